@@ -1,0 +1,1 @@
+//! The job runner: the system under test.
