@@ -1,0 +1,136 @@
+//! What can go wrong with a disposable Postgres; each error says what to do next.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A disposable Postgres could not be started, filled or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No source gave a server.
+    #[error(
+        "no Postgres to be had; tried {tried}\n  to get one: install server binaries \
+         (Debian: `apt-get install postgresql`), start Docker, or name a server with \
+         `SPANPROOF_POSTGRES=postgres://user@host/db`"
+    )]
+    NoSource {
+        /// Each source with the reason why it was passed over.
+        tried: String,
+    },
+    /// `SPANPROOF_POSTGRES` or the spec names a source that does not exist.
+    #[error(
+        "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
+         `binaries`, `binaries:FOLDER`, `docker` or `docker:IMAGE`"
+    )]
+    UnknownSource {
+        /// What was found.
+        found: String,
+    },
+    /// A server's major version is not the wanted one, or is too old.
+    #[error("{place} is PostgreSQL {found}; {wanted}")]
+    Version {
+        /// Which server or binary.
+        place: String,
+        /// Its major version.
+        found: u32,
+        /// What was wanted instead, and what to do.
+        wanted: String,
+    },
+    /// A login was refused or the server can't be reached.
+    #[error("could not log in to {place}: {reason}")]
+    Login {
+        /// The server, without its password.
+        place: String,
+        /// The reason, with what to do.
+        reason: String,
+    },
+    /// The server did not come up, or went down.
+    #[error("the Postgres server in `{folder}` {what}{log}")]
+    Server {
+        /// Its data folder.
+        folder: PathBuf,
+        /// What happened.
+        what: String,
+        /// The end of its own log, each line indented, or nothing.
+        log: String,
+    },
+    /// A program of Postgres failed.
+    #[error("`{program}` failed: {reason}")]
+    Program {
+        /// The program.
+        program: String,
+        /// What it said.
+        reason: String,
+    },
+    /// As root a server needs an unprivileged user, and there is none.
+    #[error(
+        "running as root, and Postgres refuses to; found none of the users {tried} to run it as; \
+         create one: `useradd --system postgres`"
+    )]
+    NoUser {
+        /// The users that were looked for.
+        tried: String,
+    },
+    /// A database could not be created, cloned or dropped.
+    #[error("could not {what}: {reason}")]
+    Database {
+        /// What was being done, with the database's name.
+        what: String,
+        /// The server's reason.
+        reason: String,
+    },
+    /// The migrations folder can't be used as it is.
+    #[error("migrations in `{folder}`: {reason}")]
+    Migrations {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// A migration failed on the server.
+    #[error("migration `{file}`{line} failed: {reason}")]
+    Migration {
+        /// The file.
+        file: String,
+        /// `:LINE` where the server names a position, or nothing.
+        line: String,
+        /// The server's message.
+        reason: String,
+    },
+    /// A file, folder or process could not be made.
+    #[error("{what}")]
+    System {
+        /// What was being done.
+        what: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The thread that speaks to the server has ended.
+    #[error("the connection to the disposable server is closed")]
+    Closed,
+}
+
+impl Error {
+    pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::System { what, source }
+    }
+
+    pub(super) fn database(what: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Database { what, reason: said(&source) }
+    }
+}
+
+/// What the server said, without the wrapping of the driver.
+pub(super) fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(inner) => match inner.code() {
+            Some(code) => format!("{} (SQLSTATE {code})", inner.message()),
+            None => inner.message().to_owned(),
+        },
+        sqlx::Error::Io(inner) => inner.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,156 @@
+//! A folder of migrations: read once, checked, applied with errors that name file and line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use sqlx::Connection;
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
+
+use super::Error;
+use super::error::said;
+
+/// The migrations of one folder, in the naming of sqlx: `0001_name.up.sql` with
+/// `0001_name.down.sql`, or `0001_name.sql`.
+#[derive(Debug, Clone)]
+pub struct Migrations {
+    folder: PathBuf,
+    ups: Vec<(Migration, String)>,
+}
+
+impl Migrations {
+    /// Reads and checks a folder.
+    ///
+    /// # Errors
+    /// When the folder can't be read, holds no migration, or holds two of the same version.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref().to_owned();
+        let wrong = |reason: String| Error::Migrations { folder: folder.clone(), reason };
+        if !folder.is_dir() {
+            return Err(wrong("there is no such folder".into()));
+        }
+        let resolved =
+            sqlx::migrate::resolve_blocking(&folder).map_err(|error| wrong(error.to_string()))?;
+        let ups: Vec<_> = resolved
+            .into_iter()
+            .filter(|(migration, _)| migration.migration_type != MigrationType::ReversibleDown)
+            .map(|(migration, path)| {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (migration, file)
+            })
+            .collect();
+        if ups.is_empty() {
+            return Err(wrong("it holds no `NNNN_name.up.sql` or `NNNN_name.sql` file".into()));
+        }
+        let mut versions = BTreeMap::new();
+        for (migration, file) in &ups {
+            if let Some(other) = versions.insert(migration.version, file) {
+                return Err(wrong(format!(
+                    "`{other}` and `{file}` have the same version {}; renumber one",
+                    migration.version
+                )));
+            }
+        }
+        Ok(Self { folder, ups })
+    }
+
+    /// The folder they were read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ups.len()
+    }
+
+    /// A name for the schema they make: the same for the same files, another when one changes.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for (migration, file) in &self.ups {
+            hash.update(file.as_bytes());
+            hash.update([0]);
+            hash.update(&migration.checksum);
+        }
+        hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Applies all of them to an empty database.
+    pub(super) async fn apply(&self, url: &str) -> Result<(), Error> {
+        let connect = Error::database("connect to the template");
+        let mut connection = PgConnection::connect(url).await.map_err(connect)?;
+        let migrations = self.ups.iter().map(|(migration, _)| migration.clone()).collect();
+        let migrator = Migrator::with_migrations(migrations);
+        let applied = self.run(&migrator, &mut connection).await;
+        drop(connection.close().await);
+        applied
+    }
+
+    async fn run(&self, migrator: &Migrator, connection: &mut PgConnection) -> Result<(), Error> {
+        connection
+            .ensure_migrations_table(migrator.table_name.as_ref())
+            .await
+            .map_err(|error| self.failed(error))?;
+        migrator.run_direct(None, connection, false).await.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: MigrateError) -> Error {
+        let MigrateError::ExecuteMigration(source, version) = error else {
+            return Error::Migrations { folder: self.folder.clone(), reason: error.to_string() };
+        };
+        let found = self.ups.iter().find(|(migration, _)| migration.version == version);
+        let (file, sql) = found.map_or((version.to_string(), ""), |(migration, file)| {
+            (file.clone(), migration.sql.as_str())
+        });
+        let line = line_of(&source, sql).map_or_else(String::new, |line| format!(":{line}"));
+        Error::Migration { file, line, reason: said(&source) }
+    }
+}
+
+/// The line of a migration that the server's message points at.
+fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
+    let inner = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let PgErrorPosition::Original(position) = inner.position()? else { return None };
+    Some(sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn an_empty_folder_is_refused() {
+        let folder = folder(&[("README.md", "no migration")]);
+        let error = Migrations::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.ends_with("it holds no `NNNN_name.up.sql` or `NNNN_name.sql` file"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn two_migrations_of_one_version_are_both_named() {
+        let folder = folder(&[("0001_a.up.sql", "select 1"), ("0001_b.up.sql", "select 1")]);
+        let error = Migrations::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("0001_a.up.sql"), "{error}");
+        assert!(error.contains("`0001_b.up.sql` have the same version 1; renumber one"), "{error}");
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_content() {
+        let one = Migrations::read(folder(&[("1_a.sql", "select 1")]).path()).unwrap();
+        let same = Migrations::read(folder(&[("1_a.sql", "select 1")]).path()).unwrap();
+        let other = Migrations::read(folder(&[("1_a.sql", "select 2")]).path()).unwrap();
+        assert_eq!(one.fingerprint(), same.fingerprint());
+        assert_ne!(one.fingerprint(), other.fingerprint());
+    }
+}

@@ -1,0 +1,102 @@
+//! Waiting for a condition, with a deadline: the one place where this crate lets time pass.
+//!
+//! A wait that gives up says what was awaited, for how long, and what was last seen.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// The first nap between two looks; each following one is half as long again, up to [`SLOWEST`].
+const FIRST: Duration = Duration::from_millis(1);
+/// The longest nap between two looks.
+const SLOWEST: Duration = Duration::from_millis(20);
+
+/// A condition did not come true in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{awaited} did not happen within {} ms; last seen: {last}", .waited.as_millis())]
+pub struct Overdue {
+    /// What was awaited, as a noun phrase.
+    pub awaited: String,
+    /// How long it was awaited.
+    pub waited: Duration,
+    /// What the last look saw.
+    pub last: String,
+}
+
+/// What one look at a condition found.
+#[derive(Debug)]
+pub enum Look<T> {
+    /// The condition holds, with what it gives.
+    Done(T),
+    /// Not yet, with what was seen instead.
+    NotYet(String),
+}
+
+/// Looks again and again until `look` is [`Look::Done`] or `within` has passed.
+///
+/// # Errors
+/// [`Overdue`] when the time is up.
+pub async fn until<T, F>(
+    awaited: &str,
+    within: Duration,
+    mut look: impl FnMut() -> F,
+) -> Result<T, Overdue>
+where
+    F: Future<Output = Look<T>>,
+{
+    let start = Instant::now();
+    let mut nap = FIRST;
+    let mut last = String::from("nothing yet");
+    loop {
+        let left = within.saturating_sub(start.elapsed());
+        match tokio::time::timeout(left, look()).await {
+            Ok(Look::Done(value)) => return Ok(value),
+            Ok(Look::NotYet(seen)) => last = seen,
+            Err(_) => {}
+        }
+        if start.elapsed() >= within {
+            return Err(Overdue { awaited: awaited.to_owned(), waited: within, last });
+        }
+        rest(nap.min(within.saturating_sub(start.elapsed()))).await;
+        nap = (nap * 3 / 2).min(SLOWEST);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one nap: between two looks at a condition")]
+async fn rest(nap: Duration) {
+    tokio::time::sleep(nap).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_condition_that_holds_is_returned_at_once() {
+        let got = until("the moon", Duration::from_secs(5), || async { Look::Done(7) }).await;
+        assert_eq!(got, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn giving_up_says_what_was_awaited_and_last_seen() {
+        let late = until("a row in `jobs`", Duration::from_millis(5), || async {
+            Look::<()>::NotYet("0 rows".into())
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(
+            late.to_string(),
+            "a row in `jobs` did not happen within 5 ms; last seen: 0 rows"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_look_that_hangs_is_cut_off_by_the_deadline() {
+        let late = until("an answer", Duration::from_millis(5), || async {
+            std::future::pending::<()>().await;
+            Look::Done(())
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(late.last, "nothing yet");
+    }
+}
