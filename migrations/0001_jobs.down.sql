@@ -1,0 +1,3 @@
+DROP TABLE job_queue;
+DROP TABLE executions;
+DROP TABLE jobs;

@@ -1,0 +1,2 @@
+DROP FUNCTION span_failure_category(text, text, text, text);
+DROP FUNCTION execution_spans(bigint);

@@ -1,0 +1,1 @@
+DROP FUNCTION diagnose_execution_trace(bigint);

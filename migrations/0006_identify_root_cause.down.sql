@@ -1,0 +1,1 @@
+DROP FUNCTION identify_root_cause(bigint);
