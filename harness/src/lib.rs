@@ -1,7 +1,12 @@
 //! spanproof proves that a service's tracing really records.
 
+pub mod document;
 pub mod mask;
+pub mod matrix;
 pub mod postgres;
 pub mod process;
 pub mod reaper;
+pub mod spec;
+pub mod template;
+pub mod upstream;
 pub mod wait;

@@ -30,7 +30,7 @@ const STOP: Duration = Duration::from_secs(5);
 const ROOM: u64 = 1024 * 1024 * 1024;
 
 /// Durability and background work are switched off: the data never outlive the run.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
     "listen_addresses=",
     "fsync=off",
     "synchronous_commit=off",
@@ -47,6 +47,8 @@ const SETTINGS: [&str; 16] = [
     "log_timezone=UTC",
     "lc_messages=C",
     "unix_socket_permissions=0700",
+    // In the data folder, so that nothing stays in /dev/shm after a SIGKILL.
+    "dynamic_shared_memory_type=mmap",
 ];
 
 /// A running server with its folder; both go when this is dropped.

@@ -1,0 +1,84 @@
+//! One case: a value for every flag, a job, a route and an upstream.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::spec::{Condition, Facts, Spec, Value};
+
+/// One combination of the matrix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Eight hexadecimal digits made from the content: the same for the same combination,
+    /// whatever else is in the spec.
+    pub id: String,
+    /// Every flag with its value, in the order of the spec.
+    pub flags: Vec<(String, Value)>,
+    /// The route's name.
+    pub route: String,
+    /// The upstream's name.
+    pub upstream: String,
+    /// The job's name.
+    pub job: String,
+}
+
+impl Case {
+    /// A case with its id. Flags at their default do not count for the id, so adding a flag to
+    /// the spec renames no case.
+    pub fn new(
+        spec: &Spec,
+        flags: Vec<(String, Value)>,
+        [route, upstream, job]: [&str; 3],
+    ) -> Self {
+        let mut hash = Sha256::new();
+        for part in [route, upstream, job] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let mut special: Vec<_> =
+            flags.iter().filter(|(name, v)| !is_default(spec, name, v)).collect();
+        special.sort();
+        for (name, value) in special {
+            hash.update(name);
+            hash.update([1]);
+            hash.update(value.text().unwrap_or("\u{0}unset"));
+            hash.update([0]);
+        }
+        let id = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let [route, upstream, job] = [route, upstream, job].map(str::to_owned);
+        Self { id, flags, route, upstream, job }
+    }
+
+    /// The value of a flag; unset for a flag that is not in the spec.
+    pub fn flag(&self, name: &str) -> Value {
+        let found = self.flags.iter().find(|(flag, _)| flag == name);
+        found.map_or(Value::Unset, |(_, value)| value.clone())
+    }
+
+    /// What conditions can ask about.
+    pub fn facts(&self) -> Facts<'_> {
+        let set = |name: &String| Value::Set(name.clone());
+        let mut facts: Facts<'_> =
+            self.flags.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        facts.insert("route", set(&self.route));
+        facts.insert("upstream", set(&self.upstream));
+        facts.insert("job", set(&self.job));
+        facts
+    }
+
+    /// Whether the condition holds for this case.
+    pub fn meets(&self, condition: &Condition) -> bool {
+        condition.holds(&self.facts())
+    }
+
+    /// The flags that are not at their default, as `NAME=value`; `defaults` when all are.
+    pub fn settings(&self, spec: &Spec) -> String {
+        let special = self.flags.iter().filter(|(name, value)| !is_default(spec, name, value));
+        let words: Vec<_> = special.map(|(name, value)| format!("{name}={value}")).collect();
+        if words.is_empty() { "defaults".into() } else { words.join(" ") }
+    }
+}
+
+fn is_default(spec: &Spec, name: &str, value: &Value) -> bool {
+    let flag = spec.flags.iter().find(|flag| flag.name == name);
+    flag.map_or(Value::Unset, crate::spec::Flag::default_value) == *value
+}

@@ -1,0 +1,157 @@
+//! The full product, with pinned values and excluded combinations.
+
+use std::collections::BTreeMap;
+
+use super::Case;
+use crate::spec::{Condition, Spec, Value};
+
+/// The spec's combinations can't be run as they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// More cases than the limit.
+    #[error(
+        "the matrix has {found} cases and the limit is {limit} ({factors}); \
+         pin or exclude some, or raise `limit` in `[matrix]`"
+    )]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// The limit.
+        limit: usize,
+        /// Where they come from.
+        factors: String,
+    },
+    /// Nothing is left.
+    #[error("every case of the matrix is excluded; loosen `exclude` or `pin` in `[matrix]`")]
+    None,
+    /// A rule that leaves out nothing.
+    #[error("the rule `exclude` = {rule} leaves out no case; remove it or correct it")]
+    Unused {
+        /// The rule.
+        rule: String,
+    },
+    /// Two cases with one id.
+    #[error("cases `{first}` and `{second}` have the same id {id}; rename a route or a job")]
+    Twins {
+        /// The id.
+        id: String,
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+/// All cases of a spec, in the order of its declarations: the first flag varies slowest.
+///
+/// # Errors
+/// When there are none, too many, a rule is without effect or two cases have one id.
+pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
+    let axes = axes(spec);
+    let total =
+        axes.iter().try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
+    // The limit is checked before anything is made, so that a huge product costs no memory; rules
+    // can only be counted afterwards, within reason.
+    let bound = spec.matrix.limit.saturating_mul(100);
+    if total.is_none_or(|total| total > bound) {
+        return Err(too_many(spec, &axes, total.unwrap_or(usize::MAX)));
+    }
+    let all = combinations(&axes).map(|values| case(spec, &axes, &values));
+    let mut used = vec![false; spec.matrix.exclude.len()];
+    let kept: Vec<Case> = all.filter(|case| keep(spec, case, &mut used)).collect();
+    if let Some(at) = used.iter().position(|used| !used) {
+        return Err(Error::Unused { rule: format!("{{ {} }}", spec.matrix.exclude[at]) });
+    }
+    match kept.len() {
+        0 => Err(Error::None),
+        found if found > spec.matrix.limit => Err(too_many(spec, &axes, found)),
+        _ => unique(spec, kept),
+    }
+}
+
+/// Every name with its values, after pinning.
+fn axes(spec: &Spec) -> Vec<(&str, Vec<Value>)> {
+    let named = |names: Vec<&String>| names.into_iter().cloned().map(Value::Set).collect();
+    let flags = spec.flags.iter().map(|flag| (flag.name.as_str(), flag.values.clone()));
+    let parts = [
+        ("route", named(spec.routes.iter().map(|route| &route.name).collect())),
+        ("upstream", named(spec.upstreams.iter().map(|upstream| &upstream.name).collect())),
+        ("job", named(spec.jobs.iter().map(|job| &job.name).collect())),
+    ];
+    flags
+        .chain(parts)
+        .map(|(name, values)| (name, pinned(&spec.matrix.pin, name, values)))
+        .collect()
+}
+
+fn pinned(pin: &Condition, name: &str, values: Vec<Value>) -> Vec<Value> {
+    match pin.terms().find(|(term, _)| *term == name) {
+        Some((_, allowed)) => values.into_iter().filter(|value| allowed.contains(value)).collect(),
+        None => values,
+    }
+}
+
+/// Counts through all combinations like an odometer.
+fn combinations<'a>(axes: &'a [(&str, Vec<Value>)]) -> impl Iterator<Item = Vec<&'a Value>> {
+    let total: usize = axes.iter().map(|(_, values)| values.len()).product();
+    (0..total).map(|number| {
+        let mut rest = number;
+        let mut values: Vec<&Value> = axes
+            .iter()
+            .rev()
+            .map(|(_, values)| {
+                let value = &values[rest % values.len()];
+                rest /= values.len();
+                value
+            })
+            .collect();
+        values.reverse();
+        values
+    })
+}
+
+fn case(spec: &Spec, axes: &[(&str, Vec<Value>)], values: &[&Value]) -> Case {
+    let named: BTreeMap<&str, &Value> =
+        axes.iter().map(|(name, _)| *name).zip(values.iter().copied()).collect();
+    let part = |name: &str| named.get(name).and_then(|value| value.text()).unwrap_or_default();
+    let flags = spec.flags.iter().map(|flag| {
+        let value = named.get(flag.name.as_str()).copied().cloned().unwrap_or(Value::Unset);
+        (flag.name.clone(), value)
+    });
+    Case::new(spec, flags.collect(), [part("route"), part("upstream"), part("job")])
+}
+
+fn keep(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
+    let mut kept = true;
+    for (rule, used) in spec.matrix.exclude.iter().zip(used) {
+        if case.meets(rule) {
+            *used = true;
+            kept = false;
+        }
+    }
+    kept
+}
+
+fn unique(spec: &Spec, cases: Vec<Case>) -> Result<Vec<Case>, Error> {
+    let mut seen: BTreeMap<&str, &Case> = BTreeMap::new();
+    let name = |case: &Case| {
+        format!("{} {} {} {}", case.settings(spec), case.route, case.upstream, case.job)
+    };
+    for case in &cases {
+        if let Some(twin) = seen.insert(&case.id, case) {
+            return Err(Error::Twins {
+                id: case.id.clone(),
+                first: name(twin),
+                second: name(case),
+            });
+        }
+    }
+    Ok(cases)
+}
+
+fn too_many(spec: &Spec, axes: &[(&str, Vec<Value>)], found: usize) -> Error {
+    let factors: Vec<_> =
+        axes.iter().map(|(name, values)| format!("{name}: {}", values.len())).collect();
+    Error::TooMany { found, limit: spec.matrix.limit, factors: factors.join(", ") }
+}

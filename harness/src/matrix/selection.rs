@@ -1,0 +1,97 @@
+//! Picking some of the cases: by id, or by the value of a flag or part.
+
+use std::str::FromStr;
+
+use super::Case;
+use crate::document::suggestion;
+use crate::spec::Value;
+
+/// `NAME=value`, or `!NAME` for a flag that is unset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    name: String,
+    value: Value,
+}
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix('!') {
+            return Ok(Self { name: name.to_owned(), value: Value::Unset });
+        }
+        match text.split_once('=') {
+            Some((name, value)) => {
+                Ok(Self { name: name.to_owned(), value: Value::Set(value.to_owned()) })
+            }
+            None => Err("expected NAME=VALUE, or !NAME for a flag that is unset".into()),
+        }
+    }
+}
+
+/// Which cases to run; with nothing given, all.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Ids, or the beginnings of ids; a case needs one of them.
+    pub ids: Vec<String>,
+    /// A case needs all of them; several for one name are alternatives.
+    pub filters: Vec<Filter>,
+}
+
+impl Selection {
+    /// The selected cases.
+    ///
+    /// # Errors
+    /// When an id or a filter selects nothing, or an id is the beginning of several; a typing
+    /// error must never make a run green.
+    pub fn pick(&self, cases: Vec<Case>) -> Result<Vec<Case>, String> {
+        for id in &self.ids {
+            match cases.iter().filter(|case| case.id.starts_with(id.as_str())).count() {
+                0 => return Err(format!("no case has the id `{id}`; `spanproof plan` lists them")),
+                1 => {}
+                n => return Err(format!("`{id}` is the beginning of {n} ids; give more digits")),
+            }
+        }
+        for filter in &self.filters {
+            self.check(filter, &cases)?;
+        }
+        let picked: Vec<Case> = cases.into_iter().filter(|case| self.wants(case)).collect();
+        if picked.is_empty() {
+            return Err("no case meets all of the given filters together".into());
+        }
+        Ok(picked)
+    }
+
+    fn check(&self, filter: &Filter, cases: &[Case]) -> Result<(), String> {
+        let facts: Vec<_> = cases.iter().map(Case::facts).collect();
+        let Filter { name, value } = filter;
+        if !facts.iter().any(|facts| facts.contains_key(name.as_str())) {
+            let names = facts.first().into_iter().flat_map(|facts| facts.keys().copied());
+            let hint = suggestion(name, names);
+            return Err(format!("no flag, and no part of a case, is named `{name}`{hint}"));
+        }
+        if facts.iter().any(|facts| facts.get(name.as_str()) == Some(value)) {
+            return Ok(());
+        }
+        let mut values: Vec<_> = facts
+            .iter()
+            .filter_map(|facts| facts.get(name.as_str()))
+            .map(ToString::to_string)
+            .collect();
+        values.sort();
+        values.dedup();
+        Err(format!("`{name}` is never {value}; its values are {}", values.join(", ")))
+    }
+
+    fn wants(&self, case: &Case) -> bool {
+        let facts = case.facts();
+        let by_id =
+            self.ids.is_empty() || self.ids.iter().any(|id| case.id.starts_with(id.as_str()));
+        let by_filter = self.filters.iter().all(|filter| {
+            let alternatives = self.filters.iter().filter(|other| other.name == filter.name);
+            let fact = facts.get(filter.name.as_str());
+            alternatives.into_iter().any(|other| fact == Some(&other.value))
+        });
+        by_id && by_filter
+    }
+}

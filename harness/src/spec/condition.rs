@@ -1,0 +1,102 @@
+//! A condition on a case: which values its flags, route, upstream and job have.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::Value;
+use super::value::ValueVisitor;
+
+/// What is known about a case, by the names conditions use: each flag's value, and `route`,
+/// `upstream` and `job` with their names.
+pub type Facts<'a> = BTreeMap<&'a str, Value>;
+
+/// Holds when every named fact has one of its values. `{ ROUTER_OFF = "true", route = ["a", "b"] }`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Condition(BTreeMap<String, OneOrMany>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct OneOrMany(Vec<Value>);
+
+impl Condition {
+    /// Whether every named fact has one of the values.
+    pub fn holds(&self, facts: &Facts<'_>) -> bool {
+        self.0.iter().all(|(name, values)| {
+            facts.get(name.as_str()).is_some_and(|fact| values.0.contains(fact))
+        })
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every name with the values it may have.
+    pub fn terms(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.0.as_slice()))
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, values)) in self.0.iter().enumerate() {
+            let values: Vec<_> = values.0.iter().map(ToString::to_string).collect();
+            let and = if at == 0 { "" } else { " and " };
+            write!(f, "{and}{name}={}", values.join("|"))?;
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, `{ unset = true }` or a list of these")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+                ValueVisitor.visit_str(text).map(|value| OneOrMany(vec![value]))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<OneOrMany, A::Error> {
+                ValueVisitor.visit_map(map).map(|value| OneOrMany(vec![value]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(OneOrMany(values))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_holds_when_every_fact_has_one_of_its_values() {
+        let condition: Condition =
+            toml::from_str("route = ['a', 'b']\nFLAG = { unset = true }").unwrap();
+        let facts = |route: &str, flag: Value| {
+            Facts::from([("route", Value::Set(route.into())), ("FLAG", flag)])
+        };
+        assert!(condition.holds(&facts("b", Value::Unset)));
+        assert!(!condition.holds(&facts("c", Value::Unset)));
+        assert!(!condition.holds(&facts("a", Value::Set(String::new()))));
+        assert_eq!(condition.to_string(), "FLAG=unset and route=a|b");
+    }
+}

@@ -1,0 +1,22 @@
+//! The spec: what a user declares in `spanproof.toml`, read with errors that name file and line.
+
+mod check;
+mod condition;
+mod file;
+mod probe;
+mod section;
+mod table;
+mod value;
+
+pub use condition::{Condition, Facts};
+pub use file::Spec;
+pub use probe::{Attempt, Banner, Probes};
+pub use section::{
+    Cargo, Database, Flag, Job, Matrix, Ready, Redaction, Route, Service, SpanRule, Startup, Stop,
+    UpstreamRule,
+};
+pub use table::{JobTable, SpanTable, Tables, UnitTable};
+pub use value::{Intent, Value};
+
+/// The spec's usual file name.
+pub const FILE: &str = "spanproof.toml";

@@ -1,0 +1,127 @@
+//! Where jobs, units and spans are in the database: tables and columns, with defaults.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The three tables that are read after a case.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tables {
+    /// Jobs.
+    pub jobs: JobTable,
+    /// Units: the pieces of work that should leave spans.
+    pub units: UnitTable,
+    /// Spans.
+    pub spans: SpanTable,
+}
+
+/// The table of jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct JobTable {
+    /// Its name, with a schema where needed.
+    pub table: String,
+    /// The column with a job's status.
+    pub status: String,
+    /// The statuses of a job that waits for a worker.
+    pub waiting: Vec<String>,
+    /// The statuses of a job that has ended.
+    pub done: Vec<String>,
+}
+
+/// The table of units.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct UnitTable {
+    /// Its name, with a schema where needed.
+    pub table: String,
+    /// The column with a unit's id.
+    pub id: String,
+    /// The column with a unit's status.
+    pub status: String,
+    /// The column with what the unit gave.
+    pub outcome: String,
+    /// The columns that say which unit of its job it is.
+    pub key: Vec<String>,
+}
+
+/// The table of spans.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct SpanTable {
+    /// Its name, with a schema where needed.
+    pub table: String,
+    /// The column with the trace id.
+    pub trace: String,
+    /// The column with the span's id.
+    pub id: String,
+    /// The column with the parent's id.
+    pub parent: String,
+    /// The column with the service's name.
+    pub service: String,
+    /// The column with the operation.
+    pub operation: String,
+    /// The column with the start.
+    pub started: String,
+    /// The column with the end.
+    pub completed: String,
+    /// The column with the duration.
+    pub duration: String,
+    /// The column with the status.
+    pub status: String,
+    /// The statuses of a span that has not ended.
+    pub open: Vec<String>,
+    /// The column that names the unit.
+    pub unit: String,
+    /// More columns that must agree with the unit's: span column to unit column.
+    pub link: BTreeMap<String, String>,
+}
+
+impl Default for JobTable {
+    fn default() -> Self {
+        Self {
+            table: "jobs".into(),
+            status: "status".into(),
+            waiting: words(&["queued", "created", "pending"]),
+            done: words(&["completed", "failed", "cancelled"]),
+        }
+    }
+}
+
+impl Default for UnitTable {
+    fn default() -> Self {
+        Self {
+            table: "executions".into(),
+            id: "id".into(),
+            status: "status".into(),
+            outcome: "output".into(),
+            key: words(&["region", "model_id", "question_id"]),
+        }
+    }
+}
+
+impl Default for SpanTable {
+    fn default() -> Self {
+        let link = ["job_id", "model_id", "region", "status"];
+        Self {
+            table: "trace_spans".into(),
+            trace: "trace_id".into(),
+            id: "span_id".into(),
+            parent: "parent_span_id".into(),
+            service: "service".into(),
+            operation: "operation".into(),
+            started: "started_at".into(),
+            completed: "completed_at".into(),
+            duration: "duration_ms".into(),
+            status: "status".into(),
+            open: words(&["started"]),
+            unit: "execution_id".into(),
+            link: link.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect(),
+        }
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

@@ -1,0 +1,68 @@
+//! JSON with placeholders: `"{name}"` and `"{name:/json/pointer}"` stand for values known later.
+//!
+//! A string that is one placeholder and nothing else becomes the value itself, whatever its type;
+//! placeholders inside longer strings become text.
+
+use serde_json::Value;
+
+/// Replaces every placeholder of `name` in `template` by `value` or by what the pointer finds in
+/// it; a pointer that finds nothing gives `null`.
+pub fn fill(template: &Value, name: &str, value: &Value) -> Value {
+    match template {
+        Value::String(text) => fill_text(text, name, value),
+        Value::Array(items) => items.iter().map(|item| fill(item, name, value)).collect(),
+        Value::Object(fields) => {
+            let filled = fields.iter().map(|(key, item)| (key.clone(), fill(item, name, value)));
+            Value::Object(filled.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn fill_text(text: &str, name: &str, value: &Value) -> Value {
+    let Some((before, pointer, after)) = placeholder(text, name) else {
+        return Value::String(text.to_owned());
+    };
+    let found = if pointer.is_empty() { Some(value) } else { value.pointer(pointer) };
+    let found = found.cloned().unwrap_or(Value::Null);
+    if before.is_empty() && after.is_empty() {
+        return found;
+    }
+    let middle = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+    let rest = fill_text(after, name, value);
+    let rest = rest.as_str().map_or_else(|| rest.to_string(), str::to_owned);
+    Value::String(format!("{before}{middle}{rest}"))
+}
+
+/// What stands before the first placeholder of `name`, its pointer, and what stands after it.
+fn placeholder<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let start = text.find(&format!("{{{name}"))?;
+    let inner = &text[start + 1 + name.len()..];
+    let end = inner.find('}')?;
+    let pointer = match inner.as_bytes().first()? {
+        b'}' => "",
+        b':' => &inner[1..end],
+        _ => return None,
+    };
+    Some((&text[..start], pointer, &inner[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn placeholders_become_values_text_or_null() {
+        let job = json!({"id": "j", "regions": ["a", "b"], "n": 2});
+        for (template, filled) in [
+            (json!("{job}"), job.clone()),
+            (json!({"x": ["{job:/regions}", 1]}), json!({"x": [["a", "b"], 1]})),
+            (json!("id {job:/id}, n {job:/n}."), json!("id j, n 2.")),
+            (json!("{job:/none}"), json!(null)),
+            (json!("{other} {jobs}"), json!("{other} {jobs}")),
+        ] {
+            assert_eq!(fill(&template, "job", &job), filled);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The fake upstream: an HTTP server on loopback that behaves as a file says and keeps a journal.
+//!
+//! Knows nothing of specs: it is given a behaviour.
+
+mod behaviour;
+mod journal;
+mod server;
+
+pub use behaviour::{Behaviour, Reply};
+pub use journal::{Answer, Exchange};
+pub use server::{Error, Upstream};
