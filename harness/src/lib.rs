@@ -1,6 +1,7 @@
 //! spanproof proves that a service's tracing really records.
 
 pub mod document;
+pub mod evidence;
 pub mod mask;
 pub mod matrix;
 pub mod postgres;
@@ -8,5 +9,6 @@ pub mod process;
 pub mod reaper;
 pub mod spec;
 pub mod template;
+pub mod trial;
 pub mod upstream;
 pub mod wait;

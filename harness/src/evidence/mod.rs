@@ -1,0 +1,13 @@
+//! What one case left behind, as data and as a folder.
+//!
+//! Everything to the right of this module judges or shows evidence and never touches the world.
+
+mod model;
+mod rows;
+mod startup;
+mod store;
+
+pub use model::{Evidence, Reached, StartupCut, Submission};
+pub use rows::{Row, Rows, read_rows};
+pub use startup::{group, redacted};
+pub use store::{Error, FORMAT, list, read, write};

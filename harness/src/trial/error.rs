@@ -1,0 +1,82 @@
+//! What makes a trial impossible: our own world, never the service under test.
+
+use std::path::PathBuf;
+
+use crate::{document, postgres, process, upstream};
+
+/// The world of a trial did not come up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of the spec.
+    #[error(transparent)]
+    Document(#[from] document::Error),
+    /// A file that the spec names.
+    #[error("{what} `{}`: {reason}", path.display())]
+    File {
+        /// What it should be.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// The service could not be built or started.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// The build gave no such binary.
+    #[error("`cargo build --bin {bin}` made no binary of that name")]
+    NoBinary {
+        /// The binary.
+        bin: String,
+    },
+    /// The disposable Postgres.
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+    /// A seed file failed in a case's database.
+    #[error("seed `{}` failed: {reason}", path.display())]
+    Seed {
+        /// The file.
+        path: PathBuf,
+        /// The server's message.
+        reason: String,
+    },
+    /// The fake upstream.
+    #[error(transparent)]
+    Upstream(#[from] upstream::Error),
+    /// The database of the case could not be read.
+    #[error("the case's database can't be read: {0}")]
+    Database(String),
+    /// A name that the spec does not have.
+    #[error("the spec has no {kind} `{found}`{hint}")]
+    Unknown {
+        /// Route, upstream, job or flag.
+        kind: &'static str,
+        /// The name.
+        found: String,
+        /// `; did you mean …?` or nothing.
+        hint: String,
+    },
+}
+
+impl Error {
+    /// Whether the user's own files or words are wrong, and not the world around them.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Document(_) | Self::File { .. } | Self::Unknown { .. } => true,
+            Self::Process(error) => {
+                matches!(
+                    error,
+                    process::Error::Missing { .. } | process::Error::NotExecutable { .. }
+                )
+            }
+            Self::Postgres(error) => {
+                matches!(
+                    error,
+                    postgres::Error::Migrations { .. } | postgres::Error::UnknownSource { .. }
+                )
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! One trial: a service that runs in a world of its own.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::readiness::{client, ready};
+use super::service::Addresses;
+use super::{Error, World};
+use crate::evidence::{Evidence, FORMAT, Reached, StartupCut, Submission, read_rows};
+use crate::matrix::Case;
+use crate::postgres::Database;
+use crate::process::{Child, Output, Reservation};
+use crate::spec::Value;
+use crate::upstream::Upstream;
+use crate::wait::{self, Look};
+
+/// A case of one's own, before it is started.
+#[derive(Debug)]
+#[must_use = "nothing is started before `start`"]
+pub struct TrialBuilder {
+    world: World,
+    flags: Vec<(String, Value)>,
+    parts: [String; 3],
+    unknown: Option<Error>,
+}
+
+impl TrialBuilder {
+    pub(super) fn new(world: World) -> Self {
+        let spec = world.spec();
+        let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
+        let flags = flags.collect();
+        let first = |name: Option<&String>| name.cloned().unwrap_or_default();
+        let parts = [
+            first(spec.routes.first().map(|route| &route.name)),
+            first(spec.upstreams.first().map(|upstream| &upstream.name)),
+            first(spec.jobs.first().map(|job| &job.name)),
+        ];
+        Self { world, flags, parts, unknown: None }
+    }
+
+    /// Sets a flag.
+    pub fn flag(self, name: &str, value: impl Into<String>) -> Self {
+        self.value(name, Value::Set(value.into()))
+    }
+
+    /// Takes a flag out of the environment.
+    pub fn unset(self, name: &str) -> Self {
+        self.value(name, Value::Unset)
+    }
+
+    /// Gives a flag a value, or none.
+    pub fn value(mut self, name: &str, value: Value) -> Self {
+        match self.flags.iter_mut().find(|(flag, _)| flag == name) {
+            Some((_, old)) => *old = value,
+            None => {
+                let known = self.flags.iter().map(|(flag, _)| flag.as_str());
+                let hint = crate::document::suggestion(name, known);
+                let found = name.to_owned();
+                self.unknown = Some(Error::Unknown { kind: "flag", found, hint });
+            }
+        }
+        self
+    }
+
+    /// Chooses the route.
+    pub fn route(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.parts[0]);
+        self
+    }
+
+    /// Chooses the upstream's behaviour.
+    pub fn upstream(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.parts[1]);
+        self
+    }
+
+    /// Chooses the job.
+    pub fn job(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.parts[2]);
+        self
+    }
+
+    /// Starts the service and waits until it is ready.
+    ///
+    /// # Errors
+    /// When the world does not come up; a service that does not is in the evidence.
+    pub async fn start(self) -> Result<Trial, Error> {
+        if let Some(error) = self.unknown {
+            return Err(error);
+        }
+        let parts = self.parts.each_ref().map(String::as_str);
+        let case = Case::new(self.world.spec(), self.flags, parts);
+        Trial::start(&self.world, &case).await
+    }
+
+    /// Runs the case to its end: start, submit, settle, finish.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub async fn run(self) -> Result<Evidence, Error> {
+        self.start().await?.complete().await
+    }
+}
+
+/// A running service with its own database and upstream. Dropping it stops and removes all.
+#[derive(Debug)]
+#[must_use = "dropping a trial stops its service"]
+pub struct Trial {
+    world: World,
+    case: Case,
+    child: Child,
+    upstream: Upstream,
+    database: Database,
+    _port: Reservation,
+    addresses: Addresses,
+    environment: BTreeMap<String, String>,
+    startup: StartupCut,
+    ready: Reached,
+    submission: Option<Submission>,
+    settled: Option<Reached>,
+    timings: BTreeMap<String, u64>,
+}
+
+impl Trial {
+    /// Starts one case and waits until its service is ready.
+    ///
+    /// # Errors
+    /// When the world does not come up; a service that does not is in the evidence.
+    pub async fn start(world: &World, case: &Case) -> Result<Self, Error> {
+        let spec = world.spec();
+        let mut clock = Clock::start();
+        let database = world.server().migrated(world.migrations()).await?;
+        seed(world, &database).await?;
+        clock.lap("clone");
+        let upstream = Upstream::start(world.behaviour(&case.upstream)?).await?;
+        clock.lap("upstream");
+        let port = Reservation::take()?;
+        let addresses = Addresses {
+            database: database.url().to_owned(),
+            upstream: upstream.url(),
+            port: port.port(),
+        };
+        let environment = addresses.environment(spec, case);
+        let child = world.program().launch(spec, environment.clone()).start()?;
+        clock.lap("launch");
+        let url = addresses.fill(&spec.service.url);
+        let ready = ready(&child, &spec.service.ready, &url, database.url()).await;
+        let startup = StartupCut::after(&child.output());
+        clock.lap("ready");
+        Ok(Self {
+            world: world.clone(),
+            case: case.clone(),
+            child,
+            upstream,
+            database,
+            _port: port,
+            addresses,
+            environment,
+            startup,
+            ready,
+            submission: None,
+            settled: None,
+            timings: clock.laps,
+        })
+    }
+
+    /// Runs one case to its end.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub async fn run(world: &World, case: &Case) -> Result<Evidence, Error> {
+        Self::start(world, case).await?.complete().await
+    }
+
+    /// Submits the case's job, waits for its end and finishes.
+    ///
+    /// # Errors
+    /// When the world breaks.
+    pub async fn complete(mut self) -> Result<Evidence, Error> {
+        if self.ready.yes() {
+            self.submit().await?;
+            self.settle().await?;
+        }
+        self.finish().await
+    }
+
+    /// The service's base URL.
+    pub fn url(&self) -> String {
+        self.addresses.fill(&self.world.spec().service.url)
+    }
+
+    /// The URL of this trial's own database.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// Whether the service became ready.
+    pub fn ready(&self) -> &Reached {
+        &self.ready
+    }
+
+    /// What the service has written so far, secrets masked.
+    pub fn output(&self) -> Output {
+        masked(self.child.output())
+    }
+
+    /// Submits the case's job by its route. That the service refuses it is evidence.
+    ///
+    /// # Errors
+    /// When the case names a route or a job that the spec does not have.
+    pub async fn submit(&mut self) -> Result<&Submission, Error> {
+        let clock = Instant::now();
+        let (path, body) = self.world.request(&self.case.route, &self.case.job)?;
+        let url = format!("{}{path}", self.url());
+        let within = Duration::from_millis(self.world.spec().service.settle_ms);
+        let sent = client().post(url).json(&body).timeout(within).send().await;
+        let (status, body) = match sent {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                (status, answer.text().await.unwrap_or_default())
+            }
+            Err(error) => (0, chain(&error)),
+        };
+        let request = format!("POST {path}");
+        let body = crate::mask::text(&body);
+        self.timings.insert("submit".into(), micros(clock.elapsed()));
+        Ok(self.submission.insert(Submission { request, status, body }))
+    }
+
+    /// Waits until every job in the database has ended, the service has, or time is up.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn settle(&mut self) -> Result<Reached, Error> {
+        if !self.submission.as_ref().is_some_and(Submission::accepted) {
+            return Ok(Reached::No("no job was accepted".into()));
+        }
+        let clock = Instant::now();
+        let spec = self.world.spec();
+        let within = Duration::from_millis(spec.service.settle_ms);
+        let mut connection = connect(self.database.url()).await?;
+        let jobs = &spec.tables.jobs;
+        let connection = tokio::sync::Mutex::new(&mut connection);
+        let looked = wait::until("the end of every job", within, || async {
+            let ended = self.child.has_exited();
+            let rows = read_rows(*connection.lock().await, &jobs.table).await;
+            let statuses: Vec<_> = rows
+                .all()
+                .iter()
+                .map(|row| row.get(&jobs.status).and_then(Json::as_str).unwrap_or("none"))
+                .collect();
+            let done = |status: &&str| jobs.done.iter().any(|done| done == status);
+            if !statuses.is_empty() && statuses.iter().all(done) {
+                return Look::Done(Reached::Yes);
+            }
+            let seen = format!("jobs with status: {}", statuses.join(", "));
+            if ended {
+                return Look::Done(Reached::No(format!("the service ended; {seen}")));
+            }
+            Look::NotYet(seen)
+        })
+        .await;
+        let settled = looked.unwrap_or_else(|overdue| Reached::No(overdue.to_string()));
+        self.timings.insert("settle".into(), micros(clock.elapsed()));
+        Ok(self.settled.insert(settled).clone())
+    }
+
+    /// Stops the service and brings all evidence home; the world of this trial is gone then.
+    ///
+    /// # Errors
+    /// When the service can't be stopped or the database can't be read.
+    pub async fn finish(self) -> Result<Evidence, Error> {
+        let mut clock = Clock { last: Instant::now(), laps: self.timings };
+        let spec = self.world.spec();
+        let command = self.child.command().to_owned();
+        let grace = Duration::from_millis(spec.service.stop.grace_ms);
+        let (exit, output) = self.child.stop(grace).await?;
+        clock.lap("stop");
+        let mut connection = connect(self.database.url()).await?;
+        let tables = &spec.tables;
+        let jobs = read_rows(&mut connection, &tables.jobs.table).await;
+        let units = read_rows(&mut connection, &tables.units.table).await;
+        let spans = read_rows(&mut connection, &tables.spans.table).await;
+        drop(connection.close().await);
+        clock.lap("collect");
+        let environment = self.environment.iter();
+        let environment =
+            environment.map(|(name, text)| (name.clone(), crate::mask::variable(name, text)));
+        Ok(Evidence {
+            format: FORMAT.into(),
+            case: self.case,
+            command,
+            environment: environment.collect(),
+            names: self.addresses.names(),
+            output: masked(output),
+            startup: self.startup,
+            ready: self.ready,
+            submission: self.submission,
+            settled: self.settled,
+            jobs,
+            units,
+            spans,
+            exchanges: self.upstream.journal(),
+            exit,
+            timings: clock.laps,
+        })
+    }
+}
+
+/// Where the time of a trial goes.
+#[derive(Debug)]
+struct Clock {
+    last: Instant,
+    laps: BTreeMap<String, u64>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { last: Instant::now(), laps: BTreeMap::new() }
+    }
+
+    fn lap(&mut self, step: &str) {
+        self.laps.insert(step.to_owned(), micros(self.last.elapsed()));
+        self.last = Instant::now();
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn masked(mut output: Output) -> Output {
+    for line in &mut output.lines {
+        line.text = crate::mask::text(&line.text);
+    }
+    output
+}
+
+async fn connect(url: &str) -> Result<PgConnection, Error> {
+    let failed = |error: sqlx::Error| Error::Database(error.to_string());
+    let mut connection = PgConnection::connect(url).await.map_err(failed)?;
+    connection.execute("set timezone = 'UTC'").await.map_err(failed)?;
+    Ok(connection)
+}
+
+async fn seed(world: &World, database: &Database) -> Result<(), Error> {
+    if world.seeds().is_empty() {
+        return Ok(());
+    }
+    let mut connection = connect(database.url()).await?;
+    for (path, sql) in world.seeds() {
+        let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone()));
+        connection
+            .execute(statements)
+            .await
+            .map_err(|error| Error::Seed { path: path.clone(), reason: error.to_string() })?;
+    }
+    drop(connection.close().await);
+    Ok(())
+}
+
+/// An error with all its causes, which reqwest does not show by itself.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let texts: Vec<_> =
+        std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect();
+    texts.join(": ")
+}
