@@ -29,7 +29,6 @@ AS $$
         FROM trace_spans AS o
         WHERE o.status = 'completed'
             AND o.duration_ms IS NOT NULL
-            AND o.execution_id IS DISTINCT FROM p_execution_id
             AND (o.service, o.operation) IN (SELECT s.service, s.operation FROM span AS s)
             AND NOT EXISTS (SELECT FROM span AS s WHERE s.span_id = o.span_id)
         GROUP BY o.service, o.operation

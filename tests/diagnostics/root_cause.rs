@@ -1,0 +1,222 @@
+//! `identify_root_cause`: the categories, their limits, and which of several causes is named.
+
+use rstest::rstest;
+use sqlx::Executor;
+
+use super::world::{Span, World};
+
+async fn category(span: Span) -> Option<String> {
+    let world = World::new().await;
+    let execution = world.execution("failed").await;
+    world.add(&[&span.of(execution)]).await;
+    Some(world.root_cause(execution).await?.root_cause_type)
+}
+
+#[rstest]
+#[case("Connection refused", "CONNECTION_FAILURE")]
+#[case("dial tcp 10.0.0.1:443: connect: CONNECTION REFUSED", "CONNECTION_FAILURE")]
+#[case("dial tcp: lookup router: no such host", "CONNECTION_FAILURE")]
+#[case("hybrid network: HTTP request failed", "CONNECTION_FAILURE")]
+#[case("connection timeout", "CONNECTION_FAILURE")]
+#[case("Timeout", "SERVICE_TIMEOUT")]
+#[case("operation timed out", "SERVICE_TIMEOUT")]
+#[case("context deadline exceeded", "SERVICE_TIMEOUT")]
+#[case("hybrid network: Context Deadline Exceeded", "SERVICE_TIMEOUT")]
+#[case("No healthy providers available", "PROVIDER_UNAVAILABLE")]
+#[case("HTTP 503: {\"detail\":\"no healthy providers available\"}", "PROVIDER_UNAVAILABLE")]
+#[case("Provider returned empty response", "UNKNOWN")]
+#[tokio::test]
+async fn a_message_has_its_category(#[case] message: &'static str, #[case] expected: &str) {
+    let span = Span::new("runner.hybrid_router_call", 0, 12).failed(message);
+    assert_eq!(category(span).await.as_deref(), Some(expected));
+}
+
+#[rstest]
+#[case(Some("PROVIDER_UNAVAILABLE"), "PROVIDER_UNAVAILABLE")]
+#[case(Some("ROUTER_NETWORK"), "CONNECTION_FAILURE")]
+#[case(Some("ROUTER_TIMEOUT"), "SERVICE_TIMEOUT")]
+#[case(Some("execution_failure"), "UNKNOWN")]
+#[case(None, "UNKNOWN")]
+#[tokio::test]
+async fn an_error_type_without_a_message_has_its_category(
+    #[case] error_type: Option<&'static str>,
+    #[case] expected: &str,
+) {
+    let span = Span::new("runner.hybrid_router_call", 0, 12).failed(None).error_type(error_type);
+    assert_eq!(category(span).await.as_deref(), Some(expected));
+}
+
+#[rstest]
+#[case::status_timeout_alone(Span::new("router.inference", 0, 12).timed_out(), "SERVICE_TIMEOUT")]
+#[case::modal(Span::new("modal.inference", 0, 12).failed("CUDA out of memory"), "MODAL_EXECUTION_FAILURE")]
+#[case::modal_in_capitals(Span::new("Modal.inference", 0, 12).failed(None), "MODAL_EXECUTION_FAILURE")]
+#[case::modal_and_slow(Span::new("modal.inference", 0, 120_001).failed("CUDA out of memory"), "MODAL_EXECUTION_FAILURE")]
+#[case::modal_not_reached(Span::new("modal.inference", 0, 12).failed("connection reset"), "CONNECTION_FAILURE")]
+#[case::slow_with_no_other_reason(Span::new("router.inference", 0, 120_001).failed("boom"), "PERFORMANCE_DEGRADATION")]
+#[case::never_finished(Span::new("router.inference", 0, 0).open(), "NOT_FINISHED")]
+#[tokio::test]
+async fn a_span_has_its_category(#[case] span: Span, #[case] expected: &str) {
+    assert_eq!(category(span).await.as_deref(), Some(expected));
+}
+
+#[rstest]
+#[case::sixty_seconds_between(10, 60_010, None)]
+#[case::more_between(10, 60_011, Some("NETWORK_TIMEOUT runner.fetch"))]
+#[case::two_minutes(120_000, 120_000, None)]
+#[case::more_than_two_minutes(120_001, 120_001, Some("PERFORMANCE_DEGRADATION runner.fetch"))]
+#[case::both(120_001, 180_002, Some("NETWORK_TIMEOUT runner.fetch"))]
+#[tokio::test]
+async fn lost_time_is_a_cause_above_its_limit(
+    #[case] end: i64,
+    #[case] next: i64,
+    #[case] expected: Option<&str>,
+) {
+    let world = World::new().await;
+    let fetch = Span::new("runner.fetch", 0, end).of(world.execution("completed").await);
+    let store = Span::new("runner.store", next, next + 1).beside(&fetch);
+    world.add(&[&fetch, &store]).await;
+    assert_eq!(world.cause(1).await.as_deref(), expected);
+}
+
+#[rstest]
+#[case::at_the_limit(60_000, None)]
+#[case::above_it(60_001, Some("NETWORK_TIMEOUT runner.execute_question"))]
+#[tokio::test]
+async fn waiting_inside_a_parent_is_a_cause_above_60_s(
+    #[case] wait: i64,
+    #[case] expected: Option<&str>,
+) {
+    let world = World::new().await;
+    let root =
+        Span::new("runner.execute_question", 0, wait + 2).of(world.execution("completed").await);
+    let call = Span::new("runner.hybrid_router_call", wait, wait + 1).under(&root);
+    world.add(&[&root, &call]).await;
+    assert_eq!(world.cause(1).await.as_deref(), expected);
+}
+
+#[tokio::test]
+async fn the_failure_of_a_child_explains_that_of_its_parent() {
+    let world = World::new().await;
+    let root = Span::new("runner.execute_question", 0, 30)
+        .of(world.execution("failed").await)
+        .failed("operation timed out");
+    let call = Span::new("runner.hybrid_router_call", 5, 25).under(&root).failed("connection lost");
+    let router = Span::new("router.inference", 10, 20)
+        .under(&call)
+        .failed("No healthy providers available")
+        .error_type("PROVIDER_UNAVAILABLE");
+    world.add(&[&root, &call, &router]).await;
+    let cause = world.root_cause(1).await.unwrap();
+    assert_eq!(cause.root_cause_type, "PROVIDER_UNAVAILABLE");
+    assert_eq!(
+        cause.evidence,
+        "router.inference failed after 10ms: No healthy providers available (PROVIDER_UNAVAILABLE)"
+    );
+}
+
+#[tokio::test]
+async fn a_failure_wins_over_an_earlier_gap_and_an_earlier_span_left_open() {
+    let world = World::new().await;
+    let early = Span::new("runner.fetch", 0, 10).of(world.execution("failed").await);
+    let open = Span::new("runner.cache", 70_020, 0).beside(&early).open();
+    let late =
+        Span::new("runner.store", 70_030, 70_031).beside(&early).failed("connection refused");
+    world.add(&[&early, &open]).await;
+    assert_eq!(world.cause(1).await.as_deref(), Some("NOT_FINISHED runner.cache"));
+    world.add(&[&late]).await;
+    assert_eq!(world.cause(1).await.as_deref(), Some("CONNECTION_FAILURE runner.store"));
+}
+
+#[tokio::test]
+async fn a_failure_that_was_recovered_from_is_not_blamed_for_one_that_was_not() {
+    let world = World::new().await;
+    let root = Span::new("runner.execute_question", 0, 100)
+        .of(world.execution("failed").await)
+        .failed(None);
+    let retried = Span::new("runner.lookup", 1, 40).under(&root);
+    let first_try = Span::new("dns.query", 2, 10).under(&retried).failed("connection reset");
+    let call = Span::new("runner.hybrid_router_call", 50, 90).under(&root).failed("timeout");
+    world.add(&[&root, &retried, &first_try, &call]).await;
+    assert_eq!(world.cause(1).await.as_deref(), Some("SERVICE_TIMEOUT runner.hybrid_router_call"));
+}
+
+#[tokio::test]
+async fn of_equal_failures_the_earliest_is_named() {
+    let world = World::new().await;
+    let later = Span::new("runner.second", 20, 30).of(world.execution("failed").await);
+    let earlier = Span::new("runner.first", 0, 10).beside(&later);
+    world.add(&[&later.failed("timeout"), &earlier.failed("connection refused")]).await;
+    assert_eq!(world.cause(1).await.as_deref(), Some("CONNECTION_FAILURE runner.first"));
+}
+
+#[tokio::test]
+async fn a_healthy_execution_and_one_in_progress_have_no_cause() {
+    let world = World::new().await;
+    let done = Span::new("runner.execute_question", 0, 400).of(world.execution("completed").await);
+    let call = Span::new("runner.hybrid_router_call", 100, 300).under(&done);
+    let running = Span::new("runner.execute_question", 0, 0).of(world.execution("running").await);
+    world.add(&[&done, &call, &running.open().started_ago(1)]).await;
+    assert_eq!(world.cause(1).await, None);
+    assert_eq!(world.cause(2).await, None);
+}
+
+#[tokio::test]
+async fn four_jobs_of_four_failed_executions_without_a_span_are_told_so() {
+    let world = World::new().await;
+    let executions: Vec<(i64, i64)> = sqlx::query_as(
+        "with job as (
+             insert into jobs (jobspec_id, jobspec, route, status)
+             select 'bias-' || n, '{}', 'cross-region', 'failed' from generate_series(469, 472) as n
+             returning id
+         )
+         insert into executions (job_id, region, model_id, question_id, status, started_at, completed_at)
+         select job.id, region, 'llama', 'q1', 'failed', now(), now() + interval '14 ms'
+         from job, unnest(array['us-east', 'us-west', 'eu-west', 'asia-pacific']) as region
+         returning id, job_id",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    assert_eq!(executions.len(), 16);
+    for (execution, job) in executions {
+        let cause = world.root_cause(execution).await.unwrap();
+        assert_eq!(cause.root_cause_type, "NO_SPANS");
+        assert_eq!(
+            cause.evidence,
+            format!(
+                "Execution {execution} of job {job} (route cross-region) is failed and left no spans"
+            )
+        );
+        assert!(cause.recommendation.contains("route reaches the tracer"));
+    }
+}
+
+#[rstest]
+#[case(Some(7), "There is no execution with id 7")]
+#[case(None, "There is no execution with id NULL")]
+#[tokio::test]
+async fn an_unknown_execution_is_not_taken_for_a_healthy_one(
+    #[case] execution: Option<i64>,
+    #[case] evidence: &str,
+) {
+    let cause = World::new().await.root_cause(execution).await.unwrap();
+    assert_eq!((&*cause.root_cause_type, &*cause.evidence), ("UNKNOWN_EXECUTION", evidence));
+}
+
+#[rstest]
+#[case::with_an_error("'{\"error\": \"No healthy providers available\"}'", "PROVIDER_UNAVAILABLE")]
+#[case::without_output("null", "UNKNOWN")]
+#[tokio::test]
+async fn a_failed_execution_whose_spans_are_all_green_is_not_healthy(
+    #[case] output: &str,
+    #[case] expected: &str,
+) {
+    let world = World::new().await;
+    let execution = world.execution("failed").await;
+    world.add(&[&Span::new("router.inference", 0, 10).of(execution)]).await;
+    let update = format!("update executions set output = {output}");
+    world.pool.execute(sqlx::AssertSqlSafe(update)).await.unwrap();
+    let cause = world.root_cause(execution).await.unwrap();
+    assert_eq!(cause.root_cause_type, expected);
+    assert!(cause.evidence.contains("none of its spans failed"), "{}", cause.evidence);
+}

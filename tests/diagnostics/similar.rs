@@ -1,0 +1,180 @@
+//! `find_similar_traces`: a score that measures something, and an order that follows it.
+
+use rstest::rstest;
+use sqlx::Row;
+
+use super::world::{Span, World};
+
+#[derive(Debug, PartialEq)]
+struct Similar {
+    id: i64,
+    score: f64,
+    status: String,
+    total_duration_ms: Option<i64>,
+    failure_point: Option<String>,
+}
+
+impl World {
+    async fn similar(&self, execution: i64, limit: i32) -> Result<Vec<Similar>, sqlx::Error> {
+        let rows = sqlx::query("select * from find_similar_traces($1, $2)")
+            .bind(execution)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| Similar {
+                id: row.get("similar_execution_id"),
+                score: row.get("similarity_score"),
+                status: row.get("status"),
+                total_duration_ms: row.get("total_duration_ms"),
+                failure_point: row.get("failure_point"),
+            })
+            .collect())
+    }
+
+    /// The scores in the order of the rows, as whole thousandths.
+    async fn scores(&self, execution: i64) -> Vec<String> {
+        let rows = self.similar(execution, 5).await.unwrap();
+        rows.iter().map(|row| format!("{:.3}", row.score)).collect()
+    }
+
+    /// A traced execution: a root of 100 ms with one call inside it.
+    async fn traced(&self, model: &str, region: &str) -> Span {
+        let execution = self.execution_with("completed", model, region).await;
+        let root = Span::new("runner.execute_question", 0, 100).of(execution);
+        let call = Span::new("runner.hybrid_router_call", 10, 90).under(&root);
+        self.add(&[&root, &call]).await;
+        root
+    }
+}
+
+#[tokio::test]
+async fn an_identical_trace_scores_1_and_nested_spans_are_not_added_up() {
+    let world = World::new().await;
+    world.traced("llama", "us-east").await;
+    world.traced("llama", "us-east").await;
+    assert_eq!(
+        world.similar(1, 5).await.unwrap(),
+        [Similar {
+            id: 2,
+            score: 1.0,
+            status: "completed".into(),
+            total_duration_ms: Some(100),
+            failure_point: None,
+        }]
+    );
+}
+
+#[rstest]
+#[case::another_model("qwen", "us-east", Span::new("runner.execute_question", 0, 100), "0.850")]
+#[case::another_region("llama", "eu-west", Span::new("runner.execute_question", 0, 100), "0.850")]
+#[case::another_operation("llama", "us-east", Span::new("runner.retry_question", 0, 100), "0.750")]
+#[case::twice_as_long("llama", "us-east", Span::new("runner.execute_question", 0, 200), "0.925")]
+#[case::other_status_and_failure_point("llama", "us-east", Span::new("runner.execute_question", 0, 100).failed("no"), "0.700")]
+#[case::open_is_not_completed("llama", "us-east", Span::new("runner.execute_question", 0, 100).open(), "0.700")]
+#[case::nothing_in_common("qwen", "eu-west", Span::new("a.b", 0, 0).timed_out(), "0.000")]
+#[tokio::test]
+async fn each_difference_costs_its_share(
+    #[case] model: &str,
+    #[case] region: &str,
+    #[case] span: Span,
+    #[case] score: &str,
+) {
+    let world = World::new().await;
+    let target = world.execution("completed").await;
+    world.add(&[&Span::new("runner.execute_question", 0, 100).of(target)]).await;
+    let other = world.execution_with("completed", model, region).await;
+    world.add(&[&span.of(other)]).await;
+    assert_eq!(world.scores(target).await, [score]);
+}
+
+#[tokio::test]
+async fn one_operation_of_two_in_common_costs_half_the_share_of_operations() {
+    let world = World::new().await;
+    world.traced("llama", "us-east").await;
+    let execution = world.execution("completed").await;
+    world.add(&[&Span::new("runner.execute_question", 0, 100).of(execution)]).await;
+    assert_eq!(world.scores(1).await, ["0.875"]);
+}
+
+#[tokio::test]
+async fn rows_come_by_score_then_newest_first_up_to_the_limit() {
+    let world = World::new().await;
+    for (model, region) in [
+        ("llama", "us-east"),
+        ("qwen", "eu-west"),
+        ("llama", "us-east"),
+        ("llama", "eu-west"),
+        ("llama", "us-east"),
+    ] {
+        world.traced(model, region).await;
+    }
+    let ids = |rows: Vec<Similar>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(world.similar(1, 5).await.unwrap()), [5, 3, 4, 2]);
+    assert_eq!(ids(world.similar(1, 2).await.unwrap()), [5, 3]);
+}
+
+#[tokio::test]
+async fn the_failure_point_is_the_span_the_root_cause_names() {
+    let world = World::new().await;
+    world.traced("llama", "us-east").await;
+    let execution = world.execution("failed").await;
+    let root = Span::new("runner.execute_question", 0, 10).of(execution).failed("no");
+    let call = Span::new("runner.hybrid_router_call", 1, 9).under(&root).timed_out();
+    world.add(&[&root, &call]).await;
+    let row = &world.similar(1, 5).await.unwrap()[0];
+    assert_eq!(row.status, "failed");
+    assert_eq!(row.failure_point.as_deref(), Some("runner.hybrid_router_call"));
+    assert_eq!(
+        world.cause(execution).await.as_deref(),
+        Some("SERVICE_TIMEOUT runner.hybrid_router_call")
+    );
+}
+
+#[tokio::test]
+async fn open_traces_have_no_duration_and_what_is_unknown_adds_nothing() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        let execution = world.execution("running").await;
+        world.add(&[&Span::new("runner.execute_question", 0, 0).of(execution).open()]).await;
+    }
+    // Known to the spans only, without a model and a region.
+    world.add(&[&Span::new("runner.execute_question", 0, 100).of(999)]).await;
+    let rows = world.similar(1, 5).await.unwrap();
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| (row.id, format!("{:.2}", row.score), &*row.status, row.total_duration_ms))
+        .collect();
+    assert_eq!(
+        seen,
+        [(2, "0.85".into(), "started", None), (999, "0.40".into(), "completed", Some(100))]
+    );
+}
+
+#[tokio::test]
+async fn executions_without_spans_are_not_compared() {
+    let world = World::new().await;
+    world.traced("llama", "us-east").await;
+    let bare = world.execution("failed").await;
+    assert_eq!(world.similar(1, 5).await.unwrap(), []);
+    assert_eq!(world.similar(bare, 5).await.unwrap(), []);
+}
+
+#[rstest]
+#[case::zero(1, 0, "22023", "p_limit must be at least 1, not 0")]
+#[case::negative(1, -1, "22023", "p_limit must be at least 1, not -1")]
+#[case::unknown_execution(7, 5, "P0002", "there is no execution with id 7")]
+#[tokio::test]
+async fn a_wrong_argument_is_an_error(
+    #[case] execution: i64,
+    #[case] limit: i32,
+    #[case] code: &str,
+    #[case] message: &str,
+) {
+    let world = World::new().await;
+    world.traced("llama", "us-east").await;
+    let error = world.similar(execution, limit).await.unwrap_err();
+    let error = error.as_database_error().unwrap();
+    assert_eq!((error.code().as_deref(), error.message()), (Some(code), message));
+}

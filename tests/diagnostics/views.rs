@@ -1,0 +1,156 @@
+//! `trace_waterfall` and `trace_spans_health`.
+
+use sqlx::Executor;
+
+use super::world::{Span, World};
+
+/// The waterfall, a line a span: indented by level, with path, offset and what is odd about its place.
+async fn waterfall(world: &World) -> String {
+    let rows: Vec<(i32, Vec<i32>, String, String, f64)> = sqlx::query_as(
+        "select level, path, placement, operation, offset_ms::float8 from trace_waterfall",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    let lines: Vec<String> = rows
+        .into_iter()
+        .map(|(level, path, placement, operation, offset)| {
+            let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+            let indent = "  ".repeat(usize::try_from(level).unwrap());
+            format!("{indent}{} {operation} +{offset} {placement}", path.join("."))
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn span(name: &'static str, start: i64) -> Span {
+    Span::new(name, start, start + 100)
+}
+
+#[tokio::test]
+async fn the_waterfall_is_depth_first_by_start_with_offsets() {
+    let world = World::new().await;
+    let root = span("s.root", 1_000);
+    let late = span("s.late", 1_020).under(&root);
+    let early = span("s.early", 1_010).under(&root);
+    let inner = span("s.inner", 1_030).under(&early);
+    let other = span("s.other_trace", 5);
+    world.add(&[&inner, &late, &other, &early, &root]).await;
+    insta::assert_snapshot!(waterfall(&world).await, @r"
+    1 other_trace +0 root
+    1 root +0 root
+      1.1 early +10 child
+        1.1.1 inner +30 child
+      1.2 late +20 child
+    ");
+}
+
+#[tokio::test]
+async fn eleven_siblings_stay_in_order() {
+    let world = World::new().await;
+    let root = span("s.root", 0);
+    world.add(&[&root]).await;
+    for start in 1..=11 {
+        world.add(&[&span("s.child", start).under(&root)]).await;
+    }
+    assert!(waterfall(&world).await.ends_with("1.10 child +10 child\n  1.11 child +11 child"));
+}
+
+#[tokio::test]
+async fn a_span_whose_parent_is_missing_or_in_another_trace_is_shown_at_the_top() {
+    let world = World::new().await;
+    let never_written = span("s.never_written", 0);
+    let orphan = span("s.orphan", 10).under(&never_written);
+    let below = span("s.below", 20).under(&orphan);
+    let elsewhere = span("s.elsewhere", 500);
+    let mut foreign = span("s.foreign", 30).beside(&orphan);
+    foreign.parent = Some(elsewhere.id);
+    world.add(&[&orphan, &below, &elsewhere, &foreign]).await;
+    insta::assert_snapshot!(waterfall(&world).await, @r"
+    1 orphan +0 missing-parent
+      1.1 below +10 child
+    2 foreign +20 foreign-parent
+    1 elsewhere +0 root
+    ");
+}
+
+#[tokio::test]
+async fn spans_in_a_parent_cycle_are_shown_once_each_from_the_earliest_on() {
+    let world = World::new().await;
+    let root = span("s.root", 0);
+    let mut first = span("s.first", 10).beside(&root);
+    let second = span("s.second", 20).under(&first);
+    let third = span("s.third", 5).under(&second);
+    first.parent = Some(third.id);
+    let hanging = span("s.hanging", 30).under(&second);
+    let mut own_parent = span("s.own_parent", 40).beside(&root);
+    own_parent.parent = Some(own_parent.id);
+    world.add(&[&root, &first, &second, &third, &hanging, &own_parent]).await;
+    insta::assert_snapshot!(waterfall(&world).await, @r"
+    1 root +0 root
+    2 third +5 cycle
+      2.1 first +10 cycle
+        2.1.1 second +20 cycle
+          2.1.1.1 hanging +30 child
+    3 own_parent +40 cycle
+    ");
+}
+
+#[tokio::test]
+async fn a_condition_on_the_trace_reaches_the_index() {
+    let world = World::new().await;
+    let mut session = world.pool.acquire().await.unwrap();
+    session.execute("set enable_seqscan = off").await.unwrap();
+    let plan: Vec<String> = sqlx::query_scalar(
+        "explain select * from trace_waterfall where trace_id = '00000000-0000-0000-0000-000000000001'",
+    )
+    .fetch_all(&mut *session)
+    .await
+    .unwrap();
+    let plan = plan.join("\n");
+    assert!(!plan.contains("Seq Scan on trace_spans"), "{plan}");
+    assert!(
+        plan.contains("Index Cond: (trace_id = '00000000-0000-0000-0000-000000000001'::uuid)"),
+        "{plan}"
+    );
+}
+
+type Health = (i64, i64, i64, i64, Option<i64>, i64, i64, i64, i64, bool);
+
+async fn health(world: &World) -> Health {
+    sqlx::query_as(
+        "select total_spans, spans_last_24h, spans_last_hour, unique_traces, avg_duration_ms, failed_spans,
+                timeout_spans, open_spans, spans_without_execution,
+                oldest_open_span_age between interval '3599 seconds' and interval '3700 seconds' is true
+         from trace_spans_health",
+    )
+    .fetch_one(&world.pool)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_health_of_an_empty_table_is_a_row_of_zeros() {
+    let world = World::new().await;
+    assert_eq!(health(&world).await, (0, 0, 0, 0, None, 0, 0, 0, 0, false));
+}
+
+#[tokio::test]
+async fn the_health_view_counts_what_is_there() {
+    let world = World::new().await;
+    let root = Span::new("s.root", 0, 100).of(1).failed("no");
+    let child = Span::new("s.child", 0, 301).under(&root).timed_out();
+    let open = Span::new("s.open", 0, 0).beside(&root).open().started_ago(3_600);
+    let younger = Span::new("s.open", 0, 0).of(2).open().started_ago(60);
+    let unlinked = Span::new("s.other", 0, 100);
+    world.add(&[&root, &child, &open, &younger, &unlinked]).await;
+    world
+        .pool
+        .execute(
+            "update trace_spans set created_at = now() - interval '2 hours' where operation = 'child';
+             update trace_spans set created_at = now() - interval '2 days' where operation = 'root'",
+        )
+        .await
+        .unwrap();
+    assert_eq!(health(&world).await, (5, 4, 3, 3, Some(167), 1, 1, 2, 1, true));
+}

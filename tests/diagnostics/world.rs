@@ -1,0 +1,230 @@
+//! A migrated database with executions and spans made to order.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use spanproof::postgres::{Database, Migrations, Server};
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+/// A span as a table row of a test: its times are milliseconds after one fixed moment, long past.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    pub(super) id: Uuid,
+    pub(super) trace: Uuid,
+    pub(super) parent: Option<Uuid>,
+    execution: Option<i64>,
+    name: &'static str,
+    start: DateTime<Utc>,
+    end: Option<DateTime<Utc>>,
+    status: &'static str,
+    error_type: Option<&'static str>,
+    error_message: Option<&'static str>,
+    has_duration: bool,
+}
+
+impl Span {
+    /// A completed root span, `name` being `service.operation`.
+    pub(super) fn new(name: &'static str, start_ms: i64, end_ms: i64) -> Self {
+        let moment: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
+        Self {
+            id: Uuid::new_v4(),
+            trace: Uuid::new_v4(),
+            parent: None,
+            execution: None,
+            name,
+            start: moment + TimeDelta::milliseconds(start_ms),
+            end: Some(moment + TimeDelta::milliseconds(end_ms)),
+            status: "completed",
+            error_type: None,
+            error_message: None,
+            has_duration: true,
+        }
+    }
+
+    pub(super) fn of(self, execution: i64) -> Self {
+        Self { execution: Some(execution), ..self }
+    }
+
+    pub(super) fn under(self, parent: &Self) -> Self {
+        Self { parent: Some(parent.id), execution: parent.execution, ..self.beside(parent) }
+    }
+
+    /// In the same trace, with no parent.
+    pub(super) fn beside(self, other: &Self) -> Self {
+        Self { trace: other.trace, execution: other.execution, ..self }
+    }
+
+    pub(super) fn unlinked(self) -> Self {
+        Self { execution: None, ..self }
+    }
+
+    pub(super) fn failed(self, message: impl Into<Option<&'static str>>) -> Self {
+        Self { status: "failed", error_message: message.into(), ..self }
+    }
+
+    pub(super) fn timed_out(self) -> Self {
+        Self { status: "timeout", ..self }
+    }
+
+    pub(super) fn error_type(self, error_type: impl Into<Option<&'static str>>) -> Self {
+        Self { error_type: error_type.into(), ..self }
+    }
+
+    pub(super) fn open(self) -> Self {
+        Self { status: "started", end: None, ..self }
+    }
+
+    /// As if it had started `seconds` ago.
+    pub(super) fn started_ago(self, seconds: i64) -> Self {
+        Self { start: Utc::now() - TimeDelta::seconds(seconds), ..self }
+    }
+
+    pub(super) fn without_duration(self) -> Self {
+        Self { has_duration: false, ..self }
+    }
+}
+
+/// One row of `diagnose_execution_trace`, as far as tests look at it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Diagnosis {
+    pub(super) name: Option<String>,
+    pub(super) duration_ms: Option<i64>,
+    pub(super) gap_after_ms: Option<f64>,
+    pub(super) wait_before_child_ms: Option<f64>,
+    pub(super) anomaly: Option<String>,
+}
+
+/// The row of `identify_root_cause`.
+#[derive(Debug)]
+pub(super) struct Cause {
+    pub(super) root_cause_type: String,
+    pub(super) affected_service: Option<String>,
+    pub(super) affected_operation: Option<String>,
+    pub(super) evidence: String,
+    pub(super) recommendation: String,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    _database: Database,
+    pub(super) pool: PgPool,
+}
+
+impl World {
+    /// A migrated database with one job that came in by the cross-region route.
+    pub(super) async fn new() -> Self {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+        let migrations = Migrations::read(folder).unwrap();
+        let database = Server::shared().await.unwrap().migrated(&migrations).await.unwrap();
+        let pool = PgPool::connect(database.url()).await.unwrap();
+        sqlx::query(
+            "insert into jobs (jobspec_id, jobspec, route) values ('job', '{}', 'cross-region')",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        Self { _database: database, pool }
+    }
+
+    /// A new execution of that job.
+    pub(super) async fn execution(&self, status: &str) -> i64 {
+        self.execution_with(status, "llama", "us-east").await
+    }
+
+    pub(super) async fn execution_with(&self, status: &str, model: &str, region: &str) -> i64 {
+        sqlx::query_scalar(
+            "insert into executions (job_id, region, model_id, question_id, status)
+             values (1, $1, $2, gen_random_uuid()::text, $3) returning id",
+        )
+        .bind(region)
+        .bind(model)
+        .bind(status)
+        .fetch_one(&self.pool)
+        .await
+        .unwrap()
+    }
+
+    pub(super) async fn add(&self, spans: &[&Span]) {
+        for span in spans {
+            let (service, operation) = span.name.split_once('.').unwrap();
+            let duration = span
+                .end
+                .filter(|_| span.has_duration)
+                .map(|end| (end - span.start).num_milliseconds());
+            sqlx::query(
+                "insert into trace_spans (span_id, trace_id, parent_span_id, execution_id, service, operation,
+                     started_at, completed_at, duration_ms, status, error_type, error_message)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            )
+            .bind(span.id)
+            .bind(span.trace)
+            .bind(span.parent)
+            .bind(span.execution)
+            .bind(service)
+            .bind(operation)
+            .bind(span.start)
+            .bind(span.end)
+            .bind(duration)
+            .bind(span.status)
+            .bind(span.error_type)
+            .bind(span.error_message)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        }
+    }
+
+    pub(super) async fn diagnose(&self, execution: impl Into<Option<i64>>) -> Vec<Diagnosis> {
+        type Row = (Option<String>, Option<i64>, Option<f64>, Option<f64>, bool, Option<String>);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select service || '.' || operation, duration_ms, gap_after_ms::float8, wait_before_child_ms::float8,
+                    is_anomaly, anomaly_reason
+             from diagnose_execution_trace($1)",
+        )
+        .bind(execution.into())
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
+        rows.into_iter()
+            .map(|(name, duration_ms, gap_after_ms, wait_before_child_ms, is_anomaly, anomaly)| {
+                assert_eq!(
+                    is_anomaly,
+                    anomaly.is_some(),
+                    "an anomaly without a reason, or the reverse"
+                );
+                Diagnosis { name, duration_ms, gap_after_ms, wait_before_child_ms, anomaly }
+            })
+            .collect()
+    }
+
+    /// The anomalies of an execution, each as `service.operation: reason`.
+    pub(super) async fn anomalies(&self, execution: i64) -> Vec<String> {
+        let rows = self.diagnose(execution).await;
+        rows.into_iter()
+            .filter_map(|row| Some(format!("{}: {}", row.name.unwrap_or_default(), row.anomaly?)))
+            .collect()
+    }
+
+    pub(super) async fn root_cause(&self, execution: impl Into<Option<i64>>) -> Option<Cause> {
+        let rows = sqlx::query("select * from identify_root_cause($1)")
+            .bind(execution.into())
+            .fetch_all(&self.pool)
+            .await
+            .unwrap();
+        assert!(rows.len() <= 1, "{} root causes", rows.len());
+        rows.first().map(|row| Cause {
+            root_cause_type: row.get("root_cause_type"),
+            affected_service: row.get("affected_service"),
+            affected_operation: row.get("affected_operation"),
+            evidence: row.get("evidence"),
+            recommendation: row.get("recommendation"),
+        })
+    }
+
+    /// The root cause of an execution with these spans, as `TYPE service.operation`.
+    pub(super) async fn cause(&self, execution: i64) -> Option<String> {
+        let cause = self.root_cause(execution).await?;
+        let service = cause.affected_service.unwrap_or_default();
+        let operation = cause.affected_operation.unwrap_or_default();
+        Some(format!("{} {service}.{operation}", cause.root_cause_type))
+    }
+}
