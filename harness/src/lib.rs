@@ -1,5 +1,6 @@
 //! spanproof proves that a service's tracing really records.
 
+pub mod cli;
 pub mod document;
 pub mod evidence;
 pub mod mask;
@@ -7,8 +8,11 @@ pub mod matrix;
 pub mod postgres;
 pub mod process;
 pub mod reaper;
+pub mod report;
 pub mod spec;
+pub mod suite;
 pub mod template;
 pub mod trial;
 pub mod upstream;
+pub mod verdict;
 pub mod wait;

@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `spanproof` command.
+
+fn main() -> spanproof::cli::Exit {
+    spanproof::cli::main()
+}

@@ -76,6 +76,8 @@ pub struct SpanTable {
     pub unit: String,
     /// More columns that must agree with the unit's: span column to unit column.
     pub link: BTreeMap<String, String>,
+    /// The header by which the upstream is told the trace id.
+    pub header: Option<String>,
 }
 
 impl Default for JobTable {
@@ -118,6 +120,7 @@ impl Default for SpanTable {
             open: words(&["started"]),
             unit: "execution_id".into(),
             link: link.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect(),
+            header: None,
         }
     }
 }

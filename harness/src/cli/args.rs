@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::{Exit, output};
+use crate::matrix::{Filter, Selection};
+use crate::verdict::Code;
+
+/// Prove that a service's spans are really recorded, under every combination of its env flags.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spanproof",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes:
+  0  all passed, and something was checked    4  nothing to check
+  1  findings                                 5  only snapshots changed
+  2  usage or spec                            130/143  interrupted / terminated
+  3  the world broke"
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the cases and say whether spans are recorded
+    Check(Check),
+    /// List the cases and what is expected of each; runs nothing
+    Plan(Plan),
+    /// Judge stored evidence again; runs nothing
+    Report(Report),
+    /// Say what a code means and what to do about it
+    Explain(Explain),
+}
+
+/// Which cases.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The spec file
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
+    /// Only the case with this id, or this beginning of an id; repeatable
+    #[arg(long = "case", value_name = "ID")]
+    ids: Vec<String>,
+    /// Only cases with this value: NAME=VALUE, or !NAME for an unset flag; NAME is a flag,
+    /// `route`, `upstream` or `job`; repeatable
+    #[arg(long = "filter", value_name = "NAME=VALUE")]
+    filters: Vec<Filter>,
+}
+
+impl Which {
+    pub(super) fn selection(&self) -> Selection {
+        Selection { ids: self.ids.clone(), filters: self.filters.clone() }
+    }
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table and the failures, for people
+    Human,
+    /// One JSON document, for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spanproof check                                    all cases
+  spanproof check --case 3f2a91c0                    one case
+  spanproof check --filter route=queued --filter '!ENABLE_DB_TRACING'
+  spanproof check --update                           accept the startup output as it is")]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// How many cases run at once [default: twice the processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// Write startup snapshots that are missing or changed; refused when CI is set
+    #[arg(long)]
+    pub(super) update: bool,
+    /// Show where the time went
+    #[arg(long)]
+    pub(super) timings: bool,
+    /// Where the evidence goes [default: .spanproof/runs/… beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(super) evidence: Option<PathBuf>,
+    /// A binary to run instead of building the service
+    #[arg(long, value_name = "FILE")]
+    pub(super) binary: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// A folder that `check` wrote evidence to [default: the newest run]
+    pub(super) evidence: Option<PathBuf>,
+    /// The spec file
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The code, as in a verdict; without it all are listed
+    #[arg(value_parser = code)]
+    pub(super) code: Option<Code>,
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    let names = || Code::ALL.iter().map(|code| code.text());
+    let found = Code::ALL.iter().find(|code| code.text() == text).copied();
+    found.ok_or_else(|| {
+        let hint = crate::document::suggestion(text, names());
+        format!("no code is named `{text}`{hint}; `spanproof explain` lists them")
+    })
+}
+
+/// Reads the arguments; help, the version and mistakes are printed here.
+pub(super) fn parse() -> Result<Cli, Exit> {
+    Cli::try_parse().map_err(|error| {
+        if error.use_stderr() {
+            output::raw_error(&error.render().to_string());
+            return Exit::Usage;
+        }
+        output::print(&error.render().to_string());
+        Exit::Passed
+    })
+}

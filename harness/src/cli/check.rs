@@ -1,0 +1,199 @@
+//! `spanproof check` and `spanproof plan`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::args::{Check, Format, Plan, Which};
+use super::progress::Progress;
+use super::{Exit, Failure, output, runs};
+use crate::matrix::{Case, cases};
+use crate::report;
+use crate::report::Summary;
+use crate::spec::Spec;
+use crate::suite::{self, Options, Ran, Snapshot};
+use crate::trial::World;
+
+/// How long background work may take to end after the last result.
+const LINGER: Duration = Duration::from_secs(2);
+
+pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
+    let (spec, cases) = selected(&args.which)?;
+    output::print(&report::plan(&spec, &cases));
+    Ok(Exit::Passed)
+}
+
+/// Reads the spec and picks the cases.
+fn selected(which: &Which) -> Result<(Spec, Vec<Case>), Failure> {
+    if !which.config.is_file() {
+        let text = "there is no `{}` here; name one with `--config FILE`";
+        let text = text.replace("{}", &which.config.display().to_string());
+        return Err(Failure::usage(anyhow!(text)));
+    }
+    let spec = Spec::read(&which.config).map_err(Failure::usage)?;
+    let all = cases(&spec).map_err(Failure::usage)?;
+    let picked = which.selection().pick(all);
+    let picked = picked.map_err(|why| Failure { exit: Exit::Nothing, text: why })?;
+    Ok((spec, picked))
+}
+
+pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
+    let start = Instant::now();
+    if args.update && in_ci() {
+        let text = "`--update` is refused while CI is set: accept snapshots on your own machine";
+        return Err(Failure::usage(anyhow!(text)));
+    }
+    let (spec, cases) = selected(&args.which)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
+    let ended = runtime.block_on(async {
+        let (cancel, cancelled) = watch::channel(false);
+        let interrupted = interrupted(cancel)?;
+        tokio::pin!(interrupted);
+        let mut work = std::pin::pin!(work(args, spec, cases, cancelled, start));
+        let mut signal = None;
+        loop {
+            tokio::select! {
+                ended = &mut work => return ended.map(|exit| signal.unwrap_or(exit)),
+                exit = &mut interrupted, if signal.is_none() => signal = Some(exit),
+            }
+        }
+    });
+    runtime.shutdown_timeout(LINGER);
+    ended
+}
+
+/// Ends with the exit code of the first signal, after telling everyone to stop. A second signal
+/// ends the process at once; the reaper removes what is left.
+fn interrupted(cancel: watch::Sender<bool>) -> Result<impl Future<Output = Exit> + use<>, Failure> {
+    let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
+    let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
+    Ok(async move {
+        let exit = tokio::select! {
+            _ = int.recv() => Exit::Interrupted,
+            _ = term.recv() => Exit::Terminated,
+        };
+        output::note("stopping; once more to stop at once");
+        cancel.send_replace(true);
+        tokio::spawn(async move {
+            tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+            #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
+            std::process::exit(i32::from(exit.code()));
+        });
+        exit
+    })
+}
+
+async fn work(
+    args: &Check,
+    spec: Spec,
+    cases: Vec<Case>,
+    mut cancelled: watch::Receiver<bool>,
+    start: Instant,
+) -> Result<Exit, Failure> {
+    let opened = tokio::select! {
+        world = open(args, spec) => world?,
+        _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
+    };
+    let (world, evidence) = opened;
+    let options = Options { workers: workers(args), evidence, cancelled };
+    let mut progress = Progress::new(cases.len());
+    let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
+    progress.done();
+    let spec = world.spec().clone();
+    let once = world.durations();
+    let closing = Instant::now();
+    world.close().await.map_err(Failure::world)?;
+    let mut snapshots = suite::compare(&spec, &ran.outcomes);
+    if args.update {
+        let written = suite::update(&snapshots).map_err(Failure::world)?;
+        output::note(&format!("{written} snapshots written"));
+        snapshots = suite::compare(&spec, &ran.outcomes);
+    }
+    if args.timings {
+        let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
+        output::note(&report::timings(&once, &ran));
+    }
+    let human = args.format == Format::Human;
+    show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.which.config), start.elapsed())));
+    Ok(ended(&Summary::of(&ran, &snapshots)))
+}
+
+/// Opens the world, telling what it is made of.
+async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
+    let failure = |error: crate::trial::Error| {
+        if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
+    };
+    output::note(&format!("building {}", spec.service.name));
+    let folder = match &args.evidence {
+        Some(folder) => folder.clone(),
+        None => runs::new(&spec.folder).map_err(|error| {
+            Failure::world(anyhow::Error::new(error).context("no folder for evidence"))
+        })?,
+    };
+    let mut builder = World::of(&args.which.config).show_build();
+    if let Some(binary) = &args.binary {
+        builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
+    }
+    let world = builder.open_spec(spec).await.map_err(failure)?;
+    output::note(&world.server().picked().to_string());
+    Ok((world, folder))
+}
+
+fn workers(args: &Check) -> usize {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    args.jobs.map_or(2 * processors, usize::from)
+}
+
+/// Prints the results: for people with the command that repeats a case and the time it all took.
+pub(super) fn show(
+    spec: &Spec,
+    ran: &Ran,
+    snapshots: &[Snapshot],
+    human: Option<(String, Duration)>,
+) {
+    match human {
+        Some((repeat, took)) => {
+            let mut text = report::terminal(spec, ran, snapshots, &repeat);
+            let summary = Summary::of(ran, snapshots);
+            text.push_str(&format!("\n{}\n", summary.line(took)));
+            if summary.snapshots_changed > 0 {
+                text.push_str("accept the startup output with `spanproof check --update`\n");
+            }
+            output::print(&text);
+        }
+        None => output::print(&format!("{:#}\n", report::json(ran, snapshots))),
+    }
+}
+
+/// The highest severity wins.
+pub(super) fn ended(summary: &Summary) -> Exit {
+    if summary.broken > 0 {
+        Exit::World
+    } else if summary.failed > 0 {
+        Exit::Findings
+    } else if summary.snapshots_changed > 0 {
+        Exit::Snapshots
+    } else if summary.passed == 0 || summary.assertions == 0 {
+        Exit::Nothing
+    } else {
+        Exit::Passed
+    }
+}
+
+/// The start of a command that repeats a case, as it can be pasted.
+pub(super) fn repeat(config: &Path) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "spanproof".into());
+    if config == Path::new(crate::spec::FILE) {
+        return format!("{program} check");
+    }
+    format!("{program} check --config {}", config.display())
+}
+
+#[expect(clippy::disallowed_methods, reason = "CI is the sign that nobody is there to accept")]
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false")
+}

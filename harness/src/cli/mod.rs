@@ -1,0 +1,51 @@
+//! The command: the only place that knows clap, reads the environment and prints.
+
+mod args;
+mod check;
+mod exit;
+mod explain;
+mod output;
+mod progress;
+mod runs;
+mod stored;
+
+pub use exit::Exit;
+
+use args::Command;
+
+/// Runs the command with this process's arguments and gives how it ended.
+pub fn main() -> Exit {
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(exit) => return exit,
+    };
+    let ended = match args.command {
+        Command::Check(check) => check::check(&check),
+        Command::Plan(plan) => check::plan(&plan),
+        Command::Report(report) => stored::report(&report),
+        Command::Explain(explain) => explain::explain(&explain),
+    };
+    ended.unwrap_or_else(|failure| {
+        output::error(&failure.text);
+        failure.exit
+    })
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    text: String,
+}
+
+impl Failure {
+    /// Wrong words or a wrong file: exit 2.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Usage, text: format!("{:#}", error.into()) }
+    }
+
+    /// The world broke: exit 3.
+    fn world(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::World, text: format!("{:#}", error.into()) }
+    }
+}

@@ -1,0 +1,23 @@
+//! Printing: results to standard output, everything else to standard error.
+
+use std::io::Write;
+
+/// Prints a result. A reader that has gone is no reason to panic.
+pub(super) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a note or progress.
+pub(super) fn note(text: &str) {
+    raw_error(&format!("{text}\n"));
+}
+
+/// Prints an error.
+pub(super) fn error(text: &str) {
+    raw_error(&format!("error: {text}\n"));
+}
+
+pub(super) fn raw_error(text: &str) {
+    let _gone = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,26 @@
+//! `spanproof report`.
+
+use anyhow::anyhow;
+
+use super::args::{Format, Report};
+use super::check::{ended, repeat, show};
+use super::{Exit, Failure, runs};
+use crate::report::Summary;
+use crate::spec::Spec;
+use crate::suite::{compare, rejudge};
+
+pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
+    let spec = Spec::read(&args.config).map_err(Failure::usage)?;
+    let folder = match &args.evidence {
+        Some(folder) => folder.clone(),
+        None => runs::newest(&spec.folder).ok_or_else(|| {
+            Failure::usage(anyhow!("no run was stored yet; `spanproof check` stores one"))
+        })?,
+    };
+    let start = std::time::Instant::now();
+    let ran = rejudge(&spec, &folder).map_err(Failure::usage)?;
+    let snapshots = compare(&spec, &ran.outcomes);
+    let human = args.format == Format::Human;
+    show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.config), start.elapsed())));
+    Ok(ended(&Summary::of(&ran, &snapshots)))
+}

@@ -1,0 +1,55 @@
+//! The report for programs: versioned, in the order of the cases.
+
+use serde_json::{Value, json};
+
+use super::Summary;
+use crate::suite::{Ran, Snapshot, State};
+
+/// The report as JSON. `"schema": 1`; a flag that is unset is `null`, an empty one `""`.
+pub fn json(ran: &Ran, snapshots: &[Snapshot]) -> Value {
+    let summary = Summary::of(ran, snapshots);
+    let cases: Vec<Value> = ran
+        .outcomes
+        .iter()
+        .map(|outcome| {
+            let judgement = &outcome.judgement;
+            json!({
+                "id": outcome.case.id,
+                "flags": outcome.case.flags.iter().map(|(n, v)| (n.clone(), json!(v))).collect::<serde_json::Map<_, _>>(),
+                "route": outcome.case.route,
+                "upstream": outcome.case.upstream,
+                "job": outcome.case.job,
+                "recording": judgement.recording,
+                "funnel": judgement.funnel,
+                "verdict": judgement.verdict,
+                "evidence": outcome.folder,
+            })
+        })
+        .collect();
+    let snapshots: Vec<Value> = snapshots
+        .iter()
+        .map(|snapshot| {
+            let state = match snapshot.state {
+                State::Same => "same",
+                State::Changed(_) => "changed",
+                State::Missing(_) => "missing",
+                State::Unstable(_) => "unstable",
+            };
+            json!({ "group": snapshot.group, "path": snapshot.path, "state": state })
+        })
+        .collect();
+    json!({
+        "schema": 1,
+        "summary": {
+            "passed": summary.passed,
+            "failed": summary.failed,
+            "broken": summary.broken,
+            "not_run": summary.not_run,
+            "units": summary.units,
+            "spans": summary.spans,
+            "assertions": summary.assertions,
+        },
+        "cases": cases,
+        "snapshots": snapshots,
+    })
+}

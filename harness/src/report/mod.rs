@@ -1,0 +1,11 @@
+//! What a run came to, told to people and to programs. Sees outcomes only, so no two reports can
+//! disagree.
+
+mod json;
+mod table;
+mod terminal;
+mod timing;
+
+pub use json::json;
+pub use terminal::{Summary, plan, terminal};
+pub use timing::timings;

@@ -1,0 +1,35 @@
+//! Aligned columns of plain text.
+
+/// Rows under a heading, each column as wide as its widest cell; the last column is not padded.
+pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
+    let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
+    let all: Vec<&Vec<String>> = std::iter::once(&heading).chain(rows).collect();
+    let widths: Vec<usize> = (0..heading.len())
+        .map(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or(0))
+        .collect();
+    let lines = all.iter().map(|row| {
+        let cells = row.iter().zip(&widths).map(|(cell, wide)| {
+            let padding = " ".repeat(wide - width(cell));
+            format!("{cell}{padding}")
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        format!("{}\n", line.trim_end())
+    });
+    lines.collect()
+}
+
+fn width(cell: &str) -> usize {
+    cell.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows =
+            [vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "2→3".to_owned()]];
+        assert_eq!(table(&["k", "v"], &rows), "k     v\na     1\nlong  2→3\n");
+    }
+}

@@ -1,0 +1,7 @@
+//! Many cases on several workers, judged together; and the startup snapshots they share.
+
+mod run;
+mod snapshot;
+
+pub use run::{Event, Options, Outcome, Ran, rejudge, run};
+pub use snapshot::{Snapshot, State, compare, update};

@@ -1,0 +1,121 @@
+//! The startup snapshots: one file per combination of flags, in the format of insta, so that
+//! `cargo test` and `check` share them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use similar::TextDiff;
+
+use super::run::Outcome;
+use crate::evidence;
+use crate::spec::Spec;
+
+/// How a snapshot compares with what was printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is the same.
+    Same,
+    /// It differs, and how: lines with `-` and `+`.
+    Changed(String),
+    /// There is none yet; this was printed.
+    Missing(String),
+    /// Cases of one group printed different things, so the startup output depends on more than
+    /// the flags, and how they differ.
+    Unstable(String),
+}
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The group's name, which is the file's name without its ending.
+    pub group: String,
+    /// The file.
+    pub path: PathBuf,
+    /// How many cases printed it.
+    pub cases: usize,
+    /// What was printed.
+    pub text: String,
+    /// How it compares.
+    pub state: State,
+}
+
+/// Compares the startup output of every group of cases with its snapshot. Nothing where the spec
+/// declares no snapshots.
+pub fn compare(spec: &Spec, outcomes: &[Outcome]) -> Vec<Snapshot> {
+    let Some(folder) = &spec.startup.snapshots else { return Vec::new() };
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for outcome in outcomes {
+        if let Some(evidence) = outcome.evidence.as_ref().filter(|evidence| evidence.ready.yes()) {
+            let text = evidence::redacted(evidence, &spec.startup);
+            groups.entry(evidence::group(spec, &outcome.case)).or_default().push(text);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(group, texts)| {
+            let path = spec.path(folder).join(format!("{group}.snap"));
+            let text = texts[0].clone();
+            let state = match texts.iter().find(|other| **other != text) {
+                Some(other) => State::Unstable(difference(&text, other)),
+                None => state(&path, &text),
+            };
+            Snapshot { group, path, cases: texts.len(), text, state }
+        })
+        .collect()
+}
+
+fn state(path: &Path, text: &str) -> State {
+    match std::fs::read_to_string(path).ok().as_deref().map(content) {
+        None => State::Missing(text.to_owned()),
+        Some(stored) if stored.trim_end() == text.trim_end() => State::Same,
+        Some(stored) => State::Changed(difference(stored, text)),
+    }
+}
+
+/// What stands after insta's header.
+fn content(file: &str) -> &str {
+    let body = file.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
+    body.map_or(file, |(_, content)| content)
+}
+
+fn difference(old: &str, new: &str) -> String {
+    let (old, new) = (old.trim_end(), new.trim_end());
+    let diff = TextDiff::from_lines(old, new);
+    diff.unified_diff().context_radius(1).to_string()
+}
+
+/// Writes every snapshot that is missing or changed; gives how many.
+///
+/// # Errors
+/// When a file can't be written.
+pub fn update(snapshots: &[Snapshot]) -> std::io::Result<usize> {
+    let mut written = 0;
+    for snapshot in snapshots {
+        if !matches!(snapshot.state, State::Changed(_) | State::Missing(_)) {
+            continue;
+        }
+        if let Some(folder) = snapshot.path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&snapshot.path, format!("---\nsource: spanproof\n---\n{}", snapshot.text))?;
+        written += 1;
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_a_snapshot_is_not_compared() {
+        assert_eq!(content("---\nsource: x\nexpression: y\n---\nline\n---\n"), "line\n---\n");
+        assert_eq!(content("no header"), "no header");
+    }
+
+    #[test]
+    fn a_change_is_shown_as_lines() {
+        let shown = difference("a\nb\n", "a\nc\n");
+        assert!(shown.contains("-b\n") && shown.contains("+c"), "{shown}");
+    }
+}

@@ -1,0 +1,161 @@
+//! The stable codes of findings, the stage of the funnel each belongs to, and what they mean.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $text:literal $stage:ident $meaning:literal $remedy:literal;)*) => {
+        /// Why spans are missing, or what else is wrong. The text of a code never changes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Code { $(#[doc = $meaning] $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the funnel.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as users see it.
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The stage of the funnel that loses units.
+            pub fn stage(self) -> Stage {
+                match self { $(Self::$name => Stage::$stage,)* }
+            }
+
+            /// What it means, as one sentence without its period.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// What to do about it, as one sentence without its period.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    FlagUnset "flag-unset" Delivered
+        "the flag was given to the service, and the service saw it unset"
+        "look for a wrapper, an entry point or a secret store that drops the variable before the service reads it";
+    TracerNotConstructed "tracer-not-constructed" Constructed
+        "the flag is on, and no tracer line was printed at startup"
+        "check that this binary contains the tracer and that its constructor runs before the first job";
+    ProcessCrashed "process-crashed" Constructed
+        "the service ended by itself"
+        "read the last lines of its output; the exit status names the signal or code";
+    FlagUnrecognisedValue "flag-unrecognised-value" Enabled
+        "the value means on, and the service reads it as off"
+        "set the exact value that the service reads, or make it read this spelling; if the strictness is meant, list the values that count under `enables`";
+    FlagIgnored "flag-ignored" Enabled
+        "no value of the flag ever switches tracing on"
+        "check that the service reads this variable at all, and reads it before the tracer is built";
+    JobNotPickedUp "job-not-picked-up" Executed
+        "the job was accepted and never left the queue"
+        "check that a worker runs in this process and listens on the queue that the route writes to";
+    JobFailedEarly "job-failed-early" Executed
+        "the job ended, or was refused, before every unit was executed"
+        "read the answer to the submission and the job's own error; no span can exist for work that never began";
+    JobNotFinished "job-not-finished" Executed
+        "the job was still running when time was up"
+        "look for a call without a timeout, or raise `settle-ms` if the job really takes longer";
+    BannerContradicts "banner-contradicts" Attempted
+        "what the service says about its tracing is not what it does"
+        "trust the database, not the log line; print the line where the writing happens";
+    PathNotExecuted "path-not-executed" Attempted
+        "the work was done on a code path that never calls the tracer"
+        "call the tracer on this route too; compare with a route whose units leave spans";
+    WriteFailedReported "write-failed-reported" Accepted
+        "writing spans failed, and the service said so"
+        "the service's own error names the reason: a missing table or column, a privilege, a timeout";
+    WriteFailedSilent "write-failed-silent" Accepted
+        "spans were begun and not written, and the service did not say so"
+        "report errors of span writes; then the error itself names the reason";
+    Undetermined "undetermined" Stored
+        "the evidence does not decide between several reasons"
+        "run the experiment that the finding names";
+    NotFinished "not-finished" Finished
+        "spans were begun and never completed"
+        "complete the span on every way out of the work: success, error, early return and cancellation";
+    LostAtExit "lost-at-exit" Finished
+        "spans were still open when the process was killed or died"
+        "flush and close spans when the service is asked to stop";
+    Unlinked "unlinked" Linked
+        "spans do not carry the ids of the work they belong to"
+        "write the linking columns with the span, not only into memory";
+    StatusDisagrees "status-disagrees" Linked
+        "a span's final status is not the status of its unit"
+        "take both from one value";
+    BrokenTree "broken-tree" Joined
+        "spans of one unit do not form one tree in one trace"
+        "hand the parent's span id and trace id to every child and to the upstream";
+    Duplicate "duplicate" Joined
+        "a unit has more spans of one operation than it should"
+        "look for a second call, a retry without a key, or two tracers";
+    LeakedWhileOff "leaked-while-off" Off
+        "spans were recorded although tracing is off"
+        "check how the value is read: only what is meant as on may switch it on";
+    OutcomeChangedByTracing "outcome-changed-by-tracing" Outcome
+        "the same job ends differently with tracing on than with tracing off"
+        "never let an error or a delay of the tracer reach the job";
+    UnexpectedRequest "unexpected-request" Outcome
+        "the upstream was asked for something that its behaviour file does not know"
+        "correct the address the service asks, or add a `[[reply]]` to the behaviour";
+    NotStopped "not-stopped" Outcome
+        "the service did not stop when it was asked to, and was killed"
+        "handle SIGTERM, or raise `grace-ms` under `[service.stop]` if it needs longer";
+    LeftProcesses "left-processes" Outcome
+        "the service left processes behind that still held its output open"
+        "stop what the service starts when the service stops";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.text())
+    }
+}
+
+/// A stage of the funnel, or one of the two things that are not about losing units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The flag is in the environment of the process.
+    Delivered,
+    /// A tracer exists.
+    Constructed,
+    /// The tracer says that it is enabled.
+    Enabled,
+    /// The work was done.
+    Executed,
+    /// A span was begun for it.
+    Attempted,
+    /// Its write was not refused.
+    Accepted,
+    /// Its row is there.
+    Stored,
+    /// The span has an end.
+    Finished,
+    /// It names its unit and agrees with it.
+    Linked,
+    /// All spans of the unit are one tree.
+    Joined,
+    /// With tracing off nothing is recorded.
+    Off,
+    /// The work itself, and the process, went as they should.
+    Outcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_same_text_for_people_and_in_data() {
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("{:?}", code.text()));
+        }
+    }
+}

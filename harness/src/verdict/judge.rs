@@ -1,0 +1,193 @@
+//! Judging one case.
+
+use serde::{Deserialize, Serialize};
+
+use super::code::Code;
+use super::funnel::Funnel;
+use super::reading::Reading;
+use super::{off, outcome, stage};
+use crate::evidence::Evidence;
+use crate::spec::Spec;
+
+/// How many evidence lines of one kind a finding shows.
+const SHOWN: usize = 4;
+
+/// One difference between what was expected and what is in evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its stable code.
+    pub code: Code,
+    /// What was expected and what was found, as one sentence without its period.
+    pub message: String,
+    /// The lines and rows that prove it.
+    pub evidence: Vec<String>,
+}
+
+/// What came of one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Everything expected is in evidence.
+    Pass,
+    /// Something is not; the first finding names the first stage of the funnel that loses units.
+    Fail(Vec<Finding>),
+    /// Our own world did not come up, so nothing was learned about the service.
+    Broken(String),
+    /// The case was not run.
+    Skipped(String),
+}
+
+/// A verdict with its numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How many units survived each stage.
+    pub funnel: Funnel,
+    /// Whether spans had to be recorded in this case.
+    pub recording: bool,
+    /// How many spans were found.
+    pub spans: usize,
+    /// How many things were compared.
+    pub assertions: usize,
+}
+
+/// Collects findings and counts what was compared.
+#[derive(Debug, Default)]
+pub(super) struct Bench {
+    findings: Vec<Finding>,
+    assertions: usize,
+}
+
+impl Bench {
+    /// Compares one thing: where it does not hold, the finding is taken.
+    pub(super) fn check(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
+        self.assertions += 1;
+        if !holds {
+            self.findings.push(finding());
+        }
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+impl Finding {
+    pub(super) fn new(code: Code, message: impl Into<String>, evidence: Vec<String>) -> Self {
+        Self { code, message: message.into(), evidence }
+    }
+}
+
+impl Judgement {
+    pub(super) fn broken(cause: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Broken(cause.into()),
+            funnel: Funnel::default(),
+            recording: false,
+            spans: 0,
+            assertions: 0,
+        }
+    }
+
+    /// The findings; none unless the verdict is a failure.
+    pub fn findings(&self) -> &[Finding] {
+        match &self.verdict {
+            Verdict::Fail(findings) => findings,
+            _ => &[],
+        }
+    }
+
+    /// The code of the first finding.
+    pub fn code(&self) -> Option<Code> {
+        self.findings().first().map(|finding| finding.code)
+    }
+
+    /// The judgement, if it is a pass.
+    ///
+    /// # Errors
+    /// Otherwise with the whole reason as text.
+    pub fn passed(self) -> Result<Self, String> {
+        match &self.verdict {
+            Verdict::Pass => Ok(self),
+            Verdict::Fail(findings) => Err(findings.iter().map(ToString::to_string).collect()),
+            Verdict::Broken(why) | Verdict::Skipped(why) => Err(why.clone()),
+        }
+    }
+
+    pub(super) fn add(&mut self, finding: Finding) {
+        match &mut self.verdict {
+            Verdict::Fail(findings) => findings.push(finding),
+            Verdict::Pass => self.verdict = Verdict::Fail(vec![finding]),
+            Verdict::Broken(_) | Verdict::Skipped(_) => {}
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}: {}", self.code, self.message)?;
+        for line in &self.evidence {
+            writeln!(f, "    {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The first lines of a list of evidence, and how many more there are.
+pub(super) fn shown(lines: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<_> = lines.into_iter().collect();
+    if lines.len() > SHOWN {
+        let more = lines.len() - SHOWN + 1;
+        lines.truncate(SHOWN - 1);
+        lines.push(format!("… and {more} more"));
+    }
+    lines
+}
+
+/// Judges one case by its own evidence.
+pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
+    let reading = Reading::of(spec, evidence);
+    if let Some(cause) = stage::never_ready(&reading) {
+        return Judgement::broken(cause);
+    }
+    let recording = records(spec, evidence);
+    let mut bench = Bench::default();
+    let stages: &[fn(&Reading<'_>, &mut Bench)] = if recording {
+        &[
+            stage::alive,
+            stage::constructed,
+            stage::executed,
+            stage::attempted,
+            stage::accepted,
+            stage::finished,
+            stage::linked,
+            stage::joined,
+        ]
+    } else {
+        &[stage::alive, off::banner, stage::executed, off::silent]
+    };
+    for stage in stages {
+        stage(&reading, &mut bench);
+        // What is lost at one stage is missing at all later ones: only the first names the reason.
+        if !bench.is_clean() {
+            break;
+        }
+    }
+    outcome::process(&reading, &mut bench);
+    outcome::upstream(&reading, &mut bench);
+    let Bench { findings, assertions } = bench;
+    Judgement {
+        verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },
+        funnel: Funnel::of(&reading),
+        recording,
+        spans: reading.spans.len(),
+        assertions,
+    }
+}
+
+/// Whether spans must be recorded in this case.
+pub(super) fn records(spec: &Spec, evidence: &Evidence) -> bool {
+    let flag = spec.tracing_flag();
+    flag.is_none_or(|flag| flag.records(&evidence.case.flag(&flag.name)))
+}

@@ -1,0 +1,19 @@
+//! The verdict: evidence against expectation. Pure: no clock, no file, no process, so evidence
+//! that was stored can be judged again at any time.
+
+mod code;
+mod funnel;
+mod judge;
+mod off;
+mod outcome;
+mod peer;
+mod reading;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use code::{Code, Stage};
+pub use funnel::Funnel;
+pub use judge::{Finding, Judgement, Verdict, judge};
+pub use peer::judge_all;

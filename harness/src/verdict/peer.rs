@@ -1,0 +1,133 @@
+//! What only several cases together can tell.
+
+use std::collections::BTreeMap;
+
+use super::code::Code;
+use super::judge::{Finding, Judgement, Verdict, judge, records};
+use super::outcome::Outcome;
+use crate::evidence::Evidence;
+use crate::spec::{Spec, Value};
+
+/// Judges all cases of a run: each by its own evidence, then beside its peers. The judgements come
+/// in the order of the evidence.
+pub fn judge_all(spec: &Spec, all: &[Evidence]) -> Vec<Judgement> {
+    let mut judgements: Vec<_> = all.iter().map(|evidence| judge(spec, evidence)).collect();
+    never_up(all, &mut judgements);
+    ignored(spec, all, &mut judgements);
+    lying_banner(spec, all, &mut judgements);
+    outcomes(spec, all, &mut judgements);
+    judgements
+}
+
+/// A service that never became ready in any case is not a finding about one: its world is wrong.
+fn never_up(all: &[Evidence], judgements: &mut [Judgement]) {
+    if all.iter().any(|evidence| evidence.ready.yes()) {
+        return;
+    }
+    for (evidence, judgement) in all.iter().zip(judgements) {
+        if judgement.code() == Some(Code::ProcessCrashed) {
+            let tail = evidence.output.tail(5);
+            let (ending, ms) = (evidence.exit.ending, evidence.exit.at_ms);
+            *judgement = Judgement::broken(format!(
+                "the service ended before it was ready, with {ending} after {ms} ms{tail}"
+            ));
+        }
+    }
+}
+
+/// A flag is ignored when several values that should switch it on were tried and none did.
+fn ignored(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
+    let Some(flag) = spec.tracing_flag() else { return };
+    let mut tried: Vec<Value> = Vec::new();
+    for evidence in all.iter().filter(|evidence| records(spec, evidence)) {
+        let value = evidence.case.flag(&flag.name);
+        if !tried.contains(&value) {
+            tried.push(value);
+        }
+    }
+    let recording = all.iter().zip(judgements.iter()).filter(|(e, _)| records(spec, e));
+    let mut codes = recording.map(|(_, judgement)| judgement.code());
+    let none_works = codes.all(|code| code == Some(Code::FlagUnrecognisedValue));
+    if tried.len() < 2 || !none_works {
+        return;
+    }
+    let values: Vec<_> = tried.iter().map(ToString::to_string).collect();
+    for judgement in judgements {
+        if let Verdict::Fail(findings) = &mut judgement.verdict
+            && let Some(finding) =
+                findings.first_mut().filter(|finding| finding.code == Code::FlagUnrecognisedValue)
+        {
+            finding.code = Code::FlagIgnored;
+            finding.message = format!(
+                "none of the values {} of {} switches tracing on",
+                values.join(", "),
+                flag.name
+            );
+        }
+    }
+}
+
+/// A tracer that says it is on, and never begins a span on any of several routes, is not a route
+/// that was forgotten: its line is wrong.
+fn lying_banner(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
+    let pairs = || all.iter().zip(judgements.iter()).filter(|(e, _)| records(spec, e));
+    let mut routes: Vec<_> = pairs().map(|(evidence, _)| evidence.case.route.as_str()).collect();
+    routes.sort_unstable();
+    routes.dedup();
+    let silent = |(_, judgement): (&Evidence, &Judgement)| {
+        judgement.code() == Some(Code::PathNotExecuted) && judgement.funnel.attempted == 0
+    };
+    if routes.len() < 2 || !pairs().all(silent) {
+        return;
+    }
+    let message = format!(
+        "the tracer says that it is on, and begins no span on any of the routes {}",
+        routes.join(", ")
+    );
+    for judgement in judgements {
+        if let Verdict::Fail(findings) = &mut judgement.verdict
+            && let Some(finding) =
+                findings.first_mut().filter(|finding| finding.code == Code::PathNotExecuted)
+        {
+            finding.code = Code::BannerContradicts;
+            finding.message.clone_from(&message);
+        }
+    }
+}
+
+/// A job must come to the same with tracing on as with tracing off.
+fn outcomes(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
+    let Some(flag) = spec.tracing_flag() else { return };
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, evidence) in all.iter().enumerate() {
+        let mut facts = evidence.case.facts();
+        facts.remove(flag.name.as_str());
+        groups.entry(format!("{facts:?}")).or_default().push(at);
+    }
+    for members in groups.values() {
+        let (on, off): (Vec<_>, Vec<_>) =
+            members.iter().copied().partition(|at| records(spec, &all[*at]));
+        let off: Vec<_> = off
+            .into_iter()
+            .filter(|at| settled(&all[*at]))
+            .map(|at| (at, Outcome::of(spec, &all[at])))
+            .collect();
+        let Some((first, baseline)) = off.first() else { continue };
+        for at in on.into_iter().filter(|at| settled(&all[*at])) {
+            let outcome = Outcome::of(spec, &all[at]);
+            judgements[at].assertions += 1;
+            if off.iter().all(|(_, other)| *other != outcome) {
+                let message = "the same job ends differently with tracing on than with tracing off";
+                let lines = vec![
+                    format!("on   case {}: {}", all[at].case.id, outcome.shown()),
+                    format!("off  case {}: {}", all[*first].case.id, baseline.shown()),
+                ];
+                judgements[at].add(Finding::new(Code::OutcomeChangedByTracing, message, lines));
+            }
+        }
+    }
+}
+
+fn settled(evidence: &Evidence) -> bool {
+    evidence.settled.as_ref().is_some_and(crate::evidence::Reached::yes)
+}
