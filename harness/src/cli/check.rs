@@ -159,7 +159,7 @@ pub(super) fn show(
         Some((repeat, took)) => {
             let mut text = report::terminal(spec, ran, snapshots, &repeat);
             let summary = Summary::of(ran, snapshots);
-            text.push_str(&format!("\n{}\n", summary.line(took)));
+            text = format!("{text}\n{}\n", summary.line(took));
             if summary.snapshots_changed > 0 {
                 text.push_str("accept the startup output with `spanproof check --update`\n");
             }

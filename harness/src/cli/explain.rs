@@ -1,10 +1,10 @@
 //! `spanproof explain`.
 
 use super::args::Explain;
-use super::{Exit, Failure, output};
+use super::{Exit, output};
 use crate::verdict::Code;
 
-pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
+pub(super) fn explain(args: &Explain) -> Exit {
     let text = match args.code {
         Some(code) => {
             let (stage, meaning, remedy) = (code.stage(), code.meaning(), code.remedy());
@@ -14,5 +14,5 @@ pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
         None => Code::ALL.iter().map(|code| format!("{code:<28}{}\n", code.meaning())).collect(),
     };
     output::print(&text);
-    Ok(Exit::Passed)
+    Exit::Passed
 }

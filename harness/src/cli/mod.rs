@@ -23,7 +23,7 @@ pub fn main() -> Exit {
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => check::plan(&plan),
         Command::Report(report) => stored::report(&report),
-        Command::Explain(explain) => explain::explain(&explain),
+        Command::Explain(explain) => Ok(explain::explain(&explain)),
     };
     ended.unwrap_or_else(|failure| {
         output::error(&failure.text);

@@ -1,5 +1,7 @@
 //! The startup output as a snapshot: exact, but for what must vary.
 
+use std::fmt::Write as _;
+
 use crate::evidence::Evidence;
 use crate::matrix::Case;
 use crate::process::Stream;
@@ -9,7 +11,7 @@ use crate::spec::{Spec, Startup};
 pub fn redacted(evidence: &Evidence, startup: &Startup) -> String {
     let mut text = String::new();
     for stream in [Stream::Stderr, Stream::Stdout] {
-        text.push_str(&format!("{stream}:\n"));
+        let _infallible = writeln!(text, "{stream}:");
         for line in evidence.startup_lines(stream) {
             text.push_str("  ");
             text.push_str(&redact(&line.text, evidence, startup));

@@ -53,34 +53,13 @@ impl Selection {
             }
         }
         for filter in &self.filters {
-            self.check(filter, &cases)?;
+            check(filter, &cases)?;
         }
         let picked: Vec<Case> = cases.into_iter().filter(|case| self.wants(case)).collect();
         if picked.is_empty() {
             return Err("no case meets all of the given filters together".into());
         }
         Ok(picked)
-    }
-
-    fn check(&self, filter: &Filter, cases: &[Case]) -> Result<(), String> {
-        let facts: Vec<_> = cases.iter().map(Case::facts).collect();
-        let Filter { name, value } = filter;
-        if !facts.iter().any(|facts| facts.contains_key(name.as_str())) {
-            let names = facts.first().into_iter().flat_map(|facts| facts.keys().copied());
-            let hint = suggestion(name, names);
-            return Err(format!("no flag, and no part of a case, is named `{name}`{hint}"));
-        }
-        if facts.iter().any(|facts| facts.get(name.as_str()) == Some(value)) {
-            return Ok(());
-        }
-        let mut values: Vec<_> = facts
-            .iter()
-            .filter_map(|facts| facts.get(name.as_str()))
-            .map(ToString::to_string)
-            .collect();
-        values.sort();
-        values.dedup();
-        Err(format!("`{name}` is never {value}; its values are {}", values.join(", ")))
     }
 
     fn wants(&self, case: &Case) -> bool {
@@ -94,4 +73,26 @@ impl Selection {
         });
         by_id && by_filter
     }
+}
+
+/// A filter that selects nothing is a typing error.
+fn check(filter: &Filter, cases: &[Case]) -> Result<(), String> {
+    let facts: Vec<_> = cases.iter().map(Case::facts).collect();
+    let Filter { name, value } = filter;
+    if !facts.iter().any(|facts| facts.contains_key(name.as_str())) {
+        let names = facts.first().into_iter().flat_map(|facts| facts.keys().copied());
+        let hint = suggestion(name, names);
+        return Err(format!("no flag, and no part of a case, is named `{name}`{hint}"));
+    }
+    if facts.iter().any(|facts| facts.get(name.as_str()) == Some(value)) {
+        return Ok(());
+    }
+    let mut values: Vec<_> = facts
+        .iter()
+        .filter_map(|facts| facts.get(name.as_str()))
+        .map(ToString::to_string)
+        .collect();
+    values.sort();
+    values.dedup();
+    Err(format!("`{name}` is never {value}; its values are {}", values.join(", ")))
 }

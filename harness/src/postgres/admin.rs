@@ -21,7 +21,7 @@ use crate::wait::{self, Look};
 /// How long a server that runs already may take to let us in.
 const GIVEN: Duration = Duration::from_secs(3);
 /// How long a server that was just started may take: in a container it makes its data first.
-const OWN: Duration = Duration::from_secs(60);
+const OWN: Duration = Duration::from_mins(1);
 /// Administrative statements at once; each clone keeps one core busy.
 const CONNECTIONS: u32 = 3;
 

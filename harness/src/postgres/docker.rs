@@ -14,10 +14,10 @@ use crate::reaper::{self, Guard, Thing};
 /// Postgres's own port, inside the container.
 const PORT: u16 = 5432;
 /// How long an image may take to be pulled and its container to be started.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// A running container; it is removed when this is dropped.
 pub(super) struct Container {
-    container: Option<ContainerAsync<GenericImage>>,
+    running: Option<ContainerAsync<GenericImage>>,
     guard: Option<Guard>,
     pub(super) image: String,
     pub(super) url: String,
@@ -56,12 +56,12 @@ impl Container {
         let host = container.get_host().await.map_err(|error| failed(&error))?;
         let port = container.get_host_port_ipv4(PORT).await.map_err(|error| failed(&error))?;
         let url = format!("postgres://postgres:{password}@{host}:{port}/postgres");
-        Ok(Self { container: Some(container), guard: Some(guard), image, url })
+        Ok(Self { running: Some(container), guard: Some(guard), image, url })
     }
 
     /// Removes the container with its volumes.
     pub(super) async fn remove(&mut self) -> Result<(), Error> {
-        let Some(container) = self.container.take() else { return Ok(()) };
+        let Some(container) = self.running.take() else { return Ok(()) };
         let removed = container.rm().await;
         self.guard = None;
         removed.map_err(|error| Error::Program {

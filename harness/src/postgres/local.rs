@@ -170,7 +170,7 @@ fn guard(thing: Thing) -> Result<Guard, Error> {
 fn roomy() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let free = nix::sys::statvfs::statvfs(memory)
-        .map_or(0, |stat| u64::from(stat.blocks_available()) * stat.fragment_size());
+        .map_or(0, |stat| stat.blocks_available() * stat.fragment_size());
     let writable = nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK).is_ok();
     if free >= ROOM && writable { memory.to_owned() } else { std::env::temp_dir() }
 }

@@ -53,14 +53,13 @@ impl TrialBuilder {
 
     /// Gives a flag a value, or none.
     pub fn value(mut self, name: &str, value: Value) -> Self {
-        match self.flags.iter_mut().find(|(flag, _)| flag == name) {
-            Some((_, old)) => *old = value,
-            None => {
-                let known = self.flags.iter().map(|(flag, _)| flag.as_str());
-                let hint = crate::document::suggestion(name, known);
-                let found = name.to_owned();
-                self.unknown = Some(Error::Unknown { kind: "flag", found, hint });
-            }
+        if let Some((_, old)) = self.flags.iter_mut().find(|(flag, _)| flag == name) {
+            *old = value;
+        } else {
+            let known = self.flags.iter().map(|(flag, _)| flag.as_str());
+            let hint = crate::document::suggestion(name, known);
+            let found = name.to_owned();
+            self.unknown = Some(Error::Unknown { kind: "flag", found, hint });
         }
         self
     }

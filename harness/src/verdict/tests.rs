@@ -1,1 +1,317 @@
+//! Every code from evidence that was changed by hand, starting from a healthy case.
 
+use std::path::Path;
+
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use super::{Code, Judgement, Verdict, judge, judge_all};
+use crate::evidence::{Evidence, FORMAT, Reached, Rows, StartupCut, Submission};
+use crate::matrix::Case;
+use crate::process::{Ending, Exit, Line, Output, Stream};
+use crate::spec::{Spec, Value};
+use crate::upstream::{Answer, Exchange};
+
+fn spec() -> Spec {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+    Spec::read(&path).unwrap()
+}
+
+fn rows(rows: Vec<Json>) -> Rows {
+    Rows::Found(rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect())
+}
+
+fn line(stream: Stream, text: &str) -> Line {
+    Line { stream, at_ms: 0, text: text.to_owned() }
+}
+
+fn unit(id: u64) -> Json {
+    json!({"id": id, "job_id": 1, "region": format!("r{id}"), "model_id": "m", "question_id": "q",
+           "status": "completed", "output": {"response": "x"}})
+}
+
+fn span(id: u64, operation: &str, span: &str, parent: Json) -> Json {
+    json!({"trace_id": format!("t{id}"), "span_id": span, "parent_span_id": parent,
+           "service": "runner", "operation": operation, "started_at": "2026-01-01T00:00:00+00:00",
+           "completed_at": "2026-01-01T00:00:01+00:00", "duration_ms": 1000,
+           "status": "completed", "job_id": 1, "execution_id": id, "model_id": "m",
+           "region": format!("r{id}")})
+}
+
+/// A case that records as it should.
+fn on() -> Evidence {
+    let mut lines = vec![line(Stream::Stderr, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)")];
+    let mut spans = Vec::new();
+    let mut exchanges = Vec::new();
+    for id in 1..=4 {
+        for operation in ["execute_question", "hybrid_router_call"] {
+            let begun =
+                format!("🔍 StartSpan called: service=runner, operation={operation}, enabled=true");
+            lines.push(line(Stream::Stderr, &begun));
+            lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success"));
+        }
+        spans.push(span(id, "execute_question", &format!("s{id}"), Json::Null));
+        spans.push(span(id, "hybrid_router_call", &format!("c{id}"), json!(format!("s{id}"))));
+        exchanges.push(exchange(Answer::Status(200), &format!("t{id}")));
+    }
+    evidence("true", lines, spans, exchanges)
+}
+
+/// A case that has tracing off, as it should.
+fn off() -> Evidence {
+    let mut lines = vec![line(Stream::Stderr, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)")];
+    let begun = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
+    lines.extend((0..4).map(|_| line(Stream::Stderr, begun)));
+    evidence("false", lines, Vec::new(), vec![exchange(Answer::Status(200), "t1")])
+}
+
+fn exchange(answer: Answer, trace: &str) -> Exchange {
+    Exchange {
+        at_ms: 1,
+        method: "POST".into(),
+        path: "/inference".into(),
+        headers: [("x-trace-id".to_owned(), trace.to_owned())].into(),
+        body: "{}".into(),
+        answer,
+    }
+}
+
+fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Exchange>) -> Evidence {
+    let flags = vec![
+        ("ENABLE_DB_TRACING".to_owned(), Value::Set(flag.to_owned())),
+        ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Unset),
+    ];
+    Evidence {
+        format: FORMAT.into(),
+        case: Case::new(&spec(), flags, ["queued", "healthy", "four-units"]),
+        command: "runner".into(),
+        environment: [("ENABLE_DB_TRACING".to_owned(), flag.to_owned())].into(),
+        names: Vec::new(),
+        output: Output { lines, ..Output::default() },
+        startup: StartupCut { stdout: 0, stderr: 1 },
+        ready: Reached::Yes,
+        submission: Some(Submission { request: "POST /".into(), status: 202, body: "{}".into() }),
+        settled: Some(Reached::Yes),
+        jobs: rows(vec![json!({"id": 1, "status": "completed"})]),
+        units: rows((1..=4).map(unit).collect()),
+        spans: rows(spans),
+        exchanges,
+        exit: Exit {
+            ending: Ending::Code(0),
+            asked: true,
+            killed: false,
+            at_ms: 100,
+            stop_ms: 1,
+            strays: Vec::new(),
+        },
+        timings: std::collections::BTreeMap::new(),
+    }
+}
+
+fn codes(judgement: &Judgement) -> Vec<&'static str> {
+    judgement.findings().iter().map(|finding| finding.code.text()).collect()
+}
+
+fn banner(evidence: &mut Evidence, text: &str) {
+    evidence.output.lines[0].text = text.to_owned();
+}
+
+fn drop_lines(evidence: &mut Evidence, part: &str) {
+    evidence.output.lines.retain(|line| !line.text.contains(part));
+}
+
+fn each(rows: &mut Rows, change: impl Fn(&mut crate::evidence::Row)) {
+    if let Rows::Found(rows) = rows {
+        rows.iter_mut().for_each(change);
+    }
+}
+
+fn none(rows: &mut Rows) {
+    *rows = Rows::Found(Vec::new());
+}
+
+fn set_job(evidence: &mut Evidence, status: &str) {
+    each(&mut evidence.jobs, |row| {
+        row.insert("status".into(), json!(status));
+    });
+}
+
+#[test]
+fn a_healthy_case_passes_with_a_full_funnel_and_an_off_case_with_an_empty_one() {
+    let healthy = judge(&spec(), &on());
+    assert_eq!(healthy.verdict, Verdict::Pass);
+    assert_eq!((healthy.funnel.attempted, healthy.funnel.joined, healthy.spans), (4, 4, 8));
+    assert!(healthy.assertions > 20, "{}", healthy.assertions);
+    let off = judge(&spec(), &off());
+    assert_eq!(off.verdict, Verdict::Pass);
+    assert_eq!((off.funnel.executed, off.funnel.attempted, off.spans), (4, 0, 0));
+}
+
+type Change = fn(&mut Evidence);
+
+#[rstest]
+#[case::unset("flag-unset", |e: &mut Evidence| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)"); none(&mut e.spans); })]
+#[case::spelling("flag-unrecognised-value", |e: &mut Evidence| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"); none(&mut e.spans); })]
+#[case::no_tracer("tracer-not-constructed", |e: &mut Evidence| { drop_lines(e, "Span"); drop_lines(e, "DBTracer"); none(&mut e.spans); })]
+#[case::banner_off_rows_there("banner-contradicts", |e: &mut Evidence| banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"))]
+#[case::crashed("process-crashed", |e: &mut Evidence| { e.exit.asked = false; e.exit.ending = Ending::Signal(6); none(&mut e.spans); })]
+#[case::not_picked_up("job-not-picked-up", |e: &mut Evidence| { set_job(e, "queued"); none(&mut e.units); none(&mut e.spans); })]
+#[case::failed_early("job-failed-early", |e: &mut Evidence| { set_job(e, "failed"); none(&mut e.units); none(&mut e.spans); })]
+#[case::refused("job-failed-early", |e: &mut Evidence| { e.submission.as_mut().unwrap().status = 400; none(&mut e.units); })]
+#[case::still_running("job-not-finished", |e: &mut Evidence| { set_job(e, "processing"); e.settled = Some(Reached::No("late".into())); })]
+#[case::other_path("path-not-executed", |e: &mut Evidence| { drop_lines(e, "Span"); none(&mut e.spans); })]
+#[case::child_never_called("path-not-executed", |e: &mut Evidence| { drop_lines(e, "hybrid_router_call"); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
+#[case::reported("write-failed-reported", |e: &mut Evidence| { each_line(e, "✅ StartSpan RecordSpan success", "❌ StartSpan RecordSpan error: permission denied"); none(&mut e.spans); })]
+#[case::silent("write-failed-silent", |e: &mut Evidence| { drop_lines(e, "✅"); none(&mut e.spans); })]
+#[case::table_missing("write-failed-silent", |e: &mut Evidence| { drop_lines(e, "✅"); e.spans = Rows::Unreadable("relation does not exist".into()); })]
+#[case::acknowledged_and_gone("undetermined", |e: &mut Evidence| none(&mut e.spans))]
+#[case::open("not-finished", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("status".into(), json!("started")); s.insert("completed_at".into(), Json::Null); }))]
+#[case::open_when_killed("lost-at-exit", |e: &mut Evidence| { e.exit.killed = true; each(&mut e.spans, |s| { s.insert("completed_at".into(), Json::Null); }); })]
+#[case::no_ids("unlinked", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("execution_id".into(), Json::Null); }))]
+#[case::other_model("unlinked", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("model_id".into(), json!("other")); }))]
+#[case::status("status-disagrees", |e: &mut Evidence| each(&mut e.units, |u| { u.insert("status".into(), json!("failed")); }))]
+#[case::parent("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("parent_span_id".into(), json!("nobody")); } }))]
+#[case::trace("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("trace_id".into(), json!("other")); } }))]
+#[case::upstream_not_told("broken-tree", |e: &mut Evidence| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
+#[case::twice("duplicate", |e: &mut Evidence| { if let Rows::Found(r) = &mut e.spans { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
+#[case::unmatched("unexpected-request", |e: &mut Evidence| e.exchanges.push(exchange(Answer::Unmatched("POST /inference".into()), "t1")))]
+#[case::ignores_sigterm("not-stopped", |e: &mut Evidence| e.exit.killed = true)]
+#[case::strays("left-processes", |e: &mut Evidence| e.exit.strays.push("7 (sleep)".into()))]
+fn a_recording_case_is_judged_by_the_first_stage_that_loses_units(
+    #[case] code: &str,
+    #[case] change: Change,
+) {
+    let mut evidence = on();
+    change(&mut evidence);
+    let judgement = judge(&spec(), &evidence);
+    assert_eq!(codes(&judgement).first(), Some(&code), "{judgement:#?}");
+    let finding = &judgement.findings()[0];
+    assert!(!finding.evidence.is_empty(), "{finding:#?}");
+}
+
+fn each_line(evidence: &mut Evidence, old: &str, new: &str) {
+    for line in &mut evidence.output.lines {
+        line.text = line.text.replace(old, new);
+    }
+}
+
+#[rstest]
+#[case::rows("leaked-while-off", |e: &mut Evidence| e.spans = on().spans)]
+#[case::attempts("leaked-while-off", |e: &mut Evidence| each_line(e, "enabled=false", "enabled=true"))]
+#[case::banner("banner-contradicts", |e: &mut Evidence| banner(e, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=false)"))]
+#[case::success_line("banner-contradicts", |e: &mut Evidence| e.output.lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success")))]
+#[case::dead("job-failed-early", |e: &mut Evidence| { set_job(e, "failed"); none(&mut e.units); })]
+fn with_tracing_off_nothing_is_recorded_and_the_job_still_runs(
+    #[case] code: &str,
+    #[case] change: Change,
+) {
+    let mut evidence = off();
+    change(&mut evidence);
+    let judgement = judge(&spec(), &evidence);
+    assert_eq!(codes(&judgement), [code], "{judgement:#?}");
+}
+
+#[test]
+fn a_spelling_that_does_not_count_must_be_reported_with_its_value() {
+    let spelled = |raw: &str| {
+        let mut evidence = off();
+        evidence.case.flags[0].1 = Value::Set("TRUE".into());
+        banner(&mut evidence, &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={raw})"));
+        judge(&spec(), &evidence)
+    };
+    assert_eq!(spelled("TRUE").verdict, Verdict::Pass);
+    assert_eq!(codes(&spelled("")), ["flag-unset"]);
+    let mut silent = off();
+    silent.case.flags[0].1 = Value::Set("TRUE".into());
+    drop_lines(&mut silent, "DBTracer");
+    assert_eq!(codes(&judge(&spec(), &silent)), ["tracer-not-constructed"]);
+}
+
+#[test]
+fn without_a_promise_every_spelling_that_means_on_must_record() {
+    let mut spec = spec();
+    spec.flags[0].enables = None;
+    let mut evidence = off();
+    evidence.case.flags[0].1 = Value::Set("TRUE".into());
+    banner(&mut evidence, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)");
+    let judgement = judge(&spec, &evidence);
+    assert_eq!(codes(&judgement), ["flag-unrecognised-value"]);
+    assert_eq!(
+        judgement.findings()[0].evidence,
+        [
+            "environment  ENABLE_DB_TRACING=TRUE",
+            "stderr:1  ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)"
+        ]
+    );
+}
+
+#[test]
+fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
+    let mut evidence = on();
+    evidence.ready = Reached::No("late".into());
+    assert!(matches!(judge(&spec(), &evidence).verdict, Verdict::Broken(_)));
+}
+
+#[test]
+fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
+    let mut dead = on();
+    dead.ready = Reached::No("ended".into());
+    dead.exit.asked = false;
+    let alone = judge_all(&spec(), std::slice::from_ref(&dead));
+    assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
+    let beside = judge_all(&spec(), &[dead, off()]);
+    assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
+}
+
+#[test]
+fn a_flag_that_no_value_of_switches_on_is_ignored() {
+    let mut spec = spec();
+    spec.flags[0].enables = None;
+    let cases = ["true", "1"].map(|value| {
+        let mut evidence = off();
+        evidence.case.flags[0].1 = Value::Set(value.into());
+        banner(&mut evidence, &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={value})"));
+        evidence
+    });
+    let judgements = judge_all(&spec, &cases);
+    assert_eq!(judgements.map_codes(), ["flag-ignored", "flag-ignored"]);
+}
+
+#[test]
+fn a_banner_that_no_route_ever_keeps_is_lying() {
+    let mut queued = on();
+    drop_lines(&mut queued, "Span");
+    none(&mut queued.spans);
+    let mut direct = queued.clone();
+    direct.case.route = "cross-region".into();
+    let judgements = judge_all(&spec(), &[queued.clone(), direct.clone()]);
+    assert_eq!(judgements.map_codes(), ["banner-contradicts", "banner-contradicts"]);
+    // One route that records proves the tracer alive: then it is the other route.
+    let judgements = judge_all(&spec(), &[on(), direct]);
+    assert_eq!(judgements.map_codes(), ["pass", "path-not-executed"]);
+}
+
+#[test]
+fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_with() {
+    let mut changed = on();
+    each(&mut changed.units, |unit| {
+        unit.insert("output".into(), json!({"error": "tracer"}));
+    });
+    let judgements = judge_all(&spec(), &[off(), changed.clone()]);
+    assert_eq!(judgements.map_codes(), ["pass", "outcome-changed-by-tracing"]);
+    let lines = &judgements[1].findings()[0].evidence;
+    assert!(lines[1].starts_with(&format!("off  case {}", off().case.id)), "{lines:?}");
+    // Another upstream is another world: nothing to compare with.
+    changed.case.upstream = "slow".into();
+    assert_eq!(judge_all(&spec(), &[off(), changed]).map_codes(), ["pass", "pass"]);
+}
+
+trait MapCodes {
+    fn map_codes(&self) -> Vec<&'static str>;
+}
+
+impl MapCodes for Vec<Judgement> {
+    fn map_codes(&self) -> Vec<&'static str> {
+        self.iter().map(|judgement| judgement.code().map_or("pass", Code::text)).collect()
+    }
+}
