@@ -15,10 +15,14 @@ struct Similar {
 }
 
 impl World {
-    async fn similar(&self, execution: i64, limit: i32) -> Result<Vec<Similar>, sqlx::Error> {
+    async fn similar(
+        &self,
+        execution: i64,
+        limit: impl Into<Option<i32>>,
+    ) -> Result<Vec<Similar>, sqlx::Error> {
         let rows = sqlx::query("select * from find_similar_traces($1, $2)")
             .bind(execution)
-            .bind(limit)
+            .bind(limit.into())
             .fetch_all(&self.pool)
             .await?;
         Ok(rows
@@ -153,6 +157,16 @@ async fn open_traces_have_no_duration_and_what_is_unknown_adds_nothing() {
 }
 
 #[tokio::test]
+async fn a_trace_with_one_span_still_open_has_no_duration() {
+    let world = World::new().await;
+    world.traced("llama", "us-east").await;
+    let root = world.traced("llama", "us-east").await;
+    world.add(&[&Span::new("runner.store", 95, 0).under(&root).open()]).await;
+    let row = &world.similar(1, 5).await.unwrap()[0];
+    assert_eq!((&*row.status, row.total_duration_ms), ("started", None));
+}
+
+#[tokio::test]
 async fn executions_without_spans_are_not_compared() {
     let world = World::new().await;
     world.traced("llama", "us-east").await;
@@ -162,13 +176,14 @@ async fn executions_without_spans_are_not_compared() {
 }
 
 #[rstest]
-#[case::zero(1, 0, "22023", "p_limit must be at least 1, not 0")]
-#[case::negative(1, -1, "22023", "p_limit must be at least 1, not -1")]
-#[case::unknown_execution(7, 5, "P0002", "there is no execution with id 7")]
+#[case::zero(1, Some(0), "22023", "p_limit must be at least 1, not 0")]
+#[case::negative(1, Some(-1), "22023", "p_limit must be at least 1, not -1")]
+#[case::null(1, None, "22023", "p_limit must be at least 1, not NULL")]
+#[case::unknown_execution(7, Some(5), "P0002", "there is no execution with id 7")]
 #[tokio::test]
 async fn a_wrong_argument_is_an_error(
     #[case] execution: i64,
-    #[case] limit: i32,
+    #[case] limit: Option<i32>,
     #[case] code: &str,
     #[case] message: &str,
 ) {
