@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The program `runner`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runner::run(&runner::Assembly::default())
+}

@@ -1,0 +1,95 @@
+//! Reading one flag's text: pure functions from text to value and told line.
+
+use reqwest::Url;
+
+use super::mask::mask_url;
+use super::setting::{Setting, Source};
+use super::values::{LogLevel, Switch};
+
+/// A switch that only the exact text `on` turns on, and the line that says so.
+pub(super) fn switch(
+    name: &'static str,
+    raw: Option<String>,
+    on: &'static str,
+    words: [&'static str; 2],
+) -> (Switch, Setting) {
+    let is_on = raw.as_deref() == Some(on);
+    let source = match raw.as_deref() {
+        None | Some("") => Source::Default,
+        Some(_) if is_on => Source::Environment,
+        Some(text) if plainly_off(text) => Source::Environment,
+        Some(_) => Source::Unrecognised,
+    };
+    let note = (source == Source::Unrecognised).then(|| format!("only `{on}` counts"));
+    let effective = words[usize::from(is_on)].to_owned();
+    let setting = Setting { name, raw: raw.clone(), effective, source, note };
+    (Switch { raw, on: is_on }, setting)
+}
+
+fn plainly_off(text: &str) -> bool {
+    ["false", "0", "no", "off"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// A base URL without its trailing slashes; `None` when the text is empty.
+pub(super) fn base(text: &str) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("scheme `{}` is not http or https", url.scheme()));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a base URL has no query and no fragment".into());
+    }
+    Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+}
+
+/// Whole positive seconds; `None` when the text is empty.
+pub(super) fn seconds(text: &str) -> Result<Option<u64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse() {
+        Ok(seconds) if seconds > 0 => Ok(Some(seconds)),
+        _ => Err("not a positive whole number of seconds".into()),
+    }
+}
+
+/// `n`, `:n` or `host:n` as an address to bind; without a host, all interfaces.
+pub(super) fn listen(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let port: u16 = port.parse().map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
+    let host = if host.is_empty() { "0.0.0.0" } else { host };
+    Ok(format!("{host}:{port}"))
+}
+
+/// The level and its line; an unknown text is said, and means info.
+pub(super) fn log_level(raw: Option<String>) -> (LogLevel, Setting) {
+    let read = match raw.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(LogLevel::named(text)),
+    };
+    let (level, source) = match read {
+        None => (LogLevel::Info, Source::Default),
+        Some(Some(level)) => (level, Source::Environment),
+        Some(None) => (LogLevel::Info, Source::Invalid),
+    };
+    let note = (source == Source::Invalid).then(|| "not debug, info, warn or error".to_owned());
+    let effective = level.as_str().to_owned();
+    (level, Setting { name: "LOG_LEVEL", raw, effective, source, note })
+}
+
+/// The line of a flag that holds a URL; secrets masked.
+pub(super) fn url_setting(
+    name: &'static str,
+    raw: Option<&str>,
+    read: &Result<Option<String>, String>,
+) -> Setting {
+    let (effective, source, note) = match read {
+        Ok(None) => ("none".to_owned(), Source::Default, None),
+        Ok(Some(url)) => (mask_url(url), Source::Environment, None),
+        Err(reason) => ("none".to_owned(), Source::Invalid, Some(reason.clone())),
+    };
+    Setting { name, raw: raw.map(mask_url), effective, source, note }
+}

@@ -1,0 +1,146 @@
+//! The flag table, as facts.
+
+use rstest::rstest;
+
+use super::*;
+
+fn read(flags: &[(&str, &str)]) -> Config {
+    let all = [&[("DATABASE_URL", "postgres://u:p@h/d")], flags].concat();
+    Config::read(|name| {
+        all.iter().rev().find(|(flag, _)| *flag == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+fn line(config: &Config, name: &str) -> String {
+    let found = config.settings.iter().find(|setting| setting.name == name);
+    found.map(ToString::to_string).unwrap_or_default()
+}
+
+#[rstest]
+#[case("true", true, "enabled source=environment")]
+#[case("TRUE", false, "disabled source=unrecognised (only `true` counts)")]
+#[case("1", false, "disabled source=unrecognised (only `true` counts)")]
+#[case("true ", false, "disabled source=unrecognised (only `true` counts)")]
+#[case("\"true\"", false, "disabled source=unrecognised (only `true` counts)")]
+#[case("false", false, "disabled source=environment")]
+#[case("", false, "disabled source=default")]
+fn only_the_exact_text_enables_tracing(#[case] raw: &str, #[case] on: bool, #[case] told: &str) {
+    let config = read(&[("ENABLE_DB_TRACING", raw)]);
+    assert_eq!(config.tracing, Switch { raw: Some(raw.into()), on });
+    let expected = format!("config: ENABLE_DB_TRACING={raw:?} effective={told}");
+    assert_eq!(line(&config, "ENABLE_DB_TRACING"), expected);
+}
+
+#[test]
+fn unset_is_not_empty() {
+    let line = line(&read(&[]), "ENABLE_DB_TRACING");
+    assert_eq!(line, "config: ENABLE_DB_TRACING=unset effective=disabled source=default");
+}
+
+#[rstest]
+#[case(&[], RouterChoice::NotConfigured)]
+#[case(&[("HYBRID_BASE", "http://a//")], RouterChoice::At("http://a".into()))]
+#[case(&[("HYBRID_BASE", "")], RouterChoice::NotConfigured)]
+#[case(&[("HYBRID_ROUTER_URL", "http://b/x/")], RouterChoice::At("http://b/x".into()))]
+#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_URL", "http://b")], RouterChoice::At("http://a".into()))]
+#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_DISABLE", "true")], RouterChoice::Disabled)]
+#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_DISABLE", "1")], RouterChoice::At("http://a".into()))]
+#[case(&[("ENABLE_HYBRID_DEFAULT", "1")], RouterChoice::At("http://127.0.0.1:8000".into()))]
+#[case(&[("ENABLE_HYBRID_DEFAULT", "true")], RouterChoice::NotConfigured)]
+fn the_router_is_chosen_by_four_flags(
+    #[case] flags: &[(&str, &str)],
+    #[case] expected: RouterChoice,
+) {
+    let config = read(flags);
+    assert_eq!(config.router, expected);
+    assert_eq!(config.problems, []);
+}
+
+#[rstest]
+#[case("ftp://a")]
+#[case("a:8000")]
+#[case("not a url")]
+#[case("http://a/?x=1")]
+fn a_base_that_is_no_http_url_is_a_problem(#[case] base: &str) {
+    for flag in ["HYBRID_BASE", "HYBRID_ROUTER_URL"] {
+        let config = read(&[(flag, base)]);
+        assert_eq!(config.problems.len(), 1, "{flag}={base}");
+        assert_eq!(config.problems[0].flag, flag);
+    }
+}
+
+#[rstest]
+#[case(&[], 300, "unset effective=300s source=default")]
+#[case(&[("HYBRID_TIMEOUT", "7")], 7, "unset effective=7s source=HYBRID_TIMEOUT")]
+#[case(&[("HYBRID_ROUTER_TIMEOUT", "5"), ("HYBRID_TIMEOUT", "7")], 5, "\"5\" effective=5s source=environment")]
+#[case(&[("HYBRID_ROUTER_TIMEOUT", "5m"), ("HYBRID_TIMEOUT", "7")], 7,
+    "\"5m\" effective=7s source=invalid (not a positive whole number of seconds)")]
+#[case(&[("HYBRID_ROUTER_TIMEOUT", "0")], 300,
+    "\"0\" effective=300s source=invalid (not a positive whole number of seconds)")]
+fn an_invalid_timeout_does_not_hide_the_second(
+    #[case] flags: &[(&str, &str)],
+    #[case] seconds: u64,
+    #[case] told: &str,
+) {
+    let config = read(flags);
+    assert_eq!(config.router_timeout, Duration::from_secs(seconds));
+    let expected = format!("config: HYBRID_ROUTER_TIMEOUT={told}");
+    assert_eq!(line(&config, "HYBRID_ROUTER_TIMEOUT"), expected);
+}
+
+#[rstest]
+#[case("9000", "0.0.0.0:9000")]
+#[case(":0", "0.0.0.0:0")]
+#[case("127.0.0.1:9000", "127.0.0.1:9000")]
+#[case("[::1]:9000", "[::1]:9000")]
+#[case("", "0.0.0.0:8090")]
+fn a_port_may_stand_alone(#[case] raw: &str, #[case] address: &str) {
+    assert_eq!(read(&[("HTTP_PORT", raw)]).listen, address);
+}
+
+#[test]
+fn a_port_out_of_range_is_a_problem() {
+    let problem = read(&[("HTTP_PORT", "70000")]).problems.remove(0).to_string();
+    assert!(problem.starts_with("HTTP_PORT is not"), "{problem}");
+}
+
+#[rstest]
+#[case("warning", LogLevel::Warn, "effective=warn source=environment")]
+#[case("debug", LogLevel::Debug, "effective=debug source=environment")]
+#[case("loud", LogLevel::Info, "effective=info source=invalid (not debug, info, warn or error)")]
+fn an_unknown_level_is_said(#[case] raw: &str, #[case] level: LogLevel, #[case] told: &str) {
+    let config = read(&[("LOG_LEVEL", raw)]);
+    assert_eq!(config.log_level, level);
+    assert_eq!(line(&config, "LOG_LEVEL"), format!("config: LOG_LEVEL={raw:?} {told}"));
+}
+
+#[test]
+fn the_database_is_required_and_its_password_hidden() {
+    let config = read(&[]);
+    let shown = "config: DATABASE_URL=\"postgres://u:***@h/d\" effective=postgres://u:***@h/d \
+                 source=environment";
+    assert_eq!(line(&config, "DATABASE_URL"), shown);
+    assert_eq!(format!("{:?}", config.database_url), "DatabaseUrl(postgres://u:***@h/d)");
+    let problem = Config::read(|_| None).problems.remove(0).to_string();
+    assert_eq!(problem, "DATABASE_URL is not set: the runner needs a Postgres database");
+}
+
+#[test]
+fn the_order_of_the_lines_is_fixed() {
+    let names: Vec<_> = read(&[]).settings.iter().map(|setting| setting.name).collect();
+    assert_eq!(
+        names,
+        [
+            "ENABLE_DB_TRACING",
+            "HYBRID_BASE",
+            "HYBRID_ROUTER_URL",
+            "HYBRID_ROUTER_DISABLE",
+            "ENABLE_HYBRID_DEFAULT",
+            "HYBRID_ROUTER_TIMEOUT",
+            "HYBRID_TIMEOUT",
+            "HTTP_PORT",
+            "LOG_LEVEL",
+            "DATABASE_URL",
+        ]
+    );
+}

@@ -1,0 +1,122 @@
+//! Spans in the table `trace_spans`.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::SERVICE;
+use super::span::{SpanEnd, SpanStart};
+use super::storage::{SpanError, SpanStore};
+use crate::Pending;
+
+/// How long a unit waits for one write of a span.
+const LIMIT: Duration = Duration::from_secs(1);
+/// The server gives up a little earlier than we do: else a write that we count as refused could
+/// still happen later, and leave a span that nobody completes.
+const SERVER_LIMIT_MS: &str = "900";
+
+/// Spans in Postgres, over connections of their own: a stuck span table can't starve the jobs.
+#[derive(Debug)]
+pub struct PostgresSpans {
+    pool: PgPool,
+}
+
+impl PostgresSpans {
+    /// Connects when the first span is written, not before.
+    pub fn lazily(options: PgConnectOptions) -> Self {
+        let options = options
+            .application_name("runner-tracer")
+            .options([("statement_timeout", SERVER_LIMIT_MS), ("lock_timeout", SERVER_LIMIT_MS)]);
+        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(LIMIT);
+        Self { pool: pool.connect_lazy_with(options) }
+    }
+
+    async fn insert(&self, span: &SpanStart) -> Result<(), SpanError> {
+        let subject = span.subject.as_ref();
+        sqlx::query(
+            "INSERT INTO trace_spans (trace_id, span_id, parent_span_id, service, operation,
+                 started_at, status, job_id, execution_id, model_id, region, metadata)
+             VALUES ($1, $2, $3, $4, $5, $6, 'started', $7, $8, $9, $10, $11)",
+        )
+        .bind(span.trace_id)
+        .bind(span.span_id)
+        .bind(span.parent_span_id)
+        .bind(SERVICE)
+        .bind(span.operation)
+        .bind(span.started_at)
+        .bind(subject.map(|subject| subject.job_id))
+        .bind(subject.map(|subject| subject.execution_id))
+        .bind(subject.map(|subject| subject.model_id.as_str()))
+        .bind(subject.map(|subject| subject.region.as_str()))
+        .bind(&span.metadata)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn update(&self, end: &SpanEnd) -> Result<(), SpanError> {
+        let duration_ms = i64::try_from(end.duration.as_millis()).unwrap_or(i64::MAX);
+        let (error_type, message) = end.error.as_ref().map(|(kind, text)| (kind, text)).unzip();
+        let updated = sqlx::query(
+            "UPDATE trace_spans
+             SET status = $2, completed_at = $3, duration_ms = $4,
+                 error_type = left($5, 100), error_message = $6
+             WHERE span_id = $1 AND status = 'started'",
+        )
+        .bind(end.span_id)
+        .bind(end.status.as_str())
+        .bind(end.completed_at)
+        .bind(duration_ms)
+        .bind(error_type.map(|text| storable(text)))
+        .bind(message.map(|text| storable(text)))
+        .execute(&self.pool)
+        .await?;
+        if updated.rows_affected() == 0 { Err(SpanError::Missing) } else { Ok(()) }
+    }
+
+    async fn close(&self, execution_id: i64, reason: &str) -> Result<(), SpanError> {
+        sqlx::query(
+            "UPDATE trace_spans
+             SET status = 'failed', completed_at = ended,
+                 duration_ms = floor(extract(epoch FROM ended - started_at) * 1000),
+                 error_type = 'ABANDONED', error_message = $2
+             FROM (SELECT span_id AS id, greatest(started_at, clock_timestamp()) AS ended
+                   FROM trace_spans WHERE execution_id = $1 AND status = 'started') AS open
+             WHERE span_id = open.id",
+        )
+        .bind(execution_id)
+        .bind(reason)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+impl SpanStore for PostgresSpans {
+    fn start<'a>(&'a self, span: &'a SpanStart) -> Pending<'a, Result<(), SpanError>> {
+        Box::pin(limited(self.insert(span)))
+    }
+
+    fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>> {
+        Box::pin(limited(self.update(end)))
+    }
+
+    fn abandon<'a>(
+        &'a self,
+        execution_id: i64,
+        reason: &'a str,
+    ) -> Pending<'a, Result<(), SpanError>> {
+        Box::pin(limited(self.close(execution_id, reason)))
+    }
+}
+
+/// Without U+0000, which Postgres refuses: an upstream can put it into an error's text.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+async fn limited(write: impl Future<Output = Result<(), SpanError>>) -> Result<(), SpanError> {
+    let written = tokio::time::timeout(LIMIT, write).await;
+    written.unwrap_or_else(|_| Err(SpanError::Timeout(LIMIT.as_millis())))
+}
