@@ -193,17 +193,16 @@ fn ending(asked: &Result<Answer, Failure>) -> Ending {
     }
 }
 
+/// Texts of others are logged as strings, quoted and escaped: no line break of theirs is one of ours.
 fn tell(job: &Job, execution_id: i64, unit: &Unit, asked: &Result<Answer, Failure>) {
-    let (job_id, model, region) = (job.id, &unit.model_id, &unit.region);
+    let (job_id, model, region) = (job.id, unit.model_id.as_str(), unit.region.as_str());
     match asked {
         Ok(_) => {
-            tracing::info!(job_id, execution_id, %model, %region, "execution completed");
+            tracing::info!(job_id, execution_id, model, region, "execution completed");
         }
         Err(failure) => {
-            let (code, error) = (&failure.code, &failure.message);
-            tracing::error!(
-                job_id, execution_id, %model, %region, %code, error, "execution failed"
-            );
+            let (code, error) = (failure.code.as_str(), failure.message.as_str());
+            tracing::error!(job_id, execution_id, model, region, code, error, "execution failed");
         }
     }
 }
