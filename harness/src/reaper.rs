@@ -21,7 +21,7 @@ left=$(cat | awk '
   /^- / { delete live[line] }
   END { for (i = 1; i <= n; i++) if (order[i] in live) print order[i] }')
 of() { printf '%s\n' "$left" | sed -n "s/^$1 //p"; }
-of group | while read -r id; do kill -KILL -- "-$id"; done
+of group | while read -r id; do kill -KILL "-$id"; done
 of server | while read -r id; do kill -QUIT "$id"; done
 of container | while read -r id; do docker rm -f -v "$id"; done
 of server | while read -r id; do

@@ -1,0 +1,156 @@
+//! The shape of this crate: imports go one way, files stay small, documents name what is there.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// Modules from left to right: each imports only what stands in a line before its own.
+const ORDER: [&[&str]; 10] = [
+    &["document", "mask", "reaper", "template", "wait"],
+    &["spec"],
+    &["matrix"],
+    &["postgres", "upstream", "process"],
+    &["evidence"],
+    &["trial"],
+    &["verdict"],
+    &["suite"],
+    &["report"],
+    &["cli"],
+];
+/// Names that say nothing about what is in a file.
+const EMPTY_NAMES: [&str; 7] = ["utils", "helpers", "common", "core", "imp", "misc", "manager"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|e| e == ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let folders = [root().join("harness/src"), root().join("runner/src")];
+    let all = folders.iter().flat_map(|folder| files(folder, "rs"));
+    all.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+fn rank(module: &str) -> Option<usize> {
+    ORDER.iter().position(|line| line.contains(&module))
+}
+
+/// The modules of this crate that a source text names after `crate::`.
+fn imports(text: &str) -> BTreeSet<String> {
+    let single = Regex::new(r"\bcrate::(\w+)").unwrap();
+    let braces = Regex::new(r"\bcrate::\{([^;]*)\}").unwrap();
+    let word = Regex::new(r"(?:^|,)\s*(\w+)").unwrap();
+    let mut found: BTreeSet<String> =
+        single.captures_iter(text).map(|found| found[1].to_owned()).collect();
+    for group in braces.captures_iter(text) {
+        found.extend(word.captures_iter(&group[1]).map(|found| found[1].to_owned()));
+    }
+    found
+}
+
+#[test]
+fn imports_go_to_the_left_only() {
+    let source = root().join("harness/src");
+    for path in files(&source, "rs") {
+        let inside = path.strip_prefix(&source).unwrap();
+        let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let Some(own) = rank(module) else {
+            assert!(["lib", "main"].contains(&module), "`{module}` has no place in the order");
+            continue;
+        };
+        for other in imports(&std::fs::read_to_string(&path).unwrap()) {
+            let Some(theirs) = rank(&other) else { panic!("{inside:?} imports unknown `{other}`") };
+            assert!(
+                other == module || theirs < own,
+                "{inside:?} imports `{other}`, which stands beside or to the right of `{module}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_engine_never_sees_the_command_line() {
+    for (path, text) in sources() {
+        let harness = path.starts_with(root().join("harness"));
+        if harness && !path.ends_with("cli/args.rs") {
+            assert!(!text.contains("clap::"), "{path:?} names clap");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_stays_small() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//!"), "{path:?} has no module documentation");
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = code.lines().count();
+        let limit = if path.ends_with("tests.rs") { 500 } else { 400 };
+        assert!(lines <= limit, "{path:?} has {lines} lines; split it by its nouns");
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(!EMPTY_NAMES.contains(&name), "{path:?}: name it by the noun it is about");
+    }
+}
+
+#[test]
+fn the_two_programs_start_in_a_few_lines() {
+    for file in ["harness/src/main.rs", "runner/src/main.rs"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.lines().count() <= 15, "{file} has {} lines", text.lines().count());
+    }
+}
+
+#[test]
+fn every_file_named_in_the_architecture_exists() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert!(text.lines().count() <= 150, "ARCHITECTURE.md has {} lines", text.lines().count());
+    let named = Regex::new(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:toml|md|rs))`").unwrap();
+    let named: Vec<_> = named.captures_iter(&text).map(|found| found[1].to_owned()).collect();
+    assert!(named.len() > 20, "only {} paths are named", named.len());
+    for name in named {
+        assert!(
+            root().join(&name).exists(),
+            "ARCHITECTURE.md names `{name}`, which does not exist"
+        );
+    }
+}
+
+#[test]
+fn every_module_of_the_order_is_in_the_architecture() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for module in ORDER.concat() {
+        assert!(text.contains(&format!("`harness/src/{module}")), "`{module}` is not in the map");
+    }
+}
+
+#[test]
+fn every_fixture_is_explained() {
+    let text = std::fs::read_to_string(root().join("fixtures/README.md")).unwrap();
+    for entry in std::fs::read_dir(root().join("fixtures")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(
+            name == "README.md" || text.contains(&format!("`{name}/`")),
+            "`{name}` is not in fixtures/README.md"
+        );
+    }
+}
+
+#[test]
+fn the_changelog_has_a_heading_for_this_version() {
+    let text = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    assert!(text.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
+}

@@ -1,0 +1,192 @@
+//! Specs, files and arguments that are wrong: exit 2, naming file, line and key.
+
+use rstest::rstest;
+
+use crate::project::Project;
+
+#[test]
+fn without_a_spec_the_error_says_where_it_was_looked_for() {
+    let project = Project::new("obedient");
+    std::fs::remove_file(project.path().join("spanproof.toml")).unwrap();
+    let (code, _, said) = project.run(&["check"]);
+    assert_eq!(code, 2);
+    assert_eq!(said, "error: there is no `spanproof.toml` here; name one with `--config FILE`\n");
+}
+
+#[rstest]
+#[case::unknown_key(
+    "[[job]]",
+    "[[job]]\nunit = 1",
+    "spanproof.toml:14:1: unknown key `unit`, expected one of `name`, `file`, `units`; did you mean `units`?"
+)]
+#[case::wrong_type(
+    "units = 1",
+    "units = \"one\"",
+    "spanproof.toml:16:9: invalid type: string \"one\", expected usize"
+)]
+#[case::newer_schema(
+    "schema = 1",
+    "schema = 2",
+    "spanproof.toml:1:10: this version understands `schema = 1`"
+)]
+#[case::no_values(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [] }]",
+    "spanproof.toml:2:9: flag `A` has no values; give at least one, or remove the flag"
+)]
+#[case::twice(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"x\"] }, { name = \"A\", values = [\"y\"] }]",
+    "spanproof.toml:2:41: `A` is declared twice; remove one `[[flag]]`"
+)]
+#[case::same_value(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"x\", \"x\"] }]",
+    "flag `A` has the value x twice"
+)]
+#[case::two_tracing(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, values = [\"x\"] }, { name = \"B\", tracing = true, values = [\"x\"] }]",
+    "only one flag may have `tracing = true`"
+)]
+#[case::enables(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", enables = [\"on\"], values = [\"x\"] }]",
+    "flag `A`: on is not among its `values`"
+)]
+#[case::parent(
+    "operation = \"work\"",
+    "operation = \"work\"\n[[span]]\noperation = \"call\"\nparent = \"wrok\"",
+    "no `[[span]]` has the operation `wrok`; did you mean `work`?"
+)]
+#[case::condition(
+    "operation = \"work\"",
+    "operation = \"work\"\nwhen = { rout = \"direct\" }",
+    "no flag, and no part of a case, is named `rout`; did you mean `route`?"
+)]
+#[case::condition_value(
+    "operation = \"work\"",
+    "operation = \"work\"\nwhen = { route = \"other\" }",
+    "`route` is never other; its values are direct"
+)]
+#[case::pattern(
+    "[[route]]",
+    "[probes]\nattempt = \"(\"\n[[route]]",
+    "spanproof.toml:8:11: not a regular expression: unclosed group"
+)]
+#[case::probe_group(
+    "[[route]]",
+    "[probes]\ntracer = \"x\"\nenabled = \"ON\"\n[[route]]",
+    "the pattern needs a group named `(?<state>…)`"
+)]
+#[case::ready("line = \"^ready$\", ", "", "`ready` needs one of `http`, `line` and `sql`")]
+#[case::unused_rule(
+    "[[route]]",
+    "[matrix]\nexclude = [{ route = \"direct\", upstream = \"healthy\" }, { job = \"one\", route = [] }]\n[[route]]",
+    "the rule `exclude` = { job=one and route= } leaves out no case; remove it or correct it"
+)]
+#[case::limit(
+    "schema = 1",
+    "schema = 1\nmatrix = { limit = 3 }\nflag = [{ name = \"A\", values = [\"1\", \"2\", \"3\", \"4\"] }]",
+    "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); pin or exclude some, or raise `limit` in `[matrix]`"
+)]
+fn a_wrong_spec_is_shown_at_its_place(
+    #[case] old: &str,
+    #[case] new: &str,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    project.edit(old, new);
+    let (code, results, said) = project.run(&["check"]);
+    assert_eq!((code, results.as_str()), (2, ""), "{said}");
+    assert!(said.contains(expected), "expected {expected}\nfound {said}");
+}
+
+#[rstest]
+#[case::job(
+    "job.json",
+    "{ not json",
+    "job file `./job.json`: not JSON: key must be a string at line 1 column 3"
+)]
+#[case::upstream(
+    "upstream.toml",
+    "about = 1",
+    "./upstream.toml:1:9: invalid type: integer `1`, expected a string"
+)]
+#[case::no_replies(
+    "upstream.toml",
+    "about = \"x\"\nreply = []",
+    "a behaviour needs at least one `[[reply]]`"
+)]
+#[case::two_versions(
+    "migrations/0001_other.up.sql",
+    "select 1",
+    "0001_other.up.sql` and `0001_work.up.sql` have the same version 1; renumber one"
+)]
+fn a_wrong_file_of_the_spec_is_named(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    project.write(name, text);
+    let (code, _, said) = project.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    let swapped = "0001_work.up.sql` and `0001_other.up.sql` have the same version 1; renumber one";
+    let twins = name.starts_with("migrations") && said.contains(swapped);
+    assert!(said.contains(expected) || twins, "expected {expected}\nfound {said}");
+}
+
+#[test]
+fn an_empty_migrations_folder_is_refused() {
+    let project = Project::new("obedient");
+    std::fs::remove_file(project.path().join("migrations/0001_work.up.sql")).unwrap();
+    let (code, _, said) = project.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.contains("migrations in `./migrations`: it holds no `NNNN_name.up.sql`"),
+        "{said}"
+    );
+}
+
+#[rstest]
+#[case::missing("no/such/service", "there is no program at")]
+#[case::not_executable("job.json", "is not executable; try `chmod +x")]
+fn a_service_that_can_not_be_started_is_named(#[case] program: &str, #[case] expected: &str) {
+    let project = Project::new("obedient");
+    let path = project.path().join(program);
+    let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let old = text.lines().find(|line| line.starts_with("command")).unwrap();
+    project.edit(old, &format!("command = [\"{}\"]", path.display()));
+    let (code, results, said) = project.run(&["check"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(format!("{results}{said}").contains(expected), "{results}{said}");
+}
+
+#[rstest]
+#[case::id(&["check", "--case", "ffff"], "no case has the id `ffff`")]
+#[case::name(&["check", "--filter", "rout=direct"], "is named `rout`; did you mean `route`?")]
+#[case::value(&["check", "--filter", "route=other"], "`route` is never other; its values are direct")]
+fn a_selector_that_matches_nothing_is_never_green(#[case] args: &[&str], #[case] expected: &str) {
+    let (code, results, said) = Project::new("obedient").run(args);
+    assert_eq!((code, results.as_str()), (4, ""), "{said}");
+    assert!(said.contains(expected), "{said}");
+}
+
+#[rstest]
+#[case::code(&["explain", "flag-unsett"], "did you mean `flag-unset`?")]
+#[case::filter(&["check", "--filter", "x"], "expected NAME=VALUE, or !NAME")]
+#[case::command(&["chek"], "a similar subcommand exists: 'check'")]
+fn wrong_arguments_are_explained(#[case] args: &[&str], #[case] expected: &str) {
+    let (code, _, said) = Project::new("obedient").run(args);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn snapshots_are_never_written_in_ci() {
+    let project = Project::new("obedient");
+    let output = project.spanproof(&["check", "--update"]).env("CI", "true").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("refused while CI is set"));
+}
