@@ -8,6 +8,7 @@
 mod api;
 mod app;
 pub mod config;
+mod database_error;
 mod execute;
 pub mod jobspec;
 mod log;

@@ -20,6 +20,7 @@ use super::assembly::{Assembly, Given, Parts};
 use super::error::StartError;
 use crate::api::{self, Tasks};
 use crate::config::{Config, RouterChoice, mask_url};
+use crate::database_error::told;
 use crate::execute::Executor;
 use crate::log;
 use crate::stop::{Phase, Stop};
@@ -45,7 +46,8 @@ pub fn run(assembly: &Assembly) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            drop(io::stderr().lock().write_all(format!("error: {}\n", error.line()).as_bytes()));
+            let line = format!("error: {error}").replace(['\n', '\r'], " ");
+            drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
             ExitCode::FAILURE
         }
     }
@@ -114,13 +116,13 @@ fn configure(assembly: &Assembly) -> Result<Config, StartError> {
 async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartError> {
     let url = &config.database_url;
     let options = PgConnectOptions::from_str(url.expose())
-        .map_err(|source| StartError::DatabaseUrl { url: url.clone(), source })?
+        .map_err(|error| StartError::DatabaseUrl { url: url.clone(), reason: told(&error) })?
         .application_name("runner");
     // Tried by one connection first: a pool would hide the reason behind its own timeout.
     let connection = timeout(CONNECT, options.connect())
         .await
         .map_err(|_| StartError::Silent { url: url.clone(), seconds: CONNECT.as_secs() })?
-        .map_err(|source| StartError::Unreachable { url: url.clone(), source })?;
+        .map_err(|error| StartError::Unreachable { url: url.clone(), reason: told(&error) })?;
     connection.close().await?;
     let pool = PgPoolOptions::new().max_connections(6).acquire_timeout(CONNECT);
     let store = Store::new(pool.connect_lazy_with(options.clone()));

@@ -45,6 +45,19 @@ pub(super) fn base(text: &str) -> Result<Option<String>, String> {
     Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
 }
 
+/// A URL of Postgres; whether the rest of it is right, connecting will tell.
+pub(super) fn database(raw: Option<&str>) -> Result<Option<String>, String> {
+    let needed = "the runner needs a Postgres database";
+    match raw {
+        None => Err(format!("is not set: {needed}")),
+        Some("") => Err(format!("is empty: {needed}")),
+        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Ok(Some(url.to_owned()))
+        }
+        Some(url) => Err(format!("is not a Postgres URL: `{}`", mask_url(url))),
+    }
+}
+
 /// Whole positive seconds; `None` when the text is empty.
 pub(super) fn seconds(text: &str) -> Result<Option<u64>, String> {
     if text.is_empty() {

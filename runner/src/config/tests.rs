@@ -123,6 +123,8 @@ fn the_database_is_required_and_its_password_hidden() {
     assert_eq!(format!("{:?}", config.database_url), "DatabaseUrl(postgres://u:***@h/d)");
     let problem = Config::read(|_| None).problems.remove(0).to_string();
     assert_eq!(problem, "DATABASE_URL is not set: the runner needs a Postgres database");
+    let problem = read(&[("DATABASE_URL", "mysql://u:p@h/d")]).problems.remove(0).to_string();
+    assert_eq!(problem, "DATABASE_URL is not a Postgres URL: `mysql://u:***@h/d`");
 }
 
 #[test]

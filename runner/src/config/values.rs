@@ -244,13 +244,10 @@ fn read_database(
     problems: &mut Vec<Problem>,
 ) -> DatabaseUrl {
     let flag = "DATABASE_URL";
-    let given = raw.as_deref().filter(|url| !url.is_empty()).map(ToOwned::to_owned);
-    if given.is_none() {
-        let how = if raw.is_some() { "is empty" } else { "is not set" };
-        let reason = format!("{how}: the runner needs a Postgres database");
-        problems.push(Problem { flag, reason });
+    let read = reading::database(raw.as_deref());
+    if let Err(reason) = &read {
+        problems.push(Problem { flag, reason: reason.clone() });
     }
-    let read = Ok(given);
     settings.push(reading::url_setting(flag, raw.as_deref(), &read));
     DatabaseUrl(raw.unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use super::*;
 
 #[rstest]
 #[case(200, r#"{"success":false,"error":"No healthy providers available","error_code":"PROVIDER_UNAVAILABLE","failure":{"code":"PROVIDER_UNAVAILABLE","transient":true},"provider_used":""}"#,
-    "PROVIDER_UNAVAILABLE", "router_error", true, "No healthy providers available")]
+    "PROVIDER_UNAVAILABLE", ("router_error", true), "No healthy providers available")]
 #[case(
     200,
     r#"{"success":false,"error":"HTTP 500: x","error_code":"PROVIDER_HTTP_500"}"#,
@@ -23,7 +23,7 @@ use super::*;
     false,
     "empty"
 )]
-#[case(200, r#"{"success":false,"error":"boom"}"#, "ROUTER_ERROR", "router_error", false, "boom")]
+#[case(200, r#"{"success":false,"error":"boom"}"#, "ROUTER_ERROR", ("router_error", false), "boom")]
 #[case(
     200,
     r#"{"success":false,"error":null,"error_code":null,"failure":null}"#,
@@ -40,7 +40,7 @@ use super::*;
     false,
     "unsuccessful"
 )]
-#[case(200, "{}", "ROUTER_ERROR", "router_error", false, "unsuccessful")]
+#[case(200, "{}", "ROUTER_ERROR", ("router_error", false), "unsuccessful")]
 #[case(
     200,
     r#"{"success":true,"response":null}"#,
@@ -65,7 +65,7 @@ use super::*;
     false,
     "the answer is not JSON: EOF while parsing a value at line 1 column 13"
 )]
-#[case(200, "[]", "ROUTER_JSON_ERROR", "json_error", false, "the answer is not a JSON object")]
+#[case(200, "[]", "ROUTER_JSON_ERROR", ("json_error", false), "the answer is not a JSON object")]
 #[case(
     503,
     r#"{"detail":"No healthy providers available"}"#,
@@ -74,7 +74,7 @@ use super::*;
     true,
     "router http 503: No healthy providers available"
 )]
-#[case(404, "", "ROUTER_HTTP_404", "http_error", false, "router http 404")]
+#[case(404, "", "ROUTER_HTTP_404", ("http_error", false), "router http 404")]
 #[case(
     422,
     r#"{"detail":[{"loc":["body"]}]}"#,
@@ -83,14 +83,13 @@ use super::*;
     false,
     r#"router http 422: {"detail":[{"loc":["body"]}]}"#
 )]
-#[case(429, "slow down", "ROUTER_HTTP_429", "http_error", true, "router http 429: slow down")]
-#[case(302, "", "ROUTER_HTTP_302", "http_error", false, "router http 302")]
+#[case(429, "slow down", "ROUTER_HTTP_429", ("http_error", true), "router http 429: slow down")]
+#[case(302, "", "ROUTER_HTTP_302", ("http_error", false), "router http 302")]
 fn each_failure_shape_has_its_code(
     #[case] status: u16,
     #[case] body: &str,
     #[case] code: &str,
-    #[case] kind: &str,
-    #[case] transient: bool,
+    #[case] (kind, transient): (&str, bool),
     #[case] message: &str,
 ) {
     let output = classify(status, body.as_bytes()).unwrap_err().output();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::span::{SpanEnd, SpanStart};
 use crate::Pending;
+use crate::database_error::told;
 
 /// Keeps spans.
 pub trait SpanStore: fmt::Debug + Send + Sync {
@@ -33,16 +34,4 @@ pub enum SpanError {
     /// There is no row of this span to complete.
     #[error("the span is not in the database")]
     Missing,
-}
-
-/// The server's message with its SQLSTATE, on one line: it goes into a debug line.
-fn told(error: &sqlx::Error) -> String {
-    let text = match error {
-        sqlx::Error::Database(refusal) => match refusal.code() {
-            Some(code) => format!("{} ({code})", refusal.message()),
-            None => refusal.message().to_owned(),
-        },
-        other => other.to_string(),
-    };
-    text.replace(['\n', '\r'], " ")
 }
