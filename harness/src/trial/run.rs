@@ -1,6 +1,7 @@
 //! One trial: a service that runs in a world of its own.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -14,7 +15,7 @@ use crate::matrix::Case;
 use crate::postgres::Database;
 use crate::process::{Child, Output, Reservation};
 use crate::spec::Value;
-use crate::upstream::Upstream;
+use crate::upstream::{Behaviour, Upstream};
 use crate::wait::{self, Look};
 
 /// A case of one's own, before it is started.
@@ -24,7 +25,9 @@ pub struct TrialBuilder {
     world: World,
     flags: Vec<(String, Value)>,
     parts: [String; 3],
-    unknown: Option<Error>,
+    behaviour: Option<Behaviour>,
+    env: BTreeMap<String, String>,
+    wrong: Option<Error>,
 }
 
 impl TrialBuilder {
@@ -38,7 +41,7 @@ impl TrialBuilder {
             first(spec.upstreams.first().map(|upstream| &upstream.name)),
             first(spec.jobs.first().map(|job| &job.name)),
         ];
-        Self { world, flags, parts, unknown: None }
+        Self { world, flags, parts, behaviour: None, env: BTreeMap::new(), wrong: None }
     }
 
     /// Sets a flag.
@@ -59,7 +62,7 @@ impl TrialBuilder {
             let known = self.flags.iter().map(|(flag, _)| flag.as_str());
             let hint = crate::document::suggestion(name, known);
             let found = name.to_owned();
-            self.unknown = Some(Error::Unknown { kind: "flag", found, hint });
+            self.wrong = Some(Error::Unknown { kind: "flag", found, hint });
         }
         self
     }
@@ -76,6 +79,23 @@ impl TrialBuilder {
         self
     }
 
+    /// Gives the upstream a behaviour that the spec does not list, from its file.
+    pub fn upstream_file(mut self, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        self.parts[1] = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match Behaviour::read(path) {
+            Ok(behaviour) => self.behaviour = Some(behaviour),
+            Err(error) => self.wrong = Some(error.into()),
+        }
+        self
+    }
+
+    /// Adds a variable to the service's environment, or changes one that the spec gives it.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
     /// Chooses the job.
     pub fn job(mut self, name: &str) -> Self {
         name.clone_into(&mut self.parts[2]);
@@ -87,12 +107,16 @@ impl TrialBuilder {
     /// # Errors
     /// When the world does not come up; a service that does not is in the evidence.
     pub async fn start(self) -> Result<Trial, Error> {
-        if let Some(error) = self.unknown {
+        if let Some(error) = self.wrong {
             return Err(error);
         }
         let parts = self.parts.each_ref().map(String::as_str);
         let case = Case::new(self.world.spec(), self.flags, parts);
-        Trial::start(&self.world, &case).await
+        let behaviour = match &self.behaviour {
+            Some(behaviour) => behaviour,
+            None => self.world.behaviour(&case.upstream)?,
+        };
+        Trial::begin(&self.world, &case, behaviour, &self.env).await
     }
 
     /// Runs the case to its end: start, submit, settle, finish.
@@ -129,12 +153,22 @@ impl Trial {
     /// # Errors
     /// When the world does not come up; a service that does not is in the evidence.
     pub async fn start(world: &World, case: &Case) -> Result<Self, Error> {
+        let behaviour = world.behaviour(&case.upstream)?;
+        Self::begin(world, case, behaviour, &BTreeMap::new()).await
+    }
+
+    async fn begin(
+        world: &World,
+        case: &Case,
+        behaviour: &Behaviour,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
         let spec = world.spec();
         let mut clock = Clock::start();
         let database = world.server().migrated(world.migrations()).await?;
         seed(world, &database).await?;
         clock.lap("clone");
-        let upstream = Upstream::start(world.behaviour(&case.upstream)?).await?;
+        let upstream = Upstream::start(behaviour).await?;
         clock.lap("upstream");
         let port = Reservation::take()?;
         let addresses = Addresses {
@@ -142,7 +176,8 @@ impl Trial {
             upstream: upstream.url(),
             port: port.port(),
         };
-        let environment = addresses.environment(spec, case);
+        let mut environment = addresses.environment(spec, case);
+        environment.extend(env.iter().map(|(name, text)| (name.clone(), addresses.fill(text))));
         let child = world.program().launch(spec, environment.clone()).start()?;
         clock.lap("launch");
         let url = addresses.fill(&spec.service.url);

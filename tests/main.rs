@@ -1,0 +1,12 @@
+//! The promise: the harness and the runner together, one module per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod diagnostics;
+mod faults;
+mod incidents;
+mod migrations;
+mod recording;
+mod shutdown;
+mod startup;
+mod upstreams;
+mod world;

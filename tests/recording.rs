@@ -1,0 +1,108 @@
+//! Which values of the flag record spans, on both routes; and what the rows say.
+
+use rstest::rstest;
+use spanproof::verdict::{Verdict, judge};
+use sqlx::{Connection, PgConnection};
+
+use crate::world::healthy;
+
+/// The tracing flag.
+const FLAG: &str = "ENABLE_DB_TRACING";
+
+#[rstest]
+#[case::exactly_true("true", 8)]
+#[case::empty("", 0)]
+#[case::upper_case("TRUE", 0)]
+#[case::capital("True", 0)]
+#[case::one("1", 0)]
+#[case::zero("0", 0)]
+#[case::off("false", 0)]
+#[case::yes("yes", 0)]
+#[case::on("on", 0)]
+#[case::trailing_space("true ", 0)]
+#[case::quoted("\"true\"", 0)]
+#[tokio::test]
+async fn only_the_exact_text_true_records(
+    #[case] value: &str,
+    #[case] spans: usize,
+    #[values("queued", "cross-region")] route: &str,
+) {
+    let world = healthy().await;
+    let evidence = world.trial().flag(FLAG, value).route(route).run().await.unwrap();
+    assert_eq!(evidence.spans.all().len(), spans);
+    assert_eq!(evidence.units.all().len(), 4);
+    judge(world.spec(), &evidence).passed().unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_unset_flag_means_off(#[values("queued", "cross-region")] route: &str) {
+    let world = healthy().await;
+    let evidence = world.trial().unset(FLAG).route(route).run().await.unwrap();
+    assert!(!evidence.environment.contains_key(FLAG));
+    assert_eq!(evidence.spans.all().len(), 0);
+    judge(world.spec(), &evidence).passed().unwrap();
+}
+
+#[tokio::test]
+async fn each_execution_has_its_span_with_the_call_of_the_router_inside() {
+    let world = healthy().await;
+    let mut trial = world.trial().flag(FLAG, "true").start().await.unwrap();
+    trial.submit().await.unwrap();
+    trial.settle().await.unwrap();
+    let mut rows = PgConnection::connect(trial.database_url()).await.unwrap();
+    let joined: i64 = sqlx::query_scalar(
+        "select count(*) from executions e
+         join trace_spans own on own.execution_id = e.id and own.operation = 'execute_question'
+         join trace_spans call on call.parent_span_id = own.span_id
+         where call.trace_id = e.trace_id and own.trace_id = e.trace_id
+           and own.job_id = e.job_id and own.region = e.region and own.model_id = e.model_id
+           and own.status = e.status and call.status = e.status
+           and own.started_at <= call.started_at and call.completed_at <= own.completed_at
+           and e.created_at <= e.started_at and e.started_at <= e.completed_at",
+    )
+    .fetch_one(&mut rows)
+    .await
+    .unwrap();
+    assert_eq!(joined, 4);
+    let healthy: i64 =
+        sqlx::query_scalar("select count(*) from executions e, identify_root_cause(e.id)")
+            .fetch_one(&mut rows)
+            .await
+            .unwrap();
+    assert_eq!(healthy, 0, "a healthy execution has no root cause");
+    trial.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_router_that_is_switched_off_leaves_only_the_span_of_the_unit() {
+    let world = healthy().await;
+    let trial = world.trial().flag(FLAG, "true").flag("HYBRID_ROUTER_DISABLE", "true");
+    let evidence = trial.run().await.unwrap();
+    let judgement = judge(world.spec(), &evidence).passed().unwrap();
+    assert_eq!((judgement.spans, judgement.funnel.joined), (4, 4));
+    assert!(evidence.exchanges.is_empty());
+}
+
+#[tokio::test]
+async fn a_flag_that_the_spec_does_not_have_is_named_with_the_nearest() {
+    let world = healthy().await;
+    let error = world.trial().flag("ENABLE_DB_TRACEING", "true").start().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the spec has no flag `ENABLE_DB_TRACEING`; did you mean `ENABLE_DB_TRACING`?"
+    );
+}
+
+#[tokio::test]
+async fn evidence_that_was_stored_is_judged_the_same_again() {
+    let world = healthy().await;
+    let evidence = world.trial().flag(FLAG, "true").run().await.unwrap();
+    let folder =
+        std::env::temp_dir().join(format!("spanproof-stored-{}", evidence.names[0].1.len()));
+    let stored = spanproof::evidence::write(&folder, &evidence).unwrap();
+    let read = spanproof::evidence::read(&stored).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(read, evidence);
+    assert_eq!(judge(world.spec(), &read).verdict, Verdict::Pass);
+}

@@ -1,0 +1,53 @@
+//! SIGTERM in the middle of a job: units in flight are failed, and their spans are closed.
+
+use std::time::Duration;
+
+use spanproof::evidence::Row;
+use spanproof::process::Ending;
+use spanproof::wait::{self, Look};
+use sqlx::{Connection, PgConnection};
+
+use crate::world::{healthy, repository};
+
+#[tokio::test]
+async fn units_in_flight_are_failed_and_their_spans_closed() {
+    let world = healthy().await;
+    let mut trial = world
+        .trial()
+        .flag("ENABLE_DB_TRACING", "true")
+        .upstream_file(repository("fixtures/upstream/never-answers.toml"))
+        .start()
+        .await
+        .unwrap();
+    trial.submit().await.unwrap();
+    let rows = PgConnection::connect(trial.database_url()).await.unwrap();
+    let rows = tokio::sync::Mutex::new(rows);
+    wait::until("8 open spans", Duration::from_secs(10), || async {
+        let count = sqlx::query_scalar("select count(*) from trace_spans");
+        match count.fetch_one(&mut *rows.lock().await).await.unwrap() {
+            8_i64 => Look::Done(()),
+            other => Look::NotYet(format!("{other} spans")),
+        }
+    })
+    .await
+    .unwrap();
+    let evidence = trial.finish().await.unwrap();
+    assert_eq!(evidence.exit.ending, Ending::Code(0));
+    assert!(!evidence.exit.killed);
+    for row in evidence.units.all().iter().chain(evidence.spans.all()) {
+        assert_eq!(
+            (text(row, "status"), row["completed_at"].is_null()),
+            ("failed", false),
+            "{row:#?}"
+        );
+    }
+    for unit in evidence.units.all() {
+        assert_eq!(unit["output"]["error_code"], "SHUTDOWN");
+    }
+    assert_eq!(evidence.spans.all().len(), 8);
+    assert_eq!(text(&evidence.jobs.all()[0], "status"), "failed");
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+    row[column].as_str().unwrap_or("null")
+}

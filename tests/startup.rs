@@ -1,0 +1,78 @@
+//! The exact startup output under each combination of flags. `spanproof check` compares the same
+//! snapshots.
+
+use rstest::rstest;
+use spanproof::evidence::{group, redacted};
+use spanproof::spec::Value;
+
+use crate::world::{healthy, repository};
+
+#[rstest]
+#[case::unset(None)]
+#[case::empty(Some(""))]
+#[case::exactly_true(Some("true"))]
+#[case::upper_case(Some("TRUE"))]
+#[case::capital(Some("True"))]
+#[case::one(Some("1"))]
+#[case::zero(Some("0"))]
+#[case::off(Some("false"))]
+#[case::yes(Some("yes"))]
+#[case::on(Some("on"))]
+#[case::trailing_space(Some("true "))]
+#[case::quoted(Some("\"true\""))]
+#[tokio::test]
+async fn the_startup_output_is_the_one_in_the_snapshot(
+    #[case] value: Option<&str>,
+    #[values(None, Some("true"))] router_off: Option<&str>,
+) {
+    let world = healthy().await;
+    let set = |value: Option<&str>| value.map_or(Value::Unset, |text| Value::Set(text.into()));
+    let trial = world
+        .trial()
+        .value("ENABLE_DB_TRACING", set(value))
+        .value("HYBRID_ROUTER_DISABLE", set(router_off));
+    let evidence = trial.start().await.unwrap().finish().await.unwrap();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(repository("fixtures/startup"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        let name = group(world.spec(), &evidence.case);
+        insta::assert_snapshot!(name, redacted(&evidence, &world.spec().startup));
+    });
+}
+
+#[tokio::test]
+async fn the_tracers_line_is_printed_whatever_the_log_level() {
+    let world = healthy().await;
+    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("LOG_LEVEL", "error");
+    let evidence = trial.start().await.unwrap().finish().await.unwrap();
+    let lines: Vec<_> = evidence.output.lines.iter().map(|line| line.text.as_str()).collect();
+    assert!(lines.contains(&"🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("INFO")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_password_never_reaches_the_output_or_the_evidence() {
+    let world = healthy().await;
+    let url = "{database.url}&password=hunter2";
+    let trial = world.trial().env("DATABASE_URL", url).env("ADMIN_TOKEN", "hunter3");
+    let evidence = trial.start().await.unwrap().finish().await.unwrap();
+    let all = serde_json::to_string(&evidence).unwrap();
+    assert!(evidence.ready.yes(), "{all}");
+    assert!(!all.contains("hunter"), "{all}");
+}
+
+#[rstest]
+#[case::missing("", "DATABASE_URL")]
+#[case::unreachable("postgres://u:hunter2@127.0.0.1:1/db", "u:***@127.0.0.1:1")]
+#[tokio::test]
+async fn a_database_that_is_not_there_is_fatal_and_said(#[case] url: &str, #[case] said: &str) {
+    let world = healthy().await;
+    let trial = world.trial().env("DATABASE_URL", url);
+    let evidence = trial.start().await.unwrap().finish().await.unwrap();
+    assert!(!evidence.exit.asked, "the runner ended by itself");
+    assert_eq!(evidence.exit.ending, spanproof::process::Ending::Code(1));
+    let output = evidence.output.tail(100);
+    assert!(output.contains(said) && !output.contains("hunter2"), "{output}");
+}
