@@ -11,16 +11,14 @@ use super::*;
     200,
     r#"{"success":false,"error":"HTTP 500: x","error_code":"PROVIDER_HTTP_500"}"#,
     "PROVIDER_HTTP_500",
-    "router_error",
-    false,
+    ("router_error", false),
     "HTTP 500: x"
 )]
 #[case(
     200,
     r#"{"success":false,"metadata":{"failure":{"code":"EMPTY_MODEL_RESPONSE","message":"empty"}}}"#,
     "EMPTY_MODEL_RESPONSE",
-    "router_error",
-    false,
+    ("router_error", false),
     "empty"
 )]
 #[case(200, r#"{"success":false,"error":"boom"}"#, "ROUTER_ERROR", ("router_error", false), "boom")]
@@ -28,16 +26,14 @@ use super::*;
     200,
     r#"{"success":false,"error":null,"error_code":null,"failure":null}"#,
     "ROUTER_ERROR",
-    "router_error",
-    false,
+    ("router_error", false),
     "unsuccessful"
 )]
 #[case(
     200,
     r#"{"success":"true","response":"a"}"#,
     "ROUTER_ERROR",
-    "router_error",
-    false,
+    ("router_error", false),
     "unsuccessful"
 )]
 #[case(200, "{}", "ROUTER_ERROR", ("router_error", false), "unsuccessful")]
@@ -45,24 +41,21 @@ use super::*;
     200,
     r#"{"success":true,"response":null}"#,
     "ROUTER_ERROR",
-    "router_error",
-    false,
+    ("router_error", false),
     "the router reports success without a response"
 )]
 #[case(
     200,
     "<html>",
     "ROUTER_JSON_ERROR",
-    "json_error",
-    false,
+    ("json_error", false),
     "the answer is not JSON: expected value at line 1 column 1"
 )]
 #[case(
     200,
     r#"{"success":tr"#,
     "ROUTER_JSON_ERROR",
-    "json_error",
-    false,
+    ("json_error", false),
     "the answer is not JSON: EOF while parsing a value at line 1 column 13"
 )]
 #[case(200, "[]", "ROUTER_JSON_ERROR", ("json_error", false), "the answer is not a JSON object")]
@@ -70,8 +63,7 @@ use super::*;
     503,
     r#"{"detail":"No healthy providers available"}"#,
     "ROUTER_HTTP_503",
-    "http_error",
-    true,
+    ("http_error", true),
     "router http 503: No healthy providers available"
 )]
 #[case(404, "", "ROUTER_HTTP_404", ("http_error", false), "router http 404")]
@@ -79,8 +71,7 @@ use super::*;
     422,
     r#"{"detail":[{"loc":["body"]}]}"#,
     "ROUTER_HTTP_422",
-    "http_error",
-    false,
+    ("http_error", false),
     r#"router http 422: {"detail":[{"loc":["body"]}]}"#
 )]
 #[case(429, "slow down", "ROUTER_HTTP_429", ("http_error", true), "router http 429: slow down")]
