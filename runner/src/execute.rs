@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ impl Executor {
             match ended {
                 Ok(Ok(success)) => succeeded += usize::from(success),
                 Ok(Err(error)) => broken = Some(format!("the execution was not stored: {error}")),
-                Err(error) => broken = Some(format!("the unit panicked: {error}")),
+                Err(error) => broken = Some(format!("the unit panicked: {}", told(error))),
             }
         }
         if let Some(reason) = broken {
@@ -191,6 +191,16 @@ fn ending(asked: &Result<Answer, Failure>) -> Ending {
             output: failure.output(),
         },
     }
+}
+
+/// The message of a panic, without the number of its task.
+fn told(error: JoinError) -> String {
+    let panic = match error.try_into_panic() {
+        Ok(panic) => panic,
+        Err(error) => return error.to_string(),
+    };
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message").to_owned()
 }
 
 /// Texts of others are logged as strings, quoted and escaped: no line break of theirs is one of ours.
