@@ -11,6 +11,7 @@ use super::args::{Check, Format, Plan, Which};
 use super::progress::Progress;
 use super::{Exit, Failure, output, runs};
 use crate::matrix::{Case, cases};
+use crate::process::quoted;
 use crate::report;
 use crate::report::Summary;
 use crate::spec::Spec;
@@ -186,11 +187,11 @@ pub(super) fn ended(summary: &Summary) -> Exit {
 
 /// The start of a command that repeats a case, as it can be pasted.
 pub(super) fn repeat(config: &Path) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "spanproof".into());
+    let program = quoted(&std::env::args().next().unwrap_or_else(|| "spanproof".into()));
     if config == Path::new(crate::spec::FILE) {
         return format!("{program} check");
     }
-    format!("{program} check --config {}", config.display())
+    format!("{program} check --config {}", quoted(&config.to_string_lossy()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "CI is the sign that nobody is there to accept")]

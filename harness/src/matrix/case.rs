@@ -70,11 +70,13 @@ impl Case {
         condition.holds(&self.facts())
     }
 
-    /// The flags that are not at their default, as `NAME=value`; `defaults` when all are.
+    /// The flags as `NAME=value`, without those that are usually unset and are unset here.
     pub fn settings(&self, spec: &Spec) -> String {
-        let special = self.flags.iter().filter(|(name, value)| !is_default(spec, name, value));
-        let words: Vec<_> = special.map(|(name, value)| format!("{name}={value}")).collect();
-        if words.is_empty() { "defaults".into() } else { words.join(" ") }
+        let usual =
+            |name: &str, value: &Value| *value == Value::Unset && is_default(spec, name, value);
+        let told = self.flags.iter().filter(|(name, value)| !usual(name, value));
+        let words: Vec<_> = told.map(|(name, value)| format!("{name}={value}")).collect();
+        if words.is_empty() { "no flag set".into() } else { words.join(" ") }
     }
 }
 

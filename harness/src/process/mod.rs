@@ -10,6 +10,6 @@ mod port;
 
 pub use child::{Child, Ending, Exit};
 pub use error::Error;
-pub use launch::{Launch, Run, run};
+pub use launch::{Launch, Run, quoted, run};
 pub use output::{Line, Output, Stream};
 pub use port::Reservation;

@@ -186,8 +186,8 @@ fn failure(spec: &Spec, outcomes: &[&Outcome], codes: &[Code], repeat: &str) -> 
         let others: Vec<_> = outcomes[1..].iter().map(|outcome| outcome.case.id.as_str()).collect();
         let shown = others.iter().take(8).copied().collect::<Vec<_>>().join(" ");
         let dots = if others.len() > 8 { " …" } else { "" };
-        let _infallible =
-            writeln!(text, "    the same in {} more: {shown}{dots}", counted(others.len(), "case"));
+        let count = others.len();
+        let _infallible = writeln!(text, "    the same in {count} more: {shown}{dots}");
     }
     text
 }

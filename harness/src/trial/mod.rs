@@ -1,11 +1,13 @@
 //! Running one case: world up, job in, settled, evidence home, world down.
 
+mod builder;
 mod error;
 mod readiness;
 mod run;
 mod service;
 mod world;
 
+pub use builder::TrialBuilder;
 pub use error::Error;
-pub use run::{Trial, TrialBuilder};
+pub use run::Trial;
 pub use world::{World, WorldBuilder};

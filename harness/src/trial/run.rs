@@ -1,7 +1,6 @@
 //! One trial: a service that runs in a world of its own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -14,119 +13,8 @@ use crate::evidence::{Evidence, FORMAT, Reached, StartupCut, Submission, read_ro
 use crate::matrix::Case;
 use crate::postgres::Database;
 use crate::process::{Child, Output, Reservation};
-use crate::spec::Value;
 use crate::upstream::{Behaviour, Upstream};
 use crate::wait::{self, Look};
-
-/// A case of one's own, before it is started.
-#[derive(Debug)]
-#[must_use = "nothing is started before `start`"]
-pub struct TrialBuilder {
-    world: World,
-    flags: Vec<(String, Value)>,
-    parts: [String; 3],
-    behaviour: Option<Behaviour>,
-    env: BTreeMap<String, String>,
-    wrong: Option<Error>,
-}
-
-impl TrialBuilder {
-    pub(super) fn new(world: World) -> Self {
-        let spec = world.spec();
-        let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
-        let flags = flags.collect();
-        let first = |name: Option<&String>| name.cloned().unwrap_or_default();
-        let parts = [
-            first(spec.routes.first().map(|route| &route.name)),
-            first(spec.upstreams.first().map(|upstream| &upstream.name)),
-            first(spec.jobs.first().map(|job| &job.name)),
-        ];
-        Self { world, flags, parts, behaviour: None, env: BTreeMap::new(), wrong: None }
-    }
-
-    /// Sets a flag.
-    pub fn flag(self, name: &str, value: impl Into<String>) -> Self {
-        self.value(name, Value::Set(value.into()))
-    }
-
-    /// Takes a flag out of the environment.
-    pub fn unset(self, name: &str) -> Self {
-        self.value(name, Value::Unset)
-    }
-
-    /// Gives a flag a value, or none.
-    pub fn value(mut self, name: &str, value: Value) -> Self {
-        if let Some((_, old)) = self.flags.iter_mut().find(|(flag, _)| flag == name) {
-            *old = value;
-        } else {
-            let known = self.flags.iter().map(|(flag, _)| flag.as_str());
-            let hint = crate::document::suggestion(name, known);
-            let found = name.to_owned();
-            self.wrong = Some(Error::Unknown { kind: "flag", found, hint });
-        }
-        self
-    }
-
-    /// Chooses the route.
-    pub fn route(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.parts[0]);
-        self
-    }
-
-    /// Chooses the upstream's behaviour.
-    pub fn upstream(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.parts[1]);
-        self
-    }
-
-    /// Gives the upstream a behaviour that the spec does not list, from its file.
-    pub fn upstream_file(mut self, path: impl AsRef<Path>) -> Self {
-        let path = path.as_ref();
-        self.parts[1] = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        match Behaviour::read(path) {
-            Ok(behaviour) => self.behaviour = Some(behaviour),
-            Err(error) => self.wrong = Some(error.into()),
-        }
-        self
-    }
-
-    /// Adds a variable to the service's environment, or changes one that the spec gives it.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.insert(name.into(), value.into());
-        self
-    }
-
-    /// Chooses the job.
-    pub fn job(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.parts[2]);
-        self
-    }
-
-    /// Starts the service and waits until it is ready.
-    ///
-    /// # Errors
-    /// When the world does not come up; a service that does not is in the evidence.
-    pub async fn start(self) -> Result<Trial, Error> {
-        if let Some(error) = self.wrong {
-            return Err(error);
-        }
-        let parts = self.parts.each_ref().map(String::as_str);
-        let case = Case::new(self.world.spec(), self.flags, parts);
-        let behaviour = match &self.behaviour {
-            Some(behaviour) => behaviour,
-            None => self.world.behaviour(&case.upstream)?,
-        };
-        Trial::begin(&self.world, &case, behaviour, &self.env).await
-    }
-
-    /// Runs the case to its end: start, submit, settle, finish.
-    ///
-    /// # Errors
-    /// When the world does not come up.
-    pub async fn run(self) -> Result<Evidence, Error> {
-        self.start().await?.complete().await
-    }
-}
 
 /// A running service with its own database and upstream. Dropping it stops and removes all.
 #[derive(Debug)]
@@ -157,7 +45,7 @@ impl Trial {
         Self::begin(world, case, behaviour, &BTreeMap::new()).await
     }
 
-    async fn begin(
+    pub(super) async fn begin(
         world: &World,
         case: &Case,
         behaviour: &Behaviour,

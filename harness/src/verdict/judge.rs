@@ -106,12 +106,15 @@ impl Judgement {
     /// The judgement, if it is a pass.
     ///
     /// # Errors
-    /// Otherwise with the whole reason as text.
-    pub fn passed(self) -> Result<Self, String> {
+    /// Otherwise, with everything that the command would tell.
+    pub fn passed(self) -> Result<Self, NotPassed> {
         match &self.verdict {
             Verdict::Pass => Ok(self),
-            Verdict::Fail(findings) => Err(findings.iter().map(ToString::to_string).collect()),
-            Verdict::Broken(why) | Verdict::Skipped(why) => Err(why.clone()),
+            Verdict::Fail(findings) => {
+                Err(NotPassed(findings.iter().map(ToString::to_string).collect()))
+            }
+            Verdict::Broken(why) => Err(NotPassed(format!("broken: {why}"))),
+            Verdict::Skipped(why) => Err(NotPassed(format!("skipped: {why}"))),
         }
     }
 
@@ -121,6 +124,17 @@ impl Judgement {
             Verdict::Pass => self.verdict = Verdict::Fail(vec![finding]),
             Verdict::Broken(_) | Verdict::Skipped(_) => {}
         }
+    }
+}
+
+/// A judgement that is not a pass, as text; `unwrap` shows it as it is.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotPassed(String);
+
+impl std::fmt::Debug for NotPassed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the case did not pass\n{self}")
     }
 }
 

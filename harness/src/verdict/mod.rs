@@ -15,5 +15,5 @@ mod tree;
 
 pub use code::{Code, Stage};
 pub use funnel::Funnel;
-pub use judge::{Finding, Judgement, Verdict, judge};
+pub use judge::{Finding, Judgement, NotPassed, Verdict, judge};
 pub use peer::judge_all;

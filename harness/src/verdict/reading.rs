@@ -55,6 +55,8 @@ impl<'a> Reading<'a> {
         let job = spec.jobs.iter().find(|job| job.name == case.job);
         let probes = &spec.probes;
         let yes = |found: bool| found.then_some(());
+        let mut units: Vec<_> = evidence.units.all().iter().map(|row| Unit { row, spec }).collect();
+        units.sort_by_key(Unit::key);
         Self {
             spec,
             evidence,
@@ -64,7 +66,7 @@ impl<'a> Reading<'a> {
             attempts: said(evidence, |line| probes.attempt(line)),
             acknowledged: said(evidence, |line| yes(probes.acknowledged(line))),
             refused: said(evidence, |line| yes(probes.refused(line))),
-            units: evidence.units.all().iter().map(|row| Unit { row, spec }).collect(),
+            units,
             spans: evidence.spans.all().iter().map(|row| Span { row, spec }).collect(),
         }
     }

@@ -181,7 +181,7 @@ pub(super) fn attempted(reading: &Reading<'_>, bench: &mut Bench) {
                 reading.evidence.case.route
             );
             let mut lines: Vec<_> = reading.banners.iter().map(|said| said.line.clone()).collect();
-            lines.push(format!("output: {begun} lines that a `{operation}` span was begun"));
+            lines.push(format!("output: {begun} lines about the start of `{operation}`"));
             lines.extend(shown(reading.units.iter().map(super::reading::Unit::shown)));
             lines.push(format!("{}: {} rows", reading.spec.tables.spans.table, reading.spans.len()));
             Finding::new(Code::PathNotExecuted, message, lines)

@@ -30,7 +30,7 @@ fn unit(id: u64) -> Json {
            "status": "completed", "output": {"response": "x"}})
 }
 
-fn span(id: u64, operation: &str, span: &str, parent: Json) -> Json {
+fn span(id: u64, operation: &str, span: &str, parent: &Json) -> Json {
     json!({"trace_id": format!("t{id}"), "span_id": span, "parent_span_id": parent,
            "service": "runner", "operation": operation, "started_at": "2026-01-01T00:00:00+00:00",
            "completed_at": "2026-01-01T00:00:01+00:00", "duration_ms": 1000,
@@ -50,8 +50,8 @@ fn on() -> Evidence {
             lines.push(line(Stream::Stderr, &begun));
             lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success"));
         }
-        spans.push(span(id, "execute_question", &format!("s{id}"), Json::Null));
-        spans.push(span(id, "hybrid_router_call", &format!("c{id}"), json!(format!("s{id}"))));
+        spans.push(span(id, "execute_question", &format!("s{id}"), &Json::Null));
+        spans.push(span(id, "hybrid_router_call", &format!("c{id}"), &json!(format!("s{id}"))));
         exchanges.push(exchange(Answer::Status(200), &format!("t{id}")));
     }
     evidence("true", lines, spans, exchanges)

@@ -75,7 +75,7 @@ impl Project {
     pub(crate) fn spanproof(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spanproof"));
         command.current_dir(self.path()).args(args).env_remove("CI");
-        command.timeout(std::time::Duration::from_secs(60));
+        command.timeout(std::time::Duration::from_mins(1));
         command
     }
 

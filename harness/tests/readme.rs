@@ -1,0 +1,91 @@
+//! The README tells what is true: every command in it runs, and what it shows is what is printed.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use regex::Regex;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// The blocks of one language.
+fn blocks(language: &str) -> Vec<String> {
+    let pattern = Regex::new(&format!("(?s)```{language}\n(.*?)```")).unwrap();
+    pattern.captures_iter(&readme()).map(|found| found[1].to_owned()).collect()
+}
+
+/// Runs a command of the README: `cargo run -- …` with the binary that was built for this test.
+fn run(command: &str) -> (i32, String) {
+    let words = command.strip_prefix("cargo run -- ").unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &format!("exec \"$0\" {words}"), env!("CARGO_BIN_EXE_spanproof")])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+/// What varies from run to run, replaced.
+fn stable(text: &str) -> String {
+    [
+        (r"\d+\.\d s\b", "[TIME]"),
+        (r"runs/[^/]+/", "runs/[RUN]/"),
+        (r"repeat:   \S+ check", "repeat:   spanproof check"),
+        (r"executions \d+ \(.*\)", "executions [UNIT]"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (pattern, name)| {
+        Regex::new(pattern).unwrap().replace_all(&text, *name).into_owned()
+    })
+}
+
+#[test]
+fn every_command_ends_as_it_should() {
+    let commands: Vec<_> = blocks("sh").concat().lines().map(str::to_owned).collect();
+    assert!(commands.len() > 8, "{commands:?}");
+    for command in commands {
+        // This test is itself a part of the second command.
+        if command == "cargo test" {
+            continue;
+        }
+        let expected = i32::from(command.contains("incidents"));
+        let (code, text) = run(&command);
+        assert_eq!(code, expected, "{command}\n{text}");
+        assert!(!text.is_empty(), "{command} prints nothing");
+    }
+}
+
+#[test]
+fn what_it_shows_is_what_is_printed() {
+    let shown = blocks("text");
+    let (_, incident) =
+        run("cargo run -- check --config fixtures/incidents/zero-spans/spanproof.toml");
+    let (_, all) = run("cargo run -- check");
+    let printed = stable(&format!("{incident}{all}"));
+    for block in shown {
+        for line in stable(&block).lines().filter(|line| !line.starts_with('…')) {
+            assert!(printed.contains(line), "the README shows\n{line}\nprinted was\n{printed}");
+        }
+    }
+}
+
+#[test]
+fn its_example_is_a_test() {
+    let example = std::fs::read_to_string(root().join("tests/example.rs")).unwrap();
+    let example = example.split_once("// README\n").unwrap().1;
+    assert_eq!(blocks("rust")[0], example);
+}
+
+#[test]
+fn every_exit_code_is_in_it() {
+    for code in ["| 0 |", "| 1 |", "| 2 |", "| 3 |", "| 4 |", "| 5 |", "| 130, 143 |"] {
+        assert!(readme().contains(code), "{code} is missing");
+    }
+}

@@ -1,0 +1,19 @@
+//! The example of the README, word for word.
+
+// README
+use rstest::rstest;
+use spanproof::trial::World;
+use spanproof::verdict::judge;
+
+#[rstest]
+#[case("true", 8)]
+#[case("TRUE", 0)]
+#[case("", 0)]
+#[tokio::test]
+async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
+    let world = World::of("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let world = world.open().await.unwrap();
+    let evidence = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
+    assert_eq!(evidence.spans.all().len(), spans);
+    judge(world.spec(), &evidence).passed().unwrap();
+}
