@@ -3,25 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
+use super::finding::{Bench, Finding};
 use super::funnel::Funnel;
 use super::reading::Reading;
 use super::{off, outcome, stage};
 use crate::evidence::Evidence;
 use crate::spec::Spec;
-
-/// How many evidence lines of one kind a finding shows.
-const SHOWN: usize = 4;
-
-/// One difference between what was expected and what is in evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Its stable code.
-    pub code: Code,
-    /// What was expected and what was found, as one sentence without its period.
-    pub message: String,
-    /// The lines and rows that prove it.
-    pub evidence: Vec<String>,
-}
 
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,33 +37,6 @@ pub struct Judgement {
     pub spans: usize,
     /// How many things were compared.
     pub assertions: usize,
-}
-
-/// Collects findings and counts what was compared.
-#[derive(Debug, Default)]
-pub(super) struct Bench {
-    findings: Vec<Finding>,
-    assertions: usize,
-}
-
-impl Bench {
-    /// Compares one thing: where it does not hold, the finding is taken.
-    pub(super) fn check(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
-        self.assertions += 1;
-        if !holds {
-            self.findings.push(finding());
-        }
-    }
-
-    pub(super) fn is_clean(&self) -> bool {
-        self.findings.is_empty()
-    }
-}
-
-impl Finding {
-    pub(super) fn new(code: Code, message: impl Into<String>, evidence: Vec<String>) -> Self {
-        Self { code, message: message.into(), evidence }
-    }
 }
 
 impl Judgement {
@@ -138,27 +98,6 @@ impl std::fmt::Debug for NotPassed {
     }
 }
 
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{}: {}", self.code, self.message)?;
-        for line in &self.evidence {
-            writeln!(f, "    {line}")?;
-        }
-        Ok(())
-    }
-}
-
-/// The first lines of a list of evidence, and how many more there are.
-pub(super) fn shown(lines: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut lines: Vec<_> = lines.into_iter().collect();
-    if lines.len() > SHOWN {
-        let more = lines.len() - SHOWN + 1;
-        lines.truncate(SHOWN - 1);
-        lines.push(format!("… and {more} more"));
-    }
-    lines
-}
-
 /// Judges one case by its own evidence.
 pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     let reading = Reading::of(spec, evidence);
@@ -190,7 +129,7 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     }
     outcome::process(&reading, &mut bench);
     outcome::upstream(&reading, &mut bench);
-    let Bench { findings, assertions } = bench;
+    let (findings, assertions) = bench.close();
     Judgement {
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },
         funnel: Funnel::of(&reading),

@@ -2,6 +2,7 @@
 //! that was stored can be judged again at any time.
 
 mod code;
+mod finding;
 mod funnel;
 mod judge;
 mod off;
@@ -14,6 +15,7 @@ mod tests;
 mod tree;
 
 pub use code::{Code, Stage};
+pub use finding::Finding;
 pub use funnel::Funnel;
-pub use judge::{Finding, Judgement, NotPassed, Verdict, judge};
+pub use judge::{Judgement, NotPassed, Verdict, judge};
 pub use peer::judge_all;

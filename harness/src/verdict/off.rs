@@ -1,7 +1,7 @@
 //! What must hold where tracing is off: the service says so, and nothing is recorded.
 
 use super::code::Code;
-use super::judge::{Bench, Finding, shown};
+use super::finding::{Bench, Finding, shown};
 use super::reading::Reading;
 use super::stage::setting;
 use crate::spec::Intent;

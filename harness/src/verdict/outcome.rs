@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::code::Code;
-use super::judge::{Bench, Finding, shown};
+use super::finding::{Bench, Finding, shown};
 use super::reading::{Reading, text};
 use crate::evidence::Evidence;
 use crate::spec::Spec;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::code::Code;
-use super::judge::{Finding, Judgement, Verdict, judge, records};
+use super::finding::Finding;
+use super::judge::{Judgement, Verdict, judge, records};
 use super::outcome::Outcome;
 use crate::evidence::Evidence;
 use crate::spec::{Spec, Value};

@@ -1,8 +1,8 @@
 //! The stages of the funnel for a case that must record spans.
 
 use super::code::Code;
+use super::finding::{Bench, Finding, shown};
 use super::funnel::differences;
-use super::judge::{Bench, Finding, shown};
 use super::reading::{Reading, Said, text};
 use super::tree;
 use crate::evidence::{Reached, Rows};
