@@ -62,6 +62,17 @@ fn every_command_ends_as_it_should() {
     }
 }
 
+/// The commands say `cargo run` and no binary: cargo itself has to find the right one.
+#[test]
+fn cargo_finds_the_binary_by_itself() {
+    let output =
+        Command::new(env!("CARGO")).args(["run", "--", "explain"]).current_dir(root()).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("flag-unset"), "{said}");
+}
+
 #[test]
 fn what_it_shows_is_what_is_printed() {
     let shown = blocks("text");
