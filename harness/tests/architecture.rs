@@ -84,6 +84,19 @@ fn imports_go_to_the_left_only() {
 }
 
 #[test]
+fn the_verdict_never_touches_the_world() {
+    for path in files(&root().join("harness/src/verdict"), "rs") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for world in
+            ["std::fs", "std::process", "std::time", "std::env", "tokio", "sqlx", "reqwest"]
+        {
+            let tests = path.ends_with("tests.rs");
+            assert!(tests || !text.contains(world), "{path:?} names {world}");
+        }
+    }
+}
+
+#[test]
 fn the_engine_never_sees_the_command_line() {
     for (path, text) in sources() {
         let harness = path.starts_with(root().join("harness"));

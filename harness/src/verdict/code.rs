@@ -47,6 +47,9 @@ codes! {
     ProcessCrashed "process-crashed" Constructed
         "the service ended by itself"
         "read the last lines of its output; the exit status names the signal or code";
+    NeverReady "never-ready" Constructed
+        "the service does not become ready in this case, and does in others"
+        "look at what it printed last; compare with a case that differs in one flag only";
     FlagUnrecognisedValue "flag-unrecognised-value" Enabled
         "the value means on, and the service reads it as off"
         "set the exact value that the service reads, or make it read this spelling; if the strictness is meant, list the values that count under `enables`";
@@ -83,6 +86,9 @@ codes! {
     LostAtExit "lost-at-exit" Finished
         "spans were still open when the process was killed or died"
         "flush and close spans when the service is asked to stop";
+    ImpossibleTimes "impossible-times" Finished
+        "a span ends before it starts, or its duration is negative"
+        "take both times from one clock, and write the start when the work starts";
     Unlinked "unlinked" Linked
         "spans do not carry the ids of the work they belong to"
         "write the linking columns with the span, not only into memory";

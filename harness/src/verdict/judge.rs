@@ -40,7 +40,8 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    pub(super) fn broken(cause: impl Into<String>) -> Self {
+    /// A world that did not come up.
+    pub fn broken(cause: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Broken(cause.into()),
             funnel: Funnel::default(),
@@ -129,13 +130,34 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     }
     outcome::process(&reading, &mut bench);
     outcome::upstream(&reading, &mut bench);
-    let (findings, assertions) = bench.close();
+    let (mut findings, assertions) = bench.close();
+    if evidence.output.dropped_bytes > 0 {
+        findings.iter_mut().for_each(|finding| doubt(finding, evidence.output.dropped_bytes));
+    }
     Judgement {
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },
         funnel: Funnel::of(&reading),
         recording,
         spans: reading.spans.len(),
         assertions,
+    }
+}
+
+/// A line that is missing proves nothing where output was dropped.
+fn doubt(finding: &mut Finding, dropped: u64) {
+    let absences = [
+        Code::TracerNotConstructed,
+        Code::PathNotExecuted,
+        Code::WriteFailedSilent,
+        Code::BannerContradicts,
+    ];
+    if absences.contains(&finding.code) {
+        let was = finding.code;
+        finding.code = Code::Undetermined;
+        finding.message = format!(
+            "it looks like {was}, but {dropped} bytes of output were too many to keep, and the lines may be \
+             among them; make the service print less"
+        );
     }
 }
 

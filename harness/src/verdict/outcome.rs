@@ -7,8 +7,13 @@ use super::code::Code;
 use super::finding::{Bench, Finding, shown};
 use super::reading::{Reading, text};
 use crate::evidence::Evidence;
+use crate::process::Ending;
 use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
+
+/// SIGTERM's number, and the exit code by which shells and runtimes report it.
+const SIGTERM: i32 = 15;
+const TERMINATED: i32 = 128 + SIGTERM;
 
 /// The process stopped when asked and left nothing behind.
 pub(super) fn process(reading: &Reading<'_>, bench: &mut Bench) {
@@ -17,6 +22,15 @@ pub(super) fn process(reading: &Reading<'_>, bench: &mut Bench) {
         let message =
             format!("the service did not stop on SIGTERM and was killed after {} ms", exit.stop_ms);
         Finding::new(Code::NotStopped, message, vec![format!("exit: {}", exit.ending)])
+    });
+    let stopped = matches!(exit.ending, Ending::Code(0 | TERMINATED) | Ending::Signal(SIGTERM));
+    bench.check(!exit.asked || exit.killed || stopped, || {
+        let message = format!("the service was asked to stop, and ended with {}", exit.ending);
+        let lines: Vec<_> = reading.evidence.numbered_lines().collect();
+        let last = lines[lines.len().saturating_sub(3)..].iter();
+        let last = last.map(|(place, line)| format!("{place}  {}", line.text));
+        let evidence = std::iter::once(format!("exit: {}", exit.ending)).chain(last);
+        Finding::new(Code::ProcessCrashed, message, evidence.collect())
     });
     bench.check(exit.strays.is_empty(), || {
         let message = format!(

@@ -1,5 +1,6 @@
 //! What only several cases together can tell.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::code::Code;
@@ -11,18 +12,26 @@ use crate::spec::{Spec, Value};
 
 /// Judges all cases of a run: each by its own evidence, then beside its peers. The judgements come
 /// in the order of the evidence.
-pub fn judge_all(spec: &Spec, all: &[Evidence]) -> Vec<Judgement> {
+pub fn judge_all<E: Borrow<Evidence>>(spec: &Spec, all: &[E]) -> Vec<Judgement> {
+    let all: Vec<&Evidence> = all.iter().map(Borrow::borrow).collect();
     let mut judgements: Vec<_> = all.iter().map(|evidence| judge(spec, evidence)).collect();
-    never_up(all, &mut judgements);
-    ignored(spec, all, &mut judgements);
-    lying_banner(spec, all, &mut judgements);
-    outcomes(spec, all, &mut judgements);
+    never_up(&all, &mut judgements);
+    ignored(spec, &all, &mut judgements);
+    lying_banner(spec, &all, &mut judgements);
+    outcomes(spec, &all, &mut judgements);
     judgements
 }
 
-/// A service that never became ready in any case is not a finding about one: its world is wrong.
-fn never_up(all: &[Evidence], judgements: &mut [Judgement]) {
+/// A service that became ready in no case is not a finding about one: its world is wrong. One that
+/// became ready in some cases and not in others is.
+fn never_up(all: &[&Evidence], judgements: &mut [Judgement]) {
     if all.iter().any(|evidence| evidence.ready.yes()) {
+        for (evidence, judgement) in all.iter().zip(judgements) {
+            if let (Verdict::Broken(why), false) = (&judgement.verdict, evidence.ready.yes()) {
+                let finding = Finding::new(Code::NeverReady, why.clone(), vec![exit(evidence)]);
+                judgement.verdict = Verdict::Fail(vec![finding]);
+            }
+        }
         return;
     }
     for (evidence, judgement) in all.iter().zip(judgements) {
@@ -36,8 +45,15 @@ fn never_up(all: &[Evidence], judgements: &mut [Judgement]) {
     }
 }
 
+fn exit(evidence: &Evidence) -> String {
+    format!(
+        "exit: {} after {} ms, when it was asked to stop",
+        evidence.exit.ending, evidence.exit.at_ms
+    )
+}
+
 /// A flag is ignored when several values that should switch it on were tried and none did.
-fn ignored(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
+fn ignored(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
     let Some(flag) = spec.tracing_flag() else { return };
     let mut tried: Vec<Value> = Vec::new();
     for evidence in all.iter().filter(|evidence| records(spec, evidence)) {
@@ -70,12 +86,12 @@ fn ignored(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
 
 /// A tracer that says it is on, and never begins a span on any of several routes, is not a route
 /// that was forgotten: its line is wrong.
-fn lying_banner(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
+fn lying_banner(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
     let pairs = || all.iter().zip(judgements.iter()).filter(|(e, _)| records(spec, e));
     let mut routes: Vec<_> = pairs().map(|(evidence, _)| evidence.case.route.as_str()).collect();
     routes.sort_unstable();
     routes.dedup();
-    let silent = |(_, judgement): (&Evidence, &Judgement)| {
+    let silent = |(_, judgement): (&&Evidence, &Judgement)| {
         judgement.code() == Some(Code::PathNotExecuted) && judgement.funnel.attempted == 0
     };
     if routes.len() < 2 || !pairs().all(silent) {
@@ -97,7 +113,7 @@ fn lying_banner(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
 }
 
 /// A job must come to the same with tracing on as with tracing off.
-fn outcomes(spec: &Spec, all: &[Evidence], judgements: &mut [Judgement]) {
+fn outcomes(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
     let Some(flag) = spec.tracing_flag() else { return };
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, evidence) in all.iter().enumerate() {

@@ -25,6 +25,7 @@ pub(super) struct Reading<'a> {
     pub(super) attempts: Vec<Said<Attempt>>,
     pub(super) acknowledged: Vec<Said<()>>,
     pub(super) refused: Vec<Said<()>>,
+    pub(super) unfinished: Vec<Said<()>>,
     pub(super) units: Vec<Unit<'a>>,
     pub(super) spans: Vec<Span<'a>>,
 }
@@ -66,6 +67,7 @@ impl<'a> Reading<'a> {
             attempts: said(evidence, |line| probes.attempt(line)),
             acknowledged: said(evidence, |line| yes(probes.acknowledged(line))),
             refused: said(evidence, |line| yes(probes.refused(line))),
+            unfinished: said(evidence, |line| yes(probes.unfinished(line))),
             units,
             spans: evidence.spans.all().iter().map(|row| Span { row, spec }).collect(),
         }
@@ -74,7 +76,16 @@ impl<'a> Reading<'a> {
     /// The spans of one operation of the service under test.
     pub(super) fn of_operation(&self, operation: &str) -> impl Iterator<Item = Span<'a>> {
         let spans = self.spans.iter().copied();
-        spans.filter(move |span| span.operation().as_deref() == Some(operation))
+        let service = &self.spec.service.name;
+        spans.filter(move |span| {
+            span.operation().as_deref() == Some(operation)
+                && span.service().is_none_or(|name| name == *service)
+        })
+    }
+
+    /// How many times any span was begun with the tracer enabled.
+    pub(super) fn all_attempts(&self) -> usize {
+        self.attempts.iter().filter(|said| said.what.enabled).count()
     }
 
     /// How many times a span of this operation was begun with the tracer enabled. Lines that name
@@ -161,6 +172,11 @@ impl Span<'_> {
         self.column(&self.spec.tables.spans.operation)
     }
 
+    /// The service it is of; nothing where the table does not say.
+    fn service(&self) -> Option<String> {
+        self.column(&self.spec.tables.spans.service)
+    }
+
     pub(super) fn unit(&self) -> Option<String> {
         self.column(&self.spec.tables.spans.unit)
     }
@@ -174,8 +190,17 @@ impl Span<'_> {
         }
         [&table.completed, &table.duration]
             .into_iter()
-            .find(|column| self.column(column).is_none())
+            .find(|column| !column.is_empty() && self.column(column).is_none())
             .map(|column| format!("{column}=null"))
+    }
+
+    /// Whether it ends before it starts, or has a negative duration.
+    pub(super) fn is_impossible(&self) -> bool {
+        let table = &self.spec.tables.spans;
+        // ISO 8601 in one time zone: the order of the texts is the order of the times.
+        let (started, completed) = (self.column(&table.started), self.column(&table.completed));
+        let backwards = matches!((started, completed), (Some(start), Some(end)) if end < start);
+        backwards || self.column(&table.duration).is_some_and(|text| text.starts_with('-'))
     }
 
     /// `trace_spans execute_question span 1f…: started`, with the columns of interest.

@@ -12,7 +12,7 @@ pub(super) fn never_ready(reading: &Reading<'_>) -> Option<String> {
     match &reading.evidence.ready {
         Reached::No(why) if reading.evidence.exit.asked => {
             let tail = reading.evidence.output.tail(5);
-            Some(format!("the service never became ready: {why}{tail}"))
+            Some(format!("the service did not become ready: {why}{tail}"))
         }
         _ => None,
     }
@@ -113,6 +113,11 @@ pub(super) fn executed(reading: &Reading<'_>, bench: &mut Bench) {
     }
     let (done, expected) = (reading.units.len(), reading.expected);
     bench.check(done >= expected, || missing_units(reading, done, expected));
+    bench.check(done <= expected, || {
+        let message = format!("the job has {expected} units, and {done} were executed");
+        let lines = shown(reading.units.iter().map(super::reading::Unit::shown));
+        Finding::new(Code::Duplicate, message, lines)
+    });
     if let (true, Some(Reached::No(why))) = (bench.is_clean(), &evidence.settled) {
         bench.check(false, || {
             let mut lines = job_lines(reading);
@@ -226,7 +231,7 @@ fn lost(reading: &Reading<'_>, operation: &str, stored: usize) -> Finding {
         );
         return Finding::new(Code::Undetermined, message, lines.concat());
     }
-    if readable && reading.acknowledged.len() >= begun.max(1) {
+    if readable && reading.acknowledged.len() >= reading.all_attempts().max(1) {
         let message = format!(
             "{begun} `{operation}` spans were acknowledged and {stored} are stored: written elsewhere, rolled back \
              and discarded look alike; search other schemas and databases, and count attempts in this one"
@@ -239,21 +244,33 @@ fn lost(reading: &Reading<'_>, operation: &str, stored: usize) -> Finding {
     Finding::new(Code::WriteFailedSilent, message, lines.concat())
 }
 
-/// Stage 8: every span has an end.
+/// Stage 8: every span has an end, and one after its start.
 pub(super) fn finished(reading: &Reading<'_>, bench: &mut Bench) {
     let table = &reading.spec.tables.spans;
-    let columns = [table.status.as_str(), table.completed.as_str(), table.duration.as_str()];
+    let columns = [&table.status, &table.completed, &table.duration];
+    let columns: Vec<_> =
+        columns.into_iter().filter(|name| !name.is_empty()).map(String::as_str).collect();
+    let all = reading.spans.len();
     let open: Vec<_> = reading.spans.iter().filter(|span| span.unfinished().is_some()).collect();
     bench.check(open.is_empty(), || {
         let lines = shown(open.iter().map(|span| span.shown(&columns)));
-        let (all, exit) = (reading.spans.len(), &reading.evidence.exit);
-        if exit.killed {
+        let said = shown(reading.unfinished.iter().map(|said| said.line.clone()));
+        let lines = [lines, said].concat();
+        if reading.evidence.exit.killed {
             let message =
                 format!("{} of {all} spans were open when the service was killed", open.len());
             return Finding::new(Code::LostAtExit, message, lines);
         }
         let message = format!("{} of {all} spans were begun and never completed", open.len());
         Finding::new(Code::NotFinished, message, lines)
+    });
+    let impossible: Vec<_> = reading.spans.iter().filter(|span| span.is_impossible()).collect();
+    let clean = bench.is_clean();
+    bench.check(impossible.is_empty() || !clean, || {
+        let columns = [table.started.as_str(), &table.completed, &table.duration];
+        let message = format!("{} of {all} spans end before they start", impossible.len());
+        let lines = shown(impossible.iter().map(|span| span.shown(&columns)));
+        Finding::new(Code::ImpossibleTimes, message, lines)
     });
 }
 

@@ -175,6 +175,15 @@ type Change = fn(&mut Evidence);
 #[case::upstream_not_told("broken-tree", |e: &mut Evidence| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
 #[case::twice("duplicate", |e: &mut Evidence| { if let Rows::Found(r) = &mut e.spans { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
 #[case::unmatched("unexpected-request", |e: &mut Evidence| e.exchanges.push(exchange(Answer::Unmatched("POST /inference".into()), "t1")))]
+#[case::no_trace_at_all("broken-tree", |e: &mut Evidence| { each(&mut e.spans, |s| { s.insert("trace_id".into(), Json::Null); }); e.exchanges.clear(); })]
+#[case::own_parent("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "execute_question" { let id = s["span_id"].clone(); s.insert("parent_span_id".into(), id); } }))]
+#[case::one_unit_more("duplicate", |e: &mut Evidence| { if let Rows::Found(r) = &mut e.units { let again = r[0].clone(); r.push(again); } })]
+#[case::other_service("undetermined", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
+#[case::ends_before_it_starts("impossible-times", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("completed_at".into(), json!("1999-01-01T00:00:00+00:00")); }))]
+#[case::negative_duration("impossible-times", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(-5)); }))]
+#[case::some_acknowledged("write-failed-silent", |e: &mut Evidence| { none(&mut e.spans); let mut seen = 0; e.output.lines.retain(|l| { seen += usize::from(l.text.contains("✅")); !l.text.contains("✅") || seen <= 4 }); })]
+#[case::output_dropped("undetermined", |e: &mut Evidence| { drop_lines(e, "Span"); none(&mut e.spans); e.output.dropped_bytes = 9; })]
+#[case::crashed_at_stop("process-crashed", |e: &mut Evidence| e.exit.ending = Ending::Signal(11))]
 #[case::ignores_sigterm("not-stopped", |e: &mut Evidence| e.exit.killed = true)]
 #[case::strays("left-processes", |e: &mut Evidence| e.exit.strays.push("7 (sleep)".into()))]
 fn a_recording_case_is_judged_by_the_first_stage_that_loses_units(
@@ -259,8 +268,11 @@ fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
     dead.exit.asked = false;
     let alone = judge_all(&spec(), std::slice::from_ref(&dead));
     assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
-    let beside = judge_all(&spec(), &[dead, off()]);
+    let beside = judge_all(&spec(), &[dead.clone(), off()]);
     assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
+    dead.exit.asked = true;
+    let hanging = judge_all(&spec(), &[dead, off()]);
+    assert_eq!(hanging[0].code(), Some(Code::NeverReady));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::project::Project;
 
 #[rstest]
 #[case::exits("exits-at-once", 3, &["the service ended before it was ready, with exit code 7", "stderr: cannot open the database"])]
-#[case::never("never-ready", 3, &["the service never became ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 lines, none like it", "stdout: warming up"])]
+#[case::never("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 lines, none like it", "stdout: warming up"])]
 #[case::sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
 #[case::grandchild("leaves-grandchild", 1, &["left-processes: ", "1 processes outlived the service and held its output open", "(sleep)"])]
 #[case::refuses("obedient", 1, &["job-failed-early: ", "POST /jobs: no answer: ", "repeat:   ", " check --case "])]
@@ -29,7 +29,7 @@ fn a_flood_is_drained_and_counted() {
     project.edit("[[route]]", "[tables.jobs]\nstatus = \"status\"\n[[route]]");
     let (code, results, said) = project.run(&["check", "--evidence", "out"]);
     assert_eq!(code, 3, "{results}{said}");
-    assert!(results.contains("never became ready"), "{results}");
+    assert!(results.contains("did not become ready"), "{results}");
     let folder = std::fs::read_dir(project.path().join("out")).unwrap().next().unwrap().unwrap();
     let text = std::fs::read_to_string(folder.path().join("evidence.json")).unwrap();
     let evidence: serde_json::Value = serde_json::from_str(&text).unwrap();
