@@ -58,7 +58,11 @@ pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
         let mut signal = None;
         loop {
             tokio::select! {
-                ended = &mut work => return ended.map(|exit| signal.unwrap_or(exit)),
+                ended = &mut work => return match (signal, ended) {
+                    // What breaks after a signal breaks because of it.
+                    (Some(exit), _) => Ok(exit),
+                    (None, ended) => ended,
+                },
                 exit = &mut interrupted, if signal.is_none() => signal = Some(exit),
             }
         }
@@ -104,6 +108,7 @@ async fn work(
     let mut progress = Progress::new(cases.len());
     let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
     progress.done();
+    let ran = ran.map_err(Failure::world)?;
     let spec = world.spec().clone();
     let once = world.durations();
     let closing = Instant::now();
@@ -119,7 +124,8 @@ async fn work(
         output::note(&report::timings(&once, &ran));
     }
     let human = args.format == Format::Human;
-    show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.which.config), start.elapsed())));
+    let repeat = repeat(&args.which.config, args.binary.as_deref());
+    show(&spec, &ran, &snapshots, human.then(|| (repeat, start.elapsed())));
     Ok(ended(&Summary::of(&ran, &snapshots)))
 }
 
@@ -129,18 +135,19 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
         if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
     };
     output::note(&format!("building {}", spec.service.name));
-    let folder = match &args.evidence {
-        Some(folder) => folder.clone(),
-        None => runs::new(&spec.folder).map_err(|error| {
-            Failure::world(anyhow::Error::new(error).context("no folder for evidence"))
-        })?,
-    };
     let mut builder = World::of(&args.which.config).show_build();
     if let Some(binary) = &args.binary {
         builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
     }
     let world = builder.open_spec(spec).await.map_err(failure)?;
     output::note(&world.server().picked().to_string());
+    // Only now: a world that does not come up must not push out the evidence of one that did.
+    let folder = match &args.evidence {
+        Some(folder) => folder.clone(),
+        None => runs::new(&world.spec().folder).map_err(|error| {
+            Failure::world(anyhow::Error::new(error).context("no folder for evidence"))
+        })?,
+    };
     Ok((world, folder))
 }
 
@@ -170,12 +177,14 @@ pub(super) fn show(
     }
 }
 
-/// The highest severity wins.
+/// The highest severity wins. Cases that were not run are never green.
 pub(super) fn ended(summary: &Summary) -> Exit {
     if summary.broken > 0 {
         Exit::World
     } else if summary.failed > 0 {
         Exit::Findings
+    } else if summary.not_run > 0 {
+        Exit::World
     } else if summary.snapshots_changed > 0 {
         Exit::Snapshots
     } else if summary.passed == 0 || summary.assertions == 0 {
@@ -186,12 +195,16 @@ pub(super) fn ended(summary: &Summary) -> Exit {
 }
 
 /// The start of a command that repeats a case, as it can be pasted.
-pub(super) fn repeat(config: &Path) -> String {
-    let program = quoted(&std::env::args().next().unwrap_or_else(|| "spanproof".into()));
-    if config == Path::new(crate::spec::FILE) {
-        return format!("{program} check");
+pub(super) fn repeat(config: &Path, binary: Option<&Path>) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "spanproof".into());
+    let mut words = vec![quoted(&program), "check".into()];
+    if config != Path::new(crate::spec::FILE) {
+        words.extend(["--config".into(), quoted(&config.to_string_lossy())]);
     }
-    format!("{program} check --config {}", quoted(&config.to_string_lossy()))
+    if let Some(binary) = binary {
+        words.extend(["--binary".into(), quoted(&binary.to_string_lossy())]);
+    }
+    words.join(" ")
 }
 
 #[expect(clippy::disallowed_methods, reason = "CI is the sign that nobody is there to accept")]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::suite::is_run;
+
 /// How many earlier runs stay beside a new one.
 const KEPT: usize = 4;
 
@@ -39,7 +41,8 @@ pub(super) fn newest(spec: &Path) -> Option<PathBuf> {
 /// All of them, oldest first: their names start with the time.
 fn all(spec: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(parent(spec)).into_iter().flatten().flatten();
-    let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|p| p.is_dir()).collect();
+    let mut folders: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| is_run(path)).collect();
     folders.sort();
     folders
 }

@@ -21,6 +21,6 @@ pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
     let ran = rejudge(&spec, &folder).map_err(Failure::usage)?;
     let snapshots = compare(&spec, &ran.outcomes);
     let human = args.format == Format::Human;
-    show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.config), start.elapsed())));
+    show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.config, None), start.elapsed())));
     Ok(ended(&Summary::of(&ran, &snapshots)))
 }

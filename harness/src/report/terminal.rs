@@ -89,9 +89,9 @@ pub fn terminal(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], repeat: &str) ->
     let rows: Vec<_> = ran.outcomes.iter().map(|outcome| row(spec, outcome)).collect();
     let heading = ["case", "flags", "route", "upstream", "job", FUNNEL, "verdict"];
     let mut text = table(&heading, &rows);
-    for (outcomes, findings) in grouped(ran) {
+    for outcomes in grouped(ran) {
         text.push('\n');
-        text.push_str(&failure(spec, &outcomes, &findings, repeat));
+        text.push_str(&failure(spec, &outcomes, repeat));
     }
     for snapshot in snapshots {
         text.push_str(&snapshot_text(snapshot));
@@ -142,24 +142,33 @@ fn off(spec: &Spec, outcome: &Outcome) -> &'static str {
 }
 
 /// Outcomes that failed for the same reasons are told once.
-fn grouped(ran: &Ran) -> Vec<(Vec<&Outcome>, Vec<Code>)> {
-    let mut groups: Vec<(Vec<&Outcome>, Vec<Code>)> = Vec::new();
+fn grouped(ran: &Ran) -> Vec<Vec<&Outcome>> {
+    let mut groups: Vec<Vec<&Outcome>> = Vec::new();
     for outcome in &ran.outcomes {
-        let judgement = &outcome.judgement;
-        let codes: Vec<_> = judgement.findings().iter().map(|finding| finding.code).collect();
-        let broken = matches!(judgement.verdict, Verdict::Broken(_));
-        if codes.is_empty() && !broken {
+        let reason = reason(outcome);
+        if reason.is_empty() {
             continue;
         }
-        match groups.iter_mut().find(|(_, known)| *known == codes) {
-            Some((members, _)) => members.push(outcome),
-            None => groups.push((vec![outcome], codes)),
+        match groups.iter_mut().find(|group| self::reason(group[0]) == reason) {
+            Some(group) => group.push(outcome),
+            None => groups.push(vec![outcome]),
         }
     }
     groups
 }
 
-fn failure(spec: &Spec, outcomes: &[&Outcome], codes: &[Code], repeat: &str) -> String {
+/// What an outcome failed for: its codes and their messages, or what broke.
+fn reason(outcome: &Outcome) -> Vec<(Option<Code>, &str)> {
+    match &outcome.judgement.verdict {
+        Verdict::Pass | Verdict::Skipped(_) => Vec::new(),
+        Verdict::Broken(cause) => vec![(None, cause)],
+        Verdict::Fail(findings) => {
+            findings.iter().map(|finding| (Some(finding.code), finding.message.as_str())).collect()
+        }
+    }
+}
+
+fn failure(spec: &Spec, outcomes: &[&Outcome], repeat: &str) -> String {
     let Some(first) = outcomes.first() else { return String::new() };
     let mut text = String::new();
     let case = &first.case;
@@ -177,17 +186,16 @@ fn failure(spec: &Spec, outcomes: &[&Outcome], codes: &[Code], repeat: &str) -> 
         let _infallible = writeln!(text, "    evidence: {}", folder.display());
     }
     // Cases that differ only in tracing are needed to show that it changes the outcome.
-    let peers =
-        if codes.contains(&Code::OutcomeChangedByTracing) { peers(first) } else { Vec::new() };
+    let changed = first.judgement.findings().iter();
+    let changed = changed.into_iter().any(|finding| finding.code == Code::OutcomeChangedByTracing);
+    let peers = if changed { peers(first) } else { Vec::new() };
     let ids: Vec<_> = std::iter::once(case.id.clone()).chain(peers).collect();
     let ids: Vec<_> = ids.iter().map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
     if outcomes.len() > 1 {
         let others: Vec<_> = outcomes[1..].iter().map(|outcome| outcome.case.id.as_str()).collect();
-        let shown = others.iter().take(8).copied().collect::<Vec<_>>().join(" ");
-        let dots = if others.len() > 8 { " …" } else { "" };
-        let count = others.len();
-        let _infallible = writeln!(text, "    the same in {count} more: {shown}{dots}");
+        let (count, ids) = (others.len(), others.join(" "));
+        let _infallible = writeln!(text, "    the same in {count} more: {ids}");
     }
     text
 }

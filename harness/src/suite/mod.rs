@@ -1,7 +1,9 @@
 //! Many cases on several workers, judged together; and the startup snapshots they share.
 
+mod record;
 mod run;
 mod snapshot;
 
+pub use record::is_run;
 pub use run::{Event, Options, Outcome, Ran, rejudge, run};
 pub use snapshot::{Snapshot, State, compare, update};

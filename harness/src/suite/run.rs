@@ -1,15 +1,17 @@
 //! Running cases side by side, writing their evidence as they end, and judging them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
+use super::record::Record;
 use crate::evidence::{self, Evidence};
 use crate::matrix::Case;
 use crate::spec::Spec;
 use crate::trial::{Trial, World};
-use crate::verdict::{Funnel, Judgement, Verdict, judge, judge_all};
+use crate::verdict::{Judgement, Verdict, judge, judge_all};
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -60,53 +62,85 @@ pub struct Ran {
     pub halted: Option<String>,
 }
 
-type Ended = (usize, Result<(Evidence, PathBuf), String>);
+/// What one case left behind, with its folder, or why its world did not come up.
+type Ended = Result<(Evidence, PathBuf), String>;
 
 /// Runs cases and judges them.
+///
+/// # Errors
+/// When the record of the run can't be written.
 pub async fn run(
     world: &World,
     cases: &[Case],
     options: Options,
     mut watch: impl FnMut(Event),
-) -> Ran {
-    let mut waiting = cases.iter().cloned().enumerate();
+) -> Result<Ran, evidence::Error> {
+    let mut record = Record::of(cases);
+    record.write(&options.evidence)?;
+    let mut waiting = order(world.spec(), cases).into_iter();
     let mut running: JoinSet<Ended> = JoinSet::new();
-    let mut ended: Vec<Ended> = Vec::new();
+    let mut places: HashMap<Id, usize> = HashMap::new();
+    let mut slots: Vec<Option<Ended>> = vec![None; cases.len()];
     let mut cancelled = options.cancelled.clone();
-    let mut halted = None;
     loop {
-        while running.len() < options.workers.max(1) && halted.is_none() && !*cancelled.borrow() {
-            let Some((at, case)) = waiting.next() else { break };
+        while running.len() < options.workers.max(1)
+            && record.halted.is_none()
+            && !*cancelled.borrow()
+        {
+            let Some(at) = waiting.next() else { break };
             let (world, folder) = (world.clone(), options.evidence.clone());
-            running.spawn(async move { (at, one(&world, &case, &folder).await) });
+            let case = cases[at].clone();
+            let task = running.spawn(async move { one(&world, &case, &folder).await });
+            places.insert(task.id(), at);
         }
         let next = tokio::select! {
-            next = running.join_next() => next,
+            next = running.join_next_with_id() => next,
             _ = cancelled.wait_for(|cancelled| *cancelled) => None,
         };
-        let Some(joined) = next else { break };
-        // A panic of our own code in a case is this run's fault, and the run says so.
-        let (at, result) = joined.unwrap_or_else(|error| (usize::MAX, Err(error.to_string())));
-        if let Some(case) = cases.get(at) {
-            watch(event(world.spec(), case, result.as_ref()));
-        } else {
-            halted = result.as_ref().err().cloned();
+        let (id, ended) = match next {
+            None => break,
+            Some(Ok((id, ended))) => (id, ended),
+            Some(Err(panicked)) => (panicked.id(), Err(panicked.to_string())),
+        };
+        let Some(at) = places.remove(&id) else { continue };
+        watch(event(world.spec(), &cases[at], ended.as_ref()));
+        if let Err(cause) = &ended {
+            record.broken.insert(cases[at].id.clone(), cause.clone());
         }
-        ended.push((at, result));
-        halted = halted.or_else(|| never_up(&ended, options.workers));
+        slots[at] = Some(ended);
+        record.halted = never_up(world.spec(), cases, &slots, options.workers);
     }
     running.shutdown().await;
-    finish(world.spec(), cases, ended, halted)
+    record.write(&options.evidence)?;
+    Ok(finish(world.spec(), cases, slots, record.halted))
 }
 
-async fn one(world: &World, case: &Case, folder: &Path) -> Result<(Evidence, PathBuf), String> {
+/// The order in which cases are started: every value of the tracing flag in turn, so that a
+/// service which fails under one value only is seen beside the others early on.
+fn order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut turns: Vec<(usize, usize)> = cases
+        .iter()
+        .enumerate()
+        .map(|(at, case)| {
+            let value = spec.tracing_flag().map(|flag| case.flag(&flag.name).to_string());
+            let turn = seen.entry(value.unwrap_or_default()).or_default();
+            *turn += 1;
+            (*turn, at)
+        })
+        .collect();
+    turns.sort_unstable();
+    turns.into_iter().map(|(_, at)| at).collect()
+}
+
+async fn one(world: &World, case: &Case, folder: &Path) -> Ended {
     let evidence = Trial::run(world, case).await.map_err(|error| chain(&error))?;
     let folder = evidence::write(folder, &evidence).map_err(|error| chain(&error))?;
     Ok((evidence, folder))
 }
 
-fn event(spec: &Spec, case: &Case, result: Result<&(Evidence, PathBuf), &String>) -> Event {
-    let verdict = result.map(|(evidence, _)| judge(spec, evidence).verdict);
+fn event(spec: &Spec, case: &Case, ended: Result<&(Evidence, PathBuf), &String>) -> Event {
+    let verdict = ended.map(|(evidence, _)| judge(spec, evidence).verdict);
     let (verdict, passed) = match verdict {
         Ok(Verdict::Pass) => ("pass".to_owned(), true),
         Ok(Verdict::Fail(findings)) => {
@@ -118,65 +152,69 @@ fn event(spec: &Spec, case: &Case, result: Result<&(Evidence, PathBuf), &String>
     Event::Ended { case: case.clone(), verdict, passed }
 }
 
-/// When none of the first cases came up, the others will not either: going on would only take time.
-fn never_up(ended: &[Ended], workers: usize) -> Option<String> {
-    let up = |(_, result): &Ended| result.as_ref().is_ok_and(|(evidence, _)| evidence.ready.yes());
-    if ended.len() < workers.max(2) || ended.iter().any(up) {
+/// When none of the first cases came up, with tracing on and with tracing off, the others will not
+/// either: going on would only take time.
+fn never_up(
+    spec: &Spec,
+    cases: &[Case],
+    slots: &[Option<Ended>],
+    workers: usize,
+) -> Option<String> {
+    let up = |ended: &Ended| ended.as_ref().is_ok_and(|(evidence, _)| evidence.ready.yes());
+    let records =
+        |case: &Case| spec.tracing_flag().is_none_or(|flag| flag.records(&case.flag(&flag.name)));
+    let ended = || cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot.as_ref()?)));
+    let all_kinds = [true, false].into_iter().all(|kind| {
+        let wanted = cases.iter().any(|case| records(case) == kind);
+        !wanted || ended().any(|(case, _)| records(case) == kind)
+    });
+    let count = ended().count();
+    if count < workers.max(2) || !all_kinds || ended().any(|(_, ended)| up(ended)) {
         return None;
     }
-    Some(format!("none of the first {} cases came up, so the others were not run", ended.len()))
+    Some(format!("none of the first {count} cases came up, so the others were not run"))
 }
 
-fn finish(spec: &Spec, cases: &[Case], ended: Vec<Ended>, halted: Option<String>) -> Ran {
-    let mut slots: Vec<Option<Result<(Evidence, PathBuf), String>>> = vec![None; cases.len()];
-    for (at, result) in ended {
-        if let Some(slot) = slots.get_mut(at) {
-            *slot = Some(result);
-        }
-    }
-    let all: Vec<Evidence> =
-        slots.iter().flatten().flatten().map(|(evidence, _)| evidence.clone()).collect();
-    let mut judgements = judge_all(spec, &all).into_iter();
+fn finish(spec: &Spec, cases: &[Case], slots: Vec<Option<Ended>>, halted: Option<String>) -> Ran {
+    let found: Vec<&Evidence> = slots.iter().flatten().flatten().map(|(found, _)| found).collect();
+    let mut judgements = judge_all(spec, &found).into_iter();
     let not_run = slots.iter().filter(|slot| slot.is_none()).count();
     let outcomes = cases.iter().zip(slots).filter_map(|(case, slot)| {
-        let case = case.clone();
-        Some(match slot? {
-            Ok((evidence, folder)) => Outcome {
-                case,
-                judgement: judgements.next()?,
-                evidence: Some(evidence),
-                folder: Some(folder),
-            },
-            Err(cause) => Outcome { case, judgement: broken(cause), evidence: None, folder: None },
-        })
+        let (judgement, evidence, folder) = match slot? {
+            Ok((evidence, folder)) => (judgements.next()?, Some(evidence), Some(folder)),
+            Err(cause) => (Judgement::broken(cause), None, None),
+        };
+        Some(Outcome { case: case.clone(), judgement, evidence, folder })
     });
     Ran { outcomes: outcomes.collect(), not_run, halted }
 }
 
-fn broken(cause: String) -> Judgement {
-    Judgement {
-        verdict: Verdict::Broken(cause),
-        funnel: Funnel::default(),
-        recording: false,
-        spans: 0,
-        assertions: 0,
-    }
-}
-
-/// Judges stored evidence again, without running anything.
+/// Judges stored evidence again, without running anything. Cases that were planned and left no
+/// evidence are broken or not run, as they were.
 ///
 /// # Errors
-/// When a folder holds no evidence that can be read.
+/// When there is no evidence, or some can't be read.
 pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
-    let folders = evidence::list(parent)?;
-    let all = folders.iter().map(|f| evidence::read(f)).collect::<Result<Vec<_>, _>>()?;
-    let judgements = judge_all(spec, &all);
-    let outcomes =
-        all.into_iter().zip(folders).zip(judgements).map(|((evidence, folder), judgement)| {
-            let case = evidence.case.clone();
-            Outcome { case, judgement, evidence: Some(evidence), folder: Some(folder) }
-        });
-    Ok(Ran { outcomes: outcomes.collect(), ..Ran::default() })
+    let Some(record) = Record::read(parent)? else {
+        let folders = evidence::list(parent)?;
+        let found = folders.iter().map(|folder| evidence::read(folder));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let cases: Vec<_> = found.iter().map(|evidence| evidence.case.clone()).collect();
+        let slots = found.into_iter().zip(folders).map(|pair| Some(Ok(pair)));
+        return Ok(finish(spec, &cases, slots.collect(), None));
+    };
+    let slot = |case: &Case| -> Result<Option<Ended>, evidence::Error> {
+        let folder = parent.join(&case.id);
+        if let Some(cause) = record.broken.get(&case.id) {
+            return Ok(Some(Err(cause.clone())));
+        }
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        Ok(Some(Ok((evidence::read(&folder)?, folder))))
+    };
+    let slots = record.planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
+    Ok(finish(spec, &record.planned, slots, record.halted))
 }
 
 /// An error with all its causes in one line.

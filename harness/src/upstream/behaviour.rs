@@ -79,6 +79,20 @@ impl Behaviour {
             if ways.iter().filter(|way| **way).count() > 1 {
                 return Err(format!("{name} has more than one of `json`, `text`, `close`, `hang`"));
             }
+            if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {
+                return Err(format!("{name}: the path must start with `/` and have no query"));
+            }
+            let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+            let word = |text: &str| !text.is_empty() && text.chars().all(token);
+            if !word(&reply.method) {
+                return Err(format!("{name}: `{}` is not an HTTP method", reply.method));
+            }
+            for (header, value) in &reply.headers {
+                let plain = value.chars().all(|c| c == '\t' || !c.is_control());
+                if !word(header) || !plain {
+                    return Err(format!("{name}: `{header}` is not an HTTP header"));
+                }
+            }
             if !(100..=599).contains(&reply.status) {
                 return Err(format!("{name}: {} is not an HTTP status", reply.status));
             }

@@ -132,7 +132,9 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     outcome::upstream(&reading, &mut bench);
     let (mut findings, assertions) = bench.close();
     if evidence.output.dropped_bytes > 0 {
-        findings.iter_mut().for_each(|finding| doubt(finding, evidence.output.dropped_bytes));
+        for finding in &mut findings {
+            doubt(finding, evidence.output.dropped_bytes);
+        }
     }
     Judgement {
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },

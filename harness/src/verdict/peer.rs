@@ -123,15 +123,15 @@ fn outcomes(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
     }
     for members in groups.values() {
         let (on, off): (Vec<_>, Vec<_>) =
-            members.iter().copied().partition(|at| records(spec, &all[*at]));
+            members.iter().copied().partition(|at| records(spec, all[*at]));
         let off: Vec<_> = off
             .into_iter()
-            .filter(|at| settled(&all[*at]))
-            .map(|at| (at, Outcome::of(spec, &all[at])))
+            .filter(|at| settled(all[*at]))
+            .map(|at| (at, Outcome::of(spec, all[at])))
             .collect();
         let Some((first, baseline)) = off.first() else { continue };
-        for at in on.into_iter().filter(|at| settled(&all[*at])) {
-            let outcome = Outcome::of(spec, &all[at]);
+        for at in on.into_iter().filter(|at| settled(all[*at])) {
+            let outcome = Outcome::of(spec, all[at]);
             judgements[at].assertions += 1;
             if off.iter().all(|(_, other)| *other != outcome) {
                 let message = "the same job ends differently with tracing on than with tracing off";

@@ -4,5 +4,6 @@
 mod interrupted;
 mod project;
 mod refused;
+mod runs;
 mod services;
 mod worlds;

@@ -113,6 +113,16 @@ fn a_wrong_spec_is_shown_at_its_place(
     "about = 1",
     "./upstream.toml:1:9: invalid type: integer `1`, expected a string"
 )]
+#[case::query(
+    "upstream.toml",
+    "about = \"x\"\n[[reply]]\nmethod = \"GET\"\npath = \"/price?x=1\"",
+    "the path must start with `/` and have no query"
+)]
+#[case::method(
+    "upstream.toml",
+    "about = \"x\"\n[[reply]]\nmethod = \"G T\"\npath = \"/\"",
+    "`G T` is not an HTTP method"
+)]
 #[case::no_replies(
     "upstream.toml",
     "about = \"x\"\nreply = []",
