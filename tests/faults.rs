@@ -51,7 +51,12 @@ fn told(judgement: &Judgement) -> (String, String) {
 )]
 #[case::start_only("start-only", "true", "not-finished", "status=started completed_at=null")]
 #[case::not_linked("not-linked", "true", "unlinked", "execution_id=null")]
-#[case::parent_lost("parent-lost", "true", "broken-tree", "no `execute_question` has that id")]
+#[case::parent_lost(
+    "parent-lost",
+    "true",
+    "broken-tree",
+    "no `execute_question` of this unit has that id"
+)]
 #[case::duplicate("duplicate", "true", "duplicate", "execute_question span")]
 #[case::early_failure("early-failure", "true", "job-failed-early", "jobs: failed")]
 #[tokio::test]

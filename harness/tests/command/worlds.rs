@@ -60,7 +60,7 @@ fn a_place_for_evidence_that_can_not_be_written_is_named() {
     let project = Project::new("obedient");
     let (code, results, said) = project.run(&["check", "--evidence", "job.json"]);
     assert_eq!(code, 3, "{results}{said}");
-    assert!(results.contains("could not make `job.json/"), "{results}{said}");
+    assert!(said.contains("could not write `job.json/run.json`"), "{results}{said}");
 }
 
 #[test]
