@@ -350,6 +350,27 @@ async fn demand_a_password(database: &Database, role: &str) {
     .unwrap();
 }
 
+/// An image that Docker takes and can't run: the container is made, and its start fails.
+#[tokio::test]
+async fn a_container_that_can_not_be_started_is_removed() {
+    if test_image().is_none() {
+        return an_absent_image_is_named().await;
+    }
+    let image = format!("spanproof-unstartable:{}", std::process::id());
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("empty.tar");
+    std::fs::write(&archive, [0; 1024]).unwrap();
+    let entry = r#"ENTRYPOINT ["/nothing"]"#;
+    let made = docker(&["import", "--change", entry, archive.to_str().unwrap(), &image]);
+    assert!(made.status.success(), "{made:?}");
+    let error = start(Source::Docker(Some(image.clone())), None).await.unwrap_err().to_string();
+    let filter = format!("ancestor={image}");
+    let left = said(&docker(&["ps", "--all", "--quiet", "--filter", &filter]));
+    docker(&["rmi", "--force", &image]);
+    assert!(error.starts_with(&format!("`docker run {image}` failed: ")), "{error}");
+    assert_eq!(left, "", "the container is left: {error}");
+}
+
 /// A refused container goes while this process goes on; another case may have one for a moment.
 async fn no_container_is_left() {
     let label = format!("label=org.spanproof.pid={}", std::process::id());

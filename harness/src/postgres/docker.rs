@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers::bollard::query_parameters::RemoveContainerOptionsBuilder;
+use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
@@ -41,18 +43,27 @@ impl Container {
             program: format!("docker run {image}"),
             reason: format!("{error}; is Docker running, and can it pull `{image}`?"),
         };
-        let (name, tag) = split(&image);
+        let (repository, tag) = split(&image);
+        // Named by us and guarded before it is made, so that no failure and no signal leaves it.
+        let name = format!("spanproof-{}", uuid::Uuid::new_v4().simple());
+        let guard = reaper::guard(Thing::Container(name.clone()))
+            .map_err(Error::system("the reaper could not be started with `/bin/sh`"))?;
         let password = uuid::Uuid::new_v4().simple().to_string();
-        let request = GenericImage::new(name, tag)
+        let request = GenericImage::new(repository, tag)
             .with_exposed_port(PORT.tcp())
             .with_wait_for(WaitFor::Nothing)
             .with_env_var("POSTGRES_PASSWORD", &password)
+            .with_container_name(&name)
             .with_label("org.spanproof.pid", std::process::id().to_string())
             .with_host_config_modifier(on_loopback)
             .with_startup_timeout(START);
-        let container = request.start().await.map_err(|error| failed(&error))?;
-        let guard = reaper::guard(Thing::Container(container.id().to_owned()))
-            .map_err(Error::system("the reaper could not be started with `/bin/sh`"))?;
+        let container = match request.start().await {
+            Ok(container) => container,
+            Err(error) => {
+                discard(&name).await;
+                return Err(failed(&error));
+            }
+        };
         let host = container.get_host().await.map_err(|error| failed(&error))?;
         let port = container.get_host_port_ipv4(PORT).await.map_err(|error| failed(&error))?;
         let url = format!("postgres://postgres:{password}@{host}:{port}/postgres");
@@ -68,6 +79,14 @@ impl Container {
             program: format!("docker rm {}", self.image),
             reason: error.to_string(),
         })
+    }
+}
+
+/// Removes a container that was made and could not be started; there may be none.
+async fn discard(name: &str) {
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    if let Ok(client) = docker_client_instance().await {
+        let _removed = client.remove_container(name, Some(options)).await;
     }
 }
 
