@@ -7,6 +7,7 @@ mod faults;
 mod incidents;
 mod migrations;
 mod recording;
+mod secrets;
 mod shutdown;
 mod startup;
 mod upstreams;

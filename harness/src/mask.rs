@@ -1,71 +1,430 @@
 //! Secrets never reach an artefact: text is masked when it is written, not when it is shown.
+//!
+//! A secret is known by its name, by the shape it stands in, or, where a case has it in its
+//! environment, by its value.
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
+use serde_json::{Map, Value as Json};
 
 /// What stands where a secret stood.
 pub const MASK: &str = "***";
+/// A shorter value is too likely to stand somewhere by chance.
+const SHORTEST: usize = 4;
 
-/// Shapes of secrets; in each, what stands between `head` and `tail` is the secret.
-static SHAPES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+/// Without any of these no shape can match, and nothing else is tried.
+const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
+/// A name that may be a secret's; [`is_secret`] decides.
+const NAME: &str =
+    r"(?P<name>[a-z0-9_-]*(?:pass|pwd|secret|token|key|credential|cookie|auth)[a-z0-9_-]*)";
+/// A value: in escaped quotes, in quotes, or up to where a bare word ends. What was cut off before
+/// its closing quote is a value too.
+const VALUE: &str = concat!(
+    r#"(?P<value>\\+".*?(?:\\+"|$)|"(?:[^"\\]|\\.)*(?:"|\\?$)|'(?:[^'\\]|\\.)*(?:'|\\?$)"#,
+    r#"|[^\s"'&;,(){}\[\]\\](?:[^\s"'&;,)}\]\\]|\\[^\s"'])*)"#
+);
+
+static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
+
+/// Shapes of secrets; in each, `value` is the secret if `name`, where there is one, says so.
+static SHAPES: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| shapes().iter().filter_map(|shape| Regex::new(shape).ok()).collect());
+
+fn shapes() -> [String; 8] {
     [
         // `scheme://user:password@`, up to the last `@` before the path.
-        r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@]*:)[^\s/?#]+(?P<tail>@)",
-        // `password=…`, `"api_key": "…"` and their like, in query strings, DSNs and JSON.
-        r#"(?i)(?P<head>\b[a-z0-9_-]*(?:password|passwd|pwd|secret|token|api[_-]?key|private[_-]?key)"?\s*[=:]\s*"?)[^\s"'&;,})]+(?P<tail>)"#,
-        // `Authorization: Bearer …`.
-        r"(?i)(?P<head>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}(?P<tail>)",
+        r"[A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@]*:(?P<value>[^\s/?#]+)@".to_owned(),
+        // A cookie header, whole.
+        r#"(?i)\b(?:set-)?cookie\s*[:=]\s*(?P<value>[^\s"'][^\r\n"]*)"#.to_owned(),
+        // `'--password=…'` of a command line, before its value is taken for a bare word.
+        format!(r"(?is)'--?{NAME}=(?P<value>[^']+)"),
+        // `password=…`, `"api_key": "…"`, `token: Some("…")`, `Authorization: Bearer …`.
+        format!(
+            r#"(?is){NAME}(?P<quote>\\*["'])?\s*(?:=>|:=|=|:)\s*(?:[a-z]+\()*(?:(?:bearer|basic|digest|token|apikey)\s+)?{VALUE}"#
+        ),
+        // `--password …` of a command line.
+        format!(r"(?is)(?:^|\s)--?{NAME}\s+{VALUE}"),
+        // SQL.
+        r"(?is)\b(?P<name>password)\s+(?P<value>'(?:[^'\\]|\\.)*(?:'|\\?$))".to_owned(),
+        // A token by its scheme alone.
+        r"(?i)\b(?:bearer|basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})".to_owned(),
+        r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<value>.+?)(?:-----END|$)".to_owned(),
     ]
-    .iter()
-    .filter_map(|shape| Regex::new(shape).ok())
-    .collect()
-});
+}
 
-/// Masks every secret that has a recognisable shape in `text`.
-pub fn text(text: &str) -> String {
-    let mut masked = text.to_owned();
-    for shape in SHAPES.iter() {
-        masked = shape.replace_all(&masked, format!("${{head}}{MASK}${{tail}}")).into_owned();
+/// Whether a value under this name is a secret: its words say so and the value could be one.
+pub fn is_secret(name: &str, value: &str) -> bool {
+    let words = words(name);
+    let (Some(last), false) = (words.last(), harmless(value)) else { return false };
+    let number = value.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let measure = ["COUNT", "LIMIT", "LENGTH", "SIZE", "TTL", "SECONDS", "MS", "MAX", "MIN"];
+    if number && (measure.contains(&last.as_str()) || words.iter().any(|word| word == "TOKENS")) {
+        return false;
     }
+    let path = value.contains('/') && !value.contains("://");
+    if path && ["FILE", "PATH", "DIR"].contains(&last.as_str()) {
+        return false;
+    }
+    if let [only] = words.as_slice()
+        && ["PASS", "PWD", "OLDPWD"].contains(&only.as_str())
+    {
+        return !number && !path;
+    }
+    let holds = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY"];
+    let ends = ["TOKEN", "TOKENS", "COOKIE", "COOKIES", "AUTHORIZATION"];
+    let kinds = ["API", "PRIVATE", "ACCESS", "AUTH", "ENCRYPTION", "SIGNING", "MASTER"];
+    words.iter().any(|word| {
+        holds.iter().any(|part| word.contains(part))
+            || ends.iter().any(|end| word.ends_with(end))
+            || ["PASS", "PWD"].contains(&word.as_str())
+    }) || words.windows(2).any(|pair| {
+        kinds.contains(&pair[0].as_str()) && ["KEY", "KEYS"].contains(&pair[1].as_str())
+    })
+}
+
+/// The words of a name in upper case: `x-api-key`, `API_KEY` and `apiKey` have the same.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() || (small && c.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        small = c.is_ascii_lowercase();
+        if let (true, Some(word)) = (c.is_ascii_alphanumeric(), words.last_mut()) {
+            word.push(c.to_ascii_uppercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// A value that says nothing, whatever its name.
+fn harmless(value: &str) -> bool {
+    let said = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
+    let value = value.trim();
+    value.is_empty() || value == MASK || said.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// A value without the quotes around it.
+fn bare(value: &str) -> &str {
+    let quotes: &[char] = &['"', '\'', '\\'];
+    value.trim_start_matches(quotes).trim_end_matches(quotes)
+}
+
+/// Whether what a shape found is a secret.
+fn hides(shape: &Captures<'_>, value: &str) -> bool {
+    let inner = bare(value);
+    let Some(name) = shape.name("name") else {
+        // A word of prose after `basic` is no token.
+        return !harmless(inner) && !inner.chars().all(|c| c.is_ascii_lowercase())
+            || shape.get(0).is_some_and(|whole| whole.as_str().contains("://"));
+    };
+    // `token::parse` and `--token --port` have no value.
+    !value.starts_with(":") && !value.starts_with("--") && is_secret(name.as_str(), inner)
+}
+
+/// Gives every secret in `text` that stands in this shape to `found`, and masks it.
+fn mask(shape: &Regex, text: &str, found: &mut Vec<String>) -> String {
+    let (mut masked, mut kept, mut at) = (String::new(), 0, 0);
+    while let Some(captures) = shape.captures_at(text, at) {
+        let Some(value) = captures.name("value") else { break };
+        if !hides(&captures, value.as_str()) {
+            // What looked like a value can itself be a name.
+            at = value.start();
+            continue;
+        }
+        let inner = bare(value.as_str());
+        let (head, tail) = match value.as_str().split_once(inner) {
+            Some((head, tail)) if !inner.is_empty() => (head, tail),
+            _ => ("", ""),
+        };
+        // A bare value after a quoted name is a number in JSON, which stays JSON.
+        let quote = captures.name("quote").filter(|_| head.is_empty());
+        let quote = quote.map_or("", |quote| quote.as_str());
+        found.push(inner.to_owned());
+        masked.push_str(&text[kept..value.start()]);
+        masked.push_str(&format!("{quote}{head}{MASK}{tail}{quote}"));
+        (kept, at) = (value.end(), value.end());
+    }
+    masked.push_str(&text[kept..]);
     masked
 }
 
-/// Masks the value of an environment variable: wholly when its name says that it is a secret,
-/// by shape otherwise.
-pub fn variable(name: &str, value: &str) -> String {
-    let name = name.to_ascii_uppercase();
-    let secret = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY"];
-    if !value.is_empty() && secret.iter().any(|word| name.contains(word)) {
-        return MASK.to_owned();
+/// Masks every secret that has a recognisable shape, and says which.
+fn shaped(text: &str) -> (String, Vec<String>) {
+    let mut found = Vec::new();
+    let mut masked = text.to_owned();
+    if HINTS.as_ref().is_some_and(|hints| !hints.is_match(text)) {
+        return (masked, found);
     }
-    text(value)
+    for shape in SHAPES.iter() {
+        masked = mask(shape, &masked, &mut found);
+    }
+    (masked, found)
+}
+
+/// Masks every secret that has a recognisable shape in `text`.
+pub fn text(text: &str) -> String {
+    shaped(text).0
+}
+
+/// Masks the value of an environment variable or a header: wholly when its name says that it is a
+/// secret, by shape otherwise.
+pub fn variable(name: &str, value: &str) -> String {
+    if is_secret(name, value) { MASK.to_owned() } else { text(value) }
+}
+
+/// The values that are secret in one case, wherever they stand.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+/// Says how many there are and no more.
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// The secrets among these variables: the values of those with a secret's name, and what
+    /// stands in the others in the shape of one, such as the password of a URL.
+    pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut values = Vec::new();
+        for (name, value) in variables {
+            if is_secret(name, value) {
+                values.push(value.to_owned());
+            }
+            // `postgres://postgres:postgres@…`: a password that is also a plain word is none.
+            let (masked, found) = shaped(value);
+            let found = found.into_iter().filter(|secret| !masked.contains(secret.as_str()));
+            values.extend(found.flat_map(|secret| [decoded(&secret), secret]));
+        }
+        let escaped: Vec<_> = values.iter().map(|value| escaped(value)).collect();
+        values.extend(escaped);
+        values.retain(|value| value.chars().count() >= SHORTEST && !harmless(value));
+        values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        values.dedup();
+        Self(values)
+    }
+
+    /// Masks these secrets, and all that have a recognisable shape. JSON stays JSON.
+    pub fn text(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for secret in self.0.iter().filter(|secret| text.contains(secret.as_str())) {
+            masked = masked.replace(secret.as_str(), MASK);
+        }
+        let hinted = HINTS.as_ref().is_none_or(|hints| hints.is_match(&masked));
+        if hinted
+            && masked.trim_start().starts_with(['{', '['])
+            && let Ok(before) = serde_json::from_str::<Json>(&masked)
+        {
+            let mut after = before.clone();
+            self.json(&mut after);
+            return if after == before { masked } else { after.to_string() };
+        }
+        shaped(&masked).0
+    }
+
+    /// Masks a value by its name, or as text.
+    pub fn variable(&self, name: &str, value: &str) -> String {
+        if is_secret(name, value) { MASK.to_owned() } else { self.text(value) }
+    }
+
+    /// Masks a whole JSON value, the names in it too.
+    pub fn json(&self, value: &mut Json) {
+        match value {
+            Json::String(text) => *text = self.text(text),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Json::Object(fields) => {
+                let all = std::mem::take(fields).into_iter().map(|(name, mut value)| {
+                    self.field(&name, &mut value);
+                    (self.text(&name), value)
+                });
+                *fields = all.collect::<Map<_, _>>();
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+    }
+
+    /// Masks the value of one field: all that is in it when its name is a secret's.
+    pub fn field(&self, name: &str, value: &mut Json) {
+        match value {
+            Json::String(text) => *text = self.variable(name, text),
+            Json::Number(number) if is_secret(name, &number.to_string()) => *value = MASK.into(),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.field(name, item)),
+            Json::Object(fields) if is_secret(name, "{}") => {
+                fields.values_mut().for_each(|field| self.field(name, field));
+            }
+            other => self.json(other),
+        }
+    }
+}
+
+/// A value as it stands in a JSON string.
+fn escaped(value: &str) -> String {
+    let quoted = Json::from(value).to_string();
+    quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(value).to_owned()
+}
+
+/// A part of a URL without its percent signs.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'%');
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => (bytes, rest) = ([bytes, vec![byte]].concat(), &after[2..]),
+            None => (bytes, rest) = ([bytes, vec![*first]].concat(), after),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is wrong in a table, all at once.
+    fn wrong(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
+        let wrong = table.iter().filter(|(before, after)| masked(before) != *after);
+        wrong.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()
+    }
+
     #[test]
     fn passwords_tokens_and_keys_are_masked_where_they_stand() {
-        for (before, after) in [
+        let table = [
             ("postgres://u:p%40ss@h/db", "postgres://u:***@h/db"),
             ("postgres://u:p@ss@h:5432/db?x=1", "postgres://u:***@h:5432/db?x=1"),
             ("redis://:hunter2@cache:6379", "redis://:***@cache:6379"),
             ("host=h password=hunter2 dbname=d", "host=h password=*** dbname=d"),
+            ("password='x y' dbname=d", "password='***' dbname=d"),
+            ("?a=1&sslpassword=xyz&b=2", "?a=1&sslpassword=***&b=2"),
             (r#"{"api_key": "abc", "n": 1}"#, r#"{"api_key": "***", "n": 1}"#),
+            (r#"{"password": "a b", "n": 1}"#, r#"{"password": "***", "n": 1}"#),
+            (r#"{"password": "a\"b c", "n": 1}"#, r#"{"password": "***", "n": 1}"#),
+            (r#"{"password": "a b"#, r#"{"password": "***"#),
+            (r#"{"token": 123456, "n": 1}"#, r#"{"token": "***", "n": 1}"#),
+            (r#""{\"api_key\":\"x\"}""#, r#""{\"api_key\":\"***\"}""#),
+            (r#""{\"api_key\":\"x y"#, r#""{\"api_key\":\"***"#),
+            (
+                r#"Config { password: Some("x"), n: 1 }"#,
+                r#"Config { password: Some("***"), n: 1 }"#,
+            ),
+            (r#"password: Secret(Some("x y"))"#, r#"password: Secret(Some("***"))"#),
             ("Authorization: Bearer abcdefgh.ijk", "Authorization: Bearer ***"),
-            ("http://127.0.0.1:80/a@b", "http://127.0.0.1:80/a@b"),
-            ("nothing to hide", "nothing to hide"),
-        ] {
-            assert_eq!(text(before), after, "{before}");
-        }
+            ("authorization: abc", "authorization: ***"),
+            ("got Bearer abcdefgh.ijk", "got Bearer ***"),
+            ("cookie: a=b; c=d", "cookie: ***"),
+            ("Set-Cookie: a=b; Path=/", "Set-Cookie: ***"),
+            ("x-api-key: abc", "x-api-key: ***"),
+            ("DB_PASS=abc AUTH_KEY=abc", "DB_PASS=*** AUTH_KEY=***"),
+            ("key: password=abc", "key: password=***"),
+            ("runner --admin-token abc --port 1", "runner --admin-token *** --port 1"),
+            ("runner '--api-key=a b' x", "runner '--api-key=***' x"),
+            ("create user u password 'a b'", "create user u password '***'"),
+        ];
+        assert_eq!(wrong(&table, text), Vec::<String>::new());
+        let twice = table.map(|(_, after)| (after, after));
+        assert_eq!(wrong(&twice, text), Vec::<String>::new(), "masking again changes nothing");
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        let table = [
+            "http://127.0.0.1:80/a@b",
+            "nothing to hide",
+            r#"{"model":"m","max_tokens":500,"temperature":0.1}"#,
+            "tokens_used: 5, token_count=7",
+            "at src/token.rs:12:5",
+            "crate::token::Token::parse",
+            "PWD=/home/u/work",
+            "DB_PASSWORD_FILE=/run/secrets/db",
+            "use_token=false require_password: true",
+            r#"{"password": null, "token": ""}"#,
+            "password authentication failed for user \"u\"",
+            "basic authentication is required",
+            "key=value primary_key: id",
+            "compass: north, bypass=x",
+        ];
+        assert_eq!(wrong(&table.map(|line| (line, line)), text), Vec::<String>::new());
     }
 
     #[test]
     fn a_variable_named_like_a_secret_is_masked_whole() {
-        assert_eq!(variable("ADMIN_TOKEN", "x y z"), "***");
-        assert_eq!(variable("ADMIN_TOKEN", ""), "");
-        assert_eq!(variable("LOG_LEVEL", "info"), "info");
+        for name in [
+            "ADMIN_TOKEN",
+            "x-api-key",
+            "authorization",
+            "cookie",
+            "DB_PASS",
+            "AUTH_KEY",
+            "PGPASSWORD",
+            "GOOGLE_CREDENTIALS",
+            "apiKey",
+            "clientSecret",
+            "set-cookie",
+            "API_TOKENS",
+        ] {
+            assert_eq!(variable(name, "x y z"), "***", "{name}");
+        }
+        for (name, value) in [
+            ("ADMIN_TOKEN", ""),
+            ("LOG_LEVEL", "info"),
+            ("MAX_TOKENS", "500"),
+            ("PWD", "/home/u"),
+            ("USE_TOKEN", "true"),
+            ("KEYBOARD", "de"),
+            ("COMPASS", "north"),
+            ("PASSES", "three"),
+        ] {
+            assert_eq!(variable(name, value), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_shape_is_a_regex() {
+        assert_eq!(SHAPES.len(), shapes().len());
+        assert!(HINTS.is_some());
+    }
+
+    #[test]
+    fn the_secrets_of_a_case_are_masked_wherever_they_stand() {
+        let secrets = Secrets::of([
+            ("ADMIN_TOKEN", "hunter3"),
+            ("ODD_SECRET", "a\"b\\c"),
+            ("DATABASE_URL", "postgres://u:p%40ss@h/db?password=hunter2"),
+            ("OTHER_URL", "postgres://postgres:postgres@h/postgres"),
+            ("USE_TOKEN", "true"),
+            ("PIN_SECRET", "123"),
+            ("LOG_LEVEL", "info"),
+        ]);
+        let table = [
+            ("it is hunter3!", "it is ***!"),
+            ("p@ss or p%40ss or hunter2", "*** or *** or ***"),
+            ("a\"b\\c", "***"),
+            (r#"["a\"b\\c"]"#, r#"["***"]"#),
+            ("true info 1234 postgres", "true info 1234 postgres"),
+        ];
+        assert_eq!(wrong(&table, |before| secrets.text(before)), Vec::<String>::new());
+        assert!(!format!("{secrets:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn json_stays_json_with_its_numbers() {
+        let secrets = Secrets::of([("ADMIN_TOKEN", "hunter3")]);
+        let table = [
+            (r#"{"max_tokens":500, "n":1}"#, r#"{"max_tokens":500, "n":1}"#),
+            (r#"{"tokens":["abc",7],"n":1}"#, r#"{"tokens":["***",7],"n":1}"#),
+            (
+                r#"{"credentials":{"user":"u","pin":1234}}"#,
+                r#"{"credentials":{"user":"***","pin":"***"}}"#,
+            ),
+            (r#"{"a":{"x-api-key":"k"},"hunter3":[1]}"#, r#"{"a":{"x-api-key":"***"},"***":[1]}"#),
+            (r#"{"password": "cut off"#, r#"{"password": "***"#),
+        ];
+        assert_eq!(wrong(&table, |before| secrets.text(before)), Vec::<String>::new());
     }
 }

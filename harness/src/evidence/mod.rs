@@ -4,10 +4,12 @@
 
 mod model;
 mod rows;
+mod secrets;
 mod startup;
 mod store;
 
 pub use model::{Evidence, Reached, StartupCut, Submission};
 pub use rows::{Row, Rows, read_rows};
+pub use secrets::secrets;
 pub use startup::{group, redacted};
 pub use store::{Error, FORMAT, list, read, write};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::secrets::shown;
 use crate::evidence::Evidence;
 use crate::matrix::Case;
 use crate::process::Stream;
@@ -33,11 +34,14 @@ fn redact(line: &str, evidence: &Evidence, startup: &Startup) -> String {
 }
 
 /// The name of the group of cases that share one startup output: those with the same flags.
+/// The same whether the case is masked or not: a secret never names a file.
 /// Letters, digits and `-` only, so that it can be a file's name; unlike values never share one.
 pub fn group(spec: &Spec, case: &Case) -> String {
     let words = case.flags.iter().filter_map(|(name, value)| {
         let default = spec.flags.iter().find(|flag| &flag.name == name)?.default_value();
-        (*value != default).then(|| format!("{name}-{}", spelled(value.text())))
+        let shown = |value| shown(spec, name, value, None);
+        let (value, default) = (shown(value), shown(&default));
+        (value != default).then(|| format!("{name}-{}", spelled(value.text())))
     });
     let words: Vec<_> = words.collect();
     if words.is_empty() { "defaults".into() } else { words.join("--") }

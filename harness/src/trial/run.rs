@@ -9,7 +9,8 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::readiness::{client, ready};
 use super::service::Addresses;
 use super::{Error, World};
-use crate::evidence::{Evidence, FORMAT, Reached, StartupCut, Submission, read_rows};
+use crate::evidence::{self, Evidence, FORMAT, Reached, StartupCut, Submission, read_rows};
+use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::postgres::Database;
 use crate::process::{Child, Output, Reservation};
@@ -28,6 +29,7 @@ pub struct Trial {
     _port: Reservation,
     addresses: Addresses,
     environment: BTreeMap<String, String>,
+    secrets: Secrets,
     startup: StartupCut,
     ready: Reached,
     submission: Option<Submission>,
@@ -66,6 +68,7 @@ impl Trial {
         };
         let mut environment = addresses.environment(spec, case);
         environment.extend(env.iter().map(|(name, text)| (name.clone(), addresses.fill(text))));
+        let secrets = evidence::secrets(spec, case, &environment);
         let child = world.program().launch(spec, environment.clone()).start()?;
         clock.lap("launch");
         let url = addresses.fill(&spec.service.url);
@@ -81,6 +84,7 @@ impl Trial {
             _port: port,
             addresses,
             environment,
+            secrets,
             startup,
             ready,
             submission: None,
@@ -126,7 +130,11 @@ impl Trial {
 
     /// What the service has written so far, secrets masked.
     pub fn output(&self) -> Output {
-        masked(self.child.output())
+        let mut output = self.child.output();
+        for line in &mut output.lines {
+            line.text = self.secrets.text(&line.text);
+        }
+        output
     }
 
     /// Submits the case's job by its route. That the service refuses it is evidence.
@@ -147,7 +155,7 @@ impl Trial {
             Err(error) => (0, chain(&error)),
         };
         let request = format!("POST {path}");
-        let body = crate::mask::text(&body);
+        let body = self.secrets.text(&body);
         self.timings.insert("submit".into(), micros(clock.elapsed()));
         Ok(self.submission.insert(Submission { request, status, body }))
     }
@@ -208,16 +216,13 @@ impl Trial {
         let spans = read_rows(&mut connection, &tables.spans.table).await;
         drop(connection.close().await);
         clock.lap("collect");
-        let environment = self.environment.iter();
-        let environment =
-            environment.map(|(name, text)| (name.clone(), crate::mask::variable(name, text)));
-        Ok(Evidence {
+        let evidence = Evidence {
             format: FORMAT.into(),
             case: self.case,
             command,
-            environment: environment.collect(),
+            environment: self.environment,
             names: self.addresses.names(),
-            output: masked(output),
+            output,
             startup: self.startup,
             ready: self.ready,
             submission: self.submission,
@@ -228,7 +233,8 @@ impl Trial {
             exchanges: self.upstream.journal(),
             exit,
             timings: clock.laps,
-        })
+        };
+        Ok(evidence.masked(spec, &self.secrets))
     }
 }
 
@@ -252,13 +258,6 @@ impl Clock {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn masked(mut output: Output) -> Output {
-    for line in &mut output.lines {
-        line.text = crate::mask::text(&line.text);
-    }
-    output
 }
 
 async fn connect(url: &str) -> Result<PgConnection, Error> {
