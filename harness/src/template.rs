@@ -36,15 +36,17 @@ fn fill_text(text: &str, name: &str, value: &Value) -> Value {
 
 /// What stands before the first placeholder of `name`, its pointer, and what stands after it.
 fn placeholder<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
-    let start = text.find(&format!("{{{name}"))?;
-    let inner = &text[start + 1 + name.len()..];
-    let end = inner.find('}')?;
-    let pointer = match inner.as_bytes().first()? {
-        b'}' => "",
-        b':' => &inner[1..end],
-        _ => return None,
-    };
-    Some((&text[..start], pointer, &inner[end + 1..]))
+    // `{jobs}` begins like `{job}` and is another's: what comes after it may still be one.
+    text.match_indices(&format!("{{{name}")).find_map(|(start, begin)| {
+        let inner = &text[start + begin.len()..];
+        let end = inner.find('}')?;
+        let pointer = match inner.as_bytes().first()? {
+            b'}' => "",
+            b':' => &inner[1..end],
+            _ => return None,
+        };
+        Some((&text[..start], pointer, &inner[end + 1..]))
+    })
 }
 
 #[cfg(test)]
@@ -61,6 +63,7 @@ mod tests {
             (json!("id {job:/id}, n {job:/n}."), json!("id j, n 2.")),
             (json!("{job:/none}"), json!(null)),
             (json!("{other} {jobs}"), json!("{other} {jobs}")),
+            (json!("{jobs} {job:/n} {job"), json!("{jobs} 2 {job")),
         ] {
             assert_eq!(fill(&template, "job", &job), filled);
         }
