@@ -3,16 +3,28 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::SpecFile;
-use super::{Condition, Value};
+use super::{Condition, Job, Value, placeholder};
 use crate::document::{Document, Error, suggestion};
 
 /// The newest version of the file's format that is understood.
 const SCHEMA: u32 = 1;
 /// Names of a case's parts that are not flags.
 const PARTS: [&str; 3] = ["route", "upstream", "job"];
+
+/// Where each job says how many units it has.
+#[derive(Debug, Deserialize)]
+struct UnitPlaces {
+    job: Vec<UnitPlace>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UnitPlace {
+    units: Spanned<usize>,
+}
 
 /// A file to be checked, with its text for the errors.
 pub(super) struct Check<'a> {
@@ -32,9 +44,11 @@ impl Check<'_> {
         self.names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
         self.names("job", &self.file.jobs, |job| &job.name)?;
         self.names("span", &self.file.spans, |span| &span.operation)?;
+        self.units()?;
         self.flags()?;
         self.spans()?;
-        self.conditions()
+        self.conditions()?;
+        placeholder::check(self.document)
     }
 
     fn service(&self) -> Result<(), Error> {
@@ -75,6 +89,21 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// A job without units passes whatever the service does.
+    fn units(&self) -> Result<(), Error> {
+        let places: UnitPlaces = self.document.parse()?;
+        for (job, place) in self.file.jobs.iter().zip(places.job) {
+            let Job { name, units, .. } = job.get_ref();
+            if *units == 0 {
+                let message = "has no units, so nothing could be proven; say how many it has";
+                return Err(self
+                    .document
+                    .wrong(place.units.span(), format!("job `{name}` {message}")));
+            }
+        }
+        Ok(())
+    }
+
     fn flags(&self) -> Result<(), Error> {
         if !self.file.flags.is_empty() {
             self.names("flag", &self.file.flags, |flag| &flag.name)?;
@@ -100,6 +129,11 @@ impl Check<'_> {
             if let Some(value) = also.into_iter().find(|value| !span.values.contains(value)) {
                 return wrong(format!("flag `{name}`: {value} is not among its `values`"));
             }
+            if span.tracing && !span.values.iter().any(|value| span.records(value)) {
+                let message = "has `tracing = true`, and none of its values records, so nothing \
+                               could be proven; add a value that means on, or name one in `enables`";
+                return wrong(format!("flag `{name}` {message}"));
+            }
             tracing += usize::from(span.tracing);
             if tracing > 1 {
                 return wrong("only one flag may have `tracing = true`".into());
@@ -118,6 +152,12 @@ impl Check<'_> {
             let wrong = |message: String| Err(self.document.wrong(span.span(), message));
             match &span.get_ref().parent {
                 None => own += 1,
+                Some(_) if self.file.tables.spans.parent.is_empty() => {
+                    let operation = &span.get_ref().operation;
+                    let message = "has a `parent`, and `parent` in `[tables.spans]` is empty; \
+                                   name the column, or remove the span";
+                    return wrong(format!("`{operation}` {message}"));
+                }
                 Some(parent) if operations().any(|name| name == parent) => {}
                 Some(parent) => {
                     let hint = suggestion(parent, operations());

@@ -3,6 +3,7 @@
 mod check;
 mod condition;
 mod file;
+mod placeholder;
 mod probe;
 mod section;
 mod table;

@@ -40,7 +40,7 @@ pub struct UnitTable {
     pub id: String,
     /// The column with a unit's status.
     pub status: String,
-    /// The column with what the unit gave.
+    /// The column with what the unit gave; empty where there is none.
     pub outcome: String,
     /// The columns that say which unit of its job it is.
     pub key: Vec<String>,
@@ -56,9 +56,9 @@ pub struct SpanTable {
     pub trace: String,
     /// The column with the span's id.
     pub id: String,
-    /// The column with the parent's id.
+    /// The column with the parent's id; empty where there is none.
     pub parent: String,
-    /// The column with the service's name.
+    /// The column with the service's name; empty where there is none.
     pub service: String,
     /// The column with the operation.
     pub operation: String,
@@ -66,7 +66,7 @@ pub struct SpanTable {
     pub started: String,
     /// The column with the end.
     pub completed: String,
-    /// The column with the duration.
+    /// The column with the duration; empty where there is none.
     pub duration: String,
     /// The column with the status.
     pub status: String,

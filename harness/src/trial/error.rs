@@ -47,6 +47,20 @@ pub enum Error {
     /// The database of the case could not be read.
     #[error("the case's database can't be read: {0}")]
     Database(String),
+    /// `[tables]` names what the migrations do not make.
+    #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]
+    Schema {
+        /// The key of the spec.
+        key: String,
+        /// What it names.
+        named: String,
+        /// What there is not.
+        missing: String,
+        /// What there is instead.
+        found: String,
+        /// `; did you mean …?`, and how to switch the key off; or nothing.
+        hint: String,
+    },
     /// A name that the spec does not have.
     #[error("the spec has no {kind} `{found}`{hint}")]
     Unknown {
@@ -63,7 +77,9 @@ impl Error {
     /// Whether the user's own files or words are wrong, and not the world around them.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Document(_) | Self::File { .. } | Self::Unknown { .. } => true,
+            Self::Document(_) | Self::File { .. } | Self::Unknown { .. } | Self::Schema { .. } => {
+                true
+            }
             Self::Process(error) => {
                 matches!(
                     error,

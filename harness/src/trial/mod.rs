@@ -4,6 +4,7 @@ mod builder;
 mod error;
 mod readiness;
 mod run;
+mod schema;
 mod service;
 mod world;
 

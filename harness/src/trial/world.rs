@@ -115,6 +115,7 @@ impl WorldBuilder {
             Server::start(Options { source, version: spec.database.version }).await?
         };
         server.prepare(&migrations).await?;
+        super::schema::compare(&server, &migrations, &spec.tables).await?;
         let database = start.elapsed();
         let own_server = !self.shared;
         Ok(World(Arc::new(Inner {

@@ -209,6 +209,7 @@ impl Span<'_> {
         let operation = self.operation().unwrap_or_else(|| "no operation".into());
         let columns: Vec<_> = columns
             .iter()
+            .filter(|name| !name.is_empty())
             .map(|name| format!("{name}={}", self.column(name).unwrap_or_else(|| "null".into())))
             .collect();
         format!(

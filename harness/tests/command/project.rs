@@ -31,6 +31,15 @@ units = 1
 operation = "work"
 "#;
 
+/// The tables and columns that a spec without `[tables]` stands for.
+const TABLES: &str = "create table jobs (status text);
+create table executions (id bigint, job_id bigint, region text, model_id text, question_id text,
+    status text, output jsonb);
+create table trace_spans (trace_id uuid, span_id uuid, parent_span_id uuid, service text,
+    operation text, started_at timestamptz, completed_at timestamptz, duration_ms bigint,
+    status text, job_id bigint, execution_id bigint, model_id text, region text);
+";
+
 impl Project {
     /// A project whose service is one of `fixtures/faulty-services`.
     pub(crate) fn new(service: &str) -> Self {
@@ -39,7 +48,7 @@ impl Project {
         let service = services.canonicalize().unwrap().join(format!("{service}.sh"));
         let project = Self { folder };
         project.write("spanproof.toml", &SPEC.replace("SERVICE", service.to_str().unwrap()));
-        project.write("migrations/0001_work.up.sql", "create table jobs (status text);");
+        project.write("migrations/0001_work.up.sql", TABLES);
         project.write("job.json", "{}");
         project
             .write("upstream.toml", "about = \"x\"\n[[reply]]\nmethod = \"GET\"\npath = \"/\"\n");

@@ -90,6 +90,71 @@ fn without_a_spec_the_error_says_where_it_was_looked_for() {
     "schema = 1\nmatrix = { limit = 3 }\nflag = [{ name = \"A\", values = [\"1\", \"2\", \"3\", \"4\"] }]",
     "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); pin or exclude some, or raise `limit` in `[matrix]`"
 )]
+#[case::no_units(
+    "units = 1",
+    "units = 0",
+    "spanproof.toml:16:9: job `one` has no units, so nothing could be proven; say how many it has"
+)]
+#[case::enables_nothing(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, enables = [], values = [\"true\"] }]",
+    "spanproof.toml:2:9: flag `A` has `tracing = true`, and none of its values records"
+)]
+#[case::means_nothing(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, values = [{ unset = true }, \"false\"] }]",
+    "spanproof.toml:2:9: flag `A` has `tracing = true`, and none of its values records"
+)]
+#[case::placeholder_in_env(
+    "[[route]]",
+    "[service.env]\nBASE = \"{upstrem.url}/v1\"\n[[route]]",
+    "spanproof.toml:8:8: nothing stands for `{upstrem.url}` here; did you mean `{upstream.url}`?"
+)]
+#[case::placeholder_in_url(
+    "command =",
+    "url = \"http://127.0.0.1:{prt}\"\ncommand =",
+    "spanproof.toml:4:7: nothing stands for `{prt}` here; did you mean `{port}`?"
+)]
+#[case::placeholder_in_body(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\nbody = '{\"a\": [\"{jobs:/id}\"]}'",
+    "spanproof.toml:10:8: nothing stands for `{jobs:/id}` here; did you mean `{job:/pointer}`?"
+)]
+#[case::parent_without_column(
+    "operation = \"work\"",
+    "operation = \"work\"\n[[span]]\noperation = \"call\"\nparent = \"work\"\n[tables.spans]\nparent = \"\"",
+    "`call` has a `parent`, and `parent` in `[tables.spans]` is empty"
+)]
+#[case::table(
+    "[[route]]",
+    "[tables.units]\ntable = \"execution\"\n[[route]]",
+    "`tables.units.table` = `execution`: the migrations make no such table; found: `executions`, `jobs`, `trace_spans`; did you mean `executions`?"
+)]
+#[case::table_of_a_schema(
+    "[[route]]",
+    "[tables.jobs]\ntable = \"public.job\"\n[[route]]",
+    "found: `public.executions`, `public.jobs`, `public.trace_spans`; did you mean `public.jobs`?"
+)]
+#[case::column(
+    "[[route]]",
+    "[tables.jobs]\nstatus = \"state\"\n[[route]]",
+    "`tables.jobs.status` = `state`: `jobs` has no such column; found: `status`; did you mean `status`?"
+)]
+#[case::key_column(
+    "[[route]]",
+    "[tables.units]\nkey = [\"regon\"]\n[[route]]",
+    "`tables.units.key` = `regon`: `executions` has no such column; found: "
+)]
+#[case::link_to_a_unit(
+    "[[route]]",
+    "[tables.spans.link]\njob_id = \"jobid\"\n[[route]]",
+    "`tables.spans.link` = `jobid`: `executions` has no such column; found: "
+)]
+#[case::link_of_a_span(
+    "[[route]]",
+    "[tables.spans.link]\njobid = \"job_id\"\n[[route]]",
+    "`tables.spans.link` = `jobid`: `trace_spans` has no such column; found: "
+)]
 fn a_wrong_spec_is_shown_at_its_place(
     #[case] old: &str,
     #[case] new: &str,
@@ -199,4 +264,36 @@ fn snapshots_are_never_written_in_ci() {
     let output = project.spanproof(&["check", "--update"]).env("CI", "true").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("refused while CI is set"));
+}
+
+#[test]
+fn a_default_column_that_is_missing_is_named_until_it_is_switched_off() {
+    let project = Project::new("never-ready");
+    project.write(
+        "migrations/0002_less.up.sql",
+        "alter table trace_spans drop duration_ms, drop parent_span_id, drop service;\n\
+         alter table executions drop output;",
+    );
+    let (code, _, said) = project.run(&["check"]);
+    assert_eq!(code, 2, "{said}");
+    let expected = "`tables.units.outcome` = `output`: `executions` has no such column; found: ";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("; `\"\"` says that there is none"), "{said}");
+    project.append("[tables.units]\noutcome = \"\"");
+    project.append("[tables.spans]\nduration = \"\"\nparent = \"\"\nservice = \"\"");
+    let (code, results, said) = project.run(&["check"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(results.contains("never became ready"), "{results}{said}");
+}
+
+#[test]
+fn a_brace_that_is_no_placeholder_is_left_alone() {
+    let project = Project::new("never-ready");
+    project.edit("[[route]]", "[service.env]\nJSON = '{\"a\": {}} {A} {port}'\n[[route]]");
+    project.edit(
+        "path = \"/jobs\"",
+        "path = \"/jobs\"\nbody = '{\"a\": \"{}\", \"b\": \"{job:/x/0/Y}\"}'",
+    );
+    let (code, results, said) = project.run(&["check"]);
+    assert_eq!(code, 3, "{results}{said}");
 }
