@@ -21,7 +21,14 @@ left=$(cat | awk '
   /^- / { delete live[line] }
   END { for (i = 1; i <= n; i++) if (order[i] in live) print order[i] }')
 of() { printf '%s\n' "$left" | sed -n "s/^$1 //p"; }
+# Whoever descends from a group's leader and has left the group goes with it.
+family=$(cat /proc/[0-9]*/stat | sed -n 's/^\([0-9]*\) (.*) . \([0-9]*\) .*/\1 \2/p' | awk -v roots="$(of group)" '
+  BEGIN { n = split(roots, root); for (i = 1; i <= n; i++) is[root[i]] = 1 }
+  { parent[$1] = $2 }
+  END { for (id in parent) { up = parent[id]
+    for (i = 0; i < 100 && up in parent; i++) { if (up in is) { print id; break } up = parent[up] } } }')
 of group | while read -r id; do kill -KILL "-$id"; done
+for id in $family; do kill -KILL "$id"; done
 of server | while read -r id; do kill -QUIT "$id"; done
 of container | while read -r id; do docker rm -f -v "$id"; done
 of server | while read -r id; do
@@ -31,7 +38,13 @@ of server | while read -r id; do
     [ "$tries" -eq 50 ] && kill -KILL "$id"
   done
 done
-of folder | while IFS= read -r path; do rm -rf -- "$path"; done
+# What was killed a moment ago may still end a write: until nothing is left, for three seconds.
+of folder | while IFS= read -r path; do
+  tries=0
+  while rm -rf -- "$path"; [ -e "$path" ] && [ "$tries" -lt 60 ]; do
+    tries=$((tries + 1)); sleep 0.05
+  done
+done
 "#;
 
 /// Something that must not outlive us.

@@ -1,6 +1,7 @@
 //! A server of our own, from binaries on this machine: a private socket, no durability.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,11 +11,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use tempfile::TempDir;
 
 use super::Error;
 use super::binaries::Binaries;
 use super::error::said;
+use crate::process::{finish, nap};
 use crate::reaper::{self, Guard, Thing};
 use crate::wait::{self, Look};
 
@@ -55,38 +56,65 @@ const SETTINGS: [&str; 17] = [
 #[derive(Debug)]
 pub(super) struct Local {
     postmaster: Child,
-    folder: Option<TempDir>,
-    guards: Vec<Guard>,
+    _guard: Option<Guard>,
+    folder: Folder,
+}
+
+/// The server's folder; it goes when this is dropped.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    _guard: Guard,
+}
+
+impl Folder {
+    /// Registers the folder, then makes it: nothing can end us in between.
+    fn make() -> Result<Self, Error> {
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let path = roomy().join(format!("spanproof-postgres-{}", &unique[..12]));
+        let folder = Self { _guard: guard(Thing::Folder(path.clone()))?, path };
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&folder.path);
+        made.map_err(Error::system("no folder for a disposable Postgres could be made"))?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What was killed a moment ago may still end a write.
+        let start = Instant::now();
+        while std::fs::remove_dir_all(&self.path).is_err() && self.path.exists() {
+            if start.elapsed() > STOP {
+                return;
+            }
+            nap();
+        }
+    }
 }
 
 impl Local {
     /// Makes a data directory, starts a server in it and waits until a login works.
     pub(super) async fn start(binaries: &Binaries) -> Result<Self, Error> {
         let user = unprivileged()?;
-        let folder = tempfile::Builder::new()
-            .prefix("spanproof-postgres-")
-            .tempdir_in(roomy())
-            .map_err(Error::system("no folder for a disposable Postgres could be made"))?;
-        let guards = vec![guard(Thing::Folder(folder.path().to_owned()))?];
+        let folder = Folder::make()?;
         if let Some(user) = &user {
             std::os::unix::fs::chown(
-                folder.path(),
+                &folder.path,
                 Some(user.uid.as_raw()),
                 Some(user.gid.as_raw()),
             )
             .map_err(Error::system(format!("the data folder can't be given to `{}`", user.name)))?;
         }
-        initdb(binaries, folder.path(), user.as_ref())?;
-        let postmaster = spawn(binaries, folder.path(), user.as_ref())?;
-        let mut local = Self { postmaster, folder: Some(folder), guards };
-        let server = guard(Thing::Server(local.postmaster.id()))?;
-        local.guards.push(server);
+        initdb(binaries, &folder.path, user.as_ref()).await?;
+        let postmaster = spawn(binaries, &folder.path, user.as_ref())?;
+        let mut local = Self { postmaster, _guard: None, folder };
+        local._guard = Some(guard(Thing::Server(local.postmaster.id()))?);
         local.ready().await?;
         Ok(local)
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default()
+        self.folder.path.clone()
     }
 
     /// The URL of the maintenance database, over the private socket.
@@ -150,16 +178,7 @@ impl Local {
 impl Drop for Local {
     fn drop(&mut self) {
         self.stop();
-        if let Some(folder) = self.folder.take() {
-            let _removed = folder.close();
-        }
-        self.guards.clear();
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a nap between two looks at a dying server")]
-fn nap() {
-    std::thread::sleep(Duration::from_millis(1));
 }
 
 fn guard(thing: Thing) -> Result<Guard, Error> {
@@ -198,12 +217,13 @@ fn command(binaries: &Binaries, program: &str, user: Option<&User>) -> Command {
     command
 }
 
-fn initdb(binaries: &Binaries, folder: &Path, user: Option<&User>) -> Result<(), Error> {
+async fn initdb(binaries: &Binaries, folder: &Path, user: Option<&User>) -> Result<(), Error> {
     let mut command = command(binaries, "initdb", user);
     command.arg("-D").arg(folder.join("data")).args(["-U", ROLE]);
     command.args(["--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
     command.arg("--wal-segsize=1");
-    let output = command.output().map_err(Error::system("`initdb` could not be started"))?;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = finish(command).await.map_err(Error::system("`initdb` could not be started"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::output::{Output, Stream, Tap};
+use super::strays::{Stray, descendants, holders};
 use super::{Error, Line};
 use crate::reaper::{self, Guard, Thing};
 
@@ -53,8 +54,8 @@ pub struct Exit {
     pub at_ms: u64,
     /// Milliseconds from being asked to stop until it was gone; 0 when it was not asked.
     pub stop_ms: u64,
-    /// Processes that had left its process group and still held its output open, as
-    /// `pid (name)`; they were killed.
+    /// Processes that had left its process group and outlived it, as `pid (name)`: those that
+    /// descend from it or held its output open. They were killed.
     pub strays: Vec<String>,
 }
 
@@ -132,6 +133,7 @@ impl Child {
     /// When the process can't be waited for.
     pub async fn stop(mut self, grace: Duration) -> Result<(Exit, Output), Error> {
         let asked = !self.has_exited();
+        let mut family = descendants(self.id());
         let asked_at = Instant::now();
         if asked {
             self.signal(Signal::SIGTERM);
@@ -139,10 +141,17 @@ impl Child {
         let in_time = tokio::time::timeout(grace, self.gone.wait_for(|gone| *gone)).await.is_ok();
         let stop_ms = if asked { millis(asked_at.elapsed()) } else { 0 };
         let at_ms = millis(self.start.elapsed());
+        // Once more: it may have started others while it stopped.
+        family.extend(descendants(self.id()));
         // The leader is not reaped yet, so its id still names this group and no other.
         self.signal(Signal::SIGKILL);
         let status = self.reap()?;
-        let strays = self.last_bytes().await;
+        family.retain(Stray::lives);
+        family.iter().for_each(Stray::kill);
+        family.extend(self.last_bytes().await);
+        family.sort();
+        family.dedup();
+        let strays = family.iter().map(Stray::to_string).collect();
         let exit = Exit { ending: ending(status), asked, killed: !in_time, at_ms, stop_ms, strays };
         Ok((exit, self.output()))
     }
@@ -161,16 +170,14 @@ impl Child {
     }
 
     /// Waits for both streams to close; kills whoever outside the group still holds them.
-    async fn last_bytes(&mut self) -> Vec<String> {
+    async fn last_bytes(&mut self) -> Vec<Stray> {
         if self.closed_within(LAST_BYTES).await {
             return Vec::new();
         }
         let strays = holders(&self.pipes);
-        for (id, _) in &strays {
-            let _sent = nix::sys::signal::kill(Pid::from_raw(*id), Signal::SIGKILL);
-        }
+        strays.iter().for_each(Stray::kill);
         self.closed_within(LAST_BYTES).await;
-        strays.into_iter().map(|(id, name)| format!("{id} ({name})")).collect()
+        strays
     }
 
     async fn closed_within(&mut self, within: Duration) -> bool {
@@ -189,8 +196,10 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if self.guard.is_some() {
+            let family = descendants(self.id());
             self.signal(Signal::SIGKILL);
             let _reaped = self.reap();
+            family.iter().chain(&holders(&self.pipes)).for_each(Stray::kill);
         }
     }
 }
@@ -224,27 +233,4 @@ fn millis(duration: Duration) -> u64 {
 /// The pipe's name as `/proc/*/fd` shows it.
 fn inode(fd: &OwnedFd) -> String {
     nix::sys::stat::fstat(fd).map(|stat| format!("pipe:[{}]", stat.st_ino)).unwrap_or_default()
-}
-
-/// Every other process that holds one of `pipes` open, with its name.
-fn holders(pipes: &[String]) -> Vec<(i32, String)> {
-    let own = std::process::id();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        .filter(|id| *id != own && holds(*id, pipes))
-        .filter_map(|id| {
-            let name = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
-            Some((i32::try_from(id).ok()?, name.trim().to_owned()))
-        })
-        .collect()
-}
-
-fn holds(id: u32, pipes: &[String]) -> bool {
-    let Ok(files) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return false };
-    files
-        .flatten()
-        .filter_map(|file| std::fs::read_link(file.path()).ok())
-        .any(|target| target.to_str().is_some_and(|name| pipes.iter().any(|pipe| pipe == name)))
 }

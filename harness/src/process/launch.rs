@@ -1,13 +1,13 @@
 //! What to start, and starting it: a clean environment, its own process group, both streams piped.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::finish::finish;
 use super::{Child, Error};
 
 /// A program, its arguments, the folder it runs in and the whole environment it gets.
@@ -99,30 +99,25 @@ pub struct Run<'a> {
     pub show: bool,
 }
 
-/// Runs a command to its end and gives what it wrote to standard output.
+/// Runs a command to its end and gives what it wrote to standard output. Dropping the future kills
+/// the command with all that it started.
 ///
 /// # Errors
 /// When it can't be started or does not exit with 0.
-pub fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
+pub async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     let line = what.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     let (program, args) = what
         .words
         .split_first()
         .ok_or_else(|| Error::Missing { command: line.clone(), program: String::new() })?;
     let stderr = if what.show { Stdio::inherit() } else { Stdio::piped() };
-    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-    let output = command(Path::new(program))
-        .args(args)
-        .current_dir(what.folder)
-        .stdin(Stdio::null())
-        .stderr(stderr)
-        .output()
-        .map_err(|source| match source.kind() {
-            ErrorKind::NotFound => {
-                Error::Missing { command: line.clone(), program: program.clone() }
-            }
-            _ => Error::Spawn { command: line.clone(), source },
-        })?;
+    let mut command = command(Path::new(program));
+    command.args(args).current_dir(what.folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    let output = finish(command).await.map_err(|source| match source.kind() {
+        ErrorKind::NotFound => Error::Missing { command: line.clone(), program: program.clone() },
+        _ => Error::Spawn { command: line.clone(), source },
+    })?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -169,10 +164,11 @@ mod tests {
         assert!(matches!(error, Error::NotExecutable { .. }), "{error}");
     }
 
-    #[test]
-    fn a_command_that_fails_shows_the_end_of_its_errors() {
+    #[tokio::test]
+    async fn a_command_that_fails_shows_the_end_of_its_errors() {
         let words = ["sh", "-c", "echo one >&2; echo two >&2; exit 3"].map(String::from);
-        let error = run(&Run { words: &words, folder: Path::new("/"), show: false }).unwrap_err();
+        let error =
+            run(&Run { words: &words, folder: Path::new("/"), show: false }).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "`sh -c 'echo one >&2; echo two >&2; exit 3'` ended with exit status: 3\n    one\n    two"

@@ -22,13 +22,13 @@ impl Program {
     }
 
     /// Builds the service as the spec says and gives its program.
-    pub(super) fn build(spec: &Spec, show: bool) -> Result<Self, Error> {
+    pub(super) async fn build(spec: &Spec, show: bool) -> Result<Self, Error> {
         let service = &spec.service;
         if !service.build.is_empty() {
-            run(&Run { words: &service.build, folder: &spec.folder, show })?;
+            run(&Run { words: &service.build, folder: &spec.folder, show }).await?;
         }
         if let Some(cargo) = &service.cargo {
-            return Self::cargo(spec, cargo, show);
+            return Self::cargo(spec, cargo, show).await;
         }
         let (program, args) = service.command.split_first().ok_or_else(|| Error::Unknown {
             kind: "command",
@@ -41,11 +41,11 @@ impl Program {
         Ok(Self { path, args: args.to_vec() })
     }
 
-    fn cargo(spec: &Spec, cargo: &Cargo, show: bool) -> Result<Self, Error> {
+    async fn cargo(spec: &Spec, cargo: &Cargo, show: bool) -> Result<Self, Error> {
         let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
         let words: Vec<String> =
             words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect();
-        let messages = run(&Run { words: &words, folder: &spec.folder, show })?;
+        let messages = run(&Run { words: &words, folder: &spec.folder, show }).await?;
         let built = String::from_utf8_lossy(&messages).lines().rev().find_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             let named = message.pointer("/target/name")?.as_str()? == cargo.bin;

@@ -104,7 +104,7 @@ impl WorldBuilder {
         let start = Instant::now();
         let program = match self.binary {
             Some(path) => Program::at(path),
-            None => Program::build(&spec, self.show_build)?,
+            None => Program::build(&spec, self.show_build).await?,
         };
         let build = start.elapsed();
         let start = Instant::now();

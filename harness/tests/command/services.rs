@@ -1,6 +1,6 @@
 //! Services that misbehave: each is told, and nothing of it is left.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 
@@ -11,6 +11,7 @@ use crate::project::Project;
 #[case::never("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 lines, none like it", "stdout: warming up"])]
 #[case::sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
 #[case::grandchild("leaves-grandchild", 1, &["left-processes: ", "1 processes outlived the service and held its output open", "(sleep)"])]
+#[case::daemon("leaves-daemon", 1, &["left-processes: ", "1 processes outlived the service"])]
 #[case::refuses("obedient", 1, &["job-failed-early: ", "POST /jobs: no answer: ", "repeat:   ", " check --case "])]
 fn a_service_that_misbehaves_is_told(
     #[case] service: &str,
@@ -53,19 +54,22 @@ fn evidence(project: &Project) -> PathBuf {
     entries.map(|entry| entry.path()).find(|path| path.is_dir()).unwrap()
 }
 
-#[test]
-fn nothing_is_left_of_a_service_and_its_grandchild() {
-    let project = Project::new("leaves-grandchild");
-    // A nap that no other process on this machine takes.
-    let nap = format!("{}.{}", 700 + std::process::id() % 100, std::process::id());
-    project.append(&format!("[service.env]\nNAP = \"{nap}\""));
-    let (_, results, said) = project.run(&["check"]);
-    assert!(results.contains("left-processes"), "{results}{said}");
+#[rstest]
+#[case::grandchild("leaves-grandchild", "sleep 612")]
+#[case::daemon("leaves-daemon", "sleep 613")]
+fn nothing_is_left_of_a_service_and_its(#[case] service: &str, #[case] left_behind: &str) {
+    let project = Project::new(service);
+    project.run(&["check"]);
+    let ours = |process: &Path| {
+        let folder = std::fs::read_link(process.join("cwd")).ok();
+        folder.is_some_and(|folder| folder == project.path())
+    };
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let left: Vec<_> = processes
+        .filter(|entry| ours(&entry.path()))
         .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .filter(|line| line.starts_with(&format!("sleep {nap}")))
+        .filter(|line| line.starts_with(left_behind))
         .collect();
     assert_eq!(left, Vec::<String>::new());
 }
