@@ -122,7 +122,7 @@ fn hides(shape: &Captures<'_>, value: &str) -> bool {
             || shape.get(0).is_some_and(|whole| whole.as_str().contains("://"));
     };
     // `token::parse` and `--token --port` have no value.
-    !value.starts_with(":") && !value.starts_with("--") && is_secret(name.as_str(), inner)
+    !value.starts_with(':') && !value.starts_with("--") && is_secret(name.as_str(), inner)
 }
 
 /// Gives every secret in `text` that stands in this shape to `found`, and masks it.
@@ -145,7 +145,7 @@ fn mask(shape: &Regex, text: &str, found: &mut Vec<String>) -> String {
         let quote = quote.map_or("", |quote| quote.as_str());
         found.push(inner.to_owned());
         masked.push_str(&text[kept..value.start()]);
-        masked.push_str(&format!("{quote}{head}{MASK}{tail}{quote}"));
+        masked = format!("{masked}{quote}{head}{MASK}{tail}{quote}");
         (kept, at) = (value.end(), value.end());
     }
     masked.push_str(&text[kept..]);
@@ -275,10 +275,9 @@ fn decoded(part: &str) -> String {
     while let Some((first, after)) = rest.split_first() {
         let code = after.get(..2).filter(|_| *first == b'%');
         let code = code.and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => (bytes, rest) = ([bytes, vec![byte]].concat(), &after[2..]),
-            None => (bytes, rest) = ([bytes, vec![*first]].concat(), after),
-        }
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -93,6 +93,7 @@ impl Drop for Folder {
 }
 
 impl Local {
+    #[expect(clippy::used_underscore_binding, reason = "the guard is held, not read")]
     /// Makes a data directory, starts a server in it and waits until a login works.
     pub(super) async fn start(binaries: &Binaries) -> Result<Self, Error> {
         let user = unprivileged()?;

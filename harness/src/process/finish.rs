@@ -44,6 +44,7 @@ struct Running {
 }
 
 impl Running {
+    #[expect(clippy::used_underscore_binding, reason = "the guard is held, not read")]
     fn start(command: Command) -> std::io::Result<Self> {
         let child = tokio::process::Command::from(command).spawn()?;
         let mut running = Self { child, _guard: None };

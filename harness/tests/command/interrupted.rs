@@ -80,12 +80,12 @@ fn ends(mut child: Child, signal: Signal, code: Option<i32>) {
     await_that("the end of the run", || {
         child_ended(child.id()) || asked.elapsed() > Duration::from_secs(20)
     });
-    if !child_ended(child.id()) {
+    let heard = child_ended(child.id());
+    if !heard {
         child.kill().unwrap();
-        child.wait().unwrap();
-        panic!("{signal} was not heard");
     }
     let status = child.wait().unwrap();
+    assert!(heard, "{signal} was not heard");
     assert_eq!(status.code(), code, "{status} {:?}", status.signal());
     let start = Instant::now();
     // A zombie has no command line; init may take its time with it.
