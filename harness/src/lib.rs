@@ -7,6 +7,7 @@ pub mod mask;
 pub mod matrix;
 pub mod postgres;
 pub mod process;
+mod program;
 pub mod reaper;
 pub mod report;
 pub mod spec;

@@ -66,6 +66,12 @@ async fn rest(nap: Duration) {
     tokio::time::sleep(nap).await;
 }
 
+/// A nap between two looks at a dying process, where nothing can be awaited.
+#[expect(clippy::disallowed_methods, reason = "destructors can't await; each use has a deadline")]
+pub(crate) fn nap() {
+    std::thread::sleep(Duration::from_millis(1));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,9 +15,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use super::Error;
 use super::binaries::Binaries;
 use super::error::said;
-use crate::process::{finish, nap};
+use crate::program::finish;
 use crate::reaper::{self, Guard, Thing};
-use crate::wait::{self, Look};
+use crate::wait::{self, Look, nap};
 
 /// The role that owns everything on our own servers.
 const ROLE: &str = "spanproof";

@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::finish::finish;
 use super::{Child, Error};
+use crate::program::finish;
 
 /// A program, its arguments, the folder it runs in and the whole environment it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -180,11 +180,19 @@ fn finish(spec: &Spec, cases: &[Case], slots: Vec<Option<Ended>>, halted: Option
     let mut judgements = judge_all(spec, &found).into_iter();
     let not_run = slots.iter().filter(|slot| slot.is_none()).count();
     let outcomes = cases.iter().zip(slots).filter_map(|(case, slot)| {
-        let (judgement, evidence, folder) = match slot? {
-            Ok((evidence, folder)) => (judgements.next()?, Some(evidence), Some(folder)),
-            Err(cause) => (Judgement::broken(cause), None, None),
-        };
-        Some(Outcome { case: case.clone(), judgement, evidence, folder })
+        Some(match slot? {
+            // The case as the evidence has it: with its secrets masked.
+            Ok((evidence, folder)) => Outcome {
+                case: evidence.case.clone(),
+                judgement: judgements.next()?,
+                evidence: Some(evidence),
+                folder: Some(folder),
+            },
+            Err(cause) => {
+                let (case, judgement) = (case.clone(), Judgement::broken(cause));
+                Outcome { case, judgement, evidence: None, folder: None }
+            }
+        })
     });
     Ran { outcomes: outcomes.collect(), not_run, halted }
 }

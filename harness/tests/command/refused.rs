@@ -283,7 +283,7 @@ fn a_default_column_that_is_missing_is_named_until_it_is_switched_off() {
     project.append("[tables.spans]\nduration = \"\"\nparent = \"\"\nservice = \"\"");
     let (code, results, said) = project.run(&["check"]);
     assert_eq!(code, 3, "{said}");
-    assert!(results.contains("never became ready"), "{results}{said}");
+    assert!(results.contains("did not become ready"), "{results}{said}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Drop for Running {
         let _sent = killpg(Pid::from_raw(id), Signal::SIGKILL);
         let killed = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && killed.elapsed() < DYING {
-            super::nap();
+            crate::wait::nap();
         }
     }
 }
