@@ -1,7 +1,9 @@
 //! The README tells what is true: every command in it runs, and what it shows is what is printed.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use assert_cmd::Command;
 use regex::Regex;
@@ -32,6 +34,13 @@ fn run(command: &str) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
+/// Runs a command once for all tests.
+fn once(command: &str) -> (i32, String) {
+    static RUNS: Mutex<BTreeMap<String, (i32, String)>> = Mutex::new(BTreeMap::new());
+    let mut runs = RUNS.lock().unwrap();
+    runs.entry(command.to_owned()).or_insert_with(|| run(command)).clone()
+}
+
 /// What varies from run to run, replaced.
 fn stable(text: &str) -> String {
     [
@@ -56,7 +65,7 @@ fn every_command_ends_as_it_should() {
             continue;
         }
         let expected = i32::from(command.contains("incidents"));
-        let (code, text) = run(&command);
+        let (code, text) = once(&command);
         assert_eq!(code, expected, "{command}\n{text}");
         assert!(!text.is_empty(), "{command} prints nothing");
     }
@@ -77,8 +86,8 @@ fn cargo_finds_the_binary_by_itself() {
 fn what_it_shows_is_what_is_printed() {
     let shown = blocks("text");
     let (_, incident) =
-        run("cargo run -- check --config fixtures/incidents/zero-spans/spanproof.toml");
-    let (_, all) = run("cargo run -- check");
+        once("cargo run -- check --config fixtures/incidents/zero-spans/spanproof.toml");
+    let (_, all) = once("cargo run -- check");
     let printed = stable(&format!("{incident}{all}"));
     for block in shown {
         for line in stable(&block).lines().filter(|line| !line.starts_with('…')) {
