@@ -62,11 +62,17 @@ fn folders(lines: &[String]) -> Vec<String> {
     folders
 }
 
+/// Leaves the processors to what is being awaited.
+#[expect(clippy::disallowed_methods, reason = "a nap between two looks, each with a deadline")]
+fn nap() {
+    std::thread::sleep(Duration::from_millis(5));
+}
+
 fn await_that(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what} did not happen");
-        std::thread::yield_now();
+        nap();
     }
 }
 
@@ -98,7 +104,7 @@ fn ends(mut child: Child, signal: Signal, code: Option<i32>) {
     let there = || folders.iter().filter(|f| Path::new(f).exists()).collect::<Vec<_>>();
     while !left().is_empty() || !there().is_empty() {
         assert!(start.elapsed() < GONE, "left: {:#?} {:?}", left(), there());
-        std::thread::yield_now();
+        nap();
     }
 }
 
