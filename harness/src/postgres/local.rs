@@ -109,7 +109,7 @@ impl Local {
         initdb(binaries, &folder.path, user.as_ref()).await?;
         let postmaster = spawn(binaries, &folder.path, user.as_ref())?;
         let mut local = Self { postmaster, _guard: None, folder };
-        local._guard = Some(guard(Thing::Server(local.postmaster.id()))?);
+        local._guard = Some(guard(Thing::Server(local.folder.path.join("data")))?);
         local.ready().await?;
         Ok(local)
     }

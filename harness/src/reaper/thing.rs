@@ -1,0 +1,102 @@
+//! What must not outlive us, and its line in a journal.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Something that must not outlive us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thing {
+    /// A process group, by its leader's id, and whoever descends from it.
+    Group(u32),
+    /// A container, by its name or id.
+    Container(String),
+    /// A folder with all that is in it.
+    Folder(PathBuf),
+    /// A Postgres server, by its data directory, which need not be there yet: whoever makes it,
+    /// runs in it or has shared memory for it. The directory itself stays; guard its folder.
+    Server(PathBuf),
+}
+
+impl Thing {
+    /// The line that stands for it in a journal, without sign and end.
+    pub(super) fn line(&self) -> io::Result<Vec<u8>> {
+        let line = match self {
+            Self::Group(id) => {
+                let Leader { start, session } = Leader::of(*id)?;
+                format!("group {id} {start} {session}").into_bytes()
+            }
+            Self::Container(id) => format!("container {id}").into_bytes(),
+            Self::Folder(path) => with_path("folder ", path)?,
+            Self::Server(path) => with_path("server ", path)?,
+        };
+        one_line(line)
+    }
+}
+
+/// `text` followed by the absolute form of `path`: the reaper works in `/`.
+pub(super) fn with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
+    let path = std::path::absolute(path)?;
+    one_line([text.as_bytes(), path.as_os_str().as_bytes()].concat())
+}
+
+fn one_line(line: Vec<u8>) -> io::Result<Vec<u8>> {
+    if line.contains(&b'\n') {
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let error = format!("{text:?} can't be guarded: there is a line break in it");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+    }
+    Ok(line)
+}
+
+/// What tells a process from another one that gets the same id later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leader {
+    /// In clock ticks since the machine came up.
+    pub(super) start: u64,
+    pub(super) session: u32,
+}
+
+impl Leader {
+    pub(super) fn of(id: u32) -> io::Result<Self> {
+        let stat = std::fs::read(format!("/proc/{id}/stat"))?;
+        let stat = String::from_utf8_lossy(&stat);
+        // The name in parentheses may have anything in it. The state behind it is field 3.
+        let fields: Vec<_> =
+            stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
+        match (field(22).parse(), field(6).parse()) {
+            (Ok(start), Ok(session)) => Ok(Self { start, session }),
+            _ => Err(io::Error::other(format!("`/proc/{id}/stat` can't be read: {stat}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_told_apart_by_its_start() {
+        let id = std::process::id();
+        let line = String::from_utf8(Thing::Group(id).line().unwrap()).unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap();
+        assert_eq!(words[..3], ["group", &id.to_string(), start]);
+        assert_eq!(words.len(), 4, "{line}");
+    }
+
+    #[test]
+    fn a_line_break_in_a_path_is_refused() {
+        let error = Thing::Folder("/tmp/a\nfolder /".into()).line().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_relative_path_is_made_absolute() {
+        let line = Thing::Server("a b's".into()).line().unwrap();
+        let expected = format!("server {}/a b's", std::env::current_dir().unwrap().display());
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
+    }
+}

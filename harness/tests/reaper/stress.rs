@@ -1,0 +1,144 @@
+//! Kills at random moments. `SPANPROOF_STRESS` is the number of rounds, `SPANPROOF_SEED` repeats.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+
+use crate::ends::{Stranger, age, is_all_gone, place};
+use crate::machine::{
+    alone, await_moment, await_no_memory, await_none, left, memory, processes, reapers, runs,
+    signal,
+};
+use crate::user::{User, command, model};
+
+/// A generator that repeats itself from the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let seed = number("SPANPROOF_SEED").unwrap_or(now.as_secs());
+        println!("SPANPROOF_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "how long, and the same again")]
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+/// A stranger's segment.
+struct Segment(String);
+
+impl Segment {
+    fn make() -> Self {
+        let made = command(Path::new("ipcmk")).args(["-M", "4096"]).output().unwrap();
+        Self(String::from_utf8(made.stdout).unwrap().rsplit(' ').next().unwrap().trim().to_owned())
+    }
+
+    fn is_there(&self) -> bool {
+        memory().iter().any(|name| name.starts_with(&format!("segment {} ", self.0)))
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        let _removed = command(Path::new("ipcrm")).args(["-m", &self.0]).status();
+    }
+}
+
+#[test]
+fn nothing_is_left_when_initdb_is_killed_at_any_moment() {
+    let place = place();
+    let mut chance = Chance::new();
+    let _alone = alone();
+    let segment = Segment::make();
+    let before = memory();
+    for round in 0..number("SPANPROOF_STRESS").unwrap_or(30) {
+        let folder = place.path().join(format!("spanproof-initdb-{round}"));
+        let mut user = User::start(place.path());
+        user.ask(&format!("make {}", folder.display()));
+        user.ask("initdb");
+        let moment = chance.below(700);
+        await_moment(Duration::from_millis(moment));
+        user.kill();
+        await_none(&format!("after {moment} ms"), || left(&folder));
+        await_no_memory(&before);
+    }
+    assert!(segment.is_there());
+}
+
+#[test]
+fn nothing_is_left_after_a_kill_at_any_moment() {
+    let place = place();
+    let mut chance = Chance::new();
+    let model = model(place.path());
+    let stranger = Stranger::start();
+    let _alone = alone();
+    let segment = Segment::make();
+    let foreign = place.path().join("spanproof-stranger");
+    std::fs::create_dir(&foreign).unwrap();
+    let before = memory();
+    for round in 0..number("SPANPROOF_STRESS").unwrap_or(12) {
+        let folder = place.path().join(format!("spanproof-a b's-{round}"));
+        let mut user = User::start(place.path());
+        user.tell(&format!("make {}", folder.display()));
+        user.tell(&format!("folder {}", place.path().join("a \"folder\"'s").display()));
+        user.tell("group 6544");
+        user.tell(&format!("server {}", model.display()));
+        let moment = chance.below(500);
+        await_moment(Duration::from_millis(moment));
+        let victim = round % 4;
+        println!("round {round}: victim {victim} after {moment} ms");
+        match victim {
+            // Without its postmaster, a server can't say any more which memory in /dev/shm it had.
+            1 => drop(postmaster(&folder).map(|id| signal(id, Signal::SIGQUIT))),
+            2 => drop(reapers(&folder).first().map(|id| signal(*id, Signal::SIGKILL))),
+            3 => {
+                // Both at once, so that nobody is left to start another reaper.
+                signal(user.id(), Signal::SIGSTOP);
+                drop(reapers(&folder).first().map(|id| signal(*id, Signal::SIGKILL)));
+            }
+            _ => {}
+        }
+        user.kill();
+        let sweeper = (victim >= 2 && folder.exists()).then(|| sweep(place.path(), &folder));
+        is_all_gone(place.path(), &folder, &[]);
+        drop(sweeper);
+        await_none("groups", || sleepers().iter().map(u32::to_string).collect());
+        await_no_memory(&before);
+        assert!(runs(stranger.0.id()) && foreign.exists() && segment.is_there());
+    }
+}
+
+/// A process that comes later.
+fn sweep(place: &Path, folder: &Path) -> User {
+    if folder.join("users").exists() {
+        age(folder);
+    }
+    let mut next = User::start(place);
+    next.ask(&format!("make {}", place.join("spanproof-sweeper").display()));
+    next
+}
+
+fn postmaster(folder: &Path) -> Option<u32> {
+    let lock = std::fs::read_to_string(folder.join("data/postmaster.pid")).ok()?;
+    lock.lines().next()?.parse().ok()
+}
+
+/// The members of `State::group`, daemons too.
+fn sleepers() -> Vec<u32> {
+    let sleeps = |id: &u32| {
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line == b"sleep\x006544\0"
+    };
+    processes().into_iter().filter(sleeps).filter(|id| runs(*id)).collect()
+}
