@@ -99,8 +99,7 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
         let victim = round % 4;
         println!("round {round}: victim {victim} after {moment} ms");
         match victim {
-            // Without its postmaster, a server can't say any more which memory in /dev/shm it had.
-            1 => drop(postmaster(&folder).map(|id| signal(id, Signal::SIGQUIT))),
+            1 => drop(postmaster(&folder).map(|id| signal(id, Signal::SIGKILL))),
             2 => drop(reapers(&folder).first().map(|id| signal(*id, Signal::SIGKILL))),
             3 => {
                 // Both at once, so that nobody is left to start another reaper.

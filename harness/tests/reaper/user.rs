@@ -126,7 +126,9 @@ impl State {
             }
             "group" => return self.group(rest).to_string(),
             "initdb" => return self.initdb().to_string(),
-            "server" => return self.server(Path::new(rest)).to_string(),
+            "server" => return self.server(Path::new(rest), "mmap").to_string(),
+            // Harder than how the harness runs it: with a segment of its own in /dev/shm.
+            "posix-server" => return self.server(Path::new(rest), "posix").to_string(),
             other => panic!("what is {other}?"),
         }
         done
@@ -177,11 +179,11 @@ impl State {
     }
 
     /// A server on a copy of the data directory `model`.
-    fn server(&mut self, model: &Path) -> u32 {
+    fn server(&mut self, model: &Path, shared: &str) -> u32 {
         let data = self.data();
         let status = command(Path::new("cp")).arg("-a").arg(model).arg(&data).status().unwrap();
         assert!(status.success());
-        let child = postgres(&data);
+        let child = postgres(&data, shared);
         let id = child.id();
         self.children.push(child);
         id
@@ -189,11 +191,11 @@ impl State {
 }
 
 /// Starts a server; it works in a folder of its own, with its socket beside the data.
-fn postgres(data: &Path) -> Child {
+fn postgres(data: &Path, shared: &str) -> Child {
     let mut server = command(&Path::new(BINARIES).join("postgres"));
     server.arg("-D").arg(data).args(["-c", "listen_addresses=", "-c", "fsync=off"]);
-    // With a segment of its own in /dev/shm: harder than how the harness runs it.
-    server.args(["-c", "dynamic_shared_memory_type=posix", "-c", "shared_buffers=1MB"]);
+    server.arg("-c").arg(format!("dynamic_shared_memory_type={shared}"));
+    server.args(["-c", "shared_buffers=1MB"]);
     server.arg("-c").arg("unix_socket_directories=.").process_group(0).current_dir("/");
     server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Some(account) = account() {
