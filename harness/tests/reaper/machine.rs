@@ -1,12 +1,15 @@
 //! What there is on this machine, looked at from outside.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
+
+use crate::user::account;
 
 /// How long everything may take to be gone.
 const GONE: Duration = Duration::from_secs(5);
@@ -120,14 +123,19 @@ pub(crate) fn signal(id: u32, signal: Signal) {
     let _sent = kill(Pid::from_raw(i32::try_from(id).unwrap()), signal);
 }
 
-/// The shared memory that no process has: others on this machine may come and go with theirs.
+/// The shared memory of us and our servers that no process has.
 pub(crate) fn memory() -> BTreeSet<String> {
+    let mut owners = vec![Uid::effective()];
+    owners.extend(account().map(|account| account.uid));
+    let is_ours = |id: u32| owners.contains(&Uid::from_raw(id));
     let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
     let segments = segments.lines().skip(1).filter_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        (fields[6] == "0").then(|| format!("segment {} of {}", fields[1], fields[4]))
+        let ours = is_ours(fields[7].parse().unwrap());
+        (ours && fields[6] == "0").then(|| format!("segment {} of {}", fields[1], fields[4]))
     });
     let named = std::fs::read_dir("/dev/shm").unwrap().flatten();
+    let named = named.filter(|entry| entry.metadata().is_ok_and(|file| is_ours(file.uid())));
     let named = named.filter_map(|entry| entry.path().to_str().map(str::to_owned));
     let named: Vec<_> = named.filter(|name| name.starts_with("/dev/shm/PostgreSQL.")).collect();
     let mapped: String = if named.is_empty() {

@@ -7,8 +7,8 @@ use nix::sys::signal::Signal;
 
 use crate::ends::{Stranger, age, is_all_gone, place};
 use crate::machine::{
-    alone, await_moment, await_no_memory, await_none, left, memory, processes, reapers, runs,
-    signal,
+    alone, await_moment, await_no_memory, await_none, await_that, left, memory, processes, reapers,
+    runs, signal,
 };
 use crate::user::{User, command, model};
 
@@ -98,18 +98,21 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
         await_moment(Duration::from_millis(moment));
         let victim = round % 4;
         println!("round {round}: victim {victim} after {moment} ms");
+        let supervised = reapers(&folder);
         match victim {
-            1 => drop(postmaster(&folder).map(|id| signal(id, Signal::SIGKILL))),
-            2 => drop(reapers(&folder).first().map(|id| signal(*id, Signal::SIGKILL))),
-            3 => {
-                // Both at once, so that nobody is left to start another reaper.
-                signal(user.id(), Signal::SIGSTOP);
-                drop(reapers(&folder).first().map(|id| signal(*id, Signal::SIGKILL)));
-            }
+            1 => postmaster(&folder).into_iter().for_each(|id| signal(id, Signal::SIGKILL)),
+            // Both at once, so that nobody is left to start another reaper.
+            3 => signal(user.id(), Signal::SIGSTOP),
             _ => {}
         }
+        if victim >= 2 {
+            supervised.iter().for_each(|id| signal(*id, Signal::SIGKILL));
+        }
         user.kill();
-        let sweeper = (victim >= 2 && folder.exists()).then(|| sweep(place.path(), &folder));
+        let sweeper = (victim >= 2).then(|| {
+            await_that("the end of the reaper", || !supervised.iter().any(|id| runs(*id)));
+            sweep(place.path(), &folder)
+        });
         is_all_gone(place.path(), &folder, &[]);
         drop(sweeper);
         await_none("groups", || sleepers().iter().map(u32::to_string).collect());
@@ -120,11 +123,9 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
 
 /// A process that comes later.
 fn sweep(place: &Path, folder: &Path) -> User {
-    if folder.join("users").exists() {
-        age(folder);
-    }
+    age(folder);
     let mut next = User::start(place);
-    next.ask(&format!("make {}", place.join("spanproof-sweeper").display()));
+    next.ask(&format!("own {}", place.join("of the sweeper").display()));
     next
 }
 

@@ -218,8 +218,9 @@ pub(crate) fn model(folder: &Path) -> PathBuf {
     data
 }
 
-fn account() -> Option<Account> {
-    Uid::effective().is_root().then(|| Account::from_name("postgres").unwrap().unwrap())
+/// Whom servers run as, if not us. Others on this machine may run theirs as `postgres`.
+pub(crate) fn account() -> Option<Account> {
+    Uid::effective().is_root().then(|| Account::from_name("nobody").unwrap().unwrap())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the processes that are killed")]
