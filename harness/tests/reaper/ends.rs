@@ -40,7 +40,7 @@ pub(crate) fn is_all_gone(place: &Path, folder: &Path, group: &[u32]) {
 
 /// Makes a lease old enough for a sweep.
 pub(crate) fn age(folder: &Path) {
-    let old = SystemTime::now() - Duration::from_secs(60);
+    let old = SystemTime::now() - Duration::from_mins(1);
     let old = nix::sys::time::TimeSpec::from(old.duration_since(SystemTime::UNIX_EPOCH).unwrap());
     let follow = nix::sys::stat::UtimensatFlags::NoFollowSymlink;
     // Who replaced a killed reaper may have removed it by now.

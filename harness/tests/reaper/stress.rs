@@ -106,7 +106,9 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
             _ => {}
         }
         if victim >= 2 {
-            supervised.iter().for_each(|id| signal(*id, Signal::SIGKILL));
+            for id in &supervised {
+                signal(*id, Signal::SIGKILL);
+            }
         }
         user.kill();
         let sweeper = (victim >= 2).then(|| {
@@ -125,7 +127,7 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
 fn sweep(place: &Path, folder: &Path) -> User {
     age(folder);
     let mut next = User::start(place);
-    next.ask(&format!("own {}", place.join("of the sweeper").display()));
+    next.ask(&format!("own {}", folder.with_extension("next").display()));
     next
 }
 
