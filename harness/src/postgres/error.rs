@@ -20,7 +20,7 @@ pub enum Error {
     /// `SPANPROOF_POSTGRES` or the spec names a source that does not exist.
     #[error(
         "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
-         `binaries`, `binaries:FOLDER`, `docker` or `docker:IMAGE`"
+         `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or `download:VERSION`"
     )]
     UnknownSource {
         /// What was found.
@@ -43,6 +43,75 @@ pub enum Error {
         place: String,
         /// The reason, with what to do.
         reason: String,
+    },
+    /// A server that was named by its URL lets us in, and can't be used.
+    #[error("no databases can be made on {place}: {reason}")]
+    Unfit {
+        /// The server, without its password.
+        place: String,
+        /// Why, with what to do.
+        reason: String,
+    },
+    /// Server binaries are there and can't be run.
+    #[error("`{program}` can't be run{user}: {reason}; {next}")]
+    Unrunnable {
+        /// The program.
+        program: PathBuf,
+        /// ` as USER`, where we run it as somebody else.
+        user: String,
+        /// The system's reason, or what the program said.
+        reason: String,
+        /// What to do.
+        next: &'static str,
+    },
+    /// Docker does not answer.
+    #[error(
+        "Docker does not answer{place}: {reason}; start it, or say with `DOCKER_HOST` where it is"
+    )]
+    NoDocker {
+        /// ` at PLACE`, where `DOCKER_HOST` names one.
+        place: String,
+        /// The reason.
+        reason: String,
+    },
+    /// Docker has not got an image and can't get it.
+    #[error(
+        "Docker has no image `{image}`{platform} and can't pull it: {reason}; `docker pull {image}` \
+         repeats that, and `docker:IMAGE` as the source names one of `docker images`"
+    )]
+    NoImage {
+        /// The image.
+        image: String,
+        /// ` for PLATFORM`, where one is asked for.
+        platform: String,
+        /// The reason.
+        reason: String,
+    },
+    /// Docker has the image, and no server came up in a container of it.
+    #[error("{what} of the image `{image}`: {reason}{log}\n  {next}")]
+    Container {
+        /// What could not be done with a container.
+        what: &'static str,
+        /// The image.
+        image: String,
+        /// The reason.
+        reason: String,
+        /// The end of the container's log, each line indented, or nothing.
+        log: String,
+        /// What to do.
+        next: String,
+    },
+    /// Server binaries could not be downloaded.
+    #[error("PostgreSQL {version} could not be downloaded{place}: {reason}; {next}")]
+    Download {
+        /// The version.
+        version: String,
+        /// ` from URL`, once it is known from where, or nothing.
+        place: String,
+        /// The reason.
+        reason: String,
+        /// What to do.
+        next: &'static str,
     },
     /// The server did not come up, or went down.
     #[error("the Postgres server in `{folder}` {what}{log}")]
@@ -78,6 +147,17 @@ pub enum Error {
         what: String,
         /// The server's reason.
         reason: String,
+    },
+    /// A database was closed while somebody was still connected.
+    #[error(
+        "database `{database}` was dropped with sessions still on it: {sessions}; \
+         close each connection, and each pool with `close().await`"
+    )]
+    Leaked {
+        /// The database.
+        database: String,
+        /// Each session, by its process, role, application, state and last statement.
+        sessions: String,
     },
     /// The migrations folder can't be used as it is.
     #[error("migrations in `{folder}`: {reason}")]

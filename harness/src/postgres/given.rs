@@ -1,8 +1,17 @@
 //! A server that runs already, named by a URL.
 
+use std::time::Duration;
+
 use reqwest::Url;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, PgPool};
 
 use super::Error;
+use super::error::said;
+use crate::wait::{self, Look};
+
+/// How long a server that runs already may take to let us in.
+const WITHIN: Duration = Duration::from_secs(3);
 
 /// `url` with another database in it.
 pub(super) fn with_database(url: &str, database: &str) -> Result<String, Error> {
@@ -14,6 +23,90 @@ pub(super) fn with_database(url: &str, database: &str) -> Result<String, Error> 
 /// `url` as it may be shown.
 pub(super) fn shown(url: &str) -> String {
     crate::mask::text(url)
+}
+
+/// Why a login was refused, with what to do about it.
+pub(super) fn refusal(error: &sqlx::Error) -> String {
+    let code = code_of(error);
+    let next = match code.as_deref() {
+        Some("28P01") => {
+            "; put the right user and password into the URL, with `%40` for an `@` in them"
+        }
+        Some("28000") => "; allow this login in the server's `pg_hba.conf`, or name another user",
+        Some("3D000") => "; name a database that exists, for instance `postgres`",
+        Some("53300") => {
+            "; end some of its connections, or raise its `max_connections` or the role's \
+             `connection limit`"
+        }
+        None if matches!(error, sqlx::Error::Io(_)) => {
+            "; is the server running, and are its host and port right?"
+        }
+        _ => "",
+    };
+    format!("{}{next}", said(error))
+}
+
+fn code_of(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
+/// Whether a refused login may be let in a moment later.
+pub(super) fn may_pass(error: &sqlx::Error) -> bool {
+    let code = code_of(error);
+    // It is starting up; it has too many clients just now.
+    error.as_database_error().is_none() || matches!(code.as_deref(), Some("57P03" | "53300"))
+}
+
+/// Waits until the server lets us in; it may be starting, or have too many clients just now.
+pub(super) async fn knock(url: &str) -> Result<(), Error> {
+    let refused = |reason| Error::Login { place: shown(url), reason };
+    let connect: PgConnectOptions = url.parse().map_err(|error| refused(refusal(&error)))?;
+    let connect = &connect;
+    wait::until("a login", WITHIN, || async move {
+        match PgConnection::connect_with(connect).await {
+            Ok(connection) => {
+                drop(connection.close().await);
+                Look::Done(Ok(()))
+            }
+            Err(error) if may_pass(&error) => Look::NotYet(refusal(&error)),
+            // The server answered: it will not change its mind.
+            Err(error) => Look::Done(Err(refusal(&error))),
+        }
+    })
+    .await
+    .map_err(|overdue| refused(overdue.to_string()))?
+    .map_err(refused)
+}
+
+/// Whether databases can be made on a server that we were given; `url` names it in the error.
+pub(super) async fn check(pool: &PgPool, url: &str) -> Result<(), Error> {
+    let unfit = |reason| Err(Error::Unfit { place: shown(url), reason });
+    let sql = "select pg_is_in_recovery(),
+                      current_setting('default_transaction_read_only') = 'on',
+                      current_user::text,
+                      (select rolcreatedb or rolsuper from pg_roles where rolname = current_user)";
+    let (standby, read_only, role, creates): (bool, bool, String, Option<bool>) =
+        sqlx::query_as(sql)
+            .fetch_one(pool)
+            .await
+            .map_err(Error::database("ask the server whether it can be written to"))?;
+    if standby {
+        let next = "name its primary";
+        return unfit(format!("it is a standby and can only be read; {next}"));
+    }
+    if read_only {
+        let next = format!("`alter role {role} set default_transaction_read_only = off`");
+        return unfit(format!(
+            "it is read-only (`default_transaction_read_only` is on); name another one, or run {next}"
+        ));
+    }
+    if creates != Some(true) {
+        let next = format!("`alter role {role} createdb`");
+        return unfit(format!(
+            "the role `{role}` may not create databases; as an administrator, run {next}"
+        ));
+    }
+    Ok(())
 }
 
 fn parse(url: &str) -> Result<Url, Error> {

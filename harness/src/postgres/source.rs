@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::Error;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Migrations};
 
 /// The oldest major version that works: `DROP DATABASE … WITH (FORCE)` came with 13.
 pub(super) const OLDEST: u32 = 13;
@@ -14,7 +16,7 @@ pub(super) const IMAGE: &str = "postgres:16";
 pub(super) const VARIABLE: &str = "SPANPROOF_POSTGRES";
 
 /// Where a disposable server comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The first that works: server binaries found on the machine, then Docker.
     #[default]
@@ -25,6 +27,8 @@ pub enum Source {
     Binaries(Option<PathBuf>),
     /// A container, from a named image or from `postgres:16`.
     Docker(Option<String>),
+    /// Server binaries that are downloaded once: of a major version, or of one such as `16.9.0`.
+    Download(Option<String>),
 }
 
 impl FromStr for Source {
@@ -36,6 +40,7 @@ impl FromStr for Source {
             ("auto", None) => Ok(Self::Auto),
             ("postgres" | "postgresql", Some(_)) => Ok(Self::Url(text.to_owned())),
             ("binaries", folder) => Ok(Self::Binaries(folder.map(PathBuf::from))),
+            ("download", version) => Ok(Self::Download(version.map(str::to_owned))),
             ("docker", image) => Ok(Self::Docker(image.map(str::to_owned))),
             _ => Err(Error::UnknownSource { found: crate::mask::text(text) }),
         }
@@ -43,12 +48,20 @@ impl FromStr for Source {
 }
 
 /// What a disposable server should be.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Where it comes from.
     pub source: Source,
     /// The major version it must have, when it matters.
     pub version: Option<u32>,
+    /// Migrations that are likely to be wanted: a server of our own has them from the start.
+    pub migrations: Option<Migrations>,
+    /// Everything is made from nothing, whatever the cache has.
+    pub fresh: bool,
+    /// The folder of the cache, in place of the user's.
+    pub cache: Option<PathBuf>,
+    /// The platform of a container, such as `linux/amd64`: Docker's own when there is none.
+    pub platform: Option<String>,
 }
 
 impl Options {
@@ -81,7 +94,7 @@ impl Options {
 }
 
 /// Which source was picked, for the user to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picked {
     /// The source in words, without secrets.
     pub place: String,
@@ -89,6 +102,14 @@ pub struct Picked {
     pub version: u32,
     /// The sources before it, each with the reason why it was passed over.
     pub passed_over: Vec<String>,
+    /// What else is worth knowing about it.
+    pub notes: Vec<String>,
+}
+
+impl Picked {
+    pub(super) fn new(place: String, version: u32, notes: Vec<String>) -> Self {
+        Self { place, version, passed_over: Vec::new(), notes }
+    }
 }
 
 impl std::fmt::Display for Picked {
@@ -96,6 +117,9 @@ impl std::fmt::Display for Picked {
         write!(f, "PostgreSQL {} from {}", self.version, self.place)?;
         if !self.passed_over.is_empty() {
             write!(f, " (passed over: {})", self.passed_over.join("; "))?;
+        }
+        for note in &self.notes {
+            write!(f, "; {note}")?;
         }
         Ok(())
     }
@@ -113,6 +137,8 @@ mod tests {
             ("binaries:/opt/pg/bin", Source::Binaries(Some("/opt/pg/bin".into()))),
             ("docker", Source::Docker(None)),
             ("docker:postgres:15-alpine", Source::Docker(Some("postgres:15-alpine".into()))),
+            ("download", Source::Download(None)),
+            ("download:16", Source::Download(Some("16".into()))),
             ("postgres://u@h/d", Source::Url("postgres://u@h/d".into())),
         ] {
             assert_eq!(text.parse::<Source>().unwrap(), source, "{text}");

@@ -81,10 +81,14 @@ impl Default for Stop {
 pub struct Database {
     /// The folder with the migrations.
     pub migrations: PathBuf,
-    /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker` or `docker:IMAGE`.
+    /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or
+    /// `download:VERSION`.
     pub source: String,
-    /// The major version it must have.
+    /// The major version it must have, as a number or as a text.
+    #[serde(deserialize_with = "major")]
     pub version: Option<u32>,
+    /// The platform of a container, such as `linux/amd64`.
+    pub platform: Option<String>,
     /// SQL files that are run in each case's database before the service starts.
     pub seed: Vec<PathBuf>,
 }
@@ -95,6 +99,7 @@ impl Default for Database {
             migrations: "migrations".into(),
             source: "auto".into(),
             version: None,
+            platform: None,
             seed: Vec::new(),
         }
     }
@@ -218,6 +223,29 @@ pub struct Redaction {
     pub name: String,
 }
 
+/// A major version: `16` and `"16"` are the same.
+fn major<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    struct Major;
+    impl serde::de::Visitor<'_> for Major {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a major version of PostgreSQL, such as `16` or `\"16\"`")
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<u32, E> {
+            let unexpected = serde::de::Unexpected::Signed(number);
+            u32::try_from(number).map_err(|_| E::invalid_value(unexpected, &self))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<u32, E> {
+            let unexpected = serde::de::Unexpected::Str(text);
+            text.parse().map_err(|_| E::invalid_value(unexpected, &self))
+        }
+    }
+    deserializer.deserialize_any(Major).map(Some)
+}
+
 fn loopback() -> String {
     "http://127.0.0.1:{port}".into()
 }
@@ -228,4 +256,17 @@ fn whole_job() -> String {
 
 fn ten_seconds() -> u64 {
     10_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_number_or_a_text() {
+        let version = |text: &str| toml::from_str::<Database>(text).unwrap().version;
+        assert_eq!(version("version = 16"), Some(16));
+        assert_eq!(version("version = \"16\""), Some(16));
+        assert_eq!(version(""), None);
+    }
 }

@@ -24,6 +24,16 @@ fn without_a_spec_the_error_says_where_it_was_looked_for() {
     "units = \"one\"",
     "spanproof.toml:16:9: invalid type: string \"one\", expected usize"
 )]
+#[case::version_in_words(
+    "schema = 1",
+    "schema = 1\ndatabase = { version = \"sixteen\" }",
+    "spanproof.toml:2:24: invalid value: string \"sixteen\", expected a major version of PostgreSQL, such as `16` or `\"16\"`"
+)]
+#[case::version_below_zero(
+    "schema = 1",
+    "schema = 1\ndatabase = { version = -1 }",
+    "spanproof.toml:2:24: invalid value: integer `-1`, expected a major version of PostgreSQL, such as `16`"
+)]
 #[case::newer_schema(
     "schema = 1",
     "schema = 2",
