@@ -5,10 +5,12 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// The first nap between two looks; each following one is half as long again, up to [`SLOWEST`].
+/// The first nap between two looks; each following one is half as long again, up to a limit.
 const FIRST: Duration = Duration::from_millis(1);
 /// The longest nap between two looks.
 const SLOWEST: Duration = Duration::from_millis(20);
+/// The longest nap where somebody waits for each millisecond and a look costs next to nothing.
+const CLOSE: Duration = Duration::from_millis(2);
 
 /// A condition did not come true in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,30 @@ pub enum Look<T> {
 pub async fn until<T, F>(
     awaited: &str,
     within: Duration,
+    look: impl FnMut() -> F,
+) -> Result<T, Overdue>
+where
+    F: Future<Output = Look<T>>,
+{
+    watch(awaited, within, SLOWEST, look).await
+}
+
+/// As [`until`], looking every two milliseconds at most: for what takes tens of them.
+pub(crate) async fn closely<T, F>(
+    awaited: &str,
+    within: Duration,
+    look: impl FnMut() -> F,
+) -> Result<T, Overdue>
+where
+    F: Future<Output = Look<T>>,
+{
+    watch(awaited, within, CLOSE, look).await
+}
+
+async fn watch<T, F>(
+    awaited: &str,
+    within: Duration,
+    slowest: Duration,
     mut look: impl FnMut() -> F,
 ) -> Result<T, Overdue>
 where
@@ -57,7 +83,7 @@ where
             return Err(Overdue { awaited: awaited.to_owned(), waited: within, last });
         }
         rest(nap.min(within.saturating_sub(start.elapsed()))).await;
-        nap = (nap * 3 / 2).min(SLOWEST);
+        nap = (nap * 3 / 2).min(slowest);
     }
 }
 

@@ -1,89 +1,175 @@
 //! A server of our own, from binaries on this machine: a private socket, no durability.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid, User};
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use nix::unistd::{Pid, User};
 
 use super::Error;
 use super::binaries::Binaries;
-use super::error::said;
+use super::copy::Owner;
+use super::settings::QUICK;
+use super::user::unprivileged;
 use crate::program::finish;
-use crate::reaper::{self, Guard, Thing};
-use crate::wait::{self, Look, nap};
+use crate::reaper::{Ending, Guard, Lease, Thing};
+use crate::wait::nap;
 
 /// The role that owns everything on our own servers.
-const ROLE: &str = "spanproof";
-/// The users a root process runs the server as, in this order.
-const USERS: [&str; 2] = ["postgres", "nobody"];
-/// A server that is not up by then will not come up.
-const START: Duration = Duration::from_secs(30);
+pub(super) const ROLE: &str = "spanproof";
+/// What `initdb` is told, beside where.
+pub(super) const INITDB: [&str; 7] = [
+    "-U",
+    ROLE,
+    "--auth=trust",
+    "--no-sync",
+    "--locale=C",
+    "--encoding=UTF8",
+    // A cluster starts with one segment of the log: 1 MB in place of 16.
+    "--wal-segsize=1",
+];
 /// An immediate shutdown takes milliseconds; after this the server is killed.
 const STOP: Duration = Duration::from_secs(5);
 /// A memory file system is used when it has at least this much room.
 const ROOM: u64 = 1024 * 1024 * 1024;
+/// Bytes of the server's log that an error looks at.
+const LOG: usize = 64 * 1024;
 
-/// Durability and background work are switched off: the data never outlive the run.
-const SETTINGS: [&str; 17] = [
-    "listen_addresses=",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "max_wal_size=4GB",
-    "checkpoint_timeout=1h",
-    "autovacuum=off",
-    "jit=off",
-    "shared_buffers=64MB",
-    "max_connections=300",
-    "timezone=UTC",
-    "log_timezone=UTC",
-    "lc_messages=C",
-    "unix_socket_permissions=0700",
-    // In the data folder, so that nothing stays in /dev/shm after a SIGKILL.
-    "dynamic_shared_memory_type=mmap",
-];
+/// What a server of ours is told beside [`QUICK`]: nobody else gets in, and it speaks as we read.
+const PRIVATE: [&str; 3] = ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700"];
 
-/// A running server with its folder; both go when this is dropped.
+/// The folder of a server: its data, its socket, its log. It goes when its last user has gone.
+#[derive(Debug)]
+pub(super) struct Home {
+    lease: Option<Lease>,
+    folder: PathBuf,
+    binaries: Binaries,
+    user: Option<User>,
+    /// Its removal is the reaper's: others use it, or a server has died in it.
+    reaped: bool,
+    /// Why the data are not in memory, when they are not.
+    pub(super) note: Option<String>,
+}
+
+/// A running server in its home.
 #[derive(Debug)]
 pub(super) struct Local {
-    postmaster: Child,
-    _guard: Option<Guard>,
-    folder: Folder,
+    // Stopped before its home goes.
+    postmaster: Postmaster,
+    home: Home,
 }
 
-/// The server's folder; it goes when this is dropped.
+/// The server's first process; dropping it is an immediate shutdown.
 #[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    _guard: Guard,
+struct Postmaster {
+    child: Child,
+    guard: Option<Guard>,
+    /// Others use it as well: it stays.
+    left: bool,
 }
 
-impl Folder {
-    /// Registers the folder, then makes it: nothing can end us in between.
-    fn make() -> Result<Self, Error> {
+impl Home {
+    pub(super) fn make(binaries: &Binaries, ending: Ending) -> Result<Self, Error> {
+        let user = unprivileged()?;
+        let (parent, note) = roomy();
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let path = roomy().join(format!("spanproof-postgres-{}", &unique[..12]));
-        let folder = Self { _guard: guard(Thing::Folder(path.clone()))?, path };
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&folder.path);
-        made.map_err(Error::system("no folder for a disposable Postgres could be made"))?;
-        Ok(folder)
+        let folder = parent.join(format!("spanproof-postgres-{}", &unique[..12]));
+        let lease = Lease::make_with(&folder, ending).map_err(Error::system(format!(
+            "no folder for a disposable Postgres could be made in `{}`",
+            parent.display()
+        )))?;
+        if let Some(user) = &user {
+            let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+            std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).map_err(Error::system(
+                format!("the data folder can't be given to `{}`", user.name),
+            ))?;
+        }
+        Ok(Self {
+            lease: Some(lease),
+            folder,
+            binaries: binaries.clone(),
+            user,
+            reaped: false,
+            note,
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// Who owns the data.
+    pub(super) fn owner(&self) -> Owner {
+        self.user.as_ref().map(|user| (user.uid.as_raw(), user.gid.as_raw()))
+    }
+
+    /// Makes the data directory from nothing.
+    pub(super) async fn initdb(&self) -> Result<(), Error> {
+        let mut command = self.command("initdb");
+        command.arg("-D").arg(self.data()).args(INITDB);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // What it shares in memory goes with the data directory.
+        let _guard = self.guard()?;
+        let output =
+            finish(command).await.map_err(Error::system("`initdb` could not be started"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Error::Program { program: "initdb".into(), reason })
+    }
+
+    fn guard(&self) -> Result<Guard, Error> {
+        let lease = self.lease.as_ref().ok_or(Error::Closed)?;
+        let guard = lease.guard(Thing::Server(self.data()));
+        guard.map_err(Error::system("the journal of the server's folder can't be written"))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "`postgres` starts programs")]
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.folder.join(program));
+        command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
+        command.current_dir("/").process_group(0);
+        if let Some(user) = &self.user {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        command
+    }
+
+    fn postgres(&self) -> Result<Child, Error> {
+        let failed = || Error::system("`postgres` could not be started");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder().join("server.log"))
+            .map_err(failed())?;
+        let errors = log.try_clone().map_err(failed())?;
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.data()).arg("-k").arg(self.folder());
+        for setting in QUICK.iter().chain(&PRIVATE) {
+            command.args([OsStr::new("-c"), OsStr::new(setting)]);
+        }
+        command.stdout(log).stderr(errors).spawn().map_err(failed())
     }
 }
 
-impl Drop for Folder {
+impl Drop for Home {
     fn drop(&mut self) {
+        let gone = || !self.folder.exists();
+        if self.reaped {
+            self.lease = None;
+            return;
+        }
         // What was killed a moment ago may still end a write.
         let start = Instant::now();
-        while std::fs::remove_dir_all(&self.path).is_err() && self.path.exists() {
+        while std::fs::remove_dir_all(&self.folder).is_err() && !gone() {
             if start.elapsed() > STOP {
                 return;
             }
@@ -93,153 +179,118 @@ impl Drop for Folder {
 }
 
 impl Local {
-    #[expect(clippy::used_underscore_binding, reason = "the guard is held, not read")]
-    /// Makes a data directory, starts a server in it and waits until a login works.
-    pub(super) async fn start(binaries: &Binaries) -> Result<Self, Error> {
-        let user = unprivileged()?;
-        let folder = Folder::make()?;
-        if let Some(user) = &user {
-            std::os::unix::fs::chown(
-                &folder.path,
-                Some(user.uid.as_raw()),
-                Some(user.gid.as_raw()),
-            )
-            .map_err(Error::system(format!("the data folder can't be given to `{}`", user.name)))?;
-        }
-        initdb(binaries, &folder.path, user.as_ref()).await?;
-        let postmaster = spawn(binaries, &folder.path, user.as_ref())?;
-        let mut local = Self { postmaster, _guard: None, folder };
-        local._guard = Some(guard(Thing::Server(local.folder.path.join("data")))?);
-        local.ready().await?;
-        Ok(local)
+    /// Starts the server on the data directory of `home`; it may not let anybody in yet.
+    pub(super) fn spawn(home: Home) -> Result<Self, Error> {
+        let guard = home.guard()?;
+        let child = home.postgres()?;
+        Ok(Self { postmaster: Postmaster { child, guard: Some(guard), left: false }, home })
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder.path.clone()
+    pub(super) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The URL of the maintenance database, over the private socket.
     pub(super) fn url(&self) -> String {
-        format!("postgres://{ROLE}@localhost/postgres?host={}", self.path().display())
+        url(self.home.folder())
     }
 
-    /// The last lines of the server's own log, each indented on a new line.
-    fn log(&self) -> String {
-        let text = std::fs::read(self.path().join("server.log")).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        let from = lines.len().saturating_sub(10);
-        lines[from..].iter().map(|line| format!("\n    {line}")).collect()
+    /// How it has ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        let status = self.postmaster.child.try_wait().ok().flatten()?;
+        Some(format!("ended with {status}"))
     }
 
-    async fn ready(&mut self) -> Result<(), Error> {
-        let url = self.url();
-        let options: PgConnectOptions = url.parse().map_err(Error::database("read its own URL"))?;
-        let postmaster = &mut self.postmaster;
-        let looked = wait::until("a login", START, || {
-            let ended = postmaster.try_wait().ok().flatten();
-            let options = options.clone();
-            async move {
-                if let Some(status) = ended {
-                    return Look::Done(Err(format!("ended at once with {status}")));
-                }
-                match PgConnection::connect_with(&options).await {
-                    Ok(connection) => {
-                        drop(connection.close().await);
-                        Look::Done(Ok(()))
-                    }
-                    Err(error) => Look::NotYet(said(&error)),
-                }
-            }
-        })
-        .await;
-        let what = match looked {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(ended)) => ended,
-            Err(overdue) => format!("did not come up: {overdue}"),
-        };
-        Err(Error::Server { folder: self.path(), what, log: self.log() })
+    /// Writes everything to the data directory and stops; the home stays.
+    pub(super) fn shut_down(self) -> Home {
+        let Self { mut postmaster, home } = self;
+        postmaster.stop(Signal::SIGINT);
+        home
     }
 
-    fn stop(&mut self) {
-        let id = i32::try_from(self.postmaster.id()).map(Pid::from_raw);
-        if let (Ok(id), Ok(None)) = (id, self.postmaster.try_wait()) {
-            // SIGQUIT is Postgres's immediate shutdown: its children are ended, its memory freed.
-            let _sent = kill(id, Signal::SIGQUIT);
+    /// Stops at once, and everything goes.
+    pub(super) fn stop(mut self) {
+        let status = self.postmaster.stop(Signal::SIGQUIT);
+        // Killed by somebody: a segment of shared memory is left, and the reaper knows which.
+        self.home.reaped = status.is_none_or(|status| status.signal().is_some());
+        let folder = self.home.folder.clone();
+        let reaped = self.home.reaped;
+        drop(self);
+        let start = Instant::now();
+        while reaped && folder.exists() && start.elapsed() < STOP {
+            nap();
+        }
+    }
+
+    /// Leaves the server running: it goes with its last user.
+    pub(super) fn leave(mut self) {
+        self.postmaster.left = true;
+        // It stays in the journal.
+        std::mem::forget(self.postmaster.guard.take());
+        self.home.reaped = true;
+    }
+
+    /// Leaves the server running for good.
+    pub(super) fn keep(&self) -> Result<(), Error> {
+        let lease = self.home.lease.as_ref().ok_or(Error::Closed)?;
+        lease.keep().map_err(Error::system("the server's folder can't be marked as kept"))
+    }
+}
+
+impl Postmaster {
+    fn stop(&mut self, how: Signal) -> Option<ExitStatus> {
+        let id = i32::try_from(self.child.id()).map(Pid::from_raw);
+        if let (Ok(id), Ok(None)) = (id, self.child.try_wait()) {
+            let _sent = kill(id, how);
             let asked = Instant::now();
-            while matches!(self.postmaster.try_wait(), Ok(None)) && asked.elapsed() < STOP {
+            while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < STOP {
                 nap();
             }
-            let _killed = self.postmaster.kill();
+            let _killed = self.child.kill();
         }
-        let _reaped = self.postmaster.wait();
+        self.child.wait().ok()
     }
 }
 
-impl Drop for Local {
+impl Drop for Postmaster {
     fn drop(&mut self) {
-        self.stop();
+        if !self.left {
+            // SIGQUIT is Postgres's immediate shutdown: its children are ended, its memory freed.
+            self.stop(Signal::SIGQUIT);
+        }
     }
 }
 
-fn guard(thing: Thing) -> Result<Guard, Error> {
-    reaper::guard(thing).map_err(Error::system("the reaper could not be started with `/bin/sh`"))
+/// The URL of the maintenance database of the server whose socket is in `folder`.
+pub(super) fn url(folder: &Path) -> String {
+    format!("postgres://{ROLE}@localhost/postgres?host={}", folder.display())
 }
 
-/// `/dev/shm` when it has room, the usual folder for temporary files otherwise.
-fn roomy() -> PathBuf {
+/// The last lines of the log of the server in `folder`, each indented on a new line.
+pub(super) fn log(folder: &Path) -> String {
+    let text = std::fs::read(folder.join("server.log")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG)..]);
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(10);
+    lines[from..].iter().map(|line| format!("\n    {line}")).collect()
+}
+
+/// `/dev/shm` when it has room, the usual folder for temporary files otherwise, with the reason.
+fn roomy() -> (PathBuf, Option<String>) {
     let memory = Path::new("/dev/shm");
     let free = nix::sys::statvfs::statvfs(memory)
         .map_or(0, |stat| stat.blocks_available() * stat.fragment_size());
     let writable = nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK).is_ok();
-    if free >= ROOM && writable { memory.to_owned() } else { std::env::temp_dir() }
-}
-
-/// The user to run the server as when we are root, which Postgres refuses to be.
-fn unprivileged() -> Result<Option<User>, Error> {
-    if !Uid::effective().is_root() {
-        return Ok(None);
+    if free >= ROOM && writable {
+        return (memory.to_owned(), None);
     }
-    let found = USERS.iter().find_map(|name| User::from_name(name).ok().flatten());
-    match found {
-        Some(user) => Ok(Some(user)),
-        None => Err(Error::NoUser { tried: USERS.map(|name| format!("`{name}`")).join(", ") }),
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "`postgres` starts programs")]
-fn command(binaries: &Binaries, program: &str, user: Option<&User>) -> Command {
-    let mut command = Command::new(binaries.folder.join(program));
-    command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
-    command.current_dir("/").process_group(0);
-    if let Some(user) = user {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    command
-}
-
-async fn initdb(binaries: &Binaries, folder: &Path, user: Option<&User>) -> Result<(), Error> {
-    let mut command = command(binaries, "initdb", user);
-    command.arg("-D").arg(folder.join("data")).args(["-U", ROLE]);
-    command.args(["--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
-    command.arg("--wal-segsize=1");
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = finish(command).await.map_err(Error::system("`initdb` could not be started"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Program { program: "initdb".into(), reason })
-}
-
-fn spawn(binaries: &Binaries, folder: &Path, user: Option<&User>) -> Result<Child, Error> {
-    let failed = || Error::system("`postgres` could not be started");
-    let log = std::fs::File::create(folder.join("server.log")).map_err(failed())?;
-    let errors = log.try_clone().map_err(failed())?;
-    let mut command = command(binaries, "postgres", user);
-    command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder);
-    for setting in SETTINGS {
-        command.args([OsStr::new("-c"), OsStr::new(setting)]);
-    }
-    command.stdout(log).stderr(errors).spawn().map_err(failed())
+    let disk = std::env::temp_dir();
+    let megabytes = |bytes: u64| bytes / (1024 * 1024);
+    let reason = if writable {
+        format!("has {} MB free, {} are wanted", megabytes(free), megabytes(ROOM))
+    } else {
+        "can't be written to".to_owned()
+    };
+    let note = format!("data on disk in {}: /dev/shm {reason}", disk.display());
+    (disk, Some(note))
 }

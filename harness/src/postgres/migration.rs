@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use sqlx::Connection;
@@ -16,7 +17,7 @@ use super::error::said;
 #[derive(Debug, Clone)]
 pub struct Migrations {
     folder: PathBuf,
-    ups: Vec<(Migration, String)>,
+    ups: Arc<[(Migration, String)]>,
 }
 
 impl Migrations {
@@ -52,7 +53,7 @@ impl Migrations {
                 )));
             }
         }
-        Ok(Self { folder, ups })
+        Ok(Self { folder, ups: ups.into() })
     }
 
     /// The folder they were read from.
@@ -68,7 +69,7 @@ impl Migrations {
     /// A name for the schema they make: the same for the same files, another when one changes.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        for (migration, file) in &self.ups {
+        for (migration, file) in self.ups.iter() {
             hash.update(file.as_bytes());
             hash.update([0]);
             hash.update(&migration.checksum);
@@ -105,6 +106,21 @@ impl Migrations {
         });
         let line = line_of(&source, sql).map_or_else(String::new, |line| format!(":{line}"));
         Error::Migration { file, line, reason: said(&source) }
+    }
+}
+
+/// The same files, wherever they are.
+impl PartialEq for Migrations {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+    }
+}
+
+impl Eq for Migrations {}
+
+impl std::hash::Hash for Migrations {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.fingerprint().hash(state);
     }
 }
 

@@ -1,31 +1,53 @@
 //! A disposable Postgres: a server from the first source that works, a template with the
 //! migrations applied once, and a database of its own for whoever asks.
 //!
-//! Usable on its own, from any Rust test:
+//! Usable on its own, from any async test (from others: [`blocking`]):
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), spanproof::postgres::Error> {
-//! use spanproof::postgres::{Migrations, Server};
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), spanproof::postgres::Error> {
+//! use spanproof::postgres::Database;
 //!
-//! let server = Server::shared().await?;
-//! let database = server.migrated(&Migrations::read("migrations")?).await?;
+//! let database = Database::migrated("../migrations").await?;
 //! println!("{}", database.url());
 //! database.close().await
 //! # }
 //! ```
+//!
+//! All tests of a run share one server, whether they are threads of one process (`cargo test`) or
+//! processes (`cargo nextest run`). [`Server`] gives more of a say: a server of one's own, another
+//! source, another version.
 
 mod admin;
 mod binaries;
+pub mod blocking;
+mod cache;
+mod cluster;
+mod copy;
 mod database;
 #[cfg(feature = "docker")]
 mod docker;
+#[cfg(feature = "download")]
+mod download;
+mod engine;
 mod error;
 mod given;
+pub mod kept;
 mod local;
+mod login;
+mod meeting;
 mod migration;
+#[cfg(feature = "docker")]
+mod owner;
+mod pool;
 mod server;
+mod settings;
 mod source;
+mod stock;
+mod sweep;
+mod user;
 
+pub use cache::{Cache, Cached};
 pub use database::Database;
 pub use error::Error;
 pub use migration::Migrations;

@@ -19,8 +19,7 @@ pub(super) const NAME: &str = "things";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ending {
     /// A file outside of the folder by which others find it: its first line is
-    /// [`Lease::folder`](super::Lease::folder). It is removed first, if it still names this folder,
-    /// and its own folder with it when that is empty then.
+    /// [`Lease::folder`](super::Lease::folder). It is removed first, if it still names this folder.
     pub record: Option<PathBuf>,
     /// A process, such as a test runner, for as long as which the lease goes on without users.
     pub parent: Option<u32>,

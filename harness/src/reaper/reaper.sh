@@ -293,7 +293,6 @@ remove_record() {
   IFS= read -r first <"$record" || return 0
   [ "$first" = "$folder" ] || return 0
   rm -f -- "$record"
-  rmdir -- "${record%/*}"
 }
 
 boot=$(header boot)

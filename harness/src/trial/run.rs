@@ -101,16 +101,31 @@ impl Trial {
         Self::start(world, case).await?.complete().await
     }
 
+    /// As [`Trial::run`], with the database as the service left it.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub async fn run_holding(world: &World, case: &Case) -> Result<(Evidence, Database), Error> {
+        let mut trial = Self::start(world, case).await?;
+        trial.work().await?;
+        trial.end().await
+    }
+
     /// Submits the case's job, waits for its end and finishes.
     ///
     /// # Errors
     /// When the world breaks.
     pub async fn complete(mut self) -> Result<Evidence, Error> {
+        self.work().await?;
+        self.finish().await
+    }
+
+    async fn work(&mut self) -> Result<(), Error> {
         if self.ready.yes() {
             self.submit().await?;
             self.settle().await?;
         }
-        self.finish().await
+        Ok(())
     }
 
     /// The service's base URL.
@@ -203,6 +218,10 @@ impl Trial {
     /// # Errors
     /// When the service can't be stopped or the database can't be read.
     pub async fn finish(self) -> Result<Evidence, Error> {
+        Ok(self.end().await?.0)
+    }
+
+    async fn end(self) -> Result<(Evidence, Database), Error> {
         let mut clock = Clock { last: Instant::now(), laps: self.timings };
         let spec = self.world.spec();
         let command = self.child.command().to_owned();
@@ -234,7 +253,7 @@ impl Trial {
             exit,
             timings: clock.laps,
         };
-        Ok(evidence.masked(spec, &self.secrets))
+        Ok((evidence.masked(spec, &self.secrets), self.database))
     }
 }
 

@@ -48,6 +48,7 @@ pub struct WorldBuilder {
     env: BTreeMap<String, String>,
     seeds: Vec<PathBuf>,
     shared: bool,
+    fresh: bool,
     show_build: bool,
 }
 
@@ -70,7 +71,13 @@ impl WorldBuilder {
         self
     }
 
-    /// Uses the server that all tests of this process share.
+    /// Makes the data directory from nothing and applies every migration, whatever is cached.
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
+    /// Uses the server that all tests of this run share, in this process and in others.
     pub fn shared_server(mut self) -> Self {
         self.shared = true;
         self
@@ -108,12 +115,16 @@ impl WorldBuilder {
         };
         let build = start.elapsed();
         let start = Instant::now();
-        let server = if self.shared {
-            Server::shared().await?
-        } else {
-            let source = spec.database.source.parse()?;
-            Server::start(Options { source, version: spec.database.version }).await?
+        let options = Options {
+            source: spec.database.source.parse()?,
+            version: spec.database.version,
+            migrations: Some(migrations.clone()),
+            fresh: self.fresh,
+            platform: spec.database.platform.clone(),
+            ..Options::default()
         };
+        let server =
+            if self.shared { Server::join(options).await? } else { Server::start(options).await? };
         server.prepare(&migrations).await?;
         super::schema::compare(&server, &migrations, &spec.tables).await?;
         let database = start.elapsed();
@@ -140,6 +151,7 @@ impl World {
             env: BTreeMap::new(),
             seeds: Vec::new(),
             shared: false,
+            fresh: false,
             show_build: false,
         }
     }

@@ -1,0 +1,270 @@
+//! Data directories that were made before, kept for the next run.
+//!
+//! An entry is named by what made it, the boot of this machine included: within one boot the
+//! page cache vouches for every byte, so nothing has to be flushed to a disk. It appears under its
+//! name by one rename, with its completion mark in it, and is read under a shared lock that whoever
+//! wants to evict it must have alone.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::copy::{Listing, Owner};
+use crate::reaper::{self, Thing};
+
+/// Changes whenever a directory made by an older version of this code would not do any more.
+const FORMAT: u32 = 1;
+/// Directories beyond this many are evicted, the least recently used first.
+const ENTRIES: usize = 8;
+/// And beyond this many bytes; a directory with ten migrations has about 20 MB.
+const BYTES: u64 = 512 * 1024 * 1024;
+/// The completion mark.
+const MARK: &str = "complete.json";
+
+/// The cache of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+/// What a completion mark says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    /// What it is, in words.
+    label: String,
+    /// The bytes of a full copy.
+    bytes: u64,
+}
+
+/// One entry of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cached {
+    /// Its name: a hash of what made it.
+    pub key: String,
+    /// What it is, in words.
+    pub label: String,
+    /// How many bytes a copy of it takes.
+    pub bytes: u64,
+    /// When it was used last.
+    pub used: SystemTime,
+}
+
+/// An entry that is being read; it can't be evicted while this lives.
+#[derive(Debug)]
+pub(super) struct Entry {
+    data: PathBuf,
+    mark: Mark,
+    _lock: Flock<File>,
+}
+
+/// The name of an entry: a hash of its ingredients, of our format and of this boot.
+pub(super) fn key(ingredients: &[&str]) -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut hash = Sha256::new();
+    for part in ingredients.iter().copied().chain([FORMAT.to_string().as_str(), boot.trim()]) {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Cache {
+    /// The cache below `$XDG_CACHE_HOME` or `~/.cache`; `None` when there is neither.
+    #[expect(clippy::disallowed_methods, reason = "the two variables that say where caches are")]
+    pub fn of_user() -> Option<Self> {
+        let named = |name| std::env::var(name).ok().map(PathBuf::from).filter(|p| p.is_absolute());
+        let caches = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
+        Some(Self { folder: caches.join("spanproof/postgres") })
+    }
+
+    /// The cache in a folder of one's own.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The entry of that name, if it is there and complete.
+    pub(super) fn get(&self, key: &str) -> Option<Entry> {
+        let folder = self.folder.join(key);
+        let file = File::open(folder.join(MARK)).ok()?;
+        let mut lock = Flock::lock(file, FlockArg::LockSharedNonblock).ok()?;
+        let mut text = String::new();
+        lock.read_to_string(&mut text).ok()?;
+        let mark = serde_json::from_str(&text).ok()?;
+        // Only the order of eviction depends on it.
+        let _noted = File::options()
+            .append(true)
+            .open(folder.join(MARK))
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        Some(Entry { data: folder.join("data"), mark, _lock: lock })
+    }
+
+    /// Stores the data directory of a server that was shut down properly. Whoever stores the same
+    /// at the same time stores the same.
+    pub(super) fn put(&self, key: &str, label: &str, data: &Path) -> io::Result<()> {
+        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let making = self.folder.join(format!("making-{unique}"));
+        let _guard = reaper::guard(Thing::Folder(making.clone()))?;
+        let stored = slim(data, &making.join("data")).and_then(|bytes| {
+            let mark = Mark { label: label.to_owned(), bytes };
+            std::fs::write(making.join(MARK), serde_json::to_string(&mark)?)?;
+            self.publish(&making, key)
+        });
+        let _left = std::fs::remove_dir_all(&making);
+        self.evict();
+        stored
+    }
+
+    fn publish(&self, making: &Path, key: &str) -> io::Result<()> {
+        let entry = self.folder.join(key);
+        match std::fs::rename(making, &entry) {
+            Err(_) if entry.join(MARK).exists() => Ok(()),
+            Err(_) if entry.exists() => {
+                // Its removal was cut off.
+                std::fs::remove_dir_all(&entry)?;
+                std::fs::rename(making, &entry)
+            }
+            done => done,
+        }
+    }
+
+    /// Every entry, the most recently used first.
+    pub fn entries(&self) -> Vec<Cached> {
+        let folders = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut entries: Vec<_> = folders
+            .filter_map(|entry| {
+                let file = File::open(entry.path().join(MARK)).ok()?;
+                let used = file.metadata().ok()?.modified().ok()?;
+                let mark: Mark = serde_json::from_reader(file).ok()?;
+                let key = entry.file_name().into_string().ok()?;
+                Some(Cached { key, label: mark.label, bytes: mark.bytes, used })
+            })
+            .collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
+        entries
+    }
+
+    /// Removes an entry, unless somebody is reading it: then it gives `false`.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it can't be removed.
+    pub fn remove(&self, key: &str) -> io::Result<bool> {
+        let folder = self.folder.join(key);
+        let Ok(_lock) =
+            Flock::lock(File::open(folder.join(MARK))?, FlockArg::LockExclusiveNonblock)
+        else {
+            return Ok(false);
+        };
+        // The mark goes first: what is half removed is no entry.
+        std::fs::remove_file(folder.join(MARK))?;
+        std::fs::remove_dir_all(folder)?;
+        Ok(true)
+    }
+
+    fn evict(&self) {
+        let mut bytes = 0;
+        for (number, entry) in self.entries().into_iter().enumerate() {
+            bytes += entry.bytes;
+            if number >= ENTRIES || bytes > BYTES {
+                let _next_time = self.remove(&entry.key);
+            }
+        }
+    }
+
+    /// A short text that was noted under this name.
+    pub(super) fn recall(&self, key: &str) -> Option<String> {
+        std::fs::read_to_string(self.memo(key)).ok()
+    }
+
+    /// Notes a short text that is dear to find out. That it can't be noted costs the next run a
+    /// little time, and nothing else.
+    pub(super) fn note(&self, key: &str, text: &str) {
+        // Whole, or not at all.
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let new = self.folder.join(format!("making-{unique}"));
+        let _noted = std::fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(&self.folder)
+            .and_then(|()| std::fs::write(&new, text))
+            .and_then(|()| std::fs::rename(&new, self.memo(key)));
+    }
+
+    fn memo(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("memo-{key}"))
+    }
+}
+
+impl Entry {
+    /// Copies what a server needs to start, and gives what is to be copied before the first login:
+    /// the databases.
+    pub(super) fn begin(self, to: &Path, owner: Owner) -> io::Result<Rest> {
+        let (now, later) = Listing::of(&self.data)?.split(|path| !path.starts_with("base"));
+        let copied = now.copy(&self.data, to, owner)?;
+        Ok(Rest { entry: self, later, copied, to: to.to_owned(), owner })
+    }
+}
+
+/// The second part of a copy.
+#[derive(Debug)]
+pub(super) struct Rest {
+    entry: Entry,
+    later: Listing,
+    copied: u64,
+    to: PathBuf,
+    owner: Owner,
+}
+
+impl Rest {
+    /// Copies it, while the server starts.
+    pub(super) fn end(self) -> io::Result<()> {
+        let bytes = self.copied + self.later.copy(&self.entry.data, &self.to, self.owner)?;
+        if bytes == self.entry.mark.bytes {
+            return Ok(());
+        }
+        let wanted = self.entry.mark.bytes;
+        Err(io::Error::other(format!("it has {bytes} bytes, and its mark says {wanted}")))
+    }
+}
+
+/// Copies a data directory; databases whose files are the same share them on the disk.
+fn slim(from: &Path, to: &Path) -> io::Result<u64> {
+    let mut listing = Listing::of(from)?;
+    // The server's own file of this run.
+    listing.files.retain(|path| path.file_name().is_some_and(|name| name != "postmaster.pid"));
+    let (mut databases, others) = listing.split(|path| path.starts_with("base"));
+    for folder in &databases.folders {
+        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(to.join(folder))?;
+    }
+    let mut bytes = others.copy(from, to, None)?;
+    databases.files.sort();
+    let mut stored: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    let mut seen: HashMap<OsString, Vec<usize>> = HashMap::new();
+    for path in &databases.files {
+        let content = std::fs::read(from.join(path))?;
+        bytes += content.len() as u64;
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let twins = seen.entry(name).or_default();
+        if let Some(twin) = twins.iter().find(|twin| stored[**twin].1 == content) {
+            std::fs::hard_link(to.join(&stored[*twin].0), to.join(path))?;
+        } else {
+            std::fs::write(to.join(path), &content)?;
+            twins.push(stored.len());
+            stored.push((path.clone(), content));
+        }
+    }
+    Ok(bytes)
+}

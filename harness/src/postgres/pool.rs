@@ -1,0 +1,166 @@
+//! Clones of one template, made ahead of demand.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use super::stock::Stock;
+use super::{Error, database};
+
+/// Clones that are made at once: the first two gain, further ones hardly do.
+const MAKERS: usize = 2;
+/// At most so many are ready and not wanted yet; each takes the room of the template.
+const AHEAD: usize = 8;
+
+/// The clones of one template.
+#[derive(Debug)]
+pub(super) struct Pool {
+    template: String,
+    state: Mutex<State>,
+    making: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// A clone that came with the data directory, for whoever renames it first.
+    claim: Option<String>,
+    ready: VecDeque<String>,
+    waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
+    making: usize,
+    /// How many were asked for.
+    asked: usize,
+    /// The last one that was made ahead failed: no more of these until somebody asks.
+    failed: bool,
+    closed: bool,
+}
+
+impl State {
+    /// Whether one more should be made now. Demand is followed: as many are kept ahead as were
+    /// asked for before, so that who asks once does not pay for a second one.
+    fn wants(&self) -> bool {
+        let ahead = if self.failed { 0 } else { self.asked.saturating_sub(1).min(AHEAD) };
+        !self.closed
+            && self.making < MAKERS
+            && self.making + self.ready.len() < self.waiting.len() + ahead
+    }
+}
+
+impl Pool {
+    pub(super) fn new(template: String, claim: Option<String>) -> Self {
+        let state = State { claim, ..State::default() };
+        Self { template, state: Mutex::new(state), making: watch::Sender::new(0) }
+    }
+
+    /// One that nobody else gets.
+    pub(super) async fn take(self: &Arc<Self>, stock: &Arc<Stock>) -> Result<String, Error> {
+        let answer = {
+            let mut state = self.state();
+            state.asked += 1;
+            state.failed = false;
+            state.ready.pop_front().ok_or_else(|| {
+                let (sender, answer) = oneshot::channel();
+                state.waiting.push_back(sender);
+                answer
+            })
+        };
+        self.refill(stock);
+        match answer {
+            Ok(name) => Ok(name),
+            Err(answer) => answer.await.map_err(|_| Error::Closed)?,
+        }
+    }
+
+    /// No more are made; waits for those that are being made.
+    pub(super) async fn close(&self) {
+        self.state().closed = true;
+        let mut making = self.making.subscribe();
+        let _ended = making.wait_for(|making| *making == 0).await;
+    }
+
+    fn refill(self: &Arc<Self>, stock: &Arc<Stock>) {
+        loop {
+            {
+                let mut state = self.state();
+                if !state.wants() {
+                    return;
+                }
+                state.making += 1;
+                self.making.send_replace(state.making);
+            }
+            let (pool, stock) = (Arc::clone(self), Arc::clone(stock));
+            tokio::spawn(async move {
+                let made = pool.make(&stock).await;
+                pool.made(made);
+                pool.refill(&stock);
+            });
+        }
+    }
+
+    async fn make(&self, stock: &Stock) -> Result<String, Error> {
+        let name = stock.name("case");
+        let claim = self.state().claim.take();
+        if let Some(claim) = claim
+            && database::rename(&stock.login, &claim, &name).await.is_ok()
+        {
+            return Ok(name);
+        }
+        database::create(&stock.login, &name, &self.template).await?;
+        Ok(name)
+    }
+
+    /// Gives it to who waits longest; one who has given up meanwhile is passed over.
+    fn made(&self, mut made: Result<String, Error>) {
+        let mut state = self.state();
+        state.making -= 1;
+        self.making.send_replace(state.making);
+        while let Some(waiting) = state.waiting.pop_front() {
+            match waiting.send(made) {
+                Ok(()) => return,
+                Err(back) => made = back,
+            }
+        }
+        match made {
+            Ok(name) => state.ready.push_back(name),
+            Err(_) => state.failed = true,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(asked: usize, ready: usize, waiting: usize, making: usize) -> State {
+        let waiting = (0..waiting).map(|_| oneshot::channel().0).collect();
+        let ready = (0..ready).map(|number| number.to_string()).collect();
+        State { ready, waiting, making, asked, ..State::default() }
+    }
+
+    #[test]
+    fn who_asks_once_pays_for_one() {
+        assert!(state(1, 0, 1, 0).wants());
+        assert!(!state(1, 0, 1, 1).wants());
+        assert!(!state(1, 0, 0, 0).wants());
+    }
+
+    #[test]
+    fn as_many_are_ahead_as_were_asked_for_up_to_a_limit() {
+        assert!(state(3, 1, 0, 0).wants());
+        assert!(!state(3, 2, 0, 0).wants());
+        assert!(state(100, AHEAD - 1, 0, 0).wants());
+        assert!(!state(100, AHEAD, 0, 0).wants());
+        assert!(!state(100, 0, 9, MAKERS).wants(), "no more makers than gain");
+    }
+
+    #[test]
+    fn after_a_failure_only_who_waits_is_served() {
+        assert!(!State { failed: true, ..state(9, 0, 0, 0) }.wants());
+        assert!(State { failed: true, ..state(9, 0, 1, 0) }.wants());
+        assert!(!State { closed: true, ..state(9, 0, 1, 0) }.wants());
+    }
+}
