@@ -35,6 +35,10 @@ pub(super) enum Command {
     Report(Report),
     /// Say what a code means and what to do about it
     Explain(Explain),
+    /// Say where a Postgres would come from, what is cached and what was kept
+    Doctor(Doctor),
+    /// Remove what was kept, what dead runs left, and with --cache what is cached
+    Clean(Clean),
 }
 
 /// Which cases.
@@ -88,12 +92,28 @@ pub(super) struct Check {
     /// Where the evidence goes [default: .spanproof/runs/… beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) databases: Databases,
     /// A binary to run instead of building the service
     #[arg(long, value_name = "FILE")]
     pub(super) binary: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+/// How databases are made, and which of them stay.
+#[derive(Debug, Args)]
+pub(super) struct Databases {
+    /// Make the database from nothing and apply every migration, whatever is cached
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// Keep the database of every case, and print how to open it; `spanproof clean` removes them
+    #[arg(long, conflicts_with = "keep_on_failure")]
+    pub(super) keep: bool,
+    /// As --keep, for cases that do not pass
+    #[arg(long)]
+    pub(super) keep_on_failure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +132,29 @@ pub(super) struct Report {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The spec file, where there is one: its `[database]` says which server is wanted
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Clean {
+    /// Only these, by the names that `doctor` and `clean --dry-run` tell; without one all that is
+    /// kept
+    pub(super) names: Vec<String>,
+    /// Also empty the cache of data directories
+    #[arg(long)]
+    pub(super) cache: bool,
+    /// The spec file, where there is one: databases kept on the server that it names go as well
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
+    /// Only say what would be removed
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

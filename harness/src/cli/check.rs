@@ -15,7 +15,7 @@ use crate::process::quoted;
 use crate::report;
 use crate::report::Summary;
 use crate::spec::Spec;
-use crate::suite::{self, Options, Ran, Snapshot};
+use crate::suite::{self, Keep, Options, Ran, Snapshot};
 use crate::trial::World;
 
 /// How long background work may take to end after the last result.
@@ -104,7 +104,7 @@ async fn work(
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
     };
     let (world, evidence) = opened;
-    let options = Options { workers: workers(args), evidence, cancelled };
+    let options = Options { workers: workers(args), evidence, keep: keep(args), cancelled };
     let mut progress = Progress::new(cases.len());
     let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
     progress.done();
@@ -126,6 +126,12 @@ async fn work(
     let human = args.format == Format::Human;
     let repeat = repeat(&args.which.config, args.binary.as_deref());
     show(&spec, &ran, &snapshots, human.then(|| (repeat, start.elapsed())));
+    for (outcome, kept) in ran.outcomes.iter().filter_map(|o| Some((o, o.kept.as_ref()?))) {
+        output::note(&format!("kept {}: {kept}", outcome.case.id));
+    }
+    if ran.outcomes.iter().any(|outcome| outcome.kept.is_some()) {
+        output::note("`spanproof clean` removes what is kept");
+    }
     Ok(ended(&Summary::of(&ran, &snapshots)))
 }
 
@@ -136,6 +142,9 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
     };
     output::note(&format!("building {}", spec.service.name));
     let mut builder = World::of(&args.which.config).show_build();
+    if args.databases.fresh {
+        builder = builder.fresh();
+    }
     if let Some(binary) = &args.binary {
         builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
     }
@@ -149,6 +158,14 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
         })?,
     };
     Ok((world, folder))
+}
+
+fn keep(args: &Check) -> Keep {
+    match (args.databases.keep, args.databases.keep_on_failure) {
+        (true, _) => Keep::Everything,
+        (_, true) => Keep::Failing,
+        _ => Keep::Nothing,
+    }
 }
 
 fn workers(args: &Check) -> usize {

@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+mod clean;
+mod doctor;
 mod exit;
 mod explain;
 mod output;
@@ -24,6 +26,8 @@ pub fn main() -> Exit {
         Command::Plan(plan) => check::plan(&plan),
         Command::Report(report) => stored::report(&report),
         Command::Explain(explain) => Ok(explain::explain(&explain)),
+        Command::Doctor(doctor) => doctor::doctor(&doctor),
+        Command::Clean(clean) => clean::clean(&clean),
     };
     ended.unwrap_or_else(|failure| {
         output::error(&failure.text);

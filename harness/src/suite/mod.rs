@@ -5,5 +5,5 @@ mod run;
 mod snapshot;
 
 pub use record::is_run;
-pub use run::{Event, Options, Outcome, Ran, rejudge, run};
+pub use run::{Event, Keep, Options, Outcome, Ran, rejudge, run};
 pub use snapshot::{Snapshot, State, compare, update};

@@ -20,8 +20,22 @@ pub struct Options {
     pub workers: usize,
     /// The folder that the evidence goes to, one folder per case.
     pub evidence: PathBuf,
+    /// Which databases stay.
+    pub keep: Keep,
     /// Becomes true when no more cases should start and running ones should be dropped.
     pub cancelled: watch::Receiver<bool>,
+}
+
+/// Which databases outlive the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of cases that do not pass by themselves.
+    Failing,
+    /// All.
+    Everything,
 }
 
 /// Something to tell whoever watches the run.
@@ -49,6 +63,8 @@ pub struct Outcome {
     pub evidence: Option<Evidence>,
     /// The folder with its evidence.
     pub folder: Option<PathBuf>,
+    /// A command that opens its database, where that was kept.
+    pub kept: Option<String>,
 }
 
 /// What came of a run.
@@ -62,8 +78,16 @@ pub struct Ran {
     pub halted: Option<String>,
 }
 
-/// What one case left behind, with its folder, or why its world did not come up.
-type Ended = Result<(Evidence, PathBuf), String>;
+/// What one case left behind, or why its world did not come up.
+type Ended = Result<Home, String>;
+
+/// What one case brought home.
+#[derive(Debug, Clone)]
+struct Home {
+    evidence: Evidence,
+    folder: PathBuf,
+    kept: Option<String>,
+}
 
 /// Runs cases and judges them.
 ///
@@ -89,8 +113,8 @@ pub async fn run(
         {
             let Some(at) = waiting.next() else { break };
             let (world, folder) = (world.clone(), options.evidence.clone());
-            let case = cases[at].clone();
-            let task = running.spawn(async move { one(&world, &case, &folder).await });
+            let (case, keep) = (cases[at].clone(), options.keep);
+            let task = running.spawn(async move { one(&world, &case, &folder, keep).await });
             places.insert(task.id(), at);
         }
         let next = tokio::select! {
@@ -133,14 +157,22 @@ fn order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
     turns.into_iter().map(|(_, at)| at).collect()
 }
 
-async fn one(world: &World, case: &Case, folder: &Path) -> Ended {
-    let evidence = Trial::run(world, case).await.map_err(|error| chain(&error))?;
+async fn one(world: &World, case: &Case, folder: &Path, keep: Keep) -> Ended {
+    let held = Trial::run_holding(world, case).await;
+    let (evidence, database) = held.map_err(|error| chain(&error))?;
     let folder = evidence::write(folder, &evidence).map_err(|error| chain(&error))?;
-    Ok((evidence, folder))
+    let keep = match keep {
+        Keep::Nothing => false,
+        Keep::Failing => !matches!(judge(world.spec(), &evidence).verdict, Verdict::Pass),
+        Keep::Everything => true,
+    };
+    let kept =
+        if keep { Some(database.keep().await.map_err(|error| chain(&error))?) } else { None };
+    Ok(Home { evidence, folder, kept })
 }
 
-fn event(spec: &Spec, case: &Case, ended: Result<&(Evidence, PathBuf), &String>) -> Event {
-    let verdict = ended.map(|(evidence, _)| judge(spec, evidence).verdict);
+fn event(spec: &Spec, case: &Case, ended: Result<&Home, &String>) -> Event {
+    let verdict = ended.map(|home| judge(spec, &home.evidence).verdict);
     let (verdict, passed) = match verdict {
         Ok(Verdict::Pass) => ("pass".to_owned(), true),
         Ok(Verdict::Fail(findings)) => {
@@ -160,7 +192,7 @@ fn never_up(
     slots: &[Option<Ended>],
     workers: usize,
 ) -> Option<String> {
-    let up = |ended: &Ended| ended.as_ref().is_ok_and(|(evidence, _)| evidence.ready.yes());
+    let up = |ended: &Ended| ended.as_ref().is_ok_and(|home| home.evidence.ready.yes());
     let records =
         |case: &Case| spec.tracing_flag().is_none_or(|flag| flag.records(&case.flag(&flag.name)));
     let ended = || cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot.as_ref()?)));
@@ -176,21 +208,23 @@ fn never_up(
 }
 
 fn finish(spec: &Spec, cases: &[Case], slots: Vec<Option<Ended>>, halted: Option<String>) -> Ran {
-    let found: Vec<&Evidence> = slots.iter().flatten().flatten().map(|(found, _)| found).collect();
+    let found: Vec<&Evidence> =
+        slots.iter().flatten().flatten().map(|home| &home.evidence).collect();
     let mut judgements = judge_all(spec, &found).into_iter();
     let not_run = slots.iter().filter(|slot| slot.is_none()).count();
     let outcomes = cases.iter().zip(slots).filter_map(|(case, slot)| {
         Some(match slot? {
             // The case as the evidence has it: with its secrets masked.
-            Ok((evidence, folder)) => Outcome {
+            Ok(Home { evidence, folder, kept }) => Outcome {
                 case: evidence.case.clone(),
                 judgement: judgements.next()?,
                 evidence: Some(evidence),
                 folder: Some(folder),
+                kept,
             },
             Err(cause) => {
                 let (case, judgement) = (case.clone(), Judgement::broken(cause));
-                Outcome { case, judgement, evidence: None, folder: None }
+                Outcome { case, judgement, evidence: None, folder: None, kept: None }
             }
         })
     });
@@ -208,7 +242,8 @@ pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
         let found = folders.iter().map(|folder| evidence::read(folder));
         let found = found.collect::<Result<Vec<_>, _>>()?;
         let cases: Vec<_> = found.iter().map(|evidence| evidence.case.clone()).collect();
-        let slots = found.into_iter().zip(folders).map(|pair| Some(Ok(pair)));
+        let home = |(evidence, folder)| Some(Ok(Home { evidence, folder, kept: None }));
+        let slots = found.into_iter().zip(folders).map(home);
         return Ok(finish(spec, &cases, slots.collect(), None));
     };
     let slot = |case: &Case| -> Result<Option<Ended>, evidence::Error> {
@@ -219,7 +254,7 @@ pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
         if !folder.is_dir() {
             return Ok(None);
         }
-        Ok(Some(Ok((evidence::read(&folder)?, folder))))
+        Ok(Some(Ok(Home { evidence: evidence::read(&folder)?, folder, kept: None })))
     };
     let slots = record.planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
     Ok(finish(spec, &record.planned, slots, record.halted))
