@@ -16,10 +16,14 @@ const GONE: Duration = Duration::from_secs(5);
 
 /// A run that has come to the moment at which a process below it has `text` in its command line.
 fn started(project: &Project, text: &str) -> Child {
+    started_with(project, &["check"], text)
+}
+
+fn started_with(project: &Project, args: &[&str], text: &str) -> Child {
     #[expect(clippy::disallowed_methods, reason = "assert_cmd can't send signals")]
     let mut command = Command::new(env!("CARGO_BIN_EXE_spanproof"));
     let child = command
-        .arg("check")
+        .args(args)
         .current_dir(project.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -140,13 +144,21 @@ fn nothing_is_left_of_a_build(#[case] signal: Signal, #[case] code: Option<i32>)
     ends(started(&project, "sleep 611"), signal, code);
 }
 
-/// The making of a data folder, at its start, in the middle and when the server comes up.
+/// The making of a data folder, at its start, in the middle and when the server comes up; and a
+/// server on a copy of one.
 #[rstest]
 fn nothing_is_left_of_a_server_that_was_coming_up(
-    #[values("/initdb -D", "log_checkpoints=false", "--single", "/postgres -D")] moment: &str,
+    #[values(
+        ("--fresh", "/initdb -D"),
+        ("--fresh", "log_checkpoints=false"),
+        ("--fresh", "--single"),
+        ("--fresh", "/postgres -D"),
+        ("--timings", "/postgres -D")
+    )]
+    moment: (&str, &str),
     #[values((Signal::SIGINT, Some(130)), (Signal::SIGKILL, None))] signal: (Signal, Option<i32>),
 ) {
     let project = Project::new("never-ready");
     project.edit("timeout-ms = 1500", "timeout-ms = 60000");
-    ends(started(&project, moment), signal.0, signal.1);
+    ends(started_with(&project, &["check", moment.0], moment.1), signal.0, signal.1);
 }

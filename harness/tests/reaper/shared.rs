@@ -75,7 +75,7 @@ fn who_joins_before_the_record_is_removed_is_served() {
     assert_eq!(joined, "joined");
     std::io::Write::write_all(&mut written, format!("{}\n", folder.display()).as_bytes()).unwrap();
     drop(written);
-    await_that("the end of the record", || !records.exists());
+    await_that("the end of the record", || !record.exists());
     await_that("the mark", || folder.join("over").exists());
     assert!(runs(group), "the late one is served");
     assert_eq!(join(place.path(), &folder).1, "none");

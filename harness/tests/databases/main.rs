@@ -1,8 +1,23 @@
-//! The disposable Postgres, on every source that this machine has.
+//! The disposable Postgres: its databases, its cache, its pool.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use spanproof::postgres::{Migrations, Options, Server, Source};
-use sqlx::{Connection, PgConnection};
+mod cache;
+mod leaks;
+mod pool;
+mod sharing;
+
+use spanproof::postgres::{Database, Migrations, Options, Server, Source};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+async fn ask<T>(database: &Database, sql: &str) -> T
+where
+    T: sqlx::Type<sqlx::Postgres> + for<'r> sqlx::Decode<'r, sqlx::Postgres> + Send + Unpin,
+{
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    let answer = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    answer
+}
 
 fn migrations(files: &[(&str, &str)]) -> (tempfile::TempDir, Migrations) {
     let folder = tempfile::tempdir().unwrap();
@@ -21,10 +36,8 @@ async fn a_clone_has_the_migrations_applied_and_belongs_to_its_holder() {
     let other = server.migrated(&migrations).await.unwrap();
     let mut connection = PgConnection::connect(one.url()).await.unwrap();
     sqlx::query("insert into a values (1)").execute(&mut connection).await.unwrap();
-    let mut connection = PgConnection::connect(other.url()).await.unwrap();
-    let rows: i64 =
-        sqlx::query_scalar("select count(*) from a").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(rows, 0);
+    connection.close().await.unwrap();
+    assert_eq!(ask::<i64>(&other, "select count(*) from a").await, 0);
     one.close().await.unwrap();
     other.close().await.unwrap();
     server.close().await.unwrap();
@@ -47,7 +60,8 @@ async fn a_migration_that_fails_is_named_with_its_line_and_the_servers_message()
 #[tokio::test]
 async fn a_server_that_can_not_be_reached_is_named_without_its_password() {
     let source = Source::Url("postgres://someone:secret@127.0.0.1:1/db".into());
-    let error = Server::start(Options { source, version: None }).await.unwrap_err().to_string();
+    let error =
+        Server::start(Options { source, ..Options::default() }).await.unwrap_err().to_string();
     assert!(
         error.starts_with("could not log in to postgres://someone:***@127.0.0.1:1/db"),
         "{error}"
