@@ -28,13 +28,20 @@ pub(super) struct Binaries {
 impl Binaries {
     /// The newest binaries that fit `options`; otherwise why none does.
     pub(super) fn find(options: &Options) -> Result<Self, Error> {
+        match &options.source {
+            Source::Binaries(Some(folder)) => Self::among(vec![folder.clone()], options),
+            // `pg_config` is often a chain of scripts: only where the folders have nothing.
+            _ => Self::among(folders(), options).or_else(|error| match configured() {
+                Some(folder) => Self::among(vec![folder], options).map_err(|_| error),
+                None => Err(error),
+            }),
+        }
+    }
+
+    fn among(folders: Vec<PathBuf>, options: &Options) -> Result<Self, Error> {
         let user = unprivileged()?;
-        let named = match &options.source {
-            Source::Binaries(Some(folder)) => Some(vec![folder.clone()]),
-            _ => None,
-        };
         let (mut found, mut unrunnable, mut refused) = (Vec::new(), None, None);
-        for folder in named.unwrap_or_else(folders) {
+        for folder in folders {
             match Self::at(folder, user.as_ref()) {
                 Ok(binaries) => found.extend(binaries),
                 Err(error) => unrunnable = unrunnable.or(Some(error)),
@@ -126,9 +133,6 @@ fn folders() -> Vec<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "PATH is where binaries are looked for")]
     let path = std::env::var("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    folders.extend(
-        said(Path::new("pg_config"), "--bindir").map(|folder| PathBuf::from(folder.trim())),
-    );
     for parent in VERSIONED {
         let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
         folders.extend(entries.map(|entry| entry.path().join("bin")));
@@ -141,6 +145,12 @@ fn folders() -> Vec<PathBuf> {
         }
     }
     unique
+}
+
+/// Where `pg_config` says that they are.
+fn configured() -> Option<PathBuf> {
+    let told = said(Path::new("pg_config"), "--bindir")?;
+    PathBuf::from(told.trim()).canonicalize().ok()
 }
 
 fn said(program: &Path, argument: &str) -> Option<String> {

@@ -62,7 +62,10 @@ impl Database {
         admin
             .run(async move |stock| {
                 let left = sessions(&stock.login, &name).await;
-                let dropped = drop_database(&stock.login, &name).await;
+                let dropped = match &left {
+                    Ok(sessions) if sessions.is_empty() => vanish(&stock.login, &name).await,
+                    _ => drop_database(&stock.login, &name).await,
+                };
                 match (stock.explained(left).await?, stock.explained(dropped).await?) {
                     (sessions, ()) if sessions.is_empty() => Ok(()),
                     (sessions, ()) => {
@@ -128,6 +131,10 @@ pub(super) async fn drop_database(login: &Login, name: &str) -> Result<(), Error
         })
         .await;
     }
+    vanish(login, name).await
+}
+
+async fn vanish(login: &Login, name: &str) -> Result<(), Error> {
     let sql = format!("drop database if exists {name} with (force)");
     execute(login, format!("drop database `{name}`"), sql).await
 }
