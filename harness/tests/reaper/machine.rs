@@ -1,11 +1,12 @@
 //! What there is on this machine, looked at from outside.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid};
 
@@ -147,10 +148,11 @@ pub(crate) fn memory() -> BTreeSet<String> {
     segments.chain(named.into_iter().filter(|name| !mapped.contains(name))).collect()
 }
 
-/// The tests that look at memory do so one after the other.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// The tests that look at memory do so one after the other, also those of another run at the same
+/// time: it is the whole machine that they look at.
+pub(crate) fn alone() -> Flock<File> {
+    let memory = File::open("/dev/shm").unwrap();
+    Flock::lock(memory, FlockArg::LockExclusive).unwrap()
 }
 
 /// Waits until no memory is without a process but what was so `before`.
