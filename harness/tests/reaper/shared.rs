@@ -77,6 +77,8 @@ fn who_joins_before_the_record_is_removed_is_served() {
     drop(written);
     await_that("the end of the record", || !record.exists());
     await_that("the mark", || folder.join("over").exists());
+    // Longer than it takes to end one.
+    await_moment(Duration::from_millis(300));
     assert!(runs(group), "the late one is served");
     assert_eq!(join(place.path(), &folder).1, "none");
     late.kill();

@@ -92,7 +92,7 @@ fn nothing_is_left_after_a_kill_at_any_moment() {
         let mut user = User::start(place.path());
         user.tell(&format!("make {}", folder.display()));
         user.tell(&format!("folder {}", place.path().join("a \"folder\"'s").display()));
-        user.tell("group 6544");
+        user.tell(&format!("group {}", seconds()));
         user.tell(&format!("server {}", model.display()));
         let moment = chance.below(500);
         await_moment(Duration::from_millis(moment));
@@ -136,11 +136,17 @@ fn postmaster(folder: &Path) -> Option<u32> {
     lock.lines().next()?.parse().ok()
 }
 
+/// How long the groups of this run sleep: others may run this test at the same time.
+fn seconds() -> u32 {
+    1_000_000 + std::process::id()
+}
+
 /// The members of `State::group`, daemons too.
 fn sleepers() -> Vec<u32> {
+    let command = format!("sleep\0{}\0", seconds());
     let sleeps = |id: &u32| {
         let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        line == b"sleep\x006544\0"
+        line == command.as_bytes()
     };
     processes().into_iter().filter(sleeps).filter(|id| runs(*id)).collect()
 }
