@@ -248,7 +248,12 @@ impl Postmaster {
             }
             let _killed = self.child.kill();
         }
-        self.child.wait().ok()
+        let status = self.child.wait().ok();
+        if status.is_none_or(|status| status.signal().is_some()) {
+            // It stays in the journal: its memory is still there.
+            std::mem::forget(self.guard.take());
+        }
+        status
     }
 }
 

@@ -59,6 +59,9 @@ async fn a_server_that_dies_in_the_middle_is_told_with_its_last_words() {
     drop(database);
     server.close().await.unwrap();
     assert!(!std::path::Path::new(&data).exists(), "{data} is left");
+    let memory = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let makers = memory.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4));
+    assert!(!makers.into_iter().any(|maker| maker == id.to_string()), "{memory}");
 }
 
 #[test]
