@@ -100,21 +100,20 @@ $id
 
 # --- Shared memory --------------------------------------------------------------------------
 
-# The memory of Postgres that the processes $@ have: names in /dev/shm are added to $named, and who
-# may have made SysV segments, with the time since which, to $makers.
+# Who may have made memory of Postgres, the processes $@: for SysV segments each process with the time
+# since which to $makers, for names in /dev/shm its user with that time to $users.
 note_memory() {
-  maps= fds=
   for id in "$@"; do
-    maps="$maps /proc/$id/maps" fds="$fds /proc/$id/fd"
+    user=$(stat -c %u "/proc/$id") || continue
     # shellcheck disable=SC2046 # words
     set -- $(stat_of "$id")
-    [ $# -lt 20 ] || makers="$makers
-$id $((booted + ${20} / 100 - 2))"
+    [ $# -ge 20 ] || continue
+    since=$((booted + ${20} / 100 - 2))
+    makers="$makers
+$id $since"
+    users="$users
+$user $since"
   done
-  [ -n "$maps" ] || return 0
-  # shellcheck disable=SC2086 # lists of names without spaces
-  named="$named
-$({ cat $maps; ls -l $fds; } | sed -n '/(deleted)/d;s|.*[ ]\(/dev/shm/PostgreSQL\.[0-9][0-9]*\)$|\1|p' | sort -u)"
 }
 
 # The owner's id, its start and the segment that the lock file of data directory $1 names. A single
@@ -132,13 +131,28 @@ ${owner#-} $((since - 1)) $segment"
 # Removes what was noted and is nobody's any more. A segment must have been made by the noted
 # process while it lived and be attached to nobody: an id alone may be a stranger's by now.
 remove_memory() {
-  printf '%s\n' "$named" | while read -r name; do [ -z "$name" ] || rm -f -- "$name"; done
+  [ -z "$users" ] || remove_names
   for id in $(makers=$makers awk '
     BEGIN { n = split(ENVIRON["makers"], line, "\n") }
     NR > 1 && $7 == 0 { for (i = 1; i <= n; i++) { k = split(line[i], f, " ")
       if (k > 1 && f[1] == $5 && (k > 2 ? f[3] == $2 : $14 >= f[2])) { print $2; break } } }
     ' /proc/sysvipc/shm); do
     ipcrm -m "$id"
+  done
+}
+
+# Removes the names in /dev/shm that the noted users have made since then and that no process has: a
+# server keeps what it uses mapped, so what nobody has is left, whoever was killed at which moment.
+remove_names() {
+  mine=$(stat -c '%u %Y %n' /dev/shm/PostgreSQL.* | users=$users awk '
+    BEGIN { n = split(ENVIRON["users"], line, "\n") }
+    { for (i = 1; i <= n; i++) if (split(line[i], f, " ") == 2 && f[1] == $1 && $2 >= f[2]) {
+      print $3; break } }')
+  [ -n "$mine" ] || return 0
+  # First who has it open, then who has it mapped: that is the order in which it is made.
+  had=$({ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; } | grep -o '/dev/shm/PostgreSQL\.[0-9]*')
+  for name in $mine; do
+    printf '%s\n' "$had" | grep -qxF "$name" || rm -f -- "$name"
   done
 }
 
@@ -252,7 +266,7 @@ of() { printf '%s\n' "$left" | sed -n "s/^$1 //p"; }
 # The processes of this boot. Those that are making a data directory go as groups do.
 end_processes() {
   booted=$(sed -n 's/^btime //p' /proc/stat)
-  named= makers=
+  users= makers=
   groups=$(of group
     of server | while IFS= read -r data; do
       for id in $(of_data "$data" "$(real "$data")" initdb); do
@@ -269,7 +283,7 @@ end_processes() {
   done <<END
 $servers
 END
-  [ -z "$named$makers" ] || remove_memory
+  [ -z "$makers" ] || remove_memory
 }
 
 end_everything() {
