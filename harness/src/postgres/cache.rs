@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::copy::{Listing, Owner};
-use crate::reaper::{self, Thing};
+use crate::reaper::{self, Guard, Thing};
 
 /// Changes whenever a directory made by an older version of this code would not do any more.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Directories beyond this many are evicted, the least recently used first.
 const ENTRIES: usize = 8;
 /// And beyond this many bytes; a directory with ten migrations has about 20 MB.
@@ -42,6 +42,8 @@ struct Mark {
     label: String,
     /// The bytes of a full copy.
     bytes: u64,
+    /// Folders of databases that are cloned only: a server can do without them until then.
+    templates: Vec<PathBuf>,
 }
 
 /// One entry of the cache.
@@ -111,21 +113,32 @@ impl Cache {
         Some(Entry { data: folder.join("data"), mark, _lock: lock })
     }
 
-    /// Stores the data directory of a server that was shut down properly. Whoever stores the same
-    /// at the same time stores the same.
-    pub(super) fn put(&self, key: &str, label: &str, data: &Path) -> io::Result<()> {
+    /// Begins to store the data directory of a server that was shut down properly. When this
+    /// returns, a server may run in it again, as long as it leaves the `templates` as they are.
+    pub(super) fn put(
+        &self,
+        key: &str,
+        label: &str,
+        data: &Path,
+        templates: Vec<PathBuf>,
+    ) -> io::Result<Storing> {
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let making = self.folder.join(format!("making-{unique}"));
-        let _guard = reaper::guard(Thing::Folder(making.clone()))?;
-        let stored = slim(data, &making.join("data")).and_then(|bytes| {
-            let mark = Mark { label: label.to_owned(), bytes };
-            std::fs::write(making.join(MARK), serde_json::to_string(&mark)?)?;
-            self.publish(&making, key)
-        });
-        let _left = std::fs::remove_dir_all(&making);
-        self.evict();
-        stored
+        let guard = reaper::guard(Thing::Folder(making.clone()))?;
+        std::fs::DirBuilder::new().mode(0o700).create(&making)?;
+        let mut listing = Listing::of(data)?;
+        // The server's own file of this run.
+        listing.files.retain(|path| !path.ends_with("postmaster.pid"));
+        let mark = Mark { label: label.to_owned(), bytes: listing.bytes(data)?, templates };
+        // A start removes what a template knows of its catalogs, which spares its clones two
+        // milliseconds at their first login.
+        let (now, later) =
+            listing.split(|path| !mark.is_later(path) || path.ends_with("pg_internal.init"));
+        let contents = now.files.iter().map(|path| std::fs::read(data.join(path)));
+        let contents = contents.collect::<io::Result<_>>()?;
+        let (cache, key, from) = (self.clone(), key.to_owned(), data.to_owned());
+        Ok(Storing { cache, key, mark, making, _guard: guard, from, now, contents, later })
     }
 
     fn publish(&self, making: &Path, key: &str) -> io::Result<()> {
@@ -208,63 +221,111 @@ impl Cache {
     }
 }
 
-impl Entry {
-    /// Copies what a server needs to start, and gives what is to be copied before the first login:
-    /// the databases.
-    pub(super) fn begin(self, to: &Path, owner: Owner) -> io::Result<Rest> {
-        let (now, later) = Listing::of(&self.data)?.split(|path| !path.starts_with("base"));
-        let copied = now.copy(&self.data, to, owner)?;
-        Ok(Rest { entry: self, later, copied, to: to.to_owned(), owner })
+impl Mark {
+    fn is_later(&self, path: &Path) -> bool {
+        self.templates.iter().any(|folder| path.starts_with(folder))
     }
 }
 
-/// The second part of a copy.
+/// A data directory on its way into the cache. Whoever stores the same at the same time stores
+/// the same.
+#[derive(Debug)]
+pub(super) struct Storing {
+    cache: Cache,
+    key: String,
+    mark: Mark,
+    making: PathBuf,
+    _guard: Guard,
+    from: PathBuf,
+    now: Listing,
+    contents: Vec<Vec<u8>>,
+    later: Listing,
+}
+
+impl Storing {
+    /// Writes it, and puts it under its name.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        let stored = self.write().and_then(|()| {
+            std::fs::write(self.making.join(MARK), serde_json::to_string(&self.mark)?)?;
+            self.cache.publish(&self.making, &self.key)
+        });
+        self.cache.evict();
+        stored
+    }
+
+    /// Files of databases that are the same share their place on the disk.
+    fn write(&mut self) -> io::Result<()> {
+        let to = self.making.join("data");
+        for folder in &self.now.folders {
+            std::fs::DirBuilder::new().mode(0o700).recursive(true).create(to.join(folder))?;
+        }
+        let now = self.now.files.drain(..).zip(self.contents.drain(..).map(Ok));
+        let read = |path: PathBuf| {
+            let content = std::fs::read(self.from.join(&path));
+            (path, content)
+        };
+        let mut stored: HashMap<OsString, Vec<(PathBuf, Vec<u8>)>> = HashMap::new();
+        for (path, content) in now.chain(self.later.files.drain(..).map(read)) {
+            let (content, target) = (content?, to.join(&path));
+            let name = path.file_name().unwrap_or_default().to_owned();
+            let twins = stored.entry(name).or_default();
+            let twin = twins.iter().find(|(_, twin)| path.starts_with("base") && *twin == content);
+            if let Some((twin, _)) = twin {
+                std::fs::hard_link(twin, target)?;
+            } else {
+                std::fs::write(&target, &content)?;
+                twins.push((target, content));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Storing {
+    fn drop(&mut self) {
+        // It has another name when it was published.
+        let _left = std::fs::remove_dir_all(&self.making);
+    }
+}
+
+impl Entry {
+    /// Copies what a server needs to run, and gives what is to be copied before anything is cloned.
+    ///
+    /// # Errors
+    /// When it can't be read or written, or is not whole.
+    pub(super) fn begin(self, to: &Path, owner: Owner) -> io::Result<Rest> {
+        let listing = Listing::of(&self.data)?;
+        let (bytes, wanted) = (listing.bytes(&self.data)?, self.mark.bytes);
+        if bytes != wanted {
+            let what = format!("it has {bytes} bytes, and its mark says {wanted}");
+            return Err(io::Error::other(what));
+        }
+        let (now, later) = listing.split(|path| !path.starts_with("base"));
+        let (soon, later) = later.split(|path| !self.mark.is_later(path));
+        now.copy(&self.data, to, owner)?;
+        Ok(Rest { entry: self, soon, later, to: to.to_owned(), owner })
+    }
+}
+
+/// The rest of a copy.
 #[derive(Debug)]
 pub(super) struct Rest {
     entry: Entry,
+    soon: Listing,
     later: Listing,
-    copied: u64,
     to: PathBuf,
     owner: Owner,
 }
 
 impl Rest {
-    /// Copies it, while the server starts.
-    pub(super) fn end(self) -> io::Result<()> {
-        let bytes = self.copied + self.later.copy(&self.entry.data, &self.to, self.owner)?;
-        if bytes == self.entry.mark.bytes {
-            return Ok(());
-        }
-        let wanted = self.entry.mark.bytes;
-        Err(io::Error::other(format!("it has {bytes} bytes, and its mark says {wanted}")))
+    /// Copies the databases that are used themselves, while the server starts.
+    pub(super) fn soon(self) -> io::Result<Self> {
+        self.soon.copy(&self.entry.data, &self.to, self.owner)?;
+        Ok(self)
     }
-}
 
-/// Copies a data directory; databases whose files are the same share them on the disk.
-fn slim(from: &Path, to: &Path) -> io::Result<u64> {
-    let mut listing = Listing::of(from)?;
-    // The server's own file of this run.
-    listing.files.retain(|path| path.file_name().is_some_and(|name| name != "postmaster.pid"));
-    let (mut databases, others) = listing.split(|path| path.starts_with("base"));
-    for folder in &databases.folders {
-        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(to.join(folder))?;
+    /// Copies those that are cloned, while the server runs.
+    pub(super) fn end(self) -> io::Result<()> {
+        self.later.copy(&self.entry.data, &self.to, self.owner)
     }
-    let mut bytes = others.copy(from, to, None)?;
-    databases.files.sort();
-    let mut stored: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-    let mut seen: HashMap<OsString, Vec<usize>> = HashMap::new();
-    for path in &databases.files {
-        let content = std::fs::read(from.join(path))?;
-        bytes += content.len() as u64;
-        let name = path.file_name().unwrap_or_default().to_owned();
-        let twins = seen.entry(name).or_default();
-        if let Some(twin) = twins.iter().find(|twin| stored[**twin].1 == content) {
-            std::fs::hard_link(to.join(&stored[*twin].0), to.join(path))?;
-        } else {
-            std::fs::write(to.join(path), &content)?;
-            twins.push(stored.len());
-            stored.push((path.clone(), content));
-        }
-    }
-    Ok(bytes)
 }

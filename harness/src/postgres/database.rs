@@ -63,7 +63,7 @@ impl Database {
             .run(async move |stock| {
                 let left = sessions(&stock.login, &name).await;
                 let dropped = match &left {
-                    Ok(sessions) if sessions.is_empty() => vanish(&stock.login, &name).await,
+                    Ok(sessions) if sessions.is_empty() => stock.discard(name.clone()).await,
                     _ => drop_database(&stock.login, &name).await,
                 };
                 match (stock.explained(left).await?, stock.explained(dropped).await?) {
@@ -94,8 +94,7 @@ impl Drop for Database {
         if let Some(admin) = self.admin.take() {
             let name = std::mem::take(&mut self.name);
             admin.run_later(async move |stock| {
-                let _one_at_a_time = stock.drops.acquire().await;
-                let _dropped = drop_database(&stock.login, &name).await;
+                let _dropped = stock.discard(name).await;
             });
         }
     }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::background::Background;
 use super::binaries::Binaries;
 use super::cache::Cache;
-use super::cluster::Recipe;
+use super::cluster::{Recipe, Started};
 #[cfg(feature = "docker")]
 use super::docker::Container;
 use super::local::{self, Local};
@@ -44,9 +45,18 @@ pub(super) struct Running {
     pub(super) login: Login,
     pub(super) url: String,
     pub(super) picked: Picked,
+    /// What must be there before anything is cloned.
+    pub(super) copying: Background,
+    /// What must have ended before the server goes.
+    pub(super) storing: Background,
 }
 
 impl Running {
+    pub(super) fn new(engine: Engine, login: Login, url: String, picked: Picked) -> Self {
+        let (copying, storing) = (Background::none(), Background::none());
+        Self { engine, login, url, picked, copying, storing }
+    }
+
     /// From the first source of `options` that works.
     pub(super) async fn start(
         options: &Options,
@@ -94,7 +104,7 @@ impl Running {
                 let login = login::enter(&url, run, CONTAINER, || None).await?;
                 let place = format!("Docker image {}", container.image);
                 let picked = Picked::new(place, login.version, Vec::new());
-                Self { engine: Engine::Docker(Box::new(container)), login, url, picked }
+                Self::new(Engine::Docker(Box::new(container)), login, url, picked)
             }
             #[cfg(not(feature = "docker"))]
             Source::Docker(_) => return Err(without("docker", "has no Docker support")),
@@ -108,7 +118,7 @@ impl Running {
         let login = login::enter(url, run, GIVEN, || None).await?;
         given::check(&login.pool, url).await?;
         let picked = Picked::new(given::shown(url), login.version, Vec::new());
-        Ok(Self { engine: Engine::Given, login, url: url.to_owned(), picked })
+        Ok(Self::new(Engine::Given, login, url.to_owned(), picked))
     }
 
     async fn local(options: &Options, run: &Run, ending: &Ending) -> Result<Self, Error> {
@@ -122,7 +132,8 @@ impl Running {
         let picked = Picked::new(place, started.login.version, started.notes);
         let url = started.local.url();
         let engine = Engine::Local(Box::new(started.local));
-        Ok(Self { engine, login: started.login, url, picked })
+        let Started { login, copying, storing, .. } = started;
+        Ok(Self { copying, storing, ..Self::new(engine, login, url, picked) })
     }
 }
 

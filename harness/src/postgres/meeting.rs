@@ -59,6 +59,8 @@ pub(super) async fn join(options: &Options, run: &Run) -> Result<Met, Error> {
     }
     let ending = Ending { record: Some(record.clone()), parent: runner() };
     let running = Running::start(options, run, &ending).await?;
+    // Who joins clones at once.
+    running.copying.end().await?;
     if let Some(folder) = running.engine.folder() {
         let written = write(&record, &folder, &running);
         written.map_err(Error::system(format!("`{}` can't be written", record.display())))?;
@@ -103,8 +105,8 @@ async fn found(record: &Path, run: &Run) -> Result<Option<Met>, Error> {
         let _gone = std::fs::remove_file(record);
         return Ok(None);
     };
-    let engine = Engine::Joined(lease);
-    Ok(Some(Met { running: Running { engine, login, url, picked }, shared: true }))
+    let running = Running::new(Engine::Joined(lease), login, url, picked);
+    Ok(Some(Met { running, shared: true }))
 }
 
 /// The server's folder, and the rest of the record.

@@ -19,12 +19,14 @@
 //! source, another version.
 
 mod admin;
+mod background;
 mod binaries;
 pub mod blocking;
 mod cache;
 mod cluster;
 mod copy;
 mod database;
+mod discards;
 #[cfg(feature = "docker")]
 mod docker;
 #[cfg(feature = "download")]

@@ -93,11 +93,13 @@ impl Pool {
                 let made = pool.make(&stock).await;
                 pool.made(made);
                 pool.refill(&stock);
+                stock.tidy().await;
             });
         }
     }
 
     async fn make(&self, stock: &Stock) -> Result<String, Error> {
+        let _busy = stock.discards.busy();
         let name = stock.name("case");
         let claim = self.state().claim.take();
         if let Some(claim) = claim
@@ -105,6 +107,7 @@ impl Pool {
         {
             return Ok(name);
         }
+        stock.copying.end().await?;
         database::create(&stock.login, &name, &self.template).await?;
         Ok(name)
     }

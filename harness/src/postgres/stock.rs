@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
+use super::background::Background;
+use super::discards::Discards;
 use super::engine::Engine;
 use super::login::{Login, Run};
 use super::meeting::Met;
@@ -22,8 +24,10 @@ pub(super) const KEPT: &str = "spanproof_kept_";
 pub(super) struct Stock {
     pub(super) login: Login,
     pub(super) picked: Picked,
-    /// Databases are dropped one at a time: makers go first.
-    pub(super) drops: Semaphore,
+    pub(super) discards: Discards,
+    /// What must be there before anything is cloned.
+    pub(super) copying: Background,
+    storing: Background,
     engine: Mutex<Option<Engine>>,
     own: bool,
     url: String,
@@ -40,7 +44,9 @@ impl Stock {
         Self {
             login: running.login,
             picked: running.picked,
-            drops: Semaphore::new(1),
+            discards: Discards::new(running.engine.folder()),
+            copying: running.copying,
+            storing: running.storing,
             own: running.engine.own(),
             engine: Mutex::new(Some(running.engine)),
             url: running.url,
@@ -59,7 +65,30 @@ impl Stock {
 
     /// Drops what dead runs left on the server.
     pub(super) async fn sweep(&self) {
-        sweep::sweep(&self.login.pool, self.run.id()).await;
+        let (pool, run) = (&self.login.pool, self.run.id());
+        if !self.own {
+            return sweep::sweep(pool, run).await;
+        }
+        for name in sweep::dead(pool, run).await {
+            self.discards.add(name);
+        }
+        self.tidy().await;
+    }
+
+    /// Drops a database that nobody is connected to: in the background where the server is ours.
+    pub(super) async fn discard(self: &Arc<Self>, name: String) -> Result<(), Error> {
+        if !self.own {
+            return database::drop_database(&self.login, &name).await;
+        }
+        self.discards.add(name);
+        let stock = Arc::clone(self);
+        tokio::spawn(async move { stock.tidy().await });
+        Ok(())
+    }
+
+    /// Drops what was discarded and is due.
+    pub(super) async fn tidy(&self) {
+        self.discards.tidy(&self.login).await;
     }
 
     /// The URL of the database of that name.
@@ -76,6 +105,7 @@ impl Stock {
     /// A database with nothing in it.
     pub(super) async fn empty(&self) -> Result<String, Error> {
         let name = self.name("empty");
+        self.copying.end().await?;
         self.explained(database::create(&self.login, &name, "template0").await).await?;
         Ok(name)
     }
@@ -130,6 +160,7 @@ impl Stock {
     }
 
     async fn make(&self, making: &str, name: &str, migrations: &Migrations) -> Result<(), Error> {
+        self.copying.end().await?;
         database::create(&self.login, making, "template0").await?;
         migrations.apply(&self.url(making)?).await?;
         database::rename(&self.login, making, name).await
@@ -177,16 +208,19 @@ impl Stock {
     pub(super) async fn end(&self, mut running: JoinSet<()>) -> Result<(), Error> {
         let Some(engine) = self.engine.lock().await.take() else { return Ok(()) };
         let stays = self.shared || self.kept.load(Ordering::Relaxed);
+        // Both read or write its files; that they failed was told to whom it matters.
+        let _ended = (self.copying.end().await, self.storing.end().await);
         if engine.disposable() && !stays {
             running.shutdown().await;
-        } else {
-            while running.join_next().await.is_some() {}
-        }
-        if engine.disposable() && !stays {
             // Nobody is left who could be told that a connection ends.
             return engine.stop(stays).await;
         }
+        self.discards.end();
+        while running.join_next().await.is_some() {}
         let dropped = if self.own { Ok(()) } else { self.drop_all().await };
+        if self.kept.load(Ordering::Relaxed) {
+            self.discards.clear(&self.login).await;
+        }
         self.login.pool.close().await;
         engine.stop(stays).await?;
         dropped

@@ -28,11 +28,16 @@ where run <> $1
   and not exists (select from pg_stat_activity where datid = numbered.oid)
 order by name";
 
+/// What dead runs left; nothing where that can't be told.
+pub(super) async fn dead(pool: &PgPool, own: &str) -> Vec<String> {
+    let found = sqlx::query_scalar::<_, String>(DEAD).bind(own).fetch_all(pool).await;
+    found.unwrap_or_default()
+}
+
 /// Drops what dead runs left. A database that somebody is connected to, or that is another
 /// role's, stays: for the next time, or for its owner.
 pub(super) async fn sweep(pool: &PgPool, own: &str) {
-    let found = sqlx::query_scalar::<_, String>(DEAD).bind(own).fetch_all(pool).await;
-    for name in found.unwrap_or_default() {
+    for name in dead(pool, own).await {
         // The pattern leaves nothing in it that would need quotes. Without FORCE: whoever came
         // in between is not thrown out.
         let sql = format!("drop database if exists {name}");

@@ -1,0 +1,146 @@
+//! Databases that nobody wants any more.
+//!
+//! Dropping one takes a server as long as making one. So where the server is ours, they wait until
+//! it has nothing better to do, or until they are many; those that are left go with the server.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use super::database;
+use super::login::Login;
+
+/// So many may wait; each takes the room of its template, about 7 MB.
+const MANY: usize = 64;
+/// They don't wait on a file system with less room than this many bytes.
+const ROOM: u64 = 1024 * 1024 * 1024;
+
+/// The databases that wait to be dropped.
+#[derive(Debug)]
+pub(super) struct Discards {
+    /// Where the server's files are; `None` where nothing may wait.
+    place: Option<PathBuf>,
+    waiting: Mutex<VecDeque<String>>,
+    /// Clones that are being made: they go first.
+    making: AtomicUsize,
+    ending: AtomicBool,
+    /// Databases are dropped one at a time.
+    dropping: Semaphore,
+}
+
+/// While it lives, nothing is dropped that can wait.
+#[derive(Debug)]
+pub(super) struct Busy<'a>(&'a Discards);
+
+impl Discards {
+    pub(super) fn new(place: Option<PathBuf>) -> Self {
+        Self {
+            place,
+            waiting: Mutex::default(),
+            making: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
+            dropping: Semaphore::new(1),
+        }
+    }
+
+    /// One more is being made.
+    pub(super) fn busy(&self) -> Busy<'_> {
+        self.making.fetch_add(1, Ordering::Relaxed);
+        Busy(self)
+    }
+
+    /// Nobody wants `name` any more.
+    pub(super) fn add(&self, name: String) {
+        self.waiting().push_back(name);
+    }
+
+    /// Drops what is due. Who comes while another does this leaves it to the other.
+    pub(super) async fn tidy(&self, login: &Login) {
+        let Ok(_one_at_a_time) = self.dropping.try_acquire() else { return };
+        while let Some(name) = self.due() {
+            let _dropped = database::drop_database(login, &name).await;
+        }
+    }
+
+    /// The server stays, but we go: everything is dropped now.
+    pub(super) async fn clear(&self, login: &Login) {
+        let Ok(_last) = self.dropping.acquire().await else { return };
+        while let Some(name) = self.next() {
+            let _dropped = database::drop_database(login, &name).await;
+        }
+    }
+
+    /// From now on nothing is dropped that can be left to the server's end.
+    pub(super) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    fn due(&self) -> Option<String> {
+        let waiting = self.waiting().len();
+        let making = self.making.load(Ordering::Relaxed);
+        let ending = self.ending.load(Ordering::Relaxed);
+        let room = || self.place.as_ref().is_some_and(|place| free(place) >= ROOM);
+        if is_due(waiting, making, ending) || waiting > 0 && !room() { self.next() } else { None }
+    }
+
+    fn next(&self) -> Option<String> {
+        self.waiting().pop_front()
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.making.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn is_due(waiting: usize, making: usize, ending: bool) -> bool {
+    waiting > MANY || waiting > 0 && making == 0 && !ending
+}
+
+fn free(place: &std::path::Path) -> u64 {
+    nix::sys::statvfs::statvfs(place)
+        .map_or(0, |stat| stat.blocks_available() * stat.fragment_size())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_discarded_waits_for_an_idle_server_unless_it_is_much() {
+        assert!(!is_due(0, 0, false));
+        assert!(is_due(1, 0, false), "nobody makes one");
+        assert!(!is_due(MANY, 1, false));
+        assert!(is_due(MANY + 1, 2, false));
+        assert!(!is_due(MANY, 0, true), "it goes with the server");
+    }
+
+    #[test]
+    fn where_nothing_may_wait_or_there_is_no_room_everything_is_due() {
+        for place in [None, Some(PathBuf::from("/nowhere"))] {
+            let discards = Discards::new(place);
+            let _busy = discards.busy();
+            discards.add("one".into());
+            assert_eq!(discards.due().as_deref(), Some("one"));
+            assert_eq!(discards.due(), None);
+        }
+    }
+
+    #[test]
+    fn who_makes_one_goes_first() {
+        let discards = Discards::new(Some(std::env::temp_dir()));
+        discards.add("one".into());
+        let busy = discards.busy();
+        assert_eq!(discards.due(), None);
+        drop(busy);
+        assert_eq!(discards.due().as_deref(), Some("one"));
+    }
+}
