@@ -1,7 +1,7 @@
 //! Databases that nobody wants any more.
 //!
 //! Dropping one takes a server as long as making one. So where the server is ours, they wait until
-//! it has nothing better to do, or until they are many; those that are left go with the server.
+//! it has nothing better to do, or until there is little room; those that are left go with it.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use tokio::sync::Semaphore;
 use super::database;
 use super::login::Login;
 
-/// So many may wait; each takes the room of its template, about 7 MB.
-const MANY: usize = 64;
-/// They don't wait on a file system with less room than this many bytes.
-const ROOM: u64 = 1024 * 1024 * 1024;
+/// Together they take at most this part of the room that is free.
+const PART: u64 = 8;
+/// The bytes that one takes: an empty database with a few tables has about 7 MB.
+const SIZE: u64 = 8 * 1024 * 1024;
 
 /// The databases that wait to be dropped.
 #[derive(Debug)]
@@ -82,8 +82,8 @@ impl Discards {
         let waiting = self.waiting().len();
         let making = self.making.load(Ordering::Relaxed);
         let ending = self.ending.load(Ordering::Relaxed);
-        let room = || self.place.as_ref().is_some_and(|place| free(place) >= ROOM);
-        if is_due(waiting, making, ending) || waiting > 0 && !room() { self.next() } else { None }
+        let free = self.place.as_deref().map_or(0, free);
+        if is_due(waiting, making, ending, free) { self.next() } else { None }
     }
 
     fn next(&self) -> Option<String> {
@@ -101,8 +101,9 @@ impl Drop for Busy<'_> {
     }
 }
 
-fn is_due(waiting: usize, making: usize, ending: bool) -> bool {
-    waiting > MANY || waiting > 0 && making == 0 && !ending
+fn is_due(waiting: usize, making: usize, ending: bool, free: u64) -> bool {
+    let idle = making == 0 && !ending;
+    waiting > 0 && (idle || waiting as u64 > free / PART / SIZE)
 }
 
 fn free(place: &std::path::Path) -> u64 {
@@ -116,11 +117,13 @@ mod tests {
 
     #[test]
     fn what_is_discarded_waits_for_an_idle_server_unless_it_is_much() {
-        assert!(!is_due(0, 0, false));
-        assert!(is_due(1, 0, false), "nobody makes one");
-        assert!(!is_due(MANY, 1, false));
-        assert!(is_due(MANY + 1, 2, false));
-        assert!(!is_due(MANY, 0, true), "it goes with the server");
+        let (room, many) = (64 * PART * SIZE, 64);
+        assert!(!is_due(0, 0, false, 0));
+        assert!(is_due(1, 0, false, room), "nobody makes one");
+        assert!(!is_due(many, 1, false, room));
+        assert!(is_due(many + 1, 2, false, room));
+        assert!(is_due(many, 1, false, room - 1));
+        assert!(!is_due(many, 0, true, room), "it goes with the server");
     }
 
     #[test]

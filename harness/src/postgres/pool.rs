@@ -13,6 +13,12 @@ const MAKERS: usize = 2;
 /// At most so many are ready and not wanted yet; each takes the room of the template.
 const AHEAD: usize = 8;
 
+/// As many tests run at once as there are cores, and each wants its next one before long.
+fn ahead() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (2 * cores).min(AHEAD)
+}
+
 /// The clones of one template.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -28,6 +34,8 @@ struct State {
     ready: VecDeque<String>,
     waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
     making: usize,
+    /// As many are made ahead at most.
+    ahead: usize,
     /// How many were asked for.
     asked: usize,
     /// The last one that was made ahead failed: no more of these until somebody asks.
@@ -39,7 +47,7 @@ impl State {
     /// Whether one more should be made now. Demand is followed: as many are kept ahead as were
     /// asked for before, so that who asks once does not pay for a second one.
     fn wants(&self) -> bool {
-        let ahead = if self.failed { 0 } else { self.asked.saturating_sub(1).min(AHEAD) };
+        let ahead = if self.failed { 0 } else { self.asked.saturating_sub(1).min(self.ahead) };
         !self.closed
             && self.making < MAKERS
             && self.making + self.ready.len() < self.waiting.len() + ahead
@@ -48,7 +56,7 @@ impl State {
 
 impl Pool {
     pub(super) fn new(template: String, claim: Option<String>) -> Self {
-        let state = State { claim, ..State::default() };
+        let state = State { claim, ahead: ahead(), ..State::default() };
         Self { template, state: Mutex::new(state), making: watch::Sender::new(0) }
     }
 
@@ -141,7 +149,7 @@ mod tests {
     fn state(asked: usize, ready: usize, waiting: usize, making: usize) -> State {
         let waiting = (0..waiting).map(|_| oneshot::channel().0).collect();
         let ready = (0..ready).map(|number| number.to_string()).collect();
-        State { ready, waiting, making, asked, ..State::default() }
+        State { ready, waiting, making, asked, ahead: AHEAD, ..State::default() }
     }
 
     #[test]
