@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Error;
 
-/// Work on a thread of its own, which any number of others may wait for.
+/// Work that any number of others may wait for.
 #[derive(Debug, Clone)]
 pub(super) struct Background {
     failure: &'static str,
@@ -17,11 +17,11 @@ impl Background {
     /// Begins it; `failure` is what to say when it fails.
     pub(super) fn of(
         failure: &'static str,
-        work: impl FnOnce() -> io::Result<()> + Send + 'static,
+        work: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> Self {
         let (sender, ended) = watch::channel(None);
-        tokio::task::spawn_blocking(move || {
-            sender.send_replace(Some(work().map_err(|error| error.to_string())));
+        tokio::spawn(async move {
+            sender.send_replace(Some(work.await.map_err(|error| error.to_string())));
         });
         Self { failure, ended }
     }
@@ -39,7 +39,7 @@ impl Background {
         let mut ended = self.ended.clone();
         let ended = match ended.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(ended)) => ended.clone().map_err(io::Error::other),
-            _ => Err(io::Error::other("its thread panicked")),
+            _ => Err(io::Error::other("it panicked")),
         };
         ended.map_err(Error::system(self.failure))
     }
@@ -52,7 +52,7 @@ mod tests {
     #[tokio::test]
     async fn everybody_who_waits_is_told_how_it_ended() {
         assert!(Background::none().end().await.is_ok());
-        let failing = Background::of("no copy", || Err(io::Error::other("no room")));
+        let failing = Background::of("no copy", async { Err(io::Error::other("no room")) });
         for waiting in [failing.clone(), failing] {
             assert_eq!(waiting.end().await.unwrap_err().to_string(), "no copy: no room");
         }

@@ -113,32 +113,14 @@ impl Cache {
         Some(Entry { data: folder.join("data"), mark, _lock: lock })
     }
 
-    /// Begins to store the data directory of a server that was shut down properly. When this
-    /// returns, a server may run in it again, as long as it leaves the `templates` as they are.
-    pub(super) fn put(
-        &self,
-        key: &str,
-        label: &str,
-        data: &Path,
-        templates: Vec<PathBuf>,
-    ) -> io::Result<Storing> {
+    /// Begins to store something; nobody sees it before it is complete.
+    pub(super) fn making(&self, key: &str) -> io::Result<Making> {
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let making = self.folder.join(format!("making-{unique}"));
-        let guard = reaper::guard(Thing::Folder(making.clone()))?;
-        std::fs::DirBuilder::new().mode(0o700).create(&making)?;
-        let mut listing = Listing::of(data)?;
-        // The server's own file of this run.
-        listing.files.retain(|path| !path.ends_with("postmaster.pid"));
-        let mark = Mark { label: label.to_owned(), bytes: listing.bytes(data)?, templates };
-        // A start removes what a template knows of its catalogs, which spares its clones two
-        // milliseconds at their first login.
-        let (now, later) =
-            listing.split(|path| !mark.is_later(path) || path.ends_with("pg_internal.init"));
-        let contents = now.files.iter().map(|path| std::fs::read(data.join(path)));
-        let contents = contents.collect::<io::Result<_>>()?;
-        let (cache, key, from) = (self.clone(), key.to_owned(), data.to_owned());
-        Ok(Storing { cache, key, mark, making, _guard: guard, from, now, contents, later })
+        let folder = self.folder.join(format!("making-{unique}"));
+        let guard = reaper::guard(Thing::Folder(folder.clone()))?;
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Making { cache: self.clone(), key: key.to_owned(), folder, _guard: guard })
     }
 
     fn publish(&self, making: &Path, key: &str) -> io::Result<()> {
@@ -221,54 +203,51 @@ impl Cache {
     }
 }
 
-impl Mark {
-    fn is_later(&self, path: &Path) -> bool {
-        self.templates.iter().any(|folder| path.starts_with(folder))
-    }
+/// What a data directory is made of.
+#[derive(Debug)]
+pub(super) struct Contents {
+    /// What it is, in words.
+    pub(super) label: String,
+    /// Its folders, each before what is in it.
+    pub(super) folders: Vec<PathBuf>,
+    /// Its files, and from where each is to be copied.
+    pub(super) files: Vec<(PathBuf, PathBuf)>,
+    /// Folders of databases that are cloned only.
+    pub(super) templates: Vec<PathBuf>,
 }
 
 /// A data directory on its way into the cache. Whoever stores the same at the same time stores
 /// the same.
 #[derive(Debug)]
-pub(super) struct Storing {
+pub(super) struct Making {
     cache: Cache,
     key: String,
-    mark: Mark,
-    making: PathBuf,
+    folder: PathBuf,
     _guard: Guard,
-    from: PathBuf,
-    now: Listing,
-    contents: Vec<Vec<u8>>,
-    later: Listing,
 }
 
-impl Storing {
+impl Making {
     /// Writes it, and puts it under its name.
-    pub(super) fn end(mut self) -> io::Result<()> {
-        let stored = self.write().and_then(|()| {
-            std::fs::write(self.making.join(MARK), serde_json::to_string(&self.mark)?)?;
-            self.cache.publish(&self.making, &self.key)
-        });
+    pub(super) fn store(self, contents: Contents) -> io::Result<()> {
+        let mark = self.write(contents)?;
+        std::fs::write(self.folder.join(MARK), serde_json::to_string(&mark)?)?;
+        let stored = self.cache.publish(&self.folder, &self.key);
         self.cache.evict();
         stored
     }
 
     /// Files of databases that are the same share their place on the disk.
-    fn write(&mut self) -> io::Result<()> {
-        let to = self.making.join("data");
-        for folder in &self.now.folders {
+    fn write(&self, contents: Contents) -> io::Result<Mark> {
+        let Contents { label, folders, files, templates } = contents;
+        let to = self.folder.join("data");
+        for folder in folders {
             std::fs::DirBuilder::new().mode(0o700).recursive(true).create(to.join(folder))?;
         }
-        let now = self.now.files.drain(..).zip(self.contents.drain(..).map(Ok));
-        let read = |path: PathBuf| {
-            let content = std::fs::read(self.from.join(&path));
-            (path, content)
-        };
-        let mut stored: HashMap<OsString, Vec<(PathBuf, Vec<u8>)>> = HashMap::new();
-        for (path, content) in now.chain(self.later.files.drain(..).map(read)) {
-            let (content, target) = (content?, to.join(&path));
-            let name = path.file_name().unwrap_or_default().to_owned();
-            let twins = stored.entry(name).or_default();
+        let (mut stored, mut bytes) = (HashMap::<OsString, Vec<(PathBuf, Vec<u8>)>>::new(), 0);
+        for (path, from) in files {
+            let (content, target) = (std::fs::read(from)?, to.join(&path));
+            bytes += content.len() as u64;
+            let twins = stored.entry(path.file_name().unwrap_or_default().to_owned()).or_default();
             let twin = twins.iter().find(|(_, twin)| path.starts_with("base") && *twin == content);
             if let Some((twin, _)) = twin {
                 std::fs::hard_link(twin, target)?;
@@ -277,55 +256,61 @@ impl Storing {
                 twins.push((target, content));
             }
         }
-        Ok(())
+        Ok(Mark { label, bytes, templates })
     }
 }
 
-impl Drop for Storing {
+impl Drop for Making {
     fn drop(&mut self) {
         // It has another name when it was published.
-        let _left = std::fs::remove_dir_all(&self.making);
+        let _left = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 impl Entry {
-    /// Copies what a server needs to run, and gives what is to be copied before anything is cloned.
-    ///
-    /// # Errors
-    /// When it can't be read or written, or is not whole.
+    /// Copies what a server needs to start, and gives the rest.
     pub(super) fn begin(self, to: &Path, owner: Owner) -> io::Result<Rest> {
         let listing = Listing::of(&self.data)?;
-        let (bytes, wanted) = (listing.bytes(&self.data)?, self.mark.bytes);
-        if bytes != wanted {
-            let what = format!("it has {bytes} bytes, and its mark says {wanted}");
-            return Err(io::Error::other(what));
-        }
-        let (now, later) = listing.split(|path| !path.starts_with("base"));
-        let (soon, later) = later.split(|path| !self.mark.is_later(path));
+        let (now, databases) = listing.split(|path| !path.starts_with("base"));
         now.copy(&self.data, to, owner)?;
-        Ok(Rest { entry: self, soon, later, to: to.to_owned(), owner })
+        let of_now = now.bytes(to)?;
+        Ok(Rest { entry: self, of_now, databases, to: to.to_owned(), owner })
     }
 }
 
-/// The rest of a copy.
+/// The databases of a copy.
 #[derive(Debug)]
 pub(super) struct Rest {
     entry: Entry,
-    soon: Listing,
-    later: Listing,
+    of_now: u64,
+    databases: Listing,
     to: PathBuf,
     owner: Owner,
 }
 
 impl Rest {
-    /// Copies the databases that are used themselves, while the server starts.
-    pub(super) fn soon(self) -> io::Result<Self> {
-        self.soon.copy(&self.entry.data, &self.to, self.owner)?;
+    /// Copies those that are used themselves, while the server starts.
+    ///
+    /// # Errors
+    /// When they can't be, or when the entry is not whole.
+    pub(super) fn soon(mut self) -> io::Result<Self> {
+        let (from, wanted) = (&self.entry.data, self.entry.mark.bytes);
+        let bytes = self.of_now + self.databases.bytes(from)?;
+        if bytes != wanted {
+            let what = format!("it has {bytes} bytes, and its mark says {wanted}");
+            return Err(io::Error::other(what));
+        }
+        let mark = &self.entry.mark;
+        let is_later = |path: &Path| mark.templates.iter().any(|folder| path.starts_with(folder));
+        let (soon, later) = self.databases.split(|path| !is_later(path));
+        soon.copy(from, &self.to, self.owner)?;
+        self.databases = later;
         Ok(self)
     }
 
-    /// Copies those that are cloned, while the server runs.
+    /// Copies those that are cloned, while the server runs: its start removes what a database
+    /// knows of its catalogs, which spares each clone two milliseconds at its first login.
     pub(super) fn end(self) -> io::Result<()> {
-        self.later.copy(&self.entry.data, &self.to, self.owner)
+        self.databases.copy(&self.entry.data, &self.to, self.owner)
     }
 }

@@ -1,12 +1,11 @@
 //! A data directory for a server: from the cache, or from nothing and then into the cache.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::background::Background;
 use super::binaries::Binaries;
-use super::cache::{self, Cache, Entry};
-use super::copy::Listing;
+use super::cache::{self, Cache, Entry, Making};
+use super::capture::Capture;
 use super::local::{Home, INITDB, Local};
 use super::login::{self, Login, Run};
 use super::{Error, Migrations, database, given};
@@ -70,37 +69,38 @@ impl Recipe<'_> {
             }
             home = Home::make(self.binaries, ending)?;
         }
-        let (home, label, templates) = self.made(home, run).await?;
-        let storing = match cache.put(&key, &label, &home.data(), templates) {
-            Ok(storing) => Background::of("nothing is cached", || storing.end()),
+        match cache.making(&key) {
+            Ok(making) => Ok(Started { notes, ..self.stored(home, run, making).await? }),
             Err(error) => {
                 let folder = cache.folder().display();
                 notes.push(format!("nothing is cached: {folder} can't be written to: {error}"));
-                Background::none()
+                home.initdb().await?;
+                Ok(Started { notes, ..up(home, run).await? })
             }
-        };
-        Ok(Started { storing, notes, ..up(home, run).await? })
+        }
+    }
+
+    /// Makes the data directory, and puts a copy of it into the cache while the server is used.
+    async fn stored(self, home: Home, run: &Run, making: Making) -> Result<Started, Error> {
+        home.initdb().await?;
+        let mut started = up(home, run).await?;
+        let Started { local, login, .. } = &started;
+        let mut label = self.binaries.text.clone();
+        let mut twins = None;
+        if let Some(migrations) = self.migrations {
+            twins = Some(bake(&local.url(), login, migrations).await?);
+            let folder = migrations.folder().display();
+            label = format!("{label} with {} migrations of {folder}", migrations.count());
+        }
+        let capture = Capture::take(local.home(), login, twins).await?;
+        started.storing = Background::of("nothing is cached", capture.store(making, label));
+        Ok(started)
     }
 
     fn key(&self) -> String {
         let folder = self.binaries.folder.to_string_lossy();
         let migrations = self.migrations.map(Migrations::fingerprint).unwrap_or_default();
         cache::key(&[&folder, &self.binaries.text, &INITDB.join(" "), &migrations])
-    }
-
-    /// A data directory made from nothing, what is in it in words, and the folders of the
-    /// databases that are cloned only.
-    async fn made(&self, home: Home, run: &Run) -> Result<(Home, String, Vec<PathBuf>), Error> {
-        home.initdb().await?;
-        let label = self.binaries.text.clone();
-        let Some(migrations) = self.migrations else { return Ok((home, label, Vec::new())) };
-        let Started { local, login, .. } = up(home, run).await?;
-        let templates = bake(&local.url(), &login, migrations).await?;
-        login.pool.close().await;
-        let home = local.shut_down();
-        strip(&home.data()).map_err(Error::system("the data directory can't be slimmed"))?;
-        let folder = migrations.folder().display();
-        Ok((home, format!("{label} with {} migrations of {folder}", migrations.count()), templates))
     }
 }
 
@@ -113,8 +113,11 @@ async fn copied(home: Home, entry: Entry, run: &Run) -> Result<Started, Error> {
     let local = Local::spawn(home);
     let soon = soon.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
     let (local, rest) = (local?, soon.map_err(failed())?);
-    let copying = Background::of("the cached databases can't be copied", || rest.end());
-    Ok(Started { copying, ..open(local, run).await? })
+    let started = open(local, run).await?;
+    let rest = tokio::task::spawn_blocking(|| rest.end());
+    let copying = async { rest.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) };
+    let copying = Background::of("the cached databases can't be copied", copying);
+    Ok(Started { copying, ..started })
 }
 
 /// Starts the server in `home` and logs in.
@@ -141,32 +144,12 @@ async fn open(mut local: Local, run: &Run) -> Result<Started, Error> {
     }
 }
 
-/// Makes the template and a first clone of it; gives the folders of all databases that are cloned
-/// only.
-async fn bake(url: &str, login: &Login, migrations: &Migrations) -> Result<Vec<PathBuf>, Error> {
+/// Makes the template and a first clone of it, and gives their names.
+async fn bake(url: &str, login: &Login, migrations: &Migrations) -> Result<[String; 2], Error> {
     let fingerprint = migrations.fingerprint();
     let (template, ready) = (template(&fingerprint), ready(&fingerprint));
     database::create(login, &template, "template0").await?;
     migrations.apply(&given::with_database(url, &template)?).await?;
     database::create(login, &ready, &template).await?;
-    let sql = "select 'base/' || oid from pg_database where datistemplate or datname = $1";
-    let folders = sqlx::query_scalar::<_, String>(sql).bind(&template).fetch_all(&login.pool).await;
-    let folders = folders.map_err(Error::database("look for the databases' folders"))?;
-    Ok(folders.into_iter().map(PathBuf::from).collect())
-}
-
-/// Removes the maps of free and of visible pages from the databases of a stopped server, a fifth of
-/// the files of each clone. The server does without them where they are missing, and makes them
-/// again when a table wants them.
-fn strip(data: &Path) -> std::io::Result<()> {
-    let is_map = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        path.starts_with("base") && (name.ends_with("_fsm") || name.ends_with("_vm"))
-    };
-    let listing = Listing::of(data)?;
-    listing
-        .files
-        .iter()
-        .filter(|path| is_map(path))
-        .try_for_each(|path| std::fs::remove_file(data.join(path)))
+    Ok([template, ready])
 }

@@ -116,7 +116,7 @@ impl Home {
         command.arg("-D").arg(self.data()).args(INITDB);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // What it shares in memory goes with the data directory.
-        let _guard = self.guard()?;
+        let _guard = self.guard(&self.data())?;
         let output =
             finish(command).await.map_err(Error::system("`initdb` could not be started"))?;
         if output.status.success() {
@@ -126,9 +126,21 @@ impl Home {
         Err(Error::Program { program: "initdb".into(), reason })
     }
 
-    fn guard(&self) -> Result<Guard, Error> {
+    /// A server that brings a copy of the data directory to the state of one that was shut down.
+    pub(super) fn single(&self, data: &Path) -> Result<(Command, Guard), Error> {
+        let mut command = self.command("postgres");
+        command.arg("--single").arg("-D").arg(data);
+        for setting in QUICK {
+            command.args(["-c", setting]);
+        }
+        // It ends when there is nothing more to read.
+        command.arg("postgres").stdout(Stdio::null()).stderr(Stdio::piped());
+        Ok((command, self.guard(data)?))
+    }
+
+    fn guard(&self, data: &Path) -> Result<Guard, Error> {
         let lease = self.lease.as_ref().ok_or(Error::Closed)?;
-        let guard = lease.guard(Thing::Server(self.data()));
+        let guard = lease.guard(Thing::Server(data.to_owned()));
         guard.map_err(Error::system("the journal of the server's folder can't be written"))
     }
 
@@ -181,7 +193,7 @@ impl Drop for Home {
 impl Local {
     /// Starts the server on the data directory of `home`; it may not let anybody in yet.
     pub(super) fn spawn(home: Home) -> Result<Self, Error> {
-        let guard = home.guard()?;
+        let guard = home.guard(&home.data())?;
         let child = home.postgres()?;
         Ok(Self { postmaster: Postmaster { child, guard: Some(guard), left: false }, home })
     }
@@ -199,13 +211,6 @@ impl Local {
     pub(super) fn ended(&mut self) -> Option<String> {
         let status = self.postmaster.child.try_wait().ok().flatten()?;
         Some(format!("ended with {status}"))
-    }
-
-    /// Writes everything to the data directory and stops; the home stays.
-    pub(super) fn shut_down(self) -> Home {
-        let Self { mut postmaster, home } = self;
-        postmaster.stop(Signal::SIGINT);
-        home
     }
 
     /// Stops at once, and everything goes.

@@ -23,6 +23,7 @@ mod background;
 mod binaries;
 pub mod blocking;
 mod cache;
+mod capture;
 mod cluster;
 mod copy;
 mod database;
