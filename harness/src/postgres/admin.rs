@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::Error;
+use super::background::Background;
 use super::engine::Running;
 use super::login::Run;
 use super::meeting::{self, Met};
@@ -26,7 +27,12 @@ type Work = Box<dyn FnOnce(Arc<Stock>) -> Pin<Box<dyn Future<Output = ()> + Send
 
 /// A handle on the thread. The server goes when the last handle has gone.
 #[derive(Debug, Clone)]
-pub(super) struct Admin(mpsc::UnboundedSender<Request>);
+pub(super) struct Admin {
+    requests: mpsc::UnboundedSender<Request>,
+    /// What is worth waiting for before this process ends: most tests that use a server for the
+    /// first time are quicker.
+    pub(super) storing: Background,
+}
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -55,8 +61,8 @@ impl Admin {
                 }
             })
             .map_err(Error::system("no thread for the disposable Postgres"))?;
-        let picked = started.await.map_err(|_| Error::Closed)??;
-        Ok((Self(sender), picked))
+        let (picked, storing) = started.await.map_err(|_| Error::Closed)??;
+        Ok((Self { requests: sender, storing }, picked))
     }
 
     /// Does `work` on the thread and gives what it gives.
@@ -74,7 +80,7 @@ impl Admin {
                 let _told = reply.send(work.await);
             })
         });
-        self.0.send(Request::Work(work)).map_err(|_| Error::Closed)?;
+        self.requests.send(Request::Work(work)).map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)
     }
 
@@ -83,13 +89,13 @@ impl Admin {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let _sent = self.0.send(Request::Work(Box::new(move |stock| Box::pin(work(stock)))));
+        let _sent = self.requests.send(Request::Work(Box::new(move |stock| Box::pin(work(stock)))));
     }
 
     /// Stops the server, after everything that was asked for is done.
     pub(super) async fn close(&self) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Request::Close(reply)).map_err(|_| Error::Closed)?;
+        self.requests.send(Request::Close(reply)).map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }
 }
@@ -97,7 +103,7 @@ impl Admin {
 async fn serve(
     options: Options,
     shared: bool,
-    ready: oneshot::Sender<Result<Picked, Error>>,
+    ready: oneshot::Sender<Result<(Picked, Background), Error>>,
     mut requests: mpsc::UnboundedReceiver<Request>,
 ) {
     let stock = match open(options, shared).await {
@@ -114,7 +120,7 @@ async fn serve(
     }
     let mut closed = None;
     // A caller who has given up meanwhile has dropped its end of `requests` as well.
-    let _told = ready.send(Ok(stock.picked.clone()));
+    let _told = ready.send(Ok((stock.picked.clone(), stock.storing.clone())));
     while let Some(request) = requests.recv().await {
         match request {
             Request::Work(work) => {

@@ -308,7 +308,7 @@ impl Rest {
         Ok(self)
     }
 
-    /// Copies those that are cloned, while the server runs: its start removes what a database
+    /// Copies those that are cloned, when the server runs: its start removes what a database
     /// knows of its catalogs, which spares each clone two milliseconds at its first login.
     pub(super) fn end(self) -> io::Result<()> {
         self.databases.copy(&self.entry.data, &self.to, self.owner)

@@ -114,9 +114,11 @@ async fn copied(home: Home, entry: Entry, run: &Run) -> Result<Started, Error> {
     let soon = soon.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
     let (local, rest) = (local?, soon.map_err(failed())?);
     let started = open(local, run).await?;
-    let rest = tokio::task::spawn_blocking(|| rest.end());
-    let copying = async { rest.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) };
-    let copying = Background::of("the cached databases can't be copied", copying);
+    let copying = async {
+        let ended = tokio::task::spawn_blocking(|| rest.end()).await;
+        ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+    };
+    let copying = Background::later("the cached databases can't be copied", copying);
     Ok(Started { copying, ..started })
 }
 

@@ -50,7 +50,7 @@ impl Listing {
         self.files.iter().map(|path| Ok(root.join(path).metadata()?.len())).sum()
     }
 
-    /// Copies what is listed below `from` to below `to`.
+    /// Copies what is listed below `from` to below `to`, on several threads.
     pub(super) fn copy(&self, from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
         for folder in &self.folders {
             let path = to.join(folder);

@@ -61,6 +61,7 @@ impl Database {
         let name = self.name.clone();
         admin
             .run(async move |stock| {
+                stock.storing.settle().await;
                 let left = sessions(&stock.login, &name).await;
                 let dropped = match &left {
                     Ok(sessions) if sessions.is_empty() => stock.discard(name.clone()).await,
@@ -96,6 +97,7 @@ impl Drop for Database {
             admin.run_later(async move |stock| {
                 let _dropped = stock.discard(name).await;
             });
+            admin.storing.block();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Our own connections to a server: opened as soon as it lets us in, and a sign that we live.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -58,6 +60,8 @@ pub(super) async fn enter(
     let connect: PgConnectOptions = url.parse().map_err(|error| refused(given::refusal(&error)))?;
     let connect = connect.application_name("spanproof");
     let lock = run.lock();
+    let told = Arc::new(AtomicU32::new(0));
+    let version = Arc::clone(&told);
     let options = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .test_before_acquire(false)
@@ -65,6 +69,8 @@ pub(super) async fn enter(
         .idle_timeout(None)
         .max_lifetime(None)
         .after_connect(move |connection, _| {
+            // It says so itself when somebody logs in.
+            version.store(connection.server_version_num().unwrap_or(0), Ordering::Relaxed);
             let lock = sqlx::AssertSqlSafe(lock.clone());
             Box::pin(async move { connection.execute(sqlx::raw_sql(lock)).await.map(drop) })
         });
@@ -84,9 +90,5 @@ pub(super) async fn enter(
     })
     .await;
     let pool = looked.map_err(|overdue| refused(overdue.to_string()))?.map_err(refused)?;
-    let number: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
-        .fetch_one(&pool)
-        .await
-        .map_err(Error::database("read the server's version"))?;
-    Ok(Login { pool, version: u32::try_from(number / 10_000).unwrap_or_default() })
+    Ok(Login { pool, version: told.load(Ordering::Relaxed) / 10_000 })
 }

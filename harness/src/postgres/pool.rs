@@ -29,8 +29,6 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct State {
-    /// A clone that came with the data directory, for whoever renames it first.
-    claim: Option<String>,
     ready: VecDeque<String>,
     waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
     making: usize,
@@ -55,8 +53,10 @@ impl State {
 }
 
 impl Pool {
-    pub(super) fn new(template: String, claim: Option<String>) -> Self {
-        let state = State { claim, ahead: ahead(), ..State::default() };
+    /// The first one may be there already.
+    pub(super) fn new(template: String, first: Option<String>) -> Self {
+        let ready = first.into_iter().collect();
+        let state = State { ready, ahead: ahead(), ..State::default() };
         Self { template, state: Mutex::new(state), making: watch::Sender::new(0) }
     }
 
@@ -109,12 +109,6 @@ impl Pool {
     async fn make(&self, stock: &Stock) -> Result<String, Error> {
         let _busy = stock.discards.busy();
         let name = stock.name("case");
-        let claim = self.state().claim.take();
-        if let Some(claim) = claim
-            && database::rename(&stock.login, &claim, &name).await.is_ok()
-        {
-            return Ok(name);
-        }
         stock.copying.end().await?;
         database::create(&stock.login, &name, &self.template).await?;
         Ok(name)

@@ -27,7 +27,8 @@ pub(super) struct Stock {
     pub(super) discards: Discards,
     /// What must be there before anything is cloned.
     pub(super) copying: Background,
-    storing: Background,
+    /// What is worth waiting for before this process ends.
+    pub(super) storing: Background,
     engine: Mutex<Option<Engine>>,
     own: bool,
     url: String,
@@ -132,7 +133,8 @@ impl Stock {
         self.explained(made.cloned()).await
     }
 
-    /// The template's name, and a ready clone of it that the first one to rename it may have.
+    /// The template's name, and the clone of it that came with the data directory, if nobody else
+    /// has that.
     async fn template(
         &self,
         migrations: &Migrations,
@@ -143,8 +145,15 @@ impl Stock {
         } else {
             self.run.database("template", fingerprint)
         };
+        if self.own {
+            let (ready, first) = (cluster::ready(fingerprint), self.name("case"));
+            // Whoever renames it has it.
+            if database::rename(&self.login, &ready, &first).await.is_ok() {
+                return Ok((name, Some(first)));
+            }
+        }
         if self.exists(&name).await? {
-            return Ok((name, Some(cluster::ready(fingerprint))));
+            return Ok((name, None));
         }
         // It gets its name when it is complete; whoever makes the same at the same time is first
         // or second, and the second one uses the first one's.
@@ -208,8 +217,9 @@ impl Stock {
     pub(super) async fn end(&self, mut running: JoinSet<()>) -> Result<(), Error> {
         let Some(engine) = self.engine.lock().await.take() else { return Ok(()) };
         let stays = self.shared || self.kept.load(Ordering::Relaxed);
-        // Both read or write its files; that they failed was told to whom it matters.
-        let _ended = (self.copying.end().await, self.storing.end().await);
+        // Both have to do with its files.
+        self.copying.settle().await;
+        self.storing.settle().await;
         if engine.disposable() && !stays {
             running.shutdown().await;
             // Nobody is left who could be told that a connection ends.

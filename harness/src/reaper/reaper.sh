@@ -15,7 +15,6 @@ now=${2-}
 # The journal stays readable for us when somebody removes the folder under us.
 if [ -r "$folder/things" ]; then exec 3<"$folder/things"; else exec 3</dev/null; fi
 
-header() { sed -n "s/^$1 //p;/^[+-] /q" "$folder/things"; }
 nap() { sleep 0.01; }
 
 # --- Processes ------------------------------------------------------------------------------
@@ -309,10 +308,17 @@ remove_record() {
   rm -f -- "$record"
 }
 
-boot=$(header boot)
-record=$(header record)
-# shellcheck disable=SC2046 # two numbers
-set -- $(header parent)
+boot= record= parent=
+while IFS= read -r line; do
+  case $line in
+    "boot "*) boot=${line#boot } ;;
+    "record "*) record=${line#record } ;;
+    "parent "*) parent=${line#parent } ;;
+    *) break ;;
+  esac
+done <"$folder/things"
+# shellcheck disable=SC2086 # two numbers
+set -- $parent
 if [ -z "$now" ]; then
   await_users
   while [ $# -eq 2 ] && is_same "$1" "$2"; do

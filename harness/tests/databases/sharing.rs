@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use spanproof::postgres::{Database, Migrations, Options, Server};
+use rstest::rstest;
+use spanproof::postgres::{Cache, Database, Migrations, Options, Server};
 use spanproof::wait::{self, Look};
 
 use super::{ask, migrations};
 
-/// What a process is to do after it has used its database: `end`, `kill`, `abort`, `hold`, or
-/// `run`, which starts two others, one after the other.
+/// What a process is to do after it has used its database: `end`, `drop`, `kill`, `abort`, `hold`,
+/// or `run`, which starts two others, one after the other.
 const ROLE: &str = "SPANPROOF_TEST_ROLE";
 /// The folder with their migrations.
 const MIGRATIONS: &str = "SPANPROOF_TEST_MIGRATIONS";
@@ -52,6 +53,7 @@ async fn a_process_has_a_database_of_its_own() {
             let mut line = String::new();
             std::io::stdin().read_line(&mut line).unwrap();
         }
+        "drop" => return,
         _ => {}
     }
     database.close().await.unwrap();
@@ -100,6 +102,18 @@ fn without_a_runner_the_server_goes_with_its_last_user() {
     let other = all(&[process("end", Path::new("."), place.path()).output().unwrap()]);
     assert_ne!(servers(&one), servers(&other));
     gone(&other, place.path());
+}
+
+#[rstest]
+#[case::closed("end")]
+#[case::dropped("drop")]
+fn even_the_quickest_process_fills_the_cache(#[case] role: &str) {
+    let (place, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut process = process(role, Path::new("."), place.path());
+    let seen = all(&[process.env("XDG_CACHE_HOME", cache.path()).output().unwrap()]);
+    gone(&seen, place.path());
+    let entries = Cache::at(cache.path().join("spanproof/postgres")).entries();
+    assert_eq!(entries.len(), 1, "{entries:?}");
 }
 
 #[test]
