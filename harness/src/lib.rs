@@ -1,5 +1,6 @@
 //! spanproof proves that a service's tracing really records.
 
+mod chain;
 pub mod cli;
 pub mod document;
 pub mod evidence;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::args::Doctor;
 use super::{Exit, Failure, output};
+use crate::chain::chain;
 use crate::postgres::{Cache, Options, Server, Source, kept};
 use crate::spec::Spec;
 
@@ -55,7 +56,7 @@ async fn sources(wanted: &Options) -> bool {
                     format!("{picked}: {used}; a database in {} ms", start.elapsed().as_millis()),
                 )
             }
-            Err(error) => ("no", error.to_string()),
+            Err(error) => ("no", chain(&error)),
         };
         output::print(&format!("{sign}  {name:<9} {text}\n"));
     }

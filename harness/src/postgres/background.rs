@@ -106,13 +106,14 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::chain::chain;
 
     #[tokio::test]
     async fn everybody_who_waits_is_told_how_it_ended() {
         assert!(Background::none().end().await.is_ok());
         let failing = Background::of("no copy", async { Err(io::Error::other("no room")) });
         for waiting in [failing.clone(), failing] {
-            assert_eq!(waiting.end().await.unwrap_err().to_string(), "no copy: no room");
+            assert_eq!(chain(&waiting.end().await.unwrap_err()), "no copy: no room");
         }
     }
 

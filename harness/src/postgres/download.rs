@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::Options;
 use super::{Error, Source};
+use crate::chain::chain;
 use crate::reaper::{self, Thing};
 
 /// Where the archives are, unless `SPANPROOF_DOWNLOAD_MIRROR` says.
@@ -152,17 +153,6 @@ fn client() -> reqwest::Result<Client> {
     // Somebody else in this process may have installed another one: that does as well.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE).build()
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Unpacks beside `kept` and renames at the end: what is at `kept` is whole.

@@ -13,6 +13,7 @@ use super::local::{self, Local};
 use super::login::{self, Login, Run};
 use super::source::{Options, Picked};
 use super::{Error, Source, given};
+use crate::chain::chain;
 use crate::reaper::{Ending, Lease};
 use crate::wait::{self, Look};
 
@@ -80,7 +81,7 @@ impl Running {
                 Err(error) if only || matches!(error, Error::Migration { .. }) => {
                     return Err(error);
                 }
-                Err(error) => passed_over.push(format!("{name}: {error}")),
+                Err(error) => passed_over.push(format!("{name}: {}", chain(&error))),
             }
         }
         Err(Error::NoSource { tried: passed_over.join("; ") })

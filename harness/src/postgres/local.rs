@@ -33,7 +33,9 @@ pub(super) const INITDB: [&str; 7] = [
 ];
 /// An immediate shutdown takes milliseconds; after this the server is killed.
 const STOP: Duration = Duration::from_secs(5);
-/// A memory file system is used when it has at least this much room.
+/// The memory file system.
+const MEMORY: &str = "/dev/shm";
+/// It is used when it has at least this much room.
 const ROOM: u64 = 1024 * 1024 * 1024;
 /// Bytes of the server's log that an error looks at.
 const LOG: usize = 64 * 1024;
@@ -84,7 +86,11 @@ impl Home {
         if let Some(user) = &user {
             let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
             std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).map_err(Error::system(
-                format!("the data folder can't be given to `{}`", user.name),
+                format!(
+                    "a server can't run as root, and the data folder can't be given to `{}`; run \
+                     as an ordinary user, who needs no other",
+                    user.name
+                ),
             ))?;
         }
         Ok(Self {
@@ -285,22 +291,41 @@ pub(super) fn log(folder: &Path) -> String {
     lines[from..].iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// `/dev/shm` when it has room, the usual folder for temporary files otherwise, with the reason.
+/// The folder for data: in memory where there is room; otherwise with the reason.
 fn roomy() -> (PathBuf, Option<String>) {
-    let memory = Path::new("/dev/shm");
+    let memory = Path::new(MEMORY);
     let free = nix::sys::statvfs::statvfs(memory)
         .map_or(0, |stat| stat.blocks_available() * stat.fragment_size());
     let writable = nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK).is_ok();
-    if free >= ROOM && writable {
-        return (memory.to_owned(), None);
+    match unfit(free, writable) {
+        None => (memory.to_owned(), None),
+        Some(reason) => {
+            let disk = std::env::temp_dir();
+            let note = format!("data on disk in {}: {MEMORY} {reason}", disk.display());
+            (disk, Some(note))
+        }
     }
-    let disk = std::env::temp_dir();
+}
+
+/// Why data are not kept in memory, if they are not.
+fn unfit(free: u64, writable: bool) -> Option<String> {
     let megabytes = |bytes: u64| bytes / (1024 * 1024);
-    let reason = if writable {
-        format!("has {} MB free, {} are wanted", megabytes(free), megabytes(ROOM))
-    } else {
-        "can't be written to".to_owned()
-    };
-    let note = format!("data on disk in {}: /dev/shm {reason}", disk.display());
-    (disk, Some(note))
+    if !writable {
+        return Some("can't be written to".to_owned());
+    }
+    let (free, wanted) = (megabytes(free), megabytes(ROOM));
+    (free < wanted).then(|| format!("has {free} MB free, {wanted} are wanted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_are_in_memory_only_where_there_is_room_that_can_be_written() {
+        assert_eq!(unfit(ROOM, true), None);
+        assert_eq!(unfit(ROOM, false).unwrap(), "can't be written to");
+        let tiny = unfit(64 * 1024 * 1024, true).unwrap();
+        assert_eq!(tiny, "has 64 MB free, 1024 are wanted");
+    }
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
 use super::record::Record;
+use crate::chain::chain;
 use crate::evidence::{self, Evidence};
 use crate::matrix::Case;
 use crate::spec::Spec;
@@ -258,11 +259,4 @@ pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
     };
     let slots = record.planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
     Ok(finish(spec, &record.planned, slots, record.halted))
-}
-
-/// An error with all its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let texts = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
-    texts.collect::<Vec<_>>().join(": ")
 }

@@ -9,6 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::readiness::{client, ready};
 use super::service::Addresses;
 use super::{Error, World};
+use crate::chain::chain;
 use crate::evidence::{self, Evidence, FORMAT, Reached, StartupCut, Submission, read_rows};
 use crate::mask::Secrets;
 use crate::matrix::Case;
@@ -300,12 +301,4 @@ async fn seed(world: &World, database: &Database) -> Result<(), Error> {
     }
     drop(connection.close().await);
     Ok(())
-}
-
-/// An error with all its causes, which reqwest does not show by itself.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let texts: Vec<_> =
-        std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect();
-    texts.join(": ")
 }

@@ -9,6 +9,7 @@ use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::error::ClientError;
 
 use super::super::Error;
+use crate::chain::chain;
 use crate::wait::{self, Look};
 
 /// An engine that is there answers in milliseconds.
@@ -29,7 +30,7 @@ impl Engine {
     pub(super) async fn find() -> Result<Self, Error> {
         let client = docker_client_instance().await.map_err(|error| unanswered(reason(&error)))?;
         let answer = wait::until("its answer", ANSWER, || async {
-            Look::Done(client.info().await.map_err(|error| chain(&error)))
+            Look::Done(client.info().await.map_err(|error| told(&error)))
         });
         let info = answer.await.map_err(|overdue| unanswered(overdue.to_string()))?;
         let info = info.map_err(unanswered)?;
@@ -85,24 +86,15 @@ fn reason(error: &ClientError) -> String {
         ClientError::PullImage { err, .. }
         | ClientError::CreateContainer(err)
         | ClientError::StartContainer(err)
-        | ClientError::Init(err) => chain(err),
+        | ClientError::Init(err) => told(err),
         other => other.to_string(),
     }
 }
 
 /// An error with its causes; the client's own says only that there is one.
-fn chain(error: &Said) -> String {
+fn told(error: &Said) -> String {
     if let Said::DockerResponseServerError { message, .. } = error {
         return message.clone();
     }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
+    chain(error)
 }
