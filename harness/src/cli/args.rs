@@ -92,6 +92,10 @@ pub(super) struct Check {
     /// Where the evidence goes [default: .spanproof/runs/… beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<PathBuf>,
+    /// Make the database server a witness of every case: it counts attempts to write spans and
+    /// tells what failed. Without it, only a few cases that need it are run once more with it
+    #[arg(long)]
+    pub(super) witness: bool,
     #[command(flatten)]
     pub(super) databases: Databases,
     /// A binary to run instead of building the service

@@ -104,7 +104,8 @@ async fn work(
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
     };
     let (world, evidence) = opened;
-    let options = Options { workers: workers(args), evidence, keep: keep(args), cancelled };
+    let (keep, witness) = (keep(args), args.witness);
+    let options = Options { workers: workers(args), evidence, keep, witness, cancelled };
     let mut progress = Progress::new(cases.len());
     let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
     progress.done();

@@ -7,9 +7,12 @@ mod rows;
 mod secrets;
 mod startup;
 mod store;
+mod witness;
 
 pub use model::{Evidence, Reached, StartupCut, Submission};
+pub(crate) use rows::quoted;
 pub use rows::{Row, Rows, read_rows};
 pub use secrets::secrets;
 pub use startup::{group, redacted};
 pub use store::{Error, FORMAT, list, read, write};
+pub use witness::{Failure, Witness};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Rows;
+use super::{Rows, Witness};
 use crate::matrix::Case;
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
@@ -38,6 +38,9 @@ pub struct Evidence {
     pub units: Rows,
     /// The rows of spans.
     pub spans: Rows,
+    /// What the server testified; nothing in a normal run, and where its log can't be read.
+    #[serde(default)]
+    pub witness: Option<Witness>,
     /// What the upstream was asked and what it answered.
     pub exchanges: Vec<Exchange>,
     /// How the process ended.

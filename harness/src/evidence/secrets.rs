@@ -59,6 +59,10 @@ impl Evidence {
             texts.extend([&mut exchange.path, &mut exchange.body]);
         }
         texts.extend(&mut self.exit.strays);
+        for failure in self.witness.iter_mut().flat_map(|witness| &mut witness.failures) {
+            texts.push(&mut failure.message);
+            texts.extend(&mut failure.statement);
+        }
         texts
     }
 }
@@ -131,7 +135,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::evidence::{FORMAT, StartupCut, Submission, group};
+    use crate::evidence::{FORMAT, Failure, StartupCut, Submission, Witness, group};
     use crate::process::{Ending, Exit, Line, Output, Stream};
     use crate::upstream::Exchange;
 
@@ -180,6 +184,14 @@ mod tests {
             spans: rows(
                 &json!({"span_id": "s", "tokens": 5, "metadata": [{"x-api-key": "swordfish"}]}),
             ),
+            witness: Some(Witness {
+                failures: vec![Failure {
+                    state: "42501".into(),
+                    message: said.into(),
+                    statement: Some(said.into()),
+                }],
+                ..Witness::default()
+            }),
             exchanges: vec![Exchange {
                 at_ms: 1,
                 method: "POST".into(),

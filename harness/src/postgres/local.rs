@@ -37,11 +37,14 @@ const STOP: Duration = Duration::from_secs(5);
 const MEMORY: &str = "/dev/shm";
 /// It is used when it has at least this much room.
 const ROOM: u64 = 1024 * 1024 * 1024;
+/// The server's log, in its folder.
+pub(super) const LOG_FILE: &str = "server.log";
 /// Bytes of the server's log that an error looks at.
 const LOG: usize = 64 * 1024;
 
 /// What a server of ours is told beside [`QUICK`]: nobody else gets in, and it speaks as we read.
-const PRIVATE: [&str; 3] = ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700"];
+const PRIVATE: [&str; 4] =
+    ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700", super::log::PREFIX];
 
 /// The folder of a server: its data, its socket, its log. It goes when its last user has gone.
 #[derive(Debug)]
@@ -166,7 +169,7 @@ impl Home {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(self.folder().join("server.log"))
+            .open(self.folder().join(LOG_FILE))
             .map_err(failed())?;
         let errors = log.try_clone().map_err(failed())?;
         let mut command = self.command("postgres");
@@ -284,7 +287,7 @@ pub(super) fn url(folder: &Path) -> String {
 
 /// The last lines of the log of the server in `folder`, each indented on a new line.
 pub(super) fn log(folder: &Path) -> String {
-    let text = std::fs::read(folder.join("server.log")).unwrap_or_default();
+    let text = std::fs::read(folder.join(LOG_FILE)).unwrap_or_default();
     let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG)..]);
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(10);

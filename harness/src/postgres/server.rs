@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::admin::Admin;
 use super::source::{Options, Picked};
-use super::{Database, Error, Migrations};
+use super::{Database, Error, LogEntry, Migrations};
 
 /// A running server. Cheap to clone; it stops when [`Server::close`] is called or when the last
 /// clone and the last [`Database`] on it are gone.
@@ -107,6 +107,16 @@ impl Server {
         });
         let (url, name) = made.await??;
         Ok(Database::new(name, url, admin))
+    }
+
+    /// What the server's log says about a database, in its order; nothing where the server is not
+    /// one of ours, or runs in a container.
+    ///
+    /// # Errors
+    /// When the server was closed.
+    pub async fn log(&self, database: &Database) -> Result<Option<Vec<LogEntry>>, Error> {
+        let name = database.name().to_owned();
+        self.0.admin.run(async move |stock| stock.log(&name)).await
     }
 
     /// Makes the template of `migrations`, if it is not there yet.

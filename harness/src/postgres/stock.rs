@@ -1,6 +1,7 @@
 //! A server's databases: templates, what is made ahead, what is dropped. Lives on its thread.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -14,7 +15,7 @@ use super::login::{Login, Run};
 use super::meeting::Met;
 use super::pool::Pool;
 use super::source::Picked;
-use super::{Error, Migrations, cluster, database, given, sweep};
+use super::{Error, LogEntry, Migrations, cluster, database, given, local, log, sweep};
 
 /// How the name of a database starts that is kept on a server which is not ours.
 pub(super) const KEPT: &str = "spanproof_kept_";
@@ -37,6 +38,8 @@ pub(super) struct Stock {
     pools: Mutex<HashMap<String, Arc<OnceCell<Arc<Pool>>>>>,
     shared: bool,
     kept: AtomicBool,
+    /// The folder of a server of ours.
+    folder: Option<PathBuf>,
 }
 
 impl Stock {
@@ -48,6 +51,7 @@ impl Stock {
             discards: Discards::new(running.engine.folder()),
             copying: running.copying,
             storing: running.storing,
+            folder: running.engine.folder(),
             own: running.engine.own(),
             engine: Mutex::new(Some(running.engine)),
             url: running.url,
@@ -195,6 +199,13 @@ impl Stock {
         let kept = format!("{KEPT}{}", name.trim_start_matches("spanproof_"));
         database::rename(&self.login, name, &kept).await?;
         Ok(psql(&given::shown(&self.url(&kept)?)))
+    }
+
+    /// What the server's log says about a database; nothing where it can't be read.
+    pub(super) fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
+        let file = self.folder.as_ref()?.join(local::LOG_FILE);
+        let text = std::fs::read(file).ok()?;
+        Some(log::entries(&String::from_utf8_lossy(&text), database))
     }
 
     /// An error with what the server itself says, where it has died.

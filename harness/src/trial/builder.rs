@@ -18,6 +18,7 @@ pub struct TrialBuilder {
     flags: Vec<(String, Value)>,
     parts: [String; 3],
     behaviour: Option<Behaviour>,
+    witnessed: bool,
     env: BTreeMap<String, String>,
     wrong: Option<Error>,
 }
@@ -33,7 +34,15 @@ impl TrialBuilder {
             first(spec.upstreams.first().map(|upstream| &upstream.name)),
             first(spec.jobs.first().map(|job| &job.name)),
         ];
-        Self { world, flags, parts, behaviour: None, env: BTreeMap::new(), wrong: None }
+        Self {
+            world,
+            flags,
+            parts,
+            behaviour: None,
+            witnessed: false,
+            env: BTreeMap::new(),
+            wrong: None,
+        }
     }
 
     /// Sets a flag.
@@ -88,6 +97,12 @@ impl TrialBuilder {
         self
     }
 
+    /// Makes the server a witness: it counts the attempts to write spans, and tells what failed.
+    pub fn witness(mut self) -> Self {
+        self.witnessed = true;
+        self
+    }
+
     /// Chooses the job.
     pub fn job(mut self, name: &str) -> Self {
         name.clone_into(&mut self.parts[2]);
@@ -108,7 +123,7 @@ impl TrialBuilder {
             Some(behaviour) => behaviour,
             None => self.world.behaviour(&case.upstream)?,
         };
-        Trial::begin(&self.world, &case, behaviour, &self.env).await
+        Trial::begin(&self.world, &case, behaviour, &self.env, self.witnessed).await
     }
 
     /// Runs the case to its end: start, submit, settle, finish.

@@ -47,6 +47,9 @@ pub enum Error {
     /// The database of the case could not be read.
     #[error("the case's database can't be read: {0}")]
     Database(String),
+    /// The witness could not be put on, or heard.
+    #[error("the database witness failed: {0}")]
+    Witness(String),
     /// `[tables]` names what the migrations do not make.
     #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]
     Schema {

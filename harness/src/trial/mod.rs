@@ -6,6 +6,7 @@ mod readiness;
 mod run;
 mod schema;
 mod service;
+mod witness;
 mod world;
 
 pub use builder::TrialBuilder;

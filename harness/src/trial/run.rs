@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::readiness::{client, ready};
 use super::service::Addresses;
-use super::{Error, World};
+use super::{Error, World, witness};
 use crate::chain::chain;
 use crate::evidence::{self, Evidence, FORMAT, Reached, StartupCut, Submission, read_rows};
 use crate::mask::Secrets;
@@ -35,6 +35,7 @@ pub struct Trial {
     ready: Reached,
     submission: Option<Submission>,
     settled: Option<Reached>,
+    witnessed: bool,
     timings: BTreeMap<String, u64>,
 }
 
@@ -45,7 +46,7 @@ impl Trial {
     /// When the world does not come up; a service that does not is in the evidence.
     pub async fn start(world: &World, case: &Case) -> Result<Self, Error> {
         let behaviour = world.behaviour(&case.upstream)?;
-        Self::begin(world, case, behaviour, &BTreeMap::new()).await
+        Self::begin(world, case, behaviour, &BTreeMap::new(), false).await
     }
 
     pub(super) async fn begin(
@@ -53,11 +54,17 @@ impl Trial {
         case: &Case,
         behaviour: &Behaviour,
         env: &BTreeMap<String, String>,
+        witnessed: bool,
     ) -> Result<Self, Error> {
         let spec = world.spec();
         let mut clock = Clock::start();
         let database = world.server().migrated(world.migrations()).await?;
         seed(world, &database).await?;
+        if witnessed {
+            let mut connection = connect(database.url()).await?;
+            witness::install(&mut connection, &spec.tables.spans.table).await?;
+            drop(connection.close().await);
+        }
         clock.lap("clone");
         let upstream = Upstream::start(behaviour).await?;
         clock.lap("upstream");
@@ -90,6 +97,7 @@ impl Trial {
             ready,
             submission: None,
             settled: None,
+            witnessed,
             timings: clock.laps,
         })
     }
@@ -102,12 +110,18 @@ impl Trial {
         Self::start(world, case).await?.complete().await
     }
 
-    /// As [`Trial::run`], with the database as the service left it.
+    /// As [`Trial::run`], with the database as the service left it, and with the server as a
+    /// witness if `witnessed`.
     ///
     /// # Errors
     /// When the world does not come up.
-    pub async fn run_holding(world: &World, case: &Case) -> Result<(Evidence, Database), Error> {
-        let mut trial = Self::start(world, case).await?;
+    pub async fn run_holding(
+        world: &World,
+        case: &Case,
+        witnessed: bool,
+    ) -> Result<(Evidence, Database), Error> {
+        let behaviour = world.behaviour(&case.upstream)?;
+        let mut trial = Self::begin(world, case, behaviour, &BTreeMap::new(), witnessed).await?;
         trial.work().await?;
         trial.end().await
     }
@@ -231,6 +245,13 @@ impl Trial {
         clock.lap("stop");
         let mut connection = connect(self.database.url()).await?;
         let tables = &spec.tables;
+        // First: what we read ourselves is not the service's.
+        let witness = if self.witnessed {
+            let (server, table) = (self.world.server(), &tables.spans.table);
+            witness::testify(server, &self.database, &mut connection, table).await?
+        } else {
+            None
+        };
         let jobs = read_rows(&mut connection, &tables.jobs.table).await;
         let units = read_rows(&mut connection, &tables.units.table).await;
         let spans = read_rows(&mut connection, &tables.spans.table).await;
@@ -250,6 +271,7 @@ impl Trial {
             jobs,
             units,
             spans,
+            witness,
             exchanges: self.upstream.journal(),
             exit,
             timings: clock.laps,

@@ -77,9 +77,21 @@ codes! {
     WriteFailedSilent "write-failed-silent" Accepted
         "spans were begun and not written, and the service did not say so"
         "report errors of span writes; then the error itself names the reason";
+    BatchPoisoned "batch-poisoned" Accepted
+        "good spans were lost together with a bad one in the same statement"
+        "write each span by itself where a batch fails, or validate before the batch";
+    WrongDestination "wrong-destination" Stored
+        "spans were written, to a table of that name in another schema"
+        "look at the search path of the role and the database that the service connects with";
+    RolledBack "rolled-back" Stored
+        "spans were written in a transaction that was never committed, or removed again"
+        "write spans on a connection of their own, outside of the work's transaction";
+    SilentlyDiscarded "silently-discarded" Stored
+        "the server took the spans, told no error and kept none"
+        "look for a trigger that returns null, a rule, or `on conflict do nothing` with a key that is used already";
     Undetermined "undetermined" Stored
         "the evidence does not decide between several reasons"
-        "run the experiment that the finding names";
+        "run the experiment that the finding names; `check --witness` asks the server";
     NotFinished "not-finished" Finished
         "spans were begun and never completed"
         "complete the span on every way out of the work: success, error, early return and cancellation";

@@ -6,7 +6,7 @@ use super::code::Code;
 use super::finding::{Bench, Finding};
 use super::funnel::Funnel;
 use super::reading::Reading;
-use super::{off, outcome, stage};
+use super::{lost, off, outcome, stage};
 use crate::evidence::Evidence;
 use crate::spec::Spec;
 
@@ -113,7 +113,7 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
             stage::constructed,
             stage::executed,
             stage::attempted,
-            stage::accepted,
+            lost::accepted,
             stage::finished,
             stage::linked,
             stage::joined,

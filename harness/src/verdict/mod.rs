@@ -5,6 +5,7 @@ mod code;
 mod finding;
 mod funnel;
 mod judge;
+mod lost;
 mod off;
 mod outcome;
 mod peer;
@@ -13,6 +14,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod witness;
 
 pub use code::{Code, Stage};
 pub use finding::Finding;

@@ -194,56 +194,6 @@ pub(super) fn attempted(reading: &Reading<'_>, bench: &mut Bench) {
     }
 }
 
-/// Stages 6 and 7: every span that was begun has a row.
-pub(super) fn accepted(reading: &Reading<'_>, bench: &mut Bench) {
-    let units = reading.units.len();
-    for rule in &reading.rules {
-        let stored = reading.of_operation(&rule.operation).count();
-        let clean = bench.is_clean();
-        bench.check(stored >= units || !clean, || lost(reading, &rule.operation, stored));
-    }
-}
-
-/// The finding for spans without a row.
-fn lost(reading: &Reading<'_>, operation: &str, stored: usize) -> Finding {
-    let begun = reading.attempts(operation);
-    let table = &reading.spec.tables.spans.table;
-    let rows = match &reading.evidence.spans {
-        Rows::Found(rows) => format!("{table}: {stored} `{operation}` of {} rows", rows.len()),
-        Rows::Unreadable(why) => format!("{table}: {why}"),
-    };
-    let refused = shown(reading.refused.iter().map(|said| said.line.clone()));
-    if !refused.is_empty() {
-        let message = format!(
-            "{begun} `{operation}` spans were begun and {stored} stored; the service reports the failures"
-        );
-        return Finding::new(Code::WriteFailedReported, message, [refused, vec![rows]].concat());
-    }
-    let attempts = reading.attempts.iter().map(|said| said.line.clone());
-    let lines =
-        [shown(attempts), shown(reading.acknowledged.iter().map(|s| s.line.clone())), vec![rows]];
-    let readable = matches!(reading.evidence.spans, Rows::Found(_));
-    if !reading.spec.probes.knows_attempts() {
-        let message = format!(
-            "{} units left {stored} `{operation}` spans, and the service says nothing: never tried, refused and \
-             discarded look alike; count the attempts in the database to tell them apart",
-            reading.units.len()
-        );
-        return Finding::new(Code::Undetermined, message, lines.concat());
-    }
-    if readable && reading.acknowledged.len() >= reading.all_attempts().max(1) {
-        let message = format!(
-            "{begun} `{operation}` spans were acknowledged and {stored} are stored: written elsewhere, rolled back \
-             and discarded look alike; search other schemas and databases, and count attempts in this one"
-        );
-        return Finding::new(Code::Undetermined, message, lines.concat());
-    }
-    let message = format!(
-        "{begun} `{operation}` spans were begun and {stored} stored, and the service reports no failure"
-    );
-    Finding::new(Code::WriteFailedSilent, message, lines.concat())
-}
-
 /// Stage 8: every span has an end, and one after its start.
 pub(super) fn finished(reading: &Reading<'_>, bench: &mut Bench) {
     let table = &reading.spec.tables.spans;

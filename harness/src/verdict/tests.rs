@@ -95,6 +95,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
         jobs: rows(vec![json!({"id": 1, "status": "completed"})]),
         units: rows((1..=4).map(unit).collect()),
         spans: rows(spans),
+        witness: None,
         exchanges,
         exit: Exit {
             ending: Ending::Code(0),

@@ -1,0 +1,154 @@
+//! Stages 6 and 7 of the funnel: spans that were begun and have no row, and why.
+
+use super::code::Code;
+use super::finding::{Bench, Finding, shown};
+use super::reading::Reading;
+use super::witness::{Fate, Testimony};
+use crate::evidence::Rows;
+
+/// Every span that was begun has a row.
+pub(super) fn accepted(reading: &Reading<'_>, bench: &mut Bench) {
+    let units = reading.units.len();
+    for rule in &reading.rules {
+        let stored = reading.of_operation(&rule.operation).count();
+        let clean = bench.is_clean();
+        bench.check(stored >= units || !clean, || {
+            let loss = Loss { reading, operation: &rule.operation, stored };
+            match &reading.evidence.witness {
+                Some(witness) => {
+                    let table = &reading.spec.tables.spans.table;
+                    loss.testified(&Testimony::of(witness, table, reading.spans.len()))
+                }
+                None => loss.told(),
+            }
+        });
+    }
+}
+
+/// Spans of one operation without a row.
+#[derive(Debug, Clone, Copy)]
+struct Loss<'a> {
+    reading: &'a Reading<'a>,
+    operation: &'a str,
+    stored: usize,
+}
+
+impl Loss<'_> {
+    /// What is missing, in words.
+    fn count(&self) -> String {
+        let Self { reading, operation, stored } = self;
+        if !reading.spec.probes.knows_attempts() {
+            return format!("{} units left {stored} `{operation}` spans", reading.units.len());
+        }
+        let begun = reading.attempts(operation);
+        format!("{begun} `{operation}` spans were begun and {stored} stored")
+    }
+
+    fn rows(&self) -> String {
+        let table = &self.reading.spec.tables.spans.table;
+        let (stored, operation) = (self.stored, self.operation);
+        match &self.reading.evidence.spans {
+            Rows::Found(rows) => format!("{table}: {stored} `{operation}` of {} rows", rows.len()),
+            Rows::Unreadable(why) => format!("{table}: {why}"),
+        }
+    }
+
+    fn refused(&self) -> Vec<String> {
+        shown(self.reading.refused.iter().map(|said| said.line.clone()))
+    }
+
+    /// The lines about starts and successes.
+    fn said(&self) -> Vec<String> {
+        let Reading { attempts, acknowledged, .. } = self.reading;
+        let attempts = shown(attempts.iter().map(|said| said.line.clone()));
+        [attempts, shown(acknowledged.iter().map(|said| said.line.clone()))].concat()
+    }
+
+    fn acknowledged(&self) -> bool {
+        let Reading { spec, acknowledged, .. } = self.reading;
+        spec.probes.knows_attempts() && acknowledged.len() >= self.reading.all_attempts().max(1)
+    }
+
+    /// What the service's own words leave.
+    fn told(&self) -> Finding {
+        let (count, rows) = (self.count(), vec![self.rows()]);
+        let refused = self.refused();
+        if !refused.is_empty() {
+            let message = format!("{count}; the service reports the failures");
+            return Finding::new(Code::WriteFailedReported, message, [refused, rows].concat());
+        }
+        let lines = [self.said(), rows].concat();
+        if !self.reading.spec.probes.knows_attempts() {
+            let message = format!(
+                "{count}, and the service says nothing: never tried, refused and discarded look alike; \
+                 `check --witness` asks the server"
+            );
+            return Finding::new(Code::Undetermined, message, lines);
+        }
+        let readable = matches!(self.reading.evidence.spans, Rows::Found(_));
+        if readable && self.acknowledged() {
+            let message = format!(
+                "{count}, and the service acknowledges them: written elsewhere, rolled back and discarded look \
+                 alike; `check --witness` asks the server"
+            );
+            return Finding::new(Code::Undetermined, message, lines);
+        }
+        let message = format!("{count}, and the service reports no failure");
+        Finding::new(Code::WriteFailedSilent, message, lines)
+    }
+
+    /// What the server's testimony leaves.
+    fn testified(&self, testimony: &Testimony<'_>) -> Finding {
+        let fate = testimony.fate();
+        let refused = self.refused();
+        let failed =
+            if refused.is_empty() { Code::WriteFailedSilent } else { Code::WriteFailedReported };
+        let code = match fate {
+            Fate::NeverTried => self.untried(),
+            Fate::NeverConnected
+            | Fate::Refused
+            | Fate::CutOff
+            | Fate::Rejected
+            | Fate::LostAtCommit
+            | Fate::Empty => failed,
+            Fate::Poisoned => Code::BatchPoisoned,
+            Fate::Undone => Code::RolledBack,
+            Fate::Discarded => Code::SilentlyDiscarded,
+            Fate::Elsewhere => Code::WrongDestination,
+        };
+        let reason = testimony.reason().unwrap_or_default();
+        let why = match fate {
+            Fate::NeverTried => "no statement for them ever reached the server".to_owned(),
+            Fate::NeverConnected => format!("the server let nobody in, {reason}"),
+            Fate::Refused => format!("the server refused the statement before it ran, {reason}"),
+            Fate::CutOff => format!("the statement was ended from outside, {reason}"),
+            Fate::Rejected => format!("the server rejected the row, {reason}"),
+            Fate::Poisoned => format!("good rows were lost together with a bad one, {reason}"),
+            Fate::LostAtCommit => format!("written, and lost at the commit, {reason}"),
+            Fate::Undone => {
+                "written in a transaction that was never committed, or removed again".to_owned()
+            }
+            Fate::Discarded => {
+                "the server took the rows, told no error and kept none: a trigger, or a conflict that is \
+                 to be ignored"
+                    .to_owned()
+            }
+            Fate::Empty => "the inserting statements had no rows".to_owned(),
+            Fate::Elsewhere => "the rows are in another schema".to_owned(),
+        };
+        let lines = [refused, testimony.lines(), self.said(), vec![self.rows()]];
+        Finding::new(code, format!("{}: {why}", self.count()), lines.concat())
+    }
+
+    /// The code where the server never heard of the spans.
+    fn untried(&self) -> Code {
+        if self.reading.evidence.exit.killed {
+            return Code::LostAtExit;
+        }
+        match self.reading.spec.probes.knows_attempts() {
+            true if self.acknowledged() => Code::BannerContradicts,
+            true => Code::WriteFailedSilent,
+            false => Code::PathNotExecuted,
+        }
+    }
+}

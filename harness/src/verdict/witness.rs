@@ -1,0 +1,192 @@
+//! What the server's testimony says about spans that are missing. The server speaks of attempts, of
+//! what failed and of what is there, so this holds for services that say nothing themselves.
+
+use super::finding::shown;
+use crate::evidence::{Failure, Witness};
+
+/// Characters of a statement that are shown.
+const STATEMENT: usize = 160;
+
+/// What became of spans on their way into the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// No statement came, and no connection failed.
+    NeverTried,
+    /// No connection was let in.
+    NeverConnected,
+    /// A statement was refused before it ran: privilege, missing table or column, read-only.
+    Refused,
+    /// A statement was ended from outside: a timeout, a termination.
+    CutOff,
+    /// A row was refused: a constraint, a trigger, a value that does not fit.
+    Rejected,
+    /// Good rows were refused together with a bad one.
+    Poisoned,
+    /// Everything was written, and the end of the transaction failed.
+    LostAtCommit,
+    /// Everything was written and undone, and nothing failed.
+    Undone,
+    /// The server took the rows, said nothing and kept none.
+    Discarded,
+    /// The statements had no rows.
+    Empty,
+    /// The rows are in another schema.
+    Elsewhere,
+}
+
+/// The testimony about one span table.
+#[derive(Debug)]
+pub(super) struct Testimony<'a> {
+    witness: &'a Witness,
+    failures: Vec<&'a Failure>,
+    kept: usize,
+}
+
+impl<'a> Testimony<'a> {
+    /// About the table of that name, which has `kept` rows.
+    pub(super) fn of(witness: &'a Witness, table: &str, kept: usize) -> Self {
+        let name = table.rsplit('.').next().unwrap_or(table).to_lowercase();
+        let concerns = |failure: &&Failure| {
+            let texts = [Some(&failure.message), failure.statement.as_ref()];
+            let statement = failure.statement.as_deref().unwrap_or("commit").trim_start();
+            let ends = ["commit", "end"].iter().any(|word| {
+                statement.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+            });
+            ends || texts.into_iter().flatten().any(|text| text.to_lowercase().contains(&name))
+        };
+        Self { witness, failures: witness.failures.iter().filter(concerns).collect(), kept }
+    }
+
+    /// The one fate that the counts, the failures and the rows leave.
+    pub(super) fn fate(&self) -> Fate {
+        let Witness { begun, tried, written, ref elsewhere, .. } = *self.witness;
+        let failure = self.failures.first().map(|failure| kind(&failure.state));
+        if !elsewhere.is_empty() {
+            return Fate::Elsewhere;
+        }
+        match failure {
+            None if begun == 0 => Fate::NeverTried,
+            None if tried == 0 => Fate::Empty,
+            None if tried > written => Fate::Discarded,
+            None => Fate::Undone,
+            Some(fate) if begun == 0 => fate,
+            Some(Fate::CutOff) if tried == 0 => Fate::CutOff,
+            Some(_) if tried > written + self.failures.len() => Fate::Poisoned,
+            Some(fate) if tried > written || tried == 0 => fate,
+            Some(_) if written > self.kept => Fate::LostAtCommit,
+            Some(fate) => fate,
+        }
+    }
+
+    /// The first failure, as `42501 permission denied for table trace_spans`.
+    pub(super) fn reason(&self) -> Option<String> {
+        let failure = self.failures.first()?;
+        Some(format!("{} {}", failure.state, failure.message))
+    }
+
+    /// The counts and the server's own words.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let Witness { begun, tried, written, elsewhere, .. } = self.witness;
+        let kept = self.kept;
+        let mut lines = vec![format!(
+            "witness: {begun} inserting statements began, {tried} rows were tried, {written} written, {kept} are kept"
+        )];
+        lines.extend(elsewhere.iter().map(|(place, rows)| format!("{place}: {rows} rows")));
+        lines.extend(shown(self.failures.iter().map(|failure| {
+            let statement = failure.statement.as_deref().map(short);
+            let statement = statement.map(|text| format!("; statement: {text}"));
+            let told = format!("server log: {} {}", failure.state, failure.message);
+            told + statement.as_deref().unwrap_or_default()
+        })));
+        lines
+    }
+}
+
+/// In one line, and not endless.
+fn short(statement: &str) -> String {
+    let words: Vec<_> = statement.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(STATEMENT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// What a failure means for who met it, by the class of its SQLSTATE (`PostgreSQL` manual,
+/// appendix A).
+fn kind(state: &str) -> Fate {
+    match state.get(..2).unwrap_or_default() {
+        _ if state == "57P03" => Fate::NeverConnected,
+        // Connection exception, invalid authorization, invalid catalog, insufficient resources.
+        "08" | "28" | "3D" | "53" => Fate::NeverConnected,
+        // Operator intervention, a lock that was not to be had, transaction rollback.
+        "57" | "55" | "40" => Fate::CutOff,
+        // Data exception, integrity constraint, WITH CHECK OPTION, raised by a function.
+        "22" | "23" | "44" | "P0" => Fate::Rejected,
+        _ => Fate::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn failure(state: &str) -> Failure {
+        let statement = (!state.starts_with("53")).then(|| "INSERT INTO trace_spans …".to_owned());
+        Failure { state: state.into(), message: "no".into(), statement }
+    }
+
+    /// Counts and SQLSTATEs as `PostgreSQL` 15 gave them for each of these faults.
+    #[rstest]
+    #[case::never([0, 0, 0], &[], 0, Fate::NeverTried)]
+    #[case::connections([0, 0, 0], &["53300"], 0, Fate::NeverConnected)]
+    #[case::privilege([0, 0, 0], &["42501"], 0, Fate::Refused)]
+    #[case::table([0, 0, 0], &["42P01"], 0, Fate::Refused)]
+    #[case::read_only([0, 0, 0], &["25006"], 0, Fate::Refused)]
+    #[case::lock([0, 0, 0], &["55P03"], 0, Fate::CutOff)]
+    #[case::timeout([1, 0, 0], &["57014"], 0, Fate::CutOff)]
+    #[case::check([1, 1, 0], &["23514"], 0, Fate::Rejected)]
+    #[case::each_row([4, 4, 0], &["23514", "23514", "23514", "23514"], 0, Fate::Rejected)]
+    #[case::trigger([1, 1, 0], &["P0001"], 0, Fate::Rejected)]
+    #[case::poisoned([1, 3, 0], &["23505"], 0, Fate::Poisoned)]
+    #[case::commit([1, 1, 1], &["23503"], 0, Fate::LostAtCommit)]
+    #[case::rollback([1, 1, 1], &[], 0, Fate::Undone)]
+    #[case::discarded([1, 1, 0], &[], 0, Fate::Discarded)]
+    #[case::empty([1, 0, 0], &[], 0, Fate::Empty)]
+    #[case::some_kept([4, 4, 3], &["23514"], 3, Fate::Rejected)]
+    fn the_counts_and_the_failures_leave_one_fate(
+        #[case] counts: [usize; 3],
+        #[case] states: &[&str],
+        #[case] kept: usize,
+        #[case] fate: Fate,
+    ) {
+        let [begun, tried, written] = counts;
+        let failures = states.iter().map(|state| failure(state)).collect();
+        let witness = Witness { begun, tried, written, failures, elsewhere: Vec::new() };
+        assert_eq!(Testimony::of(&witness, "public.trace_spans", kept).fate(), fate);
+    }
+
+    #[test]
+    fn failures_of_other_tables_are_not_about_spans() {
+        let other = Failure {
+            state: "23505".into(),
+            message: "duplicate key".into(),
+            statement: Some("insert into jobs values (1)".into()),
+        };
+        let witness = Witness { failures: vec![other], ..Witness::default() };
+        let testimony = Testimony::of(&witness, "trace_spans", 0);
+        assert_eq!(testimony.fate(), Fate::NeverTried);
+        assert_eq!(testimony.reason(), None);
+    }
+
+    #[test]
+    fn rows_in_another_schema_are_the_whole_story() {
+        let elsewhere = vec![("tenant.trace_spans".to_owned(), 4)];
+        let witness = Witness { elsewhere, ..Witness::default() };
+        let testimony = Testimony::of(&witness, "trace_spans", 0);
+        assert_eq!(testimony.fate(), Fate::Elsewhere);
+        assert!(testimony.lines().contains(&"tenant.trace_spans: 4 rows".to_owned()));
+    }
+}
