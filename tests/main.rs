@@ -11,4 +11,5 @@ mod secrets;
 mod shutdown;
 mod startup;
 mod upstreams;
+mod witness;
 mod world;

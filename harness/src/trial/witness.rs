@@ -134,7 +134,8 @@ mod tests {
 
     async fn run(connection: &mut PgConnection, form: Form) -> Seen {
         let state = |error: sqlx::Error| {
-            error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned()
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            code.unwrap_or_default().into_owned()
         };
         let outcome = match form {
             Form::Simple(sql) => {

@@ -46,13 +46,12 @@ impl<'a> Testimony<'a> {
     /// About the table of that name, which has `kept` rows.
     pub(super) fn of(witness: &'a Witness, table: &str, kept: usize) -> Self {
         let name = table.rsplit('.').next().unwrap_or(table).to_lowercase();
-        let concerns = |failure: &&Failure| {
-            let texts = [Some(&failure.message), failure.statement.as_ref()];
-            let statement = failure.statement.as_deref().unwrap_or("commit").trim_start();
-            let ends = ["commit", "end"].iter().any(|word| {
-                statement.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-            });
-            ends || texts.into_iter().flatten().any(|text| text.to_lowercase().contains(&name))
+        let names = |text: &String| text.to_lowercase().contains(&name);
+        let concerns = |failure: &&Failure| match &failure.statement {
+            Some(statement) => ends(statement) || names(statement) || names(&failure.message),
+            // A session that was ended or not let in, or, where each statement commits by itself,
+            // the commit. That the client was gone (08006) says nothing.
+            None => !failure.state.starts_with("08"),
         };
         Self { witness, failures: witness.failures.iter().filter(concerns).collect(), kept }
     }
@@ -60,7 +59,11 @@ impl<'a> Testimony<'a> {
     /// The one fate that the counts, the failures and the rows leave.
     pub(super) fn fate(&self) -> Fate {
         let Witness { begun, tried, written, ref elsewhere, .. } = *self.witness;
-        let failure = self.failures.first().map(|failure| kind(&failure.state));
+        // Where statements came, somebody was let in.
+        let denied = |fate: &Fate| *fate == Fate::NeverConnected && begun > 0;
+        let fates = self.failures.iter().map(|failure| kind(&failure.state));
+        let failure = fates.clone().find(|fate| !denied(fate));
+        let failed = fates.filter(|fate| !denied(fate)).count();
         if !elsewhere.is_empty() {
             return Fate::Elsewhere;
         }
@@ -71,7 +74,7 @@ impl<'a> Testimony<'a> {
             None => Fate::Undone,
             Some(fate) if begun == 0 => fate,
             Some(Fate::CutOff) if tried == 0 => Fate::CutOff,
-            Some(_) if tried > written + self.failures.len() => Fate::Poisoned,
+            Some(_) if tried > written + failed => Fate::Poisoned,
             Some(fate) if tried > written || tried == 0 => fate,
             Some(_) if written > self.kept => Fate::LostAtCommit,
             Some(fate) => fate,
@@ -102,6 +105,12 @@ impl<'a> Testimony<'a> {
     }
 }
 
+/// Whether it ends a transaction: a check that waits for this fails here.
+fn ends(statement: &str) -> bool {
+    let first = statement.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty());
+    first.is_some_and(|word| ["commit", "end"].iter().any(|end| word.eq_ignore_ascii_case(end)))
+}
+
 /// In one line, and not endless.
 fn short(statement: &str) -> String {
     let words: Vec<_> = statement.split_whitespace().collect();
@@ -117,8 +126,8 @@ fn short(statement: &str) -> String {
 fn kind(state: &str) -> Fate {
     match state.get(..2).unwrap_or_default() {
         _ if state == "57P03" => Fate::NeverConnected,
-        // Connection exception, invalid authorization, invalid catalog, insufficient resources.
-        "08" | "28" | "3D" | "53" => Fate::NeverConnected,
+        // Invalid authorization, invalid catalog, insufficient resources.
+        "28" | "3D" | "53" => Fate::NeverConnected,
         // Operator intervention, a lock that was not to be had, transaction rollback.
         "57" | "55" | "40" => Fate::CutOff,
         // Data exception, integrity constraint, WITH CHECK OPTION, raised by a function.
@@ -179,6 +188,21 @@ mod tests {
         let testimony = Testimony::of(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::NeverTried);
         assert_eq!(testimony.reason(), None);
+    }
+
+    #[test]
+    fn a_client_that_went_away_and_a_refused_session_beside_others_decide_nothing() {
+        let without = |state: &str| Failure { statement: None, ..failure(state) };
+        let failures = vec![without("08006"), without("53300")];
+        let witness = Witness { begun: 2, tried: 2, failures, ..Witness::default() };
+        assert_eq!(Testimony::of(&witness, "trace_spans", 0).fate(), Fate::Discarded);
+    }
+
+    #[test]
+    fn a_statement_that_ends_a_transaction_is_told_from_one_that_begins_like_it() {
+        assert!(ends("COMMIT"));
+        assert!(ends("  end;"));
+        assert!(!ends("endow the poor"));
     }
 
     #[test]
