@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod diagnostics;
+mod disturbed;
 mod example;
 mod faults;
 mod incidents;

@@ -4,9 +4,11 @@
 use std::path::Path;
 
 use regex::Regex;
+use spanproof::spec::FaultKind;
 
 /// The sources whose structs are what is read from the files.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
+    "harness/src/spec/fault.rs",
     "harness/src/spec/section.rs",
     "harness/src/spec/table.rs",
     "harness/src/spec/probe.rs",
@@ -39,6 +41,9 @@ fn every_key_is_in_the_reference() {
         assert!(keys.iter().any(|key| key == known), "`{known}` was not read from the sources");
     }
     let reference = read("docs/spec.md");
+    for kind in FaultKind::ALL {
+        assert!(reference.contains(&format!("| `{kind}` |")), "docs/spec.md does not name {kind}");
+    }
     let missing: Vec<_> =
         keys.iter().filter(|key| !reference.contains(&format!("`{key}`"))).collect();
     assert!(missing.is_empty(), "docs/spec.md does not name {missing:?}");

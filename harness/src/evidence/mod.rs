@@ -3,6 +3,7 @@
 //! Everything to the right of this module judges or shows evidence and never touches the world.
 
 mod model;
+mod recovery;
 mod rows;
 mod secrets;
 mod startup;
@@ -10,6 +11,7 @@ mod store;
 mod witness;
 
 pub use model::{Evidence, Reached, StartupCut, Submission};
+pub use recovery::Recovery;
 pub(crate) use rows::quoted;
 pub use rows::{Row, Rows, read_rows};
 pub use secrets::secrets;

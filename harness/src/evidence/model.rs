@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rows, Witness};
+use super::{Recovery, Rows, Witness};
 use crate::matrix::Case;
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
@@ -41,6 +41,9 @@ pub struct Evidence {
     /// What the server testified; nothing in a normal run, and where its log can't be read.
     #[serde(default)]
     pub witness: Option<Witness>,
+    /// What came after a fault of the world was over; nothing where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// What the upstream was asked and what it answered.
     pub exchanges: Vec<Exchange>,
     /// How the process ended.

@@ -1,6 +1,6 @@
 //! The one place where all of evidence is masked, before anything can write it.
 
-use super::{Evidence, Reached, Row, Rows};
+use super::{Evidence, Reached, Recovery, Row, Rows};
 use crate::mask::{MASK, Secrets, is_secret};
 use crate::matrix::Case;
 use crate::spec::{Spec, Tables, Value};
@@ -34,10 +34,12 @@ impl Evidence {
             *text = secrets.text(text);
         }
         let kept = kept(&spec.tables);
-        for (rows, kept) in
-            [&mut self.jobs, &mut self.units, &mut self.spans].into_iter().zip(&kept)
-        {
-            mask_rows(rows, kept, secrets);
+        let mut tables = vec![[&mut self.jobs, &mut self.units, &mut self.spans]];
+        tables.extend(self.recovery.as_mut().map(Recovery::tables));
+        for table in tables {
+            for (rows, kept) in table.into_iter().zip(&kept) {
+                mask_rows(rows, kept, secrets);
+            }
         }
         self
     }
@@ -54,6 +56,9 @@ impl Evidence {
         }
         if let Some(submission) = &mut self.submission {
             texts.extend([&mut submission.request, &mut submission.body]);
+        }
+        if let Some(recovery) = &mut self.recovery {
+            texts.extend(recovery.texts());
         }
         for exchange in &mut self.exchanges {
             texts.extend([&mut exchange.path, &mut exchange.body]);
@@ -160,6 +165,35 @@ mod tests {
         Rows::Found(vec![row.as_object().unwrap().clone()])
     }
 
+    fn exit() -> Exit {
+        Exit {
+            ending: Ending::Code(0),
+            asked: true,
+            killed: false,
+            at_ms: 1,
+            stop_ms: 1,
+            strays: vec!["7 (hunter3)".into()],
+        }
+    }
+
+    fn recovery(said: &str) -> Recovery {
+        let no = || Reached::No(said.to_owned());
+        Recovery {
+            output: Output {
+                lines: vec![Line { stream: Stream::Stderr, at_ms: 0, text: said.into() }],
+                ..Output::default()
+            },
+            startup: StartupCut::default(),
+            ready: no(),
+            submission: Some(Submission { request: said.into(), status: 202, body: said.into() }),
+            settled: Some(no()),
+            jobs: Rows::Unreadable(said.into()),
+            units: rows(&json!({"id": 7, "status": "hunter3ed", "output": {"error": said}})),
+            spans: rows(&json!({"span_id": "s", "metadata": [{"x-api-key": "swordfish"}]})),
+            exit: exit(),
+        }
+    }
+
     /// Evidence with a secret wherever a text can stand.
     fn leaking(spec: &Spec) -> Evidence {
         let said = "hunter3 http://u:swordfish@h";
@@ -200,14 +234,8 @@ mod tests {
                 body: json!({"max_tokens": 500, "prompt": said}).to_string(),
                 answer: Answer::Unmatched(said.into()),
             }],
-            exit: Exit {
-                ending: Ending::Code(0),
-                asked: true,
-                killed: false,
-                at_ms: 1,
-                stop_ms: 1,
-                strays: vec!["7 (hunter3)".into()],
-            },
+            recovery: Some(recovery(said)),
+            exit: exit(),
             timings: std::collections::BTreeMap::new(),
         }
     }

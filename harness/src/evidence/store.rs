@@ -7,7 +7,7 @@ use super::Evidence;
 use crate::process::Stream;
 
 /// The version that is written: a reader understands every minor version of its own major one.
-pub const FORMAT: &str = "1.1";
+pub const FORMAT: &str = "1.2";
 const DATA: &str = "evidence.json";
 
 /// Evidence could not be written or read.
@@ -61,12 +61,15 @@ fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error
 pub fn write(parent: &Path, evidence: &Evidence) -> Result<PathBuf, Error> {
     let folder = parent.join(&evidence.case.id);
     std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
-    for stream in [Stream::Stdout, Stream::Stderr] {
-        let mut text = String::new();
-        for line in evidence.output.stream(stream) {
-            let _infallible = writeln!(text, "{}", line.text);
+    let later = evidence.recovery.as_ref().map(|recovery| (&recovery.output, "recovery-"));
+    for (output, prefix) in std::iter::once((&evidence.output, "")).chain(later) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut text = String::new();
+            for line in output.stream(stream) {
+                let _infallible = writeln!(text, "{}", line.text);
+            }
+            save(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;
         }
-        save(&folder.join(format!("{stream}.log")), text.as_bytes())?;
     }
     // Written last, under another name first: what has this name is whole.
     let data = folder.join(DATA);

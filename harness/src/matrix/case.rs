@@ -1,4 +1,4 @@
-//! One case: a value for every flag, a job, a route and an upstream.
+//! One case: a value for every flag, a job, a route and an upstream, and maybe a fault.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,23 +19,36 @@ pub struct Case {
     pub upstream: String,
     /// The job's name.
     pub job: String,
+    /// The name of the fault of the world, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 impl Case {
     /// A case with its id. Flags at their default do not count for the id, so adding a flag to
     /// the spec renames no case.
-    pub fn new(
-        spec: &Spec,
-        flags: Vec<(String, Value)>,
-        [route, upstream, job]: [&str; 3],
-    ) -> Self {
+    pub fn new(spec: &Spec, flags: Vec<(String, Value)>, parts: [&str; 3]) -> Self {
+        let [route, upstream, job] = parts.map(str::to_owned);
+        let case = Self { id: String::new(), flags, route, upstream, job, fault: None };
+        Self { id: case.hash(spec), ..case }
+    }
+
+    /// The same combination under a fault of the world, or under none.
+    #[must_use]
+    pub fn under(self, spec: &Spec, fault: Option<&str>) -> Self {
+        let case = Self { fault: fault.map(str::to_owned), ..self };
+        Self { id: case.hash(spec), ..case }
+    }
+
+    /// Its id, made from everything else.
+    fn hash(&self, spec: &Spec) -> String {
         let mut hash = Sha256::new();
-        for part in [route, upstream, job] {
+        for part in [&self.route, &self.upstream, &self.job] {
             hash.update(part);
             hash.update([0]);
         }
         let mut special: Vec<_> =
-            flags.iter().filter(|(name, v)| !is_default(spec, name, v)).collect();
+            self.flags.iter().filter(|(name, v)| !is_default(spec, name, v)).collect();
         special.sort();
         for (name, value) in special {
             hash.update(name);
@@ -43,9 +56,11 @@ impl Case {
             hash.update(value.text().unwrap_or("\u{0}unset"));
             hash.update([0]);
         }
-        let id = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let [route, upstream, job] = [route, upstream, job].map(str::to_owned);
-        Self { id, flags, route, upstream, job }
+        if let Some(fault) = &self.fault {
+            hash.update([2]);
+            hash.update(fault);
+        }
+        hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The value of a flag; unset for a flag that is not in the spec.
@@ -62,12 +77,18 @@ impl Case {
         facts.insert("route", set(&self.route));
         facts.insert("upstream", set(&self.upstream));
         facts.insert("job", set(&self.job));
+        facts.insert("fault", self.fault.as_ref().map_or(Value::Unset, set));
         facts
     }
 
     /// Whether the condition holds for this case.
     pub fn meets(&self, condition: &Condition) -> bool {
         condition.holds(&self.facts())
+    }
+
+    /// Whether spans must be recorded in it.
+    pub fn records(&self, spec: &Spec) -> bool {
+        spec.tracing_flag().is_none_or(|flag| flag.records(&self.flag(&flag.name)))
     }
 
     /// The flags as `NAME=value`, without those that are usually unset and are unset here.

@@ -1,9 +1,9 @@
-//! The full product, with pinned values and excluded combinations.
+//! The full product, with pinned values and excluded combinations; then what is run under faults.
 
 use std::collections::BTreeMap;
 
 use super::Case;
-use crate::spec::{Condition, Spec, Value};
+use crate::spec::{Condition, Fault, Spec, Value};
 
 /// The spec's combinations can't be run as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,16 @@ pub enum Error {
     #[error("the rule `exclude` = {rule} leaves out no case; remove it or correct it")]
     Unused {
         /// The rule.
+        rule: String,
+    },
+    /// A fault that nothing is run under.
+    #[error(
+        "the fault `{fault}` meets no case that records{rule}; correct its `when`, or the matrix"
+    )]
+    Unmet {
+        /// The fault.
+        fault: String,
+        /// Its own condition.
         rule: String,
     },
     /// Two cases with one id.
@@ -59,7 +69,10 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     }
     let all = combinations(&axes).map(|values| case(spec, &axes, &values));
     let mut used = vec![false; spec.matrix.exclude.len()];
-    let kept: Vec<Case> = all.filter(|case| keep(spec, case, &mut used)).collect();
+    let mut kept: Vec<Case> = all.filter(|case| keep(spec, case, &mut used)).collect();
+    let disturbed = disturbed(spec, &kept)?;
+    kept.extend(disturbed.into_iter().filter(|case| keep(spec, case, &mut used)));
+    kept.retain(|case| case.meets(&spec.matrix.pin));
     if let Some(at) = used.iter().position(|used| !used) {
         return Err(Error::Unused { rule: format!("{{ {} }}", spec.matrix.exclude[at]) });
     }
@@ -122,6 +135,39 @@ fn case(spec: &Spec, axes: &[(&str, Vec<Value>)], values: &[&Value]) -> Case {
     Case::new(spec, flags.collect(), [part("route"), part("upstream"), part("job")])
 }
 
+/// The cases that are run once more under each fault.
+fn disturbed(spec: &Spec, kept: &[Case]) -> Result<Vec<Case>, Error> {
+    let mut all = Vec::new();
+    for fault in &spec.faults {
+        let met = kept.iter().filter(|case| case.records(spec) && meets(spec, fault, case));
+        let before = all.len();
+        all.extend(met.map(|case| case.clone().under(spec, Some(fault.name()))));
+        if all.len() == before {
+            let rule = fault.when.as_ref().map(|rule| format!(" where {rule}"));
+            let fault = fault.name().to_owned();
+            return Err(Error::Unmet { fault, rule: rule.unwrap_or_default() });
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a fault is combined with a case; without a rule of its own with the plainest ones.
+fn meets(spec: &Spec, fault: &Fault, case: &Case) -> bool {
+    if let Some(rule) = &fault.when {
+        return case.meets(rule);
+    }
+    let plain = spec.flags.iter().all(|flag| {
+        let value = case.flag(&flag.name);
+        if flag.tracing {
+            flag.values.iter().find(|value| flag.records(value)) == Some(&value)
+        } else {
+            flag.default_value() == value
+        }
+    });
+    let first = spec.upstreams.first().is_some_and(|first| first.name == case.upstream);
+    plain && first
+}
+
 fn keep(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
     let mut kept = true;
     for (rule, used) in spec.matrix.exclude.iter().zip(used) {
@@ -154,4 +200,53 @@ fn too_many(spec: &Spec, axes: &[(&str, Vec<Value>)], found: usize) -> Error {
     let factors: Vec<_> =
         axes.iter().map(|(name, values)| format!("{name}: {}", values.len())).collect();
     Error::TooMany { found, limit: spec.matrix.limit, factors: factors.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn spec(faults: &[&str]) -> Spec {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+        let mut spec = Spec::read(&path).unwrap();
+        spec.faults = faults.iter().map(|text| toml::from_str(text).unwrap()).collect();
+        spec
+    }
+
+    fn under(spec: &Spec, fault: &str) -> Vec<String> {
+        let all = cases(spec).unwrap().into_iter();
+        let met = all.filter(|case| case.fault.as_deref() == Some(fault));
+        met.map(|case| format!("{} {}", case.route, case.upstream)).collect()
+    }
+
+    #[test]
+    fn a_fault_meets_the_plainest_recording_cases_or_those_it_names() {
+        let spec = spec(&[
+            "kind = 'discarded'",
+            "kind = 'locked'\nname = 'slow'\nwhen = { upstream = 'slow', route = 'queued' }",
+        ]);
+        assert_eq!(under(&spec, "discarded"), ["queued healthy", "cross-region healthy"]);
+        assert_eq!(under(&spec, "slow"), ["queued slow"]);
+    }
+
+    #[test]
+    fn a_fault_renames_no_other_case_and_is_another_case_itself() {
+        let before: Vec<_> = cases(&spec(&[])).unwrap().into_iter().map(|case| case.id).collect();
+        let after = cases(&spec(&["kind = 'locked'"])).unwrap();
+        let ids: Vec<_> = after.iter().map(|case| case.id.clone()).collect();
+        assert_eq!(ids[..before.len()], before);
+        assert!(ids[before.len()..].iter().all(|id| !before.contains(id)));
+    }
+
+    #[test]
+    fn a_fault_that_nothing_is_run_under_is_refused() {
+        let text = "kind = 'locked'\nwhen = { ENABLE_DB_TRACING = 'TRUE' }";
+        let error = cases(&spec(&[text])).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the fault `locked` meets no case that records where"),
+            "{error}"
+        );
+    }
 }

@@ -40,8 +40,12 @@ pub(super) async fn sweep(pool: &PgPool, own: &str) {
     for name in dead(pool, own).await {
         // The pattern leaves nothing in it that would need quotes. Without FORCE: whoever came
         // in between is not thrown out.
-        let sql = format!("drop database if exists {name}");
-        let _dropped = pool.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        // A role of that name was made for it alone.
+        for sql in
+            [format!("drop database if exists {name}"), format!("drop role if exists {name}")]
+        {
+            let _dropped = pool.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        }
     }
 }
 

@@ -156,6 +156,14 @@ impl Child {
         Ok((exit, self.output()))
     }
 
+    /// Kills the whole group at once, as a machine that goes down would, and waits until the process
+    /// is gone. [`Child::stop`] then gives what it left.
+    pub async fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        // An error would mean that its watcher is gone, which ends with the process.
+        let _gone = self.gone.wait_for(|gone| *gone).await;
+    }
+
     fn signal(&self, signal: Signal) {
         if let Ok(id) = i32::try_from(self.process.id()) {
             // ESRCH: the group is gone, which is what was wanted.

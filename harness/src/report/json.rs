@@ -19,6 +19,7 @@ pub fn json(ran: &Ran, snapshots: &[Snapshot]) -> Value {
                 "route": outcome.case.route,
                 "upstream": outcome.case.upstream,
                 "job": outcome.case.job,
+                "fault": outcome.case.fault,
                 "recording": judgement.recording,
                 "funnel": judgement.funnel,
                 "verdict": judgement.verdict,

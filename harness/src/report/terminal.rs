@@ -86,8 +86,16 @@ fn counted(count: usize, word: &str) -> String {
 /// The whole report: the table of cases, then each failure with its evidence and the command that
 /// repeats it, then the snapshots that differ. `repeat` starts such a command.
 pub fn terminal(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], repeat: &str) -> String {
-    let rows: Vec<_> = ran.outcomes.iter().map(|outcome| row(spec, outcome)).collect();
-    let heading = ["case", "flags", "route", "upstream", "job", FUNNEL, "verdict"];
+    let faults = ran.outcomes.iter().any(|outcome| outcome.case.fault.is_some());
+    let rows: Vec<_> = ran
+        .outcomes
+        .iter()
+        .map(|outcome| {
+            let told = [funnel(outcome.judgement.funnel), verdict(spec, outcome)];
+            parts(spec, &outcome.case, faults).into_iter().chain(told).collect()
+        })
+        .collect();
+    let heading = [&headings(faults)[..], &[FUNNEL, "verdict"]].concat();
     let mut text = table(&heading, &rows);
     for outcomes in grouped(ran) {
         text.push('\n');
@@ -105,13 +113,18 @@ pub fn terminal(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], repeat: &str) ->
 /// The stages in the heading, in the order of the numbers below it.
 const FUNNEL: &str = "executed→attempted→stored→finished→linked→joined";
 
-fn row(spec: &Spec, outcome: &Outcome) -> Vec<String> {
-    let case = &outcome.case;
+/// The columns that say which case it is; that of faults only where there are any.
+fn headings(faults: bool) -> Vec<&'static str> {
+    let mut headings = vec!["case", "flags", "route", "upstream", "job"];
+    headings.extend(faults.then_some("fault"));
+    headings
+}
+
+fn parts(spec: &Spec, case: &Case, faults: bool) -> Vec<String> {
     let parts = [&case.id, &case.settings(spec), &case.route, &case.upstream, &case.job];
-    let mut row: Vec<String> = parts.into_iter().cloned().collect();
-    row.push(funnel(outcome.judgement.funnel));
-    row.push(verdict(spec, outcome));
-    row
+    let mut parts: Vec<String> = parts.into_iter().cloned().collect();
+    parts.extend(faults.then(|| case.fault.clone().unwrap_or_else(|| "-".into())));
+    parts
 }
 
 fn funnel(funnel: Funnel) -> String {
@@ -172,7 +185,11 @@ fn failure(spec: &Spec, outcomes: &[&Outcome], repeat: &str) -> String {
     let Some(first) = outcomes.first() else { return String::new() };
     let mut text = String::new();
     let case = &first.case;
-    let name = format!("{} by {} with upstream {}", case.settings(spec), case.route, case.upstream);
+    let mut name =
+        format!("{} by {} with upstream {}", case.settings(spec), case.route, case.upstream);
+    if let Some(fault) = &case.fault {
+        let _infallible = write!(name, " under {fault}");
+    }
     if let Verdict::Broken(cause) = &first.judgement.verdict {
         let _infallible = writeln!(text, "BROKEN {name}\n    {cause}");
     }
@@ -203,7 +220,8 @@ fn failure(spec: &Spec, outcomes: &[&Outcome], repeat: &str) -> String {
 fn peers(outcome: &Outcome) -> Vec<String> {
     let findings = outcome.judgement.findings().iter();
     let lines = findings.flat_map(|finding| &finding.evidence);
-    let off = lines.filter_map(|line| line.strip_prefix("off  case "));
+    let others = ["off  case ", "without  case "];
+    let off = lines.filter_map(|line| others.iter().find_map(|other| line.strip_prefix(other)));
     off.filter_map(|rest| rest.split(':').next()).map(str::to_owned).collect()
 }
 
@@ -223,6 +241,7 @@ fn snapshot_text(snapshot: &Snapshot) -> String {
 
 /// The cases without running them.
 pub fn plan(spec: &Spec, cases: &[Case]) -> String {
+    let faults = cases.iter().any(|case| case.fault.is_some());
     let rows: Vec<Vec<String>> = cases
         .iter()
         .map(|case| {
@@ -230,17 +249,19 @@ pub fn plan(spec: &Spec, cases: &[Case]) -> String {
             let value =
                 flag.map(|flag| (flag.records(&case.flag(&flag.name)), case.flag(&flag.name)));
             let why = match value {
+                None | Some((true, _)) if case.fault.is_some() => {
+                    "lost spans must be reported, the job must be unchanged, and then it must record again"
+                }
                 None | Some((true, _)) => "spans must be recorded",
                 Some((false, value)) if value.intent() == Intent::On => {
                     "meant on, does not count: no spans, and the service must say so"
                 }
                 Some((false, _)) => "off: no spans, and the job must run",
             };
-            let parts = [&case.id, &case.settings(spec), &case.route, &case.upstream, &case.job];
-            parts.into_iter().cloned().chain([why.to_owned()]).collect()
+            parts(spec, case, faults).into_iter().chain([why.to_owned()]).collect()
         })
         .collect();
-    let mut text = table(&["case", "flags", "route", "upstream", "job", "expected"], &rows);
+    let mut text = table(&[&headings(faults)[..], &["expected"]].concat(), &rows);
     let units: usize = cases
         .iter()
         .filter_map(|case| spec.jobs.iter().find(|job| job.name == case.job))

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::SpecFile;
-use super::{Condition, Job, Value, placeholder};
+use super::{Condition, Fault, Job, Value, placeholder};
 use crate::document::{Document, Error, suggestion};
 
 /// The newest version of the file's format that is understood.
 const SCHEMA: u32 = 1;
 /// Names of a case's parts that are not flags.
-const PARTS: [&str; 3] = ["route", "upstream", "job"];
+const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
 
 /// Where each job says how many units it has.
 #[derive(Debug, Deserialize)]
@@ -46,6 +46,7 @@ impl Check<'_> {
         self.names("span", &self.file.spans, |span| &span.operation)?;
         self.units()?;
         self.flags()?;
+        self.faults()?;
         self.spans()?;
         self.conditions()?;
         placeholder::check(self.document)
@@ -74,7 +75,7 @@ impl Check<'_> {
         &self,
         kind: &str,
         items: &[Spanned<T>],
-        name: impl Fn(&T) -> &String,
+        name: impl Fn(&T) -> &str,
     ) -> Result<(), Error> {
         if items.is_empty() {
             return Err(self.document.wrong(0..0, format!("at least one `[[{kind}]]` is needed")));
@@ -145,6 +146,20 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn faults(&self) -> Result<(), Error> {
+        let faults = &self.file.faults;
+        if !faults.is_empty() {
+            self.names("fault", faults, Fault::name)?;
+        }
+        let answers = self.file.probes.recognises_failures();
+        for fault in faults {
+            if let Some(problem) = fault.get_ref().problem(&self.file.tables, answers) {
+                return Err(self.document.wrong(fault.span(), problem));
+            }
+        }
+        Ok(())
+    }
+
     fn spans(&self) -> Result<(), Error> {
         let operations = || self.file.spans.iter().map(|span| span.get_ref().operation.as_str());
         let mut own = 0;
@@ -179,6 +194,11 @@ impl Check<'_> {
         let matrix = &self.file.matrix;
         for rule in matrix.exclude.iter().chain(&matrix.pin) {
             self.condition(rule.get_ref(), rule.span())?;
+        }
+        for fault in &self.file.faults {
+            if let Some(rule) = &fault.get_ref().when {
+                self.condition(rule, fault.span())?;
+            }
         }
         for span in &self.file.spans {
             let rules = std::iter::once(&span.get_ref().when).chain(&span.get_ref().unless);
@@ -218,6 +238,8 @@ impl Check<'_> {
         known.insert("route", file.routes.iter().map(|r| set(&r.get_ref().name)).collect());
         known.insert("upstream", file.upstreams.iter().map(|u| set(&u.get_ref().name)).collect());
         known.insert("job", file.jobs.iter().map(|job| set(&job.get_ref().name)).collect());
+        let faults = file.faults.iter().map(|fault| Value::Set(fault.get_ref().name().to_owned()));
+        known.insert("fault", std::iter::once(Value::Unset).chain(faults).collect());
         known
     }
 }

@@ -10,7 +10,7 @@ use super::probe::{ProbeFile, Probes, compiled};
 use super::section::{
     Database, Flag, Job, Matrix, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
-use super::{Condition, Tables};
+use super::{Condition, Fault, Tables};
 use crate::document::{Document, Error};
 
 #[derive(Debug, Deserialize)]
@@ -28,6 +28,8 @@ pub(super) struct SpecFile {
     pub(super) jobs: Vec<Spanned<Job>>,
     #[serde(default, rename = "flag")]
     pub(super) flags: Vec<Spanned<Flag>>,
+    #[serde(default, rename = "fault")]
+    pub(super) faults: Vec<Spanned<Fault>>,
     #[serde(default)]
     pub(super) matrix: MatrixFile,
     #[serde(default, rename = "span")]
@@ -57,6 +59,8 @@ pub struct Spec {
     pub jobs: Vec<Job>,
     /// The flags with their values.
     pub flags: Vec<Flag>,
+    /// What goes wrong in the world.
+    pub faults: Vec<Fault>,
     /// Which combinations are run.
     pub matrix: Matrix,
     /// The spans each unit should leave.
@@ -118,6 +122,7 @@ impl Spec {
             upstreams: inner(file.upstreams),
             jobs: inner(file.jobs),
             flags: inner(file.flags),
+            faults: inner(file.faults),
             matrix: Matrix {
                 limit: file.matrix.limit.unwrap_or(500),
                 exclude: inner(file.matrix.exclude),
@@ -138,6 +143,11 @@ impl Spec {
     /// The flag that switches recording, if there is one.
     pub fn tracing_flag(&self) -> Option<&Flag> {
         self.flags.iter().find(|flag| flag.tracing)
+    }
+
+    /// The fault of that name.
+    pub fn fault(&self, name: &str) -> Option<&Fault> {
+        self.faults.iter().find(|fault| fault.name() == name)
     }
 
     /// The span every unit has of its own.

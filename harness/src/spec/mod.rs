@@ -2,6 +2,7 @@
 
 mod check;
 mod condition;
+mod fault;
 mod file;
 mod placeholder;
 mod probe;
@@ -10,6 +11,7 @@ mod table;
 mod value;
 
 pub use condition::{Condition, Facts};
+pub use fault::{Fault, FaultKind};
 pub use file::Spec;
 pub use probe::{Attempt, Banner, Probes};
 pub use section::{

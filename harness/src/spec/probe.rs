@@ -48,6 +48,11 @@ pub struct Attempt {
 }
 
 impl ProbeFile {
+    /// Whether there is a pattern for what a service says when a span is lost.
+    pub(super) fn recognises_failures(&self) -> bool {
+        self.refused.is_some() || self.unfinished.is_some()
+    }
+
     pub(super) fn compile(self, document: &Document) -> Result<Probes, Error> {
         let tracer = pattern(document, self.tracer, &["state"])?;
         if let (Some(_), None) = (&tracer, &self.enabled) {

@@ -138,6 +138,9 @@ pub struct Job {
     pub file: PathBuf,
     /// How many units it has.
     pub units: usize,
+    /// Where in the file its id stands, as a JSON pointer: a second job of one case gets an id of
+    /// its own there. Without it the same text is submitted again.
+    pub id: Option<String>,
 }
 
 /// `[[flag]]`: an environment variable that changes the service.

@@ -195,7 +195,8 @@ async fn second_look(
 ) -> Option<(Evidence, Database)> {
     let code = judge(world.spec(), first).code()?;
     let open = [Code::Undetermined, Code::WriteFailedSilent, Code::WriteFailedReported];
-    if first.witness.is_some() || !open.contains(&code) {
+    let looked = first.witness.is_some() || case.fault.is_some();
+    if looked || !open.contains(&code) {
         return None;
     }
     let left = |left: usize| left.checked_sub(1);
@@ -228,8 +229,7 @@ fn never_up(
     workers: usize,
 ) -> Option<String> {
     let up = |ended: &Ended| ended.as_ref().is_ok_and(|home| home.evidence.ready.yes());
-    let records =
-        |case: &Case| spec.tracing_flag().is_none_or(|flag| flag.records(&case.flag(&flag.name)));
+    let records = |case: &Case| case.records(spec);
     let ended = || cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot.as_ref()?)));
     let all_kinds = [true, false].into_iter().all(|kind| {
         let wanted = cases.iter().any(|case| records(case) == kind);

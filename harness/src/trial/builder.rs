@@ -19,6 +19,7 @@ pub struct TrialBuilder {
     parts: [String; 3],
     behaviour: Option<Behaviour>,
     witnessed: bool,
+    fault: Option<String>,
     env: BTreeMap<String, String>,
     wrong: Option<Error>,
 }
@@ -40,6 +41,7 @@ impl TrialBuilder {
             parts,
             behaviour: None,
             witnessed: false,
+            fault: None,
             env: BTreeMap::new(),
             wrong: None,
         }
@@ -103,6 +105,12 @@ impl TrialBuilder {
         self
     }
 
+    /// Lets a fault of the spec happen while the job runs; another job follows when it is over.
+    pub fn fault(mut self, name: &str) -> Self {
+        self.fault = Some(name.to_owned());
+        self
+    }
+
     /// Chooses the job.
     pub fn job(mut self, name: &str) -> Self {
         name.clone_into(&mut self.parts[2]);
@@ -118,7 +126,8 @@ impl TrialBuilder {
             return Err(error);
         }
         let parts = self.parts.each_ref().map(String::as_str);
-        let case = Case::new(self.world.spec(), self.flags, parts);
+        let spec = self.world.spec();
+        let case = Case::new(spec, self.flags, parts).under(spec, self.fault.as_deref());
         let behaviour = match &self.behaviour {
             Some(behaviour) => behaviour,
             None => self.world.behaviour(&case.upstream)?,

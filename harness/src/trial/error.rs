@@ -50,6 +50,14 @@ pub enum Error {
     /// The witness could not be put on, or heard.
     #[error("the database witness failed: {0}")]
     Witness(String),
+    /// A fault of the world could not be made to happen, or put right.
+    #[error("the fault `{name}` could not be brought about: {reason}")]
+    Fault {
+        /// Its name.
+        name: String,
+        /// The server's message, or what was awaited.
+        reason: String,
+    },
     /// `[tables]` names what the migrations do not make.
     #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]
     Schema {
@@ -67,7 +75,7 @@ pub enum Error {
     /// A name that the spec does not have.
     #[error("the spec has no {kind} `{found}`{hint}")]
     Unknown {
-        /// Route, upstream, job or flag.
+        /// Route, upstream, job, flag or fault.
         kind: &'static str,
         /// The name.
         found: String,

@@ -2,10 +2,14 @@
 
 mod builder;
 mod error;
+mod fault;
+mod life;
 mod readiness;
+mod recovery;
 mod run;
 mod schema;
 mod service;
+mod session;
 mod witness;
 mod world;
 

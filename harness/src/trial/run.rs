@@ -4,39 +4,56 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, PgConnection};
 
-use super::readiness::{client, ready};
-use super::service::Addresses;
+use super::fault::Disturbance;
+use super::life::{Clock, Life};
+use super::readiness::client;
+use super::recovery::Before;
+use super::session::{connect, seed};
 use super::{Error, World, witness};
 use crate::chain::chain;
-use crate::evidence::{self, Evidence, FORMAT, Reached, StartupCut, Submission, read_rows};
+use crate::document::suggestion;
+use crate::evidence::{self, Evidence, FORMAT, Reached, Row, Rows, Submission, read_rows};
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::postgres::Database;
-use crate::process::{Child, Output, Reservation};
-use crate::upstream::{Behaviour, Upstream};
+use crate::process::Output;
+use crate::spec::{Fault, FaultKind};
+use crate::upstream::Behaviour;
 use crate::wait::{self, Look};
 
 /// A running service with its own database and upstream. Dropping it stops and removes all.
 #[derive(Debug)]
 #[must_use = "dropping a trial stops its service"]
 pub struct Trial {
-    world: World,
-    case: Case,
-    child: Child,
-    upstream: Upstream,
-    database: Database,
-    _port: Reservation,
-    addresses: Addresses,
-    environment: BTreeMap<String, String>,
+    pub(super) world: World,
+    pub(super) case: Case,
+    pub(super) life: Life,
+    pub(super) database: Database,
+    pub(super) disturbance: Option<Disturbance>,
+    /// How things stood when the fault was over.
+    pub(super) before: Option<Before>,
+    pub(super) env: BTreeMap<String, String>,
     secrets: Secrets,
-    startup: StartupCut,
-    ready: Reached,
-    submission: Option<Submission>,
-    settled: Option<Reached>,
+    pub(super) work: Work,
     witnessed: bool,
-    timings: BTreeMap<String, u64>,
+    pub(super) timings: BTreeMap<String, u64>,
+}
+
+/// A job: how it was taken, and whether it ended.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) submission: Option<Submission>,
+    pub(super) settled: Option<Reached>,
+}
+
+/// The rows of the three tables.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) jobs: Rows,
+    pub(super) units: Rows,
+    pub(super) spans: Rows,
 }
 
 impl Trial {
@@ -57,6 +74,9 @@ impl Trial {
         witnessed: bool,
     ) -> Result<Self, Error> {
         let spec = world.spec();
+        let fault = fault(world, case)?;
+        // Under a fault two jobs are run, and a witness could not tell them apart.
+        let witnessed = witnessed && fault.is_none();
         let mut clock = Clock::start();
         let database = world.server().migrated(world.migrations()).await?;
         seed(world, &database).await?;
@@ -65,38 +85,25 @@ impl Trial {
             witness::install(&mut connection, &spec.tables.spans.table).await?;
             drop(connection.close().await);
         }
-        clock.lap("clone");
-        let upstream = Upstream::start(behaviour).await?;
-        clock.lap("upstream");
-        let port = Reservation::take()?;
-        let addresses = Addresses {
-            database: database.url().to_owned(),
-            upstream: upstream.url(),
-            port: port.port(),
+        let disturbance = match fault {
+            Some(fault) => Some(Disturbance::prepare(world, fault, &database).await?),
+            None => None,
         };
-        let mut environment = addresses.environment(spec, case);
-        environment.extend(env.iter().map(|(name, text)| (name.clone(), addresses.fill(text))));
-        let secrets = evidence::secrets(spec, case, &environment);
-        let child = world.program().launch(spec, environment.clone()).start()?;
-        clock.lap("launch");
-        let url = addresses.fill(&spec.service.url);
-        let ready = ready(&child, &spec.service.ready, &url, database.url()).await;
-        let startup = StartupCut::after(&child.output());
-        clock.lap("ready");
+        clock.lap("clone");
+        let silent = fault.is_some_and(|fault| fault.kind == FaultKind::KilledMidJob);
+        let behaviour = if silent { &behaviour.clone().hanging() } else { behaviour };
+        let life = Life::begin((world, case), behaviour, database.url(), env, &mut clock).await?;
+        let secrets = evidence::secrets(spec, case, &life.environment);
         Ok(Self {
             world: world.clone(),
             case: case.clone(),
-            child,
-            upstream,
+            life,
             database,
-            _port: port,
-            addresses,
-            environment,
+            disturbance,
+            before: None,
+            env: env.clone(),
             secrets,
-            startup,
-            ready,
-            submission: None,
-            settled: None,
+            work: Work::default(),
             witnessed,
             timings: clock.laps,
         })
@@ -126,7 +133,8 @@ impl Trial {
         trial.end().await
     }
 
-    /// Submits the case's job, waits for its end and finishes.
+    /// Submits the case's job, waits for its end and finishes. Under a fault of the world that is
+    /// done twice: while it lasts, and when it is over.
     ///
     /// # Errors
     /// When the world breaks.
@@ -136,16 +144,20 @@ impl Trial {
     }
 
     async fn work(&mut self) -> Result<(), Error> {
-        if self.ready.yes() {
-            self.submit().await?;
-            self.settle().await?;
+        if !self.life.ready.yes() {
+            return Ok(());
         }
+        if self.disturbance.is_some() {
+            return self.work_under_fault().await;
+        }
+        self.submit().await?;
+        self.settle().await?;
         Ok(())
     }
 
     /// The service's base URL.
     pub fn url(&self) -> String {
-        self.addresses.fill(&self.world.spec().service.url)
+        self.life.addresses.fill(&self.world.spec().service.url)
     }
 
     /// The URL of this trial's own database.
@@ -155,12 +167,12 @@ impl Trial {
 
     /// Whether the service became ready.
     pub fn ready(&self) -> &Reached {
-        &self.ready
+        &self.life.ready
     }
 
     /// What the service has written so far, secrets masked.
     pub fn output(&self) -> Output {
-        let mut output = self.child.output();
+        let mut output = self.life.child.output();
         for line in &mut output.lines {
             line.text = self.secrets.text(&line.text);
         }
@@ -172,11 +184,17 @@ impl Trial {
     /// # Errors
     /// When the case names a route or a job that the spec does not have.
     pub async fn submit(&mut self) -> Result<&Submission, Error> {
+        let world = self.world.clone();
+        let (path, body) = world.request(&self.case.route, &self.case.job)?;
+        let submission = self.send(path, &body).await;
+        Ok(self.work.submission.insert(submission))
+    }
+
+    pub(super) async fn send(&mut self, path: &str, body: &Json) -> Submission {
         let clock = Instant::now();
-        let (path, body) = self.world.request(&self.case.route, &self.case.job)?;
         let url = format!("{}{path}", self.url());
         let within = Duration::from_millis(self.world.spec().service.settle_ms);
-        let sent = client().post(url).json(&body).timeout(within).send().await;
+        let sent = client().post(url).json(body).timeout(within).send().await;
         let (status, body) = match sent {
             Ok(answer) => {
                 let status = answer.status().as_u16();
@@ -184,10 +202,9 @@ impl Trial {
             }
             Err(error) => (0, chain(&error)),
         };
-        let request = format!("POST {path}");
         let body = self.secrets.text(&body);
-        self.timings.insert("submit".into(), micros(clock.elapsed()));
-        Ok(self.submission.insert(Submission { request, status, body }))
+        self.lap("submit", clock);
+        Submission { request: format!("POST {path}"), status, body }
     }
 
     /// Waits until every job in the database has ended, the service has, or time is up.
@@ -195,18 +212,32 @@ impl Trial {
     /// # Errors
     /// When the database can't be read.
     pub async fn settle(&mut self) -> Result<Reached, Error> {
-        if !self.submission.as_ref().is_some_and(Submission::accepted) {
+        if !self.work.submission.as_ref().is_some_and(Submission::accepted) {
             return Ok(Reached::No("no job was accepted".into()));
         }
+        let settled = self.settled(None).await?;
+        Ok(self.work.settled.insert(settled).clone())
+    }
+
+    /// Waits until every job has ended that is not as it was `before`.
+    pub(super) async fn settled(&mut self, before: Option<&Rows>) -> Result<Reached, Error> {
         let clock = Instant::now();
         let spec = self.world.spec();
         let within = Duration::from_millis(spec.service.settle_ms);
-        let mut connection = connect(self.database.url()).await?;
-        let jobs = &spec.tables.jobs;
-        let connection = tokio::sync::Mutex::new(&mut connection);
+        let mut own = None;
+        let connection = match &mut self.disturbance {
+            Some(disturbance) => disturbance.session(),
+            None => own.insert(connect(self.database.url()).await?),
+        };
+        let (jobs, child) = (&spec.tables.jobs, &self.life.child);
+        let connection = tokio::sync::Mutex::new(connection);
         let looked = wait::until("the end of every job", within, || async {
-            let ended = self.child.has_exited();
+            let ended = child.has_exited();
             let rows = read_rows(*connection.lock().await, &jobs.table).await;
+            let rows = match before {
+                Some(before) => rows.since(before, Row::eq),
+                None => rows,
+            };
             let statuses: Vec<_> = rows
                 .all()
                 .iter()
@@ -224,8 +255,13 @@ impl Trial {
         })
         .await;
         let settled = looked.unwrap_or_else(|overdue| Reached::No(overdue.to_string()));
-        self.timings.insert("settle".into(), micros(clock.elapsed()));
-        Ok(self.settled.insert(settled).clone())
+        self.lap("settle", clock);
+        Ok(settled)
+    }
+
+    fn lap(&mut self, step: &str, since: Instant) {
+        let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        *self.timings.entry(step.to_owned()).or_default() += took;
     }
 
     /// Stops the service and brings all evidence home; the world of this trial is gone then.
@@ -237,90 +273,73 @@ impl Trial {
     }
 
     async fn end(self) -> Result<(Evidence, Database), Error> {
-        let mut clock = Clock { last: Instant::now(), laps: self.timings };
+        let mut clock = Clock::after(self.timings);
         let spec = self.world.spec();
-        let command = self.child.command().to_owned();
         let grace = Duration::from_millis(spec.service.stop.grace_ms);
-        let (exit, output) = self.child.stop(grace).await?;
+        let past = self.life.end(grace).await?;
         clock.lap("stop");
         let mut connection = connect(self.database.url()).await?;
-        let tables = &spec.tables;
         // First: what we read ourselves is not the service's.
         let witness = if self.witnessed {
-            let (server, table) = (self.world.server(), &tables.spans.table);
+            let (server, table) = (self.world.server(), &spec.tables.spans.table);
             witness::testify(server, &self.database, &mut connection, table).await?
         } else {
             None
         };
-        let jobs = read_rows(&mut connection, &tables.jobs.table).await;
-        let units = read_rows(&mut connection, &tables.units.table).await;
-        let spans = read_rows(&mut connection, &tables.spans.table).await;
+        let tables = Tables::read(&mut connection, &self.world).await;
         drop(connection.close().await);
+        if let Some(disturbance) = self.disturbance {
+            disturbance.remove().await?;
+        }
         clock.lap("collect");
+        let Work { submission, settled } = self.work;
         let evidence = Evidence {
             format: FORMAT.into(),
             case: self.case,
-            command,
-            environment: self.environment,
-            names: self.addresses.names(),
-            output,
-            startup: self.startup,
-            ready: self.ready,
-            submission: self.submission,
-            settled: self.settled,
-            jobs,
-            units,
-            spans,
+            command: past.command,
+            environment: past.environment,
+            names: past.names,
+            output: past.output,
+            startup: past.startup,
+            ready: past.ready,
+            submission,
+            settled,
+            jobs: tables.jobs,
+            units: tables.units,
+            spans: tables.spans,
             witness,
-            exchanges: self.upstream.journal(),
-            exit,
+            recovery: None,
+            exchanges: past.exchanges,
+            exit: past.exit,
             timings: clock.laps,
+        };
+        let evidence = match self.before {
+            Some(before) => before.with(spec, evidence),
+            None => evidence,
         };
         Ok((evidence.masked(spec, &self.secrets), self.database))
     }
 }
 
-/// Where the time of a trial goes.
-#[derive(Debug)]
-struct Clock {
-    last: Instant,
-    laps: BTreeMap<String, u64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { last: Instant::now(), laps: BTreeMap::new() }
-    }
-
-    fn lap(&mut self, step: &str) {
-        self.laps.insert(step.to_owned(), micros(self.last.elapsed()));
-        self.last = Instant::now();
+impl Tables {
+    pub(super) async fn read(connection: &mut PgConnection, world: &World) -> Self {
+        let tables = &world.spec().tables;
+        Self {
+            jobs: read_rows(connection, &tables.jobs.table).await,
+            units: read_rows(connection, &tables.units.table).await,
+            spans: read_rows(connection, &tables.spans.table).await,
+        }
     }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-async fn connect(url: &str) -> Result<PgConnection, Error> {
-    let failed = |error: sqlx::Error| Error::Database(error.to_string());
-    let mut connection = PgConnection::connect(url).await.map_err(failed)?;
-    connection.execute("set timezone = 'UTC'").await.map_err(failed)?;
-    Ok(connection)
-}
-
-async fn seed(world: &World, database: &Database) -> Result<(), Error> {
-    if world.seeds().is_empty() {
-        return Ok(());
-    }
-    let mut connection = connect(database.url()).await?;
-    for (path, sql) in world.seeds() {
-        let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone()));
-        connection
-            .execute(statements)
-            .await
-            .map_err(|error| Error::Seed { path: path.clone(), reason: error.to_string() })?;
-    }
-    drop(connection.close().await);
-    Ok(())
+/// The fault of a case.
+fn fault<'a>(world: &'a World, case: &Case) -> Result<Option<&'a Fault>, Error> {
+    let Some(name) = &case.fault else { return Ok(None) };
+    let spec = world.spec();
+    let unknown = || Error::Unknown {
+        kind: "fault",
+        found: name.clone(),
+        hint: suggestion(name, spec.faults.iter().map(Fault::name)),
+    };
+    spec.fault(name).map(Some).ok_or_else(unknown)
 }

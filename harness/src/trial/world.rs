@@ -36,6 +36,8 @@ struct Files {
     jobs: BTreeMap<String, Json>,
     bodies: BTreeMap<String, Json>,
     behaviours: BTreeMap<String, Behaviour>,
+    /// What each fault of the kind `sql` does, and what puts it right.
+    faults: BTreeMap<String, (String, String)>,
     seeds: Vec<(PathBuf, String)>,
 }
 
@@ -204,10 +206,28 @@ impl World {
         &self.0.files.seeds
     }
 
+    /// What a fault of the kind `sql` does, and what puts it right.
+    pub(super) fn fault_files(&self, name: &str) -> Option<&(String, String)> {
+        self.0.files.faults.get(name)
+    }
+
+    /// The same request with an id of its own for the job, where the spec says where it stands.
+    pub(super) fn second_request(&self, route: &str, name: &str) -> Result<(&str, Json), Error> {
+        let mut job = find("job", &self.0.files.jobs, name)?.clone();
+        let rule = self.0.spec.jobs.iter().find(|job| job.name == name);
+        if let Some(Json::String(id)) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
+            id.push_str("-again");
+        }
+        self.filled(route, &job)
+    }
+
     /// The path that a route posts to, and the body it posts for a job.
     pub(super) fn request(&self, route: &str, job: &str) -> Result<(&str, Json), Error> {
+        self.filled(route, find("job", &self.0.files.jobs, job)?)
+    }
+
+    fn filled(&self, route: &str, job: &Json) -> Result<(&str, Json), Error> {
         let body = find("route", &self.0.files.bodies, route)?;
-        let job = find("job", &self.0.files.jobs, job)?;
         let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
         let path = rule.map_or("", |rule| rule.path.as_str());
         Ok((path, crate::template::fill(body, "job", job)))
@@ -231,7 +251,14 @@ impl Files {
         let mut jobs = BTreeMap::new();
         for job in &spec.jobs {
             let path = spec.path(&job.file);
-            jobs.insert(job.name.clone(), json("job file", &path, &text("job file", &path)?)?);
+            let value = json("job file", &path, &text("job file", &path)?)?;
+            if let Some(id) =
+                job.id.as_ref().filter(|id| !value.pointer(id).is_some_and(Json::is_string))
+            {
+                let reason = format!("`id` = `{id}` points to no text in it");
+                return Err(Error::File { what: "job file", path, reason });
+            }
+            jobs.insert(job.name.clone(), value);
         }
         let mut bodies = BTreeMap::new();
         for route in &spec.routes {
@@ -242,11 +269,18 @@ impl Files {
         for upstream in &spec.upstreams {
             behaviours.insert(upstream.name.clone(), Behaviour::read(&spec.path(&upstream.file))?);
         }
+        let mut faults = BTreeMap::new();
+        for fault in &spec.faults {
+            if let (Some(apply), Some(clear)) = (&fault.apply, &fault.clear) {
+                let read = |path: &PathBuf| text("file of a fault", &spec.path(path));
+                faults.insert(fault.name().to_owned(), (read(apply)?, read(clear)?));
+            }
+        }
         let seeds = seeds.into_iter().map(|path| {
             let sql = text("seed", &path)?;
             Ok((path, sql))
         });
-        Ok(Self { jobs, bodies, behaviours, seeds: seeds.collect::<Result<_, Error>>()? })
+        Ok(Self { jobs, bodies, behaviours, faults, seeds: seeds.collect::<Result<_, Error>>()? })
     }
 }
 

@@ -58,6 +58,16 @@ fn ok() -> u16 {
 }
 
 impl Behaviour {
+    /// The same, but nothing is ever answered.
+    #[must_use]
+    pub fn hanging(mut self) -> Self {
+        for reply in &mut self.replies {
+            (reply.hang, reply.close) = (true, false);
+            (reply.json, reply.text) = (None, None);
+        }
+        self
+    }
+
     /// Reads a behaviour file.
     ///
     /// # Errors

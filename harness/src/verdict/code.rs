@@ -116,6 +116,9 @@ codes! {
     LeakedWhileOff "leaked-while-off" Off
         "spans were recorded although tracing is off"
         "check how the value is read: only what is meant as on may switch it on";
+    NotRecovered "not-recovered" Outcome
+        "a fault of the world is over, and the service does not record as before"
+        "make the tracer connect again, and try again, after an error; look for a pool, a cache or a flag that remembers the failure";
     OutcomeChangedByTracing "outcome-changed-by-tracing" Outcome
         "the same job ends differently with tracing on than with tracing off"
         "never let an error or a delay of the tracer reach the job";

@@ -34,6 +34,11 @@ impl Bench {
         }
     }
 
+    /// Takes comparisons that were made elsewhere into the count.
+    pub(super) fn count(&mut self, assertions: usize) {
+        self.assertions += assertions;
+    }
+
     /// What was found, and how much was compared.
     pub(super) fn close(self) -> (Vec<Finding>, usize) {
         (self.findings, self.assertions)

@@ -6,7 +6,7 @@ use super::code::Code;
 use super::finding::{Bench, Finding};
 use super::funnel::Funnel;
 use super::reading::Reading;
-use super::{lost, off, outcome, stage};
+use super::{fault, lost, off, outcome, stage};
 use crate::evidence::Evidence;
 use crate::spec::Spec;
 
@@ -107,6 +107,11 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     }
     let recording = records(spec, evidence);
     let mut bench = Bench::default();
+    let fault = evidence.case.fault.as_deref().and_then(|name| spec.fault(name));
+    if let Some(fault) = fault.filter(|_| recording) {
+        fault::disturbed(&reading, fault, &mut bench);
+        return closed(&reading, recording, bench);
+    }
     let stages: &[fn(&Reading<'_>, &mut Bench)] = if recording {
         &[
             stage::alive,
@@ -130,7 +135,12 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     }
     outcome::process(&reading, &mut bench);
     outcome::upstream(&reading, &mut bench);
+    closed(&reading, recording, bench)
+}
+
+fn closed(reading: &Reading<'_>, recording: bool, bench: Bench) -> Judgement {
     let (mut findings, assertions) = bench.close();
+    let evidence = reading.evidence;
     if evidence.output.dropped_bytes > 0 {
         for finding in &mut findings {
             doubt(finding, evidence.output.dropped_bytes);
@@ -138,7 +148,7 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     }
     Judgement {
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },
-        funnel: Funnel::of(&reading),
+        funnel: Funnel::of(reading),
         recording,
         spans: reading.spans.len(),
         assertions,
@@ -165,6 +175,5 @@ fn doubt(finding: &mut Finding, dropped: u64) {
 
 /// Whether spans must be recorded in this case.
 pub(super) fn records(spec: &Spec, evidence: &Evidence) -> bool {
-    let flag = spec.tracing_flag();
-    flag.is_none_or(|flag| flag.records(&evidence.case.flag(&flag.name)))
+    evidence.case.records(spec)
 }

@@ -25,6 +25,16 @@ pub(super) fn accepted(reading: &Reading<'_>, bench: &mut Bench) {
     }
 }
 
+/// What of each operation has fewer rows than units were begun.
+pub(super) fn unbegun(reading: &Reading<'_>) -> Vec<String> {
+    let units = reading.units.len();
+    let of = |operation: &str| {
+        let rows = reading.of_operation(operation).count();
+        (rows < units).then(|| format!("{rows} of {units} `{operation}` spans are there"))
+    };
+    reading.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
+}
+
 /// Spans of one operation without a row.
 #[derive(Debug, Clone, Copy)]
 struct Loss<'a> {

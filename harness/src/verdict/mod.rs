@@ -2,6 +2,7 @@
 //! that was stored can be judged again at any time.
 
 mod code;
+mod fault;
 mod finding;
 mod funnel;
 mod judge;

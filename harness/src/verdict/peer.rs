@@ -112,36 +112,69 @@ fn lying_banner(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
     }
 }
 
-/// A job must come to the same with tracing on as with tracing off.
+/// A job must come to the same with tracing on as with tracing off, and under a fault as without.
 fn outcomes(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
     let Some(flag) = spec.tracing_flag() else { return };
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, evidence) in all.iter().enumerate() {
         let mut facts = evidence.case.facts();
         facts.remove(flag.name.as_str());
+        facts.remove("fault");
         groups.entry(format!("{facts:?}")).or_default().push(at);
     }
+    let told = |at: &usize| settled(all[*at]).then(|| (*at, Outcome::of(spec, all[*at])));
     for members in groups.values() {
-        let (on, off): (Vec<_>, Vec<_>) =
-            members.iter().copied().partition(|at| records(spec, all[*at]));
-        let off: Vec<_> = off
-            .into_iter()
-            .filter(|at| settled(all[*at]))
-            .map(|at| (at, Outcome::of(spec, all[at])))
-            .collect();
-        let Some((first, baseline)) = off.first() else { continue };
-        for at in on.into_iter().filter(|at| settled(all[*at])) {
-            let outcome = Outcome::of(spec, all[at]);
-            judgements[at].assertions += 1;
-            if off.iter().all(|(_, other)| *other != outcome) {
-                let message = "the same job ends differently with tracing on than with tracing off";
-                let lines = vec![
-                    format!("on   case {}: {}", all[at].case.id, outcome.shown()),
-                    format!("off  case {}: {}", all[*first].case.id, baseline.shown()),
-                ];
-                judgements[at].add(Finding::new(Code::OutcomeChangedByTracing, message, lines));
-            }
+        let (on, off): (Vec<usize>, Vec<usize>) =
+            members.iter().partition(|at| records(spec, all[**at]));
+        let (calm, disturbed): (Vec<usize>, Vec<usize>) =
+            on.into_iter().partition(|at| all[*at].case.fault.is_none());
+        let off: Vec<_> = off.iter().filter_map(told).collect();
+        let calm: Vec<_> = calm.iter().filter_map(told).collect();
+        let message = "the same job ends differently with tracing on than with tracing off";
+        let comparison = Comparison { all, message, words: ["on ", "off"] };
+        for member in &calm {
+            comparison.of(member, &off, judgements);
         }
+        let message = "the same job ends differently when spans can't be written";
+        let comparison = Comparison { all, message, words: ["with", "without"] };
+        let spared = |at: &&usize| {
+            let fault = all[**at].case.fault.as_deref().and_then(|name| spec.fault(name));
+            fault.is_none_or(|fault| !fault.hits_work())
+        };
+        let baseline = if off.is_empty() { &calm } else { &off };
+        for member in disturbed.iter().filter(spared).filter_map(told) {
+            comparison.of(&member, baseline, judgements);
+        }
+    }
+}
+
+/// How outcomes that should be the same are compared and told.
+struct Comparison<'a> {
+    all: &'a [&'a Evidence],
+    message: &'static str,
+    words: [&'static str; 2],
+}
+
+impl Comparison<'_> {
+    /// One outcome must be among those of the baseline, where there is one.
+    fn of(
+        &self,
+        (at, outcome): &(usize, Outcome),
+        baseline: &[(usize, Outcome)],
+        judgements: &mut [Judgement],
+    ) {
+        let Some((first, other)) = baseline.first() else { return };
+        judgements[*at].assertions += 1;
+        if baseline.iter().any(|(_, other)| other == outcome) {
+            return;
+        }
+        let [here, there] = self.words;
+        let id = |at: usize| self.all[at].case.id.as_str();
+        let lines = vec![
+            format!("{here}  case {}: {}", id(*at), outcome.shown()),
+            format!("{there}  case {}: {}", id(*first), other.shown()),
+        ];
+        judgements[*at].add(Finding::new(Code::OutcomeChangedByTracing, self.message, lines));
     }
 }
 

@@ -62,6 +62,13 @@ pub(super) fn constructed(reading: &Reading<'_>, bench: &mut Bench) {
     bench.check(banner.what.enabled, || disabled(reading, banner));
 }
 
+/// Stages 1 to 3 where spans may be lost for another reason: only the service's own word counts.
+pub(super) fn announced(reading: &Reading<'_>, bench: &mut Bench) {
+    if let Some(banner) = reading.banners.first() {
+        bench.check(banner.what.enabled, || disabled(reading, banner));
+    }
+}
+
 /// The finding for a tracer that says it is off although it should be on.
 fn disabled(reading: &Reading<'_>, banner: &Said<crate::spec::Banner>) -> Finding {
     let told = setting(reading);

@@ -96,6 +96,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
         units: rows((1..=4).map(unit).collect()),
         spans: rows(spans),
         witness: None,
+        recovery: None,
         exchanges,
         exit: Exit {
             ending: Ending::Code(0),
