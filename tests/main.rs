@@ -7,6 +7,7 @@ mod example;
 mod faults;
 mod incidents;
 mod migrations;
+mod reasons;
 mod recording;
 mod secrets;
 mod shutdown;

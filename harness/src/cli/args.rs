@@ -92,10 +92,8 @@ pub(super) struct Check {
     /// Where the evidence goes [default: .spanproof/runs/… beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<PathBuf>,
-    /// Make the database server a witness of every case: it counts attempts to write spans and
-    /// tells what failed. Without it, only a few cases that need it are run once more with it
-    #[arg(long)]
-    pub(super) witness: bool,
+    #[command(flatten)]
+    pub(super) looks: Looks,
     #[command(flatten)]
     pub(super) databases: Databases,
     /// A binary to run instead of building the service
@@ -104,6 +102,18 @@ pub(super) struct Check {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+/// How hard reasons are looked for.
+#[derive(Debug, Args)]
+pub(super) struct Looks {
+    /// Make the database server a witness of every case: it counts attempts to write spans and
+    /// tells what failed. Without it, only a few cases that need it are run once more with it
+    #[arg(long)]
+    pub(super) witness: bool,
+    /// Run no extra cases to find out what alone would make a failing case pass
+    #[arg(long)]
+    pub(super) no_probe: bool,
 }
 
 /// How databases are made, and which of them stay.

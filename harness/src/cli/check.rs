@@ -104,8 +104,9 @@ async fn work(
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
     };
     let (world, evidence) = opened;
-    let (keep, witness) = (keep(args), args.witness);
-    let options = Options { workers: workers(args), evidence, keep, witness, cancelled };
+    let (keep, witness) = (keep(args), args.looks.witness);
+    let probe = !args.looks.no_probe;
+    let options = Options { workers: workers(args), evidence, keep, witness, probe, cancelled };
     let mut progress = Progress::new(cases.len());
     let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
     progress.done();
@@ -191,7 +192,7 @@ pub(super) fn show(
             }
             output::print(&text);
         }
-        None => output::print(&format!("{:#}\n", report::json(ran, snapshots))),
+        None => output::print(&format!("{:#}\n", report::json(spec, ran, snapshots))),
     }
 }
 

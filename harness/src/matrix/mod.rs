@@ -1,9 +1,14 @@
-//! From a spec to its cases: the full product of all values, pure and in a stable order.
+//! From a spec to its cases: the full product of all values, pure and in a stable order. And what
+//! cases have in common, or differ in.
 
 mod case;
+mod neighbour;
+mod pattern;
 mod product;
 mod selection;
 
 pub use case::Case;
+pub use neighbour::{Change, neighbours};
+pub use pattern::Pattern;
 pub use product::{Error, cases};
 pub use selection::{Filter, Selection};

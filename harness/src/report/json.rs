@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::Summary;
+use super::group::Group;
+use crate::spec::Spec;
 use crate::suite::{Ran, Snapshot, State};
 
 /// The report as JSON. `"schema": 1`; a flag that is unset is `null`, an empty one `""`.
-pub fn json(ran: &Ran, snapshots: &[Snapshot]) -> Value {
+pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot]) -> Value {
     let summary = Summary::of(ran, snapshots);
     let cases: Vec<Value> = ran
         .outcomes
@@ -51,6 +53,21 @@ pub fn json(ran: &Ran, snapshots: &[Snapshot]) -> Value {
             "assertions": summary.assertions,
         },
         "cases": cases,
+        "failures": Group::all(spec, ran).iter().map(failure).collect::<Vec<_>>(),
         "snapshots": snapshots,
+    })
+}
+
+fn failure(group: &Group<'_>) -> Value {
+    let ids: Vec<&str> = group.outcomes.iter().map(|outcome| outcome.case.id.as_str()).collect();
+    let facts = group.counterfactuals.iter().map(|fact| {
+        let (name, value) = (&fact.change.name, &fact.change.value);
+        json!({ "of": fact.of, "name": name, "value": value, "case": fact.case, "spans": fact.spans })
+    });
+    json!({
+        "codes": group.codes,
+        "cases": ids,
+        "whenever": group.whenever.as_ref().map(ToString::to_string),
+        "counterfactuals": facts.collect::<Vec<_>>(),
     })
 }

@@ -1,6 +1,7 @@
 //! What a run came to, told to people and to programs. Sees outcomes only, so no two reports can
 //! disagree.
 
+mod group;
 mod json;
 mod table;
 mod terminal;

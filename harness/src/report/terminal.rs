@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::group::Group;
 use super::table::table;
 use crate::matrix::Case;
 use crate::spec::{Intent, Spec};
@@ -97,9 +98,9 @@ pub fn terminal(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], repeat: &str) ->
         .collect();
     let heading = [&headings(faults)[..], &[FUNNEL, "verdict"]].concat();
     let mut text = table(&heading, &rows);
-    for outcomes in grouped(ran) {
+    for group in Group::all(spec, ran) {
         text.push('\n');
-        text.push_str(&failure(spec, &outcomes, repeat));
+        text.push_str(&failure(spec, &group, repeat));
     }
     for snapshot in snapshots {
         text.push_str(&snapshot_text(snapshot));
@@ -154,35 +155,8 @@ fn off(spec: &Spec, outcome: &Outcome) -> &'static str {
     if meant == Some(Intent::On) { " (off: this spelling does not count)" } else { " (off)" }
 }
 
-/// Outcomes that failed for the same reasons are told once.
-fn grouped(ran: &Ran) -> Vec<Vec<&Outcome>> {
-    let mut groups: Vec<Vec<&Outcome>> = Vec::new();
-    for outcome in &ran.outcomes {
-        let reason = reason(outcome);
-        if reason.is_empty() {
-            continue;
-        }
-        match groups.iter_mut().find(|group| self::reason(group[0]) == reason) {
-            Some(group) => group.push(outcome),
-            None => groups.push(vec![outcome]),
-        }
-    }
-    groups
-}
-
-/// What an outcome failed for: its codes and their messages, or what broke.
-fn reason(outcome: &Outcome) -> Vec<(Option<Code>, &str)> {
-    match &outcome.judgement.verdict {
-        Verdict::Pass | Verdict::Skipped(_) => Vec::new(),
-        Verdict::Broken(cause) => vec![(None, cause)],
-        Verdict::Fail(findings) => {
-            findings.iter().map(|finding| (Some(finding.code), finding.message.as_str())).collect()
-        }
-    }
-}
-
-fn failure(spec: &Spec, outcomes: &[&Outcome], repeat: &str) -> String {
-    let Some(first) = outcomes.first() else { return String::new() };
+fn failure(spec: &Spec, group: &Group<'_>, repeat: &str) -> String {
+    let Some((first, others)) = group.outcomes.split_first() else { return String::new() };
     let mut text = String::new();
     let case = &first.case;
     let mut name =
@@ -209,9 +183,21 @@ fn failure(spec: &Spec, outcomes: &[&Outcome], repeat: &str) -> String {
     let ids: Vec<_> = std::iter::once(case.id.clone()).chain(peers).collect();
     let ids: Vec<_> = ids.iter().map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
-    if outcomes.len() > 1 {
-        let others: Vec<_> = outcomes[1..].iter().map(|outcome| outcome.case.id.as_str()).collect();
-        let (count, ids) = (others.len(), others.join(" "));
+    if let Some(pattern) = &group.whenever {
+        let _infallible = writeln!(text, "    whenever: {pattern}");
+    }
+    for fact in &group.counterfactuals {
+        let spans = counted(fact.spans, "span");
+        let effect = match first.judgement.spans {
+            0 => format!("makes {spans} appear"),
+            _ => format!("makes it right, with {spans}"),
+        };
+        let _infallible =
+            writeln!(text, "    but:      {} alone {effect} (case {})", fact.change, fact.case);
+    }
+    if !others.is_empty() {
+        let ids: Vec<_> = others.iter().map(|outcome| outcome.case.id.as_str()).collect();
+        let (count, ids) = (ids.len(), ids.join(" "));
         let _infallible = writeln!(text, "    the same in {count} more: {ids}");
     }
     text

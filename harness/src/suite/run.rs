@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
+use super::probe::{Counterfactual, probe};
 use super::record::Record;
 use crate::chain::chain;
 use crate::evidence::{self, Evidence};
@@ -32,6 +33,8 @@ pub struct Options {
     /// Whether the server is a witness in every case; otherwise it is in a second look at cases
     /// whose own evidence does not tell why spans were not written.
     pub witness: bool,
+    /// Whether extra cases may be run to find out what alone would make a failing case pass.
+    pub probe: bool,
     /// Becomes true when no more cases should start and running ones should be dropped.
     pub cancelled: watch::Receiver<bool>,
 }
@@ -86,6 +89,10 @@ pub struct Ran {
     pub not_run: usize,
     /// Why the run could not go on.
     pub halted: Option<String>,
+    /// Extra cases that were run to find out what matters.
+    pub probes: Vec<Outcome>,
+    /// What alone makes failing cases pass.
+    pub counterfactuals: Vec<Counterfactual>,
 }
 
 /// What one case left behind, or why its world did not come up.
@@ -147,7 +154,11 @@ pub async fn run(
     }
     running.shutdown().await;
     record.write(&options.evidence)?;
-    Ok(finish(world.spec(), cases, slots, record.halted))
+    let mut ran = finish(world.spec(), cases, slots, record.halted);
+    if options.probe && ran.halted.is_none() {
+        probe(world, cases, &mut ran, &options.evidence, &cancelled).await;
+    }
+    Ok(ran)
 }
 
 /// The order in which cases are started: every value of the tracing flag in turn, so that a
@@ -263,7 +274,8 @@ fn finish(spec: &Spec, cases: &[Case], slots: Vec<Option<Ended>>, halted: Option
             }
         })
     });
-    Ran { outcomes: outcomes.collect(), not_run, halted }
+    let outcomes = outcomes.collect();
+    Ran { outcomes, not_run, halted, ..Ran::default() }
 }
 
 /// Judges stored evidence again, without running anything. Cases that were planned and left no

@@ -26,9 +26,9 @@ pub(super) fn disturbed(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench)
 /// What is lost while the fault lasts is said.
 fn reported(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
     let stages: &[fn(&Reading<'_>, &mut Bench)] = if fault.hits_work() {
-        &[stage::alive, stage::announced]
+        &[stage::alive, stage::announced, traced]
     } else {
-        &[stage::alive, stage::announced, stage::executed]
+        &[stage::alive, stage::announced, stage::executed, traced]
     };
     for stage in stages {
         stage(reading, bench);
@@ -50,6 +50,14 @@ fn reported(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
         let lines = [vec![about], begun, claimed, vec![rows(reading)]].concat();
         Finding::new(Code::WriteFailedSilent, message, lines)
     });
+}
+
+/// Some span was begun. A unit that the fault took down may have begun fewer than it should, but
+/// where none was begun at all the fault is not the reason.
+fn traced(reading: &Reading<'_>, bench: &mut Bench) {
+    if reading.all_attempts() == 0 {
+        stage::attempted(reading, bench);
+    }
 }
 
 /// What of each operation has no row, or one without an end.
@@ -74,6 +82,10 @@ fn rows(reading: &Reading<'_>) -> String {
 /// What was begun before the service was killed is there; when the job had ended, whole.
 fn killed(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
     stage::announced(reading, bench);
+    if !bench.is_clean() {
+        return;
+    }
+    traced(reading, bench);
     if !bench.is_clean() {
         return;
     }

@@ -64,6 +64,11 @@ impl Judgement {
         self.findings().first().map(|finding| finding.code)
     }
 
+    /// The codes of all findings.
+    pub fn codes(&self) -> Vec<Code> {
+        self.findings().iter().map(|finding| finding.code).collect()
+    }
+
     /// The judgement, if it is a pass.
     ///
     /// # Errors
