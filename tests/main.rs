@@ -7,6 +7,7 @@ mod example;
 mod faults;
 mod incidents;
 mod migrations;
+mod prove;
 mod reasons;
 mod recording;
 mod secrets;

@@ -18,7 +18,7 @@ use crate::verdict::Code;
   0  all passed, and something was checked    4  nothing to check
   1  findings                                 5  only snapshots changed
   2  usage or spec                            130/143  interrupted / terminated
-  3  the world broke"
+  3  the world broke                          7  --prove: a sabotage went unnoticed"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -92,6 +92,10 @@ pub(super) struct Check {
     /// Where the evidence goes [default: .spanproof/runs/… beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<PathBuf>,
+    /// Prove that this gate can fail: sabotage the plainest healthy cases in known ways, without
+    /// touching the service, and demand the right code each time
+    #[arg(long, conflicts_with_all = ["update", "format"])]
+    pub(super) prove: bool,
     #[command(flatten)]
     pub(super) looks: Looks,
     #[command(flatten)]

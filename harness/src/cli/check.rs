@@ -15,7 +15,7 @@ use crate::process::quoted;
 use crate::report;
 use crate::report::Summary;
 use crate::spec::Spec;
-use crate::suite::{self, Keep, Options, Ran, Snapshot};
+use crate::suite::{self, Keep, Options, Proven, Ran, Snapshot};
 use crate::trial::World;
 
 /// How long background work may take to end after the last result.
@@ -104,6 +104,9 @@ async fn work(
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
     };
     let (world, evidence) = opened;
+    if args.prove {
+        return prove(args, world, &cases, cancelled).await;
+    }
     let (keep, witness) = (keep(args), args.looks.witness);
     let probe = !args.looks.no_probe;
     let options = Options { workers: workers(args), evidence, keep, witness, probe, cancelled };
@@ -135,6 +138,42 @@ async fn work(
         output::note("`spanproof clean` removes what is kept");
     }
     Ok(ended(&Summary::of(&ran, &snapshots)))
+}
+
+/// Sabotages healthy cases and prints what was told of each.
+async fn prove(
+    args: &Check,
+    world: World,
+    cases: &[Case],
+    cancelled: watch::Receiver<bool>,
+) -> Result<Exit, Failure> {
+    let proven = suite::prove(&world, cases, workers(args), cancelled).await;
+    let closed = world.close().await.map_err(Failure::world);
+    let proven = proven.map_err(Failure::world)?;
+    closed?;
+    match proven {
+        None => Ok(Exit::Interrupted),
+        Some(Proven::Unhealthy(judgements)) => {
+            let text = "nothing was sabotaged: the cases are not healthy as they are; \
+                        `spanproof check` tells more";
+            output::error(text);
+            for (case, judgement) in judgements {
+                if let Err(why) = judgement.passed() {
+                    output::error(&format!("case {}: {why}", case.id));
+                }
+            }
+            Ok(Exit::Findings)
+        }
+        Some(Proven::Done(all)) => {
+            output::print(&report::proofs(&all));
+            let counts = report::Proofs::of(&all);
+            Ok(match (counts.missed, counts.caught) {
+                (0, 0) => Exit::Nothing,
+                (0, _) => Exit::Passed,
+                _ => Exit::Unnoticed,
+            })
+        }
+    }
 }
 
 /// Opens the world, telling what it is made of.

@@ -16,6 +16,8 @@ pub enum Exit {
     Nothing = 4,
     /// Only snapshots changed.
     Snapshots = 5,
+    /// A sabotage went unnoticed: the gate itself fails.
+    Unnoticed = 7,
     /// Ctrl-C.
     Interrupted = 130,
     /// SIGTERM.

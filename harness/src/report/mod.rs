@@ -3,10 +3,12 @@
 
 mod group;
 mod json;
+mod proof;
 mod table;
 mod terminal;
 mod timing;
 
 pub use json::json;
+pub use proof::{Proofs, proofs};
 pub use terminal::{Summary, plan, terminal};
 pub use timing::timings;

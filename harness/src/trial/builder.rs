@@ -1,8 +1,8 @@
 //! A case of one's own, said step by step.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::run::Setting;
 use super::{Error, Trial, World};
 use crate::document::suggestion;
 use crate::evidence::Evidence;
@@ -18,9 +18,8 @@ pub struct TrialBuilder {
     flags: Vec<(String, Value)>,
     parts: [String; 3],
     behaviour: Option<Behaviour>,
-    witnessed: bool,
+    setting: Setting,
     fault: Option<String>,
-    env: BTreeMap<String, String>,
     wrong: Option<Error>,
 }
 
@@ -40,9 +39,8 @@ impl TrialBuilder {
             flags,
             parts,
             behaviour: None,
-            witnessed: false,
+            setting: Setting::default(),
             fault: None,
-            env: BTreeMap::new(),
             wrong: None,
         }
     }
@@ -95,13 +93,13 @@ impl TrialBuilder {
 
     /// Adds a variable to the service's environment, or changes one that the spec gives it.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.insert(name.into(), value.into());
+        self.setting.env.insert(name.into(), Value::Set(value.into()));
         self
     }
 
     /// Makes the server a witness: it counts the attempts to write spans, and tells what failed.
     pub fn witness(mut self) -> Self {
-        self.witnessed = true;
+        self.setting.witnessed = true;
         self
     }
 
@@ -132,7 +130,7 @@ impl TrialBuilder {
             Some(behaviour) => behaviour,
             None => self.world.behaviour(&case.upstream)?,
         };
-        Trial::begin(&self.world, &case, behaviour, &self.env, self.witnessed).await
+        Trial::begin(&self.world, &case, behaviour, &self.setting).await
     }
 
     /// Runs the case to its end: start, submit, settle, finish.

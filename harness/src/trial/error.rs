@@ -58,6 +58,9 @@ pub enum Error {
         /// The server's message, or what was awaited.
         reason: String,
     },
+    /// The database refused what was to be done to it on purpose.
+    #[error("the database refused the sabotage: {0}")]
+    Sabotage(String),
     /// `[tables]` names what the migrations do not make.
     #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]
     Schema {

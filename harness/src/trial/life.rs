@@ -9,6 +9,7 @@ use super::{Error, World};
 use crate::evidence::{Reached, StartupCut};
 use crate::matrix::Case;
 use crate::process::{Child, Exit, Output, Reservation};
+use crate::spec::Value;
 use crate::upstream::{Behaviour, Exchange, Upstream};
 
 /// A running service. Dropping it kills the process.
@@ -43,7 +44,7 @@ impl Life {
         (world, case): (&World, &Case),
         behaviour: &Behaviour,
         database: &str,
-        env: &BTreeMap<String, String>,
+        env: &BTreeMap<String, Value>,
         clock: &mut Clock,
     ) -> Result<Self, Error> {
         let spec = world.spec();
@@ -56,7 +57,12 @@ impl Life {
             port: port.port(),
         };
         let mut environment = addresses.environment(spec, case);
-        environment.extend(env.iter().map(|(name, text)| (name.clone(), addresses.fill(text))));
+        for (name, value) in env {
+            match value.text() {
+                Some(text) => environment.insert(name.clone(), addresses.fill(text)),
+                None => environment.remove(name),
+            };
+        }
         let child = world.program().launch(spec, environment.clone()).start()?;
         clock.lap("launch");
         let url = addresses.fill(&spec.service.url);

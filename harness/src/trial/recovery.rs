@@ -112,7 +112,7 @@ impl Trial {
         let world = self.world.clone();
         let behaviour = world.behaviour(&self.case.upstream)?;
         self.life.child.kill().await;
-        let (database, env) = (self.database.url(), &self.env);
+        let (database, env) = (self.database.url(), &self.setting.env);
         let next = Life::begin((&world, &self.case), behaviour, database, env, &mut clock).await?;
         self.timings = clock.laps;
         let past = std::mem::replace(&mut self.life, next).end(Duration::ZERO).await?;

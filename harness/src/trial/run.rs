@@ -11,7 +11,7 @@ use super::life::{Clock, Life};
 use super::readiness::client;
 use super::recovery::Before;
 use super::session::{connect, seed};
-use super::{Error, World, witness};
+use super::{Error, World, sabotage, witness};
 use crate::chain::chain;
 use crate::document::suggestion;
 use crate::evidence::{self, Evidence, FORMAT, Reached, Row, Rows, Submission, read_rows};
@@ -19,7 +19,7 @@ use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::postgres::Database;
 use crate::process::Output;
-use crate::spec::{Fault, FaultKind};
+use crate::spec::{Fault, FaultKind, Value};
 use crate::upstream::Behaviour;
 use crate::wait::{self, Look};
 
@@ -34,11 +34,23 @@ pub struct Trial {
     pub(super) disturbance: Option<Disturbance>,
     /// How things stood when the fault was over.
     pub(super) before: Option<Before>,
-    pub(super) env: BTreeMap<String, String>,
+    pub(super) setting: Setting,
     secrets: Secrets,
     pub(super) work: Work,
-    witnessed: bool,
     pub(super) timings: BTreeMap<String, u64>,
+}
+
+/// What differs from the world that the spec declares.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Setting {
+    /// Variables that the service gets besides, otherwise or not at all.
+    pub(super) env: BTreeMap<String, Value>,
+    /// SQL that is run before the service starts.
+    pub(super) sql: String,
+    /// SQL that is run when it has stopped, before anything is read.
+    pub(super) after: String,
+    /// Whether the server is a witness.
+    pub(super) witnessed: bool,
 }
 
 /// A job: how it was taken, and whether it ended.
@@ -63,26 +75,29 @@ impl Trial {
     /// When the world does not come up; a service that does not is in the evidence.
     pub async fn start(world: &World, case: &Case) -> Result<Self, Error> {
         let behaviour = world.behaviour(&case.upstream)?;
-        Self::begin(world, case, behaviour, &BTreeMap::new(), false).await
+        Self::begin(world, case, behaviour, &Setting::default()).await
     }
 
     pub(super) async fn begin(
         world: &World,
         case: &Case,
         behaviour: &Behaviour,
-        env: &BTreeMap<String, String>,
-        witnessed: bool,
+        setting: &Setting,
     ) -> Result<Self, Error> {
         let spec = world.spec();
         let fault = fault(world, case)?;
         // Under a fault two jobs are run, and a witness could not tell them apart.
-        let witnessed = witnessed && fault.is_none();
+        let witnessed = setting.witnessed && fault.is_none();
+        let setting = Setting { witnessed, ..setting.clone() };
         let mut clock = Clock::start();
         let database = world.server().migrated(world.migrations()).await?;
         seed(world, &database).await?;
-        if witnessed {
+        if witnessed || !setting.sql.is_empty() {
             let mut connection = connect(database.url()).await?;
-            witness::install(&mut connection, &spec.tables.spans.table).await?;
+            if witnessed {
+                witness::install(&mut connection, &spec.tables.spans.table).await?;
+            }
+            sabotage::run(&mut connection, &setting.sql).await?;
             drop(connection.close().await);
         }
         let disturbance = match fault {
@@ -92,7 +107,8 @@ impl Trial {
         clock.lap("clone");
         let silent = fault.is_some_and(|fault| fault.kind == FaultKind::KilledMidJob);
         let behaviour = if silent { &behaviour.clone().hanging() } else { behaviour };
-        let life = Life::begin((world, case), behaviour, database.url(), env, &mut clock).await?;
+        let life =
+            Life::begin((world, case), behaviour, database.url(), &setting.env, &mut clock).await?;
         let secrets = evidence::secrets(spec, case, &life.environment);
         Ok(Self {
             world: world.clone(),
@@ -101,10 +117,9 @@ impl Trial {
             database,
             disturbance,
             before: None,
-            env: env.clone(),
+            setting,
             secrets,
             work: Work::default(),
-            witnessed,
             timings: clock.laps,
         })
     }
@@ -128,7 +143,8 @@ impl Trial {
         witnessed: bool,
     ) -> Result<(Evidence, Database), Error> {
         let behaviour = world.behaviour(&case.upstream)?;
-        let mut trial = Self::begin(world, case, behaviour, &BTreeMap::new(), witnessed).await?;
+        let setting = Setting { witnessed, ..Setting::default() };
+        let mut trial = Self::begin(world, case, behaviour, &setting).await?;
         trial.work().await?;
         trial.end().await
     }
@@ -280,12 +296,13 @@ impl Trial {
         clock.lap("stop");
         let mut connection = connect(self.database.url()).await?;
         // First: what we read ourselves is not the service's.
-        let witness = if self.witnessed {
+        let witness = if self.setting.witnessed {
             let (server, table) = (self.world.server(), &spec.tables.spans.table);
             witness::testify(server, &self.database, &mut connection, table).await?
         } else {
             None
         };
+        sabotage::run(&mut connection, &self.setting.after).await?;
         let tables = Tables::read(&mut connection, &self.world).await;
         drop(connection.close().await);
         if let Some(disturbance) = self.disturbance {
