@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rstest::rstest;
 use spanproof::matrix::{Case, cases};
 use spanproof::report;
+use spanproof::spec::Spec;
 use spanproof::suite::{self, Keep, Options, Ran};
 use spanproof::trial::World;
 
@@ -28,16 +29,21 @@ async fn world(bug: &str) -> World {
 }
 
 /// Runs some of the cases and gives the report, and how many extra cases were run.
-async fn run(bug: &str, name: &str, of: impl Fn(&Case) -> bool, probe: bool) -> (String, usize) {
-    let world = world(bug).await;
+async fn run(
+    world: &World,
+    name: &str,
+    of: impl Fn(&Case) -> bool,
+    probe: bool,
+) -> (String, usize) {
     let all = cases(world.spec()).unwrap();
     let picked: Vec<Case> = all.into_iter().filter(of).collect();
-    let name = format!("spanproof-reasons-{}-{bug}-{name}", std::process::id());
+    let name = format!("spanproof-reasons-{}-{name}", std::process::id());
     let folder = Folder(std::env::temp_dir().join(name));
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let (evidence, keep) = (folder.0.clone(), Keep::Nothing);
-    let options = Options { workers: 4, evidence, keep, witness: false, probe, cancelled };
-    let ran: Ran = suite::run(&world, &picked, options, |_| {}).await.unwrap();
+    let today = "2026-01-01".parse().unwrap();
+    let options = Options { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
+    let ran: Ran = suite::run(world, &picked, options, |_| {}).await.unwrap();
     (report::terminal(world.spec(), &ran, &[], "spanproof check"), ran.probes.len())
 }
 
@@ -53,11 +59,12 @@ async fn one_failing_case_is_explained_by_extra_ones() {
             && case.upstream == "healthy"
             && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
     };
-    let (text, extra) = run("cross-region-untraced", "one", one, true).await;
+    let world = world("cross-region-untraced").await;
+    let (text, extra) = run(&world, "one", one, true).await;
     assert!(text.contains("but:      setting route=queued alone makes 8 spans appear"), "{text}");
     assert!(text.contains("whenever: route=cross-region\n"), "{text}");
     assert!((1..=12).contains(&extra), "{extra}");
-    let (text, extra) = run("cross-region-untraced", "none", one, false).await;
+    let (text, extra) = run(&world, "none", one, false).await;
     assert!(!text.contains("but:") && !text.contains("whenever:") && extra == 0, "{text}");
 }
 
@@ -69,10 +76,24 @@ async fn many_failing_cases_are_told_as_one_pattern(#[case] bug: &str, #[case] p
     let some = |case: &Case| {
         case.fault.is_none() && [None, Some("true"), Some("TRUE")].contains(&case.flag(FLAG).text())
     };
-    let (text, extra) = run(bug, "many", some, true).await;
+    let (text, extra) = run(&world(bug).await, bug, some, true).await;
     assert!(text.contains(&format!("whenever: {pattern}\n")), "{text}");
     assert_eq!(text.matches("\nFAIL ").count(), 1, "{text}");
     let found = bug == "cross-region-untraced";
     assert_eq!(text.contains("setting route=queued alone"), found, "{text}");
     assert_eq!(extra, 0, "the run tells it already");
+}
+
+#[tokio::test]
+async fn a_known_failure_is_told_and_fails_nothing() {
+    let path = repository("spanproof.toml");
+    let mut spec = Spec::read(&path).unwrap();
+    let rule = "code = 'path-not-executed'\nreason = 'soon'\nuntil = 2026-01-01\n\
+                when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' }";
+    spec.expected = vec![toml::from_str(rule).unwrap()];
+    let world = World::of(path).binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
+    let world = world.env("FAULT", "cross-region-untraced").open_spec(spec).await.unwrap();
+    let (text, _) = run(&world, "known", recording, true).await;
+    let known = text.matches("known: path-not-executed until 2026-01-01: soon").count();
+    assert_eq!((known, text.matches("FAIL").count()), (5, 0), "{text}");
 }

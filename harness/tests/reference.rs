@@ -7,7 +7,8 @@ use regex::Regex;
 use spanproof::spec::FaultKind;
 
 /// The sources whose structs are what is read from the files.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
+    "harness/src/spec/expected.rs",
     "harness/src/spec/fault.rs",
     "harness/src/spec/section.rs",
     "harness/src/spec/table.rs",

@@ -178,17 +178,8 @@ pub(super) struct Clean {
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     /// The code, as in a verdict; without it all are listed
-    #[arg(value_parser = code)]
+    #[arg(value_name = "CODE")]
     pub(super) code: Option<Code>,
-}
-
-fn code(text: &str) -> Result<Code, String> {
-    let names = || Code::ALL.iter().map(|code| code.text());
-    let found = Code::ALL.iter().find(|code| code.text() == text).copied();
-    found.ok_or_else(|| {
-        let hint = crate::document::suggestion(text, names());
-        format!("no code is named `{text}`{hint}; `spanproof explain` lists them")
-    })
 }
 
 /// Reads the arguments; help, the version and mistakes are printed here.

@@ -14,9 +14,10 @@ use crate::matrix::{Case, cases};
 use crate::process::quoted;
 use crate::report;
 use crate::report::Summary;
-use crate::spec::Spec;
+use crate::spec::{Day, Spec};
 use crate::suite::{self, Keep, Options, Proven, Ran, Snapshot};
 use crate::trial::World;
+use crate::verdict::known_codes;
 
 /// How long background work may take to end after the last result.
 const LINGER: Duration = Duration::from_secs(2);
@@ -35,6 +36,7 @@ fn selected(which: &Which) -> Result<(Spec, Vec<Case>), Failure> {
         return Err(Failure::usage(anyhow!(text)));
     }
     let spec = Spec::read(&which.config).map_err(Failure::usage)?;
+    known_codes(&spec).map_err(|why| Failure::usage(anyhow!(why)))?;
     let all = cases(&spec).map_err(Failure::usage)?;
     let picked = which.selection().pick(all);
     let picked = picked.map_err(|why| Failure { exit: Exit::Nothing, text: why })?;
@@ -109,7 +111,8 @@ async fn work(
     }
     let (keep, witness) = (keep(args), args.looks.witness);
     let probe = !args.looks.no_probe;
-    let options = Options { workers: workers(args), evidence, keep, witness, probe, cancelled };
+    let (workers, today) = (workers(args), Day::today());
+    let options = Options { workers, evidence, keep, witness, probe, today, cancelled };
     let mut progress = Progress::new(cases.len());
     let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
     progress.done();
@@ -245,7 +248,7 @@ pub(super) fn ended(summary: &Summary) -> Exit {
         Exit::World
     } else if summary.snapshots_changed > 0 {
         Exit::Snapshots
-    } else if summary.passed == 0 || summary.assertions == 0 {
+    } else if summary.passed + summary.known == 0 || summary.assertions == 0 {
         Exit::Nothing
     } else {
         Exit::Passed

@@ -6,7 +6,7 @@ use super::args::{Format, Report};
 use super::check::{ended, repeat, show};
 use super::{Exit, Failure, runs};
 use crate::report::Summary;
-use crate::spec::Spec;
+use crate::spec::{Day, Spec};
 use crate::suite::{compare, rejudge};
 
 pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
@@ -18,7 +18,7 @@ pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
         })?,
     };
     let start = std::time::Instant::now();
-    let ran = rejudge(&spec, &folder).map_err(Failure::usage)?;
+    let ran = rejudge(&spec, &folder, Day::today()).map_err(Failure::usage)?;
     let snapshots = compare(&spec, &ran.outcomes);
     let human = args.format == Format::Human;
     show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.config, None), start.elapsed())));

@@ -41,6 +41,16 @@ pub enum Error {
         /// Its own condition.
         rule: String,
     },
+    /// A known failure that no case can have.
+    #[error(
+        "the rule `[[expected]]` for {code} meets no case ({rule}); remove it or correct its `when`"
+    )]
+    Unexpected {
+        /// The code that is expected.
+        code: String,
+        /// Where.
+        rule: String,
+    },
     /// Two cases with one id.
     #[error("cases `{first}` and `{second}` have the same id {id}; rename a route or a job")]
     Twins {
@@ -75,6 +85,11 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     kept.retain(|case| case.meets(&spec.matrix.pin));
     if let Some(at) = used.iter().position(|used| !used) {
         return Err(Error::Unused { rule: format!("{{ {} }}", spec.matrix.exclude[at]) });
+    }
+    if let Some(rule) =
+        spec.expected.iter().find(|rule| !kept.iter().any(|case| case.meets(&rule.when)))
+    {
+        return Err(Error::Unexpected { code: rule.code.clone(), rule: rule.when.to_string() });
     }
     match kept.len() {
         0 => Err(Error::None),
@@ -238,6 +253,16 @@ mod tests {
         let ids: Vec<_> = after.iter().map(|case| case.id.clone()).collect();
         assert_eq!(ids[..before.len()], before);
         assert!(ids[before.len()..].iter().all(|id| !before.contains(id)));
+    }
+
+    #[test]
+    fn a_known_failure_that_no_case_can_have_is_refused() {
+        let mut spec = spec(&[]);
+        let text = "code = 'unlinked'\nreason = 'r'\nuntil = 2026-12-31\n\
+                    when = { HYBRID_ROUTER_DISABLE = 'true', upstream = 'slow' }";
+        spec.expected = vec![toml::from_str(text).unwrap()];
+        let error = cases(&spec).unwrap_err().to_string();
+        assert!(error.contains("for unlinked meets no case"), "{error}");
     }
 
     #[test]

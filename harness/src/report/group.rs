@@ -50,7 +50,7 @@ impl<'a> Group<'a> {
 /// What an outcome failed for: its codes, or what broke.
 fn reason(outcome: &Outcome) -> Option<(Vec<Code>, Option<&str>)> {
     match &outcome.judgement.verdict {
-        Verdict::Pass | Verdict::Skipped(_) => None,
+        Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,
         Verdict::Broken(cause) => Some((Vec::new(), Some(cause))),
         Verdict::Fail(_) => Some((outcome.judgement.codes(), None)),
     }

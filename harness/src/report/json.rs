@@ -46,6 +46,7 @@ pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot]) -> Value {
         "summary": {
             "passed": summary.passed,
             "failed": summary.failed,
+            "known": summary.known,
             "broken": summary.broken,
             "not_run": summary.not_run,
             "units": summary.units,

@@ -195,6 +195,9 @@ impl Check<'_> {
         for rule in matrix.exclude.iter().chain(&matrix.pin) {
             self.condition(rule.get_ref(), rule.span())?;
         }
+        for expected in &self.file.expected {
+            self.condition(&expected.get_ref().when, expected.span())?;
+        }
         for fault in &self.file.faults {
             if let Some(rule) = &fault.get_ref().when {
                 self.condition(rule, fault.span())?;

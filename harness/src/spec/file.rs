@@ -10,7 +10,7 @@ use super::probe::{ProbeFile, Probes, compiled};
 use super::section::{
     Database, Flag, Job, Matrix, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
-use super::{Condition, Fault, Tables};
+use super::{Condition, Expected, Fault, Tables};
 use crate::document::{Document, Error};
 
 #[derive(Debug, Deserialize)]
@@ -30,6 +30,8 @@ pub(super) struct SpecFile {
     pub(super) flags: Vec<Spanned<Flag>>,
     #[serde(default, rename = "fault")]
     pub(super) faults: Vec<Spanned<Fault>>,
+    #[serde(default)]
+    pub(super) expected: Vec<Spanned<Expected>>,
     #[serde(default)]
     pub(super) matrix: MatrixFile,
     #[serde(default, rename = "span")]
@@ -61,6 +63,8 @@ pub struct Spec {
     pub flags: Vec<Flag>,
     /// What goes wrong in the world.
     pub faults: Vec<Fault>,
+    /// Failures that are known, and accepted until a day.
+    pub expected: Vec<Expected>,
     /// Which combinations are run.
     pub matrix: Matrix,
     /// The spans each unit should leave.
@@ -123,6 +127,7 @@ impl Spec {
             jobs: inner(file.jobs),
             flags: inner(file.flags),
             faults: inner(file.faults),
+            expected: inner(file.expected),
             matrix: Matrix {
                 limit: file.matrix.limit.unwrap_or(500),
                 exclude: inner(file.matrix.exclude),

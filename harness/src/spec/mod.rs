@@ -2,6 +2,7 @@
 
 mod check;
 mod condition;
+mod expected;
 mod fault;
 mod file;
 mod placeholder;
@@ -11,6 +12,7 @@ mod table;
 mod value;
 
 pub use condition::{Condition, Facts};
+pub use expected::{Day, Expected};
 pub use fault::{Fault, FaultKind};
 pub use file::Spec;
 pub use probe::{Attempt, Banner, Probes};

@@ -14,9 +14,9 @@ use crate::chain::chain;
 use crate::evidence::{self, Evidence};
 use crate::matrix::Case;
 use crate::postgres::Database;
-use crate::spec::Spec;
+use crate::spec::{Day, Spec};
 use crate::trial::{Trial, World};
-use crate::verdict::{Code, Judgement, Verdict, judge, judge_all};
+use crate::verdict::{Code, Judgement, Verdict, expect, judge, judge_all};
 
 /// Cases of one run that are looked at a second time: what they have in common is told by a few.
 const SECOND_LOOKS: usize = 8;
@@ -35,6 +35,8 @@ pub struct Options {
     pub witness: bool,
     /// Whether extra cases may be run to find out what alone would make a failing case pass.
     pub probe: bool,
+    /// The day by which known failures are accepted.
+    pub today: Day,
     /// Becomes true when no more cases should start and running ones should be dropped.
     pub cancelled: watch::Receiver<bool>,
 }
@@ -145,7 +147,7 @@ pub async fn run(
             Some(Err(panicked)) => (panicked.id(), Err(panicked.to_string())),
         };
         let Some(at) = places.remove(&id) else { continue };
-        watch(event(world.spec(), &cases[at], ended.as_ref()));
+        watch(event(world.spec(), &cases[at], ended.as_ref(), options.today));
         if let Err(cause) = &ended {
             record.broken.insert(cases[at].id.clone(), cause.clone());
         }
@@ -154,7 +156,7 @@ pub async fn run(
     }
     running.shutdown().await;
     record.write(&options.evidence)?;
-    let mut ran = finish(world.spec(), cases, slots, record.halted);
+    let mut ran = finish((world.spec(), options.today), cases, slots, record.halted);
     if options.probe && ran.halted.is_none() {
         probe(world, cases, &mut ran, &options.evidence, &cancelled).await;
     }
@@ -218,14 +220,19 @@ async fn second_look(
     (same && second.witness.is_some()).then_some((second, database))
 }
 
-fn event(spec: &Spec, case: &Case, ended: Result<&Home, &String>) -> Event {
-    let verdict = ended.map(|home| judge(spec, &home.evidence).verdict);
+fn event(spec: &Spec, case: &Case, ended: Result<&Home, &String>, today: Day) -> Event {
+    let verdict = ended.map(|home| {
+        let mut judgement = judge(spec, &home.evidence);
+        expect(spec, &home.evidence.case, &mut judgement, today);
+        judgement.verdict
+    });
     let (verdict, passed) = match verdict {
         Ok(Verdict::Pass) => ("pass".to_owned(), true),
         Ok(Verdict::Fail(findings)) => {
             (findings.first().map(|f| f.code.to_string()).unwrap_or_default(), false)
         }
         Ok(Verdict::Broken(_)) | Err(_) => ("broken".to_owned(), false),
+        Ok(Verdict::Known(_)) => ("known".to_owned(), true),
         Ok(Verdict::Skipped(_)) => ("skipped".to_owned(), true),
     };
     Event::Ended { case: case.clone(), verdict, passed }
@@ -253,10 +260,19 @@ fn never_up(
     Some(format!("none of the first {count} cases came up, so the others were not run"))
 }
 
-fn finish(spec: &Spec, cases: &[Case], slots: Vec<Option<Ended>>, halted: Option<String>) -> Ran {
+fn finish(
+    (spec, today): (&Spec, Day),
+    cases: &[Case],
+    slots: Vec<Option<Ended>>,
+    halted: Option<String>,
+) -> Ran {
     let found: Vec<&Evidence> =
         slots.iter().flatten().flatten().map(|home| &home.evidence).collect();
-    let mut judgements = judge_all(spec, &found).into_iter();
+    let mut judgements = judge_all(spec, &found);
+    for (evidence, judgement) in found.iter().zip(&mut judgements) {
+        expect(spec, &evidence.case, judgement, today);
+    }
+    let mut judgements = judgements.into_iter();
     let not_run = slots.iter().filter(|slot| slot.is_none()).count();
     let outcomes = cases.iter().zip(slots).filter_map(|(case, slot)| {
         Some(match slot? {
@@ -283,7 +299,7 @@ fn finish(spec: &Spec, cases: &[Case], slots: Vec<Option<Ended>>, halted: Option
 ///
 /// # Errors
 /// When there is no evidence, or some can't be read.
-pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
+pub fn rejudge(spec: &Spec, parent: &Path, today: Day) -> Result<Ran, evidence::Error> {
     let Some(record) = Record::read(parent)? else {
         let folders = evidence::list(parent)?;
         let found = folders.iter().map(|folder| evidence::read(folder));
@@ -291,7 +307,7 @@ pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
         let cases: Vec<_> = found.iter().map(|evidence| evidence.case.clone()).collect();
         let home = |(evidence, folder)| Some(Ok(Home { evidence, folder, kept: None }));
         let slots = found.into_iter().zip(folders).map(home);
-        return Ok(finish(spec, &cases, slots.collect(), None));
+        return Ok(finish((spec, today), &cases, slots.collect(), None));
     };
     let slot = |case: &Case| -> Result<Option<Ended>, evidence::Error> {
         let folder = parent.join(&case.id);
@@ -304,5 +320,5 @@ pub fn rejudge(spec: &Spec, parent: &Path) -> Result<Ran, evidence::Error> {
         Ok(Some(Ok(Home { evidence: evidence::read(&folder)?, folder, kept: None })))
     };
     let slots = record.planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
-    Ok(finish(spec, &record.planned, slots, record.halted))
+    Ok(finish((spec, today), &record.planned, slots, record.halted))
 }

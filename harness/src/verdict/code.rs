@@ -122,6 +122,9 @@ codes! {
     OutcomeChangedByTracing "outcome-changed-by-tracing" Outcome
         "the same job ends differently with tracing on than with tracing off"
         "never let an error or a delay of the tracer reach the job";
+    ExpectedFailurePassed "expected-failure-passed" Outcome
+        "a failure that the spec expects did not happen"
+        "take the `[[expected]]` out of the spec, or narrow its `when`: what it accepts is repaired";
     UnexpectedRequest "unexpected-request" Outcome
         "the upstream was asked for something that its behaviour file does not know"
         "correct the address the service asks, or add a `[[reply]]` to the behaviour";
@@ -131,6 +134,17 @@ codes! {
     LeftProcesses "left-processes" Outcome
         "the service left processes behind that still held its output open"
         "stop what the service starts when the service stops";
+}
+
+impl std::str::FromStr for Code {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.iter().find(|code| code.text() == text).copied().ok_or_else(|| {
+            let hint = crate::document::suggestion(text, Self::ALL.iter().map(|code| code.text()));
+            format!("no code is named `{text}`{hint}; `spanproof explain` lists them")
+        })
+    }
 }
 
 impl std::fmt::Display for Code {

@@ -142,7 +142,9 @@ fn recovered(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
                 let first = &findings[0];
                 (format!("{}: {}", first.code, first.message), first.evidence.clone())
             }
-            Verdict::Broken(why) | Verdict::Skipped(why) => (why.clone(), Vec::new()),
+            Verdict::Broken(why) | Verdict::Known(why) | Verdict::Skipped(why) => {
+                (why.clone(), Vec::new())
+            }
             Verdict::Pass => (String::new(), Vec::new()),
         };
         Finding::new(

@@ -20,6 +20,8 @@ pub enum Verdict {
     Fail(Vec<Finding>),
     /// Our own world did not come up, so nothing was learned about the service.
     Broken(String),
+    /// It failed as the spec expects for now: the code, until when, and why.
+    Known(String),
     /// The case was not run.
     Skipped(String),
 }
@@ -80,6 +82,7 @@ impl Judgement {
                 Err(NotPassed(findings.iter().map(ToString::to_string).collect()))
             }
             Verdict::Broken(why) => Err(NotPassed(format!("broken: {why}"))),
+            Verdict::Known(why) => Err(NotPassed(format!("known: {why}"))),
             Verdict::Skipped(why) => Err(NotPassed(format!("skipped: {why}"))),
         }
     }
@@ -88,7 +91,7 @@ impl Judgement {
         match &mut self.verdict {
             Verdict::Fail(findings) => findings.push(finding),
             Verdict::Pass => self.verdict = Verdict::Fail(vec![finding]),
-            Verdict::Broken(_) | Verdict::Skipped(_) => {}
+            Verdict::Known(_) | Verdict::Broken(_) | Verdict::Skipped(_) => {}
         }
     }
 }

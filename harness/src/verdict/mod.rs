@@ -2,6 +2,7 @@
 //! that was stored can be judged again at any time.
 
 mod code;
+mod expected;
 mod fault;
 mod finding;
 mod funnel;
@@ -18,6 +19,7 @@ mod tree;
 mod witness;
 
 pub use code::{Code, Stage};
+pub use expected::{expect, known_codes};
 pub use finding::Finding;
 pub use funnel::Funnel;
 pub use judge::{Judgement, NotPassed, Verdict, judge};
