@@ -49,3 +49,11 @@ fn every_key_is_in_the_reference() {
         keys.iter().filter(|key| !reference.contains(&format!("`{key}`"))).collect();
     assert!(missing.is_empty(), "docs/spec.md does not name {missing:?}");
 }
+
+#[test]
+fn the_page_of_codes_is_what_explain_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/codes.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    let again = "cargo run -- explain --markdown > docs/codes.md";
+    assert!(page == spanproof::report::reference(), "docs/codes.md is old; make it anew: {again}");
+}

@@ -180,6 +180,9 @@ pub(super) struct Explain {
     /// The code, as in a verdict; without it all are listed
     #[arg(value_name = "CODE")]
     pub(super) code: Option<Code>,
+    /// Print the whole reference as Markdown: `docs/codes.md` is that
+    #[arg(long, conflicts_with = "code")]
+    pub(super) markdown: bool,
 }
 
 /// Reads the arguments; help, the version and mistakes are printed here.

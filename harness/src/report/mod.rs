@@ -1,6 +1,7 @@
 //! What a run came to, told to people and to programs. Sees outcomes only, so no two reports can
 //! disagree.
 
+mod explain;
 mod group;
 mod json;
 mod proof;
@@ -8,6 +9,7 @@ mod table;
 mod terminal;
 mod timing;
 
+pub use explain::{codes, explanation, reference};
 pub use json::json;
 pub use proof::{Proofs, proofs};
 pub use terminal::{Summary, plan, terminal};

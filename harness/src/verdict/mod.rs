@@ -3,6 +3,7 @@
 
 mod code;
 mod expected;
+mod explanation;
 mod fault;
 mod finding;
 mod funnel;
@@ -20,6 +21,7 @@ mod witness;
 
 pub use code::{Code, Stage};
 pub use expected::{expect, known_codes};
+pub use explanation::Explanation;
 pub use finding::Finding;
 pub use funnel::Funnel;
 pub use judge::{Judgement, NotPassed, Verdict, judge};

@@ -1,0 +1,105 @@
+//! What stands behind each code: the evidence that supports it, what would contradict it, and what
+//! usually causes it. `explain` and `docs/codes.md` are made from this and from nothing else.
+
+mod early;
+mod late;
+
+use super::code::Code;
+
+/// Everything about a code but its meaning and its remedy.
+#[derive(Debug, Clone, Copy)]
+pub struct Explanation {
+    /// The evidence by which the code is told.
+    pub supports: &'static [&'static str],
+    /// What would have led to another verdict, and to which.
+    pub contradicts: &'static [&'static str],
+    /// What is usually behind it, the likeliest first.
+    pub causes: &'static [&'static str],
+    /// The experiment that decides where evidence does not.
+    pub experiment: Option<&'static str>,
+}
+
+impl Explanation {
+    const fn new(
+        supports: &'static [&'static str],
+        contradicts: &'static [&'static str],
+        causes: &'static [&'static str],
+    ) -> Self {
+        Self { supports, contradicts, causes, experiment: None }
+    }
+}
+
+impl Code {
+    /// What stands behind the code.
+    pub fn explanation(self) -> Explanation {
+        match self {
+            Self::FlagUnset => early::FLAG_UNSET,
+            Self::TracerNotConstructed => early::TRACER_NOT_CONSTRUCTED,
+            Self::ProcessCrashed => early::PROCESS_CRASHED,
+            Self::NeverReady => early::NEVER_READY,
+            Self::FlagUnrecognisedValue => early::FLAG_UNRECOGNISED_VALUE,
+            Self::FlagIgnored => early::FLAG_IGNORED,
+            Self::JobNotPickedUp => early::JOB_NOT_PICKED_UP,
+            Self::JobFailedEarly => early::JOB_FAILED_EARLY,
+            Self::JobNotFinished => early::JOB_NOT_FINISHED,
+            Self::BannerContradicts => early::BANNER_CONTRADICTS,
+            Self::PathNotExecuted => early::PATH_NOT_EXECUTED,
+            Self::WriteFailedReported => late::WRITE_FAILED_REPORTED,
+            Self::WriteFailedSilent => late::WRITE_FAILED_SILENT,
+            Self::BatchPoisoned => late::BATCH_POISONED,
+            Self::WrongDestination => late::WRONG_DESTINATION,
+            Self::RolledBack => late::ROLLED_BACK,
+            Self::SilentlyDiscarded => late::SILENTLY_DISCARDED,
+            Self::Undetermined => late::UNDETERMINED,
+            Self::NotFinished => late::NOT_FINISHED,
+            Self::LostAtExit => late::LOST_AT_EXIT,
+            Self::ImpossibleTimes => late::IMPOSSIBLE_TIMES,
+            Self::Unlinked => late::UNLINKED,
+            Self::StatusDisagrees => late::STATUS_DISAGREES,
+            Self::BrokenTree => late::BROKEN_TREE,
+            Self::Duplicate => late::DUPLICATE,
+            Self::LeakedWhileOff => late::LEAKED_WHILE_OFF,
+            Self::NotRecovered => late::NOT_RECOVERED,
+            Self::OutcomeChangedByTracing => late::OUTCOME_CHANGED_BY_TRACING,
+            Self::ExpectedFailurePassed => late::EXPECTED_FAILURE_PASSED,
+            Self::UnexpectedRequest => late::UNEXPECTED_REQUEST,
+            Self::NotStopped => late::NOT_STOPPED,
+            Self::LeftProcesses => late::LEFT_PROCESSES,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_says_what_supports_contradicts_and_causes_it() {
+        for code in Code::ALL {
+            let Explanation { supports, contradicts, causes, .. } = code.explanation();
+            for items in [supports, contradicts, causes] {
+                assert!(!items.is_empty() && items.iter().all(|item| item.len() > 20), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn undetermined_names_the_experiment() {
+        let experiment = Code::Undetermined.explanation().experiment.unwrap();
+        assert!(experiment.contains("--witness"), "{experiment}");
+    }
+
+    #[test]
+    fn what_looks_like_a_code_is_one() {
+        let word = regex::Regex::new("`([a-z]+(?:-[a-z]+)+)`").unwrap();
+        let keys = ["grace-ms", "settle-ms"];
+        for code in Code::ALL {
+            let Explanation { supports, contradicts, causes, .. } = code.explanation();
+            let items = [supports, contradicts, causes].concat();
+            for name in items.iter().flat_map(|item| word.captures_iter(item)) {
+                let known = name[1].parse::<Code>().is_ok() || keys.contains(&&name[1]);
+                assert!(known, "{code} speaks of `{}`", &name[1]);
+            }
+        }
+    }
+}
