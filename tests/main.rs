@@ -7,6 +7,7 @@ mod example;
 mod faults;
 mod incidents;
 mod migrations;
+mod modes;
 mod prove;
 mod reasons;
 mod recording;

@@ -71,6 +71,9 @@ codes! {
     PathNotExecuted "path-not-executed" Attempted
         "the work was done on a code path that never calls the tracer"
         "call the tracer on this route too; compare with a route whose units leave spans";
+    WrongAttributes "wrong-attributes" Attempted
+        "spans are there, under another operation or of another service than the spec has"
+        "name the operation in the spec as the service names it, or repair the name: whoever looks for the one will not find the other";
     WriteFailedReported "write-failed-reported" Accepted
         "writing spans failed, and the service said so"
         "the service's own error names the reason: a missing table or column, a privilege, a timeout";

@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::finding::{Bench, Finding, shown};
 use super::reading::Reading;
+use super::stage;
 use super::witness::{Fate, Testimony};
 use crate::evidence::Rows;
 
@@ -13,6 +14,9 @@ pub(super) fn accepted(reading: &Reading<'_>, bench: &mut Bench) {
         let stored = reading.of_operation(&rule.operation).count();
         let clean = bench.is_clean();
         bench.check(stored >= units || !clean, || {
+            if let Some(finding) = stage::renamed(reading, &rule.operation) {
+                return finding;
+            }
             let loss = Loss { reading, operation: &rule.operation, stored };
             match &reading.evidence.witness {
                 Some(witness) => {

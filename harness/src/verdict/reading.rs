@@ -83,6 +83,17 @@ impl<'a> Reading<'a> {
         })
     }
 
+    /// The spans of operations that the spec does not have, or of another service than the one
+    /// under test that no operation of the spec explains.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = Span<'a>> {
+        let (spec, spans) = (self.spec, self.spans.iter().copied());
+        spans.filter(move |span| {
+            let named = |name: &String| spec.spans.iter().any(|rule| rule.operation == *name);
+            let own = span.service().is_none_or(|name| name == spec.service.name);
+            !(own && span.operation().as_ref().is_some_and(named))
+        })
+    }
+
     /// How many times any span was begun with the tracer enabled.
     pub(super) fn all_attempts(&self) -> usize {
         self.attempts.iter().filter(|said| said.what.enabled).count()

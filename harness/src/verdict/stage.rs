@@ -186,6 +186,9 @@ pub(super) fn attempted(reading: &Reading<'_>, bench: &mut Bench) {
         let stored = reading.of_operation(&rule.operation).count();
         let clean = bench.is_clean();
         bench.check(begun.max(stored) >= units || !clean, || {
+            if let Some(finding) = renamed(reading, &rule.operation) {
+                return finding;
+            }
             let operation = &rule.operation;
             let message = format!(
                 "{units} units were executed by route `{}`, and {begun} `{operation}` spans were begun: \
@@ -199,6 +202,28 @@ pub(super) fn attempted(reading: &Reading<'_>, bench: &mut Bench) {
             Finding::new(Code::PathNotExecuted, message, lines)
         });
     }
+}
+
+/// The finding where spans are missing under one name and others are there under a name that
+/// nothing knows.
+pub(super) fn renamed(reading: &Reading<'_>, operation: &str) -> Option<Finding> {
+    let strangers: Vec<_> = reading.strangers().collect();
+    let units = reading.units.len();
+    let stored = reading.of_operation(operation).count();
+    // Fewer than are missing do not explain it: a service may have spans beside its units.
+    if strangers.is_empty() || strangers.len() + stored < units {
+        return None;
+    }
+    let table = &reading.spec.tables.spans;
+    let message = format!(
+        "{units} units left {stored} `{operation}` spans, and {} spans that no `[[span]]` names",
+        strangers.len()
+    );
+    let columns: Vec<_> =
+        [&table.service, &table.unit].into_iter().filter(|name| !name.is_empty()).collect();
+    let columns: Vec<_> = columns.into_iter().map(String::as_str).collect();
+    let lines = shown(strangers.iter().map(|span| span.shown(&columns)));
+    Some(Finding::new(Code::WrongAttributes, message, lines))
 }
 
 /// Stage 8: every span has an end, and one after its start.

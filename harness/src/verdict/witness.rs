@@ -71,6 +71,8 @@ impl<'a> Testimony<'a> {
             None if begun == 0 => Fate::NeverTried,
             None if tried == 0 => Fate::Empty,
             None if tried > written => Fate::Discarded,
+            // All that came is there: the others never came.
+            None if self.kept >= written => Fate::NeverTried,
             None => Fate::Undone,
             Some(fate) if begun == 0 => fate,
             Some(Fate::CutOff) if tried == 0 => Fate::CutOff,
@@ -164,6 +166,7 @@ mod tests {
     #[case::rollback([1, 1, 1], &[], 0, Fate::Undone)]
     #[case::discarded([1, 1, 0], &[], 0, Fate::Discarded)]
     #[case::empty([1, 0, 0], &[], 0, Fate::Empty)]
+    #[case::sampled([4, 4, 4], &[], 4, Fate::NeverTried)]
     #[case::some_kept([4, 4, 3], &["23514"], 3, Fate::Rejected)]
     fn the_counts_and_the_failures_leave_one_fate(
         #[case] counts: [usize; 3],

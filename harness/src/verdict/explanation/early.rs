@@ -180,3 +180,13 @@ pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
         "the inner span of an error path is missing, because the call is left out there",
     ],
 );
+
+pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
+    &["an operation has fewer rows than units, and the table has rows of operations that no \
+         `[[span]]` names, or of another service"],
+    &["every row has a name that the spec knows: then the missing ones have another reason"],
+    &[
+        "an operation was renamed in the service, and not where spans are looked for",
+        "the name of the service comes from a variable that is not set",
+    ],
+);

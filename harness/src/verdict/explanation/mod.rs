@@ -44,6 +44,7 @@ impl Code {
             Self::JobNotFinished => early::JOB_NOT_FINISHED,
             Self::BannerContradicts => early::BANNER_CONTRADICTS,
             Self::PathNotExecuted => early::PATH_NOT_EXECUTED,
+            Self::WrongAttributes => early::WRONG_ATTRIBUTES,
             Self::WriteFailedReported => late::WRITE_FAILED_REPORTED,
             Self::WriteFailedSilent => late::WRITE_FAILED_SILENT,
             Self::BatchPoisoned => late::BATCH_POISONED,
