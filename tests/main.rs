@@ -9,6 +9,7 @@ mod incidents;
 mod migrations;
 mod modes;
 mod prove;
+mod python;
 mod reasons;
 mod recording;
 mod secrets;

@@ -36,6 +36,10 @@ pub struct Service {
     /// How long a job may take, in milliseconds.
     #[serde(default = "ten_seconds")]
     pub settle_ms: u64,
+    /// How long after the end of its job a span may be on its way, in milliseconds: a service
+    /// that collects spans writes them, or says that it could not, within this time.
+    #[serde(default = "five_seconds")]
+    pub flush_ms: u64,
 }
 
 /// A binary of a cargo workspace.
@@ -255,6 +259,11 @@ fn loopback() -> String {
 
 fn whole_job() -> String {
     "\"{job}\"".into()
+}
+
+/// The delay of a batch that most exporters have by default.
+fn five_seconds() -> u64 {
+    5_000
 }
 
 fn ten_seconds() -> u64 {

@@ -38,6 +38,9 @@ impl Trial {
             FaultKind::KilledMidJob => self.quiet().await?,
             _ => drop(self.settle().await?),
         }
+        if !kind.kills() {
+            self.hear().await;
+        }
         let past = if kind.kills() { Some(self.restart().await?) } else { None };
         let said = match &past {
             Some(_) => StartupCut::default(),
@@ -56,6 +59,20 @@ impl Trial {
             self.work_again(&jobs).await?;
         }
         Ok(())
+    }
+
+    /// Waits for a word about lost spans: a service that collects them may not have tried yet.
+    /// That there is none is evidence.
+    async fn hear(&self) {
+        let spec = self.world.spec();
+        let within = Duration::from_millis(spec.service.flush_ms);
+        let child = &self.life.child;
+        let _heard = wait::until("a word about lost spans", within, || async {
+            let told = |line: &str| spec.probes.refused(line) || spec.probes.unfinished(line);
+            let heard = child.output().lines.iter().any(|line| told(&line.text));
+            if heard || child.has_exited() { Look::Done(()) } else { Look::NotYet(String::new()) }
+        })
+        .await;
     }
 
     fn kind(&self) -> Option<FaultKind> {
@@ -129,6 +146,18 @@ impl Before {
         let same_id = |old: &Row, new: &Row| old.get(&tables.spans.id) == new.get(&tables.spans.id);
         let same = |old: &Row, new: &Row| old == new;
         let Tables { jobs, units, spans } = self.tables;
+        let units_since = all.units.since(&units, same);
+        // Spans of the first job that were still on their way are not the second's.
+        let id = |row: &Row, column: &String| row.get(column).cloned();
+        let is_of = |rows: &Rows, span: &Row| {
+            let unit = id(span, &tables.spans.unit);
+            unit.is_some() && rows.all().iter().any(|row| id(row, &tables.units.id) == unit)
+        };
+        let late = |span: &Row| is_of(&units, span) && !is_of(&units_since, span);
+        let spans_since = match all.spans.since(&spans, same_id) {
+            Rows::Found(rows) => Rows::Found(rows.into_iter().filter(|span| !late(span)).collect()),
+            unreadable @ Rows::Unreadable(_) => unreadable,
+        };
         let recovery = Recovery {
             output: later(&all.output, all.startup, self.said),
             startup: all.startup,
@@ -136,8 +165,8 @@ impl Before {
             submission: all.submission,
             settled: all.settled,
             jobs: all.jobs.since(&jobs, same),
-            units: all.units.since(&units, same),
-            spans: all.spans.since(&spans, same_id),
+            units: units_since,
+            spans: spans_since,
             exit: all.exit.clone(),
         };
         let first = Evidence {

@@ -54,7 +54,8 @@ fn unseen(reading: &Reading<'_>, trace: Option<String>) -> Option<String> {
     let header = reading.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let asked = &reading.evidence.exchanges;
     let trace = trace?;
-    if asked.is_empty() || asked.iter().any(|ask| ask.headers.get(&header) == Some(&trace)) {
+    let told = |value: &String| *value == trace || value.split('-').any(|part| part == trace);
+    if asked.is_empty() || asked.iter().any(|ask| ask.headers.get(&header).is_some_and(told)) {
         return None;
     }
     Some(format!("upstream: none of {} requests carried `{header}: {trace}`", asked.len()))

@@ -1,0 +1,90 @@
+//! A service in another language, with another schema and other words: the healthy one passes
+//! every case of its spec, and each bug is told by its code.
+
+use rstest::rstest;
+use spanproof::matrix::cases;
+use spanproof::suite::{Proven, Told, prove};
+use spanproof::trial::{Trial, World};
+use spanproof::verdict::{Code, judge, judge_all};
+use tokio::task::JoinSet;
+
+use crate::world::repository;
+
+/// How many cases run at once.
+const AT_ONCE: usize = 4;
+
+async fn world(program: &str, bug: &str) -> World {
+    let path = repository("fixtures/python-runner/spanproof.toml");
+    let mut spec = spanproof::spec::Spec::read(&path).unwrap();
+    program.clone_into(&mut spec.service.command[1]);
+    World::of(path).env("BUG", bug).shared_server().open_spec(spec).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_healthy_one_passes_every_case_of_its_spec() {
+    let world = world("runner.py", "").await;
+    let mut waiting = cases(world.spec()).unwrap().into_iter();
+    let (mut running, mut evidence) = (JoinSet::new(), Vec::new());
+    loop {
+        for case in waiting.by_ref().take(AT_ONCE - running.len()) {
+            let world = world.clone();
+            running.spawn(async move { Trial::run(&world, &case).await.unwrap() });
+        }
+        let Some(ended) = running.join_next().await else { break };
+        evidence.push(ended.unwrap());
+    }
+    assert_eq!(evidence.len(), 54);
+    let recorded: usize = evidence.iter().map(|evidence| evidence.spans.all().len()).sum();
+    assert_eq!(recorded, 20 * 6, "and none under a fault");
+    for judgement in judge_all(world.spec(), &evidence) {
+        judgement.passed().unwrap();
+    }
+}
+
+#[rstest]
+#[case::poisoned("poisoned", "on", "batch-poisoned", "server log: 23505 duplicate key value")]
+#[case::rolled_back("rolled-back", "on", "rolled-back", "6 written, 0 are kept")]
+#[case::ignored("ignored", "on", "silently-discarded", "6 rows were tried, 1 written")]
+#[case::elsewhere("elsewhere", "on", "wrong-destination", "tenant.spans: 6 rows")]
+#[case::swallowed("swallowed", "on", "write-failed-silent", "25006 cannot execute INSERT")]
+#[case::unflushed("unflushed", "on", "write-failed-silent", "0 inserting statements began")]
+#[case::strict("strict", "ON", "flag-unrecognised-value", "\"state\": \"idle\", \"value\": \"ON\"")]
+#[tokio::test]
+async fn a_bug_is_told_by_its_code(
+    #[case] bug: &str,
+    #[case] value: &str,
+    #[case] code: &str,
+    #[case] proof: &str,
+    #[values("later", "now")] route: &str,
+) {
+    let world = world("faulty.py", bug).await;
+    let trial = world.trial().flag("TRACING", value).route(route).witness();
+    let judgement = judge(world.spec(), &trial.run().await.unwrap());
+    assert_eq!(judgement.codes().len(), 1, "{judgement:?}");
+    let finding = &judgement.findings()[0];
+    assert_eq!(finding.code.text(), code, "{finding}");
+    assert!(finding.evidence.join("\n").contains(proof), "expected {proof}\nfound {finding}");
+}
+
+#[tokio::test]
+async fn a_route_outside_the_tracer_is_told() {
+    let world = world("faulty.py", "untraced").await;
+    let mut found = Vec::new();
+    for route in ["later", "now"] {
+        found.push(world.trial().flag("TRACING", "on").route(route).run().await.unwrap());
+    }
+    let codes = judge_all(world.spec(), &found);
+    let codes: Vec<_> = codes.iter().map(|told| told.code().map(Code::text)).collect();
+    assert_eq!(codes, [None, Some("path-not-executed")]);
+}
+
+#[tokio::test]
+async fn every_sabotage_of_it_is_caught() {
+    let world = world("runner.py", "").await;
+    let (_cancel, cancelled) = tokio::sync::watch::channel(false);
+    let all = cases(world.spec()).unwrap();
+    let proven = prove(&world, &all, AT_ONCE, cancelled).await.unwrap().unwrap();
+    let Proven::Done(all) = proven else { panic!("not healthy: {proven:?}") };
+    let wrong: Vec<_> = all.iter().filter(|p| !matches!(p.told, Told::Caught(_))).collect();
+    assert!(wrong.is_empty() && all.len() == 16 * 2, "{wrong:?}");
+}
