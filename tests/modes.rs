@@ -110,11 +110,13 @@ const MODES: &[Mode] = &[
     Mode { upstream: "no-providers", ..mode("", "pass", "") },
 ];
 
-/// The world of every mode: the time for a job is short, because one mode never ends it.
+/// The world of every mode: the time for a job and for the stop is short, because one mode never
+/// ends. The runner itself gives up stopping after five seconds.
 async fn world(binary: &str) -> World {
     let path = repository("spanproof.toml");
     let mut spec = Spec::read(&path).unwrap();
     spec.service.settle_ms = 4_000;
+    spec.service.stop.grace_ms = 3_000;
     let world = World::of(path).binary(binary).shared_server();
     world.open_spec(spec).await.unwrap()
 }

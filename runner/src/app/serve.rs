@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::assembly::{Assembly, Given, Parts};
@@ -27,6 +28,8 @@ use crate::stop::{Phase, Stop};
 use crate::store::Store;
 use crate::worker::Worker;
 
+/// How many connections the work has.
+const POOL: u32 = 6;
 /// How long to wait for the database at the start.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long units in flight may go on after a stop is asked for.
@@ -124,12 +127,25 @@ async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartErro
         .map_err(|_| StartError::Silent { url: url.clone(), seconds: CONNECT.as_secs() })?
         .map_err(|error| StartError::Unreachable { url: url.clone(), reason: told(&error) })?;
     connection.close().await?;
-    let pool = PgPoolOptions::new().max_connections(6).acquire_timeout(CONNECT);
-    let store = Store::new(pool.connect_lazy_with(options.clone()));
+    let pool = PgPoolOptions::new().max_connections(POOL).acquire_timeout(CONNECT);
+    let pool = pool.connect_lazy_with(options.clone());
+    fill(&pool).await?;
+    let store = Store::new(pool);
     match store.missing_table().await? {
         Some(table) => Err(StartError::NoTable(table)),
         None => Ok((store, options)),
     }
+}
+
+/// Opens all connections of a pool now: a server that lets nobody in later fails no job then.
+async fn fill(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let mut opening: JoinSet<_> = (0..POOL).map(|_| pool.acquire()).collect();
+    let mut open = Vec::new();
+    while let Some(opened) = opening.join_next().await {
+        // Held until all are there, so that none is given twice.
+        open.extend(opened.ok().transpose()?);
+    }
+    Ok(())
 }
 
 fn tell_router(config: &Config) {
