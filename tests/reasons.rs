@@ -97,3 +97,13 @@ async fn a_known_failure_is_told_and_fails_nothing() {
     let known = text.matches("known: path-not-executed until 2026-01-01: soon").count();
     assert_eq!((known, text.matches("FAIL").count()), (5, 0), "{text}");
 }
+
+/// The service acknowledges each span, so that its own words leave several reasons.
+#[tokio::test]
+async fn a_case_that_its_own_evidence_leaves_open_is_looked_at_a_second_time() {
+    let world = world("rolled-back").await;
+    let one = |case: &Case| recording(case) && case.upstream == "slow" && case.route == "queued";
+    let (text, _) = run(&world, "second", one, false).await;
+    assert!(text.contains("FAIL rolled-back: "), "{text}");
+    assert!(text.contains("witness: 8 inserting statements began, 8 rows were tried"), "{text}");
+}
