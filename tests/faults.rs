@@ -1,5 +1,5 @@
-//! The runner with one fault at a time: each is told by its code, with the lines or rows that
-//! prove it; the healthy runner under the same conditions is not.
+//! Faults that are told only beside other cases, and databases that refuse spans; the healthy runner
+//! under the same conditions is not accused. Each fault by itself is in `modes`.
 
 use rstest::rstest;
 use spanproof::evidence::Evidence;
@@ -20,67 +20,6 @@ fn told(judgement: &Judgement) -> (String, String) {
     let first = judgement.findings().first();
     let code = first.map_or_else(|| "pass".into(), |finding| finding.code.to_string());
     (code, first.map(|finding| finding.evidence.join("\n")).unwrap_or_default())
-}
-
-#[rstest]
-#[case::no_tracer("no-tracer", "true", "process-crashed", "no tracer line at startup")]
-#[case::tracer_absent("tracer-absent", "true", "tracer-not-constructed", "none from a tracer")]
-#[case::flag_dropped(
-    "flag-dropped",
-    "true",
-    "flag-unset",
-    "DBTracer: DISABLED (ENABLE_DB_TRACING=)"
-)]
-#[case::strict(
-    "strict-flag",
-    "true",
-    "flag-unrecognised-value",
-    "DBTracer: DISABLED (ENABLE_DB_TRACING=true)"
-)]
-#[case::lenient(
-    "lenient-flag",
-    "false",
-    "leaked-while-off",
-    "DBTracer: ENABLED (ENABLE_DB_TRACING=false)"
-)]
-#[case::ok_while_disabled(
-    "ok-while-disabled",
-    "false",
-    "banner-contradicts",
-    "✅ StartSpan RecordSpan success"
-)]
-#[case::start_only("start-only", "true", "not-finished", "status=started completed_at=null")]
-#[case::not_linked("not-linked", "true", "unlinked", "execution_id=null")]
-#[case::parent_lost(
-    "parent-lost",
-    "true",
-    "broken-tree",
-    "no `execute_question` of this unit has that id"
-)]
-#[case::duplicate("duplicate", "true", "duplicate", "execute_question span")]
-#[case::early_failure("early-failure", "true", "job-failed-early", "jobs: failed")]
-#[tokio::test]
-async fn a_fault_is_told_by_its_code_and_its_proof(
-    #[case] fault: &str,
-    #[case] value: &str,
-    #[case] code: &str,
-    #[case] proof: &str,
-    #[values("queued", "cross-region")] route: &str,
-) {
-    let world = faulty().await;
-    let evidence = with(&world, fault, value, route).await;
-    let (found, proofs) = told(&judge(world.spec(), &evidence));
-    assert_eq!(found, code, "{proofs}\n{}", evidence.output.tail(20));
-    assert!(proofs.contains(proof), "expected {proof}\nfound {proofs}");
-}
-
-#[tokio::test]
-async fn a_job_that_no_worker_takes_is_still_in_the_queue() {
-    let world = faulty().await;
-    let evidence = with(&world, "never-picked-up", "true", "queued").await;
-    let (found, proofs) = told(&judge(world.spec(), &evidence));
-    assert_eq!(found, "job-not-picked-up", "{proofs}");
-    assert!(proofs.contains("jobs: queued"), "{proofs}");
 }
 
 #[tokio::test]
