@@ -180,7 +180,7 @@ type Change = fn(&mut Evidence);
 #[case::no_trace_at_all("broken-tree", |e: &mut Evidence| { each(&mut e.spans, |s| { s.insert("trace_id".into(), Json::Null); }); e.exchanges.clear(); })]
 #[case::own_parent("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "execute_question" { let id = s["span_id"].clone(); s.insert("parent_span_id".into(), id); } }))]
 #[case::one_unit_more("duplicate", |e: &mut Evidence| { if let Rows::Found(r) = &mut e.units { let again = r[0].clone(); r.push(again); } })]
-#[case::other_service("undetermined", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
+#[case::other_service("wrong-attributes", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
 #[case::ends_before_it_starts("impossible-times", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("completed_at".into(), json!("1999-01-01T00:00:00+00:00")); }))]
 #[case::negative_duration("impossible-times", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(-5)); }))]
 #[case::some_acknowledged("write-failed-silent", |e: &mut Evidence| { none(&mut e.spans); let mut seen = 0; e.output.lines.retain(|l| { seen += usize::from(l.text.contains("✅")); !l.text.contains("✅") || seen <= 4 }); })]

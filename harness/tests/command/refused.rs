@@ -17,7 +17,7 @@ fn without_a_spec_the_error_says_where_it_was_looked_for() {
 #[case::unknown_key(
     "[[job]]",
     "[[job]]\nunit = 1",
-    "spanproof.toml:14:1: unknown key `unit`, expected one of `name`, `file`, `units`; did you mean `units`?"
+    "spanproof.toml:14:1: unknown key `unit`, expected one of `name`, `file`, `units`, `id`; did you mean `units`?"
 )]
 #[case::wrong_type(
     "units = 1",
@@ -33,6 +33,26 @@ fn without_a_spec_the_error_says_where_it_was_looked_for() {
     "schema = 1",
     "schema = 1\ndatabase = { version = -1 }",
     "spanproof.toml:2:24: invalid value: integer `-1`, expected a major version of PostgreSQL, such as `16`"
+)]
+#[case::fault_without_a_kind(
+    "schema = 1",
+    "schema = 1\nfault = [{ kind = \"table-mising\" }]",
+    "no kind of fault is named `table-mising`; did you mean `table-missing`?"
+)]
+#[case::fault_without_its_files(
+    "schema = 1",
+    "schema = 1\nfault = [{ kind = \"sql\" }]",
+    "spanproof.toml:2:10: fault `sql`: the kind `sql` needs `apply` and `clear`"
+)]
+#[case::fault_that_can_not_be_told(
+    "schema = 1",
+    "schema = 1\nfault = [{ kind = \"locked\" }]",
+    "can't be told without `refused` or `unfinished` in `[probes]`"
+)]
+#[case::expected_code(
+    "schema = 1",
+    "schema = 1\nexpected = [{ code = \"unliked\", reason = \"r\", until = 2030-01-01 }]",
+    "`[[expected]]`: no code is named `unliked`; did you mean `unlinked`?"
 )]
 #[case::newer_schema(
     "schema = 1",
