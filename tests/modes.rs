@@ -103,6 +103,8 @@ const MODES: &[Mode] = &[
     witnessed("rolled-back", "rolled-back", "8 written, 0 are kept"),
     witnessed("conflict-ignored", "silently-discarded", "8 rows were tried, 1 written"),
     witnessed("batch", "batch-poisoned", "server log: 23505 duplicate key value"),
+    mode("login-refused", "write-failed-reported", "does not exist"),
+    witnessed("login-refused", "write-failed-reported", "the server let nobody in, 28000"),
     witnessed("elsewhere", "wrong-destination", "tenant.trace_spans: 8 rows"),
     mode("", "pass", ""),
     witnessed("", "pass", ""),

@@ -61,7 +61,11 @@ impl<'a> Testimony<'a> {
         let Witness { begun, tried, written, ref elsewhere, .. } = *self.witness;
         // Where statements came, somebody was let in.
         let denied = |fate: &Fate| *fate == Fate::NeverConnected && begun > 0;
-        let fates = self.failures.iter().map(|failure| kind(&failure.state));
+        let fates = self.failures.iter().map(|failure| match &failure.statement {
+            // A database that lets nobody in: where there is a statement, it means something else.
+            None if failure.state == "55000" => Fate::NeverConnected,
+            _ => kind(&failure.state),
+        });
         let failure = fates.clone().find(|fate| !denied(fate));
         let failed = fates.filter(|fate| !denied(fate)).count();
         if !elsewhere.is_empty() {
@@ -145,7 +149,8 @@ mod tests {
     use super::*;
 
     fn failure(state: &str) -> Failure {
-        let statement = (!state.starts_with("53")).then(|| "INSERT INTO trace_spans …".to_owned());
+        let statement =
+            (!["53300", "55000"].contains(&state)).then(|| "INSERT INTO trace_spans …".to_owned());
         Failure { state: state.into(), message: "no".into(), statement }
     }
 
@@ -153,6 +158,7 @@ mod tests {
     #[rstest]
     #[case::never([0, 0, 0], &[], 0, Fate::NeverTried)]
     #[case::connections([0, 0, 0], &["53300"], 0, Fate::NeverConnected)]
+    #[case::closed([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
     #[case::privilege([0, 0, 0], &["42501"], 0, Fate::Refused)]
     #[case::table([0, 0, 0], &["42P01"], 0, Fate::Refused)]
     #[case::read_only([0, 0, 0], &["25006"], 0, Fate::Refused)]
