@@ -2,8 +2,10 @@
 
 mod chain;
 pub mod cli;
+pub mod deployment;
 pub mod document;
 pub mod evidence;
+pub mod log;
 pub mod mask;
 pub mod matrix;
 pub mod postgres;

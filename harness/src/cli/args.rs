@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{Exit, output};
+use crate::deployment::Moment;
 use crate::matrix::{Filter, Selection};
+use crate::spec::Value;
 use crate::verdict::Code;
 
 /// Prove that a service's spans are really recorded, under every combination of its env flags.
@@ -35,6 +37,8 @@ pub(super) enum Command {
     Report(Report),
     /// Say what a code means and what to do about it
     Explain(Explain),
+    /// Name the reason in a system that is already there, from its database and its log
+    Diagnose(Diagnose),
     /// Say where a Postgres would come from, what is cached and what was kept
     Doctor(Doctor),
     /// Remove what was kept, what dead runs left, and with --cache what is cached
@@ -150,6 +154,67 @@ pub(super) struct Report {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+/// A system that is already there.
+#[derive(Debug, Args)]
+pub(super) struct There {
+    /// The database's URL; only read, in one transaction [default: the variable `DATABASE_URL`]
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// Instead of a database a plain dump of it, as `pg_dump` makes; `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "database")]
+    pub(super) dump: Option<PathBuf>,
+    /// The service's log, plain, as JSON lines, or as flyctl, Docker or journald prefix it; `-` for
+    /// standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+    /// A job by its id or its name; repeatable [default: the newest]
+    #[arg(long = "job", value_name = "ID")]
+    pub(super) jobs: Vec<String>,
+    /// How many of the newest jobs
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) last: u16,
+    /// Not before: `2h` ago, or `2025-10-22T14:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<Moment>,
+    /// Before: `30m` ago, or `2025-10-22T16:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Moment>,
+    /// What a flag is set to: NAME=VALUE, or !NAME where it is unset; repeatable
+    #[arg(long = "flag", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(super) flags: Vec<(String, Value)>,
+    /// The spec file
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spanproof diagnose --log runner.log                     DATABASE_URL names the database
+  flyctl logs --no-tail | spanproof diagnose --log - --since 2h
+  spanproof diagnose --database postgres://… --job 469 --log runner.log
+  spanproof diagnose --dump backup.sql --log runner.log --flag ENABLE_DB_TRACING=true")]
+pub(super) struct Diagnose {
+    #[command(flatten)]
+    pub(super) there: There,
+    /// Show how the server carried out each look-up
+    #[arg(long)]
+    pub(super) plans: bool,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+/// `NAME=VALUE`, or `!NAME` for a flag that is unset.
+fn setting(text: &str) -> Result<(String, Value), String> {
+    match (text.split_once('='), text.strip_prefix('!')) {
+        (Some((name, value)), _) if !name.is_empty() => {
+            Ok((name.to_owned(), Value::Set(value.to_owned())))
+        }
+        (None, Some(name)) if !name.is_empty() => Ok((name.to_owned(), Value::Unset)),
+        _ => Err("write NAME=VALUE, or !NAME for a flag that is unset".into()),
+    }
 }
 
 #[derive(Debug, Args)]

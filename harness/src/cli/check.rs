@@ -114,7 +114,8 @@ async fn work(
     let (workers, today) = (workers(args), Day::today());
     let options = Options { workers, evidence, keep, witness, probe, today, cancelled };
     let mut progress = Progress::new(cases.len());
-    let ran = suite::run(&world, &cases, options, |event| progress.take(&event)).await;
+    let running = suite::run(&world, &cases, options, |event| progress.take(&event));
+    let ran = Box::pin(running).await;
     progress.done();
     let ran = ran.map_err(Failure::world)?;
     let spec = world.spec().clone();

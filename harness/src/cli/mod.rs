@@ -3,12 +3,14 @@
 mod args;
 mod check;
 mod clean;
+mod diagnose;
 mod doctor;
 mod exit;
 mod explain;
 mod output;
 mod progress;
 mod runs;
+mod sources;
 mod stored;
 
 pub use exit::Exit;
@@ -26,6 +28,7 @@ pub fn main() -> Exit {
         Command::Plan(plan) => check::plan(&plan),
         Command::Report(report) => stored::report(&report),
         Command::Explain(explain) => Ok(explain::explain(&explain)),
+        Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Clean(clean) => clean::clean(&clean),
     };

@@ -2,6 +2,7 @@
 //!
 //! Everything to the right of this module judges or shows evidence and never touches the world.
 
+mod deployment;
 mod model;
 mod recovery;
 mod rows;
@@ -10,6 +11,7 @@ mod startup;
 mod store;
 mod witness;
 
+pub use deployment::{Deployment, LogFacts};
 pub use model::{Evidence, Reached, StartupCut, Submission};
 pub use recovery::Recovery;
 pub(crate) use rows::quoted;

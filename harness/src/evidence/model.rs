@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Recovery, Rows, Witness};
+use super::{Deployment, Recovery, Rows, Witness};
 use crate::matrix::Case;
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
@@ -50,6 +50,9 @@ pub struct Evidence {
     pub exit: Exit,
     /// Microseconds that each step of the trial took.
     pub timings: BTreeMap<String, u64>,
+    /// What is known of the system, where it was already there and nobody ran a case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<Box<Deployment>>,
 }
 
 /// How many lines of each stream were written before the service was ready.
@@ -112,6 +115,8 @@ impl Evidence {
         let cut = match stream {
             Stream::Stdout => self.startup.stdout,
             Stream::Stderr => self.startup.stderr,
+            // Where a log begins, nobody knows.
+            Stream::Log => 0,
         };
         self.output.stream(stream).take(cut)
     }
@@ -120,9 +125,10 @@ impl Evidence {
     pub fn numbered_lines(&self) -> impl Iterator<Item = (String, &Line)> {
         let mut counts = BTreeMap::new();
         self.output.lines.iter().map(move |line| {
-            let count = counts.entry(line.stream).or_insert(0);
+            let count = counts.entry(line.stream).or_insert(0_u64);
             *count += 1;
-            (format!("{}:{count}", line.stream), line)
+            let number = line.number.unwrap_or(*count);
+            (format!("{}:{number}", line.stream), line)
         })
     }
 }

@@ -179,10 +179,7 @@ mod tests {
     fn recovery(said: &str) -> Recovery {
         let no = || Reached::No(said.to_owned());
         Recovery {
-            output: Output {
-                lines: vec![Line { stream: Stream::Stderr, at_ms: 0, text: said.into() }],
-                ..Output::default()
-            },
+            output: Output { lines: vec![Line::new(Stream::Stderr, 0, said)], ..Output::default() },
             startup: StartupCut::default(),
             ready: no(),
             submission: Some(Submission { request: said.into(), status: 202, body: said.into() }),
@@ -205,10 +202,7 @@ mod tests {
             command: format!("runner --api-key swordfish {said}"),
             environment: [named("DB_PASS"), ("ENABLE_DB_TRACING".into(), "true".into())].into(),
             names: vec![("DATABASE".into(), said.into())],
-            output: Output {
-                lines: vec![Line { stream: Stream::Stdout, at_ms: 0, text: said.into() }],
-                ..Output::default()
-            },
+            output: Output { lines: vec![Line::new(Stream::Stdout, 0, said)], ..Output::default() },
             startup: StartupCut::default(),
             ready: no(),
             submission: Some(Submission { request: said.into(), status: 202, body: said.into() }),
@@ -237,6 +231,7 @@ mod tests {
             recovery: Some(recovery(said)),
             exit: exit(),
             timings: std::collections::BTreeMap::new(),
+            deployment: None,
         }
     }
 

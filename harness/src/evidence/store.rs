@@ -7,7 +7,7 @@ use super::Evidence;
 use crate::process::Stream;
 
 /// The version that is written: a reader understands every minor version of its own major one.
-pub const FORMAT: &str = "1.2";
+pub const FORMAT: &str = "1.3";
 const DATA: &str = "evidence.json";
 
 /// Evidence could not be written or read.

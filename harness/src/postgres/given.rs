@@ -26,7 +26,7 @@ pub(super) fn shown(url: &str) -> String {
 }
 
 /// Why a login was refused, with what to do about it.
-pub(super) fn refusal(error: &sqlx::Error) -> String {
+pub(crate) fn refusal(error: &sqlx::Error) -> String {
     let code = code_of(error);
     let next = match code.as_deref() {
         Some("28P01") => {

@@ -54,6 +54,7 @@ mod user;
 pub use cache::{Cache, Cached};
 pub use database::Database;
 pub use error::Error;
+pub(crate) use given::refusal;
 pub use log::LogEntry;
 pub use migration::Migrations;
 pub use server::Server;

@@ -21,6 +21,8 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
+    /// A log that was kept elsewhere, in which both may be mixed.
+    Log,
 }
 
 impl std::fmt::Display for Stream {
@@ -28,6 +30,7 @@ impl std::fmt::Display for Stream {
         f.write_str(match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+            Self::Log => "log",
         })
     }
 }
@@ -37,10 +40,21 @@ impl std::fmt::Display for Stream {
 pub struct Line {
     /// Which stream it came from.
     pub stream: Stream,
-    /// Milliseconds from the start of the process until it was read.
+    /// Milliseconds from the start of the process until it was read; of a log, milliseconds since
+    /// 1970, and 0 where the line has no time.
     pub at_ms: u64,
     /// The line without its end; bytes that are not UTF-8 stand as `\u{FFFD}`.
     pub text: String,
+    /// Its number in a log of which only some lines were taken; nothing where all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+}
+
+impl Line {
+    /// A line of a stream of which every line is taken.
+    pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
+        Self { stream, at_ms, text: text.into(), number: None }
+    }
 }
 
 /// What a process has written so far.
@@ -137,7 +151,7 @@ impl Tap {
         if !shared.partial.is_empty() {
             let text = String::from_utf8_lossy(&shared.partial).into_owned();
             let at_ms = millis(self.start.elapsed());
-            output.lines.push(Line { stream: self.stream, at_ms, text });
+            output.lines.push(Line::new(self.stream, at_ms, text));
         }
         output
     }
@@ -175,7 +189,7 @@ impl Shared {
         if matches!(text, std::borrow::Cow::Owned(_)) {
             self.output.invalid_lines += 1;
         }
-        self.output.lines.push(Line { stream, at_ms: millis(at), text: text.into_owned() });
+        self.output.lines.push(Line::new(stream, millis(at), text));
     }
 }
 

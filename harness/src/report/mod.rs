@@ -1,6 +1,7 @@
 //! What a run came to, told to people and to programs. Sees outcomes only, so no two reports can
 //! disagree.
 
+mod diagnosis;
 mod explain;
 mod group;
 mod json;
@@ -9,6 +10,7 @@ mod table;
 mod terminal;
 mod timing;
 
+pub use diagnosis::{diagnosis, diagnosis_json};
 pub use explain::{codes, explanation, reference};
 pub use json::json;
 pub use proof::{Proofs, proofs};

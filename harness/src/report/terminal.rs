@@ -84,7 +84,7 @@ impl Summary {
     }
 }
 
-fn counted(count: usize, word: &str) -> String {
+pub(super) fn counted(count: usize, word: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {word}{s}")
 }
@@ -97,7 +97,7 @@ pub fn terminal(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], repeat: &str) ->
         .outcomes
         .iter()
         .map(|outcome| {
-            let told = [funnel(outcome.judgement.funnel), verdict(spec, outcome)];
+            let told = [stages(outcome.judgement.funnel), verdict(spec, outcome)];
             parts(spec, &outcome.case, faults).into_iter().chain(told).collect()
         })
         .collect();
@@ -117,7 +117,7 @@ pub fn terminal(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], repeat: &str) ->
 }
 
 /// The stages in the heading, in the order of the numbers below it.
-const FUNNEL: &str = "executed→attempted→stored→finished→linked→joined";
+pub(super) const FUNNEL: &str = "executed→attempted→stored→finished→linked→joined";
 
 /// The columns that say which case it is; that of faults only where there are any.
 fn headings(faults: bool) -> Vec<&'static str> {
@@ -133,10 +133,11 @@ fn parts(spec: &Spec, case: &Case, faults: bool) -> Vec<String> {
     parts
 }
 
-fn funnel(funnel: Funnel) -> String {
+/// The numbers of a funnel, in the order of its heading.
+pub(super) fn stages(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
-    let stages = [executed, attempted, stored, finished, linked, joined];
-    stages.map(|count| count.to_string()).join("→")
+    let counts = [executed, attempted, stored, finished, linked, joined];
+    counts.map(|count| count.to_string()).join("→")
 }
 
 fn verdict(spec: &Spec, outcome: &Outcome) -> String {

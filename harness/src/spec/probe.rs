@@ -10,6 +10,7 @@ use crate::document::{Document, Error};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ProbeFile {
+    started: Option<Spanned<String>>,
     tracer: Option<Spanned<String>>,
     enabled: Option<Spanned<String>>,
     attempt: Option<Spanned<String>>,
@@ -21,6 +22,7 @@ pub(super) struct ProbeFile {
 /// Compiled patterns.
 #[derive(Debug, Clone, Default)]
 pub struct Probes {
+    started: Option<Regex>,
     tracer: Option<Regex>,
     enabled: Option<String>,
     attempt: Option<Regex>,
@@ -60,6 +62,7 @@ impl ProbeFile {
             return Err(document.wrong(0..0, message));
         }
         Ok(Probes {
+            started: pattern(document, self.started, &[])?,
             tracer,
             enabled: self.enabled.map(Spanned::into_inner),
             attempt: pattern(document, self.attempt, &[])?,
@@ -96,6 +99,24 @@ pub(super) fn compiled(document: &Document, text: &Spanned<String>) -> Result<Re
 }
 
 impl Probes {
+    /// Whether the line says that the service starts, whatever its flags are.
+    pub fn started(&self, line: &str) -> bool {
+        self.started.as_ref().is_some_and(|pattern| pattern.is_match(line))
+    }
+
+    /// The patterns, as they stand in the spec.
+    pub fn patterns(&self) -> Vec<&str> {
+        let all = [
+            &self.started,
+            &self.tracer,
+            &self.attempt,
+            &self.acknowledged,
+            &self.refused,
+            &self.unfinished,
+        ];
+        all.into_iter().flatten().map(Regex::as_str).collect()
+    }
+
     /// Whether there is a pattern for the tracer line.
     pub fn knows_tracer(&self) -> bool {
         self.tracer.is_some()

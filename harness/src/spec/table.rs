@@ -22,6 +22,14 @@ pub struct Tables {
 pub struct JobTable {
     /// Its name, with a schema where needed.
     pub table: String,
+    /// The column with a job's id, as units refer to it.
+    pub id: String,
+    /// The column with the name that a submitter knows it by; empty where there is none.
+    pub name: String,
+    /// The column with the route it came in by; empty where there is none.
+    pub route: String,
+    /// The column with the time it was submitted; empty where there is none.
+    pub created: String,
     /// The column with a job's status.
     pub status: String,
     /// The statuses of a job that waits for a worker.
@@ -38,8 +46,14 @@ pub struct UnitTable {
     pub table: String,
     /// The column with a unit's id.
     pub id: String,
+    /// The column with the id of its job; empty where there is none.
+    pub job: String,
     /// The column with a unit's status.
     pub status: String,
+    /// The column with its start; empty where there is none.
+    pub started: String,
+    /// The column with its end; empty where there is none.
+    pub completed: String,
     /// The column with what the unit gave; empty where there is none.
     pub outcome: String,
     /// The columns that say which unit of its job it is.
@@ -84,6 +98,10 @@ impl Default for JobTable {
     fn default() -> Self {
         Self {
             table: "jobs".into(),
+            id: "id".into(),
+            name: "jobspec_id".into(),
+            route: "route".into(),
+            created: "created_at".into(),
             status: "status".into(),
             waiting: words(&["queued", "created", "pending"]),
             done: words(&["completed", "failed", "cancelled"]),
@@ -96,6 +114,9 @@ impl Default for UnitTable {
         Self {
             table: "executions".into(),
             id: "id".into(),
+            job: "job_id".into(),
+            started: "started_at".into(),
+            completed: "completed_at".into(),
             status: "status".into(),
             outcome: "output".into(),
             key: words(&["region", "model_id", "question_id"]),

@@ -209,6 +209,8 @@ fn count(cut: StartupCut, stream: Stream) -> usize {
     match stream {
         Stream::Stdout => cut.stdout,
         Stream::Stderr => cut.stderr,
+        // A service of ours has no other.
+        Stream::Log => 0,
     }
 }
 

@@ -329,6 +329,7 @@ impl Trial {
             exchanges: past.exchanges,
             exit: past.exit,
             timings: clock.laps,
+            deployment: None,
         };
         let evidence = match self.before {
             Some(before) => before.with(spec, evidence),

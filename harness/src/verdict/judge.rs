@@ -6,7 +6,7 @@ use super::code::Code;
 use super::finding::{Bench, Finding};
 use super::funnel::Funnel;
 use super::reading::Reading;
-use super::{fault, lost, off, outcome, stage};
+use super::{deployed, fault, lost, off, outcome, stage};
 use crate::evidence::Evidence;
 use crate::spec::Spec;
 
@@ -109,6 +109,9 @@ impl std::fmt::Debug for NotPassed {
 
 /// Judges one case by its own evidence.
 pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
+    if let Some(deployment) = &evidence.deployment {
+        return deployed::judge(spec, evidence, deployment);
+    }
     let reading = Reading::of(spec, evidence);
     if let Some(cause) = stage::never_ready(&reading) {
         return Judgement::broken(cause);
@@ -146,7 +149,7 @@ pub fn judge(spec: &Spec, evidence: &Evidence) -> Judgement {
     closed(&reading, recording, bench)
 }
 
-fn closed(reading: &Reading<'_>, recording: bool, bench: Bench) -> Judgement {
+pub(super) fn closed(reading: &Reading<'_>, recording: bool, bench: Bench) -> Judgement {
     let (mut findings, assertions) = bench.close();
     let evidence = reading.evidence;
     if evidence.output.dropped_bytes > 0 {

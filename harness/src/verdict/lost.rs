@@ -83,6 +83,17 @@ impl Loss<'_> {
         spec.probes.knows_attempts() && acknowledged.len() >= self.reading.all_attempts().max(1)
     }
 
+    /// What would decide.
+    fn next(&self) -> String {
+        match self.reading.evidence.deployment.as_ref().and_then(|seen| seen.database.as_ref()) {
+            None => "`check --witness` asks the server".to_owned(),
+            Some(place) => format!(
+                "is `{place}` the database that the service itself is given? `spanproof preflight` tries to \
+                 write a span there, and `check --witness` tells what becomes of one"
+            ),
+        }
+    }
+
     /// What the service's own words leave.
     fn told(&self) -> Finding {
         let (count, rows) = (self.count(), vec![self.rows()]);
@@ -94,8 +105,8 @@ impl Loss<'_> {
         let lines = [self.said(), rows].concat();
         if !self.reading.spec.probes.knows_attempts() {
             let message = format!(
-                "{count}, and the service says nothing: never tried, refused and discarded look alike; \
-                 `check --witness` asks the server"
+                "{count}, and the service says nothing: never tried, refused and discarded look alike; {}",
+                self.next()
             );
             return Finding::new(Code::Undetermined, message, lines);
         }
@@ -103,7 +114,8 @@ impl Loss<'_> {
         if readable && self.acknowledged() {
             let message = format!(
                 "{count}, and the service acknowledges them: written elsewhere, rolled back and discarded look \
-                 alike; `check --witness` asks the server"
+                 alike; {}",
+                self.next()
             );
             return Finding::new(Code::Undetermined, message, lines);
         }

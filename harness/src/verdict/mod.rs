@@ -2,6 +2,8 @@
 //! that was stored can be judged again at any time.
 
 mod code;
+mod deployed;
+mod diagnosis;
 mod expected;
 mod explanation;
 mod fault;
@@ -13,6 +15,7 @@ mod off;
 mod outcome;
 mod peer;
 mod reading;
+mod reason;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -20,6 +23,7 @@ mod tree;
 mod witness;
 
 pub use code::{Code, Stage};
+pub use diagnosis::{Diagnosis, JobSeen, Reason, diagnose};
 pub use expected::{expect, known_codes};
 pub use explanation::Explanation;
 pub use finding::Finding;

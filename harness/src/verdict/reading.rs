@@ -58,12 +58,19 @@ impl<'a> Reading<'a> {
         let yes = |found: bool| found.then_some(());
         let mut units: Vec<_> = evidence.units.all().iter().map(|row| Unit { row, spec }).collect();
         units.sort_by_key(Unit::key);
+        let deployed = evidence.deployment.is_some();
+        let mut banners = said(evidence, |line| probes.banner(line));
+        if deployed {
+            // A log may hold many starts: the last one counts.
+            banners = banners.split_off(banners.len().saturating_sub(1));
+        }
         Self {
             spec,
             evidence,
             rules,
-            expected: job.map_or(0, |job| job.units),
-            banners: said(evidence, |line| probes.banner(line)),
+            // How many units a job of others has, only its rows tell.
+            expected: if deployed { units.len() } else { job.map_or(0, |job| job.units) },
+            banners,
             attempts: said(evidence, |line| probes.attempt(line)),
             acknowledged: said(evidence, |line| yes(probes.acknowledged(line))),
             refused: said(evidence, |line| yes(probes.refused(line))),

@@ -191,16 +191,28 @@ pub(super) fn attempted(reading: &Reading<'_>, bench: &mut Bench) {
             }
             let operation = &rule.operation;
             let message = format!(
-                "{units} units were executed by route `{}`, and {begun} `{operation}` spans were begun: \
+                "{units} units were executed{}, and {begun} `{operation}` spans were begun: \
                  their work runs outside the tracer",
-                reading.evidence.case.route
+                by_route(reading)
             );
             let mut lines: Vec<_> = reading.banners.iter().map(|said| said.line.clone()).collect();
             lines.push(format!("output: {begun} lines about the start of `{operation}`"));
             lines.extend(shown(reading.units.iter().map(super::reading::Unit::shown)));
-            lines.push(format!("{}: {} rows", reading.spec.tables.spans.table, reading.spans.len()));
+            lines.push(format!(
+                "{}: {} rows",
+                reading.spec.tables.spans.table,
+                reading.spans.len()
+            ));
             Finding::new(Code::PathNotExecuted, message, lines)
         });
+    }
+}
+
+/// ` by route …`, where that is known.
+fn by_route(reading: &Reading<'_>) -> String {
+    match reading.evidence.case.route.as_str() {
+        "" => String::new(),
+        route => format!(" by route `{route}`"),
     }
 }
 

@@ -22,7 +22,7 @@ fn rows(rows: Vec<Json>) -> Rows {
 }
 
 fn line(stream: Stream, text: &str) -> Line {
-    Line { stream, at_ms: 0, text: text.to_owned() }
+    Line::new(stream, 0, text)
 }
 
 fn unit(id: u64) -> Json {
@@ -107,6 +107,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
             strays: Vec::new(),
         },
         timings: std::collections::BTreeMap::new(),
+        deployment: None,
     }
 }
 

@@ -1,0 +1,34 @@
+//! `spanproof diagnose`.
+
+use anyhow::anyhow;
+
+use super::args::{Diagnose, Format};
+use super::{Exit, Failure, output, sources};
+use crate::evidence::Rows;
+use crate::report;
+use crate::verdict::{Verdict, diagnose as judge};
+
+pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.there.config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::world)?;
+    let evidence = runtime.block_on(sources::evidence(&args.there, &spec, "diagnose"))?;
+    if let Rows::Found(jobs) = &evidence.jobs
+        && jobs.is_empty()
+    {
+        let text = format!(
+            "`{}` has no rows that are asked for, so there is nothing to diagnose",
+            spec.tables.jobs.table
+        );
+        return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
+    }
+    let (jobs, all) = judge(&spec, &evidence);
+    output::print(&match args.format {
+        Format::Human => report::diagnosis(&spec, &evidence, &jobs, &all, args.plans),
+        Format::Json => format!("{:#}\n", report::diagnosis_json(&evidence, &jobs, &all)),
+    });
+    let passed = all.iter().all(|one| one.judgement.verdict == Verdict::Pass);
+    Ok(if passed { Exit::Passed } else { Exit::Findings })
+}

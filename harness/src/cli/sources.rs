@@ -1,0 +1,123 @@
+//! What a command is to look at: a spec, a database or a dump of one, a log.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::anyhow;
+
+use super::args::There;
+use super::{Exit, Failure};
+use crate::deployment::{self, Dump, Log, Rowset, Session, Subject, Window, gather};
+use crate::document::suggestion;
+use crate::evidence::Evidence;
+use crate::spec::Spec;
+
+/// Reads the spec of a command that runs nothing.
+pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
+    if !config.is_file() {
+        let text = "there is no `{}` here, which says what the tables and the lines of the service are called; \
+                    name one with `--config FILE`";
+        let text = text.replace("{}", &config.display().to_string());
+        return Err(Failure::usage(anyhow!(text)));
+    }
+    Spec::read(config).map_err(Failure::usage)
+}
+
+/// The database's URL: as given, or from the environment.
+pub(super) fn database(given: Option<&String>) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the command line is no place for a password")]
+    let variable = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+    given.cloned().or_else(variable)
+}
+
+/// What is asked about, checked against the spec.
+fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
+    for (name, _) in &there.flags {
+        if spec.flags.iter().all(|flag| flag.name != *name) {
+            let hint = suggestion(name, spec.flags.iter().map(|flag| flag.name.as_str()));
+            return Err(Failure::usage(anyhow!("no flag of the spec is named `{name}`{hint}")));
+        }
+    }
+    let now = chrono::Utc::now();
+    let [since, until] =
+        [there.since, there.until].map(|moment| moment.map(|moment| moment.at(now)));
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Failure::usage(anyhow!(
+            "nothing is between `--since` and `--until`: {since} is not before {until}"
+        )));
+    }
+    Ok(Subject {
+        jobs: there.jobs.clone(),
+        last: usize::from(there.last),
+        window: Window { since, until },
+        flags: there.flags.clone(),
+    })
+}
+
+/// Opens the log.
+pub(super) fn log(path: &Path) -> Result<Log<'static>, Failure> {
+    let name = path.display().to_string();
+    if name == "-" {
+        return Ok(Log { name, bytes: Box::new(std::io::stdin().lock()) });
+    }
+    let file = File::open(path).map_err(|error| {
+        Failure::usage(anyhow!("the log `{name}` could not be opened: {error}"))
+    })?;
+    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+        return Err(Failure::usage(anyhow!("the log `{name}` is a folder")));
+    }
+    Ok(Log { name, bytes: Box::new(file) })
+}
+
+/// Gathers the evidence of what is there.
+pub(super) async fn evidence(
+    there: &There,
+    spec: &Spec,
+    command: &str,
+) -> Result<Evidence, Failure> {
+    let subject = subject(there, spec)?;
+    let both = there.log.as_deref() == Some(Path::new("-")) && there.dump == there.log;
+    if both {
+        return Err(Failure::usage(anyhow!(
+            "`--dump -` and `--log -` can't both be standard input"
+        )));
+    }
+    let url = database(there.database.as_ref()).filter(|_| there.dump.is_none());
+    let dump = there.dump.as_deref().map(Dump::open).transpose().map_err(refused)?;
+    if url.is_none() && dump.is_none() && there.log.is_none() {
+        let text = "there is nothing to look at: name a database (`--database URL`, or the variable `DATABASE_URL`), \
+                    a dump (`--dump FILE`) or a log (`--log FILE`)";
+        return Err(Failure::usage(anyhow!(text)));
+    }
+    if url.is_none() && dump.is_none() && !there.jobs.is_empty() {
+        return Err(Failure::usage(anyhow!(
+            "`--job` needs a database or a dump: a log does not name jobs"
+        )));
+    }
+    let log = there.log.as_deref().map(log).transpose()?;
+    let mut session = match &url {
+        Some(url) => Some(Session::open(url, command).await.map_err(refused)?),
+        None => None,
+    };
+    let rows = match (&mut session, &dump) {
+        (Some(session), _) => Rowset::Live(session),
+        (None, Some(dump)) => Rowset::Dumped(dump),
+        (None, None) => Rowset::None,
+    };
+    let gathered = gather(spec, &subject, rows, log).await;
+    if let Some(session) = session {
+        session.close().await;
+    }
+    gathered.map_err(refused)
+}
+
+/// What can't be reached is the world's fault, what is not there is the question's.
+pub(super) fn refused(error: deployment::Error) -> Failure {
+    match error {
+        deployment::Error::Login { .. } | deployment::Error::Gone { .. } => Failure::world(error),
+        deployment::Error::Missing(_) => Failure { exit: Exit::Nothing, text: error.to_string() },
+        _ => Failure::usage(error),
+    }
+}

@@ -1,0 +1,121 @@
+//! Which columns a table has, and of which types.
+
+use std::collections::BTreeMap;
+
+use super::{Error, Session};
+use crate::evidence::quoted;
+
+/// A table as the session sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// Its name as an SQL identifier.
+    pub(super) name: String,
+    /// Its columns with their types, as SQL spells them.
+    columns: BTreeMap<String, String>,
+}
+
+impl Table {
+    /// Looks a table up, by the session's own search path where its name has no schema.
+    pub(super) async fn read(
+        session: &mut Session,
+        name: &str,
+    ) -> Result<Result<Self, String>, Error> {
+        let name_in_sql = quoted(name);
+        let sql =
+            "select jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null),
+                          'readable', has_column_privilege(a.attrelid, a.attnum, 'select'))
+                   from pg_attribute a
+                   where a.attrelid = to_regclass(($1::text[])[1]) and a.attnum > 0
+                     and not a.attisdropped";
+        let asked = [name_in_sql.clone()];
+        let found = session.rows(&format!("the table `{name}`"), sql, &[&asked]).await?;
+        let rows = match found {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if rows.is_empty() {
+            return Ok(Err(format!("relation \"{name}\" does not exist")));
+        }
+        if rows.iter().all(|row| row["readable"] == false) {
+            return Ok(Err(format!("permission denied for table {name}")));
+        }
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let columns = rows.iter().map(|row| (text(&row["name"]), text(&row["type"]))).collect();
+        Ok(Ok(Self { name: name_in_sql, columns }))
+    }
+
+    /// Whether it has the column.
+    pub(super) fn has(&self, column: &str) -> bool {
+        !column.is_empty() && self.columns.contains_key(column)
+    }
+
+    /// `"column" = any($n)`, with the values taken as the column's own type, so that its index is
+    /// used. Nothing where there is no such column.
+    pub(super) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
+        let of = self.columns.get(column)?;
+        Some(format!("{} = any(${parameter}::text[]::{of}[])", quoted_column(column)))
+    }
+
+    /// `"column" <comparison> $n`, for a parameter with one value.
+    pub(super) fn compares(
+        &self,
+        column: &str,
+        comparison: &str,
+        parameter: usize,
+    ) -> Option<String> {
+        let of = self.columns.get(column)?;
+        let zone =
+            if of == "timestamp without time zone" { "timestamptz at time zone 'UTC'" } else { of };
+        Some(format!("{} {comparison} ((${parameter}::text[])[1])::{zone}", quoted_column(column)))
+    }
+
+    /// Whether a text can be a value of the column: a word is no number.
+    pub(super) fn may_hold(&self, column: &str, value: &str) -> bool {
+        match self.columns.get(column).map(String::as_str) {
+            None => false,
+            Some("smallint") => value.parse::<i16>().is_ok(),
+            Some("integer") => value.parse::<i32>().is_ok(),
+            Some("bigint") => value.parse::<i64>().is_ok(),
+            Some("uuid") => value.parse::<uuid::Uuid>().is_ok(),
+            Some(other) => other == "text" || other.starts_with("character"),
+        }
+    }
+
+    /// The column names, for an error.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+}
+
+/// A column's name as an SQL identifier; unlike a table's, a point in it is part of it.
+pub(super) fn quoted_column(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let columns = [("id", "bigint"), ("at", "timestamp without time zone"), ("a\"b.c", "text")];
+        let columns = columns.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
+        Table { name: "\"t\"".into(), columns }
+    }
+
+    #[test]
+    fn names_are_quoted_and_values_have_the_columns_type() {
+        let table = table();
+        assert_eq!(table.is_any("id", 1).unwrap(), r#""id" = any($1::text[]::bigint[])"#);
+        assert_eq!(table.is_any("a\"b.c", 2).unwrap(), r#""a""b.c" = any($2::text[]::text[])"#);
+        assert_eq!(table.is_any("none", 1), None);
+        let at = table.compares("at", ">=", 3).unwrap();
+        assert_eq!(at, r#""at" >= (($3::text[])[1])::timestamptz at time zone 'UTC'"#);
+    }
+
+    #[test]
+    fn a_word_is_no_number() {
+        let table = table();
+        assert!(table.may_hold("id", "469") && !table.may_hold("id", "bias-1"));
+        assert!(table.may_hold("a\"b.c", "bias-1") && !table.may_hold("none", "1"));
+    }
+}

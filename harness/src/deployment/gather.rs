@@ -1,0 +1,110 @@
+//! Evidence of a system that is already there.
+
+use super::dump::Dump;
+use super::lookup::{self, Found, time};
+use super::{Error, Log, Recognised, Session, Window};
+use crate::evidence::{Deployment, Evidence, FORMAT, Reached, Rows, StartupCut};
+use crate::matrix::Case;
+use crate::process::{Exit, Output};
+use crate::spec::{Spec, Value};
+
+/// What is asked about.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    /// Jobs, each by its id or name; none means the newest.
+    pub jobs: Vec<String>,
+    /// How many of the newest.
+    pub last: usize,
+    /// When they were submitted, and when lines of the log were written.
+    pub window: Window,
+    /// Flags whose values are known, from a manifest or by word.
+    pub flags: Vec<(String, Value)>,
+}
+
+/// Where rows come from.
+#[derive(Debug)]
+pub enum Rowset<'a> {
+    /// A session on the database.
+    Live(&'a mut Session),
+    /// A dump of it.
+    Dumped(&'a Dump),
+    /// Nowhere.
+    None,
+}
+
+/// Reads what a system left behind: first its rows, then the lines of its log that were written
+/// while these jobs were there.
+///
+/// # Errors
+/// When the database goes away, a job is not there, or the log can't be read.
+pub async fn gather(
+    spec: &Spec,
+    subject: &Subject,
+    rows: Rowset<'_>,
+    log: Option<Log<'_>>,
+) -> Result<Evidence, Error> {
+    let nowhere = || Rows::Unreadable("no database was given".into());
+    let (found, database, plans) = match rows {
+        Rowset::Live(session) => {
+            let found = lookup::find(session, spec, subject).await?;
+            (found, Some(session.place().to_owned()), session.plans().to_vec())
+        }
+        Rowset::Dumped(dump) => {
+            (dump.find(spec, subject)?, Some(dump.name().to_owned()), Vec::new())
+        }
+        Rowset::None => {
+            let (elsewhere, unread) = (Vec::new(), Vec::new());
+            let found =
+                Found { jobs: nowhere(), units: nowhere(), spans: nowhere(), elsewhere, unread };
+            (found, None, Vec::new())
+        }
+    };
+    let window = around(spec, &found, subject.window);
+    let read = log.map(|log| Recognised::read(spec, log, window)).transpose()?;
+    let (output, log) = match read {
+        Some(Recognised { facts, output }) => (output, Some(facts)),
+        None => (Output::default(), None),
+    };
+    let Found { jobs, units, spans, elsewhere, unread } = found;
+    let route = jobs.all().iter().find_map(|row| lookup::text(row, &spec.tables.jobs.route));
+    let flags = subject.flags.clone();
+    let set = |(name, value): &(String, Value)| Some((name.clone(), value.text()?.to_owned()));
+    Ok(Evidence {
+        format: FORMAT.into(),
+        environment: flags.iter().filter_map(set).collect(),
+        case: Case::new(spec, flags, [&route.unwrap_or_default(), "", ""]),
+        command: String::new(),
+        names: Vec::new(),
+        output,
+        startup: StartupCut::default(),
+        ready: Reached::Yes,
+        submission: None,
+        settled: None,
+        jobs,
+        units,
+        spans,
+        witness: None,
+        recovery: None,
+        exchanges: Vec::new(),
+        exit: Exit::unseen(),
+        timings: std::collections::BTreeMap::new(),
+        deployment: Some(Box::new(Deployment { database, log, elsewhere, unread, plans })),
+    })
+}
+
+/// The window in which lines of the log can be about these jobs.
+fn around(spec: &Spec, found: &Found, asked: Window) -> Window {
+    let (jobs, units) = (&spec.tables.jobs, &spec.tables.units);
+    let of = |rows: &Rows, column: &str| -> Vec<_> {
+        rows.all().iter().filter_map(|row| time(row, column)).collect()
+    };
+    let begun = [of(&found.jobs, &jobs.created), of(&found.units, &units.started)].concat();
+    let ended = of(&found.units, &units.completed);
+    let slack =
+        chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5000));
+    let since = begun.iter().min().map(|first| *first - slack);
+    // Where a unit has no end it may still be at work.
+    let ongoing = ended.len() < found.units.all().len() || ended.is_empty();
+    let until = ended.iter().max().filter(|_| !ongoing).map(|last| *last + slack);
+    Window { since: asked.since.or(since), until: asked.until.or(until) }
+}

@@ -1,0 +1,349 @@
+//! Finding jobs with their units and spans in a database, by its indexes.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
+
+use super::catalog::{Table, quoted_column};
+use super::{Error, Session, Subject};
+use crate::evidence::{Row, Rows};
+use crate::spec::{SpanTable, Spec};
+
+/// More units or spans than this are not read.
+const MOST: usize = 10_000;
+/// Spans are looked for so long before the first unit and after the last one, in seconds.
+const AROUND_SECONDS: i64 = 60;
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) jobs: Rows,
+    pub(super) units: Rows,
+    pub(super) spans: Rows,
+    pub(super) elsewhere: Vec<(String, u64)>,
+    pub(super) unread: Vec<String>,
+}
+
+/// Finds the jobs that are asked for, and what belongs to them.
+pub(super) async fn find(
+    session: &mut Session,
+    spec: &Spec,
+    subject: &Subject,
+) -> Result<Found, Error> {
+    let tables = &spec.tables;
+    let mut unread = Vec::new();
+    let jobs = jobs(session, spec, subject).await?;
+    let ids = texts(jobs.all(), &tables.jobs.id);
+    let units = by(session, &tables.units.table, &[(&tables.units.job, &ids)], &mut unread).await?;
+    let units = units.unwrap_or_else(Rows::Unreadable);
+    let spans = spans(session, spec, (&ids, &units), &mut unread).await?;
+    let elsewhere = match &spans {
+        Rows::Found(found) if found.len() >= units.all().len() => Vec::new(),
+        _ => elsewhere(session, spec, &units, &mut unread).await?,
+    };
+    Ok(Found { jobs, units, spans, elsewhere, unread })
+}
+
+/// The jobs: those that are named, or else the newest.
+async fn jobs(session: &mut Session, spec: &Spec, subject: &Subject) -> Result<Rows, Error> {
+    let columns = &spec.tables.jobs;
+    let table = match Table::read(session, &columns.table).await? {
+        Ok(table) => table,
+        Err(reason) => return Ok(Rows::Unreadable(reason)),
+    };
+    if !table.has(&columns.id) {
+        return Err(Error::Missing(format!(
+            "`{}` has no column `{}`: it has {}; name the job's id under `[tables.jobs]`",
+            columns.table,
+            columns.id,
+            table.names().collect::<Vec<_>>().join(", ")
+        )));
+    }
+    if subject.jobs.is_empty() {
+        return newest(session, spec, &table, subject).await;
+    }
+    let mut rows = Vec::new();
+    for name in &subject.jobs {
+        rows.push(job(session, spec, &table, name).await?);
+    }
+    Ok(Rows::Found(rows))
+}
+
+/// The one job of that id or name; `column=value` says which of both.
+async fn job(session: &mut Session, spec: &Spec, table: &Table, asked: &str) -> Result<Row, Error> {
+    let columns = &spec.tables.jobs;
+    let (only, value) = match asked.split_once('=') {
+        Some((column, value)) if column == columns.id || column == columns.name => {
+            (Some(column), value)
+        }
+        _ => (None, asked),
+    };
+    let mut found: Vec<Row> = Vec::new();
+    for column in [&columns.id, &columns.name] {
+        let meant = only.is_none_or(|only| only == column);
+        let Some(is) = table.is_any(column, 1).filter(|_| meant && table.may_hold(column, value))
+        else {
+            continue;
+        };
+        let sql = format!("select to_jsonb(r) from {} r where {is} limit 10", table.name);
+        let what = format!("{} by {column}", columns.table);
+        let rows = session.look_up(&what, &sql, &[&[value.to_owned()]]).await?;
+        let rows = rows.map_err(|reason| Error::Missing(format!("{what}: {reason}")))?;
+        found.extend(rows.into_iter().filter(|row| !found.contains(row)).collect::<Vec<_>>());
+    }
+    let shown = |row: &Row| {
+        let [id, name] = [&columns.id, &columns.name].map(|column| text(row, column));
+        let name = name.map(|name| format!(" ({} {name})", columns.name)).unwrap_or_default();
+        format!("{}={}{name}", columns.id, id.unwrap_or_default())
+    };
+    if let ([_, _, ..], Some(first)) = (found.as_slice(), found.first()) {
+        let all: Vec<_> = found.iter().map(shown).collect();
+        let example = format!("{}={}", columns.id, text(first, &columns.id).unwrap_or_default());
+        return Err(Error::Missing(format!(
+            "`{asked}` means {} jobs: {}; name one, for instance by `--job {example}`",
+            found.len(),
+            all.join(", ")
+        )));
+    }
+    if let Some(row) = found.pop() {
+        return Ok(row);
+    }
+    let sql = format!(
+        "select to_jsonb(r) from {} r order by {} desc limit 3",
+        table.name,
+        quoted_column(&columns.id)
+    );
+    let newest = session.look_up("the newest jobs", &sql, &[]).await?.unwrap_or_default();
+    let newest: Vec<_> = newest.iter().map(shown).collect();
+    let hint = if newest.is_empty() {
+        format!("`{}` has no rows at all", columns.table)
+    } else {
+        format!("the newest are {}", newest.join(", "))
+    };
+    Err(Error::Missing(format!("no job is `{asked}` in `{}`; {hint}", columns.table)))
+}
+
+/// The newest jobs of the window.
+async fn newest(
+    session: &mut Session,
+    spec: &Spec,
+    table: &Table,
+    subject: &Subject,
+) -> Result<Rows, Error> {
+    let columns = &spec.tables.jobs;
+    let mut conditions = Vec::new();
+    let mut parameters: Vec<[String; 1]> = Vec::new();
+    for (comparison, limit) in [(">=", subject.window.since), ("<", subject.window.until)] {
+        let Some(limit) = limit else { continue };
+        let Some(condition) = table.compares(&columns.created, comparison, parameters.len() + 1)
+        else {
+            return Err(Error::Missing(format!(
+                "`{}` has no column `{}`, so no window of time can be asked for; name it as `created` \
+                 under `[tables.jobs]`",
+                columns.table, columns.created
+            )));
+        };
+        conditions.push(condition);
+        parameters.push([limit.to_rfc3339()]);
+    }
+    let wanted = if conditions.is_empty() {
+        String::new()
+    } else {
+        format!("where {}", conditions.join(" and "))
+    };
+    let sql = format!(
+        "select to_jsonb(r) from {} r {wanted} order by {} desc limit {}",
+        table.name,
+        quoted_column(&columns.id),
+        subject.last.clamp(1, 1000)
+    );
+    let parameters: Vec<&[String]> = parameters.iter().map(<[String; 1]>::as_slice).collect();
+    let what = format!("the newest {}", columns.table);
+    match session.look_up(&what, &sql, &parameters).await? {
+        Ok(mut rows) => {
+            rows.reverse();
+            Ok(Rows::Found(rows))
+        }
+        Err(reason) => Ok(Rows::Unreadable(reason)),
+    }
+}
+
+/// The rows of a table in which one of several columns has one of several values. Columns that the
+/// table has not got are passed over, and so are those that no index serves.
+async fn by(
+    session: &mut Session,
+    name: &str,
+    ways: &[(&str, &[String])],
+    unread: &mut Vec<String>,
+) -> Result<Result<Rows, String>, Error> {
+    let table = match Table::read(session, name).await? {
+        Ok(table) => table,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    let mut known = BTreeSet::new();
+    let mut asked = false;
+    for (column, values) in ways {
+        let Some(is) = table.is_any(column, 1) else {
+            if !column.is_empty() {
+                unread.push(format!("{name} by {column}: there is no such column"));
+            }
+            continue;
+        };
+        let values: Vec<_> =
+            values.iter().filter(|value| table.may_hold(column, value)).cloned().collect();
+        let what = format!("{name} by {column}");
+        let sql = format!("select to_jsonb(r) from {} r where {is} limit {MOST}", table.name);
+        match session.look_up(&what, &sql, &[&values]).await? {
+            Ok(found) => {
+                asked = true;
+                if found.len() == MOST {
+                    unread.push(format!("{what}: only the first {MOST} rows were read"));
+                }
+                let new = found
+                    .into_iter()
+                    .filter(|row| known.insert(Json::from(row.clone()).to_string()));
+                rows.extend(new);
+            }
+            Err(reason) => unread.push(format!("{what}: {reason}")),
+        }
+    }
+    if asked {
+        Ok(Ok(Rows::Found(rows)))
+    } else {
+        Ok(Err(unread.last().cloned().unwrap_or_default()))
+    }
+}
+
+/// The spans of the units: by unit, by job, and where these are too few, those without a unit that
+/// began while the units were at work.
+async fn spans(
+    session: &mut Session,
+    spec: &Spec,
+    (jobs, units): (&[String], &Rows),
+    unread: &mut Vec<String>,
+) -> Result<Rows, Error> {
+    let table = &spec.tables.spans;
+    let ids = texts(units.all(), &spec.tables.units.id);
+    let ways = [(table.unit.as_str(), ids.as_slice()), (job_column(spec), jobs)];
+    let found = match by(session, &table.table, &ways, unread).await? {
+        Ok(found) => found,
+        Err(reason) => Rows::Unreadable(reason),
+    };
+    if units.all().is_empty() || found.all().len() >= units.all().len() {
+        return Ok(found);
+    }
+    let Some((from, to)) = at_work(spec, units.all()) else { return Ok(found) };
+    match unlinked(session, table, spec, (from, to)).await? {
+        Ok(more) => {
+            let mut rows = found.all().to_vec();
+            let new = more.into_iter().filter(|row| !rows.contains(row));
+            let new: Vec<_> = new.collect();
+            rows.extend(new);
+            Ok(Rows::Found(rows))
+        }
+        Err(reason) => {
+            unread.push(format!("{} by {}: {reason}", table.table, table.started));
+            Ok(found)
+        }
+    }
+}
+
+/// The spans that name no unit and began in this time.
+async fn unlinked(
+    session: &mut Session,
+    columns: &SpanTable,
+    spec: &Spec,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Result<Vec<Row>, String>, Error> {
+    let table = match Table::read(session, &columns.table).await? {
+        Ok(table) => table,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let limits = [(">=", 1), ("<", 2)];
+    let limits = limits.map(|(comparison, at)| table.compares(&columns.started, comparison, at));
+    let [Some(since), Some(until)] = limits else {
+        return Ok(Err("there is no such column".into()));
+    };
+    let mut conditions = vec![since, until];
+    conditions.extend(table.is_any(&columns.operation, 3));
+    if table.has(&columns.unit) {
+        conditions.push(format!("{} is null", quoted_column(&columns.unit)));
+    }
+    let sql = format!(
+        "select to_jsonb(r) from {} r where {} limit {MOST}",
+        table.name,
+        conditions.join(" and ")
+    );
+    let operations: Vec<_> = spec.spans.iter().map(|rule| rule.operation.clone()).collect();
+    let what = format!("{} by {}", columns.table, columns.started);
+    session.look_up(&what, &sql, &[&[from.to_rfc3339()], &[to.to_rfc3339()], &operations]).await
+}
+
+/// The column of the span table that names the job; empty where there is none.
+fn job_column(spec: &Spec) -> &str {
+    let link = spec.tables.spans.link.iter();
+    let found = link.into_iter().find(|(_, unit)| **unit == spec.tables.units.job);
+    found.map_or("", |(span, _)| span.as_str())
+}
+
+/// When the units were at work, with a minute around it.
+fn at_work(spec: &Spec, units: &[Row]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let columns = &spec.tables.units;
+    let times = |column: &str| units.iter().filter_map(|row| time(row, column)).collect::<Vec<_>>();
+    let (started, completed) = (times(&columns.started), times(&columns.completed));
+    let around = chrono::Duration::seconds(AROUND_SECONDS);
+    let first = started.iter().chain(&completed).min()?;
+    let last = started.iter().chain(&completed).max()?;
+    Some((*first - around, *last + around))
+}
+
+/// Tables of the same name in other schemas that have spans of these units.
+async fn elsewhere(
+    session: &mut Session,
+    spec: &Spec,
+    units: &Rows,
+    unread: &mut Vec<String>,
+) -> Result<Vec<(String, u64)>, Error> {
+    let columns = &spec.tables.spans;
+    let name = columns.table.rsplit('.').next().unwrap_or(&columns.table);
+    let sql = "select jsonb_build_object('name', format('%s.%s', n.nspname, c.relname))
+               from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where c.relname = ($1::text[])[1] and c.relkind in ('r', 'p')
+                 and c.oid is distinct from to_regclass(($2::text[])[1])
+               order by 1 limit 20";
+    let own = crate::evidence::quoted(&columns.table);
+    let found =
+        session.rows("other tables of that name", sql, &[&[name.to_owned()], &[own]]).await?;
+    let ids = texts(units.all(), &spec.tables.units.id);
+    let mut all = Vec::new();
+    for row in found.unwrap_or_default() {
+        let Some(other) = row.get("name").and_then(Json::as_str) else { continue };
+        let ways = [(columns.unit.as_str(), ids.as_slice())];
+        if let Ok(rows) = by(session, other, &ways, unread).await?
+            && !rows.all().is_empty()
+        {
+            all.push((other.to_owned(), rows.all().len() as u64));
+        }
+    }
+    Ok(all)
+}
+
+fn texts(rows: &[Row], column: &str) -> Vec<String> {
+    rows.iter().filter_map(|row| text(row, column)).collect()
+}
+
+/// A column as text; nothing where it is null or missing.
+pub(super) fn text(row: &Row, column: &str) -> Option<String> {
+    match row.get(column)? {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// A column as a time; without a zone it is UTC, as the session is.
+pub(super) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
+    crate::log::entry(row.get(column)?.as_str()?).at
+}

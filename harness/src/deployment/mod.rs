@@ -1,0 +1,16 @@
+//! A system that is already there: its database, its log. Everything here only reads, and is
+//! careful with a database that others work on.
+
+mod catalog;
+mod dump;
+mod gather;
+mod lookup;
+mod moment;
+mod recognise;
+mod session;
+
+pub use dump::Dump;
+pub use gather::{Rowset, Subject, gather};
+pub use moment::{Moment, Window};
+pub use recognise::{Log, Recognised};
+pub use session::{Error, Session};

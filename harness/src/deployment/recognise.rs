@@ -1,0 +1,198 @@
+//! The lines of a log that the probes of a spec recognise, and what is known of the log as a whole.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::LazyLock;
+
+use regex::RegexSet;
+
+use super::{Error, Window};
+use crate::chain::chain;
+use crate::evidence::LogFacts;
+use crate::log::{Entry, Needles, scan};
+use crate::process::{Line, Output, Stream};
+use crate::spec::{Probes, Spec};
+
+/// So many bytes of lines of one kind are kept; what comes after is counted and dropped.
+const KEPT: usize = 2 * 1024 * 1024;
+/// So many lines about processes that died are kept.
+const CRASHES_KEPT: usize = 4;
+
+/// What runtimes and platforms say of a process that died.
+const CRASHES: [&str; 8] = [
+    r"panicked at ",
+    r"^panic: ",
+    r"^fatal error: ",
+    r"Traceback \(most recent call last\)",
+    r"Main child exited (?:with code: [1-9]|with signal)",
+    r"exited with code [1-9]",
+    r"(?:segmentation fault|core dumped)",
+    r"Out of memory: Killed process",
+];
+
+static CRASHED: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASHES).ok());
+
+/// A log to read.
+pub struct Log<'a> {
+    /// Its name; `-` for standard input.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Box<dyn Read + 'a>,
+}
+
+impl std::fmt::Debug for Log<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Log({})", self.name)
+    }
+}
+
+/// What was recognised in a log.
+#[derive(Debug, Clone, Default)]
+pub struct Recognised {
+    /// The log as a whole.
+    pub facts: LogFacts,
+    /// The lines that a probe recognises, in their order, secrets masked.
+    pub output: Output,
+}
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Banner { enabled: bool },
+    Attempt,
+    Acknowledged,
+    Refused,
+    Unfinished,
+}
+
+impl Recognised {
+    /// Reads a log. Lines about spans count only within the window, where they have a time; lines
+    /// about the start of the service always do.
+    ///
+    /// # Errors
+    /// When it can't be read, or is no text.
+    pub fn read(spec: &Spec, log: Log<'_>, window: Window) -> Result<Self, Error> {
+        let probes = &spec.probes;
+        let needles = Needles::of(probes.patterns().into_iter().chain(CRASHES));
+        let mut taking = Taking { probes, window, kept: BTreeMap::new(), read: Self::default() };
+        let scanned = scan(log.bytes, &needles, |number, entry| taking.take(number, entry));
+        let name = log.name;
+        let scanned =
+            scanned.map_err(|error| Error::File { name: name.clone(), reason: chain(&error) })?;
+        let mut read = taking.read;
+        let banners = read.output.lines.iter().filter_map(|line| probes.banner(&line.text));
+        let banners: Vec<_> = banners.collect();
+        let last = banners.last().cloned();
+        read.facts.contradicted = banners.iter().filter(|one| Some(*one) != last.as_ref()).count();
+        read.facts.name = name;
+        read.facts.lines = scanned.lines;
+        (read.facts.first, read.facts.last) = (scanned.first, scanned.last);
+        Ok(read)
+    }
+}
+
+/// Reading, so far.
+struct Taking<'a> {
+    probes: &'a Probes,
+    window: Window,
+    kept: BTreeMap<Kind, usize>,
+    read: Recognised,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, number: u64, entry: Entry) {
+        let Entry { at, text } = entry;
+        if self.probes.started(&text) {
+            self.read.facts.started = Some(number);
+        }
+        let meant = at.is_none_or(|at| self.window.holds(at));
+        let Some(kind) = self.kind(&text) else {
+            let crashed = CRASHED.as_ref().is_some_and(|crashed| crashed.is_match(&text));
+            let crashes = &mut self.read.facts.crashes;
+            if crashed && meant && crashes.len() < CRASHES_KEPT {
+                crashes.push(format!("log:{number}  {}", crate::mask::text(&text)));
+            }
+            return;
+        };
+        if !meant && !matches!(kind, Kind::Banner { .. }) {
+            return;
+        }
+        let kept = self.kept.entry(kind).or_default();
+        *kept += text.len();
+        if *kept > KEPT {
+            self.read.output.dropped_bytes += text.len() as u64;
+            return;
+        }
+        let at_ms = at.and_then(|at| u64::try_from(at.timestamp_millis()).ok()).unwrap_or(0);
+        // The flag's value is no secret, and is what the line is read for.
+        let banner = matches!(kind, Kind::Banner { .. });
+        let text = if banner { text } else { crate::mask::text(&text) };
+        let line = Line { number: Some(number), ..Line::new(Stream::Log, at_ms, text) };
+        self.read.output.lines.push(line);
+    }
+
+    fn kind(&self, text: &str) -> Option<Kind> {
+        let probes = self.probes;
+        if let Some(banner) = probes.banner(text) {
+            return Some(Kind::Banner { enabled: banner.enabled });
+        }
+        let kinds = [
+            (probes.attempt(text).is_some(), Kind::Attempt),
+            (probes.acknowledged(text), Kind::Acknowledged),
+            (probes.refused(text), Kind::Refused),
+            (probes.unfinished(text), Kind::Unfinished),
+        ];
+        kinds.into_iter().find_map(|(is, kind)| is.then_some(kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn read(text: &str, window: Window) -> Recognised {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+        let log = Log { name: "-".into(), bytes: Box::new(text.as_bytes()) };
+        Recognised::read(&Spec::read(&path).unwrap(), log, window).unwrap()
+    }
+
+    #[test]
+    fn lines_are_recognised_with_their_numbers_and_times() {
+        let log = "noise\n2025-10-22T12:00:00Z 🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n\
+                   2025-10-22T12:00:00Z listening on 1\n\
+                   2025-10-22T12:00:01Z ❌ StartSpan RecordSpan error: password=hunter2\n\
+                   2025-10-22T13:00:01Z ❌ StartSpan RecordSpan error: late\n\
+                   thread 'main' panicked at src/x.rs\n";
+        let until = Some("2025-10-22T12:30:00Z".parse().unwrap());
+        let found = read(log, Window { since: None, until });
+        let lines = &found.output.lines;
+        assert_eq!(lines.iter().map(|line| line.number.unwrap()).collect::<Vec<_>>(), [2, 4]);
+        assert!(lines[1].text.ends_with("password=***"), "{}", lines[1].text);
+        assert_eq!((found.facts.lines, found.facts.started), (6, Some(3)));
+        assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
+    }
+
+    #[test]
+    fn what_is_too_much_to_keep_is_counted() {
+        let begun =
+            "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
+        let banner = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
+        let log = format!("{}{banner}", begun.repeat(KEPT / (begun.len() - 1) + 1000));
+        let found = read(&log, Window::default());
+        assert!(found.output.dropped_bytes > 900 * begun.len() as u64);
+        assert!(
+            found.output.lines.last().unwrap().text.contains("ENABLED"),
+            "one kind drowns no other"
+        );
+    }
+
+    #[test]
+    fn tracer_lines_that_differ_are_counted() {
+        let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
+        let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
+        assert_eq!(read(&format!("{on}{off}{on}"), Window::default()).facts.contradicted, 1);
+        assert_eq!(read(&format!("{on}{on}"), Window::default()).facts.contradicted, 0);
+    }
+}

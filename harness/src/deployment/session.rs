@@ -1,0 +1,232 @@
+//! A session that only reads, and that nobody who writes would feel.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use sqlx::postgres::{PgArguments, PgConnectOptions};
+use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+use crate::chain::chain;
+use crate::evidence::Row;
+
+/// How long the server may take to let us in.
+const ENTER: Duration = Duration::from_secs(10);
+/// How long one statement of ours may take; one that needs longer would be felt.
+pub(super) const STATEMENT: Duration = Duration::from_secs(5);
+/// A plan that goes through all of a table with more rows than this is not carried out.
+const BIG: f64 = 100_000.0;
+
+/// A database that can't be looked at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It does not let us in.
+    #[error("the database `{place}` does not let us in: {reason}")]
+    Login {
+        /// Its URL, secrets masked.
+        place: String,
+        /// The server's or the system's words.
+        reason: String,
+    },
+    /// It was there, and went away.
+    #[error("the database went away while {what} was read: {reason}")]
+    Gone {
+        /// What was being read.
+        what: String,
+        /// What was heard last.
+        reason: String,
+    },
+    /// What is asked for is not in it.
+    #[error("{0}")]
+    Missing(String),
+    /// A file that can't be read.
+    #[error("could not read `{name}`: {reason}")]
+    File {
+        /// Which; `-` is standard input.
+        name: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// One read-only transaction: it sees one state of the database, and ends with it.
+#[derive(Debug)]
+pub struct Session {
+    connection: PgConnection,
+    place: String,
+    plans: Vec<String>,
+}
+
+impl Session {
+    /// Opens a session for one command.
+    ///
+    /// # Errors
+    /// When the URL is none, or the server does not let us in.
+    pub async fn open(url: &str, command: &str) -> Result<Self, Error> {
+        let place = crate::mask::text(url);
+        let refused = |reason: String| Error::Login { place: place.clone(), reason };
+        let options: PgConnectOptions =
+            url.parse().map_err(|error: sqlx::Error| refused(chain(&error)))?;
+        let options = options.application_name(&format!("spanproof {command}"));
+        let entering = PgConnection::connect_with(&options);
+        let mut connection = match tokio::time::timeout(ENTER, entering).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(refused(crate::postgres::refusal(&error))),
+            Err(_) => {
+                let reason = format!("no answer within {} s", ENTER.as_secs());
+                return Err(refused(reason));
+            }
+        };
+        // Nothing is locked that a writer wants, and nothing waits: a lock that is not to be had
+        // at once is not worth a queue of writers behind us.
+        let begin = format!(
+            "begin transaction isolation level repeatable read, read only;
+             set local statement_timeout = {};
+             set local lock_timeout = 500;
+             set local idle_in_transaction_session_timeout = 60000;
+             set local timezone = 'UTC';
+             set local row_security = on",
+            STATEMENT.as_millis()
+        );
+        let begun = connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
+        begun.map_err(|error| refused(chain(&error)))?;
+        Ok(Self { connection, place, plans: Vec::new() })
+    }
+
+    /// The URL, secrets masked.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// How each look-up was carried out by the server.
+    pub fn plans(&self) -> &[String] {
+        &self.plans
+    }
+
+    /// The rows of a query whose only column is JSON; each parameter is `text[]`.
+    ///
+    /// # Errors
+    /// `Ok(Err(…))` with the server's reason where it refuses; an error where it is gone.
+    pub async fn rows(
+        &mut self,
+        what: &str,
+        sql: &str,
+        parameters: &[&[String]],
+    ) -> Result<Result<Vec<Row>, String>, Error> {
+        let found = self.values(what, sql, parameters).await?;
+        let object = |value| match value {
+            Json::Object(columns) => Some(columns),
+            _ => None,
+        };
+        Ok(found.map(|values| values.into_iter().filter_map(object).collect()))
+    }
+
+    /// As [`Session::rows`], after a look at the server's plan: one that goes through all of a big
+    /// table is refused.
+    ///
+    /// # Errors
+    /// As [`Session::rows`].
+    pub async fn look_up(
+        &mut self,
+        what: &str,
+        sql: &str,
+        parameters: &[&[String]],
+    ) -> Result<Result<Vec<Row>, String>, Error> {
+        let explain = format!("explain (format json) {sql}");
+        let plan = match self.values(what, &explain, parameters).await? {
+            Ok(plan) => plan.into_iter().next().unwrap_or_default(),
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (mut ways, mut whole) = (Vec::new(), Vec::new());
+        walk(&plan[0]["Plan"], &mut ways, &mut whole);
+        self.plans.push(format!("{what}: {}", ways.join(", ")));
+        for table in whole {
+            let rows = self.estimate(&table).await?;
+            if rows > BIG {
+                return Ok(Err(format!(
+                    "no index serves it, and `{table}` has about {rows:.0} rows; it was not tried"
+                )));
+            }
+        }
+        self.rows(what, sql, parameters).await
+    }
+
+    /// About how many rows a table has.
+    async fn estimate(&mut self, table: &str) -> Result<f64, Error> {
+        let sql = "select to_jsonb(coalesce(max(reltuples), 0)) from pg_class
+                   where relname = any($1) and relkind in ('r', 'm', 'p')";
+        let name = [table.to_owned()];
+        let found = self.values("the size of a table", sql, &[&name]).await?;
+        Ok(found.ok().and_then(|rows| rows.first()?.as_f64()).unwrap_or_default())
+    }
+
+    /// The values of a query's only column, a JSON one. What the server refuses undoes nothing
+    /// that was read before.
+    pub(super) async fn values(
+        &mut self,
+        what: &str,
+        sql: &str,
+        parameters: &[&[String]],
+    ) -> Result<Result<Vec<Json>, String>, Error> {
+        let mut arguments = PgArguments::default();
+        for parameter in parameters {
+            let added = arguments.add(*parameter);
+            added.map_err(|error| Error::Missing(format!("{what}: {error}")))?;
+        }
+        self.run(what, "savepoint look").await?;
+        let query = sqlx::query_scalar_with(AssertSqlSafe(sql.to_owned()), arguments);
+        let rows: Result<Vec<Json>, _> =
+            query.persistent(false).fetch_all(&mut self.connection).await;
+        match rows {
+            Ok(rows) => Ok(Ok(rows)),
+            Err(sqlx::Error::Database(error)) => {
+                let reason = match error.code().as_deref() {
+                    Some("57014") => {
+                        format!("it took longer than {} s and was given up", STATEMENT.as_secs())
+                    }
+                    // The session itself was ended.
+                    Some("57P01" | "57P02" | "57P03" | "25P03") => {
+                        let reason = error.message().to_owned();
+                        return Err(Error::Gone { what: what.to_owned(), reason });
+                    }
+                    _ => error.message().to_owned(),
+                };
+                self.run(what, "rollback to savepoint look").await?;
+                Ok(Err(crate::mask::text(&reason)))
+            }
+            Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
+        }
+    }
+
+    async fn run(&mut self, what: &str, sql: &'static str) -> Result<(), Error> {
+        let done = self.connection.execute(sql).await;
+        let gone =
+            |error: sqlx::Error| Error::Gone { what: what.to_owned(), reason: chain(&error) };
+        done.map(drop).map_err(gone)
+    }
+
+    /// Ends the transaction; it has nothing to keep.
+    pub async fn close(mut self) {
+        let _gone = self.connection.execute("rollback").await;
+        let _gone = self.connection.close().await;
+    }
+}
+
+/// The ways in which a plan reads tables, and the tables that it goes through as a whole.
+fn walk(plan: &Json, ways: &mut Vec<String>, whole: &mut Vec<String>) {
+    let text = |name: &str| plan[name].as_str().unwrap_or_default();
+    let (node, table, index) = (text("Node Type"), text("Relation Name"), text("Index Name"));
+    match (table, index) {
+        (_, index) if !index.is_empty() => ways.push(format!("{node} on {index}")),
+        (table, _) if !table.is_empty() && node != "Bitmap Heap Scan" => {
+            ways.push(format!("{node} on {table}"));
+        }
+        _ => {}
+    }
+    if node == "Seq Scan" && !table.is_empty() {
+        whole.push(table.to_owned());
+    }
+    for below in plan["Plans"].as_array().into_iter().flatten() {
+        walk(below, ways, whole);
+    }
+}

@@ -1,0 +1,12 @@
+//! A service's log that was kept elsewhere: read as a stream, in constant memory, whatever
+//! collected it.
+//!
+//! Knows nothing of specs: it is told which lines may matter.
+
+mod entry;
+mod needle;
+mod scan;
+
+pub use entry::{Entry, entry};
+pub use needle::Needles;
+pub use scan::{Error, Scan, scan};
