@@ -134,7 +134,7 @@ impl Weighing<'_> {
         if let Rows::Unreadable(why) = &self.reading.evidence.spans
             && !self.reading.units.is_empty()
         {
-            self.supports(format!("spans can't be read: {why}"));
+            self.against(format!("spans can't be read, so some may be there: {why}"));
         }
         let some = !self.reading.spans.is_empty() && !unbegun(self.reading).is_empty();
         if some && self.code == Code::PathNotExecuted {
