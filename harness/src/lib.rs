@@ -5,6 +5,7 @@ pub mod cli;
 pub mod deployment;
 pub mod document;
 pub mod evidence;
+pub mod incident;
 pub mod log;
 pub mod mask;
 pub mod matrix;

@@ -16,6 +16,7 @@ const ORDER: [&[&str]; 11] = [
     &["evidence"],
     &["trial", "deployment"],
     &["verdict"],
+    &["incident"],
     &["suite"],
     &["report"],
     &["cli"],

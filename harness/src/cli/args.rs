@@ -20,7 +20,8 @@ use crate::verdict::Code;
   0  all passed, and something was checked    4  nothing to check
   1  findings                                 5  only snapshots changed
   2  usage or spec                            130/143  interrupted / terminated
-  3  the world broke                          7  --prove: a sabotage went unnoticed"
+  3  the world broke                          6  a replay was not faithful
+                                              7  --prove: a sabotage went unnoticed"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -39,6 +40,10 @@ pub(super) enum Command {
     Explain(Explain),
     /// Name the reason in a system that is already there, from its database and its log
     Diagnose(Diagnose),
+    /// Keep a case, or a job of a system that is already there, as an incident in one file
+    Capture(Capture),
+    /// Set the world of an incident up again and say whether the same comes of it
+    Replay(Replay),
     /// Say where a Postgres would come from, what is cached and what was kept
     Doctor(Doctor),
     /// Remove what was kept, what dead runs left, and with --cache what is cached
@@ -204,6 +209,81 @@ pub(super) struct Diagnose {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spanproof capture --case 3f2a91c0                       a case of the last run of `check`
+  spanproof capture --job 469 --log runner.log            a job in production; DATABASE_URL names the database")]
+pub(super) struct Capture {
+    /// A case of a run by its id, or the beginning of it, instead of a system that is there
+    #[arg(long = "case", value_name = "ID", conflicts_with_all = ["database", "dump", "log", "jobs"])]
+    pub(super) case: Option<String>,
+    /// The folder of the run [default: the newest]
+    #[arg(long, value_name = "DIR", requires = "case")]
+    pub(super) run: Option<PathBuf>,
+    /// The file that is written; it must not be there yet [default: incident-….jsonl]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// More that is masked: a TOML file with `[[mask]]`, each with `name` and `pattern`
+    #[arg(long, value_name = "FILE")]
+    pub(super) mask: Option<PathBuf>,
+    /// Keep what jobs are given and give; secrets and e-mail addresses in it are masked all the same
+    #[arg(long)]
+    pub(super) with_contents: bool,
+    #[command(flatten)]
+    pub(super) there: There,
+}
+
+/// What is taken for granted about an incident.
+#[derive(Debug, Args)]
+pub(super) struct Assumed {
+    /// The route the job came in by, where the incident does not say
+    #[arg(long, value_name = "NAME")]
+    pub(super) route: Option<String>,
+    /// The upstream's behaviour, where the incident does not say
+    #[arg(long, value_name = "NAME")]
+    pub(super) upstream: Option<String>,
+    /// Another program than the recorded one is meant
+    #[arg(long)]
+    pub(super) any_program: bool,
+    /// Take an incident that was changed after it was written
+    #[arg(long)]
+    pub(super) edited: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spanproof replay incident-469.jsonl
+  spanproof replay incident-469.jsonl --assert-only       judge what is stored; runs nothing
+  spanproof replay incident-469.jsonl --adopt             from now on it must pass
+  spanproof replay fixtures/incidents                     all that were adopted
+  git bisect start BAD GOOD && git bisect run spanproof replay /tmp/incident.jsonl --bisect
+
+Exit codes: 0 the same came of it (adopted: what is expected), 1 something else,
+6 the same, but not everything could be set up as it was, 3 the world broke.
+With --bisect: 0 the incident is not there, 1 it is, 125 that can't be told.")]
+pub(super) struct Replay {
+    /// The incident, or a folder of incidents
+    pub(super) incident: PathBuf,
+    /// Only judge the stored evidence again
+    #[arg(long, conflicts_with_all = ["adopt", "bisect", "binary"])]
+    pub(super) assert_only: bool,
+    /// Keep it in `fixtures/incidents`, with what has to come of it from now on: `pass`, `same`, or a
+    /// code
+    #[arg(long, value_name = "EXPECTED", num_args = 0..=1, default_missing_value = "pass", require_equals = true)]
+    pub(super) adopt: Option<String>,
+    /// Answer as `git bisect run` wants it
+    #[arg(long, conflicts_with = "adopt")]
+    pub(super) bisect: bool,
+    #[command(flatten)]
+    pub(super) assumed: Assumed,
+    /// A binary to run instead of building the service
+    #[arg(long, value_name = "FILE")]
+    pub(super) binary: Option<PathBuf>,
+    /// The spec file
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
 }
 
 /// `NAME=VALUE`, or `!NAME` for a flag that is unset.

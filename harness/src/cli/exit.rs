@@ -16,8 +16,12 @@ pub enum Exit {
     Nothing = 4,
     /// Only snapshots changed.
     Snapshots = 5,
+    /// A replay came to the same, in a world that is perhaps not the same.
+    Unfaithful = 6,
     /// A sabotage went unnoticed: the gate itself fails.
     Unnoticed = 7,
+    /// For `git bisect run`: this commit can't be tested.
+    Skip = 125,
     /// Ctrl-C.
     Interrupted = 130,
     /// SIGTERM.

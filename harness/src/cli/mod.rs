@@ -1,6 +1,7 @@
 //! The command: the only place that knows clap, reads the environment and prints.
 
 mod args;
+mod capture;
 mod check;
 mod clean;
 mod diagnose;
@@ -9,6 +10,7 @@ mod exit;
 mod explain;
 mod output;
 mod progress;
+mod replay;
 mod runs;
 mod sources;
 mod stored;
@@ -29,6 +31,8 @@ pub fn main() -> Exit {
         Command::Report(report) => stored::report(&report),
         Command::Explain(explain) => Ok(explain::explain(&explain)),
         Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),
+        Command::Capture(capture) => capture::capture(&capture),
+        Command::Replay(replay) => replay::replay(&replay),
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Clean(clean) => clean::clean(&clean),
     };

@@ -71,45 +71,73 @@ pub(super) fn log(path: &Path) -> Result<Log<'static>, Failure> {
     Ok(Log { name, bytes: Box::new(file) })
 }
 
+/// What is there, opened.
+pub(super) struct Opened {
+    pub(super) subject: Subject,
+    session: Option<Session>,
+    dump: Option<Dump>,
+    log: Option<Log<'static>>,
+}
+
+impl Opened {
+    /// Opens what a command is to look at.
+    pub(super) async fn open(there: &There, spec: &Spec, command: &str) -> Result<Self, Failure> {
+        let subject = subject(there, spec)?;
+        let both = there.log.as_deref() == Some(Path::new("-")) && there.dump == there.log;
+        if both {
+            return Err(Failure::usage(anyhow!(
+                "`--dump -` and `--log -` can't both be standard input"
+            )));
+        }
+        let url = database(there.database.as_ref()).filter(|_| there.dump.is_none());
+        let dump = there.dump.as_deref().map(Dump::open).transpose().map_err(refused)?;
+        if url.is_none() && dump.is_none() && there.log.is_none() {
+            let text = "there is nothing to look at: name a database (`--database URL`, or the variable \
+                        `DATABASE_URL`), a dump (`--dump FILE`) or a log (`--log FILE`)";
+            return Err(Failure::usage(anyhow!(text)));
+        }
+        if url.is_none() && dump.is_none() && !there.jobs.is_empty() {
+            return Err(Failure::usage(anyhow!(
+                "`--job` needs a database or a dump: a log does not name jobs"
+            )));
+        }
+        let log = there.log.as_deref().map(log).transpose()?;
+        let session = match &url {
+            Some(url) => Some(Session::open(url, command).await.map_err(refused)?),
+            None => None,
+        };
+        Ok(Self { subject, session, dump, log })
+    }
+
+    /// The rows and the log, to be read once.
+    pub(super) fn parts(&mut self) -> (Rowset<'_>, Option<Log<'static>>) {
+        let rows = match (&mut self.session, &self.dump) {
+            (Some(session), _) => Rowset::Live(session),
+            (None, Some(dump)) => Rowset::Dumped(dump),
+            (None, None) => Rowset::None,
+        };
+        (rows, self.log.take())
+    }
+
+    /// Ends the session.
+    pub(super) async fn close(self) {
+        if let Some(session) = self.session {
+            session.close().await;
+        }
+    }
+}
+
 /// Gathers the evidence of what is there.
 pub(super) async fn evidence(
     there: &There,
     spec: &Spec,
     command: &str,
 ) -> Result<Evidence, Failure> {
-    let subject = subject(there, spec)?;
-    let both = there.log.as_deref() == Some(Path::new("-")) && there.dump == there.log;
-    if both {
-        return Err(Failure::usage(anyhow!(
-            "`--dump -` and `--log -` can't both be standard input"
-        )));
-    }
-    let url = database(there.database.as_ref()).filter(|_| there.dump.is_none());
-    let dump = there.dump.as_deref().map(Dump::open).transpose().map_err(refused)?;
-    if url.is_none() && dump.is_none() && there.log.is_none() {
-        let text = "there is nothing to look at: name a database (`--database URL`, or the variable `DATABASE_URL`), \
-                    a dump (`--dump FILE`) or a log (`--log FILE`)";
-        return Err(Failure::usage(anyhow!(text)));
-    }
-    if url.is_none() && dump.is_none() && !there.jobs.is_empty() {
-        return Err(Failure::usage(anyhow!(
-            "`--job` needs a database or a dump: a log does not name jobs"
-        )));
-    }
-    let log = there.log.as_deref().map(log).transpose()?;
-    let mut session = match &url {
-        Some(url) => Some(Session::open(url, command).await.map_err(refused)?),
-        None => None,
-    };
-    let rows = match (&mut session, &dump) {
-        (Some(session), _) => Rowset::Live(session),
-        (None, Some(dump)) => Rowset::Dumped(dump),
-        (None, None) => Rowset::None,
-    };
-    let gathered = gather(spec, &subject, rows, log).await;
-    if let Some(session) = session {
-        session.close().await;
-    }
+    let mut opened = Opened::open(there, spec, command).await?;
+    let subject = opened.subject.clone();
+    let (rows, log) = opened.parts();
+    let gathered = gather(spec, &subject, rows, log, &mut ()).await;
+    opened.close().await;
     gathered.map_err(refused)
 }
 

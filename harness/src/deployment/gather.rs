@@ -2,7 +2,7 @@
 
 use super::dump::Dump;
 use super::lookup::{self, Found, time};
-use super::{Error, Log, Recognised, Session, Window};
+use super::{Error, Log, Recognised, Session, Sink, Window};
 use crate::evidence::{Deployment, Evidence, FORMAT, Reached, Rows, StartupCut};
 use crate::matrix::Case;
 use crate::process::{Exit, Output};
@@ -33,7 +33,7 @@ pub enum Rowset<'a> {
 }
 
 /// Reads what a system left behind: first its rows, then the lines of its log that were written
-/// while these jobs were there.
+/// while these jobs were there. `sink` gets each part as soon as it was read.
 ///
 /// # Errors
 /// When the database goes away, a job is not there, or the log can't be read.
@@ -42,54 +42,73 @@ pub async fn gather(
     subject: &Subject,
     rows: Rowset<'_>,
     log: Option<Log<'_>>,
+    sink: &mut dyn Sink,
 ) -> Result<Evidence, Error> {
-    let nowhere = || Rows::Unreadable("no database was given".into());
+    let unseen = unseen(spec, subject);
     let (found, database, plans) = match rows {
         Rowset::Live(session) => {
-            let found = lookup::find(session, spec, subject).await?;
+            let found = lookup::find(session, spec, subject, sink).await?;
             (found, Some(session.place().to_owned()), session.plans().to_vec())
         }
         Rowset::Dumped(dump) => {
-            (dump.find(spec, subject)?, Some(dump.name().to_owned()), Vec::new())
+            let found = dump.find(spec, subject)?;
+            for (at, rows) in [&found.jobs, &found.units, &found.spans].into_iter().enumerate() {
+                sink.rows(at, rows);
+            }
+            (found, Some(dump.name().to_owned()), Vec::new())
         }
         Rowset::None => {
+            let Evidence { jobs, units, spans, .. } = unseen.clone();
             let (elsewhere, unread) = (Vec::new(), Vec::new());
-            let found =
-                Found { jobs: nowhere(), units: nowhere(), spans: nowhere(), elsewhere, unread };
-            (found, None, Vec::new())
+            (Found { jobs, units, spans, elsewhere, unread }, None, Vec::new())
         }
     };
     let window = around(spec, &found, subject.window);
-    let read = log.map(|log| Recognised::read(spec, log, window)).transpose()?;
+    let read = log.map(|log| Recognised::read(spec, log, window, sink)).transpose()?;
     let (output, log) = match read {
         Some(Recognised { facts, output }) => (output, Some(facts)),
         None => (Output::default(), None),
     };
     let Found { jobs, units, spans, elsewhere, unread } = found;
     let route = jobs.all().iter().find_map(|row| lookup::text(row, &spec.tables.jobs.route));
+    Ok(Evidence {
+        case: Case::new(spec, subject.flags.clone(), [&route.unwrap_or_default(), "", ""]),
+        output,
+        jobs,
+        units,
+        spans,
+        deployment: Some(Box::new(Deployment { database, log, elsewhere, unread, plans })),
+        ..unseen
+    })
+}
+
+/// Evidence of a system before anything of it was seen.
+pub fn unseen(spec: &Spec, subject: &Subject) -> Evidence {
+    let nowhere = || Rows::Unreadable("no database was given".into());
     let flags = subject.flags.clone();
     let set = |(name, value): &(String, Value)| Some((name.clone(), value.text()?.to_owned()));
-    Ok(Evidence {
+    Evidence {
         format: FORMAT.into(),
         environment: flags.iter().filter_map(set).collect(),
-        case: Case::new(spec, flags, [&route.unwrap_or_default(), "", ""]),
+        case: Case::new(spec, flags, ["", "", ""]),
         command: String::new(),
+        program: None,
         names: Vec::new(),
-        output,
+        output: Output::default(),
         startup: StartupCut::default(),
         ready: Reached::Yes,
         submission: None,
         settled: None,
-        jobs,
-        units,
-        spans,
+        jobs: nowhere(),
+        units: nowhere(),
+        spans: nowhere(),
         witness: None,
         recovery: None,
         exchanges: Vec::new(),
         exit: Exit::unseen(),
         timings: std::collections::BTreeMap::new(),
-        deployment: Some(Box::new(Deployment { database, log, elsewhere, unread, plans })),
-    })
+        deployment: Some(Box::default()),
+    }
 }
 
 /// The window in which lines of the log can be about these jobs.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 use super::catalog::{Table, quoted_column};
-use super::{Error, Session, Subject};
+use super::{Error, Session, Sink, Subject};
 use crate::evidence::{Row, Rows};
 use crate::spec::{SpanTable, Spec};
 
@@ -30,14 +30,18 @@ pub(super) async fn find(
     session: &mut Session,
     spec: &Spec,
     subject: &Subject,
+    sink: &mut dyn Sink,
 ) -> Result<Found, Error> {
     let tables = &spec.tables;
     let mut unread = Vec::new();
     let jobs = jobs(session, spec, subject).await?;
+    sink.rows(0, &jobs);
     let ids = texts(jobs.all(), &tables.jobs.id);
     let units = by(session, &tables.units.table, &[(&tables.units.job, &ids)], &mut unread).await?;
     let units = units.unwrap_or_else(Rows::Unreadable);
+    sink.rows(1, &units);
     let spans = spans(session, spec, (&ids, &units), &mut unread).await?;
+    sink.rows(2, &spans);
     let elsewhere = match &spans {
         Rows::Found(found) if found.len() >= units.all().len() => Vec::new(),
         _ => elsewhere(session, spec, &units, &mut unread).await?,

@@ -8,9 +8,11 @@ mod lookup;
 mod moment;
 mod recognise;
 mod session;
+mod sink;
 
 pub use dump::Dump;
-pub use gather::{Rowset, Subject, gather};
+pub use gather::{Rowset, Subject, gather, unseen};
 pub use moment::{Moment, Window};
 pub use recognise::{Log, Recognised};
 pub use session::{Error, Session};
+pub use sink::Sink;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-use super::{Error, Window};
+use super::{Error, Sink, Window};
 use crate::chain::chain;
 use crate::evidence::LogFacts;
 use crate::log::{Entry, Needles, scan};
@@ -71,10 +71,16 @@ impl Recognised {
     ///
     /// # Errors
     /// When it can't be read, or is no text.
-    pub fn read(spec: &Spec, log: Log<'_>, window: Window) -> Result<Self, Error> {
+    pub fn read(
+        spec: &Spec,
+        log: Log<'_>,
+        window: Window,
+        sink: &mut dyn Sink,
+    ) -> Result<Self, Error> {
         let probes = &spec.probes;
         let needles = Needles::of(probes.patterns().into_iter().chain(CRASHES));
-        let mut taking = Taking { probes, window, kept: BTreeMap::new(), read: Self::default() };
+        let mut taking =
+            Taking { probes, window, kept: BTreeMap::new(), read: Self::default(), sink };
         let scanned = scan(log.bytes, &needles, |number, entry| taking.take(number, entry));
         let name = log.name;
         let scanned =
@@ -97,6 +103,7 @@ struct Taking<'a> {
     window: Window,
     kept: BTreeMap<Kind, usize>,
     read: Recognised,
+    sink: &'a mut dyn Sink,
 }
 
 impl Taking<'_> {
@@ -128,6 +135,7 @@ impl Taking<'_> {
         let banner = matches!(kind, Kind::Banner { .. });
         let text = if banner { text } else { crate::mask::text(&text) };
         let line = Line { number: Some(number), ..Line::new(Stream::Log, at_ms, text) };
+        self.sink.line(&line);
         self.read.output.lines.push(line);
     }
 
@@ -155,7 +163,7 @@ mod tests {
     fn read(text: &str, window: Window) -> Recognised {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
         let log = Log { name: "-".into(), bytes: Box::new(text.as_bytes()) };
-        Recognised::read(&Spec::read(&path).unwrap(), log, window).unwrap()
+        Recognised::read(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
     }
 
     #[test]

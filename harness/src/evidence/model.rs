@@ -18,6 +18,9 @@ pub struct Evidence {
     pub case: Case,
     /// The command that started the service.
     pub command: String,
+    /// What identifies the program that was run, in hexadecimal digits; nothing where nobody saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
     /// The whole environment it got, secrets masked.
     pub environment: BTreeMap<String, String>,
     /// The values that differ from run to run, by the placeholder that stands for each.

@@ -200,6 +200,7 @@ mod tests {
             format: FORMAT.into(),
             case: case(spec, "hunter3"),
             command: format!("runner --api-key swordfish {said}"),
+            program: None,
             environment: [named("DB_PASS"), ("ENABLE_DB_TRACING".into(), "true".into())].into(),
             names: vec![("DATABASE".into(), said.into())],
             output: Output { lines: vec![Line::new(Stream::Stdout, 0, said)], ..Output::default() },

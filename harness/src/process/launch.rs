@@ -1,14 +1,19 @@
 //! What to start, and starting it: a clean environment, its own process group, both streams piped.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use sha2::{Digest, Sha256};
+
 use super::{Child, Error};
 use crate::program::finish;
+
+/// So much of a file is looked at: enough for a script, and for a binary's build id.
+const BEGIN: u64 = 64 * 1024;
 
 /// A program, its arguments, the folder it runs in and the whole environment it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,37 @@ impl Launch {
         let words = std::iter::once(self.program.to_string_lossy().into_owned())
             .chain(self.args.iter().cloned());
         words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What identifies the program and those of its arguments that are files: a digest of their
+    /// lengths and of how they begin, where a linker puts a build id. Nothing where the program
+    /// can't be read.
+    pub fn identity(&self) -> Option<String> {
+        let found = self.found();
+        let arguments = self.args.iter().map(|arg| self.folder.join(arg));
+        let mut hash = Sha256::new();
+        let mut any = false;
+        for path in std::iter::once(found).chain(arguments) {
+            let Ok(file) = std::fs::File::open(&path) else { continue };
+            let Ok(meta) = file.metadata() else { continue };
+            let mut begin = Vec::new();
+            if meta.is_file() && file.take(BEGIN).read_to_end(&mut begin).is_ok() {
+                hash.update(meta.len().to_le_bytes());
+                hash.update(&begin);
+                any = true;
+            }
+        }
+        any.then(|| hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The program's file: a bare name is looked up in `PATH`.
+    fn found(&self) -> PathBuf {
+        if self.program.components().count() > 1 {
+            return self.folder.join(&self.program);
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::env::split_paths(&path).map(|folder| folder.join(&self.program));
+        all.into_iter().find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
     }
 
     /// Starts the program.

@@ -51,7 +51,7 @@ pub(super) async fn probe(
             let known = ran.outcomes.iter().chain(&ran.probes).any(|o| o.case.id == other.id);
             if !known && left > 0 {
                 left -= 1;
-                ran.probes.extend(run(world, &other, &folder.join(FOLDER)).await);
+                ran.probes.extend(Box::pin(run(world, &other, &folder.join(FOLDER))).await);
             }
             let found = ran.outcomes.iter().chain(&ran.probes).find(|o| o.case.id == other.id);
             if let Some(outcome) = found.filter(|outcome| records(outcome)) {

@@ -158,7 +158,7 @@ pub async fn run(
     record.write(&options.evidence)?;
     let mut ran = finish((world.spec(), options.today), cases, slots, record.halted);
     if options.probe && ran.halted.is_none() {
-        probe(world, cases, &mut ran, &options.evidence, &cancelled).await;
+        Box::pin(probe(world, cases, &mut ran, &options.evidence, &cancelled)).await;
     }
     Ok(ran)
 }

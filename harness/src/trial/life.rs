@@ -21,6 +21,7 @@ pub(super) struct Life {
     pub(super) environment: BTreeMap<String, String>,
     pub(super) startup: StartupCut,
     pub(super) ready: Reached,
+    program: Option<String>,
     _port: Reservation,
 }
 
@@ -28,6 +29,7 @@ pub(super) struct Life {
 #[derive(Debug)]
 pub(super) struct Past {
     pub(super) command: String,
+    pub(super) program: Option<String>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) names: Vec<(String, String)>,
     pub(super) ready: Reached,
@@ -63,22 +65,24 @@ impl Life {
                 None => environment.remove(name),
             };
         }
-        let child = world.program().launch(spec, environment.clone()).start()?;
+        let launch = world.program().launch(spec, environment.clone());
+        let program = launch.identity();
+        let child = launch.start()?;
         clock.lap("launch");
         let url = addresses.fill(&spec.service.url);
         let ready = ready(&child, &spec.service.ready, &url, database).await;
         let startup = StartupCut::after(&child.output());
         clock.lap("ready");
-        Ok(Self { child, upstream, addresses, environment, startup, ready, _port: port })
+        Ok(Self { child, upstream, addresses, environment, startup, ready, program, _port: port })
     }
 
     /// Asks the service to stop, and kills it when `grace` is over.
     pub(super) async fn end(self, grace: Duration) -> Result<Past, Error> {
         let command = self.child.command().to_owned();
         let (exit, output) = self.child.stop(grace).await?;
-        let Self { upstream, addresses, environment, startup, ready, .. } = self;
+        let Self { upstream, addresses, environment, startup, ready, program, .. } = self;
         let (names, exchanges) = (addresses.names(), upstream.journal());
-        Ok(Past { command, environment, names, ready, output, startup, exchanges, exit })
+        Ok(Past { command, program, environment, names, ready, output, startup, exchanges, exit })
     }
 }
 

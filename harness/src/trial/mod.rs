@@ -16,6 +16,6 @@ mod world;
 
 pub use builder::TrialBuilder;
 pub use error::Error;
-pub use run::Trial;
+pub use run::{Scenery, Trial};
 pub use sabotage::Sabotage;
 pub use world::{World, WorldBuilder};

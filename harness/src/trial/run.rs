@@ -40,6 +40,17 @@ pub struct Trial {
     pub(super) timings: BTreeMap<String, u64>,
 }
 
+/// What was recorded of a world elsewhere, and takes the place of what the spec says.
+#[derive(Debug, Clone, Default)]
+pub struct Scenery {
+    /// How the upstream behaves.
+    pub behaviour: Option<Behaviour>,
+    /// The job.
+    pub input: Option<Json>,
+    /// Whether the server is a witness.
+    pub witnessed: bool,
+}
+
 /// What differs from the world that the spec declares.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Setting {
@@ -51,6 +62,8 @@ pub(super) struct Setting {
     pub(super) after: String,
     /// Whether the server is a witness.
     pub(super) witnessed: bool,
+    /// The job that is submitted, where it is not that of the spec.
+    pub(super) input: Option<Json>,
 }
 
 /// A job: how it was taken, and whether it ended.
@@ -149,6 +162,20 @@ impl Trial {
         trial.end().await
     }
 
+    /// As [`Trial::run`], in a world that differs from the spec's.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub async fn run_in(world: &World, case: &Case, scenery: &Scenery) -> Result<Evidence, Error> {
+        let behaviour = match &scenery.behaviour {
+            Some(behaviour) => behaviour,
+            None => world.behaviour(&case.upstream)?,
+        };
+        let (input, witnessed) = (scenery.input.clone(), scenery.witnessed);
+        let setting = Setting { witnessed, input, ..Setting::default() };
+        Self::begin(world, case, behaviour, &setting).await?.complete().await
+    }
+
     /// Submits the case's job, waits for its end and finishes. Under a fault of the world that is
     /// done twice: while it lasts, and when it is over.
     ///
@@ -201,7 +228,10 @@ impl Trial {
     /// When the case names a route or a job that the spec does not have.
     pub async fn submit(&mut self) -> Result<&Submission, Error> {
         let world = self.world.clone();
-        let (path, body) = world.request(&self.case.route, &self.case.job)?;
+        let (path, body) = match &self.setting.input {
+            Some(input) => world.filled(&self.case.route, input)?,
+            None => world.request(&self.case.route, &self.case.job)?,
+        };
         let submission = self.send(path, &body).await;
         Ok(self.work.submission.insert(submission))
     }
@@ -314,6 +344,7 @@ impl Trial {
             format: FORMAT.into(),
             case: self.case,
             command: past.command,
+            program: past.program,
             environment: past.environment,
             names: past.names,
             output: past.output,

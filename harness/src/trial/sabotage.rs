@@ -37,7 +37,7 @@ impl Trial {
     ) -> Result<Evidence, Error> {
         let behaviour = world.behaviour(&case.upstream)?;
         let Sabotage { env, before, after, kill, forget } = sabotage.clone();
-        let setting = Setting { env, sql: before, after, witnessed: true };
+        let setting = Setting { env, sql: before, after, witnessed: true, input: None };
         let mut trial = Self::begin(world, case, behaviour, &setting).await?;
         if trial.ready().yes() {
             trial.submit().await?;

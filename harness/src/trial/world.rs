@@ -173,6 +173,11 @@ impl World {
         &self.0.migrations
     }
 
+    /// What identifies the program of the service; nothing where it can't be read.
+    pub fn identity(&self) -> Option<String> {
+        self.0.program.launch(&self.0.spec, BTreeMap::new()).identity()
+    }
+
     /// How long the build took, and then the server with its template.
     pub fn durations(&self) -> (Duration, Duration) {
         (self.0.build, self.0.database)
@@ -226,7 +231,8 @@ impl World {
         self.filled(route, find("job", &self.0.files.jobs, job)?)
     }
 
-    fn filled(&self, route: &str, job: &Json) -> Result<(&str, Json), Error> {
+    /// The path that a route posts to, and the body it posts for a job that is given.
+    pub(super) fn filled(&self, route: &str, job: &Json) -> Result<(&str, Json), Error> {
         let body = find("route", &self.0.files.bodies, route)?;
         let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
         let path = rule.map_or("", |rule| rule.path.as_str());

@@ -85,6 +85,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
         format: FORMAT.into(),
         case: Case::new(&spec(), flags, ["queued", "healthy", "four-units"]),
         command: "runner".into(),
+        program: None,
         environment: [("ENABLE_DB_TRACING".to_owned(), flag.to_owned())].into(),
         names: Vec::new(),
         output: Output { lines, ..Output::default() },

@@ -1,0 +1,58 @@
+//! Keeping an incident for good: from then on every run replays it.
+
+use std::path::PathBuf;
+
+use super::bundle::{Record, Writer, failed};
+use super::{Bundle, Error, Faithful, Replayed, Setting};
+use crate::spec::Spec;
+use crate::verdict::Code;
+
+/// The folder of incidents that were adopted, beside the spec.
+const FOLDER: &str = "fixtures/incidents";
+
+/// Writes an incident into the folder of those that are replayed from now on, with what has to come
+/// of it: `pass`, `same` as it was, or a code. What a replay has found out about it is kept, and
+/// any program is meant.
+///
+/// # Errors
+/// When it was not reproduced at all, is there already, or what is expected is no verdict.
+pub fn adopt(
+    spec: &Spec,
+    bundle: &Bundle,
+    replayed: &Replayed,
+    expected: &str,
+) -> Result<PathBuf, Error> {
+    let expects = match expected {
+        "same" => None,
+        "pass" => Some("pass".to_owned()),
+        code => Some(code.parse::<Code>().map_err(Error::Unfit)?.to_string()),
+    };
+    let seen = matches!(replayed.faithful, Faithful::Reproduced | Faithful::Perhaps);
+    let Some(found) = replayed.tried.first().filter(|_| seen || expects.is_some()) else {
+        let why = "the incident was not seen here, so it can't be adopted as `same`; \
+                   `--adopt=pass` keeps it as what must never come back";
+        return Err(Error::Unfit(why.into()));
+    };
+    let folder = spec.path(FOLDER.as_ref());
+    std::fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+    let name = bundle.path.file_name().unwrap_or_default();
+    let case = &found.case;
+    let setting = Setting {
+        flags: case.flags.clone(),
+        route: Some(case.route.clone()),
+        upstream: Some(case.upstream.clone()),
+        job: Some(case.job.clone()),
+        program: None,
+        ..bundle.setting.clone()
+    };
+    let mut writer = Writer::begin(&folder.join(name), bundle.origin)?;
+    writer.write(&Record::Setting(Box::new(setting)))?;
+    writer.evidence(&bundle.evidence)?;
+    if let Some(judgement) = &bundle.judgement {
+        writer.write(&Record::Verdict(Box::new(judgement.clone())))?;
+    }
+    if let Some(expects) = expects {
+        writer.write(&Record::Expects(expects))?;
+    }
+    writer.end()
+}

@@ -1,0 +1,135 @@
+//! Writing a bundle: of a case that `check` has run, or of a system that is already there.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::bundle::{Record, Writer};
+use super::{Error, Masking, Origin, Setting};
+use crate::deployment::{Log, Rowset, Sink, Subject, gather, unseen};
+use crate::evidence::{Evidence, Row, Rows};
+use crate::process::Line;
+use crate::spec::Spec;
+use crate::upstream::Behaviour;
+use crate::verdict::judge;
+
+/// Writes the bundle of a case from its evidence.
+///
+/// # Errors
+/// When the file is there already or can't be written, or a file of the spec can't be read.
+pub fn capture_case(
+    spec: &Spec,
+    evidence: &Evidence,
+    masking: &mut Masking,
+    path: &Path,
+) -> Result<PathBuf, Error> {
+    let case = &evidence.case;
+    let rule = spec.jobs.iter().find(|job| job.name == case.job);
+    let upstream = spec.upstreams.iter().find(|upstream| upstream.name == case.upstream);
+    let behaviour = upstream.map(|upstream| Behaviour::read(&spec.path(&upstream.file)));
+    let input = rule.filter(|_| masking.keeps_contents()).and_then(|job| {
+        let text = std::fs::read_to_string(spec.path(&job.file)).ok()?;
+        let mut input: Json = serde_json::from_str(&text).ok()?;
+        masking.input(&mut input);
+        Some(input)
+    });
+    let setting = Setting {
+        flags: case.flags.clone(),
+        route: Some(case.route.clone()),
+        job: Some(case.job.clone()),
+        units: rule.map_or(0, |job| job.units),
+        input,
+        upstream: Some(case.upstream.clone()),
+        behaviour: behaviour.transpose()?.map(|behaviour| masking.behaviour(behaviour)),
+        fault: case.fault.clone(),
+        program: evidence.program.clone(),
+    };
+    let evidence = masking.evidence(spec, evidence);
+    let judgement = judge(spec, &evidence);
+    let mut writer = Writer::begin(path, Origin::Case)?;
+    writer.write(&Record::Setting(Box::new(setting)))?;
+    writer.evidence(&evidence)?;
+    writer.write(&Record::Verdict(Box::new(judgement)))?;
+    writer.write(&Record::Masked(masking.account()))?;
+    writer.end()
+}
+
+/// Writes the bundle of a job of a system that is already there, while it is being read.
+///
+/// # Errors
+/// When the file is there already or can't be written, or the system can't be read; what was read
+/// until then is in the file.
+pub async fn capture_deployment(
+    spec: &Spec,
+    subject: &Subject,
+    (rows, log): (Rowset<'_>, Option<Log<'_>>),
+    masking: &mut Masking,
+    path: &Path,
+) -> Result<PathBuf, Error> {
+    let mut writer = Writer::begin(path, Origin::Deployment)?;
+    let flags = masking.flags(spec, &subject.flags);
+    let subject = &Subject { flags: flags.clone(), ..subject.clone() };
+    let setting = Setting { flags, ..Setting::default() };
+    writer.write(&Record::Setting(Box::new(setting.clone())))?;
+    // So that the bundle can be judged, with doubt, if this ends early.
+    writer.write(&Record::Facts(Box::new(unseen(spec, subject))))?;
+    let mut recording = Recording { spec, masking, writer, failed: None };
+    let gathered = gather(spec, subject, rows, log, &mut recording).await;
+    let Recording { mut writer, failed, .. } = recording;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let evidence = gathered?;
+    let flag = spec.tracing_flag().map(|flag| flag.name.as_str());
+    let mut flags = setting.flags.clone();
+    let seen = evidence.output.lines.iter().rev().find_map(|line| spec.probes.banner(&line.text));
+    if let (Some(name), Some(raw)) = (flag, seen.and_then(|banner| banner.raw))
+        && flags.iter().all(|(known, _)| known != name)
+    {
+        flags.push((name.to_owned(), value(raw)));
+    }
+    let route = Some(evidence.case.route.clone()).filter(|route| !route.is_empty());
+    let units = evidence.units.all().len();
+    let setting = Setting { flags, route, units, ..setting };
+    writer.write(&Record::Setting(Box::new(setting)))?;
+    let masked = masking.evidence(spec, &evidence);
+    writer.write(&Record::Facts(Box::new(super::bundle::facts(&masked))))?;
+    writer.write(&Record::Verdict(Box::new(judge(spec, &masked))))?;
+    writer.write(&Record::Masked(masking.account()))?;
+    writer.end()
+}
+
+/// What the service saw: an empty text is most likely a flag that is not set.
+fn value(raw: String) -> crate::spec::Value {
+    if raw.is_empty() { crate::spec::Value::Unset } else { crate::spec::Value::Set(raw) }
+}
+
+/// Writes evidence as it is found.
+struct Recording<'a> {
+    spec: &'a Spec,
+    masking: &'a mut Masking,
+    writer: Writer,
+    failed: Option<Error>,
+}
+
+impl Recording<'_> {
+    fn write(&mut self, record: &Record) {
+        if self.failed.is_none() {
+            self.failed = self.writer.write(record).err();
+        }
+    }
+}
+
+impl Sink for Recording<'_> {
+    fn rows(&mut self, table: usize, rows: &Rows) {
+        let records: [fn(Row) -> Record; 3] = [Record::Job, Record::Unit, Record::Span];
+        for row in self.masking.table(self.spec, table, rows).all() {
+            self.write(&records[table](row.clone()));
+        }
+    }
+
+    fn line(&mut self, line: &Line) {
+        let line = self.masking.line(self.spec, line);
+        self.write(&Record::Line(line));
+    }
+}

@@ -1,0 +1,19 @@
+//! Incidents: a case, or a job of a system that is already there, kept as one file and replayed.
+//!
+//! What comes from elsewhere is data: nothing in a bundle is executed, and nothing of it names a
+//! file that is read or written.
+
+mod adopt;
+mod bundle;
+mod capture;
+mod masking;
+mod reading;
+mod replay;
+mod setting;
+
+pub use adopt::adopt;
+pub use bundle::{Bundle, Error, FORMAT, Origin};
+pub use capture::{capture_case, capture_deployment};
+pub use masking::{Masked, Masking};
+pub use replay::{Faithful, Replayed, Reproduction, rejudge, replay};
+pub use setting::{Choice, Setting};

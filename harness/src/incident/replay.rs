@@ -1,0 +1,204 @@
+//! Setting the world of an incident up again, running the service in it, and comparing.
+
+use std::collections::BTreeMap;
+
+use super::{Bundle, Choice, Error};
+use crate::chain::chain;
+use crate::evidence::Evidence;
+use crate::matrix::Case;
+use crate::spec::Spec;
+use crate::trial::{Scenery, Trial, World};
+use crate::verdict::{Code, Funnel, Judgement, Verdict, judge};
+
+/// More ways than this to set a world up are not tried.
+const MOST: usize = 32;
+
+/// How a replay compares with its incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faithful {
+    /// The same verdict and the same funnel, in the same world.
+    Reproduced,
+    /// The same, in a world that is perhaps not the same.
+    Perhaps,
+    /// Another verdict or another funnel.
+    Differs,
+    /// The world did not come up.
+    Broken,
+}
+
+/// One way in which the world was set up, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Reproduction {
+    /// The case.
+    pub case: Case,
+    /// What is told of it.
+    pub judgement: Judgement,
+    /// In what it is not as the incident; empty where it is the same.
+    pub differences: Vec<String>,
+}
+
+/// A replay.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    /// How it compares.
+    pub faithful: Faithful,
+    /// What was tried, the first that is the same at the front.
+    pub tried: Vec<Reproduction>,
+    /// What could not be set up as it was.
+    pub lacking: Vec<String>,
+}
+
+/// Replays an incident. With `any_program` another program than the recorded one is meant.
+///
+/// # Errors
+/// When the spec does not fit the incident.
+pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result<Replayed, Error> {
+    let choices = bundle.setting.choices(world.spec()).map_err(Error::Unfit)?;
+    let mut lacking = [bundle.doubts.clone(), choices.lacking].concat();
+    lacking.extend(unlike(world, bundle, any_program));
+    if choices.all.len() > MOST {
+        let all = choices.all.len();
+        return Err(Error::Unfit(format!(
+            "{} is not known of the incident, and there are {all} ways to set it up; say some of it by `--route` and \
+             `--upstream`",
+            lacking.join(", and ")
+        )));
+    }
+    let mut tried = Vec::new();
+    for choice in &choices.all {
+        let judged = Box::pin(run(world, bundle, choice)).await;
+        let (judgement, differences) = judged.unwrap_or_else(|why| {
+            let difference = format!("the world did not come up: {why}");
+            (Judgement::broken(why), vec![difference])
+        });
+        tried.push(Reproduction { case: choice.case.clone(), judgement, differences });
+    }
+    // Stable: among those that are the same, the order of the spec stays.
+    tried.sort_by_key(|one| (!one.differences.is_empty(), one.differences.len()));
+    let broken = tried.iter().all(|one| matches!(one.judgement.verdict, Verdict::Broken(_)));
+    let same = tried.iter().any(|one| one.differences.is_empty());
+    let faithful = match (broken, same, lacking.is_empty()) {
+        (true, false, _) => Faithful::Broken,
+        (_, false, _) => Faithful::Differs,
+        (_, true, true) => Faithful::Reproduced,
+        (_, true, false) => Faithful::Perhaps,
+    };
+    Ok(Replayed { faithful, tried, lacking })
+}
+
+async fn run(
+    world: &World,
+    bundle: &Bundle,
+    choice: &Choice,
+) -> Result<(Judgement, Vec<String>), String> {
+    let scenery = Scenery {
+        behaviour: choice.behaviour.clone(),
+        input: choice.input.clone(),
+        witnessed: bundle.evidence.witness.is_some(),
+    };
+    let evidence = Box::pin(Trial::run_in(world, &choice.case, &scenery)).await;
+    let evidence = evidence.map_err(|error| chain(&error))?;
+    let spec = world.spec();
+    let judgement = judge(spec, &evidence);
+    if let Verdict::Broken(why) = &judgement.verdict {
+        return Err(why.clone());
+    }
+    let differences = match &bundle.expects {
+        Some(expected) => unexpected(expected, &judgement),
+        None => differences(spec, bundle, &judgement, &evidence),
+    };
+    Ok((judgement, differences))
+}
+
+/// What of the world can't be had here, besides what the bundle does not say.
+fn unlike(world: &World, bundle: &Bundle, any_program: bool) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if let Some(recorded) = bundle.setting.program.as_ref().filter(|_| !any_program) {
+        let here = world.identity().unwrap_or_else(|| "unknown".into());
+        if here != *recorded {
+            lacking.push(format!(
+                "the program: it was {recorded}, and here it is {here} (`--any-program` where that is meant)"
+            ));
+        }
+    }
+    let code = bundle.judgement.as_ref().and_then(Judgement::code);
+    if code == Some(Code::ImpossibleTimes) {
+        lacking.push(
+            "the clock: times that are impossible may come from the clock of that machine".into(),
+        );
+    }
+    lacking
+}
+
+/// In what a judgement is not what a replay must come to.
+fn unexpected(expected: &str, judgement: &Judgement) -> Vec<String> {
+    let found = told(judgement);
+    if found == expected {
+        return Vec::new();
+    }
+    vec![format!("verdict: {expected} is expected, and here it is {found}")]
+}
+
+/// In what a replay is not as the incident.
+fn differences(
+    spec: &Spec,
+    bundle: &Bundle,
+    judgement: &Judgement,
+    evidence: &Evidence,
+) -> Vec<String> {
+    let Some(recorded) = &bundle.judgement else {
+        return vec!["the bundle has no verdict to compare with".into()];
+    };
+    let mut differences = Vec::new();
+    let (was, is) = (told(recorded), told(judgement));
+    if was != is {
+        differences.push(format!("verdict: it was {was}, and here it is {is}"));
+    }
+    if recorded.funnel != judgement.funnel {
+        let (was, is) = (stages(recorded.funnel), stages(judgement.funnel));
+        differences.push(format!("funnel: it was {was}, and here it is {is}"));
+    }
+    let (was, is) = (statuses(spec, &bundle.evidence), statuses(spec, evidence));
+    if was != is {
+        differences.push(format!("units: they were {was}, and here they are {is}"));
+    }
+    differences
+}
+
+/// Judges the stored evidence of a bundle again: the judgement, and in what it is not what was told
+/// when the bundle was written.
+pub fn rejudge(spec: &Spec, bundle: &Bundle) -> (Judgement, Vec<String>) {
+    let judgement = judge(spec, &bundle.evidence);
+    let differences = differences(spec, bundle, &judgement, &bundle.evidence);
+    (judgement, differences)
+}
+
+/// `pass`, the codes, or what else it is.
+fn told(judgement: &Judgement) -> String {
+    let codes: Vec<_> = judgement.codes().iter().map(ToString::to_string).collect();
+    match &judgement.verdict {
+        Verdict::Fail(_) => codes.join(" and "),
+        Verdict::Pass if judgement.recording => "pass".into(),
+        Verdict::Pass => "pass with tracing off".into(),
+        Verdict::Broken(_) => "broken".into(),
+        Verdict::Known(_) => "known".into(),
+        Verdict::Skipped(_) => "skipped".into(),
+    }
+}
+
+fn stages(funnel: Funnel) -> String {
+    let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
+    [executed, attempted, stored, finished, linked, joined].map(|count| count.to_string()).join("→")
+}
+
+/// `4 failed, 1 completed`.
+fn statuses(spec: &Spec, evidence: &Evidence) -> String {
+    let column = &spec.tables.units.status;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for row in evidence.units.all() {
+        let status = row.get(column).and_then(|value| value.as_str()).unwrap_or("null");
+        *counts.entry(status.to_owned()).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    if counts.is_empty() { "none".into() } else { counts.join(", ") }
+}

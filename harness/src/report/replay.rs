@@ -1,0 +1,81 @@
+//! What a replay came to, for people.
+
+use std::fmt::Write as _;
+
+use super::terminal::{FUNNEL, stages};
+use crate::incident::{Bundle, Faithful, Replayed};
+use crate::verdict::{Judgement, Verdict};
+
+/// A replay: whether the same came of it, what differs, and what could not be set up.
+pub fn replayed(bundle: &Bundle, replayed: &Replayed) -> String {
+    let name = bundle.path.display();
+    let mut text = String::new();
+    let verdict = match (replayed.faithful, &bundle.expects) {
+        (Faithful::Reproduced | Faithful::Perhaps, Some(expected)) => {
+            format!("as expected: {expected}")
+        }
+        (Faithful::Reproduced, None) => "reproduced: same verdict, same funnel".into(),
+        (Faithful::Perhaps, None) => {
+            "perhaps reproduced: same verdict, same funnel, in a world that is not surely the same"
+                .into()
+        }
+        (Faithful::Differs, Some(_)) => "not as expected".into(),
+        (Faithful::Differs, None) => "not reproduced".into(),
+        (Faithful::Broken, _) => "not replayed: the world did not come up".into(),
+    };
+    let _infallible = writeln!(text, "{name}: {verdict}");
+    for lacking in &replayed.lacking {
+        let _infallible = writeln!(text, "    not known or not the same: {lacking}");
+    }
+    let Some(first) = replayed.tried.first() else { return text };
+    let case = &first.case;
+    let _infallible = writeln!(
+        text,
+        "    by {} with upstream {} and job {} (1 of {} tried)",
+        case.route,
+        case.upstream,
+        case.job,
+        replayed.tried.len()
+    );
+    for difference in &first.differences {
+        let _infallible = writeln!(text, "    differs: {difference}");
+    }
+    text.push_str(&judged(&first.judgement));
+    text
+}
+
+/// Stored evidence that was judged again.
+pub fn rejudged(bundle: &Bundle, judgement: &Judgement, differences: &[String]) -> String {
+    let name = bundle.path.display();
+    let verdict = match differences {
+        [] => "same verdict, same funnel",
+        _ => "not what was told when it was written",
+    };
+    let mut text = format!("{name}: {verdict}\n");
+    for doubt in &bundle.doubts {
+        let _infallible = writeln!(text, "    doubt: {doubt}");
+    }
+    for difference in differences {
+        let _infallible = writeln!(text, "    differs: {difference}");
+    }
+    text.push_str(&judged(judgement));
+    text
+}
+
+fn judged(judgement: &Judgement) -> String {
+    let mut text = String::new();
+    for finding in judgement.findings() {
+        let _infallible = writeln!(text, "    {}: {}", finding.code, finding.message);
+        for line in &finding.evidence {
+            let _infallible = writeln!(text, "      {line}");
+        }
+    }
+    if judgement.verdict == Verdict::Pass {
+        let off = if judgement.recording { "" } else { " (tracing is off)" };
+        let _infallible = writeln!(text, "    pass{off}");
+    }
+    if !matches!(judgement.verdict, Verdict::Broken(_)) {
+        let _infallible = writeln!(text, "    funnel: {} ({FUNNEL})", stages(judgement.funnel));
+    }
+    text
+}
