@@ -1,7 +1,12 @@
-//! Incidents from production, each as a spec of its own that shows it again.
+//! Incidents from production: one as a spec of its own, all as bundles that are replayed.
+
+use std::path::Path;
 
 use rstest::rstest;
+use spanproof::incident::{Bundle, Faithful, Masking, capture_case, replay};
+use spanproof::matrix::Case;
 use spanproof::matrix::cases;
+use spanproof::spec::Value;
 use spanproof::trial::{Trial, World};
 use spanproof::verdict::{Code, judge_all};
 
@@ -40,4 +45,108 @@ async fn zero_spans_on_the_cross_region_route(
         let banner = &evidence.output.lines.iter().find(|line| line.text.contains("DBTracer"));
         assert!(banner.unwrap().text.contains("ENABLED (ENABLE_DB_TRACING=true)"));
     }
+}
+
+/// Every incident in `fixtures/incidents`: the fault of the runner that shows it, and its verdict.
+const INCIDENTS: [(&str, &str, &str); 8] = [
+    ("inference-suffix", "wrong-path", "unexpected-request"),
+    ("never-picked-up", "never-picked-up", "job-not-picked-up"),
+    ("spans-without-ids", "not-linked", "unlinked"),
+    ("stuck-started", "errors-unfinished", "not-finished"),
+    ("success-while-off", "ok-while-disabled", "banner-contradicts"),
+    ("written-twice", "duplicate", "duplicate"),
+    ("wrong-binary", "tracer-absent", "tracer-not-constructed"),
+    ("zero-spans", "cross-region-untraced", "path-not-executed"),
+];
+
+fn incidents() -> Vec<String> {
+    let files = std::fs::read_dir(repository("fixtures/incidents")).unwrap().flatten();
+    let names = files.map(|entry| entry.file_name().into_string().unwrap());
+    let mut names: Vec<_> =
+        names.filter_map(|name| name.strip_suffix(".jsonl").map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_incident_is_in_the_table() {
+    assert_eq!(incidents(), INCIDENTS.map(|(name, ..)| name));
+}
+
+/// With the fault an incident is what it was, without it nothing of it is left.
+#[tokio::test]
+async fn incidents_are_reproduced_with_their_fault_and_gone_without_it() {
+    let spec = repository("spanproof.toml");
+    let healthy = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let healthy = healthy.open().await.unwrap();
+    for (name, fault, code) in INCIDENTS {
+        let path = repository(&format!("fixtures/incidents/{name}.jsonl"));
+        let mut bundle = Bundle::read(&path, false).unwrap();
+        assert_eq!(bundle.judgement.as_ref().unwrap().code().unwrap().text(), code);
+        let gone = replay(&healthy, &bundle, true).await.unwrap();
+        assert_eq!(gone.faithful, Faithful::Reproduced, "{name} must pass: {gone:#?}");
+        bundle.expects = None;
+        let faulty = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+        let faulty = faulty.env("FAULT", fault).shared_server().open().await.unwrap();
+        let back = replay(&faulty, &bundle, true).await.unwrap();
+        assert_eq!(back.faithful, Faithful::Reproduced, "{name}: {back:#?}");
+    }
+}
+
+/// A case that fails, its bundle, and what a replay with another program or world is worth.
+#[tokio::test]
+async fn a_case_is_captured_and_replayed() {
+    let spec = repository("spanproof.toml");
+    let world = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let world = world.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
+    let flags = vec![
+        ("ENABLE_DB_TRACING".to_owned(), Value::Set("true".into())),
+        ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Unset),
+    ];
+    let case = Case::new(world.spec(), flags, ["cross-region", "slow", "four-units"]);
+    let evidence = Trial::run(&world, &case).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.jsonl");
+    let mut masking = Masking::new(None, true).unwrap();
+    capture_case(world.spec(), &evidence, &mut masking, &path).unwrap();
+    let bundle = Bundle::read(&path, false).unwrap();
+    let delay = bundle.setting.behaviour.as_ref().unwrap().replies[0].delay_ms;
+    assert!(delay > 0, "the delays of the answers are kept");
+    assert!(bundle.setting.input.is_some(), "the job is kept on request");
+    let again = replay(&world, &bundle, false).await.unwrap();
+    assert_eq!(again.faithful, Faithful::Reproduced, "{again:#?}");
+
+    let other = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let other = other.open().await.unwrap();
+    let differs = replay(&other, &bundle, false).await.unwrap();
+    assert_eq!(differs.faithful, Faithful::Differs);
+    assert!(differs.lacking[0].starts_with("the program: it was "), "{:?}", differs.lacking);
+    assert!(
+        differs.tried[0].differences[0].contains("it was path-not-executed, and here it is pass")
+    );
+
+    // Unknown parts are tried in every way, and the same verdict is worth less then.
+    let mut unknown = bundle.clone();
+    (unknown.setting.route, unknown.setting.upstream) = (None, None);
+    unknown.setting.behaviour = None;
+    let perhaps = replay(&world, &unknown, false).await.unwrap();
+    assert_eq!(perhaps.faithful, Faithful::Perhaps, "{perhaps:#?}");
+    assert_eq!(perhaps.tried.len(), 8);
+    assert_eq!(perhaps.tried[0].case.route, "cross-region");
+    assert!(perhaps.lacking.join(" ").contains("by which route the job came in: all 2"));
+    only_data(&bundle, &world).await;
+}
+
+/// Names in a bundle that are none of the spec are refused, and name no file.
+async fn only_data(bundle: &Bundle, world: &World) {
+    let mut wrong = bundle.clone();
+    wrong.setting.route = Some("../../etc".into());
+    let error = replay(world, &wrong, false).await.unwrap_err().to_string();
+    assert!(
+        error.contains("the incident needs the route `../../etc`, which the spec does not have")
+    );
+    let mut wrong = bundle.clone();
+    wrong.setting.fault = Some("drop table jobs".into());
+    assert!(replay(world, &wrong, false).await.is_err());
+    assert!(!Path::new("etc").exists());
 }

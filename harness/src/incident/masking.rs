@@ -32,7 +32,7 @@ pub struct Masked {
 }
 
 /// Masks everything that goes into a bundle, and keeps account of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Masking {
     rules: Vec<(String, Regex)>,
     contents: bool,
@@ -106,9 +106,9 @@ impl Masking {
 
     /// Masks a text.
     pub(super) fn text(&mut self, place: &str, text: &str) -> String {
-        let masks = |text: &str| text.matches(MASK).count();
         let mut masked = unsecret(text);
-        self.count(place, "secret", masks(&masked).saturating_sub(masks(text)));
+        // Also those that were masked when the evidence was made.
+        self.count(place, "secret", masked.matches(MASK).count());
         if let Some(address) = ADDRESS.as_ref().filter(|_| masked.contains('@')) {
             let found = address.find_iter(&masked).count();
             masked = address.replace_all(&masked, MASK).into_owned();
@@ -213,7 +213,7 @@ impl Masking {
     }
 
     fn deployment(&mut self, deployment: &mut Deployment) {
-        for place in &mut deployment.database {
+        if let Some(place) = &mut deployment.database {
             *place = self.text("database", place);
         }
         for line in deployment.log.iter_mut().flat_map(|log| &mut log.crashes) {
@@ -233,7 +233,7 @@ impl Masking {
         masked.output.lines =
             evidence.output.lines.iter().map(|line| self.line(spec, line)).collect();
         masked.case.flags = self.flags(spec, &evidence.case.flags);
-        for deployment in &mut masked.deployment {
+        if let Some(deployment) = &mut masked.deployment {
             self.deployment(deployment);
         }
         let tracing = spec.tracing_flag().map(|flag| flag.name.clone());
@@ -242,7 +242,10 @@ impl Masking {
                 *value = self.text("environment", &crate::mask::variable(name, value));
             }
         }
-        masked.command = self.text("command", &masked.command);
+        // Where it lies on a machine is nobody's business.
+        let command =
+            masked.command.rsplit_once('/').map_or(masked.command.as_str(), |(_, name)| name);
+        masked.command = self.text("command", command);
         for exchange in &mut masked.exchanges {
             exchange.path = self.text("upstream", &exchange.path);
             exchange.body = self.body("upstream", &exchange.body);
