@@ -9,7 +9,7 @@ use crate::run;
 const SERVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/python-runner");
 /// How many commits there are, and which one does the harm.
 const COMMITS: usize = 9;
-const HARM: usize = 6;
+const HARM: usize = 7;
 
 fn git(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");

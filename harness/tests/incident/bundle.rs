@@ -31,7 +31,7 @@ fn a_whole_bundle_is_judged_again_without_running_anything() {
 #[test]
 fn a_bundle_that_was_cut_off_is_read_as_far_as_it_goes() {
     let whole = incident();
-    let without_end = &whole[..whole.trim_end().rfind('\n').unwrap() + 1];
+    let without_end = &whole[..=whole.trim_end().rfind('\n').unwrap()];
     for text in [without_end, &whole[..whole.len() - 20], &whole[..without_end.len() - 1]] {
         let (exit, out, notes) = judged(text.as_bytes(), &[]);
         assert!(exit == 6 || exit == 1, "{exit} {out}{notes}");
