@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Modules from left to right: each imports only what stands in a line before its own.
-const ORDER: [&[&str]; 11] = [
+const ORDER: [&[&str]; 12] = [
     &["chain", "document", "mask", "reaper", "template", "wait"],
     &["program"],
     &["spec"],

@@ -130,7 +130,7 @@ impl TrialBuilder {
             Some(behaviour) => behaviour,
             None => self.world.behaviour(&case.upstream)?,
         };
-        Trial::begin(&self.world, &case, behaviour, &self.setting).await
+        Box::pin(Trial::begin(&self.world, &case, behaviour, &self.setting)).await
     }
 
     /// Runs the case to its end: start, submit, settle, finish.

@@ -88,7 +88,7 @@ impl Trial {
     /// When the world does not come up; a service that does not is in the evidence.
     pub async fn start(world: &World, case: &Case) -> Result<Self, Error> {
         let behaviour = world.behaviour(&case.upstream)?;
-        Self::begin(world, case, behaviour, &Setting::default()).await
+        Box::pin(Self::begin(world, case, behaviour, &Setting::default())).await
     }
 
     pub(super) async fn begin(
@@ -157,8 +157,8 @@ impl Trial {
     ) -> Result<(Evidence, Database), Error> {
         let behaviour = world.behaviour(&case.upstream)?;
         let setting = Setting { witnessed, ..Setting::default() };
-        let mut trial = Self::begin(world, case, behaviour, &setting).await?;
-        trial.work().await?;
+        let mut trial = Box::pin(Self::begin(world, case, behaviour, &setting)).await?;
+        Box::pin(trial.work()).await?;
         trial.end().await
     }
 
@@ -173,7 +173,7 @@ impl Trial {
         };
         let (input, witnessed) = (scenery.input.clone(), scenery.witnessed);
         let setting = Setting { witnessed, input, ..Setting::default() };
-        Self::begin(world, case, behaviour, &setting).await?.complete().await
+        Box::pin(Self::begin(world, case, behaviour, &setting)).await?.complete().await
     }
 
     /// Submits the case's job, waits for its end and finishes. Under a fault of the world that is
@@ -182,8 +182,8 @@ impl Trial {
     /// # Errors
     /// When the world breaks.
     pub async fn complete(mut self) -> Result<Evidence, Error> {
-        self.work().await?;
-        self.finish().await
+        Box::pin(self.work()).await?;
+        Box::pin(self.finish()).await
     }
 
     async fn work(&mut self) -> Result<(), Error> {

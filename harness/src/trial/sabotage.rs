@@ -38,7 +38,7 @@ impl Trial {
         let behaviour = world.behaviour(&case.upstream)?;
         let Sabotage { env, before, after, kill, forget } = sabotage.clone();
         let setting = Setting { env, sql: before, after, witnessed: true, input: None };
-        let mut trial = Self::begin(world, case, behaviour, &setting).await?;
+        let mut trial = Box::pin(Self::begin(world, case, behaviour, &setting)).await?;
         if trial.ready().yes() {
             trial.submit().await?;
             if kill {
