@@ -10,6 +10,7 @@ pub mod log;
 pub mod mask;
 pub mod matrix;
 pub mod postgres;
+pub mod preflight;
 pub mod process;
 mod program;
 pub mod reaper;

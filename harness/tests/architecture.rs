@@ -15,7 +15,7 @@ const ORDER: [&[&str]; 12] = [
     &["log", "postgres", "upstream", "process"],
     &["evidence"],
     &["trial", "deployment"],
-    &["verdict"],
+    &["verdict", "preflight"],
     &["incident"],
     &["suite"],
     &["report"],

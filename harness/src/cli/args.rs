@@ -40,6 +40,8 @@ pub(super) enum Command {
     Explain(Explain),
     /// Name the reason in a system that is already there, from its database and its log
     Diagnose(Diagnose),
+    /// Say whether a deployment may record spans: its database, its manifests, its startup line
+    Preflight(Preflight),
     /// Keep a case, or a job of a system that is already there, as an incident in one file
     Capture(Capture),
     /// Set the world of an incident up again and say whether the same comes of it
@@ -206,6 +208,34 @@ pub(super) struct Diagnose {
     /// Show how the server carried out each look-up
     #[arg(long)]
     pub(super) plans: bool,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  spanproof preflight --manifest fly.toml                 DATABASE_URL names the database
+  spanproof preflight --database postgres://… --role runner --manifest deploy.yaml --log runner.log
+
+Exit codes: 0 nothing failed, 1 spans would be lost, 3 the database can't be reached.
+A span is written and rolled back; nothing of it stays.")]
+pub(super) struct Preflight {
+    /// The database's URL, as the service is given it [default: the variable `DATABASE_URL`]
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+    /// The role that the service uses, where the URL has another
+    #[arg(long, value_name = "NAME")]
+    pub(super) role: Option<String>,
+    /// A deploy manifest: TOML, YAML, JSON, or lines of NAME=value; repeatable
+    #[arg(long = "manifest", value_name = "FILE")]
+    pub(super) manifests: Vec<PathBuf>,
+    /// The log of the running process, from its start
+    #[arg(long, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+    /// The spec file
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(super) config: PathBuf,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,

@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod output;
+mod preflight;
 mod progress;
 mod replay;
 mod runs;
@@ -33,6 +34,7 @@ pub fn main() -> Exit {
         Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),
         Command::Capture(capture) => capture::capture(&capture),
         Command::Replay(replay) => replay::replay(&replay),
+        Command::Preflight(preflight) => preflight::preflight(&preflight),
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Clean(clean) => clean::clean(&clean),
     };

@@ -7,16 +7,16 @@ use crate::evidence::quoted;
 
 /// A table as the session sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Its name as an SQL identifier.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its columns with their types, as SQL spells them.
     columns: BTreeMap<String, String>,
 }
 
 impl Table {
     /// Looks a table up, by the session's own search path where its name has no schema.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         session: &mut Session,
         name: &str,
     ) -> Result<Result<Self, String>, Error> {
@@ -45,19 +45,19 @@ impl Table {
     }
 
     /// Whether it has the column.
-    pub(super) fn has(&self, column: &str) -> bool {
+    pub(crate) fn has(&self, column: &str) -> bool {
         !column.is_empty() && self.columns.contains_key(column)
     }
 
     /// `"column" = any($n)`, with the values taken as the column's own type, so that its index is
     /// used. Nothing where there is no such column.
-    pub(super) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
+    pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
         let of = self.columns.get(column)?;
         Some(format!("{} = any(${parameter}::text[]::{of}[])", quoted_column(column)))
     }
 
     /// `"column" <comparison> $n`, for a parameter with one value.
-    pub(super) fn compares(
+    pub(crate) fn compares(
         &self,
         column: &str,
         comparison: &str,
@@ -70,7 +70,7 @@ impl Table {
     }
 
     /// Whether a text can be a value of the column: a word is no number.
-    pub(super) fn may_hold(&self, column: &str, value: &str) -> bool {
+    pub(crate) fn may_hold(&self, column: &str, value: &str) -> bool {
         match self.columns.get(column).map(String::as_str) {
             None => false,
             Some("smallint") => value.parse::<i16>().is_ok(),
@@ -82,13 +82,13 @@ impl Table {
     }
 
     /// The column names, for an error.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.keys().map(String::as_str)
     }
 }
 
 /// A column's name as an SQL identifier; unlike a table's, a point in it is part of it.
-pub(super) fn quoted_column(name: &str) -> String {
+pub(crate) fn quoted_column(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

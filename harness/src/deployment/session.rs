@@ -49,7 +49,16 @@ pub enum Error {
     },
 }
 
-/// One read-only transaction: it sees one state of the database, and ends with it.
+/// What may be done in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Reading, from one state of the database.
+    Read,
+    /// Writing, of which nothing stays.
+    Rehearse,
+}
+
+/// One transaction that is always rolled back.
 #[derive(Debug)]
 pub struct Session {
     connection: PgConnection,
@@ -58,11 +67,23 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session for one command.
+    /// Opens a session that only reads, for one command.
     ///
     /// # Errors
     /// When the URL is none, or the server does not let us in.
     pub async fn open(url: &str, command: &str) -> Result<Self, Error> {
+        Self::enter(url, command, Access::Read).await
+    }
+
+    /// Opens a session in which writing is tried, for one command: whatever it does is undone.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn rehearse(url: &str, command: &str) -> Result<Self, Error> {
+        Self::enter(url, command, Access::Rehearse).await
+    }
+
+    async fn enter(url: &str, command: &str, access: Access) -> Result<Self, Error> {
         let place = crate::mask::text(url);
         let refused = |reason: String| Error::Login { place: place.clone(), reason };
         let options: PgConnectOptions =
@@ -80,12 +101,17 @@ impl Session {
         // Nothing is locked that a writer wants, and nothing waits: a lock that is not to be had
         // at once is not worth a queue of writers behind us.
         let begin = format!(
-            "begin transaction isolation level repeatable read, read only;
+            "begin transaction {};
              set local statement_timeout = {};
              set local lock_timeout = 500;
              set local idle_in_transaction_session_timeout = 60000;
              set local timezone = 'UTC';
              set local row_security = on",
+            match access {
+                Access::Read => "isolation level repeatable read, read only",
+                // As the service's own would begin: a role may be read-only by its settings.
+                Access::Rehearse => "isolation level read committed",
+            },
             STATEMENT.as_millis()
         );
         let begun = connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
@@ -162,7 +188,7 @@ impl Session {
 
     /// The values of a query's only column, a JSON one. What the server refuses undoes nothing
     /// that was read before.
-    pub(super) async fn values(
+    pub(crate) async fn values(
         &mut self,
         what: &str,
         sql: &str,
@@ -180,19 +206,26 @@ impl Session {
         match rows {
             Ok(rows) => Ok(Ok(rows)),
             Err(sqlx::Error::Database(error)) => {
-                let reason = match error.code().as_deref() {
-                    Some("57014") => {
-                        format!("it took longer than {} s and was given up", STATEMENT.as_secs())
-                    }
-                    // The session itself was ended.
-                    Some("57P01" | "57P02" | "57P03" | "25P03") => {
-                        let reason = error.message().to_owned();
-                        return Err(Error::Gone { what: what.to_owned(), reason });
-                    }
-                    _ => error.message().to_owned(),
-                };
+                let reason = refusal(what, error.as_ref())?;
                 self.run(what, "rollback to savepoint look").await?;
-                Ok(Err(crate::mask::text(&reason)))
+                Ok(Err(reason))
+            }
+            Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
+        }
+    }
+
+    /// Carries out a statement without a result.
+    ///
+    /// # Errors
+    /// `Ok(Err(…))` with the server's reason where it refuses; an error where it is gone.
+    pub(crate) async fn act(&mut self, what: &str, sql: &str) -> Result<Result<(), String>, Error> {
+        self.run(what, "savepoint look").await?;
+        match self.connection.execute(AssertSqlSafe(sql.to_owned())).await {
+            Ok(_) => Ok(Ok(())),
+            Err(sqlx::Error::Database(error)) => {
+                let reason = refusal(what, error.as_ref())?;
+                self.run(what, "rollback to savepoint look").await?;
+                Ok(Err(reason))
             }
             Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
         }
@@ -209,6 +242,20 @@ impl Session {
     pub async fn close(mut self) {
         let _gone = self.connection.execute("rollback").await;
         let _gone = self.connection.close().await;
+    }
+}
+
+/// Why a statement was refused; an error where the session itself was ended.
+fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<String, Error> {
+    let said = crate::mask::text(error.message());
+    match error.code().as_deref() {
+        Some("57014") => {
+            Ok(format!("it took longer than {} s and was given up", STATEMENT.as_secs()))
+        }
+        Some("57P01" | "57P02" | "57P03" | "25P03") => {
+            Err(Error::Gone { what: what.to_owned(), reason: said })
+        }
+        _ => Ok(said),
     }
 }
 

@@ -61,6 +61,11 @@ impl Migrations {
         &self.folder
     }
 
+    /// What each of them runs, in their order.
+    pub fn statements(&self) -> impl Iterator<Item = String> {
+        self.ups.iter().map(|(migration, _)| migration.sql.as_str().to_owned())
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.ups.len()

@@ -1,0 +1,78 @@
+//! `spanproof preflight`.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+
+use super::args::{Format, Preflight};
+use super::sources::{self, refused};
+use super::{Exit, Failure, output};
+use crate::deployment::{Recognised, Window};
+use crate::preflight::{self, Check, Outcome, Setting, Startup};
+use crate::report;
+use crate::spec::Spec;
+
+pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.config)?;
+    let mut checks = flag(args, &spec)?;
+    match sources::database(args.database.as_ref()) {
+        Some(url) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(Failure::world)?;
+            let tried = preflight::database(&spec, &url, args.role.as_deref());
+            checks.extend(runtime.block_on(tried).map_err(refused)?);
+        }
+        None => checks.push(untried("database", "no database was given", "--database URL")),
+    }
+    output::print(&match args.format {
+        Format::Human => report::preflight(&checks),
+        Format::Json => format!("{:#}\n", report::preflight_json(&checks)),
+    });
+    let any = |outcome: Outcome| checks.iter().any(|check| check.outcome == outcome);
+    Ok(match (any(Outcome::Failed), any(Outcome::Passed)) {
+        (true, _) => Exit::Findings,
+        (false, true) => Exit::Passed,
+        (false, false) => Exit::Nothing,
+    })
+}
+
+fn untried(name: &str, found: &str, option: &str) -> Check {
+    let next = format!("give it by `{option}`");
+    Check { name: name.into(), outcome: Outcome::Untried, found: found.into(), next }
+}
+
+/// The flag in the manifests and in the running process.
+fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
+    let Some(flag) = spec.tracing_flag() else { return Ok(Vec::new()) };
+    let mut checks = Vec::new();
+    let mut all: Vec<Setting> = Vec::new();
+    for path in &args.manifests {
+        let found = settings(path, &flag.name)?;
+        checks.push(preflight::manifest(flag, &path.display().to_string(), &found));
+        all.extend(found);
+    }
+    if args.manifests.is_empty() {
+        let name = format!("{} in the manifest", flag.name);
+        checks.push(untried(&name, "no manifest was given", "--manifest FILE"));
+    }
+    if let Some(path) = &args.log {
+        let read = Recognised::read(spec, sources::log(path)?, Window::default(), &mut ());
+        let startup = Startup::of(spec, &read.map_err(refused)?);
+        checks.push(preflight::startup(flag, &startup, &all));
+    } else {
+        let name = format!("{} in the running process", flag.name);
+        checks.push(untried(&name, "no log was given", "--log FILE"));
+    }
+    Ok(checks)
+}
+
+/// What a manifest says about a flag.
+fn settings(path: &Path, flag: &str) -> Result<Vec<Setting>, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(anyhow!("the manifest `{name}` could not be read: {error}"))
+    })?;
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    preflight::settings(&file, &text, flag)
+        .map_err(|why| Failure::usage(anyhow!("the manifest `{name}` can't be understood: {why}")))
+}
