@@ -18,6 +18,7 @@ pub mod report;
 pub mod spec;
 pub mod suite;
 pub mod template;
+pub mod trace;
 pub mod trial;
 pub mod upstream;
 pub mod verdict;

@@ -15,6 +15,7 @@ mod replay;
 mod runs;
 mod sources;
 mod stored;
+mod traces;
 
 pub use exit::Exit;
 
@@ -35,6 +36,7 @@ pub fn main() -> Exit {
         Command::Capture(capture) => capture::capture(&capture),
         Command::Replay(replay) => replay::replay(&replay),
         Command::Preflight(preflight) => preflight::preflight(&preflight),
+        Command::Traces(traces) => traces::traces(&traces),
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Clean(clean) => clean::clean(&clean),
     };

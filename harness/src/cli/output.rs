@@ -8,6 +8,12 @@ pub(super) fn print(text: &str) {
     let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// How many columns the terminal has.
+pub(super) fn columns() -> Option<usize> {
+    let (_, columns) = console::Term::stdout().size_checked()?;
+    Some(usize::from(columns))
+}
+
 /// Prints a note or progress.
 pub(super) fn note(text: &str) {
     raw_error(&format!("{text}\n"));

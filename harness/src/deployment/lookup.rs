@@ -75,7 +75,12 @@ async fn jobs(session: &mut Session, spec: &Spec, subject: &Subject) -> Result<R
 }
 
 /// The one job of that id or name; `column=value` says which of both.
-async fn job(session: &mut Session, spec: &Spec, table: &Table, asked: &str) -> Result<Row, Error> {
+pub(super) async fn job(
+    session: &mut Session,
+    spec: &Spec,
+    table: &Table,
+    asked: &str,
+) -> Result<Row, Error> {
     let columns = &spec.tables.jobs;
     let (only, value) = match asked.split_once('=') {
         Some((column, value)) if column == columns.id || column == columns.name => {
@@ -175,7 +180,7 @@ async fn newest(
 
 /// The rows of a table in which one of several columns has one of several values. Columns that the
 /// table has not got are passed over, and so are those that no index serves.
-async fn by(
+pub(super) async fn by(
     session: &mut Session,
     name: &str,
     ways: &[(&str, &[String])],
@@ -286,7 +291,7 @@ async fn unlinked(
 }
 
 /// The column of the span table that names the job; empty where there is none.
-fn job_column(spec: &Spec) -> &str {
+pub(super) fn job_column(spec: &Spec) -> &str {
     let link = spec.tables.spans.link.iter();
     let found = link.into_iter().find(|(_, unit)| **unit == spec.tables.units.job);
     found.map_or("", |(span, _)| span.as_str())
@@ -334,7 +339,7 @@ async fn elsewhere(
     Ok(all)
 }
 
-fn texts(rows: &[Row], column: &str) -> Vec<String> {
+pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
 }
 

@@ -9,6 +9,7 @@ mod moment;
 mod recognise;
 mod session;
 mod sink;
+mod sought;
 
 pub use dump::Dump;
 pub use gather::{Rowset, Subject, gather, unseen};
@@ -16,3 +17,4 @@ pub use moment::{Moment, Window};
 pub use recognise::{Log, Recognised};
 pub use session::{Error, Session};
 pub use sink::Sink;
+pub use sought::{Answer, Looked, Sought, look};

@@ -317,7 +317,8 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let below = format!("*a{},", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(',')));
+            let line = format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(','));
+            bomb.push_str(&line);
         }
         assert!(settings("a.yaml", &bomb, "FLAG").unwrap_err().contains("more than"));
     }

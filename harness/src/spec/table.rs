@@ -86,6 +86,8 @@ pub struct SpanTable {
     pub status: String,
     /// The statuses of a span that has not ended.
     pub open: Vec<String>,
+    /// The column with the error's text; empty where there is none.
+    pub error: String,
     /// The column that names the unit.
     pub unit: String,
     /// More columns that must agree with the unit's: span column to unit column.
@@ -139,6 +141,7 @@ impl Default for SpanTable {
             duration: "duration_ms".into(),
             status: "status".into(),
             open: words(&["started"]),
+            error: "error_message".into(),
             unit: "execution_id".into(),
             link: link.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect(),
             header: None,

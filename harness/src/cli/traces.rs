@@ -1,0 +1,71 @@
+//! `spanproof traces`.
+
+use std::io::IsTerminal as _;
+
+use anyhow::anyhow;
+
+use super::args::{Shape, Traces};
+use super::sources::{self, refused};
+use super::{Exit, Failure, output};
+use crate::deployment::{Looked, Session, Sought, Window, look};
+use crate::report::{self, Canvas};
+use crate::spec::Spec;
+use crate::trace;
+
+/// The width where there is no terminal to ask.
+const WIDTH: usize = 120;
+/// A narrower line holds no span.
+const NARROWEST: usize = 40;
+
+pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.config)?;
+    let Some(url) = sources::database(args.database.as_ref()) else {
+        let text = "there is no database to look at: name one by `--database URL`, or in the variable `DATABASE_URL`";
+        return Err(Failure::usage(anyhow!(text)));
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::world)?;
+    let looked = runtime.block_on(looked(args, &spec, &url))?;
+    let traces = trace::traces(&spec.tables.spans, &looked.spans);
+    output::print(&match args.format {
+        Shape::Human => report::waterfall(&looked, &traces, canvas(args)),
+        Shape::Json => format!("{:#}\n", report::traces_json(&looked, &traces)),
+        Shape::Otlp => format!("{}\n", report::otlp(&traces)),
+    });
+    Ok(Exit::Passed)
+}
+
+async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<Looked, Failure> {
+    let sought = match (&args.job, &args.execution, &args.trace) {
+        (Some(job), ..) => Sought::Job(job.clone()),
+        (_, Some(unit), _) => Sought::Unit(unit.clone()),
+        (_, _, Some(trace)) => Sought::Trace(trace.clone()),
+        _ => Sought::Newest(usize::from(args.last)),
+    };
+    let now = chrono::Utc::now();
+    let window = Window {
+        since: args.since.map(|moment| moment.at(now)),
+        until: args.until.map(|moment| moment.at(now)),
+    };
+    let mut session = Session::open(url, "traces").await.map_err(refused)?;
+    let looked = look(&mut session, spec, &sought, window).await;
+    session.close().await;
+    looked.map_err(refused)
+}
+
+/// How to draw: plain where nobody sees it.
+#[expect(clippy::disallowed_methods, reason = "what the user says about colours")]
+fn canvas(args: &Traces) -> Canvas {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let terminal =
+        std::io::stdout().is_terminal() && std::env::var("TERM").as_deref() != Ok("dumb");
+    let forced = set("CLICOLOR_FORCE") || set("FORCE_COLOR");
+    let width = args.width.map(usize::from).or_else(|| terminal.then(output::columns).flatten());
+    Canvas {
+        width: width.unwrap_or(WIDTH).max(NARROWEST),
+        colour: (terminal || forced) && !set("NO_COLOR"),
+        blocks: terminal,
+    }
+}

@@ -1,0 +1,199 @@
+//! Traces as OTLP/JSON, so that any trace viewer opens them, and as this tool's own JSON.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use crate::deployment::Looked;
+use crate::trace::{Place, Placed, Span, Trace};
+
+/// An `ExportTraceServiceRequest`, as the OpenTelemetry protocol has it in JSON: ids in
+/// hexadecimal digits, times in nanoseconds as text.
+pub fn otlp(traces: &[Trace]) -> Json {
+    let mut services: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
+    for placed in traces.iter().flat_map(|trace| &trace.spans) {
+        services.entry(&placed.span.service).or_default().push(exported(&placed.span));
+    }
+    let resources: Vec<Json> = services
+        .into_iter()
+        .map(|(service, spans)| {
+            let name = if service.is_empty() { "unknown_service" } else { service };
+            json!({
+                "resource": { "attributes": [attribute("service.name", &name.into())] },
+                "scopeSpans": [{ "scope": { "name": "spanproof", "version": env!("CARGO_PKG_VERSION") }, "spans": spans }],
+            })
+        })
+        .collect();
+    json!({ "resourceSpans": resources })
+}
+
+fn exported(span: &Span) -> Json {
+    let started = span.started.or(span.completed).unwrap_or_default();
+    let ended = span.completed.unwrap_or(started).max(started);
+    let mut attributes: Vec<Json> =
+        span.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
+    attributes.push(attribute("status", &span.status.as_str().into()));
+    if span.open {
+        attributes.push(attribute("spanproof.open", &true.into()));
+    }
+    let mut status = json!({ "code": if span.failed() { 2 } else { u8::from(!span.open) } });
+    if let Some(error) = &span.error {
+        status["message"] = error.as_str().into();
+    }
+    let mut exported = json!({
+        "traceId": identity(&span.trace, 16),
+        "spanId": identity(&span.id, 8),
+        "name": span.operation,
+        "kind": 1,
+        "startTimeUnixNano": nanoseconds(started),
+        "endTimeUnixNano": nanoseconds(ended),
+        "attributes": attributes,
+        "status": status,
+    });
+    if let Some(parent) = &span.parent {
+        exported["parentSpanId"] = identity(parent, 8).into();
+    }
+    exported
+}
+
+fn nanoseconds(at: DateTime<Utc>) -> String {
+    at.timestamp_nanos_opt().unwrap_or_default().max(0).to_string()
+}
+
+/// An id of so many bytes: the digits of the recorded one where it has as many, its last ones where
+/// it has more, such as a UUID that names a span, and otherwise digits made from it.
+fn identity(id: &str, bytes: usize) -> String {
+    let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
+    let hexadecimal = digits.chars().all(|c| c.is_ascii_hexdigit());
+    if hexadecimal && digits.len() >= 2 * bytes {
+        let tail = &digits[digits.len() - 2 * bytes..];
+        // Zero is no id in this protocol.
+        if tail.bytes().any(|byte| byte != b'0') {
+            return tail.to_owned();
+        }
+    }
+    Sha256::digest(id).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn attribute(name: &str, value: &Json) -> Json {
+    let value = match value {
+        Json::Bool(truth) => json!({ "boolValue": truth }),
+        Json::Number(number) if number.is_i64() || number.is_u64() => {
+            json!({ "intValue": number.to_string() })
+        }
+        Json::Number(number) => json!({ "doubleValue": number }),
+        Json::String(text) => json!({ "stringValue": text }),
+        other => json!({ "stringValue": other.to_string() }),
+    };
+    json!({ "key": name, "value": value })
+}
+
+/// The traces as JSON of this tool's own. `"schema": 1`.
+pub fn traces_json(looked: &Looked, traces: &[Trace]) -> Json {
+    let answers: Vec<Json> = looked
+        .answers
+        .iter()
+        .map(|answer| match &answer.rows {
+            Ok(rows) => {
+                json!({ "execution": answer.unit, "function": answer.function, "rows": rows })
+            }
+            Err(why) => {
+                json!({ "execution": answer.unit, "function": answer.function, "error": why })
+            }
+        })
+        .collect();
+    let traces: Vec<Json> = traces
+        .iter()
+        .map(|trace| json!({ "trace": trace.id, "spans": trace.spans.iter().map(placed).collect::<Vec<_>>() }))
+        .collect();
+    json!({ "schema": 1, "traces": traces, "diagnostics": answers, "unread": looked.unread })
+}
+
+fn placed(placed: &Placed) -> Json {
+    let span = &placed.span;
+    let place = match placed.place {
+        Place::Root => "root",
+        Place::Child => "child",
+        Place::Orphan => "orphan",
+        Place::Circle => "circle",
+    };
+    let mut fields = Map::new();
+    for (name, value) in [
+        ("id", json!(span.id)),
+        ("parent", json!(span.parent)),
+        ("depth", json!(placed.depth)),
+        ("place", json!(place)),
+        ("gap_before_ms", json!(placed.gap.map(|gap| gap.ms))),
+        ("service", json!(span.service)),
+        ("operation", json!(span.operation)),
+        ("started", json!(span.started)),
+        ("completed", json!(span.completed)),
+        ("duration_ms", json!(span.took_ms())),
+        ("status", json!(span.status)),
+        ("open", json!(span.open)),
+        ("error", json!(span.error)),
+        ("attributes", json!(span.attributes)),
+    ] {
+        fields.insert(name.to_owned(), value);
+    }
+    Json::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::SpanTable;
+    use crate::trace::traces;
+
+    fn exported() -> Json {
+        let row = |span: &str, parent: Json, end: Json| {
+            let row = json!({"trace_id": "0af76519-16cd-43dd-8448-eb211c80319c", "span_id": span,
+                "parent_span_id": parent, "service": "runner", "operation": "ask",
+                "started_at": "2025-10-22T12:00:00.000001+00:00", "completed_at": end,
+                "status": if end.is_null() { "started" } else { "failed" }, "job_id": 469,
+                "error_message": (!end.is_null()).then_some("refused"), "metadata": {"a": 1}});
+            row.as_object().unwrap().clone()
+        };
+        let id = |n: u32| format!("00000000-0000-4000-8000-00000000000{n}");
+        let rows = [
+            row(&id(1), Json::Null, "2025-10-22T12:00:01+00:00".into()),
+            row(&id(2), id(1).into(), Json::Null),
+        ];
+        otlp(&traces(&SpanTable::default(), &rows))
+    }
+
+    #[test]
+    fn ids_times_and_values_are_as_the_protocol_has_them() {
+        let spans = &exported()["resourceSpans"][0];
+        assert_eq!(spans["resource"]["attributes"][0]["value"]["stringValue"], "runner");
+        let [first, second] = [0, 1].map(|at| spans["scopeSpans"][0]["spans"][at].clone());
+        assert_eq!(first["traceId"], "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(first["spanId"], "8000000000000001");
+        assert_eq!(second["parentSpanId"], first["spanId"]);
+        assert!(first.get("parentSpanId").is_none());
+        assert_eq!(first["startTimeUnixNano"], "1761134400000001000");
+        assert_eq!(first["endTimeUnixNano"], "1761134401000000000");
+        assert_eq!(first["status"], json!({"code": 2, "message": "refused"}));
+        assert_eq!(second["endTimeUnixNano"], second["startTimeUnixNano"]);
+        assert_eq!(second["status"], json!({"code": 0}));
+        let attributes = first["attributes"].as_array().unwrap();
+        let of =
+            |name: &str| attributes.iter().find(|one| one["key"] == name).unwrap()["value"].clone();
+        assert_eq!(of("job_id"), json!({"intValue": "469"}));
+        assert_eq!(of("metadata"), json!({"stringValue": "{\"a\":1}"}));
+        let open = second["attributes"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(open, json!({"key": "spanproof.open", "value": {"boolValue": true}}));
+    }
+
+    #[test]
+    fn whatever_an_id_is_made_of_it_becomes_one_of_the_right_length() {
+        assert_eq!(identity("00f067aa0ba902b7", 8), "00f067aa0ba902b7");
+        for id in ["", "7", "not hexadecimal", "00000000-0000-0000-0000-000000000000"] {
+            let made = identity(id, 8);
+            assert!(made.len() == 16 && made.bytes().any(|byte| byte != b'0'), "{made}");
+            assert_eq!(made, identity(id, 8));
+        }
+    }
+}

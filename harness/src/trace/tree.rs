@@ -1,0 +1,251 @@
+//! The tree of a trace. Spans whose parent is missing, or that stand in a circle, are shown as such
+//! and never lost.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::Span;
+use crate::evidence::Row;
+use crate::spec::SpanTable;
+
+/// A gap is told when it is longer than this, in milliseconds,
+const LONG_MS: i64 = 5_000;
+/// or longer than half of its trace.
+const HALF: i64 = 2;
+
+/// Why a span stands where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// It has no parent.
+    Root,
+    /// It stands below its parent.
+    Child,
+    /// Its parent was never written.
+    Orphan,
+    /// Its ancestors stand in a circle.
+    Circle,
+}
+
+/// A time in which nothing ran, before a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// How long, in milliseconds.
+    pub ms: i64,
+}
+
+/// A span in its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// The span.
+    pub span: Span,
+    /// How deep it stands.
+    pub depth: usize,
+    /// Why it stands there.
+    pub place: Place,
+    /// A long time before it in which none of its siblings ran.
+    pub gap: Option<Gap>,
+}
+
+/// A trace, its spans in the order in which they are shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Its id.
+    pub id: String,
+    /// Its spans.
+    pub spans: Vec<Placed>,
+}
+
+impl Trace {
+    /// When its first span began.
+    pub fn started(&self) -> Option<DateTime<Utc>> {
+        self.spans.iter().filter_map(|placed| placed.span.started).min()
+    }
+
+    /// When its last span ended, or began.
+    pub fn ended(&self) -> Option<DateTime<Utc>> {
+        let ends =
+            self.spans.iter().flat_map(|placed| [placed.span.started, placed.span.completed]);
+        ends.flatten().max()
+    }
+
+    /// From the first start to the last end, in milliseconds.
+    pub fn took_ms(&self) -> i64 {
+        match (self.started(), self.ended()) {
+            (Some(started), Some(ended)) => (ended - started).num_milliseconds(),
+            _ => 0,
+        }
+    }
+}
+
+/// Puts rows together to traces, the earliest first.
+pub fn traces(table: &SpanTable, rows: &[Row]) -> Vec<Trace> {
+    let mut groups: BTreeMap<String, Vec<Span>> = BTreeMap::new();
+    for row in rows {
+        let span = Span::of(table, row);
+        groups.entry(span.trace.clone()).or_default().push(span);
+    }
+    let mut all: Vec<_> = groups.into_iter().map(|(id, spans)| trace(id, spans)).collect();
+    all.sort_by_key(Trace::started);
+    all
+}
+
+fn trace(id: String, mut spans: Vec<Span>) -> Trace {
+    spans.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
+    let known: BTreeSet<&String> = spans.iter().map(|span| &span.id).collect();
+    let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut tops: Vec<(usize, Place)> = Vec::new();
+    for (at, span) in spans.iter().enumerate() {
+        match &span.parent {
+            None => tops.push((at, Place::Root)),
+            Some(parent) if !known.contains(parent) => tops.push((at, Place::Orphan)),
+            Some(parent) => children.entry(parent).or_default().push(at),
+        }
+    }
+    let mut order =
+        Order { spans: &spans, children, placed: vec![false; spans.len()], all: Vec::new() };
+    for (at, place) in tops {
+        order.descend(at, place);
+    }
+    // What no root leads to stands in a circle, or below one.
+    for at in 0..spans.len() {
+        if !order.placed[at] {
+            order.descend(at, Place::Circle);
+        }
+    }
+    let all = order.all;
+    let mut trace = Trace { id, spans: Vec::new() };
+    trace.spans = all
+        .into_iter()
+        .map(|(at, depth, place)| Placed { span: spans[at].clone(), depth, place, gap: None })
+        .collect();
+    gaps(&mut trace);
+    trace
+}
+
+/// Going through a tree without recursion: it may be deep.
+struct Order<'a> {
+    spans: &'a [Span],
+    children: HashMap<&'a str, Vec<usize>>,
+    placed: Vec<bool>,
+    all: Vec<(usize, usize, Place)>,
+}
+
+impl Order<'_> {
+    fn descend(&mut self, top: usize, place: Place) {
+        let mut waiting = vec![(top, 0, place)];
+        while let Some((at, depth, place)) = waiting.pop() {
+            if std::mem::replace(&mut self.placed[at], true) {
+                continue;
+            }
+            self.all.push((at, depth, place));
+            // Taken away: a second span of the same id has not got the same children again.
+            let below = self.children.remove(self.spans[at].id.as_str()).unwrap_or_default();
+            waiting.extend(below.into_iter().rev().map(|child| (child, depth + 1, Place::Child)));
+        }
+    }
+}
+
+/// Finds the long times before a first child, and between siblings.
+fn gaps(trace: &mut Trace) {
+    let whole = trace.took_ms();
+    let mut busy: Vec<Option<DateTime<Utc>>> = Vec::new();
+    for placed in &mut trace.spans {
+        let Placed { span, depth, gap, .. } = placed;
+        let (depth, ended) = (*depth, if span.open { None } else { span.completed });
+        busy.truncate(depth + 1);
+        let first = busy.len() <= depth;
+        // A first child waits since its parent's start, which stands one deeper in the list.
+        let since = busy.get(depth).copied().flatten();
+        if let (Some(since), Some(started)) = (since, span.started) {
+            let ms = (started - since).num_milliseconds();
+            if ms > LONG_MS || ms > 0 && ms * HALF > whole {
+                *gap = Some(Gap { ms });
+            }
+        }
+        let until = match (busy.get(depth).copied().flatten(), ended) {
+            (Some(before), Some(ended)) => Some(before.max(ended)),
+            (None, ended) if first || depth == 0 && busy.is_empty() => ended,
+            // An earlier sibling is open: it may have been busy all the time.
+            _ => None,
+        };
+        busy.truncate(depth);
+        busy.push(until);
+        busy.push(span.started);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// `id parent start end`, in milliseconds; `-` for none.
+    fn rows(spans: &[&str]) -> Vec<Row> {
+        let at = |ms: &str| {
+            let ms: i64 = ms.parse().ok()?;
+            Some(DateTime::from_timestamp_millis(1_761_134_400_000 + ms).unwrap().to_rfc3339())
+        };
+        let row = |span: &&str| {
+            let words: Vec<_> = span.split(' ').collect();
+            let parent = (words[1] != "-").then_some(words[1]);
+            let status = if words[3] == "-" { "started" } else { "completed" };
+            let row = json!({"trace_id": "t", "span_id": words[0], "parent_span_id": parent,
+                "started_at": at(words[2]), "completed_at": at(words[3]), "status": status});
+            row.as_object().unwrap().clone()
+        };
+        spans.iter().map(row).collect()
+    }
+
+    fn shown(spans: &[&str]) -> Vec<String> {
+        let traces = traces(&SpanTable::default(), &rows(spans));
+        let line = |placed: &Placed| {
+            let gap = placed.gap.map(|gap| format!(" gap {}", gap.ms)).unwrap_or_default();
+            format!("{}{} {:?}{gap}", ".".repeat(placed.depth), placed.span.id, placed.place)
+        };
+        traces.iter().flat_map(|trace| trace.spans.iter().map(line)).collect()
+    }
+
+    #[test]
+    fn children_stand_below_their_parents_in_the_order_of_time() {
+        assert_eq!(
+            shown(&["c a 30 40", "a - 0 100", "b a 10 20", "d c 31 39"]),
+            ["a Root", ".b Child", ".c Child", "..d Child"]
+        );
+    }
+
+    #[test]
+    fn orphans_circles_and_repeated_ids_are_not_lost() {
+        assert_eq!(
+            shown(&["a - 0 9", "o gone 1 2", "x y 3 4", "y x 4 5", "s s 5 6", "a - 7 8"]),
+            ["a Root", "o Orphan", "a Root", "x Circle", ".y Child", "s Circle"]
+        );
+    }
+
+    #[test]
+    fn a_long_time_of_nothing_is_a_gap_and_an_open_span_hides_none() {
+        assert_eq!(
+            shown(&["a - 0 100000", "b a 60000 61000", "c a 90000 91000"]),
+            ["a Root", ".b Child gap 60000", ".c Child gap 29000"]
+        );
+        assert_eq!(
+            shown(&["a - 0 100000", "b a 1000 -", "c a 90000 91000"]),
+            ["a Root", ".b Child", ".c Child"]
+        );
+        assert_eq!(shown(&["a - 0 100", "b a 10 90"]), ["a Root", ".b Child"]);
+        assert_eq!(shown(&["a - 0 10", "b - 60000 60010"]), ["a Root", "b Root gap 59990"]);
+    }
+
+    #[test]
+    fn a_thousand_levels_are_a_tree_too() {
+        let spans: Vec<String> = (0..1000)
+            .map(|n| {
+                format!("s{n} {} {n} 5000", if n == 0 { "-".into() } else { format!("s{}", n - 1) })
+            })
+            .collect();
+        let spans: Vec<&str> = spans.iter().map(String::as_str).collect();
+        let traces = traces(&SpanTable::default(), &rows(&spans));
+        assert_eq!(traces[0].spans.last().unwrap().depth, 999);
+    }
+}

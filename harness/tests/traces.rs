@@ -1,0 +1,130 @@
+//! Traces that are in a database: found by what somebody knows of them, and shown.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use assert_cmd::Command;
+use rstest::rstest;
+use serde_json::Value as Json;
+use spanproof::postgres::Database;
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spanproof.toml");
+const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+const TRACE: &str = "0af76519-16cd-43dd-8448-eb211c80319c";
+
+/// One job with two units. The first has spans of two services, one of which knows the trace only;
+/// the second has an open span whose parent is missing.
+const ROWS: &str = "
+insert into jobs (jobspec_id, jobspec, status, route) values ('bias-1', '{}', 'failed', 'queued');
+insert into executions (job_id, region, model_id, question_id, status, trace_id)
+select 1, 'us-east', 'm' || n, 'q', 'failed', ('0af76519-16cd-43dd-8448-eb211c80319' || chr(97 + n))::uuid
+from generate_series(1, 2) n;
+insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at,
+    duration_ms, status, job_id, execution_id, error_message) values
+('0af76519-16cd-43dd-8448-eb211c80319c', '00000000-0000-4000-8000-000000000001', null, 'runner',
+ 'execute_question', '2025-10-22 12:00:00Z', '2025-10-22 12:01:30Z', 90000, 'failed', 1, 1, null),
+('0af76519-16cd-43dd-8448-eb211c80319c', '00000000-0000-4000-8000-000000000002',
+ '00000000-0000-4000-8000-000000000001', 'router', 'infer', '2025-10-22 12:01:20Z',
+ '2025-10-22 12:01:30Z', 10000, 'failed', null, null, E'refused\\nby postgres://u:hunter2@h/db'),
+('0af76519-16cd-43dd-8448-eb211c80319b', '00000000-0000-4000-8000-000000000003',
+ '00000000-0000-4000-8000-000000000009', 'runner', 'execute_question', '2025-10-22 12:00:00Z', null,
+ null, 'started', 1, 2, null)";
+
+/// What the command prints of a database: exit code, results and notes.
+async fn traces(rows: &'static str, args: &[&str]) -> (i32, String, String) {
+    let database = Database::migrated(MIGRATIONS).await.unwrap();
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    connection.execute(sqlx::raw_sql(rows)).await.unwrap();
+    connection.close().await.unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spanproof"));
+    command.arg("traces").args(["--config", SPEC, "--database", database.url()]).args(args);
+    let command = command.timeout(std::time::Duration::from_mins(1));
+    let output = command.output().unwrap();
+    database.close().await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+#[rstest]
+#[case::job(&["--job", "1"], 2)]
+#[case::job_by_name(&["--job", "bias-1"], 2)]
+#[case::execution(&["--execution", "1"], 1)]
+#[case::trace(&["--trace", TRACE], 1)]
+#[case::newest(&["--last", "1"], 1)]
+#[case::since(&["--since", "2025-10-22T12:01:00Z"], 1)]
+#[case::all(&[], 2)]
+#[tokio::test]
+async fn traces_are_found_by_what_is_known_of_them(#[case] args: &[&str], #[case] count: usize) {
+    let (exit, out, notes) = traces(ROWS, &[args, &["--format", "json"]].concat()).await;
+    assert_eq!(exit, 0, "{notes}");
+    let json: Json = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["traces"].as_array().unwrap().len(), count, "{out}");
+}
+
+#[tokio::test]
+async fn a_waterfall_shows_nesting_gaps_failures_and_what_the_database_says() {
+    let (exit, out, notes) = traces(ROWS, &["--job", "1", "--width", "110"]).await;
+    assert_eq!(exit, 0, "{notes}");
+    for said in [
+        "trace 0af76519-16cd-43dd-8448-eb211c80319c  2025-10-22 12:00:00.000Z  90.00 s  2 spans  router, runner",
+        "\nrunner.execute_question  ###",
+        "\n  … 80.00 s of nothing\n  router.infer  ",
+        "refused by p",
+        "open  started  its parent was",
+        "  identify_root_cause(1)\n    ",
+        "  diagnose_execution_trace(1)\n",
+        "\n2 traces, 3 spans\n",
+    ] {
+        assert!(out.contains(said), "expected {said}\nfound {out}");
+    }
+    assert!(!out.contains("hunter2") && !out.contains('\u{1b}'), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 110), "{out}");
+}
+
+#[tokio::test]
+async fn any_viewer_can_open_the_export() {
+    let (exit, out, _) = traces(ROWS, &["--trace", TRACE, "--format", "otlp"]).await;
+    assert_eq!(exit, 0);
+    let json: Json = serde_json::from_str(&out).unwrap();
+    let services = json["resourceSpans"].as_array().unwrap();
+    let names: Vec<_> = services
+        .iter()
+        .map(|one| one["resource"]["attributes"][0]["value"]["stringValue"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["router", "runner"]);
+    let span = |service: usize| services[service]["scopeSpans"][0]["spans"][0].clone();
+    assert_eq!(span(0)["parentSpanId"], span(1)["spanId"]);
+    assert_eq!(span(0)["traceId"], "0af7651916cd43dd8448eb211c80319c");
+    assert!(!out.contains("hunter2"));
+}
+
+#[rstest]
+#[case::no_job(ROWS, &["--job", "7"], 4, "no job is `7` in `jobs`; the newest are id=1 (jobspec_id bias-1)")]
+#[case::no_execution(ROWS, &["--execution", "7"], 4, "`trace_spans` has no span of the execution `7`; the newest is of the trace")]
+#[case::no_trace(ROWS, &["--trace", "x"], 4, "`x` can't be a trace id: `trace_id` is of another type")]
+#[case::no_span("select 1", &[], 4, "`trace_spans` has no span at this time; `trace_spans` is empty; `spanproof diagnose` says why")]
+#[case::no_table("drop table trace_spans cascade", &[], 4, "`trace_spans`: relation \"trace_spans\" does not exist")]
+#[case::column("alter table trace_spans rename span_id to own_id", &[], 4, "`trace_spans` has no column `span_id`: it has ")]
+#[case::both(ROWS, &["--job", "1", "--trace", "x"], 2, "cannot be used with")]
+#[tokio::test]
+async fn what_is_not_there_is_told(
+    #[case] rows: &'static str,
+    #[case] args: &[&str],
+    #[case] code: i32,
+    #[case] said: &str,
+) {
+    let (exit, _, notes) = traces(rows, args).await;
+    assert_eq!(exit, code, "{notes}");
+    assert!(notes.contains(said), "expected {said}\nfound {notes}");
+}
+
+#[tokio::test]
+async fn functions_that_are_not_there_or_fail_are_no_error() {
+    let change = "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id)
+        values ('0af76519-16cd-43dd-8448-eb211c80319c', '00000000-0000-4000-8000-000000000001', 'runner', 'x', now(), 'started', 1);
+        drop function find_similar_traces; drop function identify_root_cause;
+        create function identify_root_cause(bigint) returns table (a int) language sql as 'select 1 / 0'";
+    let (exit, out, notes) = traces(change, &[]).await;
+    assert_eq!(exit, 0, "{notes}");
+    assert!(out.contains("identify_root_cause(1) could not be asked: division by zero"), "{out}");
+    assert!(!out.contains("find_similar_traces"), "{out}");
+}
