@@ -48,6 +48,11 @@ where
     watch(awaited, within, SLOWEST, look).await
 }
 
+/// Waits for something to be told, and not for longer than `most`: says whether it was.
+pub(crate) async fn told(most: Duration, tells: impl Future<Output = ()>) -> bool {
+    tokio::time::timeout(most, tells).await.is_ok()
+}
+
 /// As [`until`], looking every two milliseconds at most: for what takes tens of them.
 pub(crate) async fn closely<T, F>(
     awaited: &str,

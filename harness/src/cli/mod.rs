@@ -16,6 +16,7 @@ mod runs;
 mod sources;
 mod stored;
 mod traces;
+mod watch;
 
 pub use exit::Exit;
 
@@ -36,6 +37,7 @@ pub fn main() -> Exit {
         Command::Capture(capture) => capture::capture(&capture),
         Command::Replay(replay) => replay::replay(&replay),
         Command::Preflight(preflight) => preflight::preflight(&preflight),
+        Command::Watch(watch) => watch::watch(&watch),
         Command::Traces(traces) => traces::traces(&traces),
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Clean(clean) => clean::clean(&clean),

@@ -8,10 +8,10 @@ pub(super) fn print(text: &str) {
     let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// How many columns the terminal has.
-pub(super) fn columns() -> Option<usize> {
-    let (_, columns) = console::Term::stdout().size_checked()?;
-    Some(usize::from(columns))
+/// How many columns and lines the terminal has.
+pub(super) fn size() -> Option<(usize, usize)> {
+    let (lines, columns) = console::Term::stdout().size_checked()?;
+    Some((usize::from(columns), usize::from(lines)))
 }
 
 /// Prints a note or progress.

@@ -62,7 +62,10 @@ fn canvas(args: &Traces) -> Canvas {
     let terminal =
         std::io::stdout().is_terminal() && std::env::var("TERM").as_deref() != Ok("dumb");
     let forced = set("CLICOLOR_FORCE") || set("FORCE_COLOR");
-    let width = args.width.map(usize::from).or_else(|| terminal.then(output::columns).flatten());
+    let width = args
+        .width
+        .map(usize::from)
+        .or_else(|| terminal.then(output::size).flatten().map(|(columns, _)| columns));
     Canvas {
         width: width.unwrap_or(WIDTH).max(NARROWEST),
         colour: (terminal || forced) && !set("NO_COLOR"),

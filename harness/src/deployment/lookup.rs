@@ -134,7 +134,7 @@ pub(super) async fn job(
 }
 
 /// The newest jobs of the window.
-async fn newest(
+pub(super) async fn newest(
     session: &mut Session,
     spec: &Spec,
     table: &Table,

@@ -63,6 +63,7 @@ enum Access {
 pub struct Session {
     connection: PgConnection,
     place: String,
+    access: Access,
     plans: Vec<String>,
 }
 
@@ -98,25 +99,30 @@ impl Session {
                 return Err(refused(reason));
             }
         };
-        // Nothing is locked that a writer wants, and nothing waits: a lock that is not to be had
-        // at once is not worth a queue of writers behind us.
-        let begin = format!(
-            "begin transaction {};
-             set local statement_timeout = {};
-             set local lock_timeout = 500;
-             set local idle_in_transaction_session_timeout = 60000;
-             set local timezone = 'UTC';
-             set local row_security = on",
-            match access {
-                Access::Read => "isolation level repeatable read, read only",
-                // As the service's own would begin: a role may be read-only by its settings.
-                Access::Rehearse => "isolation level read committed",
-            },
-            STATEMENT.as_millis()
-        );
+        let begin = begin(access);
         let begun = connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
         begun.map_err(|error| refused(chain(&error)))?;
-        Ok(Self { connection, place, plans: Vec::new() })
+        Ok(Self { connection, place, access, plans: Vec::new() })
+    }
+
+    /// Ends the transaction, until the next one is begun.
+    ///
+    /// # Errors
+    /// When the database is gone.
+    pub async fn rest(&mut self) -> Result<(), Error> {
+        self.run("the end of a look", "rollback").await
+    }
+
+    /// Ends the transaction and begins another, which sees what has happened since.
+    ///
+    /// # Errors
+    /// When the database is gone.
+    pub async fn again(&mut self) -> Result<(), Error> {
+        self.plans.clear();
+        let sql = format!("rollback; {}", begin(self.access));
+        let begun = self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+        let what = "the next look".to_owned();
+        begun.map(drop).map_err(|error| Error::Gone { what, reason: chain(&error) })
     }
 
     /// The URL, secrets masked.
@@ -243,6 +249,26 @@ impl Session {
         let _gone = self.connection.execute("rollback").await;
         let _gone = self.connection.close().await;
     }
+}
+
+/// How a transaction begins.
+fn begin(access: Access) -> String {
+    // Nothing is locked that a writer wants, and nothing waits: a lock that is not to be had
+    // at once is not worth a queue of writers behind us.
+    format!(
+        "begin transaction {};
+         set local statement_timeout = {};
+         set local lock_timeout = 500;
+         set local idle_in_transaction_session_timeout = 60000;
+         set local timezone = 'UTC';
+         set local row_security = on",
+        match access {
+            Access::Read => "isolation level repeatable read, read only",
+            // As the service's own would begin: a role may be read-only by its settings.
+            Access::Rehearse => "isolation level read committed",
+        },
+        STATEMENT.as_millis()
+    )
 }
 
 /// Why a statement was refused; an error where the session itself was ended.

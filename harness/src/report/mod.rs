@@ -12,6 +12,7 @@ mod replay;
 mod table;
 mod terminal;
 mod timing;
+mod watch;
 mod waterfall;
 
 pub use diagnosis::{diagnosis, diagnosis_json};
@@ -23,4 +24,5 @@ pub use proof::{Proofs, proofs};
 pub use replay::{rejudged, replayed};
 pub use terminal::{Summary, plan, terminal};
 pub use timing::timings;
+pub use watch::{Watched, change, frame};
 pub use waterfall::{Canvas, waterfall};

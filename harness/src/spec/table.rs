@@ -30,6 +30,8 @@ pub struct JobTable {
     pub route: String,
     /// The column with the time it was submitted; empty where there is none.
     pub created: String,
+    /// The channel that a new job is notified on; empty where there is none.
+    pub channel: String,
     /// The column with a job's status.
     pub status: String,
     /// The statuses of a job that waits for a worker.
@@ -104,6 +106,7 @@ impl Default for JobTable {
             name: "jobspec_id".into(),
             route: "route".into(),
             created: "created_at".into(),
+            channel: String::new(),
             status: "status".into(),
             waiting: words(&["queued", "created", "pending"]),
             done: words(&["completed", "failed", "cancelled"]),

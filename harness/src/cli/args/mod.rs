@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(super) use incident::{Capture, Replay};
 pub(super) use machine::{Clean, Doctor, Explain};
 pub(super) use run::{Check, Plan, Report, Which};
-pub(super) use there::{Diagnose, Preflight, Shape, There, Traces};
+pub(super) use there::{Diagnose, Preflight, Shape, There, Traces, Watch};
 
 use super::{Exit, output};
 
@@ -46,6 +46,8 @@ pub(super) enum Command {
     Diagnose(Diagnose),
     /// Show traces that are in a database, as waterfalls, JSON or OTLP
     Traces(Traces),
+    /// Watch jobs, executions and spans arrive; says at once where work leaves no spans
+    Watch(Watch),
     /// Say whether a deployment may record spans: its database, its manifests, its startup line
     Preflight(Preflight),
     /// Keep a case, or a job of a system that is already there, as an incident in one file

@@ -109,6 +109,25 @@ pub(in crate::cli) struct Traces {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  spanproof watch                                         DATABASE_URL names the database; Ctrl-C ends
+  spanproof watch --for 10m >> spans.log                  a line for each change")]
+pub(in crate::cli) struct Watch {
+    /// The database's URL; only read [default: the variable `DATABASE_URL`]
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) database: Option<String>,
+    /// How many of the newest jobs
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(in crate::cli) last: u16,
+    /// End after this time, such as `30s` or `10m`
+    #[arg(long = "for", value_name = "TIME")]
+    pub(in crate::cli) during: Option<Moment>,
+    /// The spec file
+    #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
+    pub(in crate::cli) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
   spanproof preflight --manifest fly.toml                 DATABASE_URL names the database
   spanproof preflight --database postgres://… --role runner --manifest deploy.yaml --log runner.log
 

@@ -1,0 +1,203 @@
+//! `spanproof watch`.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::Watch;
+use super::sources::{self, refused};
+use super::{Exit, Failure, output};
+use crate::deployment::{Beat, Error, Moment, Pulse};
+use crate::report::{self, Watched};
+use crate::spec::Spec;
+use crate::wait;
+
+/// A database that went away is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts to reach it.
+const RETRY: Duration = Duration::from_secs(1);
+/// On a terminal the seconds without spans are told anew so often.
+const TICK: Duration = Duration::from_secs(1);
+
+pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.config)?;
+    let Some(url) = sources::database(args.database.as_ref()) else {
+        let text = "there is no database to look at: name one by `--database URL`, or in the variable `DATABASE_URL`";
+        return Err(Failure::usage(anyhow!(text)));
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::world)?;
+    runtime.block_on(async {
+        let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
+        let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
+        let pulse = Pulse::open(&spec, &url).await.map_err(refused)?;
+        let mut watching = Watching::new(args, &spec, &url, pulse);
+        // The screen is put right by what is dropped here, whoever ends first.
+        tokio::select! {
+            ended = watching.run() => ended,
+            _ = int.recv() => Ok(Exit::Interrupted),
+            _ = term.recv() => Ok(Exit::Terminated),
+        }
+    })
+}
+
+/// A terminal that is drawn on; it is as it was when this is dropped.
+struct Screen;
+
+impl Screen {
+    fn take() -> Self {
+        Self::write("\u{1b}[?1049h\u{1b}[?25l");
+        Self
+    }
+
+    /// One frame, in one go, so that nothing flickers.
+    fn draw(lines: &[String]) {
+        let lines: Vec<_> = lines.iter().map(|line| format!("{line}\u{1b}[K")).collect();
+        Self::write(&format!("\u{1b}[H{}\u{1b}[J", lines.join("\r\n")));
+    }
+
+    fn write(text: &str) {
+        output::print(text);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        Self::write("\u{1b}[?25h\u{1b}[?1049l");
+    }
+}
+
+struct Watching<'a> {
+    args: &'a Watch,
+    spec: &'a Spec,
+    url: &'a str,
+    pulse: Pulse,
+    screen: Option<Screen>,
+    beats: Vec<Beat>,
+    dark: HashMap<String, Instant>,
+    start: Instant,
+}
+
+impl<'a> Watching<'a> {
+    fn new(args: &'a Watch, spec: &'a Spec, url: &'a str, pulse: Pulse) -> Self {
+        let screen = std::io::stdout().is_terminal().then(Screen::take);
+        let start = Instant::now();
+        Self { args, spec, url, pulse, screen, beats: Vec::new(), dark: HashMap::new(), start }
+    }
+
+    async fn run(&mut self) -> Result<Exit, Failure> {
+        let how = if self.pulse.listens() { ", told of new jobs by the database" } else { "" };
+        if self.screen.is_none() {
+            output::note(&format!("watching {}{how}", self.pulse.place()));
+        }
+        loop {
+            let beats = match self.pulse.look(self.spec, usize::from(self.args.last)).await {
+                Ok(beats) => beats,
+                Err(Error::Gone { reason, .. }) => {
+                    self.reopen(&reason).await?;
+                    continue;
+                }
+                Err(error) => return Err(refused(error)),
+            };
+            let changed = self.take(beats)?;
+            let pace = self.pulse.pace(changed);
+            if self.wait(pace).await {
+                return Ok(Exit::Passed);
+            }
+        }
+    }
+
+    /// Waits for the next look; says whether the time of the whole watch is over.
+    async fn wait(&mut self, pace: Duration) -> bool {
+        let next = Instant::now() + pace;
+        let end = self.args.during.map(|moment| self.start + amount(moment));
+        loop {
+            self.draw();
+            let now = Instant::now();
+            if end.is_some_and(|end| now >= end) {
+                return true;
+            }
+            let until = end.map_or(next, |end| next.min(end));
+            let step = until.saturating_duration_since(now);
+            let step = if self.screen.is_some() { step.min(TICK) } else { step };
+            if wait::told(step, self.pulse.told()).await || Instant::now() >= next {
+                return false;
+            }
+        }
+    }
+
+    /// Takes what was seen; tells what is new where nobody draws. Says whether anything is.
+    fn take(&mut self, beats: Vec<Beat>) -> Result<bool, Failure> {
+        for beat in &beats {
+            if beat.is_dark() {
+                self.dark.entry(beat.job.clone()).or_insert_with(Instant::now);
+            } else {
+                self.dark.remove(&beat.job);
+            }
+        }
+        let new: Vec<_> = beats.iter().filter(|beat| !self.beats.contains(beat)).cloned().collect();
+        self.beats = beats;
+        if self.screen.is_none() {
+            let at = chrono::Utc::now().format("%H:%M:%SZ").to_string();
+            for beat in &new {
+                let line = report::change(&at, &self.spec.tables.units.table, &self.watched(beat));
+                let mut out = std::io::stdout().lock();
+                // Whoever read has gone: there is nobody to tell.
+                out.write_all(line.as_bytes())
+                    .and_then(|()| out.flush())
+                    .map_err(Failure::world)?;
+            }
+        }
+        Ok(!new.is_empty())
+    }
+
+    fn watched(&self, beat: &Beat) -> Watched {
+        (beat.clone(), self.dark.get(&beat.job).map(Instant::elapsed))
+    }
+
+    fn draw(&self) {
+        let listens = if self.pulse.listens() { "told of new jobs" } else { "polling" };
+        self.frame(&format!("{}: {listens}; Ctrl-C ends", self.pulse.place()));
+    }
+
+    fn frame(&self, status: &str) {
+        if self.screen.is_none() {
+            return;
+        }
+        let jobs: Vec<_> = self.beats.iter().map(|beat| self.watched(beat)).collect();
+        let size = output::size().unwrap_or((100, 30));
+        Screen::draw(&report::frame(&jobs, &self.spec.tables.units.table, status, size));
+    }
+
+    /// Waits until a database that went away lets us in again.
+    async fn reopen(&mut self, reason: &str) -> Result<(), Failure> {
+        let status = format!("the database went away ({reason}); trying to reach it again");
+        if self.screen.is_none() {
+            output::note(&status);
+        }
+        let gone = Instant::now();
+        loop {
+            self.frame(&status);
+            match Pulse::open(self.spec, self.url).await {
+                Ok(pulse) => {
+                    self.pulse = pulse;
+                    return Ok(());
+                }
+                Err(error) if gone.elapsed() >= PATIENCE => return Err(refused(error)),
+                Err(_) => drop(wait::told(RETRY, std::future::pending()).await),
+            }
+        }
+    }
+}
+
+fn amount(moment: Moment) -> Duration {
+    match moment {
+        Moment::Ago(amount) => amount.to_std().unwrap_or_default(),
+        Moment::At(at) => (at - chrono::Utc::now()).to_std().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,161 @@
+//! Jobs, executions and spans as they arrive, over a pipe and on a terminal.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::disallowed_methods, reason = "a command that goes on while the test does")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use spanproof::postgres::Database;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spanproof.toml");
+const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+const COMMAND: &str = env!("CARGO_BIN_EXE_spanproof");
+
+async fn database() -> (Database, PgConnection) {
+    let database = Database::migrated(MIGRATIONS).await.unwrap();
+    let connection = PgConnection::connect(database.url()).await.unwrap();
+    (database, connection)
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) {
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+}
+
+fn watch(url: &str, more: &[&str]) -> Child {
+    let args = ["watch", "--config", SPEC, "--database", url];
+    let mut command = Command::new(COMMAND);
+    command
+        .args(args)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// The next line that has all of these words; lines before it are passed over.
+fn line(lines: &mut impl Iterator<Item = std::io::Result<String>>, words: &[&str]) -> String {
+    let mut seen = Vec::new();
+    for line in lines {
+        let line = line.unwrap();
+        if words.iter().all(|word| line.contains(word)) {
+            return line;
+        }
+        seen.push(line);
+    }
+    unreachable_line(words, &seen)
+}
+
+fn unreachable_line(words: &[&str], seen: &[String]) -> String {
+    assert!(seen.is_empty() && words.is_empty(), "no line has {words:?}: {seen:?}");
+    String::new()
+}
+
+const JOB: &str = "insert into jobs (jobspec_id, jobspec, status, route) values ('bias-1', '{}', 'processing', 'queued')";
+const WORK: &str = "insert into executions (job_id, region, model_id, question_id, status) \
+    select 1, 'r' || n, 'm', 'q', 'failed' from generate_series(1, 4) n";
+const SPANS: &str = "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id) \
+    select gen_random_uuid(), gen_random_uuid(), 'runner', 'execute_question', now(), 'started', id from executions";
+
+fn kill(child: &Child, signal: nix::sys::signal::Signal) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, signal).unwrap();
+}
+
+#[tokio::test]
+async fn each_change_is_a_line_and_work_without_spans_is_told_at_once() {
+    let (database, mut connection) = database().await;
+    let mut child = watch(database.url(), &[]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    run(&mut connection, JOB).await;
+    line(&mut lines, &["job 1  processing  executions: 0  spans: 0"]);
+    run(&mut connection, WORK).await;
+    let told = line(&mut lines, &["job 1", "executions: 4 failed  spans: 0"]);
+    assert!(told.ends_with("NO SPANS"), "{told}");
+    run(&mut connection, SPANS).await;
+    let told = line(&mut lines, &["job 1", "spans: 4"]);
+    assert!(!told.contains("NO SPANS") && !told.contains('\u{1b}'), "{told}");
+    kill(&child, nix::sys::signal::Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut notes = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut notes).unwrap();
+    assert!(notes.contains("told of new jobs by the database"), "{notes}");
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_ends_by_itself_when_asked_to_and_when_nobody_reads() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, JOB).await;
+    let mut child = watch(database.url(), &["--for", "1s"]);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut child = watch(database.url(), &[]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    line(&mut lines, &["job 1"]);
+    drop(lines);
+    run(&mut connection, WORK).await;
+    assert!(child.wait().unwrap().code().is_some(), "it ends when its reader has gone");
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_is_opened_again_and_no_transaction_stays_open() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, JOB).await;
+    let mut child = watch(database.url(), &[]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    line(&mut lines, &["job 1"]);
+    let idle = "select count(*) from pg_stat_activity where application_name = 'spanproof watch' \
+                and state like 'idle in transaction%' and datname = current_database()";
+    let idle: i64 = sqlx::query_scalar(idle).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(idle, 0);
+    run(
+        &mut connection,
+        "select pg_terminate_backend(pid) from pg_stat_activity \
+        where application_name = 'spanproof watch' and datname = current_database()",
+    )
+    .await;
+    run(&mut connection, WORK).await;
+    line(&mut lines, &["job 1", "4 failed"]);
+    kill(&child, nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let mut notes = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut notes).unwrap();
+    assert!(notes.contains("the database went away"), "{notes}");
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+/// `script` gives a terminal to whoever wants one.
+#[tokio::test]
+async fn a_terminal_is_drawn_on_and_given_back() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, &format!("{JOB};{WORK}")).await;
+    for (more, signal) in [(" --for 2s", None), ("", Some("INT"))] {
+        let quoted = |text: &str| format!("'{text}'");
+        let command = format!(
+            "{} watch --config {} --database {}{more}",
+            quoted(COMMAND),
+            quoted(SPEC),
+            quoted(database.url())
+        );
+        let killing = signal.map(|name| format!("timeout --foreground -s {name} 2 {command}"));
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", killing.as_deref().unwrap_or(&command), "/dev/null"])
+            .stdin(Stdio::null());
+        let start = Instant::now();
+        let output = script.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("\u{1b}[?1049h") && text.contains("\u{1b}[?25l"), "{text:?}");
+        assert!(text.trim_end().ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{text:?}");
+        assert!(text.contains("NO SPANS for 1 s"), "{text:?}");
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
