@@ -97,7 +97,7 @@ async fn it_ends_by_itself_when_asked_to_and_when_nobody_reads() {
     line(&mut lines, &["job 1"]);
     drop(lines);
     run(&mut connection, WORK).await;
-    assert!(child.wait().unwrap().code().is_some(), "it ends when its reader has gone");
+    assert_eq!(child.wait().unwrap().code(), Some(0), "it ends when its reader has gone");
     connection.close().await.unwrap();
     database.close().await.unwrap();
 }

@@ -104,7 +104,7 @@ impl<'a> Watching<'a> {
                 }
                 Err(error) => return Err(refused(error)),
             };
-            let changed = self.take(beats)?;
+            let Some(changed) = self.take(beats) else { return Ok(Exit::Passed) };
             let pace = self.pulse.pace(changed);
             if self.wait(pace).await {
                 return Ok(Exit::Passed);
@@ -131,8 +131,9 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// Takes what was seen; tells what is new where nobody draws. Says whether anything is.
-    fn take(&mut self, beats: Vec<Beat>) -> Result<bool, Failure> {
+    /// Takes what was seen; tells what is new where nobody draws. Says whether anything is; nothing
+    /// where whoever read has gone.
+    fn take(&mut self, beats: Vec<Beat>) -> Option<bool> {
         for beat in &beats {
             if beat.is_dark() {
                 self.dark.entry(beat.job.clone()).or_insert_with(Instant::now);
@@ -147,13 +148,10 @@ impl<'a> Watching<'a> {
             for beat in &new {
                 let line = report::change(&at, &self.spec.tables.units.table, &self.watched(beat));
                 let mut out = std::io::stdout().lock();
-                // Whoever read has gone: there is nobody to tell.
-                out.write_all(line.as_bytes())
-                    .and_then(|()| out.flush())
-                    .map_err(Failure::world)?;
+                out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok()?;
             }
         }
-        Ok(!new.is_empty())
+        Some(!new.is_empty())
     }
 
     fn watched(&self, beat: &Beat) -> Watched {

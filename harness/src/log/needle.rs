@@ -16,7 +16,10 @@ impl Needles {
     pub fn of<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let all = patterns.into_iter().map(|pattern| required(&regex_syntax::parse(pattern).ok()?));
         let needles: Option<Vec<Vec<String>>> = all.collect();
-        Self(needles.and_then(|needles| AhoCorasick::new(needles.concat()).ok()))
+        // Leftmost: only then it searches for many texts at once by vector instructions.
+        let mut builder = AhoCorasick::builder();
+        let builder = builder.match_kind(aho_corasick::MatchKind::LeftmostFirst);
+        Self(needles.and_then(|needles| builder.build(needles.concat()).ok()))
     }
 
     /// Whether every line has to be looked at.
