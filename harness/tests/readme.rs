@@ -90,7 +90,9 @@ fn what_it_shows_is_what_is_printed() {
     let (_, incident) =
         once("cargo run -- check --config fixtures/incidents/zero-spans/spanproof.toml");
     let (_, all) = once("cargo run -- check");
-    let (_, there) = once("cargo run -- diagnose --dump fixtures/production/dump.sql --log fixtures/production/runner.log");
+    let (_, there) = once(
+        "cargo run -- diagnose --dump fixtures/production/dump.sql --log fixtures/production/runner.log",
+    );
     let printed = stable(&format!("{incident}{all}{there}"));
     for block in shown {
         for line in stable(&block).lines().filter(|line| !line.starts_with('…')) {
@@ -108,7 +110,18 @@ fn its_example_is_a_test() {
 
 #[test]
 fn every_exit_code_is_in_it() {
-    for code in ["| 0 |", "| 1 |", "| 2 |", "| 3 |", "| 4 |", "| 5 |", "| 6 |", "| 7 |", "| 125 |", "| 130, 143 |"] {
+    for code in [
+        "| 0 |",
+        "| 1 |",
+        "| 2 |",
+        "| 3 |",
+        "| 4 |",
+        "| 5 |",
+        "| 6 |",
+        "| 7 |",
+        "| 125 |",
+        "| 130, 143 |",
+    ] {
         assert!(readme().contains(code), "{code} is missing");
     }
 }
