@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rstest::rstest;
-use spanproof::incident::{Bundle, Faithful, Masking, capture_case, replay};
+use spanproof::incident::{Adopted, Bundle, Faithful, Masking, adopted, capture_case, replay};
 use spanproof::matrix::Case;
 use spanproof::matrix::cases;
 use spanproof::spec::Value;
@@ -91,6 +91,28 @@ async fn incidents_are_reproduced_with_their_fault_and_gone_without_it() {
         let back = replay(&faulty, &bundle, true).await.unwrap();
         assert_eq!(back.faithful, Faithful::Reproduced, "{name}: {back:#?}");
     }
+}
+
+/// What was adopted is replayed whenever all cases are run, and told when it is back.
+#[tokio::test]
+async fn an_incident_that_is_back_is_told() {
+    let world = World::of(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let world = world.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
+    let all = adopted(&world).await.unwrap();
+    assert_eq!(all.len(), INCIDENTS.len());
+    let name = |one: &&Adopted| one.bundle.path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let back: Vec<_> = all.iter().filter(|one| one.is_back()).map(|one| name(&one)).collect();
+    assert_eq!(back, ["stuck-started", "zero-spans"], "both came in by that route");
+    let told = spanproof::report::adopted(&all);
+    assert!(
+        told.contains("INCIDENT ") && told.contains("zero-spans.jsonl: not as expected"),
+        "{told}"
+    );
+    assert!(
+        told.contains("differs: verdict: pass is expected, and here it is path-not-executed"),
+        "{told}"
+    );
+    assert!(told.ends_with("8 incidents replayed, 2 not as expected\n"), "{told}");
 }
 
 /// A case that fails, its bundle, and what a replay with another program or world is worth.

@@ -1,4 +1,5 @@
-//! What a disposable Postgres of ours costs beside its peers, measured side by side in one run.
+//! What a disposable Postgres of ours costs beside its peers, and what looking at a system costs
+//! that is already there, measured side by side in one run.
 //!
 //! Each side runs in a process of its own, one after the other in turn, so that noise of the
 //! machine meets both. Every side proves what it did: the rows it read, and which database of
@@ -15,6 +16,7 @@ mod proof;
 mod start;
 mod stats;
 mod table;
+mod there;
 
 use std::process::ExitCode;
 
@@ -95,6 +97,8 @@ fn measured(row: Row, arguments: &Arguments, place: &Place) -> Outcome {
         }
         Row::Nextest => nextest::measure(place, samples),
         Row::Stop => start::stop(place, samples),
+        Row::Log => there::log(place, samples),
+        Row::Diagnose => there::measure(place, samples),
     };
     outcome.unwrap_or_else(|error| Outcome::failed(row, &error))
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::place::Place;
 use crate::stats::Times;
-use crate::{clones, peers, pool, start};
+use crate::{clones, peers, pool, start, there};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -33,6 +33,10 @@ pub enum Side {
     Clones { count: usize },
     /// Our databases for two workers whose tests take `pace` ms.
     Pool { count: usize, pace: u64 },
+    /// Our reading of a log.
+    Log { path: PathBuf },
+    /// Our look at a job.
+    Diagnose { url: String, job: String },
     /// Tests of one query on two threads.
     Tests {
         kind: peers::Kind,
@@ -62,6 +66,8 @@ pub fn run(arguments: &Arguments, begun: Instant) -> Result<()> {
             Side::PlainThere { folder } => start::plain_there(&directory(folder), begun).await,
             Side::Clones { count } => clones::ours(migrations, *count).await,
             Side::Pool { count, pace } => pool::ours(migrations, *count, *pace).await,
+            Side::Log { path } => there::read(path),
+            Side::Diagnose { url, job } => there::ask(url, job).await,
             Side::Tests { .. } => Ok(()),
         }
     })

@@ -27,6 +27,10 @@ pub enum Row {
     Nextest,
     /// The stop of a server.
     Stop,
+    /// A log of a gigabyte, read by `diagnose`, beside `grep -c`.
+    Log,
+    /// A job among ten million spans beside one among ten thousand, in `diagnose`.
+    Diagnose,
 }
 
 impl Row {

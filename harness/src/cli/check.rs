@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::args::{Check, Format, Plan, Which};
 use super::progress::Progress;
 use super::{Exit, Failure, output, runs};
+use crate::incident::{self, Adopted};
 use crate::matrix::{Case, cases};
 use crate::process::quoted;
 use crate::report;
@@ -112,36 +113,63 @@ async fn work(
     let (keep, witness) = (keep(args), args.looks.witness);
     let probe = !args.looks.no_probe;
     let (workers, today) = (workers(args), Day::today());
+    let cancel = cancelled.clone();
     let options = Options { workers, evidence, keep, witness, probe, today, cancelled };
     let mut progress = Progress::new(cases.len());
     let running = suite::run(&world, &cases, options, |event| progress.take(&event));
     let ran = Box::pin(running).await;
     progress.done();
     let ran = ran.map_err(Failure::world)?;
+    let incidents = incidents(args, &world, &ran, cancel).await?;
     let spec = world.spec().clone();
     let once = world.durations();
     let closing = Instant::now();
     world.close().await.map_err(Failure::world)?;
-    let mut snapshots = suite::compare(&spec, &ran.outcomes);
-    if args.update {
-        let written = suite::update(&snapshots).map_err(Failure::world)?;
-        output::note(&format!("{written} snapshots written"));
-        snapshots = suite::compare(&spec, &ran.outcomes);
-    }
+    let snapshots = snapshots(args, &spec, &ran)?;
     if args.timings {
         let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
         output::note(&report::timings(&once, &ran));
     }
     let human = args.format == Format::Human;
     let repeat = repeat(&args.which.config, args.binary.as_deref());
-    show(&spec, &ran, &snapshots, human.then(|| (repeat, start.elapsed())));
+    let human = human.then(|| (repeat, start.elapsed()));
+    show(&spec, &ran, &snapshots, &incidents, human);
     for (outcome, kept) in ran.outcomes.iter().filter_map(|o| Some((o, o.kept.as_ref()?))) {
         output::note(&format!("kept {}: {kept}", outcome.case.id));
     }
     if ran.outcomes.iter().any(|outcome| outcome.kept.is_some()) {
         output::note("`spanproof clean` removes what is kept");
     }
-    Ok(ended(&Summary::of(&ran, &snapshots)))
+    let ended = ended(&Summary::of(&ran, &snapshots));
+    let back = incidents.iter().any(Adopted::is_back);
+    Ok(if back && ended != Exit::World { Exit::Findings } else { ended })
+}
+
+/// Replays the incidents that were adopted, after a whole run of all cases.
+async fn incidents(
+    args: &Check,
+    world: &World,
+    ran: &Ran,
+    mut cancelled: watch::Receiver<bool>,
+) -> Result<Vec<Adopted>, Failure> {
+    if !args.which.is_all() || ran.not_run > 0 {
+        return Ok(Vec::new());
+    }
+    tokio::select! {
+        replayed = incident::adopted(world) => replayed.map_err(super::capture::failure),
+        _ = cancelled.wait_for(|cancelled| *cancelled) => Ok(Vec::new()),
+    }
+}
+
+/// Compares the startup output, and accepts it where that is asked for.
+fn snapshots(args: &Check, spec: &Spec, ran: &Ran) -> Result<Vec<Snapshot>, Failure> {
+    let snapshots = suite::compare(spec, &ran.outcomes);
+    if !args.update {
+        return Ok(snapshots);
+    }
+    let written = suite::update(&snapshots).map_err(Failure::world)?;
+    output::note(&format!("{written} snapshots written"));
+    Ok(suite::compare(spec, &ran.outcomes))
 }
 
 /// Sabotages healthy cases and prints what was told of each.
@@ -223,20 +251,21 @@ pub(super) fn show(
     spec: &Spec,
     ran: &Ran,
     snapshots: &[Snapshot],
+    incidents: &[Adopted],
     human: Option<(String, Duration)>,
 ) {
-    match human {
-        Some((repeat, took)) => {
-            let mut text = report::terminal(spec, ran, snapshots, &repeat);
-            let summary = Summary::of(ran, snapshots);
-            text = format!("{text}\n{}\n", summary.line(took));
-            if summary.snapshots_changed > 0 {
-                text.push_str("accept the startup output with `spanproof check --update`\n");
-            }
-            output::print(&text);
-        }
-        None => output::print(&format!("{:#}\n", report::json(spec, ran, snapshots))),
+    let Some((repeat, took)) = human else {
+        let json = report::json(spec, ran, snapshots, incidents);
+        return output::print(&format!("{json:#}\n"));
+    };
+    let mut text = report::terminal(spec, ran, snapshots, &repeat);
+    text.push_str(&report::adopted(incidents));
+    let summary = Summary::of(ran, snapshots);
+    text = format!("{text}\n{}\n", summary.line(took));
+    if summary.snapshots_changed > 0 {
+        text.push_str("accept the startup output with `spanproof check --update`\n");
     }
+    output::print(&text);
 }
 
 /// The highest severity wins. Cases that were not run are never green.

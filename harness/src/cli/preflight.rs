@@ -1,9 +1,5 @@
 //! `spanproof preflight`.
 
-use std::path::Path;
-
-use anyhow::anyhow;
-
 use super::args::{Format, Preflight};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output};
@@ -47,7 +43,7 @@ fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
     let mut checks = Vec::new();
     let mut all: Vec<Setting> = Vec::new();
     for path in &args.manifests {
-        let found = settings(path, &flag.name)?;
+        let found = sources::settings(path, &flag.name)?;
         checks.push(preflight::manifest(flag, &path.display().to_string(), &found));
         all.extend(found);
     }
@@ -64,15 +60,4 @@ fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
         checks.push(untried(&name, "no log was given", "--log FILE"));
     }
     Ok(checks)
-}
-
-/// What a manifest says about a flag.
-fn settings(path: &Path, flag: &str) -> Result<Vec<Setting>, Failure> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(anyhow!("the manifest `{name}` could not be read: {error}"))
-    })?;
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    preflight::settings(&file, &text, flag)
-        .map_err(|why| Failure::usage(anyhow!("the manifest `{name}` can't be understood: {why}")))
 }

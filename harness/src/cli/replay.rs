@@ -63,13 +63,7 @@ fn paths(given: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !given.is_dir() {
         return Ok(vec![given.to_owned()]);
     }
-    let entries = std::fs::read_dir(given).map_err(|error| {
-        Failure::usage(anyhow!("could not read `{}`: {error}", given.display()))
-    })?;
-    let files = entries.flatten().map(|entry| entry.path());
-    let mut paths: Vec<_> =
-        files.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).collect();
-    paths.sort();
+    let paths = incident::list(given).map_err(failure)?;
     if paths.is_empty() {
         let text = format!(
             "`{}` holds no incident; `spanproof replay FILE --adopt` puts one there",

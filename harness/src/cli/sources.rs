@@ -10,7 +10,8 @@ use super::{Exit, Failure};
 use crate::deployment::{self, Dump, Log, Rowset, Session, Subject, Window, gather};
 use crate::document::suggestion;
 use crate::evidence::Evidence;
-use crate::spec::Spec;
+use crate::preflight::{self, Setting, Told};
+use crate::spec::{Spec, Value};
 
 /// Reads the spec of a command that runs nothing.
 pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
@@ -52,8 +53,48 @@ fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
         jobs: there.jobs.clone(),
         last: usize::from(there.last),
         window: Window { since, until },
-        flags: there.flags.clone(),
+        flags: flags(there, spec)?,
     })
+}
+
+/// What a manifest says about a flag.
+pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<Setting>, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(anyhow!("the manifest `{name}` could not be read: {error}"))
+    })?;
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    preflight::settings(&file, &text, flag)
+        .map_err(|why| Failure::usage(anyhow!("the manifest `{name}` can't be understood: {why}")))
+}
+
+/// The flags that are known: said one by one, or else by manifests.
+fn flags(there: &There, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
+    let mut flags = there.flags.clone();
+    for (path, flag) in
+        there.manifests.iter().flat_map(|path| spec.flags.iter().map(move |flag| (path, flag)))
+    {
+        let found = settings(path, &flag.name)?;
+        let values = found.into_iter().filter_map(|setting| match setting.told {
+            Told::Value(value) => Some(Value::Set(value)),
+            Told::Elsewhere(_) => None,
+        });
+        for value in values {
+            match flags.iter().find(|(name, _)| *name == flag.name) {
+                None => flags.push((flag.name.clone(), value)),
+                Some((_, known)) if *known == value => {}
+                Some(_) if there.flags.iter().any(|(name, _)| *name == flag.name) => {}
+                Some((_, known)) => {
+                    let (name, file) = (&flag.name, path.display());
+                    let text = format!(
+                        "{name} is `{known}`, and `{value}` in `{file}`: say which by `--flag {name}=…`"
+                    );
+                    return Err(Failure::usage(anyhow!(text)));
+                }
+            }
+        }
+    }
+    Ok(flags)
 }
 
 /// Opens the log.

@@ -21,6 +21,7 @@ pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
     let ran = rejudge(&spec, &folder, Day::today()).map_err(Failure::usage)?;
     let snapshots = compare(&spec, &ran.outcomes);
     let human = args.format == Format::Human;
-    show(&spec, &ran, &snapshots, human.then(|| (repeat(&args.config, None), start.elapsed())));
+    let human = human.then(|| (repeat(&args.config, None), start.elapsed()));
+    show(&spec, &ran, &snapshots, &[], human);
     Ok(ended(&Summary::of(&ran, &snapshots)))
 }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::lookup::{Found, text};
 use super::{Error, Subject, Window};
-use crate::evidence::{Row, Rows};
+use crate::evidence::{Neighbour, Row, Rows};
 use crate::spec::Spec;
 
 /// A longer line is not one of a dump of such tables.
@@ -99,9 +99,17 @@ impl Dump {
                 (None, None) => true,
             }
         })?;
+        let others = self.rows(&tables.spans.table, |row| {
+            text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
+        })?;
+        let read = |row: &Row| {
+            let started = super::lookup::time(row, &tables.spans.started)?;
+            Some(Neighbour { started, operation: text(row, &tables.spans.operation)? })
+        };
+        let neighbours = others.all().iter().filter_map(read).collect();
         let unread =
             vec!["other schemas: a dump is looked into for the tables of the spec only".into()];
-        Ok(Found { jobs, units, spans, elsewhere: Vec::new(), unread })
+        Ok(Found { jobs, units, spans, elsewhere: Vec::new(), neighbours, unread })
     }
 
     fn jobs(&self, spec: &Spec, subject: &Subject) -> Result<Rows, Error> {

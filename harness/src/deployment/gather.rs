@@ -59,8 +59,15 @@ pub async fn gather(
         }
         Rowset::None => {
             let Evidence { jobs, units, spans, .. } = unseen.clone();
-            let (elsewhere, unread) = (Vec::new(), Vec::new());
-            (Found { jobs, units, spans, elsewhere, unread }, None, Vec::new())
+            let found = Found {
+                jobs,
+                units,
+                spans,
+                elsewhere: Vec::new(),
+                neighbours: Vec::new(),
+                unread: Vec::new(),
+            };
+            (found, None, Vec::new())
         }
     };
     let window = around(spec, &found, subject.window);
@@ -69,7 +76,7 @@ pub async fn gather(
         Some(Recognised { facts, output }) => (output, Some(facts)),
         None => (Output::default(), None),
     };
-    let Found { jobs, units, spans, elsewhere, unread } = found;
+    let Found { jobs, units, spans, elsewhere, neighbours, unread } = found;
     let route = jobs.all().iter().find_map(|row| lookup::text(row, &spec.tables.jobs.route));
     Ok(Evidence {
         case: Case::new(spec, subject.flags.clone(), [&route.unwrap_or_default(), "", ""]),
@@ -77,7 +84,14 @@ pub async fn gather(
         jobs,
         units,
         spans,
-        deployment: Some(Box::new(Deployment { database, log, elsewhere, unread, plans })),
+        deployment: Some(Box::new(Deployment {
+            database,
+            log,
+            elsewhere,
+            neighbours,
+            unread,
+            plans,
+        })),
         ..unseen
     })
 }

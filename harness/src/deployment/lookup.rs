@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
+use super::around::{at_work, neighbours, unlinked};
 use super::catalog::{Table, quoted_column};
 use super::{Error, Session, Sink, Subject};
-use crate::evidence::{Row, Rows};
-use crate::spec::{SpanTable, Spec};
+use crate::evidence::{Neighbour, Row, Rows};
+use crate::spec::Spec;
 
 /// More units or spans than this are not read.
-const MOST: usize = 10_000;
-/// Spans are looked for so long before the first unit and after the last one, in seconds.
-const AROUND_SECONDS: i64 = 60;
+pub(super) const MOST: usize = 10_000;
 
 /// What was found.
 #[derive(Debug)]
@@ -22,6 +21,7 @@ pub(super) struct Found {
     pub(super) units: Rows,
     pub(super) spans: Rows,
     pub(super) elsewhere: Vec<(String, u64)>,
+    pub(super) neighbours: Vec<Neighbour>,
     pub(super) unread: Vec<String>,
 }
 
@@ -46,7 +46,13 @@ pub(super) async fn find(
         Rows::Found(found) if found.len() >= units.all().len() => Vec::new(),
         _ => elsewhere(session, spec, &units, &mut unread).await?,
     };
-    Ok(Found { jobs, units, spans, elsewhere, unread })
+    let neighbours = match &spans {
+        Rows::Found(found) if found.len() < units.all().len() => {
+            neighbours(session, spec, &units, &mut unread).await?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Found { jobs, units, spans, elsewhere, neighbours, unread })
 }
 
 /// The jobs: those that are named, or else the newest.
@@ -259,53 +265,11 @@ async fn spans(
     }
 }
 
-/// The spans that name no unit and began in this time.
-async fn unlinked(
-    session: &mut Session,
-    columns: &SpanTable,
-    spec: &Spec,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Result<Vec<Row>, String>, Error> {
-    let table = match Table::read(session, &columns.table).await? {
-        Ok(table) => table,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let limits = [(">=", 1), ("<", 2)];
-    let limits = limits.map(|(comparison, at)| table.compares(&columns.started, comparison, at));
-    let [Some(since), Some(until)] = limits else {
-        return Ok(Err("there is no such column".into()));
-    };
-    let mut conditions = vec![since, until];
-    conditions.extend(table.is_any(&columns.operation, 3));
-    if table.has(&columns.unit) {
-        conditions.push(format!("{} is null", quoted_column(&columns.unit)));
-    }
-    let sql = format!(
-        "select to_jsonb(r) from {} r where {} limit {MOST}",
-        table.name,
-        conditions.join(" and ")
-    );
-    let operations: Vec<_> = spec.spans.iter().map(|rule| rule.operation.clone()).collect();
-    let what = format!("{} by {}", columns.table, columns.started);
-    session.look_up(&what, &sql, &[&[from.to_rfc3339()], &[to.to_rfc3339()], &operations]).await
-}
-
 /// The column of the span table that names the job; empty where there is none.
 pub(super) fn job_column(spec: &Spec) -> &str {
     let link = spec.tables.spans.link.iter();
     let found = link.into_iter().find(|(_, unit)| **unit == spec.tables.units.job);
     found.map_or("", |(span, _)| span.as_str())
-}
-
-/// When the units were at work, with a minute around it.
-fn at_work(spec: &Spec, units: &[Row]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let columns = &spec.tables.units;
-    let times = |column: &str| units.iter().filter_map(|row| time(row, column)).collect::<Vec<_>>();
-    let (started, completed) = (times(&columns.started), times(&columns.completed));
-    let around = chrono::Duration::seconds(AROUND_SECONDS);
-    let first = started.iter().chain(&completed).min()?;
-    let last = started.iter().chain(&completed).max()?;
-    Some((*first - around, *last + around))
 }
 
 /// Tables of the same name in other schemas that have spans of these units.

@@ -1,6 +1,7 @@
 //! A system that is already there: its database, its log. Everything here only reads, and is
 //! careful with a database that others work on.
 
+mod around;
 pub(crate) mod catalog;
 mod dump;
 mod gather;

@@ -12,10 +12,22 @@ pub struct Deployment {
     pub log: Option<LogFacts>,
     /// Tables of the span table's name in other schemas that have spans of these units.
     pub elsewhere: Vec<(String, u64)>,
+    /// Spans of other work that began at the same time: lines of the log may be about these.
+    #[serde(default)]
+    pub neighbours: Vec<Neighbour>,
     /// What could not be looked at, each with its reason.
     pub unread: Vec<String>,
     /// How each look-up was carried out by the server.
     pub plans: Vec<String>,
+}
+
+/// A span of other work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// Its operation.
+    pub operation: String,
 }
 
 /// A log as a whole.

@@ -11,7 +11,7 @@ mod startup;
 mod store;
 mod witness;
 
-pub use deployment::{Deployment, LogFacts};
+pub use deployment::{Deployment, LogFacts, Neighbour};
 pub use model::{Evidence, Reached, StartupCut, Submission};
 pub use recovery::Recovery;
 pub(crate) use rows::quoted;

@@ -1,14 +1,61 @@
 //! Keeping an incident for good: from then on every run replays it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::bundle::{Record, Writer, failed};
-use super::{Bundle, Error, Faithful, Replayed, Setting};
+use super::{Bundle, Error, Faithful, Replayed, Setting, replay};
 use crate::spec::Spec;
+use crate::trial::World;
 use crate::verdict::Code;
 
 /// The folder of incidents that were adopted, beside the spec.
 const FOLDER: &str = "fixtures/incidents";
+
+/// An incident that was adopted, and its replay.
+#[derive(Debug, Clone)]
+pub struct Adopted {
+    /// The incident.
+    pub bundle: Bundle,
+    /// What came of it.
+    pub replayed: Replayed,
+}
+
+impl Adopted {
+    /// Whether something else came of it than what must.
+    pub fn is_back(&self) -> bool {
+        !matches!(self.replayed.faithful, Faithful::Reproduced | Faithful::Perhaps)
+    }
+}
+
+/// The incidents in a folder, in the order of their names; none where there is no such folder.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let entries = std::fs::read_dir(folder).map_err(failed("read", folder))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut paths: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// Replays every incident that was adopted beside the spec of a world.
+///
+/// # Errors
+/// When one can't be read, or does not fit the spec.
+pub async fn adopted(world: &World) -> Result<Vec<Adopted>, Error> {
+    let mut all = Vec::new();
+    for path in list(&world.spec().path(FOLDER.as_ref()))? {
+        let bundle = Bundle::read(&path, false)?;
+        let replayed = Box::pin(replay(world, &bundle, true)).await?;
+        all.push(Adopted { bundle, replayed });
+    }
+    Ok(all)
+}
 
 /// Writes an incident into the folder of those that are replayed from now on, with what has to come
 /// of it: `pass`, `same` as it was, or a code. What a replay has found out about it is kept, and

@@ -155,21 +155,27 @@ impl Masking {
 
     /// Masks a row. Columns that hold ids, times and statuses stay as they are; of the others, what
     /// a job is given and what a unit gives is content.
-    fn row(&mut self, table: &str, kept: &[&str], row: &mut Row) {
+    fn row(&mut self, table: &str, kept: &[&str], outcome: &str, row: &mut Row) {
         for (column, value) in row.iter_mut().filter(|(column, _)| !kept.contains(&column.as_str()))
         {
             let place = format!("{table}.{column}");
-            let content = !self.contents && matches!(value, Json::Object(_) | Json::Array(_));
+            // JSON in a column of text is JSON as well.
+            let json = match value {
+                Json::Object(_) | Json::Array(_) => true,
+                Json::String(text) => text.trim_start().starts_with(['{', '[']),
+                _ => false,
+            };
+            let content = !self.contents && (json || column == outcome);
             self.value(&place, value, content);
         }
     }
 
-    fn rows(&mut self, table: &str, kept: &[&str], rows: &Rows) -> Rows {
+    fn rows(&mut self, table: &str, kept: &[&str], outcome: &str, rows: &Rows) -> Rows {
         match rows {
             Rows::Found(rows) => {
                 let mut rows = rows.clone();
                 for row in &mut rows {
-                    self.row(table, kept, row);
+                    self.row(table, kept, outcome, row);
                 }
                 Rows::Found(rows)
             }
@@ -181,7 +187,8 @@ impl Masking {
     pub(super) fn table(&mut self, spec: &Spec, at: usize, rows: &Rows) -> Rows {
         let tables = &spec.tables;
         let names = [&tables.jobs.table, &tables.units.table, &tables.spans.table];
-        self.rows(names[at], &kept(tables)[at], rows)
+        let outcome = if at == 1 { tables.units.outcome.as_str() } else { "" };
+        self.rows(names[at], &kept(tables)[at], outcome, rows)
     }
 
     /// Masks a line; the tracer's own stays, because the flag's value in it is what it is read for.

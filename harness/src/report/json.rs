@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::Summary;
 use super::group::Group;
+use crate::incident::Adopted;
 use crate::spec::Spec;
 use crate::suite::{Ran, Snapshot, State};
 
 /// The report as JSON. `"schema": 1`; a flag that is unset is `null`, an empty one `""`.
-pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot]) -> Value {
+pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], incidents: &[Adopted]) -> Value {
     let summary = Summary::of(ran, snapshots);
     let cases: Vec<Value> = ran
         .outcomes
@@ -56,6 +57,17 @@ pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot]) -> Value {
         "cases": cases,
         "failures": Group::all(spec, ran).iter().map(failure).collect::<Vec<_>>(),
         "snapshots": snapshots,
+        "incidents": incidents.iter().map(incident).collect::<Vec<_>>(),
+    })
+}
+
+fn incident(adopted: &Adopted) -> Value {
+    let first = adopted.replayed.tried.first();
+    json!({
+        "path": adopted.bundle.path,
+        "expects": adopted.bundle.expects,
+        "back": adopted.is_back(),
+        "differences": first.map(|one| one.differences.clone()).unwrap_or_default(),
     })
 }
 

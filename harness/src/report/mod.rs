@@ -21,7 +21,7 @@ pub use json::json;
 pub use otlp::{otlp, traces_json};
 pub use preflight::{preflight, preflight_json};
 pub use proof::{Proofs, proofs};
-pub use replay::{rejudged, replayed};
+pub use replay::{adopted, rejudged, replayed};
 pub use terminal::{Summary, plan, terminal};
 pub use timing::timings;
 pub use watch::{Watched, change, frame};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::terminal::{FUNNEL, stages};
-use crate::incident::{Bundle, Faithful, Replayed};
+use crate::incident::{Adopted, Bundle, Faithful, Replayed};
 use crate::verdict::{Judgement, Verdict};
 
 /// A replay: whether the same came of it, what differs, and what could not be set up.
@@ -42,6 +42,19 @@ pub fn replayed(bundle: &Bundle, replayed: &Replayed) -> String {
     }
     text.push_str(&judged(&first.judgement));
     text
+}
+
+/// The incidents that were adopted: those that are not as expected, and how many there are.
+pub fn adopted(all: &[Adopted]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let back: Vec<_> = all.iter().filter(|one| one.is_back()).collect();
+    let told =
+        back.iter().map(|one| format!("\nINCIDENT {}", replayed(&one.bundle, &one.replayed)));
+    let told: String = told.collect();
+    let s = if all.len() == 1 { "" } else { "s" };
+    format!("{told}\n{} incident{s} replayed, {} not as expected\n", all.len(), back.len())
 }
 
 /// Stored evidence that was judged again.

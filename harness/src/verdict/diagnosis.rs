@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::judge::{Judgement, judge};
 use super::reading::text;
 use super::{Code, reason};
-use crate::evidence::{Evidence, Row, Rows};
+use crate::evidence::{Evidence, Neighbour, Row, Rows};
 use crate::process::Output;
 use crate::spec::Spec;
 
@@ -132,10 +132,21 @@ fn of_jobs(spec: &Spec, evidence: &Evidence, jobs: &[&Row]) -> Evidence {
         }
     });
     let output = Output { lines: lines.cloned().collect(), ..evidence.output };
+    let mut deployment = evidence.deployment.clone();
+    if let Some(deployment) = &mut deployment {
+        let others = evidence.spans.all().iter().filter(|row| !own_spans.all().contains(row));
+        let others = others.filter_map(|row| {
+            let (started, operation) = (time(row, &spans.started)?, text(row, &spans.operation)?);
+            Some(Neighbour { started, operation })
+        });
+        deployment.neighbours.extend(others);
+        deployment.neighbours.retain(|other| holds(window, Some(other.started)));
+    }
     let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
     let route = jobs.all().iter().find_map(|row| text(row, &spec.tables.jobs.route));
     let case = crate::matrix::Case { route: route.unwrap_or_default(), ..evidence.case.clone() };
-    Evidence { case, output, jobs, units: own_units, spans: own_spans, ..evidence.clone() }
+    let (units, spans) = (own_units, own_spans);
+    Evidence { case, output, jobs, units, spans, deployment, ..evidence.clone() }
 }
 
 fn filtered(rows: &Rows, keep: impl Fn(&Row) -> bool) -> Rows {

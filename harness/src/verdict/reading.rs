@@ -1,5 +1,7 @@
 //! What evidence says, in the words of the spec: units, spans, and the lines the probes recognise.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::evidence::{Evidence, Row};
@@ -64,7 +66,7 @@ impl<'a> Reading<'a> {
             // A log may hold many starts: the last one counts.
             banners = banners.split_off(banners.len().saturating_sub(1));
         }
-        Self {
+        let mut read = Self {
             spec,
             evidence,
             rules,
@@ -77,7 +79,31 @@ impl<'a> Reading<'a> {
             unfinished: said(evidence, |line| yes(probes.unfinished(line))),
             units,
             spans: evidence.spans.all().iter().map(|row| Span { row, spec }).collect(),
+        };
+        read.leave_to_neighbours();
+        read
+    }
+
+    /// Takes away the lines that are about spans of other work: as many as such spans are there.
+    fn leave_to_neighbours(&mut self) {
+        let Some(deployment) = &self.evidence.deployment else { return };
+        let mut theirs: BTreeMap<&str, usize> = BTreeMap::new();
+        for neighbour in &deployment.neighbours {
+            *theirs.entry(&neighbour.operation).or_default() += 1;
         }
+        let before = self.attempts.len();
+        self.attempts.retain(|said| {
+            let name = said.what.operation.as_deref().unwrap_or_default();
+            match theirs.get_mut(name).filter(|left| **left > 0 && said.what.enabled) {
+                Some(left) => {
+                    *left -= 1;
+                    false
+                }
+                None => true,
+            }
+        });
+        let taken = before - self.attempts.len();
+        self.acknowledged.drain(..taken.min(self.acknowledged.len()));
     }
 
     /// The spans of one operation of the service under test.

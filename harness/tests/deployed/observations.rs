@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::scene::{ON, STARTED, Scene, codes};
+use crate::scene::{ON, STARTED, Scene, codes, diagnose};
 
 const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
 const OFF_1: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n";
@@ -136,4 +136,48 @@ fn what_speaks_against_is_told() {
     ] {
         assert!(out.contains(said), "expected {said}\nfound {out}");
     }
+}
+
+/// Two jobs at the same time, of which one is traced: its lines are not the other's.
+#[rstest]
+#[case::both(&[], &["path-not-executed"])]
+#[case::the_dark_one(&["--job", "470"], &["path-not-executed"])]
+#[case::the_other(&["--job", "469"], &[])]
+fn lines_about_spans_that_are_there_are_not_those_of_another_job(
+    #[case] more: &[&str],
+    #[case] expected: &[&str],
+) {
+    let mut dump = Scene { spans: 4, ..Scene::default() }.dump();
+    let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";
+    dump = dump.replace(job, &format!("{job}470\tbias-2\tfailed\t2025-10-22 12:00:00+00\n"));
+    let unit = "1\t469\tr1\tm\tq\tfailed\t2025-10-22 12:00:00.02+00\t2025-10-22 12:00:00.04+00\n";
+    assert!(dump.contains(unit), "{dump}");
+    let dark: String =
+        (5..=8).map(|id| unit.replacen("1\t469\tr1", &format!("{id}\t470\tr{id}"), 1)).collect();
+    dump = dump.replace(unit, &format!("{unit}{dark}"));
+    let said = format!("{BEGUN}{DONE}").repeat(4);
+    let timed: String =
+        said.lines().map(|line| format!("2025-10-22T12:00:00.03Z {line}\n")).collect();
+    let log = format!("2025-10-22T11:59:00Z {ON}{timed}2025-10-22T12:01:00Z end\n");
+    let (_, json) = diagnose(&dump, Some(&log), more);
+    assert_eq!(codes(&json), expected, "{json:#}");
+}
+
+#[test]
+fn a_manifest_says_what_a_flag_is_set_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("fly.toml");
+    std::fs::write(&manifest, "[env]\nENABLE_DB_TRACING = 'true'\n").unwrap();
+    let manifest = manifest.to_str().unwrap();
+    let (_, json) = Scene::default().diagnose(Some(OFF), &["--manifest", manifest]);
+    let said = json["diagnoses"][0]["judgement"]["verdict"]["fail"][0]["message"].to_string();
+    assert!(said.contains("ENABLE_DB_TRACING=true is said to be set"), "{said}");
+    let other = folder.path().join(".env");
+    std::fs::write(&other, "ENABLE_DB_TRACING=1\n").unwrap();
+    let both = ["--manifest", manifest, "--manifest", other.to_str().unwrap()];
+    let (exit, _, notes) = Scene::default().run(Some(OFF), &both);
+    assert_eq!(exit, 2);
+    assert!(notes.contains("ENABLE_DB_TRACING is `true`, and `1` in `"), "{notes}");
+    let decided = [&both[..], &["--flag", "ENABLE_DB_TRACING=true"]].concat();
+    assert_eq!(Scene::default().run(Some(OFF), &decided).0, 1);
 }

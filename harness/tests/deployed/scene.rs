@@ -72,23 +72,32 @@ impl Scene {
 
     /// What `diagnose` says of it, as its exit code and JSON.
     pub(crate) fn diagnose(&self, log: Option<&str>, more: &[&str]) -> (i32, Json) {
-        let (code, out, said) = self.run(log, &[&["--format", "json"], more].concat());
-        let json = serde_json::from_str(&out);
-        assert!(json.is_ok(), "{out}{said}");
-        (code, json.unwrap())
+        diagnose(&self.dump(), log, more)
     }
 
     /// What `diagnose` prints: exit code, results, notes.
     pub(crate) fn run(&self, log: Option<&str>, more: &[&str]) -> (i32, String, String) {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("dump.sql"), self.dump()).unwrap();
-        let mut args = vec!["diagnose", "--dump", "dump.sql"];
-        if let Some(log) = log {
-            std::fs::write(folder.path().join("runner.log"), log).unwrap();
-            args.extend(["--log", "runner.log"]);
-        }
-        run(folder.path(), &[&args, more].concat())
+        printed(&self.dump(), log, more)
     }
+}
+
+/// What `diagnose` says of a dump and a log, as its exit code and JSON.
+pub(crate) fn diagnose(dump: &str, log: Option<&str>, more: &[&str]) -> (i32, Json) {
+    let (code, out, said) = printed(dump, log, &[&["--format", "json"], more].concat());
+    let json = serde_json::from_str(&out);
+    assert!(json.is_ok(), "{out}{said}");
+    (code, json.unwrap())
+}
+
+fn printed(dump: &str, log: Option<&str>, more: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("dump.sql"), dump).unwrap();
+    let mut args = vec!["diagnose", "--dump", "dump.sql"];
+    if let Some(log) = log {
+        std::fs::write(folder.path().join("runner.log"), log).unwrap();
+        args.extend(["--log", "runner.log"]);
+    }
+    run(folder.path(), &[&args, more].concat())
 }
 
 /// Runs the command with this repository's spec; gives its exit code, results and notes.

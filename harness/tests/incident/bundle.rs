@@ -128,3 +128,40 @@ fn no_change_of_a_byte_makes_the_reader_panic_or_goes_unnoticed() {
         drop(Bundle::read(&path, true));
     }
 }
+
+/// An incident that can't be read is never passed over: `check` ends before it says that all is well.
+#[test]
+fn a_damaged_incident_stops_a_check_of_all_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = std::path::Path::new(SPEC).parent().unwrap().join("fixtures/python-runner");
+    for entry in ["spanproof.toml", "runner.py"] {
+        std::fs::copy(root.join(entry), folder.path().join(entry)).unwrap();
+    }
+    for part in ["jobs", "migrations", "upstream"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        for entry in std::fs::read_dir(root.join(part)).unwrap().flatten() {
+            std::fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    let spec = std::fs::read_to_string(folder.path().join("spanproof.toml")).unwrap();
+    let (before, rest) = spec.split_once("[[fault]]").unwrap();
+    let after = &rest[rest.find("[[span]]").unwrap()..];
+    let few = before.replace(
+        "[{ unset = true }, \"\", \"off\", \"0\", \"on\", \"ON\", \"1\", \"yes\", \"True\"]",
+        "[\"on\"]",
+    );
+    std::fs::write(folder.path().join("spanproof.toml"), format!("{few}{after}")).unwrap();
+    let (exit, out, notes) = run(folder.path(), &["check"]);
+    assert_eq!(exit, 0, "{out}{notes}");
+    std::fs::create_dir_all(folder.path().join("fixtures/incidents")).unwrap();
+    std::fs::write(folder.path().join("fixtures/incidents/x.jsonl"), "hello\n").unwrap();
+    let (exit, out, notes) = run(folder.path(), &["check"]);
+    assert_eq!(exit, 2, "{out}{notes}");
+    assert!(
+        notes.contains("fixtures/incidents/x.jsonl` is no incident: line 1 is no JSON"),
+        "{notes}"
+    );
+    // Some of the cases are not the whole check.
+    let (exit, out, notes) = run(folder.path(), &["check", "--filter", "route=now"]);
+    assert_eq!(exit, 0, "{out}{notes}");
+}

@@ -24,6 +24,25 @@ fn leaking(folder: &std::path::Path) {
     std::fs::write(folder.join("rules.toml"), rules).unwrap();
 }
 
+/// JSON in a column of text, and what a unit gives as a text, are content too.
+#[test]
+fn content_is_masked_whatever_the_type_of_its_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = std::fs::read_to_string(DUMP).unwrap();
+    let dump = dump.replace("jobspec_data jsonb NOT NULL", "jobspec_data text NOT NULL");
+    let dump =
+        dump.replace("output_data jsonb", "output_data text").replace("output_data,", "output,");
+    let dump = dump.replace("\t\\N\t\\N\t2025", "\tshe said so\t\\N\t2025");
+    assert!(dump.contains("she said so") && dump.contains("bias-detection\"}}"), "{dump}");
+    std::fs::write(folder.path().join("dump.sql"), dump).unwrap();
+    let args = ["capture", "--dump", "dump.sql", "--job", "469", "--config", SPEC, "-oout.jsonl"];
+    let (exit, out, notes) = run(folder.path(), &args);
+    assert_eq!(exit, 0, "{out}{notes}");
+    let text = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
+    assert!(!text.contains("she said so") && !text.contains("bias-detection\\\""), "{text}");
+    assert!(text.contains("bias-detection-1761134400"), "the job's name stays");
+}
+
 const ARGS: [&str; 10] = [
     "capture",
     "--dump",

@@ -23,6 +23,11 @@ pub(in crate::cli) struct Which {
 }
 
 impl Which {
+    /// Whether every case is meant.
+    pub(in crate::cli) fn is_all(&self) -> bool {
+        self.ids.is_empty() && self.filters.is_empty()
+    }
+
     pub(in crate::cli) fn selection(&self) -> Selection {
         Selection { ids: self.ids.clone(), filters: self.filters.clone() }
     }

@@ -36,6 +36,10 @@ pub(in crate::cli) struct There {
     /// What a flag is set to: NAME=VALUE, or !NAME where it is unset; repeatable
     #[arg(long = "flag", value_name = "NAME=VALUE", value_parser = setting)]
     pub(in crate::cli) flags: Vec<(String, Value)>,
+    /// A deploy manifest, which says what flags are set to: TOML, YAML, JSON, or lines of NAME=value;
+    /// repeatable
+    #[arg(long = "manifest", value_name = "FILE")]
+    pub(in crate::cli) manifests: Vec<PathBuf>,
     /// The spec file
     #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]
     pub(in crate::cli) config: PathBuf,
