@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use rstest::rstest;
-use spanproof::incident::{Adopted, Bundle, Faithful, Masking, adopted, capture_case, replay};
+use spanproof::deployment::{Dump, Log, Rowset, Subject};
+use spanproof::incident::{
+    Adopted, Bundle, Faithful, Masking, adopted, capture_case, capture_deployment, replay,
+};
 use spanproof::matrix::Case;
 use spanproof::matrix::cases;
-use spanproof::spec::Value;
+use spanproof::spec::{Spec, Value};
 use spanproof::trial::{Trial, World};
 use spanproof::verdict::{Code, judge_all};
 
@@ -91,6 +94,38 @@ async fn incidents_are_reproduced_with_their_fault_and_gone_without_it() {
         let back = replay(&faulty, &bundle, true).await.unwrap();
         assert_eq!(back.faithful, Faithful::Reproduced, "{name}: {back:#?}");
     }
+}
+
+/// From a dump and a log of that day alone: the ways in which the world can have been are found.
+#[tokio::test]
+async fn a_job_in_production_is_seen_again_on_the_route_that_was_dark() {
+    let spec = repository("spanproof.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("469.jsonl");
+    let dump = Dump::open(&repository("fixtures/production/dump.sql")).unwrap();
+    let bytes = std::fs::File::open(repository("fixtures/production/runner.log")).unwrap();
+    let log = Log { name: "runner.log".into(), bytes: Box::new(bytes) };
+    let subject = Subject { jobs: vec!["469".into()], last: 1, ..Subject::default() };
+    let mut masking = Masking::new(None, false).unwrap();
+    let parts = (Rowset::Dumped(&dump), Some(log));
+    let read = Spec::read(&spec).unwrap();
+    capture_deployment(&read, &subject, parts, &mut masking, &path).await.unwrap();
+    let bundle = Bundle::read(&path, false).unwrap();
+
+    let dark = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let dark = dark.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
+    let replayed = replay(&dark, &bundle, false).await.unwrap();
+    assert_eq!(replayed.faithful, Faithful::Perhaps, "never a pass: {replayed:#?}");
+    let same = replayed.tried.iter().filter(|one| one.differences.is_empty());
+    let same: Vec<_> =
+        same.map(|one| (one.case.route.as_str(), one.case.upstream.as_str())).collect();
+    assert_eq!(same, [("cross-region", "no-providers"), ("cross-region", "no-providers-503")]);
+    let told = spanproof::report::replayed(&bundle, &replayed);
+    assert!(told.contains("the same in 2 of 8 ways that were tried"), "{told}");
+
+    let healthy = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let replayed = replay(&healthy.open().await.unwrap(), &bundle, false).await.unwrap();
+    assert_eq!(replayed.faithful, Faithful::Differs);
 }
 
 /// What was adopted is replayed whenever all cases are run, and told when it is back.

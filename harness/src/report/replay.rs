@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::terminal::{FUNNEL, stages};
 use crate::incident::{Adopted, Bundle, Faithful, Replayed};
+use crate::matrix::Case;
 use crate::verdict::{Judgement, Verdict};
 
 /// A replay: whether the same came of it, what differs, and what could not be set up.
@@ -28,15 +29,20 @@ pub fn replayed(bundle: &Bundle, replayed: &Replayed) -> String {
         let _infallible = writeln!(text, "    not known or not the same: {lacking}");
     }
     let Some(first) = replayed.tried.first() else { return text };
-    let case = &first.case;
-    let _infallible = writeln!(
-        text,
-        "    by {} with upstream {} and job {} (1 of {} tried)",
-        case.route,
-        case.upstream,
-        case.job,
-        replayed.tried.len()
-    );
+    let way = |case: &Case| {
+        format!("by {} with upstream {} and job {}", case.route, case.upstream, case.job)
+    };
+    let same: Vec<_> = replayed.tried.iter().filter(|one| one.differences.is_empty()).collect();
+    if replayed.tried.len() > 1 {
+        let all = replayed.tried.len();
+        let _infallible =
+            writeln!(text, "    the same in {} of {all} ways that were tried", same.len());
+        for one in &same {
+            let _infallible = writeln!(text, "      {}", way(&one.case));
+        }
+    }
+    let nearest = if same.is_empty() { "nearest: " } else { "" };
+    let _infallible = writeln!(text, "    {nearest}{}", way(&first.case));
     for difference in &first.differences {
         let _infallible = writeln!(text, "    differs: {difference}");
     }
