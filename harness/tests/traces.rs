@@ -80,6 +80,21 @@ async fn a_waterfall_shows_nesting_gaps_failures_and_what_the_database_says() {
     assert!(out.lines().all(|line| line.chars().count() <= 110), "{out}");
 }
 
+#[rstest]
+#[case::human("human")]
+#[case::json("json")]
+#[case::otlp("otlp")]
+#[tokio::test]
+async fn no_format_tells_a_secret(#[case] format: &str) {
+    let change = "insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at,
+        status, execution_id, error_message, metadata) values
+        ('0af76519-16cd-43dd-8448-eb211c80319c', '00000000-0000-4000-8000-000000000001', 'runner', 'x',
+         now(), now(), 'failed', 1, 'refused by postgres://u:hunter2@h/db', '{\"api_key\": \"hunter2\"}')";
+    let (exit, out, notes) = traces(change, &["--format", format, "--width", "300"]).await;
+    assert_eq!(exit, 0, "{notes}");
+    assert!(out.contains("refused by postgres://u:***@h/db") && !out.contains("hunter2"), "{out}");
+}
+
 #[tokio::test]
 async fn any_viewer_can_open_the_export() {
     let (exit, out, _) = traces(ROWS, &["--trace", TRACE, "--format", "otlp"]).await;
@@ -122,9 +137,12 @@ async fn functions_that_are_not_there_or_fail_are_no_error() {
     let change = "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id)
         values ('0af76519-16cd-43dd-8448-eb211c80319c', '00000000-0000-4000-8000-000000000001', 'runner', 'x', now(), 'started', 1);
         drop function find_similar_traces; drop function identify_root_cause;
-        create function identify_root_cause(bigint) returns table (a int) language sql as 'select 1 / 0'";
+        create function identify_root_cause(bigint) returns table (a int) language sql as 'select 1 / 0';
+        drop function diagnose_execution_trace;
+        create function diagnose_execution_trace(bigint) returns text language sql as 'select ''all is well''::text'";
     let (exit, out, notes) = traces(change, &[]).await;
     assert_eq!(exit, 0, "{notes}");
     assert!(out.contains("identify_root_cause(1) could not be asked: division by zero"), "{out}");
-    assert!(!out.contains("find_similar_traces"), "{out}");
+    assert!(out.contains("find_similar_traces: the database has no such function"), "{out}");
+    assert!(out.contains("all is well"), "{out}");
 }

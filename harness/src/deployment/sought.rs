@@ -1,7 +1,6 @@
 //! Traces of a system that is already there, found by what somebody knows of them.
 
-use serde_json::Value as Json;
-
+use super::answer::{Answer, answers};
 use super::catalog::{Table, quoted_column};
 use super::lookup::{by, job, job_column, texts};
 use super::{Error, Session, Window};
@@ -10,12 +9,6 @@ use crate::spec::Spec;
 
 /// So many of the newest spans are looked through for the newest traces.
 const NEWEST: usize = 2_000;
-/// The functions that explain an execution, asked where they are there.
-const FUNCTIONS: [&str; 3] =
-    ["identify_root_cause", "diagnose_execution_trace", "find_similar_traces"];
-/// So many executions are explained.
-const EXPLAINED: usize = 4;
-
 /// What is known of the traces that are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sought {
@@ -27,17 +20,6 @@ pub enum Sought {
     Trace(String),
     /// Nothing but when it was: so many of the newest.
     Newest(usize),
-}
-
-/// What a diagnostic function of the database says of an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The execution.
-    pub unit: String,
-    /// The function.
-    pub function: String,
-    /// Its rows, or why it could not be asked.
-    pub rows: Result<Vec<Row>, String>,
 }
 
 /// What was found.
@@ -87,7 +69,7 @@ pub async fn look(
     let ways = [(columns.trace.as_str(), traces.as_slice())];
     let all = by(session, &columns.table, &ways, &mut unread).await?;
     let spans = all.map_err(Error::Missing)?.all().to_vec();
-    let answers = answers(session, spec, &spans).await?;
+    let answers = answers(session, spec, &spans, &mut unread).await?;
     Ok(Looked { spans, answers, unread })
 }
 
@@ -184,28 +166,4 @@ async fn nothing(
     Ok(Error::Missing(format!(
         "`{name}` has no span {what}; {hint}; `spanproof diagnose` says why spans are missing"
     )))
-}
-
-/// What the database's own functions say of the executions.
-async fn answers(session: &mut Session, spec: &Spec, spans: &[Row]) -> Result<Vec<Answer>, Error> {
-    let mut units = texts(spans, &spec.tables.spans.unit);
-    units.sort();
-    units.dedup();
-    let sql = "select to_jsonb(p.proname) from pg_proc p
-               where p.proname = any($1) and p.pronargs - p.pronargdefaults = 1 and pg_function_is_visible(p.oid)";
-    let names = FUNCTIONS.map(str::to_owned);
-    let found = session.values("the diagnostic functions", sql, &[&names]).await?;
-    let known: Vec<_> = found.unwrap_or_default();
-    let mut answers = Vec::new();
-    for unit in units.iter().take(EXPLAINED).filter(|unit| unit.parse::<i64>().is_ok()) {
-        for function in names.iter().filter(|name| known.contains(&Json::from(name.as_str()))) {
-            let sql = format!(
-                "select to_jsonb(r) from {}((($1::text[])[1])::bigint) r limit 100",
-                quoted_column(function)
-            );
-            let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;
-            answers.push(Answer { unit: unit.clone(), function: function.clone(), rows });
-        }
-    }
-    Ok(answers)
 }
