@@ -69,7 +69,7 @@ async fn a_waterfall_shows_nesting_gaps_failures_and_what_the_database_says() {
         "\nrunner.execute_question  ###",
         "\n  … 80.00 s of nothing\n  router.infer  ",
         "refused by p",
-        "open  started  its parent was",
+        "open  started  its parent is not here",
         "  identify_root_cause(1)\n    ",
         "  diagnose_execution_trace(1)\n",
         "\n2 traces, 3 spans\n",
@@ -115,10 +115,17 @@ async fn any_viewer_can_open_the_export() {
 #[rstest]
 #[case::no_job(ROWS, &["--job", "7"], 4, "no job is `7` in `jobs`; the newest are id=1 (jobspec_id bias-1)")]
 #[case::no_execution(ROWS, &["--execution", "7"], 4, "`trace_spans` has no span of the execution `7`; the newest is of the trace")]
-#[case::no_trace(ROWS, &["--trace", "x"], 4, "`x` can't be a trace id: `trace_id` is of another type")]
-#[case::no_span("select 1", &[], 4, "`trace_spans` has no span at this time; `trace_spans` is empty; `spanproof diagnose` says why")]
-#[case::no_table("drop table trace_spans cascade", &[], 4, "`trace_spans`: relation \"trace_spans\" does not exist")]
+#[case::no_trace(ROWS, &["--trace", "0af76519-16cd-43dd-8448-000000000000"], 4, "`trace_spans` has no span of the trace `0af7")]
+#[case::no_uuid(ROWS, &["--trace", "x"], 2, "`x` can't be a trace: `trace_id` of `trace_spans` is uuid")]
+#[case::no_number(ROWS, &["--execution", "x"], 2, "`x` can't be an execution: `execution_id` of `trace_spans` is bigint")]
+#[case::no_span("select 1", &[], 4, "`trace_spans` has no span; `trace_spans` is empty; `spanproof diagnose` says why")]
+#[case::no_time(ROWS, &["--until", "2020-01-01"], 4, "`trace_spans` has no span at this time; the newest is of the trace 0af")]
+#[case::never(ROWS, &["--since", "1h", "--until", "2h"], 2, "nothing is between `--since` and `--until`")]
+#[case::no_table("drop table trace_spans cascade", &[], 4, "`trace_spans` (`table` under `[tables.spans]`): relation \"trace_spans\" does not exist")]
 #[case::column("alter table trace_spans rename span_id to own_id", &[], 4, "`trace_spans` has no column `span_id`: it has ")]
+#[case::its_key("alter table trace_spans rename started_at to since", &[], 4, "; name it as `started` under `[tables.spans]`")]
+#[case::unit_column("alter table trace_spans rename execution_id to work", &["--execution", "1"], 4, "; name it as `unit` under `[tables.spans]`")]
+#[case::narrow(ROWS, &["--width", "39"], 2, "39 is not in 40..")]
 #[case::both(ROWS, &["--job", "1", "--trace", "x"], 2, "cannot be used with")]
 #[tokio::test]
 async fn what_is_not_there_is_told(
@@ -130,6 +137,32 @@ async fn what_is_not_there_is_told(
     let (exit, _, notes) = traces(rows, args).await;
     assert_eq!(exit, code, "{notes}");
     assert!(notes.contains(said), "expected {said}\nfound {notes}");
+}
+
+/// One trace of 12 000 spans, all newer than four others.
+const BIG: &str = "
+insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, status)
+select '0af76519-16cd-43dd-8448-eb211c803191', md5('s' || n)::uuid, case when n > 1 then md5('s1')::uuid end,
+       's', 'op', now() + n * interval '1 ms', now() + interval '1 min', 'completed'
+from generate_series(12000, 1, -1) n;
+insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at, status)
+select ('0af76519-16cd-43dd-8448-eb211c80320' || n)::uuid, gen_random_uuid(), 's', 'op',
+       now() - n * interval '1 h', now(), 'completed' from generate_series(1, 4) n";
+
+#[tokio::test]
+async fn a_big_trace_hides_no_other_and_its_missing_spans_are_counted() {
+    let (exit, out, notes) = traces(BIG, &[]).await;
+    assert_eq!(exit, 0, "{notes}");
+    assert_eq!(out.lines().filter(|line| line.starts_with("trace ")).count(), 5, "{out}");
+    for said in [
+        "\n… 9496 more spans not shown\n",
+        "not looked at: trace_spans by trace_id: 2004 of 12004 spans, the latest",
+        "\n5 traces, 10000 spans\n",
+    ] {
+        assert!(out.contains(said), "expected {said}\nfound {out}");
+    }
+    // The parent was written last, and is among what is read all the same.
+    assert!(!out.contains("parent"), "{out}");
 }
 
 #[tokio::test]

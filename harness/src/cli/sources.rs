@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::args::There;
 use super::{Exit, Failure};
-use crate::deployment::{self, Dump, Log, Rowset, Session, Subject, Window, gather};
+use crate::deployment::{self, Dump, Log, Moment, Rowset, Session, Subject, Window, gather};
 use crate::document::suggestion;
 use crate::evidence::Evidence;
 use crate::spec::Spec;
@@ -38,9 +38,18 @@ fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
             return Err(Failure::usage(anyhow!("no flag of the spec is named `{name}`{hint}")));
         }
     }
+    Ok(Subject {
+        jobs: there.jobs.clone(),
+        last: usize::from(there.last),
+        window: window(there.since, there.until)?,
+        flags: there.flags.clone(),
+    })
+}
+
+/// A window of time, which must have room for something.
+pub(super) fn window(since: Option<Moment>, until: Option<Moment>) -> Result<Window, Failure> {
     let now = chrono::Utc::now();
-    let [since, until] =
-        [there.since, there.until].map(|moment| moment.map(|moment| moment.at(now)));
+    let [since, until] = [since, until].map(|moment| moment.map(|moment| moment.at(now)));
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
@@ -48,12 +57,7 @@ fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
             "nothing is between `--since` and `--until`: {since} is not before {until}"
         )));
     }
-    Ok(Subject {
-        jobs: there.jobs.clone(),
-        last: usize::from(there.last),
-        window: Window { since, until },
-        flags: there.flags.clone(),
-    })
+    Ok(Window { since, until })
 }
 
 /// Opens the log.

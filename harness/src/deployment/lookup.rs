@@ -11,7 +11,7 @@ use crate::evidence::{Row, Rows};
 use crate::spec::{SpanTable, Spec};
 
 /// More units or spans than this are not read.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 /// Spans are looked for so long before the first unit and after the last one, in seconds.
 const AROUND_SECONDS: i64 = 60;
 

@@ -74,7 +74,7 @@ fn one(trace: &Trace, canvas: Canvas) -> String {
     }
     if trace.spans.len() > SHOWN {
         let _infallible =
-            writeln!(text, "… and {} more", counted(trace.spans.len() - SHOWN, "span"));
+            writeln!(text, "… {} not shown", counted(trace.spans.len() - SHOWN, "more span"));
     }
     text
 }
@@ -101,7 +101,7 @@ fn line(trace: &Trace, placed: &Placed, widest: usize, canvas: Canvas) -> String
     };
     let mut notes = vec![plain(&span.status)];
     notes.extend(match placed.place {
-        Place::Orphan => Some("its parent was never written".to_owned()),
+        Place::Orphan => Some("its parent is not here".to_owned()),
         Place::Circle => Some("its parents are a circle".to_owned()),
         Place::Root | Place::Child => None,
     });
@@ -249,7 +249,7 @@ runner.execute_question      ########################      +0 ms   20.00 s  comp
   runner.plan                ##                            +0 ms    2.00 s  completed
   … 12.00 s of nothing
   runner.hybrid_router_call                  ########   +14.00 s    6.00 s  completed  No healthy p…
-runner.late                                        ..   +19.00 s      open  started  its parent was…
+runner.late                                        ..   +19.00 s      open  started  its parent is …
 
 1 trace, 4 spans
 ";
