@@ -65,12 +65,12 @@ async fn a_waterfall_shows_nesting_gaps_failures_and_what_the_database_says() {
     let (exit, out, notes) = traces(ROWS, &["--job", "1", "--width", "110"]).await;
     assert_eq!(exit, 0, "{notes}");
     for said in [
-        "trace 0af76519-16cd-43dd-8448-eb211c80319c  2025-10-22 12:00:00.000Z  90.00 s  2 spans  router, runner",
+        "trace 0af76519-16cd-43dd-8448-eb211c80319c  job 1  execution 1  2025-10-22 12:00:00.000Z  90.00 s  2 spans\n  router, runner",
         "\nrunner.execute_question  ###",
         "\n  … 80.00 s of nothing\n  router.infer  ",
-        "refused by p",
-        "open  started  its parent is not here",
-        "  identify_root_cause(1)\n    ",
+        "failed  refused by post",
+        "open  orphan: its parent is not here  started  ",
+        "  identify_root_cause(1)\n    root_cause_type: ",
         "  diagnose_execution_trace(1)\n",
         "\n2 traces, 3 spans\n",
     ] {

@@ -5,6 +5,7 @@ mod diagnosis;
 mod explain;
 mod group;
 mod json;
+mod line;
 mod otlp;
 mod preflight;
 mod proof;

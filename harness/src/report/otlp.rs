@@ -39,8 +39,8 @@ fn exported(span: &Span) -> Json {
         attributes.push(attribute("spanproof.open", &true.into()));
     }
     let mut status = json!({ "code": if span.failed() { 2 } else { u8::from(!span.open) } });
-    if let Some(error) = &span.error {
-        status["message"] = error.as_str().into();
+    if let Some(trouble) = span.trouble() {
+        status["message"] = trouble.into();
     }
     let mut exported = json!({
         "traceId": identity(&span.trace, 16),
