@@ -29,12 +29,18 @@ insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, 
  '00000000-0000-4000-8000-000000000009', 'runner', 'execute_question', '2025-10-22 12:00:00Z', null,
  null, 'started', 1, 2, null)";
 
-/// What the command prints of a database: exit code, results and notes.
-async fn traces(rows: &'static str, args: &[&str]) -> (i32, String, String) {
+/// A migrated database with these rows.
+async fn filled(rows: &'static str) -> Database {
     let database = Database::migrated(MIGRATIONS).await.unwrap();
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     connection.execute(sqlx::raw_sql(rows)).await.unwrap();
     connection.close().await.unwrap();
+    database
+}
+
+/// What the command prints of a database: exit code, results and notes.
+async fn traces(rows: &'static str, args: &[&str]) -> (i32, String, String) {
+    let database = filled(rows).await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_spanproof"));
     command.arg("traces").args(["--config", SPEC, "--database", database.url()]).args(args);
     let command = command.timeout(std::time::Duration::from_mins(1));
@@ -58,6 +64,9 @@ async fn traces_are_found_by_what_is_known_of_them(#[case] args: &[&str], #[case
     assert_eq!(exit, 0, "{notes}");
     let json: Json = serde_json::from_str(&out).unwrap();
     assert_eq!(json["traces"].as_array().unwrap().len(), count, "{out}");
+    for trace in json["traces"].as_array().unwrap() {
+        assert_eq!(trace["diagnostics"].as_array().unwrap().len(), 3, "{out}");
+    }
 }
 
 #[tokio::test]
@@ -78,6 +87,40 @@ async fn a_waterfall_shows_nesting_gaps_failures_and_what_the_database_says() {
     }
     assert!(!out.contains("hunter2") && !out.contains('\u{1b}'), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 110), "{out}");
+}
+
+/// `script` gives a terminal to whoever wants one.
+#[rstest]
+#[case::terminal("TERM=xterm", true, true)]
+#[case::no_colour("TERM=xterm NO_COLOR=1", true, false)]
+#[case::dumb("TERM=dumb", false, false)]
+#[case::forced("TERM=dumb CLICOLOR_FORCE=1", false, true)]
+#[case::not_forced("TERM=dumb CLICOLOR_FORCE=0", false, false)]
+#[tokio::test]
+async fn a_terminal_is_drawn_on_as_it_can_be(
+    #[case] variables: &str,
+    #[case] blocks: bool,
+    #[case] colour: bool,
+) {
+    let database = filled(ROWS).await;
+    let traces = format!(
+        "'{}' traces --config '{SPEC}' --database '{}' --trace {TRACE}",
+        env!("CARGO_BIN_EXE_spanproof"),
+        database.url()
+    );
+    let command = format!("stty rows 24 cols 72; {variables} {traces}");
+    let mut script = Command::new("script");
+    for name in ["NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR"] {
+        script.env_remove(name);
+    }
+    let output = script.args(["-qec", &command, "/dev/null"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    database.close().await.unwrap();
+    assert!(text.contains(if blocks { "██" } else { "##" }), "{text}");
+    assert_eq!(text.contains('█'), blocks, "{text}");
+    assert_eq!(text.contains("\u{1b}[31m"), colour, "{text}");
+    let seen = text.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+    assert!(seen.lines().all(|line| line.chars().count() <= 72), "{text}");
 }
 
 #[rstest]
@@ -106,6 +149,7 @@ async fn any_viewer_can_open_the_export() {
         .map(|one| one["resource"]["attributes"][0]["value"]["stringValue"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["router", "runner"]);
+    assert_eq!(out.lines().count(), 1);
     let span = |service: usize| services[service]["scopeSpans"][0]["spans"][0].clone();
     assert_eq!(span(0)["parentSpanId"], span(1)["spanId"]);
     assert_eq!(span(0)["traceId"], "0af7651916cd43dd8448eb211c80319c");
@@ -163,6 +207,47 @@ async fn a_big_trace_hides_no_other_and_its_missing_spans_are_counted() {
     }
     // The parent was written last, and is among what is read all the same.
     assert!(!out.contains("parent"), "{out}");
+}
+
+/// A table of one's own without any constraint, with times that have no zone.
+const LOOSE: &str = "
+drop table trace_spans cascade;
+create table trace_spans (trace_id text, span_id text, parent_span_id text, service text, operation text,
+    started_at timestamp, completed_at timestamp, duration_ms float, status text, execution_id int);
+insert into trace_spans values
+('t', 'a', null, E'\\x1b[31mrunner', 'ask', '2025-10-22 12:00', '2025-10-22 12:00:10', null, 'completed', null),
+('t', 'b', 'a', 'runner', 'back', '2025-10-22 12:00:05', '2025-10-22 12:00:03', -2000, 'completed', null),
+('t', 'c', 'd', 'runner', 'one', '2025-10-22 12:00:05', '2025-10-22 12:00:05', 0, 'completed', null),
+('t', 'd', 'c', 'runner', 'other', '2025-10-22 12:00:06', 'infinity', null, 'completed', null),
+('t', null, null, null, null, null, null, null, null, null)";
+
+#[tokio::test]
+async fn a_table_that_allows_anything_is_shown_as_it_is() {
+    let (exit, out, notes) = traces(LOOSE, &["--width", "100"]).await;
+    assert_eq!(exit, 0, "{notes}");
+    for said in [
+        "trace t  2025-10-22 12:00:00.000Z  10.00 s  5 spans  ",
+        "+5.00 s   -2.00 s  completed\n",
+        "circle: it is its own ancestor",
+        "+?      open\n",
+        "\n1 trace, 5 spans\n",
+    ] {
+        assert!(out.contains(said), "expected {said}\nfound {out}");
+    }
+    assert!(!out.contains('\u{1b}'), "{out}");
+    let (exit, out, notes) = traces(LOOSE, &["--format", "otlp"]).await;
+    assert_eq!(exit, 0, "{notes}");
+    let json: Json = serde_json::from_str(&out).unwrap();
+    for span in
+        json["resourceSpans"].as_array().unwrap().iter().map(|one| &one["scopeSpans"][0]["spans"])
+    {
+        for span in span.as_array().unwrap() {
+            let nano = |name: &str| span[name].as_str().unwrap().parse::<u64>().unwrap();
+            assert!(nano("startTimeUnixNano") <= nano("endTimeUnixNano"), "{span}");
+            assert_eq!(span["spanId"].as_str().unwrap().len(), 16, "{span}");
+            assert_eq!(span["traceId"].as_str().unwrap().len(), 32, "{span}");
+        }
+    }
 }
 
 #[tokio::test]

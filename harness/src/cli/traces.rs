@@ -55,16 +55,17 @@ async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<Looked, Failure
 #[expect(clippy::disallowed_methods, reason = "what the user says about colours")]
 fn canvas(args: &Traces) -> Canvas {
     let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let terminal =
-        std::io::stdout().is_terminal() && std::env::var("TERM").as_deref() != Ok("dumb");
-    let forced = set("CLICOLOR_FORCE") || set("FORCE_COLOR");
+    let forces = |name: &str| set(name) && std::env::var(name).as_deref() != Ok("0");
+    let terminal = std::io::stdout().is_terminal();
+    let able = terminal && std::env::var("TERM").as_deref() != Ok("dumb");
+    let forced = forces("CLICOLOR_FORCE") || forces("FORCE_COLOR");
     let width = args
         .width
         .map(usize::from)
         .or_else(|| terminal.then(output::size).flatten().map(|(columns, _)| columns));
     Canvas {
         width: width.unwrap_or(WIDTH).max(NARROWEST),
-        colour: (terminal || forced) && !set("NO_COLOR"),
-        blocks: terminal,
+        colour: (able || forced) && !set("NO_COLOR"),
+        blocks: able,
     }
 }

@@ -49,9 +49,7 @@ pub fn waterfall(looked: &Looked, traces: &[Trace], canvas: Canvas) -> String {
     let mut text = String::new();
     for trace in traces {
         text.push_str(&one(&looked.job, trace, canvas));
-        let units: Vec<_> =
-            trace.spans.iter().filter_map(|placed| placed.span.unit.as_ref()).collect();
-        for answer in looked.answers.iter().filter(|answer| units.contains(&&answer.unit)) {
+        for answer in looked.answers.iter().filter(|answer| trace.is_of(&answer.unit)) {
             text.push_str(&said(answer, canvas));
         }
         text.push('\n');

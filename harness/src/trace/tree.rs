@@ -57,6 +57,11 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Whether a span of it is of this unit.
+    pub fn is_of(&self, unit: &str) -> bool {
+        self.spans.iter().any(|placed| placed.span.unit.as_deref() == Some(unit))
+    }
+
     /// When its first span began.
     pub fn started(&self) -> Option<DateTime<Utc>> {
         self.spans.iter().filter_map(|placed| placed.span.started).min()
