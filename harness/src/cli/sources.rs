@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::args::There;
 use super::{Exit, Failure};
-use crate::deployment::{self, Dump, Log, Rowset, Session, Subject, Window, gather};
+use crate::deployment::{self, Dump, Log, Moment, Rowset, Session, Subject, Window, gather};
 use crate::document::suggestion;
 use crate::evidence::Evidence;
 use crate::preflight::{self, Setting, Told};
@@ -39,9 +39,18 @@ fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
             return Err(Failure::usage(anyhow!("no flag of the spec is named `{name}`{hint}")));
         }
     }
+    Ok(Subject {
+        jobs: there.jobs.clone(),
+        last: usize::from(there.last),
+        window: window(there.since, there.until)?,
+        flags: flags(there, spec)?,
+    })
+}
+
+/// A window of time, which must have room for something.
+pub(super) fn window(since: Option<Moment>, until: Option<Moment>) -> Result<Window, Failure> {
     let now = chrono::Utc::now();
-    let [since, until] =
-        [there.since, there.until].map(|moment| moment.map(|moment| moment.at(now)));
+    let [since, until] = [since, until].map(|moment| moment.map(|moment| moment.at(now)));
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
@@ -49,12 +58,7 @@ fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
             "nothing is between `--since` and `--until`: {since} is not before {until}"
         )));
     }
-    Ok(Subject {
-        jobs: there.jobs.clone(),
-        last: usize::from(there.last),
-        window: Window { since, until },
-        flags: flags(there, spec)?,
-    })
+    Ok(Window { since, until })
 }
 
 /// What a manifest says about a flag.

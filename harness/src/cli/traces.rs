@@ -7,14 +7,14 @@ use anyhow::anyhow;
 use super::args::{Shape, Traces};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output};
-use crate::deployment::{Looked, Session, Sought, Window, look};
+use crate::deployment::{Looked, Session, Sought, look};
 use crate::report::{self, Canvas};
 use crate::spec::Spec;
 use crate::trace;
 
 /// The width where there is no terminal to ask.
-const WIDTH: usize = 120;
-/// A narrower line holds no span.
+const WIDTH: usize = 100;
+/// A terminal that is narrower is drawn on as if it were not.
 const NARROWEST: usize = 40;
 
 pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
@@ -44,11 +44,7 @@ async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<Looked, Failure
         (_, _, Some(trace)) => Sought::Trace(trace.clone()),
         _ => Sought::Newest(usize::from(args.last)),
     };
-    let now = chrono::Utc::now();
-    let window = Window {
-        since: args.since.map(|moment| moment.at(now)),
-        until: args.until.map(|moment| moment.at(now)),
-    };
+    let window = sources::window(args.since, args.until)?;
     let mut session = Session::open(url, "traces").await.map_err(refused)?;
     let looked = look(&mut session, spec, &sought, window).await;
     session.close().await;
@@ -59,16 +55,17 @@ async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<Looked, Failure
 #[expect(clippy::disallowed_methods, reason = "what the user says about colours")]
 fn canvas(args: &Traces) -> Canvas {
     let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let terminal =
-        std::io::stdout().is_terminal() && std::env::var("TERM").as_deref() != Ok("dumb");
-    let forced = set("CLICOLOR_FORCE") || set("FORCE_COLOR");
+    let forces = |name: &str| set(name) && std::env::var(name).as_deref() != Ok("0");
+    let terminal = std::io::stdout().is_terminal();
+    let able = terminal && std::env::var("TERM").as_deref() != Ok("dumb");
+    let forced = forces("CLICOLOR_FORCE") || forces("FORCE_COLOR");
     let width = args
         .width
         .map(usize::from)
         .or_else(|| terminal.then(output::size).flatten().map(|(columns, _)| columns));
     Canvas {
         width: width.unwrap_or(WIDTH).max(NARROWEST),
-        colour: (terminal || forced) && !set("NO_COLOR"),
-        blocks: terminal,
+        colour: (able || forced) && !set("NO_COLOR"),
+        blocks: able,
     }
 }

@@ -49,6 +49,11 @@ impl Table {
         !column.is_empty() && self.columns.contains_key(column)
     }
 
+    /// The type of a column, as SQL spells it; nothing where there is no such column.
+    pub(crate) fn kind(&self, column: &str) -> Option<&str> {
+        self.columns.get(column).map(String::as_str)
+    }
+
     /// `"column" = any($n)`, with the values taken as the column's own type, so that its index is
     /// used. Nothing where there is no such column.
     pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {

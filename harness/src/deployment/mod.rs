@@ -1,6 +1,7 @@
 //! A system that is already there: its database, its log. Everything here only reads, and is
 //! careful with a database that others work on.
 
+mod answer;
 mod around;
 pub(crate) mod catalog;
 mod dump;
@@ -13,6 +14,7 @@ mod session;
 mod sink;
 mod sought;
 
+pub use answer::Answer;
 pub use dump::Dump;
 pub use gather::{Rowset, Subject, gather, unseen};
 pub use moment::{Moment, Window};
@@ -20,4 +22,4 @@ pub use pulse::{Beat, Pulse};
 pub use recognise::{Log, Recognised};
 pub use session::{Error, Session};
 pub use sink::Sink;
-pub use sought::{Answer, Looked, Sought, look};
+pub use sought::{Looked, Sought, look};

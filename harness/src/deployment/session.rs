@@ -39,6 +39,9 @@ pub enum Error {
     /// What is asked for is not in it.
     #[error("{0}")]
     Missing(String),
+    /// What is asked for can't be in it, whatever is in it.
+    #[error("{0}")]
+    Asked(String),
     /// A file that can't be read.
     #[error("could not read `{name}`: {reason}")]
     File {

@@ -1,21 +1,16 @@
 //! Traces of a system that is already there, found by what somebody knows of them.
 
-use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
+use super::answer::{Answer, answers};
 use super::catalog::{Table, quoted_column};
-use super::lookup::{by, job, job_column, texts};
+use super::lookup::{MOST, by, job, job_column, texts};
 use super::{Error, Session, Window};
 use crate::evidence::Row;
 use crate::spec::Spec;
 
-/// So many of the newest spans are looked through for the newest traces.
-const NEWEST: usize = 2_000;
-/// The functions that explain an execution, asked where they are there.
-const FUNCTIONS: [&str; 3] =
-    ["identify_root_cause", "diagnose_execution_trace", "find_similar_traces"];
-/// So many executions are explained.
-const EXPLAINED: usize = 4;
-
+/// So many of the newest spans are looked through at once for the newest traces.
+const PAGE: usize = 2_000;
 /// What is known of the traces that are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sought {
@@ -29,21 +24,12 @@ pub enum Sought {
     Newest(usize),
 }
 
-/// What a diagnostic function of the database says of an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The execution.
-    pub unit: String,
-    /// The function.
-    pub function: String,
-    /// Its rows, or why it could not be asked.
-    pub rows: Result<Vec<Row>, String>,
-}
-
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// Every span of the traces.
+    /// The column of spans that names the job; empty where there is none.
+    pub job: String,
+    /// Every span of the traces, the earliest first.
     pub spans: Vec<Row>,
     /// What the database's own functions say.
     pub answers: Vec<Answer>,
@@ -63,62 +49,62 @@ pub async fn look(
 ) -> Result<Looked, Error> {
     let columns = &spec.tables.spans;
     let table = Table::read(session, &columns.table).await?;
-    let table = table.map_err(|why| Error::Missing(format!("`{}`: {why}", columns.table)))?;
-    for column in [&columns.trace, &columns.id] {
-        if !table.has(column) {
-            let all = table.names().collect::<Vec<_>>().join(", ");
-            return Err(Error::Missing(format!(
-                "`{}` has no column `{column}`: it has {all}; name it under `[tables.spans]`",
-                columns.table
-            )));
-        }
+    let table = table.map_err(|why| unreadable("spans", &columns.table, &why))?;
+    for (key, column) in
+        [("trace", &columns.trace), ("id", &columns.id), ("started", &columns.started)]
+    {
+        has(&table, spec, key, column)?;
     }
     let mut unread = Vec::new();
-    let meant = meant(session, spec, sought, (&table, window), &mut unread).await?;
-    let mut traces = texts(&meant, &columns.trace);
-    let mut seen = std::collections::BTreeSet::new();
-    traces.retain(|trace| seen.insert(trace.clone()));
-    if let Sought::Newest(most) = sought {
-        traces.truncate(*most);
-    }
+    let traces = meant(session, spec, sought, (&table, window), &mut unread).await?;
     if traces.is_empty() {
-        return Err(nothing(session, spec, sought, &table).await?);
+        return Err(nothing(session, spec, sought, (&table, window)).await?);
     }
-    let ways = [(columns.trace.as_str(), traces.as_slice())];
-    let all = by(session, &columns.table, &ways, &mut unread).await?;
-    let spans = all.map_err(Error::Missing)?.all().to_vec();
-    let answers = answers(session, spec, &spans).await?;
-    Ok(Looked { spans, answers, unread })
+    let spans = whole(session, spec, &table, &traces, &mut unread).await?;
+    let answers = answers(session, spec, &spans, &mut unread).await?;
+    Ok(Looked { job: job_column(spec).to_owned(), spans, answers, unread })
 }
 
-/// The spans that are meant, the newest first where nothing but time is known.
+fn unreadable(key: &str, table: &str, why: &str) -> Error {
+    Error::Missing(format!("`{table}` (`table` under `[tables.{key}]`): {why}"))
+}
+
+/// Refuses a table without a column that is needed.
+fn has(table: &Table, spec: &Spec, key: &str, column: &str) -> Result<(), Error> {
+    if table.has(column) {
+        return Ok(());
+    }
+    let all = table.names().collect::<Vec<_>>().join(", ");
+    let name = &spec.tables.spans.table;
+    Err(Error::Missing(format!(
+        "`{name}` has no column `{column}`: it has {all}; name it as `{key}` under `[tables.spans]`"
+    )))
+}
+
+/// The ids of the traces that are meant.
 async fn meant(
     session: &mut Session,
     spec: &Spec,
     sought: &Sought,
     (table, window): (&Table, Window),
     unread: &mut Vec<String>,
-) -> Result<Vec<Row>, Error> {
+) -> Result<Vec<String>, Error> {
     let (columns, units) = (&spec.tables.spans, &spec.tables.units);
     let name = columns.table.as_str();
     let found = match sought {
-        Sought::Newest(_) => return newest(session, spec, table, window).await,
+        Sought::Newest(most) => return newest(session, spec, table, window, *most).await,
         Sought::Trace(id) => {
-            if !table.may_hold(&columns.trace, id) {
-                return Err(Error::Missing(format!(
-                    "`{id}` can't be a trace id: `{}` is of another type",
-                    columns.trace
-                )));
-            }
+            possible(table, spec, "a trace", (&columns.trace, id))?;
             by(session, name, &[(columns.trace.as_str(), std::slice::from_ref(id))], unread).await?
         }
         Sought::Unit(id) => {
+            has(table, spec, "unit", &columns.unit)?;
+            possible(table, spec, "an execution", (&columns.unit, id))?;
             by(session, name, &[(columns.unit.as_str(), std::slice::from_ref(id))], unread).await?
         }
         Sought::Job(asked) => {
             let jobs = Table::read(session, &spec.tables.jobs.table).await?;
-            let jobs =
-                jobs.map_err(|why| Error::Missing(format!("`{}`: {why}", spec.tables.jobs.table)))?;
+            let jobs = jobs.map_err(|why| unreadable("jobs", &spec.tables.jobs.table, &why))?;
             let row = job(session, spec, &jobs, asked).await?;
             let ids = texts(&[row], &spec.tables.jobs.id);
             let own =
@@ -129,36 +115,103 @@ async fn meant(
             by(session, name, &ways, unread).await?
         }
     };
-    Ok(found.map_err(Error::Missing)?.all().to_vec())
+    let mut seen = BTreeSet::new();
+    let mut traces = texts(found.map_err(Error::Missing)?.all(), &columns.trace);
+    traces.retain(|trace| seen.insert(trace.clone()));
+    Ok(traces)
 }
 
+/// Refuses an id that no row can have.
+fn possible(
+    table: &Table,
+    spec: &Spec,
+    what: &str,
+    (column, id): (&str, &str),
+) -> Result<(), Error> {
+    if table.may_hold(column, id) {
+        return Ok(());
+    }
+    let (name, kind) = (&spec.tables.spans.table, table.kind(column).unwrap_or_default());
+    Err(Error::Asked(format!("`{id}` can't be {what}: `{column}` of `{name}` is {kind}")))
+}
+
+/// The traces with the newest spans. A trace may have more spans than are looked through at once:
+/// those that are known already are passed over then.
 async fn newest(
     session: &mut Session,
     spec: &Spec,
     table: &Table,
     window: Window,
-) -> Result<Vec<Row>, Error> {
+    most: usize,
+) -> Result<Vec<String>, Error> {
     let columns = &spec.tables.spans;
-    let mut conditions = Vec::new();
-    let mut parameters: Vec<[String; 1]> = Vec::new();
+    let trace = quoted_column(&columns.trace);
+    let mut conditions = vec![format!("{trace} is not null")];
+    conditions.extend(table.is_any(&columns.trace, 1).map(|known| format!("not {known}")));
+    let mut limits: Vec<[String; 1]> = Vec::new();
     for (comparison, limit) in [(">=", window.since), ("<", window.until)] {
         let Some(limit) = limit else { continue };
-        conditions.extend(table.compares(&columns.started, comparison, parameters.len() + 1));
-        parameters.push([limit.to_rfc3339()]);
+        conditions.extend(table.compares(&columns.started, comparison, limits.len() + 2));
+        limits.push([limit.to_rfc3339()]);
     }
-    let wanted = if conditions.is_empty() {
-        String::new()
-    } else {
-        format!("where {}", conditions.join(" and "))
-    };
     let sql = format!(
-        "select to_jsonb(r) from {} r {wanted} order by {} desc limit {NEWEST}",
+        "select jsonb_build_object('trace', {trace}) from {} where {} order by {} desc limit {PAGE}",
+        table.name,
+        conditions.join(" and "),
+        quoted_column(&columns.started)
+    );
+    let mut traces: Vec<String> = Vec::new();
+    loop {
+        let mut parameters = vec![traces.as_slice()];
+        parameters.extend(limits.iter().map(<[String; 1]>::as_slice));
+        let found = session.look_up("the newest spans", &sql, &parameters).await?;
+        let page = texts(
+            &found.map_err(|why| Error::Missing(format!("the newest spans: {why}")))?,
+            "trace",
+        );
+        let last = page.len() < PAGE;
+        let mut seen = BTreeSet::new();
+        traces.extend(page.into_iter().filter(|trace| seen.insert(trace.clone())));
+        if last || traces.len() >= most {
+            traces.truncate(most);
+            return Ok(traces);
+        }
+    }
+}
+
+/// All spans of the traces, the earliest first. Where they are too many, the latest are missing: a
+/// parent begins before its children.
+async fn whole(
+    session: &mut Session,
+    spec: &Spec,
+    table: &Table,
+    traces: &[String],
+    unread: &mut Vec<String>,
+) -> Result<Vec<Row>, Error> {
+    let columns = &spec.tables.spans;
+    let what = format!("{} by {}", columns.table, columns.trace);
+    let wanted = table.is_any(&columns.trace, 1).unwrap_or_default();
+    // `offset 0` keeps the order out of the choice of the index.
+    let sql = format!(
+        "select to_jsonb(r) from (select * from {} where {wanted} offset 0) r order by r.{} limit {MOST}",
         table.name,
         quoted_column(&columns.started)
     );
-    let parameters: Vec<&[String]> = parameters.iter().map(<[String; 1]>::as_slice).collect();
-    let found = session.look_up("the newest spans", &sql, &parameters).await?;
-    found.map_err(|why| Error::Missing(format!("the newest spans: {why}")))
+    let spans = session.look_up(&what, &sql, &[traces]).await?;
+    let spans = spans.map_err(|why| Error::Missing(format!("{what}: {why}")))?;
+    if spans.len() == MOST {
+        let sql = format!("select to_jsonb(count(*)) from {} where {wanted}", table.name);
+        let count = session.values(&what, &sql, &[traces]).await?.unwrap_or_default();
+        match count.first().and_then(serde_json::Value::as_u64) {
+            Some(all) if all == MOST as u64 => {}
+            Some(all) => {
+                let more = all.saturating_sub(MOST as u64);
+                unread.push(format!("{what}: {more} of {all} spans, the latest"));
+            }
+            None => unread.push(format!("{what}: only the first {MOST} spans were read")),
+        }
+    }
+    Ok(spans)
 }
 
 /// That there is nothing, and what there is.
@@ -166,46 +219,22 @@ async fn nothing(
     session: &mut Session,
     spec: &Spec,
     sought: &Sought,
-    table: &Table,
+    (table, window): (&Table, Window),
 ) -> Result<Error, Error> {
     let name = &spec.tables.spans.table;
     let what = match sought {
-        Sought::Job(job) => format!("of the job `{job}`"),
-        Sought::Unit(unit) => format!("of the execution `{unit}`"),
-        Sought::Trace(trace) => format!("of the trace `{trace}`"),
-        Sought::Newest(_) => "at this time".into(),
+        Sought::Job(job) => format!(" of the job `{job}`"),
+        Sought::Unit(unit) => format!(" of the execution `{unit}`"),
+        Sought::Trace(trace) => format!(" of the trace `{trace}`"),
+        Sought::Newest(_) if window == Window::default() => String::new(),
+        Sought::Newest(_) => " at this time".into(),
     };
-    let newest = newest(session, spec, table, Window::default()).await?;
-    let hint =
-        match newest.first().and_then(|row| super::lookup::text(row, &spec.tables.spans.trace)) {
-            Some(trace) => format!("the newest is of the trace {trace}"),
-            None => format!("`{name}` is empty"),
-        };
+    let newest = newest(session, spec, table, Window::default(), 1).await?;
+    let hint = match newest.first() {
+        Some(trace) => format!("the newest is of the trace {trace}"),
+        None => format!("`{name}` is empty"),
+    };
     Ok(Error::Missing(format!(
-        "`{name}` has no span {what}; {hint}; `spanproof diagnose` says why spans are missing"
+        "`{name}` has no span{what}; {hint}; `spanproof diagnose` says why spans are missing"
     )))
-}
-
-/// What the database's own functions say of the executions.
-async fn answers(session: &mut Session, spec: &Spec, spans: &[Row]) -> Result<Vec<Answer>, Error> {
-    let mut units = texts(spans, &spec.tables.spans.unit);
-    units.sort();
-    units.dedup();
-    let sql = "select to_jsonb(p.proname) from pg_proc p
-               where p.proname = any($1) and p.pronargs - p.pronargdefaults = 1 and pg_function_is_visible(p.oid)";
-    let names = FUNCTIONS.map(str::to_owned);
-    let found = session.values("the diagnostic functions", sql, &[&names]).await?;
-    let known: Vec<_> = found.unwrap_or_default();
-    let mut answers = Vec::new();
-    for unit in units.iter().take(EXPLAINED).filter(|unit| unit.parse::<i64>().is_ok()) {
-        for function in names.iter().filter(|name| known.contains(&Json::from(name.as_str()))) {
-            let sql = format!(
-                "select to_jsonb(r) from {}((($1::text[])[1])::bigint) r limit 100",
-                quoted_column(function)
-            );
-            let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;
-            answers.push(Answer { unit: unit.clone(), function: function.clone(), rows });
-        }
-    }
-    Ok(answers)
 }

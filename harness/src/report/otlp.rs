@@ -1,13 +1,12 @@
-//! Traces as OTLP/JSON, so that any trace viewer opens them, and as this tool's own JSON.
+//! Traces as OTLP/JSON, so that any trace viewer opens them.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::deployment::Looked;
-use crate::trace::{Place, Placed, Span, Trace};
+use crate::trace::{Span, Trace};
 
 /// An `ExportTraceServiceRequest`, as the OpenTelemetry protocol has it in JSON: ids in
 /// hexadecimal digits, times in nanoseconds as text.
@@ -39,8 +38,8 @@ fn exported(span: &Span) -> Json {
         attributes.push(attribute("spanproof.open", &true.into()));
     }
     let mut status = json!({ "code": if span.failed() { 2 } else { u8::from(!span.open) } });
-    if let Some(error) = &span.error {
-        status["message"] = error.as_str().into();
+    if let Some(trouble) = span.trouble() {
+        status["message"] = trouble.into();
     }
     let mut exported = json!({
         "traceId": identity(&span.trace, 16),
@@ -88,57 +87,6 @@ fn attribute(name: &str, value: &Json) -> Json {
         other => json!({ "stringValue": other.to_string() }),
     };
     json!({ "key": name, "value": value })
-}
-
-/// The traces as JSON of this tool's own. `"schema": 1`.
-pub fn traces_json(looked: &Looked, traces: &[Trace]) -> Json {
-    let answers: Vec<Json> = looked
-        .answers
-        .iter()
-        .map(|answer| match &answer.rows {
-            Ok(rows) => {
-                json!({ "execution": answer.unit, "function": answer.function, "rows": rows })
-            }
-            Err(why) => {
-                json!({ "execution": answer.unit, "function": answer.function, "error": why })
-            }
-        })
-        .collect();
-    let traces: Vec<Json> = traces
-        .iter()
-        .map(|trace| json!({ "trace": trace.id, "spans": trace.spans.iter().map(placed).collect::<Vec<_>>() }))
-        .collect();
-    json!({ "schema": 1, "traces": traces, "diagnostics": answers, "unread": looked.unread })
-}
-
-fn placed(placed: &Placed) -> Json {
-    let span = &placed.span;
-    let place = match placed.place {
-        Place::Root => "root",
-        Place::Child => "child",
-        Place::Orphan => "orphan",
-        Place::Circle => "circle",
-    };
-    let mut fields = Map::new();
-    for (name, value) in [
-        ("id", json!(span.id)),
-        ("parent", json!(span.parent)),
-        ("depth", json!(placed.depth)),
-        ("place", json!(place)),
-        ("gap_before_ms", json!(placed.gap.map(|gap| gap.ms))),
-        ("service", json!(span.service)),
-        ("operation", json!(span.operation)),
-        ("started", json!(span.started)),
-        ("completed", json!(span.completed)),
-        ("duration_ms", json!(span.took_ms())),
-        ("status", json!(span.status)),
-        ("open", json!(span.open)),
-        ("error", json!(span.error)),
-        ("attributes", json!(span.attributes)),
-    ] {
-        fields.insert(name.to_owned(), value);
-    }
-    Json::Object(fields)
 }
 
 #[cfg(test)]

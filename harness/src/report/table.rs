@@ -1,5 +1,7 @@
 //! Aligned columns of plain text.
 
+use super::line::width;
+
 /// Rows under a heading, each column as wide as its widest cell; the last column is not padded.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
@@ -16,10 +18,6 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
         format!("{}\n", line.trim_end())
     });
     lines.collect()
-}
-
-fn width(cell: &str) -> usize {
-    cell.chars().count()
 }
 
 #[cfg(test)]

@@ -90,6 +90,8 @@ pub struct SpanTable {
     pub open: Vec<String>,
     /// The column with the error's text; empty where there is none.
     pub error: String,
+    /// The column with the error's type; empty where there is none.
+    pub error_type: String,
     /// The column that names the unit.
     pub unit: String,
     /// More columns that must agree with the unit's: span column to unit column.
@@ -145,6 +147,7 @@ impl Default for SpanTable {
             status: "status".into(),
             open: words(&["started"]),
             error: "error_message".into(),
+            error_type: "error_type".into(),
             unit: "execution_id".into(),
             link: link.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect(),
             header: None,

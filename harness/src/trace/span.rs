@@ -31,6 +31,8 @@ pub struct Span {
     pub open: bool,
     /// Its error's text.
     pub error: Option<String>,
+    /// Its error's type.
+    pub error_type: Option<String>,
     /// The unit it is of.
     pub unit: Option<String>,
     /// All its other columns that hold something.
@@ -78,6 +80,7 @@ impl Span {
             open: table.open.contains(&status) || completed.is_none(),
             status,
             error: text(&table.error),
+            error_type: text(&table.error_type),
             unit: text(&table.unit),
             attributes: attributes.map(|(name, value)| (name.clone(), masked(value))).collect(),
         }
@@ -93,10 +96,18 @@ impl Span {
         if self.open { None } else { self.duration_ms.or_else(span) }
     }
 
+    /// What went wrong, in one text: the error's type and its words.
+    pub fn trouble(&self) -> Option<String> {
+        match (&self.error_type, &self.error) {
+            (Some(kind), Some(text)) => Some(format!("{kind}: {text}")),
+            (kind, text) => kind.clone().or_else(|| text.clone()),
+        }
+    }
+
     /// Whether it tells of a failure.
     pub fn failed(&self) -> bool {
         let status = self.status.to_lowercase();
-        self.error.is_some()
+        self.trouble().is_some()
             || ["fail", "error", "timeout"].iter().any(|word| status.contains(word))
     }
 }

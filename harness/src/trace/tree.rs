@@ -57,6 +57,11 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Whether a span of it is of this unit.
+    pub fn is_of(&self, unit: &str) -> bool {
+        self.spans.iter().any(|placed| placed.span.unit.as_deref() == Some(unit))
+    }
+
     /// When its first span began.
     pub fn started(&self) -> Option<DateTime<Utc>> {
         self.spans.iter().filter_map(|placed| placed.span.started).min()
@@ -92,13 +97,16 @@ pub fn traces(table: &SpanTable, rows: &[Row]) -> Vec<Trace> {
 
 fn trace(id: String, mut spans: Vec<Span>) -> Trace {
     spans.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
-    let known: BTreeSet<&String> = spans.iter().map(|span| &span.id).collect();
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (at, span) in spans.iter().enumerate() {
+        first.entry(&span.id).or_insert(at);
+    }
     let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut tops: Vec<(usize, Place)> = Vec::new();
     for (at, span) in spans.iter().enumerate() {
         match &span.parent {
             None => tops.push((at, Place::Root)),
-            Some(parent) if !known.contains(parent) => tops.push((at, Place::Orphan)),
+            Some(parent) if !first.contains_key(parent.as_str()) => tops.push((at, Place::Orphan)),
             Some(parent) => children.entry(parent).or_default().push(at),
         }
     }
@@ -110,7 +118,7 @@ fn trace(id: String, mut spans: Vec<Span>) -> Trace {
     // What no root leads to stands in a circle, or below one.
     for at in 0..spans.len() {
         if !order.placed[at] {
-            order.descend(at, Place::Circle);
+            order.descend(circle(&spans, &first, at), Place::Circle);
         }
     }
     let all = order.all;
@@ -121,6 +129,24 @@ fn trace(id: String, mut spans: Vec<Span>) -> Trace {
         .collect();
     gaps(&mut trace);
     trace
+}
+
+/// The earliest span of the circle that a span's ancestors lead to.
+fn circle(spans: &[Span], first: &HashMap<&str, usize>, at: usize) -> usize {
+    let above = |at: usize| {
+        spans[at].parent.as_deref().and_then(|parent| first.get(parent)).copied().unwrap_or(at)
+    };
+    let mut seen = BTreeSet::new();
+    let mut here = at;
+    while seen.insert(here) {
+        here = above(here);
+    }
+    let (start, mut earliest) = (here, here);
+    while above(here) != start {
+        here = above(here);
+        earliest = earliest.min(here);
+    }
+    earliest
 }
 
 /// Going through a tree without recursion: it may be deep.
@@ -221,6 +247,29 @@ mod tests {
             shown(&["a - 0 9", "o gone 1 2", "x y 3 4", "y x 4 5", "s s 5 6", "a - 7 8"]),
             ["a Root", "o Orphan", "a Root", "x Circle", ".y Child", "s Circle"]
         );
+    }
+
+    #[test]
+    fn what_hangs_below_a_circle_is_not_one_itself() {
+        assert_eq!(
+            shown(&["e d 0 1", "d y 1 2", "y x 3 4", "x y 4 5"]),
+            ["y Circle", ".d Child", "..e Child", ".x Child"]
+        );
+    }
+
+    #[test]
+    fn no_span_is_lost_whatever_the_parents_are() {
+        // Every way to give four spans, two of which have the same id, one of five parents.
+        for ways in 0..5_usize.pow(4) {
+            let parents = (0..4).map(|at| ["-", "a", "b", "c", "gone"][ways / 5_usize.pow(at) % 5]);
+            let spans: Vec<_> = ["a", "b", "c", "a"]
+                .iter()
+                .zip(parents)
+                .map(|(id, up)| format!("{id} {up} 1 2"))
+                .collect();
+            let spans: Vec<&str> = spans.iter().map(String::as_str).collect();
+            assert_eq!(shown(&spans).len(), 4, "{spans:?}");
+        }
     }
 
     #[test]

@@ -100,8 +100,8 @@ pub(in crate::cli) struct Traces {
     /// Before: `30m` ago, or `2025-10-22T16:00Z`
     #[arg(long, value_name = "TIME", conflicts_with_all = ["job", "execution", "trace"])]
     pub(in crate::cli) until: Option<Moment>,
-    /// Columns of a line [default: those of the terminal, or 120]
-    #[arg(long, value_name = "N")]
+    /// Columns of a line [default: those of the terminal, or 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..))]
     pub(in crate::cli) width: Option<u16>,
     /// The spec file
     #[arg(long, value_name = "FILE", default_value = crate::spec::FILE)]

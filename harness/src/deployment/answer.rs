@@ -1,0 +1,95 @@
+//! What the diagnostic functions of a database say of executions, where it has them.
+
+use serde_json::Value as Json;
+
+use super::catalog::quoted_column;
+use super::lookup::texts;
+use super::{Error, Session};
+use crate::evidence::Row;
+use crate::mask::Secrets;
+use crate::spec::Spec;
+
+/// The functions that explain an execution, asked where they are there.
+const FUNCTIONS: [&str; 3] =
+    ["identify_root_cause", "diagnose_execution_trace", "find_similar_traces"];
+/// So many executions are explained.
+const EXPLAINED: usize = 4;
+
+/// What a diagnostic function of the database says of an execution, secrets masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The execution.
+    pub unit: String,
+    /// The function.
+    pub function: String,
+    /// Its rows, or why it could not be asked.
+    pub rows: Result<Vec<Row>, String>,
+}
+
+/// What the database's own functions say of the executions of these spans; what it can't say goes
+/// to `unread`.
+pub(super) async fn answers(
+    session: &mut Session,
+    spec: &Spec,
+    spans: &[Row],
+    unread: &mut Vec<String>,
+) -> Result<Vec<Answer>, Error> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut units = texts(spans, &spec.tables.spans.unit);
+    units.retain(|unit| unit.parse::<i64>().is_ok() && seen.insert(unit.clone()));
+    if units.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = known(session).await?;
+    let (there, missing): (Vec<&str>, Vec<&str>) =
+        FUNCTIONS.into_iter().partition(|name| known.contains(&Json::from(*name)));
+    if !missing.is_empty() {
+        unread.push(format!("{}: the database has no such function", missing.join(", ")));
+    }
+    if units.len() > EXPLAINED && !there.is_empty() {
+        let more = units.len() - EXPLAINED;
+        unread
+            .push(format!("{} of {more} more executions; ask by `--execution`", there.join(", ")));
+    }
+    let mut answers = Vec::new();
+    for unit in units.iter().take(EXPLAINED) {
+        for function in &there {
+            let rows = ask(session, function, unit).await?;
+            answers.push(Answer { unit: unit.clone(), function: (*function).to_owned(), rows });
+        }
+    }
+    Ok(answers)
+}
+
+/// Which of the functions can be called with an execution alone.
+async fn known(session: &mut Session) -> Result<Vec<Json>, Error> {
+    let sql = "select to_jsonb(p.proname) from pg_proc p
+               where p.proname = any($1) and p.pronargs - p.pronargdefaults = 1
+                 and pg_function_is_visible(p.oid)";
+    let names = FUNCTIONS.map(str::to_owned);
+    let found = session.values("the diagnostic functions", sql, &[&names]).await?;
+    Ok(found.unwrap_or_default())
+}
+
+async fn ask(
+    session: &mut Session,
+    function: &str,
+    unit: &String,
+) -> Result<Result<Vec<Row>, String>, Error> {
+    // From a query of its own: a function with one column only would give no row, but a value.
+    let sql = format!(
+        "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
+        quoted_column(function)
+    );
+    let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;
+    Ok(rows.map(|rows| rows.into_iter().map(masked).collect()))
+}
+
+fn masked(row: Row) -> Row {
+    let mut value = Json::Object(row);
+    Secrets::default().json(&mut value);
+    match value {
+        Json::Object(row) => row,
+        _ => Row::new(),
+    }
+}
