@@ -12,7 +12,7 @@ const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spanproof.toml");
 const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
 /// A role of this test's own; it may do what a tracer does.
 const ROLE: &str =
-    "do $$ begin create role preflight_tracer; exception when duplicate_object then null; end $$;
+    "do $$ begin create role preflight_tracer; exception when duplicate_object or unique_violation then null; end $$;
     grant select, insert, update on all tables in schema public to preflight_tracer;";
 
 async fn database(change: &str) -> (Database, PgConnection) {
@@ -25,7 +25,10 @@ async fn database(change: &str) -> (Database, PgConnection) {
 
 async fn preflight(folder: &Path, args: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spanproof"));
-    command.current_dir(folder).arg("preflight").args(args).args(["--config", SPEC]);
+    command.current_dir(folder).arg("preflight").args(args);
+    if !args.contains(&"--config") {
+        command.args(["--config", SPEC]);
+    }
     command.env_remove("DATABASE_URL").timeout(std::time::Duration::from_mins(1));
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -57,10 +60,34 @@ async fn a_deployment_that_records_passes_and_nothing_is_left_of_trying() {
         assert!(out.contains(said), "expected {said}\nfound {out}");
     }
     let left = "select (select count(*) from trace_spans) + (select count(*) from pg_locks l \
-                join pg_stat_activity a using (pid) where a.application_name like 'spanproof preflight%')";
+                join pg_stat_activity a using (pid) where a.datname = current_database() and a.application_name like 'spanproof preflight%')";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();
     assert_eq!(left, 0);
     connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn programs_read_what_was_checked_found_and_is_to_be_done() {
+    let (database, connection) =
+        database("alter table executions alter region type varchar(200)").await;
+    connection.close().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--database", database.url(), "--role", "preflight_tracer", "--format", "json"];
+    let (exit, out) = preflight(folder.path(), &args).await;
+    assert_eq!(exit, 0, "{out}");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&told["schema"], &told["advice"]), (&1.into(), &1.into()), "{out}");
+    assert_eq!((&told["failed"], &told["not_tried"]), (&0.into(), &2.into()), "{out}");
+    let widths = told["checks"].as_array().unwrap().iter().find(|one| one["name"] == "widths");
+    let expected = serde_json::json!({
+        "name": "widths",
+        "outcome": "advice",
+        "checked": "each linking column beside what it links to",
+        "found": "`region` holds 100 characters, `region` of the unit is character varying(200)",
+        "next": "make the column as wide as the unit's: a longer value is refused with 22001, and the span with it",
+    });
+    assert_eq!(widths, Some(&expected));
     database.close().await.unwrap();
 }
 
@@ -80,6 +107,9 @@ async fn a_deployment_that_records_passes_and_nothing_is_left_of_trying() {
 #[case::completed_for_nothing("create function same() returns trigger language plpgsql as 'begin return old; end'; create trigger same before update on trace_spans for each row execute function same()", &["FAIL       a span, written and undone: completing it was taken, and the row is as before"])]
 #[case::sequence("alter table trace_spans add n bigserial", &["inserting it was refused: permission denied for sequence trace_spans_n_seq (SQLSTATE 42501)", "next: grant usage on that sequence to the role"])]
 #[case::of_a_unit("alter table trace_spans add foreign key (execution_id) references executions", &[])]
+#[case::of_a_unit_that_is_there("insert into jobs (jobspec_id, jobspec, route) values ('a', '{}', 'queued'); insert into executions (job_id, region, model_id, question_id) select id, repeat('r', 100), 'm', 'q' from jobs; alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &[])]
+#[case::no_unit_to_refer_to("alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &["inserting it was refused: insert or update on table \"trace_spans\" violates foreign key constraint \"trace_spans_execution_id_fkey\" (SQLSTATE 23503)"])]
+#[case::big("alter table trace_spans drop constraint trace_spans_span_id_key; insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 110000); analyze trace_spans", &["FAIL       index on span_id: there is none, with about 110000 rows: each span is completed by it", "next: create index concurrently on \"trace_spans\" (\"span_id\")", "not tried  a span, written and undone: it was inserted and rolled back; finding it again goes through all of the table"])]
 #[case::by_columns("revoke insert, update on trace_spans from preflight_tracer; grant insert (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms, status, job_id, execution_id, model_id, region, error_message), update (completed_at, duration_ms, status, error_message) on trace_spans to preflight_tracer", &[])]
 #[case::no_error_column("alter table trace_spans rename error_message to error", &["FAIL       columns: `trace_spans` has no error_message; it has "])]
 #[case::narrow("drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans alter operation type varchar(5)", &["inserting it was refused: value too long for type character varying(5) (SQLSTATE 22001)"])]
@@ -115,6 +145,12 @@ async fn what_would_lose_spans_is_told(#[case] change: &str, #[case] said: &[&st
 #[case::spelling(&["--manifest", "k8s.yaml"], 1, "it is yes under env, which means on and does not count")]
 #[case::secret(&["--manifest", "secret.yaml"], 4, "not tried  ENABLE_DB_TRACING in secret.yaml: it comes from a secret")]
 #[case::off(&["--log", "off.log"], 1, "its startup line (off.log:1) says that tracing is off, and that it saw 1")]
+#[case::two_that_differ(&["--manifest", "k8s.yaml", "--manifest", "secret.yaml"], 1, "0 passed, 1 failed, 0 advice, 3 not tried")]
+#[case::both(&["--manifest", "fly.toml", "--manifest", "both.env"], 1, "FAIL       ENABLE_DB_TRACING in both.env: it is set more than once: true, false")]
+#[case::absent(&["--manifest", "absent.yaml"], 1, "FAIL       ENABLE_DB_TRACING in absent.yaml: it is not set")]
+#[case::not_restarted(&["--manifest", "fly.toml", "--log", "off.log"], 1, "says that tracing is off, and that it saw 1; the manifest says true")]
+#[case::no_start(&["--log", "absent.yaml"], 4, "not tried  ENABLE_DB_TRACING in the running process: `absent.yaml` has no tracer line")]
+#[case::no_flag(&["--config", "spanproof.toml", "--manifest", "fly.toml"], 4, "not tried  the flag: no `[[flag]]` of the spec has `tracing = true`")]
 #[case::nothing(&[], 4, "0 passed, 0 failed, 0 advice, 3 not tried")]
 #[case::unreachable(&["--database", "postgres://u:hunter2@127.0.0.1:1/x"], 3, "the database `postgres://u:***@127.0.0.1:1/x` does not let us in")]
 #[tokio::test]
@@ -131,6 +167,11 @@ async fn what_is_given_is_tried_and_what_is_not_is_said(
         "secret.yaml",
         "env:\n- name: ENABLE_DB_TRACING\n  valueFrom: {secretKeyRef: {name: s, key: k}}\n",
     );
+    write("fly.toml", "[env]\nENABLE_DB_TRACING = 'true'\n");
+    write("both.env", "ENABLE_DB_TRACING=true\nexport ENABLE_DB_TRACING=false\n");
+    write("absent.yaml", "env: {DB_TRACING: true}\n");
+    let spec = std::fs::read_to_string(SPEC).unwrap();
+    write("spanproof.toml", &spec.replace("tracing = true\nenables = [\"true\"]\n", ""));
     write("off.log", "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n");
     let (exit, out) = preflight(folder.path(), args).await;
     assert_eq!(exit, code, "{out}");
