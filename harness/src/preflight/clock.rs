@@ -34,13 +34,36 @@ pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
     let Some(there) = there else {
         return Ok(topic.untried("the server did not tell its time", ""));
     };
-    let apart = (there - (before + half)).num_milliseconds();
+    Ok(judged(&topic, (there - (before + half)).num_milliseconds()))
+}
+
+fn judged(topic: &Topic, apart: i64) -> Check {
     let found = format!("the server's clock is {apart} ms from that of this machine");
     let next =
         "keep both by NTP: what is asked for by time (`--since`, retention) misses spans otherwise";
-    Ok(match apart.abs() {
-        FAR_APART_MS.. => topic.failed(found, next),
-        APART_MS.. => topic.advice(found, next),
+    match apart.abs() {
+        apart if apart > FAR_APART_MS => topic.failed(found, next),
+        apart if apart > APART_MS => topic.advice(found, next),
         _ => topic.passed(found),
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outcome;
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_far_away_on_either_side_is_told() {
+        for (apart, outcome) in [
+            (0, Outcome::Passed),
+            (-1_000, Outcome::Passed),
+            (1_001, Outcome::Advice),
+            (-60_000, Outcome::Advice),
+            (60_001, Outcome::Failed),
+            (-60_001, Outcome::Failed),
+        ] {
+            assert_eq!(judged(&Topic::new("clock", ""), apart).outcome, outcome, "{apart}");
+        }
+    }
 }
