@@ -34,12 +34,16 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
 
 fn untried(name: &str, found: &str, option: &str) -> Check {
     let next = format!("give it by `{option}`");
-    Check { name: name.into(), outcome: Outcome::Untried, found: found.into(), next }
+    let checked = String::new();
+    Check { name: name.into(), outcome: Outcome::Untried, checked, found: found.into(), next }
 }
 
 /// The flag in the manifests and in the running process.
 fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
-    let Some(flag) = spec.tracing_flag() else { return Ok(Vec::new()) };
+    let Some(flag) = spec.tracing_flag() else {
+        let why = "no `[[flag]]` of the spec has `tracing = true`";
+        return Ok(vec![untried("the flag", why, "tracing = true")]);
+    };
     let mut checks = Vec::new();
     let mut all: Vec<Setting> = Vec::new();
     for path in &args.manifests {

@@ -20,6 +20,7 @@ pub use gather::{Rowset, Subject, gather, unseen};
 pub use moment::{Moment, Window};
 pub use pulse::{Beat, Pulse};
 pub use recognise::{Log, Recognised};
+pub(crate) use session::Refusal;
 pub use session::{Error, Session};
 pub use sink::Sink;
 pub use sought::{Looked, Sought, look};

@@ -52,6 +52,16 @@ pub enum Error {
     },
 }
 
+/// What the server refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{said} (SQLSTATE {code})")]
+pub(crate) struct Refusal {
+    /// Its SQLSTATE.
+    pub(crate) code: String,
+    /// The server's words.
+    pub(crate) said: String,
+}
+
 /// What may be done in a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
@@ -203,38 +213,42 @@ impl Session {
         sql: &str,
         parameters: &[&[String]],
     ) -> Result<Result<Vec<Json>, String>, Error> {
-        let mut arguments = PgArguments::default();
-        for parameter in parameters {
-            let added = arguments.add(*parameter);
-            added.map_err(|error| Error::Missing(format!("{what}: {error}")))?;
-        }
+        let arguments = arguments(what, parameters)?;
         self.run(what, "savepoint look").await?;
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql.to_owned()), arguments);
-        let rows: Result<Vec<Json>, _> =
-            query.persistent(false).fetch_all(&mut self.connection).await;
-        match rows {
-            Ok(rows) => Ok(Ok(rows)),
-            Err(sqlx::Error::Database(error)) => {
-                let reason = refusal(what, error.as_ref())?;
-                self.run(what, "rollback to savepoint look").await?;
-                Ok(Err(reason))
-            }
-            Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
-        }
+        let rows = query.persistent(false).fetch_all(&mut self.connection).await;
+        Ok(self.settled(what, rows).await?.map_err(|refusal| refusal.said))
     }
 
-    /// Carries out a statement without a result.
+    /// Carries out a statement, and says how many rows it was about.
     ///
     /// # Errors
-    /// `Ok(Err(…))` with the server's reason where it refuses; an error where it is gone.
-    pub(crate) async fn act(&mut self, what: &str, sql: &str) -> Result<Result<(), String>, Error> {
+    /// `Ok(Err(…))` where the server refuses; an error where it is gone.
+    pub(crate) async fn act(
+        &mut self,
+        what: &str,
+        sql: &str,
+        parameters: &[&[String]],
+    ) -> Result<Result<u64, Refusal>, Error> {
+        let arguments = arguments(what, parameters)?;
         self.run(what, "savepoint look").await?;
-        match self.connection.execute(AssertSqlSafe(sql.to_owned())).await {
-            Ok(_) => Ok(Ok(())),
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
+        let done = query.persistent(false).execute(&mut self.connection).await;
+        self.settled(what, done.map(|done| done.rows_affected())).await
+    }
+
+    /// Undoes what was refused, so that the transaction goes on.
+    async fn settled<T>(
+        &mut self,
+        what: &str,
+        done: Result<T, sqlx::Error>,
+    ) -> Result<Result<T, Refusal>, Error> {
+        match done {
+            Ok(done) => Ok(Ok(done)),
             Err(sqlx::Error::Database(error)) => {
-                let reason = refusal(what, error.as_ref())?;
+                let refusal = refusal(what, error.as_ref())?;
                 self.run(what, "rollback to savepoint look").await?;
-                Ok(Err(reason))
+                Ok(Err(refusal))
             }
             Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
         }
@@ -274,17 +288,28 @@ fn begin(access: Access) -> String {
     )
 }
 
+fn arguments(what: &str, parameters: &[&[String]]) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for parameter in parameters {
+        let added = arguments.add(*parameter);
+        added.map_err(|error| Error::Missing(format!("{what}: {error}")))?;
+    }
+    Ok(arguments)
+}
+
 /// Why a statement was refused; an error where the session itself was ended.
-fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<String, Error> {
+fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<Refusal, Error> {
+    let code = error.code().unwrap_or_default().into_owned();
     let said = crate::mask::text(error.message());
-    match error.code().as_deref() {
-        Some("57014") => {
-            Ok(format!("it took longer than {} s and was given up", STATEMENT.as_secs()))
-        }
-        Some("57P01" | "57P02" | "57P03" | "25P03") => {
+    match code.as_str() {
+        "57P01" | "57P02" | "57P03" | "25P03" => {
             Err(Error::Gone { what: what.to_owned(), reason: said })
         }
-        _ => Ok(said),
+        "57014" => {
+            let said = format!("it took longer than {} s and was given up", STATEMENT.as_secs());
+            Ok(Refusal { code, said })
+        }
+        _ => Ok(Refusal { code, said }),
     }
 }
 

@@ -23,35 +23,44 @@ pub struct Check {
     pub name: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// What was done.
+    pub checked: String,
     /// What was found.
     pub found: String,
     /// What to do; empty where nothing is.
     pub next: String,
 }
 
-impl Check {
-    pub(super) fn passed(name: &str, found: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Passed, found, "")
+/// What is tried, before anything has come of it.
+#[derive(Debug, Clone)]
+pub(super) struct Topic {
+    name: String,
+    checked: String,
+}
+
+impl Topic {
+    pub(super) fn new(name: impl Into<String>, checked: impl Into<String>) -> Self {
+        Self { name: name.into(), checked: checked.into() }
     }
 
-    pub(super) fn failed(name: &str, found: impl Into<String>, next: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Failed, found, next)
+    pub(super) fn passed(&self, found: impl Into<String>) -> Check {
+        self.came(Outcome::Passed, found, "")
     }
 
-    pub(super) fn advice(name: &str, found: impl Into<String>, next: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Advice, found, next)
+    pub(super) fn failed(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
+        self.came(Outcome::Failed, found, next)
     }
 
-    pub(super) fn untried(name: &str, why: impl Into<String>, next: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Untried, why, next)
+    pub(super) fn advice(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
+        self.came(Outcome::Advice, found, next)
     }
 
-    fn new(
-        name: &str,
-        outcome: Outcome,
-        found: impl Into<String>,
-        next: impl Into<String>,
-    ) -> Self {
-        Self { name: name.to_owned(), outcome, found: found.into(), next: next.into() }
+    pub(super) fn untried(&self, why: impl Into<String>, next: impl Into<String>) -> Check {
+        self.came(Outcome::Untried, why, next)
+    }
+
+    fn came(&self, outcome: Outcome, found: impl Into<String>, next: impl Into<String>) -> Check {
+        let (name, checked) = (self.name.clone(), self.checked.clone());
+        Check { name, outcome, checked, found: found.into(), next: next.into() }
     }
 }

@@ -1,5 +1,6 @@
 //! The tracing flag, as manifests and the running process say.
 
+use super::check::Topic;
 use super::{Check, Setting, Told};
 use crate::deployment::Recognised;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
@@ -39,7 +40,8 @@ fn enabling(flag: &Flag) -> String {
 
 /// The flag in one manifest, from all places that set it.
 pub fn manifest(flag: &Flag, file: &str, settings: &[Setting]) -> Check {
-    let name = format!("{} in {file}", flag.name);
+    let checked = "every place of the file that sets it, as it is spelled";
+    let topic = Topic::new(format!("{} in {file}", flag.name), checked);
     let mut values: Vec<&String> = Vec::new();
     for setting in settings {
         if let Told::Value(value) = &setting.told
@@ -61,34 +63,32 @@ pub fn manifest(flag: &Flag, file: &str, settings: &[Setting]) -> Check {
     match (values.as_slice(), elsewhere) {
         ([], None) => {
             let next = format!("set {} to one of: {}", flag.name, enabling(flag));
-            Check::failed(&name, "it is not set", next)
+            topic.failed("it is not set", next)
         }
         ([], Some(why)) => {
             let next = "look at the running process's startup line (`--log FILE`)";
-            Check::untried(&name, why.clone(), next)
+            topic.untried(why.clone(), next)
         }
-        ([value], _) => one(flag, &name, value, &places(value)),
+        ([value], _) => one(flag, &topic, value, &places(value)),
         (several, _) => {
             let told: Vec<_> =
                 several.iter().map(|value| format!("{}{}", shown(value), places(value))).collect();
             let next = "leave one: which of them counts is decided by whoever deploys";
-            Check::failed(&name, format!("it is set more than once: {}", told.join(", ")), next)
+            topic.failed(format!("it is set more than once: {}", told.join(", ")), next)
         }
     }
 }
 
-fn one(flag: &Flag, name: &str, text: &str, place: &str) -> Check {
+fn one(flag: &Flag, topic: &Topic, text: &str, place: &str) -> Check {
     let value = Value::Set(text.to_owned());
     let found = format!("it is {}{place}", shown(text));
     if flag.records(&value) {
-        return Check::passed(name, found);
+        return topic.passed(found);
     }
     let counts = format!("what switches recording on: {}", enabling(flag));
     match value.intent() {
-        Intent::On => {
-            Check::failed(name, format!("{found}, which means on and does not count"), counts)
-        }
-        Intent::Off => Check::failed(name, format!("{found}, which is off"), counts),
+        Intent::On => topic.failed(format!("{found}, which means on and does not count"), counts),
+        Intent::Off => topic.failed(format!("{found}, which is off"), counts),
     }
 }
 
@@ -99,17 +99,14 @@ fn shown(text: &str) -> String {
 /// The running process: what it says that it saw, beside what the manifests say.
 pub fn startup(flag: &Flag, startup: &Startup, manifests: &[Setting]) -> Check {
     let name = format!("{} in the running process", flag.name);
+    let topic = Topic::new(name, "the last tracer line of the log, beside the manifests");
     let log = &startup.log;
     let Some((number, banner)) = &startup.banner else {
         return match startup.started {
-            Some(number) => Check::failed(
-                &name,
-                format!("`{log}` has the start of the service (line {number}) and no tracer line"),
+            Some(number) => topic.failed(format!("`{log}` has the start of the service (line {number}) and no tracer line"),
                 "check that this binary has the tracer, and builds it before anything else",
             ),
-            None => Check::untried(
-                &name,
-                format!(
+            None => topic.untried(format!(
                     "`{log}` has no tracer line, and nothing says that it holds the start of the process"
                 ),
                 "give the log from the start of the process",
@@ -128,13 +125,13 @@ pub fn startup(flag: &Flag, startup: &Startup, manifests: &[Setting]) -> Check {
         let next = "restart the process: it reads the flag once; or the value is set on another app or process group";
         let found = format!("{found}; the manifest says {}", shown(other));
         if raw != other {
-            return Check::failed(&name, found, next);
+            return topic.failed(found, next);
         }
     }
     if banner.enabled {
-        Check::passed(&name, found)
+        topic.passed(found)
     } else {
-        Check::failed(&name, found, format!("what switches recording on: {}", enabling(flag)))
+        topic.failed(found, format!("what switches recording on: {}", enabling(flag)))
     }
 }
 

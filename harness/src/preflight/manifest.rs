@@ -1,5 +1,8 @@
 //! What deploy manifests say about a flag, in whatever format: TOML, JSON, YAML, `.env`.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 /// More values than this are in no manifest: aliases of YAML can stand for any number.
@@ -72,24 +75,45 @@ fn words(value: Json) -> Json {
     }
 }
 
+/// `NAME=value`, several in a line, as in an image's `ENV`.
+static PAIR: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"([\w.]+)=("[^"]*"|'[^']*'|\S*)"#).ok());
+
 /// Lines of `NAME=value`, as in a `.env` file, a shell script or a Dockerfile.
 fn variables(text: &str) -> Json {
     let mut all = Map::new();
-    for line in text.lines() {
-        let line = line.trim();
-        let line = ["export ", "ENV ", "ARG "]
-            .iter()
-            .find_map(|word| line.strip_prefix(word))
-            .unwrap_or(line);
-        if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
-            let value = unquoted(value.trim());
-            let values = all.entry(name.trim()).or_insert_with(|| Json::Array(Vec::new()));
-            if let Json::Array(values) = values {
-                values.push(value.into());
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        let image = ["ENV ", "ARG "].iter().find_map(|word| line.strip_prefix(word));
+        let pairs: Vec<_> = match image.map(str::trim_start) {
+            None => {
+                line.strip_prefix("export ").unwrap_or(line).split_once('=').into_iter().collect()
             }
+            // `ENV NAME value`
+            Some(rest) if !rest.split_whitespace().next().unwrap_or_default().contains('=') => {
+                rest.split_once(' ').into_iter().collect()
+            }
+            Some(rest) => PAIR
+                .iter()
+                .flat_map(|pair| pair.captures_iter(rest))
+                .filter_map(|found| Some((found.get(1)?.as_str(), found.get(2)?.as_str())))
+                .collect(),
+        };
+        for (name, value) in pairs {
+            again(&mut all, name.trim(), unquoted(value.trim()).into());
         }
     }
     Json::Object(all)
+}
+
+/// Puts a value under a name that may have one: whoever reads it last decides which counts.
+fn again(fields: &mut Map<String, Json>, name: &str, value: Json) {
+    match fields.get_mut(name) {
+        Some(Json::Array(values)) if value.is_string() => values.push(value),
+        Some(one @ Json::String(_)) if value.is_string() => {
+            *one = Json::Array(vec![one.take(), value]);
+        }
+        _ => drop(fields.insert(name.to_owned(), value)),
+    }
 }
 
 fn unquoted(value: &str) -> String {
@@ -162,7 +186,7 @@ impl Reader {
                 None => {
                     *name = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
                 }
-                Some(name) => drop(fields.insert(name, value)),
+                Some(name) => again(fields, &name, value),
             },
             Some(_) => {}
         }
@@ -264,7 +288,13 @@ mod tests {
             ("fly.toml", "[env]\nFLAG = 'true '\n[processes]\nx = 'y'", "env=true "),
             ("fly.toml", "[env]\nFLAG = true", "env=true"),
             (".env", "# FLAG=no\nexport FLAG=\"TRUE\" # why", "=TRUE"),
+            (".env", "FLAG=a\nFLAG=b", "=a =b"),
             ("Dockerfile", "FROM x\nENV FLAG=1", "=1"),
+            ("Dockerfile", "ENV A='1 2' FLAG=\"tr ue\" B=2", "=tr ue"),
+            ("Dockerfile", "ENV FLAG on", "=on"),
+            ("runner.service", "[Service]\nEnvironment=\"FLAG=true\"", "Environment=true"),
+            ("a.yaml", "env: {FLAG: x, FLAG: y}", "env=x env=y"),
+            ("a.yaml", "env: {A: x, A: {FLAG: y}}", "env.A=y"),
             (
                 "compose.yaml",
                 "services:\n  a:\n    environment:\n      FLAG: yes",

@@ -1,164 +1,243 @@
 //! A span that is written as the service would, and undone.
 
-use serde_json::Value as Json;
-
 use super::Check;
+use super::check::Topic;
 use super::clock::text;
-use super::table::columns;
-use crate::deployment::catalog::{Table, quoted_column};
-use crate::deployment::{Error, Session};
+use super::column::{Column, columns};
+use super::index;
+use crate::deployment::{Error, Refusal, Session};
 use crate::evidence::{Row, quoted};
-use crate::spec::{SpanTable, Spec};
+use crate::spec::Spec;
 
-const NAME: &str = "a span, written and undone";
+const WHAT: &str = "a span, written and undone";
+/// What the final status of a span may be called, after what the spec says of jobs.
+const FINAL: [&str; 6] = ["completed", "ok", "done", "OK", "DONE", "finished"];
 
-/// Writes a span, reads it, completes it, and leaves nothing of it.
+/// Writes a span, reads it, completes it, and leaves nothing of it. The session is another after
+/// that: the one in which it is looked whether anything is left.
 pub(super) async fn span(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
-    let spans = &spec.tables.spans;
-    let table = match Table::read(session, &spans.table).await? {
-        Ok(table) => table,
-        Err(why) => return Ok(Check::untried(NAME, why, "")),
-    };
-    let values = values(session, spec, &table).await?;
-    let names: Vec<_> = values.iter().map(|(name, _)| quoted_column(name)).collect();
-    let texts: Vec<_> = values.iter().map(|(_, value)| value.as_str()).collect();
-    let insert = format!(
-        "with written as (insert into {} ({}) values ({}) returning 1) select to_jsonb(count(*)) from written",
-        table.name,
-        names.join(", "),
-        texts.join(", ")
+    let topic = Topic::new(
+        WHAT,
+        "by insert, select and update, with the constraints of its end; a number of a sequence may be used up",
     );
-    let written = match session.values(NAME, &insert, &[]).await? {
-        Ok(counts) => counts.first().and_then(Json::as_u64).unwrap_or_default(),
-        Err(why) => return Ok(refused("inserting it", &why)),
+    let Some(trial) = Rehearsal::of(session, spec).await? else {
+        let why = format!("there is no table `{}` that can be seen", spec.tables.spans.table);
+        return Ok(topic.untried(why, ""));
     };
-    let id = values.iter().find(|(name, _)| *name == spans.id).map(|(_, value)| value.as_str());
-    let Some(id) = id.filter(|_| table.has(&spans.id)) else {
-        return Ok(Check::untried(NAME, format!("there is no column `{}`", spans.id), ""));
+    let Some(id) = trial.id() else {
+        let why = format!("`{}` can't be chosen by who inserts", spec.tables.spans.id);
+        return Ok(topic.untried(why, "insert a span by hand, and look whether it is there"));
     };
-    let is = format!("{} = {id}", quoted_column(&spans.id));
-    let seen = format!("select to_jsonb(count(*)) from {} where {is}", table.name);
-    let seen = session.values(NAME, &seen, &[]).await?.unwrap_or_default();
-    if written == 0 || seen.first().and_then(Json::as_u64) != Some(1) {
-        let next = "look for a trigger that returns null, a rule or a policy on the table: the service is told that \
-                    all is well";
-        return Ok(Check::failed(
-            NAME,
-            "the server took the span, told no error and kept none",
-            next,
-        ));
+    if let Err(check) = trial.carry_out(session, &topic, id).await? {
+        return Ok(check);
     }
-    if let Err(why) = complete(session, spans, &table, &is).await? {
-        return Ok(refused("completing it", &why));
-    }
-    if let Err(why) = session.act(NAME, "set constraints all immediate").await? {
-        return Ok(refused("the end of its transaction", &why));
-    }
-    let service = &spec.service.name;
-    Ok(Check::passed(
-        NAME,
-        format!(
-            "inserted, read, completed and rolled back, for `{service}`; a number of its sequence may be used up"
+    session.again().await?;
+    let (left, parameters) = trial.is("select jsonb_build_object('left', 1) from", id);
+    let left = session.look_up("what is left of it", &left, &[&parameters]).await?;
+    let done = "inserted, read, completed and rolled back";
+    Ok(match left {
+        Ok(rows) if rows.is_empty() => topic.passed(format!("{done}, and nothing of it is left")),
+        Ok(_) => topic.failed(
+            format!("it is still there after its transaction was rolled back: {}", id.value),
+            "look for a trigger that writes by a connection of its own, and remove that row",
         ),
-    ))
+        Err(why) => {
+            topic.passed(format!("{done}; whether anything is left was not looked at: {why}"))
+        }
+    })
 }
 
-/// Completes the span, with the first final status that the table takes.
-async fn complete(
-    session: &mut Session,
-    spans: &SpanTable,
-    table: &Table,
-    is: &str,
-) -> Result<Result<(), String>, Error> {
-    let mut sets = Vec::new();
-    for (column, value) in [(&spans.completed, "clock_timestamp()"), (&spans.duration, "1")] {
-        if table.has(column) {
-            sets.push(format!("{} = {value}", quoted_column(column)));
+/// What is to be written, and where.
+struct Rehearsal<'a> {
+    spec: &'a Spec,
+    /// The table's full name, as SQL.
+    table: String,
+    columns: Vec<Column>,
+}
+
+impl<'a> Rehearsal<'a> {
+    async fn of(session: &mut Session, spec: &'a Spec) -> Result<Option<Self>, Error> {
+        let name = "select jsonb_build_object('name', format('%I.%I', n.nspname, c.relname))
+                    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                    where c.oid = to_regclass(($1::text[])[1])";
+        let found = session.rows(WHAT, name, &[&[quoted(&spec.tables.spans.table)]]).await?;
+        let Some(table) = found.ok().and_then(|rows| Some(text(rows.first()?, "name"))) else {
+            return Ok(None);
+        };
+        let unit = unit(session, spec).await?;
+        let columns = columns(session, spec, unit.as_ref()).await?;
+        Ok(Some(Self { spec, table, columns }))
+    }
+
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    fn id(&self) -> Option<&Column> {
+        self.column(&self.spec.tables.spans.id).filter(|column| column.inserted)
+    }
+
+    /// `<what> <table> where <id> = …`, with its parameters.
+    fn is(&self, what: &str, id: &Column) -> (String, Vec<String>) {
+        let sql = format!("{what} {} where {} = {}", self.table, id.quoted(), id.parameter(1));
+        (sql, vec![id.value.clone()])
+    }
+
+    /// From the first statement to the last one before the end of the transaction.
+    async fn carry_out(
+        &self,
+        session: &mut Session,
+        topic: &Topic,
+        id: &Column,
+    ) -> Result<Result<(), Check>, Error> {
+        let refused = |what: &str, why: &Refusal| Ok(Err(self.refused(topic, what, why)));
+        if let Err(why) = self.insert(session).await? {
+            return refused("inserting it", &why);
+        }
+        let spans = &self.spec.tables.spans;
+        let served = index::served(session, &spans.table, &spans.id).await?;
+        if served && let Err(check) = self.follow(session, topic, id).await? {
+            return Ok(Err(check));
+        }
+        match session.act(WHAT, "set constraints all immediate", &[]).await? {
+            Ok(_) if served => Ok(Ok(())),
+            Ok(_) => {
+                let why = "it was inserted and rolled back; finding it again goes through all of the table, so reading \
+                           and completing it were not tried";
+                let next = format!("an index on `{}`, by which each span is completed", spans.id);
+                Ok(Err(topic.untried(why, next)))
+            }
+            Err(why) => refused("the end of its transaction", &why),
         }
     }
-    let mut last = Ok(());
-    for status in ["completed", "ok", "done", "OK", "DONE", "finished"] {
-        let status = format!("{} = '{status}'", quoted_column(&spans.status));
-        let all = sets.iter().cloned().chain(table.has(&spans.status).then_some(status));
-        let all: Vec<_> = all.collect();
-        let sql = format!("update {} set {} where {is}", table.name, all.join(", "));
-        match session.act(NAME, &sql).await? {
-            Ok(()) => return Ok(Ok(())),
-            // Another word for a final status may do.
-            Err(why) if why.contains("check constraint") || why.contains("enum") => last = Err(why),
-            Err(why) => return Ok(Err(why)),
+
+    /// Whether the row that was inserted is there, and can be completed.
+    async fn follow(
+        &self,
+        session: &mut Session,
+        topic: &Topic,
+        id: &Column,
+    ) -> Result<Result<(), Check>, Error> {
+        let lost = |found: &str, next: &str| Ok(Err(topic.failed(found, next)));
+        let refused = |what: &str, why: &Refusal| Ok(Err(self.refused(topic, what, why)));
+        let (seen, parameters) = self.is("select 1 from", id);
+        // Not what the insert says of itself: a trigger may have put the row where it is seen.
+        match session.act(WHAT, &seen, &[&parameters]).await? {
+            Ok(1) => {}
+            Ok(0) => {
+                return lost(
+                    "the server took the span, told no error and kept none",
+                    "look for a trigger that returns null, a rule or a policy on the table: the service is told that \
+                     all is well",
+                );
+            }
+            Ok(several) => {
+                let found = format!("the server took one span and kept {several}");
+                return lost(&found, "look for a trigger or a rule that writes it again");
+            }
+            Err(why) => return refused("reading it back", &why),
         }
+        match self.complete(session, id).await? {
+            Ok(0) => {
+                return lost(
+                    "completing it changed no row, and no error was told",
+                    "look for a trigger that returns null, a rule or a policy for updates on the table",
+                );
+            }
+            Ok(_) => {}
+            Err(why) => return refused("completing it", &why),
+        }
+        if let Some(completed) = self.column(&self.spec.tables.spans.completed) {
+            let ended = format!("{seen} and {} is not null", completed.quoted());
+            if session.act(WHAT, &ended, &[&parameters]).await? == Ok(0) {
+                return lost(
+                    "completing it was taken, and the row is as before",
+                    "look for a trigger on updates of the table that returns the old row",
+                );
+            }
+        }
+        Ok(Ok(()))
     }
-    Ok(last)
-}
 
-fn refused(what: &str, why: &str) -> Check {
-    let next = match why {
-        why if why.contains("permission denied") => {
-            "grant the role insert, update and select on the table"
-        }
-        why if why.contains("read-only") => "let the role, or the server, write",
-        why if why.contains("null value") => {
-            "give the column a default, or let the service write it"
-        }
-        why if why.contains("lock timeout") => "somebody holds a lock on the table; see `pg_locks`",
-        why if why.contains("does not exist") => "apply the migrations to this database",
-        _ => {
-            "the server's own words name the reason; a service that does not print them loses spans in silence"
-        }
-    };
-    Check::failed(NAME, format!("{what} was refused: {why}"), next)
-}
-
-/// A value, as SQL, for each column of the spec, and for each other one that can't do without.
-async fn values(
-    session: &mut Session,
-    spec: &Spec,
-    table: &Table,
-) -> Result<Vec<(String, String)>, Error> {
-    let spans = &spec.tables.spans;
-    let sql = "select jsonb_build_object('name', attname, 'type', format_type(atttypid, null),
-                  'width', greatest(atttypmod - 4, 0), 'needed', attnotnull and not atthasdef
-                    and attidentity = '' and attgenerated = '')
-               from pg_attribute where attrelid = to_regclass(($1::text[])[1]) and attnum > 0
-                 and not attisdropped order by attnum";
-    let rows = session.rows(NAME, sql, &[&[quoted(&spans.table)]]).await?.unwrap_or_default();
-    let mapped = columns(spans);
-    let later = [&spans.completed, &spans.duration, &spans.parent];
-    let wanted = |row: &&Row| {
-        let name = text(row, "name");
-        let open = later.iter().any(|column| **column == name);
-        let own = mapped.contains(&name.as_str()) && !open && table.has(&name);
-        own || row.get("needed") == Some(&true.into())
-    };
-    Ok(rows.iter().filter(wanted).map(|row| (text(row, "name"), value(spec, row))).collect())
-}
-
-fn value(spec: &Spec, row: &Row) -> String {
-    let spans = &spec.tables.spans;
-    let (name, of) = (text(row, "name"), text(row, "type"));
-    let unit = spec.unit_span().map_or("spanproof preflight", |rule| &rule.operation);
-    let words = match &name {
-        name if *name == spans.service => &spec.service.name,
-        name if *name == spans.operation => unit,
-        name if *name == spans.status => spans.open.first().map_or("started", String::as_str),
-        _ => "spanproof preflight",
-    };
-    let width: usize = text(row, "width").parse().ok().filter(|width| *width > 0).unwrap_or(200);
-    let words: String = words.chars().take(width).collect();
-    let quoted = format!("'{}'", words.replace('\'', "''"));
-    match of.as_str() {
-        // No trace of anybody has these.
-        "uuid" if name == spans.id => "'00000000-0000-4000-8000-737061706f6f'::uuid".into(),
-        "uuid" => "'00000000-0000-4000-8000-747261636500'::uuid".into(),
-        "json" | "jsonb" => format!("'{{}}'::{of}"),
-        "boolean" => "false".into(),
-        "date" => "current_date".into(),
-        of if of.starts_with("timestamp") => "clock_timestamp()".into(),
-        "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => "0".into(),
-        of if of.starts_with("character") || of == "text" => quoted,
-        // An enum, or a type of somebody's own: its first word, or what it makes of ours.
-        _ if name == spans.status => quoted,
-        _ => "default".into(),
+    async fn insert(&self, session: &mut Session) -> Result<Result<u64, Refusal>, Error> {
+        let own: Vec<_> = self.columns.iter().filter(|column| column.inserted).collect();
+        let names: Vec<_> = own.iter().map(|column| column.quoted()).collect();
+        let values: Vec<_> =
+            own.iter().enumerate().map(|(at, column)| column.parameter(at + 1)).collect();
+        let parameters: Vec<_> = own.iter().map(|column| column.value.clone()).collect();
+        let sql = format!(
+            "insert into {} ({}) values ({})",
+            self.table,
+            names.join(", "),
+            values.join(", ")
+        );
+        session.act(WHAT, &sql, &[&parameters]).await
     }
+
+    /// Completes the span, with the first final status that the table takes.
+    async fn complete(
+        &self,
+        session: &mut Session,
+        id: &Column,
+    ) -> Result<Result<u64, Refusal>, Error> {
+        let spans = &self.spec.tables.spans;
+        let later = [&spans.completed, &spans.duration].into_iter();
+        let later: Vec<_> = later.filter_map(|name| self.column(name)).collect();
+        let done = self.spec.tables.jobs.done.iter().map(String::as_str);
+        let mut refused = None;
+        for word in ["completed"].into_iter().chain(done).chain(FINAL) {
+            let mut parameters = vec![id.value.clone(), word.to_owned()];
+            let mut sets = Vec::new();
+            if let Some(status) = self.column(&spans.status) {
+                sets.push(format!("{} = {}", status.quoted(), status.parameter(2)));
+            }
+            for column in &later {
+                parameters.push(column.value.clone());
+                sets.push(format!("{} = {}", column.quoted(), column.parameter(parameters.len())));
+            }
+            let (id, sets) = (format!("{} = {}", id.quoted(), id.parameter(1)), sets.join(", "));
+            let sql = format!("update {} set {sets} where {id}", self.table);
+            match session.act(WHAT, &sql, &[&parameters]).await? {
+                Ok(rows) => return Ok(Ok(rows)),
+                // Another word for a final status may do; what was said of the first is told.
+                Err(why) if ["23514", "22P02"].contains(&why.code.as_str()) => {
+                    refused.get_or_insert(why);
+                }
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        Ok(refused.map_or(Ok(0), Err))
+    }
+
+    fn refused(&self, topic: &Topic, what: &str, why: &Refusal) -> Check {
+        let next = next(why, &self.spec.tables.spans.table);
+        topic.failed(format!("{what} was refused: {why}"), next)
+    }
+}
+
+/// What to do about a refusal.
+fn next(why: &Refusal, table: &str) -> String {
+    let said = why.said.as_str();
+    match why.code.as_str() {
+        "42501" if said.contains("row-level security") => {
+            format!("write a policy on `{table}` that lets the role's spans in")
+        }
+        "42501" if said.contains("sequence") => "grant usage on that sequence to the role".into(),
+        "42501" => format!("grant the role what is named; it needs insert, select and update on `{table}`"),
+        "25006" => "let the role, the database or the server write".into(),
+        "23502" => "give the column a default, or let the service write it".into(),
+        "23503" => "write the row that is referred to first, or drop the constraint: a span must not be lost for it".into(),
+        "23514" => "let the constraint take what the service writes".into(),
+        "22001" => "widen the column, or shorten what the service writes".into(),
+        "55P03" | "57014" => "somebody holds a lock on the table, or the server is very slow; see `pg_locks`".into(),
+        "42P01" | "42703" | "42883" => "apply the migrations to this database".into(),
+        _ => "the server's own words name the reason; a service that does not print them loses spans in silence".into(),
+    }
+}
+
+/// Some unit that is there, for spans to refer to.
+async fn unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
+    let sql = format!("select to_jsonb(u) from {} u limit 1", quoted(&spec.tables.units.table));
+    let found = session.rows("a unit", &sql, &[]).await?;
+    Ok(found.ok().and_then(|rows| rows.into_iter().next()))
 }

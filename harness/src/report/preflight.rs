@@ -16,7 +16,11 @@ pub fn preflight(checks: &[Check]) -> String {
             Outcome::Advice => "advice",
             Outcome::Untried => "not tried",
         };
-        let _infallible = writeln!(text, "{word:<9}  {}: {}", check.name, check.found);
+        let _infallible = write!(text, "{word:<9}  {}: {}", check.name, check.found);
+        if !check.checked.is_empty() {
+            let _infallible = write!(text, " [{}]", check.checked);
+        }
+        text.push('\n');
         if !check.next.is_empty() {
             let _infallible = writeln!(text, "           next: {}", check.next);
         }

@@ -1,0 +1,138 @@
+//! Indexes, and the size that makes them matter.
+
+use super::Check;
+use super::check::Topic;
+use super::clock::text;
+use crate::deployment::catalog::{Table, quoted_column};
+use crate::deployment::{Error, Session};
+use crate::evidence::quoted;
+use crate::spec::Spec;
+
+/// Up to so many rows a table is gone through in no time, whatever its indexes.
+const SMALL: f64 = 10_000.0;
+/// Out of a table with more rows than this, old ones are only taken by an index on their start.
+const LARGE: f64 = 10_000_000.0;
+
+/// A table with more rows than this is not gone through for the sake of a try.
+const BIG: f64 = 100_000.0;
+
+/// Whether rows are found by a column at no cost that others would feel.
+pub(super) async fn served(
+    session: &mut Session,
+    table: &str,
+    column: &str,
+) -> Result<bool, Error> {
+    let known = led(session, table).await?.unwrap_or_default();
+    Ok(known.iter().any(|known| known == column) || count(session, table).await? <= BIG)
+}
+
+/// The columns that spans are looked up by.
+pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
+    let spans = &spec.tables.spans;
+    let checked = "a valid one on all rows that begins with the column";
+    let known = match led(session, &spans.table).await? {
+        Ok(known) => known,
+        Err(why) => return Ok(vec![Topic::new("indexes", checked).untried(why, "")]),
+    };
+    let count = count(session, &spans.table).await?;
+    let job = spans.link.iter().find(|(_, unit)| **unit == spec.tables.units.job);
+    let job = job.map_or("", |(span, _)| span.as_str());
+    let wanted = [
+        (spans.id.as_str(), "each span is completed by it"),
+        (spans.unit.as_str(), "the spans of a unit are found by it"),
+        (spans.trace.as_str(), "the spans of a trace are found by it"),
+        (job, "the spans of a job are found by it"),
+        (spans.started.as_str(), "spans are found, and old ones removed, by it"),
+    ];
+    let wanted: Vec<_> = wanted.into_iter().filter(|(column, _)| !column.is_empty()).collect();
+    let missing: Vec<_> =
+        wanted.iter().filter(|(column, _)| !known.iter().any(|k| k == column)).collect();
+    if missing.is_empty() {
+        let columns: Vec<_> = wanted.iter().map(|(column, _)| *column).collect();
+        let topic = Topic::new("indexes", checked);
+        return Ok(vec![topic.passed(format!("on {}", columns.join(", ")))]);
+    }
+    let told = missing.iter().map(|(column, why)| {
+        let topic = Topic::new(format!("index on {column}"), checked);
+        let found = format!("there is none, with about {count:.0} rows: {why}");
+        let table = quoted(&spans.table);
+        let next = format!("create index concurrently on {table} ({})", quoted_column(column));
+        if count > SMALL { topic.failed(found, next) } else { topic.advice(found, next) }
+    });
+    Ok(told.collect())
+}
+
+/// The columns that an index begins with.
+async fn led(session: &mut Session, table: &str) -> Result<Result<Vec<String>, String>, Error> {
+    let sql = "select jsonb_build_object('column', a.attname) from pg_index i
+               join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+               where i.indrelid = to_regclass(($1::text[])[1]) and i.indisvalid and i.indpred is null";
+    let rows = session.rows("the indexes", sql, &[&[quoted(table)]]).await?;
+    Ok(rows.map(|rows| rows.iter().map(|row| text(row, "column")).collect()))
+}
+
+/// The table, or its partitions, which have the rows.
+const PARTS: &str = "from pg_class c where c.relkind <> 'p' and (c.oid = to_regclass(($1::text[])[1])
+                  or c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass(($1::text[])[1])))";
+
+/// About how many rows a table has; by its size where it was never analysed.
+async fn count(session: &mut Session, table: &str) -> Result<f64, Error> {
+    let sql = format!(
+        "select to_jsonb(coalesce(sum(case when c.reltuples > 0 then c.reltuples
+                  else pg_relation_size(c.oid) / 128 end), 0)) {PARTS}"
+    );
+    let values = session.values("the number of rows", &sql, &[&[quoted(table)]]).await?;
+    Ok(values.unwrap_or_default().first().and_then(serde_json::Value::as_f64).unwrap_or_default())
+}
+
+/// How large the span table is, and how far back it goes.
+pub(super) async fn size(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
+    let spans = &spec.tables.spans;
+    let topic = Topic::new("size", "the server's own numbers, and the first and last start");
+    let sql = format!(
+        "select jsonb_build_object('size', pg_size_pretty(coalesce(sum(pg_total_relation_size(c.oid)), 0))) {PARTS}"
+    );
+    let size = match session.rows("the size", &sql, &[&[quoted(&spans.table)]]).await? {
+        Ok(rows) => rows.first().map(|row| text(row, "size")).unwrap_or_default(),
+        Err(why) => return Ok(topic.untried(why, "")),
+    };
+    let count = count(session, &spans.table).await?;
+    let reach = reach(session, spec).await?;
+    let found = format!("{size} with its indexes, about {count:.0} rows{reach}");
+    let indexed =
+        led(session, &spans.table).await?.is_ok_and(|known| known.contains(&spans.started));
+    Ok(if count > LARGE && !indexed {
+        let next = format!(
+            "an index on `{}`, by which old spans can be removed, or a table of partitions by time",
+            spans.started
+        );
+        topic.advice(found, next)
+    } else {
+        topic.passed(found)
+    })
+}
+
+/// From when to when its spans are, where that is cheap to know.
+async fn reach(session: &mut Session, spec: &Spec) -> Result<String, Error> {
+    let spans = &spec.tables.spans;
+    let table = match Table::read(session, &spans.table).await? {
+        Ok(table) if table.has(&spans.started) => table,
+        _ => return Ok(", without a start that could be read".into()),
+    };
+    let column = quoted_column(&spans.started);
+    let mut ends = Vec::new();
+    for order in ["asc", "desc"] {
+        let sql = format!(
+            "select jsonb_build_object('at', {column}) from {} where {column} is not null order by {column} {order} limit 1",
+            table.name
+        );
+        match session.look_up("the oldest and newest span", &sql, &[]).await? {
+            Ok(rows) => ends.extend(rows.first().map(|row| text(row, "at"))),
+            Err(why) => return Ok(format!(", from when was not looked at: {why}")),
+        }
+    }
+    Ok(match ends.as_slice() {
+        [oldest, newest] => format!(", from {oldest} to {newest}"),
+        _ => ", no span yet".into(),
+    })
+}
