@@ -115,7 +115,15 @@ async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Fail
     output::print(&report::replayed(bundle, &replayed));
     if let Some(expected) = &args.adopt {
         let path = incident::adopt(world.spec(), bundle, &replayed, expected).map_err(failure)?;
-        output::print(&format!("adopted as {}\n", path.display()));
+        output::print(&format!(
+            "adopted as {}, with what must come of it: {expected}\n",
+            path.display()
+        ));
+        return Ok(if incident::holds(expected, &replayed) {
+            Exit::Passed
+        } else {
+            Exit::Findings
+        });
     }
     if args.bisect {
         return Ok(bisected(&replayed));

@@ -6,7 +6,7 @@ use super::bundle::{Record, Writer, failed};
 use super::{Bundle, Error, Faithful, Replayed, Setting, replay};
 use crate::spec::Spec;
 use crate::trial::World;
-use crate::verdict::Code;
+use crate::verdict::{Code, Judgement, Verdict};
 
 /// The folder of incidents that were adopted, beside the spec.
 const FOLDER: &str = "fixtures/incidents";
@@ -41,6 +41,16 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         files.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).collect();
     paths.sort();
     Ok(paths)
+}
+
+/// Whether what is expected of an incident, `pass`, `same` or a code, is what came of its replay.
+pub fn holds(expected: &str, replayed: &Replayed) -> bool {
+    let first = replayed.tried.first().map(|one| &one.judgement);
+    match expected {
+        "same" => matches!(replayed.faithful, Faithful::Reproduced | Faithful::Perhaps),
+        "pass" => first.is_some_and(|judgement| judgement.verdict == Verdict::Pass),
+        code => first.and_then(Judgement::code).is_some_and(|found| found.text() == code),
+    }
 }
 
 /// Replays every incident that was adopted beside the spec of a world.
@@ -80,6 +90,11 @@ pub fn adopt(
                    `--adopt=pass` keeps it as what must never come back";
         return Err(Error::Unfit(why.into()));
     };
+    if !seen && replayed.tried.len() > 1 {
+        let why = "the incident was not seen here in any of the ways that were tried, so nobody knows which of them \
+                   to keep; say it by `--route` and `--upstream`, or adopt it where it is seen";
+        return Err(Error::Unfit(why.into()));
+    }
     let folder = spec.path(FOLDER.as_ref());
     std::fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
     let name = bundle.path.file_name().unwrap_or_default();

@@ -11,7 +11,7 @@ mod reading;
 mod replay;
 mod setting;
 
-pub use adopt::{Adopted, adopt, adopted, list};
+pub use adopt::{Adopted, adopt, adopted, holds, list};
 pub use bundle::{Bundle, Error, FORMAT, Origin};
 pub use capture::{capture_case, capture_deployment};
 pub use masking::{Masked, Masking};

@@ -1,6 +1,7 @@
 //! Incidents as files: capturing them, reading what may come from anywhere, bisecting with them.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod adopt;
 mod bisect;
 mod bundle;
 mod capture;
