@@ -130,6 +130,99 @@ async fn a_session_that_is_ended_is_opened_again_and_no_transaction_stays_open()
     database.close().await.unwrap();
 }
 
+/// What a command that ends by itself prints: exit code, results, notes.
+fn ended(mut child: Child) -> (Option<i32>, String, String) {
+    let (mut out, mut notes) = (String::new(), String::new());
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut notes).unwrap();
+    (child.wait().unwrap().code(), out, notes)
+}
+
+#[tokio::test]
+async fn it_ends_when_nothing_has_changed_for_so_long() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, &format!("{JOB};{WORK};{SPANS}")).await;
+    let start = Instant::now();
+    let (exit, out, notes) = ended(watch(database.url(), &["--until-idle", "1s"]));
+    assert_eq!(exit, Some(0), "{notes}");
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(start.elapsed() >= Duration::from_secs(1) && start.elapsed() < Duration::from_secs(20));
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn work_that_stays_without_spans_is_told_once_more() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, &format!("{JOB};{WORK}")).await;
+    let (_, out, _) = ended(watch(database.url(), &["--for", "6s"]));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[0].ends_with("spans: 0  NO SPANS"), "{out}");
+    assert!(lines[1].contains("spans: 0  NO SPANS for "), "{out}");
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_channel_of_ones_own_is_listened_to_and_a_flood_of_it_is_one_look() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, JOB).await;
+    let mut child = watch(database.url(), &["--channel", "my \"own\"", "--for", "4s"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    line(&mut lines, &["job 1"]);
+    let looks = "select pg_stat_clear_snapshot(), xact_rollback from pg_stat_database where datname = current_database()";
+    let count = async |connection: &mut PgConnection| -> i64 {
+        sqlx::query_as::<_, ((), i64)>(looks).fetch_one(connection).await.unwrap().1
+    };
+    let before = count(&mut connection).await;
+    let flood = "select pg_notify('my \"own\"', n::text) from generate_series(1, 5000) n";
+    run(&mut connection, flood).await;
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let after = count(&mut connection).await;
+    assert!(after - before < 60, "{} looks", after - before);
+    let mut notes = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut notes).unwrap();
+    assert!(notes.contains("told of new jobs by the database"), "{notes}");
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+/// Spans that name their execution only, in a big table without an index for it.
+const UNINDEXED: &str = "
+alter table jobs drop constraint jobs_status_check; update jobs set status = E'do\\nne\\x1b[2J';
+drop index trace_spans_execution_id_idx;
+insert into trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id)
+select gen_random_uuid(), gen_random_uuid(), 's', 'o', now(), 'started', n from generate_series(1, 110000) n;
+analyze trace_spans";
+
+#[tokio::test]
+async fn spans_that_could_not_be_looked_for_are_not_said_to_be_missing() {
+    let (database, mut connection) = database().await;
+    run(&mut connection, &format!("{JOB};{WORK};{UNINDEXED}")).await;
+    let (exit, out, notes) = ended(watch(database.url(), &["--for", "1s"]));
+    assert_eq!(exit, Some(0), "{notes}");
+    assert!(out.contains("job 1  do ne [2J  executions: 4 failed  spans: ?\n"), "{out}");
+    assert_eq!(out.lines().count(), 1, "{out:?}");
+    let said = "trace_spans by execution_id: no index serves it";
+    assert_eq!(notes.matches(said).count(), 1, "{notes}");
+    connection.close().await.unwrap();
+    database.close().await.unwrap();
+}
+
+#[test]
+fn ctrl_c_ends_it_while_a_database_does_not_answer() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
+    let mut child = watch(&url, &[]);
+    // It has asked: from here on it waits for an answer.
+    let (_asked, _) = silent.accept().unwrap();
+    let start = Instant::now();
+    kill(&child, nix::sys::signal::Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
 /// `script` gives a terminal to whoever wants one.
 #[tokio::test]
 async fn a_terminal_is_drawn_on_and_given_back() {

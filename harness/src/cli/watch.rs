@@ -1,6 +1,6 @@
 //! `spanproof watch`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -35,11 +35,14 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
-        let pulse = Pulse::open(&spec, &url).await.map_err(refused)?;
-        let mut watching = Watching::new(args, &spec, &url, pulse);
+        let channel = args.channel.as_deref().unwrap_or(&spec.tables.jobs.channel);
+        let watching = async {
+            let pulse = Pulse::open(&url, channel).await.map_err(refused)?;
+            Watching::new(args, &spec, (&url, channel), pulse).run().await
+        };
         // The screen is put right by what is dropped here, whoever ends first.
         tokio::select! {
-            ended = watching.run() => ended,
+            ended = watching => ended,
             _ = int.recv() => Ok(Exit::Interrupted),
             _ = term.recv() => Ok(Exit::Terminated),
         }
@@ -76,18 +79,41 @@ struct Watching<'a> {
     args: &'a Watch,
     spec: &'a Spec,
     url: &'a str,
+    channel: &'a str,
     pulse: Pulse,
     screen: Option<Screen>,
     beats: Vec<Beat>,
     dark: HashMap<String, Instant>,
+    /// Jobs whose work stayed dark for longer than a span may be on its way, which was told.
+    told: HashSet<String>,
+    unread: Vec<String>,
     start: Instant,
+    changed: Instant,
 }
 
 impl<'a> Watching<'a> {
-    fn new(args: &'a Watch, spec: &'a Spec, url: &'a str, pulse: Pulse) -> Self {
+    fn new(
+        args: &'a Watch,
+        spec: &'a Spec,
+        (url, channel): (&'a str, &'a str),
+        pulse: Pulse,
+    ) -> Self {
         let screen = std::io::stdout().is_terminal().then(Screen::take);
         let start = Instant::now();
-        Self { args, spec, url, pulse, screen, beats: Vec::new(), dark: HashMap::new(), start }
+        Self {
+            args,
+            spec,
+            url,
+            channel,
+            pulse,
+            screen,
+            beats: Vec::new(),
+            dark: HashMap::new(),
+            told: HashSet::new(),
+            unread: Vec::new(),
+            start,
+            changed: start,
+        }
     }
 
     async fn run(&mut self) -> Result<Exit, Failure> {
@@ -104,7 +130,11 @@ impl<'a> Watching<'a> {
                 }
                 Err(error) => return Err(refused(error)),
             };
+            self.note_unread();
             let Some(changed) = self.take(beats) else { return Ok(Exit::Passed) };
+            if changed {
+                self.changed = Instant::now();
+            }
             let pace = self.pulse.pace(changed);
             if self.wait(pace).await {
                 return Ok(Exit::Passed);
@@ -114,8 +144,9 @@ impl<'a> Watching<'a> {
 
     /// Waits for the next look; says whether the time of the whole watch is over.
     async fn wait(&mut self, pace: Duration) -> bool {
-        let next = Instant::now() + pace;
-        let end = self.args.during.map(|moment| self.start + amount(moment));
+        let start = Instant::now();
+        let (mut next, mut told) = (start + pace, false);
+        let end = self.end();
         loop {
             self.draw();
             let now = Instant::now();
@@ -125,8 +156,34 @@ impl<'a> Watching<'a> {
             let until = end.map_or(next, |end| next.min(end));
             let step = until.saturating_duration_since(now);
             let step = if self.screen.is_some() { step.min(TICK) } else { step };
-            if wait::told(step, self.pulse.told()).await || Instant::now() >= next {
+            // Told once, it looks soon, and listens no more until then.
+            let news =
+                async { if told { std::future::pending().await } else { self.pulse.told().await } };
+            if wait::told(step, news).await {
+                told = true;
+                next = next.min(start + self.pulse.breath());
+            }
+            if Instant::now() >= next {
                 return false;
+            }
+        }
+    }
+
+    /// When the whole watch is over.
+    fn end(&self) -> Option<Instant> {
+        let during = self.args.during.map(|moment| self.start + amount(moment));
+        let idle = self.args.until_idle.map(|moment| self.changed + amount(moment));
+        during.into_iter().chain(idle).min()
+    }
+
+    /// Says once what can't be looked at.
+    fn note_unread(&mut self) {
+        for unread in self.pulse.unread() {
+            if !self.unread.contains(unread) {
+                self.unread.push(unread.clone());
+                if self.screen.is_none() {
+                    output::note(&format!("not looked at: {unread}"));
+                }
             }
         }
     }
@@ -139,9 +196,18 @@ impl<'a> Watching<'a> {
                 self.dark.entry(beat.job.clone()).or_insert_with(Instant::now);
             } else {
                 self.dark.remove(&beat.job);
+                self.told.remove(&beat.job);
             }
         }
-        let new: Vec<_> = beats.iter().filter(|beat| !self.beats.contains(beat)).cloned().collect();
+        let late = Duration::from_millis(self.spec.service.flush_ms);
+        let mut new = Vec::new();
+        for beat in &beats {
+            let dark = self.dark.get(&beat.job).is_some_and(|since| since.elapsed() >= late);
+            let again = dark && self.told.insert(beat.job.clone());
+            if again || !self.beats.contains(beat) {
+                new.push(beat.clone());
+            }
+        }
         self.beats = beats;
         if self.screen.is_none() {
             let at = chrono::Utc::now().format("%H:%M:%SZ").to_string();
@@ -160,7 +226,9 @@ impl<'a> Watching<'a> {
 
     fn draw(&self) {
         let listens = if self.pulse.listens() { "told of new jobs" } else { "polling" };
-        self.frame(&format!("{}: {listens}; Ctrl-C ends", self.pulse.place()));
+        let unread = self.unread.first().map(|why| format!("; not looked at: {why}"));
+        let unread = unread.unwrap_or_default();
+        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.pulse.place()));
     }
 
     fn frame(&self, status: &str) {
@@ -181,7 +249,7 @@ impl<'a> Watching<'a> {
         let gone = Instant::now();
         loop {
             self.frame(&status);
-            match Pulse::open(self.spec, self.url).await {
+            match Pulse::open(self.url, self.channel).await {
                 Ok(pulse) => {
                     self.pulse = pulse;
                     return Ok(());

@@ -11,11 +11,16 @@ use super::{Error, Session, Subject};
 use crate::chain::chain;
 use crate::evidence::Rows;
 use crate::spec::Spec;
+use crate::wait;
 
 /// While something happens, it is looked so often.
 const SOON: Duration = Duration::from_millis(250);
 /// While nothing happens, no more often than this.
 const LATE: Duration = Duration::from_secs(2);
+/// Whatever the database tells, it is not looked more often than this.
+const BREATH: Duration = Duration::from_millis(50);
+/// So long more is listened for what comes together with the first notice.
+const AFTER: Duration = Duration::from_millis(5);
 /// A look that takes long is not followed by another at once: so many times as long is waited.
 const CALM: u32 = 4;
 
@@ -28,8 +33,8 @@ pub struct Beat {
     pub status: String,
     /// Its units, by status.
     pub units: BTreeMap<String, usize>,
-    /// How many spans there are of it.
-    pub spans: usize,
+    /// How many spans there are of it; nothing where they could not be looked for.
+    pub spans: Option<usize>,
 }
 
 impl Beat {
@@ -40,7 +45,7 @@ impl Beat {
 
     /// Whether work is there and no span of it is.
     pub fn is_dark(&self) -> bool {
-        self.unit_count() > 0 && self.spans == 0
+        self.unit_count() > 0 && self.spans == Some(0)
     }
 }
 
@@ -51,17 +56,19 @@ pub struct Pulse {
     listener: Option<PgListener>,
     interval: Duration,
     took: Duration,
+    unread: Vec<String>,
 }
 
 impl Pulse {
-    /// Opens the session, and listens where the spec has a channel.
+    /// Opens the session, and listens to a channel where one is named.
     ///
     /// # Errors
     /// When the database does not let us in. That it can't be listened to is no error.
-    pub async fn open(spec: &Spec, url: &str) -> Result<Self, Error> {
+    pub async fn open(url: &str, channel: &str) -> Result<Self, Error> {
         let session = Session::open(url, "watch").await?;
-        let listener = listen(url, &spec.tables.jobs.channel).await;
-        Ok(Self { session, listener, interval: SOON, took: Duration::ZERO })
+        let listener = listen(url, channel).await;
+        let (interval, took, unread) = (SOON, Duration::ZERO, Vec::new());
+        Ok(Self { session, listener, interval, took, unread })
     }
 
     /// Whether the database tells of new jobs by itself.
@@ -81,11 +88,22 @@ impl Pulse {
     pub async fn look(&mut self, spec: &Spec, last: usize) -> Result<Vec<Beat>, Error> {
         let start = Instant::now();
         self.session.again().await?;
-        let beats = beats(&mut self.session, spec, last).await;
+        self.unread.clear();
+        let beats = beats(&mut self.session, spec, last, &mut self.unread).await;
         // A transaction that stays open keeps the server from tidying up.
         self.session.rest().await?;
         self.took = start.elapsed();
         beats
+    }
+
+    /// What the last look could not see, with the reasons.
+    pub fn unread(&self) -> &[String] {
+        &self.unread
+    }
+
+    /// How long to wait at least, even when the database tells of something.
+    pub fn breath(&self) -> Duration {
+        BREATH.max(self.took * CALM)
     }
 
     /// How long to wait for the next look: longer while nothing changes, and on a slow link.
@@ -98,7 +116,12 @@ impl Pulse {
     pub async fn told(&mut self) {
         // A listener that has lost its connection opens it again by itself.
         let told = match &mut self.listener {
-            Some(listener) => listener.recv().await.is_ok(),
+            Some(listener) => {
+                let told = Box::pin(listener.recv()).await.is_ok();
+                // A thousand of them are one reason to look.
+                while wait::told(AFTER, async { drop(Box::pin(listener.recv()).await) }).await {}
+                told
+            }
             None => false,
         };
         if !told {
@@ -121,7 +144,12 @@ async fn listen(url: &str, channel: &str) -> Option<PgListener> {
     Some(listener)
 }
 
-async fn beats(session: &mut Session, spec: &Spec, last: usize) -> Result<Vec<Beat>, Error> {
+async fn beats(
+    session: &mut Session,
+    spec: &Spec,
+    last: usize,
+    unread: &mut Vec<String>,
+) -> Result<Vec<Beat>, Error> {
     let (jobs, units, spans) = (&spec.tables.jobs, &spec.tables.units, &spec.tables.spans);
     let table = Table::read(session, &jobs.table).await?;
     let table = table.map_err(|why| Error::Missing(format!("`{}`: {why}", jobs.table)))?;
@@ -131,14 +159,20 @@ async fn beats(session: &mut Session, spec: &Spec, last: usize) -> Result<Vec<Be
         return Err(Error::Missing(format!("`{}`: {why}", jobs.table)));
     }
     let ids = texts(found.all(), &jobs.id);
-    let mut unread = Vec::new();
-    let work =
-        by(session, &units.table, &[(units.job.as_str(), ids.as_slice())], &mut unread).await?;
+    let work = by(session, &units.table, &[(units.job.as_str(), ids.as_slice())], unread).await?;
     let work = work.map_err(|why| Error::Missing(format!("`{}`: {why}", units.table)))?;
     let unit_ids = texts(work.all(), &units.id);
     let ways = [(spans.unit.as_str(), unit_ids.as_slice()), (job_column(spec), ids.as_slice())];
-    let traced = by(session, &spans.table, &ways, &mut unread).await?;
-    let traced = traced.map_err(|why| Error::Missing(format!("`{}`: {why}", spans.table)))?;
+    let known = unread.len();
+    let traced = match by(session, &spans.table, &ways, unread).await? {
+        Ok(traced) => traced,
+        Err(why) => {
+            unread.push(format!("{}: {why}", spans.table));
+            Rows::Found(Vec::new())
+        }
+    };
+    // What could not be looked for is not missing.
+    let all_ways = unread.len() == known;
     let beats = found.all().iter().map(|row| {
         let id = text(row, &jobs.id).unwrap_or_default();
         let own: Vec<_> =
@@ -155,7 +189,7 @@ async fn beats(session: &mut Session, spec: &Spec, last: usize) -> Result<Vec<Be
         Beat {
             status: text(row, &jobs.status).unwrap_or_default(),
             units: counts,
-            spans: traced.all().iter().filter(of_job).count(),
+            spans: Some(traced.all().iter().filter(of_job).count()).filter(|n| *n > 0 || all_ways),
             job: id,
         }
     });

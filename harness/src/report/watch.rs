@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::line::{cut, plain};
 use super::table::table;
 use crate::deployment::Beat;
 
@@ -20,7 +21,12 @@ fn alarm(dark: Option<Duration>) -> String {
 fn units(beat: &Beat) -> String {
     let units: Vec<_> =
         beat.units.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    if units.is_empty() { "0".into() } else { units.join(", ") }
+    if units.is_empty() { "0".into() } else { plain(&units.join(", ")) }
+}
+
+/// How many; `?` where they could not be looked for.
+fn spans(beat: &Beat) -> String {
+    beat.spans.map_or("?".into(), |count| count.to_string())
 }
 
 /// All jobs as a table, its lines no longer than `width` and no more than `height`.
@@ -33,13 +39,7 @@ pub fn frame(
     let rows: Vec<Vec<String>> = jobs
         .iter()
         .map(|(beat, dark)| {
-            vec![
-                beat.job.clone(),
-                beat.status.clone(),
-                units(beat),
-                beat.spans.to_string(),
-                alarm(*dark),
-            ]
+            vec![plain(&beat.job), plain(&beat.status), units(beat), spans(beat), alarm(*dark)]
         })
         .collect();
     let text = table(&["job", "status", unit_table, "spans", ""], &rows);
@@ -51,18 +51,17 @@ pub fn frame(
         lines.drain(1..=gone);
     }
     lines.extend([String::new(), status.to_owned()]);
-    let cut = |line: String| line.chars().take(width).collect::<String>().trim_end().to_owned();
-    lines.into_iter().map(cut).collect()
+    lines.iter().map(|line| cut(line, width).trim_end().to_owned()).collect()
 }
 
 /// One job, where something of it has changed.
 pub fn change(at: &str, unit_table: &str, (beat, dark): &Watched) -> String {
     let line = format!(
         "{at}  job {}  {}  {unit_table}: {}  spans: {}  {}",
-        beat.job,
-        beat.status,
+        plain(&beat.job),
+        plain(&beat.status),
         units(beat),
-        beat.spans,
+        spans(beat),
         alarm(*dark)
     );
     format!("{}\n", line.trim_end())
@@ -73,6 +72,7 @@ mod tests {
     use super::*;
 
     fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> Watched {
+        let spans = Some(spans);
         let units = (units > 0).then(|| ("failed".to_owned(), units)).into_iter().collect();
         let beat = Beat { job: job.to_string(), status: "failed".into(), units, spans };
         (beat, dark.map(Duration::from_secs))
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(lines.len(), 8);
         assert!(lines.iter().all(|line| line.chars().count() <= 44), "{lines:?}");
         assert_eq!(lines[0], "job  status  executions  spans");
-        assert_eq!(lines[5], "480  failed  4 failed    0      NO SPANS for");
+        assert_eq!(lines[5], "480  failed  4 failed    0      NO SPANS fo…");
         assert_eq!(lines[7], "quiet");
     }
 

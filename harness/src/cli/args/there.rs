@@ -122,6 +122,12 @@ pub(in crate::cli) struct Watch {
     /// How many of the newest jobs
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(in crate::cli) last: u16,
+    /// Look at once when the database notifies on this channel [default: `channel` of the spec]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) channel: Option<String>,
+    /// End when nothing has changed for this time, such as `30s` or `10m`
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) until_idle: Option<Moment>,
     /// End after this time, such as `30s` or `10m`
     #[arg(long = "for", value_name = "TIME")]
     pub(in crate::cli) during: Option<Moment>,
