@@ -5,6 +5,7 @@ pub mod cli;
 pub mod deployment;
 pub mod document;
 pub mod evidence;
+mod format;
 pub mod incident;
 pub mod log;
 pub mod mask;

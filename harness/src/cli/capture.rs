@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use super::args::Capture;
 use super::sources::{self, Opened};
-use super::{Exit, Failure, output, runs};
+use super::{Exit, Failure, output, runs, runtime};
 use crate::evidence::{self, Evidence};
 use crate::incident::{Error, Masking, capture_case, capture_deployment};
 use crate::spec::Spec;
@@ -60,10 +60,7 @@ fn deployment(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit,
     if args.there.jobs.len() > 1 {
         return Err(Failure::usage(anyhow!("an incident is of one job; give `--job` once")));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::world)?;
+    let runtime = runtime()?;
     let job = args.there.jobs.first().map_or("newest", String::as_str);
     let path = target(args, job);
     let path = runtime.block_on(async {

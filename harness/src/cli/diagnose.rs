@@ -3,17 +3,14 @@
 use anyhow::anyhow;
 
 use super::args::{Diagnose, Format};
-use super::{Exit, Failure, output, sources};
+use super::{Exit, Failure, output, runtime, sources};
 use crate::evidence::Rows;
 use crate::report;
 use crate::verdict::{Verdict, diagnose as judge};
 
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.there.config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::world)?;
+    let runtime = runtime()?;
     let evidence = runtime.block_on(sources::evidence(&args.there, &spec, "diagnose"))?;
     if let Rows::Found(jobs) = &evidence.jobs
         && jobs.is_empty()

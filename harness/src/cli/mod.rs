@@ -48,6 +48,12 @@ pub fn main() -> Exit {
     })
 }
 
+/// The runtime of a command that looks at one thing after the other.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::world)
+}
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) struct Failure {

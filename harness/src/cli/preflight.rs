@@ -2,7 +2,7 @@
 
 use super::args::{Format, Preflight};
 use super::sources::{self, refused};
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, output, runtime};
 use crate::deployment::{Recognised, Window};
 use crate::preflight::{self, Check, Outcome, Setting, Startup};
 use crate::report;
@@ -13,8 +13,7 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     let mut checks = flag(args, &spec)?;
     match sources::database(args.database.as_ref()) {
         Some(url) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(Failure::world)?;
+            let runtime = runtime()?;
             let tried = preflight::database(&spec, &url, args.role.as_deref());
             checks.extend(runtime.block_on(tried).map_err(refused)?);
         }

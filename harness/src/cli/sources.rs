@@ -31,6 +31,15 @@ pub(super) fn database(given: Option<&String>) -> Option<String> {
     given.cloned().or_else(variable)
 }
 
+/// The same, for a command that looks at nothing else.
+pub(super) fn needed_database(given: Option<&String>) -> Result<String, Failure> {
+    database(given).ok_or_else(|| {
+        let text = "there is no database to look at: name one by `--database URL`, or in the variable \
+                    `DATABASE_URL`";
+        Failure::usage(anyhow!(text))
+    })
+}
+
 /// What is asked about, checked against the spec.
 fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
     for (name, _) in &there.flags {

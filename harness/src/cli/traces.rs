@@ -2,11 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use anyhow::anyhow;
-
 use super::args::{Shape, Traces};
 use super::sources::{self, refused};
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, output, runtime};
 use crate::deployment::{Looked, Session, Sought, look};
 use crate::report::{self, Canvas};
 use crate::spec::Spec;
@@ -19,14 +17,8 @@ const NARROWEST: usize = 40;
 
 pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
-    let Some(url) = sources::database(args.database.as_ref()) else {
-        let text = "there is no database to look at: name one by `--database URL`, or in the variable `DATABASE_URL`";
-        return Err(Failure::usage(anyhow!(text)));
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::world)?;
+    let url = sources::needed_database(args.database.as_ref())?;
+    let runtime = runtime()?;
     let looked = runtime.block_on(looked(args, &spec, &url))?;
     let traces = trace::traces(&spec.tables.spans, &looked.spans);
     output::print(&match args.format {

@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Watch;
 use super::sources::{self, refused};
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, output, runtime};
 use crate::deployment::{Beat, Error, Moment, Pulse};
 use crate::report::{self, Watched};
 use crate::spec::Spec;
@@ -24,14 +23,8 @@ const TICK: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
-    let Some(url) = sources::database(args.database.as_ref()) else {
-        let text = "there is no database to look at: name one by `--database URL`, or in the variable `DATABASE_URL`";
-        return Err(Failure::usage(anyhow!(text)));
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::world)?;
+    let url = sources::needed_database(args.database.as_ref())?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;

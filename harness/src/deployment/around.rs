@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::catalog::{Table, quoted_column};
-use super::lookup::{MOST, text, texts, time};
+use super::lookup::{MOST, texts};
 use super::{Error, Session};
-use crate::evidence::{Neighbour, Row, Rows};
+use crate::evidence::{Neighbour, Row, Rows, text, time};
 use crate::spec::{SpanTable, Spec};
 
 /// Spans are looked for so long before the first unit and after the last one, in seconds.

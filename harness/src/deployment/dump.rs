@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::lookup::{Found, text};
+use super::lookup::Found;
 use super::{Error, Subject, Window};
-use crate::evidence::{Neighbour, Row, Rows};
+use crate::evidence::{Neighbour, Row, Rows, text, time};
 use crate::spec::Spec;
 
 /// A longer line is not one of a dump of such tables.
@@ -87,11 +87,9 @@ impl Dump {
             text(row, &tables.units.job).is_some_and(|job| ids.contains(&job))
         })?;
         let unit_ids = of(&units, &tables.units.id);
-        let job_columns: Vec<_> =
-            tables.spans.link.iter().filter(|(_, unit)| **unit == tables.units.job).collect();
         let spans = self.rows(&tables.spans.table, |row| {
             let unit = text(row, &tables.spans.unit);
-            let job = job_columns.iter().find_map(|(span, _)| text(row, span));
+            let job = text(row, tables.span_job());
             match (unit, job) {
                 (Some(unit), _) => unit_ids.contains(&unit),
                 (None, Some(job)) => ids.contains(&job),
@@ -103,7 +101,7 @@ impl Dump {
             text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
         let read = |row: &Row| {
-            let started = super::lookup::time(row, &tables.spans.started)?;
+            let started = time(row, &tables.spans.started)?;
             Some(Neighbour { started, operation: text(row, &tables.spans.operation)? })
         };
         let neighbours = others.all().iter().filter_map(read).collect();
@@ -323,7 +321,7 @@ fn unescaped(value: &str) -> String {
 }
 
 fn in_window(row: &Row, column: &str, window: Window) -> bool {
-    super::lookup::time(row, column).is_none_or(|at| window.holds(at))
+    time(row, column).is_none_or(|at| window.holds(at))
 }
 
 #[cfg(test)]

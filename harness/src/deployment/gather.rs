@@ -1,9 +1,9 @@
 //! Evidence of a system that is already there.
 
 use super::dump::Dump;
-use super::lookup::{self, Found, time};
+use super::lookup::{self, Found};
 use super::{Error, Log, Recognised, Session, Sink, Window};
-use crate::evidence::{Deployment, Evidence, FORMAT, Reached, Rows, StartupCut};
+use crate::evidence::{Deployment, Evidence, FORMAT, Reached, Rows, StartupCut, text, time};
 use crate::matrix::Case;
 use crate::process::{Exit, Output};
 use crate::spec::{Spec, Value};
@@ -77,7 +77,7 @@ pub async fn gather(
         None => (Output::default(), None),
     };
     let Found { jobs, units, spans, elsewhere, neighbours, unread } = found;
-    let route = jobs.all().iter().find_map(|row| lookup::text(row, &spec.tables.jobs.route));
+    let route = jobs.all().iter().find_map(|row| text(row, &spec.tables.jobs.route));
     Ok(Evidence {
         case: Case::new(spec, subject.flags.clone(), [&route.unwrap_or_default(), "", ""]),
         output,

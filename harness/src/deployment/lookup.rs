@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 use super::around::{at_work, neighbours, unlinked};
 use super::catalog::{Table, quoted_column};
 use super::{Error, Session, Sink, Subject};
-use crate::evidence::{Neighbour, Row, Rows};
+use crate::evidence::{Neighbour, Row, Rows, text};
 use crate::spec::Spec;
 
 /// More units or spans than this are not read.
@@ -241,7 +240,7 @@ async fn spans(
 ) -> Result<Rows, Error> {
     let table = &spec.tables.spans;
     let ids = texts(units.all(), &spec.tables.units.id);
-    let ways = [(table.unit.as_str(), ids.as_slice()), (job_column(spec), jobs)];
+    let ways = [(table.unit.as_str(), ids.as_slice()), (spec.tables.span_job(), jobs)];
     let found = match by(session, &table.table, &ways, unread).await? {
         Ok(found) => found,
         Err(reason) => Rows::Unreadable(reason),
@@ -263,13 +262,6 @@ async fn spans(
             Ok(found)
         }
     }
-}
-
-/// The column of the span table that names the job; empty where there is none.
-pub(super) fn job_column(spec: &Spec) -> &str {
-    let link = spec.tables.spans.link.iter();
-    let found = link.into_iter().find(|(_, unit)| **unit == spec.tables.units.job);
-    found.map_or("", |(span, _)| span.as_str())
 }
 
 /// Tables of the same name in other schemas that have spans of these units.
@@ -305,18 +297,4 @@ async fn elsewhere(
 
 pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
-}
-
-/// A column as text; nothing where it is null or missing.
-pub(super) fn text(row: &Row, column: &str) -> Option<String> {
-    match row.get(column)? {
-        Json::Null => None,
-        Json::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
-}
-
-/// A column as a time; without a zone it is UTC, as the session is.
-pub(super) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
-    crate::log::entry(row.get(column)?.as_str()?).at
 }

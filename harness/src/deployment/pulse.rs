@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgListener;
 
 use super::catalog::Table;
-use super::lookup::{by, job_column, newest, text, texts};
+use super::lookup::{by, newest, texts};
 use super::{Error, Session, Subject};
 use crate::chain::chain;
-use crate::evidence::Rows;
+use crate::evidence::{Rows, text};
 use crate::spec::Spec;
 use crate::wait;
 
@@ -162,7 +162,8 @@ async fn beats(
     let work = by(session, &units.table, &[(units.job.as_str(), ids.as_slice())], unread).await?;
     let work = work.map_err(|why| Error::Missing(format!("`{}`: {why}", units.table)))?;
     let unit_ids = texts(work.all(), &units.id);
-    let ways = [(spans.unit.as_str(), unit_ids.as_slice()), (job_column(spec), ids.as_slice())];
+    let ways =
+        [(spans.unit.as_str(), unit_ids.as_slice()), (spec.tables.span_job(), ids.as_slice())];
     let known = unread.len();
     let traced = match by(session, &spans.table, &ways, unread).await? {
         Ok(traced) => traced,
@@ -180,7 +181,7 @@ async fn beats(
         let own_ids: Vec<_> = own.iter().filter_map(|unit| text(unit, &units.id)).collect();
         let of_job = |span: &&crate::evidence::Row| match text(span, &spans.unit) {
             Some(unit) => own_ids.contains(&unit),
-            None => text(span, job_column(spec)).as_ref() == Some(&id),
+            None => text(span, spec.tables.span_job()).as_ref() == Some(&id),
         };
         let mut counts = BTreeMap::new();
         for unit in &own {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::answer::{Answer, answers};
 use super::catalog::{Table, quoted_column};
-use super::lookup::{MOST, by, job, job_column, texts};
+use super::lookup::{MOST, by, job, texts};
 use super::{Error, Session, Window};
 use crate::evidence::Row;
 use crate::spec::Spec;
@@ -62,7 +62,7 @@ pub async fn look(
     }
     let spans = whole(session, spec, &table, &traces, &mut unread).await?;
     let answers = answers(session, spec, &spans, &mut unread).await?;
-    Ok(Looked { job: job_column(spec).to_owned(), spans, answers, unread })
+    Ok(Looked { job: spec.tables.span_job().to_owned(), spans, answers, unread })
 }
 
 fn unreadable(key: &str, table: &str, why: &str) -> Error {
@@ -111,7 +111,7 @@ async fn meant(
                 by(session, &units.table, &[(units.job.as_str(), ids.as_slice())], unread).await?;
             let own = own.map(|rows| texts(rows.all(), &units.id)).unwrap_or_default();
             let ways =
-                [(columns.unit.as_str(), own.as_slice()), (job_column(spec), ids.as_slice())];
+                [(columns.unit.as_str(), own.as_slice()), (spec.tables.span_job(), ids.as_slice())];
             by(session, name, &ways, unread).await?
         }
     };

@@ -1,5 +1,6 @@
 //! Rows of a table, whole and as they are, so that no column is lost before it is judged.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
@@ -25,6 +26,20 @@ impl Rows {
             Self::Unreadable(_) => &[],
         }
     }
+}
+
+/// A column as text; nothing where it is null or missing.
+pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
+    match row.get(column)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// A column as a time; without a zone it is UTC, as our sessions are.
+pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
+    crate::log::entry(row.get(column)?.as_str()?).at
 }
 
 /// Reads a whole table. That it is missing is evidence, not an error.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::Evidence;
+use crate::format::{Age, age};
 use crate::process::Stream;
 
 /// The version that is written: a reader understands every minor version of its own major one.
@@ -96,13 +97,10 @@ pub fn read(folder: &Path) -> Result<Evidence, Error> {
         |error: serde_json::Error| Error::Damaged { path: path.clone(), reason: error.to_string() };
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let found = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("none");
-    let major = |version: &str| version.split('.').next().and_then(|n| n.parse::<u32>().ok());
-    match (major(found), major(FORMAT)) {
-        (Some(found), Some(own)) if found == own => {}
-        (Some(newer), Some(own)) if newer > own => {
-            return Err(Error::Newer { path, found: found.to_owned() });
-        }
-        _ => {
+    match age(found, FORMAT) {
+        Age::Readable => {}
+        Age::Newer => return Err(Error::Newer { path, found: found.to_owned() }),
+        Age::Strange => {
             let reason = format!("its format is `{found}`");
             return Err(Error::Damaged { path, reason });
         }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::bundle::{End, Header, Record, failed, hexadecimal, kind};
 use super::{Bundle, Error, FORMAT, Setting};
 use crate::evidence::{Evidence, Row, Rows};
+use crate::format::{Age, age};
 use crate::process::Line;
 use crate::upstream::Exchange;
 use crate::verdict::Judgement;
@@ -106,13 +107,10 @@ fn version(path: &Path, record: &Json) -> Result<(), Error> {
         let reason = "its first line is not that of an incident; `spanproof capture` writes one";
         return Err(Error::Damaged { path, reason: reason.into() });
     };
-    let major = |version: &str| version.split('.').next().and_then(|n| n.parse::<u32>().ok());
-    match (major(found), major(FORMAT)) {
-        (Some(found), Some(own)) if found == own => Ok(()),
-        (Some(newer), Some(own)) if newer > own => {
-            Err(Error::Newer { path, found: found.to_owned() })
-        }
-        _ => Err(Error::Damaged { path, reason: format!("its format is `{found}`") }),
+    match age(found, FORMAT) {
+        Age::Readable => Ok(()),
+        Age::Newer => Err(Error::Newer { path, found: found.to_owned() }),
+        Age::Strange => Err(Error::Damaged { path, reason: format!("its format is `{found}`") }),
     }
 }
 

@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::clock::text;
-use super::table;
 use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Session};
 use crate::evidence::{Row, quoted};
@@ -58,7 +57,7 @@ pub(super) async fn columns(
 ) -> Result<Vec<Column>, Error> {
     let spans = &spec.tables.spans;
     let rows = session.rows("the columns of a span", SQL, &[&[quoted(&spans.table)]]).await?;
-    let mapped = table::columns(spans);
+    let mapped = spans.columns();
     let later = [&spans.completed, &spans.duration, &spans.error];
     let column = |row: &Row| {
         let is = |name: &str| row.get(name) == Some(&true.into());

@@ -35,8 +35,7 @@ pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Ch
         Err(why) => return Ok(vec![Topic::new("indexes", checked).untried(why, "")]),
     };
     let count = count(session, &spans.table).await?;
-    let job = spans.link.iter().find(|(_, unit)| **unit == spec.tables.units.job);
-    let job = job.map_or("", |(span, _)| span.as_str());
+    let job = spec.tables.span_job();
     let wanted = [
         (spans.id.as_str(), "each span is completed by it"),
         (spans.unit.as_str(), "the spans of a unit are found by it"),

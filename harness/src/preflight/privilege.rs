@@ -3,7 +3,6 @@
 use super::Check;
 use super::check::Topic;
 use super::clock::text;
-use super::table::columns;
 use crate::deployment::{Error, Session};
 use crate::evidence::{Row, quoted};
 use crate::spec::Spec;
@@ -27,7 +26,7 @@ pub(super) async fn privileges(session: &mut Session, spec: &Spec) -> Result<Che
     let topic =
         Topic::new("privileges", "on each column that a span is inserted and completed with");
     let later = [&spans.completed, &spans.duration, &spans.status, &spans.error].map(Clone::clone);
-    let all: Vec<_> = columns(spans).into_iter().map(str::to_owned).collect();
+    let all: Vec<_> = spans.columns().into_iter().map(str::to_owned).collect();
     let asked: [&[String]; 3] = [&[quoted(&spans.table)], &all, &later];
     let row = match session.rows("the privileges", LACKING, &asked).await? {
         Ok(rows) => rows.into_iter().next().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! The tables: where they are, and which columns they have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Check;
 use super::check::Topic;
@@ -9,27 +9,7 @@ use super::{index, privilege};
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Session};
 use crate::evidence::{Row, quoted};
-use crate::spec::{SpanTable, Spec};
-
-/// The columns of the span table that the spec names.
-pub(super) fn columns(spans: &SpanTable) -> Vec<&str> {
-    let own = [
-        &spans.trace,
-        &spans.id,
-        &spans.parent,
-        &spans.service,
-        &spans.operation,
-        &spans.started,
-        &spans.completed,
-        &spans.duration,
-        &spans.status,
-        &spans.error,
-        &spans.unit,
-    ];
-    let mut seen = BTreeSet::new();
-    let all = own.into_iter().chain(spans.link.keys()).map(String::as_str);
-    all.filter(|name| !name.is_empty() && seen.insert(*name)).collect()
-}
+use crate::spec::Spec;
 
 /// Everything about the tables of the spec.
 pub(super) async fn tables(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
@@ -141,7 +121,7 @@ async fn held(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
         Ok(table) => table,
         Err(why) => return Ok(topic.failed(why, "grant select on it to the role")),
     };
-    let wanted = columns(spans);
+    let wanted = spans.columns();
     let missing: Vec<_> = wanted.iter().filter(|column| !table.has(column)).copied().collect();
     if missing.is_empty() {
         let found = format!("all {} columns of the spec are there", wanted.len());

@@ -1,6 +1,6 @@
 //! Where jobs, units and spans are in the database: tables and columns, with defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -98,6 +98,36 @@ pub struct SpanTable {
     pub link: BTreeMap<String, String>,
     /// The header by which the upstream is told the trace id.
     pub header: Option<String>,
+}
+
+impl Tables {
+    /// The column of spans that names the job; empty where there is none.
+    pub fn span_job(&self) -> &str {
+        let found = self.spans.link.iter().find(|(_, unit)| **unit == self.units.job);
+        found.map_or("", |(span, _)| span.as_str())
+    }
+}
+
+impl SpanTable {
+    /// The columns that are named, each once.
+    pub fn columns(&self) -> Vec<&str> {
+        let own = [
+            &self.trace,
+            &self.id,
+            &self.parent,
+            &self.service,
+            &self.operation,
+            &self.started,
+            &self.completed,
+            &self.duration,
+            &self.status,
+            &self.error,
+            &self.unit,
+        ];
+        let mut seen = BTreeSet::new();
+        let all = own.into_iter().chain(self.link.keys()).map(String::as_str);
+        all.filter(|name| !name.is_empty() && seen.insert(*name)).collect()
+    }
 }
 
 impl Default for JobTable {

@@ -4,9 +4,9 @@
 use super::code::Code;
 use super::finding::{Bench, Finding, shown};
 use super::judge::{Judgement, closed};
-use super::reading::{Reading, Said, Unit, text};
+use super::reading::{Reading, Said, Unit};
 use super::{lost, off, stage};
-use crate::evidence::{Deployment, Evidence, LogFacts, Rows};
+use crate::evidence::{Deployment, Evidence, LogFacts, Rows, text, time};
 use crate::spec::{Banner, Intent, Spec, Value};
 
 /// Judges what was found of a system.
@@ -283,7 +283,7 @@ impl Scene<'_> {
         let columns = &self.reading.spec.tables.units;
         let times = |column: &str| -> Vec<_> {
             let rows = self.reading.units.iter().map(|unit| unit.row);
-            rows.filter_map(|row| crate::log::entry(row.get(column)?.as_str()?).at).collect()
+            rows.filter_map(|row| time(row, column)).collect()
         };
         let begun = *times(&columns.started).iter().min()?;
         let ended = *times(&columns.completed).iter().max()?;

@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::judge::{Judgement, judge};
-use super::reading::text;
 use super::{Code, reason};
-use crate::evidence::{Evidence, Neighbour, Row, Rows};
+use crate::evidence::{Evidence, Neighbour, Row, Rows, text, time};
 use crate::process::Output;
 use crate::spec::Spec;
 
@@ -73,9 +72,10 @@ pub fn diagnose(spec: &Spec, evidence: &Evidence) -> (Vec<JobSeen>, Vec<Diagnosi
         let meant =
             |row: &&Row| text(row, &spec.tables.jobs.id).is_some_and(|id| ids.contains(&id));
         let rows: Vec<_> = jobs.iter().filter(meant).collect();
-        let part = if one { evidence.clone() } else { of_jobs(spec, evidence, &rows) };
-        let judgement = judge(spec, &part);
-        let reasons = reason::weigh(spec, &part, &judgement);
+        // One group is everything, which was judged already.
+        let part = (!one).then(|| of_jobs(spec, evidence, &rows));
+        let judgement = part.as_ref().map_or_else(|| shared.clone(), |part| judge(spec, part));
+        let reasons = reason::weigh(spec, part.as_ref().unwrap_or(evidence), &judgement);
         Diagnosis { jobs: ids, judgement, reasons }
     });
     (seen, diagnoses.collect())
@@ -116,10 +116,9 @@ fn of_jobs(spec: &Spec, evidence: &Evidence, jobs: &[&Row]) -> Evidence {
     let own_units = filtered(&evidence.units, |row| named(row, &units.job, &ids) == Some(true));
     let unit_ids: Vec<_> = own_units.all().iter().filter_map(|row| text(row, &units.id)).collect();
     let window = window(spec, jobs, own_units.all());
-    let job_column = spans.link.iter().find(|(_, unit)| **unit == units.job).map(|(span, _)| span);
     let own_spans = filtered(&evidence.spans, |row| {
         let by_unit = named(row, &spans.unit, &unit_ids);
-        let by_job = job_column.and_then(|column| named(row, column, &ids));
+        let by_job = named(row, spec.tables.span_job(), &ids);
         by_unit.or(by_job).unwrap_or_else(|| holds(window, time(row, &spans.started)))
     });
     let lines = evidence.output.lines.iter().filter(|line| {
@@ -174,9 +173,4 @@ fn window(spec: &Spec, jobs: &[&Row], units: &[Row]) -> Window {
     // Clocks of two machines are not one: a second of grace.
     let begin = begun.chain(started).min()? - chrono::Duration::seconds(1);
     Some((begin, ended.max()? + chrono::Duration::milliseconds(flush)))
-}
-
-/// A column as a time; without a zone it is UTC.
-fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
-    crate::log::entry(row.get(column)?.as_str()?).at
 }

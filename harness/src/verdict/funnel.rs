@@ -63,7 +63,7 @@ fn is_linked(reading: &Reading<'_>, unit: Unit<'_>) -> bool {
 /// The linking columns in which a span differs from its unit.
 pub(super) fn differences(reading: &Reading<'_>, span: Span<'_>, unit: Unit<'_>) -> Vec<String> {
     let link = &reading.spec.tables.spans.link;
-    let of = |row, column: &String| super::reading::text(row, column);
+    let of = |row, column: &String| crate::evidence::text(row, column);
     link.iter()
         .filter(|(own, other)| of(span.row, own) != of(unit.row, other))
         .map(|(own, _)| own.clone())

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::code::Code;
 use super::finding::{Bench, Finding, shown};
-use super::reading::{Reading, text};
-use crate::evidence::Evidence;
+use super::reading::Reading;
+use crate::evidence::{Evidence, text};
 use crate::process::Ending;
 use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
-use crate::evidence::{Evidence, Row};
+use crate::evidence::{Evidence, Row, text};
 use crate::spec::{Attempt, Banner, SpanRule, Spec};
 
 /// A line that a probe recognised, as `stderr:12  text`, with what it says.
@@ -160,15 +158,6 @@ fn said<T>(evidence: &Evidence, read: impl Fn(&str) -> Option<T>) -> Vec<Said<T>
             Some(Said { line: format!("{place}  {}", line.text), what })
         })
         .collect()
-}
-
-/// A column as text; nothing where it is null or missing.
-pub(super) fn text(row: &Row, column: &str) -> Option<String> {
-    match row.get(column)? {
-        Json::Null => None,
-        Json::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
 }
 
 impl Unit<'_> {

@@ -3,9 +3,9 @@
 use super::code::Code;
 use super::finding::{Bench, Finding, shown};
 use super::funnel::differences;
-use super::reading::{Reading, Said, text};
+use super::reading::{Reading, Said};
 use super::tree;
-use crate::evidence::{Reached, Rows};
+use crate::evidence::{Reached, Rows, text};
 
 /// Why nothing was learned, when the service runs and never became ready.
 pub(super) fn never_ready(reading: &Reading<'_>) -> Option<String> {
