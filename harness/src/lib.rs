@@ -19,6 +19,7 @@ pub mod report;
 pub mod spec;
 pub mod suite;
 pub mod template;
+mod timestamp;
 pub mod trace;
 pub mod trial;
 pub mod upstream;

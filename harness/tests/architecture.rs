@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// Modules from left to right: each imports only what stands in a line before its own.
 const ORDER: [&[&str]; 12] = [
-    &["chain", "document", "format", "mask", "reaper", "template", "wait"],
+    &["chain", "document", "format", "mask", "reaper", "template", "timestamp", "wait"],
     &["program"],
     &["spec"],
     &["matrix"],

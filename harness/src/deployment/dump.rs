@@ -11,6 +11,7 @@ use super::lookup::Found;
 use super::{Error, Subject, Window};
 use crate::evidence::{Neighbour, Row, Rows, text, time};
 use crate::spec::Spec;
+use crate::timestamp::timestamp;
 
 /// A longer line is not one of a dump of such tables.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -291,7 +292,7 @@ fn typed(of: &str, value: &str) -> Json {
             json()
         }
         "boolean" => Some(Json::Bool(value == "t")),
-        "timestamp" => crate::log::entry(&value).at.map(|at| Json::String(at.to_rfc3339())),
+        "timestamp" => timestamp(&value).map(|at| Json::String(at.to_rfc3339())),
         _ => None,
     };
     known.unwrap_or(Json::String(value))
@@ -372,6 +373,15 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
             "spec": {"a": "x\ny"}, "done": true})
         );
         assert_eq!(rows.all()[1]["jobspec_id"], Json::Null);
+    }
+
+    #[test]
+    fn a_date_before_christ_stays_as_it_is_written() {
+        let text = "0044-03-15 12:00:00 BC";
+        assert_eq!(typed("timestamp without time zone", text), Json::from(text));
+        let text = "2025-10-22 17:30:01.5+05:30";
+        let at = typed("timestamp with time zone", text);
+        assert_eq!(at, Json::from("2025-10-22T12:00:01.500+00:00"));
     }
 
     #[test]

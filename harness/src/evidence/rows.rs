@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
+use crate::timestamp::timestamp;
+
 /// One row: its columns by name, as `to_jsonb` gives them (times in UTC, ISO 8601).
 pub type Row = Map<String, Value>;
 
@@ -37,9 +39,10 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
     }
 }
 
-/// A column as a time; without a zone it is UTC, as our sessions are.
+/// A column as a time; without a zone it is UTC, as our sessions are. `None` if the column is
+/// missing, null or anything but a time.
 pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
-    crate::log::entry(row.get(column)?.as_str()?).at
+    timestamp(row.get(column)?.as_str()?)
 }
 
 /// Reads a whole table. That it is missing is evidence, not an error.
@@ -71,6 +74,22 @@ pub(crate) fn quoted(table: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_only_begins_with_a_time_is_no_time() {
+        let row = |value: &str| Row::from_iter([("at".to_owned(), Value::from(value))]);
+        let at = time(&row("2025-10-22T12:00:00.5+00:00"), "at").unwrap();
+        assert_eq!(at.to_rfc3339(), "2025-10-22T12:00:00.500+00:00");
+        for text in [
+            "2025-10-22T12:00:00Z app",
+            "runner-1  | 2025-10-22T12:00:00Z started",
+            r#"{"time": "2025-10-22T12:00:00Z", "msg": "started"}"#,
+            "0044-03-15T12:00:00 BC",
+            "infinity",
+        ] {
+            assert_eq!(time(&row(text), "at"), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_tables_name_can_not_carry_sql() {

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use regex::Regex;
 use serde_json::Value as Json;
+
+use crate::timestamp::Fields;
 
 /// A line wrapped more often than this is taken as it stands.
 const LAYERS: usize = 5;
@@ -150,24 +152,10 @@ fn timed(text: &str) -> Option<(DateTime<Utc>, String)> {
     }
     let found = TIME.as_ref()?.captures(text)?;
     let rest = text.get(found.get(0)?.end()..)?.to_owned();
-    let fraction = found.get(3).map_or("0", |digits| digits.as_str());
-    let fraction = &fraction[..fraction.len().min(9)];
-    let stamp = format!("{}T{}.{fraction}", &found[1], &found[2]);
-    let local = NaiveDateTime::parse_from_str(&stamp, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
-    let zone = found.get(4).map_or("Z", |zone| zone.as_str());
-    Some((local.and_utc() - chrono::Duration::minutes(minutes(zone)?), rest))
-}
-
-/// How many minutes a zone is ahead of UTC.
-fn minutes(zone: &str) -> Option<i64> {
-    if zone == "Z" || zone == "UTC" {
-        return Some(0);
-    }
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
-    let hours: i64 = digits.get(..2)?.parse().ok()?;
-    let rest: i64 = digits.get(2..).filter(|rest| !rest.is_empty()).unwrap_or("0").parse().ok()?;
-    Some(sign * (hours * 60 + rest))
+    let part = |at: usize| found.get(at).map(|part| part.as_str());
+    let zone = part(4).filter(|zone| *zone != "UTC").map(|zone| zone.trim_end_matches(':'));
+    let fields = Fields { date: part(1)?, clock: part(2)?, fraction: part(3), zone };
+    Some((fields.time()?, rest))
 }
 
 #[cfg(test)]

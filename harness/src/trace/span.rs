@@ -47,7 +47,7 @@ impl Span {
             Json::String(text) => Some(crate::mask::text(text)),
             other => Some(other.to_string()),
         };
-        let time = |column: &str| crate::log::entry(row.get(column)?.as_str()?).at;
+        let time = |column: &str| crate::timestamp::timestamp(row.get(column)?.as_str()?);
         let status = text(&table.status).unwrap_or_default();
         let completed = time(&table.completed);
         let own = [

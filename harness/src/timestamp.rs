@@ -1,0 +1,172 @@
+//! Times as Postgres prints them for `timestamp`, `timestamptz` and `date` columns.
+//!
+//! A log line begins with its time; here the whole text is the time, and nothing may follow it.
+
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+
+/// Nanoseconds have so many digits; further digits of a fraction are ignored.
+const NANO_DIGITS: usize = 9;
+
+/// Parses a value in ISO 8601, as `to_jsonb`, `COPY` and `pg_dump` print it. A value without a
+/// zone is in UTC, and a date is midnight in UTC.
+///
+/// `None` if the text is anything else, if words follow the time, and for `infinity`, `-infinity`
+/// and dates before Christ.
+pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
+    let Some((date, rest)) = text.split_once(['T', ' ']) else {
+        return Some(day(text)?.and_time(NaiveTime::MIN).and_utc());
+    };
+    let (rest, zone) = match rest.find(['Z', '+', '-']) {
+        Some(at) => (&rest[..at], Some(&rest[at..])),
+        None => (rest, None),
+    };
+    let (clock, fraction) = match rest.split_once('.') {
+        Some((clock, fraction)) => (clock, Some(fraction)),
+        None => (rest, None),
+    };
+    Fields { date, clock, fraction, zone }.time()
+}
+
+/// The parts of a time, as they are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    /// `2025-10-22`.
+    pub(crate) date: &'a str,
+    /// `12:00:00`.
+    pub(crate) clock: &'a str,
+    /// The digits of a fraction of a second; `None` if there is no fraction.
+    pub(crate) fraction: Option<&'a str>,
+    /// `Z`, `+00`, `+0000`, `+00:00` or `+00:00:00`; `None` for UTC.
+    pub(crate) zone: Option<&'a str>,
+}
+
+impl Fields<'_> {
+    /// The time in UTC; `None` if a part is malformed or out of range.
+    pub(crate) fn time(self) -> Option<DateTime<Utc>> {
+        let [hour, minute, second] = pairs(self.clock.split(':'))?;
+        let nanos = self.fraction.map_or(Some(0), nanos)?;
+        // chrono keeps a leap second as second 59 with more than 10⁹ nanoseconds.
+        let (second, nanos) =
+            if second == 60 { (59, nanos + 1_000_000_000) } else { (second, nanos) };
+        let time = NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?;
+        let ahead = self.zone.map_or(Some(Duration::zero()), ahead)?;
+        day(self.date)?.and_time(time).and_utc().checked_sub_signed(ahead)
+    }
+}
+
+/// A date; years after 9999 have more than four digits.
+fn day(text: &str) -> Option<NaiveDate> {
+    let (year, rest) = text.split_once('-')?;
+    let [month, day] = pairs(rest.split('-'))?;
+    let year = number(year).filter(|_| (4..=6).contains(&year.len()))?;
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
+}
+
+fn nanos(fraction: &str) -> Option<u32> {
+    number(fraction.get(..NANO_DIGITS.min(fraction.len()))?)?;
+    let digits = fraction.chars().chain(std::iter::repeat('0')).take(NANO_DIGITS);
+    digits.map(|digit| digit.to_digit(10)).try_fold(0, |sum, digit| Some(sum * 10 + digit?))
+}
+
+/// How far a zone is ahead of UTC.
+fn ahead(zone: &str) -> Option<Duration> {
+    if zone == "Z" {
+        return Some(Duration::zero());
+    }
+    let (sign, rest) = match zone.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let [hours, minutes, seconds] = match rest.len() {
+        2 => pairs([rest, "00", "00"].into_iter())?,
+        4 => pairs([rest.get(..2)?, rest.get(2..)?, "00"].into_iter())?,
+        _ => pairs(rest.split(':').chain((rest.len() == 5).then_some("00")))?,
+    };
+    let in_range = hours < 24 && minutes < 60 && seconds < 60;
+    in_range.then(|| {
+        let seconds = i64::from(hours * 3600 + minutes * 60 + seconds);
+        Duration::seconds(sign * seconds)
+    })
+}
+
+/// `N` numbers of two digits each; `None` if there are more, fewer or others.
+fn pairs<'a, const N: usize>(texts: impl Iterator<Item = &'a str>) -> Option<[u32; N]> {
+    let numbers: Option<Vec<_>> =
+        texts.map(|text| number(text).filter(|_| text.len() == 2)).collect();
+    numbers?.try_into().ok()
+}
+
+/// A number of digits only, without a sign.
+fn number(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_postgres_prints_is_a_time() {
+        for (text, expected) in [
+            ("2025-10-22T12:00:01", "2025-10-22T12:00:01+00:00"),
+            ("2025-10-22T12:00:01.5", "2025-10-22T12:00:01.500+00:00"),
+            ("2025-10-22T12:00:01.000001+00:00", "2025-10-22T12:00:01.000001+00:00"),
+            ("2025-10-22T12:00:01Z", "2025-10-22T12:00:01+00:00"),
+            ("2025-10-22 12:00:01", "2025-10-22T12:00:01+00:00"),
+            ("2025-10-22 12:00:01.25+00", "2025-10-22T12:00:01.250+00:00"),
+            ("2025-10-22 17:30:01+05:30", "2025-10-22T12:00:01+00:00"),
+            ("2025-10-22 17:30:01+0530", "2025-10-22T12:00:01+00:00"),
+            ("2025-10-22 08:30:01-03:30", "2025-10-22T12:00:01+00:00"),
+            ("1890-01-01 00:53:28+00:53:28", "1890-01-01T00:00:00+00:00"),
+            ("2025-10-22T12:00:01.1234567891", "2025-10-22T12:00:01.123456789+00:00"),
+            ("12025-10-22 12:00:01", "+12025-10-22T12:00:01+00:00"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:60+00:00"),
+            ("2025-10-22", "2025-10-22T00:00:00+00:00"),
+        ] {
+            let found = timestamp(text).map(|at| at.to_rfc3339());
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        for text in [
+            "",
+            "infinity",
+            "-infinity",
+            "0044-03-15 BC",
+            "0044-03-15T12:00:00 BC",
+            "0044-03-15 12:00:00+00 BC",
+            "2025-10-22T12:00:00Z app",
+            "2025-10-22T12:00:00 ",
+            " 2025-10-22T12:00:00",
+            "[2025-10-22T12:00:00Z]",
+            "2025-10-22T12:00:00,5",
+            "2025-10-22T12:00:00.",
+            "2025-10-22T12:00:00.x",
+            "2025-10-22T12:00:00.1234567é",
+            "2025-10-22T12:00",
+            "2025-10-22T12:00:00:00",
+            "2025-10-22T+2:00:00",
+            "2025-10-22T24:00:00",
+            "2025-13-22T12:00:00",
+            "2025-02-29",
+            "225-10-22",
+            "2025-1-22",
+            "-2025-10-22",
+            "2025-10-22T12:00:00+",
+            "2025-10-22T12:00:00+1",
+            "2025-10-22T12:00:00+05:",
+            "2025-10-22T12:00:00+0:530",
+            "2025-10-22T12:00:00+99:00",
+            "2025-10-22T12:00:00é00",
+            "2025-10-22T12:00:00+é0",
+            "2025",
+            "469",
+        ] {
+            assert_eq!(timestamp(text), None, "{text}");
+        }
+    }
+}
