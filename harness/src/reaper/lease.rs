@@ -4,20 +4,16 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::stat::Mode;
 
+use super::folder::{KEPT, OVER, PREFIX};
 use super::journal::{Ending, Guard, Journal};
 use super::supervisor;
 use super::sweep;
 use super::thing::Thing;
 use super::watcher::Watcher;
-
-/// The file that says that a folder is to stay.
-pub(super) const KEPT: &str = "kept";
-/// The file that says that nobody may join any more.
-const OVER: &str = "over";
 
 /// One user of a folder. When the last one has gone, however it went, everything that is guarded
 /// with the folder is removed, and then the folder.
@@ -125,4 +121,24 @@ impl Drop for Lease {
         }
         supervisor::bury();
     }
+}
+
+/// Registers `thing` on this process's own lease: it is removed when this process ends without
+/// having dropped the guard.
+///
+/// # Errors
+/// When no folder can be made for the lease, `/bin/sh` can't be started, or the leader of a group
+/// is not there any more.
+pub fn guard(thing: Thing) -> io::Result<Guard> {
+    // Never dropped: it ends with the process.
+    static OWN: Mutex<Option<Lease>> = Mutex::new(None);
+    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(lease) = &*own {
+        return lease.guard(thing);
+    }
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    let lease = Lease::make(&std::env::temp_dir().join(format!("{PREFIX}{}", &unique[..12])))?;
+    let guard = lease.guard(thing);
+    *own = Some(lease);
+    guard
 }

@@ -10,6 +10,7 @@
 //! The reaper needs nothing but `/bin/sh` and the usual small tools, so that the library works
 //! without our own binary.
 
+mod folder;
 mod journal;
 mod lease;
 mod supervisor;
@@ -17,33 +18,7 @@ mod sweep;
 mod thing;
 mod watcher;
 
-use std::io;
-use std::sync::{Mutex, PoisonError};
-
 pub use journal::{Ending, Guard};
-pub use lease::Lease;
+pub use lease::{Lease, guard};
 pub use sweep::{kept, remove, sweep};
 pub use thing::Thing;
-
-/// What the names of all our folders begin with.
-const FOLDER: &str = "spanproof-";
-
-/// Registers `thing` on this process's own lease: it is removed when this process ends without
-/// having dropped the guard.
-///
-/// # Errors
-/// When no folder can be made for the lease, `/bin/sh` can't be started, or the leader of a group
-/// is not there any more.
-pub fn guard(thing: Thing) -> io::Result<Guard> {
-    // Never dropped: it ends with the process.
-    static OWN: Mutex<Option<Lease>> = Mutex::new(None);
-    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(lease) = &*own {
-        return lease.guard(thing);
-    }
-    let unique = uuid::Uuid::new_v4().simple().to_string();
-    let lease = Lease::make(&std::env::temp_dir().join(format!("{FOLDER}{}", &unique[..12])))?;
-    let guard = lease.guard(thing);
-    *own = Some(lease);
-    guard
-}

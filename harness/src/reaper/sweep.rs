@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use nix::unistd::Uid;
 
-use super::lease::KEPT;
+use super::folder::{KEPT, PREFIX};
+use super::journal;
 use super::supervisor::{self, When};
-use super::{FOLDER, journal};
 
 /// A younger folder may be one that is just being made.
 const AGE: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ fn folders() -> Vec<PathBuf> {
     let entries = places.iter().filter_map(|place| std::fs::read_dir(place).ok());
     let paths = entries.flat_map(|entries| entries.flatten().map(|entry| entry.path()));
     let named = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(FOLDER))
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
     };
     let mut folders: Vec<_> = paths.filter(named).collect();
     folders.sort();
