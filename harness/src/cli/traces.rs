@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use super::args::{Shape, Traces};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
-use crate::deployment::{Looked, Session, Sought, look};
+use crate::deployment::{Session, TraceMatches, TraceQuery, find_traces};
 use crate::report::{self, Canvas};
 use crate::spec::Spec;
 use crate::trace;
@@ -29,16 +29,16 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     Ok(Exit::Passed)
 }
 
-async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<Looked, Failure> {
+async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Failure> {
     let sought = match (&args.job, &args.execution, &args.trace) {
-        (Some(job), ..) => Sought::Job(job.clone()),
-        (_, Some(unit), _) => Sought::Unit(unit.clone()),
-        (_, _, Some(trace)) => Sought::Trace(trace.clone()),
-        _ => Sought::Newest(usize::from(args.last)),
+        (Some(job), ..) => TraceQuery::Job(job.clone()),
+        (_, Some(unit), _) => TraceQuery::Unit(unit.clone()),
+        (_, _, Some(trace)) => TraceQuery::Trace(trace.clone()),
+        _ => TraceQuery::Newest(usize::from(args.last)),
     };
     let window = sources::window(args.since, args.until)?;
     let mut session = Session::open(url, "traces").await.map_err(refused)?;
-    let looked = look(&mut session, spec, &sought, window).await;
+    let looked = find_traces(&mut session, spec, &sought, window).await;
     session.close().await;
     looked.map_err(refused)
 }

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::Watch;
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
-use crate::deployment::{Beat, Error, Moment, Pulse};
+use crate::deployment::{Error, JobProgress, Moment, Poller};
 use crate::report::{self, Watched};
 use crate::spec::Spec;
 use crate::wait;
@@ -30,7 +30,7 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
         let channel = args.channel.as_deref().unwrap_or(&spec.tables.jobs.channel);
         let watching = async {
-            let pulse = Pulse::open(&url, channel).await.map_err(refused)?;
+            let pulse = Poller::open(&url, channel).await.map_err(refused)?;
             Watching::new(args, &spec, (&url, channel), pulse).run().await
         };
         // The screen is put right by what is dropped here, whoever ends first.
@@ -73,9 +73,9 @@ struct Watching<'a> {
     spec: &'a Spec,
     url: &'a str,
     channel: &'a str,
-    pulse: Pulse,
+    pulse: Poller,
     screen: Option<Screen>,
-    beats: Vec<Beat>,
+    beats: Vec<JobProgress>,
     dark: HashMap<String, Instant>,
     /// Jobs whose work stayed dark for longer than a span may be on its way, which was told.
     told: HashSet<String>,
@@ -89,7 +89,7 @@ impl<'a> Watching<'a> {
         args: &'a Watch,
         spec: &'a Spec,
         (url, channel): (&'a str, &'a str),
-        pulse: Pulse,
+        pulse: Poller,
     ) -> Self {
         let screen = std::io::stdout().is_terminal().then(Screen::take);
         let start = Instant::now();
@@ -115,7 +115,7 @@ impl<'a> Watching<'a> {
             output::note(&format!("watching {}{how}", self.pulse.place()));
         }
         loop {
-            let beats = match self.pulse.look(self.spec, usize::from(self.args.last)).await {
+            let beats = match self.pulse.poll(self.spec, usize::from(self.args.last)).await {
                 Ok(beats) => beats,
                 Err(Error::Gone { reason, .. }) => {
                     self.reopen(&reason).await?;
@@ -128,7 +128,7 @@ impl<'a> Watching<'a> {
             if changed {
                 self.changed = Instant::now();
             }
-            let pace = self.pulse.pace(changed);
+            let pace = self.pulse.next_interval(changed);
             if self.wait(pace).await {
                 return Ok(Exit::Passed);
             }
@@ -150,11 +150,12 @@ impl<'a> Watching<'a> {
             let step = until.saturating_duration_since(now);
             let step = if self.screen.is_some() { step.min(TICK) } else { step };
             // Told once, it looks soon, and listens no more until then.
-            let news =
-                async { if told { std::future::pending().await } else { self.pulse.told().await } };
+            let news = async {
+                if told { std::future::pending().await } else { self.pulse.notified().await }
+            };
             if wait::told(step, news).await {
                 told = true;
-                next = next.min(start + self.pulse.breath());
+                next = next.min(start + self.pulse.min_interval());
             }
             if Instant::now() >= next {
                 return false;
@@ -183,7 +184,7 @@ impl<'a> Watching<'a> {
 
     /// Takes what was seen; tells what is new where nobody draws. Says whether anything is; nothing
     /// where whoever read has gone.
-    fn take(&mut self, beats: Vec<Beat>) -> Option<bool> {
+    fn take(&mut self, beats: Vec<JobProgress>) -> Option<bool> {
         for beat in &beats {
             if beat.is_dark() {
                 self.dark.entry(beat.job.clone()).or_insert_with(Instant::now);
@@ -213,7 +214,7 @@ impl<'a> Watching<'a> {
         Some(!new.is_empty())
     }
 
-    fn watched(&self, beat: &Beat) -> Watched {
+    fn watched(&self, beat: &JobProgress) -> Watched {
         (beat.clone(), self.dark.get(&beat.job).map(Instant::elapsed))
     }
 
@@ -242,7 +243,7 @@ impl<'a> Watching<'a> {
         let gone = Instant::now();
         loop {
             self.frame(&status);
-            match Pulse::open(self.url, self.channel).await {
+            match Poller::open(self.url, self.channel).await {
                 Ok(pulse) => {
                     self.pulse = pulse;
                     return Ok(());

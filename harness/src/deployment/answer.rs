@@ -3,16 +3,16 @@
 use serde_json::Value as Json;
 
 use super::catalog::quoted_column;
-use super::lookup::texts;
-use super::{Error, Session};
+use super::lookup::{Lookup, texts};
+use super::reply::Reply;
+use super::session::{Error, Session};
 use crate::evidence::Row;
 use crate::mask::Secrets;
-use crate::spec::Spec;
 
 /// The functions that explain an execution, asked where they are there.
 const FUNCTIONS: [&str; 3] =
     ["identify_root_cause", "diagnose_execution_trace", "find_similar_traces"];
-/// So many executions are explained.
+/// Executions that are explained at most.
 const EXPLAINED: usize = 4;
 
 /// What a diagnostic function of the database says of an execution, secrets masked.
@@ -22,39 +22,34 @@ pub struct Answer {
     pub unit: String,
     /// The function.
     pub function: String,
-    /// Its rows, or why it could not be asked.
+    /// Its rows, or why the call failed.
     pub rows: Result<Vec<Row>, String>,
 }
 
-/// What the database's own functions say of the executions of these spans; what it can't say goes
-/// to `unread`.
-pub(super) async fn answers(
-    session: &mut Session,
-    spec: &Spec,
-    spans: &[Row],
-    unread: &mut Vec<String>,
-) -> Result<Vec<Answer>, Error> {
+/// What the database's own functions say of the executions of these spans. Notes missing functions
+/// as unread.
+pub(super) async fn answers(lookup: &mut Lookup<'_>, spans: &[Row]) -> Result<Vec<Answer>, Error> {
     let mut seen = std::collections::BTreeSet::new();
-    let mut units = texts(spans, &spec.tables.spans.unit);
+    let mut units = texts(spans, &lookup.spec.tables.spans.unit);
     units.retain(|unit| unit.parse::<i64>().is_ok() && seen.insert(unit.clone()));
     if units.is_empty() {
         return Ok(Vec::new());
     }
-    let known = known(session).await?;
+    let known = known(lookup.session).await?;
     let (there, missing): (Vec<&str>, Vec<&str>) =
         FUNCTIONS.into_iter().partition(|name| known.contains(&Json::from(*name)));
     if !missing.is_empty() {
-        unread.push(format!("{}: the database has no such function", missing.join(", ")));
+        lookup.unread.push(format!("{}: the database has no such function", missing.join(", ")));
     }
     if units.len() > EXPLAINED && !there.is_empty() {
         let more = units.len() - EXPLAINED;
-        unread
-            .push(format!("{} of {more} more executions; ask by `--execution`", there.join(", ")));
+        let there = there.join(", ");
+        lookup.unread.push(format!("{there} of {more} more executions; ask by `--execution`"));
     }
     let mut answers = Vec::new();
     for unit in units.iter().take(EXPLAINED) {
         for function in &there {
-            let rows = ask(session, function, unit).await?;
+            let rows = ask(lookup.session, function, unit).await?.into_result();
             answers.push(Answer { unit: unit.clone(), function: (*function).to_owned(), rows });
         }
     }
@@ -68,14 +63,14 @@ async fn known(session: &mut Session) -> Result<Vec<Json>, Error> {
                  and pg_function_is_visible(p.oid)";
     let names = FUNCTIONS.map(str::to_owned);
     let found = session.values("the diagnostic functions", sql, &[&names]).await?;
-    Ok(found.unwrap_or_default())
+    Ok(found.accepted_or_default())
 }
 
 async fn ask(
     session: &mut Session,
     function: &str,
     unit: &String,
-) -> Result<Result<Vec<Row>, String>, Error> {
+) -> Result<Reply<Vec<Row>>, Error> {
     // From a query of its own: a function with one column only would give no row, but a value.
     let sql = format!(
         "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",

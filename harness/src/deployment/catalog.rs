@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Session};
+use super::reply::Reply;
+use super::session::{Error, Session};
 use crate::evidence::quoted;
 
 /// A table as the session sees it.
@@ -16,10 +17,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Looks a table up, by the session's own search path where its name has no schema.
-    pub(crate) async fn read(
-        session: &mut Session,
-        name: &str,
-    ) -> Result<Result<Self, String>, Error> {
+    pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
         let name_in_sql = quoted(name);
         let sql =
             "select jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null),
@@ -30,18 +28,18 @@ impl Table {
         let asked = [name_in_sql.clone()];
         let found = session.rows(&format!("the table `{name}`"), sql, &[&asked]).await?;
         let rows = match found {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason)),
+            Reply::Accepted(rows) => rows,
+            Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
         if rows.is_empty() {
-            return Ok(Err(format!("relation \"{name}\" does not exist")));
+            return Ok(Reply::Refused(format!("relation \"{name}\" does not exist")));
         }
         if rows.iter().all(|row| row["readable"] == false) {
-            return Ok(Err(format!("permission denied for table {name}")));
+            return Ok(Reply::Refused(format!("permission denied for table {name}")));
         }
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let columns = rows.iter().map(|row| (text(&row["name"]), text(&row["type"]))).collect();
-        Ok(Ok(Self { name: name_in_sql, columns }))
+        Ok(Reply::Accepted(Self { name: name_in_sql, columns }))
     }
 
     /// Whether it has the column.
@@ -49,19 +47,20 @@ impl Table {
         !column.is_empty() && self.columns.contains_key(column)
     }
 
-    /// The type of a column, as SQL spells it; nothing where there is no such column.
+    /// The type of a column, as SQL spells it; `None` if there is no such column.
     pub(crate) fn kind(&self, column: &str) -> Option<&str> {
         self.columns.get(column).map(String::as_str)
     }
 
     /// `"column" = any($n)`, with the values taken as the column's own type, so that its index is
-    /// used. Nothing where there is no such column.
+    /// used. `None` if there is no such column.
     pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
         let of = self.columns.get(column)?;
         Some(format!("{} = any(${parameter}::text[]::{of}[])", quoted_column(column)))
     }
 
-    /// `"column" <comparison> $n`, for a parameter with one value.
+    /// `"column" <comparison> $n`, for a parameter with one value. `None` if there is no such
+    /// column.
     pub(crate) fn compares(
         &self,
         column: &str,

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::lookup::Found;
-use super::{Error, Subject, Window};
+use super::moment::Window;
+use super::records::Records;
+use super::session::Error;
+use super::subject::Subject;
 use crate::evidence::{Neighbour, Row, Rows, text, time};
 use crate::spec::Spec;
 use crate::timestamp::timestamp;
@@ -25,8 +27,8 @@ pub struct Dump {
     file: File,
 }
 
-/// Where the reader is.
-enum Place {
+/// Where in the dump the reader is.
+enum Position {
     Outside,
     /// In the definition of a table, by its name.
     Definition(String),
@@ -77,7 +79,7 @@ impl Dump {
     }
 
     /// The jobs that are asked for, with their units and spans.
-    pub(super) fn find(&self, spec: &Spec, subject: &Subject) -> Result<Found, Error> {
+    pub(super) fn find(&self, spec: &Spec, subject: &Subject) -> Result<Records, Error> {
         let tables = &spec.tables;
         let jobs = self.jobs(spec, subject)?;
         let of = |rows: &Rows, column: &str| -> Vec<String> {
@@ -108,7 +110,7 @@ impl Dump {
         let neighbours = others.all().iter().filter_map(read).collect();
         let unread =
             vec!["other schemas: a dump is looked into for the tables of the spec only".into()];
-        Ok(Found { jobs, units, spans, elsewhere: Vec::new(), neighbours, unread })
+        Ok(Records { jobs, units, spans, elsewhere: Vec::new(), neighbours, unread })
     }
 
     fn jobs(&self, spec: &Spec, subject: &Subject) -> Result<Rows, Error> {
@@ -186,7 +188,7 @@ impl Dump {
 /// Reading one table out of a dump, line by line.
 struct Reading<'a> {
     table: &'a str,
-    place: Place,
+    position: Position,
     types: BTreeMap<String, String>,
     defined: bool,
     rows: Vec<Row>,
@@ -195,7 +197,7 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn new(table: &'a str) -> Self {
         let types = BTreeMap::new();
-        Self { table, place: Place::Outside, types, defined: false, rows: Vec::new() }
+        Self { table, position: Position::Outside, types, defined: false, rows: Vec::new() }
     }
 
     /// Whether a name in the dump is the table; without a schema it is meant in any.
@@ -205,10 +207,10 @@ impl<'a> Reading<'a> {
     }
 
     fn take(&mut self, line: &str, wanted: &impl Fn(&Row) -> bool) -> Result<(), String> {
-        match &mut self.place {
-            Place::Outside => self.outside(line)?,
-            Place::Definition(_) if line.starts_with(')') => self.place = Place::Outside,
-            Place::Definition(name) => {
+        match &mut self.position {
+            Position::Outside => self.outside(line)?,
+            Position::Definition(_) if line.starts_with(')') => self.position = Position::Outside,
+            Position::Definition(name) => {
                 let mut words = line.trim().trim_end_matches(',').splitn(2, ' ');
                 if let (Some(column), Some(of)) = (words.next(), words.next()) {
                     let meant = name.clone();
@@ -217,9 +219,11 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
-            Place::Rows(_) | Place::Others if line == "\\." => self.place = Place::Outside,
-            Place::Others => {}
-            Place::Rows(columns) => {
+            Position::Rows(_) | Position::Others if line == "\\." => {
+                self.position = Position::Outside;
+            }
+            Position::Others => {}
+            Position::Rows(columns) => {
                 let values: Vec<_> = line.split('\t').collect();
                 if values.len() != columns.len() {
                     return Err(format!(
@@ -246,15 +250,15 @@ impl<'a> Reading<'a> {
         if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
             let name = rest.split(" (").next().unwrap_or_default().to_owned();
             self.defined |= self.is_meant(&name);
-            self.place = Place::Definition(name);
+            self.position = Position::Definition(name);
         } else if let Some(rest) = line.strip_prefix("COPY ") {
             let (name, rest) = rest.split_once(" (").unwrap_or((rest, ""));
             let Some((columns, _)) = rest.split_once(") FROM stdin") else { return Ok(()) };
-            self.place = if self.is_meant(name) {
+            self.position = if self.is_meant(name) {
                 self.defined = true;
-                Place::Rows(columns.split(", ").map(|column| column.replace('"', "")).collect())
+                Position::Rows(columns.split(", ").map(|column| column.replace('"', "")).collect())
             } else {
-                Place::Others
+                Position::Others
             };
         } else if let Some(rest) = line.strip_prefix("INSERT INTO ")
             && self.is_meant(rest.split(' ').next().unwrap_or_default())
@@ -268,8 +272,8 @@ impl<'a> Reading<'a> {
     }
 
     fn end(self) -> Result<Rows, String> {
-        match self.place {
-            Place::Rows(_) | Place::Others => Err(format!(
+        match self.position {
+            Position::Rows(_) | Position::Others => Err(format!(
                 "it ends in the middle of a table's rows, after {} of `{}`: it is cut off",
                 self.rows.len(),
                 self.table

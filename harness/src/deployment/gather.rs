@@ -1,25 +1,16 @@
 //! Evidence of a system that is already there.
 
 use super::dump::Dump;
-use super::lookup::{self, Found};
-use super::{Error, Log, Recognised, Session, Sink, Window};
+use super::moment::Window;
+use super::recognise::{Log, Recognised};
+use super::records::Records;
+use super::session::{Error, Session};
+use super::sink::Sink;
+use super::subject::Subject;
 use crate::evidence::{Deployment, Evidence, FORMAT, Reached, Rows, StartupCut, text, time};
 use crate::matrix::Case;
 use crate::process::{Exit, Output};
 use crate::spec::{Spec, Value};
-
-/// What is asked about.
-#[derive(Debug, Clone, Default)]
-pub struct Subject {
-    /// Jobs, each by its id or name; none means the newest.
-    pub jobs: Vec<String>,
-    /// How many of the newest.
-    pub last: usize,
-    /// When they were submitted, and when lines of the log were written.
-    pub window: Window,
-    /// Flags whose values are known, from a manifest or by word.
-    pub flags: Vec<(String, Value)>,
-}
 
 /// Where rows come from.
 #[derive(Debug)]
@@ -47,7 +38,7 @@ pub async fn gather(
     let unseen = unseen(spec, subject);
     let (found, database, plans) = match rows {
         Rowset::Live(session) => {
-            let found = lookup::find(session, spec, subject, sink).await?;
+            let found = Records::find(session, spec, subject, sink).await?;
             (found, Some(session.place().to_owned()), session.plans().to_vec())
         }
         Rowset::Dumped(dump) => {
@@ -59,7 +50,7 @@ pub async fn gather(
         }
         Rowset::None => {
             let Evidence { jobs, units, spans, .. } = unseen.clone();
-            let found = Found {
+            let found = Records {
                 jobs,
                 units,
                 spans,
@@ -76,7 +67,7 @@ pub async fn gather(
         Some(Recognised { facts, output }) => (output, Some(facts)),
         None => (Output::default(), None),
     };
-    let Found { jobs, units, spans, elsewhere, neighbours, unread } = found;
+    let Records { jobs, units, spans, elsewhere, neighbours, unread } = found;
     let route = jobs.all().iter().find_map(|row| text(row, &spec.tables.jobs.route));
     Ok(Evidence {
         case: Case::new(spec, subject.flags.clone(), [&route.unwrap_or_default(), "", ""]),
@@ -126,7 +117,7 @@ pub fn unseen(spec: &Spec, subject: &Subject) -> Evidence {
 }
 
 /// The window in which lines of the log can be about these jobs.
-fn around(spec: &Spec, found: &Found, asked: Window) -> Window {
+fn around(spec: &Spec, found: &Records, asked: Window) -> Window {
     let (jobs, units) = (&spec.tables.jobs, &spec.tables.units);
     let of = |rows: &Rows, column: &str| -> Vec<_> {
         rows.all().iter().filter_map(|row| time(row, column)).collect()

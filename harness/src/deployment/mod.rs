@@ -2,25 +2,31 @@
 //! careful with a database that others work on.
 
 mod answer;
-mod around;
 pub(crate) mod catalog;
 mod dump;
 mod gather;
+mod jobs;
 mod lookup;
 mod moment;
-mod pulse;
+mod poller;
 mod recognise;
+mod records;
+mod reply;
 mod session;
 mod sink;
-mod sought;
+mod spans;
+mod subject;
+mod traces;
 
 pub use answer::Answer;
 pub use dump::Dump;
-pub use gather::{Rowset, Subject, gather, unseen};
+pub use gather::{Rowset, gather, unseen};
 pub use moment::{Moment, Window};
-pub use pulse::{Beat, Pulse};
+pub use poller::{JobProgress, Poller};
 pub use recognise::{Log, Recognised};
+pub(crate) use reply::Reply;
 pub(crate) use session::Refusal;
 pub use session::{Error, Session};
 pub use sink::Sink;
-pub use sought::{Looked, Sought, look};
+pub use subject::Subject;
+pub use traces::{TraceMatches, TraceQuery, find_traces};

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-use super::{Error, Sink, Window};
+use super::moment::Window;
+use super::session::Error;
+use super::sink::Sink;
 use crate::chain::chain;
 use crate::evidence::LogFacts;
 use crate::log::{Entry, Needles, scan};

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
+use super::reply::Reply;
 use crate::chain::chain;
 use crate::evidence::Row;
 
@@ -62,13 +63,13 @@ pub(crate) struct Refusal {
     pub(crate) said: String,
 }
 
-/// What may be done in a session.
+/// What a session may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
-    /// Reading, from one state of the database.
+    /// Reading, from one snapshot of the database.
     Read,
-    /// Writing, of which nothing stays.
-    Rehearse,
+    /// Reading and writing; everything is rolled back.
+    Write,
 }
 
 /// One transaction that is always rolled back.
@@ -89,12 +90,12 @@ impl Session {
         Self::enter(url, command, Access::Read).await
     }
 
-    /// Opens a session in which writing is tried, for one command: whatever it does is undone.
+    /// Opens a session that may write, for one command: whatever it writes is rolled back.
     ///
     /// # Errors
     /// As [`Session::open`].
-    pub async fn rehearse(url: &str, command: &str) -> Result<Self, Error> {
-        Self::enter(url, command, Access::Rehearse).await
+    pub async fn open_to_write(url: &str, command: &str) -> Result<Self, Error> {
+        Self::enter(url, command, Access::Write).await
     }
 
     async fn enter(url: &str, command: &str, access: Access) -> Result<Self, Error> {
@@ -122,7 +123,7 @@ impl Session {
     ///
     /// # Errors
     /// When the database is gone.
-    pub async fn rest(&mut self) -> Result<(), Error> {
+    pub(crate) async fn rest(&mut self) -> Result<(), Error> {
         self.run("the end of a look", "rollback").await
     }
 
@@ -130,7 +131,7 @@ impl Session {
     ///
     /// # Errors
     /// When the database is gone.
-    pub async fn again(&mut self) -> Result<(), Error> {
+    pub(crate) async fn again(&mut self) -> Result<(), Error> {
         self.plans.clear();
         let sql = format!("rollback; {}", begin(self.access));
         let begun = self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
@@ -151,13 +152,13 @@ impl Session {
     /// The rows of a query whose only column is JSON; each parameter is `text[]`.
     ///
     /// # Errors
-    /// `Ok(Err(…))` with the server's reason where it refuses; an error where it is gone.
-    pub async fn rows(
+    /// When the database is gone.
+    pub(crate) async fn rows(
         &mut self,
         what: &str,
         sql: &str,
         parameters: &[&[String]],
-    ) -> Result<Result<Vec<Row>, String>, Error> {
+    ) -> Result<Reply<Vec<Row>>, Error> {
         let found = self.values(what, sql, parameters).await?;
         let object = |value| match value {
             Json::Object(columns) => Some(columns),
@@ -171,16 +172,16 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::rows`].
-    pub async fn look_up(
+    pub(crate) async fn look_up(
         &mut self,
         what: &str,
         sql: &str,
         parameters: &[&[String]],
-    ) -> Result<Result<Vec<Row>, String>, Error> {
+    ) -> Result<Reply<Vec<Row>>, Error> {
         let explain = format!("explain (format json) {sql}");
         let plan = match self.values(what, &explain, parameters).await? {
-            Ok(plan) => plan.into_iter().next().unwrap_or_default(),
-            Err(reason) => return Ok(Err(reason)),
+            Reply::Accepted(plan) => plan.into_iter().next().unwrap_or_default(),
+            Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
         let (mut ways, mut whole) = (Vec::new(), Vec::new());
         walk(&plan[0]["Plan"], &mut ways, &mut whole);
@@ -188,7 +189,7 @@ impl Session {
         for table in whole {
             let rows = self.estimate(&table).await?;
             if rows > BIG {
-                return Ok(Err(format!(
+                return Ok(Reply::Refused(format!(
                     "no index serves it, and `{table}` has about {rows:.0} rows; it was not tried"
                 )));
             }
@@ -202,7 +203,7 @@ impl Session {
                    where relname = any($1) and relkind in ('r', 'm', 'p')";
         let name = [table.to_owned()];
         let found = self.values("the size of a table", sql, &[&name]).await?;
-        Ok(found.ok().and_then(|rows| rows.first()?.as_f64()).unwrap_or_default())
+        Ok(found.accepted().and_then(|rows| rows.first()?.as_f64()).unwrap_or_default())
     }
 
     /// The values of a query's only column, a JSON one. What the server refuses undoes nothing
@@ -212,24 +213,24 @@ impl Session {
         what: &str,
         sql: &str,
         parameters: &[&[String]],
-    ) -> Result<Result<Vec<Json>, String>, Error> {
+    ) -> Result<Reply<Vec<Json>>, Error> {
         let arguments = arguments(what, parameters)?;
         self.run(what, "savepoint look").await?;
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql.to_owned()), arguments);
         let rows = query.persistent(false).fetch_all(&mut self.connection).await;
-        Ok(self.settled(what, rows).await?.map_err(|refusal| refusal.said))
+        Ok(self.settled(what, rows).await?.map_refused(|refusal| refusal.said))
     }
 
-    /// Carries out a statement, and says how many rows it was about.
+    /// Carries out a statement and returns the number of rows that it affected.
     ///
     /// # Errors
-    /// `Ok(Err(…))` where the server refuses; an error where it is gone.
+    /// When the database is gone.
     pub(crate) async fn act(
         &mut self,
         what: &str,
         sql: &str,
         parameters: &[&[String]],
-    ) -> Result<Result<u64, Refusal>, Error> {
+    ) -> Result<Reply<u64, Refusal>, Error> {
         let arguments = arguments(what, parameters)?;
         self.run(what, "savepoint look").await?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
@@ -242,13 +243,13 @@ impl Session {
         &mut self,
         what: &str,
         done: Result<T, sqlx::Error>,
-    ) -> Result<Result<T, Refusal>, Error> {
+    ) -> Result<Reply<T, Refusal>, Error> {
         match done {
-            Ok(done) => Ok(Ok(done)),
+            Ok(done) => Ok(Reply::Accepted(done)),
             Err(sqlx::Error::Database(error)) => {
                 let refusal = refusal(what, error.as_ref())?;
                 self.run(what, "rollback to savepoint look").await?;
-                Ok(Err(refusal))
+                Ok(Reply::Refused(refusal))
             }
             Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
         }
@@ -282,7 +283,7 @@ fn begin(access: Access) -> String {
         match access {
             Access::Read => "isolation level repeatable read, read only",
             // As the service's own would begin: a role may be read-only by its settings.
-            Access::Rehearse => "isolation level read committed",
+            Access::Write => "isolation level read committed",
         },
         STATEMENT.as_millis()
     )

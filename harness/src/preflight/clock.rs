@@ -4,23 +4,14 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use super::Check;
-use super::check::Topic;
+use super::check::{Check, Topic};
+use super::row::text;
 use crate::deployment::{Error, Session};
-use crate::evidence::Row;
 
 /// Clocks that differ by more than this are worth a word, in milliseconds.
 const APART_MS: i64 = 1_000;
 /// Clocks that differ by more than this put spans into another time altogether, in milliseconds.
 const FAR_APART_MS: i64 = 60_000;
-
-/// A column's value as text; empty where there is none.
-pub(super) fn text(row: &Row, name: &str) -> String {
-    row.get(name).map_or(String::new(), |value| match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    })
-}
 
 /// How far the server's clock is from that of this machine.
 pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
@@ -29,7 +20,7 @@ pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
     let (before, start) = (Utc::now(), Instant::now());
     let rows = session.rows("the clock", sql, &[]).await?;
     let half = chrono::Duration::from_std(start.elapsed() / 2).unwrap_or_default();
-    let there = rows.unwrap_or_default().pop();
+    let there = rows.accepted_or_default().pop();
     let there = there.and_then(|row| text(&row, "at").parse::<DateTime<Utc>>().ok());
     let Some(there) = there else {
         return Ok(topic.untried("the server did not tell its time", ""));

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::clock::text;
+use super::row::text;
 use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Session};
 use crate::evidence::{Row, quoted};
@@ -78,7 +78,7 @@ pub(super) async fn columns(
         let inserted = !is("fixed") && (starts || is("needed"));
         Some(Column { name, of: text(row, "type"), value, inserted })
     };
-    Ok(rows.unwrap_or_default().iter().filter_map(column).collect())
+    Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
 /// The column of the unit that a column of a span is like.

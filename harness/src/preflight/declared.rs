@@ -5,10 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Check;
-use super::check::Topic;
-use super::clock::text;
-use crate::deployment::{Error, Session};
+use super::check::{Check, Topic};
+use super::row::text;
+use crate::deployment::{Error, Reply, Session};
 use crate::evidence::quoted;
 use crate::postgres::Migrations;
 use crate::spec::Spec;
@@ -112,13 +111,13 @@ fn next(kind: &str) -> String {
     format!("apply the migrations to this database, and grant the role what the {kind} needs")
 }
 
-/// Why a table or view can't be read.
+/// Why a table or view can't be read; `None` if it can.
 async fn relation(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
     let sql = format!("select to_jsonb(r) from {} r limit 0", quoted(name));
-    Ok(session.values(name, &sql, &[]).await?.err())
+    Ok(session.values(name, &sql, &[]).await?.refused())
 }
 
-/// Why a function can't be called.
+/// Why a function can't be called; `None` if it can.
 async fn function(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
     let sql = "select jsonb_build_object('may', bool_and(has_function_privilege(p.oid, 'execute')))
                from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -127,8 +126,8 @@ async fn function(session: &mut Session, name: &str) -> Result<Option<String>, E
     let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
     let rows = session.rows(name, sql, &[&[plain.to_owned()], &[schema.to_owned()]]).await?;
     let rows = match rows {
-        Ok(rows) => rows,
-        Err(why) => return Ok(Some(why)),
+        Reply::Accepted(rows) => rows,
+        Reply::Refused(why) => return Ok(Some(why)),
     };
     Ok(match rows.first().map(|row| text(row, "may")).as_deref() {
         Some("true") => None,

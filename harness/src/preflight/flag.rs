@@ -1,7 +1,7 @@
 //! The tracing flag, as manifests and the running process say.
 
-use super::check::Topic;
-use super::{Check, Setting, Told};
+use super::check::{Check, Topic};
+use super::manifest::{Setting, Told};
 use crate::deployment::Recognised;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 

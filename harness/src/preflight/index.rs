@@ -1,10 +1,9 @@
 //! Indexes, and the size that makes them matter.
 
-use super::Check;
-use super::check::Topic;
-use super::clock::text;
+use super::check::{Check, Topic};
+use super::row::text;
 use crate::deployment::catalog::{Table, quoted_column};
-use crate::deployment::{Error, Session};
+use crate::deployment::{Error, Reply, Session};
 use crate::evidence::quoted;
 use crate::spec::Spec;
 
@@ -22,7 +21,7 @@ pub(super) async fn served(
     table: &str,
     column: &str,
 ) -> Result<bool, Error> {
-    let known = led(session, table).await?.unwrap_or_default();
+    let known = led(session, table).await?.accepted_or_default();
     Ok(known.iter().any(|known| known == column) || count(session, table).await? <= BIG)
 }
 
@@ -31,8 +30,8 @@ pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Ch
     let spans = &spec.tables.spans;
     let checked = "a valid one on all rows that begins with the column";
     let known = match led(session, &spans.table).await? {
-        Ok(known) => known,
-        Err(why) => return Ok(vec![Topic::new("indexes", checked).untried(why, "")]),
+        Reply::Accepted(known) => known,
+        Reply::Refused(why) => return Ok(vec![Topic::new("indexes", checked).untried(why, "")]),
     };
     let count = count(session, &spans.table).await?;
     let job = spec.tables.span_job();
@@ -62,7 +61,7 @@ pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Ch
 }
 
 /// The columns that an index begins with.
-async fn led(session: &mut Session, table: &str) -> Result<Result<Vec<String>, String>, Error> {
+async fn led(session: &mut Session, table: &str) -> Result<Reply<Vec<String>>, Error> {
     let sql = "select jsonb_build_object('column', a.attname) from pg_index i
                join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
                where i.indrelid = to_regclass(($1::text[])[1]) and i.indisvalid and i.indpred is null";
@@ -81,7 +80,7 @@ async fn count(session: &mut Session, table: &str) -> Result<f64, Error> {
                   else pg_relation_size(c.oid) / 128 end), 0)) {PARTS}"
     );
     let values = session.values("the number of rows", &sql, &[&[quoted(table)]]).await?;
-    Ok(values.unwrap_or_default().first().and_then(serde_json::Value::as_f64).unwrap_or_default())
+    Ok(values.accepted_or_default().first().and_then(serde_json::Value::as_f64).unwrap_or_default())
 }
 
 /// How large the span table is, and how far back it goes.
@@ -92,14 +91,13 @@ pub(super) async fn size(session: &mut Session, spec: &Spec) -> Result<Check, Er
         "select jsonb_build_object('size', pg_size_pretty(coalesce(sum(pg_total_relation_size(c.oid)), 0))) {PARTS}"
     );
     let size = match session.rows("the size", &sql, &[&[quoted(&spans.table)]]).await? {
-        Ok(rows) => rows.first().map(|row| text(row, "size")).unwrap_or_default(),
-        Err(why) => return Ok(topic.untried(why, "")),
+        Reply::Accepted(rows) => rows.first().map(|row| text(row, "size")).unwrap_or_default(),
+        Reply::Refused(why) => return Ok(topic.untried(why, "")),
     };
     let count = count(session, &spans.table).await?;
     let reach = reach(session, spec).await?;
     let found = format!("{size} with its indexes, about {count:.0} rows{reach}");
-    let indexed =
-        led(session, &spans.table).await?.is_ok_and(|known| known.contains(&spans.started));
+    let indexed = led(session, &spans.table).await?.accepted_or_default().contains(&spans.started);
     Ok(if count > LARGE && !indexed {
         let next = format!(
             "an index on `{}`, by which old spans can be removed, or a table of partitions by time",
@@ -115,7 +113,7 @@ pub(super) async fn size(session: &mut Session, spec: &Spec) -> Result<Check, Er
 async fn reach(session: &mut Session, spec: &Spec) -> Result<String, Error> {
     let spans = &spec.tables.spans;
     let table = match Table::read(session, &spans.table).await? {
-        Ok(table) if table.has(&spans.started) => table,
+        Reply::Accepted(table) if table.has(&spans.started) => table,
         _ => return Ok(", without a start that could be read".into()),
     };
     let column = quoted_column(&spans.started);
@@ -126,8 +124,8 @@ async fn reach(session: &mut Session, spec: &Spec) -> Result<String, Error> {
             table.name
         );
         match session.look_up("the oldest and newest span", &sql, &[]).await? {
-            Ok(rows) => ends.extend(rows.first().map(|row| text(row, "at"))),
-            Err(why) => return Ok(format!(", from when was not looked at: {why}")),
+            Reply::Accepted(rows) => ends.extend(rows.first().map(|row| text(row, "at"))),
+            Reply::Refused(why) => return Ok(format!(", from when was not looked at: {why}")),
         }
     }
     Ok(match ends.as_slice() {

@@ -1,10 +1,9 @@
 //! Who we are on the server, and whether we may write there.
 
-use super::Check;
-use super::check::Topic;
-use super::clock::text;
+use super::check::{Check, Topic};
+use super::row::text;
 use crate::deployment::catalog::quoted_column;
-use crate::deployment::{Error, Session};
+use crate::deployment::{Error, Reply, Session};
 
 /// Ours stay: nobody waits for us.
 const OURS: [&str; 5] = [
@@ -15,11 +14,17 @@ const OURS: [&str; 5] = [
     "timezone",
 ];
 
-/// The login, as a role where one is named; the last check alone where that role can't be taken.
-pub(super) async fn login(
-    session: &mut Session,
-    role: Option<&str>,
-) -> Result<Result<Vec<Check>, Check>, Error> {
+/// Whether the session can go on.
+#[derive(Debug)]
+pub(super) enum Login {
+    /// It can, with the checks of the login.
+    Granted(Vec<Check>),
+    /// It can't, with the check that failed.
+    Denied(Check),
+}
+
+/// Checks the login, as a role if one is named.
+pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<Login, Error> {
     let mut checks = Vec::new();
     let how = match role {
         Some(_) => "by `set role`: its password, and whether it may log in, were not tried",
@@ -28,11 +33,11 @@ pub(super) async fn login(
     let topic = Topic::new("login", how);
     if let Some(role) = role {
         match take(session, role).await? {
-            Ok(settings) => checks.extend(settings),
-            Err(why) => {
+            Reply::Accepted(settings) => checks.extend(settings),
+            Reply::Refused(why) => {
                 let found = format!("the role `{role}` can't be taken: {why}");
                 let next = "log in as that role, or as one that is a member of it";
-                return Ok(Err(topic.failed(found, next)));
+                return Ok(Login::Denied(topic.failed(found, next)));
             }
         }
     }
@@ -41,8 +46,10 @@ pub(super) async fn login(
                   'reads', current_setting('transaction_read_only'),
                   'path', current_setting('search_path'))";
     let row = match session.rows("the login", sql, &[]).await? {
-        Ok(rows) => rows.into_iter().next().unwrap_or_default(),
-        Err(why) => return Ok(Err(topic.failed(why, "look at what the server says"))),
+        Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),
+        Reply::Refused(why) => {
+            return Ok(Login::Denied(topic.failed(why, "look at what the server says")));
+        }
     };
     let of = |name: &str| text(&row, name);
     let (role, place) = (of("role"), session.place());
@@ -60,11 +67,12 @@ pub(super) async fn login(
     } else {
         topic.passed("it may write")
     });
-    Ok(Ok(checks))
+    Ok(Login::Granted(checks))
 }
 
 /// Takes a role as the server would at its login: `set role` gives its rights, not its settings.
-async fn take(session: &mut Session, role: &str) -> Result<Result<Option<Check>, String>, Error> {
+/// The check of its settings; `None` if it has none.
+async fn take(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>, Error> {
     let sql = "select jsonb_build_object('name', split_part(c, '=', 1),
                   'value', substr(c, strpos(c, '=') + 1))
                from pg_db_role_setting s cross join unnest(s.setconfig) c
@@ -74,7 +82,7 @@ async fn take(session: &mut Session, role: &str) -> Result<Result<Option<Check>,
     let found = session.rows("the role's settings", sql, &[&[role.to_owned()]]).await?;
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
     let mut becomes = role.to_owned();
-    for row in found.unwrap_or_default() {
+    for row in found.accepted_or_default() {
         let (name, value) = (text(&row, "name"), text(&row, "value"));
         if name == "role" {
             becomes.clone_from(&value);
@@ -82,17 +90,17 @@ async fn take(session: &mut Session, role: &str) -> Result<Result<Option<Check>,
             let own = name.replace("default_transaction_read_only", "transaction_read_only");
             let set = "select set_config(($1::text[])[1], ($1::text[])[2], true)";
             match session.act("a setting", set, &[&[own, value.clone()]]).await? {
-                Ok(_) => taken.push(format!("{name}={value}")),
-                Err(why) => refused.push(format!("{name}={value}: {why}")),
+                Reply::Accepted(_) => taken.push(format!("{name}={value}")),
+                Reply::Refused(why) => refused.push(format!("{name}={value}: {why}")),
             }
         }
     }
     let set = format!("set local role {}", quoted_column(&becomes));
-    if let Err(why) = session.act("the role", &set, &[]).await? {
-        return Ok(Err(why.said));
+    if let Reply::Refused(why) = session.act("the role", &set, &[]).await? {
+        return Ok(Reply::Refused(why.said));
     }
     let topic = Topic::new("settings", "what `alter role` and `alter database` set at a login");
-    Ok(Ok(match (taken.as_slice(), refused.as_slice()) {
+    Ok(Reply::Accepted(match (taken.as_slice(), refused.as_slice()) {
         ([], []) => None,
         (_, []) => Some(
             topic.passed(format!("as `{role}` has them: {}", crate::mask::text(&taken.join(", ")))),

@@ -1,9 +1,8 @@
 //! What the role may do with the span table.
 
-use super::Check;
-use super::check::Topic;
-use super::clock::text;
-use crate::deployment::{Error, Session};
+use super::check::{Check, Topic};
+use super::row::text;
+use crate::deployment::{Error, Reply, Session};
 use crate::evidence::{Row, quoted};
 use crate::spec::Spec;
 
@@ -29,8 +28,8 @@ pub(super) async fn privileges(session: &mut Session, spec: &Spec) -> Result<Che
     let all: Vec<_> = spans.columns().into_iter().map(str::to_owned).collect();
     let asked: [&[String]; 3] = [&[quoted(&spans.table)], &all, &later];
     let row = match session.rows("the privileges", LACKING, &asked).await? {
-        Ok(rows) => rows.into_iter().next().unwrap_or_default(),
-        Err(why) => return Ok(topic.untried(why, "")),
+        Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),
+        Reply::Refused(why) => return Ok(topic.untried(why, "")),
     };
     Ok(judged(&topic, &spans.table, &row))
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Check;
-use super::check::Topic;
-use super::clock::text;
+use super::check::{Check, Topic};
+use super::row::text;
 use super::{index, privilege};
 use crate::deployment::catalog::Table;
-use crate::deployment::{Error, Session};
+use crate::deployment::{Error, Reply, Session};
 use crate::evidence::{Row, quoted};
 use crate::spec::Spec;
 
@@ -20,21 +19,21 @@ pub(super) async fn tables(session: &mut Session, spec: &Spec) -> Result<Vec<Che
     }
     let name = &tables.spans.table;
     let topic = topic(name);
-    let place = match place(session, name).await? {
-        Ok(place) => place,
-        Err(why) => {
+    let location = match location(session, name).await? {
+        Reply::Accepted(location) => location,
+        Reply::Refused(why) => {
             checks.push(topic.untried(why, "let the role read the catalog"));
             return Ok(checks);
         }
     };
-    let Some(schema) = place.own else {
+    let Some(schema) = location.own else {
         let next = "apply the migrations to this database, or let the role use the schema and name it on its search path";
-        let path = place.path;
-        let others = other(&place.others).map_or(String::new(), |others| format!("; {others}"));
+        let path = location.path;
+        let others = other(&location.others).map_or(String::new(), |others| format!("; {others}"));
         checks.push(topic.failed(format!("there is none on the search path {path}{others}"), next));
         return Ok(checks);
     };
-    checks.push(match other(&place.others) {
+    checks.push(match other(&location.others) {
         None => topic.passed(format!("it is in the schema `{schema}`, and in no other")),
         Some(others) => {
             let next =
@@ -58,19 +57,21 @@ fn topic(name: &str) -> Topic {
 async fn work(session: &mut Session, name: &str) -> Result<Check, Error> {
     let topic = topic(name);
     let next = "spans can be recorded without it, and not be compared with the work they are of";
-    if let Err(why) = Table::read(session, name).await? {
+    if let Reply::Refused(why) = Table::read(session, name).await? {
         return Ok(topic.advice(why, next));
     }
-    Ok(match place(session, name).await? {
-        Err(why) => topic.untried(why, ""),
-        Ok(Place { own: Some(schema), others, .. }) => match other(&others) {
+    Ok(match location(session, name).await? {
+        Reply::Refused(why) => topic.untried(why, ""),
+        Reply::Accepted(Location { own: Some(schema), others, .. }) => match other(&others) {
             None => topic.passed(format!("it is in the schema `{schema}`, and can be read")),
             Some(others) => {
                 let found = format!("it is in the schema `{schema}`; {others} too");
                 topic.advice(found, "name the schema, so that the right one is compared with")
             }
         },
-        Ok(place) => topic.advice(format!("there is none on the search path {}", place.path), next),
+        Reply::Accepted(Location { path, .. }) => {
+            topic.advice(format!("there is none on the search path {path}"), next)
+        }
     })
 }
 
@@ -81,7 +82,7 @@ fn other(schemas: &[String]) -> Option<String> {
 }
 
 /// Where tables of one name are.
-struct Place {
+struct Location {
     /// The search path they are looked for on.
     path: String,
     /// The schema of the one that is found.
@@ -90,7 +91,7 @@ struct Place {
     others: Vec<String>,
 }
 
-async fn place(session: &mut Session, name: &str) -> Result<Result<Place, String>, Error> {
+async fn location(session: &mut Session, name: &str) -> Result<Reply<Location>, Error> {
     let sql = "select jsonb_build_object('schema', n.nspname, 'own',
                   case ($1::text[])[1] when '' then pg_table_is_visible(c.oid)
                   else n.nspname = ($1::text[])[1] and has_schema_privilege(n.oid, 'usage') end)
@@ -100,17 +101,17 @@ async fn place(session: &mut Session, name: &str) -> Result<Result<Place, String
     let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
     let asked = [schema.to_owned(), plain.to_owned()];
     let rows = match session.rows("the tables of that name", sql, &[&asked]).await? {
-        Ok(rows) => rows,
-        Err(why) => return Ok(Err(why)),
+        Reply::Accepted(rows) => rows,
+        Reply::Refused(why) => return Ok(Reply::Refused(why)),
     };
     let path = "select to_jsonb(current_setting('search_path'))";
-    let path = session.values("the search path", path, &[]).await?.unwrap_or_default();
+    let path = session.values("the search path", path, &[]).await?.accepted_or_default();
     let path = path.first().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let (own, others): (Vec<&Row>, Vec<&Row>) =
         rows.iter().partition(|row| row.get("own") == Some(&true.into()));
     let schema = |row: &&Row| text(row, "schema");
     let others = others.iter().map(schema).collect();
-    Ok(Ok(Place { path, own: own.first().map(schema), others }))
+    Ok(Reply::Accepted(Location { path, own: own.first().map(schema), others }))
 }
 
 /// Whether every column of the spec is there.
@@ -118,8 +119,8 @@ async fn held(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let spans = &spec.tables.spans;
     let topic = Topic::new("columns", "each that `[tables.spans]` names");
     let table = match Table::read(session, &spans.table).await? {
-        Ok(table) => table,
-        Err(why) => return Ok(topic.failed(why, "grant select on it to the role")),
+        Reply::Accepted(table) => table,
+        Reply::Refused(why) => return Ok(topic.failed(why, "grant select on it to the role")),
     };
     let wanted = spans.columns();
     let missing: Vec<_> = wanted.iter().filter(|column| !table.has(column)).copied().collect();
@@ -139,7 +140,7 @@ async fn types(session: &mut Session, name: &str) -> Result<BTreeMap<String, Str
                  and not attisdropped";
     let rows = session.rows("the columns", sql, &[&[quoted(name)]]).await?;
     let pair = |row: &Row| (text(row, "name"), text(row, "type"));
-    Ok(rows.unwrap_or_default().iter().map(pair).collect())
+    Ok(rows.accepted_or_default().iter().map(pair).collect())
 }
 
 /// A linking column that is narrower than what it links to loses the span with the longest value.

@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::deployment::{Answer, Looked};
+use crate::deployment::{Answer, TraceMatches};
 use crate::trace::{Place, Placed, Trace};
 
 /// The traces with what is wrong with them, and what the database's own functions say. `"schema": 1`.
-pub fn traces_json(looked: &Looked, traces: &[Trace]) -> Json {
+pub fn traces_json(looked: &TraceMatches, traces: &[Trace]) -> Json {
     let traces: Vec<Json> = traces.iter().map(|trace| told(looked, trace)).collect();
     json!({ "schema": 1, "traces": traces, "unread": looked.unread })
 }
 
-fn told(looked: &Looked, trace: &Trace) -> Json {
+fn told(looked: &TraceMatches, trace: &Trace) -> Json {
     let orphans: Vec<&str> = trace
         .spans
         .iter()
@@ -104,7 +104,7 @@ mod tests {
         let answer = |unit: &str, rows| Answer { unit: unit.into(), function: "why".into(), rows };
         let answers =
             vec![answer("1", Ok(vec![row(&json!({"a": 1}))])), answer("2", Err("no right".into()))];
-        let looked = Looked { answers, ..Looked::default() };
+        let looked = TraceMatches { answers, ..TraceMatches::default() };
         let json = traces_json(&looked, &traces(&SpanTable::default(), &spans));
         let [first, second] = [0, 1].map(|at| json["traces"][at].clone());
         assert_eq!(json["schema"], 1);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::line::{cut, plain};
 use super::table::table;
-use crate::deployment::Beat;
+use crate::deployment::JobProgress;
 
 /// A job with the time for which its work is there and no span of it.
-pub type Watched = (Beat, Option<Duration>);
+pub type Watched = (JobProgress, Option<Duration>);
 
 /// What stands where work leaves no spans.
 fn alarm(dark: Option<Duration>) -> String {
@@ -18,14 +18,14 @@ fn alarm(dark: Option<Duration>) -> String {
     }
 }
 
-fn units(beat: &Beat) -> String {
+fn units(beat: &JobProgress) -> String {
     let units: Vec<_> =
         beat.units.iter().map(|(status, count)| format!("{count} {status}")).collect();
     if units.is_empty() { "0".into() } else { plain(&units.join(", ")) }
 }
 
 /// How many; `?` where they could not be looked for.
-fn spans(beat: &Beat) -> String {
+fn spans(beat: &JobProgress) -> String {
     beat.spans.map_or("?".into(), |count| count.to_string())
 }
 
@@ -74,7 +74,7 @@ mod tests {
     fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> Watched {
         let spans = Some(spans);
         let units = (units > 0).then(|| ("failed".to_owned(), units)).into_iter().collect();
-        let beat = Beat { job: job.to_string(), status: "failed".into(), units, spans };
+        let beat = JobProgress { job: job.to_string(), status: "failed".into(), units, spans };
         (beat, dark.map(Duration::from_secs))
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::line::{cut, padded, plain, width, wrapped};
 use super::terminal::counted;
-use crate::deployment::{Answer, Looked};
+use crate::deployment::{Answer, TraceMatches};
 use crate::evidence::Row;
 use crate::trace::{Place, Placed, Trace};
 
@@ -45,7 +45,7 @@ pub struct Canvas {
 }
 
 /// All traces, each with its waterfall, and what the database's own functions say.
-pub fn waterfall(looked: &Looked, traces: &[Trace], canvas: Canvas) -> String {
+pub fn waterfall(looked: &TraceMatches, traces: &[Trace], canvas: Canvas) -> String {
     let mut text = String::new();
     for trace in traces {
         text.push_str(&one(&looked.job, trace, canvas));
@@ -298,7 +298,7 @@ mod tests {
     fn drawn(rows: &[Row], width: usize) -> String {
         let traces = traces(&SpanTable::default(), rows);
         let canvas = Canvas { width, colour: false, blocks: false };
-        let looked = Looked { job: "job_id".into(), ..Looked::default() };
+        let looked = TraceMatches { job: "job_id".into(), ..TraceMatches::default() };
         waterfall(&looked, &traces, canvas)
     }
 

@@ -1,11 +1,10 @@
 //! A span that is written as the service would, and undone.
 
-use super::Check;
-use super::check::Topic;
-use super::clock::text;
+use super::check::{Check, Topic};
 use super::column::{Column, columns};
 use super::index;
-use crate::deployment::{Error, Refusal, Session};
+use super::row::text;
+use crate::deployment::{Error, Refusal, Reply, Session};
 use crate::evidence::{Row, quoted};
 use crate::spec::Spec;
 
@@ -20,7 +19,7 @@ pub(super) async fn span(session: &mut Session, spec: &Spec) -> Result<Check, Er
         WHAT,
         "by insert, select and update, with the constraints of its end; a number of a sequence may be used up",
     );
-    let Some(trial) = Rehearsal::of(session, spec).await? else {
+    let Some(trial) = TrialInsert::of(session, spec).await? else {
         let why = format!("there is no table `{}` that can be seen", spec.tables.spans.table);
         return Ok(topic.untried(why, ""));
     };
@@ -28,7 +27,7 @@ pub(super) async fn span(session: &mut Session, spec: &Spec) -> Result<Check, Er
         let why = format!("`{}` can't be chosen by who inserts", spec.tables.spans.id);
         return Ok(topic.untried(why, "insert a span by hand, and look whether it is there"));
     };
-    if let Err(check) = trial.carry_out(session, &topic, id).await? {
+    if let Step::Stopped(check) = trial.carry_out(session, &topic, id).await? {
         return Ok(check);
     }
     session.again().await?;
@@ -36,32 +35,43 @@ pub(super) async fn span(session: &mut Session, spec: &Spec) -> Result<Check, Er
     let left = session.look_up("what is left of it", &left, &[&parameters]).await?;
     let done = "inserted, read, completed and rolled back";
     Ok(match left {
-        Ok(rows) if rows.is_empty() => topic.passed(format!("{done}, and nothing of it is left")),
-        Ok(_) => topic.failed(
+        Reply::Accepted(rows) if rows.is_empty() => {
+            topic.passed(format!("{done}, and nothing of it is left"))
+        }
+        Reply::Accepted(_) => topic.failed(
             format!("it is still there after its transaction was rolled back: {}", id.value),
             "look for a trigger that writes by a connection of its own, and remove that row",
         ),
-        Err(why) => {
+        Reply::Refused(why) => {
             topic.passed(format!("{done}; whether anything is left was not looked at: {why}"))
         }
     })
 }
 
-/// What is to be written, and where.
-struct Rehearsal<'a> {
+/// What the statements of a trial insert came to.
+enum Step {
+    /// All of them did what they should.
+    Succeeded,
+    /// One of them ended the trial, with its check.
+    Stopped(Check),
+}
+
+/// A span that is inserted on trial, and its table.
+struct TrialInsert<'a> {
     spec: &'a Spec,
     /// The table's full name, as SQL.
     table: String,
     columns: Vec<Column>,
 }
 
-impl<'a> Rehearsal<'a> {
+impl<'a> TrialInsert<'a> {
     async fn of(session: &mut Session, spec: &'a Spec) -> Result<Option<Self>, Error> {
         let name = "select jsonb_build_object('name', format('%I.%I', n.nspname, c.relname))
                     from pg_class c join pg_namespace n on n.oid = c.relnamespace
                     where c.oid = to_regclass(($1::text[])[1])";
         let found = session.rows(WHAT, name, &[&[quoted(&spec.tables.spans.table)]]).await?;
-        let Some(table) = found.ok().and_then(|rows| Some(text(rows.first()?, "name"))) else {
+        let Some(table) = found.accepted().and_then(|rows| Some(text(rows.first()?, "name")))
+        else {
             return Ok(None);
         };
         let unit = unit(session, spec).await?;
@@ -89,25 +99,25 @@ impl<'a> Rehearsal<'a> {
         session: &mut Session,
         topic: &Topic,
         id: &Column,
-    ) -> Result<Result<(), Check>, Error> {
-        let refused = |what: &str, why: &Refusal| Ok(Err(self.refused(topic, what, why)));
-        if let Err(why) = self.insert(session).await? {
+    ) -> Result<Step, Error> {
+        let refused = |what: &str, why: &Refusal| Ok(Step::Stopped(self.refused(topic, what, why)));
+        if let Reply::Refused(why) = self.insert(session).await? {
             return refused("inserting it", &why);
         }
         let spans = &self.spec.tables.spans;
         let served = index::served(session, &spans.table, &spans.id).await?;
-        if served && let Err(check) = self.follow(session, topic, id).await? {
-            return Ok(Err(check));
+        if served && let Step::Stopped(check) = self.follow(session, topic, id).await? {
+            return Ok(Step::Stopped(check));
         }
         match session.act(WHAT, "set constraints all immediate", &[]).await? {
-            Ok(_) if served => Ok(Ok(())),
-            Ok(_) => {
+            Reply::Accepted(_) if served => Ok(Step::Succeeded),
+            Reply::Accepted(_) => {
                 let why = "it was inserted and rolled back; finding it again goes through all of the table, so reading \
                            and completing it were not tried";
                 let next = format!("an index on `{}`, by which each span is completed", spans.id);
-                Ok(Err(topic.untried(why, next)))
+                Ok(Step::Stopped(topic.untried(why, next)))
             }
-            Err(why) => refused("the end of its transaction", &why),
+            Reply::Refused(why) => refused("the end of its transaction", &why),
         }
     }
 
@@ -117,49 +127,49 @@ impl<'a> Rehearsal<'a> {
         session: &mut Session,
         topic: &Topic,
         id: &Column,
-    ) -> Result<Result<(), Check>, Error> {
-        let lost = |found: &str, next: &str| Ok(Err(topic.failed(found, next)));
-        let refused = |what: &str, why: &Refusal| Ok(Err(self.refused(topic, what, why)));
+    ) -> Result<Step, Error> {
+        let lost = |found: &str, next: &str| Ok(Step::Stopped(topic.failed(found, next)));
+        let refused = |what: &str, why: &Refusal| Ok(Step::Stopped(self.refused(topic, what, why)));
         let (seen, parameters) = self.is("select 1 from", id);
         // Not what the insert says of itself: a trigger may have put the row where it is seen.
         match session.act(WHAT, &seen, &[&parameters]).await? {
-            Ok(1) => {}
-            Ok(0) => {
+            Reply::Accepted(1) => {}
+            Reply::Accepted(0) => {
                 return lost(
                     "the server took the span, told no error and kept none",
                     "look for a trigger that returns null, a rule or a policy on the table: the service is told that \
                      all is well",
                 );
             }
-            Ok(several) => {
+            Reply::Accepted(several) => {
                 let found = format!("the server took one span and kept {several}");
                 return lost(&found, "look for a trigger or a rule that writes it again");
             }
-            Err(why) => return refused("reading it back", &why),
+            Reply::Refused(why) => return refused("reading it back", &why),
         }
         match self.complete(session, id).await? {
-            Ok(0) => {
+            Reply::Accepted(0) => {
                 return lost(
                     "completing it changed no row, and no error was told",
                     "look for a trigger that returns null, a rule or a policy for updates on the table",
                 );
             }
-            Ok(_) => {}
-            Err(why) => return refused("completing it", &why),
+            Reply::Accepted(_) => {}
+            Reply::Refused(why) => return refused("completing it", &why),
         }
         if let Some(completed) = self.column(&self.spec.tables.spans.completed) {
             let ended = format!("{seen} and {} is not null", completed.quoted());
-            if session.act(WHAT, &ended, &[&parameters]).await? == Ok(0) {
+            if session.act(WHAT, &ended, &[&parameters]).await? == Reply::Accepted(0) {
                 return lost(
                     "completing it was taken, and the row is as before",
                     "look for a trigger on updates of the table that returns the old row",
                 );
             }
         }
-        Ok(Ok(()))
+        Ok(Step::Succeeded)
     }
 
-    async fn insert(&self, session: &mut Session) -> Result<Result<u64, Refusal>, Error> {
+    async fn insert(&self, session: &mut Session) -> Result<Reply<u64, Refusal>, Error> {
         let own: Vec<_> = self.columns.iter().filter(|column| column.inserted).collect();
         let names: Vec<_> = own.iter().map(|column| column.quoted()).collect();
         let values: Vec<_> =
@@ -179,7 +189,7 @@ impl<'a> Rehearsal<'a> {
         &self,
         session: &mut Session,
         id: &Column,
-    ) -> Result<Result<u64, Refusal>, Error> {
+    ) -> Result<Reply<u64, Refusal>, Error> {
         let spans = &self.spec.tables.spans;
         let later = [&spans.completed, &spans.duration].into_iter();
         let later: Vec<_> = later.filter_map(|name| self.column(name)).collect();
@@ -198,15 +208,15 @@ impl<'a> Rehearsal<'a> {
             let (id, sets) = (format!("{} = {}", id.quoted(), id.parameter(1)), sets.join(", "));
             let sql = format!("update {} set {sets} where {id}", self.table);
             match session.act(WHAT, &sql, &[&parameters]).await? {
-                Ok(rows) => return Ok(Ok(rows)),
+                Reply::Accepted(rows) => return Ok(Reply::Accepted(rows)),
                 // Another word for a final status may do; what was said of the first is told.
-                Err(why) if ["23514", "22P02"].contains(&why.code.as_str()) => {
+                Reply::Refused(why) if ["23514", "22P02"].contains(&why.code.as_str()) => {
                     refused.get_or_insert(why);
                 }
-                Err(why) => return Ok(Err(why)),
+                Reply::Refused(why) => return Ok(Reply::Refused(why)),
             }
         }
-        Ok(refused.map_or(Ok(0), Err))
+        Ok(refused.map_or(Reply::Accepted(0), Reply::Refused))
     }
 
     fn refused(&self, topic: &Topic, what: &str, why: &Refusal) -> Check {
@@ -239,5 +249,5 @@ fn next(why: &Refusal, table: &str) -> String {
 async fn unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
     let sql = format!("select to_jsonb(u) from {} u limit 1", quoted(&spec.tables.units.table));
     let found = session.rows("a unit", &sql, &[]).await?;
-    Ok(found.ok().and_then(|rows| rows.into_iter().next()))
+    Ok(found.accepted().and_then(|rows| rows.into_iter().next()))
 }
