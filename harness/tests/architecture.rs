@@ -1,7 +1,7 @@
 //! The shape of this crate: imports go one way, files stay small, documents name what is there.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -54,9 +54,14 @@ fn rank(module: &str) -> Option<usize> {
 
 /// The modules of this crate that a source text names after `crate::`.
 fn imports(text: &str) -> BTreeSet<String> {
+    named_after("crate", text)
+}
+
+/// The first words that a source text names after `<start>::`, outside of its tests.
+fn named_after(start: &str, text: &str) -> BTreeSet<String> {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let single = Regex::new(r"\bcrate::(\w+)").unwrap();
-    let braces = Regex::new(r"\bcrate::\{([^;]*)\}").unwrap();
+    let single = Regex::new(&format!(r"\b{start}::(\w+)")).unwrap();
+    let braces = Regex::new(&format!(r"\b{start}::\{{([^;]*)\}}")).unwrap();
     let word = Regex::new(r"(?:^|,)\s*(\w+)").unwrap();
     let mut found: BTreeSet<String> =
         single.captures_iter(text).map(|found| found[1].to_owned()).collect();
@@ -83,6 +88,50 @@ fn imports_go_to_the_left_only() {
                 "{inside:?} imports `{other}`, which stands beside or to the right of `{module}`"
             );
         }
+    }
+}
+
+/// For each file of a folder module the files beside it that it imports from, directly or by what
+/// `mod.rs` re-exports.
+fn imports_inside(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let folder = root().join("harness/src").join(folder);
+    let module = std::fs::read_to_string(folder.join("mod.rs")).unwrap();
+    let exports = Regex::new(r"use (\w+)::(?:\{([^}]*)\}|(\w+));").unwrap();
+    let mut homes: BTreeMap<String, String> = BTreeMap::new();
+    for found in exports.captures_iter(&module) {
+        let names = found.get(2).or(found.get(3)).unwrap().as_str().split(',');
+        homes.extend(names.map(|name| (name.trim().to_owned(), found[1].to_owned())));
+    }
+    let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let all: BTreeSet<String> = files(&folder, "rs").iter().map(|path| stem(path)).collect();
+    let mut edges = BTreeMap::new();
+    for path in files(&folder, "rs").into_iter().filter(|path| !path.ends_with("mod.rs")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code: Vec<_> =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let named = named_after("super", &code.join("\n")).into_iter();
+        let home =
+            |name: String| if all.contains(&name) { Some(name) } else { homes.get(&name).cloned() };
+        let own = stem(&path);
+        let others = named.filter_map(home).filter(|other| *other != own).collect();
+        edges.insert(own, others);
+    }
+    edges
+}
+
+#[test]
+fn the_files_of_a_folder_import_one_way() {
+    for folder in ["deployment", "preflight", "reaper"] {
+        let mut edges = imports_inside(folder);
+        assert!(edges.values().any(|others| !others.is_empty()), "`{folder}` has no imports");
+        while let Some(leaf) = edges
+            .iter()
+            .find(|(_, others)| others.iter().all(|other| !edges.contains_key(other)))
+            .map(|(leaf, _)| leaf.clone())
+        {
+            edges.remove(&leaf);
+        }
+        assert!(edges.is_empty(), "files of `{folder}` import each other in a circle: {edges:?}");
     }
 }
 
