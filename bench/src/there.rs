@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use spanproof::deployment::{Log, Recognised, Rowset, Session, Subject, Window, gather};
+use spanproof::deployment::{Log, LogMatches, Rowset, Session, Subject, Window, gather};
 use spanproof::spec::Spec;
 use spanproof::verdict::diagnose;
 use sqlx::AssertSqlSafe;
@@ -58,7 +58,7 @@ pub fn log(place: &Place, samples: usize) -> Result<Outcome> {
 pub fn read(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let log = Log { name: path.display().to_string(), bytes: Box::new(std::fs::File::open(path)?) };
-    let read = Recognised::read(&spec, log, Window::default(), &mut ())?;
+    let read = LogMatches::read(&spec, log, Window::default(), &mut ())?;
     say("spans", read.output.lines.len());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::args::{Format, Preflight};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
-use crate::deployment::{Recognised, Window};
+use crate::deployment::{LogMatches, Window};
 use crate::preflight::{self, Check, Outcome, Setting, Startup};
 use crate::report;
 use crate::spec::Spec;
@@ -55,8 +55,8 @@ fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
         checks.push(untried(&name, "no manifest was given", "--manifest FILE"));
     }
     if let Some(path) = &args.log {
-        let read = Recognised::read(spec, sources::log(path)?, Window::default(), &mut ());
-        let startup = Startup::of(spec, &read.map_err(refused)?);
+        let read = LogMatches::read(spec, sources::log(path)?, Window::default(), &mut ());
+        let startup = Startup::from_log(spec, &read.map_err(refused)?);
         checks.push(preflight::startup(flag, &startup, &all));
     } else {
         let name = format!("{} in the running process", flag.name);

@@ -10,7 +10,7 @@ use super::{Exit, Failure};
 use crate::deployment::{self, Dump, Log, Moment, Rowset, Session, Subject, Window, gather};
 use crate::document::suggestion;
 use crate::evidence::Evidence;
-use crate::preflight::{self, Setting, Told};
+use crate::preflight::{self, Setting, SettingValue};
 use crate::spec::{Spec, Value};
 
 /// Reads the spec of a command that runs nothing.
@@ -88,9 +88,9 @@ fn flags(there: &There, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
         there.manifests.iter().flat_map(|path| spec.flags.iter().map(move |flag| (path, flag)))
     {
         let found = settings(path, &flag.name)?;
-        let values = found.into_iter().filter_map(|setting| match setting.told {
-            Told::Value(value) => Some(Value::Set(value)),
-            Told::Elsewhere(_) => None,
+        let values = found.into_iter().filter_map(|setting| match setting.value {
+            SettingValue::Literal(value) => Some(Value::Set(value)),
+            SettingValue::Elsewhere(_) => None,
         });
         for value in values {
             match flags.iter().find(|(name, _)| *name == flag.name) {

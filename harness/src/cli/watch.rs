@@ -112,7 +112,7 @@ impl<'a> Watching<'a> {
     async fn run(&mut self) -> Result<Exit, Failure> {
         let how = if self.pulse.listens() { ", told of new jobs by the database" } else { "" };
         if self.screen.is_none() {
-            output::note(&format!("watching {}{how}", self.pulse.place()));
+            output::note(&format!("watching {}{how}", self.pulse.url()));
         }
         loop {
             let beats = match self.pulse.poll(self.spec, usize::from(self.args.last)).await {
@@ -222,7 +222,7 @@ impl<'a> Watching<'a> {
         let listens = if self.pulse.listens() { "told of new jobs" } else { "polling" };
         let unread = self.unread.first().map(|why| format!("; not looked at: {why}"));
         let unread = unread.unwrap_or_default();
-        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.pulse.place()));
+        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.pulse.url()));
     }
 
     fn frame(&self, status: &str) {

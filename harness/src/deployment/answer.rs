@@ -13,7 +13,7 @@ use crate::mask::Secrets;
 const FUNCTIONS: [&str; 3] =
     ["identify_root_cause", "diagnose_execution_trace", "find_similar_traces"];
 /// Executions that are explained at most.
-const EXPLAINED: usize = 4;
+const EXPLAINED_UNITS: usize = 4;
 
 /// What a diagnostic function of the database says of an execution, secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,21 +35,21 @@ pub(super) async fn answers(lookup: &mut Lookup<'_>, spans: &[Row]) -> Result<Ve
     if units.is_empty() {
         return Ok(Vec::new());
     }
-    let known = known(lookup.session).await?;
+    let known = callable(lookup.session).await?;
     let (there, missing): (Vec<&str>, Vec<&str>) =
         FUNCTIONS.into_iter().partition(|name| known.contains(&Json::from(*name)));
     if !missing.is_empty() {
         lookup.unread.push(format!("{}: the database has no such function", missing.join(", ")));
     }
-    if units.len() > EXPLAINED && !there.is_empty() {
-        let more = units.len() - EXPLAINED;
+    if units.len() > EXPLAINED_UNITS && !there.is_empty() {
+        let more = units.len() - EXPLAINED_UNITS;
         let there = there.join(", ");
         lookup.unread.push(format!("{there} of {more} more executions; ask by `--execution`"));
     }
     let mut answers = Vec::new();
-    for unit in units.iter().take(EXPLAINED) {
+    for unit in units.iter().take(EXPLAINED_UNITS) {
         for function in &there {
-            let rows = ask(lookup.session, function, unit).await?.into_result();
+            let rows = call(lookup.session, function, unit).await?.into_result();
             answers.push(Answer { unit: unit.clone(), function: (*function).to_owned(), rows });
         }
     }
@@ -57,7 +57,7 @@ pub(super) async fn answers(lookup: &mut Lookup<'_>, spans: &[Row]) -> Result<Ve
 }
 
 /// Which of the functions can be called with an execution alone.
-async fn known(session: &mut Session) -> Result<Vec<Json>, Error> {
+async fn callable(session: &mut Session) -> Result<Vec<Json>, Error> {
     let sql = "select to_jsonb(p.proname) from pg_proc p
                where p.proname = any($1) and p.pronargs - p.pronargdefaults = 1
                  and pg_function_is_visible(p.oid)";
@@ -66,7 +66,7 @@ async fn known(session: &mut Session) -> Result<Vec<Json>, Error> {
     Ok(found.accepted_or_default())
 }
 
-async fn ask(
+async fn call(
     session: &mut Session,
     function: &str,
     unit: &String,
@@ -77,10 +77,10 @@ async fn ask(
         quoted_column(function)
     );
     let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;
-    Ok(rows.map(|rows| rows.into_iter().map(masked).collect()))
+    Ok(rows.map(|rows| rows.into_iter().map(mask).collect()))
 }
 
-fn masked(row: Row) -> Row {
+fn mask(row: Row) -> Row {
     let mut value = Json::Object(row);
     Secrets::default().json(&mut value);
     match value {

@@ -15,10 +15,10 @@ use crate::evidence::{Neighbour, Row, Rows, text, time};
 use crate::spec::Spec;
 use crate::timestamp::timestamp;
 
-/// A longer line is not one of a dump of such tables.
-const LONGEST: u64 = 64 * 1024 * 1024;
-/// More rows of one table than this are not kept.
-const MOST: usize = 10_000;
+/// Bytes of the longest line that is read; a longer one is not one of a dump.
+const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
+/// Rows of one table that are kept at most.
+const ROW_LIMIT: usize = 10_000;
 
 /// A dump in a file of its own, so that it can be read more than once.
 #[derive(Debug)]
@@ -164,29 +164,32 @@ impl Dump {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let mut reader = BufReader::with_capacity(1024 * 1024, file);
-        let mut reading = Reading::new(table);
+        let mut table_reader = TableReader::new(table);
         let (mut line, mut number) = (Vec::new(), 0_u64);
         loop {
             line.clear();
-            let read =
-                reader.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(failed)?;
+            let read = reader
+                .by_ref()
+                .take(MAX_LINE_BYTES)
+                .read_until(b'\n', &mut line)
+                .map_err(failed)?;
             number += 1;
             if read == 0 {
                 break;
             }
             let text = String::from_utf8_lossy(&line);
-            let taken = reading.take(text.trim_end_matches(['\n', '\r']), &wanted);
+            let taken = table_reader.take(text.trim_end_matches(['\n', '\r']), &wanted);
             taken.map_err(|reason| Error::File {
                 name: self.name.clone(),
                 reason: format!("line {number}: {reason}"),
             })?;
         }
-        reading.end().map_err(|reason| Error::File { name: self.name.clone(), reason })
+        table_reader.end().map_err(|reason| Error::File { name: self.name.clone(), reason })
     }
 }
 
-/// Reading one table out of a dump, line by line.
-struct Reading<'a> {
+/// Reads one table out of a dump, line by line.
+struct TableReader<'a> {
     table: &'a str,
     position: Position,
     types: BTreeMap<String, String>,
@@ -194,7 +197,7 @@ struct Reading<'a> {
     rows: Vec<Row>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> TableReader<'a> {
     fn new(table: &'a str) -> Self {
         let types = BTreeMap::new();
         Self { table, position: Position::Outside, types, defined: false, rows: Vec::new() }
@@ -235,10 +238,10 @@ impl<'a> Reading<'a> {
                 }
                 let typed = columns.iter().zip(values).map(|(column, value)| {
                     let of = self.types.get(column).map_or("", String::as_str);
-                    (column.clone(), typed(of, value))
+                    (column.clone(), to_json(of, value))
                 });
                 let row: Row = typed.collect();
-                if wanted(&row) && self.rows.len() < MOST {
+                if wanted(&row) && self.rows.len() < ROW_LIMIT {
                     self.rows.push(row);
                 }
             }
@@ -285,11 +288,11 @@ impl<'a> Reading<'a> {
 }
 
 /// A value as `to_jsonb` would give it, by its column's type.
-fn typed(of: &str, value: &str) -> Json {
+fn to_json(of: &str, value: &str) -> Json {
     if value == "\\N" {
         return Json::Null;
     }
-    let value = unescaped(value);
+    let value = unescape(value);
     let json = || serde_json::from_str(&value).ok();
     let known = match of.split([' ', '(']).next().unwrap_or_default() {
         "bigint" | "integer" | "smallint" | "numeric" | "double" | "real" | "json" | "jsonb" => {
@@ -303,7 +306,7 @@ fn typed(of: &str, value: &str) -> Json {
 }
 
 /// A value without the backslashes of COPY.
-fn unescaped(value: &str) -> String {
+fn unescape(value: &str) -> String {
     let mut plain = String::with_capacity(value.len());
     let mut letters = value.chars();
     while let Some(letter) = letters.next() {
@@ -382,9 +385,9 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     #[test]
     fn a_date_before_christ_stays_as_it_is_written() {
         let text = "0044-03-15 12:00:00 BC";
-        assert_eq!(typed("timestamp without time zone", text), Json::from(text));
+        assert_eq!(to_json("timestamp without time zone", text), Json::from(text));
         let text = "2025-10-22 17:30:01.5+05:30";
-        let at = typed("timestamp with time zone", text);
+        let at = to_json("timestamp with time zone", text);
         assert_eq!(at, Json::from("2025-10-22T12:00:01.500+00:00"));
     }
 

@@ -1,8 +1,8 @@
 //! Evidence of a system that is already there.
 
 use super::dump::Dump;
+use super::log::{Log, LogMatches};
 use super::moment::Window;
-use super::recognise::{Log, Recognised};
 use super::records::Records;
 use super::session::{Error, Session};
 use super::sink::Sink;
@@ -39,7 +39,7 @@ pub async fn gather(
     let (found, database, plans) = match rows {
         Rowset::Live(session) => {
             let found = Records::find(session, spec, subject, sink).await?;
-            (found, Some(session.place().to_owned()), session.plans().to_vec())
+            (found, Some(session.url().to_owned()), session.plans().to_vec())
         }
         Rowset::Dumped(dump) => {
             let found = dump.find(spec, subject)?;
@@ -61,10 +61,10 @@ pub async fn gather(
             (found, None, Vec::new())
         }
     };
-    let window = around(spec, &found, subject.window);
-    let read = log.map(|log| Recognised::read(spec, log, window, sink)).transpose()?;
+    let window = log_window(spec, &found, subject.window);
+    let read = log.map(|log| LogMatches::read(spec, log, window, sink)).transpose()?;
     let (output, log) = match read {
-        Some(Recognised { facts, output }) => (output, Some(facts)),
+        Some(LogMatches { facts, output }) => (output, Some(facts)),
         None => (Output::default(), None),
     };
     let Records { jobs, units, spans, elsewhere, neighbours, unread } = found;
@@ -117,7 +117,7 @@ pub fn unseen(spec: &Spec, subject: &Subject) -> Evidence {
 }
 
 /// The window in which lines of the log can be about these jobs.
-fn around(spec: &Spec, found: &Records, asked: Window) -> Window {
+fn log_window(spec: &Spec, found: &Records, asked: Window) -> Window {
     let (jobs, units) = (&spec.tables.jobs, &spec.tables.units);
     let of = |rows: &Rows, column: &str| -> Vec<_> {
         rows.all().iter().filter_map(|row| time(row, column)).collect()

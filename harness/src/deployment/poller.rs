@@ -79,8 +79,8 @@ impl Poller {
     }
 
     /// The URL, secrets masked.
-    pub fn place(&self) -> &str {
-        self.session.place()
+    pub fn url(&self) -> &str {
+        self.session.url()
     }
 
     /// Reads the newest jobs, the newest last.
@@ -89,12 +89,12 @@ impl Poller {
     /// When the database goes away, or a table can't be read.
     pub async fn poll(&mut self, spec: &Spec, last: usize) -> Result<Vec<JobProgress>, Error> {
         let start = Instant::now();
-        self.session.again().await?;
+        self.session.restart_transaction().await?;
         let mut lookup = Lookup::new(&mut self.session, spec);
         let jobs = newest_progress(&mut lookup, last).await;
         self.unread = lookup.unread;
         // A transaction that stays open keeps the server from tidying up.
-        self.session.rest().await?;
+        self.session.end_transaction().await?;
         self.took = start.elapsed();
         jobs
     }

@@ -1,4 +1,4 @@
-//! A session that only reads, and that nobody who writes would feel.
+//! A session whose statements lock nothing that a writer needs, and are rolled back.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use super::reply::Reply;
 use crate::chain::chain;
 use crate::evidence::Row;
 
-/// How long the server may take to let us in.
-const ENTER: Duration = Duration::from_secs(10);
-/// How long one statement of ours may take; one that needs longer would be felt.
-pub(super) const STATEMENT: Duration = Duration::from_secs(5);
-/// A plan that goes through all of a table with more rows than this is not carried out.
-const BIG: f64 = 100_000.0;
+/// Time limit for the login.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit for one statement: a longer one would slow down other users.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rows of the largest table that is read as a whole.
+const FULL_SCAN_ROWS: f64 = 100_000.0;
 
 /// A database that can't be looked at.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// It does not let us in.
-    #[error("the database `{place}` does not let us in: {reason}")]
+    #[error("the database `{url}` does not let us in: {reason}")]
     Login {
         /// Its URL, secrets masked.
-        place: String,
+        url: String,
         /// The server's or the system's words.
         reason: String,
     },
@@ -55,12 +55,12 @@ pub enum Error {
 
 /// What the server refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{said} (SQLSTATE {code})")]
+#[error("{message} (SQLSTATE {code})")]
 pub(crate) struct Refusal {
     /// Its SQLSTATE.
     pub(crate) code: String,
-    /// The server's words.
-    pub(crate) said: String,
+    /// The server's message.
+    pub(crate) message: String,
 }
 
 /// What a session may do.
@@ -76,7 +76,7 @@ enum Access {
 #[derive(Debug)]
 pub struct Session {
     connection: PgConnection,
-    place: String,
+    url: String,
     access: Access,
     plans: Vec<String>,
 }
@@ -87,7 +87,7 @@ impl Session {
     /// # Errors
     /// When the URL is none, or the server does not let us in.
     pub async fn open(url: &str, command: &str) -> Result<Self, Error> {
-        Self::enter(url, command, Access::Read).await
+        Self::connect(url, command, Access::Read).await
     }
 
     /// Opens a session that may write, for one command: whatever it writes is rolled back.
@@ -95,43 +95,43 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub async fn open_to_write(url: &str, command: &str) -> Result<Self, Error> {
-        Self::enter(url, command, Access::Write).await
+        Self::connect(url, command, Access::Write).await
     }
 
-    async fn enter(url: &str, command: &str, access: Access) -> Result<Self, Error> {
-        let place = crate::mask::text(url);
-        let refused = |reason: String| Error::Login { place: place.clone(), reason };
+    async fn connect(url: &str, command: &str, access: Access) -> Result<Self, Error> {
+        let masked = crate::mask::text(url);
+        let refused = |reason: String| Error::Login { url: masked.clone(), reason };
         let options: PgConnectOptions =
             url.parse().map_err(|error: sqlx::Error| refused(chain(&error)))?;
         let options = options.application_name(&format!("spanproof {command}"));
         let entering = PgConnection::connect_with(&options);
-        let mut connection = match tokio::time::timeout(ENTER, entering).await {
+        let mut connection = match tokio::time::timeout(LOGIN_TIMEOUT, entering).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => return Err(refused(crate::postgres::refusal(&error))),
             Err(_) => {
-                let reason = format!("no answer within {} s", ENTER.as_secs());
+                let reason = format!("no answer within {} s", LOGIN_TIMEOUT.as_secs());
                 return Err(refused(reason));
             }
         };
         let begin = begin(access);
         let begun = connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
         begun.map_err(|error| refused(chain(&error)))?;
-        Ok(Self { connection, place, access, plans: Vec::new() })
+        Ok(Self { connection, url: masked, access, plans: Vec::new() })
     }
 
-    /// Ends the transaction, until the next one is begun.
+    /// Ends the transaction; [`Session::restart_transaction`] begins another.
     ///
     /// # Errors
     /// When the database is gone.
-    pub(crate) async fn rest(&mut self) -> Result<(), Error> {
+    pub(crate) async fn end_transaction(&mut self) -> Result<(), Error> {
         self.run("the end of a look", "rollback").await
     }
 
-    /// Ends the transaction and begins another, which sees what has happened since.
+    /// Ends the transaction and begins another, which sees what was committed since.
     ///
     /// # Errors
     /// When the database is gone.
-    pub(crate) async fn again(&mut self) -> Result<(), Error> {
+    pub(crate) async fn restart_transaction(&mut self) -> Result<(), Error> {
         self.plans.clear();
         let sql = format!("rollback; {}", begin(self.access));
         let begun = self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
@@ -140,11 +140,11 @@ impl Session {
     }
 
     /// The URL, secrets masked.
-    pub fn place(&self) -> &str {
-        &self.place
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
-    /// How each look-up was carried out by the server.
+    /// How the server carried out each look-up.
     pub fn plans(&self) -> &[String] {
         &self.plans
     }
@@ -167,8 +167,7 @@ impl Session {
         Ok(found.map(|values| values.into_iter().filter_map(object).collect()))
     }
 
-    /// As [`Session::rows`], after a look at the server's plan: one that goes through all of a big
-    /// table is refused.
+    /// As [`Session::rows`], unless the server's plan reads a large table as a whole: that is refused.
     ///
     /// # Errors
     /// As [`Session::rows`].
@@ -184,11 +183,11 @@ impl Session {
             Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
         let (mut ways, mut whole) = (Vec::new(), Vec::new());
-        walk(&plan[0]["Plan"], &mut ways, &mut whole);
+        read_plan(&plan[0]["Plan"], &mut ways, &mut whole);
         self.plans.push(format!("{what}: {}", ways.join(", ")));
         for table in whole {
             let rows = self.estimate(&table).await?;
-            if rows > BIG {
+            if rows > FULL_SCAN_ROWS {
                 return Ok(Reply::Refused(format!(
                     "no index serves it, and `{table}` has about {rows:.0} rows; it was not tried"
                 )));
@@ -218,14 +217,14 @@ impl Session {
         self.run(what, "savepoint look").await?;
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql.to_owned()), arguments);
         let rows = query.persistent(false).fetch_all(&mut self.connection).await;
-        Ok(self.settled(what, rows).await?.map_refused(|refusal| refusal.said))
+        Ok(self.settle(what, rows).await?.map_refused(|refusal| refusal.message))
     }
 
     /// Carries out a statement and returns the number of rows that it affected.
     ///
     /// # Errors
     /// When the database is gone.
-    pub(crate) async fn act(
+    pub(crate) async fn execute(
         &mut self,
         what: &str,
         sql: &str,
@@ -235,11 +234,11 @@ impl Session {
         self.run(what, "savepoint look").await?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
         let done = query.persistent(false).execute(&mut self.connection).await;
-        self.settled(what, done.map(|done| done.rows_affected())).await
+        self.settle(what, done.map(|done| done.rows_affected())).await
     }
 
-    /// Undoes what was refused, so that the transaction goes on.
-    async fn settled<T>(
+    /// Rolls a refused statement back, so that the transaction goes on.
+    async fn settle<T>(
         &mut self,
         what: &str,
         done: Result<T, sqlx::Error>,
@@ -285,7 +284,7 @@ fn begin(access: Access) -> String {
             // As the service's own would begin: a role may be read-only by its settings.
             Access::Write => "isolation level read committed",
         },
-        STATEMENT.as_millis()
+        STATEMENT_TIMEOUT.as_millis()
     )
 }
 
@@ -301,21 +300,22 @@ fn arguments(what: &str, parameters: &[&[String]]) -> Result<PgArguments, Error>
 /// Why a statement was refused; an error where the session itself was ended.
 fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<Refusal, Error> {
     let code = error.code().unwrap_or_default().into_owned();
-    let said = crate::mask::text(error.message());
+    let message = crate::mask::text(error.message());
     match code.as_str() {
         "57P01" | "57P02" | "57P03" | "25P03" => {
-            Err(Error::Gone { what: what.to_owned(), reason: said })
+            Err(Error::Gone { what: what.to_owned(), reason: message })
         }
         "57014" => {
-            let said = format!("it took longer than {} s and was given up", STATEMENT.as_secs());
-            Ok(Refusal { code, said })
+            let message =
+                format!("it took longer than {} s and was given up", STATEMENT_TIMEOUT.as_secs());
+            Ok(Refusal { code, message })
         }
-        _ => Ok(Refusal { code, said }),
+        _ => Ok(Refusal { code, message }),
     }
 }
 
 /// The ways in which a plan reads tables, and the tables that it goes through as a whole.
-fn walk(plan: &Json, ways: &mut Vec<String>, whole: &mut Vec<String>) {
+fn read_plan(plan: &Json, ways: &mut Vec<String>, whole: &mut Vec<String>) {
     let text = |name: &str| plan[name].as_str().unwrap_or_default();
     let (node, table, index) = (text("Node Type"), text("Relation Name"), text("Index Name"));
     match (table, index) {
@@ -329,6 +329,6 @@ fn walk(plan: &Json, ways: &mut Vec<String>, whole: &mut Vec<String>) {
         whole.push(table.to_owned());
     }
     for below in plan["Plans"].as_array().into_iter().flatten() {
-        walk(below, ways, whole);
+        read_plan(below, ways, whole);
     }
 }

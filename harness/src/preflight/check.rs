@@ -1,8 +1,8 @@
-//! One thing that was tried, or could not be.
+//! One check: what was tried, its result, and what to do.
 
 use serde::Serialize;
 
-/// What came of trying.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -21,7 +21,7 @@ pub enum Outcome {
 pub struct Check {
     /// Its name.
     pub name: String,
-    /// What came of it.
+    /// Its result.
     pub outcome: Outcome,
     /// What was done.
     pub checked: String,
@@ -31,7 +31,7 @@ pub struct Check {
     pub next: String,
 }
 
-/// What is tried, before anything has come of it.
+/// What a check tries, before its result is known.
 #[derive(Debug, Clone)]
 pub(super) struct Topic {
     name: String,
@@ -44,22 +44,22 @@ impl Topic {
     }
 
     pub(super) fn passed(&self, found: impl Into<String>) -> Check {
-        self.came(Outcome::Passed, found, "")
+        self.check(Outcome::Passed, found, "")
     }
 
     pub(super) fn failed(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
-        self.came(Outcome::Failed, found, next)
+        self.check(Outcome::Failed, found, next)
     }
 
     pub(super) fn advice(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
-        self.came(Outcome::Advice, found, next)
+        self.check(Outcome::Advice, found, next)
     }
 
     pub(super) fn untried(&self, why: impl Into<String>, next: impl Into<String>) -> Check {
-        self.came(Outcome::Untried, why, next)
+        self.check(Outcome::Untried, why, next)
     }
 
-    fn came(&self, outcome: Outcome, found: impl Into<String>, next: impl Into<String>) -> Check {
+    fn check(&self, outcome: Outcome, found: impl Into<String>, next: impl Into<String>) -> Check {
         let (name, checked) = (self.name.clone(), self.checked.clone());
         Check { name, outcome, checked, found: found.into(), next: next.into() }
     }

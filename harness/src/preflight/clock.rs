@@ -8,10 +8,10 @@ use super::check::{Check, Topic};
 use super::row::text;
 use crate::deployment::{Error, Session};
 
-/// Clocks that differ by more than this are worth a word, in milliseconds.
-const APART_MS: i64 = 1_000;
-/// Clocks that differ by more than this put spans into another time altogether, in milliseconds.
-const FAR_APART_MS: i64 = 60_000;
+/// Difference of the clocks from which on the check advises, in milliseconds.
+const ADVICE_MS: i64 = 1_000;
+/// Difference from which on it fails, because look-ups by time miss spans, in milliseconds.
+const FAILURE_MS: i64 = 60_000;
 
 /// How far the server's clock is from that of this machine.
 pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
@@ -25,16 +25,16 @@ pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
     let Some(there) = there else {
         return Ok(topic.untried("the server did not tell its time", ""));
     };
-    Ok(judged(&topic, (there - (before + half)).num_milliseconds()))
+    Ok(judge(&topic, (there - (before + half)).num_milliseconds()))
 }
 
-fn judged(topic: &Topic, apart: i64) -> Check {
+fn judge(topic: &Topic, apart: i64) -> Check {
     let found = format!("the server's clock is {apart} ms from that of this machine");
     let next =
         "keep both by NTP: what is asked for by time (`--since`, retention) misses spans otherwise";
     match apart.abs() {
-        apart if apart > FAR_APART_MS => topic.failed(found, next),
-        apart if apart > APART_MS => topic.advice(found, next),
+        apart if apart > FAILURE_MS => topic.failed(found, next),
+        apart if apart > ADVICE_MS => topic.advice(found, next),
         _ => topic.passed(found),
     }
 }
@@ -54,7 +54,7 @@ mod tests {
             (60_001, Outcome::Failed),
             (-60_001, Outcome::Failed),
         ] {
-            assert_eq!(judged(&Topic::new("clock", ""), apart).outcome, outcome, "{apart}");
+            assert_eq!(judge(&Topic::new("clock", ""), apart).outcome, outcome, "{apart}");
         }
     }
 }

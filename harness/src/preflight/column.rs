@@ -29,7 +29,7 @@ pub(super) struct Column {
     /// Its name.
     pub(super) name: String,
     /// Its type's full name, as SQL.
-    of: String,
+    sql_type: String,
     /// What is written, as text.
     pub(super) value: String,
     /// Whether it is written when the span starts.
@@ -45,7 +45,7 @@ impl Column {
     /// The value at a place of the parameter, as its type. No width is named: a cast to one would
     /// cut what the service's own insert is refused for.
     pub(super) fn parameter(&self, at: usize) -> String {
-        format!("(($1::text[])[{at}])::{}", self.of)
+        format!("(($1::text[])[{at}])::{}", self.sql_type)
     }
 }
 
@@ -66,23 +66,23 @@ pub(super) async fn columns(
         if !known && !is("needed") {
             return None;
         }
-        let linked = linked(spec, &name).and_then(|column| unit?.get(column));
+        let linked = unit_column(spec, &name).and_then(|column| unit?.get(column));
         let linked = linked.filter(|value| !value.is_null());
         // A root has no parent, and what refers to nothing that is there is left out where it may be.
         let left_out = name == spans.parent || is("refers") && linked.is_none();
         let starts = !later.contains(&&name) && !left_out;
         let value = match linked {
             Some(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            None => said(spec, &name).unwrap_or_else(|| made_up(row, name == spans.id)),
+            None => spec_value(spec, &name).unwrap_or_else(|| placeholder(row, name == spans.id)),
         };
         let inserted = !is("fixed") && (starts || is("needed"));
-        Some(Column { name, of: text(row, "type"), value, inserted })
+        Some(Column { name, sql_type: text(row, "type"), value, inserted })
     };
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
-/// The column of the unit that a column of a span is like.
-fn linked<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
+/// The column of the unit that a column of a span repeats; `None` if it repeats none.
+fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {
         name if *name == spans.status => None,
@@ -91,8 +91,8 @@ fn linked<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     }
 }
 
-/// What the service would write, as the spec knows it.
-fn said(spec: &Spec, name: &str) -> Option<String> {
+/// The value that the service would write; `None` if the spec does not say.
+fn spec_value(spec: &Spec, name: &str) -> Option<String> {
     let spans = &spec.tables.spans;
     let unit = || spec.unit_span().map_or("spanproof preflight", |rule| &rule.operation);
     match name {
@@ -106,7 +106,7 @@ fn said(spec: &Spec, name: &str) -> Option<String> {
 }
 
 /// A value of the column's type; one that nobody has where spans are known by it.
-fn made_up(row: &Row, id: bool) -> String {
+fn placeholder(row: &Row, id: bool) -> String {
     let random = Uuid::new_v4();
     let width = text(row, "width").parse().ok().filter(|width: &usize| *width > 0);
     let cut = |words: String| words.chars().take(width.unwrap_or(200)).collect();
@@ -149,7 +149,7 @@ mod tests {
             ("varchar", "S", 4, "span"),
         ] {
             let row = json!({"base": base, "kind": kind, "width": width, "first": "a"});
-            assert_eq!(made_up(row.as_object().unwrap(), false), expected, "{base}");
+            assert_eq!(placeholder(row.as_object().unwrap(), false), expected, "{base}");
         }
     }
 
@@ -158,10 +158,10 @@ mod tests {
         let row = |base, kind, width| json!({"base": base, "kind": kind, "width": width});
         for (row, length) in [(row("uuid", "U", 0), 36), (row("varchar", "S", 16), 16)] {
             let row = row.as_object().unwrap();
-            let [one, other] = [made_up(row, true), made_up(row, true)];
+            let [one, other] = [placeholder(row, true), placeholder(row, true)];
             assert!(one != other && one.len() == length, "{one} {other}");
         }
         let row = row("int2", "N", 0);
-        assert!(made_up(row.as_object().unwrap(), true).parse::<i16>().unwrap() <= 0);
+        assert!(placeholder(row.as_object().unwrap(), true).parse::<i16>().unwrap() <= 0);
     }
 }

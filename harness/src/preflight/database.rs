@@ -2,7 +2,8 @@
 
 use super::check::{Check, Topic};
 use super::login::{Login, login};
-use super::{clock, declared, table, trial_insert};
+use super::trial_insert::trial_insert;
+use super::{clock, declared, table};
 use crate::deployment::{Error, Session};
 use crate::spec::Spec;
 
@@ -24,7 +25,7 @@ pub async fn database(spec: &Spec, url: &str, role: Option<&str>) -> Result<Vec<
     checks.push(clock::skew(&mut session).await?);
     checks.extend(table::tables(&mut session, spec).await?);
     checks.extend(declared::declared(&mut session, spec).await?);
-    checks.push(trial_insert::span(&mut session, spec).await?);
+    checks.push(trial_insert(&mut session, spec).await?);
     session.close().await;
     Ok(checks)
 }

@@ -44,7 +44,7 @@ fn names(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
                         names.remove(&name);
                     }
                 }
-                _ => renamed(&mut names, &name, rest),
+                _ => rename(&mut names, &name, rest),
             }
         }
     }
@@ -52,7 +52,7 @@ fn names(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
 }
 
 /// `alter table a rename to b`, `alter view a set schema s`.
-fn renamed(names: &mut BTreeMap<String, String>, name: &str, rest: &str) {
+fn rename(names: &mut BTreeMap<String, String>, name: &str, rest: &str) {
     let mut words = rest.split_whitespace().rev();
     let (Some(last), Some(before), Some(first)) = (words.next(), words.next(), words.next()) else {
         return;
@@ -91,8 +91,8 @@ pub(super) async fn declared(session: &mut Session, spec: &Spec) -> Result<Vec<C
     for (name, kind) in &names {
         *counts.entry(kind.as_str()).or_insert(0_usize) += 1;
         let why = match kind.as_str() {
-            "function" => function(session, name).await?,
-            _ => relation(session, name).await?,
+            "function" => function_problem(session, name).await?,
+            _ => relation_problem(session, name).await?,
         };
         let topic = Topic::new(format!("{kind} {name}"), checked);
         wrong.extend(why.map(|why| topic.failed(why, next(kind))));
@@ -112,13 +112,13 @@ fn next(kind: &str) -> String {
 }
 
 /// Why a table or view can't be read; `None` if it can.
-async fn relation(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
+async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
     let sql = format!("select to_jsonb(r) from {} r limit 0", quoted(name));
     Ok(session.values(name, &sql, &[]).await?.refused())
 }
 
 /// Why a function can't be called; `None` if it can.
-async fn function(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
+async fn function_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
     let sql = "select jsonb_build_object('may', bool_and(has_function_privilege(p.oid, 'execute')))
                from pg_proc p join pg_namespace n on n.oid = p.pronamespace
                where p.proname = ($1::text[])[1]

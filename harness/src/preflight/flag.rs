@@ -1,8 +1,8 @@
 //! The tracing flag, as manifests and the running process say.
 
 use super::check::{Check, Topic};
-use super::manifest::{Setting, Told};
-use crate::deployment::Recognised;
+use super::manifest::{Setting, SettingValue};
+use crate::deployment::LogMatches;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 
 /// What the log of the running process says of its start.
@@ -18,7 +18,7 @@ pub struct Startup {
 
 impl Startup {
     /// What was recognised in a log, read as the spec says.
-    pub fn of(spec: &Spec, read: &Recognised) -> Self {
+    pub fn from_log(spec: &Spec, read: &LogMatches) -> Self {
         let mut banners = read.output.lines.iter().filter_map(|line| {
             Some((line.number.unwrap_or_default(), spec.probes.banner(&line.text)?))
         });
@@ -44,20 +44,21 @@ pub fn manifest(flag: &Flag, file: &str, settings: &[Setting]) -> Check {
     let topic = Topic::new(format!("{} in {file}", flag.name), checked);
     let mut values: Vec<&String> = Vec::new();
     for setting in settings {
-        if let Told::Value(value) = &setting.told
+        if let SettingValue::Literal(value) = &setting.value
             && !values.contains(&value)
         {
             values.push(value);
         }
     }
-    let elsewhere = settings.iter().find_map(|setting| match &setting.told {
-        Told::Elsewhere(why) => Some(why),
-        Told::Value(_) => None,
+    let elsewhere = settings.iter().find_map(|setting| match &setting.value {
+        SettingValue::Elsewhere(why) => Some(why),
+        SettingValue::Literal(_) => None,
     });
     let places = |value: &str| -> String {
-        let meant = settings.iter().filter(|one| one.told == Told::Value(value.to_owned()));
+        let meant =
+            settings.iter().filter(|one| one.value == SettingValue::Literal(value.to_owned()));
         let places: Vec<_> =
-            meant.map(|one| one.place.as_str()).filter(|place| !place.is_empty()).collect();
+            meant.map(|one| one.location.as_str()).filter(|place| !place.is_empty()).collect();
         if places.is_empty() { String::new() } else { format!(" under {}", places.join(" and ")) }
     };
     match (values.as_slice(), elsewhere) {
@@ -69,19 +70,21 @@ pub fn manifest(flag: &Flag, file: &str, settings: &[Setting]) -> Check {
             let next = "look at the running process's startup line (`--log FILE`)";
             topic.untried(why.clone(), next)
         }
-        ([value], _) => one(flag, &topic, value, &places(value)),
+        ([value], _) => check_value(flag, &topic, value, &places(value)),
         (several, _) => {
-            let told: Vec<_> =
-                several.iter().map(|value| format!("{}{}", shown(value), places(value))).collect();
+            let all: Vec<_> = several
+                .iter()
+                .map(|value| format!("{}{}", spelled(value), places(value)))
+                .collect();
             let next = "leave one: which of them counts is decided by whoever deploys";
-            topic.failed(format!("it is set more than once: {}", told.join(", ")), next)
+            topic.failed(format!("it is set more than once: {}", all.join(", ")), next)
         }
     }
 }
 
-fn one(flag: &Flag, topic: &Topic, text: &str, place: &str) -> Check {
+fn check_value(flag: &Flag, topic: &Topic, text: &str, place: &str) -> Check {
     let value = Value::Set(text.to_owned());
-    let found = format!("it is {}{place}", shown(text));
+    let found = format!("it is {}{place}", spelled(text));
     if flag.records(&value) {
         return topic.passed(found);
     }
@@ -92,7 +95,7 @@ fn one(flag: &Flag, topic: &Topic, text: &str, place: &str) -> Check {
     }
 }
 
-fn shown(text: &str) -> String {
+fn spelled(text: &str) -> String {
     Value::Set(text.to_owned()).to_string()
 }
 
@@ -114,16 +117,16 @@ pub fn startup(flag: &Flag, startup: &Startup, manifests: &[Setting]) -> Check {
         };
     };
     let raw = banner.raw.as_deref();
-    let saw = raw.map_or("a value it does not print".into(), shown);
+    let saw = raw.map_or("a value it does not print".into(), spelled);
     let found =
         format!("its startup line ({log}:{number}) says {}, and that it saw {saw}", state(banner));
-    let mut told = manifests.iter().filter_map(|one| match &one.told {
-        Told::Value(value) => Some(value),
-        Told::Elsewhere(_) => None,
+    let mut values = manifests.iter().filter_map(|one| match &one.value {
+        SettingValue::Literal(value) => Some(value),
+        SettingValue::Elsewhere(_) => None,
     });
-    if let (Some(raw), Some(other)) = (raw, told.find(|value| Some(value.as_str()) != raw)) {
+    if let (Some(raw), Some(other)) = (raw, values.find(|value| Some(value.as_str()) != raw)) {
         let next = "restart the process: it reads the flag once; or the value is set on another app or process group";
-        let found = format!("{found}; the manifest says {}", shown(other));
+        let found = format!("{found}; the manifest says {}", spelled(other));
         if raw != other {
             return topic.failed(found, next);
         }
@@ -152,12 +155,13 @@ mod tests {
     }
 
     fn value(text: &str) -> Setting {
-        Setting { place: "env".into(), told: Told::Value(text.into()) }
+        Setting { location: "env".into(), value: SettingValue::Literal(text.into()) }
     }
 
     #[test]
     fn only_a_value_that_counts_passes() {
-        let elsewhere = Setting { place: String::new(), told: Told::Elsewhere("a secret".into()) };
+        let elsewhere =
+            Setting { location: String::new(), value: SettingValue::Elsewhere("a secret".into()) };
         for (settings, outcome, said) in [
             (vec![value("true")], Outcome::Passed, "it is true under env"),
             (vec![value("true"), elsewhere.clone()], Outcome::Passed, "it is true"),

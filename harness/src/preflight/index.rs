@@ -7,33 +7,34 @@ use crate::deployment::{Error, Reply, Session};
 use crate::evidence::quoted;
 use crate::spec::Spec;
 
-/// Up to so many rows a table is gone through in no time, whatever its indexes.
-const SMALL: f64 = 10_000.0;
-/// Out of a table with more rows than this, old ones are only taken by an index on their start.
-const LARGE: f64 = 10_000_000.0;
+/// Rows up to which a table without an index is only advised against.
+const ADVICE_ROWS: f64 = 10_000.0;
+/// Rows from which on old spans can be removed only by an index on their start.
+const RETENTION_ROWS: f64 = 10_000_000.0;
 
-/// A table with more rows than this is not gone through for the sake of a try.
-const BIG: f64 = 100_000.0;
+/// Rows of the largest table that is read as a whole on trial.
+const FULL_SCAN_ROWS: f64 = 100_000.0;
 
-/// Whether rows are found by a column at no cost that others would feel.
-pub(super) async fn served(
+/// Whether finding rows by a column is cheap: by an index, or in a small table.
+pub(super) async fn is_cheap_by(
     session: &mut Session,
     table: &str,
     column: &str,
 ) -> Result<bool, Error> {
-    let known = led(session, table).await?.accepted_or_default();
-    Ok(known.iter().any(|known| known == column) || count(session, table).await? <= BIG)
+    let known = leading_columns(session, table).await?.accepted_or_default();
+    Ok(known.iter().any(|known| known == column)
+        || row_count(session, table).await? <= FULL_SCAN_ROWS)
 }
 
 /// The columns that spans are looked up by.
 pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let spans = &spec.tables.spans;
     let checked = "a valid one on all rows that begins with the column";
-    let known = match led(session, &spans.table).await? {
+    let known = match leading_columns(session, &spans.table).await? {
         Reply::Accepted(known) => known,
         Reply::Refused(why) => return Ok(vec![Topic::new("indexes", checked).untried(why, "")]),
     };
-    let count = count(session, &spans.table).await?;
+    let count = row_count(session, &spans.table).await?;
     let job = spec.tables.span_job();
     let wanted = [
         (spans.id.as_str(), "each span is completed by it"),
@@ -50,18 +51,18 @@ pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Ch
         let topic = Topic::new("indexes", checked);
         return Ok(vec![topic.passed(format!("on {}", columns.join(", ")))]);
     }
-    let told = missing.iter().map(|(column, why)| {
+    let checks = missing.iter().map(|(column, why)| {
         let topic = Topic::new(format!("index on {column}"), checked);
         let found = format!("there is none, with about {count:.0} rows: {why}");
         let table = quoted(&spans.table);
         let next = format!("create index concurrently on {table} ({})", quoted_column(column));
-        if count > SMALL { topic.failed(found, next) } else { topic.advice(found, next) }
+        if count > ADVICE_ROWS { topic.failed(found, next) } else { topic.advice(found, next) }
     });
-    Ok(told.collect())
+    Ok(checks.collect())
 }
 
 /// The columns that an index begins with.
-async fn led(session: &mut Session, table: &str) -> Result<Reply<Vec<String>>, Error> {
+async fn leading_columns(session: &mut Session, table: &str) -> Result<Reply<Vec<String>>, Error> {
     let sql = "select jsonb_build_object('column', a.attname) from pg_index i
                join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
                where i.indrelid = to_regclass(($1::text[])[1]) and i.indisvalid and i.indpred is null";
@@ -74,7 +75,7 @@ const PARTS: &str = "from pg_class c where c.relkind <> 'p' and (c.oid = to_regc
                   or c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass(($1::text[])[1])))";
 
 /// About how many rows a table has; by its size where it was never analysed.
-async fn count(session: &mut Session, table: &str) -> Result<f64, Error> {
+async fn row_count(session: &mut Session, table: &str) -> Result<f64, Error> {
     let sql = format!(
         "select to_jsonb(coalesce(sum(case when c.reltuples > 0 then c.reltuples
                   else pg_relation_size(c.oid) / 128 end), 0)) {PARTS}"
@@ -94,11 +95,14 @@ pub(super) async fn size(session: &mut Session, spec: &Spec) -> Result<Check, Er
         Reply::Accepted(rows) => rows.first().map(|row| text(row, "size")).unwrap_or_default(),
         Reply::Refused(why) => return Ok(topic.untried(why, "")),
     };
-    let count = count(session, &spans.table).await?;
-    let reach = reach(session, spec).await?;
+    let count = row_count(session, &spans.table).await?;
+    let reach = time_range(session, spec).await?;
     let found = format!("{size} with its indexes, about {count:.0} rows{reach}");
-    let indexed = led(session, &spans.table).await?.accepted_or_default().contains(&spans.started);
-    Ok(if count > LARGE && !indexed {
+    let indexed = leading_columns(session, &spans.table)
+        .await?
+        .accepted_or_default()
+        .contains(&spans.started);
+    Ok(if count > RETENTION_ROWS && !indexed {
         let next = format!(
             "an index on `{}`, by which old spans can be removed, or a table of partitions by time",
             spans.started
@@ -110,7 +114,7 @@ pub(super) async fn size(session: &mut Session, spec: &Spec) -> Result<Check, Er
 }
 
 /// From when to when its spans are, where that is cheap to know.
-async fn reach(session: &mut Session, spec: &Spec) -> Result<String, Error> {
+async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error> {
     let spans = &spec.tables.spans;
     let table = match Table::read(session, &spans.table).await? {
         Reply::Accepted(table) if table.has(&spans.started) => table,

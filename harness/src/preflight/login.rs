@@ -5,8 +5,8 @@ use super::row::text;
 use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Reply, Session};
 
-/// Ours stay: nobody waits for us.
-const OURS: [&str; 5] = [
+/// Settings of our own transaction, which the role's do not replace: nobody waits for us.
+const OWN_SETTINGS: [&str; 5] = [
     "statement_timeout",
     "lock_timeout",
     "idle_in_transaction_session_timeout",
@@ -32,7 +32,7 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
     };
     let topic = Topic::new("login", how);
     if let Some(role) = role {
-        match take(session, role).await? {
+        match take_role(session, role).await? {
             Reply::Accepted(settings) => checks.extend(settings),
             Reply::Refused(why) => {
                 let found = format!("the role `{role}` can't be taken: {why}");
@@ -52,9 +52,9 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
         }
     };
     let of = |name: &str| text(&row, name);
-    let (role, place) = (of("role"), session.place());
+    let (role, url) = (of("role"), session.url());
     let (version, path) = (of("version"), of("path"));
-    let found = format!("as `{role}` on `{place}`, PostgreSQL {version}, search path {path}");
+    let found = format!("as `{role}` on `{url}`, PostgreSQL {version}, search path {path}");
     checks.insert(0, topic.passed(found));
     let topic = Topic::new("writable", "the transaction that all of this is tried in");
     checks.push(if of("standby") == "true" {
@@ -72,7 +72,7 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
 
 /// Takes a role as the server would at its login: `set role` gives its rights, not its settings.
 /// The check of its settings; `None` if it has none.
-async fn take(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>, Error> {
+async fn take_role(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>, Error> {
     let sql = "select jsonb_build_object('name', split_part(c, '=', 1),
                   'value', substr(c, strpos(c, '=') + 1))
                from pg_db_role_setting s cross join unnest(s.setconfig) c
@@ -86,18 +86,18 @@ async fn take(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>,
         let (name, value) = (text(&row, "name"), text(&row, "value"));
         if name == "role" {
             becomes.clone_from(&value);
-        } else if !OURS.contains(&name.to_lowercase().as_str()) {
+        } else if !OWN_SETTINGS.contains(&name.to_lowercase().as_str()) {
             let own = name.replace("default_transaction_read_only", "transaction_read_only");
             let set = "select set_config(($1::text[])[1], ($1::text[])[2], true)";
-            match session.act("a setting", set, &[&[own, value.clone()]]).await? {
+            match session.execute("a setting", set, &[&[own, value.clone()]]).await? {
                 Reply::Accepted(_) => taken.push(format!("{name}={value}")),
                 Reply::Refused(why) => refused.push(format!("{name}={value}: {why}")),
             }
         }
     }
     let set = format!("set local role {}", quoted_column(&becomes));
-    if let Reply::Refused(why) = session.act("the role", &set, &[]).await? {
-        return Ok(Reply::Refused(why.said));
+    if let Reply::Refused(why) = session.execute("the role", &set, &[]).await? {
+        return Ok(Reply::Refused(why.message));
     }
     let topic = Topic::new("settings", "what `alter role` and `alter database` set at a login");
     Ok(Reply::Accepted(match (taken.as_slice(), refused.as_slice()) {

@@ -5,26 +5,26 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-/// More values than this are in no manifest: aliases of YAML can stand for any number.
-const MOST: usize = 200_000;
+/// Values of the largest manifest that is read: aliases of YAML can stand for any number.
+const MAX_VALUES: usize = 200_000;
 
-const PASSED_ON: &str = "it is passed on from the environment of whoever deploys";
+const FROM_DEPLOYER: &str = "it is passed on from the environment of whoever deploys";
 
 /// What a manifest says about a flag in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Where, as `services.runner.environment`.
-    pub place: String,
-    /// What.
-    pub told: Told,
+    pub location: String,
+    /// The value.
+    pub value: SettingValue,
 }
 
-/// A value, or why it can't be seen.
+/// A value of a flag in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum SettingValue {
     /// The value as it is written.
-    Value(String),
-    /// It comes from elsewhere.
+    Literal(String),
+    /// The value comes from elsewhere, and from where.
     Elsewhere(String),
 }
 
@@ -47,7 +47,7 @@ fn tree(name: &str, text: &str) -> Result<Json, String> {
         "toml" => toml::from_str::<toml::Table>(text)
             .map(|table| from_toml(&toml::Value::Table(table)))
             .map_err(|error| error.message().to_owned()),
-        "json" => serde_json::from_str(text).map(words).map_err(|error| error.to_string()),
+        "json" => serde_json::from_str(text).map(to_texts).map_err(|error| error.to_string()),
         "yaml" | "yml" => yaml(text),
         _ => Ok(variables(text)),
     }
@@ -64,12 +64,12 @@ fn from_toml(value: &toml::Value) -> Json {
     }
 }
 
-fn words(value: Json) -> Json {
+fn to_texts(value: Json) -> Json {
     match value {
         Json::Object(fields) => {
-            fields.into_iter().map(|(name, value)| (name, words(value))).collect()
+            fields.into_iter().map(|(name, value)| (name, to_texts(value))).collect()
         }
-        Json::Array(items) => items.into_iter().map(words).collect(),
+        Json::Array(items) => items.into_iter().map(to_texts).collect(),
         Json::Null | Json::String(_) => value,
         other => other.to_string().into(),
     }
@@ -99,14 +99,14 @@ fn variables(text: &str) -> Json {
                 .collect(),
         };
         for (name, value) in pairs {
-            again(&mut all, name.trim(), unquoted(value.trim()).into());
+            add_value(&mut all, name.trim(), unquoted(value.trim()).into());
         }
     }
     Json::Object(all)
 }
 
 /// Puts a value under a name that may have one: whoever reads it last decides which counts.
-fn again(fields: &mut Map<String, Json>, name: &str, value: Json) {
+fn add_value(fields: &mut Map<String, Json>, name: &str, value: Json) {
     match fields.get_mut(name) {
         Some(Json::Array(values)) if value.is_string() => values.push(value),
         Some(one @ Json::String(_)) if value.is_string() => {
@@ -129,7 +129,7 @@ fn unquoted(value: &str) -> String {
 
 /// YAML, before anybody makes a truth of `yes`.
 fn yaml(text: &str) -> Result<Json, String> {
-    let mut reader = Reader::default();
+    let mut reader = YamlReader::default();
     for event in saphyr_parser::Parser::new_from_str(text) {
         let (event, _) = event.map_err(|error| error.to_string())?;
         reader.take(event)?;
@@ -137,16 +137,25 @@ fn yaml(text: &str) -> Result<Json, String> {
     Ok(Json::Array(reader.documents))
 }
 
-/// Puts a tree together from the events of a parser.
+/// A mapping or a sequence whose end has not been read.
+struct OpenNode {
+    value: Json,
+    /// The name in a mapping whose value has not been read.
+    name: Option<String>,
+    /// The number of its anchor; `0` if it has none.
+    anchor: usize,
+}
+
+/// Builds a tree from the events of a parser.
 #[derive(Default)]
-struct Reader {
+struct YamlReader {
     documents: Vec<Json>,
-    open: Vec<(Json, Option<String>, usize)>,
+    open: Vec<OpenNode>,
     anchors: std::collections::BTreeMap<usize, Json>,
     values: usize,
 }
 
-impl Reader {
+impl YamlReader {
     fn take(&mut self, event: saphyr_parser::Event<'_>) -> Result<(), String> {
         use saphyr_parser::Event;
         match event {
@@ -156,39 +165,44 @@ impl Reader {
                 self.add(value, 0)
             }
             Event::MappingStart(anchor, ..) => {
-                self.open.push((Json::Object(Map::new()), None, anchor));
+                self.begin(Json::Object(Map::new()), anchor);
                 Ok(())
             }
             Event::SequenceStart(anchor, ..) => {
-                self.open.push((Json::Array(Vec::new()), None, anchor));
+                self.begin(Json::Array(Vec::new()), anchor);
                 Ok(())
             }
             Event::MappingEnd | Event::SequenceEnd => match self.open.pop() {
-                Some((value, _, anchor)) => self.add(value, anchor),
+                Some(node) => self.add(node.value, node.anchor),
                 None => Ok(()),
             },
             _ => Ok(()),
         }
     }
 
+    fn begin(&mut self, value: Json, anchor: usize) {
+        self.open.push(OpenNode { value, name: None, anchor });
+    }
+
     fn add(&mut self, value: Json, anchor: usize) -> Result<(), String> {
         self.values += count(&value);
-        if self.values > MOST {
-            return Err(format!("it stands for more than {MOST} values"));
+        if self.values > MAX_VALUES {
+            return Err(format!("it stands for more than {MAX_VALUES} values"));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());
         }
-        match self.open.last_mut() {
-            None => self.documents.push(value),
-            Some((Json::Array(items), ..)) => items.push(value),
-            Some((Json::Object(fields), name, _)) => match name.take() {
-                None => {
-                    *name = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-                }
-                Some(name) => again(fields, &name, value),
-            },
-            Some(_) => {}
+        let Some(node) = self.open.last_mut() else {
+            self.documents.push(value);
+            return Ok(());
+        };
+        match (&mut node.value, node.name.take()) {
+            (Json::Array(items), _) => items.push(value),
+            (Json::Object(fields), Some(name)) => add_value(fields, &name, value),
+            (Json::Object(_), None) => {
+                node.name = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -203,68 +217,68 @@ fn count(value: &Json) -> usize {
 }
 
 /// Looks for the flag in a value and below it.
-fn walk(value: &Json, flag: &str, place: &str, found: &mut Vec<Setting>) {
+fn walk(value: &Json, flag: &str, location: &str, found: &mut Vec<Setting>) {
+    let setting = |value| Setting { location: location.to_owned(), value };
     match value {
-        Json::Array(items) => items.iter().for_each(|item| walk(item, flag, place, found)),
+        Json::Array(items) => items.iter().for_each(|item| walk(item, flag, location, found)),
         Json::Object(fields) => {
-            if let Some(told) = named(fields, flag) {
-                found.push(Setting { place: place.to_owned(), told });
+            if let Some(value) = name_value_pair(fields, flag) {
+                found.push(setting(value));
                 return;
             }
             for (name, value) in fields {
                 if name == flag {
-                    let told = keyed(value).into_iter();
-                    found.extend(told.map(|told| Setting { place: place.to_owned(), told }));
+                    found.extend(values_of(value).into_iter().map(setting));
+                } else if location.is_empty() {
+                    walk(value, flag, name, found);
                 } else {
-                    let below =
-                        if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-                    walk(value, flag, &below, found);
+                    walk(value, flag, &format!("{location}.{name}"), found);
                 }
             }
         }
         other => {
-            let told = other.as_str().and_then(|text| listed(text, flag));
-            found.extend(told.map(|told| Setting { place: place.to_owned(), told }));
+            let value = other.as_str().and_then(|text| assignment(text, flag));
+            found.extend(value.map(setting));
         }
     }
 }
 
 /// `{name: FLAG, value: …}`, as Kubernetes and ECS have it.
-fn named(fields: &Map<String, Json>, flag: &str) -> Option<Told> {
+fn name_value_pair(fields: &Map<String, Json>, flag: &str) -> Option<SettingValue> {
     let field = |names: &[&str]| names.iter().find_map(|name| fields.get(*name));
     let name = field(&["name", "Name", "key"])?.as_str()?;
     (name == flag).then(|| match field(&["value", "Value"]).and_then(Json::as_str) {
-        Some(value) => told(value),
-        None => Told::Elsewhere("it comes from a secret or a map of settings".into()),
+        Some(value) => setting_value(value),
+        None => SettingValue::Elsewhere("it comes from a secret or a map of settings".into()),
     })
 }
 
 /// `FLAG: …`, or several of them.
-fn keyed(value: &Json) -> Vec<Told> {
+fn values_of(value: &Json) -> Vec<SettingValue> {
     match value {
-        Json::String(text) => vec![told(text)],
-        Json::Array(items) => items.iter().filter_map(Json::as_str).map(told).collect(),
-        Json::Null => vec![Told::Elsewhere(PASSED_ON.into())],
-        _ => vec![Told::Elsewhere("it comes from a secret or a map of settings".into())],
+        Json::String(text) => vec![setting_value(text)],
+        Json::Array(items) => items.iter().filter_map(Json::as_str).map(setting_value).collect(),
+        Json::Null => vec![SettingValue::Elsewhere(FROM_DEPLOYER.into())],
+        _ => vec![SettingValue::Elsewhere("it comes from a secret or a map of settings".into())],
     }
 }
 
 /// `- FLAG=value`, or `- FLAG`.
-fn listed(text: &str, flag: &str) -> Option<Told> {
+fn assignment(text: &str, flag: &str) -> Option<SettingValue> {
     let rest = text.strip_prefix(flag)?;
     match rest.strip_prefix('=') {
-        Some(value) => Some(told(value)),
-        None if rest.is_empty() => Some(Told::Elsewhere(PASSED_ON.into())),
+        Some(value) => Some(setting_value(value)),
+        None if rest.is_empty() => Some(SettingValue::Elsewhere(FROM_DEPLOYER.into())),
         None => None,
     }
 }
 
 /// A value that is to be filled in by whoever deploys can't be seen.
-fn told(value: &str) -> Told {
+fn setting_value(value: &str) -> SettingValue {
     if value.contains("${") || value.contains("{{") || value.starts_with('$') {
-        return Told::Elsewhere(format!("it is filled in when it is deployed: `{value}`"));
+        return SettingValue::Elsewhere(format!("it is filled in when it is deployed: `{value}`"));
     }
-    Told::Value(value.to_owned())
+    SettingValue::Literal(value.to_owned())
 }
 
 #[cfg(test)]
@@ -273,13 +287,14 @@ mod tests {
 
     fn found(name: &str, text: &str) -> Vec<String> {
         let all = settings(name, text, "FLAG").unwrap();
-        let told = |told: &Told| match told {
-            Told::Value(value) => format!("={value}"),
-            Told::Elsewhere(why) => {
+        let describe = |value: &SettingValue| match value {
+            SettingValue::Literal(value) => format!("={value}"),
+            SettingValue::Elsewhere(why) => {
                 format!("?{}", why.split(' ').take(4).collect::<Vec<_>>().join(" "))
             }
         };
-        all.iter().map(|setting| format!("{}{}", setting.place, told(&setting.told))).collect()
+        let text = |setting: &Setting| format!("{}{}", setting.location, describe(&setting.value));
+        all.iter().map(text).collect()
     }
 
     #[test]

@@ -18,4 +18,4 @@ mod trial_insert;
 pub use check::{Check, Outcome};
 pub use database::database;
 pub use flag::{Startup, manifest, startup};
-pub use manifest::{Setting, Told, settings};
+pub use manifest::{Setting, SettingValue, settings};

@@ -31,10 +31,10 @@ pub(super) async fn privileges(session: &mut Session, spec: &Spec) -> Result<Che
         Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),
         Reply::Refused(why) => return Ok(topic.untried(why, "")),
     };
-    Ok(judged(&topic, &spans.table, &row))
+    Ok(judge(&topic, &spans.table, &row))
 }
 
-fn judged(topic: &Topic, table: &str, row: &Row) -> Check {
+fn judge(topic: &Topic, table: &str, row: &Row) -> Check {
     let role = text(row, "role");
     if row.get("super") == Some(&true.into()) {
         let found = format!("`{role}` is a superuser, who lacks none");

@@ -15,7 +15,7 @@ pub(super) async fn tables(session: &mut Session, spec: &Spec) -> Result<Vec<Che
     let tables = &spec.tables;
     let mut checks = Vec::new();
     for name in [&tables.jobs.table, &tables.units.table] {
-        checks.push(work(session, name).await?);
+        checks.push(work_table(session, name).await?);
     }
     let name = &tables.spans.table;
     let topic = topic(name);
@@ -29,11 +29,12 @@ pub(super) async fn tables(session: &mut Session, spec: &Spec) -> Result<Vec<Che
     let Some(schema) = location.own else {
         let next = "apply the migrations to this database, or let the role use the schema and name it on its search path";
         let path = location.path;
-        let others = other(&location.others).map_or(String::new(), |others| format!("; {others}"));
+        let others =
+            others_text(&location.others).map_or(String::new(), |others| format!("; {others}"));
         checks.push(topic.failed(format!("there is none on the search path {path}{others}"), next));
         return Ok(checks);
     };
-    checks.push(match other(&location.others) {
+    checks.push(match others_text(&location.others) {
         None => topic.passed(format!("it is in the schema `{schema}`, and in no other")),
         Some(others) => {
             let next =
@@ -41,7 +42,7 @@ pub(super) async fn tables(session: &mut Session, spec: &Spec) -> Result<Vec<Che
             topic.advice(format!("it is in the schema `{schema}`; {others} too"), next)
         }
     });
-    checks.push(held(session, spec).await?);
+    checks.push(columns(session, spec).await?);
     checks.extend(widths(session, spec).await?);
     checks.extend(index::indexes(session, spec).await?);
     checks.push(privilege::privileges(session, spec).await?);
@@ -54,7 +55,7 @@ fn topic(name: &str) -> Topic {
 }
 
 /// A table of work, which spans are compared with.
-async fn work(session: &mut Session, name: &str) -> Result<Check, Error> {
+async fn work_table(session: &mut Session, name: &str) -> Result<Check, Error> {
     let topic = topic(name);
     let next = "spans can be recorded without it, and not be compared with the work they are of";
     if let Reply::Refused(why) = Table::read(session, name).await? {
@@ -62,7 +63,7 @@ async fn work(session: &mut Session, name: &str) -> Result<Check, Error> {
     }
     Ok(match location(session, name).await? {
         Reply::Refused(why) => topic.untried(why, ""),
-        Reply::Accepted(Location { own: Some(schema), others, .. }) => match other(&others) {
+        Reply::Accepted(Location { own: Some(schema), others, .. }) => match others_text(&others) {
             None => topic.passed(format!("it is in the schema `{schema}`, and can be read")),
             Some(others) => {
                 let found = format!("it is in the schema `{schema}`; {others} too");
@@ -75,7 +76,7 @@ async fn work(session: &mut Session, name: &str) -> Result<Check, Error> {
     })
 }
 
-fn other(schemas: &[String]) -> Option<String> {
+fn others_text(schemas: &[String]) -> Option<String> {
     let named: Vec<_> = schemas.iter().map(|schema| format!("`{schema}`")).collect();
     let has = if named.len() == 1 { "has" } else { "have" };
     (!named.is_empty()).then(|| format!("{} {has} one of that name", named.join(", ")))
@@ -115,7 +116,7 @@ async fn location(session: &mut Session, name: &str) -> Result<Reply<Location>, 
 }
 
 /// Whether every column of the spec is there.
-async fn held(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
+async fn columns(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let spans = &spec.tables.spans;
     let topic = Topic::new("columns", "each that `[tables.spans]` names");
     let table = match Table::read(session, &spans.table).await? {

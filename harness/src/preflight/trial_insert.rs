@@ -1,4 +1,4 @@
-//! A span that is written as the service would, and undone.
+//! A trial insert: a span that is written as the service would write it, and rolled back.
 
 use super::check::{Check, Topic};
 use super::column::{Column, columns};
@@ -12,14 +12,14 @@ const WHAT: &str = "a span, written and undone";
 /// What the final status of a span may be called, after what the spec says of jobs.
 const FINAL: [&str; 6] = ["completed", "ok", "done", "OK", "DONE", "finished"];
 
-/// Writes a span, reads it, completes it, and leaves nothing of it. The session is another after
-/// that: the one in which it is looked whether anything is left.
-pub(super) async fn span(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
+/// Inserts a span, reads it, completes it, and rolls it back. The session is in a new transaction
+/// afterwards: the one that looks whether anything is left.
+pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let topic = Topic::new(
         WHAT,
         "by insert, select and update, with the constraints of its end; a number of a sequence may be used up",
     );
-    let Some(trial) = TrialInsert::of(session, spec).await? else {
+    let Some(trial) = TrialInsert::prepare(session, spec).await? else {
         let why = format!("there is no table `{}` that can be seen", spec.tables.spans.table);
         return Ok(topic.untried(why, ""));
     };
@@ -27,11 +27,11 @@ pub(super) async fn span(session: &mut Session, spec: &Spec) -> Result<Check, Er
         let why = format!("`{}` can't be chosen by who inserts", spec.tables.spans.id);
         return Ok(topic.untried(why, "insert a span by hand, and look whether it is there"));
     };
-    if let Step::Stopped(check) = trial.carry_out(session, &topic, id).await? {
+    if let Step::Stopped(check) = trial.run(session, &topic, id).await? {
         return Ok(check);
     }
-    session.again().await?;
-    let (left, parameters) = trial.is("select jsonb_build_object('left', 1) from", id);
+    session.restart_transaction().await?;
+    let (left, parameters) = trial.with_id("select jsonb_build_object('left', 1) from", id);
     let left = session.look_up("what is left of it", &left, &[&parameters]).await?;
     let done = "inserted, read, completed and rolled back";
     Ok(match left {
@@ -65,7 +65,7 @@ struct TrialInsert<'a> {
 }
 
 impl<'a> TrialInsert<'a> {
-    async fn of(session: &mut Session, spec: &'a Spec) -> Result<Option<Self>, Error> {
+    async fn prepare(session: &mut Session, spec: &'a Spec) -> Result<Option<Self>, Error> {
         let name = "select jsonb_build_object('name', format('%I.%I', n.nspname, c.relname))
                     from pg_class c join pg_namespace n on n.oid = c.relnamespace
                     where c.oid = to_regclass(($1::text[])[1])";
@@ -74,7 +74,7 @@ impl<'a> TrialInsert<'a> {
         else {
             return Ok(None);
         };
-        let unit = unit(session, spec).await?;
+        let unit = any_unit(session, spec).await?;
         let columns = columns(session, spec, unit.as_ref()).await?;
         Ok(Some(Self { spec, table, columns }))
     }
@@ -88,28 +88,23 @@ impl<'a> TrialInsert<'a> {
     }
 
     /// `<what> <table> where <id> = …`, with its parameters.
-    fn is(&self, what: &str, id: &Column) -> (String, Vec<String>) {
+    fn with_id(&self, what: &str, id: &Column) -> (String, Vec<String>) {
         let sql = format!("{what} {} where {} = {}", self.table, id.quoted(), id.parameter(1));
         (sql, vec![id.value.clone()])
     }
 
-    /// From the first statement to the last one before the end of the transaction.
-    async fn carry_out(
-        &self,
-        session: &mut Session,
-        topic: &Topic,
-        id: &Column,
-    ) -> Result<Step, Error> {
+    /// Executes every statement before the end of the transaction.
+    async fn run(&self, session: &mut Session, topic: &Topic, id: &Column) -> Result<Step, Error> {
         let refused = |what: &str, why: &Refusal| Ok(Step::Stopped(self.refused(topic, what, why)));
         if let Reply::Refused(why) = self.insert(session).await? {
             return refused("inserting it", &why);
         }
         let spans = &self.spec.tables.spans;
-        let served = index::served(session, &spans.table, &spans.id).await?;
-        if served && let Step::Stopped(check) = self.follow(session, topic, id).await? {
+        let served = index::is_cheap_by(session, &spans.table, &spans.id).await?;
+        if served && let Step::Stopped(check) = self.read_and_complete(session, topic, id).await? {
             return Ok(Step::Stopped(check));
         }
-        match session.act(WHAT, "set constraints all immediate", &[]).await? {
+        match session.execute(WHAT, "set constraints all immediate", &[]).await? {
             Reply::Accepted(_) if served => Ok(Step::Succeeded),
             Reply::Accepted(_) => {
                 let why = "it was inserted and rolled back; finding it again goes through all of the table, so reading \
@@ -122,7 +117,7 @@ impl<'a> TrialInsert<'a> {
     }
 
     /// Whether the row that was inserted is there, and can be completed.
-    async fn follow(
+    async fn read_and_complete(
         &self,
         session: &mut Session,
         topic: &Topic,
@@ -130,9 +125,9 @@ impl<'a> TrialInsert<'a> {
     ) -> Result<Step, Error> {
         let lost = |found: &str, next: &str| Ok(Step::Stopped(topic.failed(found, next)));
         let refused = |what: &str, why: &Refusal| Ok(Step::Stopped(self.refused(topic, what, why)));
-        let (seen, parameters) = self.is("select 1 from", id);
+        let (seen, parameters) = self.with_id("select 1 from", id);
         // Not what the insert says of itself: a trigger may have put the row where it is seen.
-        match session.act(WHAT, &seen, &[&parameters]).await? {
+        match session.execute(WHAT, &seen, &[&parameters]).await? {
             Reply::Accepted(1) => {}
             Reply::Accepted(0) => {
                 return lost(
@@ -159,7 +154,7 @@ impl<'a> TrialInsert<'a> {
         }
         if let Some(completed) = self.column(&self.spec.tables.spans.completed) {
             let ended = format!("{seen} and {} is not null", completed.quoted());
-            if session.act(WHAT, &ended, &[&parameters]).await? == Reply::Accepted(0) {
+            if session.execute(WHAT, &ended, &[&parameters]).await? == Reply::Accepted(0) {
                 return lost(
                     "completing it was taken, and the row is as before",
                     "look for a trigger on updates of the table that returns the old row",
@@ -181,7 +176,7 @@ impl<'a> TrialInsert<'a> {
             names.join(", "),
             values.join(", ")
         );
-        session.act(WHAT, &sql, &[&parameters]).await
+        session.execute(WHAT, &sql, &[&parameters]).await
     }
 
     /// Completes the span, with the first final status that the table takes.
@@ -207,7 +202,7 @@ impl<'a> TrialInsert<'a> {
             }
             let (id, sets) = (format!("{} = {}", id.quoted(), id.parameter(1)), sets.join(", "));
             let sql = format!("update {} set {sets} where {id}", self.table);
-            match session.act(WHAT, &sql, &[&parameters]).await? {
+            match session.execute(WHAT, &sql, &[&parameters]).await? {
                 Reply::Accepted(rows) => return Ok(Reply::Accepted(rows)),
                 // Another word for a final status may do; what was said of the first is told.
                 Reply::Refused(why) if ["23514", "22P02"].contains(&why.code.as_str()) => {
@@ -227,12 +222,12 @@ impl<'a> TrialInsert<'a> {
 
 /// What to do about a refusal.
 fn next(why: &Refusal, table: &str) -> String {
-    let said = why.said.as_str();
+    let message = why.message.as_str();
     match why.code.as_str() {
-        "42501" if said.contains("row-level security") => {
+        "42501" if message.contains("row-level security") => {
             format!("write a policy on `{table}` that lets the role's spans in")
         }
-        "42501" if said.contains("sequence") => "grant usage on that sequence to the role".into(),
+        "42501" if message.contains("sequence") => "grant usage on that sequence to the role".into(),
         "42501" => format!("grant the role what is named; it needs insert, select and update on `{table}`"),
         "25006" => "let the role, the database or the server write".into(),
         "23502" => "give the column a default, or let the service write it".into(),
@@ -245,8 +240,8 @@ fn next(why: &Refusal, table: &str) -> String {
     }
 }
 
-/// Some unit that is there, for spans to refer to.
-async fn unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
+/// A unit for spans to refer to; `None` if there is none or the table can't be read.
+async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
     let sql = format!("select to_jsonb(u) from {} u limit 1", quoted(&spec.tables.units.table));
     let found = session.rows("a unit", &sql, &[]).await?;
     Ok(found.accepted().and_then(|rows| rows.into_iter().next()))

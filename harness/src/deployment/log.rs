@@ -1,4 +1,4 @@
-//! The lines of a log that the probes of a spec recognise, and what is known of the log as a whole.
+//! The lines of a log that the probes of a spec match, and facts about the log as a whole.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -15,13 +15,13 @@ use crate::log::{Entry, Needles, scan};
 use crate::process::{Line, Output, Stream};
 use crate::spec::{Probes, Spec};
 
-/// So many bytes of lines of one kind are kept; what comes after is counted and dropped.
-const KEPT: usize = 2 * 1024 * 1024;
-/// So many lines about processes that died are kept.
-const CRASHES_KEPT: usize = 4;
+/// Bytes of lines of one kind that are kept; later lines are counted and dropped.
+const KIND_BYTES: usize = 2 * 1024 * 1024;
+/// Lines about crashed processes that are kept.
+const CRASH_LINES: usize = 4;
 
-/// What runtimes and platforms say of a process that died.
-const CRASHES: [&str; 8] = [
+/// What runtimes and platforms print about a crashed process.
+const CRASH_PATTERNS: [&str; 8] = [
     r"panicked at ",
     r"^panic: ",
     r"^fatal error: ",
@@ -32,7 +32,7 @@ const CRASHES: [&str; 8] = [
     r"Out of memory: Killed process",
 ];
 
-static CRASHED: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASHES).ok());
+static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
 /// A log to read.
 pub struct Log<'a> {
@@ -48,12 +48,12 @@ impl std::fmt::Debug for Log<'_> {
     }
 }
 
-/// What was recognised in a log.
+/// The matches of a spec's probes in a log.
 #[derive(Debug, Clone, Default)]
-pub struct Recognised {
-    /// The log as a whole.
+pub struct LogMatches {
+    /// Facts about the log as a whole.
     pub facts: LogFacts,
-    /// The lines that a probe recognises, in their order, secrets masked.
+    /// The lines that a probe matches, in their order, secrets masked.
     pub output: Output,
 }
 
@@ -67,7 +67,7 @@ enum Kind {
     Unfinished,
 }
 
-impl Recognised {
+impl LogMatches {
     /// Reads a log. Lines about spans count only within the window, where they have a time; lines
     /// about the start of the service always do.
     ///
@@ -80,14 +80,14 @@ impl Recognised {
         sink: &mut dyn Sink,
     ) -> Result<Self, Error> {
         let probes = &spec.probes;
-        let needles = Needles::of(probes.patterns().into_iter().chain(CRASHES));
-        let mut taking =
-            Taking { probes, window, kept: BTreeMap::new(), read: Self::default(), sink };
-        let scanned = scan(log.bytes, &needles, |number, entry| taking.take(number, entry));
+        let needles = Needles::of(probes.patterns().into_iter().chain(CRASH_PATTERNS));
+        let mut reader =
+            Reader { probes, window, bytes: BTreeMap::new(), read: Self::default(), sink };
+        let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
         let name = log.name;
         let scanned =
             scanned.map_err(|error| Error::File { name: name.clone(), reason: chain(&error) })?;
-        let mut read = taking.read;
+        let mut read = reader.read;
         let banners = read.output.lines.iter().filter_map(|line| probes.banner(&line.text));
         let banners: Vec<_> = banners.collect();
         let last = banners.last().cloned();
@@ -99,16 +99,17 @@ impl Recognised {
     }
 }
 
-/// Reading, so far.
-struct Taking<'a> {
+/// Reads a log line by line.
+struct Reader<'a> {
     probes: &'a Probes,
     window: Window,
-    kept: BTreeMap<Kind, usize>,
-    read: Recognised,
+    /// Bytes of the lines of each kind so far.
+    bytes: BTreeMap<Kind, usize>,
+    read: LogMatches,
     sink: &'a mut dyn Sink,
 }
 
-impl Taking<'_> {
+impl Reader<'_> {
     fn take(&mut self, number: u64, entry: Entry) {
         let Entry { at, text } = entry;
         if self.probes.started(&text) {
@@ -116,9 +117,9 @@ impl Taking<'_> {
         }
         let meant = at.is_none_or(|at| self.window.holds(at));
         let Some(kind) = self.kind(&text) else {
-            let crashed = CRASHED.as_ref().is_some_and(|crashed| crashed.is_match(&text));
+            let crashed = CRASH.as_ref().is_some_and(|crashed| crashed.is_match(&text));
             let crashes = &mut self.read.facts.crashes;
-            if crashed && meant && crashes.len() < CRASHES_KEPT {
+            if crashed && meant && crashes.len() < CRASH_LINES {
                 crashes.push(format!("log:{number}  {}", crate::mask::text(&text)));
             }
             return;
@@ -126,9 +127,9 @@ impl Taking<'_> {
         if !meant && !matches!(kind, Kind::Banner { .. }) {
             return;
         }
-        let kept = self.kept.entry(kind).or_default();
-        *kept += text.len();
-        if *kept > KEPT {
+        let bytes = self.bytes.entry(kind).or_default();
+        *bytes += text.len();
+        if *bytes > KIND_BYTES {
             self.read.output.dropped_bytes += text.len() as u64;
             return;
         }
@@ -162,10 +163,10 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str, window: Window) -> Recognised {
+    fn read(text: &str, window: Window) -> LogMatches {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
         let log = Log { name: "-".into(), bytes: Box::new(text.as_bytes()) };
-        Recognised::read(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
+        LogMatches::read(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
     }
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
         let begun =
             "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
         let banner = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
-        let log = format!("{}{banner}", begun.repeat(KEPT / (begun.len() - 1) + 1000));
+        let log = format!("{}{banner}", begun.repeat(KIND_BYTES / (begun.len() - 1) + 1000));
         let found = read(&log, Window::default());
         assert!(found.output.dropped_bytes > 900 * begun.len() as u64);
         assert!(
