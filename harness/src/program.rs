@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
 
-use crate::reaper::{self, Guard, Thing};
+use crate::reaper::{self, Guard, Resource};
 
 /// A killed program is gone in milliseconds; it is not waited for any longer than this.
 const DYING: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl Running {
         let child = tokio::process::Command::from(command).spawn()?;
         let mut running = Self { child, _guard: None };
         if let Some(id) = running.child.id() {
-            running._guard = Some(reaper::guard(Thing::Group(id))?);
+            running._guard = Some(reaper::guard(Resource::Group(id))?);
         }
         Ok(running)
     }

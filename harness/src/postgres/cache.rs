@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::copy::{Listing, Owner};
-use crate::reaper::{self, Guard, Thing};
+use crate::reaper::{self, Guard, Resource};
 
 /// Changes whenever a directory made by an older version of this code would not do any more.
 const FORMAT: u32 = 2;
@@ -118,7 +118,7 @@ impl Cache {
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let folder = self.folder.join(format!("making-{unique}"));
-        let guard = reaper::guard(Thing::Folder(folder.clone()))?;
+        let guard = reaper::guard(Resource::Folder(folder.clone()))?;
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
         Ok(Making { cache: self.clone(), key: key.to_owned(), folder, _guard: guard })
     }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::source::Options;
 use super::{Error, Source};
 use crate::chain::chain;
-use crate::reaper::{self, Thing};
+use crate::reaper::{self, Resource};
 
 /// Where the archives are, unless `SPANPROOF_DOWNLOAD_MIRROR` says.
 const ADDRESS: &str = "https://github.com/theseus-rs/postgresql-binaries/releases/download";
@@ -161,7 +161,7 @@ fn unpack(bytes: &[u8], cache: &Path, kept: &Path) -> std::io::Result<()> {
     let mut made = std::fs::DirBuilder::new();
     made.mode(0o755).recursive(true).create(cache)?;
     let partial = cache.join(format!(".partial-{}", uuid::Uuid::new_v4().simple()));
-    let _guard = reaper::guard(Thing::Folder(partial.clone()))?;
+    let _guard = reaper::guard(Resource::Folder(partial.clone()))?;
     made.recursive(false).create(&partial)?;
     let done = unpack_into(bytes, &partial).and_then(|whole| {
         match std::fs::rename(whole, kept) {

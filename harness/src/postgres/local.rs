@@ -15,7 +15,7 @@ use super::copy::Owner;
 use super::settings::QUICK;
 use super::user::unprivileged;
 use crate::program::finish;
-use crate::reaper::{Ending, Guard, Lease, Thing};
+use crate::reaper::{Ending, Guard, Lease, Resource};
 use crate::wait::nap;
 
 /// The role that owns everything on our own servers.
@@ -149,7 +149,7 @@ impl Home {
 
     fn guard(&self, data: &Path) -> Result<Guard, Error> {
         let lease = self.lease.as_ref().ok_or(Error::Closed)?;
-        let guard = lease.guard(Thing::Server(data.to_owned()));
+        let guard = lease.guard(Resource::Server(data.to_owned()));
         guard.map_err(Error::system("the journal of the server's folder can't be written"))
     }
 

@@ -19,7 +19,7 @@ use super::engine::{Engine, Running};
 use super::login::{self, Run};
 use super::source::{Options, Picked};
 use super::{Error, Source};
-use crate::reaper::{self, Ending, Lease, Thing};
+use crate::reaper::{self, Ending, Lease, Resource};
 use crate::wait::{self, Look};
 
 /// How long another process may take to start the server.
@@ -138,7 +138,7 @@ fn write(record: &Path, folder: &Path, running: &Running) -> io::Result<()> {
     io::Write::write_all(&mut file, text.as_bytes())?;
     // The server's folder may be on another file system, where a rename can't reach.
     let beside = record.with_extension(uuid::Uuid::new_v4().simple().to_string());
-    let _guard = reaper::guard(Thing::Folder(beside.clone()))?;
+    let _guard = reaper::guard(Resource::Folder(beside.clone()))?;
     std::fs::copy(&new, &beside)?;
     std::fs::rename(&beside, record)
 }
@@ -159,7 +159,7 @@ impl Drop for Locked {
 }
 
 async fn lock(path: &Path) -> Result<Locked, Error> {
-    let guard = reaper::guard(Thing::Folder(path.to_owned()))
+    let guard = reaper::guard(Resource::Folder(path.to_owned()))
         .map_err(Error::system("the reaper could not be started with `/bin/sh`"))?;
     let looked = wait::closely("the start of the server by another process", STARTING, || async {
         match attempt(path) {

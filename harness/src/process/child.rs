@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::output::{Output, Stream, Tap};
 use super::strays::{Stray, descendants, holders};
 use super::{Error, Line};
-use crate::reaper::{self, Guard, Thing};
+use crate::reaper::{self, Guard, Resource};
 
 /// How long the last bytes of a dead group may take to arrive before its pipes are looked into.
 const LAST_BYTES: Duration = Duration::from_millis(300);
@@ -88,7 +88,7 @@ impl Child {
     pub(super) fn follow(mut process: std::process::Child, command: String) -> Result<Self, Error> {
         let start = Instant::now();
         let failed = || Error::system(format!("the output of `{command}` could not be followed"));
-        let guard = reaper::guard(Thing::Group(process.id())).map_err(failed())?;
+        let guard = reaper::guard(Resource::Group(process.id())).map_err(failed())?;
         let (changes, changed) = watch::channel(());
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);

@@ -1,8 +1,8 @@
-//! The names that make a folder one of the reaper's, and the files that say how it stands.
+//! The folder of a lease: its name, and the files that mark its state.
 
-/// What the names of all our folders begin with.
+/// The prefix of every folder's name.
 pub(super) const PREFIX: &str = "spanproof-";
-/// The file that keeps a folder although its last user has gone.
+/// Marks a folder that stays when its last user has gone.
 pub(super) const KEPT: &str = "kept";
-/// The file that keeps further users out: the folder is about to be removed.
+/// Marks a folder that is about to be removed, so that no user joins it any more.
 pub(super) const OVER: &str = "over";

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::thing::{Leader, Thing, with_path};
+use super::resource::{Leader, Resource, with_path};
 
 /// The name of the journal in the folder of its lease.
 pub(super) const NAME: &str = "things";
@@ -52,8 +52,8 @@ impl Journal {
         Ok(Self(Arc::new(file)))
     }
 
-    pub(super) fn guard(&self, thing: &Thing) -> io::Result<Guard> {
-        let line = thing.line()?;
+    pub(super) fn guard(&self, resource: &Resource) -> io::Result<Guard> {
+        let line = resource.line()?;
         self.append(b"+ ", &line)?;
         Ok(Guard { journal: self.clone(), line })
     }
@@ -63,9 +63,9 @@ impl Journal {
     }
 }
 
-/// Keeps one [`Thing`] registered for as long as it lives.
+/// Keeps one [`Resource`] registered for as long as it lives.
 #[derive(Debug)]
-#[must_use = "dropping the guard strikes the thing off the list"]
+#[must_use = "dropping the guard strikes the resource off the list"]
 pub struct Guard {
     journal: Journal,
     line: Vec<u8>,

@@ -10,9 +10,9 @@ use nix::sys::stat::Mode;
 
 use super::folder::{KEPT, OVER, PREFIX};
 use super::journal::{Ending, Guard, Journal};
+use super::resource::Resource;
 use super::supervisor;
 use super::sweep;
-use super::thing::Thing;
 use super::watcher::Watcher;
 
 /// One user of a folder. When the last one has gone, however it went, everything that is guarded
@@ -93,8 +93,8 @@ impl Lease {
     /// # Errors
     /// When the journal can't be written, or a group's leader is not there any more.
     #[expect(clippy::needless_pass_by_value, reason = "as in `reaper::guard`")]
-    pub fn guard(&self, thing: Thing) -> io::Result<Guard> {
-        self.journal.guard(&thing)
+    pub fn guard(&self, resource: Resource) -> io::Result<Guard> {
+        self.journal.guard(&resource)
     }
 
     /// The folder, as an absolute path.
@@ -123,22 +123,22 @@ impl Drop for Lease {
     }
 }
 
-/// Registers `thing` on this process's own lease: it is removed when this process ends without
+/// Registers `resource` on this process's own lease: it is removed when this process ends without
 /// having dropped the guard.
 ///
 /// # Errors
 /// When no folder can be made for the lease, `/bin/sh` can't be started, or the leader of a group
 /// is not there any more.
-pub fn guard(thing: Thing) -> io::Result<Guard> {
+pub fn guard(resource: Resource) -> io::Result<Guard> {
     // Never dropped: it ends with the process.
     static OWN: Mutex<Option<Lease>> = Mutex::new(None);
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(lease) = &*own {
-        return lease.guard(thing);
+        return lease.guard(resource);
     }
     let unique = uuid::Uuid::new_v4().simple().to_string();
     let lease = Lease::make(&std::env::temp_dir().join(format!("{PREFIX}{}", &unique[..12])))?;
-    let guard = lease.guard(thing);
+    let guard = lease.guard(resource);
     *own = Some(lease);
     guard
 }

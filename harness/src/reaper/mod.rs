@@ -13,12 +13,12 @@
 mod folder;
 mod journal;
 mod lease;
+mod resource;
 mod supervisor;
 mod sweep;
-mod thing;
 mod watcher;
 
 pub use journal::{Ending, Guard};
 pub use lease::{Lease, guard};
+pub use resource::Resource;
 pub use sweep::{kept, remove, sweep};
-pub use thing::Thing;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use nix::unistd::{Uid, User as Account};
-use spanproof::reaper::{self, Ending, Guard, Lease, Thing};
+use spanproof::reaper::{self, Ending, Guard, Lease, Resource};
 
 /// Where the test asks for a user instead of a test.
 const ROLE: &str = "SPANPROOF_REAPER_USER";
@@ -117,11 +117,11 @@ impl State {
             }
             "kept" => return format!("{:?}", reaper::kept()),
             "own" => {
-                self.guards.push(reaper::guard(Thing::Folder(rest.into())).unwrap());
+                self.guards.push(reaper::guard(Resource::Folder(rest.into())).unwrap());
                 std::fs::create_dir(rest).unwrap();
             }
             "folder" => {
-                self.guard(Thing::Folder(rest.into()));
+                self.guard(Resource::Folder(rest.into()));
                 std::fs::create_dir(rest).unwrap();
             }
             "group" => return self.group(rest).to_string(),
@@ -134,14 +134,14 @@ impl State {
         done
     }
 
-    fn guard(&mut self, thing: Thing) {
-        self.guards.push(self.lease.as_ref().unwrap().guard(thing).unwrap());
+    fn guard(&mut self, resource: Resource) {
+        self.guards.push(self.lease.as_ref().unwrap().guard(resource).unwrap());
     }
 
     /// A group of two that begins when it is guarded: the shell waits for a word.
     fn begin(&mut self, mut command: Command) -> u32 {
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
-        self.guard(Thing::Group(child.id()));
+        self.guard(Resource::Group(child.id()));
         writeln!(child.stdin.take().unwrap(), "go").unwrap();
         let id = child.id();
         self.children.push(child);
@@ -160,7 +160,7 @@ impl State {
         if let Some(account) = account() {
             chown(&folder, Some(account.uid.as_raw()), Some(account.gid.as_raw())).unwrap();
         }
-        self.guard(Thing::Server(folder.join("data")));
+        self.guard(Resource::Server(folder.join("data")));
         folder.join("data")
     }
 

@@ -18,7 +18,7 @@ use super::error::said;
 use super::settings::QUICK;
 use super::source::{IMAGE, Options};
 use super::{Error, Source, given};
-use crate::reaper::{Ending, Guard, Lease, Thing};
+use crate::reaper::{Ending, Guard, Lease, Resource};
 use crate::wait::{self, Look};
 
 /// Postgres's own port, inside the container.
@@ -64,7 +64,7 @@ impl Container {
         let folder = std::env::temp_dir().join(format!("spanproof-postgres-{}", &unique[..12]));
         let what = format!("`{}` could not be made, or its reaper not started", folder.display());
         let lease = Lease::make_with(&folder, ending).map_err(Error::system(what.clone()))?;
-        let guard = lease.guard(Thing::Container(name.clone())).map_err(Error::system(what))?;
+        let guard = lease.guard(Resource::Container(name.clone())).map_err(Error::system(what))?;
         let password = uuid::Uuid::new_v4().simple().to_string();
         let mut request = request(&image, &password, engine.roomy)
             .with_labels(sweep::labels(&folder))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Something that must not outlive us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thing {
+pub enum Resource {
     /// A process group, by its leader's id, and whoever descends from it.
     Group(u32),
     /// A container, by its name or id.
@@ -18,7 +18,7 @@ pub enum Thing {
     Server(PathBuf),
 }
 
-impl Thing {
+impl Resource {
     /// The line that stands for it in a journal, without sign and end.
     pub(super) fn line(&self) -> io::Result<Vec<u8>> {
         let line = match self {
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_group_is_told_apart_by_its_start() {
         let id = std::process::id();
-        let line = String::from_utf8(Thing::Group(id).line().unwrap()).unwrap();
+        let line = String::from_utf8(Resource::Group(id).line().unwrap()).unwrap();
         let words: Vec<_> = line.split(' ').collect();
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
         let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap();
@@ -89,13 +89,13 @@ mod tests {
 
     #[test]
     fn a_line_break_in_a_path_is_refused() {
-        let error = Thing::Folder("/tmp/a\nfolder /".into()).line().unwrap_err();
+        let error = Resource::Folder("/tmp/a\nfolder /".into()).line().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
     fn a_relative_path_is_made_absolute() {
-        let line = Thing::Server("a b's".into()).line().unwrap();
+        let line = Resource::Server("a b's".into()).line().unwrap();
         let expected = format!("server {}/a b's", std::env::current_dir().unwrap().display());
         assert_eq!(String::from_utf8(line).unwrap(), expected);
     }
