@@ -97,13 +97,24 @@ pub(crate) fn quoted_column(name: &str) -> String {
 }
 
 #[cfg(test)]
+impl Table {
+    /// A table `t` with these columns, each with its type.
+    pub(super) fn with_columns<const N: usize>(columns: [(&str, &str); N]) -> Self {
+        let columns = columns.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
+        Self { name: "\"t\"".into(), columns }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn table() -> Table {
-        let columns = [("id", "bigint"), ("at", "timestamp without time zone"), ("a\"b.c", "text")];
-        let columns = columns.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
-        Table { name: "\"t\"".into(), columns }
+        Table::with_columns([
+            ("id", "bigint"),
+            ("at", "timestamp without time zone"),
+            ("a\"b.c", "text"),
+        ])
     }
 
     #[test]

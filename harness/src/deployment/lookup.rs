@@ -163,3 +163,52 @@ impl Conditions {
 pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table::with_columns([("id", "bigint"), ("at", "timestamp with time zone")])
+    }
+
+    fn window(since: Option<&str>, until: Option<&str>) -> Window {
+        let [since, until] = [since, until].map(|at| at.map(|at| at.parse().unwrap()));
+        Window { since, until }
+    }
+
+    #[test]
+    fn each_end_of_a_window_is_a_condition_with_the_next_parameter() {
+        let at = |comparison: &str, parameter: usize| {
+            format!(r#""at" {comparison} ((${parameter}::text[])[1])::timestamp with time zone"#)
+        };
+        let (early, late) = ("2025-10-22T12:00:00+00:00", "2025-10-22T13:00:00+00:00");
+        for (window, ends, values) in [
+            (window(None, None), vec![], vec![]),
+            (window(Some(early), None), vec![at(">=", 2)], vec![early]),
+            (window(None, Some(late)), vec![at("<", 2)], vec![late]),
+            (window(Some(early), Some(late)), vec![at(">=", 2), at("<", 3)], vec![early, late]),
+        ] {
+            let mut conditions = Conditions::default();
+            conditions.add("true".into());
+            assert!(conditions.is_none_of(&table(), "id", &["1".into(), "2".into()]));
+            assert!(conditions.is_within(&table(), "at", window));
+            let none_of = r#"not ("id" = any($1::text[]::bigint[]))"#.to_owned();
+            let all = [vec!["true".to_owned(), none_of], ends].concat();
+            assert_eq!(conditions.clause(), format!("where {}", all.join(" and ")));
+            let parameters = conditions.parameters();
+            assert_eq!(parameters[0], ["1", "2"]);
+            assert_eq!(parameters[1..].concat(), values);
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_adds_nothing() {
+        let mut conditions = Conditions::default();
+        assert!(!conditions.is_any(&table(), "none", &["1".into()]));
+        let day = window(Some("2025-10-22T00:00:00Z"), None);
+        assert!(!conditions.is_within(&table(), "none", day));
+        assert!(conditions.is_within(&table(), "none", Window::default()));
+        assert_eq!((conditions.clause(), conditions.parameters().len()), (String::new(), 0));
+    }
+}
