@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rstest::rstest;
 use spanproof::matrix::{Case, cases};
+use spanproof::outcome::RunOutcome;
 use spanproof::report;
 use spanproof::spec::Spec;
 use spanproof::suite::{self, Keep, Options, Ran};
@@ -44,7 +45,8 @@ async fn run(
     let today = "2026-01-01".parse().unwrap();
     let options = Options { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
     let ran: Ran = suite::run(world, &picked, options, |_| {}).await.unwrap();
-    (report::terminal(world.spec(), &ran, &[], "spanproof check"), ran.probes.len())
+    let outcome = RunOutcome::new(world.spec(), &ran, &[], &[]);
+    (report::terminal(&outcome, "spanproof check"), ran.probes.len())
 }
 
 fn recording(case: &Case) -> bool {

@@ -10,6 +10,7 @@ pub mod incident;
 pub mod log;
 pub mod mask;
 pub mod matrix;
+pub mod outcome;
 pub mod postgres;
 pub mod preflight;
 pub mod process;

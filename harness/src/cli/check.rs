@@ -12,9 +12,9 @@ use super::progress::Progress;
 use super::{Exit, Failure, output, runs};
 use crate::incident::{self, Adopted};
 use crate::matrix::{Case, cases};
+use crate::outcome::{Plan as PlanOutcome, ProofOutcome, RunOutcome, Summary, Timings};
 use crate::process::quoted;
 use crate::report;
-use crate::report::Summary;
 use crate::spec::{Day, Spec};
 use crate::suite::{self, Keep, Options, Proven, Ran, Snapshot};
 use crate::trial::World;
@@ -25,7 +25,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
     let (spec, cases) = selected(&args.which)?;
-    output::print(&report::plan(&spec, &cases));
+    output::print(&report::plan(&PlanOutcome::new(&spec, &cases)));
     Ok(Exit::Passed)
 }
 
@@ -126,22 +126,23 @@ async fn work(
     let closing = Instant::now();
     world.close().await.map_err(Failure::world)?;
     let snapshots = snapshots(args, &spec, &ran)?;
+    let outcome = RunOutcome::new(&spec, &ran, &snapshots, &incidents);
     if args.timings {
         let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
-        output::note(&report::timings(&once, &ran));
+        output::note(&report::timings(&Timings::new(&once, &outcome)));
     }
     let human = args.format == Format::Human;
     let repeat = repeat(&args.which.config, args.binary.as_deref());
     let human = human.then(|| (repeat, start.elapsed()));
-    show(&spec, &ran, &snapshots, &incidents, human);
-    for (outcome, kept) in ran.outcomes.iter().filter_map(|o| Some((o, o.kept.as_ref()?))) {
-        output::note(&format!("kept {}: {kept}", outcome.case.id));
+    show(&outcome, human);
+    for (one, kept) in outcome.cases.iter().filter_map(|one| Some((one, one.kept.as_ref()?))) {
+        output::note(&format!("kept {}: {kept}", one.case.id));
     }
-    if ran.outcomes.iter().any(|outcome| outcome.kept.is_some()) {
+    if outcome.cases.iter().any(|one| one.kept.is_some()) {
         output::note("`spanproof clean` removes what is kept");
     }
-    let ended = ended(&Summary::of(&ran, &snapshots));
-    let back = incidents.iter().any(Adopted::is_back);
+    let ended = ended(&outcome.summary);
+    let back = outcome.incidents.iter().any(|incident| incident.back);
     Ok(if back && ended != Exit::World { Exit::Findings } else { ended })
 }
 
@@ -197,9 +198,9 @@ async fn prove(
             Ok(Exit::Findings)
         }
         Some(Proven::Done(all)) => {
-            output::print(&report::proofs(&all));
-            let counts = report::Proofs::of(&all);
-            Ok(match (counts.missed, counts.caught) {
+            let outcome = ProofOutcome::new(&all);
+            output::print(&report::proofs(&outcome));
+            Ok(match (outcome.missed, outcome.caught) {
                 (0, 0) => Exit::Nothing,
                 (0, _) => Exit::Passed,
                 _ => Exit::Unnoticed,
@@ -247,22 +248,14 @@ fn workers(args: &Check) -> usize {
 }
 
 /// Prints the results: for people with the command that repeats a case and the time it all took.
-pub(super) fn show(
-    spec: &Spec,
-    ran: &Ran,
-    snapshots: &[Snapshot],
-    incidents: &[Adopted],
-    human: Option<(String, Duration)>,
-) {
+pub(super) fn show(outcome: &RunOutcome, human: Option<(String, Duration)>) {
     let Some((repeat, took)) = human else {
-        let json = report::json(spec, ran, snapshots, incidents);
-        return output::print(&format!("{json:#}\n"));
+        return output::print(&format!("{:#}\n", report::json(outcome)));
     };
-    let mut text = report::terminal(spec, ran, snapshots, &repeat);
-    text.push_str(&report::adopted(incidents));
-    let summary = Summary::of(ran, snapshots);
-    text = format!("{text}\n{}\n", summary.line(took));
-    if summary.snapshots_changed > 0 {
+    let mut text = report::terminal(outcome, &repeat);
+    text.push_str(&report::incidents(&outcome.incidents));
+    text = format!("{text}\n{}\n", report::summary(&outcome.summary, took));
+    if outcome.summary.snapshots_changed > 0 {
         text.push_str("accept the startup output with `spanproof check --update`\n");
     }
     output::print(&text);

@@ -5,6 +5,7 @@ use anyhow::anyhow;
 use super::args::{Diagnose, Format};
 use super::{Exit, Failure, output, runtime, sources};
 use crate::evidence::Rows;
+use crate::outcome::DiagnosisOutcome;
 use crate::report;
 use crate::verdict::{Verdict, diagnose as judge};
 
@@ -22,9 +23,10 @@ pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
         return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
     }
     let (jobs, all) = judge(&spec, &evidence);
+    let outcome = DiagnosisOutcome::new(&spec, &evidence, &jobs, &all);
     output::print(&match args.format {
-        Format::Human => report::diagnosis(&spec, &evidence, &jobs, &all, args.plans),
-        Format::Json => format!("{:#}\n", report::diagnosis_json(&evidence, &jobs, &all)),
+        Format::Human => report::diagnosis(&outcome, args.plans),
+        Format::Json => format!("{:#}\n", report::diagnosis_json(&outcome)),
     });
     let passed = all.iter().all(|one| one.judgement.verdict == Verdict::Pass);
     Ok(if passed { Exit::Passed } else { Exit::Findings })

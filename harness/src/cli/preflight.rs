@@ -4,6 +4,7 @@ use super::args::{Format, Preflight};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::deployment::{LogMatches, Window};
+use crate::outcome::PreflightOutcome;
 use crate::preflight::{self, Check, Outcome, Setting, Startup};
 use crate::report;
 use crate::spec::Spec;
@@ -19,15 +20,15 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
         }
         None => checks.push(untried("database", "no database was given", "--database URL")),
     }
+    let outcome = PreflightOutcome::new(&checks);
     output::print(&match args.format {
-        Format::Human => report::preflight(&checks),
-        Format::Json => format!("{:#}\n", report::preflight_json(&checks)),
+        Format::Human => report::preflight(&outcome),
+        Format::Json => format!("{:#}\n", report::preflight_json(&outcome)),
     });
-    let any = |outcome: Outcome| checks.iter().any(|check| check.outcome == outcome);
-    Ok(match (any(Outcome::Failed), any(Outcome::Passed)) {
-        (true, _) => Exit::Findings,
-        (false, true) => Exit::Passed,
-        (false, false) => Exit::Nothing,
+    Ok(match (outcome.failed, outcome.passed) {
+        (1.., _) => Exit::Findings,
+        (0, 1..) => Exit::Passed,
+        (0, 0) => Exit::Nothing,
     })
 }
 

@@ -8,6 +8,7 @@ use super::args::Replay;
 use super::capture::failure;
 use super::{Exit, Failure, output, sources};
 use crate::incident::{self, Bundle, Error, Faithful, Replayed};
+use crate::outcome::{RejudgeOutcome, ReplayOutcome};
 use crate::report;
 use crate::spec::Spec;
 use crate::trial::World;
@@ -101,7 +102,8 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
 
 fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
     let (judgement, differences) = incident::rejudge(spec, bundle);
-    output::print(&report::rejudged(bundle, &judgement, &differences));
+    let outcome = RejudgeOutcome::new(bundle, &judgement, &differences);
+    output::print(&report::rejudge(&outcome));
     match (differences.is_empty(), bundle.doubts.is_empty()) {
         (false, _) => Exit::Findings,
         (true, false) => Exit::Unfaithful,
@@ -112,7 +114,7 @@ fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
 async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Failure> {
     let any_program = args.assumed.any_program || args.bisect || bundle.expects.is_some();
     let replayed = incident::replay(world, bundle, any_program).await.map_err(failure)?;
-    output::print(&report::replayed(bundle, &replayed));
+    output::print(&report::replay(&ReplayOutcome::new(bundle, &replayed)));
     if let Some(expected) = &args.adopt {
         let path = incident::adopt(world.spec(), bundle, &replayed, expected).map_err(failure)?;
         output::print(&format!(

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use super::args::{Format, Report};
 use super::check::{ended, repeat, show};
 use super::{Exit, Failure, runs};
-use crate::report::Summary;
+use crate::outcome::RunOutcome;
 use crate::spec::{Day, Spec};
 use crate::suite::{compare, rejudge};
 
@@ -22,6 +22,7 @@ pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
     let snapshots = compare(&spec, &ran.outcomes);
     let human = args.format == Format::Human;
     let human = human.then(|| (repeat(&args.config, None), start.elapsed()));
-    show(&spec, &ran, &snapshots, &[], human);
-    Ok(ended(&Summary::of(&ran, &snapshots)))
+    let outcome = RunOutcome::new(&spec, &ran, &snapshots, &[]);
+    show(&outcome, human);
+    Ok(ended(&outcome.summary))
 }

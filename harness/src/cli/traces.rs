@@ -6,9 +6,10 @@ use super::args::{Shape, Traces};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::deployment::{Session, TraceMatches, TraceQuery, find_traces};
+use crate::outcome::TracesOutcome;
 use crate::report::{self, Canvas};
 use crate::spec::Spec;
-use crate::trace;
+use crate::trace::otlp_request;
 
 /// The width where there is no terminal to ask.
 const WIDTH: usize = 100;
@@ -20,11 +21,11 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let url = sources::needed_database(args.database.as_ref())?;
     let runtime = runtime()?;
     let looked = runtime.block_on(looked(args, &spec, &url))?;
-    let traces = trace::traces(&spec.tables.spans, &looked.spans);
+    let outcome = TracesOutcome::new(&spec.tables.spans, &looked);
     output::print(&match args.format {
-        Shape::Human => report::waterfall(&looked, &traces, canvas(args)),
-        Shape::Json => format!("{:#}\n", report::traces_json(&looked, &traces)),
-        Shape::Otlp => format!("{}\n", report::otlp(&traces)),
+        Shape::Human => report::waterfall(&outcome, canvas(args)),
+        Shape::Json => format!("{:#}\n", report::traces_json(&outcome)),
+        Shape::Otlp => format!("{}\n", otlp_request(outcome.trees())),
     });
     Ok(Exit::Passed)
 }

@@ -10,7 +10,8 @@ use super::args::Watch;
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::deployment::{Error, JobProgress, Moment, Poller};
-use crate::report::{self, Watched};
+use crate::outcome::WatchedJob;
+use crate::report;
 use crate::spec::Spec;
 use crate::wait;
 
@@ -214,8 +215,8 @@ impl<'a> Watching<'a> {
         Some(!new.is_empty())
     }
 
-    fn watched(&self, beat: &JobProgress) -> Watched {
-        (beat.clone(), self.dark.get(&beat.job).map(Instant::elapsed))
+    fn watched(&self, beat: &JobProgress) -> WatchedJob {
+        WatchedJob::new(beat, self.dark.get(&beat.job).map(Instant::elapsed))
     }
 
     fn draw(&self) {

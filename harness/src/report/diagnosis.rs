@@ -1,4 +1,4 @@
-//! A diagnosis, for people and for programs.
+//! A diagnosis as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -6,36 +6,27 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
 use super::table::table;
-use super::terminal::{counted, stages};
-use crate::evidence::{Deployment, Evidence, LogFacts};
-use crate::spec::Spec;
-use crate::verdict::{Code, Diagnosis, JobSeen, Verdict};
+use super::terminal::{FUNNEL, counted, stages};
+use crate::outcome::{Code, Deployment, Diagnosis, DiagnosisOutcome, JobSeen, LogFacts, Verdict};
 
-/// The whole diagnosis: what was looked at, the jobs, and each verdict with what speaks for and
-/// against it.
-pub fn diagnosis(
-    spec: &Spec,
-    evidence: &Evidence,
-    jobs: &[JobSeen],
-    all: &[Diagnosis],
-    plans: bool,
-) -> String {
+/// Returns the sources, the jobs, and each verdict with the reasons for and against it; with
+/// `plans` also how the server carried out each query.
+pub fn diagnosis(outcome: &DiagnosisOutcome, plans: bool) -> String {
     let mut text = String::new();
-    if let Some(deployment) = &evidence.deployment {
+    if let Some(deployment) = &outcome.sources {
         text.push_str(&sources(deployment, plans));
     }
-    if !jobs.is_empty() {
+    if !outcome.jobs.is_empty() {
         text.push('\n');
-        text.push_str(&seen(spec, jobs));
+        text.push_str(&jobs(&outcome.unit_table, &outcome.jobs));
     }
-    for one in all {
+    for one in &outcome.diagnoses {
         text.push('\n');
-        text.push_str(&verdict(spec, one));
+        text.push_str(&verdict(outcome.tracing_flag.as_deref(), one));
     }
     text
 }
 
-/// What was looked at.
 fn sources(deployment: &Deployment, plans: bool) -> String {
     let mut text = String::new();
     let database = deployment.database.as_deref().unwrap_or("none was given");
@@ -50,17 +41,17 @@ fn sources(deployment: &Deployment, plans: bool) -> String {
 }
 
 fn log(facts: &LogFacts) -> String {
-    let shown = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
+    let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
     let lines = counted(usize::try_from(facts.lines).unwrap_or(usize::MAX), "line");
     match (facts.first, facts.last) {
         (Some(first), Some(last)) => {
-            format!("{}: {lines}, {} to {}", facts.name, shown(first), shown(last))
+            format!("{}: {lines}, {} to {}", facts.name, time(first), time(last))
         }
         _ => format!("{}: {lines}, without times", facts.name),
     }
 }
 
-fn seen(spec: &Spec, jobs: &[JobSeen]) -> String {
+fn jobs(unit_table: &str, jobs: &[JobSeen]) -> String {
     let rows: Vec<Vec<String>> = jobs
         .iter()
         .map(|job| {
@@ -77,25 +68,22 @@ fn seen(spec: &Spec, jobs: &[JobSeen]) -> String {
             ]
         })
         .collect();
-    let units = &spec.tables.units.table;
-    table(&["job", "name", "route", "status", units, "spans", "verdict"], &rows)
+    table(&["job", "name", "route", "status", unit_table, "spans", "verdict"], &rows)
 }
 
-fn verdict(spec: &Spec, one: &Diagnosis) -> String {
+fn verdict(tracing_flag: Option<&str>, one: &Diagnosis) -> String {
     let mut text = String::new();
-    let about = match one.jobs.len() {
-        0 => String::new(),
-        count => {
-            let s = if count == 1 { "" } else { "s" };
-            format!(" (job{s} {})", one.jobs.join(", "))
-        }
+    let subject = match one.jobs.as_slice() {
+        [] => String::new(),
+        [id] => format!(" (job {id})"),
+        ids => format!(" (jobs {})", ids.join(", ")),
     };
     let judgement = &one.judgement;
     match &judgement.verdict {
         Verdict::Fail(findings) => {
             for finding in findings {
                 let _infallible =
-                    writeln!(text, "FAIL {}{about}\n    {}", finding.code, finding.message);
+                    writeln!(text, "FAIL {}{subject}\n    {}", finding.code, finding.message);
                 for line in &finding.evidence {
                     let _infallible = writeln!(text, "      {line}");
                 }
@@ -103,18 +91,17 @@ fn verdict(spec: &Spec, one: &Diagnosis) -> String {
         }
         _ if judgement.recording => {
             let _infallible =
-                writeln!(text, "pass{about}: every unit left its spans, whole and joined");
+                writeln!(text, "pass{subject}: every unit left its spans, whole and joined");
         }
         _ => {
-            let flag = spec.tracing_flag().map_or("tracing", |flag| &flag.name);
+            let flag = tracing_flag.unwrap_or("tracing");
             let _infallible = writeln!(
                 text,
-                "pass{about}: {flag} is off, so no span is expected, and none was recorded"
+                "pass{subject}: {flag} is off, so no span is expected, and none was recorded"
             );
         }
     }
-    let _infallible =
-        writeln!(text, "    funnel:   {} ({})", stages(judgement.funnel), super::terminal::FUNNEL);
+    let _infallible = writeln!(text, "    funnel:   {} ({FUNNEL})", stages(judgement.funnel));
     for (supports, word) in [(true, "for:    "), (false, "against:")] {
         for reason in one.reasons.iter().filter(|reason| reason.supports == supports) {
             let _infallible = writeln!(text, "    {word}  {}", reason.text);
@@ -130,12 +117,12 @@ fn verdict(spec: &Spec, one: &Diagnosis) -> String {
     text
 }
 
-/// The same as JSON. `"schema": 1`.
-pub fn diagnosis_json(evidence: &Evidence, jobs: &[JobSeen], all: &[Diagnosis]) -> Json {
+/// Returns a diagnosis as JSON. `"schema": 1`.
+pub fn diagnosis_json(outcome: &DiagnosisOutcome) -> Json {
     json!({
         "schema": 1,
-        "sources": evidence.deployment,
-        "jobs": jobs,
-        "diagnoses": all,
+        "sources": outcome.sources,
+        "jobs": outcome.jobs,
+        "diagnoses": outcome.diagnoses,
     })
 }

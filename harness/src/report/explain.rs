@@ -1,15 +1,15 @@
-//! What codes mean, for a terminal and as the reference in `docs/codes.md`.
+//! The meaning of codes, for a terminal and as the reference in `docs/codes.md`.
 
 use std::fmt::Write as _;
 
-use crate::verdict::{Code, Stage};
+use crate::outcome::{Code, Stage};
 
 /// Columns of a line.
 const WIDTH: usize = 96;
 
-/// Everything about one code, for a terminal.
+/// Returns everything about one code, for a terminal.
 pub fn explanation(code: Code) -> String {
-    let mut text = format!("{code} ({})\n", about(code.stage()));
+    let mut text = format!("{code} ({})\n", stage_heading(code.stage()));
     for (heading, items) in headings(code) {
         let _infallible = writeln!(text, "\n{heading}");
         for item in items {
@@ -19,14 +19,14 @@ pub fn explanation(code: Code) -> String {
     text
 }
 
-/// Every code with its meaning, by the stage that it belongs to.
+/// Returns every code with its meaning, grouped by stage.
 pub fn codes() -> String {
     let mut text = String::new();
     let mut stage = None;
     for code in Code::ALL {
         if stage != Some(code.stage()) {
             let blank = if stage.is_some() { "\n" } else { "" };
-            let _infallible = writeln!(text, "{blank}{}", about(code.stage()));
+            let _infallible = writeln!(text, "{blank}{}", stage_heading(code.stage()));
             stage = Some(code.stage());
         }
         let _infallible = writeln!(text, "  {code:<28}{}", code.meaning());
@@ -34,14 +34,15 @@ pub fn codes() -> String {
     text
 }
 
-/// The same of every code, as Markdown.
+/// Returns everything about every code, as Markdown.
 pub fn reference() -> String {
     let mut text =
         "# The codes\n\nOne section for each code, in the order of the funnel. This page \
                     is what `spanproof explain --markdown` prints.\n"
             .to_owned();
     for code in Code::ALL {
-        let _infallible = write!(text, "\n## {code}\n\n*{}*\n", sentence(&about(code.stage())));
+        let _infallible =
+            write!(text, "\n## {code}\n\n*{}*\n", sentence(&stage_heading(code.stage())));
         for (heading, items) in headings(*code) {
             let _infallible = write!(text, "\n**{heading}**\n\n");
             for item in items {
@@ -67,14 +68,14 @@ fn headings(code: Code) -> Vec<(&'static str, Vec<&'static str>)> {
     headings
 }
 
-/// With a capital letter and a period.
+/// Returns the text with a capital letter and a period.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())
 }
 
-/// An item of a list, in lines that fit.
+/// Returns an item of a list, in lines of at most [`WIDTH`] columns.
 fn wrapped(item: &str) -> String {
     let mut text = String::new();
     let mut line = String::from("  -");
@@ -90,8 +91,8 @@ fn wrapped(item: &str) -> String {
     format!("{text}{line}\n")
 }
 
-/// The stage with its number, as a heading.
-fn about(stage: Stage) -> String {
+/// Returns the number and the meaning of a stage.
+fn stage_heading(stage: Stage) -> String {
     let (number, what) = match stage {
         Stage::Delivered => ("1", "delivered: the flag reaches the process"),
         Stage::Constructed => ("2", "constructed: a tracer exists"),

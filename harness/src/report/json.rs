@@ -1,47 +1,14 @@
-//! The report for programs: versioned, in the order of the cases.
+//! A run as JSON: versioned, in the order of the cases.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::Summary;
-use super::group::Group;
-use crate::incident::Adopted;
-use crate::spec::Spec;
-use crate::suite::{Ran, Snapshot, State};
+use crate::outcome::{
+    CaseOutcome, FailureGroup, IncidentOutcome, RunOutcome, Snapshot, SnapshotState,
+};
 
-/// The report as JSON. `"schema": 1`; a flag that is unset is `null`, an empty one `""`.
-pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], incidents: &[Adopted]) -> Value {
-    let summary = Summary::of(ran, snapshots);
-    let cases: Vec<Value> = ran
-        .outcomes
-        .iter()
-        .map(|outcome| {
-            let judgement = &outcome.judgement;
-            json!({
-                "id": outcome.case.id,
-                "flags": outcome.case.flags.iter().map(|(n, v)| (n.clone(), json!(v))).collect::<serde_json::Map<_, _>>(),
-                "route": outcome.case.route,
-                "upstream": outcome.case.upstream,
-                "job": outcome.case.job,
-                "fault": outcome.case.fault,
-                "recording": judgement.recording,
-                "funnel": judgement.funnel,
-                "verdict": judgement.verdict,
-                "evidence": outcome.folder,
-            })
-        })
-        .collect();
-    let snapshots: Vec<Value> = snapshots
-        .iter()
-        .map(|snapshot| {
-            let state = match snapshot.state {
-                State::Same => "same",
-                State::Changed(_) => "changed",
-                State::Missing(_) => "missing",
-                State::Unstable(_) => "unstable",
-            };
-            json!({ "group": snapshot.group, "path": snapshot.path, "state": state })
-        })
-        .collect();
+/// Returns a run as JSON. `"schema": 1`; a flag that is unset is `null`, an empty one `""`.
+pub fn json(run: &RunOutcome) -> Value {
+    let summary = &run.summary;
     json!({
         "schema": 1,
         "summary": {
@@ -54,25 +21,32 @@ pub fn json(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], incidents: &[Adopted
             "spans": summary.spans,
             "assertions": summary.assertions,
         },
-        "cases": cases,
-        "failures": Group::all(spec, ran).iter().map(failure).collect::<Vec<_>>(),
-        "snapshots": snapshots,
-        "incidents": incidents.iter().map(incident).collect::<Vec<_>>(),
+        "cases": run.cases.iter().map(case).collect::<Vec<_>>(),
+        "failures": run.failures.iter().map(|group| failure(run, group)).collect::<Vec<_>>(),
+        "snapshots": run.snapshots.iter().map(snapshot).collect::<Vec<_>>(),
+        "incidents": run.incidents.iter().map(incident).collect::<Vec<_>>(),
     })
 }
 
-fn incident(adopted: &Adopted) -> Value {
-    let first = adopted.replayed.tried.first();
+fn case(outcome: &CaseOutcome) -> Value {
+    let CaseOutcome { case, judgement, .. } = outcome;
+    let flags = case.flags.iter().map(|(name, value)| (name.clone(), json!(value)));
     json!({
-        "path": adopted.bundle.path,
-        "expects": adopted.bundle.expects,
-        "back": adopted.is_back(),
-        "differences": first.map(|one| one.differences.clone()).unwrap_or_default(),
+        "id": case.id,
+        "flags": flags.collect::<Map<_, _>>(),
+        "route": case.route,
+        "upstream": case.upstream,
+        "job": case.job,
+        "fault": case.fault,
+        "recording": judgement.recording,
+        "funnel": judgement.funnel,
+        "verdict": judgement.verdict,
+        "evidence": outcome.evidence,
     })
 }
 
-fn failure(group: &Group<'_>) -> Value {
-    let ids: Vec<&str> = group.outcomes.iter().map(|outcome| outcome.case.id.as_str()).collect();
+fn failure(run: &RunOutcome, group: &FailureGroup) -> Value {
+    let ids: Vec<&str> = run.members(group).map(|member| member.case.id.as_str()).collect();
     let facts = group.counterfactuals.iter().map(|fact| {
         let (name, value) = (&fact.change.name, &fact.change.value);
         json!({ "of": fact.of, "name": name, "value": value, "case": fact.case, "spans": fact.spans })
@@ -82,5 +56,26 @@ fn failure(group: &Group<'_>) -> Value {
         "cases": ids,
         "whenever": group.whenever.as_ref().map(ToString::to_string),
         "counterfactuals": facts.collect::<Vec<_>>(),
+    })
+}
+
+fn snapshot(snapshot: &Snapshot) -> Value {
+    let state = match snapshot.state {
+        SnapshotState::Same => "same",
+        SnapshotState::Changed(_) => "changed",
+        SnapshotState::Missing(_) => "missing",
+        SnapshotState::Unstable(_) => "unstable",
+    };
+    json!({ "group": snapshot.group, "path": snapshot.path, "state": state })
+}
+
+fn incident(incident: &IncidentOutcome) -> Value {
+    let replay = &incident.replay;
+    let nearest = replay.tried.first();
+    json!({
+        "path": replay.path,
+        "expects": replay.expects,
+        "back": incident.back,
+        "differences": nearest.map(|one| one.differences.clone()).unwrap_or_default(),
     })
 }

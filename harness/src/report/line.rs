@@ -1,9 +1,9 @@
-//! Text that is made to stand in lines of a terminal: harmless, and no wider than there is room.
+//! Lines of a terminal: without control characters, and no wider than the terminal.
 
 use unicode_width::UnicodeWidthChar as _;
 
-/// A text without anything that would move the cursor, end the line, or turn the direction of what
-/// follows.
+/// Returns the text with a space for each character that moves the cursor, ends the line or changes
+/// the direction of writing.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if harmless(c) { c } else { ' ' }).collect()
 }
@@ -13,7 +13,7 @@ fn harmless(c: char) -> bool {
         && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// How many columns a text takes.
+/// Returns the number of columns that a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
@@ -22,7 +22,7 @@ fn columns(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// A text that takes no more than so many columns.
+/// Returns the text, cut to at most `most` columns.
 pub(super) fn cut(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
@@ -31,14 +31,14 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     format!("{head}…")
 }
 
-/// A text that takes exactly so many columns.
+/// Returns the text, cut or padded to exactly `exactly` columns.
 pub(super) fn padded(text: &str, exactly: usize) -> String {
     let text = cut(text, exactly);
     let padding = " ".repeat(exactly.saturating_sub(width(&text)));
     format!("{text}{padding}")
 }
 
-/// What of a text fits in so many columns, and the rest.
+/// Splits a text after at most `most` columns.
 fn split(text: &str, most: usize) -> (&str, &str) {
     let mut taken = 0;
     for (at, c) in text.char_indices() {
@@ -50,8 +50,8 @@ fn split(text: &str, most: usize) -> (&str, &str) {
     (text, "")
 }
 
-/// Pieces, two spaces apart, in as many lines as they need; all lines are indented so far. A piece
-/// is broken only where it has no room in a line of its own.
+/// Returns pieces, two spaces apart, in lines of at most `most` columns, the first line and the rest
+/// each with its indentation. A piece is broken only if it does not fit in a line of its own.
 pub(super) fn wrapped(pieces: &[String], (first, rest): (usize, usize), most: usize) -> String {
     let mut lines = Lines { all: Vec::new(), line: " ".repeat(first), empty: true, rest, most };
     for piece in pieces {

@@ -1,20 +1,20 @@
-//! A preflight, for people and for programs.
+//! A preflight as text and as JSON.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use crate::preflight::{Check, Outcome};
+use crate::outcome::{CheckResult, PreflightOutcome};
 
-/// Every check in a line, with what to do, and their numbers.
-pub fn preflight(checks: &[Check]) -> String {
+/// Returns a line per check, with what to do next, and the counts.
+pub fn preflight(outcome: &PreflightOutcome) -> String {
     let mut text = String::new();
-    for check in checks {
+    for check in &outcome.checks {
         let word = match check.outcome {
-            Outcome::Passed => "ok",
-            Outcome::Failed => "FAIL",
-            Outcome::Advice => "advice",
-            Outcome::Untried => "not tried",
+            CheckResult::Passed => "ok",
+            CheckResult::Failed => "FAIL",
+            CheckResult::Advice => "advice",
+            CheckResult::Untried => "not tried",
         };
         let _infallible = write!(text, "{word:<9}  {}: {}", check.name, check.found);
         if !check.checked.is_empty() {
@@ -25,29 +25,20 @@ pub fn preflight(checks: &[Check]) -> String {
             let _infallible = writeln!(text, "           next: {}", check.next);
         }
     }
-    let _infallible = writeln!(
-        text,
-        "\n{} passed, {} failed, {} advice, {} not tried",
-        count(checks, Outcome::Passed),
-        count(checks, Outcome::Failed),
-        count(checks, Outcome::Advice),
-        count(checks, Outcome::Untried)
-    );
+    let PreflightOutcome { passed, failed, advice, untried, .. } = outcome;
+    let _infallible =
+        writeln!(text, "\n{passed} passed, {failed} failed, {advice} advice, {untried} not tried");
     text
 }
 
-fn count(checks: &[Check], outcome: Outcome) -> usize {
-    checks.iter().filter(|check| check.outcome == outcome).count()
-}
-
-/// The same as JSON. `"schema": 1`.
-pub fn preflight_json(checks: &[Check]) -> Json {
+/// Returns a preflight as JSON. `"schema": 1`.
+pub fn preflight_json(outcome: &PreflightOutcome) -> Json {
     json!({
         "schema": 1,
-        "passed": count(checks, Outcome::Passed),
-        "failed": count(checks, Outcome::Failed),
-        "advice": count(checks, Outcome::Advice),
-        "not_tried": count(checks, Outcome::Untried),
-        "checks": checks,
+        "passed": outcome.passed,
+        "failed": outcome.failed,
+        "advice": outcome.advice,
+        "not_tried": outcome.untried,
+        "checks": outcome.checks,
     })
 }

@@ -1,59 +1,34 @@
-//! The table of sabotages: caught or missed.
+//! Proofs as a table.
 
 use std::fmt::Write as _;
 
 use super::table::table;
-use crate::suite::{Proof, Told};
+use crate::outcome::{ProofOutcome, Told};
 
-/// What proving came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Proofs {
-    /// Sabotages that were told, for the right reason.
-    pub caught: usize,
-    /// Sabotages that were not.
-    pub missed: usize,
-    /// Sabotages that the world does not allow.
-    pub impossible: usize,
-}
-
-impl Proofs {
-    /// Counts.
-    pub fn of(proofs: &[Proof]) -> Self {
-        let mut counts = Self::default();
-        for proof in proofs {
-            match proof.told {
-                Told::Caught(_) => counts.caught += 1,
-                Told::Missed(_) => counts.missed += 1,
-                Told::Impossible(_) => counts.impossible += 1,
-            }
-        }
-        counts
-    }
-}
-
-/// One line per sabotage and case, then each miss with what should have been told, and the counts.
-pub fn proofs(all: &[Proof]) -> String {
-    let rows: Vec<Vec<String>> = all
+/// Returns one line per sabotage and case, each miss with what was expected, and the counts.
+pub fn proofs(outcome: &ProofOutcome) -> String {
+    let rows: Vec<Vec<String>> = outcome
+        .proofs
         .iter()
         .map(|proof| {
-            let told = match &proof.told {
+            let result = match &proof.told {
                 Told::Caught(code) => format!("caught: {code}"),
                 Told::Missed(code) => format!("MISSED: {code}"),
                 Told::Impossible(_) => "not possible here".into(),
             };
-            let words = [proof.name, proof.what, &proof.case.route, &told];
+            let words = [proof.name, proof.what, &proof.case.route, &result];
             words.into_iter().map(str::to_owned).collect()
         })
         .collect();
     let mut text = table(&["sabotage", "what is done", "route", "told"], &rows);
-    for proof in all {
+    for proof in &outcome.proofs {
         match &proof.told {
             Told::Caught(_) => {}
-            Told::Missed(told) => {
+            Told::Missed(found) => {
                 let right = proof.right.join(" or ");
                 let _infallible = writeln!(
                     text,
-                    "\nMISSED {} by {}: {}\n    expected {right}, found {told}\n    case {}",
+                    "\nMISSED {} by {}: {}\n    expected {right}, found {found}\n    case {}",
                     proof.name, proof.case.route, proof.what, proof.case.id
                 );
             }
@@ -63,7 +38,7 @@ pub fn proofs(all: &[Proof]) -> String {
             }
         }
     }
-    let Proofs { caught, missed, impossible } = Proofs::of(all);
+    let ProofOutcome { caught, missed, impossible, .. } = outcome;
     let _infallible =
         writeln!(text, "\n{caught} caught, {missed} missed, {impossible} not possible");
     text

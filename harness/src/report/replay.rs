@@ -1,17 +1,39 @@
-//! What a replay came to, for people.
+//! Replays as text.
 
 use std::fmt::Write as _;
 
-use super::terminal::{FUNNEL, stages};
-use crate::incident::{Adopted, Bundle, Faithful, Replayed};
-use crate::matrix::Case;
-use crate::verdict::{Judgement, Verdict};
+use super::terminal::{FUNNEL, counted, stages};
+use crate::outcome::{
+    Faithful, IncidentOutcome, Judgement, RejudgeOutcome, ReplayOutcome, Reproduction, Verdict,
+};
 
-/// A replay: whether the same came of it, what differs, and what could not be set up.
-pub fn replayed(bundle: &Bundle, replayed: &Replayed) -> String {
-    let name = bundle.path.display();
-    let mut text = String::new();
-    let verdict = match (replayed.faithful, &bundle.expects) {
+/// Returns whether the incident happened again, what differs, and what could not be recreated.
+pub fn replay(replay: &ReplayOutcome) -> String {
+    let mut text = format!("{}: {}\n", replay.path.display(), faithfulness(replay));
+    for lacking in &replay.lacking {
+        let _infallible = writeln!(text, "    not known or not the same: {lacking}");
+    }
+    let Some(first) = replay.tried.first() else { return text };
+    let same: Vec<_> = replay.tried.iter().filter(|one| one.differences.is_empty()).collect();
+    if replay.tried.len() > 1 {
+        let all = replay.tried.len();
+        let _infallible =
+            writeln!(text, "    the same in {} of {all} ways that were tried", same.len());
+        for one in &same {
+            let _infallible = writeln!(text, "      {}", way(one));
+        }
+    }
+    let nearest = if same.is_empty() { "nearest: " } else { "" };
+    let _infallible = writeln!(text, "    {nearest}{}", way(first));
+    for difference in &first.differences {
+        let _infallible = writeln!(text, "    differs: {difference}");
+    }
+    text.push_str(&judgement(&first.judgement));
+    text
+}
+
+fn faithfulness(replay: &ReplayOutcome) -> String {
+    match (replay.faithful, &replay.expects) {
         (Faithful::Reproduced | Faithful::Perhaps, Some(expected)) => {
             format!("as expected: {expected}")
         }
@@ -23,65 +45,46 @@ pub fn replayed(bundle: &Bundle, replayed: &Replayed) -> String {
         (Faithful::Differs, Some(_)) => "not as expected".into(),
         (Faithful::Differs, None) => "not reproduced".into(),
         (Faithful::Broken, _) => "not replayed: the world did not come up".into(),
-    };
-    let _infallible = writeln!(text, "{name}: {verdict}");
-    for lacking in &replayed.lacking {
-        let _infallible = writeln!(text, "    not known or not the same: {lacking}");
     }
-    let Some(first) = replayed.tried.first() else { return text };
-    let way = |case: &Case| {
-        format!("by {} with upstream {} and job {}", case.route, case.upstream, case.job)
-    };
-    let same: Vec<_> = replayed.tried.iter().filter(|one| one.differences.is_empty()).collect();
-    if replayed.tried.len() > 1 {
-        let all = replayed.tried.len();
-        let _infallible =
-            writeln!(text, "    the same in {} of {all} ways that were tried", same.len());
-        for one in &same {
-            let _infallible = writeln!(text, "      {}", way(&one.case));
-        }
-    }
-    let nearest = if same.is_empty() { "nearest: " } else { "" };
-    let _infallible = writeln!(text, "    {nearest}{}", way(&first.case));
-    for difference in &first.differences {
-        let _infallible = writeln!(text, "    differs: {difference}");
-    }
-    text.push_str(&judged(&first.judgement));
-    text
 }
 
-/// The incidents that were adopted: those that are not as expected, and how many there are.
-pub fn adopted(all: &[Adopted]) -> String {
+fn way(one: &Reproduction) -> String {
+    let case = &one.case;
+    format!("by {} with upstream {} and job {}", case.route, case.upstream, case.job)
+}
+
+/// Returns the adopted incidents that are back, and how many were replayed; an empty text if there
+/// are none.
+pub fn incidents(all: &[IncidentOutcome]) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let back: Vec<_> = all.iter().filter(|one| one.is_back()).collect();
-    let told =
-        back.iter().map(|one| format!("\nINCIDENT {}", replayed(&one.bundle, &one.replayed)));
-    let told: String = told.collect();
-    let s = if all.len() == 1 { "" } else { "s" };
-    format!("{told}\n{} incident{s} replayed, {} not as expected\n", all.len(), back.len())
+    let back: Vec<_> = all.iter().filter(|one| one.back).collect();
+    let replays = back.iter().map(|one| format!("\nINCIDENT {}", replay(&one.replay)));
+    let replays: String = replays.collect();
+    let count = counted(all.len(), "incident");
+    format!("{replays}\n{count} replayed, {} not as expected\n", back.len())
 }
 
-/// Stored evidence that was judged again.
-pub fn rejudged(bundle: &Bundle, judgement: &Judgement, differences: &[String]) -> String {
-    let name = bundle.path.display();
-    let verdict = match differences {
+/// Returns the judgement of stored evidence, and in what it differs from the recorded one.
+pub fn rejudge(outcome: &RejudgeOutcome) -> String {
+    let name = outcome.path.display();
+    let verdict = match outcome.differences.as_slice() {
         [] => "same verdict, same funnel",
         _ => "not what was told when it was written",
     };
     let mut text = format!("{name}: {verdict}\n");
-    for doubt in &bundle.doubts {
+    for doubt in &outcome.doubts {
         let _infallible = writeln!(text, "    doubt: {doubt}");
     }
-    for difference in differences {
+    for difference in &outcome.differences {
         let _infallible = writeln!(text, "    differs: {difference}");
     }
-    text.push_str(&judged(judgement));
+    text.push_str(&judgement(&outcome.judgement));
     text
 }
 
-fn judged(judgement: &Judgement) -> String {
+fn judgement(judgement: &Judgement) -> String {
     let mut text = String::new();
     for finding in judgement.findings() {
         let _infallible = writeln!(text, "    {}: {}", finding.code, finding.message);

@@ -2,7 +2,7 @@
 
 use super::line::width;
 
-/// Rows under a heading, each column as wide as its widest cell; the last column is not padded.
+/// Returns rows under a heading, each column as wide as its widest cell; the last column is not padded.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
     let all: Vec<&Vec<String>> = std::iter::once(&heading).chain(rows).collect();

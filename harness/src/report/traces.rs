@@ -1,17 +1,18 @@
-//! Traces as JSON, for programs.
+//! Traces as JSON.
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::deployment::{Answer, TraceMatches};
-use crate::trace::{Place, Placed, Trace};
+use crate::outcome::{Answer, Place, Placed, TraceOutcome, TracesOutcome};
 
-/// The traces with what is wrong with them, and what the database's own functions say. `"schema": 1`.
-pub fn traces_json(looked: &TraceMatches, traces: &[Trace]) -> Json {
-    let traces: Vec<Json> = traces.iter().map(|trace| told(looked, trace)).collect();
-    json!({ "schema": 1, "traces": traces, "unread": looked.unread })
+/// Returns the traces with their orphans and gaps, and what the diagnostic functions of the
+/// database return. `"schema": 1`.
+pub fn traces_json(outcome: &TracesOutcome) -> Json {
+    let traces: Vec<Json> = outcome.traces.iter().map(trace).collect();
+    json!({ "schema": 1, "traces": traces, "unread": outcome.unread })
 }
 
-fn told(looked: &TraceMatches, trace: &Trace) -> Json {
+fn trace(outcome: &TraceOutcome) -> Json {
+    let trace = &outcome.trace;
     let orphans: Vec<&str> = trace
         .spans
         .iter()
@@ -23,20 +24,18 @@ fn told(looked: &TraceMatches, trace: &Trace) -> Json {
         .iter()
         .filter_map(|placed| Some(json!({ "before": placed.span.id, "ms": placed.gap?.ms })))
         .collect();
-    let diagnostics: Vec<Json> =
-        looked.answers.iter().filter(|answer| trace.is_of(&answer.unit)).map(said).collect();
     json!({
         "trace_id": trace.id,
         "started": trace.started(),
         "duration_ms": trace.took_ms(),
-        "spans": trace.spans.iter().map(placed).collect::<Vec<_>>(),
+        "spans": trace.spans.iter().map(span).collect::<Vec<_>>(),
         "orphans": orphans,
         "gaps": gaps,
-        "diagnostics": diagnostics,
+        "diagnostics": outcome.answers.iter().map(diagnostic).collect::<Vec<_>>(),
     })
 }
 
-fn said(answer: &Answer) -> Json {
+fn diagnostic(answer: &Answer) -> Json {
     let (unit, function) = (&answer.unit, &answer.function);
     match &answer.rows {
         Ok(rows) => json!({ "execution": unit, "function": function, "rows": rows }),
@@ -44,7 +43,7 @@ fn said(answer: &Answer) -> Json {
     }
 }
 
-fn placed(placed: &Placed) -> Json {
+fn span(placed: &Placed) -> Json {
     let span = &placed.span;
     let place = match placed.place {
         Place::Root => "root",
@@ -79,9 +78,9 @@ fn placed(placed: &Placed) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::Row;
+    use crate::deployment::TraceMatches;
+    use crate::outcome::Row;
     use crate::spec::SpanTable;
-    use crate::trace::traces;
 
     fn row(value: &Json) -> Row {
         value.as_object().unwrap().clone()
@@ -104,8 +103,8 @@ mod tests {
         let answer = |unit: &str, rows| Answer { unit: unit.into(), function: "why".into(), rows };
         let answers =
             vec![answer("1", Ok(vec![row(&json!({"a": 1}))])), answer("2", Err("no right".into()))];
-        let looked = TraceMatches { answers, ..TraceMatches::default() };
-        let json = traces_json(&looked, &traces(&SpanTable::default(), &spans));
+        let looked = TraceMatches { spans, answers, ..TraceMatches::default() };
+        let json = traces_json(&TracesOutcome::new(&SpanTable::default(), &looked));
         let [first, second] = [0, 1].map(|at| json["traces"][at].clone());
         assert_eq!(json["schema"], 1);
         assert_eq!(first["trace_id"], "1");

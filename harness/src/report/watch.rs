@@ -1,15 +1,12 @@
-//! Jobs as they arrive: a frame for a terminal, a line for whatever else reads.
+//! Watched jobs: a frame for a terminal, a line per change for a pipe.
 
 use std::time::Duration;
 
 use super::line::{cut, plain};
 use super::table::table;
-use crate::deployment::JobProgress;
+use crate::outcome::WatchedJob;
 
-/// A job with the time for which its work is there and no span of it.
-pub type Watched = (JobProgress, Option<Duration>);
-
-/// What stands where work leaves no spans.
+/// Returns the alarm of a job without spans; an empty text if it has some.
 fn alarm(dark: Option<Duration>) -> String {
     match dark {
         None => String::new(),
@@ -18,28 +15,28 @@ fn alarm(dark: Option<Duration>) -> String {
     }
 }
 
-fn units(beat: &JobProgress) -> String {
+fn units(job: &WatchedJob) -> String {
     let units: Vec<_> =
-        beat.units.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        job.units.iter().map(|(status, count)| format!("{count} {status}")).collect();
     if units.is_empty() { "0".into() } else { plain(&units.join(", ")) }
 }
 
-/// How many; `?` where they could not be looked for.
-fn spans(beat: &JobProgress) -> String {
-    beat.spans.map_or("?".into(), |count| count.to_string())
+/// Returns the number of spans, or `?` if they could not be read.
+fn spans(job: &WatchedJob) -> String {
+    job.spans.map_or("?".into(), |count| count.to_string())
 }
 
-/// All jobs as a table, its lines no longer than `width` and no more than `height`.
+/// Returns all jobs as a table above a line of status: at most `height` lines of `width` columns.
 pub fn frame(
-    jobs: &[Watched],
+    jobs: &[WatchedJob],
     unit_table: &str,
     status: &str,
     (width, height): (usize, usize),
 ) -> Vec<String> {
     let rows: Vec<Vec<String>> = jobs
         .iter()
-        .map(|(beat, dark)| {
-            vec![plain(&beat.job), plain(&beat.status), units(beat), spans(beat), alarm(*dark)]
+        .map(|job| {
+            vec![plain(&job.id), plain(&job.status), units(job), spans(job), alarm(job.dark)]
         })
         .collect();
     let text = table(&["job", "status", unit_table, "spans", ""], &rows);
@@ -54,15 +51,15 @@ pub fn frame(
     lines.iter().map(|line| cut(line, width).trim_end().to_owned()).collect()
 }
 
-/// One job, where something of it has changed.
-pub fn change(at: &str, unit_table: &str, (beat, dark): &Watched) -> String {
+/// Returns the line of a job that changed at some time.
+pub fn change(at: &str, unit_table: &str, job: &WatchedJob) -> String {
     let line = format!(
         "{at}  job {}  {}  {unit_table}: {}  spans: {}  {}",
-        plain(&beat.job),
-        plain(&beat.status),
-        units(beat),
-        spans(beat),
-        alarm(*dark)
+        plain(&job.id),
+        plain(&job.status),
+        units(job),
+        spans(job),
+        alarm(job.dark)
     );
     format!("{}\n", line.trim_end())
 }
@@ -71,11 +68,11 @@ pub fn change(at: &str, unit_table: &str, (beat, dark): &Watched) -> String {
 mod tests {
     use super::*;
 
-    fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> Watched {
+    fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> WatchedJob {
         let spans = Some(spans);
         let units = (units > 0).then(|| ("failed".to_owned(), units)).into_iter().collect();
-        let beat = JobProgress { job: job.to_string(), status: "failed".into(), units, spans };
-        (beat, dark.map(Duration::from_secs))
+        let (id, dark) = (job.to_string(), dark.map(Duration::from_secs));
+        WatchedJob { id, status: "failed".into(), units, spans, dark }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Traces for people: one line per span, with a bar for its time.
+//! Traces as text: one line per span, with a bar for its time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,21 +8,19 @@ use serde_json::Value as Json;
 
 use super::line::{cut, padded, plain, width, wrapped};
 use super::terminal::counted;
-use crate::deployment::{Answer, TraceMatches};
-use crate::evidence::Row;
-use crate::trace::{Place, Placed, Trace};
+use crate::outcome::{Answer, Place, Placed, Row, Trace, TraceOutcome, TracesOutcome};
 
-/// More spans of one trace than this are not shown.
-const SHOWN: usize = 500;
-/// Deeper spans are not indented further: their depth is told in a number.
-const DEEPEST: usize = 12;
-/// So many jobs or executions of one trace are named.
-const NAMED: usize = 3;
-/// The columns of the diagnostic functions that are told before all others.
-const TOLD_FIRST: [&str; 5] =
+/// Spans shown of one trace.
+const MAX_SPANS: usize = 500;
+/// Levels of indentation; a deeper span has its depth as a number.
+const MAX_LEVELS: usize = 12;
+/// Ids of jobs or executions shown of one trace.
+const MAX_IDS: usize = 3;
+/// The columns of the diagnostic functions that are shown before all others.
+const FIRST_COLUMNS: [&str; 5] =
     ["root_cause_type", "anomaly_reason", "service", "operation", "similar_execution_id"];
-/// The columns of an anomaly that are in its span's line.
-const SHOWN_ABOVE: [&str; 8] = [
+/// The columns of an anomaly that the line of its span shows already.
+const SPAN_COLUMNS: [&str; 8] = [
     "is_anomaly",
     "level",
     "span_id",
@@ -44,36 +42,37 @@ pub struct Canvas {
     pub blocks: bool,
 }
 
-/// All traces, each with its waterfall, and what the database's own functions say.
-pub fn waterfall(looked: &TraceMatches, traces: &[Trace], canvas: Canvas) -> String {
+/// Returns each trace as a waterfall, with what the diagnostic functions of the database return.
+pub fn waterfall(outcome: &TracesOutcome, canvas: Canvas) -> String {
     let mut text = String::new();
-    for trace in traces {
-        text.push_str(&one(&looked.job, trace, canvas));
-        for answer in looked.answers.iter().filter(|answer| trace.is_of(&answer.unit)) {
-            text.push_str(&said(answer, canvas));
+    for one in &outcome.traces {
+        text.push_str(&trace(one, canvas));
+        for answer in &one.answers {
+            text.push_str(&diagnostic(answer, canvas));
         }
         text.push('\n');
     }
-    for unread in &looked.unread {
+    for unread in &outcome.unread {
         text.push_str(&wrapped(
             &[format!("not looked at: {}", plain(unread))],
             (0, 2),
             canvas.width,
         ));
     }
-    let spans: usize = traces.iter().map(|trace| trace.spans.len()).sum();
+    let spans: usize = outcome.trees().map(|trace| trace.spans.len()).sum();
     let _infallible =
-        writeln!(text, "{}, {}", counted(traces.len(), "trace"), counted(spans, "span"));
+        writeln!(text, "{}, {}", counted(outcome.traces.len(), "trace"), counted(spans, "span"));
     text
 }
 
-fn one(job: &str, trace: &Trace, canvas: Canvas) -> String {
-    let mut text = wrapped(&head(job, trace), (0, 2), canvas.width);
+fn trace(outcome: &TraceOutcome, canvas: Canvas) -> String {
+    let trace = &outcome.trace;
+    let mut text = wrapped(&head(outcome), (0, 2), canvas.width);
     let most = canvas.width.saturating_sub(25) / 2;
-    let levels = (most / 4).clamp(1, DEEPEST);
-    let names = trace.spans.iter().take(SHOWN).map(|placed| width(&name(placed, levels)));
+    let levels = (most / 4).clamp(1, MAX_LEVELS);
+    let names = trace.spans.iter().take(MAX_SPANS).map(|placed| width(&name(placed, levels)));
     let widest = names.max().unwrap_or(0).min(most).max(4);
-    for placed in trace.spans.iter().take(SHOWN) {
+    for placed in trace.spans.iter().take(MAX_SPANS) {
         if let Some(gap) = placed.gap {
             let indent = "  ".repeat(placed.depth.min(levels));
             let line = format!("{indent}… {} of nothing", duration(milliseconds(gap.ms)));
@@ -82,44 +81,41 @@ fn one(job: &str, trace: &Trace, canvas: Canvas) -> String {
         let name = padded(&name(placed, levels), widest);
         let _infallible = writeln!(text, "{}", line(trace, placed, &name, canvas));
     }
-    if trace.spans.len() > SHOWN {
+    if trace.spans.len() > MAX_SPANS {
         let _infallible =
-            writeln!(text, "… {} not shown", counted(trace.spans.len() - SHOWN, "more span"));
+            writeln!(text, "… {} not shown", counted(trace.spans.len() - MAX_SPANS, "more span"));
     }
     text
 }
 
-/// What a trace is of, and when.
-fn head(job: &str, trace: &Trace) -> Vec<String> {
-    let spans = || trace.spans.iter().map(|placed| &placed.span);
-    let jobs = spans().filter_map(|span| match span.attributes.get(job)? {
-        Json::String(name) => Some(name.clone()),
-        other => Some(other.to_string()),
-    });
+/// Returns the parts of the heading of a trace.
+fn head(outcome: &TraceOutcome) -> Vec<String> {
+    let trace = &outcome.trace;
     let started = trace.started().map(|at| at.format("%Y-%m-%d %H:%M:%S%.3fZ").to_string());
     let mut head = vec![plain(&format!("trace {}", trace.id))];
-    head.extend(named("job", jobs.collect()));
-    head.extend(named("execution", spans().filter_map(|span| span.unit.clone()).collect()));
+    head.extend(ids("job", &outcome.jobs));
+    head.extend(ids("execution", &outcome.executions));
     head.push(started.unwrap_or_else(|| "without a start".into()));
     head.push(duration(milliseconds(trace.took_ms())));
     head.push(counted(trace.spans.len(), "span"));
-    let services: BTreeSet<_> = spans().map(|span| plain(&span.service)).collect();
+    let services: BTreeSet<_> =
+        trace.spans.iter().map(|placed| plain(&placed.span.service)).collect();
     let services: Vec<_> = services.into_iter().filter(|name| !name.trim().is_empty()).collect();
     head.push(services.join(", "));
     head
 }
 
-/// `job 1`, `jobs 1, 2, 3 and 4 more`; nothing where there are none.
-fn named(word: &str, ids: BTreeSet<String>) -> Option<String> {
+/// Returns `job 1` or `jobs 1, 2, 3 and 4 more`; `None` if there are no ids.
+fn ids(word: &str, ids: &BTreeSet<String>) -> Option<String> {
     let count = ids.len();
-    let first: Vec<_> = ids.into_iter().take(NAMED).map(|id| plain(&id)).collect();
+    let first: Vec<_> = ids.iter().take(MAX_IDS).map(|id| plain(id)).collect();
     let s = if count == 1 { "" } else { "s" };
-    let more = count.saturating_sub(NAMED);
+    let more = count.saturating_sub(MAX_IDS);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     (count > 0).then(|| format!("{word}{s} {}{more}", first.join(", ")))
 }
 
-/// The name of a span, indented by its depth.
+/// Returns the name of a span, indented by its depth.
 fn name(placed: &Placed, levels: usize) -> String {
     let span = &placed.span;
     let dot = if span.service.is_empty() { "" } else { "." };
@@ -159,14 +155,14 @@ fn line(trace: &Trace, placed: &Placed, name: &str, canvas: Canvas) -> String {
     format!("{head}{notes}").trim_end().to_owned()
 }
 
-/// Since when a span is open; the day only where it is not the trace's.
+/// Returns since when a span is open, with the day only if it is not that of the trace.
 fn since(trace: &Trace, at: DateTime<Utc>) -> String {
     let same = trace.started().is_some_and(|first| first.date_naive() == at.date_naive());
     let format = if same { "open since %H:%M:%SZ" } else { "open since %Y-%m-%d %H:%M:%SZ" };
     at.format(format).to_string()
 }
 
-/// The span's part of its trace's time.
+/// Returns the bar of a span: its part of the time of its trace.
 fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
     let (fill, open) = if canvas.blocks { ('█', '░') } else { ('#', '.') };
     let (Some(first), Some(last), Some(_)) = (trace.started(), trace.ended(), placed.span.started)
@@ -200,8 +196,8 @@ fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
     bar
 }
 
-/// What a function of the database says: what is wrong, and how much is not.
-fn said(answer: &Answer, canvas: Canvas) -> String {
+/// Returns what a diagnostic function says: its anomalies, and how many rows are none.
+fn diagnostic(answer: &Answer, canvas: Canvas) -> String {
     let asked = plain(&format!("{}({})", answer.function, answer.unit));
     let rows = match &answer.rows {
         Err(why) => {
@@ -223,22 +219,22 @@ fn said(answer: &Answer, canvas: Canvas) -> String {
     text
 }
 
-/// The columns of a row that hold something, those that say what is wrong first.
+/// Returns the columns of a row that are not null, those that name the reason first.
 fn pairs(row: &Row) -> Vec<String> {
-    // Of an anomaly the waterfall has shown the span already.
-    let shown: &[&str] =
-        if row.get("anomaly_reason").is_some_and(Json::is_string) { &SHOWN_ABOVE } else { &[] };
-    let rank = |name: &str| TOLD_FIRST.iter().position(|first| *first == name);
-    let mut told: Vec<_> = row
+    // The waterfall shows the span of an anomaly already.
+    let hidden: &[&str] =
+        if row.get("anomaly_reason").is_some_and(Json::is_string) { &SPAN_COLUMNS } else { &[] };
+    let rank = |name: &str| FIRST_COLUMNS.iter().position(|first| *first == name);
+    let mut columns: Vec<_> = row
         .iter()
-        .filter(|(name, value)| !value.is_null() && !shown.contains(&name.as_str()))
+        .filter(|(name, value)| !value.is_null() && !hidden.contains(&name.as_str()))
         .collect();
-    told.sort_by_key(|(name, _)| rank(name).unwrap_or(TOLD_FIRST.len()));
+    columns.sort_by_key(|(name, _)| rank(name).unwrap_or(FIRST_COLUMNS.len()));
     let pair = |(name, value): (&String, &Json)| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         plain(&format!("{name}: {value}"))
     };
-    told.into_iter().map(pair).collect()
+    columns.into_iter().map(pair).collect()
 }
 
 fn elapsed(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
@@ -265,8 +261,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::deployment::TraceMatches;
     use crate::spec::SpanTable;
-    use crate::trace::traces;
 
     /// A trace with all that a trace may have, sound and unsound.
     fn rows() -> Vec<Row> {
@@ -296,10 +292,10 @@ mod tests {
     }
 
     fn drawn(rows: &[Row], width: usize) -> String {
-        let traces = traces(&SpanTable::default(), rows);
         let canvas = Canvas { width, colour: false, blocks: false };
-        let looked = TraceMatches { job: "job_id".into(), ..TraceMatches::default() };
-        waterfall(&looked, &traces, canvas)
+        let (job, spans) = ("job_id".to_owned(), rows.to_vec());
+        let looked = TraceMatches { job, spans, ..TraceMatches::default() };
+        waterfall(&TracesOutcome::new(&SpanTable::default(), &looked), canvas)
     }
 
     #[test]
@@ -381,6 +377,6 @@ runner.日本         #        +3.70 s      0 ms  circle: it …
       operation: b  gap_after_ms: 9000
     1 row without an anomaly
 ";
-        assert_eq!(said(&answer, canvas), expected);
+        assert_eq!(diagnostic(&answer, canvas), expected);
     }
 }

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::trace::{Span, Trace};
+use super::{Span, Trace};
 
-/// An `ExportTraceServiceRequest`, as the OpenTelemetry protocol has it in JSON: ids in
-/// hexadecimal digits, times in nanoseconds as text.
-pub fn otlp(traces: &[Trace]) -> Json {
+/// Returns the traces as an `ExportTraceServiceRequest` in the JSON of the OpenTelemetry protocol:
+/// ids in hexadecimal digits, times in nanoseconds as text.
+pub fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
     let mut services: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
-    for placed in traces.iter().flat_map(|trace| &trace.spans) {
+    for placed in traces.into_iter().flat_map(|trace| &trace.spans) {
         services.entry(&placed.span.service).or_default().push(exported(&placed.span));
     }
     let resources: Vec<Json> = services
@@ -109,7 +109,7 @@ mod tests {
             row(&id(1), Json::Null, "2025-10-22T12:00:01+00:00".into()),
             row(&id(2), id(1).into(), Json::Null),
         ];
-        otlp(&traces(&SpanTable::default(), &rows))
+        otlp_request(&traces(&SpanTable::default(), &rows))
     }
 
     #[test]

@@ -1,0 +1,78 @@
+//! One case of a run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::matrix::Case;
+use crate::spec::{Intent, Spec};
+use crate::suite::Outcome;
+use crate::verdict::{Code, Judgement, Verdict};
+
+/// One case of a run, with its verdict.
+#[derive(Debug, Clone)]
+pub struct CaseOutcome {
+    /// The case: its id, flags, route, upstream, job and fault.
+    pub case: Case,
+    /// The flags as `NAME=value`.
+    pub settings: String,
+    /// The verdict with its funnel and counts.
+    pub judgement: Judgement,
+    /// Why no span was expected; `None` if the case had to record spans, or did not pass.
+    pub off: Option<OffReason>,
+    /// Ids of the other cases that must run as well to repeat its failure.
+    pub peers: Vec<String>,
+    /// The folder with its evidence; `None` if its world did not come up.
+    pub evidence: Option<PathBuf>,
+    /// The command that opens its database; `None` if that was not kept.
+    pub kept: Option<String>,
+    /// Microseconds of each step of the trial.
+    pub timings: BTreeMap<String, u64>,
+}
+
+/// Why a case that passed recorded no span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffReason {
+    /// The flag means off.
+    Off,
+    /// The flag means on, in a spelling that the spec does not list under `enables`.
+    SpellingNotEnabled,
+}
+
+impl CaseOutcome {
+    pub(super) fn new(spec: &Spec, outcome: &Outcome) -> Self {
+        let evidence = outcome.evidence.as_ref();
+        Self {
+            case: outcome.case.clone(),
+            settings: outcome.case.settings(spec),
+            judgement: outcome.judgement.clone(),
+            off: off_reason(spec, outcome),
+            peers: peers(&outcome.judgement),
+            evidence: outcome.folder.clone(),
+            kept: outcome.kept.clone(),
+            timings: evidence.map(|evidence| evidence.timings.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn off_reason(spec: &Spec, outcome: &Outcome) -> Option<OffReason> {
+    let judgement = &outcome.judgement;
+    if judgement.verdict != Verdict::Pass || judgement.recording {
+        return None;
+    }
+    let intent = spec.tracing_flag().map(|flag| outcome.case.flag(&flag.name).intent());
+    let on = intent == Some(Intent::On);
+    Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
+}
+
+/// Returns the cases that a verdict of `outcome-changed-by-tracing` was compared with.
+///
+/// Reads them from the text of the evidence. To be replaced once a finding carries them as data.
+fn peers(judgement: &Judgement) -> Vec<String> {
+    if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
+        return Vec::new();
+    }
+    let lines = judgement.findings().iter().flat_map(|finding| &finding.evidence);
+    let others = ["off  case ", "without  case "];
+    let others = lines.filter_map(|line| others.iter().find_map(|other| line.strip_prefix(other)));
+    others.filter_map(|rest| rest.split(':').next()).map(str::to_owned).collect()
+}

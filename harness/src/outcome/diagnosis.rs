@@ -1,0 +1,33 @@
+//! A diagnosis of an existing system.
+
+use crate::evidence::{Deployment, Evidence};
+use crate::spec::Spec;
+use crate::verdict::{Diagnosis, JobSeen};
+
+/// What a diagnosis found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiagnosisOutcome {
+    /// The sources: database, log and plans; `None` if the evidence comes from a trial.
+    pub sources: Option<Deployment>,
+    /// The jobs, one by one.
+    pub jobs: Vec<JobSeen>,
+    /// The verdicts, each with the jobs it is about.
+    pub diagnoses: Vec<Diagnosis>,
+    /// The name of the table of units.
+    pub unit_table: String,
+    /// The name of the tracing flag; `None` if the spec has none.
+    pub tracing_flag: Option<String>,
+}
+
+impl DiagnosisOutcome {
+    /// Creates the outcome from the evidence and what was concluded from it.
+    pub fn new(spec: &Spec, evidence: &Evidence, jobs: &[JobSeen], all: &[Diagnosis]) -> Self {
+        Self {
+            sources: evidence.deployment.as_deref().cloned(),
+            jobs: jobs.to_vec(),
+            diagnoses: all.to_vec(),
+            unit_table: spec.tables.units.table.clone(),
+            tracing_flag: spec.tracing_flag().map(|flag| flag.name.clone()),
+        }
+    }
+}
