@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Exit, Failure, output, runs};
 use crate::incident::{self, Adopted};
 use crate::matrix::{Case, cases};
-use crate::outcome::{Plan as PlanOutcome, ProofOutcome, RunOutcome, Summary, Timings};
+use crate::outcome::{PlanOutcome, ProofOutcome, RunOutcome, Summary, Timings};
 use crate::process::quoted;
 use crate::report;
 use crate::spec::{Day, Spec};

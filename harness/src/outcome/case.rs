@@ -76,3 +76,22 @@ fn peers(judgement: &Judgement) -> Vec<String> {
     let others = lines.filter_map(|line| others.iter().find_map(|other| line.strip_prefix(other)));
     others.filter_map(|rest| rest.split(':').next()).map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Finding;
+
+    fn judgement(code: Code) -> Judgement {
+        let lines = ["on   case 0a: completed", "off  case 0b: failed", "without  case 0c: failed"];
+        let evidence = lines.map(str::to_owned).to_vec();
+        let finding = Finding { code, message: "m".into(), evidence };
+        Judgement { verdict: Verdict::Fail(vec![finding]), ..Judgement::broken("") }
+    }
+
+    #[test]
+    fn the_cases_that_an_outcome_was_compared_with_are_its_peers() {
+        assert_eq!(peers(&judgement(Code::OutcomeChangedByTracing)), ["0b", "0c"]);
+        assert!(peers(&judgement(Code::Unlinked)).is_empty());
+    }
+}

@@ -73,3 +73,63 @@ fn whenever(spec: &Spec, ran: &Ran, codes: &[Code]) -> Option<Pattern> {
     let (these, others) = (cases(&these), cases(&others));
     Pattern::of(spec, &these.iter().collect::<Vec<_>>(), &others.iter().collect::<Vec<_>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::matrix::{Change, cases};
+    use crate::spec::Value;
+    use crate::verdict::{Finding, Judgement};
+
+    fn fail(codes: &[Code]) -> Verdict {
+        let finding =
+            |code: &Code| Finding { code: *code, message: "m".into(), evidence: Vec::new() };
+        Verdict::Fail(codes.iter().map(finding).collect())
+    }
+
+    /// A run of the first cases, with these verdicts.
+    fn run(spec: &Spec, verdicts: Vec<Verdict>) -> Ran {
+        let outcome = |(case, verdict): (Case, Verdict)| Outcome {
+            case,
+            judgement: Judgement { verdict, ..Judgement::broken("") },
+            evidence: None,
+            folder: None,
+            kept: None,
+        };
+        let outcomes = cases(spec).unwrap().into_iter().zip(verdicts).map(outcome).collect();
+        Ran { outcomes, ..Ran::default() }
+    }
+
+    #[test]
+    fn cases_are_grouped_by_all_their_codes_and_broken_ones_by_their_cause() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+        let spec = Spec::read(&path).unwrap();
+        let one = || fail(&[Code::Unlinked]);
+        let broken = |why: &str| Verdict::Broken(why.into());
+        let two = fail(&[Code::Unlinked, Code::NotStopped]);
+        let verdicts = vec![
+            broken("a"),
+            one(),
+            Verdict::Pass,
+            broken("b"),
+            two,
+            Verdict::Known("k".into()),
+            broken("a"),
+            one(),
+        ];
+        let mut ran = run(&spec, verdicts);
+        let of = ran.outcomes[7].case.id.clone();
+        let change = Change { name: "route".into(), value: Value::Unset };
+        ran.counterfactuals.push(Counterfactual { of, change, case: "c".into(), spans: 1 });
+        let groups = FailureGroup::all(&spec, &ran);
+        let cases: Vec<_> = groups.iter().map(|group| group.cases.as_slice()).collect();
+        assert_eq!(cases, [&[0, 6][..], &[1, 7], &[3], &[4]]);
+        let codes: Vec<_> = groups.iter().map(|group| group.codes.len()).collect();
+        assert_eq!(codes, [0, 1, 0, 2]);
+        let facts: Vec<_> = groups.iter().map(|group| group.counterfactuals.len()).collect();
+        assert_eq!(facts, [0, 1, 0, 0]);
+        assert_eq!(groups[3].whenever, None, "one case has nothing in common with anything");
+    }
+}

@@ -19,7 +19,7 @@ mod watch;
 pub use case::{CaseOutcome, OffReason};
 pub use diagnosis::DiagnosisOutcome;
 pub use failure::FailureGroup;
-pub use plan::{Expectation, Plan, PlannedCase};
+pub use plan::{Expectation, PlanOutcome, PlannedCase};
 pub use preflight::PreflightOutcome;
 pub use proof::ProofOutcome;
 pub use replay::{IncidentOutcome, RejudgeOutcome, ReplayOutcome};

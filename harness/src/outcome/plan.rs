@@ -5,7 +5,7 @@ use crate::spec::{Intent, Spec};
 
 /// The cases that a run would execute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct PlanOutcome {
     /// The cases, in their order.
     pub cases: Vec<PlannedCase>,
     /// Units of work in all of them together.
@@ -38,7 +38,7 @@ pub enum Expectation {
     Off,
 }
 
-impl Plan {
+impl PlanOutcome {
     /// Creates the plan of these cases.
     pub fn new(spec: &Spec, cases: &[Case]) -> Self {
         let units = cases
@@ -92,7 +92,7 @@ mod tests {
         let wanted = |case: &&Case| case.flag(flag).text() == Some(value) && case.fault.is_none();
         let case = cases(&spec).unwrap().iter().find(wanted).unwrap().clone();
         let case = case.under(&spec, fault);
-        let plan = Plan::new(&spec, std::slice::from_ref(&case));
+        let plan = PlanOutcome::new(&spec, std::slice::from_ref(&case));
         assert_eq!(plan.cases[0].expected, expected);
         let job = spec.jobs.iter().find(|job| job.name == case.job).unwrap();
         assert_eq!((plan.cases.len(), plan.units), (1, job.units));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::table::table;
 use crate::outcome::{
-    Case, CaseOutcome, Expectation, FailureGroup, Funnel, OffReason, Plan, RunOutcome, Snapshot,
-    SnapshotState, Summary, Verdict,
+    Case, CaseOutcome, Expectation, FailureGroup, Funnel, OffReason, PlanOutcome, RunOutcome,
+    Snapshot, SnapshotState, Summary, Verdict,
 };
 
 /// Returns the counts as the last line of a report, with the time that the run took.
@@ -175,7 +175,7 @@ fn snapshot(snapshot: &Snapshot) -> String {
 }
 
 /// Returns the table of the planned cases.
-pub fn plan(plan: &Plan) -> String {
+pub fn plan(plan: &PlanOutcome) -> String {
     let faults = plan.cases.iter().any(|planned| planned.case.fault.is_some());
     let rows: Vec<Vec<String>> = plan
         .cases

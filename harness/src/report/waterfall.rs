@@ -31,14 +31,14 @@ const SPAN_COLUMNS: [&str; 8] = [
     "error_message",
 ];
 
-/// How traces are drawn.
+/// The size and the characters of a waterfall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Canvas {
     /// Columns of a line.
     pub width: usize,
-    /// Whether failures are coloured.
+    /// Whether failures have a colour.
     pub colour: bool,
-    /// Whether bars are made of blocks; of ASCII otherwise.
+    /// Whether bars use block characters; ASCII otherwise.
     pub blocks: bool,
 }
 
@@ -124,7 +124,7 @@ fn name(placed: &Placed, levels: usize) -> String {
     format!("{}{deeper}{name}", "  ".repeat(placed.depth.min(levels)))
 }
 
-/// `name  ▕ bar ▏ +start duration status error`, no longer than the canvas is wide.
+/// Returns `name  ▕ bar ▏ +start duration status error`, cut to the width of the canvas.
 fn line(trace: &Trace, placed: &Placed, name: &str, canvas: Canvas) -> String {
     let span = &placed.span;
     let offset = match (span.started, trace.started()) {
@@ -246,7 +246,7 @@ fn milliseconds(ms: i64) -> f64 {
     ms as f64
 }
 
-/// `12 ms`, `1.25 s`, `3.2 min`, `5.1 h`.
+/// Returns `12 ms`, `1.25 s`, `3.2 min` or `5.1 h`.
 fn duration(ms: f64) -> String {
     match ms.abs() {
         size if size < 1_000.0 => format!("{ms:.0} ms"),

@@ -1,4 +1,4 @@
-//! Traces as OTLP/JSON, so that any trace viewer opens them.
+//! Traces as OTLP/JSON, which any trace viewer opens.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{Span, Trace};
 pub fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
     let mut services: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     for placed in traces.into_iter().flat_map(|trace| &trace.spans) {
-        services.entry(&placed.span.service).or_default().push(exported(&placed.span));
+        services.entry(&placed.span.service).or_default().push(span_document(&placed.span));
     }
     let resources: Vec<Json> = services
         .into_iter()
@@ -28,7 +28,7 @@ pub fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
     json!({ "resourceSpans": resources })
 }
 
-fn exported(span: &Span) -> Json {
+fn span_document(span: &Span) -> Json {
     let started = span.started.or(span.completed).unwrap_or_default();
     let ended = span.completed.unwrap_or(started).max(started);
     let mut attributes: Vec<Json> =
@@ -41,7 +41,7 @@ fn exported(span: &Span) -> Json {
     if let Some(trouble) = span.trouble() {
         status["message"] = trouble.into();
     }
-    let mut exported = json!({
+    let mut document = json!({
         "traceId": identity(&span.trace, 16),
         "spanId": identity(&span.id, 8),
         "name": span.operation,
@@ -52,17 +52,17 @@ fn exported(span: &Span) -> Json {
         "status": status,
     });
     if let Some(parent) = &span.parent {
-        exported["parentSpanId"] = identity(parent, 8).into();
+        document["parentSpanId"] = identity(parent, 8).into();
     }
-    exported
+    document
 }
 
 fn nanoseconds(at: DateTime<Utc>) -> String {
     at.timestamp_nanos_opt().unwrap_or_default().max(0).to_string()
 }
 
-/// An id of so many bytes: the digits of the recorded one where it has as many, its last ones where
-/// it has more, such as a UUID that names a span, and otherwise digits made from it.
+/// Returns an id of so many bytes as hexadecimal digits: the last digits of the recorded id if it has
+/// enough, such as a UUID for a span, and a hash of it otherwise.
 fn identity(id: &str, bytes: usize) -> String {
     let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
     let hexadecimal = digits.chars().all(|c| c.is_ascii_hexdigit());
