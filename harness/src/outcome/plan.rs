@@ -92,9 +92,20 @@ mod tests {
         let wanted = |case: &&Case| case.flag(flag).text() == Some(value) && case.fault.is_none();
         let case = cases(&spec).unwrap().iter().find(wanted).unwrap().clone();
         let case = case.under(&spec, fault);
-        let plan = PlanOutcome::new(&spec, std::slice::from_ref(&case));
-        assert_eq!(plan.cases[0].expected, expected);
-        let job = spec.jobs.iter().find(|job| job.name == case.job).unwrap();
-        assert_eq!((plan.cases.len(), plan.units), (1, job.units));
+        let plan = PlanOutcome::new(&spec, &[case]);
+        assert_eq!((plan.cases.len(), plan.cases[0].expected), (1, expected));
+    }
+
+    #[test]
+    fn a_plan_counts_the_units_of_the_job_of_each_case() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+        let mut spec = Spec::read(&path).unwrap();
+        let mut job = spec.jobs[0].clone();
+        (job.name, job.units) = ("long".into(), 100);
+        spec.jobs.push(job);
+        let first = cases(&spec).unwrap().remove(0);
+        let second = Case { job: "long".into(), ..first.clone() };
+        let units = PlanOutcome::new(&spec, &[first, second]).units;
+        assert_eq!(units, spec.jobs[0].units + 100);
     }
 }
