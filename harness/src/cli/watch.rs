@@ -10,7 +10,7 @@ use super::args::Watch;
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::deployment::{Error, JobProgress, Moment, Poller};
-use crate::outcome::WatchedJob;
+use crate::outcome::{WatchFrame, WatchedJob};
 use crate::report;
 use crate::spec::Spec;
 use crate::wait;
@@ -230,9 +230,10 @@ impl<'a> Watching<'a> {
         if self.screen.is_none() {
             return;
         }
-        let jobs: Vec<_> = self.beats.iter().map(|beat| self.watched(beat)).collect();
-        let size = output::size().unwrap_or((100, 30));
-        Screen::draw(&report::frame(&jobs, &self.spec.tables.units.table, status, size));
+        let jobs = self.beats.iter().map(|beat| self.watched(beat)).collect();
+        let unit_table = self.spec.tables.units.table.clone();
+        let frame = WatchFrame { jobs, unit_table, status: status.to_owned() };
+        Screen::draw(&report::frame(&frame, output::size().unwrap_or((100, 30))));
     }
 
     /// Waits until a database that went away lets us in again.

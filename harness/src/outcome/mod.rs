@@ -27,7 +27,7 @@ pub use run::RunOutcome;
 pub use summary::Summary;
 pub use timing::{StepTime, Timings};
 pub use traces::{TraceOutcome, TracesOutcome};
-pub use watch::WatchedJob;
+pub use watch::{WatchFrame, WatchedJob};
 
 // Types of other modules that are plain data of the right shape already.
 pub use crate::deployment::Answer;

@@ -5,6 +5,17 @@ use std::time::Duration;
 
 use crate::deployment::JobProgress;
 
+/// All that `watch` shows at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchFrame {
+    /// The jobs, the newest last.
+    pub jobs: Vec<WatchedJob>,
+    /// The name of the table of units.
+    pub unit_table: String,
+    /// Which database is watched, and how.
+    pub status: String,
+}
+
 /// A job at the moment of the last poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedJob {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::line::{cut, plain};
 use super::table::table;
-use crate::outcome::WatchedJob;
+use crate::outcome::{WatchFrame, WatchedJob};
 
 /// Returns the alarm of a job without spans; an empty text if it has some.
 fn alarm(dark: Option<Duration>) -> String {
@@ -27,19 +27,15 @@ fn spans(job: &WatchedJob) -> String {
 }
 
 /// Returns all jobs as a table above a line of status: at most `height` lines of `width` columns.
-pub fn frame(
-    jobs: &[WatchedJob],
-    unit_table: &str,
-    status: &str,
-    (width, height): (usize, usize),
-) -> Vec<String> {
-    let rows: Vec<Vec<String>> = jobs
+pub fn frame(frame: &WatchFrame, (width, height): (usize, usize)) -> Vec<String> {
+    let rows: Vec<Vec<String>> = frame
+        .jobs
         .iter()
         .map(|job| {
             vec![plain(&job.id), plain(&job.status), units(job), spans(job), alarm(job.dark)]
         })
         .collect();
-    let text = table(&["job", "status", unit_table, "spans", ""], &rows);
+    let text = table(&["job", "status", &frame.unit_table, "spans", ""], &rows);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let room = height.saturating_sub(2).max(2);
     if lines.len() > room {
@@ -47,7 +43,7 @@ pub fn frame(
         let gone = lines.len() - room;
         lines.drain(1..=gone);
     }
-    lines.extend([String::new(), status.to_owned()]);
+    lines.extend([String::new(), frame.status.clone()]);
     lines.iter().map(|line| cut(line, width).trim_end().to_owned()).collect()
 }
 
@@ -77,8 +73,9 @@ mod tests {
 
     #[test]
     fn a_frame_fits_and_keeps_the_newest() {
-        let jobs: Vec<_> = (469..=480).map(|job| watched(job, 4, 0, Some(3))).collect();
-        let lines = frame(&jobs, "executions", "quiet", (44, 8));
+        let jobs = (469..=480).map(|job| watched(job, 4, 0, Some(3))).collect();
+        let (unit_table, status) = ("executions".into(), "quiet".into());
+        let lines = frame(&WatchFrame { jobs, unit_table, status }, (44, 8));
         assert_eq!(lines.len(), 8);
         assert!(lines.iter().all(|line| line.chars().count() <= 44), "{lines:?}");
         assert_eq!(lines[0], "job  status  executions  spans");
