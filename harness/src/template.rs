@@ -20,7 +20,7 @@ pub fn fill(template: &Value, name: &str, value: &Value) -> Value {
 }
 
 fn fill_text(text: &str, name: &str, value: &Value) -> Value {
-    let Some((before, pointer, after)) = placeholder(text, name) else {
+    let Some(Placeholder { before, pointer, after }) = placeholder(text, name) else {
         return Value::String(text.to_owned());
     };
     let found = if pointer.is_empty() { Some(value) } else { value.pointer(pointer) };
@@ -34,8 +34,15 @@ fn fill_text(text: &str, name: &str, value: &Value) -> Value {
     Value::String(format!("{before}{middle}{rest}"))
 }
 
-/// What stands before the first placeholder of `name`, its pointer, and what stands after it.
-fn placeholder<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
+/// A placeholder in a text.
+struct Placeholder<'a> {
+    before: &'a str,
+    pointer: &'a str,
+    after: &'a str,
+}
+
+/// The first placeholder of `name`; `None` if there is none.
+fn placeholder<'a>(text: &'a str, name: &str) -> Option<Placeholder<'a>> {
     // `{jobs}` begins like `{job}` and is another's: what comes after it may still be one.
     text.match_indices(&format!("{{{name}")).find_map(|(start, begin)| {
         let inner = &text[start + begin.len()..];
@@ -45,7 +52,7 @@ fn placeholder<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a s
             b':' => &inner[1..end],
             _ => return None,
         };
-        Some((&text[..start], pointer, &inner[end + 1..]))
+        Some(Placeholder { before: &text[..start], pointer, after: &inner[end + 1..] })
     })
 }
 

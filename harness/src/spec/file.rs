@@ -6,11 +6,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::Check;
+use super::overlay::overlaid;
 use super::probe::{ProbeFile, Probes, compiled};
 use super::section::{
     Database, Flag, Job, Matrix, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
-use super::{Condition, Expected, Fault, Tables};
+use super::{Condition, Expected, Fault, Overlay, Tables};
 use crate::document::{Document, Error};
 
 #[derive(Debug, Deserialize)]
@@ -105,7 +106,15 @@ impl Spec {
     /// # Errors
     /// When it can't be read, or says something it may not; the error names file, line and key.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::from_document(&Document::read(path)?)
+        Self::read_with(path, &[])
+    }
+
+    /// Reads a spec file, with values in place of its own.
+    ///
+    /// # Errors
+    /// As [`Spec::read`], and when a value is no TOML or its key is inside of one that is no table.
+    pub fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
+        Self::from_document(&overlaid(&Document::read(path)?, overlays)?)
     }
 
     /// Reads a spec from a text.

@@ -5,6 +5,7 @@ mod condition;
 mod expected;
 mod fault;
 mod file;
+mod overlay;
 mod placeholder;
 mod probe;
 mod section;
@@ -15,6 +16,7 @@ pub use condition::{Condition, Facts};
 pub use expected::{Day, Expected};
 pub use fault::{Fault, FaultKind};
 pub use file::Spec;
+pub use overlay::Overlay;
 pub use probe::{Attempt, Banner, Probes};
 pub use section::{
     Cargo, Database, Flag, Job, Matrix, Ready, Redaction, Route, Service, SpanRule, Startup, Stop,
