@@ -2,8 +2,8 @@
 //! records again afterwards; a runner that does not is told.
 
 use rstest::rstest;
-use spanproof::evidence::Evidence;
-use spanproof::spec::{FaultKind, Spec};
+use spanproof::observation::Observation;
+use spanproof::spec::FaultKind;
 use spanproof::trial::World;
 use spanproof::verdict::{Judgement, judge, judge_all};
 
@@ -11,7 +11,7 @@ use crate::world::{faulty, healthy, repository};
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 
-async fn under(world: &World, fault: &str, bug: &str, route: &str) -> Evidence {
+async fn under(world: &World, fault: &str, bug: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, "true").env("FAULT", bug).route(route);
     trial.fault(fault).run().await.unwrap()
 }
@@ -43,28 +43,28 @@ async fn the_healthy_runner_reports_what_it_loses_and_recovers(
     #[values("queued", "cross-region")] route: &str,
 ) {
     let world = healthy().await;
-    let evidence = under(&world, fault, "", route).await;
-    judge(world.spec(), &evidence).passed().unwrap();
-    let output = evidence.output.tail(usize::MAX);
+    let observation = under(&world, fault, "", route).await;
+    judge(world.spec(), &observation).passed().unwrap();
+    let trial = observation.trial().unwrap();
+    let output = trial.run.output.tail(usize::MAX);
     assert!(output.contains(said), "expected {said}\nfound {output}");
-    assert_eq!(evidence.spans.all().len(), spans);
-    assert_eq!(evidence.recovery.unwrap().spans.all().len(), 8, "all of the next job's");
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    let second = trial.second.as_ref().unwrap();
+    assert_eq!(second.tables.spans.all().len(), 8, "all of the next job's");
 }
 
 /// Whether the fault of the kind `sql` happens and is put right.
 #[tokio::test]
 async fn a_fault_of_ones_own_is_two_files() {
-    let path = repository("spanproof.toml");
-    let mut spec = Spec::read(&path).unwrap();
-    let own = "kind = 'sql'\nname = 'own'\napply = 'fixtures/faults/refuse.sql'\n\
-               clear = 'fixtures/faults/accept.sql'";
-    spec.faults = vec![toml::from_str(own).unwrap()];
-    let world = World::of(path).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
-    let world = world.open_spec(spec).await.unwrap();
-    let evidence = under(&world, "own", "", "queued").await;
-    judge(world.spec(), &evidence).passed().unwrap();
-    assert!(evidence.output.tail(usize::MAX).contains("none_fits"));
-    assert_eq!(evidence.spans.all().len(), 0);
+    let own = "[{ kind = 'sql', name = 'own', apply = 'fixtures/faults/refuse.sql', \
+               clear = 'fixtures/faults/accept.sql' }]";
+    let world = World::of(repository("spanproof.toml")).set("fault", own);
+    let world = world.binary(env!("CARGO_BIN_EXE_runner")).shared_server().open().await.unwrap();
+    let observation = under(&world, "own", "", "queued").await;
+    judge(world.spec(), &observation).passed().unwrap();
+    let output = observation.trial().unwrap().run.output.tail(usize::MAX);
+    assert!(output.contains("none_fits"), "{output}");
+    assert_eq!(observation.tables.spans.all().len(), 0);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use spanproof::verdict::judge;
 async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
     let world = World::of("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
     let world = world.open().await.unwrap();
-    let evidence = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
-    assert_eq!(evidence.spans.all().len(), spans);
-    judge(world.spec(), &evidence).passed().unwrap();
+    let observation = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    judge(world.spec(), &observation).passed().unwrap();
 }

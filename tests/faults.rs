@@ -2,7 +2,7 @@
 //! under the same conditions is not accused. Each fault by itself is in `modes`.
 
 use rstest::rstest;
-use spanproof::evidence::Evidence;
+use spanproof::observation::Observation;
 use spanproof::trial::World;
 use spanproof::verdict::{Judgement, judge, judge_all};
 
@@ -11,7 +11,7 @@ use crate::world::{faulty, healthy, repository};
 /// The tracing flag.
 const FLAG: &str = "ENABLE_DB_TRACING";
 
-async fn with(world: &World, fault: &str, value: &str, route: &str) -> Evidence {
+async fn with(world: &World, fault: &str, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, value).env("FAULT", fault).route(route);
     trial.run().await.unwrap()
 }
@@ -19,7 +19,7 @@ async fn with(world: &World, fault: &str, value: &str, route: &str) -> Evidence 
 fn told(judgement: &Judgement) -> (String, String) {
     let first = judgement.findings().first();
     let code = first.map_or_else(|| "pass".into(), |finding| finding.code.to_string());
-    (code, first.map(|finding| finding.evidence.join("\n")).unwrap_or_default())
+    (code, first.map(ToString::to_string).unwrap_or_default())
 }
 
 #[tokio::test]
@@ -72,8 +72,8 @@ async fn a_refusal_that_the_service_keeps_to_itself_is_told(
     #[values("queued", "cross-region")] route: &str,
 ) {
     let world = refusing(env!("CARGO_BIN_EXE_faulty-runner"), "insert-revoked").await;
-    let evidence = with(&world, "silent-write-failure", "true", route).await;
-    let (code, proofs) = told(&judge(world.spec(), &evidence));
+    let observation = with(&world, "silent-write-failure", "true", route).await;
+    let (code, proofs) = told(&judge(world.spec(), &observation));
     assert_eq!(code, "write-failed-silent", "{proofs}");
     assert!(proofs.contains("trace_spans: 0 `execute_question` of 0 rows"), "{proofs}");
 }
@@ -108,8 +108,8 @@ async fn the_healthy_runner_is_not_accused() {
     let world = healthy().await;
     for route in ["queued", "cross-region"] {
         for value in ["true", "false"] {
-            let evidence = world.trial().flag(FLAG, value).route(route).run().await.unwrap();
-            judge(world.spec(), &evidence).passed().unwrap();
+            let observation = world.trial().flag(FLAG, value).route(route).run().await.unwrap();
+            judge(world.spec(), &observation).passed().unwrap();
         }
     }
 }

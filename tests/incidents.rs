@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rstest::rstest;
-use spanproof::deployment::{Dump, Log, Rowset, Subject};
+use spanproof::deployment::{Dump, Existing, Log, Rowset, Subject};
 use spanproof::incident::{
     Adopted, Bundle, Faithful, Masking, adopted, capture_case, capture_deployment, replay,
 };
@@ -11,7 +11,7 @@ use spanproof::matrix::Case;
 use spanproof::matrix::cases;
 use spanproof::outcome::{IncidentOutcome, ReplayOutcome};
 use spanproof::spec::{Spec, Value};
-use spanproof::trial::{Trial, World};
+use spanproof::trial::World;
 use spanproof::verdict::{Code, judge_all};
 
 use crate::world::repository;
@@ -33,20 +33,22 @@ async fn zero_spans_on_the_cross_region_route(
     assert_eq!(jobs, ["job-469", "job-470", "job-471", "job-472"]);
     let mut all = Vec::new();
     for case in &cases {
-        all.push(Trial::run(&world, case).await.unwrap());
+        all.push(world.trial_of(case).run().await.unwrap());
     }
-    for (evidence, judgement) in all.iter().zip(judge_all(world.spec(), &all)) {
+    for (observation, judgement) in all.iter().zip(judge_all(world.spec(), &all)) {
         assert_eq!(judgement.code(), code, "{judgement:#?}");
-        assert_eq!(evidence.spans.all().len(), spans);
-        let units = evidence.units.all();
+        assert_eq!(observation.tables.spans.all().len(), spans);
+        let units = observation.tables.units.all();
         assert_eq!(units.len(), 4);
         for unit in units {
             // Refused at once, in one round trip, and the reason is kept.
             assert_eq!(unit["status"], "failed");
             assert_eq!(unit["output"]["error"], "No healthy providers available");
         }
-        assert_eq!(evidence.exchanges.len(), 4);
-        let banner = &evidence.output.lines.iter().find(|line| line.text.contains("DBTracer"));
+        let trial = observation.trial().unwrap();
+        assert_eq!(trial.exchanges.len(), 4);
+        let mut lines = trial.run.output.lines.iter();
+        let banner = lines.find(|line| line.text.contains("DBTracer"));
         assert!(banner.unwrap().text.contains("ENABLED (ENABLE_DB_TRACING=true)"));
     }
 }
@@ -108,9 +110,10 @@ async fn a_job_in_production_is_seen_again_on_the_route_that_was_dark() {
     let log = Log { name: "runner.log".into(), bytes: Box::new(bytes) };
     let subject = Subject { jobs: vec!["469".into()], last: 1, ..Subject::default() };
     let mut masking = Masking::new(None, false).unwrap();
-    let parts = (Rowset::Dumped(&dump), Some(log));
     let read = Spec::read(&spec).unwrap();
-    capture_deployment(&read, &subject, parts, &mut masking, &path).await.unwrap();
+    let rows = Rowset::Dumped(&dump);
+    let existing = Existing { spec: &read, subject: &subject, rows, log: Some(log) };
+    capture_deployment(existing, &mut masking, &path).await.unwrap();
     let bundle = Bundle::read(&path, false).unwrap();
 
     let dark = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
@@ -163,11 +166,11 @@ async fn a_case_is_captured_and_replayed() {
         ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Unset),
     ];
     let case = Case::new(world.spec(), flags, ["cross-region", "slow", "four-units"]);
-    let evidence = Trial::run(&world, &case).await.unwrap();
+    let observation = world.trial_of(&case).run().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("case.jsonl");
     let mut masking = Masking::new(None, true).unwrap();
-    capture_case(world.spec(), &evidence, &mut masking, &path).unwrap();
+    capture_case(world.spec(), &observation, &mut masking, &path).unwrap();
     let bundle = Bundle::read(&path, false).unwrap();
     let delay = bundle.setting.behaviour.as_ref().unwrap().replies[0].delay_ms;
     assert!(delay > 0, "the delays of the answers are kept");

@@ -7,8 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use spanproof::evidence::Evidence;
-use spanproof::spec::Spec;
+use spanproof::observation::Observation;
 use spanproof::trial::World;
 use spanproof::verdict::{Code, Funnel, Judgement, Stage, Verdict, judge_all};
 use tokio::sync::Semaphore;
@@ -115,15 +114,12 @@ const MODES: &[Mode] = &[
 /// The world of every mode: the time for a job and for the stop is short, because one mode never
 /// ends. The runner itself gives up stopping after five seconds.
 async fn world(binary: &str) -> World {
-    let path = repository("spanproof.toml");
-    let mut spec = Spec::read(&path).unwrap();
-    spec.service.settle_ms = 4_000;
-    spec.service.stop.grace_ms = 3_000;
-    let world = World::of(path).binary(binary).shared_server();
-    world.open_spec(spec).await.unwrap()
+    let world = World::of(repository("spanproof.toml")).binary(binary).shared_server();
+    let world = world.set("service.settle-ms", "4000").set("service.stop.grace-ms", "3000");
+    world.open().await.unwrap()
 }
 
-async fn run(world: &World, mode: Mode, value: &str, route: &str) -> Evidence {
+async fn run(world: &World, mode: Mode, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, value).env("FAULT", mode.fault).route(route);
     let trial = trial.upstream(mode.upstream);
     let trial = if mode.witness { trial.witness() } else { trial };

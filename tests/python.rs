@@ -4,7 +4,7 @@
 use rstest::rstest;
 use spanproof::matrix::cases;
 use spanproof::suite::{Proven, Told, prove};
-use spanproof::trial::{Trial, World};
+use spanproof::trial::World;
 use spanproof::verdict::{Code, judge, judge_all};
 use tokio::task::JoinSet;
 
@@ -14,29 +14,28 @@ use crate::world::repository;
 const AT_ONCE: usize = 4;
 
 async fn world(program: &str, bug: &str) -> World {
-    let path = repository("fixtures/python-runner/spanproof.toml");
-    let mut spec = spanproof::spec::Spec::read(&path).unwrap();
-    program.clone_into(&mut spec.service.command[1]);
-    World::of(path).env("BUG", bug).shared_server().open_spec(spec).await.unwrap()
+    let world = World::of(repository("fixtures/python-runner/spanproof.toml"));
+    let world = world.set("service.command", &format!("['/usr/bin/python3', '{program}']"));
+    world.env("BUG", bug).shared_server().open().await.unwrap()
 }
 
 #[tokio::test]
 async fn the_healthy_one_passes_every_case_of_its_spec() {
     let world = world("runner.py", "").await;
     let mut waiting = cases(world.spec()).unwrap().into_iter();
-    let (mut running, mut evidence) = (JoinSet::new(), Vec::new());
+    let (mut running, mut observations) = (JoinSet::new(), Vec::new());
     loop {
         for case in waiting.by_ref().take(AT_ONCE - running.len()) {
             let world = world.clone();
-            running.spawn(async move { Trial::run(&world, &case).await.unwrap() });
+            running.spawn(async move { world.trial_of(&case).run().await.unwrap() });
         }
         let Some(ended) = running.join_next().await else { break };
-        evidence.push(ended.unwrap());
+        observations.push(ended.unwrap());
     }
-    assert_eq!(evidence.len(), 54);
-    let recorded: usize = evidence.iter().map(|evidence| evidence.spans.all().len()).sum();
+    assert_eq!(observations.len(), 54);
+    let recorded: usize = observations.iter().map(|one| one.tables.spans.all().len()).sum();
     assert_eq!(recorded, 20 * 6, "and none under a fault");
-    for judgement in judge_all(world.spec(), &evidence) {
+    for judgement in judge_all(world.spec(), &observations) {
         judgement.passed().unwrap();
     }
 }
@@ -63,7 +62,7 @@ async fn a_bug_is_told_by_its_code(
     assert_eq!(judgement.codes().len(), 1, "{judgement:?}");
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), code, "{finding}");
-    assert!(finding.evidence.join("\n").contains(proof), "expected {proof}\nfound {finding}");
+    assert!(finding.to_string().contains(proof), "expected {proof}\nfound {finding}");
 }
 
 #[tokio::test]

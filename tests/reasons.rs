@@ -7,8 +7,7 @@ use rstest::rstest;
 use spanproof::matrix::{Case, cases};
 use spanproof::outcome::RunOutcome;
 use spanproof::report;
-use spanproof::spec::Spec;
-use spanproof::suite::{self, Keep, Options, Ran};
+use spanproof::suite::{self, Keep, Options, RunResult};
 use spanproof::trial::World;
 
 use crate::world::repository;
@@ -44,7 +43,7 @@ async fn run(
     let (evidence, keep) = (folder.0.clone(), Keep::Nothing);
     let today = "2026-01-01".parse().unwrap();
     let options = Options { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
-    let ran: Ran = suite::run(world, &picked, options, |_| {}).await.unwrap();
+    let ran: RunResult = suite::run(world, &picked, options, |_| {}).await.unwrap();
     let outcome = RunOutcome::new(world.spec(), &ran, &[], &[]);
     (report::terminal(&outcome, "spanproof check"), ran.probes.len())
 }
@@ -88,13 +87,11 @@ async fn many_failing_cases_are_told_as_one_pattern(#[case] bug: &str, #[case] p
 
 #[tokio::test]
 async fn a_known_failure_is_told_and_fails_nothing() {
-    let path = repository("spanproof.toml");
-    let mut spec = Spec::read(&path).unwrap();
-    let rule = "code = 'path-not-executed'\nreason = 'soon'\nuntil = 2026-01-01\n\
-                when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' }";
-    spec.expected = vec![toml::from_str(rule).unwrap()];
-    let world = World::of(path).binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
-    let world = world.env("FAULT", "cross-region-untraced").open_spec(spec).await.unwrap();
+    let rule = "[{ code = 'path-not-executed', reason = 'soon', until = 2026-01-01, \
+                when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' } }]";
+    let world = World::of(repository("spanproof.toml")).set("expected", rule);
+    let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
+    let world = world.env("FAULT", "cross-region-untraced").open().await.unwrap();
     let (text, _) = run(&world, "known", recording, true).await;
     let known = text.matches("known: path-not-executed until 2026-01-01: soon").count();
     assert_eq!((known, text.matches("FAIL").count()), (5, 0), "{text}");

@@ -28,20 +28,20 @@ async fn only_the_exact_text_true_records(
     #[values("queued", "cross-region")] route: &str,
 ) {
     let world = healthy().await;
-    let evidence = world.trial().flag(FLAG, value).route(route).run().await.unwrap();
-    assert_eq!(evidence.spans.all().len(), spans);
-    assert_eq!(evidence.units.all().len(), 4);
-    judge(world.spec(), &evidence).passed().unwrap();
+    let observation = world.trial().flag(FLAG, value).route(route).run().await.unwrap();
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    assert_eq!(observation.tables.units.all().len(), 4);
+    judge(world.spec(), &observation).passed().unwrap();
 }
 
 #[rstest]
 #[tokio::test]
 async fn an_unset_flag_means_off(#[values("queued", "cross-region")] route: &str) {
     let world = healthy().await;
-    let evidence = world.trial().unset(FLAG).route(route).run().await.unwrap();
-    assert!(!evidence.environment.contains_key(FLAG));
-    assert_eq!(evidence.spans.all().len(), 0);
-    judge(world.spec(), &evidence).passed().unwrap();
+    let observation = world.trial().unset(FLAG).route(route).run().await.unwrap();
+    assert!(!observation.trial().unwrap().service.environment.contains_key(FLAG));
+    assert_eq!(observation.tables.spans.all().len(), 0);
+    judge(world.spec(), &observation).passed().unwrap();
 }
 
 #[tokio::test]
@@ -78,10 +78,10 @@ async fn each_execution_has_its_span_with_the_call_of_the_router_inside() {
 async fn a_router_that_is_switched_off_leaves_only_the_span_of_the_unit() {
     let world = healthy().await;
     let trial = world.trial().flag(FLAG, "true").flag("HYBRID_ROUTER_DISABLE", "true");
-    let evidence = trial.run().await.unwrap();
-    let judgement = judge(world.spec(), &evidence).passed().unwrap();
+    let observation = trial.run().await.unwrap();
+    let judgement = judge(world.spec(), &observation).passed().unwrap();
     assert_eq!((judgement.spans, judgement.funnel.joined), (4, 4));
-    assert!(evidence.exchanges.is_empty());
+    assert!(observation.trial().unwrap().exchanges.is_empty());
 }
 
 #[tokio::test]
@@ -97,12 +97,14 @@ async fn a_flag_that_the_spec_does_not_have_is_named_with_the_nearest() {
 #[tokio::test]
 async fn evidence_that_was_stored_is_judged_the_same_again() {
     let world = healthy().await;
-    let evidence = world.trial().flag(FLAG, "true").run().await.unwrap();
-    let folder =
-        std::env::temp_dir().join(format!("spanproof-stored-{}", evidence.names[0].1.len()));
-    let stored = spanproof::evidence::write(&folder, &evidence).unwrap();
-    let read = spanproof::evidence::read(&stored).unwrap();
+    let observation = world.trial().flag(FLAG, "true").run().await.unwrap();
+    let folder = std::env::temp_dir().join(format!(
+        "spanproof-stored-{}",
+        observation.trial().unwrap().service.names[0].1.len()
+    ));
+    let stored = spanproof::observation::write(&folder, &observation).unwrap();
+    let read = spanproof::observation::read(&stored).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(read, evidence);
+    assert_eq!(read, observation);
     assert_eq!(judge(world.spec(), &read).verdict, Verdict::Pass);
 }

@@ -33,19 +33,19 @@ async fn no_secret_of_the_environment_or_of_an_answer_reaches_the_evidence() {
         .env("ADMIN_TOKEN", "hunter3")
         .upstream_file(&behaviour)
         .job("one-unit");
-    let evidence = trial.run().await.unwrap();
-    let stored = spanproof::evidence::write(&folder, &evidence).unwrap();
-    let mut all = vec![serde_json::to_string(&evidence).unwrap()];
+    let observation = trial.run().await.unwrap();
+    let stored = spanproof::observation::write(&folder, &observation).unwrap();
+    let mut all = vec![format!("{observation:?}")];
     for entry in std::fs::read_dir(&stored).unwrap() {
         all.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     std::fs::remove_dir_all(&folder).unwrap();
-    let row = evidence.units.all()[0]["output"].to_string();
+    let row = observation.tables.units.all()[0]["output"].to_string();
     assert!(row.contains("rules"), "the answer is in the row: {row}");
     for text in &all {
         for secret in ["hunter2", "hunter3", "swordfish"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
     }
-    judge(world.spec(), &evidence).passed().unwrap();
+    judge(world.spec(), &observation).passed().unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spanproof::evidence::Row;
+use spanproof::observation::Row;
 use spanproof::process::Ending;
 use spanproof::wait::{self, Look};
 use sqlx::{Connection, PgConnection};
@@ -31,21 +31,21 @@ async fn units_in_flight_are_failed_and_their_spans_closed() {
     })
     .await
     .unwrap();
-    let evidence = trial.finish().await.unwrap();
-    assert_eq!(evidence.exit.ending, Ending::Code(0));
-    assert!(!evidence.exit.killed);
-    for row in evidence.units.all().iter().chain(evidence.spans.all()) {
+    let observation = trial.finish().await.unwrap();
+    let exit = &observation.trial().unwrap().run.exit;
+    assert_eq!((exit.ending, exit.killed), (Ending::Code(0), false));
+    for row in observation.tables.units.all().iter().chain(observation.tables.spans.all()) {
         assert_eq!(
             (text(row, "status"), row["completed_at"].is_null()),
             ("failed", false),
             "{row:#?}"
         );
     }
-    for unit in evidence.units.all() {
+    for unit in observation.tables.units.all() {
         assert_eq!(unit["output"]["error_code"], "SHUTDOWN");
     }
-    assert_eq!(evidence.spans.all().len(), 8);
-    assert_eq!(text(&evidence.jobs.all()[0], "status"), "failed");
+    assert_eq!(observation.tables.spans.all().len(), 8);
+    assert_eq!(text(&observation.tables.jobs.all()[0], "status"), "failed");
 }
 
 fn text<'a>(row: &'a Row, column: &str) -> &'a str {

@@ -2,7 +2,7 @@
 //! snapshots.
 
 use rstest::rstest;
-use spanproof::evidence::{group, redacted};
+use spanproof::observation::{group, redacted};
 use spanproof::spec::Value;
 
 use crate::world::{healthy, repository};
@@ -31,14 +31,17 @@ async fn the_startup_output_is_the_one_in_the_snapshot(
         .trial()
         .value("ENABLE_DB_TRACING", set(value))
         .value("HYBRID_ROUTER_DISABLE", set(router_off));
-    let evidence = trial.start().await.unwrap().finish().await.unwrap();
+    let observation = trial.start().await.unwrap().finish().await.unwrap();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(repository("fixtures/startup"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        let name = group(world.spec(), &evidence.case);
-        insta::assert_snapshot!(name, redacted(&evidence, &world.spec().startup));
+        let name = group(world.spec(), &observation.case);
+        insta::assert_snapshot!(
+            name,
+            redacted(observation.trial().unwrap(), &world.spec().startup)
+        );
     });
 }
 
@@ -46,8 +49,9 @@ async fn the_startup_output_is_the_one_in_the_snapshot(
 async fn the_tracers_line_is_printed_whatever_the_log_level() {
     let world = healthy().await;
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("LOG_LEVEL", "error");
-    let evidence = trial.start().await.unwrap().finish().await.unwrap();
-    let lines: Vec<_> = evidence.output.lines.iter().map(|line| line.text.as_str()).collect();
+    let observation = trial.start().await.unwrap().finish().await.unwrap();
+    let lines = &observation.trial().unwrap().run.output.lines;
+    let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
     assert!(lines.contains(&"🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)"), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("INFO")), "{lines:#?}");
 }
@@ -57,9 +61,9 @@ async fn a_password_never_reaches_the_output_or_the_evidence() {
     let world = healthy().await;
     let url = "{database.url}&password=hunter2";
     let trial = world.trial().env("DATABASE_URL", url).env("ADMIN_TOKEN", "hunter3");
-    let evidence = trial.start().await.unwrap().finish().await.unwrap();
-    let all = serde_json::to_string(&evidence).unwrap();
-    assert!(evidence.ready.yes(), "{all}");
+    let observation = trial.start().await.unwrap().finish().await.unwrap();
+    let all = format!("{observation:?}");
+    assert!(observation.trial().unwrap().run.ready.yes(), "{all}");
     assert!(!all.contains("hunter"), "{all}");
 }
 
@@ -70,9 +74,10 @@ async fn a_password_never_reaches_the_output_or_the_evidence() {
 async fn a_database_that_is_not_there_is_fatal_and_said(#[case] url: &str, #[case] said: &str) {
     let world = healthy().await;
     let trial = world.trial().env("DATABASE_URL", url);
-    let evidence = trial.start().await.unwrap().finish().await.unwrap();
-    assert!(!evidence.exit.asked, "the runner ended by itself");
-    assert_eq!(evidence.exit.ending, spanproof::process::Ending::Code(1));
-    let output = evidence.output.tail(100);
+    let observation = trial.start().await.unwrap().finish().await.unwrap();
+    let run = &observation.trial().unwrap().run;
+    assert!(!run.exit.asked, "the runner ended by itself");
+    assert_eq!(run.exit.ending, spanproof::process::Ending::Code(1));
+    let output = run.output.tail(100);
     assert!(output.contains(said) && !output.contains("hunter2"), "{output}");
 }

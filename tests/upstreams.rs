@@ -42,12 +42,12 @@ async fn each_answer_is_stored_as_what_it_is(
         .env("HYBRID_ROUTER_TIMEOUT", "1")
         .upstream_file(file)
         .job("one-unit");
-    let evidence = trial.run().await.unwrap();
-    let unit = &evidence.units.all()[0];
+    let observation = trial.run().await.unwrap();
+    let unit = &observation.tables.units.all()[0];
     let code = unit["output"].get("error_code").and_then(Json::as_str).unwrap_or_default();
     assert_eq!((unit["status"].as_str(), code), (Some(status), error_code), "{unit:#?}");
-    assert_eq!(evidence.exchanges.len(), requests);
-    judge(world.spec(), &evidence).passed().unwrap();
+    assert_eq!(observation.trial().unwrap().exchanges.len(), requests);
+    judge(world.spec(), &observation).passed().unwrap();
 }
 
 #[test]
@@ -63,8 +63,10 @@ fn every_behaviour_of_the_fixtures_is_tried() {
 #[tokio::test]
 async fn each_unit_asks_for_its_own_region_and_model() {
     let world = healthy().await;
-    let evidence = world.trial().flag("ENABLE_DB_TRACING", "true").run().await.unwrap();
-    let mut asked: Vec<_> = evidence
+    let observation = world.trial().flag("ENABLE_DB_TRACING", "true").run().await.unwrap();
+    let mut asked: Vec<_> = observation
+        .trial()
+        .unwrap()
         .exchanges
         .iter()
         .map(|exchange| {

@@ -2,7 +2,6 @@
 //! itself tells why, and the healthy service is not accused.
 
 use rstest::rstest;
-use spanproof::spec::{Probes, Spec};
 use spanproof::trial::World;
 use spanproof::verdict::{Judgement, judge};
 
@@ -13,11 +12,11 @@ const FLAG: &str = "ENABLE_DB_TRACING";
 /// The runner beside a spec that recognises none of its words, on a database that `seed` prepares.
 /// The service has a role without special rights: privileges do not bind a superuser.
 async fn wordless(binary: &str, seed: Option<&str>) -> World {
-    let mut spec = Spec::read(&repository("spanproof.toml")).unwrap();
-    spec.probes = Probes::default();
     let search_path = if seed == Some("spans-elsewhere") { "tenant,public" } else { "public" };
     let options = format!("-c%20role%3Dspanproof_service%20-c%20search_path%3D{search_path}");
     let mut world = World::of(repository("spanproof.toml"))
+        .set("probes", "{}")
+        .set("fault", "[]")
         .binary(binary)
         .seed(repository("fixtures/seeds/service-role.sql"))
         .env("DATABASE_URL", format!("{{database.url}}&options={options}"))
@@ -25,7 +24,7 @@ async fn wordless(binary: &str, seed: Option<&str>) -> World {
     if let Some(seed) = seed {
         world = world.seed(repository(&format!("fixtures/seeds/{seed}.sql")));
     }
-    world.open_spec(spec).await.unwrap()
+    world.open().await.unwrap()
 }
 
 async fn judged(world: &World, fault: &str, witnessed: bool) -> Judgement {
@@ -59,7 +58,7 @@ async fn the_server_tells_how_spans_were_lost(
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), code, "{finding}");
     assert!(finding.message.contains(message), "expected {message}\nfound {finding}");
-    assert!(finding.evidence.join("\n").contains(proof), "expected {proof}\nfound {finding}");
+    assert!(finding.to_string().contains(proof), "expected {proof}\nfound {finding}");
     assert_eq!(judgement.findings().len(), 1, "{judgement:?}");
 }
 
@@ -69,7 +68,7 @@ async fn a_service_that_never_tries_is_told_from_one_that_is_refused() {
     let judgement = judged(&world, "banner-lies", true).await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), "path-not-executed", "{finding}");
-    assert!(finding.evidence.join("\n").contains("witness: 0 inserting statements"), "{finding}");
+    assert!(finding.to_string().contains("witness: 0 inserting statements"), "{finding}");
 }
 
 #[tokio::test]

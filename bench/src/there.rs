@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use spanproof::deployment::{Log, LogMatches, Rowset, Session, Subject, Window, gather};
+use spanproof::deployment::{Existing, Log, Rowset, Session, Subject, Window, read_log};
+use spanproof::observation::Source as _;
 use spanproof::spec::Spec;
 use spanproof::verdict::diagnose;
 use sqlx::AssertSqlSafe;
@@ -46,7 +47,8 @@ pub fn log(place: &Place, samples: usize) -> Result<Outcome> {
         ours.push(milliseconds(start));
         ensure!(said.texts("spans") == ["1"], "the one line of interest was not found");
         let start = Instant::now();
-        let output = Command::new("grep").args(["-c", "StartSpan", name]).stdin(Stdio::null()).output()?;
+        let output =
+            Command::new("grep").args(["-c", "StartSpan", name]).stdin(Stdio::null()).output()?;
         grep.push(milliseconds(start));
         ensure!(output.stdout == b"1\n", "grep has not found the line");
     }
@@ -58,8 +60,8 @@ pub fn log(place: &Place, samples: usize) -> Result<Outcome> {
 pub fn read(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let log = Log { name: path.display().to_string(), bytes: Box::new(std::fs::File::open(path)?) };
-    let read = LogMatches::read(&spec, log, Window::default(), &mut ())?;
-    say("spans", read.output.lines.len());
+    let read = read_log(&spec, log, Window::default(), &mut ())?;
+    say("spans", read.lines.len());
     Ok(())
 }
 
@@ -120,13 +122,15 @@ pub async fn ask(url: &str, job: &str) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let mut session = Session::open(url, "bench").await?;
     let subject = Subject { jobs: vec![job.to_owned()], last: 1, ..Subject::default() };
-    let evidence = gather(&spec, &subject, Rowset::Live(&mut session), None, &mut ()).await?;
+    let rows = Rowset::Live(&mut session);
+    let existing = Existing { spec: &spec, subject: &subject, rows, log: None };
+    let observation = existing.observe(&mut ()).await?;
     session.close().await;
-    let (jobs, _) = diagnose(&spec, &evidence);
+    let (jobs, _) = diagnose(&spec, &observation);
     for job in jobs {
         say("spans", job.spans);
     }
-    for plan in evidence.deployment.iter().flat_map(|there| &there.plans) {
+    for plan in observation.deployment().into_iter().flat_map(|there| &there.plans) {
         say("plan", plan);
     }
     Ok(())

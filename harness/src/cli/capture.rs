@@ -7,8 +7,8 @@ use anyhow::anyhow;
 use super::args::Capture;
 use super::sources::{self, Opened};
 use super::{Exit, Failure, output, runs, runtime};
-use crate::evidence::{self, Evidence};
 use crate::incident::{Error, Masking, capture_case, capture_deployment};
+use crate::observation::{self, Observation};
 use crate::spec::Spec;
 
 pub(super) fn capture(args: &Capture) -> Result<Exit, Failure> {
@@ -28,22 +28,22 @@ fn case(args: &Capture, spec: &Spec, id: &str, mut masking: Masking) -> Result<E
             Failure::usage(anyhow!("no run was stored yet; `spanproof check` stores one"))
         })?,
     };
-    let evidence = stored(&run, id)?;
-    let path = target(args, &evidence.case.id);
-    let path = capture_case(spec, &evidence, &mut masking, &path).map_err(failure)?;
+    let observation = stored(&run, id)?;
+    let path = target(args, &observation.case.id);
+    let path = capture_case(spec, &observation, &mut masking, &path).map_err(failure)?;
     told(args, &path, &masking);
     Ok(Exit::Passed)
 }
 
 /// The evidence of the one case whose id begins so.
-fn stored(run: &Path, id: &str) -> Result<Evidence, Failure> {
-    let folders = evidence::list(run).map_err(Failure::usage)?;
+fn stored(run: &Path, id: &str) -> Result<Observation, Failure> {
+    let folders = observation::list(run).map_err(Failure::usage)?;
     let named = |folder: &&PathBuf| {
         folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(id))
     };
     let found: Vec<_> = folders.iter().filter(named).collect();
     match found.as_slice() {
-        [one] => evidence::read(one).map_err(Failure::usage),
+        [one] => observation::read(one).map_err(Failure::usage),
         [] => Err(Failure {
             exit: Exit::Nothing,
             text: format!("no case of the run `{}` has the id `{id}`", run.display()),
@@ -67,7 +67,8 @@ fn deployment(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit,
         let mut opened = Opened::open(&args.there, spec, "capture").await?;
         opened.subject.last = 1;
         let subject = opened.subject.clone();
-        let written = capture_deployment(spec, &subject, opened.parts(), &mut masking, &path).await;
+        let existing = opened.existing(spec, &subject);
+        let written = capture_deployment(existing, &mut masking, &path).await;
         opened.close().await;
         written.map_err(|error| {
             if path.exists() && !matches!(error, Error::File { .. }) {

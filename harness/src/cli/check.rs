@@ -16,7 +16,7 @@ use crate::outcome::{PlanOutcome, ProofOutcome, RunOutcome, Summary, Timings};
 use crate::process::quoted;
 use crate::report;
 use crate::spec::{Day, Spec};
-use crate::suite::{self, Keep, Options, Proven, Ran, Snapshot};
+use crate::suite::{self, Keep, Options, Proven, RunResult, Snapshot};
 use crate::trial::World;
 use crate::verdict::known_codes;
 
@@ -150,7 +150,7 @@ async fn work(
 async fn incidents(
     args: &Check,
     world: &World,
-    ran: &Ran,
+    ran: &RunResult,
     mut cancelled: watch::Receiver<bool>,
 ) -> Result<Vec<Adopted>, Failure> {
     if !args.which.is_all() || ran.not_run > 0 {
@@ -163,7 +163,7 @@ async fn incidents(
 }
 
 /// Compares the startup output, and accepts it where that is asked for.
-fn snapshots(args: &Check, spec: &Spec, ran: &Ran) -> Result<Vec<Snapshot>, Failure> {
+fn snapshots(args: &Check, spec: &Spec, ran: &RunResult) -> Result<Vec<Snapshot>, Failure> {
     let snapshots = suite::compare(spec, &ran.outcomes);
     if !args.update {
         return Ok(snapshots);

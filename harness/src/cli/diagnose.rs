@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use super::args::{Diagnose, Format};
 use super::{Exit, Failure, output, runtime, sources};
-use crate::evidence::Rows;
+use crate::observation::Rows;
 use crate::outcome::DiagnosisOutcome;
 use crate::report;
 use crate::verdict::{Verdict, diagnose as judge};
@@ -12,8 +12,8 @@ use crate::verdict::{Verdict, diagnose as judge};
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.there.config)?;
     let runtime = runtime()?;
-    let evidence = runtime.block_on(sources::evidence(&args.there, &spec, "diagnose"))?;
-    if let Rows::Found(jobs) = &evidence.jobs
+    let observation = runtime.block_on(sources::observation(&args.there, &spec, "diagnose"))?;
+    if let Rows::Found(jobs) = &observation.tables.jobs
         && jobs.is_empty()
     {
         let text = format!(
@@ -22,8 +22,8 @@ pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
         );
         return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
     }
-    let (jobs, all) = judge(&spec, &evidence);
-    let outcome = DiagnosisOutcome::new(&spec, &evidence, &jobs, &all);
+    let (jobs, all) = judge(&spec, &observation);
+    let outcome = DiagnosisOutcome::new(&spec, &observation, &jobs, &all);
     output::print(&match args.format {
         Format::Human => report::diagnosis(&outcome, args.plans),
         Format::Json => format!("{:#}\n", report::diagnosis_json(&outcome)),

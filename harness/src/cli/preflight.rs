@@ -3,7 +3,7 @@
 use super::args::{Format, Preflight};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
-use crate::deployment::{LogMatches, Window};
+use crate::deployment::{Window, read_log};
 use crate::outcome::PreflightOutcome;
 use crate::preflight::{self, Check, Outcome, Setting, Startup};
 use crate::report;
@@ -56,7 +56,7 @@ fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
         checks.push(untried(&name, "no manifest was given", "--manifest FILE"));
     }
     if let Some(path) = &args.log {
-        let read = LogMatches::read(spec, sources::log(path)?, Window::default(), &mut ());
+        let read = read_log(spec, sources::log(path)?, Window::default(), &mut ());
         let startup = Startup::from_log(spec, &read.map_err(refused)?);
         checks.push(preflight::startup(flag, &startup, &all));
     } else {

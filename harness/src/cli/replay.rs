@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use super::args::Replay;
 use super::capture::failure;
-use super::{Exit, Failure, output, sources};
+use super::{Exit, Failure, output, runtime, sources};
 use crate::incident::{self, Bundle, Error, Faithful, Replayed};
 use crate::outcome::{RejudgeOutcome, ReplayOutcome};
 use crate::report;
@@ -41,7 +41,9 @@ fn replayed(args: &Replay) -> Result<Exit, Failure> {
         bundles.push(bundle);
     }
     if args.assert_only {
-        return Ok(worst(bundles.iter().map(|bundle| assert_only(&spec, bundle))));
+        let runtime = runtime()?;
+        let judged = bundles.iter().map(|bundle| runtime.block_on(assert_only(&spec, bundle)));
+        return Ok(worst(judged));
     }
     if args.adopt.is_some() && bundles.len() != 1 {
         return Err(Failure::usage(anyhow!("`--adopt` takes one incident, not a folder")));
@@ -100,8 +102,8 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
     Ok(opened)
 }
 
-fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
-    let (judgement, differences) = incident::rejudge(spec, bundle);
+async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
+    let (judgement, differences) = incident::rejudge(spec, bundle).await;
     let outcome = RejudgeOutcome::new(bundle, &judgement, &differences);
     output::print(&report::rejudge(&outcome));
     match (differences.is_empty(), bundle.doubts.is_empty()) {

@@ -7,9 +7,9 @@ use anyhow::anyhow;
 
 use super::args::There;
 use super::{Exit, Failure};
-use crate::deployment::{self, Dump, Log, Moment, Rowset, Session, Subject, Window, gather};
+use crate::deployment::{self, Dump, Existing, Log, Moment, Rowset, Session, Subject, Window};
 use crate::document::suggestion;
-use crate::evidence::Evidence;
+use crate::observation::{Observation, Source};
 use crate::preflight::{self, Setting, SettingValue};
 use crate::spec::{Spec, Value};
 
@@ -163,14 +163,14 @@ impl Opened {
         Ok(Self { subject, session, dump, log })
     }
 
-    /// The rows and the log, to be read once.
-    pub(super) fn parts(&mut self) -> (Rowset<'_>, Option<Log<'static>>) {
+    /// The source of an observation, to be read once.
+    pub(super) fn existing<'a>(&'a mut self, spec: &'a Spec, subject: &'a Subject) -> Existing<'a> {
         let rows = match (&mut self.session, &self.dump) {
             (Some(session), _) => Rowset::Live(session),
             (None, Some(dump)) => Rowset::Dumped(dump),
             (None, None) => Rowset::None,
         };
-        (rows, self.log.take())
+        Existing { spec, subject, rows, log: self.log.take() }
     }
 
     /// Ends the session.
@@ -181,18 +181,17 @@ impl Opened {
     }
 }
 
-/// Gathers the evidence of what is there.
-pub(super) async fn evidence(
+/// Observes what is there.
+pub(super) async fn observation(
     there: &There,
     spec: &Spec,
     command: &str,
-) -> Result<Evidence, Failure> {
+) -> Result<Observation, Failure> {
     let mut opened = Opened::open(there, spec, command).await?;
     let subject = opened.subject.clone();
-    let (rows, log) = opened.parts();
-    let gathered = gather(spec, &subject, rows, log, &mut ()).await;
+    let observed = opened.existing(spec, &subject).observe(&mut ()).await;
     opened.close().await;
-    gathered.map_err(refused)
+    observed.map_err(refused)
 }
 
 /// What can't be reached is the world's fault, what is not there is the question's.

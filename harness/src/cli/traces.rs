@@ -21,7 +21,7 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let url = sources::needed_database(args.database.as_ref())?;
     let runtime = runtime()?;
     let looked = runtime.block_on(looked(args, &spec, &url))?;
-    let outcome = TracesOutcome::new(&spec.tables.spans, &looked);
+    let outcome = TracesOutcome::new(&looked);
     output::print(&match args.format {
         Shape::Human => report::waterfall(&outcome, canvas(args)),
         Shape::Json => format!("{:#}\n", report::traces_json(&outcome)),
@@ -31,7 +31,7 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
 }
 
 async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Failure> {
-    let sought = match (&args.job, &args.execution, &args.trace) {
+    let query = match (&args.job, &args.execution, &args.trace) {
         (Some(job), ..) => TraceQuery::Job(job.clone()),
         (_, Some(unit), _) => TraceQuery::Unit(unit.clone()),
         (_, _, Some(trace)) => TraceQuery::Trace(trace.clone()),
@@ -39,7 +39,7 @@ async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, F
     };
     let window = sources::window(args.since, args.until)?;
     let mut session = Session::open(url, "traces").await.map_err(refused)?;
-    let looked = find_traces(&mut session, spec, &sought, window).await;
+    let looked = find_traces(&mut session, spec, &query, window).await;
     session.close().await;
     looked.map_err(refused)
 }

@@ -31,8 +31,8 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
         let channel = args.channel.as_deref().unwrap_or(&spec.tables.jobs.channel);
         let watching = async {
-            let pulse = Poller::open(&url, channel).await.map_err(refused)?;
-            Watching::new(args, &spec, (&url, channel), pulse).run().await
+            let poller = Poller::open(&url, channel).await.map_err(refused)?;
+            Watching::new(args, &spec, (&url, channel), poller).run().await
         };
         // The screen is put right by what is dropped here, whoever ends first.
         tokio::select! {
@@ -74,9 +74,9 @@ struct Watching<'a> {
     spec: &'a Spec,
     url: &'a str,
     channel: &'a str,
-    pulse: Poller,
+    poller: Poller,
     screen: Option<Screen>,
-    beats: Vec<JobProgress>,
+    jobs: Vec<JobProgress>,
     dark: HashMap<String, Instant>,
     /// Jobs whose work stayed dark for longer than a span may be on its way, which was told.
     told: HashSet<String>,
@@ -90,7 +90,7 @@ impl<'a> Watching<'a> {
         args: &'a Watch,
         spec: &'a Spec,
         (url, channel): (&'a str, &'a str),
-        pulse: Poller,
+        poller: Poller,
     ) -> Self {
         let screen = std::io::stdout().is_terminal().then(Screen::take);
         let start = Instant::now();
@@ -99,9 +99,9 @@ impl<'a> Watching<'a> {
             spec,
             url,
             channel,
-            pulse,
+            poller,
             screen,
-            beats: Vec::new(),
+            jobs: Vec::new(),
             dark: HashMap::new(),
             told: HashSet::new(),
             unread: Vec::new(),
@@ -111,13 +111,13 @@ impl<'a> Watching<'a> {
     }
 
     async fn run(&mut self) -> Result<Exit, Failure> {
-        let how = if self.pulse.listens() { ", told of new jobs by the database" } else { "" };
+        let how = if self.poller.listens() { ", told of new jobs by the database" } else { "" };
         if self.screen.is_none() {
-            output::note(&format!("watching {}{how}", self.pulse.url()));
+            output::note(&format!("watching {}{how}", self.poller.url()));
         }
         loop {
-            let beats = match self.pulse.poll(self.spec, usize::from(self.args.last)).await {
-                Ok(beats) => beats,
+            let jobs = match self.poller.poll(self.spec, usize::from(self.args.last)).await {
+                Ok(jobs) => jobs,
                 Err(Error::Gone { reason, .. }) => {
                     self.reopen(&reason).await?;
                     continue;
@@ -125,11 +125,11 @@ impl<'a> Watching<'a> {
                 Err(error) => return Err(refused(error)),
             };
             self.note_unread();
-            let Some(changed) = self.take(beats) else { return Ok(Exit::Passed) };
+            let Some(changed) = self.take(jobs) else { return Ok(Exit::Passed) };
             if changed {
                 self.changed = Instant::now();
             }
-            let pace = self.pulse.next_interval(changed);
+            let pace = self.poller.next_interval(changed);
             if self.wait(pace).await {
                 return Ok(Exit::Passed);
             }
@@ -152,11 +152,11 @@ impl<'a> Watching<'a> {
             let step = if self.screen.is_some() { step.min(TICK) } else { step };
             // Told once, it looks soon, and listens no more until then.
             let news = async {
-                if told { std::future::pending().await } else { self.pulse.notified().await }
+                if told { std::future::pending().await } else { self.poller.notified().await }
             };
             if wait::told(step, news).await {
                 told = true;
-                next = next.min(start + self.pulse.min_interval());
+                next = next.min(start + self.poller.min_interval());
             }
             if Instant::now() >= next {
                 return false;
@@ -173,7 +173,7 @@ impl<'a> Watching<'a> {
 
     /// Says once what can't be looked at.
     fn note_unread(&mut self) {
-        for unread in self.pulse.unread() {
+        for unread in self.poller.unread() {
             if !self.unread.contains(unread) {
                 self.unread.push(unread.clone());
                 if self.screen.is_none() {
@@ -185,29 +185,29 @@ impl<'a> Watching<'a> {
 
     /// Takes what was seen; tells what is new where nobody draws. Says whether anything is; nothing
     /// where whoever read has gone.
-    fn take(&mut self, beats: Vec<JobProgress>) -> Option<bool> {
-        for beat in &beats {
-            if beat.is_dark() {
-                self.dark.entry(beat.job.clone()).or_insert_with(Instant::now);
+    fn take(&mut self, jobs: Vec<JobProgress>) -> Option<bool> {
+        for job in &jobs {
+            if job.is_dark() {
+                self.dark.entry(job.job.clone()).or_insert_with(Instant::now);
             } else {
-                self.dark.remove(&beat.job);
-                self.told.remove(&beat.job);
+                self.dark.remove(&job.job);
+                self.told.remove(&job.job);
             }
         }
         let late = Duration::from_millis(self.spec.service.flush_ms);
         let mut new = Vec::new();
-        for beat in &beats {
-            let dark = self.dark.get(&beat.job).is_some_and(|since| since.elapsed() >= late);
-            let again = dark && self.told.insert(beat.job.clone());
-            if again || !self.beats.contains(beat) {
-                new.push(beat.clone());
+        for job in &jobs {
+            let dark = self.dark.get(&job.job).is_some_and(|since| since.elapsed() >= late);
+            let again = dark && self.told.insert(job.job.clone());
+            if again || !self.jobs.contains(job) {
+                new.push(job.clone());
             }
         }
-        self.beats = beats;
+        self.jobs = jobs;
         if self.screen.is_none() {
             let at = chrono::Utc::now().format("%H:%M:%SZ").to_string();
-            for beat in &new {
-                let line = report::change(&at, &self.spec.tables.units.table, &self.watched(beat));
+            for job in &new {
+                let line = report::change(&at, &self.spec.tables.units.table, &self.watched(job));
                 let mut out = std::io::stdout().lock();
                 out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok()?;
             }
@@ -215,22 +215,22 @@ impl<'a> Watching<'a> {
         Some(!new.is_empty())
     }
 
-    fn watched(&self, beat: &JobProgress) -> WatchedJob {
-        WatchedJob::new(beat, self.dark.get(&beat.job).map(Instant::elapsed))
+    fn watched(&self, job: &JobProgress) -> WatchedJob {
+        WatchedJob::new(job, self.dark.get(&job.job).map(Instant::elapsed))
     }
 
     fn draw(&self) {
-        let listens = if self.pulse.listens() { "told of new jobs" } else { "polling" };
+        let listens = if self.poller.listens() { "told of new jobs" } else { "polling" };
         let unread = self.unread.first().map(|why| format!("; not looked at: {why}"));
         let unread = unread.unwrap_or_default();
-        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.pulse.url()));
+        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.poller.url()));
     }
 
     fn frame(&self, status: &str) {
         if self.screen.is_none() {
             return;
         }
-        let jobs = self.beats.iter().map(|beat| self.watched(beat)).collect();
+        let jobs = self.jobs.iter().map(|job| self.watched(job)).collect();
         let unit_table = self.spec.tables.units.table.clone();
         let frame = WatchFrame { jobs, unit_table, status: status.to_owned() };
         Screen::draw(&report::frame(&frame, output::size().unwrap_or((100, 30))));
@@ -246,8 +246,8 @@ impl<'a> Watching<'a> {
         loop {
             self.frame(&status);
             match Poller::open(self.url, self.channel).await {
-                Ok(pulse) => {
-                    self.pulse = pulse;
+                Ok(poller) => {
+                    self.poller = poller;
                     return Ok(());
                 }
                 Err(error) if gone.elapsed() >= PATIENCE => return Err(refused(error)),

@@ -6,8 +6,8 @@ use super::catalog::quoted_column;
 use super::lookup::{Lookup, texts};
 use super::reply::Reply;
 use super::session::{Error, Session};
-use crate::evidence::Row;
 use crate::mask::Secrets;
+use crate::observation::Row;
 
 /// The functions that explain an execution, asked where they are there.
 const FUNCTIONS: [&str; 3] =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reply::Reply;
 use super::session::{Error, Session};
-use crate::evidence::quoted;
+use crate::observation::quoted;
 
 /// A table as the session sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::moment::Window;
 use super::records::Records;
 use super::session::Error;
 use super::subject::Subject;
-use crate::evidence::{Neighbour, Row, Rows, text, time};
+use crate::observation::{Neighbour, Owner, Row, Rows, Tables, text, time};
 use crate::spec::Spec;
 use crate::timestamp::timestamp;
 
@@ -91,14 +91,8 @@ impl Dump {
         })?;
         let unit_ids = of(&units, &tables.units.id);
         let spans = self.rows(&tables.spans.table, |row| {
-            let unit = text(row, &tables.spans.unit);
-            let job = text(row, tables.span_job());
-            match (unit, job) {
-                (Some(unit), _) => unit_ids.contains(&unit),
-                (None, Some(job)) => ids.contains(&job),
-                // It names nothing: it may be of these units, and that it can't be told is a finding.
-                (None, None) => true,
-            }
+            // One that names nobody may be of these units, and that it can't be told is a finding.
+            Owner::from_row(tables, row).is_among(&unit_ids, &ids).unwrap_or(true)
         })?;
         let others = self.rows(&tables.spans.table, |row| {
             text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
@@ -110,7 +104,8 @@ impl Dump {
         let neighbours = others.all().iter().filter_map(read).collect();
         let unread =
             vec!["other schemas: a dump is looked into for the tables of the spec only".into()];
-        Ok(Records { jobs, units, spans, elsewhere: Vec::new(), neighbours, unread })
+        let tables = Tables { jobs, units, spans };
+        Ok(Records { tables, elsewhere: Vec::new(), neighbours, unread })
     }
 
     fn jobs(&self, spec: &Spec, subject: &Subject) -> Result<Rows, Error> {

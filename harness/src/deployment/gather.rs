@@ -1,16 +1,15 @@
-//! Evidence of a system that is already there.
+//! The observation of a system that is already there.
 
 use super::dump::Dump;
-use super::log::{Log, LogMatches};
+use super::log::{Log, read_log};
 use super::moment::Window;
 use super::records::Records;
 use super::session::{Error, Session};
-use super::sink::Sink;
 use super::subject::Subject;
-use crate::evidence::{Deployment, Evidence, FORMAT, Reached, Rows, StartupCut, text, time};
+use crate::mask::Secrets;
 use crate::matrix::Case;
-use crate::process::{Exit, Output};
-use crate::spec::{Spec, Value};
+use crate::observation::{Deployment, Job, Observation, Origin, Sink, Source, Tables, Unit};
+use crate::spec::Spec;
 
 /// Where rows come from.
 #[derive(Debug)]
@@ -23,112 +22,74 @@ pub enum Rowset<'a> {
     None,
 }
 
-/// Reads what a system left behind: first its rows, then the lines of its log that were written
-/// while these jobs were there. `sink` gets each part as soon as it was read.
-///
-/// # Errors
-/// When the database goes away, a job is not there, or the log can't be read.
-pub async fn gather(
-    spec: &Spec,
-    subject: &Subject,
-    rows: Rowset<'_>,
-    log: Option<Log<'_>>,
-    sink: &mut dyn Sink,
-) -> Result<Evidence, Error> {
-    let unseen = unseen(spec, subject);
-    let (found, database, plans) = match rows {
-        Rowset::Live(session) => {
-            let found = Records::find(session, spec, subject, sink).await?;
-            (found, Some(session.url().to_owned()), session.plans().to_vec())
-        }
-        Rowset::Dumped(dump) => {
-            let found = dump.find(spec, subject)?;
-            for (at, rows) in [&found.jobs, &found.units, &found.spans].into_iter().enumerate() {
-                sink.rows(at, rows);
-            }
-            (found, Some(dump.name().to_owned()), Vec::new())
-        }
-        Rowset::None => {
-            let Evidence { jobs, units, spans, .. } = unseen.clone();
-            let found = Records {
-                jobs,
-                units,
-                spans,
-                elsewhere: Vec::new(),
-                neighbours: Vec::new(),
-                unread: Vec::new(),
-            };
-            (found, None, Vec::new())
-        }
-    };
-    let window = log_window(spec, &found, subject.window);
-    let read = log.map(|log| LogMatches::read(spec, log, window, sink)).transpose()?;
-    let (output, log) = match read {
-        Some(LogMatches { facts, output }) => (output, Some(facts)),
-        None => (Output::default(), None),
-    };
-    let Records { jobs, units, spans, elsewhere, neighbours, unread } = found;
-    let route = jobs.all().iter().find_map(|row| text(row, &spec.tables.jobs.route));
-    Ok(Evidence {
-        case: Case::new(spec, subject.flags.clone(), [&route.unwrap_or_default(), "", ""]),
-        output,
-        jobs,
-        units,
-        spans,
-        deployment: Some(Box::new(Deployment {
-            database,
-            log,
-            elsewhere,
-            neighbours,
-            unread,
-            plans,
-        })),
-        ..unseen
-    })
+/// A system that is already there, and what is asked of it.
+#[derive(Debug)]
+pub struct Existing<'a> {
+    /// The spec that says what its tables and lines are called.
+    pub spec: &'a Spec,
+    /// What is asked about.
+    pub subject: &'a Subject,
+    /// Where its rows come from.
+    pub rows: Rowset<'a>,
+    /// Its log.
+    pub log: Option<Log<'a>>,
 }
 
-/// Evidence of a system before anything of it was seen.
-pub fn unseen(spec: &Spec, subject: &Subject) -> Evidence {
-    let nowhere = || Rows::Unreadable("no database was given".into());
-    let flags = subject.flags.clone();
-    let set = |(name, value): &(String, Value)| Some((name.clone(), value.text()?.to_owned()));
-    Evidence {
-        format: FORMAT.into(),
-        environment: flags.iter().filter_map(set).collect(),
-        case: Case::new(spec, flags, ["", "", ""]),
-        command: String::new(),
-        program: None,
-        names: Vec::new(),
-        output: Output::default(),
-        startup: StartupCut::default(),
-        ready: Reached::Yes,
-        submission: None,
-        settled: None,
-        jobs: nowhere(),
-        units: nowhere(),
-        spans: nowhere(),
-        witness: None,
-        recovery: None,
-        exchanges: Vec::new(),
-        exit: Exit::unseen(),
-        timings: std::collections::BTreeMap::new(),
-        deployment: Some(Box::default()),
+impl Source for Existing<'_> {
+    type Error = Error;
+
+    /// Reads what a system left behind: first its rows, then the lines of its log that were
+    /// written while these jobs were there. Secrets are masked in the observation; `sink` gets
+    /// rows as they are.
+    async fn observe(self, sink: &mut dyn Sink) -> Result<Observation, Error> {
+        let Self { spec, subject, rows, log } = self;
+        let (found, database, plans) = match rows {
+            Rowset::Live(session) => {
+                let found = Records::find(session, spec, subject, sink).await?;
+                (found, Some(session.url().to_owned()), session.plans().to_vec())
+            }
+            Rowset::Dumped(dump) => {
+                let found = dump.find(spec, subject)?;
+                for (table, rows) in found.tables.all() {
+                    sink.rows(table, rows);
+                }
+                (found, Some(dump.name().to_owned()), Vec::new())
+            }
+            Rowset::None => (Records::none(), None, Vec::new()),
+        };
+        let window = log_window(spec, &found.tables, subject.window);
+        let log = log.map(|log| read_log(spec, log, window, sink)).transpose()?;
+        let Records { tables, elsewhere, neighbours, unread } = found;
+        let jobs = Job::from_rows(&spec.tables, tables.jobs.all());
+        let route = jobs.into_iter().find_map(|job| job.route).unwrap_or_default();
+        let case = Case::new(spec, subject.flags.clone(), [&route, "", ""]);
+        let deployment = Deployment { database, log, elsewhere, neighbours, unread, plans };
+        let origin = Origin::Deployment(Box::new(deployment));
+        Ok(Observation { case, tables, origin }.masked(spec, &Secrets::default()))
+    }
+}
+
+/// The observation of a system of which nothing was read yet.
+pub fn unseen(spec: &Spec, subject: &Subject) -> Observation {
+    Observation {
+        case: Case::new(spec, subject.flags.clone(), ["", "", ""]),
+        tables: Records::none().tables,
+        origin: Origin::Deployment(Box::default()),
     }
 }
 
 /// The window in which lines of the log can be about these jobs.
-fn log_window(spec: &Spec, found: &Records, asked: Window) -> Window {
-    let (jobs, units) = (&spec.tables.jobs, &spec.tables.units);
-    let of = |rows: &Rows, column: &str| -> Vec<_> {
-        rows.all().iter().filter_map(|row| time(row, column)).collect()
-    };
-    let begun = [of(&found.jobs, &jobs.created), of(&found.units, &units.started)].concat();
-    let ended = of(&found.units, &units.completed);
+fn log_window(spec: &Spec, found: &Tables, asked: Window) -> Window {
+    let jobs = Job::from_rows(&spec.tables, found.jobs.all());
+    let units = Unit::from_rows(&spec.tables, found.units.all());
+    let begun = jobs.iter().filter_map(|job| job.created);
+    let begun = begun.chain(units.iter().filter_map(|unit| unit.started)).min();
+    let ended: Vec<_> = units.iter().filter_map(|unit| unit.ended).collect();
     let slack =
         chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5000));
-    let since = begun.iter().min().map(|first| *first - slack);
+    let since = begun.map(|first| first - slack);
     // Where a unit has no end it may still be at work.
-    let ongoing = ended.len() < found.units.all().len() || ended.is_empty();
+    let ongoing = ended.len() < units.len() || ended.is_empty();
     let until = ended.iter().max().filter(|_| !ongoing).map(|last| *last + slack);
     Window { since: asked.since.or(since), until: asked.until.or(until) }
 }

@@ -5,7 +5,7 @@ use super::lookup::{Conditions, Lookup};
 use super::reply::Reply;
 use super::session::Error;
 use super::subject::Subject;
-use crate::evidence::{Row, Rows, text};
+use crate::observation::{Row, Rows, text};
 use crate::spec::JobTable;
 
 /// Newest jobs that an error names as examples.

@@ -8,11 +8,9 @@ use regex::RegexSet;
 
 use super::moment::Window;
 use super::session::Error;
-use super::sink::Sink;
 use crate::chain::chain;
-use crate::evidence::LogFacts;
 use crate::log::{Entry, Needles, scan};
-use crate::process::{Line, Output, Stream};
+use crate::observation::{self, LogLine, Meaning, Sink};
 use crate::spec::{Probes, Spec};
 
 /// Bytes of lines of one kind that are kept; later lines are counted and dropped.
@@ -48,15 +46,6 @@ impl std::fmt::Debug for Log<'_> {
     }
 }
 
-/// The matches of a spec's probes in a log.
-#[derive(Debug, Clone, Default)]
-pub struct LogMatches {
-    /// Facts about the log as a whole.
-    pub facts: LogFacts,
-    /// The lines that a probe matches, in their order, secrets masked.
-    pub output: Output,
-}
-
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -67,36 +56,34 @@ enum Kind {
     Unfinished,
 }
 
-impl LogMatches {
-    /// Reads a log. Lines about spans count only within the window, where they have a time; lines
-    /// about the start of the service always do.
-    ///
-    /// # Errors
-    /// When it can't be read, or is no text.
-    pub fn read(
-        spec: &Spec,
-        log: Log<'_>,
-        window: Window,
-        sink: &mut dyn Sink,
-    ) -> Result<Self, Error> {
-        let probes = &spec.probes;
-        let needles = Needles::of(probes.patterns().into_iter().chain(CRASH_PATTERNS));
-        let mut reader =
-            Reader { probes, window, bytes: BTreeMap::new(), read: Self::default(), sink };
-        let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
-        let name = log.name;
-        let scanned =
-            scanned.map_err(|error| Error::File { name: name.clone(), reason: chain(&error) })?;
-        let mut read = reader.read;
-        let banners = read.output.lines.iter().filter_map(|line| probes.banner(&line.text));
-        let banners: Vec<_> = banners.collect();
-        let last = banners.last().cloned();
-        read.facts.contradicted = banners.iter().filter(|one| Some(*one) != last.as_ref()).count();
-        read.facts.name = name;
-        read.facts.lines = scanned.lines;
-        (read.facts.first, read.facts.last) = (scanned.first, scanned.last);
-        Ok(read)
-    }
+/// Reads a log: the lines that a probe matches, and facts about the log as a whole. Lines about
+/// spans count only within the window, where they have a time; lines about the start of the
+/// service always do. Secrets are masked.
+///
+/// # Errors
+/// When it can't be read, or is no text.
+pub fn read_log(
+    spec: &Spec,
+    log: Log<'_>,
+    window: Window,
+    sink: &mut dyn Sink,
+) -> Result<observation::Log, Error> {
+    let probes = &spec.probes;
+    let needles = Needles::of(probes.patterns().into_iter().chain(CRASH_PATTERNS));
+    let read = observation::Log::default();
+    let mut reader = Reader { probes, window, bytes: BTreeMap::new(), read, sink };
+    let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
+    let name = log.name;
+    let scanned =
+        scanned.map_err(|error| Error::File { name: name.clone(), reason: chain(&error) })?;
+    let mut read = reader.read;
+    let banners: Vec<_> = read.lines.iter().filter_map(|line| probes.banner(&line.text)).collect();
+    let last = banners.last().cloned();
+    read.facts.contradicted = banners.iter().filter(|one| Some(*one) != last.as_ref()).count();
+    read.facts.name = name;
+    read.facts.lines = scanned.lines;
+    (read.facts.first, read.facts.last) = (scanned.first, scanned.last);
+    Ok(read)
 }
 
 /// Reads a log line by line.
@@ -105,7 +92,7 @@ struct Reader<'a> {
     window: Window,
     /// Bytes of the lines of each kind so far.
     bytes: BTreeMap<Kind, usize>,
-    read: LogMatches,
+    read: observation::Log,
     sink: &'a mut dyn Sink,
 }
 
@@ -130,30 +117,26 @@ impl Reader<'_> {
         let bytes = self.bytes.entry(kind).or_default();
         *bytes += text.len();
         if *bytes > KIND_BYTES {
-            self.read.output.dropped_bytes += text.len() as u64;
+            self.read.dropped_bytes += text.len() as u64;
             return;
         }
-        let at_ms = at.and_then(|at| u64::try_from(at.timestamp_millis()).ok()).unwrap_or(0);
         // The flag's value is no secret, and is what the line is read for.
         let banner = matches!(kind, Kind::Banner { .. });
         let text = if banner { text } else { crate::mask::text(&text) };
-        let line = Line { number: Some(number), ..Line::new(Stream::Log, at_ms, text) };
+        let line = LogLine { number, at, text };
         self.sink.line(&line);
-        self.read.output.lines.push(line);
+        self.read.lines.push(line);
     }
 
+    /// The first thing that a line says.
     fn kind(&self, text: &str) -> Option<Kind> {
-        let probes = self.probes;
-        if let Some(banner) = probes.banner(text) {
-            return Some(Kind::Banner { enabled: banner.enabled });
-        }
-        let kinds = [
-            (probes.attempt(text).is_some(), Kind::Attempt),
-            (probes.acknowledged(text), Kind::Acknowledged),
-            (probes.refused(text), Kind::Refused),
-            (probes.unfinished(text), Kind::Unfinished),
-        ];
-        kinds.into_iter().find_map(|(is, kind)| is.then_some(kind))
+        Some(match Meaning::all(self.probes, text).next()? {
+            Meaning::Banner(banner) => Kind::Banner { enabled: banner.enabled },
+            Meaning::Attempt(_) => Kind::Attempt,
+            Meaning::Acknowledged => Kind::Acknowledged,
+            Meaning::Refused => Kind::Refused,
+            Meaning::Unfinished => Kind::Unfinished,
+        })
     }
 }
 
@@ -163,10 +146,10 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str, window: Window) -> LogMatches {
+    fn read(text: &str, window: Window) -> observation::Log {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
         let log = Log { name: "-".into(), bytes: Box::new(text.as_bytes()) };
-        LogMatches::read(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
+        read_log(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
     }
 
     #[test]
@@ -178,8 +161,8 @@ mod tests {
                    thread 'main' panicked at src/x.rs\n";
         let until = Some("2025-10-22T12:30:00Z".parse().unwrap());
         let found = read(log, Window { since: None, until });
-        let lines = &found.output.lines;
-        assert_eq!(lines.iter().map(|line| line.number.unwrap()).collect::<Vec<_>>(), [2, 4]);
+        let lines = &found.lines;
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 4]);
         assert!(lines[1].text.ends_with("password=***"), "{}", lines[1].text);
         assert_eq!((found.facts.lines, found.facts.started), (6, Some(3)));
         assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
@@ -192,11 +175,8 @@ mod tests {
         let banner = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
         let log = format!("{}{banner}", begun.repeat(KIND_BYTES / (begun.len() - 1) + 1000));
         let found = read(&log, Window::default());
-        assert!(found.output.dropped_bytes > 900 * begun.len() as u64);
-        assert!(
-            found.output.lines.last().unwrap().text.contains("ENABLED"),
-            "one kind drowns no other"
-        );
+        assert!(found.dropped_bytes > 900 * begun.len() as u64);
+        assert!(found.lines.last().unwrap().text.contains("ENABLED"), "one kind drowns no other");
     }
 
     #[test]

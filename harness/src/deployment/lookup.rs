@@ -8,7 +8,7 @@ use super::catalog::Table;
 use super::moment::Window;
 use super::reply::Reply;
 use super::session::{Error, Session};
-use crate::evidence::{Row, text};
+use crate::observation::{Row, text};
 use crate::spec::Spec;
 
 /// Rows read by one statement at most.

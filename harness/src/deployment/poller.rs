@@ -11,7 +11,7 @@ use super::lookup::{Key, Lookup, texts};
 use super::session::{Error, Session};
 use super::subject::Subject;
 use crate::chain::chain;
-use crate::evidence::{Row, Rows, text};
+use crate::observation::{Job, Owner, Rows, Unit};
 use crate::spec::Spec;
 use crate::wait;
 
@@ -180,38 +180,37 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
         lookup.unread.push(format!("{}: {reason}", tables.spans.table));
         Vec::new()
     });
-    let seen = Seen { spec: lookup.spec, units, spans, all_keys: lookup.unread.len() == known };
-    Ok(jobs.iter().map(|job| seen.progress(job)).collect())
+    let seen = Seen {
+        units: Unit::from_rows(tables, &units),
+        owners: spans.iter().map(|span| Owner::from_row(tables, span)).collect(),
+        all_keys: lookup.unread.len() == known,
+    };
+    Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| seen.progress(job)).collect())
 }
 
-/// The units and spans that one poll read.
-struct Seen<'a> {
-    spec: &'a Spec,
-    units: Vec<Row>,
-    spans: Vec<Row>,
+/// The units that one poll read, and of whom its spans are.
+struct Seen {
+    units: Vec<Unit>,
+    owners: Vec<Owner>,
     /// Whether spans were looked for by every key: those that were not are not missing.
     all_keys: bool,
 }
 
-impl Seen<'_> {
-    fn progress(&self, job: &Row) -> JobProgress {
-        let tables = &self.spec.tables;
-        let id = text(job, &tables.jobs.id).unwrap_or_default();
-        let is_own = |unit: &&Row| text(unit, &tables.units.job).as_ref() == Some(&id);
-        let units: Vec<_> = self.units.iter().filter(is_own).collect();
-        let unit_ids: Vec<_> =
-            units.iter().filter_map(|unit| text(unit, &tables.units.id)).collect();
-        let is_of_job = |span: &&Row| match text(span, &tables.spans.unit) {
-            Some(unit) => unit_ids.contains(&unit),
-            None => text(span, tables.span_job()).as_ref() == Some(&id),
-        };
+impl Seen {
+    fn progress(&self, job: Job) -> JobProgress {
+        let id = job.id.unwrap_or_default();
+        let units: Vec<_> =
+            self.units.iter().filter(|unit| unit.job.as_ref() == Some(&id)).collect();
+        let unit_ids: Vec<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
         let mut counts = BTreeMap::new();
         for unit in &units {
-            *counts.entry(text(unit, &tables.units.status).unwrap_or_default()).or_default() += 1;
+            *counts.entry(unit.status.clone().unwrap_or_default()).or_default() += 1;
         }
-        let spans = self.spans.iter().filter(is_of_job).count();
+        let jobs = std::slice::from_ref(&id);
+        let is_own = |owner: &&Owner| owner.is_among(&unit_ids, jobs) == Some(true);
+        let spans = self.owners.iter().filter(is_own).count();
         JobProgress {
-            status: text(job, &tables.jobs.status).unwrap_or_default(),
+            status: job.status.unwrap_or_default(),
             units: counts,
             spans: Some(spans).filter(|spans| *spans > 0 || self.all_keys),
             job: id,

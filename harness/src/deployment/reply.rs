@@ -1,6 +1,6 @@
 //! A database's reply to one statement.
 
-use crate::evidence::{Row, Rows};
+use crate::observation::{Row, Rows};
 
 /// A reply, with the reason `R` if the statement was refused. Functions return it in a `Result`,
 /// whose `Err` means that the database is gone.

@@ -8,7 +8,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Executor as _, PgConn
 
 use super::reply::Reply;
 use crate::chain::chain;
-use crate::evidence::Row;
+use crate::observation::Row;
 
 /// Time limit for the login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
 use super::moment::Window;
 use super::reply::Reply;
 use super::session::Error;
-use crate::evidence::{Neighbour, Row, Rows, quoted, text, time};
+use crate::observation::{Neighbour, Row, Rows, quoted, text, time};
 use crate::spec::Spec;
 
 /// Seconds before the first unit's start and after the last one's end in which spans are looked for.

@@ -8,7 +8,8 @@ use super::jobs::job;
 use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
 use super::moment::Window;
 use super::session::{Error, Session};
-use crate::evidence::Row;
+use crate::mask::Secrets;
+use crate::observation::{self, Row, Rows, Span};
 use crate::spec::{SpanTable, Spec};
 
 /// Newest spans read by one statement while the newest traces are looked for.
@@ -28,12 +29,12 @@ pub enum TraceQuery {
 }
 
 /// The traces that match a query.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TraceMatches {
     /// The column of spans that names the job; empty if the spec names none.
     pub job: String,
-    /// Every span of the traces, the earliest first.
-    pub spans: Vec<Row>,
+    /// Every span of the traces, the earliest first, secrets masked.
+    pub spans: Vec<Span>,
     /// What the database's own functions say.
     pub answers: Vec<Answer>,
     /// What could not be read, each with its reason.
@@ -65,6 +66,8 @@ pub async fn find_traces(
     }
     let spans = all_spans(&mut lookup, &table, &traces).await?;
     let answers = answers(&mut lookup, &spans).await?;
+    let rows = Rows::Found(spans).masked(spec, observation::Table::Spans, &Secrets::default());
+    let spans = Span::from_rows(columns, rows.all());
     let job = spec.tables.span_job().to_owned();
     Ok(TraceMatches { job, spans, answers, unread: lookup.unread })
 }

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bundle::{Record, Writer, failed};
-use super::{Bundle, Error, Faithful, Replayed, Setting, replay};
+use super::bundle::{Bundle, Record, Writer};
+use super::error::{Error, failed};
+use super::replay::{Faithful, Replayed, replay};
+use super::setting::Setting;
 use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Code, Judgement, Verdict};
@@ -109,7 +111,7 @@ pub fn adopt(
     };
     let mut writer = Writer::begin(&folder.join(name), bundle.origin)?;
     writer.write(&Record::Setting(Box::new(setting)))?;
-    writer.evidence(&bundle.evidence)?;
+    writer.observation(&bundle.observation)?;
     if let Some(judgement) = &bundle.judgement {
         writer.write(&Record::Verdict(Box::new(judgement.clone())))?;
     }

@@ -10,66 +10,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Masked, Setting};
-use crate::evidence::{Evidence, Row, Rows};
-use crate::process::Line;
+use super::Setting;
+use super::error::{Error, failed};
+use super::masking::Masked;
+use crate::observation::{Observation, Row, Rows, Sink, Source, StoredLine, StoredObservation};
 use crate::upstream::Exchange;
 use crate::verdict::Judgement;
 
 /// The version that is written: a reader understands every minor version of its own major one.
-pub const FORMAT: &str = "1.0";
-
-/// A bundle that can't be written or read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The file itself.
-    #[error("could not {what} `{}`", path.display())]
-    File {
-        /// Read or write.
-        what: &'static str,
-        /// Which.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: std::io::Error,
-    },
-    /// No bundle, or a damaged one.
-    #[error("`{}` is no incident: {reason}", path.display())]
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// From a newer version.
-    #[error("`{}` has format {found}, this version reads {FORMAT}; use a newer spanproof", path.display())]
-    Newer {
-        /// Which file.
-        path: PathBuf,
-        /// Its format.
-        found: String,
-    },
-    /// Not as it was written.
-    #[error("`{}` was changed after it was written: its check sum is not that of its records; \
-             `--edited` takes it as it is", path.display())]
-    Edited {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The spec does not fit the incident.
-    #[error("{0}")]
-    Unfit(String),
-    /// The system that was to be captured.
-    #[error(transparent)]
-    Deployment(#[from] crate::deployment::Error),
-    /// A rule file.
-    #[error(transparent)]
-    Rules(#[from] crate::document::Error),
-    /// The world of a replay.
-    #[error(transparent)]
-    World(#[from] crate::trial::Error),
-}
+pub const FORMAT: &str = "1.1";
 
 /// Where an incident comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,9 +38,9 @@ pub(super) enum Record {
     Incident(Header),
     /// What has to be there to see it again.
     Setting(Box<Setting>),
-    /// Everything of the evidence but what stands in records of its own. A later one replaces an
-    /// earlier one, which was written before everything was known.
-    Facts(Box<Evidence>),
+    /// Everything of the observation but what stands in records of its own. A later one replaces
+    /// an earlier one, which was written before everything was known.
+    Facts(Box<StoredObservation>),
     /// A row of a job.
     Job(Row),
     /// A row of a unit.
@@ -99,7 +48,7 @@ pub(super) enum Record {
     /// A row of a span.
     Span(Row),
     /// A line of output or log.
-    Line(Line),
+    Line(StoredLine),
     /// A question to the upstream.
     Exchange(Exchange),
     /// What was told of it when it was written.
@@ -141,14 +90,26 @@ pub struct Bundle {
     pub origin: Origin,
     /// What has to be there to see it again; nothing in a bundle that ends before it.
     pub setting: Setting,
-    /// What was left behind.
-    pub evidence: Evidence,
+    /// What was observed.
+    pub observation: Observation,
     /// What was told of it.
     pub judgement: Option<Judgement>,
     /// What a replay must come to: `pass` or a code; nothing where it is to be the same again.
     pub expects: Option<String>,
     /// Why it can't be taken for the whole incident; empty where nothing is wrong.
     pub doubts: Vec<String>,
+}
+
+/// A bundle was read already: what it holds was observed when it was written.
+impl Source for &Bundle {
+    type Error = std::convert::Infallible;
+
+    async fn observe(self, sink: &mut dyn Sink) -> Result<Observation, Self::Error> {
+        for (table, rows) in self.observation.tables.all() {
+            sink.rows(table, rows);
+        }
+        Ok(self.observation.clone())
+    }
 }
 
 /// Writes a bundle, record by record.
@@ -198,18 +159,19 @@ impl Writer {
         rows.all().iter().try_for_each(|row| self.write(&record(row.clone())))
     }
 
-    /// Writes evidence: its lists as records of their own, and then everything else.
-    pub(super) fn evidence(&mut self, evidence: &Evidence) -> Result<(), Error> {
-        self.rows(&evidence.jobs, Record::Job)?;
-        self.rows(&evidence.units, Record::Unit)?;
-        self.rows(&evidence.spans, Record::Span)?;
-        for line in &evidence.output.lines {
-            self.write(&Record::Line(line.clone()))?;
+    /// Writes an observation: its lists as records of their own, and then everything else.
+    pub(super) fn observation(&mut self, observation: &Observation) -> Result<(), Error> {
+        let mut stored = StoredObservation::from(observation);
+        self.rows(&stored.jobs, Record::Job)?;
+        self.rows(&stored.units, Record::Unit)?;
+        self.rows(&stored.spans, Record::Span)?;
+        for line in std::mem::take(stored.lines_mut()) {
+            self.write(&Record::Line(line))?;
         }
-        for exchange in &evidence.exchanges {
-            self.write(&Record::Exchange(exchange.clone()))?;
+        for exchange in std::mem::take(&mut stored.exchanges) {
+            self.write(&Record::Exchange(exchange))?;
         }
-        self.write(&Record::Facts(Box::new(facts(evidence))))
+        self.write(&Record::Facts(Box::new(stored.without_lists())))
     }
 
     /// Ends the bundle: from now on it is whole.
@@ -222,30 +184,8 @@ impl Writer {
     }
 }
 
-/// Everything of evidence but its lists.
-pub(super) fn facts(evidence: &Evidence) -> Evidence {
-    let emptied = |rows: &Rows| match rows {
-        Rows::Found(_) => Rows::Found(Vec::new()),
-        unreadable @ Rows::Unreadable(_) => unreadable.clone(),
-    };
-    let mut facts = Evidence {
-        jobs: emptied(&evidence.jobs),
-        units: emptied(&evidence.units),
-        spans: emptied(&evidence.spans),
-        exchanges: Vec::new(),
-        ..evidence.clone()
-    };
-    facts.output.lines.clear();
-    facts
-}
-
 pub(super) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File { what, path, source }
 }
 
 /// The name of a record, as it stands in the file.

@@ -4,26 +4,29 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::bundle::{Record, Writer};
-use super::{Error, Masking, Origin, Setting};
-use crate::deployment::{Log, Rowset, Sink, Subject, gather, unseen};
-use crate::evidence::{Evidence, Row, Rows};
-use crate::process::Line;
+use super::bundle::{Origin, Record, Writer};
+use super::error::Error;
+use super::masking::Masking;
+use super::setting::Setting;
+use crate::deployment::{Existing, Subject, unseen};
+use crate::observation::{
+    LogLine, Observation, Row, Rows, Sink, Source, StoredLine, StoredObservation, Table,
+};
 use crate::spec::Spec;
 use crate::upstream::Behaviour;
 use crate::verdict::judge;
 
-/// Writes the bundle of a case from its evidence.
+/// Writes the bundle of a case that was run.
 ///
 /// # Errors
 /// When the file is there already or can't be written, or a file of the spec can't be read.
 pub fn capture_case(
     spec: &Spec,
-    evidence: &Evidence,
+    observation: &Observation,
     masking: &mut Masking,
     path: &Path,
 ) -> Result<PathBuf, Error> {
-    let case = &evidence.case;
+    let case = &observation.case;
     let rule = spec.jobs.iter().find(|job| job.name == case.job);
     let upstream = spec.upstreams.iter().find(|upstream| upstream.name == case.upstream);
     let behaviour = upstream.map(|upstream| Behaviour::read(&spec.path(&upstream.file)));
@@ -42,13 +45,13 @@ pub fn capture_case(
         upstream: Some(case.upstream.clone()),
         behaviour: behaviour.transpose()?.map(|behaviour| masking.behaviour(behaviour)),
         fault: case.fault.clone(),
-        program: evidence.program.clone(),
+        program: observation.trial().and_then(|trial| trial.service.program.clone()),
     };
-    let evidence = masking.evidence(spec, evidence);
-    let judgement = judge(spec, &evidence);
+    let observation = masking.observation(spec, observation);
+    let judgement = judge(spec, &observation);
     let mut writer = Writer::begin(path, Origin::Case)?;
     writer.write(&Record::Setting(Box::new(setting)))?;
-    writer.evidence(&evidence)?;
+    writer.observation(&observation)?;
     writer.write(&Record::Verdict(Box::new(judgement)))?;
     writer.write(&Record::Masked(masking.account()))?;
     writer.end()
@@ -60,41 +63,43 @@ pub fn capture_case(
 /// When the file is there already or can't be written, or the system can't be read; what was read
 /// until then is in the file.
 pub async fn capture_deployment(
-    spec: &Spec,
-    subject: &Subject,
-    (rows, log): (Rowset<'_>, Option<Log<'_>>),
+    existing: Existing<'_>,
     masking: &mut Masking,
     path: &Path,
 ) -> Result<PathBuf, Error> {
+    let Existing { spec, subject, rows, log } = existing;
     let mut writer = Writer::begin(path, Origin::Deployment)?;
     let flags = masking.flags(spec, &subject.flags);
     let subject = &Subject { flags: flags.clone(), ..subject.clone() };
     let setting = Setting { flags, ..Setting::default() };
     writer.write(&Record::Setting(Box::new(setting.clone())))?;
     // So that the bundle can be judged, with doubt, if this ends early.
-    writer.write(&Record::Facts(Box::new(unseen(spec, subject))))?;
+    writer.write(&Record::Facts(Box::new(StoredObservation::from(&unseen(spec, subject)))))?;
     let mut recording = Recording { spec, masking, writer, failed: None };
-    let gathered = gather(spec, subject, rows, log, &mut recording).await;
+    let existing = Existing { spec, subject, rows, log };
+    let observed = existing.observe(&mut recording).await;
     let Recording { mut writer, failed, .. } = recording;
     if let Some(error) = failed {
         return Err(error);
     }
-    let evidence = gathered?;
+    let observation = observed?;
     let flag = spec.tracing_flag().map(|flag| flag.name.as_str());
     let mut flags = setting.flags.clone();
-    let seen = evidence.output.lines.iter().rev().find_map(|line| spec.probes.banner(&line.text));
+    let lines = observation.lines();
+    let seen = lines.iter().rev().find_map(|line| spec.probes.banner(line.text));
     if let (Some(name), Some(raw)) = (flag, seen.and_then(|banner| banner.raw))
         && flags.iter().all(|(known, _)| known != name)
     {
         flags.push((name.to_owned(), value(raw)));
     }
-    let route = Some(evidence.case.route.clone()).filter(|route| !route.is_empty());
-    let units = evidence.units.all().len();
+    let route = Some(observation.case.route.clone()).filter(|route| !route.is_empty());
+    let units = observation.tables.units.all().len();
     let setting = Setting { flags, route, units, ..setting };
     writer.write(&Record::Setting(Box::new(setting)))?;
     // Its rows and lines are in the file, and in the account, already.
-    let masked = masking.clone().evidence(spec, &evidence);
-    let facts = masking.evidence(spec, &super::bundle::facts(&evidence));
+    let masked = masking.clone().observation(spec, &observation);
+    let facts = Observation::from(StoredObservation::from(&observation).without_lists());
+    let facts = StoredObservation::from(&masking.observation(spec, &facts));
     writer.write(&Record::Facts(Box::new(facts)))?;
     writer.write(&Record::Verdict(Box::new(judge(spec, &masked))))?;
     writer.write(&Record::Masked(masking.account()))?;
@@ -106,7 +111,7 @@ fn value(raw: String) -> crate::spec::Value {
     if raw.is_empty() { crate::spec::Value::Unset } else { crate::spec::Value::Set(raw) }
 }
 
-/// Writes evidence as it is found.
+/// Writes rows and lines as they are read.
 struct Recording<'a> {
     spec: &'a Spec,
     masking: &'a mut Masking,
@@ -123,15 +128,19 @@ impl Recording<'_> {
 }
 
 impl Sink for Recording<'_> {
-    fn rows(&mut self, table: usize, rows: &Rows) {
-        let records: [fn(Row) -> Record; 3] = [Record::Job, Record::Unit, Record::Span];
-        for row in self.masking.table(self.spec, table, rows).all() {
-            self.write(&records[table](row.clone()));
+    fn rows(&mut self, table: Table, rows: &Rows) {
+        let record: fn(Row) -> Record = match table {
+            Table::Jobs => Record::Job,
+            Table::Units => Record::Unit,
+            Table::Spans => Record::Span,
+        };
+        for row in self.masking.rows(self.spec, table, rows).all() {
+            self.write(&record(row.clone()));
         }
     }
 
-    fn line(&mut self, line: &Line) {
+    fn line(&mut self, line: &LogLine) {
         let line = self.masking.line(self.spec, line);
-        self.write(&Record::Line(line));
+        self.write(&Record::Line(StoredLine::from(&line)));
     }
 }

@@ -8,12 +8,11 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::Error;
+use super::error::Error;
 use crate::document::Document;
-use crate::evidence::{Deployment, Evidence, Reached, Row, Rows};
 use crate::mask::{MASK, text as unsecret};
-use crate::process::Line;
-use crate::spec::{Spec, Tables, Value};
+use crate::observation::{LogLine, Observation, Part, Row, Rows, Table, Visitor};
+use crate::spec::{Spec, Value};
 use crate::upstream::Behaviour;
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -170,32 +169,18 @@ impl Masking {
         }
     }
 
-    fn rows(&mut self, table: &str, kept: &[&str], outcome: &str, rows: &Rows) -> Rows {
-        match rows {
-            Rows::Found(rows) => {
-                let mut rows = rows.clone();
-                for row in &mut rows {
-                    self.row(table, kept, outcome, row);
-                }
-                Rows::Found(rows)
-            }
-            Rows::Unreadable(why) => Rows::Unreadable(self.text(table, why)),
-        }
+    /// Masks the rows of one table.
+    pub(super) fn rows(&mut self, spec: &Spec, table: Table, rows: &Rows) -> Rows {
+        let mut rows = rows.clone();
+        rows.visit(table, &mut Visit { masking: self, spec });
+        rows
     }
 
-    /// Masks the rows of jobs, units or spans.
-    pub(super) fn table(&mut self, spec: &Spec, at: usize, rows: &Rows) -> Rows {
-        let tables = &spec.tables;
-        let names = [&tables.jobs.table, &tables.units.table, &tables.spans.table];
-        let outcome = if at == 1 { tables.units.outcome.as_str() } else { "" };
-        self.rows(names[at], &kept(tables)[at], outcome, rows)
-    }
-
-    /// Masks a line; the tracer's own stays, because the flag's value in it is what it is read for.
-    pub(super) fn line(&mut self, spec: &Spec, line: &Line) -> Line {
-        let banner = spec.probes.banner(&line.text).is_some();
-        let text = if banner { line.text.clone() } else { self.text("output", &line.text) };
-        Line { text, ..line.clone() }
+    /// Masks a line of a log.
+    pub(super) fn line(&mut self, spec: &Spec, line: &LogLine) -> LogLine {
+        let mut line = line.clone();
+        Visit { masking: self, spec }.line(&mut line.text);
+        line
     }
 
     /// Masks how an upstream behaves.
@@ -205,86 +190,19 @@ impl Masking {
         serde_json::from_value(json).unwrap_or(behaviour)
     }
 
-    /// Masks the values of flags; that of the tracing flag is what an incident is about.
+    /// Masks the values of flags.
     pub(super) fn flags(&mut self, spec: &Spec, flags: &[(String, Value)]) -> Vec<(String, Value)> {
-        let tracing = spec.tracing_flag().map(|flag| flag.name.as_str());
-        let masked = flags.iter().map(|(name, value)| match value.text() {
-            Some(text) if Some(name.as_str()) != tracing => {
-                let masked = crate::mask::variable(name, text);
-                self.count("flags", "secret", usize::from(masked != text));
-                (name.clone(), Value::Set(masked))
-            }
-            _ => (name.clone(), value.clone()),
-        });
-        masked.collect()
+        let mut flags = flags.to_vec();
+        for (name, value) in &mut flags {
+            Visit { masking: self, spec }.flag(name, value);
+        }
+        flags
     }
 
-    fn deployment(&mut self, deployment: &mut Deployment) {
-        if let Some(place) = &mut deployment.database {
-            *place = self.text("database", place);
-        }
-        for line in deployment.log.iter_mut().flat_map(|log| &mut log.crashes) {
-            *line = self.text("output", line);
-        }
-        for line in &mut deployment.unread {
-            *line = self.text("database", line);
-        }
-    }
-
-    /// Masks all of evidence.
-    pub(super) fn evidence(&mut self, spec: &Spec, evidence: &Evidence) -> Evidence {
-        let mut masked = evidence.clone();
-        masked.jobs = self.table(spec, 0, &evidence.jobs);
-        masked.units = self.table(spec, 1, &evidence.units);
-        masked.spans = self.table(spec, 2, &evidence.spans);
-        masked.output.lines =
-            evidence.output.lines.iter().map(|line| self.line(spec, line)).collect();
-        masked.case.flags = self.flags(spec, &evidence.case.flags);
-        if let Some(deployment) = &mut masked.deployment {
-            self.deployment(deployment);
-        }
-        let tracing = spec.tracing_flag().map(|flag| flag.name.clone());
-        for (name, value) in &mut masked.environment {
-            if Some(name) != tracing.as_ref() {
-                *value = self.text("environment", &crate::mask::variable(name, value));
-            }
-        }
-        // Where it lies on a machine is nobody's business.
-        let command =
-            masked.command.rsplit_once('/').map_or(masked.command.as_str(), |(_, name)| name);
-        masked.command = self.text("command", command);
-        for exchange in &mut masked.exchanges {
-            exchange.path = self.text("upstream", &exchange.path);
-            exchange.body = self.body("upstream", &exchange.body);
-            for (name, value) in &mut exchange.headers {
-                if Some(name.as_str()) != spec.tables.spans.header.as_deref() {
-                    *value = self.text("upstream", value);
-                }
-            }
-        }
-        if let Some(submission) = &mut masked.submission {
-            submission.body = self.text("submission", &submission.body);
-        }
-        for reached in [Some(&mut masked.ready), masked.settled.as_mut()].into_iter().flatten() {
-            if let Reached::No(why) = reached {
-                *why = self.text("output", why);
-            }
-        }
-        for failure in masked.witness.iter_mut().flat_map(|witness| &mut witness.failures) {
-            failure.message = self.text("witness", &failure.message);
-            failure.statement = failure.statement.as_ref().map(|sql| self.text("witness", sql));
-        }
-        if let Some(recovery) = &mut masked.recovery {
-            recovery.jobs = self.table(spec, 0, &recovery.jobs);
-            recovery.units = self.table(spec, 1, &recovery.units);
-            recovery.spans = self.table(spec, 2, &recovery.spans);
-            for line in &mut recovery.output.lines {
-                *line = self.line(spec, line);
-            }
-            if let Some(submission) = &mut recovery.submission {
-                submission.body = self.text("submission", &submission.body);
-            }
-        }
+    /// Masks an observation.
+    pub(super) fn observation(&mut self, spec: &Spec, observation: &Observation) -> Observation {
+        let mut masked = observation.clone();
+        masked.visit(&mut Visit { masking: self, spec });
         masked
     }
 
@@ -304,16 +222,93 @@ impl Masking {
     }
 }
 
-/// The columns that stay as they are, of jobs, units and spans.
-fn kept(tables: &Tables) -> [Vec<&str>; 3] {
-    let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
-    let of_jobs = vec![&jobs.id, &jobs.status, &jobs.route, &jobs.created];
-    let mut of_units = vec![&units.id, &units.job, &units.status, &units.started, &units.completed];
-    of_units.extend(&units.key);
-    of_units.push(&spans.trace);
-    let [of_jobs, of_units] =
-        [of_jobs, of_units].map(|names| names.into_iter().map(String::as_str).collect());
-    // The text of an error may say anything.
-    let of_spans = spans.columns().into_iter().filter(|name| *name != spans.error).collect();
-    [of_jobs, of_units, of_spans]
+/// Masks what it visits, by the names of a spec.
+struct Visit<'a> {
+    masking: &'a mut Masking,
+    spec: &'a Spec,
+}
+
+impl Visit<'_> {
+    /// Whether it is the variable or the header by which recording is judged.
+    fn is_judged(&self, name: &str) -> bool {
+        self.spec.tracing_flag().is_some_and(|flag| flag.name == name)
+            || self.spec.tables.spans.header.as_deref() == Some(name)
+    }
+}
+
+impl Visitor for Visit<'_> {
+    fn text(&mut self, part: Part, text: &mut String) {
+        let tables = &self.spec.tables;
+        let place = match part {
+            // Shown where it is used, and counted there.
+            Part::Addresses => return *text = unsecret(text),
+            Part::Command => {
+                // Where it lies on a machine is nobody's business.
+                if let Some((_, name)) = text.rsplit_once('/') {
+                    *text = name.to_owned();
+                }
+                "command"
+            }
+            Part::Environment => "environment",
+            Part::Output => "output",
+            Part::Submission => "submission",
+            Part::Upstream => "upstream",
+            Part::Witness => "witness",
+            Part::Database => "database",
+            Part::Table(Table::Jobs) => &tables.jobs.table,
+            Part::Table(Table::Units) => &tables.units.table,
+            Part::Table(Table::Spans) => &tables.spans.table,
+        };
+        *text = self.masking.text(place, text);
+    }
+
+    fn named(&mut self, part: Part, name: &str, value: &mut String) {
+        if !self.is_judged(name) {
+            *value = crate::mask::variable(name, value);
+            self.text(part, value);
+        }
+    }
+
+    /// The tracing flag's value is what an incident is about.
+    fn flag(&mut self, name: &str, value: &mut Value) {
+        let tracing = self.spec.tracing_flag().is_some_and(|flag| flag.name == name);
+        let Some(text) = value.text().filter(|_| !tracing) else { return };
+        let masked = crate::mask::variable(name, text);
+        self.masking.count("flags", "secret", usize::from(masked != text));
+        *value = Value::Set(masked);
+    }
+
+    /// The tracer's own line stays, because the flag's value in it is what it is read for.
+    fn line(&mut self, text: &mut String) {
+        if self.spec.probes.banner(text).is_none() {
+            *text = self.masking.text("output", text);
+        }
+    }
+
+    fn body(&mut self, body: &mut String) {
+        *body = self.masking.body("upstream", body);
+    }
+
+    fn row(&mut self, table: Table, row: &mut Row) {
+        let tables = &self.spec.tables;
+        let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
+        let (name, outcome, kept): (&str, &str, Vec<&str>) = match table {
+            Table::Jobs => {
+                let kept = [&jobs.id, &jobs.status, &jobs.route, &jobs.created];
+                (&jobs.table, "", kept.map(String::as_str).into())
+            }
+            Table::Units => {
+                let kept = [&units.id, &units.job, &units.status, &units.started, &units.completed];
+                let more = units.key.iter().chain([&spans.trace]).map(String::as_str);
+                let kept = kept.map(String::as_str).into_iter().chain(more).collect();
+                (&units.table, &units.outcome, kept)
+            }
+            // The text of an error may say anything.
+            Table::Spans => {
+                let columns = spans.columns().into_iter();
+                (&spans.table, "", columns.filter(|name| *name != spans.error).collect())
+            }
+        };
+        self.masking.row(name, &kept, outcome, row);
+    }
 }

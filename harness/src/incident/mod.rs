@@ -6,14 +6,16 @@
 mod adopt;
 mod bundle;
 mod capture;
+mod error;
 mod masking;
 mod reading;
 mod replay;
 mod setting;
 
 pub use adopt::{Adopted, adopt, adopted, holds, list};
-pub use bundle::{Bundle, Error, FORMAT, Origin};
+pub use bundle::{Bundle, FORMAT, Origin};
 pub use capture::{capture_case, capture_deployment};
+pub use error::Error;
 pub use masking::{Masked, Masking};
 pub use replay::{Faithful, Replayed, Reproduction, rejudge, replay};
 pub use setting::{Choice, Setting};

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::bundle::{End, Header, Record, failed, hexadecimal, kind};
-use super::{Bundle, Error, FORMAT, Setting};
-use crate::evidence::{Evidence, Row, Rows};
+use super::bundle::{Bundle, End, FORMAT, Header, Record, hexadecimal, kind};
+use super::error::{Error, failed};
+use super::setting::Setting;
 use crate::format::{Age, age};
-use crate::process::Line;
+use crate::observation::{Row, Rows, StoredLine, StoredObservation};
 use crate::upstream::Exchange;
 use crate::verdict::Judgement;
 
@@ -25,11 +25,11 @@ const MOST: u64 = 512 * 1024 * 1024;
 struct Parts {
     header: Option<Header>,
     setting: Option<Setting>,
-    facts: Option<Evidence>,
+    facts: Option<StoredObservation>,
     jobs: Vec<Row>,
     units: Vec<Row>,
     spans: Vec<Row>,
-    lines: Vec<Line>,
+    lines: Vec<StoredLine>,
     exchanges: Vec<Exchange>,
     judgement: Option<Judgement>,
     expects: Option<String>,
@@ -109,7 +109,7 @@ fn version(path: &Path, record: &Json) -> Result<(), Error> {
     };
     match age(found, FORMAT) {
         Age::Readable => Ok(()),
-        Age::Newer => Err(Error::Newer { path, found: found.to_owned() }),
+        Age::Newer => Err(Error::Newer { path, found: found.to_owned(), reads: FORMAT }),
         Age::Strange => Err(Error::Damaged { path, reason: format!("its format is `{found}`") }),
     }
 }
@@ -166,18 +166,18 @@ impl Parts {
             Rows::Unreadable(_) if !found.is_empty() => Rows::Found(found),
             unreadable @ Rows::Unreadable(_) => unreadable,
         };
-        let mut evidence = facts;
-        evidence.jobs = filled(evidence.jobs, self.jobs);
-        evidence.units = filled(evidence.units, self.units);
-        evidence.spans = filled(evidence.spans, self.spans);
-        evidence.output.lines = self.lines;
-        evidence.exchanges = self.exchanges;
+        let mut stored = facts;
+        stored.jobs = filled(stored.jobs, self.jobs);
+        stored.units = filled(stored.units, self.units);
+        stored.spans = filled(stored.spans, self.spans);
+        *stored.lines_mut() = self.lines;
+        stored.exchanges = self.exchanges;
         Ok(Bundle {
             path: path.to_owned(),
             written: header.written,
             origin: header.origin,
             setting,
-            evidence,
+            observation: stored.into(),
             judgement: self.judgement,
             expects: self.expects,
             doubts: self.doubts,

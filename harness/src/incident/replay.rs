@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bundle, Choice, Error};
+use super::bundle::Bundle;
+use super::error::Error;
+use super::setting::Choice;
 use crate::chain::chain;
-use crate::evidence::Evidence;
 use crate::matrix::Case;
+use crate::observation::{Observation, Unit};
 use crate::spec::Spec;
-use crate::trial::{Scenery, Trial, World};
-use crate::verdict::{Code, Funnel, Judgement, Verdict, judge};
+use crate::trial::{Overrides, World};
+use crate::verdict::{Code, Funnel, Judged, Judgement, Verdict, observe};
 
 /// More ways than this to set a world up are not tried.
 const MOST: usize = 32;
@@ -91,21 +93,23 @@ async fn run(
     bundle: &Bundle,
     choice: &Choice,
 ) -> Result<(Judgement, Vec<String>), String> {
-    let scenery = Scenery {
-        behaviour: choice.behaviour.clone(),
-        input: choice.input.clone(),
-        witnessed: bundle.evidence.witness.is_some(),
+    let recorded = bundle.observation.trial();
+    let overrides = Overrides {
+        upstream: choice.behaviour.clone(),
+        job: choice.input.clone(),
+        witness: recorded.is_some_and(|trial| trial.witness.is_some()),
+        ..Overrides::default()
     };
-    let evidence = Box::pin(Trial::run_in(world, &choice.case, &scenery)).await;
-    let evidence = evidence.map_err(|error| chain(&error))?;
     let spec = world.spec();
-    let judgement = judge(spec, &evidence);
+    let trial = world.trial_of(&choice.case).overrides(overrides);
+    let Judged { observation, judgement } =
+        Box::pin(observe(spec, trial)).await.map_err(|error| chain(&error))?;
     if let Verdict::Broken(why) = &judgement.verdict {
         return Err(why.clone());
     }
     let differences = match &bundle.expects {
         Some(expected) => unexpected(expected, &judgement),
-        None => differences(spec, bundle, &judgement, &evidence),
+        None => differences(spec, bundle, &judgement, &observation),
     };
     Ok((judgement, differences))
 }
@@ -145,7 +149,7 @@ fn differences(
     spec: &Spec,
     bundle: &Bundle,
     judgement: &Judgement,
-    evidence: &Evidence,
+    observation: &Observation,
 ) -> Vec<String> {
     let Some(recorded) = &bundle.judgement else {
         return vec!["the bundle has no verdict to compare with".into()];
@@ -159,18 +163,18 @@ fn differences(
         let (was, is) = (stages(recorded.funnel), stages(judgement.funnel));
         differences.push(format!("funnel: it was {was}, and here it is {is}"));
     }
-    let (was, is) = (statuses(spec, &bundle.evidence), statuses(spec, evidence));
+    let (was, is) = (statuses(spec, &bundle.observation), statuses(spec, observation));
     if was != is {
         differences.push(format!("units: they were {was}, and here they are {is}"));
     }
     differences
 }
 
-/// Judges the stored evidence of a bundle again: the judgement, and in what it is not what was told
+/// Judges the observation of a bundle again: the judgement, and in what it is not what was told
 /// when the bundle was written.
-pub fn rejudge(spec: &Spec, bundle: &Bundle) -> (Judgement, Vec<String>) {
-    let judgement = judge(spec, &bundle.evidence);
-    let differences = differences(spec, bundle, &judgement, &bundle.evidence);
+pub async fn rejudge(spec: &Spec, bundle: &Bundle) -> (Judgement, Vec<String>) {
+    let Ok(Judged { observation, judgement }) = observe(spec, bundle).await;
+    let differences = differences(spec, bundle, &judgement, &observation);
     (judgement, differences)
 }
 
@@ -193,12 +197,10 @@ fn stages(funnel: Funnel) -> String {
 }
 
 /// `4 failed, 1 completed`.
-fn statuses(spec: &Spec, evidence: &Evidence) -> String {
-    let column = &spec.tables.units.status;
+fn statuses(spec: &Spec, observation: &Observation) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for row in evidence.units.all() {
-        let status = row.get(column).and_then(|value| value.as_str()).unwrap_or("null");
-        *counts.entry(status.to_owned()).or_default() += 1;
+    for unit in Unit::from_rows(&spec.tables, observation.tables.units.all()) {
+        *counts.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;
     }
     let counts: Vec<_> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
     if counts.is_empty() { "none".into() } else { counts.join(", ") }

@@ -127,19 +127,20 @@ fn subsets(count: usize, size: usize) -> Vec<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use rstest::rstest;
 
     use super::*;
     use crate::matrix::cases;
-    use crate::spec::Condition;
+    use crate::spec::{Condition, Overlay, example};
+
+    fn path() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml")
+    }
 
     fn spec() -> Spec {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
-        let mut spec = Spec::read(&path).unwrap();
-        spec.faults.clear();
-        spec
+        Spec::read_with(&path(), &[Overlay::new("fault", "[]")]).unwrap()
     }
 
     fn pattern(rule: &str) -> Option<String> {
@@ -171,8 +172,12 @@ mod tests {
 
     #[test]
     fn every_value_that_records_is_on() {
-        let mut spec = spec();
-        spec.flags[0].enables = None;
+        let spec = example(|text| {
+            let text = text.replace("enables = [\"true\"]\n", "");
+            let fault = regex::Regex::new(r"(?m)^\[\[fault\]\]\n(?:[^\[\n].*\n|\n)*").unwrap();
+            fault.replace_all(&text, "").into_owned()
+        });
+        assert!(spec.flags[0].enables.is_none() && spec.faults.is_empty());
         let all = cases(&spec).unwrap();
         let (these, others): (Vec<&Case>, Vec<&Case>) =
             all.iter().partition(|case| case.records(&spec) && case.route == "queued");

@@ -222,12 +222,16 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::spec::Overlay;
 
     fn spec(faults: &[&str]) -> Spec {
+        spec_with(faults, "[]")
+    }
+
+    fn spec_with(faults: &[&str], expected: &str) -> Spec {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
-        let mut spec = Spec::read(&path).unwrap();
-        spec.faults = faults.iter().map(|text| toml::from_str(text).unwrap()).collect();
-        spec
+        let faults = Overlay::new("fault", format!("[{}]", faults.join(", ")));
+        Spec::read_with(&path, &[faults, Overlay::new("expected", expected)]).unwrap()
     }
 
     fn under(spec: &Spec, fault: &str) -> Vec<String> {
@@ -239,8 +243,8 @@ mod tests {
     #[test]
     fn a_fault_meets_the_plainest_recording_cases_or_those_it_names() {
         let spec = spec(&[
-            "kind = 'discarded'",
-            "kind = 'locked'\nname = 'slow'\nwhen = { upstream = 'slow', route = 'queued' }",
+            "{ kind = 'discarded' }",
+            "{ kind = 'locked', name = 'slow', when = { upstream = 'slow', route = 'queued' } }",
         ]);
         assert_eq!(under(&spec, "discarded"), ["queued healthy", "cross-region healthy"]);
         assert_eq!(under(&spec, "slow"), ["queued slow"]);
@@ -249,7 +253,7 @@ mod tests {
     #[test]
     fn a_fault_renames_no_other_case_and_is_another_case_itself() {
         let before: Vec<_> = cases(&spec(&[])).unwrap().into_iter().map(|case| case.id).collect();
-        let after = cases(&spec(&["kind = 'locked'"])).unwrap();
+        let after = cases(&spec(&["{ kind = 'locked' }"])).unwrap();
         let ids: Vec<_> = after.iter().map(|case| case.id.clone()).collect();
         assert_eq!(ids[..before.len()], before);
         assert!(ids[before.len()..].iter().all(|id| !before.contains(id)));
@@ -257,17 +261,15 @@ mod tests {
 
     #[test]
     fn a_known_failure_that_no_case_can_have_is_refused() {
-        let mut spec = spec(&[]);
-        let text = "code = 'unlinked'\nreason = 'r'\nuntil = 2026-12-31\n\
-                    when = { HYBRID_ROUTER_DISABLE = 'true', upstream = 'slow' }";
-        spec.expected = vec![toml::from_str(text).unwrap()];
-        let error = cases(&spec).unwrap_err().to_string();
+        let text = "[{ code = 'unlinked', reason = 'r', until = 2026-12-31, \
+                    when = { HYBRID_ROUTER_DISABLE = 'true', upstream = 'slow' } }]";
+        let error = cases(&spec_with(&[], text)).unwrap_err().to_string();
         assert!(error.contains("for unlinked meets no case"), "{error}");
     }
 
     #[test]
     fn a_fault_that_nothing_is_run_under_is_refused() {
-        let text = "kind = 'locked'\nwhen = { ENABLE_DB_TRACING = 'TRUE' }";
+        let text = "{ kind = 'locked', when = { ENABLE_DB_TRACING = 'TRUE' } }";
         let error = cases(&spec(&[text])).unwrap_err().to_string();
         assert!(
             error.starts_with("the fault `locked` meets no case that records where"),

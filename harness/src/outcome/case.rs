@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::matrix::Case;
 use crate::spec::{Intent, Spec};
-use crate::suite::Outcome;
-use crate::verdict::{Code, Judgement, Verdict};
+use crate::suite::CaseResult;
+use crate::verdict::{Code, Evidence, Judgement, Verdict};
 
 /// One case of a run, with its verdict.
 #[derive(Debug, Clone)]
@@ -39,8 +39,8 @@ pub enum OffReason {
 }
 
 impl CaseOutcome {
-    pub(super) fn new(spec: &Spec, outcome: &Outcome) -> Self {
-        let evidence = outcome.evidence.as_ref();
+    pub(super) fn new(spec: &Spec, outcome: &CaseResult) -> Self {
+        let trial = outcome.observation.as_ref().and_then(|observation| observation.trial());
         Self {
             case: outcome.case.clone(),
             settings: outcome.case.settings(spec),
@@ -49,12 +49,12 @@ impl CaseOutcome {
             peers: peers(&outcome.judgement),
             evidence: outcome.folder.clone(),
             kept: outcome.kept.clone(),
-            timings: evidence.map(|evidence| evidence.timings.clone()).unwrap_or_default(),
+            timings: trial.map(|trial| trial.timings.clone()).unwrap_or_default(),
         }
     }
 }
 
-fn off_reason(spec: &Spec, outcome: &Outcome) -> Option<OffReason> {
+fn off_reason(spec: &Spec, outcome: &CaseResult) -> Option<OffReason> {
     let judgement = &outcome.judgement;
     if judgement.verdict != Verdict::Pass || judgement.recording {
         return None;
@@ -65,16 +65,16 @@ fn off_reason(spec: &Spec, outcome: &Outcome) -> Option<OffReason> {
 }
 
 /// Returns the cases that a verdict of `outcome-changed-by-tracing` was compared with.
-///
-/// Reads them from the text of the evidence. To be replaced once a finding carries them as data.
 fn peers(judgement: &Judgement) -> Vec<String> {
     if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
         return Vec::new();
     }
-    let lines = judgement.findings().iter().flat_map(|finding| &finding.evidence);
-    let others = ["off  case ", "without  case "];
-    let others = lines.filter_map(|line| others.iter().find_map(|other| line.strip_prefix(other)));
-    others.filter_map(|rest| rest.split(':').next()).map(str::to_owned).collect()
+    let evidence = judgement.findings().iter().flat_map(|finding| &finding.evidence);
+    let others = evidence.filter_map(|evidence| match evidence {
+        Evidence::Compared { case, other: true, .. } => Some(case.clone()),
+        _ => None,
+    });
+    others.collect()
 }
 
 #[cfg(test)]
@@ -83,8 +83,13 @@ mod tests {
     use crate::verdict::Finding;
 
     fn judgement(code: Code) -> Judgement {
-        let lines = ["on   case 0a: completed", "off  case 0b: failed", "without  case 0c: failed"];
-        let evidence = lines.map(str::to_owned).to_vec();
+        let compared = |word: &str, case: &str| Evidence::Compared {
+            word: word.into(),
+            case: case.into(),
+            outcome: "failed".into(),
+            other: word != "on",
+        };
+        let evidence = vec![compared("on", "0a"), compared("off", "0b"), compared("without", "0c")];
         let finding = Finding { code, message: "m".into(), evidence };
         Judgement { verdict: Verdict::Fail(vec![finding]), ..Judgement::broken("") }
     }

@@ -1,14 +1,14 @@
 //! A diagnosis of an existing system.
 
-use crate::evidence::{Deployment, Evidence};
+use crate::observation::{DeploymentSummary, Observation};
 use crate::spec::Spec;
 use crate::verdict::{Diagnosis, JobSeen};
 
 /// What a diagnosis found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiagnosisOutcome {
-    /// The sources: database, log and plans; `None` if the evidence comes from a trial.
-    pub sources: Option<Deployment>,
+    /// The sources: database, log and plans; `None` if the observation comes from a trial.
+    pub sources: Option<DeploymentSummary>,
     /// The jobs, one by one.
     pub jobs: Vec<JobSeen>,
     /// The verdicts, each with the jobs it is about.
@@ -20,10 +20,15 @@ pub struct DiagnosisOutcome {
 }
 
 impl DiagnosisOutcome {
-    /// Creates the outcome from the evidence and what was concluded from it.
-    pub fn new(spec: &Spec, evidence: &Evidence, jobs: &[JobSeen], all: &[Diagnosis]) -> Self {
+    /// Creates the outcome from an observation and what was concluded from it.
+    pub fn new(
+        spec: &Spec,
+        observation: &Observation,
+        jobs: &[JobSeen],
+        all: &[Diagnosis],
+    ) -> Self {
         Self {
-            sources: evidence.deployment.as_deref().cloned(),
+            sources: observation.deployment().map(DeploymentSummary::from),
             jobs: jobs.to_vec(),
             diagnoses: all.to_vec(),
             unit_table: spec.tables.units.table.clone(),

@@ -2,7 +2,7 @@
 
 use crate::matrix::{Case, Pattern};
 use crate::spec::Spec;
-use crate::suite::{Counterfactual, Outcome, Ran};
+use crate::suite::{CaseResult, Counterfactual, RunResult};
 use crate::verdict::{Code, Verdict};
 
 /// Cases that failed with the same codes, or whose world broke for the same cause.
@@ -20,7 +20,7 @@ pub struct FailureGroup {
 
 impl FailureGroup {
     /// Returns the groups of a run, in the order of their first cases.
-    pub(super) fn all(spec: &Spec, ran: &Ran) -> Vec<Self> {
+    pub(super) fn all(spec: &Spec, ran: &RunResult) -> Vec<Self> {
         let mut groups: Vec<(Reason<'_>, Vec<usize>)> = Vec::new();
         for (index, outcome) in ran.outcomes.iter().enumerate() {
             let Some(reason) = reason(outcome) else { continue };
@@ -42,7 +42,7 @@ impl FailureGroup {
 type Reason<'a> = (Vec<Code>, Option<&'a str>);
 
 /// Returns why a case is red; `None` if it is not.
-fn reason(outcome: &Outcome) -> Option<Reason<'_>> {
+fn reason(outcome: &CaseResult) -> Option<Reason<'_>> {
     match &outcome.judgement.verdict {
         Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,
         Verdict::Broken(cause) => Some((Vec::new(), Some(cause))),
@@ -50,7 +50,7 @@ fn reason(outcome: &Outcome) -> Option<Reason<'_>> {
     }
 }
 
-fn counterfactuals(ran: &Ran, cases: &[usize]) -> Vec<Counterfactual> {
+fn counterfactuals(ran: &RunResult, cases: &[usize]) -> Vec<Counterfactual> {
     let ids: Vec<&str> =
         cases.iter().filter_map(|index| Some(ran.outcomes.get(*index)?.case.id.as_str())).collect();
     let of = |fact: &&Counterfactual| ids.contains(&fact.of.as_str());
@@ -59,17 +59,18 @@ fn counterfactuals(ran: &Ran, cases: &[usize]) -> Vec<Counterfactual> {
 
 /// Returns the pattern of the cases with these codes, compared with all other cases that were
 /// judged, extra ones included.
-fn whenever(spec: &Spec, ran: &Ran, codes: &[Code]) -> Option<Pattern> {
+fn whenever(spec: &Spec, ran: &RunResult, codes: &[Code]) -> Option<Pattern> {
     let judged = ran.outcomes.iter().chain(&ran.probes);
     let judged = judged.filter(|o| matches!(o.judgement.verdict, Verdict::Pass | Verdict::Fail(_)));
-    let (these, others): (Vec<&Outcome>, Vec<&Outcome>) =
+    let (these, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
         judged.partition(|outcome| outcome.judgement.codes() == codes);
     // One case, or no other to compare with, has nothing in common with anything.
     if codes.is_empty() || these.len() < 2 || others.is_empty() {
         return None;
     }
-    let cases =
-        |outcomes: &[&'_ Outcome]| outcomes.iter().map(|o| o.case.clone()).collect::<Vec<Case>>();
+    let cases = |outcomes: &[&'_ CaseResult]| {
+        outcomes.iter().map(|o| o.case.clone()).collect::<Vec<Case>>()
+    };
     let (these, others) = (cases(&these), cases(&others));
     Pattern::of(spec, &these.iter().collect::<Vec<_>>(), &others.iter().collect::<Vec<_>>())
 }
@@ -90,16 +91,16 @@ mod tests {
     }
 
     /// A run of the first cases, with these verdicts.
-    fn run(spec: &Spec, verdicts: Vec<Verdict>) -> Ran {
-        let outcome = |(case, verdict): (Case, Verdict)| Outcome {
+    fn run(spec: &Spec, verdicts: Vec<Verdict>) -> RunResult {
+        let outcome = |(case, verdict): (Case, Verdict)| CaseResult {
             case,
             judgement: Judgement { verdict, ..Judgement::broken("") },
-            evidence: None,
+            observation: None,
             folder: None,
             kept: None,
         };
         let outcomes = cases(spec).unwrap().into_iter().zip(verdicts).map(outcome).collect();
-        Ran { outcomes, ..Ran::default() }
+        RunResult { outcomes, ..RunResult::default() }
     }
 
     #[test]

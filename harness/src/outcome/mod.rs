@@ -31,9 +31,9 @@ pub use watch::{WatchFrame, WatchedJob};
 
 // Types of other modules that are plain data of the right shape already.
 pub use crate::deployment::Answer;
-pub use crate::evidence::{Deployment, LogFacts, Row};
 pub use crate::incident::{Faithful, Reproduction};
 pub use crate::matrix::Case;
+pub use crate::observation::{DeploymentSummary, LogFacts, Row};
 pub use crate::preflight::{Check, Outcome as CheckResult};
 pub use crate::suite::{Counterfactual, Proof, Snapshot, State as SnapshotState, Told};
 pub use crate::trace::{Place, Placed, Trace};

@@ -75,6 +75,7 @@ mod tests {
 
     use super::*;
     use crate::matrix::cases;
+    use crate::spec::example;
 
     #[rstest]
     #[case::on("true", None, Expectation::Spans)]
@@ -98,11 +99,9 @@ mod tests {
 
     #[test]
     fn a_plan_counts_the_units_of_the_job_of_each_case() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
-        let mut spec = Spec::read(&path).unwrap();
-        let mut job = spec.jobs[0].clone();
-        (job.name, job.units) = ("long".into(), 100);
-        spec.jobs.push(job);
+        let job =
+            "\n[[job]]\nname = \"long\"\nfile = \"fixtures/jobs/four-units.json\"\nunits = 100\n";
+        let spec = example(|text| text + job);
         let first = cases(&spec).unwrap().remove(0);
         let second = Case { job: "long".into(), ..first.clone() };
         let units = PlanOutcome::new(&spec, &[first, second]).units;

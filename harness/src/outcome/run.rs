@@ -3,7 +3,7 @@
 use super::{CaseOutcome, FailureGroup, IncidentOutcome, Summary};
 use crate::incident::Adopted;
 use crate::spec::Spec;
-use crate::suite::{Ran, Snapshot};
+use crate::suite::{RunResult, Snapshot};
 
 /// What a run of cases found.
 #[derive(Debug, Clone)]
@@ -24,7 +24,12 @@ pub struct RunOutcome {
 
 impl RunOutcome {
     /// Creates the outcome of a run from its results.
-    pub fn new(spec: &Spec, ran: &Ran, snapshots: &[Snapshot], incidents: &[Adopted]) -> Self {
+    pub fn new(
+        spec: &Spec,
+        ran: &RunResult,
+        snapshots: &[Snapshot],
+        incidents: &[Adopted],
+    ) -> Self {
         Self {
             cases: ran.outcomes.iter().map(|outcome| CaseOutcome::new(spec, outcome)).collect(),
             summary: Summary::new(ran, snapshots),

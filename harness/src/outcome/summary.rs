@@ -1,6 +1,6 @@
 //! The counts of a run.
 
-use crate::suite::{Ran, Snapshot, State};
+use crate::suite::{RunResult, Snapshot, State};
 use crate::verdict::Verdict;
 
 /// The counts of a run.
@@ -29,7 +29,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(ran: &Ran, snapshots: &[Snapshot]) -> Self {
+    pub(super) fn new(ran: &RunResult, snapshots: &[Snapshot]) -> Self {
         let mut summary = Self {
             not_run: ran.not_run,
             snapshots: snapshots.len(),

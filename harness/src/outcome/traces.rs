@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use crate::deployment::{Answer, TraceMatches};
-use crate::spec::SpanTable;
 use crate::trace::{Trace, traces};
 
 /// The traces that were found.
@@ -31,9 +30,9 @@ pub struct TraceOutcome {
 }
 
 impl TracesOutcome {
-    /// Creates the trees of the spans that were found, with the columns of a span table.
-    pub fn new(columns: &SpanTable, looked: &TraceMatches) -> Self {
-        let traces = traces(columns, &looked.spans);
+    /// Creates the trees of the spans that were found.
+    pub fn new(looked: &TraceMatches) -> Self {
+        let traces = traces(looked.spans.clone());
         Self {
             traces: traces.into_iter().map(|trace| TraceOutcome::new(trace, looked)).collect(),
             unread: looked.unread.clone(),

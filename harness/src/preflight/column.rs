@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::row::text;
 use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Session};
-use crate::evidence::{Row, quoted};
+use crate::observation::{Row, quoted};
 use crate::spec::Spec;
 
 const SQL: &str = "select jsonb_build_object('name', a.attname,

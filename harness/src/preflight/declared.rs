@@ -8,7 +8,7 @@ use regex::Regex;
 use super::check::{Check, Topic};
 use super::row::text;
 use crate::deployment::{Error, Reply, Session};
-use crate::evidence::quoted;
+use crate::observation::quoted;
 use crate::postgres::Migrations;
 use crate::spec::Spec;
 

@@ -2,7 +2,7 @@
 
 use super::check::{Check, Topic};
 use super::manifest::{Setting, SettingValue};
-use crate::deployment::LogMatches;
+use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 
 /// What the log of the running process says of its start.
@@ -18,10 +18,11 @@ pub struct Startup {
 
 impl Startup {
     /// What was recognised in a log, read as the spec says.
-    pub fn from_log(spec: &Spec, read: &LogMatches) -> Self {
-        let mut banners = read.output.lines.iter().filter_map(|line| {
-            Some((line.number.unwrap_or_default(), spec.probes.banner(&line.text)?))
-        });
+    pub fn from_log(spec: &Spec, read: &Log) -> Self {
+        let mut banners = read
+            .lines
+            .iter()
+            .filter_map(|line| Some((line.number, spec.probes.banner(&line.text)?)));
         Self {
             log: read.facts.name.clone(),
             banner: banners.next_back(),

@@ -4,7 +4,7 @@ use super::check::{Check, Topic};
 use super::row::text;
 use crate::deployment::catalog::{Table, quoted_column};
 use crate::deployment::{Error, Reply, Session};
-use crate::evidence::quoted;
+use crate::observation::quoted;
 use crate::spec::Spec;
 
 /// Rows up to which a table without an index is only advised against.

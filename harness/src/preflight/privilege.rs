@@ -3,7 +3,7 @@
 use super::check::{Check, Topic};
 use super::row::text;
 use crate::deployment::{Error, Reply, Session};
-use crate::evidence::{Row, quoted};
+use crate::observation::{Row, quoted};
 use crate::spec::Spec;
 
 /// For each privilege the columns that a tracer needs it on, as counts of those it is lacking on.

@@ -7,7 +7,7 @@ use super::row::text;
 use super::{index, privilege};
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
-use crate::evidence::{Row, quoted};
+use crate::observation::{Row, quoted};
 use crate::spec::Spec;
 
 /// Everything about the tables of the spec.

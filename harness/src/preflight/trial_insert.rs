@@ -5,7 +5,7 @@ use super::column::{Column, columns};
 use super::index;
 use super::row::text;
 use crate::deployment::{Error, Refusal, Reply, Session};
-use crate::evidence::{Row, quoted};
+use crate::observation::{Row, quoted};
 use crate::spec::Spec;
 
 const WHAT: &str = "a span, written and undone";

@@ -27,15 +27,12 @@ pub enum Ending {
     Code(i32),
     /// It was ended by this signal.
     Signal(i32),
-    /// Nobody saw it end: it was not ours, and may still run.
-    Unseen,
 }
 
 impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
-            Self::Unseen => f.write_str("an end that nobody saw"),
             Self::Signal(number) => match Signal::try_from(*number) {
                 Ok(signal) => write!(f, "signal {signal}"),
                 Err(_) => write!(f, "signal {number}"),
@@ -60,14 +57,6 @@ pub struct Exit {
     /// Processes that had left its process group and outlived it, as `pid (name)`: those that
     /// descend from it or held its output open. They were killed.
     pub strays: Vec<String>,
-}
-
-impl Exit {
-    /// The end of a process that was not ours.
-    pub fn unseen() -> Self {
-        let strays = Vec::new();
-        Self { ending: Ending::Unseen, asked: false, killed: false, at_ms: 0, stop_ms: 0, strays }
-    }
 }
 
 /// A running process with its two output streams followed.

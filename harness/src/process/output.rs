@@ -21,8 +21,6 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
-    /// A log that was kept elsewhere, in which both may be mixed.
-    Log,
 }
 
 impl std::fmt::Display for Stream {
@@ -30,7 +28,6 @@ impl std::fmt::Display for Stream {
         f.write_str(match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
-            Self::Log => "log",
         })
     }
 }
@@ -40,20 +37,16 @@ impl std::fmt::Display for Stream {
 pub struct Line {
     /// Which stream it came from.
     pub stream: Stream,
-    /// Milliseconds from the start of the process until it was read; of a log, milliseconds since
-    /// 1970, and 0 where the line has no time.
+    /// Milliseconds from the start of the process until it was read.
     pub at_ms: u64,
     /// The line without its end; bytes that are not UTF-8 stand as `\u{FFFD}`.
     pub text: String,
-    /// Its number in a log of which only some lines were taken; nothing where all were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<u64>,
 }
 
 impl Line {
-    /// A line of a stream of which every line is taken.
+    /// A line of a stream.
     pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
-        Self { stream, at_ms, text: text.into(), number: None }
+        Self { stream, at_ms, text: text.into() }
     }
 }
 

@@ -7,7 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::table::table;
 use super::terminal::{FUNNEL, counted, stages};
-use crate::outcome::{Code, Deployment, Diagnosis, DiagnosisOutcome, JobSeen, LogFacts, Verdict};
+use crate::outcome::{
+    Code, DeploymentSummary, Diagnosis, DiagnosisOutcome, JobSeen, LogFacts, Verdict,
+};
 
 /// Returns the sources, the jobs, and each verdict with the reasons for and against it; with
 /// `plans` also how the server carried out each query.
@@ -27,7 +29,7 @@ pub fn diagnosis(outcome: &DiagnosisOutcome, plans: bool) -> String {
     text
 }
 
-fn sources(deployment: &Deployment, plans: bool) -> String {
+fn sources(deployment: &DeploymentSummary, plans: bool) -> String {
     let mut text = String::new();
     let database = deployment.database.as_deref().unwrap_or("none was given");
     let log = deployment.log.as_ref().map_or("none was given".into(), log);

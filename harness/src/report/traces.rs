@@ -17,12 +17,15 @@ fn trace(outcome: &TraceOutcome) -> Json {
         .spans
         .iter()
         .filter(|placed| placed.place == Place::Orphan)
-        .map(|placed| placed.span.id.as_str())
+        .map(|placed| placed.span.id.as_deref().unwrap_or_default())
         .collect();
     let gaps: Vec<Json> = trace
         .spans
         .iter()
-        .filter_map(|placed| Some(json!({ "before": placed.span.id, "ms": placed.gap?.ms })))
+        .filter_map(|placed| {
+            let before = placed.span.id.as_deref().unwrap_or_default();
+            Some(json!({ "before": before, "ms": placed.gap?.ms }))
+        })
         .collect();
     json!({
         "trace_id": trace.id,
@@ -53,18 +56,18 @@ fn span(placed: &Placed) -> Json {
     };
     let mut fields = Map::new();
     for (name, value) in [
-        ("id", json!(span.id)),
+        ("id", json!(span.id.as_deref().unwrap_or_default())),
         ("parent", json!(span.parent)),
         ("depth", json!(placed.depth)),
         ("place", json!(place)),
         ("gap_before_ms", json!(placed.gap.map(|gap| gap.ms))),
-        ("service", json!(span.service)),
-        ("operation", json!(span.operation)),
-        ("started", json!(span.started)),
-        ("completed", json!(span.completed)),
+        ("service", json!(span.service.as_deref().unwrap_or_default())),
+        ("operation", json!(span.name.as_deref().unwrap_or_default())),
+        ("started", json!(span.start())),
+        ("completed", json!(span.ended.as_ref().and_then(|time| time.at))),
         ("duration_ms", json!(span.took_ms())),
-        ("status", json!(span.status)),
-        ("open", json!(span.open)),
+        ("status", json!(span.status.text.as_deref().unwrap_or_default())),
+        ("open", json!(!span.has_ended())),
         ("error", json!(span.error)),
         ("error_type", json!(span.error_type)),
         ("execution", json!(span.unit)),
@@ -79,6 +82,7 @@ fn span(placed: &Placed) -> Json {
 mod tests {
     use super::*;
     use crate::deployment::TraceMatches;
+    use crate::observation::Span;
     use crate::outcome::Row;
     use crate::spec::SpanTable;
 
@@ -95,7 +99,7 @@ mod tests {
                 "completed_at": format!("2025-10-22T12:00:{end:02}")}),
             )
         };
-        let spans = vec![
+        let spans = [
             span("1", "a", Json::Null, 0, 20),
             span("1", "b", "a".into(), 12, 20),
             span("2", "c", "gone".into(), 30, 31),
@@ -103,8 +107,9 @@ mod tests {
         let answer = |unit: &str, rows| Answer { unit: unit.into(), function: "why".into(), rows };
         let answers =
             vec![answer("1", Ok(vec![row(&json!({"a": 1}))])), answer("2", Err("no right".into()))];
-        let looked = TraceMatches { spans, answers, ..TraceMatches::default() };
-        let json = traces_json(&TracesOutcome::new(&SpanTable::default(), &looked));
+        let spans = Span::from_rows(&SpanTable::default(), &spans);
+        let found = TraceMatches { spans, answers, ..TraceMatches::default() };
+        let json = traces_json(&TracesOutcome::new(&found));
         let [first, second] = [0, 1].map(|at| json["traces"][at].clone());
         assert_eq!(json["schema"], 1);
         assert_eq!(first["trace_id"], "1");

@@ -99,7 +99,7 @@ fn head(outcome: &TraceOutcome) -> Vec<String> {
     head.push(duration(milliseconds(trace.took_ms())));
     head.push(counted(trace.spans.len(), "span"));
     let services: BTreeSet<_> =
-        trace.spans.iter().map(|placed| plain(&placed.span.service)).collect();
+        trace.spans.iter().filter_map(|placed| placed.span.service.as_deref().map(plain)).collect();
     let services: Vec<_> = services.into_iter().filter(|name| !name.trim().is_empty()).collect();
     head.push(services.join(", "));
     head
@@ -118,20 +118,22 @@ fn ids(word: &str, ids: &BTreeSet<String>) -> Option<String> {
 /// Returns the name of a span, indented by its depth.
 fn name(placed: &Placed, levels: usize) -> String {
     let span = &placed.span;
-    let dot = if span.service.is_empty() { "" } else { "." };
+    let (service, operation) = (span.service.as_deref(), span.name.as_deref());
+    let (service, operation) = (service.unwrap_or_default(), operation.unwrap_or_default());
+    let dot = if service.is_empty() { "" } else { "." };
     let deeper = if placed.depth > levels { format!("{}> ", placed.depth) } else { String::new() };
-    let name = plain(&format!("{}{dot}{}", span.service, span.operation));
+    let name = plain(&format!("{service}{dot}{operation}"));
     format!("{}{deeper}{name}", "  ".repeat(placed.depth.min(levels)))
 }
 
 /// Returns `name  ▕ bar ▏ +start duration status error`, cut to the width of the canvas.
 fn line(trace: &Trace, placed: &Placed, name: &str, canvas: Canvas) -> String {
     let span = &placed.span;
-    let offset = match (span.started, trace.started()) {
+    let offset = match (span.start(), trace.started()) {
         (Some(started), Some(first)) => format!("+{}", duration(elapsed(first, started))),
         _ => "+?".into(),
     };
-    let took = match (span.open, span.took_ms()) {
+    let took = match (!span.has_ended(), span.took_ms()) {
         (true, _) => "open".into(),
         (false, Some(ms)) => duration(ms),
         (false, None) => "?".into(),
@@ -142,9 +144,9 @@ fn line(trace: &Trace, placed: &Placed, name: &str, canvas: Canvas) -> String {
         Place::Root | Place::Child => None,
     };
     let mut notes: Vec<String> = place.into_iter().collect();
-    notes.push(plain(&span.status));
-    notes.extend(span.started.filter(|_| span.open).map(|at| since(trace, at)));
-    notes.extend(span.trouble().as_deref().map(plain));
+    notes.push(plain(span.status.text.as_deref().unwrap_or_default()));
+    notes.extend(span.start().filter(|_| !span.has_ended()).map(|at| since(trace, at)));
+    notes.extend(span.error_text().as_deref().map(plain));
     let numbers = format!("{offset:>9} {took:>9}");
     let rest = canvas.width.saturating_sub(width(name) + numbers.len() + 6);
     let bar = bar(trace, placed, (rest / 3).min(60), canvas);
@@ -165,7 +167,7 @@ fn since(trace: &Trace, at: DateTime<Utc>) -> String {
 /// Returns the bar of a span: its part of the time of its trace.
 fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
     let (fill, open) = if canvas.blocks { ('█', '░') } else { ('#', '.') };
-    let (Some(first), Some(last), Some(_)) = (trace.started(), trace.ended(), placed.span.started)
+    let (Some(first), Some(last), Some(_)) = (trace.started(), trace.ended(), placed.span.start())
     else {
         return " ".repeat(width);
     };
@@ -181,13 +183,13 @@ fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
         let cell = cell.clamp(0.0, 10_000.0) as usize;
         cell.min(width)
     };
-    let begin = cell(placed.span.started).min(width.saturating_sub(1));
-    let end = if placed.span.open {
-        width
+    let begin = cell(placed.span.start()).min(width.saturating_sub(1));
+    let end = if placed.span.has_ended() {
+        cell(placed.span.end()).max(begin + 1).min(width)
     } else {
-        cell(placed.span.completed).max(begin + 1).min(width)
+        width
     };
-    let fill = if placed.span.open { open } else { fill };
+    let fill = if placed.span.has_ended() { fill } else { open };
     let filled = end.saturating_sub(begin);
     let bar: String = std::iter::repeat_n(' ', begin)
         .chain(std::iter::repeat_n(fill, filled))
@@ -262,6 +264,7 @@ mod tests {
 
     use super::*;
     use crate::deployment::TraceMatches;
+    use crate::observation::Span;
     use crate::spec::SpanTable;
 
     /// A trace with all that a trace may have, sound and unsound.
@@ -271,12 +274,14 @@ mod tests {
             ms.map(text)
         };
         let span = |(id, parent, operation, start, end): (&str, &str, &str, u32, Option<u32>)| {
-            let row = json!({"trace_id": "t1", "span_id": id,
+            let mut row = json!({"trace_id": "t1", "span_id": id,
                 "parent_span_id": (!parent.is_empty()).then_some(parent), "service": "runner",
                 "operation": operation, "started_at": at(Some(start)), "completed_at": at(end),
                 "status": if id == "c" { "failed" } else if end.is_some() { "completed" } else { "started" },
                 "job_id": 469, "execution_id": "7", "error_type": (id == "c").then_some("NoProvider"),
                 "error_message": (id == "c").then_some("No healthy\nproviders \u{1b}[2Jfor password=hunter2")});
+            // Rows come here masked.
+            crate::mask::Secrets::default().json(&mut row);
             row.as_object().unwrap().clone()
         };
         let spans = [
@@ -293,9 +298,9 @@ mod tests {
 
     fn drawn(rows: &[Row], width: usize) -> String {
         let canvas = Canvas { width, colour: false, blocks: false };
-        let (job, spans) = ("job_id".to_owned(), rows.to_vec());
-        let looked = TraceMatches { job, spans, ..TraceMatches::default() };
-        waterfall(&TracesOutcome::new(&SpanTable::default(), &looked), canvas)
+        let spans = Span::from_rows(&SpanTable::default(), rows);
+        let found = TraceMatches { job: "job_id".into(), spans, ..TraceMatches::default() };
+        waterfall(&TracesOutcome::new(&found), canvas)
     }
 
     #[test]

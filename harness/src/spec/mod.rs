@@ -25,5 +25,13 @@ pub use section::{
 pub use table::{JobTable, SpanTable, Tables, UnitTable};
 pub use value::{Intent, Value};
 
+/// The spec of this repository, with its text changed: the spec of tests.
+#[cfg(test)]
+pub(crate) fn example(change: impl FnOnce(String) -> String) -> Spec {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+    let text = change(std::fs::read_to_string(&path).unwrap());
+    Spec::from_document(&crate::document::Document::new(path, text)).unwrap()
+}
+
 /// The spec's usual file name.
 pub const FILE: &str = "spanproof.toml";

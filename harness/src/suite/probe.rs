@@ -5,11 +5,11 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
-use super::run::{Outcome, Ran};
-use crate::evidence;
-use crate::matrix::{Case, Change, neighbours};
-use crate::trial::{Trial, World};
-use crate::verdict::{Code, Verdict, judge};
+use super::result::{CaseResult, Counterfactual, JudgedCase, RunResult};
+use crate::matrix::{Case, neighbours};
+use crate::observation;
+use crate::trial::World;
+use crate::verdict::{Code, Judged, Verdict, observe};
 
 /// Extra cases of one run.
 const BUDGET: usize = 12;
@@ -18,25 +18,12 @@ const TOLD: usize = 3;
 /// The folder of the extra cases' evidence, in that of the run.
 pub(super) const FOLDER: &str = "probes";
 
-/// One change by which a failing case passes and records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counterfactual {
-    /// The failing case.
-    pub of: String,
-    /// What differs, and nothing else.
-    pub change: Change,
-    /// The case with the change.
-    pub case: String,
-    /// How many spans it has.
-    pub spans: usize,
-}
-
 /// Looks for counterfactuals of each kind of failure, and runs extra cases for it. `cases` are as
 /// they were before anything in them was masked.
 pub(super) async fn probe(
     world: &World,
     cases: &[Case],
-    ran: &mut Ran,
+    ran: &mut RunResult,
     folder: &Path,
     cancelled: &watch::Receiver<bool>,
 ) {
@@ -65,7 +52,7 @@ pub(super) async fn probe(
 }
 
 /// The first failing case of each kind that should have recorded, with its codes.
-fn representatives(ran: &Ran) -> Vec<(String, Vec<Code>)> {
+fn representatives(ran: &RunResult) -> Vec<(String, Vec<Code>)> {
     let mut found: Vec<(String, Vec<Code>)> = Vec::new();
     for outcome in ran.outcomes.iter().filter(|outcome| outcome.judgement.recording) {
         let codes = outcome.judgement.codes();
@@ -82,20 +69,15 @@ fn about_spelling(codes: &[Code]) -> bool {
     codes.first().is_some_and(|code| spelling.contains(code))
 }
 
-fn records(outcome: &Outcome) -> bool {
+fn records(outcome: &CaseResult) -> bool {
     let judgement = &outcome.judgement;
     judgement.verdict == Verdict::Pass && judgement.recording && judgement.spans > 0
 }
 
-/// One extra case; nothing where its world does not come up.
-async fn run(world: &World, case: &Case, folder: &Path) -> Option<Outcome> {
-    let evidence = Trial::run(world, case).await.ok()?;
-    let folder = evidence::write(folder, &evidence).ok()?;
-    Some(Outcome {
-        case: evidence.case.clone(),
-        judgement: judge(world.spec(), &evidence),
-        evidence: Some(evidence),
-        folder: Some(folder),
-        kept: None,
-    })
+/// One extra case; `None` if its world does not come up.
+async fn run(world: &World, case: &Case, folder: &Path) -> Option<CaseResult> {
+    let Judged { observation, judgement } =
+        observe(world.spec(), world.trial_of(case)).await.ok()?;
+    let folder = observation::write(folder, &observation).ok()?;
+    Some(JudgedCase { observation, judgement, folder, kept: None }.into_result())
 }

@@ -1,18 +1,16 @@
 //! Proof that the gate can fail: healthy cases are sabotaged in known ways, and each time the
 //! verdict must be red, for the right reason.
 
-use std::collections::BTreeMap;
-
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::sabotages::{Plot, plots};
+use super::sabotages::{Sabotage, sabotages};
 use crate::chain::chain;
-use crate::evidence::Evidence;
 use crate::matrix::Case;
+use crate::observation::Observation;
 use crate::spec::Spec;
-use crate::trial::{Sabotage, Trial, World};
-use crate::verdict::{Judgement, Verdict, judge_all};
+use crate::trial::World;
+use crate::verdict::{Judged, Judgement, Verdict, compare, judge, observe};
 
 /// What became of one sabotage of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,39 +59,48 @@ pub async fn prove(
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Proven>, crate::trial::Error> {
     let spec = world.spec();
-    let healthy = healthy(spec, cases);
-    let mut evidence = BTreeMap::new();
-    for case in &healthy {
-        let found = Trial::sabotaged(world, case, &Sabotage::default()).await?;
-        evidence.insert(case.id.clone(), found);
+    let mut healthy = Vec::new();
+    for case in plainest(spec, cases) {
+        let judged = observe(spec, world.trial_of(&case).witness()).await?;
+        healthy.push(Healthy { case, judged });
         if *cancelled.borrow() {
             return Ok(None);
         }
     }
-    let found: Vec<&Evidence> = healthy.iter().filter_map(|case| evidence.get(&case.id)).collect();
-    let judgements = judge_all(spec, &found);
-    if judgements.iter().any(|judgement| judgement.verdict != Verdict::Pass) {
-        return Ok(Some(Proven::Unhealthy(healthy.into_iter().zip(judgements).collect())));
+    let observations: Vec<&Observation> =
+        healthy.iter().map(|one| &one.judged.observation).collect();
+    let mut compared: Vec<_> = healthy.iter().map(|one| one.judged.judgement.clone()).collect();
+    compare(spec, &observations, &mut compared);
+    if compared.iter().any(|judgement| judgement.verdict != Verdict::Pass) {
+        let cases = healthy.into_iter().map(|one| one.case);
+        return Ok(Some(Proven::Unhealthy(cases.zip(compared).collect())));
     }
-    let work: Vec<(Plot, Case)> = plots(spec)
+    let work: Vec<(Sabotage, Case)> = sabotages(spec)
         .into_iter()
-        .flat_map(|plot| {
-            let fits = |case: &&Case| case.records(spec) == plot.on;
-            let met: Vec<Case> = healthy.iter().filter(fits).cloned().collect();
-            met.into_iter().map(move |case| (plot.clone(), case))
+        .flat_map(|sabotage| {
+            let fits = |one: &&Healthy| one.case.records(spec) == sabotage.on;
+            let cases: Vec<Case> =
+                healthy.iter().filter(fits).map(|one| one.case.clone()).collect();
+            cases.into_iter().map(move |case| (sabotage.clone(), case))
         })
         .collect();
     let Some(all) = sabotaged(world, &work, workers, cancelled).await else { return Ok(None) };
-    let proofs = work.into_iter().zip(all).map(|((plot, case), found)| {
-        let told = told(spec, &plot, &case, found, &evidence);
-        let right = plot.right.iter().map(ToString::to_string).collect();
-        Proof { name: plot.name, what: plot.what, right, case, told }
+    let proofs = work.into_iter().zip(all).map(|((sabotage, case), found)| {
+        let told = told(spec, &sabotage, found, &healthy);
+        let right = sabotage.right.iter().map(ToString::to_string).collect();
+        Proof { name: sabotage.name, what: sabotage.what, right, case, told }
     });
     Ok(Some(Proven::Done(proofs.collect())))
 }
 
+/// A case that passes as it is, judged by itself.
+struct Healthy {
+    case: Case,
+    judged: Judged,
+}
+
 /// The plainest case of each route, with tracing on and with tracing off.
-fn healthy(spec: &Spec, cases: &[Case]) -> Vec<Case> {
+fn plainest(spec: &Spec, cases: &[Case]) -> Vec<Case> {
     let mut found: Vec<Case> = Vec::new();
     for case in cases.iter().filter(|case| case.fault.is_none()) {
         let same =
@@ -108,24 +115,21 @@ fn healthy(spec: &Spec, cases: &[Case]) -> Vec<Case> {
     found
 }
 
-/// Runs every sabotage; nothing where it was cancelled.
+/// Runs every sabotage, with the server as a witness; `None` if it was cancelled.
 async fn sabotaged(
     world: &World,
-    work: &[(Plot, Case)],
+    work: &[(Sabotage, Case)],
     workers: usize,
     mut cancelled: watch::Receiver<bool>,
-) -> Option<Vec<Result<Evidence, String>>> {
-    let mut slots: Vec<Option<Result<Evidence, String>>> = vec![None; work.len()];
+) -> Option<Vec<Result<Observation, String>>> {
+    let mut slots: Vec<Option<Result<Observation, String>>> = vec![None; work.len()];
     let mut waiting = work.iter().enumerate();
     let mut running = JoinSet::new();
     loop {
         while running.len() < workers.max(1) {
-            let Some((at, (plot, case))) = waiting.next() else { break };
-            let (world, sabotage, case) = (world.clone(), plot.sabotage.clone(), case.clone());
-            running.spawn(async move {
-                let ran = Trial::sabotaged(&world, &case, &sabotage).await;
-                (at, ran.map_err(|error| chain(&error)))
-            });
+            let Some((at, (sabotage, case))) = waiting.next() else { break };
+            let trial = world.trial_of(case).overrides(sabotage.overrides.clone()).witness();
+            running.spawn(async move { (at, trial.run().await.map_err(|error| chain(&error))) });
         }
         tokio::select! {
             ended = running.join_next() => match ended {
@@ -141,25 +145,26 @@ async fn sabotaged(
     Some(slots.into_iter().map(|slot| slot.unwrap_or_else(lost)).collect())
 }
 
-/// What is told of a sabotaged case beside the healthy ones.
+/// What is found in a sabotaged case beside the healthy ones.
 fn told(
     spec: &Spec,
-    plot: &Plot,
-    case: &Case,
-    found: Result<Evidence, String>,
-    healthy: &BTreeMap<String, Evidence>,
+    sabotage: &Sabotage,
+    found: Result<Observation, String>,
+    healthy: &[Healthy],
 ) -> Told {
     let found = match found {
         Ok(found) => found,
         Err(why) => return Told::Impossible(why),
     };
-    let peers = healthy.iter().filter(|(id, _)| **id != case.id).map(|(_, evidence)| evidence);
-    let all: Vec<&Evidence> = std::iter::once(&found).chain(peers).collect();
-    let Some(judgement) = judge_all(spec, &all).into_iter().next() else {
-        return Told::Impossible("there is no judgement".into());
-    };
-    match judgement.codes().first() {
-        Some(code) if plot.right.contains(code) => Told::Caught(code.to_string()),
+    let peers = healthy.iter().filter(|one| one.case.id != found.case.id);
+    let (others, judged): (Vec<_>, Vec<_>) =
+        peers.map(|one| (&one.judged.observation, one.judged.judgement.clone())).unzip();
+    let observations: Vec<&Observation> = std::iter::once(&found).chain(others).collect();
+    let mut judgements: Vec<_> = std::iter::once(judge(spec, &found)).chain(judged).collect();
+    compare(spec, &observations, &mut judgements);
+    let judgement = judgements.swap_remove(0);
+    match judgement.code() {
+        Some(code) if sabotage.right.contains(&code) => Told::Caught(code.to_string()),
         Some(code) => Told::Missed(code.to_string()),
         None => Told::Missed(match judgement.verdict {
             Verdict::Broken(why) => format!("broken: {why}"),

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Error, FORMAT};
 use crate::matrix::Case;
+use crate::observation::{Error, FORMAT};
 
 const FILE: &str = "run.json";
 

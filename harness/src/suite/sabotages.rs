@@ -1,8 +1,8 @@
 //! The known ways in which a healthy world is sabotaged, and what must be told of each.
 
-use crate::evidence::quoted;
+use crate::observation::quoted;
 use crate::spec::{Flag, Spec, Value};
-use crate::trial::Sabotage;
+use crate::trial::Overrides;
 use crate::verdict::Code;
 
 /// Codes that are right where the server refuses or loses a write.
@@ -12,56 +12,63 @@ const UNDONE: &[Code] = &[Code::JobFailedEarly, Code::JobNotPickedUp, Code::JobN
 /// A value that no service takes for on.
 const NONSENSE: &str = "spanproof";
 
-/// One thing that is done to a healthy world, and the codes of which one must be told.
+/// One thing that is done to a healthy world, and the codes of which one must be found.
 #[derive(Debug, Clone)]
-pub(super) struct Plot {
+pub(super) struct Sabotage {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     /// Whether it is done to a case with tracing on, or to one with tracing off.
     pub(super) on: bool,
     pub(super) right: Vec<Code>,
-    pub(super) sabotage: Sabotage,
+    pub(super) overrides: Overrides,
 }
 
-/// Every plot that the spec has a place for.
-pub(super) fn plots(spec: &Spec) -> Vec<Plot> {
-    let mut plots = flag(spec);
-    plots.extend(writes(spec));
-    plots.extend(rows(spec));
-    plots.extend(work(spec));
-    plots
+/// Every sabotage that the spec has a place for.
+pub(super) fn sabotages(spec: &Spec) -> Vec<Sabotage> {
+    let mut all = flag(spec);
+    all.extend(writes(spec));
+    all.extend(rows(spec));
+    all.extend(work(spec));
+    all
 }
 
-fn plot(name: &'static str, what: &'static str, right: &[Code], sabotage: Sabotage) -> Plot {
-    Plot { name, what, on: true, right: right.to_vec(), sabotage }
+fn sabotage(
+    name: &'static str,
+    what: &'static str,
+    right: &[Code],
+    overrides: Overrides,
+) -> Sabotage {
+    Sabotage { name, what, on: true, right: right.to_vec(), overrides }
 }
 
 /// What the service hears of its flag.
-fn flag(spec: &Spec) -> Vec<Plot> {
+fn flag(spec: &Spec) -> Vec<Sabotage> {
     let Some(flag) = spec.tracing_flag() else { return Vec::new() };
-    let told =
-        |value: Value| Sabotage { env: [(flag.name.clone(), value)].into(), ..Sabotage::default() };
+    let told = |value: Value| Overrides {
+        env: [(flag.name.clone(), value)].into(),
+        ..Overrides::default()
+    };
     // Without a tracer line nothing tells a dropped flag from a path that is not traced.
     let unheard: &[Code] = match (spec.probes.knows_tracer(), spec.probes.knows_attempts()) {
         (true, _) => &[Code::FlagUnset, Code::FlagUnrecognisedValue],
         (false, true) => &[Code::PathNotExecuted],
         (false, false) => &[Code::PathNotExecuted, Code::Undetermined],
     };
-    let mut plots = Vec::new();
+    let mut all = Vec::new();
     if !flag.records(&Value::Unset) {
         let what = "the flag never reaches the service";
-        plots.push(plot("flag-dropped", what, unheard, told(Value::Unset)));
+        all.push(sabotage("flag-dropped", what, unheard, told(Value::Unset)));
     }
     let what = "the service gets a value that means nothing";
-    plots.push(plot("flag-misspelt", what, unheard, told(Value::Set(NONSENSE.into()))));
+    all.push(sabotage("flag-misspelt", what, unheard, told(Value::Set(NONSENSE.into()))));
     if let Some(value) = flag.values.iter().find(|value| flag.records(value))
         && has_off(flag)
     {
         let what = "the service gets the flag although the case has tracing off";
-        let leaked = plot("flag-forced", what, &[Code::LeakedWhileOff], told(value.clone()));
-        plots.push(Plot { on: false, ..leaked });
+        let leaked = sabotage("flag-forced", what, &[Code::LeakedWhileOff], told(value.clone()));
+        all.push(Sabotage { on: false, ..leaked });
     }
-    plots
+    all
 }
 
 /// Whether there is a value by which tracing is off.
@@ -70,25 +77,25 @@ pub(super) fn has_off(flag: &Flag) -> bool {
 }
 
 /// What the server does with writes.
-fn writes(spec: &Spec) -> Vec<Plot> {
+fn writes(spec: &Spec) -> Vec<Sabotage> {
     let spans = quoted(&spec.tables.spans.table);
-    let before = |sql: String| Sabotage { before: sql, ..Sabotage::default() };
+    let before = |sql: String| Overrides { before: sql, ..Overrides::default() };
     let discarded = [&[Code::SilentlyDiscarded, Code::Undetermined], REFUSED].concat();
     let removed = [&[Code::RolledBack, Code::Undetermined], REFUSED].concat();
     vec![
-        plot(
+        sabotage(
             "write-discarded",
             "a trigger takes every span and keeps none",
             &discarded,
             before(trigger(&spans, "return null;")),
         ),
-        plot(
+        sabotage(
             "write-refused",
             "a trigger refuses every span",
             REFUSED,
             before(trigger(&spans, "raise exception 'sabotage';")),
         ),
-        plot(
+        sabotage(
             "rows-removed",
             "every span is deleted",
             &removed,
@@ -98,7 +105,7 @@ fn writes(spec: &Spec) -> Vec<Plot> {
 }
 
 /// SQL on a table whose own rules are taken off first: they would only keep the sabotage out.
-fn after(table: &str, sql: &str) -> Sabotage {
+fn after(table: &str, sql: &str) -> Overrides {
     let name = literal(table);
     let bare = format!(
         "create function pg_temp.bare() returns void language plpgsql as $$
@@ -119,7 +126,7 @@ fn after(table: &str, sql: &str) -> Sabotage {
         end $$;
         select pg_temp.bare();"
     );
-    Sabotage { after: format!("{bare} {sql}"), ..Sabotage::default() }
+    Overrides { after: format!("{bare} {sql}"), ..Overrides::default() }
 }
 
 /// A trigger before each row of a table.
@@ -134,7 +141,7 @@ fn trigger(table: &str, body: &str) -> String {
 }
 
 /// What the rows of spans say.
-fn rows(spec: &Spec) -> Vec<Plot> {
+fn rows(spec: &Spec) -> Vec<Sabotage> {
     let table = &spec.tables.spans;
     let spans = quoted(&table.table);
     let [unit, status, completed, started] =
@@ -144,26 +151,26 @@ fn rows(spec: &Spec) -> Vec<Plot> {
     let duration = quoted(&table.duration);
     let unlasting =
         if table.duration.is_empty() { String::new() } else { format!(", {duration} = null") };
-    let mut plots = vec![
-        plot(
+    let mut all = vec![
+        sabotage(
             "links-blanked",
             "no span names its unit",
             &[Code::Unlinked],
             set(format!("{unit} = null")),
         ),
-        plot(
+        sabotage(
             "never-completed",
             "every span is as if it had never ended",
             &[Code::NotFinished],
             set(format!("{status} = {open}, {completed} = null{unlasting}")),
         ),
-        plot(
+        sabotage(
             "time-reversed",
             "every span ends before it starts",
             &[Code::ImpossibleTimes],
             set(format!("{completed} = {started} - interval '1 second'")),
         ),
-        plot(
+        sabotage(
             "recorded-twice",
             "every outermost span is there twice",
             &[Code::Duplicate],
@@ -173,19 +180,24 @@ fn rows(spec: &Spec) -> Vec<Plot> {
     if table.link.contains_key(&table.status) {
         let what = "every span has a status that its unit does not have";
         let code = [Code::StatusDisagrees];
-        plots.push(plot("status-changed", what, &code, set(format!("{status} = 'sabotaged'"))));
+        all.push(sabotage("status-changed", what, &code, set(format!("{status} = 'sabotaged'"))));
     }
     if spec.spans.iter().any(|rule| rule.parent.is_some()) {
         let parent = quoted(&table.parent);
         let what = "no inner span names its parent";
-        plots.push(plot("parent-cut", what, &[Code::BrokenTree], set(format!("{parent} = null"))));
+        all.push(sabotage(
+            "parent-cut",
+            what,
+            &[Code::BrokenTree],
+            set(format!("{parent} = null")),
+        ));
     }
     if let Some(header) = &table.header {
-        let sabotage = Sabotage { forget: Some(header.clone()), ..Sabotage::default() };
+        let cut = Overrides { forget: Some(header.clone()), ..Overrides::default() };
         let what = "the upstream is not told the trace";
-        plots.push(plot("header-cut", what, &[Code::BrokenTree], sabotage));
+        all.push(sabotage("header-cut", what, &[Code::BrokenTree], cut));
     }
-    plots
+    all
 }
 
 /// A second row for each outermost span: the same but for its id and for what must be unique.
@@ -223,26 +235,33 @@ fn literal(text: &str) -> String {
 }
 
 /// What becomes of the work.
-fn work(spec: &Spec) -> Vec<Plot> {
+fn work(spec: &Spec) -> Vec<Sabotage> {
     let units = quoted(&spec.tables.units.table);
-    let before =
-        Sabotage { before: trigger(&units, "raise exception 'sabotage';"), ..Sabotage::default() };
-    let killed = Sabotage { kill: true, ..Sabotage::default() };
-    let mut plots = vec![
-        plot("work-refused", "no unit of work can be begun", UNDONE, before),
-        plot("killed", "the service is killed while the job runs", &[Code::ProcessCrashed], killed),
+    let before = Overrides {
+        before: trigger(&units, "raise exception 'sabotage';"),
+        ..Overrides::default()
+    };
+    let killed = Overrides { kill: true, ..Overrides::default() };
+    let mut all = vec![
+        sabotage("work-refused", "no unit of work can be begun", UNDONE, before),
+        sabotage(
+            "killed",
+            "the service is killed while the job runs",
+            &[Code::ProcessCrashed],
+            killed,
+        ),
     ];
     let outcome = &spec.tables.units.outcome;
     if !outcome.is_empty() && spec.tracing_flag().is_some_and(has_off) {
         let column = quoted(outcome);
         let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
         let what = "the work gives something else with tracing on";
-        plots.push(plot(
+        all.push(sabotage(
             "outcome-changed",
             what,
             &[Code::OutcomeChangedByTracing],
             after(&units, &sql),
         ));
     }
-    plots
+    all
 }

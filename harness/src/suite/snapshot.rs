@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
-use super::run::Outcome;
-use crate::evidence;
+use super::result::CaseResult;
+use crate::observation;
 use crate::spec::Spec;
 
 /// How a snapshot compares with what was printed.
@@ -41,13 +41,14 @@ pub struct Snapshot {
 
 /// Compares the startup output of every group of cases with its snapshot. Nothing where the spec
 /// declares no snapshots.
-pub fn compare(spec: &Spec, outcomes: &[Outcome]) -> Vec<Snapshot> {
+pub fn compare(spec: &Spec, outcomes: &[CaseResult]) -> Vec<Snapshot> {
     let Some(folder) = &spec.startup.snapshots else { return Vec::new() };
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for outcome in outcomes {
-        if let Some(evidence) = outcome.evidence.as_ref().filter(|evidence| evidence.ready.yes()) {
-            let text = evidence::redacted(evidence, &spec.startup);
-            groups.entry(evidence::group(spec, &outcome.case)).or_default().push(text);
+        let trial = outcome.observation.as_ref().and_then(|observation| observation.trial());
+        if let Some(trial) = trial.filter(|trial| trial.run.ready.yes()) {
+            let text = observation::redacted(trial, &spec.startup);
+            groups.entry(observation::group(spec, &outcome.case)).or_default().push(text);
         }
     }
     groups

@@ -6,14 +6,18 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Span, Trace};
+use super::Trace;
+use crate::observation::{Span, StatusCode};
 
 /// Returns the traces as an `ExportTraceServiceRequest` in the JSON of the OpenTelemetry protocol:
 /// ids in hexadecimal digits, times in nanoseconds as text.
 pub fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
     let mut services: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     for placed in traces.into_iter().flat_map(|trace| &trace.spans) {
-        services.entry(&placed.span.service).or_default().push(span_document(&placed.span));
+        services
+            .entry(placed.span.service.as_deref().unwrap_or_default())
+            .or_default()
+            .push(span_document(&placed.span));
     }
     let resources: Vec<Json> = services
         .into_iter()
@@ -29,22 +33,28 @@ pub fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
 }
 
 fn span_document(span: &Span) -> Json {
-    let started = span.started.or(span.completed).unwrap_or_default();
-    let ended = span.completed.unwrap_or(started).max(started);
+    let ended = span.ended.as_ref().and_then(|time| time.at);
+    let started = span.start().or(ended).unwrap_or_default();
+    let ended = ended.unwrap_or(started).max(started);
     let mut attributes: Vec<Json> =
         span.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
-    attributes.push(attribute("status", &span.status.as_str().into()));
-    if span.open {
+    attributes.push(attribute("status", &span.status.text.as_deref().unwrap_or_default().into()));
+    if !span.has_ended() {
         attributes.push(attribute("spanproof.open", &true.into()));
     }
-    let mut status = json!({ "code": if span.failed() { 2 } else { u8::from(!span.open) } });
-    if let Some(trouble) = span.trouble() {
+    let code = match span.status.code {
+        StatusCode::Unset => 0,
+        StatusCode::Ok => 1,
+        StatusCode::Error => 2,
+    };
+    let mut status = json!({ "code": code });
+    if let Some(trouble) = span.error_text() {
         status["message"] = trouble.into();
     }
     let mut document = json!({
-        "traceId": identity(&span.trace, 16),
-        "spanId": identity(&span.id, 8),
-        "name": span.operation,
+        "traceId": identity(span.trace.as_deref().unwrap_or_default(), 16),
+        "spanId": identity(span.id.as_deref().unwrap_or_default(), 8),
+        "name": span.name.as_deref().unwrap_or_default(),
         "kind": 1,
         "startTimeUnixNano": nanoseconds(started),
         "endTimeUnixNano": nanoseconds(ended),
@@ -109,7 +119,7 @@ mod tests {
             row(&id(1), Json::Null, "2025-10-22T12:00:01+00:00".into()),
             row(&id(2), id(1).into(), Json::Null),
         ];
-        otlp_request(&traces(&SpanTable::default(), &rows))
+        otlp_request(&traces(Span::from_rows(&SpanTable::default(), &rows)))
     }
 
     #[test]

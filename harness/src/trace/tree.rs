@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
-use super::Span;
-use crate::evidence::Row;
-use crate::spec::SpanTable;
+use crate::observation::Span;
 
 /// A gap is told when it is longer than this, in milliseconds,
 const LONG_MS: i64 = 5_000;
@@ -64,13 +62,12 @@ impl Trace {
 
     /// When its first span began.
     pub fn started(&self) -> Option<DateTime<Utc>> {
-        self.spans.iter().filter_map(|placed| placed.span.started).min()
+        self.spans.iter().filter_map(|placed| placed.span.start()).min()
     }
 
     /// When its last span ended, or began.
     pub fn ended(&self) -> Option<DateTime<Utc>> {
-        let ends =
-            self.spans.iter().flat_map(|placed| [placed.span.started, placed.span.completed]);
+        let ends = self.spans.iter().flat_map(|placed| [placed.span.start(), placed.span.end()]);
         ends.flatten().max()
     }
 
@@ -83,12 +80,12 @@ impl Trace {
     }
 }
 
-/// Puts rows together to traces, the earliest first.
-pub fn traces(table: &SpanTable, rows: &[Row]) -> Vec<Trace> {
+/// Puts spans together to traces, the earliest first. Spans without a trace id are one trace,
+/// whose id is empty.
+pub fn traces(spans: Vec<Span>) -> Vec<Trace> {
     let mut groups: BTreeMap<String, Vec<Span>> = BTreeMap::new();
-    for row in rows {
-        let span = Span::of(table, row);
-        groups.entry(span.trace.clone()).or_default().push(span);
+    for span in spans {
+        groups.entry(span.trace.clone().unwrap_or_default()).or_default().push(span);
     }
     let mut all: Vec<_> = groups.into_iter().map(|(id, spans)| trace(id, spans)).collect();
     all.sort_by_key(Trace::started);
@@ -96,10 +93,10 @@ pub fn traces(table: &SpanTable, rows: &[Row]) -> Vec<Trace> {
 }
 
 fn trace(id: String, mut spans: Vec<Span>) -> Trace {
-    spans.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
+    spans.sort_by(|a, b| (a.start(), &a.id).cmp(&(b.start(), &b.id)));
     let mut first: HashMap<&str, usize> = HashMap::new();
     for (at, span) in spans.iter().enumerate() {
-        first.entry(&span.id).or_insert(at);
+        first.entry(id_of(span)).or_insert(at);
     }
     let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut tops: Vec<(usize, Place)> = Vec::new();
@@ -129,6 +126,11 @@ fn trace(id: String, mut spans: Vec<Span>) -> Trace {
         .collect();
     gaps(&mut trace);
     trace
+}
+
+/// A span's id; empty if it has none.
+fn id_of(span: &Span) -> &str {
+    span.id.as_deref().unwrap_or_default()
 }
 
 /// The earliest span of the circle that a span's ancestors lead to.
@@ -166,7 +168,7 @@ impl Order<'_> {
             }
             self.all.push((at, depth, place));
             // Taken away: a second span of the same id has not got the same children again.
-            let below = self.children.remove(self.spans[at].id.as_str()).unwrap_or_default();
+            let below = self.children.remove(id_of(&self.spans[at])).unwrap_or_default();
             waiting.extend(below.into_iter().rev().map(|child| (child, depth + 1, Place::Child)));
         }
     }
@@ -178,12 +180,12 @@ fn gaps(trace: &mut Trace) {
     let mut busy: Vec<Option<DateTime<Utc>>> = Vec::new();
     for placed in &mut trace.spans {
         let Placed { span, depth, gap, .. } = placed;
-        let (depth, ended) = (*depth, if span.open { None } else { span.completed });
+        let (depth, ended) = (*depth, span.end());
         busy.truncate(depth + 1);
         let first = busy.len() <= depth;
         // A first child waits since its parent's start, which stands one deeper in the list.
         let since = busy.get(depth).copied().flatten();
-        if let (Some(since), Some(started)) = (since, span.started) {
+        if let (Some(since), Some(started)) = (since, span.start()) {
             let ms = (started - since).num_milliseconds();
             if ms > LONG_MS || ms > 0 && ms * HALF > whole {
                 *gap = Some(Gap { ms });
@@ -197,7 +199,7 @@ fn gaps(trace: &mut Trace) {
         };
         busy.truncate(depth);
         busy.push(until);
-        busy.push(span.started);
+        busy.push(span.start());
     }
 }
 
@@ -206,9 +208,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::spec::SpanTable;
 
     /// `id parent start end`, in milliseconds; `-` for none.
-    fn rows(spans: &[&str]) -> Vec<Row> {
+    fn spans(spans: &[&str]) -> Vec<Span> {
         let at = |ms: &str| {
             let ms: i64 = ms.parse().ok()?;
             Some(DateTime::from_timestamp_millis(1_761_134_400_000 + ms).unwrap().to_rfc3339())
@@ -218,17 +221,18 @@ mod tests {
             let parent = (words[1] != "-").then_some(words[1]);
             let status = if words[3] == "-" { "started" } else { "completed" };
             let row = json!({"trace_id": "t", "span_id": words[0], "parent_span_id": parent,
-                "started_at": at(words[2]), "completed_at": at(words[3]), "status": status});
-            row.as_object().unwrap().clone()
+                "started_at": at(words[2]), "completed_at": at(words[3]), "status": status,
+                "duration_ms": words[3].parse::<i64>().ok()});
+            Span::from_row(&SpanTable::default(), row.as_object().unwrap())
         };
         spans.iter().map(row).collect()
     }
 
     fn shown(spans: &[&str]) -> Vec<String> {
-        let traces = traces(&SpanTable::default(), &rows(spans));
+        let traces = traces(self::spans(spans));
         let line = |placed: &Placed| {
             let gap = placed.gap.map(|gap| format!(" gap {}", gap.ms)).unwrap_or_default();
-            format!("{}{} {:?}{gap}", ".".repeat(placed.depth), placed.span.id, placed.place)
+            format!("{}{} {:?}{gap}", ".".repeat(placed.depth), id_of(&placed.span), placed.place)
         };
         traces.iter().flat_map(|trace| trace.spans.iter().map(line)).collect()
     }
@@ -294,7 +298,7 @@ mod tests {
             })
             .collect();
         let spans: Vec<&str> = spans.iter().map(String::as_str).collect();
-        let traces = traces(&SpanTable::default(), &rows(&spans));
+        let traces = traces(self::spans(&spans));
         assert_eq!(traces[0].spans.last().unwrap().depth, 999);
     }
 }

@@ -1,50 +1,54 @@
-//! A case of one's own, said step by step.
+//! The one way to run a trial: a case, and what differs from the spec's world.
 
 use std::path::Path;
 
-use super::run::Setting;
-use super::{Error, Trial, World};
+use serde_json::Value as Json;
+
+use super::run::Trial;
+use super::{Error, Overrides, Timeouts, World};
 use crate::document::suggestion;
-use crate::evidence::Evidence;
 use crate::matrix::Case;
+use crate::observation::{Observation, Sink, Source};
+use crate::postgres::Database;
 use crate::spec::Value;
 use crate::upstream::Behaviour;
 
-/// A case of one's own, before it is started.
+/// A trial before it is started.
 #[derive(Debug)]
-#[must_use = "nothing is started before `start`"]
+#[must_use = "nothing is started before `start` or `run`"]
 pub struct TrialBuilder {
     world: World,
-    flags: Vec<(String, Value)>,
-    parts: [String; 3],
-    behaviour: Option<Behaviour>,
-    setting: Setting,
-    fault: Option<String>,
+    case: Case,
+    overrides: Overrides,
     wrong: Option<Error>,
 }
 
-impl TrialBuilder {
-    pub(super) fn new(world: World) -> Self {
-        let spec = world.spec();
+impl World {
+    /// A trial of a case of one's own: every flag at its default, the first route, upstream and job.
+    pub fn trial(&self) -> TrialBuilder {
+        let spec = self.spec();
         let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
-        let flags = flags.collect();
-        let first = |name: Option<&String>| name.cloned().unwrap_or_default();
-        let parts = [
-            first(spec.routes.first().map(|route| &route.name)),
-            first(spec.upstreams.first().map(|upstream| &upstream.name)),
-            first(spec.jobs.first().map(|job| &job.name)),
-        ];
-        Self {
-            world,
-            flags,
-            parts,
-            behaviour: None,
-            setting: Setting::default(),
-            fault: None,
+        let [route, upstream, job] = [
+            spec.routes.first().map(|route| route.name.as_str()),
+            spec.upstreams.first().map(|upstream| upstream.name.as_str()),
+            spec.jobs.first().map(|job| job.name.as_str()),
+        ]
+        .map(Option::unwrap_or_default);
+        self.trial_of(&Case::new(spec, flags.collect(), [route, upstream, job]))
+    }
+
+    /// A trial of a case.
+    pub fn trial_of(&self, case: &Case) -> TrialBuilder {
+        TrialBuilder {
+            world: self.clone(),
+            case: case.clone(),
+            overrides: Overrides::default(),
             wrong: None,
         }
     }
+}
 
+impl TrialBuilder {
     /// Sets a flag.
     pub fn flag(self, name: &str, value: impl Into<String>) -> Self {
         self.value(name, Value::Set(value.into()))
@@ -55,12 +59,12 @@ impl TrialBuilder {
         self.value(name, Value::Unset)
     }
 
-    /// Gives a flag a value, or none.
+    /// Sets a flag or takes it out of the environment.
     pub fn value(mut self, name: &str, value: Value) -> Self {
-        if let Some((_, old)) = self.flags.iter_mut().find(|(flag, _)| flag == name) {
+        if let Some((_, old)) = self.case.flags.iter_mut().find(|(flag, _)| flag == name) {
             *old = value;
         } else {
-            let known = self.flags.iter().map(|(flag, _)| flag.as_str());
+            let known = self.case.flags.iter().map(|(flag, _)| flag.as_str());
             let hint = suggestion(name, known);
             let found = name.to_owned();
             self.wrong = Some(Error::Unknown { kind: "flag", found, hint });
@@ -70,74 +74,126 @@ impl TrialBuilder {
 
     /// Chooses the route.
     pub fn route(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.parts[0]);
+        name.clone_into(&mut self.case.route);
         self
     }
 
     /// Chooses the upstream's behaviour.
     pub fn upstream(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.parts[1]);
+        name.clone_into(&mut self.case.upstream);
         self
     }
 
     /// Gives the upstream a behaviour that the spec does not list, from its file.
     pub fn upstream_file(mut self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        self.parts[1] = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.case.upstream = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match Behaviour::read(path) {
-            Ok(behaviour) => self.behaviour = Some(behaviour),
+            Ok(behaviour) => self.overrides.upstream = Some(behaviour),
             Err(error) => self.wrong = Some(error.into()),
         }
         self
     }
 
-    /// Adds a variable to the service's environment, or changes one that the spec gives it.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.setting.env.insert(name.into(), Value::Set(value.into()));
-        self
-    }
-
-    /// Makes the server a witness: it counts the attempts to write spans, and tells what failed.
-    pub fn witness(mut self) -> Self {
-        self.setting.witnessed = true;
-        self
-    }
-
-    /// Lets a fault of the spec happen while the job runs; another job follows when it is over.
-    pub fn fault(mut self, name: &str) -> Self {
-        self.fault = Some(name.to_owned());
-        self
-    }
-
     /// Chooses the job.
     pub fn job(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.parts[2]);
+        name.clone_into(&mut self.case.job);
+        self
+    }
+
+    /// Submits this job in place of the one that the case names.
+    pub fn input(mut self, job: Json) -> Self {
+        self.overrides.job = Some(job);
+        self
+    }
+
+    /// Applies a fault of the spec while the job runs; another job follows when it is over.
+    pub fn fault(mut self, name: &str) -> Self {
+        self.case.fault = Some(name.to_owned());
+        self
+    }
+
+    /// Adds a variable to the service's environment, or changes one that the spec gives it.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.overrides.env.insert(name.into(), Value::Set(value.into()));
+        self
+    }
+
+    /// Runs SQL in the case's database before the service starts.
+    pub fn sql_before(mut self, sql: impl Into<String>) -> Self {
+        self.overrides.before = sql.into();
+        self
+    }
+
+    /// Runs SQL in the case's database when the service has stopped, before anything is read.
+    pub fn sql_after(mut self, sql: impl Into<String>) -> Self {
+        self.overrides.after = sql.into();
+        self
+    }
+
+    /// Makes the server a witness: it counts the attempts to write spans, and its log is read.
+    pub fn witness(self) -> Self {
+        self.witness_if(true)
+    }
+
+    /// Makes the server a witness, or not.
+    pub fn witness_if(mut self, witness: bool) -> Self {
+        self.overrides.witness = witness;
+        self
+    }
+
+    /// Overrides deadlines of the spec.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.overrides.timeouts = timeouts;
+        self
+    }
+
+    /// Takes these overrides in place of all that were given so far.
+    pub fn overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
         self
     }
 
     /// Starts the service and waits until it is ready.
     ///
     /// # Errors
-    /// When the world does not come up; a service that does not is in the evidence.
+    /// When the world does not come up; that the service does not is in the observation.
     pub async fn start(self) -> Result<Trial, Error> {
-        if let Some(error) = self.wrong {
+        let Self { world, case, overrides, wrong } = self;
+        if let Some(error) = wrong {
             return Err(error);
         }
-        let parts = self.parts.each_ref().map(String::as_str);
-        let spec = self.world.spec();
-        let case = Case::new(spec, self.flags, parts).under(spec, self.fault.as_deref());
-        let behaviour = match &self.behaviour {
-            Some(behaviour) => behaviour,
-            None => self.world.behaviour(&case.upstream)?,
-        };
-        Box::pin(Trial::begin(&self.world, &case, behaviour, &self.setting)).await
+        let parts = [&case.route, &case.upstream, &case.job].map(String::as_str);
+        let named = Case::new(world.spec(), case.flags.clone(), parts);
+        let case = named.under(world.spec(), case.fault.as_deref());
+        Box::pin(Trial::begin(world, case, overrides)).await
     }
 
     /// Runs the case to its end: start, submit, settle, finish.
     ///
     /// # Errors
     /// When the world does not come up.
-    pub async fn run(self) -> Result<Evidence, Error> {
-        self.start().await?.complete().await
+    pub async fn run(self) -> Result<Observation, Error> {
+        Box::pin(self.start().await?.complete()).await
+    }
+
+    /// As [`TrialBuilder::run`], with the database as the service left it.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub async fn run_holding(self) -> Result<(Observation, Database), Error> {
+        Box::pin(self.start().await?.complete_holding()).await
+    }
+}
+
+impl Source for TrialBuilder {
+    type Error = Error;
+
+    async fn observe(self, sink: &mut dyn Sink) -> Result<Observation, Error> {
+        let observation = self.run().await?;
+        for (table, rows) in observation.tables.all() {
+            sink.rows(table, rows);
+        }
+        Ok(observation)
     }
 }

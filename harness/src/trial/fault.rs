@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::session::connect;
 use super::{Error, World};
-use crate::evidence::quoted;
+use crate::observation::quoted;
 use crate::postgres::Database;
 use crate::spec::{Fault, FaultKind, Tables};
 
@@ -51,7 +51,7 @@ const AWAKE: &str = "select pg_cancel_backend(pid) from pg_stat_activity \
 
 /// A fault that can happen to one case's database.
 #[derive(Debug)]
-pub(super) struct Disturbance {
+pub(super) struct ActiveFault {
     fault: Fault,
     url: String,
     names: Names,
@@ -77,7 +77,7 @@ struct Names {
     superuser: bool,
 }
 
-impl Disturbance {
+impl ActiveFault {
     /// Prepares what must be there before the service starts.
     pub(super) async fn prepare(
         world: &World,
@@ -91,16 +91,16 @@ impl Disturbance {
         let names = Names::of(&world.spec().tables, database.name(), superuser);
         let (fault, url) = (fault.clone(), database.url().to_owned());
         let files = world.fault_files(fault.name()).cloned();
-        let mut disturbance = Self { fault, url, names, control, holder: None, files };
-        let sql = match disturbance.fault.kind {
+        let mut active = Self { fault, url, names, control, holder: None, files };
+        let sql = match active.fault.kind {
             FaultKind::InsertRevoked if superuser => ROLE.to_owned(),
             FaultKind::StatementTimeout => {
                 format!("alter database {{database}} set statement_timeout = {LIMIT_MS}")
             }
             _ => String::new(),
         };
-        disturbance.run(disturbance.names.fill(&sql)).await?;
-        Ok(disturbance)
+        active.run(active.names.fill(&sql)).await?;
+        Ok(active)
     }
 
     /// Makes it happen.
@@ -145,6 +145,11 @@ impl Disturbance {
         }
         drop(sqlx::Connection::close(self.control).await);
         Ok(())
+    }
+
+    /// What happens.
+    pub(super) fn kind(&self) -> FaultKind {
+        self.fault.kind
     }
 
     /// Our own session, which stays open while nobody else is let in.

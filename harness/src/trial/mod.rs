@@ -1,13 +1,16 @@
-//! Running one case: world up, job in, settled, evidence home, world down.
+//! Running one case: world up, job in, settled, observation home, world down.
 
 mod builder;
+mod clock;
 mod error;
 mod fault;
-mod life;
+mod job;
+mod overrides;
+mod program;
 mod readiness;
 mod recovery;
+mod rows;
 mod run;
-mod sabotage;
 mod schema;
 mod service;
 mod session;
@@ -16,6 +19,7 @@ mod world;
 
 pub use builder::TrialBuilder;
 pub use error::Error;
-pub use run::{Scenery, Trial};
-pub use sabotage::Sabotage;
+pub use overrides::{Overrides, Timeouts};
+pub use run::Trial;
+use world::Request;
 pub use world::{World, WorldBuilder};

@@ -5,16 +5,22 @@ use std::time::Duration;
 use regex::Regex;
 use sqlx::{Connection, PgConnection};
 
-use crate::evidence::Reached;
+use super::program::Addresses;
+use crate::observation::Reached;
 use crate::process::Child;
 use crate::spec::Ready;
 use crate::wait::{self, Look};
 
 /// Waits until the service is ready, has ended, or the deadline has passed.
-pub(super) async fn ready(child: &Child, rule: &Ready, url: &str, database: &str) -> Reached {
-    let probe = Probe::of(rule, url, database);
+pub(super) async fn ready(
+    child: &Child,
+    rule: &Ready,
+    addresses: &Addresses,
+    url: &str,
+    within: Duration,
+) -> Reached {
+    let probe = Probe::of(rule, url, &addresses.database);
     let awaited = probe.awaited();
-    let within = Duration::from_millis(rule.timeout_ms);
     let looked = wait::until(&awaited, within, || async {
         // Looked at first: a service that has ended can't be ready, but may have been.
         let ended = child.has_exited();

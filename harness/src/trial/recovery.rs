@@ -1,197 +1,67 @@
-//! A case under a fault of the world: a job while it lasts, and another when it is over.
+//! Telling the second job of a case under a fault apart from the first one.
 
-use std::time::Duration;
+use super::service::StoppedService;
+use crate::matrix::Case;
+use crate::observation::{
+    Observation, Origin, ProcessRun, Row, Rows, Second, StartupCut, Tables, TrialRecord, Work,
+};
+use crate::process::{Output, Stream};
+use crate::spec;
 
-use super::Error;
-use super::life::{Clock, Life, Past};
-use super::run::{Tables, Trial, Work};
-use super::session::connect;
-use crate::evidence::{Evidence, Recovery, Row, Rows, StartupCut, Submission, read_rows};
-use crate::process::{Exit, Output, Stream};
-use crate::spec::{FaultKind, Spec};
-use crate::wait::{self, Look};
-
-/// How many looks in a row must see the same before nothing more is expected to come.
-const QUIET: usize = 10;
-
-/// How things stood when the fault was over.
+/// What the first job had left when the fault was removed.
 #[derive(Debug)]
-pub(super) struct Before {
-    tables: Tables,
-    /// The first job.
-    work: Work,
-    /// How much the service had said.
-    said: StartupCut,
-    /// The life that ended by the fault.
-    past: Option<Past>,
+pub(super) struct FirstJob {
+    /// The rows at that moment.
+    pub(super) tables: Tables,
+    /// The job.
+    pub(super) work: Work,
+    /// How many lines the service had printed.
+    pub(super) printed: StartupCut,
+    /// The service that the fault has ended; `None` if it runs on.
+    pub(super) stopped: Option<StoppedService>,
 }
 
-impl Trial {
-    /// The job while the fault lasts, then another one.
-    pub(super) async fn work_under_fault(&mut self) -> Result<(), Error> {
-        let Some(kind) = self.kind() else { return Ok(()) };
-        if let Some(disturbance) = &mut self.disturbance {
-            disturbance.strike().await?;
-        }
-        self.submit().await?;
-        match kind {
-            FaultKind::KilledMidJob => self.quiet().await?,
-            _ => drop(self.settle().await?),
-        }
-        if !kind.kills() {
-            self.hear().await;
-        }
-        let past = if kind.kills() { Some(self.restart().await?) } else { None };
-        let said = match &past {
-            Some(_) => StartupCut::default(),
-            None => StartupCut::after(&self.life.child.output()),
+impl FirstJob {
+    /// The observation of the first job, with the second job in it. `tables` and `record` are those
+    /// of the trial at its end.
+    pub(super) fn with_second(
+        self,
+        mapping: &spec::Tables,
+        case: Case,
+        tables: Tables,
+        record: TrialRecord,
+    ) -> Observation {
+        let since = since(mapping, &self.tables, tables);
+        let TrialRecord { service, run, work, exchanges, witness, second: _, timings } = record;
+        let later = later(&run.output, run.startup, self.printed);
+        let second =
+            Second { run: ProcessRun { output: later, ..run.clone() }, work, tables: since };
+        let (service, run, exchanges) = if let Some(first) = self.stopped {
+            (first.service, first.run, [first.exchanges, exchanges].concat())
+        } else {
+            let output = until(&run.output, self.printed);
+            (service, ProcessRun { output, ..run }, exchanges)
         };
-        if let Some(disturbance) = &mut self.disturbance {
-            disturbance.clear().await?;
-        }
-        let mut connection = connect(self.database.url()).await?;
-        let tables = Tables::read(&mut connection, &self.world).await;
-        drop(sqlx::Connection::close(connection).await);
-        let work = std::mem::take(&mut self.work);
-        let before = self.before.insert(Before { tables, work, said, past });
-        if self.life.ready.yes() && !self.life.child.has_exited() {
-            let jobs = before.tables.jobs.clone();
-            self.work_again(&jobs).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for a word about lost spans: a service that collects them may not have tried yet.
-    /// That there is none is evidence.
-    async fn hear(&self) {
-        let spec = self.world.spec();
-        let within = Duration::from_millis(spec.service.flush_ms);
-        let child = &self.life.child;
-        let _heard = wait::until("a word about lost spans", within, || async {
-            let told = |line: &str| spec.probes.refused(line) || spec.probes.unfinished(line);
-            let heard = child.output().lines.iter().any(|line| told(&line.text));
-            if heard || child.has_exited() { Look::Done(()) } else { Look::NotYet(String::new()) }
-        })
-        .await;
-    }
-
-    fn kind(&self) -> Option<FaultKind> {
-        let name = self.case.fault.as_deref()?;
-        self.world.spec().fault(name).map(|fault| fault.kind)
-    }
-
-    async fn work_again(&mut self, jobs: &Rows) -> Result<(), Error> {
-        let world = self.world.clone();
-        let (path, body) = world.second_request(&self.case.route, &self.case.job)?;
-        let submission = self.send(path, &body).await;
-        let accepted = submission.accepted();
-        self.work.submission = Some(submission);
-        if accepted {
-            self.work.settled = Some(self.settled(Some(jobs)).await?);
-        }
-        Ok(())
-    }
-
-    /// Waits until the service has asked the upstream, which does not answer, for all that it will
-    /// ask before it gets an answer.
-    async fn quiet(&mut self) -> Result<(), Error> {
-        let accepted = self.work.submission.as_ref().is_some_and(Submission::accepted);
-        let Some(disturbance) = self.disturbance.as_mut().filter(|_| accepted) else {
-            return Ok(());
-        };
-        let tables = &self.world.spec().tables;
-        let within = Duration::from_millis(self.world.spec().service.settle_ms);
-        let (upstream, child) = (&self.life.upstream, &self.life.child);
-        let state = tokio::sync::Mutex::new((disturbance.session(), (0, 0, 0), 0));
-        let looked = wait::until("requests that wait for the upstream", within, || async {
-            let (session, last, same) = &mut *state.lock().await;
-            let asked = upstream.journal().len();
-            let units = read_rows(session, &tables.units.table).await.all().len();
-            let spans = read_rows(session, &tables.spans.table).await.all().len();
-            let seen = (asked, units, spans);
-            *same = if seen == *last { *same + 1 } else { 0 };
-            *last = seen;
-            if (asked > 0 && *same >= QUIET) || child.has_exited() {
-                return Look::Done(());
-            }
-            Look::NotYet(format!("{asked} requests, {units} units, {spans} spans"))
-        })
-        .await;
-        looked.map_err(|overdue| Error::Fault {
-            name: self.case.fault.clone().unwrap_or_default(),
-            reason: overdue.to_string(),
-        })
-    }
-
-    /// Kills the service and starts it again, with an upstream that answers.
-    async fn restart(&mut self) -> Result<Past, Error> {
-        let mut clock = Clock::after(std::mem::take(&mut self.timings));
-        let world = self.world.clone();
-        let behaviour = world.behaviour(&self.case.upstream)?;
-        self.life.child.kill().await;
-        let (database, env) = (self.database.url(), &self.setting.env);
-        let next = Life::begin((&world, &self.case), behaviour, database, env, &mut clock).await?;
-        self.timings = clock.laps;
-        let past = std::mem::replace(&mut self.life, next).end(Duration::ZERO).await?;
-        // It has not ended by itself.
-        Ok(Past { exit: Exit { asked: true, killed: true, ..past.exit }, ..past })
+        let second = Some(Box::new(second));
+        let work = self.work;
+        let record = TrialRecord { service, run, work, exchanges, witness, second, timings };
+        Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }
     }
 }
 
-impl Before {
-    /// The evidence of the first job, with that of the second in it. `all` is how things stood at
-    /// the end.
-    pub(super) fn with(self, spec: &Spec, all: Evidence) -> Evidence {
-        let tables = &spec.tables;
-        let same_id = |old: &Row, new: &Row| old.get(&tables.spans.id) == new.get(&tables.spans.id);
-        let same = |old: &Row, new: &Row| old == new;
-        let Tables { jobs, units, spans } = self.tables;
-        let units_since = all.units.since(&units, same);
-        // Spans of the first job that were still on their way are not the second's.
-        let id = |row: &Row, column: &String| row.get(column).cloned();
-        let is_of = |rows: &Rows, span: &Row| {
-            let unit = id(span, &tables.spans.unit);
-            unit.is_some() && rows.all().iter().any(|row| id(row, &tables.units.id) == unit)
-        };
-        let late = |span: &Row| is_of(&units, span) && !is_of(&units_since, span);
-        let spans_since = match all.spans.since(&spans, same_id) {
-            Rows::Found(rows) => Rows::Found(rows.into_iter().filter(|span| !late(span)).collect()),
-            unreadable @ Rows::Unreadable(_) => unreadable,
-        };
-        let recovery = Recovery {
-            output: later(&all.output, all.startup, self.said),
-            startup: all.startup,
-            ready: all.ready.clone(),
-            submission: all.submission,
-            settled: all.settled,
-            jobs: all.jobs.since(&jobs, same),
-            units: units_since,
-            spans: spans_since,
-            exit: all.exit.clone(),
-        };
-        let first = Evidence {
-            submission: self.work.submission,
-            settled: self.work.settled,
-            jobs,
-            units,
-            spans,
-            recovery: Some(recovery),
-            ..all
-        };
-        match self.past {
-            Some(past) => Evidence {
-                environment: past.environment,
-                names: past.names,
-                output: past.output,
-                startup: past.startup,
-                ready: past.ready,
-                exchanges: [past.exchanges, first.exchanges].concat(),
-                exit: past.exit,
-                ..first
-            },
-            None => Evidence { output: until(&first.output, self.said), ..first },
-        }
-    }
+/// The rows that the second job left: jobs and units that are new or changed, and new spans.
+fn since(mapping: &spec::Tables, first: &Tables, all: Tables) -> Tables {
+    let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
+    let units = all.units.since(&first.units, Row::eq);
+    // Spans of the first job that were still on their way are not the second's.
+    let id = |row: &Row, column: &String| row.get(column).cloned();
+    let is_of = |rows: &Rows, span: &Row| {
+        let unit = id(span, &mapping.spans.unit);
+        unit.is_some() && rows.all().iter().any(|row| id(row, &mapping.units.id) == unit)
+    };
+    let late = |span: &Row| is_of(&first.units, span) && !is_of(&units, span);
+    let spans = all.spans.since(&first.spans, same_id).filtered(|span| !late(span));
+    Tables { jobs: all.jobs.since(&first.jobs, Row::eq), units, spans }
 }
 
 /// Each line with its number in its stream, from 0.
@@ -205,20 +75,11 @@ fn pick(output: &Output, keep: impl Fn(Stream, usize) -> bool) -> Output {
     Output { lines: lines.cloned().collect(), ..output.clone() }
 }
 
-fn count(cut: StartupCut, stream: Stream) -> usize {
-    match stream {
-        Stream::Stdout => cut.stdout,
-        Stream::Stderr => cut.stderr,
-        // A service of ours has no other.
-        Stream::Log => 0,
-    }
-}
-
 fn until(output: &Output, cut: StartupCut) -> Output {
-    pick(output, |stream, at| at < count(cut, stream))
+    pick(output, |stream, at| at < cut.of(stream))
 }
 
 /// The startup, and what came after the cut.
 fn later(output: &Output, startup: StartupCut, cut: StartupCut) -> Output {
-    pick(output, |stream, at| at < count(startup, stream) || at >= count(cut, stream))
+    pick(output, |stream, at| at < startup.of(stream) || at >= cut.of(stream))
 }

@@ -1,109 +1,102 @@
-//! The service as the spec declares it: building it, and how each case starts it.
+//! The service in a trial: a process, with the upstream and the port it was given.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::time::Duration;
 
-use super::Error;
+use super::clock::Clock;
+use super::program::Addresses;
+use super::readiness::ready;
+use super::{Error, World};
 use crate::matrix::Case;
-use crate::process::{Launch, Run, run};
-use crate::spec::{Cargo, Spec};
+use crate::observation::{ProcessRun, Reached, Service, StartupCut};
+use crate::process::{Child, Exit, Reservation};
+use crate::spec::Value;
+use crate::upstream::{Behaviour, Exchange, Upstream};
 
-/// The program to start, with its arguments.
-#[derive(Debug, Clone)]
-pub(super) struct Program {
-    path: PathBuf,
-    args: Vec<String>,
+/// A running service. Dropping it kills the process.
+#[derive(Debug)]
+pub(super) struct RunningService {
+    pub(super) child: Child,
+    pub(super) upstream: Upstream,
+    pub(super) addresses: Addresses,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) startup: StartupCut,
+    pub(super) ready: Reached,
+    program: Option<String>,
+    _port: Reservation,
 }
 
-impl Program {
-    /// A binary that is there already.
-    pub(super) fn at(path: PathBuf) -> Self {
-        Self { path, args: Vec::new() }
-    }
+/// What a service is started with.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    pub(super) case: &'a Case,
+    pub(super) behaviour: &'a Behaviour,
+    /// The URL of the case's database.
+    pub(super) database: &'a str,
+    /// Variables over those of the spec and the case.
+    pub(super) env: &'a BTreeMap<String, Value>,
+    /// How long it may take to become ready.
+    pub(super) within: Duration,
+}
 
-    /// Builds the service as the spec says and gives its program.
-    pub(super) async fn build(spec: &Spec, show: bool) -> Result<Self, Error> {
-        let service = &spec.service;
-        if !service.build.is_empty() {
-            run(&Run { words: &service.build, folder: &spec.folder, show }).await?;
+/// What a service left behind.
+#[derive(Debug)]
+pub(super) struct StoppedService {
+    pub(super) service: Service,
+    pub(super) run: ProcessRun,
+    pub(super) exchanges: Vec<Exchange>,
+}
+
+impl RunningService {
+    /// Starts the service of a case beside its upstream, and waits until it is ready or has ended.
+    pub(super) async fn start(
+        world: &World,
+        with: &Start<'_>,
+        clock: &mut Clock,
+    ) -> Result<Self, Error> {
+        let spec = world.spec();
+        let upstream = Upstream::start(with.behaviour).await?;
+        clock.lap("upstream");
+        let port = Reservation::take()?;
+        let addresses = Addresses {
+            database: with.database.to_owned(),
+            upstream: upstream.url(),
+            port: port.port(),
+        };
+        let mut environment = addresses.environment(spec, with.case);
+        for (name, value) in with.env {
+            match value.text() {
+                Some(text) => environment.insert(name.clone(), addresses.fill(text)),
+                None => environment.remove(name),
+            };
         }
-        if let Some(cargo) = &service.cargo {
-            return Self::cargo(spec, cargo, show).await;
-        }
-        let (program, args) = service.command.split_first().ok_or_else(|| Error::Unknown {
-            kind: "command",
-            found: String::new(),
-            hint: String::new(),
-        })?;
-        let path = PathBuf::from(program);
-        // A bare name is looked up in PATH; a path is relative to the spec.
-        let path = if path.components().count() > 1 { absolute(spec.path(&path)) } else { path };
-        Ok(Self { path, args: args.to_vec() })
+        let launch = world.program().launch(spec, environment.clone());
+        let program = launch.identity();
+        let child = launch.start()?;
+        clock.lap("launch");
+        let url = addresses.fill(&spec.service.url);
+        let within = with.within;
+        let ready = ready(&child, &spec.service.ready, &addresses, &url, within).await;
+        let startup = StartupCut::after(&child.output());
+        clock.lap("ready");
+        Ok(Self { child, upstream, addresses, environment, startup, ready, program, _port: port })
     }
 
-    async fn cargo(spec: &Spec, cargo: &Cargo, show: bool) -> Result<Self, Error> {
-        let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
-        let words: Vec<String> =
-            words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect();
-        let messages = run(&Run { words: &words, folder: &spec.folder, show }).await?;
-        let built = String::from_utf8_lossy(&messages).lines().rev().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            let named = message.pointer("/target/name")?.as_str()? == cargo.bin;
-            let path = message.get("executable")?.as_str()?;
-            named.then(|| PathBuf::from(path))
-        });
-        built.map(Self::at).ok_or_else(|| Error::NoBinary { bin: cargo.bin.clone() })
+    /// Asks the service to stop, and kills it when `grace` is over.
+    pub(super) async fn stop(self, grace: Duration) -> Result<StoppedService, Error> {
+        let command = self.child.command().to_owned();
+        let (exit, output) = self.child.stop(grace).await?;
+        let Self { upstream, addresses, environment, startup, ready, program, .. } = self;
+        let (names, exchanges) = (addresses.names(), upstream.journal());
+        let service = Service { command, program, environment, names };
+        Ok(StoppedService { service, run: ProcessRun { output, startup, ready, exit }, exchanges })
     }
 
-    /// How to start it in one case.
-    pub(super) fn launch(&self, spec: &Spec, environment: BTreeMap<String, String>) -> Launch {
-        Launch {
-            program: self.path.clone(),
-            args: self.args.clone(),
-            folder: absolute(spec.folder.clone()),
-            environment,
-        }
-    }
-}
-
-fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
-}
-
-/// What differs from case to case, by the name that stands for it in the spec.
-#[derive(Debug, Clone)]
-pub(super) struct Addresses {
-    pub(super) database: String,
-    pub(super) upstream: String,
-    pub(super) port: u16,
-}
-
-impl Addresses {
-    pub(super) fn fill(&self, text: &str) -> String {
-        text.replace("{database.url}", &self.database)
-            .replace("{upstream.url}", &self.upstream)
-            .replace("{port}", &self.port.to_string())
-    }
-
-    /// Placeholders for a snapshot, longest value first so that none hides in another.
-    pub(super) fn names(&self) -> Vec<(String, String)> {
-        let database = crate::mask::text(&self.database);
-        let mut names = vec![
-            ("DATABASE".to_owned(), database),
-            ("UPSTREAM".to_owned(), self.upstream.clone()),
-            ("PORT".to_owned(), self.port.to_string()),
-        ];
-        names.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        names
-    }
-
-    /// The whole environment of a case: what the spec says and nothing else.
-    pub(super) fn environment(&self, spec: &Spec, case: &Case) -> BTreeMap<String, String> {
-        let fixed = spec.service.env.iter().map(|(name, text)| (name.clone(), self.fill(text)));
-        let flags = case.flags.iter().filter_map(|(name, value)| {
-            let text = value.text()?;
-            Some((name.clone(), text.to_owned()))
-        });
-        fixed.chain(flags).collect()
+    /// Ends a service that was killed on purpose.
+    pub(super) async fn killed(self) -> Result<StoppedService, Error> {
+        let mut stopped = self.stop(Duration::ZERO).await?;
+        // It has not ended by itself.
+        stopped.run.exit = Exit { asked: true, killed: true, ..stopped.run.exit };
+        Ok(stopped)
     }
 }

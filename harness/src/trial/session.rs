@@ -34,3 +34,12 @@ pub(super) async fn seed(world: &World, database: &Database) -> Result<(), Error
     drop(connection.close().await);
     Ok(())
 }
+
+/// Runs the statements of an override; nothing if there are none.
+pub(super) async fn run_sql(connection: &mut PgConnection, sql: &str) -> Result<(), Error> {
+    if sql.is_empty() {
+        return Ok(());
+    }
+    let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    connection.execute(sql).await.map(drop).map_err(|error| Error::Sabotage(error.to_string()))
+}

@@ -7,7 +7,7 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Error;
-use crate::evidence::{Failure, Witness, quoted};
+use crate::observation::{Failure, Witness, quoted};
 use crate::postgres::{Database, LogEntry, Server};
 
 /// How the triggers' lines begin.

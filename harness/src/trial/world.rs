@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use super::service::Program;
-use super::{Error, TrialBuilder};
+use super::Error;
+use super::program::Program;
 use crate::document::suggestion;
 use crate::postgres::{Migrations, Options, Server};
-use crate::spec::Spec;
+use crate::spec::{Overlay, Spec};
 use crate::upstream::Behaviour;
 
 /// Everything that trials share. Cheap to clone.
@@ -28,6 +28,15 @@ struct Inner {
     own_server: bool,
     build: Duration,
     database: Duration,
+}
+
+/// A POST that submits a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Request {
+    /// The path that a route posts to.
+    pub(super) path: String,
+    /// The JSON body.
+    pub(super) body: Json,
 }
 
 /// The files that the spec names, read and checked once.
@@ -48,6 +57,7 @@ pub struct WorldBuilder {
     spec: PathBuf,
     binary: Option<PathBuf>,
     env: BTreeMap<String, String>,
+    overlays: Vec<Overlay>,
     seeds: Vec<PathBuf>,
     shared: bool,
     fresh: bool,
@@ -64,6 +74,13 @@ impl WorldBuilder {
     /// Adds a variable to the environment of the service in every case.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets a value of the spec in place of what its file says: the key with dots between its
+    /// parts, and the value as TOML, such as `("service.settle-ms", "4000")`.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.overlays.push(Overlay::new(key, value));
         self
     }
 
@@ -96,11 +113,12 @@ impl WorldBuilder {
     /// # Errors
     /// When one of these fails.
     pub async fn open(self) -> Result<World, Error> {
-        let spec = Spec::read(&self.spec)?;
+        let spec = Spec::read_with(&self.spec, &self.overlays)?;
         self.open_spec(spec).await
     }
 
-    /// As [`WorldBuilder::open`], with a spec that was read already.
+    /// As [`WorldBuilder::open`], with a spec that was read already: what was [set](Self::set) does
+    /// not count.
     ///
     /// # Errors
     /// When the service can't be built, the server does not start or a migration fails.
@@ -151,6 +169,7 @@ impl World {
             spec: path.into(),
             binary: None,
             env: BTreeMap::new(),
+            overlays: Vec::new(),
             seeds: Vec::new(),
             shared: false,
             fresh: false,
@@ -183,11 +202,6 @@ impl World {
         (self.0.build, self.0.database)
     }
 
-    /// A case of one's own: everything at its default until said otherwise.
-    pub fn trial(&self) -> TrialBuilder {
-        TrialBuilder::new(self.clone())
-    }
-
     /// Stops the server, unless it is the shared one.
     ///
     /// # Errors
@@ -217,7 +231,7 @@ impl World {
     }
 
     /// The same request with an id of its own for the job, where the spec says where it stands.
-    pub(super) fn second_request(&self, route: &str, name: &str) -> Result<(&str, Json), Error> {
+    pub(super) fn second_request(&self, route: &str, name: &str) -> Result<Request, Error> {
         let mut job = find("job", &self.0.files.jobs, name)?.clone();
         let rule = self.0.spec.jobs.iter().find(|job| job.name == name);
         if let Some(Json::String(id)) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
@@ -226,17 +240,17 @@ impl World {
         self.filled(route, &job)
     }
 
-    /// The path that a route posts to, and the body it posts for a job.
-    pub(super) fn request(&self, route: &str, job: &str) -> Result<(&str, Json), Error> {
+    /// The request that submits a job of the spec.
+    pub(super) fn request(&self, route: &str, job: &str) -> Result<Request, Error> {
         self.filled(route, find("job", &self.0.files.jobs, job)?)
     }
 
-    /// The path that a route posts to, and the body it posts for a job that is given.
-    pub(super) fn filled(&self, route: &str, job: &Json) -> Result<(&str, Json), Error> {
+    /// The request that submits a job that is given.
+    pub(super) fn filled(&self, route: &str, job: &Json) -> Result<Request, Error> {
         let body = find("route", &self.0.files.bodies, route)?;
         let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
-        let path = rule.map_or("", |rule| rule.path.as_str());
-        Ok((path, crate::template::fill(body, "job", job)))
+        let path = rule.map_or("", |rule| rule.path.as_str()).to_owned();
+        Ok(Request { path, body: crate::template::fill(body, "job", job) })
     }
 }
 

@@ -2,30 +2,30 @@
 //! not seen leaves the verdict undetermined, with what would decide it.
 
 use super::code::Code;
-use super::finding::{Bench, Finding, shown};
-use super::judge::{Judgement, closed};
-use super::reading::{Reading, Said, Unit};
+use super::evidence::{Evidence, some};
+use super::facts::{Facts, Match};
+use super::finding::{Checks, Finding};
+use super::judgement::{Judgement, closed};
 use super::{lost, off, stage};
-use crate::evidence::{Deployment, Evidence, LogFacts, Rows, text, time};
-use crate::spec::{Banner, Intent, Spec, Value};
+use crate::observation::{Deployment, LogFacts, Rows};
+use crate::spec::{Banner, Intent, Value};
 
 /// Judges what was found of a system.
-pub(super) fn judge(spec: &Spec, evidence: &Evidence, deployment: &Deployment) -> Judgement {
-    let reading = Reading::of(spec, evidence);
-    let mut bench = Bench::default();
-    let recording = !off_on_purpose(&reading);
-    let scene = Scene { reading: &reading, deployment };
+pub(super) fn judge(facts: &Facts<'_>, deployment: &Deployment) -> Judgement {
+    let mut checks = Checks::default();
+    let recording = !off_on_purpose(facts);
+    let scene = Scene { facts, deployment };
     for stage in stages(recording, deployment.database.is_some()) {
-        stage(&scene, &mut bench);
-        if !bench.is_clean() {
+        stage(&scene, &mut checks);
+        if !checks.is_clean() {
             break;
         }
     }
-    closed(&reading, recording, bench)
+    closed(facts, recording, checks)
 }
 
 /// One stage of the funnel.
-type Stage<'a> = fn(&Scene<'a>, &mut Bench);
+type Stage<'a> = fn(&Scene<'a>, &mut Checks);
 
 /// The stages that can be judged.
 fn stages<'a>(recording: bool, database: bool) -> Vec<Stage<'a>> {
@@ -46,11 +46,11 @@ fn stages<'a>(recording: bool, database: bool) -> Vec<Stage<'a>> {
 
 /// Whether tracing is off because somebody wants it to be. That a flag is not set is no such wish:
 /// whoever asks where spans are wants some.
-fn off_on_purpose(reading: &Reading<'_>) -> bool {
-    if let Some(given) = given(reading) {
+fn off_on_purpose(facts: &Facts<'_>) -> bool {
+    if let Some(given) = given(facts) {
         return given.intent() == Intent::Off && given != Value::Unset;
     }
-    let banner = reading.banners.last().map(|said| &said.what);
+    let banner = facts.banners.last().map(|said| &said.what);
     banner.is_some_and(|banner| {
         let raw = banner.raw.clone().filter(|raw| !raw.is_empty());
         !banner.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
@@ -58,59 +58,59 @@ fn off_on_purpose(reading: &Reading<'_>) -> bool {
 }
 
 /// The tracing flag's value, where somebody said it.
-pub(super) fn given(reading: &Reading<'_>) -> Option<Value> {
-    let flag = reading.spec.tracing_flag()?;
-    let mut flags = reading.evidence.case.flags.iter();
+pub(super) fn given(facts: &Facts<'_>) -> Option<Value> {
+    let flag = facts.spec.tracing_flag()?;
+    let mut flags = facts.observation.case.flags.iter();
     flags.find(|(name, _)| *name == flag.name).map(|(_, value)| value.clone())
 }
 
 /// What was found, and how it was looked for.
 struct Scene<'a> {
-    reading: &'a Reading<'a>,
+    facts: &'a Facts<'a>,
     deployment: &'a Deployment,
 }
 
 impl Scene<'_> {
     fn log(&self) -> Option<&LogFacts> {
-        self.deployment.log.as_ref()
+        self.deployment.log.as_ref().map(|log| &log.facts)
     }
 
     fn flag(&self) -> &str {
-        self.reading.spec.tracing_flag().map_or("the tracing flag", |flag| &flag.name)
+        self.facts.spec.tracing_flag().map_or("the tracing flag", |flag| &flag.name)
     }
 
-    fn off(&self, bench: &mut Bench) {
-        off::banner(self.reading, bench);
-        if bench.is_clean() {
-            off::silent(self.reading, bench);
+    fn off(&self, checks: &mut Checks) {
+        off::banner(self.facts, checks);
+        if checks.is_clean() {
+            off::silent(self.facts, checks);
         }
     }
 
     /// Stages 1 to 3: what the service says of its tracer, if the log holds it.
-    fn constructed(&self, bench: &mut Bench) {
-        let reading = self.reading;
-        let stored = reading.spans.len();
-        let Some(banner) = reading.banners.last() else {
-            return self.without_banner(bench);
+    fn constructed(&self, checks: &mut Checks) {
+        let facts = self.facts;
+        let stored = facts.spans.len();
+        let Some(banner) = facts.banners.last() else {
+            return self.without_banner(checks);
         };
-        bench.check(banner.what.enabled, || {
+        checks.expect(banner.what.enabled, || {
             if stored == 0 {
                 return self.disabled(banner);
             }
             let message = format!("the tracer says that it is off, and {stored} spans are stored");
-            Finding::new(Code::BannerContradicts, message, vec![banner.line.clone()])
+            Finding::new(Code::BannerContradicts, message, vec![banner.into()])
         });
     }
 
     /// The finding for a tracer that says it is off.
-    fn disabled(&self, banner: &Said<Banner>) -> Finding {
+    fn disabled(&self, banner: &Match<'_, Banner>) -> Finding {
         let flag = self.flag();
         let raw = banner.what.raw.as_deref();
-        let told = given(self.reading).map(|value| format!("{flag}={value}"));
-        let mut lines = vec![banner.line.clone()];
-        lines.extend(told.iter().map(|told| format!("said to be set: {told}")));
-        let idle = self.reading.attempts.iter().filter(|said| !said.what.enabled);
-        let acknowledged = self.reading.acknowledged.len();
+        let told = given(self.facts).map(|value| format!("{flag}={value}"));
+        let mut lines = vec![Evidence::from(banner)];
+        lines.extend(told.iter().map(|told| Evidence::Note(format!("said to be set: {told}"))));
+        let idle = self.facts.attempts.iter().filter(|found| !found.what.enabled);
+        let acknowledged = self.facts.acknowledged.len();
         let mut message = match (raw, &told) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
             (Some("") | None, Some(told)) => {
@@ -127,9 +127,9 @@ impl Scene<'_> {
             message.push_str(
                 "; that it reports success at spans all the same means nothing was written",
             );
-            lines.extend(shown(self.reading.acknowledged.iter().map(|said| said.line.clone())));
+            lines.extend(Evidence::lines(&self.facts.acknowledged));
         }
-        lines.extend(shown(idle.map(|said| said.line.clone())));
+        lines.extend(some(idle.map(Evidence::from)));
         let unset = raw.is_none_or(str::is_empty);
         Finding::new(
             if unset { Code::FlagUnset } else { Code::FlagUnrecognisedValue },
@@ -138,25 +138,26 @@ impl Scene<'_> {
         )
     }
 
-    fn without_banner(&self, bench: &mut Bench) {
-        let reading = self.reading;
+    fn without_banner(&self, checks: &mut Checks) {
+        let facts = self.facts;
         let Some(log) = self.log() else { return };
-        let enabled = reading.attempts.iter().any(|said| said.what.enabled);
-        if !reading.spec.probes.knows_tracer() || enabled || !reading.spans.is_empty() {
+        let enabled = facts.attempts.iter().any(|said| said.what.enabled);
+        if !facts.spec.probes.knows_tracer() || enabled || !facts.spans.is_empty() {
             return;
         }
         let searched =
             format!("{}: {} lines, none from a tracer at its start", log.name, log.lines);
-        bench.check(false, || {
-            if !log.crashes.is_empty() && reading.units.is_empty() {
+        let searched = Evidence::Note(searched);
+        checks.expect(false, || {
+            if !log.crashes.is_empty() && facts.units.is_empty() {
                 let message = "the log tells of a process that died, and of no tracer";
-                return Finding::new(Code::ProcessCrashed, message, [log.crashes.clone(), vec![searched]].concat());
+                return Finding::new(Code::ProcessCrashed, message, [crashes(log), vec![searched]].concat());
             }
-            let idle: Vec<_> = reading.attempts.iter().map(|said| said.line.clone()).collect();
+            let idle = Evidence::lines(&facts.attempts);
             if !idle.is_empty() {
                 let message = "the tracer was off at each span, and the line that says why is not in the log; \
                                look at the first lines after the start of the process";
-                return Finding::new(Code::Undetermined, message, [vec![searched], shown(idle)].concat());
+                return Finding::new(Code::Undetermined, message, [vec![searched], idle].concat());
             }
             if let Some(number) = log.started {
                 let message =
@@ -172,15 +173,14 @@ impl Scene<'_> {
     }
 
     /// Without a database: what the log alone tells.
-    fn log_alone(&self, bench: &mut Bench) {
-        let Reading { refused, attempts, acknowledged, .. } = self.reading;
-        let lines = |said: &[Said<()>]| shown(said.iter().map(|said| said.line.clone()));
-        bench.check(false, || {
+    fn log_alone(&self, checks: &mut Checks) {
+        let Facts { refused, attempts, acknowledged, .. } = self.facts;
+        checks.expect(false, || {
             if !refused.is_empty() {
                 let message = format!("{} spans were begun, and {} writes failed", attempts.len(), refused.len());
-                return Finding::new(Code::WriteFailedReported, message, lines(refused));
+                return Finding::new(Code::WriteFailedReported, message, Evidence::lines(refused));
             }
-            let banners = self.reading.banners.iter().map(|said| said.line.clone()).collect();
+            let banners: Vec<_> = self.facts.banners.iter().map(Evidence::from).collect();
             let message = match (attempts.len(), acknowledged.len()) {
                 (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
                            tracer; give the database (`--database` or `--dump`), which tells whether work was done"
@@ -190,41 +190,37 @@ impl Scene<'_> {
                      are there, whole and linked, tells the database (`--database` or `--dump`)"
                 ),
             };
-            Finding::new(Code::Undetermined, message, [banners, lines(acknowledged)].concat())
+            Finding::new(Code::Undetermined, message, [banners, Evidence::lines(acknowledged)].concat())
         });
     }
 
     /// Stage 4: there is work that should have left spans.
-    fn executed(&self, bench: &mut Bench) {
-        let reading = self.reading;
-        let tables = &reading.spec.tables;
+    fn executed(&self, checks: &mut Checks) {
+        let facts = self.facts;
+        let tables = &facts.spec.tables;
         for (name, rows) in [
-            (&tables.jobs.table, &reading.evidence.jobs),
-            (&tables.units.table, &reading.evidence.units),
+            (&tables.jobs.table, &facts.observation.tables.jobs),
+            (&tables.units.table, &facts.observation.tables.units),
         ] {
             let Rows::Unreadable(why) = rows else { continue };
-            return bench.check(false, || {
+            return checks.expect(false, || {
                 let message =
                     format!("`{name}` can't be read, so nobody knows what work was done: {why}");
                 Finding::new(Code::Undetermined, message, Vec::new())
             });
         }
-        bench.check(!reading.units.is_empty(), || self.no_work());
+        checks.expect(!facts.units.is_empty(), || self.no_work());
     }
 
     fn no_work(&self) -> Finding {
-        let jobs = &self.reading.spec.tables.jobs;
-        let rows = self.reading.evidence.jobs.all();
-        let statuses: Vec<_> = rows.iter().filter_map(|row| text(row, &jobs.status)).collect();
+        let jobs = &self.facts.spec.tables.jobs;
+        let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
+        let statuses: Vec<String> = statuses.collect();
         let all = |known: &[String]| {
             !statuses.is_empty() && statuses.iter().all(|status| known.contains(status))
         };
-        let lines = shown(rows.iter().map(|row| {
-            let [id, status] =
-                [&jobs.id, &jobs.status].map(|column| text(row, column).unwrap_or_default());
-            format!("{} {id}: {status}", jobs.table)
-        }));
-        let crashes = self.log().map(|log| log.crashes.clone()).unwrap_or_default();
+        let lines = Evidence::jobs(self.facts, true);
+        let crashes = self.log().map(crashes).unwrap_or_default();
         let told = statuses.join(", ");
         let (code, message) = if !crashes.is_empty() {
             (
@@ -250,15 +246,15 @@ impl Scene<'_> {
     }
 
     /// Stage 5: a span was begun for every unit, as far as the log tells.
-    fn attempted(&self, bench: &mut Bench) {
-        let reading = self.reading;
-        let (units, missing) = (reading.units.len(), lost::unbegun(reading));
+    fn attempted(&self, checks: &mut Checks) {
+        let facts = self.facts;
+        let (units, missing) = (facts.units.len(), lost::unbegun(facts));
         // Rows in another schema were written, whatever the log says.
         if missing.is_empty() || !self.deployment.elsewhere.is_empty() {
-            return bench.count(1);
+            return checks.count(1);
         }
         let Some(log) = self.log() else {
-            return bench.check(false, || {
+            return checks.expect(false, || {
                 let message = format!(
                     "{units} units were executed, and {}: never begun, refused and lost look alike without a \
                      log; give the service's log by `--log`, from its start",
@@ -267,26 +263,21 @@ impl Scene<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         };
-        let idle = self.reading.attempts.is_empty();
+        let idle = self.facts.attempts.is_empty();
         if let (true, Some(apart)) = (idle, self.apart(log)) {
-            return bench.check(false, || {
+            return checks.expect(false, || {
                 let message =
                     format!("{units} units were executed, and {}; {apart}", missing.join(", "));
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         }
-        stage::attempted(reading, bench);
+        stage::attempted(facts, checks);
     }
 
     /// Why a log says nothing about these units: it is of another time.
     fn apart(&self, log: &LogFacts) -> Option<String> {
-        let columns = &self.reading.spec.tables.units;
-        let times = |column: &str| -> Vec<_> {
-            let rows = self.reading.units.iter().map(|unit| unit.row);
-            rows.filter_map(|row| time(row, column)).collect()
-        };
-        let begun = *times(&columns.started).iter().min()?;
-        let ended = *times(&columns.completed).iter().max()?;
+        let begun = self.facts.units.iter().filter_map(|unit| unit.started).min()?;
+        let ended = self.facts.units.iter().filter_map(|unit| unit.ended).max()?;
         let shown = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
         let (first, last) = (log.first?, log.last?);
         if last >= begun && first <= ended {
@@ -301,54 +292,58 @@ impl Scene<'_> {
         ))
     }
 
-    fn rows(&self) -> Vec<String> {
-        let mut lines = shown(self.reading.units.iter().map(Unit::shown));
-        let table = &self.reading.spec.tables.spans.table;
-        lines.push(match &self.reading.evidence.spans {
-            Rows::Found(rows) => format!("{table}: {} rows", rows.len()),
-            Rows::Unreadable(why) => format!("{table}: {why}"),
-        });
+    fn rows(&self) -> Vec<Evidence> {
+        let mut lines = Evidence::units(self.facts);
+        lines.push(Evidence::span_count(self.facts));
         lines
     }
 
     /// Stages 6 and 7: what was begun has a row.
-    fn accepted(&self, bench: &mut Bench) {
+    fn accepted(&self, checks: &mut Checks) {
         let elsewhere = &self.deployment.elsewhere;
-        if !elsewhere.is_empty() && !lost::unbegun(self.reading).is_empty() {
-            return bench.check(false, || {
+        if !elsewhere.is_empty() && !lost::unbegun(self.facts).is_empty() {
+            return checks.expect(false, || {
                 let found: Vec<_> = elsewhere
                     .iter()
-                    .map(|(table, rows)| format!("{table}: {rows} spans of these units"))
+                    .map(|(table, rows)| Evidence::Elsewhere {
+                        table: table.clone(),
+                        rows: *rows,
+                        of_units: true,
+                    })
                     .collect();
                 let message = "the spans of these units are in another schema";
                 Finding::new(Code::WrongDestination, message, [found, self.rows()].concat())
             });
         }
-        lost::accepted(self.reading, bench);
+        lost::accepted(self.facts, checks);
     }
 
     /// Stage 8: a job that is still at work may have open spans.
-    fn finished(&self, bench: &mut Bench) {
-        let jobs = &self.reading.spec.tables.jobs;
-        let statuses =
-            self.reading.evidence.jobs.all().iter().filter_map(|row| text(row, &jobs.status));
+    fn finished(&self, checks: &mut Checks) {
+        let jobs = &self.facts.spec.tables.jobs;
+        let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
         let working: Vec<_> = statuses.filter(|status| !jobs.done.contains(status)).collect();
-        let open = self.reading.spans.iter().filter(|span| span.unfinished().is_some()).count();
+        let open = self.facts.spans.iter().filter(|span| !span.is_whole()).count();
         if working.is_empty() || open == 0 {
-            return stage::finished(self.reading, bench);
+            return stage::finished(self.facts, checks);
         }
-        bench.check(false, || {
+        checks.expect(false, || {
             let message =
                 format!("{open} spans are open, and the job is still `{}`", working.join(", "));
             Finding::new(Code::JobNotFinished, message, self.rows())
         });
     }
 
-    fn linked(&self, bench: &mut Bench) {
-        stage::linked(self.reading, bench);
+    fn linked(&self, checks: &mut Checks) {
+        stage::linked(self.facts, checks);
     }
 
-    fn joined(&self, bench: &mut Bench) {
-        stage::joined(self.reading, bench);
+    fn joined(&self, checks: &mut Checks) {
+        stage::joined(self.facts, checks);
     }
+}
+
+/// The lines about processes that died.
+fn crashes(log: &LogFacts) -> Vec<Evidence> {
+    log.crashes.iter().cloned().map(Evidence::Note).collect()
 }

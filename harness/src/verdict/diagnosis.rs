@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::judge::{Judgement, judge};
-use super::{Code, reason};
-use crate::evidence::{Evidence, Neighbour, Row, Rows, text, time};
-use crate::process::Output;
+use super::code::Code;
+use super::judge::judge;
+use super::judgement::Judgement;
+use super::reason::{Reason, weigh};
+use crate::matrix::Case;
+use crate::observation::{
+    Deployment, Job, Log, LogLine, Neighbour, Observation, Origin, Owner, Row, Rows, Span, Tables,
+    Unit,
+};
 use crate::spec::Spec;
 
 /// What is known of one job.
@@ -30,15 +35,6 @@ pub struct JobSeen {
     pub code: Option<Code>,
 }
 
-/// Something that speaks for or against a verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
-    /// Whether it speaks for it.
-    pub supports: bool,
-    /// What it is.
-    pub text: String,
-}
-
 /// One verdict, with the jobs it is about and what speaks for and against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
@@ -50,109 +46,144 @@ pub struct Diagnosis {
     pub reasons: Vec<Reason>,
 }
 
-/// Judges every job, and those with the same code together once more.
-pub fn diagnose(spec: &Spec, evidence: &Evidence) -> (Vec<JobSeen>, Vec<Diagnosis>) {
-    let jobs = evidence.jobs.all();
-    let apart = jobs.len() > 1 && separable(spec, evidence);
-    let shared = judge(spec, evidence);
-    let mut seen = Vec::new();
-    let mut groups: BTreeMap<Option<Code>, Vec<String>> = BTreeMap::new();
-    for row in jobs {
-        let own = of_jobs(spec, evidence, &[row]);
-        let code = if apart { judge(spec, &own).code() } else { shared.code() };
-        let job = job_seen(spec, row, &own, code);
-        groups.entry(code).or_default().push(job.id.clone());
-        seen.push(job);
-    }
-    if jobs.is_empty() {
-        groups.insert(shared.code(), Vec::new());
-    }
-    let one = groups.len() == 1;
-    let diagnoses = groups.into_values().map(|ids| {
-        let meant =
-            |row: &&Row| text(row, &spec.tables.jobs.id).is_some_and(|id| ids.contains(&id));
-        let rows: Vec<_> = jobs.iter().filter(meant).collect();
-        // One group is everything, which was judged already.
-        let part = (!one).then(|| of_jobs(spec, evidence, &rows));
-        let judgement = part.as_ref().map_or_else(|| shared.clone(), |part| judge(spec, part));
-        let reasons = reason::weigh(spec, part.as_ref().unwrap_or(evidence), &judgement);
-        Diagnosis { jobs: ids, judgement, reasons }
-    });
-    (seen, diagnoses.collect())
+/// One job with the part of the observation that is about it.
+struct Part {
+    job: Job,
+    observation: Observation,
+    /// Its own judgement; `None` if the log can't tell the jobs apart.
+    judgement: Option<Judgement>,
 }
 
-fn job_seen(spec: &Spec, row: &Row, own: &Evidence, code: Option<Code>) -> JobSeen {
-    let columns = &spec.tables.jobs;
+/// Judges every job, and those with the same code together.
+pub fn diagnose(spec: &Spec, observation: &Observation) -> (Vec<JobSeen>, Vec<Diagnosis>) {
+    let rows = observation.tables.jobs.all();
+    let apart = rows.len() > 1 && separable(spec, observation);
+    // One job, or jobs that can't be told apart, are judged as a whole.
+    let shared = if apart { None } else { Some(judge(spec, observation)) };
+    let parts: Vec<Part> = rows
+        .iter()
+        .map(|row| {
+            let part = of_jobs(spec, observation, &[row]);
+            let judgement = apart.then(|| judge(spec, &part));
+            Part { job: Job::from_row(&spec.tables, row), observation: part, judgement }
+        })
+        .collect();
+    let mut groups: BTreeMap<Option<Code>, Vec<usize>> = BTreeMap::new();
+    for (at, part) in parts.iter().enumerate() {
+        let code = part.judgement.as_ref().or(shared.as_ref()).and_then(Judgement::code);
+        groups.entry(code).or_default().push(at);
+    }
+    let seen = parts.iter().map(|part| {
+        let code = part.judgement.as_ref().or(shared.as_ref()).and_then(Judgement::code);
+        job_seen(spec, part, code)
+    });
+    let seen = seen.collect();
+    let Some(shared) = shared else {
+        let all = groups.into_values().map(|members| grouped(spec, observation, &parts, &members));
+        return (seen, all.collect());
+    };
+    let jobs = parts.iter().map(|part| part.job.id.clone().unwrap_or_default()).collect();
+    let reasons = weigh(spec, observation, &shared);
+    (seen, vec![Diagnosis { jobs, judgement: shared, reasons }])
+}
+
+/// The diagnosis of jobs with the same code: one alone was judged already, several are judged
+/// together.
+fn grouped(spec: &Spec, observation: &Observation, parts: &[Part], members: &[usize]) -> Diagnosis {
+    let jobs = members.iter().map(|at| parts[*at].job.id.clone().unwrap_or_default()).collect();
+    let together = match members {
+        [_] => None,
+        _ if members.len() == parts.len() => Some(observation.clone()),
+        _ => {
+            let rows = observation.tables.jobs.all();
+            let rows: Vec<_> = members.iter().map(|at| &rows[*at]).collect();
+            Some(of_jobs(spec, observation, &rows))
+        }
+    };
+    let alone = &parts[members[0]];
+    let (judgement, part) = match (&together, &alone.judgement) {
+        (None, Some(judgement)) => (judgement.clone(), &alone.observation),
+        (None, None) => (judge(spec, &alone.observation), &alone.observation),
+        (Some(together), _) => (judge(spec, together), together),
+    };
+    let reasons = weigh(spec, part, &judgement);
+    Diagnosis { jobs, judgement, reasons }
+}
+
+fn job_seen(spec: &Spec, part: &Part, code: Option<Code>) -> JobSeen {
+    let (job, tables) = (part.job.clone(), &part.observation.tables);
     let mut units = BTreeMap::new();
-    for unit in own.units.all() {
-        let status = text(unit, &spec.tables.units.status).unwrap_or_else(|| "null".into());
-        *units.entry(status).or_default() += 1;
+    for unit in Unit::from_rows(&spec.tables, tables.units.all()) {
+        *units.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;
     }
     JobSeen {
-        id: text(row, &columns.id).unwrap_or_default(),
-        name: text(row, &columns.name),
-        route: text(row, &columns.route),
-        status: text(row, &columns.status).unwrap_or_else(|| "null".into()),
+        id: job.id.unwrap_or_default(),
+        name: job.name,
+        route: job.route,
+        status: job.status.unwrap_or_else(|| "null".into()),
         units,
-        spans: own.spans.all().len(),
+        spans: tables.spans.all().len(),
         code,
     }
 }
 
 /// Whether the lines of the log can be told apart by job: they have times, or there are none.
-fn separable(spec: &Spec, evidence: &Evidence) -> bool {
+fn separable(spec: &Spec, observation: &Observation) -> bool {
     let about_spans =
-        evidence.output.lines.iter().filter(|line| spec.probes.banner(&line.text).is_none());
-    about_spans.into_iter().all(|line| line.at_ms > 0)
+        observation.lines().into_iter().filter(|line| spec.probes.banner(line.text).is_none());
+    about_spans.into_iter().all(|line| line.at.is_some())
 }
 
-/// The part of evidence that is about some jobs: their units and spans, and the lines of the time
-/// they were there. Spans that name neither unit nor job count where they fit in time.
-fn of_jobs(spec: &Spec, evidence: &Evidence, jobs: &[&Row]) -> Evidence {
-    let (units, spans) = (&spec.tables.units, &spec.tables.spans);
-    let ids: Vec<_> = jobs.iter().filter_map(|row| text(row, &spec.tables.jobs.id)).collect();
-    let named =
-        |row: &Row, column: &str, ids: &[String]| text(row, column).map(|id| ids.contains(&id));
-    let own_units = filtered(&evidence.units, |row| named(row, &units.job, &ids) == Some(true));
-    let unit_ids: Vec<_> = own_units.all().iter().filter_map(|row| text(row, &units.id)).collect();
-    let window = window(spec, jobs, own_units.all());
-    let own_spans = filtered(&evidence.spans, |row| {
-        let by_unit = named(row, &spans.unit, &unit_ids);
-        let by_job = named(row, spec.tables.span_job(), &ids);
-        by_unit.or(by_job).unwrap_or_else(|| holds(window, time(row, &spans.started)))
-    });
-    let lines = evidence.output.lines.iter().filter(|line| {
-        let at = i64::try_from(line.at_ms).ok().filter(|ms| *ms > 0);
-        let at = at.and_then(DateTime::from_timestamp_millis);
-        match spec.probes.banner(&line.text) {
-            // The last start before the end of the work is the one that counts.
-            Some(_) => at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
-            None => holds(window, at),
+/// The part of an observation that is about some jobs: their units and spans, and the lines of the
+/// time they were there. Spans that name neither unit nor job count where they fit in time.
+fn of_jobs(spec: &Spec, observation: &Observation, jobs: &[&Row]) -> Observation {
+    let all = &observation.tables;
+    let meant: Vec<_> = jobs.iter().map(|row| Job::from_row(&spec.tables, row)).collect();
+    let ids: Vec<_> = meant.iter().filter_map(|job| job.id.clone()).collect();
+    let is_own =
+        |row: &Row| Unit::from_row(&spec.tables, row).job.is_some_and(|job| ids.contains(&job));
+    let own_units = all.units.clone().filtered(is_own);
+    let units = Unit::from_rows(&spec.tables, own_units.all());
+    let unit_ids: Vec<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
+    let window = window(spec, &meant, &units);
+    let mut others = Vec::new();
+    let own_spans = all.spans.clone().filtered(|row| {
+        let span = Span::from_row(&spec.tables.spans, row);
+        let named = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
+        let own = named.unwrap_or_else(|| holds(window, span.start()));
+        if !own {
+            others.push(span);
         }
+        own
     });
-    let output = Output { lines: lines.cloned().collect(), ..evidence.output };
-    let mut deployment = evidence.deployment.clone();
-    if let Some(deployment) = &mut deployment {
-        let others = evidence.spans.all().iter().filter(|row| !own_spans.all().contains(row));
-        let others = others.filter_map(|row| {
-            let (started, operation) = (time(row, &spans.started)?, text(row, &spans.operation)?);
-            Some(Neighbour { started, operation })
-        });
-        deployment.neighbours.extend(others);
-        deployment.neighbours.retain(|other| holds(window, Some(other.started)));
-    }
+    let route = meant.iter().find_map(|job| job.route.clone());
+    let case = Case { route: route.unwrap_or_default(), ..observation.case.clone() };
     let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
-    let route = jobs.all().iter().find_map(|row| text(row, &spec.tables.jobs.route));
-    let case = crate::matrix::Case { route: route.unwrap_or_default(), ..evidence.case.clone() };
-    let (units, spans) = (own_units, own_spans);
-    Evidence { case, output, jobs, units, spans, deployment, ..evidence.clone() }
+    let tables = Tables { jobs, units: own_units, spans: own_spans };
+    let origin = match &observation.origin {
+        Origin::Deployment(deployment) => {
+            Origin::Deployment(Box::new(within(spec, deployment, window, &others)))
+        }
+        trial @ Origin::Trial(_) => trial.clone(),
+    };
+    Observation { case, tables, origin }
 }
 
-fn filtered(rows: &Rows, keep: impl Fn(&Row) -> bool) -> Rows {
-    match rows {
-        Rows::Found(rows) => Rows::Found(rows.iter().filter(|row| keep(row)).cloned().collect()),
-        unreadable @ Rows::Unreadable(_) => unreadable.clone(),
+/// What is known of a system in a window of time. `others` are spans of other jobs.
+fn within(spec: &Spec, deployment: &Deployment, window: Window, others: &[Span]) -> Deployment {
+    let mut part = deployment.clone();
+    if let Some(Log { lines, .. }) = &mut part.log {
+        lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
+            // The last start before the end of the work is the one that counts.
+            Some(_) => line.at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
+            None => holds(window, line.at),
+        });
     }
+    part.neighbours.extend(others.iter().filter_map(|span| {
+        Some(Neighbour { started: span.start()?, operation: span.name.clone()? })
+    }));
+    part.neighbours.retain(|other| holds(window, Some(other.started)));
+    part
 }
 
 type Window = Option<(DateTime<Utc>, DateTime<Utc>)>;
@@ -165,11 +196,11 @@ fn holds(window: Window, at: Option<DateTime<Utc>>) -> bool {
 }
 
 /// From the submission to the end of the last unit, and as long after it as a span may take.
-fn window(spec: &Spec, jobs: &[&Row], units: &[Row]) -> Window {
-    let (tables, flush) = (&spec.tables, i64::try_from(spec.service.flush_ms).unwrap_or(5_000));
-    let begun = jobs.iter().filter_map(|row| time(row, &tables.jobs.created));
-    let started = units.iter().filter_map(|row| time(row, &tables.units.started));
-    let ended = units.iter().filter_map(|row| time(row, &tables.units.completed));
+fn window(spec: &Spec, jobs: &[Job], units: &[Unit]) -> Window {
+    let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
+    let begun = jobs.iter().filter_map(|job| job.created);
+    let started = units.iter().filter_map(|unit| unit.started);
+    let ended = units.iter().filter_map(|unit| unit.ended);
     // Clocks of two machines are not one: a second of grace.
     let begin = begun.chain(started).min()? - chrono::Duration::seconds(1);
     Some((begin, ended.max()? + chrono::Duration::milliseconds(flush)))

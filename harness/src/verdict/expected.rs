@@ -2,8 +2,9 @@
 //! day that has passed are reported.
 
 use super::code::Code;
+use super::evidence::Evidence;
 use super::finding::Finding;
-use super::judge::{Judgement, Verdict};
+use super::judgement::{Judgement, Verdict};
 use crate::matrix::Case;
 use crate::spec::{Day, Expected, Spec};
 
@@ -31,7 +32,7 @@ pub fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
                 let accepted: Vec<_> = all.iter().map(|rule| rule.code.as_str()).collect();
                 let note = format!("expected: only {} is accepted here", accepted.join(" or "));
                 if let Some(finding) = findings.first_mut() {
-                    finding.evidence.push(note);
+                    finding.evidence.push(Evidence::Note(note));
                 }
                 return;
             };
@@ -39,7 +40,7 @@ pub fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
                 let note =
                     format!("expected: it was accepted until {}: {}", rule.until, rule.reason);
                 if let Some(finding) = findings.first_mut() {
-                    finding.evidence.push(note);
+                    finding.evidence.push(Evidence::Note(note));
                 }
                 return;
             }
@@ -49,8 +50,9 @@ pub fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
         Verdict::Pass => {
             let rule = all[0];
             let message = format!("{} is expected here, and the case passes", rule.code);
-            let lines = vec![format!("expected: until {}: {}", rule.until, rule.reason)];
-            let finding = Finding::new(Code::ExpectedFailurePassed, message, lines);
+            let until = format!("expected: until {}: {}", rule.until, rule.reason);
+            let note = vec![Evidence::Note(until)];
+            let finding = Finding::new(Code::ExpectedFailurePassed, message, note);
             judgement.verdict = Verdict::Fail(vec![finding]);
         }
         Verdict::Known(_) | Verdict::Broken(_) | Verdict::Skipped(_) => {}
@@ -59,20 +61,17 @@ pub fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use rstest::rstest;
 
     use super::*;
     use crate::matrix::cases;
+    use crate::spec::example;
 
-    const RULE: &str = "code = 'unlinked'\nreason = 'the new table'\nuntil = 2026-06-30\n\
+    const RULE: &str = "\n[[expected]]\ncode = 'unlinked'\nreason = 'the new table'\nuntil = 2026-06-30\n\
                         when = { route = 'queued' }";
 
     fn told(codes: &[Code], route: &str, today: &str) -> Verdict {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
-        let mut spec = Spec::read(&path).unwrap();
-        spec.expected = vec![toml::from_str(RULE).unwrap()];
+        let spec = example(|text| text + RULE);
         let case = cases(&spec).unwrap().into_iter().find(|case| case.route == route).unwrap();
         let mut judgement = Judgement::broken("");
         let findings = codes.iter().map(|code| Finding::new(*code, "m", Vec::new()));
@@ -91,7 +90,10 @@ mod tests {
             panic!("the day has passed")
         };
         let note = "expected: it was accepted until 2026-06-30: the new table";
-        assert_eq!((late[0].code, late[0].evidence[0].as_str()), (Code::Unlinked, note));
+        assert_eq!(
+            (late[0].code, late[0].evidence[0].to_string().as_str()),
+            (Code::Unlinked, note)
+        );
     }
 
     #[rstest]
@@ -107,9 +109,7 @@ mod tests {
 
     #[test]
     fn a_code_that_there_is_not_is_refused() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
-        let mut spec = Spec::read(&path).unwrap();
-        spec.expected = vec![toml::from_str(&RULE.replace("unlinked", "unliked")).unwrap()];
+        let spec = example(|text| text + &RULE.replace("unlinked", "unliked"));
         let error = known_codes(&spec).unwrap_err();
         assert!(error.contains("no code is named `unliked`; did you mean `unlinked`?"), "{error}");
     }

@@ -3,140 +3,122 @@
 //! unchanged. When it is over the service must record again.
 
 use super::code::Code;
-use super::finding::{Bench, Finding, shown};
-use super::judge::{Verdict, judge};
-use super::reading::Reading;
-use super::{lost, outcome, stage};
-use crate::evidence::Rows;
+use super::evidence::Evidence;
+use super::facts::Facts;
+use super::finding::{Checks, Finding};
+use super::judgement::{Judgement, Verdict};
+use super::{lost, stage};
 use crate::spec::{Fault, FaultKind};
 
-/// Judges the job under the fault, and the one after it.
-pub(super) fn disturbed(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
+/// Judges the job under the fault.
+pub(super) fn disturbed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     if fault.kind.kills() {
-        killed(reading, fault, bench);
+        killed(facts, fault, checks);
     } else {
-        reported(reading, fault, bench);
+        reported(facts, fault, checks);
     }
-    if bench.is_clean() {
-        recovered(reading, fault, bench);
-    }
-    outcome::upstream(reading, bench);
 }
 
 /// What is lost while the fault lasts is said.
-fn reported(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
-    let stages: &[fn(&Reading<'_>, &mut Bench)] = if fault.hits_work() {
+fn reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
+    let stages: &[fn(&Facts<'_>, &mut Checks)] = if fault.hits_work() {
         &[stage::alive, stage::announced, traced]
     } else {
         &[stage::alive, stage::announced, stage::executed, traced]
     };
     for stage in stages {
-        stage(reading, bench);
-        if !bench.is_clean() {
+        stage(facts, checks);
+        if !checks.is_clean() {
             return;
         }
     }
-    let missing = missing(reading);
-    let said = !reading.refused.is_empty() || !reading.unfinished.is_empty();
-    bench.check(missing.is_empty() || said, || {
+    let missing = missing(facts);
+    let said = !facts.refused.is_empty() || !facts.unfinished.is_empty();
+    checks.expect(missing.is_empty() || said, || {
         let message = format!(
             "under the fault `{}` spans were lost, and the service did not say so: {}",
             fault.name(),
             missing.join(", ")
         );
-        let about = format!("fault  {}: {}", fault.name(), fault.kind.about());
-        let begun = shown(reading.attempts.iter().map(|said| said.line.clone()));
-        let claimed = shown(reading.acknowledged.iter().map(|said| said.line.clone()));
-        let lines = [vec![about], begun, claimed, vec![rows(reading)]].concat();
+        let (name, about) = (fault.name().to_owned(), fault.kind.about().to_owned());
+        let begun = Evidence::lines(&facts.attempts);
+        let claimed = Evidence::lines(&facts.acknowledged);
+        let lines = [vec![Evidence::Fault { name, about }], begun, claimed];
+        let lines = [lines.concat(), vec![Evidence::span_count(facts)]].concat();
         Finding::new(Code::WriteFailedSilent, message, lines)
     });
 }
 
 /// Some span was begun. A unit that the fault took down may have begun fewer than it should, but
 /// where none was begun at all the fault is not the reason.
-fn traced(reading: &Reading<'_>, bench: &mut Bench) {
-    if reading.all_attempts() == 0 {
-        stage::attempted(reading, bench);
+fn traced(facts: &Facts<'_>, checks: &mut Checks) {
+    if facts.all_attempts() == 0 {
+        stage::attempted(facts, checks);
     }
 }
 
 /// What of each operation has no row, or one without an end.
-fn missing(reading: &Reading<'_>) -> Vec<String> {
-    let units = reading.units.len();
+fn missing(facts: &Facts<'_>) -> Vec<String> {
+    let units = facts.units.len();
     let of = |operation: &str| {
-        let whole = reading.of_operation(operation).filter(|span| span.unfinished().is_none());
+        let whole = facts.of_operation(operation).filter(|span| span.is_whole());
         let whole = whole.count();
         (whole < units).then(|| format!("{whole} of {units} `{operation}` spans are whole"))
     };
-    reading.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
-}
-
-fn rows(reading: &Reading<'_>) -> String {
-    let table = &reading.spec.tables.spans.table;
-    match &reading.evidence.spans {
-        Rows::Found(rows) => format!("{table}: {} rows", rows.len()),
-        Rows::Unreadable(why) => format!("{table}: {why}"),
-    }
+    facts.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
 }
 
 /// What was begun before the service was killed is there; when the job had ended, whole.
-fn killed(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
-    stage::announced(reading, bench);
-    if !bench.is_clean() {
+fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
+    stage::announced(facts, checks);
+    if !checks.is_clean() {
         return;
     }
-    traced(reading, bench);
-    if !bench.is_clean() {
+    traced(facts, checks);
+    if !checks.is_clean() {
         return;
     }
     if fault.kind == FaultKind::KilledAtExit {
-        stage::executed(reading, bench);
-        if !bench.is_clean() {
+        stage::executed(facts, checks);
+        if !checks.is_clean() {
             return;
         }
     }
     let missing = match fault.kind {
-        FaultKind::KilledAtExit => missing(reading),
-        _ => lost::unbegun(reading),
+        FaultKind::KilledAtExit => missing(facts),
+        _ => lost::unbegun(facts),
     };
-    bench.check(missing.is_empty(), || {
+    checks.expect(missing.is_empty(), || {
         let when = match fault.kind {
             FaultKind::KilledAtExit => "when the job had ended",
             _ => "while its units waited for the upstream",
         };
         let message =
             format!("the service was killed {when}, and spans are lost: {}", missing.join(", "));
-        let exit = format!("exit: {}, on purpose", reading.evidence.exit.ending);
-        let begun = shown(reading.attempts.iter().map(|said| said.line.clone()));
-        let units = shown(reading.units.iter().map(super::reading::Unit::shown));
-        let lines = [vec![exit], begun, units, vec![rows(reading)]].concat();
+        let exit = facts.run().map(|run| Evidence::Exit {
+            ending: run.exit.ending,
+            at_ms: None,
+            remark: Some("on purpose".into()),
+        });
+        let exit: Vec<_> = exit.into_iter().collect();
+        let (begun, units) = (Evidence::lines(&facts.attempts), Evidence::units(facts));
+        let lines = [exit, begun, units, vec![Evidence::span_count(facts)]].concat();
         Finding::new(Code::LostAtExit, message, lines)
     });
 }
 
-/// The job after the fault leaves what it would have left without one.
-fn recovered(reading: &Reading<'_>, fault: &Fault, bench: &mut Bench) {
-    let after = reading.evidence.recovered();
-    let judged = after.as_ref().map(|after| {
-        if !fault.kind.kills() {
-            return judge(reading.spec, after);
-        }
-        // It may have taken up again what it was killed in.
-        let mut spec = reading.spec.clone();
-        for job in &mut spec.jobs {
-            job.units = job.units.max(after.units.all().len());
-        }
-        judge(&spec, after)
-    });
+/// The job after the fault leaves what it would have left without one. `judged` is its judgement,
+/// `None` if it could not be submitted.
+pub(super) fn recovered(fault: &Fault, judged: Option<&Judgement>, checks: &mut Checks) {
     let message = || format!("after the fault `{}` was over, the next job", fault.name());
     let Some(judged) = judged else {
-        return bench.check(false, || {
+        return checks.expect(false, || {
             let message = format!("{} could not be submitted: the service was gone", message());
             Finding::new(Code::NotRecovered, message, Vec::new())
         });
     };
-    bench.count(judged.assertions);
-    bench.check(judged.verdict == Verdict::Pass, || {
+    checks.count(judged.assertions);
+    checks.expect(judged.verdict == Verdict::Pass, || {
         let (why, lines) = match &judged.verdict {
             Verdict::Fail(findings) => {
                 let first = &findings[0];

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::{Reading, Span, Unit};
+use super::facts::Facts;
 use super::tree;
+use crate::observation::{Span, Unit};
 
 /// Units per stage; each number is at most the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,47 +26,44 @@ pub struct Funnel {
 }
 
 impl Funnel {
-    pub(super) fn of(reading: &Reading<'_>) -> Self {
-        let executed = reading.units.len();
+    pub(super) fn of(facts: &Facts<'_>) -> Self {
+        let executed = facts.units.len();
         let least = |count: &dyn Fn(&str) -> usize| {
-            let counts = reading.rules.iter().map(|rule| count(&rule.operation));
+            let counts = facts.rules.iter().map(|rule| count(&rule.operation));
             counts.min().unwrap_or(0)
         };
-        let rows = least(&|operation| reading.of_operation(operation).count());
-        let begun = least(&|operation| reading.attempts(operation));
-        let attempted = if reading.spec.probes.knows_attempts() { begun.max(rows) } else { rows };
+        let rows = least(&|operation| facts.of_operation(operation).count());
+        let begun = least(&|operation| facts.attempts(operation));
+        let attempted = if facts.spec.probes.knows_attempts() { begun.max(rows) } else { rows };
         let attempted = attempted.min(executed);
         let stored = rows.min(attempted);
         let ended = least(&|operation| {
-            reading.of_operation(operation).filter(|span| span.unfinished().is_none()).count()
+            facts.of_operation(operation).filter(|span| span.is_whole()).count()
         });
         let finished = ended.min(stored);
-        let linked =
-            reading.units.iter().filter(|unit| is_linked(reading, **unit)).count().min(finished);
-        let joined = reading
+        let linked = facts.units.iter().filter(|unit| is_linked(facts, unit)).count().min(finished);
+        let joined = facts
             .units
             .iter()
-            .filter(|unit| is_linked(reading, **unit) && tree::faults(reading, **unit).is_empty())
+            .filter(|unit| is_linked(facts, unit) && tree::faults(facts, unit).is_empty())
             .count()
             .min(linked);
-        Self { expected: reading.expected, executed, attempted, stored, finished, linked, joined }
+        Self { expected: facts.expected, executed, attempted, stored, finished, linked, joined }
     }
 }
 
 /// Whether the unit has each of its spans, and each agrees with it.
-fn is_linked(reading: &Reading<'_>, unit: Unit<'_>) -> bool {
-    reading.rules.iter().all(|rule| {
-        let spans = reading.spans_of(unit, &rule.operation);
-        !spans.is_empty() && spans.iter().all(|span| differences(reading, *span, unit).is_empty())
+fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
+    facts.rules.iter().all(|rule| {
+        let spans = facts.spans_of(unit, &rule.operation);
+        !spans.is_empty() && spans.iter().all(|span| differences(span, unit).is_empty())
     })
 }
 
-/// The linking columns in which a span differs from its unit.
-pub(super) fn differences(reading: &Reading<'_>, span: Span<'_>, unit: Unit<'_>) -> Vec<String> {
-    let link = &reading.spec.tables.spans.link;
-    let of = |row, column: &String| crate::evidence::text(row, column);
-    link.iter()
-        .filter(|(own, other)| of(span.row, own) != of(unit.row, other))
-        .map(|(own, _)| own.clone())
-        .collect()
+/// The linking fields in which a span differs from its unit.
+pub(super) fn differences<'a>(span: &'a Span, unit: &Unit) -> Vec<&'a str> {
+    let differs = |(name, value): &(&'a String, &Option<String>)| {
+        unit.links.get(*name).is_none_or(|other| other != *value)
+    };
+    span.links.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
 }

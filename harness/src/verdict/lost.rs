@@ -1,48 +1,51 @@
 //! Stages 6 and 7 of the funnel: spans that were begun and have no row, and why.
 
 use super::code::Code;
-use super::finding::{Bench, Finding, shown};
-use super::reading::Reading;
+use super::evidence::Evidence;
+use super::facts::Facts;
+use super::finding::{Checks, Finding};
 use super::stage;
 use super::witness::{Fate, Testimony};
-use crate::evidence::Rows;
 
 /// Every span that was begun has a row.
-pub(super) fn accepted(reading: &Reading<'_>, bench: &mut Bench) {
-    let units = reading.units.len();
-    for rule in &reading.rules {
-        let stored = reading.of_operation(&rule.operation).count();
-        let clean = bench.is_clean();
-        bench.check(stored >= units || !clean, || {
-            if let Some(finding) = stage::renamed(reading, &rule.operation) {
-                return finding;
+pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
+    let units = facts.units.len();
+    for rule in &facts.rules {
+        let stored = facts.of_operation(&rule.operation).count();
+        let clean = checks.is_clean();
+        if stored >= units || !clean {
+            checks.count(1);
+            continue;
+        }
+        let loss = Loss { facts, operation: &rule.operation, stored };
+        let witness = facts.trial().and_then(|trial| trial.witness.as_ref());
+        let finding = match (stage::renamed(facts, &rule.operation), witness) {
+            (Some(finding), _) => finding,
+            (None, None) => loss.told(),
+            (None, Some(witness)) => {
+                checks.unaided(loss.told().code);
+                let table = &facts.spec.tables.spans.table;
+                loss.testified(&Testimony::of(witness, table, facts.spans.len()))
             }
-            let loss = Loss { reading, operation: &rule.operation, stored };
-            match &reading.evidence.witness {
-                Some(witness) => {
-                    let table = &reading.spec.tables.spans.table;
-                    loss.testified(&Testimony::of(witness, table, reading.spans.len()))
-                }
-                None => loss.told(),
-            }
-        });
+        };
+        checks.expect(false, || finding);
     }
 }
 
 /// What of each operation has fewer rows than units were begun.
-pub(super) fn unbegun(reading: &Reading<'_>) -> Vec<String> {
-    let units = reading.units.len();
+pub(super) fn unbegun(facts: &Facts<'_>) -> Vec<String> {
+    let units = facts.units.len();
     let of = |operation: &str| {
-        let rows = reading.of_operation(operation).count();
+        let rows = facts.of_operation(operation).count();
         (rows < units).then(|| format!("{rows} of {units} `{operation}` spans are there"))
     };
-    reading.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
+    facts.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
 }
 
 /// Spans of one operation without a row.
 #[derive(Debug, Clone, Copy)]
 struct Loss<'a> {
-    reading: &'a Reading<'a>,
+    facts: &'a Facts<'a>,
     operation: &'a str,
     stored: usize,
 }
@@ -50,42 +53,42 @@ struct Loss<'a> {
 impl Loss<'_> {
     /// What is missing, in words.
     fn count(&self) -> String {
-        let Self { reading, operation, stored } = self;
-        if !reading.spec.probes.knows_attempts() {
-            return format!("{} units left {stored} `{operation}` spans", reading.units.len());
+        let Self { facts, operation, stored } = self;
+        if !facts.spec.probes.knows_attempts() {
+            return format!("{} units left {stored} `{operation}` spans", facts.units.len());
         }
-        let begun = reading.attempts(operation);
+        let begun = facts.attempts(operation);
         format!("{begun} `{operation}` spans were begun and {stored} stored")
     }
 
-    fn rows(&self) -> String {
-        let table = &self.reading.spec.tables.spans.table;
-        let (stored, operation) = (self.stored, self.operation);
-        match &self.reading.evidence.spans {
-            Rows::Found(rows) => format!("{table}: {stored} `{operation}` of {} rows", rows.len()),
-            Rows::Unreadable(why) => format!("{table}: {why}"),
+    fn rows(&self) -> Evidence {
+        match Evidence::span_count(self.facts) {
+            Evidence::RowCount { table, rows, .. } => {
+                let of = Some((self.operation.to_owned(), rows));
+                Evidence::RowCount { table, rows: self.stored, of }
+            }
+            unreadable => unreadable,
         }
     }
 
-    fn refused(&self) -> Vec<String> {
-        shown(self.reading.refused.iter().map(|said| said.line.clone()))
+    fn refused(&self) -> Vec<Evidence> {
+        Evidence::lines(&self.facts.refused)
     }
 
     /// The lines about starts and successes.
-    fn said(&self) -> Vec<String> {
-        let Reading { attempts, acknowledged, .. } = self.reading;
-        let attempts = shown(attempts.iter().map(|said| said.line.clone()));
-        [attempts, shown(acknowledged.iter().map(|said| said.line.clone()))].concat()
+    fn said(&self) -> Vec<Evidence> {
+        let Facts { attempts, acknowledged, .. } = self.facts;
+        [Evidence::lines(attempts), Evidence::lines(acknowledged)].concat()
     }
 
     fn acknowledged(&self) -> bool {
-        let Reading { spec, acknowledged, .. } = self.reading;
-        spec.probes.knows_attempts() && acknowledged.len() >= self.reading.all_attempts().max(1)
+        let Facts { spec, acknowledged, .. } = self.facts;
+        spec.probes.knows_attempts() && acknowledged.len() >= self.facts.all_attempts().max(1)
     }
 
     /// What would decide.
     fn next(&self) -> String {
-        match self.reading.evidence.deployment.as_ref().and_then(|seen| seen.database.as_ref()) {
+        match self.facts.observation.deployment().and_then(|seen| seen.database.as_ref()) {
             None => "`check --witness` asks the server".to_owned(),
             Some(place) => format!(
                 "is `{place}` the database that the service itself is given? `spanproof preflight` tries to \
@@ -103,15 +106,14 @@ impl Loss<'_> {
             return Finding::new(Code::WriteFailedReported, message, [refused, rows].concat());
         }
         let lines = [self.said(), rows].concat();
-        if !self.reading.spec.probes.knows_attempts() {
+        if !self.facts.spec.probes.knows_attempts() {
             let message = format!(
                 "{count}, and the service says nothing: never tried, refused and discarded look alike; {}",
                 self.next()
             );
             return Finding::new(Code::Undetermined, message, lines);
         }
-        let readable = matches!(self.reading.evidence.spans, Rows::Found(_));
-        if readable && self.acknowledged() {
+        if self.facts.unreadable.is_none() && self.acknowledged() {
             let message = format!(
                 "{count}, and the service acknowledges them: written elsewhere, rolled back and discarded look \
                  alike; {}",
@@ -168,10 +170,10 @@ impl Loss<'_> {
 
     /// The code where the server never heard of the spans.
     fn untried(&self) -> Code {
-        if self.reading.evidence.exit.killed {
+        if self.facts.killed() {
             return Code::LostAtExit;
         }
-        match self.reading.spec.probes.knows_attempts() {
+        match self.facts.spec.probes.knows_attempts() {
             true if self.acknowledged() => Code::BannerContradicts,
             true => Code::WriteFailedSilent,
             false => Code::PathNotExecuted,

@@ -4,57 +4,50 @@
 use std::collections::BTreeMap;
 
 use super::code::Code;
-use super::finding::{Bench, Finding, shown};
-use super::reading::Reading;
-use crate::evidence::{Evidence, text};
-use crate::process::Ending;
-use crate::spec::Spec;
-use crate::upstream::{Answer, Exchange};
+use super::evidence::{Evidence, some};
+use super::facts::Facts;
+use super::finding::{Checks, Finding};
+use crate::observation::{Job, Unit};
+use crate::process::{Ending, Exit};
 
 /// SIGTERM's number, and the exit code by which shells and runtimes report it.
 const SIGTERM: i32 = 15;
 const TERMINATED: i32 = 128 + SIGTERM;
 
 /// The process stopped when asked and left nothing behind.
-pub(super) fn process(reading: &Reading<'_>, bench: &mut Bench) {
-    let exit = &reading.evidence.exit;
-    bench.check(!exit.killed, || {
+pub(super) fn process(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(Exit { ending, asked, killed, stop_ms, strays, .. }) =
+        facts.run().map(|run| &run.exit)
+    else {
+        return;
+    };
+    let exit = || Evidence::Exit { ending: *ending, at_ms: None, remark: None };
+    checks.expect(!killed, || {
         let message =
-            format!("the service did not stop on SIGTERM and was killed after {} ms", exit.stop_ms);
-        Finding::new(Code::NotStopped, message, vec![format!("exit: {}", exit.ending)])
+            format!("the service did not stop on SIGTERM and was killed after {stop_ms} ms");
+        Finding::new(Code::NotStopped, message, vec![exit()])
     });
-    let stopped = matches!(exit.ending, Ending::Code(0 | TERMINATED) | Ending::Signal(SIGTERM));
-    bench.check(!exit.asked || exit.killed || stopped, || {
-        let message = format!("the service was asked to stop, and ended with {}", exit.ending);
-        let lines: Vec<_> = reading.evidence.numbered_lines().collect();
-        let last = lines[lines.len().saturating_sub(3)..].iter();
-        let last = last.map(|(place, line)| format!("{place}  {}", line.text));
-        let evidence = std::iter::once(format!("exit: {}", exit.ending)).chain(last);
-        Finding::new(Code::ProcessCrashed, message, evidence.collect())
+    let stopped = matches!(ending, Ending::Code(0 | TERMINATED) | Ending::Signal(SIGTERM));
+    checks.expect(!asked || *killed || stopped, || {
+        let message = format!("the service was asked to stop, and ended with {ending}");
+        let evidence = [vec![exit()], Evidence::last_lines(facts, 3)].concat();
+        Finding::new(Code::ProcessCrashed, message, evidence)
     });
-    bench.check(exit.strays.is_empty(), || {
-        let message = format!(
-            "{} processes outlived the service and held its output open",
-            exit.strays.len()
-        );
-        Finding::new(Code::LeftProcesses, message, shown(exit.strays.iter().cloned()))
+    checks.expect(strays.is_empty(), || {
+        let message =
+            format!("{} processes outlived the service and held its output open", strays.len());
+        let left = some(strays.iter().cloned().map(Evidence::Process));
+        Finding::new(Code::LeftProcesses, message, left)
     });
 }
 
 /// The upstream was asked nothing that its behaviour does not know.
-pub(super) fn upstream(reading: &Reading<'_>, bench: &mut Bench) {
-    let unmatched = |exchange: &Exchange| match &exchange.answer {
-        Answer::Unmatched(nearest) => Some(format!(
-            "upstream: {} {} (nearest reply: {nearest})",
-            exchange.method, exchange.path
-        )),
-        _ => None,
-    };
-    let lines: Vec<_> = reading.evidence.exchanges.iter().filter_map(unmatched).collect();
-    bench.check(lines.is_empty(), || {
+pub(super) fn upstream(facts: &Facts<'_>, checks: &mut Checks) {
+    let lines: Vec<_> = facts.exchanges().iter().filter_map(Evidence::unmatched).collect();
+    checks.expect(lines.is_empty(), || {
         let message =
             format!("{} requests to the upstream matched no reply of its behaviour", lines.len());
-        Finding::new(Code::UnexpectedRequest, message, shown(lines.clone()))
+        Finding::new(Code::UnexpectedRequest, message, some(lines.clone()))
     });
 }
 
@@ -66,20 +59,14 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(spec: &Spec, evidence: &Evidence) -> Self {
-        let reading = Reading::of(spec, evidence);
-        let jobs =
-            evidence.jobs.all().iter().map(|row| text(row, &spec.tables.jobs.status)).collect();
-        let outcome = |row: &crate::evidence::Row| {
-            let given = row.get(&spec.tables.units.outcome).and_then(|value| value.as_object());
+    pub(super) fn new(jobs: &[Job], units: &[Unit]) -> Self {
+        let outcome = |unit: &Unit| {
+            let given = unit.outcome.as_ref().and_then(|value| value.as_object());
             given.map(|object| object.keys().cloned().collect()).unwrap_or_default()
         };
-        let units = reading
-            .units
-            .iter()
-            .map(|unit| (unit.key(), (unit.status(), outcome(unit.row))))
-            .collect();
-        Self { jobs, units }
+        let units =
+            units.iter().map(|unit| (unit.key.clone(), (unit.status.clone(), outcome(unit))));
+        Self { jobs: jobs.iter().map(|job| job.status.clone()).collect(), units: units.collect() }
     }
 
     /// `job failed; us-east m q: failed {error, failure}; …`

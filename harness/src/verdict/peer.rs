@@ -4,40 +4,55 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::code::Code;
+use super::evidence::Evidence;
 use super::finding::Finding;
-use super::judge::{Judgement, Verdict, judge, records};
+use super::judge::judge;
+use super::judgement::{Judgement, Verdict};
 use super::outcome::Outcome;
-use crate::evidence::Evidence;
+use crate::observation::{Job, Observation, Reached, Unit};
 use crate::spec::{Spec, Value};
 
-/// Judges all cases of a run: each by its own evidence, then beside its peers. The judgements come
-/// in the order of the evidence.
-pub fn judge_all<E: Borrow<Evidence>>(spec: &Spec, all: &[E]) -> Vec<Judgement> {
-    let all: Vec<&Evidence> = all.iter().map(Borrow::borrow).collect();
-    let mut judgements: Vec<_> = all.iter().map(|evidence| judge(spec, evidence)).collect();
-    never_up(&all, &mut judgements);
-    ignored(spec, &all, &mut judgements);
-    lying_banner(spec, &all, &mut judgements);
-    outcomes(spec, &all, &mut judgements);
+/// Judges all cases of a run: each by itself, then beside its peers. The judgements come in the
+/// order of the observations.
+pub fn judge_all<O: Borrow<Observation>>(spec: &Spec, all: &[O]) -> Vec<Judgement> {
+    let all: Vec<&Observation> = all.iter().map(Borrow::borrow).collect();
+    let mut judgements: Vec<_> = all.iter().map(|observation| judge(spec, observation)).collect();
+    compare(spec, &all, &mut judgements);
     judgements
+}
+
+/// Compares cases that were judged by themselves with their peers; each judgement stands where
+/// its observation stands.
+pub fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    never_up(all, judgements);
+    ignored(spec, all, judgements);
+    lying_banner(spec, all, judgements);
+    outcomes(spec, all, judgements);
+}
+
+/// Whether the service became ready. A system that was already there did.
+fn was_ready(observation: &Observation) -> bool {
+    observation.trial().is_none_or(|trial| trial.run.ready.yes())
 }
 
 /// A service that became ready in no case is not a finding about one: its world is wrong. One that
 /// became ready in some cases and not in others is.
-fn never_up(all: &[&Evidence], judgements: &mut [Judgement]) {
-    if all.iter().any(|evidence| evidence.ready.yes()) {
-        for (evidence, judgement) in all.iter().zip(judgements) {
-            if let (Verdict::Broken(why), false) = (&judgement.verdict, evidence.ready.yes()) {
-                let finding = Finding::new(Code::NeverReady, why.clone(), vec![exit(evidence)]);
+fn never_up(all: &[&Observation], judgements: &mut [Judgement]) {
+    if all.iter().any(|observation| was_ready(observation)) {
+        for (observation, judgement) in all.iter().zip(judgements) {
+            if let (Verdict::Broken(why), false) = (&judgement.verdict, was_ready(observation)) {
+                let exit = exit(observation).into_iter().collect();
+                let finding = Finding::new(Code::NeverReady, why.clone(), exit);
                 judgement.verdict = Verdict::Fail(vec![finding]);
             }
         }
         return;
     }
-    for (evidence, judgement) in all.iter().zip(judgements) {
+    for (observation, judgement) in all.iter().zip(judgements) {
+        let Some(trial) = observation.trial() else { continue };
         if judgement.code() == Some(Code::ProcessCrashed) {
-            let tail = evidence.output.tail(5);
-            let (ending, ms) = (evidence.exit.ending, evidence.exit.at_ms);
+            let tail = trial.run.output.tail(5);
+            let (ending, ms) = (trial.run.exit.ending, trial.run.exit.at_ms);
             *judgement = Judgement::broken(format!(
                 "the service ended before it was ready, with {ending} after {ms} ms{tail}"
             ));
@@ -45,24 +60,23 @@ fn never_up(all: &[&Evidence], judgements: &mut [Judgement]) {
     }
 }
 
-fn exit(evidence: &Evidence) -> String {
-    format!(
-        "exit: {} after {} ms, when it was asked to stop",
-        evidence.exit.ending, evidence.exit.at_ms
-    )
+fn exit(observation: &Observation) -> Option<Evidence> {
+    let exit = &observation.trial()?.run.exit;
+    let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
+    Some(Evidence::Exit { ending, at_ms, remark: Some("when it was asked to stop".into()) })
 }
 
 /// A flag is ignored when several values that should switch it on were tried and none did.
-fn ignored(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
+fn ignored(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     let Some(flag) = spec.tracing_flag() else { return };
     let mut tried: Vec<Value> = Vec::new();
-    for evidence in all.iter().filter(|evidence| records(spec, evidence)) {
-        let value = evidence.case.flag(&flag.name);
+    for observation in all.iter().filter(|observation| observation.case.records(spec)) {
+        let value = observation.case.flag(&flag.name);
         if !tried.contains(&value) {
             tried.push(value);
         }
     }
-    let recording = all.iter().zip(judgements.iter()).filter(|(e, _)| records(spec, e));
+    let recording = all.iter().zip(judgements.iter()).filter(|(one, _)| one.case.records(spec));
     let mut codes = recording.map(|(_, judgement)| judgement.code());
     let none_works = codes.all(|code| code == Some(Code::FlagUnrecognisedValue));
     if tried.len() < 2 || !none_works {
@@ -86,12 +100,13 @@ fn ignored(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
 
 /// A tracer that says it is on, and never begins a span on any of several routes, is not a route
 /// that was forgotten: its line is wrong.
-fn lying_banner(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
-    let pairs = || all.iter().zip(judgements.iter()).filter(|(e, _)| records(spec, e));
-    let mut routes: Vec<_> = pairs().map(|(evidence, _)| evidence.case.route.as_str()).collect();
+fn lying_banner(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    let pairs = || all.iter().zip(judgements.iter()).filter(|(one, _)| one.case.records(spec));
+    let mut routes: Vec<_> =
+        pairs().map(|(observation, _)| observation.case.route.as_str()).collect();
     routes.sort_unstable();
     routes.dedup();
-    let silent = |(_, judgement): (&&Evidence, &Judgement)| {
+    let silent = |(_, judgement): (&&Observation, &Judgement)| {
         judgement.code() == Some(Code::PathNotExecuted) && judgement.funnel.attempted == 0
     };
     if routes.len() < 2 || !pairs().all(silent) {
@@ -113,25 +128,25 @@ fn lying_banner(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
 }
 
 /// A job must come to the same with tracing on as with tracing off, and under a fault as without.
-fn outcomes(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
+fn outcomes(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     let Some(flag) = spec.tracing_flag() else { return };
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, evidence) in all.iter().enumerate() {
-        let mut facts = evidence.case.facts();
+    for (at, observation) in all.iter().enumerate() {
+        let mut facts = observation.case.facts();
         facts.remove(flag.name.as_str());
         facts.remove("fault");
         groups.entry(format!("{facts:?}")).or_default().push(at);
     }
-    let told = |at: &usize| settled(all[*at]).then(|| (*at, Outcome::of(spec, all[*at])));
+    let outcome = |at: &usize| settled(all[*at]).then(|| (*at, outcome(spec, all[*at])));
     for members in groups.values() {
         let (on, off): (Vec<usize>, Vec<usize>) =
-            members.iter().partition(|at| records(spec, all[**at]));
+            members.iter().partition(|at| all[**at].case.records(spec));
         let (calm, disturbed): (Vec<usize>, Vec<usize>) =
             on.into_iter().partition(|at| all[*at].case.fault.is_none());
-        let off: Vec<_> = off.iter().filter_map(told).collect();
-        let calm: Vec<_> = calm.iter().filter_map(told).collect();
+        let off: Vec<_> = off.iter().filter_map(outcome).collect();
+        let calm: Vec<_> = calm.iter().filter_map(outcome).collect();
         let message = "the same job ends differently with tracing on than with tracing off";
-        let comparison = Comparison { all, message, words: ["on ", "off"] };
+        let comparison = Comparison { all, message, words: ["on", "off"] };
         for member in &calm {
             comparison.of(member, &off, judgements);
         }
@@ -142,7 +157,7 @@ fn outcomes(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
             fault.is_none_or(|fault| !fault.hits_work())
         };
         let baseline = if off.is_empty() { &calm } else { &off };
-        for member in disturbed.iter().filter(spared).filter_map(told) {
+        for member in disturbed.iter().filter(spared).filter_map(outcome) {
             comparison.of(&member, baseline, judgements);
         }
     }
@@ -150,7 +165,7 @@ fn outcomes(spec: &Spec, all: &[&Evidence], judgements: &mut [Judgement]) {
 
 /// How outcomes that should be the same are compared and told.
 struct Comparison<'a> {
-    all: &'a [&'a Evidence],
+    all: &'a [&'a Observation],
     message: &'static str,
     words: [&'static str; 2],
 }
@@ -169,15 +184,25 @@ impl Comparison<'_> {
             return;
         }
         let [here, there] = self.words;
-        let id = |at: usize| self.all[at].case.id.as_str();
-        let lines = vec![
-            format!("{here}  case {}: {}", id(*at), outcome.shown()),
-            format!("{there}  case {}: {}", id(*first), other.shown()),
-        ];
+        let compared = |word: &str, at: usize, outcome: &Outcome, other: bool| Evidence::Compared {
+            word: word.to_owned(),
+            case: self.all[at].case.id.clone(),
+            outcome: outcome.shown(),
+            other,
+        };
+        let lines = vec![compared(here, *at, outcome, false), compared(there, *first, other, true)];
         judgements[*at].add(Finding::new(Code::OutcomeChangedByTracing, self.message, lines));
     }
 }
 
-fn settled(evidence: &Evidence) -> bool {
-    evidence.settled.as_ref().is_some_and(crate::evidence::Reached::yes)
+/// What the job came to.
+fn outcome(spec: &Spec, observation: &Observation) -> Outcome {
+    let (tables, rows) = (&spec.tables, &observation.tables);
+    let jobs = Job::from_rows(tables, rows.jobs.all());
+    Outcome::new(&jobs, &Unit::from_rows(tables, rows.units.all()))
+}
+
+fn settled(observation: &Observation) -> bool {
+    let work = observation.trial().map(|trial| &trial.work);
+    work.and_then(|work| work.settled.as_ref()).is_some_and(Reached::yes)
 }

@@ -1,30 +1,41 @@
 //! What speaks for and against a verdict on a system that was already there.
 
+use serde::Serialize;
+
 use super::code::{Code, Stage};
 use super::deployed::given;
-use super::diagnosis::Reason;
-use super::judge::Judgement;
+use super::facts::Facts;
+use super::judgement::Judgement;
 use super::lost::unbegun;
-use super::reading::Reading;
-use crate::evidence::{Evidence, LogFacts, Rows};
+use crate::observation::{LogFacts, Observation};
 use crate::spec::Spec;
+
+/// Something that speaks for or against a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Whether it speaks for it.
+    pub supports: bool,
+    /// What it is.
+    pub text: String,
+}
 
 /// Weighs a verdict: stages that were passed and facts that leave no other reason speak for it,
 /// what was not seen speaks against.
-pub(super) fn weigh(spec: &Spec, evidence: &Evidence, judgement: &Judgement) -> Vec<Reason> {
-    let (Some(code), Some(deployment)) = (judgement.code(), &evidence.deployment) else {
+pub(super) fn weigh(spec: &Spec, observation: &Observation, judgement: &Judgement) -> Vec<Reason> {
+    let (Some(code), Some(deployment)) = (judgement.code(), observation.deployment()) else {
         return Vec::new();
     };
-    let reading = Reading::of(spec, evidence);
-    let mut weighing = Weighing { reading: &reading, code, reasons: Vec::new() };
+    let facts = Facts::read(spec, observation);
+    let mut weighing = Weighing { facts: &facts, code, reasons: Vec::new() };
     weighing.flag();
     weighing.work();
-    if let Some(log) = &deployment.log {
+    let log = deployment.log.as_ref().map(|log| &log.facts);
+    if let Some(log) = log {
         weighing.attempts(log);
         weighing.log(log);
     }
     weighing.rows();
-    weighing.another_process(deployment.log.as_ref());
+    weighing.another_process(log);
     for unread in &deployment.unread {
         weighing.against(format!("not looked at: {unread}"));
     }
@@ -32,7 +43,7 @@ pub(super) fn weigh(spec: &Spec, evidence: &Evidence, judgement: &Judgement) -> 
 }
 
 struct Weighing<'a> {
-    reading: &'a Reading<'a>,
+    facts: &'a Facts<'a>,
     code: Code,
     reasons: Vec<Reason>,
 }
@@ -52,20 +63,20 @@ impl Weighing<'_> {
     }
 
     fn flag(&mut self) {
-        let Some(banner) = self.reading.banners.last() else {
-            if let Some(value) = given(self.reading) {
+        let Some(banner) = self.facts.banners.last() else {
+            if let Some(value) = given(self.facts) {
                 self.supports(format!("the flag is said to be `{value}`"));
             }
             return;
         };
-        let line = &banner.line;
+        let line = banner.line;
         if banner.what.enabled && self.is_past(Stage::Enabled) {
             self.supports(format!(
                 "the flag arrived, and a tracer was built and is on ({line}): not flag-unset, \
                  flag-unrecognised-value or tracer-not-constructed"
             ));
         }
-        if !banner.what.enabled && self.reading.spans.is_empty() {
+        if !banner.what.enabled && self.facts.spans.is_empty() {
             self.supports(format!(
                 "the service itself says that tracing is off ({line}), and no span is stored"
             ));
@@ -73,9 +84,9 @@ impl Weighing<'_> {
     }
 
     fn work(&mut self) {
-        let units = self.reading.units.len();
+        let units = self.facts.units.len();
         if units > 0 && self.is_past(Stage::Executed) {
-            let table = &self.reading.spec.tables.units.table;
+            let table = &self.facts.spec.tables.units.table;
             self.supports(format!(
                 "the work was done: {units} rows in `{table}`: not job-not-picked-up or job-failed-early"
             ));
@@ -83,7 +94,7 @@ impl Weighing<'_> {
     }
 
     fn attempts(&mut self, log: &LogFacts) {
-        let Reading { spec, attempts, refused, units, .. } = self.reading;
+        let Facts { spec, attempts, refused, units, .. } = self.facts;
         let (knows, idle) = (spec.probes.knows_attempts(), attempts.is_empty());
         if !knows {
             self.against(
@@ -112,13 +123,13 @@ impl Weighing<'_> {
                 log.contradicted
             ));
         }
-        if log.first.is_none() && !self.reading.units.is_empty() {
+        if log.first.is_none() && !self.facts.units.is_empty() {
             self.against(
                 "the lines of the log have no times: whether it is of the time of these jobs is not known \
                  (`docker logs --timestamps`, `journalctl -o short-iso`)",
             );
         }
-        if log.started.is_none() && self.reading.banners.is_empty() {
+        if log.started.is_none() && self.facts.banners.is_empty() {
             self.against("no line of the log says that the service started: it may begin later");
         }
         for line in &log.crashes {
@@ -131,12 +142,12 @@ impl Weighing<'_> {
     }
 
     fn rows(&mut self) {
-        if let Rows::Unreadable(why) = &self.reading.evidence.spans
-            && !self.reading.units.is_empty()
+        if let Some(why) = &self.facts.unreadable
+            && !self.facts.units.is_empty()
         {
             self.against(format!("spans can't be read, so some may be there: {why}"));
         }
-        let some = !self.reading.spans.is_empty() && !unbegun(self.reading).is_empty();
+        let some = !self.facts.spans.is_empty() && !unbegun(self.facts).is_empty();
         if some && self.code == Code::PathNotExecuted {
             self.against("some spans are there: the tracer is reached by a part of the work");
         }
@@ -144,7 +155,7 @@ impl Weighing<'_> {
 
     /// Rows do not say who did the work.
     fn another_process(&mut self, log: Option<&LogFacts>) {
-        if self.code == Code::PathNotExecuted && self.reading.all_attempts() == 0 {
+        if self.code == Code::PathNotExecuted && self.facts.all_attempts() == 0 {
             let of = log
                 .map_or(String::new(), |log| format!(" than the one whose log is `{}`", log.name));
             self.against(format!(

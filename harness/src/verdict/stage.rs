@@ -1,17 +1,19 @@
 //! The stages of the funnel for a case that must record spans.
 
 use super::code::Code;
-use super::finding::{Bench, Finding, shown};
+use super::evidence::{Evidence, some};
+use super::facts::{Facts, Match};
+use super::finding::{Checks, Finding};
 use super::funnel::differences;
-use super::reading::{Reading, Said};
 use super::tree;
-use crate::evidence::{Reached, Rows, text};
+use crate::observation::{Field, ProcessRun, Reached, Span};
+use crate::spec::{Banner, Value};
 
 /// Why nothing was learned, when the service runs and never became ready.
-pub(super) fn never_ready(reading: &Reading<'_>) -> Option<String> {
-    match &reading.evidence.ready {
-        Reached::No(why) if reading.evidence.exit.asked => {
-            let tail = reading.evidence.output.tail(5);
+pub(super) fn never_ready(run: &ProcessRun) -> Option<String> {
+    match &run.ready {
+        Reached::No(why) if run.exit.asked => {
+            let tail = run.output.tail(5);
             Some(format!("the service did not become ready: {why}{tail}"))
         }
         _ => None,
@@ -19,62 +21,65 @@ pub(super) fn never_ready(reading: &Reading<'_>) -> Option<String> {
 }
 
 /// The service did not end by itself.
-pub(super) fn alive(reading: &Reading<'_>, bench: &mut Bench) {
-    let exit = &reading.evidence.exit;
-    bench.check(exit.asked, || {
-        let when =
-            if reading.evidence.ready.yes() { "while the job ran" } else { "before it was ready" };
+pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(run) = facts.run() else { return };
+    let exit = &run.exit;
+    checks.expect(exit.asked, || {
+        let when = if run.ready.yes() { "while the job ran" } else { "before it was ready" };
         let message = format!("the service ended by itself {when}, with {}", exit.ending);
-        let mut evidence = vec![format!("exit: {} after {} ms", exit.ending, exit.at_ms)];
-        if reading.spec.probes.knows_tracer() && reading.banners.is_empty() {
-            evidence.push("output: no tracer line at startup".into());
+        let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
+        let mut evidence = vec![Evidence::Exit { ending, at_ms, remark: None }];
+        if facts.spec.probes.knows_tracer() && facts.banners.is_empty() {
+            evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
-        let lines: Vec<_> = reading.evidence.numbered_lines().collect();
-        let from = lines.len().saturating_sub(3);
-        evidence
-            .extend(lines[from..].iter().map(|(place, line)| format!("{place}  {}", line.text)));
+        evidence.extend(Evidence::last_lines(facts, 3));
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
 }
 
 /// Stages 1 to 3: the flag reached the service, a tracer exists, and it says that it is enabled.
-pub(super) fn constructed(reading: &Reading<'_>, bench: &mut Bench) {
-    if !reading.spec.probes.knows_tracer() {
+pub(super) fn constructed(facts: &Facts<'_>, checks: &mut Checks) {
+    if !facts.spec.probes.knows_tracer() {
         return;
     }
-    let stored = !reading.spans.is_empty();
-    let told = setting(reading);
-    let Some(banner) = reading.banners.first() else {
-        return bench.check(stored, || {
+    let stored = !facts.spans.is_empty();
+    let told = setting(facts);
+    let Some(banner) = facts.banners.first() else {
+        return checks.expect(stored, || {
             let message = format!("{told} is set, and no tracer line was printed at startup");
-            Finding::new(Code::TracerNotConstructed, message, startup_lines(reading))
+            Finding::new(Code::TracerNotConstructed, message, startup_lines(facts))
         });
     };
     if stored {
-        return bench.check(banner.what.enabled, || {
+        return checks.expect(banner.what.enabled, || {
             let message = format!(
                 "the tracer says that it is off, and {} spans are stored",
-                reading.spans.len()
+                facts.spans.len()
             );
-            Finding::new(Code::BannerContradicts, message, vec![banner.line.clone()])
+            Finding::new(Code::BannerContradicts, message, vec![banner.into()])
         });
     }
-    bench.check(banner.what.enabled, || disabled(reading, banner));
+    checks.expect(banner.what.enabled, || disabled(facts, banner));
 }
 
 /// Stages 1 to 3 where spans may be lost for another reason: only the service's own word counts.
-pub(super) fn announced(reading: &Reading<'_>, bench: &mut Bench) {
-    if let Some(banner) = reading.banners.first() {
-        bench.check(banner.what.enabled, || disabled(reading, banner));
+pub(super) fn announced(facts: &Facts<'_>, checks: &mut Checks) {
+    if let Some(banner) = facts.banners.first() {
+        checks.expect(banner.what.enabled, || disabled(facts, banner));
     }
 }
 
 /// The finding for a tracer that says it is off although it should be on.
-fn disabled(reading: &Reading<'_>, banner: &Said<crate::spec::Banner>) -> Finding {
-    let told = setting(reading);
-    let given = reading.spec.tracing_flag().map(|flag| reading.evidence.case.flag(&flag.name));
-    let given = given.as_ref().and_then(crate::spec::Value::text);
-    let lines = vec![format!("environment  {told}"), banner.line.clone()];
+fn disabled(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
+    let told = setting(facts);
+    let given = facts
+        .spec
+        .tracing_flag()
+        .map(|flag| (flag.name.clone(), facts.observation.case.flag(&flag.name)));
+    let variable = given.clone().map(|(name, value)| Evidence::Variable { name, value });
+    let variable = variable.unwrap_or_else(|| Evidence::Note(format!("environment  {told}")));
+    let given = given.as_ref().and_then(|(_, value)| Value::text(value));
+    let lines = vec![variable, banner.into()];
     match &banner.what.raw {
         Some(raw) if raw.is_empty() && given.is_some_and(|given| !given.is_empty()) => {
             let message =
@@ -89,55 +94,53 @@ fn disabled(reading: &Reading<'_>, banner: &Said<crate::spec::Banner>) -> Findin
 }
 
 /// `NAME=value` of the tracing flag.
-pub(super) fn setting(reading: &Reading<'_>) -> String {
-    match reading.spec.tracing_flag() {
-        Some(flag) => format!("{}={}", flag.name, reading.evidence.case.flag(&flag.name)),
+pub(super) fn setting(facts: &Facts<'_>) -> String {
+    match facts.spec.tracing_flag() {
+        Some(flag) => format!("{}={}", flag.name, facts.observation.case.flag(&flag.name)),
         None => "tracing".into(),
     }
 }
 
-fn startup_lines(reading: &Reading<'_>) -> Vec<String> {
+fn startup_lines(facts: &Facts<'_>) -> Vec<Evidence> {
     use crate::process::Stream;
-    let stderr = reading.evidence.startup_lines(Stream::Stderr).count();
-    let stdout = reading.evidence.startup_lines(Stream::Stdout).count();
-    vec![format!("startup: {stderr} lines on stderr and {stdout} on stdout, none from a tracer")]
+    let Some(run) = facts.run() else { return Vec::new() };
+    let stderr = run.startup_lines(Stream::Stderr).count();
+    let stdout = run.startup_lines(Stream::Stdout).count();
+    vec![Evidence::Note(format!(
+        "startup: {stderr} lines on stderr and {stdout} on stdout, none from a tracer"
+    ))]
 }
 
 /// Stage 4: every unit of the job was executed, and the job ended.
-pub(super) fn executed(reading: &Reading<'_>, bench: &mut Bench) {
-    let evidence = reading.evidence;
-    let Some(submission) = &evidence.submission else { return };
-    bench.check(submission.accepted(), || {
+pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(work) = facts.trial().map(|trial| &trial.work) else { return };
+    let Some(submission) = &work.submission else { return };
+    checks.expect(submission.accepted(), || {
         let message = "the service refused the job";
-        let line = match submission.status {
-            0 => format!("{}: no answer: {}", submission.request, submission.body),
-            status => format!("{}: HTTP {status}: {}", submission.request, submission.body),
-        };
-        Finding::new(Code::JobFailedEarly, message, vec![line])
+        let answer = Evidence::Submission(submission.clone());
+        Finding::new(Code::JobFailedEarly, message, vec![answer])
     });
-    if !bench.is_clean() {
+    if !checks.is_clean() {
         return;
     }
-    let (done, expected) = (reading.units.len(), reading.expected);
-    bench.check(done >= expected, || missing_units(reading, done, expected));
-    bench.check(done <= expected, || {
+    let (done, expected) = (facts.units.len(), facts.expected);
+    checks.expect(done >= expected, || missing_units(facts, done, expected));
+    checks.expect(done <= expected, || {
         let message = format!("the job has {expected} units, and {done} were executed");
-        let lines = shown(reading.units.iter().map(super::reading::Unit::shown));
-        Finding::new(Code::Duplicate, message, lines)
+        Finding::new(Code::Duplicate, message, Evidence::units(facts))
     });
-    if let (true, Some(Reached::No(why))) = (bench.is_clean(), &evidence.settled) {
-        bench.check(false, || {
-            let mut lines = job_lines(reading);
-            lines.extend(shown(reading.units.iter().map(super::reading::Unit::shown)));
+    if let (true, Some(Reached::No(why))) = (checks.is_clean(), &work.settled) {
+        checks.expect(false, || {
+            let mut lines = Evidence::jobs(facts, false);
+            lines.extend(Evidence::units(facts));
             Finding::new(Code::JobNotFinished, why.clone(), lines)
         });
     }
 }
 
-fn missing_units(reading: &Reading<'_>, done: usize, expected: usize) -> Finding {
-    let jobs = &reading.spec.tables.jobs;
-    let rows = reading.evidence.jobs.all();
-    let status = rows.first().and_then(|row| text(row, &jobs.status));
+fn missing_units(facts: &Facts<'_>, done: usize, expected: usize) -> Finding {
+    let jobs = &facts.spec.tables.jobs;
+    let status = facts.jobs.first().and_then(|job| job.status.clone());
     let waiting = status.as_ref().is_some_and(|status| jobs.waiting.contains(status));
     let (code, message) = match status {
         Some(status) if waiting && done == 0 => (
@@ -152,65 +155,53 @@ fn missing_units(reading: &Reading<'_>, done: usize, expected: usize) -> Finding
             (Code::JobFailedEarly, "the job was accepted and there is no row for it".to_owned())
         }
     };
-    let mut lines = job_lines(reading);
-    lines.push(format!("{}: {done} rows", reading.spec.tables.units.table));
+    let mut lines = Evidence::jobs(facts, false);
+    let table = facts.spec.tables.units.table.clone();
+    lines.push(Evidence::RowCount { table, rows: done, of: None });
     Finding::new(code, message, lines)
 }
 
-fn job_lines(reading: &Reading<'_>) -> Vec<String> {
-    let jobs = &reading.spec.tables.jobs;
-    match &reading.evidence.jobs {
-        Rows::Unreadable(why) => vec![format!("{}: {why}", jobs.table)],
-        Rows::Found(rows) => {
-            let status = |row| text(row, &jobs.status).unwrap_or_else(|| "null".into());
-            shown(rows.iter().map(|row| format!("{}: {}", jobs.table, status(row))))
-        }
-    }
-}
-
 /// Stage 5: a span was begun for every unit.
-pub(super) fn attempted(reading: &Reading<'_>, bench: &mut Bench) {
-    let units = reading.units.len();
-    if !reading.spec.probes.knows_attempts() {
+pub(super) fn attempted(facts: &Facts<'_>, checks: &mut Checks) {
+    let units = facts.units.len();
+    if !facts.spec.probes.knows_attempts() {
         return;
     }
-    let idle: Vec<_> = reading.attempts.iter().filter(|said| !said.what.enabled).collect();
-    bench.check(idle.is_empty(), || {
+    let idle: Vec<_> = facts.attempts.iter().filter(|found| !found.what.enabled).collect();
+    checks.expect(idle.is_empty(), || {
         let message = "the tracer says at startup that it is on, and off at each span";
-        let lines = reading.banners.iter().map(|said| said.line.clone());
-        let lines = lines.chain(shown(idle.iter().map(|said| said.line.clone())));
+        let idle = some(idle.iter().map(|found| Evidence::from(*found)));
+        let lines = facts.banners.iter().map(Evidence::from).chain(idle);
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
-    for rule in &reading.rules {
-        let begun = reading.attempts(&rule.operation);
-        let stored = reading.of_operation(&rule.operation).count();
-        let clean = bench.is_clean();
-        bench.check(begun.max(stored) >= units || !clean, || {
-            if let Some(finding) = renamed(reading, &rule.operation) {
+    for rule in &facts.rules {
+        let begun = facts.attempts(&rule.operation);
+        let stored = facts.of_operation(&rule.operation).count();
+        let clean = checks.is_clean();
+        checks.expect(begun.max(stored) >= units || !clean, || {
+            if let Some(finding) = renamed(facts, &rule.operation) {
                 return finding;
             }
             let operation = &rule.operation;
             let message = format!(
                 "{units} units were executed{}, and {begun} `{operation}` spans were begun: \
                  their work runs outside the tracer",
-                by_route(reading)
+                by_route(facts)
             );
-            let mut lines: Vec<_> = reading.banners.iter().map(|said| said.line.clone()).collect();
-            lines.push(format!("output: {begun} lines about the start of `{operation}`"));
-            lines.extend(shown(reading.units.iter().map(super::reading::Unit::shown)));
-            lines.push(format!(
-                "{}: {} rows",
-                reading.spec.tables.spans.table,
-                reading.spans.len()
-            ));
+            let mut lines: Vec<_> = facts.banners.iter().map(Evidence::from).collect();
+            let searched = format!("output: {begun} lines about the start of `{operation}`");
+            lines.push(Evidence::Note(searched));
+            lines.extend(Evidence::units(facts));
+            let table = facts.spec.tables.spans.table.clone();
+            lines.push(Evidence::RowCount { table, rows: facts.spans.len(), of: None });
             Finding::new(Code::PathNotExecuted, message, lines)
         });
     }
 }
 
 /// ` by route …`, where that is known.
-fn by_route(reading: &Reading<'_>) -> String {
-    match reading.evidence.case.route.as_str() {
+fn by_route(facts: &Facts<'_>) -> String {
+    match facts.observation.case.route.as_str() {
         "" => String::new(),
         route => format!(" by route `{route}`"),
     }
@@ -218,118 +209,117 @@ fn by_route(reading: &Reading<'_>) -> String {
 
 /// The finding where spans are missing under one name and others are there under a name that
 /// nothing knows.
-pub(super) fn renamed(reading: &Reading<'_>, operation: &str) -> Option<Finding> {
-    let strangers: Vec<_> = reading.strangers().collect();
-    let units = reading.units.len();
-    let stored = reading.of_operation(operation).count();
+pub(super) fn renamed(facts: &Facts<'_>, operation: &str) -> Option<Finding> {
+    let strangers: Vec<_> = facts.strangers().collect();
+    let units = facts.units.len();
+    let stored = facts.of_operation(operation).count();
     // Fewer than are missing do not explain it: a service may have spans beside its units.
     if strangers.is_empty() || strangers.len() + stored < units {
         return None;
     }
-    let table = &reading.spec.tables.spans;
     let message = format!(
         "{units} units left {stored} `{operation}` spans, and {} spans that no `[[span]]` names",
         strangers.len()
     );
-    let columns: Vec<_> =
-        [&table.service, &table.unit].into_iter().filter(|name| !name.is_empty()).collect();
-    let columns: Vec<_> = columns.into_iter().map(String::as_str).collect();
-    let lines = shown(strangers.iter().map(|span| span.shown(&columns)));
+    let fields = [Field::Service, Field::Unit];
+    let lines = some(strangers.iter().map(|span| Evidence::span(facts, span, &fields)));
     Some(Finding::new(Code::WrongAttributes, message, lines))
 }
 
 /// Stage 8: every span has an end, and one after its start.
-pub(super) fn finished(reading: &Reading<'_>, bench: &mut Bench) {
-    let table = &reading.spec.tables.spans;
-    let columns = [&table.status, &table.completed, &table.duration];
-    let columns: Vec<_> =
-        columns.into_iter().filter(|name| !name.is_empty()).map(String::as_str).collect();
-    let all = reading.spans.len();
-    let open: Vec<_> = reading.spans.iter().filter(|span| span.unfinished().is_some()).collect();
-    bench.check(open.is_empty(), || {
-        let lines = shown(open.iter().map(|span| span.shown(&columns)));
-        let said = shown(reading.unfinished.iter().map(|said| said.line.clone()));
-        let lines = [lines, said].concat();
-        if reading.evidence.exit.killed {
+pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
+    let fields = [Field::Status, Field::Ended, Field::Duration];
+    let all = facts.spans.len();
+    let open: Vec<_> = facts.spans.iter().filter(|span| !span.is_whole()).collect();
+    checks.expect(open.is_empty(), || {
+        let lines = some(open.iter().map(|span| Evidence::span(facts, span, &fields)));
+        let lines = [lines, Evidence::lines(&facts.unfinished)].concat();
+        if facts.killed() {
             let message =
                 format!("{} of {all} spans were open when the service was killed", open.len());
             return Finding::new(Code::LostAtExit, message, lines);
         }
-        let message = format!("{} of {all} spans were begun and never completed", open.len());
+        let message = if open.iter().all(|span| span.has_ended()) {
+            format!("{} of {all} spans ended without a duration", open.len())
+        } else {
+            format!("{} of {all} spans were begun and never completed", open.len())
+        };
         Finding::new(Code::NotFinished, message, lines)
     });
-    let impossible: Vec<_> = reading.spans.iter().filter(|span| span.is_impossible()).collect();
-    let clean = bench.is_clean();
-    bench.check(impossible.is_empty() || !clean, || {
-        let columns = [table.started.as_str(), &table.completed, &table.duration];
+    let impossible: Vec<_> = facts.spans.iter().filter(|span| span.is_impossible()).collect();
+    let clean = checks.is_clean();
+    checks.expect(impossible.is_empty() || !clean, || {
+        let fields = [Field::Started, Field::Ended, Field::Duration];
         let message = format!("{} of {all} spans end before they start", impossible.len());
-        let lines = shown(impossible.iter().map(|span| span.shown(&columns)));
+        let lines = some(impossible.iter().map(|span| Evidence::span(facts, span, &fields)));
         Finding::new(Code::ImpossibleTimes, message, lines)
     });
 }
 
 /// Stage 9: every span names its unit and agrees with it.
-pub(super) fn linked(reading: &Reading<'_>, bench: &mut Bench) {
-    let table = &reading.spec.tables.spans;
-    let rules = &reading.rules;
+pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
+    let table = &facts.spec.tables.spans;
+    let rules = &facts.rules;
     let expected: Vec<_> =
-        rules.iter().flat_map(|rule| reading.of_operation(&rule.operation)).collect();
-    let unit_of = |span: &super::reading::Span<'_>| {
-        let id = span.unit()?;
-        reading.units.iter().find(|unit| unit.id().as_ref() == Some(&id)).copied()
+        rules.iter().flat_map(|rule| facts.of_operation(&rule.operation)).collect();
+    let unit_of = |span: &Span| {
+        let id = span.unit.as_ref()?;
+        facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
     };
     let lost: Vec<_> = expected.iter().filter(|span| unit_of(span).is_none()).collect();
-    bench.check(lost.is_empty(), || {
-        let mut columns = vec![table.unit.as_str()];
-        columns.extend(table.link.keys().map(String::as_str));
+    checks.expect(lost.is_empty(), || {
         let message =
             format!("{} of {} spans name no unit in `{}`", lost.len(), expected.len(), table.unit);
-        let lines = shown(lost.iter().map(|span| span.shown(&columns)));
+        let lines = some(lost.iter().map(|span| {
+            let unit = (table.unit.clone(), span.unit.clone());
+            let links = span.links.iter().map(|(name, value)| (name.clone(), value.clone()));
+            Evidence::span_with(facts, span, std::iter::once(unit).chain(links).collect())
+        }));
         Finding::new(Code::Unlinked, message, lines)
     });
     for span in &expected {
         let Some(unit) = unit_of(span) else { continue };
-        let differences = differences(reading, *span, unit);
-        let clean = bench.is_clean();
-        bench.check(differences.is_empty() || !clean, || {
-            let columns: Vec<_> = differences.iter().map(String::as_str).collect();
-            let code = if columns == [table.status.as_str()] {
+        let differences = differences(span, unit);
+        let clean = checks.is_clean();
+        checks.expect(differences.is_empty() || !clean, || {
+            let code = if differences == [table.status.as_str()] {
                 Code::StatusDisagrees
             } else {
                 Code::Unlinked
             };
-            let message = format!("a span differs from its unit in {}", columns.join(", "));
-            Finding::new(code, message, vec![span.shown(&columns), unit.shown()])
+            let message = format!("a span differs from its unit in {}", differences.join(", "));
+            let value = |name: &str| span.links.get(name).cloned().flatten();
+            let fields = differences.iter().map(|name| ((*name).to_owned(), value(name)));
+            let span = Evidence::span_with(facts, span, fields.collect());
+            Finding::new(code, message, vec![span, Evidence::unit(facts, unit)])
         });
     }
 }
 
 /// Stage 10: every unit has each span once, and its spans are one tree.
-pub(super) fn joined(reading: &Reading<'_>, bench: &mut Bench) {
-    for unit in &reading.units {
-        for rule in &reading.rules {
-            let spans = reading.spans_of(*unit, &rule.operation);
-            let clean = bench.is_clean();
-            bench.check(spans.len() <= 1 || !clean, || {
+pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
+    for unit in &facts.units {
+        for rule in &facts.rules {
+            let spans = facts.spans_of(unit, &rule.operation);
+            let clean = checks.is_clean();
+            checks.expect(spans.len() <= 1 || !clean, || {
                 let message = format!(
                     "a unit has {} `{}` spans and should have one",
                     spans.len(),
                     rule.operation
                 );
-                let trace = [reading.spec.tables.spans.trace.as_str()];
-                let lines = shown(spans.iter().map(|span| span.shown(&trace)));
-                Finding::new(Code::Duplicate, message, [vec![unit.shown()], lines].concat())
+                let shown = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
+                let lines = some(spans.iter().map(shown));
+                let unit = vec![Evidence::unit(facts, unit)];
+                Finding::new(Code::Duplicate, message, [unit, lines].concat())
             });
         }
-        let faults = tree::faults(reading, *unit);
-        let clean = bench.is_clean();
-        bench.check(faults.is_empty() || !clean, || {
+        let faults = tree::faults(facts, unit);
+        let clean = checks.is_clean();
+        checks.expect(faults.is_empty() || !clean, || {
             let message = "the spans of a unit are not one tree";
-            Finding::new(
-                Code::BrokenTree,
-                message,
-                [vec![unit.shown()], shown(faults.clone())].concat(),
-            )
+            let lines = [vec![Evidence::unit(facts, unit)], some(faults.clone())].concat();
+            Finding::new(Code::BrokenTree, message, lines)
         });
     }
 }

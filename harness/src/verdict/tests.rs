@@ -1,20 +1,27 @@
 //! Every code from evidence that was changed by hand, starting from a healthy case.
 
-use std::path::Path;
-
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::{Code, Judgement, Verdict, judge, judge_all};
-use crate::evidence::{Evidence, FORMAT, Reached, Rows, StartupCut, Submission};
+use super::{Code, Evidence, Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
+use crate::observation::{
+    Observation, Origin, ProcessRun, Reached, Row, Rows, Service, StartupCut, Submission, Tables,
+    TrialRecord, Work,
+};
 use crate::process::{Ending, Exit, Line, Output, Stream};
-use crate::spec::{Spec, Value};
+use crate::spec::{Spec, Value, example};
 use crate::upstream::{Answer, Exchange};
 
 fn spec() -> Spec {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
-    Spec::read(&path).unwrap()
+    example(|text| text)
+}
+
+/// The spec without its promise which values switch tracing on.
+fn without_promise() -> Spec {
+    let spec = example(|text| text.replace("enables = [\"true\"]\n", ""));
+    assert!(spec.flags[0].enables.is_none());
+    spec
 }
 
 fn rows(rows: Vec<Json>) -> Rows {
@@ -39,7 +46,7 @@ fn span(id: u64, operation: &str, span: &str, parent: &Json) -> Json {
 }
 
 /// A case that records as it should.
-fn on() -> Evidence {
+fn on() -> Parts {
     let mut lines = vec![line(Stream::Stderr, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)")];
     let mut spans = Vec::new();
     let mut exchanges = Vec::new();
@@ -58,7 +65,7 @@ fn on() -> Evidence {
 }
 
 /// A case that has tracing off, as it should.
-fn off() -> Evidence {
+fn off() -> Parts {
     let mut lines = vec![line(Stream::Stderr, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)")];
     let begun = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
     lines.extend((0..4).map(|_| line(Stream::Stderr, begun)));
@@ -76,28 +83,35 @@ fn exchange(answer: Answer, trace: &str) -> Exchange {
     }
 }
 
-fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Exchange>) -> Evidence {
+/// The parts of a trial, so that one of them can be changed.
+#[derive(Clone)]
+struct Parts {
+    case: Case,
+    output: Output,
+    ready: Reached,
+    submission: Option<Submission>,
+    settled: Option<Reached>,
+    jobs: Rows,
+    units: Rows,
+    spans: Rows,
+    exchanges: Vec<Exchange>,
+    exit: Exit,
+}
+
+fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Exchange>) -> Parts {
     let flags = vec![
         ("ENABLE_DB_TRACING".to_owned(), Value::Set(flag.to_owned())),
         ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Unset),
     ];
-    Evidence {
-        format: FORMAT.into(),
+    Parts {
         case: Case::new(&spec(), flags, ["queued", "healthy", "four-units"]),
-        command: "runner".into(),
-        program: None,
-        environment: [("ENABLE_DB_TRACING".to_owned(), flag.to_owned())].into(),
-        names: Vec::new(),
         output: Output { lines, ..Output::default() },
-        startup: StartupCut { stdout: 0, stderr: 1 },
         ready: Reached::Yes,
         submission: Some(Submission { request: "POST /".into(), status: 202, body: "{}".into() }),
         settled: Some(Reached::Yes),
         jobs: rows(vec![json!({"id": 1, "status": "completed"})]),
         units: rows((1..=4).map(unit).collect()),
         spans: rows(spans),
-        witness: None,
-        recovery: None,
         exchanges,
         exit: Exit {
             ending: Ending::Code(0),
@@ -107,24 +121,54 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
             stop_ms: 1,
             strays: Vec::new(),
         },
-        timings: std::collections::BTreeMap::new(),
-        deployment: None,
     }
+}
+
+impl Parts {
+    fn observation(&self) -> Observation {
+        let Self { case, output, ready, submission, settled, jobs, units, spans, exchanges, exit } =
+            self.clone();
+        let trial = TrialRecord {
+            service: Service {
+                command: "runner".into(),
+                program: None,
+                environment: std::collections::BTreeMap::new(),
+                names: Vec::new(),
+            },
+            run: ProcessRun { output, startup: StartupCut { stdout: 0, stderr: 1 }, ready, exit },
+            work: Work { submission, settled },
+            exchanges,
+            witness: None,
+            second: None,
+            timings: std::collections::BTreeMap::new(),
+        };
+        let origin = Origin::Trial(Box::new(trial));
+        Observation { case, tables: Tables { jobs, units, spans }, origin }
+    }
+}
+
+fn judged(spec: &Spec, parts: &Parts) -> Judgement {
+    judge(spec, &parts.observation())
+}
+
+fn judged_all(spec: &Spec, all: &[Parts]) -> Vec<Judgement> {
+    let all: Vec<_> = all.iter().map(Parts::observation).collect();
+    judge_all(spec, &all)
 }
 
 fn codes(judgement: &Judgement) -> Vec<&'static str> {
     judgement.findings().iter().map(|finding| finding.code.text()).collect()
 }
 
-fn banner(evidence: &mut Evidence, text: &str) {
+fn banner(evidence: &mut Parts, text: &str) {
     evidence.output.lines[0].text = text.to_owned();
 }
 
-fn drop_lines(evidence: &mut Evidence, part: &str) {
+fn drop_lines(evidence: &mut Parts, part: &str) {
     evidence.output.lines.retain(|line| !line.text.contains(part));
 }
 
-fn each(rows: &mut Rows, change: impl Fn(&mut crate::evidence::Row)) {
+fn each(rows: &mut Rows, change: impl Fn(&mut Row)) {
     if let Rows::Found(rows) = rows {
         rows.iter_mut().for_each(change);
     }
@@ -134,7 +178,7 @@ fn none(rows: &mut Rows) {
     *rows = Rows::Found(Vec::new());
 }
 
-fn set_job(evidence: &mut Evidence, status: &str) {
+fn set_job(evidence: &mut Parts, status: &str) {
     each(&mut evidence.jobs, |row| {
         row.insert("status".into(), json!(status));
     });
@@ -142,85 +186,86 @@ fn set_job(evidence: &mut Evidence, status: &str) {
 
 #[test]
 fn a_healthy_case_passes_with_a_full_funnel_and_an_off_case_with_an_empty_one() {
-    let healthy = judge(&spec(), &on());
+    let healthy = judged(&spec(), &on());
     assert_eq!(healthy.verdict, Verdict::Pass);
     assert_eq!((healthy.funnel.attempted, healthy.funnel.joined, healthy.spans), (4, 4, 8));
     assert!(healthy.assertions > 20, "{}", healthy.assertions);
-    let off = judge(&spec(), &off());
+    let off = judged(&spec(), &off());
     assert_eq!(off.verdict, Verdict::Pass);
     assert_eq!((off.funnel.executed, off.funnel.attempted, off.spans), (4, 0, 0));
 }
 
-type Change = fn(&mut Evidence);
+type Change = fn(&mut Parts);
 
 #[rstest]
-#[case::unset("flag-unset", |e: &mut Evidence| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)"); none(&mut e.spans); })]
-#[case::spelling("flag-unrecognised-value", |e: &mut Evidence| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"); none(&mut e.spans); })]
-#[case::no_tracer("tracer-not-constructed", |e: &mut Evidence| { drop_lines(e, "Span"); drop_lines(e, "DBTracer"); none(&mut e.spans); })]
-#[case::banner_off_rows_there("banner-contradicts", |e: &mut Evidence| banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"))]
-#[case::crashed("process-crashed", |e: &mut Evidence| { e.exit.asked = false; e.exit.ending = Ending::Signal(6); none(&mut e.spans); })]
-#[case::not_picked_up("job-not-picked-up", |e: &mut Evidence| { set_job(e, "queued"); none(&mut e.units); none(&mut e.spans); })]
-#[case::failed_early("job-failed-early", |e: &mut Evidence| { set_job(e, "failed"); none(&mut e.units); none(&mut e.spans); })]
-#[case::refused("job-failed-early", |e: &mut Evidence| { e.submission.as_mut().unwrap().status = 400; none(&mut e.units); })]
-#[case::still_running("job-not-finished", |e: &mut Evidence| { set_job(e, "processing"); e.settled = Some(Reached::No("late".into())); })]
-#[case::other_path("path-not-executed", |e: &mut Evidence| { drop_lines(e, "Span"); none(&mut e.spans); })]
-#[case::child_never_called("path-not-executed", |e: &mut Evidence| { drop_lines(e, "hybrid_router_call"); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
-#[case::reported("write-failed-reported", |e: &mut Evidence| { each_line(e, "✅ StartSpan RecordSpan success", "❌ StartSpan RecordSpan error: permission denied"); none(&mut e.spans); })]
-#[case::silent("write-failed-silent", |e: &mut Evidence| { drop_lines(e, "✅"); none(&mut e.spans); })]
-#[case::table_missing("write-failed-silent", |e: &mut Evidence| { drop_lines(e, "✅"); e.spans = Rows::Unreadable("relation does not exist".into()); })]
-#[case::acknowledged_and_gone("undetermined", |e: &mut Evidence| none(&mut e.spans))]
-#[case::open("not-finished", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("status".into(), json!("started")); s.insert("completed_at".into(), Json::Null); }))]
-#[case::open_when_killed("lost-at-exit", |e: &mut Evidence| { e.exit.killed = true; each(&mut e.spans, |s| { s.insert("completed_at".into(), Json::Null); }); })]
-#[case::no_ids("unlinked", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("execution_id".into(), Json::Null); }))]
-#[case::other_model("unlinked", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("model_id".into(), json!("other")); }))]
-#[case::status("status-disagrees", |e: &mut Evidence| each(&mut e.units, |u| { u.insert("status".into(), json!("failed")); }))]
-#[case::parent("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("parent_span_id".into(), json!("nobody")); } }))]
-#[case::trace("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("trace_id".into(), json!("other")); } }))]
-#[case::upstream_not_told("broken-tree", |e: &mut Evidence| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
-#[case::twice("duplicate", |e: &mut Evidence| { if let Rows::Found(r) = &mut e.spans { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
-#[case::unmatched("unexpected-request", |e: &mut Evidence| e.exchanges.push(exchange(Answer::Unmatched("POST /inference".into()), "t1")))]
-#[case::no_trace_at_all("broken-tree", |e: &mut Evidence| { each(&mut e.spans, |s| { s.insert("trace_id".into(), Json::Null); }); e.exchanges.clear(); })]
-#[case::own_parent("broken-tree", |e: &mut Evidence| each(&mut e.spans, |s| { if s["operation"] == "execute_question" { let id = s["span_id"].clone(); s.insert("parent_span_id".into(), id); } }))]
-#[case::one_unit_more("duplicate", |e: &mut Evidence| { if let Rows::Found(r) = &mut e.units { let again = r[0].clone(); r.push(again); } })]
-#[case::other_service("wrong-attributes", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
-#[case::ends_before_it_starts("impossible-times", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("completed_at".into(), json!("1999-01-01T00:00:00+00:00")); }))]
-#[case::negative_duration("impossible-times", |e: &mut Evidence| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(-5)); }))]
-#[case::some_acknowledged("write-failed-silent", |e: &mut Evidence| { none(&mut e.spans); let mut seen = 0; e.output.lines.retain(|l| { seen += usize::from(l.text.contains("✅")); !l.text.contains("✅") || seen <= 4 }); })]
-#[case::output_dropped("undetermined", |e: &mut Evidence| { drop_lines(e, "Span"); none(&mut e.spans); e.output.dropped_bytes = 9; })]
-#[case::crashed_at_stop("process-crashed", |e: &mut Evidence| e.exit.ending = Ending::Signal(11))]
-#[case::ignores_sigterm("not-stopped", |e: &mut Evidence| e.exit.killed = true)]
-#[case::strays("left-processes", |e: &mut Evidence| e.exit.strays.push("7 (sleep)".into()))]
+#[case::unset("flag-unset", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)"); none(&mut e.spans); })]
+#[case::spelling("flag-unrecognised-value", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"); none(&mut e.spans); })]
+#[case::no_tracer("tracer-not-constructed", |e: &mut Parts| { drop_lines(e, "Span"); drop_lines(e, "DBTracer"); none(&mut e.spans); })]
+#[case::banner_off_rows_there("banner-contradicts", |e: &mut Parts| banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"))]
+#[case::crashed("process-crashed", |e: &mut Parts| { e.exit.asked = false; e.exit.ending = Ending::Signal(6); none(&mut e.spans); })]
+#[case::not_picked_up("job-not-picked-up", |e: &mut Parts| { set_job(e, "queued"); none(&mut e.units); none(&mut e.spans); })]
+#[case::failed_early("job-failed-early", |e: &mut Parts| { set_job(e, "failed"); none(&mut e.units); none(&mut e.spans); })]
+#[case::refused("job-failed-early", |e: &mut Parts| { e.submission.as_mut().unwrap().status = 400; none(&mut e.units); })]
+#[case::still_running("job-not-finished", |e: &mut Parts| { set_job(e, "processing"); e.settled = Some(Reached::No("late".into())); })]
+#[case::other_path("path-not-executed", |e: &mut Parts| { drop_lines(e, "Span"); none(&mut e.spans); })]
+#[case::child_never_called("path-not-executed", |e: &mut Parts| { drop_lines(e, "hybrid_router_call"); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
+#[case::reported("write-failed-reported", |e: &mut Parts| { each_line(e, "✅ StartSpan RecordSpan success", "❌ StartSpan RecordSpan error: permission denied"); none(&mut e.spans); })]
+#[case::silent("write-failed-silent", |e: &mut Parts| { drop_lines(e, "✅"); none(&mut e.spans); })]
+#[case::table_missing("write-failed-silent", |e: &mut Parts| { drop_lines(e, "✅"); e.spans = Rows::Unreadable("relation does not exist".into()); })]
+#[case::acknowledged_and_gone("undetermined", |e: &mut Parts| none(&mut e.spans))]
+#[case::open("not-finished", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("status".into(), json!("started")); s.insert("completed_at".into(), Json::Null); }))]
+#[case::no_duration("not-finished", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), Json::Null); }))]
+#[case::open_when_killed("lost-at-exit", |e: &mut Parts| { e.exit.killed = true; each(&mut e.spans, |s| { s.insert("completed_at".into(), Json::Null); }); })]
+#[case::no_ids("unlinked", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("execution_id".into(), Json::Null); }))]
+#[case::other_model("unlinked", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("model_id".into(), json!("other")); }))]
+#[case::status("status-disagrees", |e: &mut Parts| each(&mut e.units, |u| { u.insert("status".into(), json!("failed")); }))]
+#[case::parent("broken-tree", |e: &mut Parts| each(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("parent_span_id".into(), json!("nobody")); } }))]
+#[case::trace("broken-tree", |e: &mut Parts| each(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("trace_id".into(), json!("other")); } }))]
+#[case::upstream_not_told("broken-tree", |e: &mut Parts| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
+#[case::twice("duplicate", |e: &mut Parts| { if let Rows::Found(r) = &mut e.spans { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
+#[case::unmatched("unexpected-request", |e: &mut Parts| e.exchanges.push(exchange(Answer::Unmatched("POST /inference".into()), "t1")))]
+#[case::no_trace_at_all("broken-tree", |e: &mut Parts| { each(&mut e.spans, |s| { s.insert("trace_id".into(), Json::Null); }); e.exchanges.clear(); })]
+#[case::own_parent("broken-tree", |e: &mut Parts| each(&mut e.spans, |s| { if s["operation"] == "execute_question" { let id = s["span_id"].clone(); s.insert("parent_span_id".into(), id); } }))]
+#[case::one_unit_more("duplicate", |e: &mut Parts| { if let Rows::Found(r) = &mut e.units { let again = r[0].clone(); r.push(again); } })]
+#[case::other_service("wrong-attributes", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
+#[case::ends_before_it_starts("impossible-times", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("completed_at".into(), json!("1999-01-01T00:00:00+00:00")); }))]
+#[case::negative_duration("impossible-times", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(-5)); }))]
+#[case::some_acknowledged("write-failed-silent", |e: &mut Parts| { none(&mut e.spans); let mut seen = 0; e.output.lines.retain(|l| { seen += usize::from(l.text.contains("✅")); !l.text.contains("✅") || seen <= 4 }); })]
+#[case::output_dropped("undetermined", |e: &mut Parts| { drop_lines(e, "Span"); none(&mut e.spans); e.output.dropped_bytes = 9; })]
+#[case::crashed_at_stop("process-crashed", |e: &mut Parts| e.exit.ending = Ending::Signal(11))]
+#[case::ignores_sigterm("not-stopped", |e: &mut Parts| e.exit.killed = true)]
+#[case::strays("left-processes", |e: &mut Parts| e.exit.strays.push("7 (sleep)".into()))]
 fn a_recording_case_is_judged_by_the_first_stage_that_loses_units(
     #[case] code: &str,
     #[case] change: Change,
 ) {
     let mut evidence = on();
     change(&mut evidence);
-    let judgement = judge(&spec(), &evidence);
+    let judgement = judged(&spec(), &evidence);
     assert_eq!(codes(&judgement).first(), Some(&code), "{judgement:#?}");
     let finding = &judgement.findings()[0];
     assert!(!finding.evidence.is_empty(), "{finding:#?}");
 }
 
-fn each_line(evidence: &mut Evidence, old: &str, new: &str) {
+fn each_line(evidence: &mut Parts, old: &str, new: &str) {
     for line in &mut evidence.output.lines {
         line.text = line.text.replace(old, new);
     }
 }
 
 #[rstest]
-#[case::rows("leaked-while-off", |e: &mut Evidence| e.spans = on().spans)]
-#[case::attempts("leaked-while-off", |e: &mut Evidence| each_line(e, "enabled=false", "enabled=true"))]
-#[case::banner("banner-contradicts", |e: &mut Evidence| banner(e, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=false)"))]
-#[case::success_line("banner-contradicts", |e: &mut Evidence| e.output.lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success")))]
-#[case::dead("job-failed-early", |e: &mut Evidence| { set_job(e, "failed"); none(&mut e.units); })]
+#[case::rows("leaked-while-off", |e: &mut Parts| e.spans = on().spans)]
+#[case::attempts("leaked-while-off", |e: &mut Parts| each_line(e, "enabled=false", "enabled=true"))]
+#[case::banner("banner-contradicts", |e: &mut Parts| banner(e, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=false)"))]
+#[case::success_line("banner-contradicts", |e: &mut Parts| e.output.lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success")))]
+#[case::dead("job-failed-early", |e: &mut Parts| { set_job(e, "failed"); none(&mut e.units); })]
 fn with_tracing_off_nothing_is_recorded_and_the_job_still_runs(
     #[case] code: &str,
     #[case] change: Change,
 ) {
     let mut evidence = off();
     change(&mut evidence);
-    let judgement = judge(&spec(), &evidence);
+    let judgement = judged(&spec(), &evidence);
     assert_eq!(codes(&judgement), [code], "{judgement:#?}");
 }
 
@@ -230,27 +275,27 @@ fn a_spelling_that_does_not_count_must_be_reported_with_its_value() {
         let mut evidence = off();
         evidence.case.flags[0].1 = Value::Set("TRUE".into());
         banner(&mut evidence, &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={raw})"));
-        judge(&spec(), &evidence)
+        judged(&spec(), &evidence)
     };
     assert_eq!(spelled("TRUE").verdict, Verdict::Pass);
     assert_eq!(codes(&spelled("")), ["flag-unset"]);
     let mut silent = off();
     silent.case.flags[0].1 = Value::Set("TRUE".into());
     drop_lines(&mut silent, "DBTracer");
-    assert_eq!(codes(&judge(&spec(), &silent)), ["tracer-not-constructed"]);
+    assert_eq!(codes(&judged(&spec(), &silent)), ["tracer-not-constructed"]);
 }
 
 #[test]
 fn without_a_promise_every_spelling_that_means_on_must_record() {
-    let mut spec = spec();
-    spec.flags[0].enables = None;
+    let spec = without_promise();
     let mut evidence = off();
     evidence.case.flags[0].1 = Value::Set("TRUE".into());
     banner(&mut evidence, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)");
-    let judgement = judge(&spec, &evidence);
+    let judgement = judged(&spec, &evidence);
     assert_eq!(codes(&judgement), ["flag-unrecognised-value"]);
+    let evidence = &judgement.findings()[0].evidence;
     assert_eq!(
-        judgement.findings()[0].evidence,
+        evidence.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             "environment  ENABLE_DB_TRACING=TRUE",
             "stderr:1  ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)"
@@ -262,7 +307,7 @@ fn without_a_promise_every_spelling_that_means_on_must_record() {
 fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
     let mut evidence = on();
     evidence.ready = Reached::No("late".into());
-    assert!(matches!(judge(&spec(), &evidence).verdict, Verdict::Broken(_)));
+    assert!(matches!(judged(&spec(), &evidence).verdict, Verdict::Broken(_)));
 }
 
 #[test]
@@ -270,26 +315,25 @@ fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
     let mut dead = on();
     dead.ready = Reached::No("ended".into());
     dead.exit.asked = false;
-    let alone = judge_all(&spec(), std::slice::from_ref(&dead));
+    let alone = judged_all(&spec(), std::slice::from_ref(&dead));
     assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
-    let beside = judge_all(&spec(), &[dead.clone(), off()]);
+    let beside = judged_all(&spec(), &[dead.clone(), off()]);
     assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
     dead.exit.asked = true;
-    let hanging = judge_all(&spec(), &[dead, off()]);
+    let hanging = judged_all(&spec(), &[dead, off()]);
     assert_eq!(hanging[0].code(), Some(Code::NeverReady));
 }
 
 #[test]
 fn a_flag_that_no_value_of_switches_on_is_ignored() {
-    let mut spec = spec();
-    spec.flags[0].enables = None;
+    let spec = without_promise();
     let cases = ["true", "1"].map(|value| {
         let mut evidence = off();
         evidence.case.flags[0].1 = Value::Set(value.into());
         banner(&mut evidence, &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={value})"));
         evidence
     });
-    let judgements = judge_all(&spec, &cases);
+    let judgements = judged_all(&spec, &cases);
     assert_eq!(judgements.map_codes(), ["flag-ignored", "flag-ignored"]);
 }
 
@@ -300,10 +344,10 @@ fn a_banner_that_no_route_ever_keeps_is_lying() {
     none(&mut queued.spans);
     let mut direct = queued.clone();
     direct.case.route = "cross-region".into();
-    let judgements = judge_all(&spec(), &[queued.clone(), direct.clone()]);
+    let judgements = judged_all(&spec(), &[queued.clone(), direct.clone()]);
     assert_eq!(judgements.map_codes(), ["banner-contradicts", "banner-contradicts"]);
     // One route that records proves the tracer alive: then it is the other route.
-    let judgements = judge_all(&spec(), &[on(), direct]);
+    let judgements = judged_all(&spec(), &[on(), direct]);
     assert_eq!(judgements.map_codes(), ["pass", "path-not-executed"]);
 }
 
@@ -313,13 +357,16 @@ fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_wit
     each(&mut changed.units, |unit| {
         unit.insert("output".into(), json!({"error": "tracer"}));
     });
-    let judgements = judge_all(&spec(), &[off(), changed.clone()]);
+    let judgements = judged_all(&spec(), &[off(), changed.clone()]);
     assert_eq!(judgements.map_codes(), ["pass", "outcome-changed-by-tracing"]);
-    let lines = &judgements[1].findings()[0].evidence;
-    assert!(lines[1].starts_with(&format!("off  case {}", off().case.id)), "{lines:?}");
+    let evidence = &judgements[1].findings()[0].evidence;
+    let line = evidence[1].to_string();
+    assert!(line.starts_with(&format!("off  case {}", off().case.id)), "{line}");
+    let Evidence::Compared { case, other: true, .. } = &evidence[1] else { panic!("{evidence:?}") };
+    assert_eq!(*case, off().case.id, "the report repeats both");
     // Another upstream is another world: nothing to compare with.
     changed.case.upstream = "slow".into();
-    assert_eq!(judge_all(&spec(), &[off(), changed]).map_codes(), ["pass", "pass"]);
+    assert_eq!(judged_all(&spec(), &[off(), changed]).map_codes(), ["pass", "pass"]);
 }
 
 trait MapCodes {

@@ -1,62 +1,68 @@
 //! Whether the spans of one unit are one tree in one trace that the upstream has seen.
 
-use super::reading::{Reading, Span, Unit};
+use super::evidence::Evidence;
+use super::facts::Facts;
+use crate::observation::{Field, Span, Unit};
 
-/// What keeps the unit's spans from being one tree; each as an evidence line.
-pub(super) fn faults(reading: &Reading<'_>, unit: Unit<'_>) -> Vec<String> {
-    let Some(own) = reading.rules.first() else { return Vec::new() };
-    let Some(root) = reading.spans_of(unit, &own.operation).first().copied() else {
+/// What keeps the unit's spans from being one tree.
+pub(super) fn faults(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
+    let Some(own) = facts.rules.first() else { return Vec::new() };
+    let Some(root) = facts.spans_of(unit, &own.operation).first().copied() else {
         return Vec::new();
     };
-    let table = &reading.spec.tables.spans;
-    let columns = [table.trace.as_str(), table.parent.as_str()];
     let mut faults = Vec::new();
-    for rule in &reading.rules {
-        for span in reading.spans_of(unit, &rule.operation) {
+    for rule in &facts.rules {
+        for span in facts.spans_of(unit, &rule.operation) {
             let fault = match &rule.parent {
-                _ if span.id().is_none() || span.trace().is_none() => {
+                _ if span.id.is_none() || span.trace.is_none() => {
                     Some("without an id or a trace".to_owned())
                 }
-                _ if span.trace() != root.trace() => Some("another trace".to_owned()),
-                Some(parent) => misplaced(reading, unit, span, parent),
-                None => uprooted(reading, unit, span),
+                _ if span.trace != root.trace => Some("another trace".to_owned()),
+                Some(parent) => misplaced(facts, unit, span, parent),
+                None => uprooted(facts, unit, span),
             };
-            faults.extend(fault.map(|fault| format!("{} ({fault})", span.shown(&columns))));
+            faults.extend(fault.map(|remark| faulty(facts, span, remark)));
         }
     }
-    faults.extend(unseen(reading, root.trace()));
+    faults.extend(unseen(facts, root.trace.as_deref()));
     faults
 }
 
+/// A span with what is wrong with its place.
+fn faulty(facts: &Facts<'_>, span: &Span, wrong: String) -> Evidence {
+    match Evidence::span(facts, span, &[Field::Trace, Field::Parent]) {
+        Evidence::Span { table, id, name, fields, .. } => {
+            Evidence::Span { table, id, name, fields, remark: Some(wrong) }
+        }
+        other => other,
+    }
+}
+
 /// A span below another must have that one's id as its parent.
-fn misplaced(
-    reading: &Reading<'_>,
-    unit: Unit<'_>,
-    span: Span<'_>,
-    parent: &str,
-) -> Option<String> {
-    let parents = reading.spans_of(unit, parent);
-    let joined =
-        span.parent().is_some_and(|id| parents.iter().any(|p| p.id().as_ref() == Some(&id)));
+fn misplaced(facts: &Facts<'_>, unit: &Unit, span: &Span, parent: &str) -> Option<String> {
+    let parents = facts.spans_of(unit, parent);
+    let joined = span.parent.is_some() && parents.iter().any(|other| other.id == span.parent);
     (!joined).then(|| format!("no `{parent}` of this unit has that id"))
 }
 
 /// The unit's own span has no parent, or one outside the unit that exists.
-fn uprooted(reading: &Reading<'_>, unit: Unit<'_>, span: Span<'_>) -> Option<String> {
-    let id = span.parent()?;
-    let mut others = reading.spans.iter().filter(|other| other.unit() != unit.id());
-    let found = others.any(|other| other.id().as_ref() == Some(&id));
+fn uprooted(facts: &Facts<'_>, unit: &Unit, span: &Span) -> Option<String> {
+    span.parent.as_ref()?;
+    let mut others = facts.spans.iter().filter(|other| other.unit != unit.id);
+    let found = others.any(|other| other.id == span.parent);
     (!found).then(|| "no span outside this unit has that id".to_owned())
 }
 
 /// The upstream, where it was asked, must have been told the trace id.
-fn unseen(reading: &Reading<'_>, trace: Option<String>) -> Option<String> {
-    let header = reading.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
-    let asked = &reading.evidence.exchanges;
+fn unseen(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
+    let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
+    let asked = facts.exchanges();
     let trace = trace?;
     let told = |value: &String| *value == trace || value.split('-').any(|part| part == trace);
     if asked.is_empty() || asked.iter().any(|ask| ask.headers.get(&header).is_some_and(told)) {
         return None;
     }
-    Some(format!("upstream: none of {} requests carried `{header}: {trace}`", asked.len()))
+    let count = asked.len();
+    let text = format!("upstream: none of {count} requests carried `{header}: {trace}`");
+    Some(Evidence::Note(text))
 }

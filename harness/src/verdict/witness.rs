@@ -1,11 +1,8 @@
 //! What the server's testimony says about spans that are missing. The server speaks of attempts, of
 //! what failed and of what is there, so this holds for services that say nothing themselves.
 
-use super::finding::shown;
-use crate::evidence::{Failure, Witness};
-
-/// Characters of a statement that are shown.
-const STATEMENT: usize = 160;
+use super::evidence::{Evidence, some};
+use crate::observation::{Failure, Witness};
 
 /// What became of spans on their way into the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,19 +91,17 @@ impl<'a> Testimony<'a> {
     }
 
     /// The counts and the server's own words.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let Witness { begun, tried, written, elsewhere, .. } = self.witness;
-        let kept = self.kept;
-        let mut lines = vec![format!(
-            "witness: {begun} inserting statements began, {tried} rows were tried, {written} written, {kept} are kept"
-        )];
-        lines.extend(elsewhere.iter().map(|(place, rows)| format!("{place}: {rows} rows")));
-        lines.extend(shown(self.failures.iter().map(|failure| {
-            let statement = failure.statement.as_deref().map(short);
-            let statement = statement.map(|text| format!("; statement: {text}"));
-            let told = format!("server log: {} {}", failure.state, failure.message);
-            told + statement.as_deref().unwrap_or_default()
-        })));
+    pub(super) fn lines(&self) -> Vec<Evidence> {
+        let Witness { begun, tried, written, ref elsewhere, .. } = *self.witness;
+        let mut lines = vec![Evidence::Witness { begun, tried, written, kept: self.kept }];
+        lines.extend(elsewhere.iter().map(|(table, rows)| Evidence::Elsewhere {
+            table: table.clone(),
+            rows: *rows,
+            of_units: false,
+        }));
+        lines.extend(some(
+            self.failures.iter().map(|failure| Evidence::ServerLog((*failure).clone())),
+        ));
         lines
     }
 }
@@ -115,16 +110,6 @@ impl<'a> Testimony<'a> {
 fn ends(statement: &str) -> bool {
     let first = statement.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty());
     first.is_some_and(|word| ["commit", "end"].iter().any(|end| word.eq_ignore_ascii_case(end)))
-}
-
-/// In one line, and not endless.
-fn short(statement: &str) -> String {
-    let words: Vec<_> = statement.split_whitespace().collect();
-    let text = words.join(" ");
-    match text.char_indices().nth(STATEMENT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 /// What a failure means for who met it, by the class of its SQLSTATE (`PostgreSQL` manual,
@@ -220,6 +205,8 @@ mod tests {
         let witness = Witness { elsewhere, ..Witness::default() };
         let testimony = Testimony::of(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::Elsewhere);
-        assert!(testimony.lines().contains(&"tenant.trace_spans: 4 rows".to_owned()));
+        assert!(
+            testimony.lines().iter().any(|line| line.to_string() == "tenant.trace_spans: 4 rows")
+        );
     }
 }

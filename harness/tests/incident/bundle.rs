@@ -61,7 +61,7 @@ fn a_bundle_that_was_edited_is_refused_unless_that_is_known() {
 }
 
 #[rstest]
-#[case::newer(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"2.0\"", 1), "has format 2.0, this version reads 1.0; use a newer spanproof")]
+#[case::newer(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"2.0\"", 1), "has format 2.0, this version reads 1.1; use a newer spanproof")]
 #[case::no_format(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"x\"", 1), "its format is `x`")]
 #[case::other(|_: &str| "{\"a\":1}\n".into(), "its first line is not that of an incident; `spanproof capture` writes one")]
 #[case::prose(|_: &str| "hello\nworld\n".into(), "line 1 is no JSON")]

@@ -1,14 +1,13 @@
-//! Evidence as a folder: `evidence.json`, and both streams as plain text for people.
+//! An observation as a folder: `evidence.json`, and both streams as plain text for people.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::Evidence;
+use super::stored::FORMAT;
+use super::{Observation, ProcessRun, StoredObservation};
 use crate::format::{Age, age};
 use crate::process::Stream;
 
-/// The version that is written: a reader understands every minor version of its own major one.
-pub const FORMAT: &str = "1.3";
 const DATA: &str = "evidence.json";
 
 /// Evidence could not be written or read.
@@ -59,27 +58,35 @@ fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error
 ///
 /// # Errors
 /// When a file can't be written, for instance because the disk is full.
-pub fn write(parent: &Path, evidence: &Evidence) -> Result<PathBuf, Error> {
-    let folder = parent.join(&evidence.case.id);
+pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error> {
+    let folder = parent.join(&observation.case.id);
     std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
-    let later = evidence.recovery.as_ref().map(|recovery| (&recovery.output, "recovery-"));
-    for (output, prefix) in std::iter::once((&evidence.output, "")).chain(later) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            let mut text = String::new();
-            for line in output.stream(stream) {
-                let _infallible = writeln!(text, "{}", line.text);
-            }
-            save(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;
+    if let Some(trial) = observation.trial() {
+        streams(&folder, "", &trial.run)?;
+        if let Some(second) = &trial.second {
+            streams(&folder, "recovery-", &second.run)?;
         }
     }
     // Written last, under another name first: what has this name is whole.
     let data = folder.join(DATA);
-    let json = serde_json::to_vec_pretty(evidence)
+    let json = serde_json::to_vec_pretty(&StoredObservation::from(observation))
         .map_err(|error| Error::Damaged { path: data.clone(), reason: error.to_string() })?;
     let partial = folder.join("evidence.json.partial");
     save(&partial, &json)?;
     std::fs::rename(&partial, &data).map_err(file("write", &data))?;
     Ok(folder)
+}
+
+/// Writes both streams of a process as plain text.
+fn streams(folder: &Path, prefix: &str, run: &ProcessRun) -> Result<(), Error> {
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let mut text = String::new();
+        for line in run.output.stream(stream) {
+            let _infallible = writeln!(text, "{}", line.text);
+        }
+        save(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -90,7 +97,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 ///
 /// # Errors
 /// When it is missing, damaged or from a newer version.
-pub fn read(folder: &Path) -> Result<Evidence, Error> {
+pub fn read(folder: &Path) -> Result<Observation, Error> {
     let path = folder.join(DATA);
     let bytes = std::fs::read(&path).map_err(file("read", &path))?;
     let damaged =
@@ -105,7 +112,8 @@ pub fn read(folder: &Path) -> Result<Evidence, Error> {
             return Err(Error::Damaged { path, reason });
         }
     }
-    serde_json::from_value(value).map_err(damaged)
+    let stored: StoredObservation = serde_json::from_value(value).map_err(damaged)?;
+    Ok(stored.into())
 }
 
 /// The folders below `parent` that hold evidence, in the order of their names.

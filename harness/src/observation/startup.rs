@@ -2,29 +2,29 @@
 
 use std::fmt::Write as _;
 
-use super::secrets::shown;
-use crate::evidence::Evidence;
+use super::TrialRecord;
+use super::masking::shown;
 use crate::matrix::Case;
 use crate::process::Stream;
 use crate::spec::{Spec, Startup};
 
 /// The startup output of both streams, with placeholders for what varies.
-pub fn redacted(evidence: &Evidence, startup: &Startup) -> String {
+pub fn redacted(trial: &TrialRecord, startup: &Startup) -> String {
     let mut text = String::new();
     for stream in [Stream::Stderr, Stream::Stdout] {
         let _infallible = writeln!(text, "{stream}:");
-        for line in evidence.startup_lines(stream) {
+        for line in trial.run.startup_lines(stream) {
             text.push_str("  ");
-            text.push_str(&redact(&line.text, evidence, startup));
+            text.push_str(&redact(&line.text, &trial.service.names, startup));
             text.push('\n');
         }
     }
     text
 }
 
-fn redact(line: &str, evidence: &Evidence, startup: &Startup) -> String {
+fn redact(line: &str, names: &[(String, String)], startup: &Startup) -> String {
     let mut line = line.to_owned();
-    for (name, value) in &evidence.names {
+    for (name, value) in names {
         line = line.replace(value, &format!("[{name}]"));
     }
     for rule in &startup.redact {

@@ -1,0 +1,63 @@
+//! Why an incident can't be written, read or replayed.
+
+use std::path::{Path, PathBuf};
+
+/// A bundle that can't be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file itself.
+    #[error("could not {what} `{}`", path.display())]
+    File {
+        /// Read or write.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No bundle, or a damaged one.
+    #[error("`{}` is no incident: {reason}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// From a newer version.
+    #[error("`{}` has format {found}, this version reads {reads}; use a newer spanproof", path.display())]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+        /// The format that can be read.
+        reads: &'static str,
+    },
+    /// Not as it was written.
+    #[error("`{}` was changed after it was written: its check sum is not that of its records; \
+             `--edited` takes it as it is", path.display())]
+    Edited {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The spec does not fit the incident.
+    #[error("{0}")]
+    Unfit(String),
+    /// The system that was to be captured.
+    #[error(transparent)]
+    Deployment(#[from] crate::deployment::Error),
+    /// A rule file.
+    #[error(transparent)]
+    Rules(#[from] crate::document::Error),
+    /// The world of a replay.
+    #[error(transparent)]
+    World(#[from] crate::trial::Error),
+}
+
+/// An error about a file that can't be read or written.
+pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { what, path, source }
+}

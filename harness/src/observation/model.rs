@@ -1,0 +1,89 @@
+//! One observation, and where it comes from.
+
+use super::{Deployment, Line, Place, Second, Tables, TrialRecord};
+use crate::matrix::Case;
+use crate::process::Stream;
+
+/// What was seen of one piece of work: its rows, and what only its origin can know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The case; of a system that was already there, what is known of one.
+    pub case: Case,
+    /// The rows of jobs, units and spans.
+    pub tables: Tables,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where an observation comes from, with what can be known there and nowhere else.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A trial of our own: its process, its upstream and its server were ours.
+    Trial(Box<TrialRecord>),
+    /// A system that was already there: a live database or a dump, and its log.
+    Deployment(Box<Deployment>),
+}
+
+impl Observation {
+    /// What only a trial knows; `None` for a system that was already there.
+    pub fn trial(&self) -> Option<&TrialRecord> {
+        match &self.origin {
+            Origin::Trial(trial) => Some(trial),
+            Origin::Deployment(_) => None,
+        }
+    }
+
+    /// What is known of a system that was already there; `None` for a trial.
+    pub fn deployment(&self) -> Option<&Deployment> {
+        match &self.origin {
+            Origin::Trial(_) => None,
+            Origin::Deployment(deployment) => Some(deployment),
+        }
+    }
+
+    /// The second job alone, as if there had been no fault; `None` if there was none.
+    pub fn second(&self) -> Option<Self> {
+        let trial = self.trial()?;
+        let Second { run, work, tables } = trial.second.as_deref()?.clone();
+        let case = Case { fault: None, ..self.case.clone() };
+        let (second, witness) = (None, None);
+        let record = TrialRecord { run, work, witness, second, ..trial.clone() };
+        Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })
+    }
+
+    /// Every line of output or log that was kept, with its place.
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        match &self.origin {
+            Origin::Trial(trial) => {
+                let (mut stdout, mut stderr) = (0, 0);
+                let lines = trial.run.output.lines.iter().map(|line| {
+                    let place = match line.stream {
+                        Stream::Stdout => Place::Stdout(next(&mut stdout)),
+                        Stream::Stderr => Place::Stderr(next(&mut stderr)),
+                    };
+                    Line { place, at: None, text: &line.text }
+                });
+                lines.collect()
+            }
+            Origin::Deployment(deployment) => {
+                let lines = deployment.log.iter().flat_map(|log| &log.lines);
+                lines.map(Line::from).collect()
+            }
+        }
+    }
+
+    /// Bytes of output or log that were too many to keep: lines may be among them.
+    pub fn dropped_bytes(&self) -> u64 {
+        match &self.origin {
+            Origin::Trial(trial) => trial.run.output.dropped_bytes,
+            Origin::Deployment(deployment) => {
+                deployment.log.as_ref().map_or(0, |log| log.dropped_bytes)
+            }
+        }
+    }
+}
+
+fn next(count: &mut u64) -> u64 {
+    *count += 1;
+    *count
+}

@@ -1,0 +1,76 @@
+//! Looking at one case: it is run and judged once, and looked at a second time if that tells more.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::options::{Keep, Options};
+use super::result::{Ended, JudgedCase};
+use crate::chain::chain;
+use crate::matrix::Case;
+use crate::observation::{self, Observation};
+use crate::postgres::Database;
+use crate::trial::World;
+use crate::verdict::{Experiment, Judgement, Verdict, explains, judge};
+
+/// Cases of one run that are looked at a second time: what they have in common is told by a few.
+const SECOND_LOOKS: usize = 8;
+
+/// How many second looks a run has left.
+#[derive(Debug)]
+pub(super) struct Budget(AtomicUsize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(AtomicUsize::new(SECOND_LOOKS))
+    }
+}
+
+impl Budget {
+    /// Takes one; `false` if none is left.
+    fn take(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+/// One run of a case with its judgement, and its database as the service left it.
+struct Look {
+    observation: Observation,
+    judgement: Judgement,
+    database: Database,
+}
+
+/// Runs one case, judges it and stores what was observed.
+pub(super) async fn look(world: &World, case: &Case, options: &Options, budget: &Budget) -> Ended {
+    let first = once(world, case, options.witness).await?;
+    let Look { observation, judgement, database } = match first.judgement.next {
+        Some(Experiment::Witness) if budget.take() => {
+            combined(first, once(world, case, true).await.ok())
+        }
+        _ => first,
+    };
+    let folder = observation::write(&options.evidence, &observation);
+    let folder = folder.map_err(|error| chain(&error))?;
+    let keep = match options.keep {
+        Keep::Nothing => false,
+        Keep::Failing => judgement.verdict != Verdict::Pass,
+        Keep::Everything => true,
+    };
+    let kept =
+        if keep { Some(database.keep().await.map_err(|error| chain(&error))?) } else { None };
+    Ok(JudgedCase { observation, judgement, folder, kept })
+}
+
+async fn once(world: &World, case: &Case, witness: bool) -> Result<Look, String> {
+    let ran = world.trial_of(case).witness_if(witness).run_holding().await;
+    let (observation, database) = ran.map_err(|error| chain(&error))?;
+    let judgement = judge(world.spec(), &observation);
+    Ok(Look { observation, judgement, database })
+}
+
+/// Two looks at one case are one: the second, if it explains the first.
+fn combined(first: Look, second: Option<Look>) -> Look {
+    match second {
+        Some(second) if explains(&second.judgement, &first.judgement) => second,
+        _ => first,
+    }
+}

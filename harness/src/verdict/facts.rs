@@ -1,0 +1,192 @@
+//! What an observation says, in the words of the spec: units, spans, and the lines that the probes
+//! recognise. Read once, and passed to everything that judges.
+
+use std::collections::BTreeMap;
+
+use crate::observation::{
+    Deployment, Job, Line, Meaning, Observation, ProcessRun, Rows, Span, SpanRows, SpanSource,
+    TrialRecord, Unit,
+};
+use crate::spec::{Attempt, Banner, SpanRule, Spec};
+use crate::upstream::Exchange;
+
+/// A line that a probe recognised, with what it says.
+#[derive(Debug, Clone)]
+pub(super) struct Match<'a, T> {
+    pub(super) line: Line<'a>,
+    pub(super) what: T,
+}
+
+/// An observation, interpreted by its spec.
+#[derive(Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) observation: &'a Observation,
+    /// The spans that each unit should have in this case, the unit's own first.
+    pub(super) rules: Vec<&'a SpanRule>,
+    /// How many units the job has.
+    pub(super) expected: usize,
+    pub(super) banners: Vec<Match<'a, Banner>>,
+    pub(super) attempts: Vec<Match<'a, Attempt>>,
+    pub(super) acknowledged: Vec<Match<'a, ()>>,
+    pub(super) refused: Vec<Match<'a, ()>>,
+    pub(super) unfinished: Vec<Match<'a, ()>>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) units: Vec<Unit>,
+    pub(super) spans: Vec<Span>,
+    /// Why spans can't be read.
+    pub(super) unreadable: Option<String>,
+}
+
+impl<'a> Facts<'a> {
+    /// Reads an observation.
+    pub(super) fn read(spec: &'a Spec, observation: &'a Observation) -> Self {
+        let case = &observation.case;
+        let conditions = case.facts();
+        let wanted = |rule: &&SpanRule| {
+            rule.when.holds(&conditions)
+                && rule.unless.as_ref().is_none_or(|unless| !unless.holds(&conditions))
+        };
+        let mut rules: Vec<_> = spec.spans.iter().filter(wanted).collect();
+        rules.sort_by_key(|rule| rule.parent.is_some());
+        let tables = &observation.tables;
+        let mut units = Unit::from_rows(&spec.tables, tables.units.all());
+        units.sort_by(|one, other| one.key.cmp(&other.key));
+        let source = SpanRows { mapping: &spec.tables.spans, rows: &tables.spans };
+        let (spans, unreadable) = match source.spans() {
+            Ok(spans) => (spans, None),
+            Err(why) => (Vec::new(), Some(why.to_owned())),
+        };
+        let job = spec.jobs.iter().find(|job| job.name == case.job);
+        let expected = match observation.deployment() {
+            // How many units a job of others has, only its rows tell.
+            Some(_) => units.len(),
+            None => job.map_or(0, |job| job.units),
+        };
+        let mut facts = Self {
+            spec,
+            observation,
+            rules,
+            expected,
+            banners: Vec::new(),
+            attempts: Vec::new(),
+            acknowledged: Vec::new(),
+            refused: Vec::new(),
+            unfinished: Vec::new(),
+            jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
+            units,
+            spans,
+            unreadable,
+        };
+        for line in observation.lines() {
+            facts.take(line);
+        }
+        if let Some(deployment) = observation.deployment() {
+            // A log may hold many starts: the last one counts.
+            facts.banners.drain(..facts.banners.len().saturating_sub(1));
+            facts.leave_to_neighbours(deployment);
+        }
+        facts
+    }
+
+    fn take(&mut self, line: Line<'a>) {
+        for meaning in Meaning::all(&self.spec.probes, line.text) {
+            match meaning {
+                Meaning::Banner(what) => self.banners.push(Match { line, what }),
+                Meaning::Attempt(what) => self.attempts.push(Match { line, what }),
+                Meaning::Acknowledged => self.acknowledged.push(Match { line, what: () }),
+                Meaning::Refused => self.refused.push(Match { line, what: () }),
+                Meaning::Unfinished => self.unfinished.push(Match { line, what: () }),
+            }
+        }
+    }
+
+    /// Takes away the lines that are about spans of other work: as many as such spans are there.
+    fn leave_to_neighbours(&mut self, deployment: &'a Deployment) {
+        let mut theirs: BTreeMap<&str, usize> = BTreeMap::new();
+        for neighbour in &deployment.neighbours {
+            *theirs.entry(&neighbour.operation).or_default() += 1;
+        }
+        let before = self.attempts.len();
+        self.attempts.retain(|attempt| {
+            let name = attempt.what.operation.as_deref().unwrap_or_default();
+            match theirs.get_mut(name).filter(|left| **left > 0 && attempt.what.enabled) {
+                Some(left) => {
+                    *left -= 1;
+                    false
+                }
+                None => true,
+            }
+        });
+        let taken = before - self.attempts.len();
+        self.acknowledged.drain(..taken.min(self.acknowledged.len()));
+    }
+
+    /// What only a trial knows.
+    pub(super) fn trial(&self) -> Option<&'a TrialRecord> {
+        self.observation.trial()
+    }
+
+    /// The process that did the work; `None` for a system that was already there.
+    pub(super) fn run(&self) -> Option<&'a ProcessRun> {
+        self.trial().map(|trial| &trial.run)
+    }
+
+    /// Whether the service was killed: what it had not written then is lost.
+    pub(super) fn killed(&self) -> bool {
+        self.run().is_some_and(|run| run.exit.killed)
+    }
+
+    /// What the upstream was asked; empty where nobody saw it.
+    pub(super) fn exchanges(&self) -> &'a [Exchange] {
+        self.trial().map_or(&[], |trial| &trial.exchanges)
+    }
+
+    /// The rows of jobs, as they were read.
+    pub(super) fn job_rows(&self) -> &'a Rows {
+        &self.observation.tables.jobs
+    }
+
+    /// The spans of one operation of the service under test.
+    pub(super) fn of_operation(&self, operation: &str) -> impl Iterator<Item = &Span> {
+        self.spans
+            .iter()
+            .filter(move |span| span.name.as_deref() == Some(operation) && is_own(self.spec, span))
+    }
+
+    /// The spans of operations that the spec does not have, or of another service than the one
+    /// under test that no operation of the spec explains.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter().filter(|span| {
+            let named = |name: &String| self.spec.spans.iter().any(|rule| rule.operation == *name);
+            !(is_own(self.spec, span) && span.name.as_ref().is_some_and(named))
+        })
+    }
+
+    /// How many times any span was begun with the tracer enabled.
+    pub(super) fn all_attempts(&self) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.what.enabled).count()
+    }
+
+    /// How many times a span of this operation was begun with the tracer enabled. Lines that name
+    /// no operation count for the unit's own span.
+    pub(super) fn attempts(&self, operation: &str) -> usize {
+        let own = self.spec.unit_span().is_some_and(|rule| rule.operation == operation);
+        let counts = |attempt: &Attempt| match &attempt.operation {
+            Some(name) => attempt.enabled && name == operation,
+            None => attempt.enabled && own,
+        };
+        self.attempts.iter().filter(|attempt| counts(&attempt.what)).count()
+    }
+
+    /// The spans of one unit that have this operation.
+    pub(super) fn spans_of(&self, unit: &Unit, operation: &str) -> Vec<&Span> {
+        let spans = self.of_operation(operation);
+        spans.filter(|span| span.unit.is_some() && span.unit == unit.id).collect()
+    }
+}
+
+/// Whether a span is of the service under test, or does not say whose it is.
+fn is_own(spec: &Spec, span: &Span) -> bool {
+    span.service.as_ref().is_none_or(|name| *name == spec.service.name)
+}
