@@ -7,11 +7,12 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::lookup::texts;
 use super::moment::Window;
 use super::records::Records;
 use super::session::Error;
 use super::subject::Subject;
-use crate::observation::{Neighbour, Owner, Row, Rows, Tables, text, time};
+use crate::observation::{Neighbour, Owner, Row, Rows, Span, Tables, text, time};
 use crate::spec::Spec;
 use crate::timestamp::timestamp;
 
@@ -82,14 +83,11 @@ impl Dump {
     pub(super) fn find(&self, spec: &Spec, subject: &Subject) -> Result<Records, Error> {
         let tables = &spec.tables;
         let jobs = self.jobs(spec, subject)?;
-        let of = |rows: &Rows, column: &str| -> Vec<String> {
-            rows.all().iter().filter_map(|row| text(row, column)).collect()
-        };
-        let ids = of(&jobs, &tables.jobs.id);
+        let ids = texts(jobs.all(), &tables.jobs.id);
         let units = self.rows(&tables.units.table, |row| {
             text(row, &tables.units.job).is_some_and(|job| ids.contains(&job))
         })?;
-        let unit_ids = of(&units, &tables.units.id);
+        let unit_ids = texts(units.all(), &tables.units.id);
         let spans = self.rows(&tables.spans.table, |row| {
             // One that names nobody may be of these units, and that it can't be told is a finding.
             Owner::from_row(tables, row).is_among(&unit_ids, &ids).unwrap_or(true)
@@ -97,11 +95,8 @@ impl Dump {
         let others = self.rows(&tables.spans.table, |row| {
             text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
-        let read = |row: &Row| {
-            let started = time(row, &tables.spans.started)?;
-            Some(Neighbour { started, operation: text(row, &tables.spans.operation)? })
-        };
-        let neighbours = others.all().iter().filter_map(read).collect();
+        let others = Span::from_rows(&tables.spans, others.all());
+        let neighbours = others.iter().filter_map(Neighbour::from_span).collect();
         let unread =
             vec!["other schemas: a dump is looked into for the tables of the spec only".into()];
         let tables = Tables { jobs, units, spans };

@@ -7,7 +7,7 @@ use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
 use super::moment::Window;
 use super::reply::Reply;
 use super::session::Error;
-use crate::observation::{Neighbour, Row, Rows, quoted, text, time};
+use crate::observation::{Neighbour, Row, Rows, Unit, quoted, text, time};
 use crate::spec::Spec;
 
 /// Seconds before the first unit's start and after the last one's end in which spans are looked for.
@@ -114,12 +114,11 @@ pub(super) async fn neighbours(
 
 /// When the units were at work, with a minute before and after; `None` if no unit has a time.
 fn at_work(spec: &Spec, units: &[Row]) -> Option<Window> {
-    let columns = &spec.tables.units;
-    let times = |column: &str| units.iter().filter_map(|row| time(row, column)).collect::<Vec<_>>();
-    let all = [times(&columns.started), times(&columns.completed)].concat();
+    let units = Unit::from_rows(&spec.tables, units);
+    let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
     let around = chrono::Duration::seconds(AROUND_SECONDS);
-    let (first, last) = (all.iter().min()?, all.iter().max()?);
-    Some(Window { since: Some(*first - around), until: Some(*last + around) })
+    let (first, last) = (times().min()?, times().max()?);
+    Some(Window { since: Some(first - around), until: Some(last + around) })
 }
 
 /// Tables of the same name in other schemas that have spans of these units, each with how many.

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Span;
+
 /// What was read of a system that nobody started for us, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployment {
@@ -27,6 +29,13 @@ pub struct Neighbour {
     pub started: DateTime<Utc>,
     /// Its operation.
     pub operation: String,
+}
+
+impl Neighbour {
+    /// What is known of a span of other work; `None` if it has no start or no name.
+    pub fn from_span(span: &Span) -> Option<Self> {
+        Some(Self { started: span.start()?, operation: span.name.clone()? })
+    }
 }
 
 /// A service's log that was kept elsewhere.

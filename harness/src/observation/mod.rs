@@ -6,6 +6,7 @@ mod deployment;
 mod line;
 mod masking;
 mod model;
+mod part;
 mod source;
 mod span;
 mod startup;

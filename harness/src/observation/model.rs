@@ -1,8 +1,9 @@
 //! One observation, and where it comes from.
 
-use super::{Deployment, Line, Place, Second, Tables, TrialRecord};
+use super::{Deployment, Line, Place, Second, SpanRows, SpanSource, Tables, TrialRecord};
 use crate::matrix::Case;
 use crate::process::Stream;
+use crate::spec::Spec;
 
 /// What was seen of one piece of work: its rows, and what only its origin can know.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,11 @@ impl Observation {
         let (second, witness) = (None, None);
         let record = TrialRecord { run, work, witness, second, ..trial.clone() };
         Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })
+    }
+
+    /// Where its spans come from.
+    pub fn span_source<'a>(&'a self, spec: &'a Spec) -> impl SpanSource + 'a {
+        SpanRows { mapping: &spec.tables.spans, rows: &self.tables.spans }
     }
 
     /// Every line of output or log that was kept, with its place.

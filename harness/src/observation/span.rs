@@ -11,6 +11,9 @@ use crate::spec::SpanTable;
 
 /// Where spans come from: a table of the database today. Who takes spans from it does not know.
 pub trait SpanSource {
+    /// What people call the place where they are recorded.
+    fn place(&self) -> &str;
+
     /// Every span that was recorded.
     ///
     /// # Errors
@@ -28,6 +31,10 @@ pub struct SpanRows<'a> {
 }
 
 impl SpanSource for SpanRows<'_> {
+    fn place(&self) -> &str {
+        &self.mapping.table
+    }
+
     fn spans(&self) -> Result<Vec<Span>, &str> {
         match self.rows {
             Rows::Found(rows) => Ok(Span::from_rows(self.mapping, rows)),

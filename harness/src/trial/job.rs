@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 use super::readiness::client;
 use super::rows::read_rows;
 use crate::chain::chain;
-use crate::observation::{Reached, Row, Rows, Submission, text};
+use crate::observation::{Job, Reached, Row, Rows, Submission};
 use crate::process::Child;
-use crate::spec::JobTable;
+use crate::spec::Tables;
 use crate::wait::{self, Look};
 
 /// Posts a job. That the service refuses it, or does not answer, is evidence.
@@ -31,12 +31,12 @@ pub(super) async fn submit(url: &str, path: &str, body: &Json, within: Duration)
 /// up.
 pub(super) async fn settled(
     connection: &mut PgConnection,
-    jobs: &JobTable,
+    tables: &Tables,
     before: Option<&Rows>,
     child: &Child,
     within: Duration,
 ) -> Reached {
-    let connection = Mutex::new(connection);
+    let (connection, jobs) = (Mutex::new(connection), &tables.jobs);
     let looked = wait::until("the end of every job", within, || async {
         let ended = child.has_exited();
         let rows = read_rows(*connection.lock().await, &jobs.table).await;
@@ -44,7 +44,7 @@ pub(super) async fn settled(
             Some(before) => rows.since(before, Row::eq),
             None => rows,
         };
-        let statuses = rows.all().iter().map(|row| text(row, &jobs.status));
+        let statuses = Job::from_rows(tables, rows.all()).into_iter().map(|job| job.status);
         let statuses: Vec<_> =
             statuses.map(|status| status.unwrap_or_else(|| "none".into())).collect();
         if !statuses.is_empty() && statuses.iter().all(|status| jobs.done.contains(status)) {

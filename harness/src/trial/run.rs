@@ -187,8 +187,8 @@ impl Trial {
             Some(fault) => fault.session(),
             None => own.insert(connect(self.database.url()).await?),
         };
-        let (jobs, child) = (&self.world.spec().tables.jobs, &self.service.child);
-        let settled = job::settled(connection, jobs, before, child, self.deadlines.settle).await;
+        let (tables, child) = (&self.world.spec().tables, &self.service.child);
+        let settled = job::settled(connection, tables, before, child, self.deadlines.settle).await;
         self.clock.lap("settle");
         Ok(settled)
     }

@@ -2,18 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::code::Code;
 use super::judge::judge;
 use super::judgement::Judgement;
 use super::reason::{Reason, weigh};
-use crate::matrix::Case;
-use crate::observation::{
-    Deployment, Job, Log, LogLine, Neighbour, Observation, Origin, Owner, Row, Rows, Span, Tables,
-    Unit,
-};
+use crate::observation::{Job, Observation, Unit};
 use crate::spec::Spec;
 
 /// What is known of one job.
@@ -57,13 +52,13 @@ struct Part {
 /// Judges every job, and those with the same code together.
 pub fn diagnose(spec: &Spec, observation: &Observation) -> (Vec<JobSeen>, Vec<Diagnosis>) {
     let rows = observation.tables.jobs.all();
-    let apart = rows.len() > 1 && separable(spec, observation);
+    let apart = rows.len() > 1 && observation.has_dated_lines(spec);
     // One job, or jobs that can't be told apart, are judged as a whole.
     let shared = if apart { None } else { Some(judge(spec, observation)) };
     let parts: Vec<Part> = rows
         .iter()
         .map(|row| {
-            let part = of_jobs(spec, observation, &[row]);
+            let part = observation.of_jobs(spec, &[row]);
             let judgement = apart.then(|| judge(spec, &part));
             Part { job: Job::from_row(&spec.tables, row), observation: part, judgement }
         })
@@ -97,7 +92,7 @@ fn grouped(spec: &Spec, observation: &Observation, parts: &[Part], members: &[us
         _ => {
             let rows = observation.tables.jobs.all();
             let rows: Vec<_> = members.iter().map(|at| &rows[*at]).collect();
-            Some(of_jobs(spec, observation, &rows))
+            Some(observation.of_jobs(spec, &rows))
         }
     };
     let alone = &parts[members[0]];
@@ -125,83 +120,4 @@ fn job_seen(spec: &Spec, part: &Part, code: Option<Code>) -> JobSeen {
         spans: tables.spans.all().len(),
         code,
     }
-}
-
-/// Whether the lines of the log can be told apart by job: they have times, or there are none.
-fn separable(spec: &Spec, observation: &Observation) -> bool {
-    let about_spans =
-        observation.lines().into_iter().filter(|line| spec.probes.banner(line.text).is_none());
-    about_spans.into_iter().all(|line| line.at.is_some())
-}
-
-/// The part of an observation that is about some jobs: their units and spans, and the lines of the
-/// time they were there. Spans that name neither unit nor job count where they fit in time.
-fn of_jobs(spec: &Spec, observation: &Observation, jobs: &[&Row]) -> Observation {
-    let all = &observation.tables;
-    let meant: Vec<_> = jobs.iter().map(|row| Job::from_row(&spec.tables, row)).collect();
-    let ids: Vec<_> = meant.iter().filter_map(|job| job.id.clone()).collect();
-    let is_own =
-        |row: &Row| Unit::from_row(&spec.tables, row).job.is_some_and(|job| ids.contains(&job));
-    let own_units = all.units.clone().filtered(is_own);
-    let units = Unit::from_rows(&spec.tables, own_units.all());
-    let unit_ids: Vec<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
-    let window = window(spec, &meant, &units);
-    let mut others = Vec::new();
-    let own_spans = all.spans.clone().filtered(|row| {
-        let span = Span::from_row(&spec.tables.spans, row);
-        let named = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
-        let own = named.unwrap_or_else(|| holds(window, span.start()));
-        if !own {
-            others.push(span);
-        }
-        own
-    });
-    let route = meant.iter().find_map(|job| job.route.clone());
-    let case = Case { route: route.unwrap_or_default(), ..observation.case.clone() };
-    let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
-    let tables = Tables { jobs, units: own_units, spans: own_spans };
-    let origin = match &observation.origin {
-        Origin::Deployment(deployment) => {
-            Origin::Deployment(Box::new(within(spec, deployment, window, &others)))
-        }
-        trial @ Origin::Trial(_) => trial.clone(),
-    };
-    Observation { case, tables, origin }
-}
-
-/// What is known of a system in a window of time. `others` are spans of other jobs.
-fn within(spec: &Spec, deployment: &Deployment, window: Window, others: &[Span]) -> Deployment {
-    let mut part = deployment.clone();
-    if let Some(Log { lines, .. }) = &mut part.log {
-        lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
-            // The last start before the end of the work is the one that counts.
-            Some(_) => line.at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
-            None => holds(window, line.at),
-        });
-    }
-    part.neighbours.extend(others.iter().filter_map(|span| {
-        Some(Neighbour { started: span.start()?, operation: span.name.clone()? })
-    }));
-    part.neighbours.retain(|other| holds(window, Some(other.started)));
-    part
-}
-
-type Window = Option<(DateTime<Utc>, DateTime<Utc>)>;
-
-fn holds(window: Window, at: Option<DateTime<Utc>>) -> bool {
-    match (window, at) {
-        (Some((begin, end)), Some(at)) => at >= begin && at <= end,
-        _ => true,
-    }
-}
-
-/// From the submission to the end of the last unit, and as long after it as a span may take.
-fn window(spec: &Spec, jobs: &[Job], units: &[Unit]) -> Window {
-    let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
-    let begun = jobs.iter().filter_map(|job| job.created);
-    let started = units.iter().filter_map(|unit| unit.started);
-    let ended = units.iter().filter_map(|unit| unit.ended);
-    // Clocks of two machines are not one: a second of grace.
-    let begin = begun.chain(started).min()? - chrono::Duration::seconds(1);
-    Some((begin, ended.max()? + chrono::Duration::milliseconds(flush)))
 }

@@ -181,7 +181,7 @@ impl Evidence {
         fields: Vec<(String, Option<String>)>,
     ) -> Self {
         Self::Span {
-            table: facts.spec.tables.spans.table.clone(),
+            table: facts.span_place.clone(),
             id: span.id.clone(),
             name: span.name.clone(),
             fields,
@@ -191,7 +191,7 @@ impl Evidence {
 
     /// The number of spans, or why they can't be read.
     pub(super) fn span_count(facts: &Facts<'_>) -> Self {
-        let table = facts.spec.tables.spans.table.clone();
+        let table = facts.span_place.clone();
         match &facts.unreadable {
             Some(why) => Self::Unreadable { table, why: why.clone() },
             None => Self::RowCount { table, rows: facts.spans.len(), of: None },

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::observation::{
-    Deployment, Job, Line, Meaning, Observation, ProcessRun, Rows, Span, SpanRows, SpanSource,
-    TrialRecord, Unit,
+    Deployment, Job, Line, Meaning, Observation, ProcessRun, Rows, Span, SpanSource, TrialRecord,
+    Unit,
 };
 use crate::spec::{Attempt, Banner, SpanRule, Spec};
 use crate::upstream::Exchange;
@@ -34,6 +34,8 @@ pub(super) struct Facts<'a> {
     pub(super) jobs: Vec<Job>,
     pub(super) units: Vec<Unit>,
     pub(super) spans: Vec<Span>,
+    /// What people call the place where spans are recorded.
+    pub(super) span_place: String,
     /// Why spans can't be read.
     pub(super) unreadable: Option<String>,
 }
@@ -52,7 +54,7 @@ impl<'a> Facts<'a> {
         let tables = &observation.tables;
         let mut units = Unit::from_rows(&spec.tables, tables.units.all());
         units.sort_by(|one, other| one.key.cmp(&other.key));
-        let source = SpanRows { mapping: &spec.tables.spans, rows: &tables.spans };
+        let source = observation.span_source(spec);
         let (spans, unreadable) = match source.spans() {
             Ok(spans) => (spans, None),
             Err(why) => (Vec::new(), Some(why.to_owned())),
@@ -76,6 +78,7 @@ impl<'a> Facts<'a> {
             jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
             units,
             spans,
+            span_place: source.place().to_owned(),
             unreadable,
         };
         for line in observation.lines() {

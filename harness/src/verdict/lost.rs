@@ -24,8 +24,8 @@ pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
             (None, None) => loss.told(),
             (None, Some(witness)) => {
                 checks.unaided(loss.told().code);
-                let table = &facts.spec.tables.spans.table;
-                loss.testified(&Testimony::of(witness, table, facts.spans.len()))
+                let testimony = Testimony::of(witness, &facts.span_place, facts.spans.len());
+                loss.testified(&testimony)
             }
         };
         checks.expect(false, || finding);

@@ -192,7 +192,7 @@ pub(super) fn attempted(facts: &Facts<'_>, checks: &mut Checks) {
             let searched = format!("output: {begun} lines about the start of `{operation}`");
             lines.push(Evidence::Note(searched));
             lines.extend(Evidence::units(facts));
-            let table = facts.spec.tables.spans.table.clone();
+            let table = facts.span_place.clone();
             lines.push(Evidence::RowCount { table, rows: facts.spans.len(), of: None });
             Finding::new(Code::PathNotExecuted, message, lines)
         });
