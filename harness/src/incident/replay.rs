@@ -170,8 +170,8 @@ fn differences(
     differences
 }
 
-/// Judges the observation of a bundle again: the judgement, and in what it is not what was told
-/// when the bundle was written.
+/// Judges the observation of a bundle again: the judgement, and how it differs from the one that the
+/// bundle has.
 pub async fn rejudge(spec: &Spec, bundle: &Bundle) -> (Judgement, Vec<String>) {
     let Ok(Judged { observation, judgement }) = observe(spec, bundle).await;
     let differences = differences(spec, bundle, &judgement, &observation);

@@ -76,7 +76,7 @@ impl Visitor for Masks<'_> {
     }
 
     fn flag(&mut self, name: &str, value: &mut Value) {
-        *value = shown(self.spec, name, value, Some(self.secrets));
+        *value = masked_flag(self.spec, name, value, Some(self.secrets));
     }
 
     fn line(&mut self, text: &mut String) {
@@ -116,7 +116,12 @@ pub fn secrets<'a>(
 
 /// The value of a flag as it may be shown. One under a secret's name is masked; its place among
 /// the values of the spec stays, so that unlike cases are still unlike.
-pub(super) fn shown(spec: &Spec, name: &str, value: &Value, secrets: Option<&Secrets>) -> Value {
+pub(super) fn masked_flag(
+    spec: &Spec,
+    name: &str,
+    value: &Value,
+    secrets: Option<&Secrets>,
+) -> Value {
     let Value::Set(text) = value else { return Value::Unset };
     let flag = spec.flags.iter().find(|flag| flag.name == name);
     if flag.is_some_and(|flag| flag.tracing) || text.starts_with(MASK) {

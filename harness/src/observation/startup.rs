@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::TrialRecord;
-use super::masking::shown;
+use super::masking::masked_flag;
 use crate::matrix::Case;
 use crate::process::Stream;
 use crate::spec::{Spec, Startup};
@@ -39,7 +39,7 @@ fn redact(line: &str, names: &[(String, String)], startup: &Startup) -> String {
 pub fn group(spec: &Spec, case: &Case) -> String {
     let words = case.flags.iter().filter_map(|(name, value)| {
         let default = spec.flags.iter().find(|flag| &flag.name == name)?.default_value();
-        let shown = |value| shown(spec, name, value, None);
+        let shown = |value| masked_flag(spec, name, value, None);
         let (value, default) = (shown(value), shown(&default));
         (value != default).then(|| format!("{name}-{}", spelled(value.text())))
     });

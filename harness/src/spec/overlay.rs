@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_put_there_is_told() {
+    fn what_can_not_be_put_there_is_refused() {
         let error = overlaid("a.b", "1").unwrap_err();
         assert!(error.contains("`a` of this key is no table"), "{error}");
         let error = overlaid("a", "{").unwrap_err();

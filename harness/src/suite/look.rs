@@ -11,7 +11,7 @@ use crate::postgres::Database;
 use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, Verdict, explains, judge};
 
-/// Cases of one run that are looked at a second time: what they have in common is told by a few.
+/// Second looks of one run. A few cases show what failing ones have in common.
 const SECOND_LOOKS: usize = 8;
 
 /// How many second looks a run has left.

@@ -104,7 +104,7 @@ fn order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
     turns.into_iter().map(|(_, at)| at).collect()
 }
 
-/// What is told of a case as soon as it has ended, before it is compared with others.
+/// The event of a case that has ended, with its own verdict: it is compared with others later.
 fn event(spec: &Spec, case: &Case, ended: Result<&JudgedCase, &String>, today: Day) -> Event {
     let verdict = ended.map(|ended| {
         let mut judgement = ended.judgement.clone();

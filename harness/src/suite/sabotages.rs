@@ -44,7 +44,7 @@ fn sabotage(
 /// What the service hears of its flag.
 fn flag(spec: &Spec) -> Vec<Sabotage> {
     let Some(flag) = spec.tracing_flag() else { return Vec::new() };
-    let told = |value: Value| Overrides {
+    let with = |value: Value| Overrides {
         env: [(flag.name.clone(), value)].into(),
         ..Overrides::default()
     };
@@ -57,15 +57,15 @@ fn flag(spec: &Spec) -> Vec<Sabotage> {
     let mut all = Vec::new();
     if !flag.records(&Value::Unset) {
         let what = "the flag never reaches the service";
-        all.push(sabotage("flag-dropped", what, unheard, told(Value::Unset)));
+        all.push(sabotage("flag-dropped", what, unheard, with(Value::Unset)));
     }
     let what = "the service gets a value that means nothing";
-    all.push(sabotage("flag-misspelt", what, unheard, told(Value::Set(NONSENSE.into()))));
+    all.push(sabotage("flag-misspelt", what, unheard, with(Value::Set(NONSENSE.into()))));
     if let Some(value) = flag.values.iter().find(|value| flag.records(value))
         && has_off(flag)
     {
         let what = "the service gets the flag although the case has tracing off";
-        let leaked = sabotage("flag-forced", what, &[Code::LeakedWhileOff], told(value.clone()));
+        let leaked = sabotage("flag-forced", what, &[Code::LeakedWhileOff], with(value.clone()));
         all.push(Sabotage { on: false, ..leaked });
     }
     all

@@ -21,11 +21,11 @@ pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
         let witness = facts.trial().and_then(|trial| trial.witness.as_ref());
         let finding = match (stage::renamed(facts, &rule.operation), witness) {
             (Some(finding), _) => finding,
-            (None, None) => loss.told(),
+            (None, None) => loss.by_own_words(),
             (None, Some(witness)) => {
-                checks.unaided(loss.told().code);
+                checks.unaided(loss.by_own_words().code);
                 let testimony = Testimony::of(witness, &facts.span_place, facts.spans.len());
-                loss.testified(&testimony)
+                loss.by_testimony(&testimony)
             }
         };
         checks.expect(false, || finding);
@@ -76,7 +76,7 @@ impl Loss<'_> {
     }
 
     /// The lines about starts and successes.
-    fn said(&self) -> Vec<Evidence> {
+    fn lines(&self) -> Vec<Evidence> {
         let Facts { attempts, acknowledged, .. } = self.facts;
         [Evidence::lines(attempts), Evidence::lines(acknowledged)].concat()
     }
@@ -98,14 +98,14 @@ impl Loss<'_> {
     }
 
     /// What the service's own words leave.
-    fn told(&self) -> Finding {
+    fn by_own_words(&self) -> Finding {
         let (count, rows) = (self.count(), vec![self.rows()]);
         let refused = self.refused();
         if !refused.is_empty() {
             let message = format!("{count}; the service reports the failures");
             return Finding::new(Code::WriteFailedReported, message, [refused, rows].concat());
         }
-        let lines = [self.said(), rows].concat();
+        let lines = [self.lines(), rows].concat();
         if !self.facts.spec.probes.knows_attempts() {
             let message = format!(
                 "{count}, and the service says nothing: never tried, refused and discarded look alike; {}",
@@ -126,7 +126,7 @@ impl Loss<'_> {
     }
 
     /// What the server's testimony leaves.
-    fn testified(&self, testimony: &Testimony<'_>) -> Finding {
+    fn by_testimony(&self, testimony: &Testimony<'_>) -> Finding {
         let fate = testimony.fate();
         let refused = self.refused();
         let failed =
@@ -164,7 +164,7 @@ impl Loss<'_> {
             Fate::Empty => "the inserting statements had no rows".to_owned(),
             Fate::Elsewhere => "the rows are in another schema".to_owned(),
         };
-        let lines = [refused, testimony.lines(), self.said(), vec![self.rows()]];
+        let lines = [refused, testimony.lines(), self.lines(), vec![self.rows()]];
         Finding::new(code, format!("{}: {why}", self.count()), lines.concat())
     }
 

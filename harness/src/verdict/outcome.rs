@@ -70,7 +70,7 @@ impl Outcome {
     }
 
     /// `job failed; us-east m q: failed {error, failure}; …`
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".into());
         let jobs: Vec<_> = self.jobs.iter().map(or_null).collect();
         let units: Vec<_> = self

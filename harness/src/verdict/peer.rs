@@ -187,7 +187,7 @@ impl Comparison<'_> {
         let compared = |word: &str, at: usize, outcome: &Outcome, other: bool| Evidence::Compared {
             word: word.to_owned(),
             case: self.all[at].case.id.clone(),
-            outcome: outcome.shown(),
+            outcome: outcome.to_text(),
             other,
         };
         let lines = vec![compared(here, *at, outcome, false), compared(there, *first, other, true)];
