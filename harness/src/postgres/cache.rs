@@ -78,6 +78,11 @@ pub(super) fn key(ingredients: &[&str]) -> String {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The completion mark of an entry; `None` if it has none that can be read.
+fn mark(entry: &Path) -> Option<Mark> {
+    serde_json::from_reader(File::open(entry.join(MARK)).ok()?).ok()
+}
+
 impl Cache {
     /// The cache below `$XDG_CACHE_HOME` or `~/.cache`; `None` when there is neither.
     #[expect(clippy::disallowed_methods, reason = "the two variables that say where caches are")]
@@ -126,9 +131,9 @@ impl Cache {
     fn publish(&self, making: &Path, key: &str) -> io::Result<()> {
         let entry = self.folder.join(key);
         match std::fs::rename(making, &entry) {
-            Err(_) if entry.join(MARK).exists() => Ok(()),
+            Err(_) if mark(&entry).is_some() => Ok(()),
             Err(_) if entry.exists() => {
-                // Its removal was cut off.
+                // Its removal was cut off, or its mark can't be read.
                 std::fs::remove_dir_all(&entry)?;
                 std::fs::rename(making, &entry)
             }
@@ -141,9 +146,8 @@ impl Cache {
         let folders = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut entries: Vec<_> = folders
             .filter_map(|entry| {
-                let file = File::open(entry.path().join(MARK)).ok()?;
-                let used = file.metadata().ok()?.modified().ok()?;
-                let mark: Mark = serde_json::from_reader(file).ok()?;
+                let mark = mark(&entry.path())?;
+                let used = std::fs::metadata(entry.path().join(MARK)).ok()?.modified().ok()?;
                 let key = entry.file_name().into_string().ok()?;
                 Some(Cached { key, label: mark.label, bytes: mark.bytes, used })
             })

@@ -96,16 +96,20 @@ async fn a_damaged_entry_is_made_anew_and_told(#[case] damage: fn(&Path)) {
     assert_eq!(works(cache.path(), &migrations).await, Vec::<String>::new());
 }
 
+#[rstest::rstest]
+#[case::missing(|mark: &Path| std::fs::remove_file(mark).unwrap())]
+#[case::torn(|mark: &Path| std::fs::write(mark, "{").unwrap())]
 #[tokio::test]
-async fn an_entry_without_its_completion_mark_is_none() {
+async fn an_entry_without_its_completion_mark_is_none(#[case] damage: fn(&Path)) {
     let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table());
     works(cache.path(), &migrations).await;
     let key = Cache::at(cache.path()).entries()[0].key.clone();
     let entry = cache.path().join(&key);
-    std::fs::remove_file(entry.join("complete.json")).unwrap();
+    damage(&entry.join("complete.json"));
     std::fs::remove_file(entry.join("data/global/pg_control")).unwrap();
     assert_eq!(works(cache.path(), &migrations).await, Vec::<String>::new());
     assert!(entry.join("data/global/pg_control").exists(), "it was made anew");
+    assert_eq!(Cache::at(cache.path()).entries().len(), 1, "and is complete");
 }
 
 #[tokio::test]
