@@ -139,7 +139,9 @@ impl Span {
     pub fn from_row(mapping: &SpanTable, row: &Row) -> Self {
         let value = |column: &str| text(row, column);
         let at = |column: &str| value(column).map(|text| Time { text, at: time(row, column) });
-        let (error, error_type) = (value(&mapping.error), value(&mapping.error_type));
+        // Columns that may not be null hold an empty text where there was no error.
+        let written = |column: &str| value(column).filter(|text| !text.is_empty());
+        let (error, error_type) = (written(&mapping.error), written(&mapping.error_type));
         let (ended, status) = (at(&mapping.completed), value(&mapping.status));
         let duration = row.get(&mapping.duration);
         let open = status.as_ref().is_some_and(|status| mapping.open.contains(status));
@@ -148,12 +150,13 @@ impl Span {
             (false, None) => Some(Field::Ended),
             (false, Some(_)) => None,
         };
-        let failed =
-            error.is_some() || error_type.is_some() || status.as_deref().is_some_and(fails);
-        let code = match (&status, missing_end) {
-            _ if failed => StatusCode::Error,
-            (Some(_), None) => StatusCode::Ok,
-            _ => StatusCode::Unset,
+        let code = match status.as_deref().and_then(StatusCode::from_text) {
+            Some(StatusCode::Unset) | None if error.is_some() || error_type.is_some() => {
+                StatusCode::Error
+            }
+            Some(code) => code,
+            None if status.is_some() && missing_end.is_none() => StatusCode::Ok,
+            None => StatusCode::Unset,
         };
         Self {
             trace: value(&mapping.trace),
@@ -249,6 +252,27 @@ impl Span {
     }
 }
 
+impl StatusCode {
+    /// The code that a recorded status names: one of OpenTelemetry's own, by its name or number, or
+    /// an error in the words of the service. `None` if it is a word for anything else.
+    fn from_text(status: &str) -> Option<Self> {
+        let status = status.trim().to_lowercase();
+        match status.strip_prefix("status_code_").unwrap_or(&status) {
+            "unset" | "0" => return Some(Self::Unset),
+            "ok" | "1" => return Some(Self::Ok),
+            "2" => return Some(Self::Error),
+            _ => {}
+        }
+        let words: Vec<_> = status.split(|c: char| !c.is_alphanumeric()).collect();
+        let is_error = |word: &str| {
+            ["fail", "error", "timeout", "timedout"].iter().any(|error| word.starts_with(error))
+        };
+        let denied = |at: usize| at > 0 && ["no", "not", "without"].contains(&words[at - 1]);
+        let found = words.iter().enumerate().any(|(at, word)| is_error(word) && !denied(at));
+        found.then_some(Self::Error)
+    }
+}
+
 impl Field {
     /// The column that a mapping has for it; empty if it has none.
     pub fn column(self, mapping: &SpanTable) -> &str {
@@ -270,13 +294,8 @@ fn milliseconds(value: &Json) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Whether a status says that something failed.
-fn fails(status: &str) -> bool {
-    let status = status.to_lowercase();
-    ["fail", "error", "timeout"].iter().any(|word| status.contains(word))
-}
-
-/// The columns of a row that hold something and that no other field of a span is read from.
+/// The columns of a row that hold something, without those that identify, time or rate the span.
+/// The unit, the error's type and the links stay among them, because viewers search by attributes.
 fn attributes(mapping: &SpanTable, row: &Row) -> Map<String, Json> {
     let own = [
         &mapping.trace,
@@ -316,6 +335,15 @@ mod tests {
     #[case::no_end(json!({"completed_at": null}), Some(Field::Ended), StatusCode::Unset)]
     #[case::no_duration(json!({"duration_ms": null}), None, StatusCode::Ok)]
     #[case::failed(json!({"status": "failed"}), None, StatusCode::Error)]
+    #[case::otel_unset(json!({"status": "UNSET"}), None, StatusCode::Unset)]
+    #[case::otel_ok(json!({"status": "STATUS_CODE_OK"}), None, StatusCode::Ok)]
+    #[case::otel_error(json!({"status": "Error"}), None, StatusCode::Error)]
+    #[case::otel_number(json!({"status": 2}), None, StatusCode::Error)]
+    #[case::otel_number_unset(json!({"status": 0}), None, StatusCode::Unset)]
+    #[case::unset_with_an_error(json!({"status": 0, "error_type": "x"}), None, StatusCode::Error)]
+    #[case::no_error(json!({"status": "no_error"}), None, StatusCode::Ok)]
+    #[case::read_timeout(json!({"status": "read-timeout"}), None, StatusCode::Error)]
+    #[case::empty_error(json!({"error_message": "", "error_type": ""}), None, StatusCode::Ok)]
     #[case::error_type(json!({"error_type": "timeout"}), None, StatusCode::Error)]
     #[case::failed_and_open(
         json!({"status": "started", "error_message": "x"}), Some(Field::Status), StatusCode::Error
