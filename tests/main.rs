@@ -8,6 +8,7 @@ mod faults;
 mod incidents;
 mod migrations;
 mod modes;
+mod overrides;
 mod prove;
 mod python;
 mod reasons;

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+
 /// A disposable Postgres could not be started, filled or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -204,7 +206,7 @@ impl Error {
 }
 
 /// What the server said, without the wrapping of the driver.
-pub(super) fn said(error: &sqlx::Error) -> String {
+pub(crate) fn said(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(inner) => match inner.code() {
             Some(code) => format!("{} (SQLSTATE {code})", inner.message()),
@@ -213,4 +215,11 @@ pub(super) fn said(error: &sqlx::Error) -> String {
         sqlx::Error::Io(inner) => inner.to_string(),
         other => other.to_string(),
     }
+}
+
+/// The line of some SQL, from 1, that the server's message points at.
+pub(crate) fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
+    let inner = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let PgErrorPosition::Original(position) = inner.position()? else { return None };
+    Some(sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1)
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use sqlx::Connection;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
+use sqlx::postgres::PgConnection;
 
 use super::Error;
-use super::error::said;
+use super::error::{line_of, said};
 
 /// The migrations of one folder, in the naming of sqlx: `0001_name.up.sql` with
 /// `0001_name.down.sql`, or `0001_name.sql`.
@@ -127,13 +127,6 @@ impl std::hash::Hash for Migrations {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.fingerprint().hash(state);
     }
-}
-
-/// The line of a migration that the server's message points at.
-fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
-    let inner = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
-    let PgErrorPosition::Original(position) = inner.position()? else { return None };
-    Some(sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1)
 }
 
 #[cfg(test)]

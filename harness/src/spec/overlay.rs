@@ -7,7 +7,8 @@ use crate::document::{Document, Error};
 /// A value of a spec, by its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
-    /// The key, with a dot between its parts: `service.settle-ms`.
+    /// The key, with a dot between its parts: `service.settle-ms`. A key that names a list, such as
+    /// `fault`, stands for the whole list.
     pub key: String,
     /// The value as TOML: `4000`, `"text"`, `{ a = 1 }`, `[]`.
     pub value: String,
@@ -28,29 +29,54 @@ pub(super) fn overlaid(document: &Document, overlays: &[Overlay]) -> Result<Docu
     }
     let mut table: Table = document.parse()?;
     for overlay in overlays {
-        let line = Document::new(&overlay.key, format!("value = {}", overlay.value));
-        let value = line.parse::<Table>()?.remove("value").unwrap_or(Value::Table(Table::new()));
-        put(&mut table, &overlay.key, value)
-            .map_err(|part| line.wrong(0..0, format!("`{part}` of this key is no table")))?;
+        let value = value(overlay)?;
+        put(&mut table, &overlay.key, value).map_err(|reason| refused(overlay, reason))?;
     }
     let text = toml::to_string(&table)
         .map_err(|error| document.wrong(0..0, format!("not to be written again: {error}")))?;
     Ok(Document::new(document.path(), text))
 }
 
-/// Puts a value at a key; `Err` with the part of the key that is no table.
+/// The value of an overlay.
+fn value(overlay: &Overlay) -> Result<Value, Error> {
+    let text = &overlay.value;
+    let parsed = |value: &str| {
+        let mut table: Table = toml::from_str(&format!("value = {value}")).ok()?;
+        let value = table.remove("value")?;
+        table.is_empty().then_some(value)
+    };
+    let quoted = Value::String(text.clone()).to_string();
+    parsed(text).ok_or_else(|| refused(overlay, format!("is no TOML; as a text it is `{quoted}`")))
+}
+
+fn refused(overlay: &Overlay, reason: impl std::fmt::Display) -> Error {
+    let Overlay { key, value } = overlay;
+    let line = Document::new("a value set over the spec", format!("{key} = {value}"));
+    let at = key.len() + 3;
+    line.wrong(at..at + value.len(), format!("`{value}` {reason}"))
+}
+
+/// Puts a value at a key; `Err` with the reason why it can't stand there.
 fn put(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let Some((first, rest)) = key.split_once('.') else {
         table.insert(key.to_owned(), value);
         return Ok(());
     };
     let inner = table.entry(first).or_insert_with(|| Value::Table(Table::new()));
-    let inner = inner.as_table_mut().ok_or_else(|| first.to_owned())?;
+    if inner.is_array() {
+        return Err(format!("can't be set in the list `{first}`; set the list as a whole"));
+    }
+    let kind = inner.type_str();
+    let inner = inner.as_table_mut();
+    let inner =
+        inner.ok_or_else(|| format!("can't be set in `{first}`, which is of type {kind}"))?;
     put(inner, rest, value)
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     const TEXT: &str = "a = 1\n[b]\nc = 'x'\nd = { e = 2 }\n[[f]]\ng = 1\n";
@@ -72,11 +98,18 @@ mod tests {
         assert_eq!(overlaid("new.key", "true").unwrap()["new"]["key"].as_bool(), Some(true));
     }
 
-    #[test]
-    fn what_can_not_be_put_there_is_refused() {
-        let error = overlaid("a.b", "1").unwrap_err();
-        assert!(error.contains("`a` of this key is no table"), "{error}");
-        let error = overlaid("a", "{").unwrap_err();
-        assert!(error.starts_with("`a`") || error.starts_with("a:1:"), "{error}");
+    #[rstest]
+    #[case::in_a_value("a.b", "1", "1:7: `1` can't be set in `a`, which is of type integer")]
+    #[case::in_a_list("f.g", "2", "1:7: `2` can't be set in the list `f`; set the list as a whole")]
+    #[case::word("b.c", "took_ms", "1:7: `took_ms` is no TOML; as a text it is `\"took_ms\"`")]
+    #[case::half("a", "{", "1:5: `{` is no TOML; as a text it is `\"{\"`")]
+    #[case::more_than_a_value("a", "1\nb = 2", "is no TOML")]
+    fn what_can_not_be_put_there_is_refused(
+        #[case] key: &str,
+        #[case] value: &str,
+        #[case] reason: &str,
+    ) {
+        let error = overlaid(key, value).unwrap_err();
+        assert!(error.contains(reason), "expected {reason}\nfound {error}");
     }
 }

@@ -58,9 +58,14 @@ pub enum Error {
         /// The server's message, or what was awaited.
         reason: String,
     },
-    /// The database refused what was to be done to it on purpose.
-    #[error("the database refused the sabotage: {0}")]
-    Sabotage(String),
+    /// SQL that a trial runs in its database failed there.
+    #[error("the SQL that is run {when} failed: {reason}")]
+    Sql {
+        /// When it is run.
+        when: &'static str,
+        /// The server's message, with the line that it is about.
+        reason: String,
+    },
     /// `[tables]` names what the migrations do not make.
     #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]
     Schema {

@@ -314,7 +314,7 @@ impl Trial {
         } else {
             None
         };
-        run_sql(&mut connection, &self.overrides.after).await?;
+        run_sql(&mut connection, "after the service has stopped", &self.overrides.after).await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
         drop(connection.close().await);
         if let Some(fault) = self.fault {
@@ -355,7 +355,7 @@ async fn database(world: &World, overrides: &Overrides) -> Result<Database, Erro
         if overrides.witness {
             witness::install(&mut connection, &world.spec().tables.spans.table).await?;
         }
-        run_sql(&mut connection, &overrides.before).await?;
+        run_sql(&mut connection, "before the service starts", &overrides.before).await?;
         drop(connection.close().await);
     }
     Ok(database)

@@ -1,10 +1,9 @@
 //! Our own sessions on a case's database.
 
-use sqlx::Connection as _;
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection};
 
 use super::{Error, World};
-use crate::postgres::Database;
+use crate::postgres::{Database, line_of, said};
 
 /// What a fault of the world may have changed for the sessions of the service is not for ours.
 const OURS: &str =
@@ -25,21 +24,31 @@ pub(super) async fn seed(world: &World, database: &Database) -> Result<(), Error
     }
     let mut connection = connect(database.url()).await?;
     for (path, sql) in world.seeds() {
-        let statements = sqlx::raw_sql(AssertSqlSafe(sql.clone()));
-        connection
-            .execute(statements)
-            .await
-            .map_err(|error| Error::Seed { path: path.clone(), reason: error.to_string() })?;
+        let failed = |reason| Error::Seed { path: path.clone(), reason };
+        execute(&mut connection, sql).await.map_err(failed)?;
     }
     drop(connection.close().await);
     Ok(())
 }
 
-/// Runs the statements of an override; nothing if there are none.
-pub(super) async fn run_sql(connection: &mut PgConnection, sql: &str) -> Result<(), Error> {
+/// Runs the SQL of an override, `when` it is to be run; nothing if there is none.
+pub(super) async fn run_sql(
+    connection: &mut PgConnection,
+    when: &'static str,
+    sql: &str,
+) -> Result<(), Error> {
     if sql.is_empty() {
         return Ok(());
     }
-    let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    connection.execute(sql).await.map(drop).map_err(|error| Error::Sabotage(error.to_string()))
+    execute(connection, sql).await.map_err(|reason| Error::Sql { when, reason })
+}
+
+/// Runs statements; `Err` with what the server said, and the line that it is about.
+async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), String> {
+    let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    let failed = |error: sqlx::Error| match line_of(&error, sql) {
+        Some(line) => format!("line {line}: {}", said(&error)),
+        None => said(&error),
+    };
+    connection.execute(statements).await.map(drop).map_err(failed)
 }

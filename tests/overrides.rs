@@ -1,0 +1,62 @@
+//! What a test may change in one trial: SQL in its database, the job, the deadlines.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::Value as Json;
+use spanproof::trial::{Timeouts, TrialBuilder};
+use sqlx::{Connection, PgConnection};
+
+use crate::world::{healthy, repository};
+
+async fn trial() -> TrialBuilder {
+    healthy().await.trial().flag("ENABLE_DB_TRACING", "true")
+}
+
+#[tokio::test]
+async fn sql_is_run_before_the_service_starts_and_after_it_has_stopped() {
+    let count = "insert into seen select count(*) from trace_spans";
+    let trial = trial().await.sql_before(format!("create table seen (spans bigint); {count}"));
+    let (observation, database) = trial.sql_after(count).run_holding().await.unwrap();
+    let spans = observation.tables.spans.all().len();
+    assert!(spans > 0);
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    let seen = sqlx::query_scalar("select spans from seen order by spans");
+    let seen: Vec<i64> = seen.fetch_all(&mut connection).await.unwrap();
+    assert_eq!(seen, [0, i64::try_from(spans).unwrap()]);
+}
+
+#[rstest]
+#[case::before(true, "the SQL that is run before the service starts failed: line 2: ")]
+#[case::after(false, "the SQL that is run after the service has stopped failed: line 2: ")]
+#[tokio::test]
+async fn sql_that_fails_is_told_by_when_and_where(#[case] before: bool, #[case] beginning: &str) {
+    let (trial, sql) = (trial().await, "select 1;\nselect * from nowhere;");
+    let trial = if before { trial.sql_before(sql) } else { trial.sql_after(sql) };
+    let error = trial.run().await.unwrap_err().to_string();
+    let expected = format!("{beginning}relation \"nowhere\" does not exist (SQLSTATE 42P01)");
+    assert_eq!(error, expected);
+}
+
+#[tokio::test]
+async fn an_input_is_submitted_in_place_of_the_named_job() {
+    let text = std::fs::read_to_string(repository("fixtures/jobs/one-unit.json")).unwrap();
+    let mut job: Json = serde_json::from_str(&text).unwrap();
+    job["id"] = "own-input".into();
+    let observation = trial().await.job("four-units").input(job).run().await.unwrap();
+    assert_eq!(observation.tables.units.all().len(), 1);
+    let jobs = observation.tables.jobs.all();
+    assert!(jobs.iter().any(|row| row.values().any(|value| value == "own-input")), "{jobs:?}");
+}
+
+#[tokio::test]
+async fn deadlines_of_a_trial_go_before_those_of_the_spec() {
+    let timeouts = Timeouts { settle: Some(Duration::from_millis(70)), ..Timeouts::default() };
+    let trial = trial()
+        .await
+        .upstream_file(repository("fixtures/upstream/never-answers.toml"))
+        .timeouts(timeouts);
+    let observation = trial.run().await.unwrap();
+    let settled = observation.trial().unwrap().work.settled.clone().unwrap();
+    assert!(format!("{settled:?}").contains("did not happen within 70 ms"), "{settled:?}");
+}
