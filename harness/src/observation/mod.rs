@@ -1,6 +1,7 @@
-//! What was seen of one piece of work, as one model wherever it was seen, and as a folder.
+//! What was seen of one piece of work: one model, whether a trial ran it or an existing system did, and
+//! the folder it is stored in.
 //!
-//! Everything to the right of this module judges or shows observations and never touches the world.
+//! What judges or shows observations uses this module and never touches a service or a database.
 
 mod deployment;
 mod line;

@@ -8,7 +8,7 @@ use crate::spec::Spec;
 /// What was seen of one piece of work: its rows, and what only its origin can know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// The case; of a system that was already there, what is known of one.
+    /// The case; of an existing system, what is known of one.
     pub case: Case,
     /// The rows of jobs, units and spans.
     pub tables: Tables,
@@ -21,12 +21,12 @@ pub struct Observation {
 pub enum Origin {
     /// A trial of our own: its process, its upstream and its server were ours.
     Trial(Box<TrialRecord>),
-    /// A system that was already there: a live database or a dump, and its log.
+    /// An existing system: a live database or a dump, and its log.
     Deployment(Box<Deployment>),
 }
 
 impl Observation {
-    /// What only a trial knows; `None` for a system that was already there.
+    /// What only a trial knows; `None` for an existing system.
     pub fn trial(&self) -> Option<&TrialRecord> {
         match &self.origin {
             Origin::Trial(trial) => Some(trial),
@@ -34,7 +34,7 @@ impl Observation {
         }
     }
 
-    /// What is known of a system that was already there; `None` for a trial.
+    /// What is known of an existing system; `None` for a trial.
     pub fn deployment(&self) -> Option<&Deployment> {
         match &self.origin {
             Origin::Trial(_) => None,
@@ -64,8 +64,8 @@ impl Observation {
                 let (mut stdout, mut stderr) = (0, 0);
                 let lines = trial.run.output.lines.iter().map(|line| {
                     let place = match line.stream {
-                        Stream::Stdout => Place::Stdout(next(&mut stdout)),
-                        Stream::Stderr => Place::Stderr(next(&mut stderr)),
+                        Stream::Stdout => Place::Stdout(increment(&mut stdout)),
+                        Stream::Stderr => Place::Stderr(increment(&mut stderr)),
                     };
                     Line { place, at: None, text: &line.text }
                 });
@@ -89,7 +89,7 @@ impl Observation {
     }
 }
 
-fn next(count: &mut u64) -> u64 {
+fn increment(count: &mut u64) -> u64 {
     *count += 1;
     *count
 }

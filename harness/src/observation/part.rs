@@ -22,31 +22,31 @@ impl Observation {
     #[must_use]
     pub fn of_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
         let all = &self.tables;
-        let meant: Vec<_> = jobs.iter().map(|row| Job::from_row(&spec.tables, row)).collect();
-        let ids: Vec<_> = meant.iter().filter_map(|job| job.id.clone()).collect();
+        let chosen: Vec<_> = jobs.iter().map(|row| Job::from_row(&spec.tables, row)).collect();
+        let ids: Vec<_> = chosen.iter().filter_map(|job| job.id.clone()).collect();
         let is_own =
             |row: &Row| Unit::from_row(&spec.tables, row).job.is_some_and(|job| ids.contains(&job));
         let own_units = all.units.clone().filtered(is_own);
         let units = Unit::from_rows(&spec.tables, own_units.all());
         let unit_ids: Vec<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
-        let window = window(spec, &meant, &units);
+        let window = window(spec, &chosen, &units);
         let mut others = Vec::new();
         let own_spans = all.spans.clone().filtered(|row| {
             let span = Span::from_row(&spec.tables.spans, row);
             let named = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
-            let own = named.unwrap_or_else(|| holds(window, span.start()));
+            let own = named.unwrap_or_else(|| includes(window, span.start()));
             if !own {
                 others.push(span);
             }
             own
         });
-        let route = meant.iter().find_map(|job| job.route.clone());
+        let route = chosen.iter().find_map(|job| job.route.clone());
         let case = Case { route: route.unwrap_or_default(), ..self.case.clone() };
         let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
         let tables = Tables { jobs, units: own_units, spans: own_spans };
         let origin = match &self.origin {
             Origin::Deployment(deployment) => {
-                Origin::Deployment(Box::new(within(spec, deployment, window, &others)))
+                Origin::Deployment(Box::new(part_of(spec, deployment, window, &others)))
             }
             trial @ Origin::Trial(_) => trial.clone(),
         };
@@ -54,24 +54,25 @@ impl Observation {
     }
 }
 
-/// What is known of a system in a window of time. `others` are spans of other jobs.
-fn within(spec: &Spec, deployment: &Deployment, window: Window, others: &[Span]) -> Deployment {
+/// The part of a deployment that is of a window of time. `others` are spans of other jobs.
+fn part_of(spec: &Spec, deployment: &Deployment, window: Window, others: &[Span]) -> Deployment {
     let mut part = deployment.clone();
     if let Some(Log { lines, .. }) = &mut part.log {
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
             // The last start before the end of the work is the one that counts.
             Some(_) => line.at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
-            None => holds(window, line.at),
+            None => includes(window, line.at),
         });
     }
     part.neighbours.extend(others.iter().filter_map(Neighbour::from_span));
-    part.neighbours.retain(|other| holds(window, Some(other.started)));
+    part.neighbours.retain(|other| includes(window, Some(other.started)));
     part
 }
 
+/// Begin and end; `None` if the jobs do not tell them.
 type Window = Option<(DateTime<Utc>, DateTime<Utc>)>;
 
-fn holds(window: Window, at: Option<DateTime<Utc>>) -> bool {
+fn includes(window: Window, at: Option<DateTime<Utc>>) -> bool {
     match (window, at) {
         (Some((begin, end)), Some(at)) => at >= begin && at <= end,
         _ => true,

@@ -52,9 +52,9 @@ pub struct Span {
     pub id: Option<String>,
     /// Its parent's id; `None` for a root span.
     pub parent: Option<String>,
-    /// The service it is of.
+    /// The name of the service that recorded it: `service.name`.
     pub service: Option<String>,
-    /// Its name: what it is about.
+    /// Its name: the operation that it times.
     pub name: Option<String>,
     /// Its start.
     pub started: Option<Time>,
@@ -74,8 +74,7 @@ pub struct Span {
     pub links: BTreeMap<String, Option<String>>,
     /// Everything else that was recorded with it.
     pub attributes: Map<String, Json>,
-    /// Whether its record has a field for the duration, and nothing in it.
-    pub lacks_duration: bool,
+    lacks_duration: bool,
     missing_end: Option<Field>,
 }
 
@@ -91,20 +90,20 @@ pub struct Time {
 /// The status of a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// What it means.
+    /// What the text means.
     pub code: StatusCode,
     /// The text of the record.
     pub text: Option<String>,
 }
 
-/// What a span's status means, as OpenTelemetry has it.
+/// The meaning of a status, as OpenTelemetry defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusCode {
-    /// It says nothing: the span has no status, or has not ended.
+    /// Nothing: none is recorded, or the span has not ended.
     Unset,
-    /// It says that all went well.
+    /// The operation succeeded.
     Ok,
-    /// It says that something failed.
+    /// The operation failed.
     Error,
 }
 
@@ -192,7 +191,7 @@ impl Span {
     }
 
     /// Whether it has ended, and its record says how long it took if it has a field for that.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.has_ended() && !self.lacks_duration
     }
 
@@ -223,7 +222,7 @@ impl Span {
         backwards || self.duration_ms.is_some_and(|ms| ms < 0.0)
     }
 
-    /// Whether its status says that something failed.
+    /// Whether its operation failed.
     pub fn failed(&self) -> bool {
         self.status.code == StatusCode::Error
     }
@@ -356,8 +355,8 @@ mod tests {
         let span = span(&change);
         assert_eq!((span.missing_end(), span.status.code), (missing_end, status));
         assert_eq!(span.took_ms().is_some(), missing_end.is_none());
-        let whole = missing_end.is_none() && change.get("duration_ms").is_none();
-        assert_eq!(span.is_whole(), whole);
+        let complete = missing_end.is_none() && change.get("duration_ms").is_none();
+        assert_eq!(span.is_complete(), complete);
     }
 
     #[test]

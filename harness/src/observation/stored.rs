@@ -1,7 +1,7 @@
 //! The stored form of an observation: one flat object, which readers of version 1 understand.
 //!
-//! What a system that was already there can't know stands in it as a value of its own: a service
-//! that is ready, an exit that is `unseen`, lines of the stream `log`.
+//! What can't be known of an existing system has a fixed value there: a service that is ready, an exit
+//! that is `unseen`. The lines of its log are those of a stream `log`.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ enum StoredEnding {
     Unseen,
 }
 
-/// What is known of a system that was already there, without the lines of its log.
+/// What is known of an existing system, without the lines of its log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentSummary {
     /// The database's URL or the dump's name; `None` if none was given.
@@ -147,25 +147,19 @@ impl StoredObservation {
 impl From<&Observation> for StoredObservation {
     fn from(observation: &Observation) -> Self {
         let Observation { case, tables, origin } = observation.clone();
-        let mut stored = match origin {
-            Origin::Trial(trial) => of_trial(case, *trial),
-            Origin::Deployment(deployment) => of_deployment(case, *deployment),
-        };
-        (stored.jobs, stored.units, stored.spans) = (tables.jobs, tables.units, tables.spans);
-        stored
+        match origin {
+            Origin::Trial(trial) => of_trial(case, tables, *trial),
+            Origin::Deployment(deployment) => of_deployment(case, tables, *deployment),
+        }
     }
 }
 
-fn nothing() -> Rows {
-    Rows::Found(Vec::new())
-}
-
-fn of_trial(case: Case, trial: TrialRecord) -> StoredObservation {
+fn of_trial(case: Case, tables: Tables, trial: TrialRecord) -> StoredObservation {
     let TrialRecord { service, run, work, exchanges, witness, second, timings } = trial;
     let Service { command, program, environment, names } = service;
     let ProcessRun { output, startup, ready, exit } = run;
     let Work { submission, settled } = work;
-    let (jobs, units, spans) = (nothing(), nothing(), nothing());
+    let Tables { jobs, units, spans } = tables;
     StoredObservation {
         format: FORMAT.into(),
         case,
@@ -190,12 +184,13 @@ fn of_trial(case: Case, trial: TrialRecord) -> StoredObservation {
     }
 }
 
-fn of_deployment(case: Case, mut deployment: Deployment) -> StoredObservation {
+fn of_deployment(case: Case, tables: Tables, mut deployment: Deployment) -> StoredObservation {
     let (lines, dropped_bytes) = match &mut deployment.log {
         Some(log) => (std::mem::take(&mut log.lines), log.dropped_bytes),
         None => (Vec::new(), 0),
     };
     let lines = lines.iter().map(StoredLine::from).collect();
+    let Tables { jobs, units, spans } = tables;
     let set = |(name, value): &(String, crate::spec::Value)| {
         Some((name.clone(), value.text()?.to_owned()))
     };
@@ -211,9 +206,9 @@ fn of_deployment(case: Case, mut deployment: Deployment) -> StoredObservation {
         ready: Reached::Yes,
         submission: None,
         settled: None,
-        jobs: nothing(),
-        units: nothing(),
-        spans: nothing(),
+        jobs,
+        units,
+        spans,
         witness: None,
         recovery: None,
         exchanges: Vec::new(),
@@ -379,7 +374,7 @@ impl From<StoredExit> for Exit {
         let ending = match ending {
             StoredEnding::Code(code) => Ending::Code(code),
             StoredEnding::Signal(signal) => Ending::Signal(signal),
-            // Only a system that was already there has an end that nobody saw.
+            // Only an existing system has an end that nobody saw.
             StoredEnding::Unseen => Ending::Code(0),
         };
         Self { ending, asked, killed, at_ms, stop_ms, strays }

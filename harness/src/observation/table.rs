@@ -51,15 +51,6 @@ impl Tables {
         let Self { jobs, units, spans } = self;
         [(Table::Jobs, jobs), (Table::Units, units), (Table::Spans, spans)]
     }
-
-    /// The rows of one table.
-    pub fn rows_mut(&mut self, table: Table) -> &mut Rows {
-        match table {
-            Table::Jobs => &mut self.jobs,
-            Table::Units => &mut self.units,
-            Table::Spans => &mut self.spans,
-        }
-    }
 }
 
 impl Rows {

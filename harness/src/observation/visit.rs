@@ -1,7 +1,7 @@
-//! One way through everything in an observation that may hold a secret or personal data.
+//! Visiting every text of an observation that may hold a secret or personal data.
 //!
-//! Each struct is taken apart whole, without `..`: a field that is added does not compile until it
-//! is decided here whether it is visited.
+//! Each struct is destructured without `..`: a new field does not compile until it is decided here
+//! whether it is visited.
 
 use super::{
     Deployment, Failure, Log, LogFacts, LogLine, Neighbour, Observation, Origin, ProcessRun,
@@ -36,7 +36,7 @@ pub enum Part {
     Table(Table),
 }
 
-/// Changes texts, each told what it belongs to.
+/// Changes the texts of an observation; each comes with the part that it belongs to.
 pub trait Visitor {
     /// A text in which anything may stand.
     fn text(&mut self, part: Part, text: &mut String);
@@ -211,7 +211,8 @@ impl Deployment {
                 visitor.line(text);
             }
         }
-        // An operation is a name of the service's code, by which its lines are told apart.
+        // Nothing of it is visited: an operation is a name of the service's code, by which its lines
+        // are told apart.
         for Neighbour { started: _, operation: _ } in neighbours {}
         for text in unread.iter_mut().chain(plans) {
             visitor.text(Part::Database, text);

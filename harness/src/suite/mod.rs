@@ -1,6 +1,6 @@
 //! Many cases on several workers, judged together; and the startup snapshots they share.
 
-mod look;
+mod attempt;
 mod options;
 mod probe;
 mod prove;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::{Id, JoinSet};
 
-use super::look::{Budget, look};
+use super::attempt::{Budget, run_case};
 use super::options::Options;
 use super::probe::probe;
 use super::record::Record;
@@ -57,7 +57,8 @@ pub async fn run(
             let Some(at) = waiting.next() else { break };
             let (case, budget) = (cases[at].clone(), Arc::clone(&budget));
             let (world, options) = (world.clone(), options.clone());
-            let task = running.spawn(async move { look(&world, &case, &options, &budget).await });
+            let task =
+                running.spawn(async move { run_case(&world, &case, &options, &budget).await });
             places.insert(task.id(), at);
         }
         let next = tokio::select! {

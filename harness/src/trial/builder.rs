@@ -20,11 +20,12 @@ pub struct TrialBuilder {
     world: World,
     case: Case,
     overrides: Overrides,
-    wrong: Option<Error>,
+    /// What a call was wrong about; told at the start.
+    error: Option<Error>,
 }
 
 impl World {
-    /// A trial of a case of one's own: every flag at its default, the first route, upstream and job.
+    /// A trial with every flag at its default, and the first route, upstream and job of the spec.
     pub fn trial(&self) -> TrialBuilder {
         let spec = self.spec();
         let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
@@ -43,7 +44,7 @@ impl World {
             world: self.clone(),
             case: case.clone(),
             overrides: Overrides::default(),
-            wrong: None,
+            error: None,
         }
     }
 }
@@ -67,7 +68,7 @@ impl TrialBuilder {
             let known = self.case.flags.iter().map(|(flag, _)| flag.as_str());
             let hint = suggestion(name, known);
             let found = name.to_owned();
-            self.wrong = Some(Error::Unknown { kind: "flag", found, hint });
+            self.error = Some(Error::Unknown { kind: "flag", found, hint });
         }
         self
     }
@@ -90,7 +91,7 @@ impl TrialBuilder {
         self.case.upstream = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match Behaviour::read(path) {
             Ok(behaviour) => self.overrides.upstream = Some(behaviour),
-            Err(error) => self.wrong = Some(error.into()),
+            Err(error) => self.error = Some(error.into()),
         }
         self
     }
@@ -159,8 +160,8 @@ impl TrialBuilder {
     /// # Errors
     /// When the world does not come up; that the service does not is in the observation.
     pub async fn start(self) -> Result<Trial, Error> {
-        let Self { world, case, overrides, wrong } = self;
-        if let Some(error) = wrong {
+        let Self { world, case, overrides, error } = self;
+        if let Some(error) = error {
             return Err(error);
         }
         let parts = [&case.route, &case.upstream, &case.job].map(String::as_str);

@@ -104,10 +104,10 @@ impl ActiveFault {
     }
 
     /// Makes it happen.
-    pub(super) async fn strike(&mut self) -> Result<(), Error> {
+    pub(super) async fn apply(&mut self) -> Result<(), Error> {
         let sql = match &self.files {
-            Some((apply, _)) => apply.clone(),
-            None => self.names.fill(&strike(self.fault.kind, self.names.superuser)),
+            Some((sql, _)) => sql.clone(),
+            None => self.names.fill(&applying(self.fault.kind, self.names.superuser)),
         };
         self.run(sql).await?;
         let held = match self.fault.kind {
@@ -130,8 +130,8 @@ impl ActiveFault {
             drop(sqlx::Connection::close(holder).await);
         }
         let sql = match &self.files {
-            Some((_, clear)) => clear.clone(),
-            None => self.names.fill(&clear(self.fault.kind, self.names.superuser)),
+            Some((_, sql)) => sql.clone(),
+            None => self.names.fill(&clearing(self.fault.kind, self.names.superuser)),
         };
         self.run(format!("set lock_timeout = {PATIENCE_MS}; {sql}")).await
     }
@@ -196,7 +196,7 @@ impl Names {
 }
 
 /// The statements that make a fault happen. A superuser is bound by no privilege and by no limit.
-fn strike(kind: FaultKind, superuser: bool) -> String {
+fn applying(kind: FaultKind, superuser: bool) -> String {
     let trigger = |when: &str, each: &str, body: &str| {
         let sql = TRIGGER.replace("{when}", when).replace("{each}", each).replace("{body}", body);
         sql.replace("{constraint}", "").replace("{deferred}", "")
@@ -246,7 +246,7 @@ fn strike(kind: FaultKind, superuser: bool) -> String {
 }
 
 /// The statements that put it right.
-fn clear(kind: FaultKind, superuser: bool) -> String {
+fn clearing(kind: FaultKind, superuser: bool) -> String {
     match kind {
         FaultKind::InsertRevoked if superuser => "grant insert on {table} to {role}".into(),
         FaultKind::InsertRevoked => "grant insert on {table} to current_user".into(),

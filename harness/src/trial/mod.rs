@@ -2,6 +2,7 @@
 
 mod builder;
 mod clock;
+mod disturbed;
 mod error;
 mod fault;
 mod job;

@@ -16,7 +16,7 @@ pub(super) struct FirstJob {
     /// The job.
     pub(super) work: Work,
     /// How many lines the service had printed.
-    pub(super) printed: StartupCut,
+    pub(super) lines_before: StartupCut,
     /// The service that the fault has ended; `None` if it runs on.
     pub(super) stopped: Option<StoppedService>,
 }
@@ -33,13 +33,13 @@ impl FirstJob {
     ) -> Observation {
         let since = since(mapping, &self.tables, tables);
         let TrialRecord { service, run, work, exchanges, witness, second: _, timings } = record;
-        let later = later(&run.output, run.startup, self.printed);
+        let later = later(&run.output, run.startup, self.lines_before);
         let second =
             Second { run: ProcessRun { output: later, ..run.clone() }, work, tables: since };
         let (service, run, exchanges) = if let Some(first) = self.stopped {
             (first.service, first.run, [first.exchanges, exchanges].concat())
         } else {
-            let output = until(&run.output, self.printed);
+            let output = until(&run.output, self.lines_before);
             (service, ProcessRun { output, ..run }, exchanges)
         };
         let second = Some(Box::new(second));

@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::fault::ActiveFault;
 use super::overrides::{Deadlines, Overrides};
 use super::recovery::FirstJob;
-use super::rows::{read_rows, read_tables};
+use super::rows::read_tables;
 use super::service::{RunningService, Start};
 use super::session::{connect, run_sql, seed};
 use super::{Error, World, job, witness};
@@ -14,34 +14,30 @@ use crate::document::suggestion;
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    Observation, Origin, Reached, Rows, StartupCut, Submission, TrialRecord, Work, secrets,
+    Observation, Origin, Reached, Rows, Submission, TrialRecord, Work, secrets,
 };
 use crate::postgres::Database;
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
 use crate::upstream::Behaviour;
-use crate::wait::{self, Look};
-
-/// How many looks in a row must see the same before nothing more is expected to come.
-const QUIET: usize = 10;
 
 /// A running service with its own database and upstream. Dropping it stops and removes all.
 #[derive(Debug)]
 #[must_use = "dropping a trial stops its service"]
 pub struct Trial {
-    world: World,
-    case: Case,
-    overrides: Overrides,
-    deadlines: Deadlines,
-    behaviour: Behaviour,
-    service: RunningService,
-    database: Database,
-    fault: Option<ActiveFault>,
-    /// The first job of a case under a fault, once the fault was removed.
-    first: Option<FirstJob>,
-    work: Work,
-    secrets: Secrets,
-    clock: Clock,
+    pub(super) world: World,
+    pub(super) case: Case,
+    pub(super) overrides: Overrides,
+    pub(super) deadlines: Deadlines,
+    pub(super) behaviour: Behaviour,
+    pub(super) service: RunningService,
+    pub(super) database: Database,
+    pub(super) fault: Option<ActiveFault>,
+    /// The first job of a case under a fault, once the fault is over.
+    pub(super) first: Option<FirstJob>,
+    pub(super) work: Work,
+    pub(super) secrets: Secrets,
+    pub(super) clock: Clock,
 }
 
 impl Trial {
@@ -66,10 +62,11 @@ impl Trial {
             None => None,
         };
         clock.lap("clone");
-        let silent = fault.as_ref().is_some_and(|fault| fault.kind() == FaultKind::KilledMidJob);
+        // It is killed while it waits for an answer.
+        let hangs = fault.as_ref().is_some_and(|fault| fault.kind() == FaultKind::KilledMidJob);
         let start = Start {
             case: &case,
-            behaviour: &if silent { behaviour.clone().hanging() } else { behaviour.clone() },
+            behaviour: &if hangs { behaviour.clone().hanging() } else { behaviour.clone() },
             database: database.url(),
             env: &overrides.env,
             within: deadlines.ready,
@@ -145,7 +142,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Submits the case's job by its route. That the service refuses it is evidence.
+    /// Submits the case's job by its route. An answer that refuses it is evidence, and no error.
     ///
     /// # Errors
     /// When the case names a route or a job that the spec does not have.
@@ -158,7 +155,7 @@ impl Trial {
         Ok(self.work.submission.insert(submission))
     }
 
-    async fn send(&mut self, request: super::Request) -> Submission {
+    pub(super) async fn send(&mut self, request: super::Request) -> Submission {
         self.clock.skip();
         let (url, within) = (self.url(), self.deadlines.settle);
         let mut submission = job::submit(&url, &request.path, &request.body, within).await;
@@ -175,12 +172,12 @@ impl Trial {
         if !self.work.submission.as_ref().is_some_and(Submission::accepted) {
             return Ok(Reached::No("no job was accepted".into()));
         }
-        let settled = self.settled(None).await?;
+        let settled = self.wait_for_jobs(None).await?;
         Ok(self.work.settled.insert(settled).clone())
     }
 
     /// Waits until every job has ended that is not as it was `before`.
-    async fn settled(&mut self, before: Option<&Rows>) -> Result<Reached, Error> {
+    pub(super) async fn wait_for_jobs(&mut self, before: Option<&Rows>) -> Result<Reached, Error> {
         self.clock.skip();
         let mut own = None;
         let connection: &mut PgConnection = match &mut self.fault {
@@ -191,106 +188,6 @@ impl Trial {
         let settled = job::settled(connection, tables, before, child, self.deadlines.settle).await;
         self.clock.lap("settle");
         Ok(settled)
-    }
-
-    /// The job while the fault lasts, then another one.
-    async fn work_under_fault(&mut self, kind: FaultKind) -> Result<(), Error> {
-        if let Some(fault) = &mut self.fault {
-            fault.strike().await?;
-        }
-        self.submit().await?;
-        match kind {
-            FaultKind::KilledMidJob => self.quiet().await?,
-            _ => drop(self.settle().await?),
-        }
-        if !kind.kills() {
-            self.flushed().await;
-        }
-        let stopped = if kind.kills() { Some(self.restart().await?) } else { None };
-        let printed = match &stopped {
-            Some(_) => StartupCut::default(),
-            None => StartupCut::after(&self.service.child.output()),
-        };
-        if let Some(fault) = &mut self.fault {
-            fault.clear().await?;
-        }
-        let mut connection = connect(self.database.url()).await?;
-        let tables = read_tables(&mut connection, &self.world.spec().tables).await;
-        drop(connection.close().await);
-        let jobs = tables.jobs.clone();
-        let work = std::mem::take(&mut self.work);
-        self.first = Some(FirstJob { tables, work, printed, stopped });
-        if self.service.ready.yes() && !self.service.child.has_exited() {
-            self.work_again(&jobs).await?;
-        }
-        Ok(())
-    }
-
-    async fn work_again(&mut self, jobs: &Rows) -> Result<(), Error> {
-        let request = self.world.second_request(&self.case.route, &self.case.job)?;
-        let submission = self.send(request).await;
-        let accepted = submission.accepted();
-        self.work.submission = Some(submission);
-        if accepted {
-            self.work.settled = Some(self.settled(Some(jobs)).await?);
-        }
-        Ok(())
-    }
-
-    /// Waits for a line about lost spans: a service that collects them may not have tried yet.
-    /// That there is none is evidence.
-    async fn flushed(&self) {
-        let (probes, child) = (&self.world.spec().probes, &self.service.child);
-        let _seen = wait::until("a line about lost spans", self.deadlines.flush, || async {
-            let lost = |line: &str| probes.refused(line) || probes.unfinished(line);
-            let seen = child.output().lines.iter().any(|line| lost(&line.text));
-            if seen || child.has_exited() { Look::Done(()) } else { Look::NotYet(String::new()) }
-        })
-        .await;
-    }
-
-    /// Waits until the service has asked the upstream, which does not answer, for all that it will
-    /// ask before it gets an answer.
-    async fn quiet(&mut self) -> Result<(), Error> {
-        let accepted = self.work.submission.as_ref().is_some_and(Submission::accepted);
-        let Some(fault) = self.fault.as_mut().filter(|_| accepted) else { return Ok(()) };
-        let tables = &self.world.spec().tables;
-        let (upstream, child) = (&self.service.upstream, &self.service.child);
-        let state = tokio::sync::Mutex::new((fault.session(), [0; 3], 0));
-        let within = self.deadlines.settle;
-        let looked = wait::until("requests that wait for the upstream", within, || async {
-            let (session, last, same) = &mut *state.lock().await;
-            let asked = upstream.journal().len();
-            let units = read_rows(session, &tables.units.table).await.all().len();
-            let spans = read_rows(session, &tables.spans.table).await.all().len();
-            let seen = [asked, units, spans];
-            *same = if seen == *last { *same + 1 } else { 0 };
-            *last = seen;
-            if (asked > 0 && *same >= QUIET) || child.has_exited() {
-                return Look::Done(());
-            }
-            Look::NotYet(format!("{asked} requests, {units} units, {spans} spans"))
-        })
-        .await;
-        looked.map_err(|overdue| Error::Fault {
-            name: self.case.fault.clone().unwrap_or_default(),
-            reason: overdue.to_string(),
-        })
-    }
-
-    /// Kills the service and starts it again, with an upstream that answers.
-    async fn restart(&mut self) -> Result<super::service::StoppedService, Error> {
-        self.clock.skip();
-        let start = Start {
-            case: &self.case,
-            behaviour: &self.behaviour,
-            database: self.database.url(),
-            env: &self.overrides.env,
-            within: self.deadlines.ready,
-        };
-        self.service.child.kill().await;
-        let next = RunningService::start(&self.world, &start, &mut self.clock).await?;
-        std::mem::replace(&mut self.service, next).killed().await
     }
 
     /// Stops the service and reads everything; the world of this trial is gone then.

@@ -323,7 +323,7 @@ impl Scene<'_> {
         let jobs = &self.facts.spec.tables.jobs;
         let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
         let working: Vec<_> = statuses.filter(|status| !jobs.done.contains(status)).collect();
-        let open = self.facts.spans.iter().filter(|span| !span.is_whole()).count();
+        let open = self.facts.spans.iter().filter(|span| !span.is_complete()).count();
         if working.is_empty() || open == 0 {
             return stage::finished(self.facts, checks);
         }

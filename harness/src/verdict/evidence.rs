@@ -11,7 +11,7 @@ use crate::spec::Value;
 use crate::upstream::Exchange;
 
 /// How many pieces of evidence of one kind a finding has.
-const MOST: usize = 4;
+const MAX_PER_KIND: usize = 4;
 /// Characters of a statement in the text.
 const STATEMENT: usize = 160;
 
@@ -247,9 +247,9 @@ impl From<Line<'_>> for Evidence {
 /// The first pieces of evidence of one kind, and how many more there are.
 pub(super) fn some(all: impl IntoIterator<Item = Evidence>) -> Vec<Evidence> {
     let mut all: Vec<_> = all.into_iter().collect();
-    if all.len() > MOST {
-        let more = all.len() - MOST + 1;
-        all.truncate(MOST - 1);
+    if all.len() > MAX_PER_KIND {
+        let more = all.len() - MAX_PER_KIND + 1;
+        all.truncate(MAX_PER_KIND - 1);
         all.push(Evidence::More(more));
     }
     all

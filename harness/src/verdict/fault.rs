@@ -61,7 +61,7 @@ fn traced(facts: &Facts<'_>, checks: &mut Checks) {
 fn missing(facts: &Facts<'_>) -> Vec<String> {
     let units = facts.units.len();
     let of = |operation: &str| {
-        let whole = facts.of_operation(operation).filter(|span| span.is_whole());
+        let whole = facts.of_operation(operation).filter(|span| span.is_complete());
         let whole = whole.count();
         (whole < units).then(|| format!("{whole} of {units} `{operation}` spans are whole"))
     };

@@ -38,7 +38,7 @@ impl Funnel {
         let attempted = attempted.min(executed);
         let stored = rows.min(attempted);
         let ended = least(&|operation| {
-            facts.of_operation(operation).filter(|span| span.is_whole()).count()
+            facts.of_operation(operation).filter(|span| span.is_complete()).count()
         });
         let finished = ended.min(stored);
         let linked = facts.units.iter().filter(|unit| is_linked(facts, unit)).count().min(finished);

@@ -230,7 +230,7 @@ pub(super) fn renamed(facts: &Facts<'_>, operation: &str) -> Option<Finding> {
 pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
     let fields = [Field::Status, Field::Ended, Field::Duration];
     let all = facts.spans.len();
-    let open: Vec<_> = facts.spans.iter().filter(|span| !span.is_whole()).collect();
+    let open: Vec<_> = facts.spans.iter().filter(|span| !span.is_complete()).collect();
     checks.expect(open.is_empty(), || {
         let lines = some(open.iter().map(|span| Evidence::span(facts, span, &fields)));
         let lines = [lines, Evidence::lines(&facts.unfinished)].concat();

@@ -1,4 +1,5 @@
-//! Looking at one case: it is run and judged once, and looked at a second time if that tells more.
+//! One case of a run: it is run and judged, and a second time with the server as a witness if that may
+//! tell why it failed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +12,7 @@ use crate::postgres::Database;
 use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, Verdict, explains, judge};
 
-/// Second looks of one run. A few cases show what failing ones have in common.
+/// Second looks in one run: a few cases show what failing ones have in common.
 const SECOND_LOOKS: usize = 8;
 
 /// How many second looks a run has left.
@@ -33,18 +34,23 @@ impl Budget {
 }
 
 /// One run of a case with its judgement, and its database as the service left it.
-struct Look {
+struct Attempt {
     observation: Observation,
     judgement: Judgement,
     database: Database,
 }
 
 /// Runs one case, judges it and stores what was observed.
-pub(super) async fn look(world: &World, case: &Case, options: &Options, budget: &Budget) -> Ended {
-    let first = once(world, case, options.witness).await?;
-    let Look { observation, judgement, database } = match first.judgement.next {
+pub(super) async fn run_case(
+    world: &World,
+    case: &Case,
+    options: &Options,
+    budget: &Budget,
+) -> Ended {
+    let first = run_once(world, case, options.witness).await?;
+    let Attempt { observation, judgement, database } = match first.judgement.next {
         Some(Experiment::Witness) if budget.take() => {
-            combined(first, once(world, case, true).await.ok())
+            more_telling(first, run_once(world, case, true).await.ok())
         }
         _ => first,
     };
@@ -60,15 +66,15 @@ pub(super) async fn look(world: &World, case: &Case, options: &Options, budget: 
     Ok(JudgedCase { observation, judgement, folder, kept })
 }
 
-async fn once(world: &World, case: &Case, witness: bool) -> Result<Look, String> {
+async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let ran = world.trial_of(case).witness_if(witness).run_holding().await;
     let (observation, database) = ran.map_err(|error| chain(&error))?;
     let judgement = judge(world.spec(), &observation);
-    Ok(Look { observation, judgement, database })
+    Ok(Attempt { observation, judgement, database })
 }
 
-/// Two looks at one case are one: the second, if it explains the first.
-fn combined(first: Look, second: Option<Look>) -> Look {
+/// The second attempt if it explains what the first one saw, and the first one otherwise.
+fn more_telling(first: Attempt, second: Option<Attempt>) -> Attempt {
     match second {
         Some(second) if explains(&second.judgement, &first.judgement) => second,
         _ => first,
