@@ -74,6 +74,8 @@ pub struct Span {
     pub links: BTreeMap<String, Option<String>>,
     /// Everything else that was recorded with it.
     pub attributes: Map<String, Json>,
+    /// The duration as it was recorded.
+    duration: Option<String>,
     lacks_duration: bool,
     missing_end: Option<Field>,
 }
@@ -146,8 +148,9 @@ impl Span {
         let open = status.as_ref().is_some_and(|status| mapping.open.contains(status));
         let missing_end = match (open, &ended) {
             (true, _) => Some(Field::Status),
-            (false, None) => Some(Field::Ended),
-            (false, Some(_)) => None,
+            // Where no column is named for the end, a span that is not open has ended.
+            (false, None) if !mapping.completed.is_empty() => Some(Field::Ended),
+            (false, _) => None,
         };
         let code = match status.as_deref().and_then(StatusCode::from_text) {
             Some(StatusCode::Unset) | None if error.is_some() || error_type.is_some() => {
@@ -172,6 +175,7 @@ impl Span {
             unit: value(&mapping.unit),
             links: mapping.link.keys().map(|name| (name.clone(), value(name))).collect(),
             attributes: attributes(mapping, row),
+            duration: value(&mapping.duration),
             lacks_duration: duration == Some(&Json::Null),
             missing_end,
         }
@@ -217,9 +221,16 @@ impl Span {
 
     /// Whether it ends before it starts, or has a negative duration.
     pub fn is_impossible(&self) -> bool {
-        let backwards = matches!((self.start(), self.ended.as_ref().and_then(|time| time.at)),
-            (Some(start), Some(end)) if end < start);
-        backwards || self.duration_ms.is_some_and(|ms| ms < 0.0)
+        let backwards = match (&self.started, &self.ended) {
+            (Some(start), Some(end)) => end.is_before(start),
+            _ => false,
+        };
+        let is_negative = |text: &str| match text.parse::<f64>() {
+            Ok(number) => number < 0.0,
+            // An interval: `-00:00:01`.
+            Err(_) => text.starts_with('-'),
+        };
+        backwards || self.duration.as_deref().is_some_and(is_negative)
     }
 
     /// Whether its operation failed.
@@ -244,9 +255,22 @@ impl Span {
             Field::Service => self.service.clone(),
             Field::Started => time(&self.started),
             Field::Ended => time(&self.ended),
-            Field::Duration => self.duration_ms.map(|ms| ms.to_string()),
+            Field::Duration => self.duration.clone(),
             Field::Status => self.status.text.clone(),
             Field::Unit => self.unit.clone(),
+        }
+    }
+}
+
+impl Time {
+    /// Whether it is known to be before another one: as a time, or as a number of the same unit.
+    fn is_before(&self, other: &Self) -> bool {
+        match (self.at, other.at) {
+            (Some(this), Some(other)) => this < other,
+            _ => match (self.text.parse::<f64>(), other.text.parse::<f64>()) {
+                (Ok(this), Ok(other)) => this < other,
+                _ => false,
+            },
         }
     }
 }
@@ -371,12 +395,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_duration_is_shown_as_it_was_recorded() {
+        for text in ["00:00:01", "30ms", "9007199254740993"] {
+            let span = span(&json!({"duration_ms": text}));
+            assert_eq!(span.recorded(Field::Duration).as_deref(), Some(text));
+        }
+        let span = span(&json!({"duration_ms": 9_007_199_254_740_993_u64}));
+        assert_eq!(span.recorded(Field::Duration).as_deref(), Some("9007199254740993"));
+    }
+
+    #[test]
+    fn a_table_without_ends_has_spans_that_end_when_they_are_not_open() {
+        let mapping = SpanTable { completed: String::new(), ..SpanTable::default() };
+        let read = |status: &str| {
+            let row = json!({"started_at": "2025-10-22T12:00:00+00:00", "status": status,
+                "duration_ms": 5});
+            Span::from_row(&mapping, row.as_object().unwrap())
+        };
+        assert_eq!(
+            (read("completed").missing_end(), read("completed").took_ms()),
+            (None, Some(5.0))
+        );
+        assert_eq!(read("started").missing_end(), Some(Field::Status));
+    }
+
     #[rstest]
     #[case::fraction(json!({"completed_at": "2025-10-22T12:00:00.5+00:00"}), false)]
     #[case::other_zone(json!({"completed_at": "2025-10-22T13:00:00.5+02:00"}), true)]
     #[case::backwards(json!({"completed_at": "2025-10-22T11:59:59+00:00"}), true)]
     #[case::negative(json!({"duration_ms": -1}), true)]
     #[case::negative_text(json!({"duration_ms": "-1.5"}), true)]
+    #[case::negative_zero(json!({"duration_ms": "-0"}), false)]
+    #[case::negative_interval(json!({"duration_ms": "-00:00:01"}), true)]
+    #[case::interval(json!({"duration_ms": "00:00:01"}), false)]
+    #[case::backwards_in_numbers(
+        json!({"started_at": 1_761_134_400_500_u64, "completed_at": 1_761_134_400_000_u64}), true
+    )]
+    #[case::numbers(json!({"started_at": 1_761_134_400, "completed_at": "1761134401.5"}), false)]
     #[case::endless(json!({"completed_at": "infinity"}), false)]
     fn times_are_compared_as_times(#[case] change: Json, #[case] impossible: bool) {
         assert_eq!(span(&change).is_impossible(), impossible);

@@ -271,9 +271,9 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
         let message =
             format!("{} of {} spans name no unit in `{}`", lost.len(), expected.len(), table.unit);
         let lines = some(lost.iter().map(|span| {
-            let unit = (table.unit.clone(), span.unit.clone());
+            let unit = (!table.unit.is_empty()).then(|| (table.unit.clone(), span.unit.clone()));
             let links = span.links.iter().map(|(name, value)| (name.clone(), value.clone()));
-            Evidence::span_with(facts, span, std::iter::once(unit).chain(links).collect())
+            Evidence::span_with(facts, span, unit.into_iter().chain(links).collect())
         }));
         Finding::new(Code::Unlinked, message, lines)
     });
