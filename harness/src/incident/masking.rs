@@ -11,7 +11,9 @@ use serde_json::Value as Json;
 use super::error::Error;
 use crate::document::Document;
 use crate::mask::{MASK, text as unsecret};
-use crate::observation::{LogLine, Observation, Part, Row, Rows, Table, Visitor};
+use crate::observation::{
+    Judged, LogLine, Names, Observation, Part, Row, Rows, Table, Visitor, masked_flag,
+};
 use crate::spec::{Spec, Value};
 use crate::upstream::Behaviour;
 
@@ -36,6 +38,7 @@ pub struct Masking {
     rules: Vec<(String, Regex)>,
     contents: bool,
     account: BTreeMap<(String, String), usize>,
+    names: Names,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,21 +155,30 @@ impl Masking {
         }
     }
 
-    /// Masks a row. Columns that hold ids, times and statuses stay as they are; of the others, what
-    /// a job is given and what a unit gives is content.
-    fn row(&mut self, table: &str, kept: &[&str], outcome: &str, row: &mut Row) {
-        for (column, value) in row.iter_mut().filter(|(column, _)| !kept.contains(&column.as_str()))
-        {
-            let place = format!("{table}.{column}");
-            // JSON in a column of text is JSON as well.
-            let json = match value {
-                Json::Object(_) | Json::Array(_) => true,
-                Json::String(text) => text.trim_start().starts_with(['{', '[']),
-                _ => false,
-            };
-            let content = !self.contents && (json || column == outcome);
-            self.value(&place, value, content);
+    /// Masks a column that judging depends on: values that differ still do.
+    fn judged(&mut self, spec: &Spec, judged: Judged, place: &str, value: &mut Json) {
+        let Json::String(text) = value else { return };
+        let mut names = std::mem::take(&mut self.names);
+        *text = names.masked(spec, judged, text, |text| self.text(place, text));
+        self.names = names;
+    }
+
+    /// Masks a column: by its name, or as what a job is given and a unit gives.
+    fn column(&mut self, place: &str, column: &str, is_outcome: bool, value: &mut Json) {
+        let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if !value.is_null() && crate::mask::is_secret(column, &plain) {
+            *value = MASK.into();
+            self.count(place, "secret", 1);
+            return;
         }
+        // JSON in a column of text is JSON as well.
+        let json = match value {
+            Json::Object(_) | Json::Array(_) => true,
+            Json::String(text) => text.trim_start().starts_with(['{', '[']),
+            _ => false,
+        };
+        let content = !self.contents && (json || is_outcome);
+        self.value(place, value, content);
     }
 
     /// Masks the rows of one table.
@@ -271,11 +283,9 @@ impl Visitor for Visit<'_> {
 
     /// The tracing flag's value is what an incident is about.
     fn flag(&mut self, name: &str, value: &mut Value) {
-        let tracing = self.spec.tracing_flag().is_some_and(|flag| flag.name == name);
-        let Some(text) = value.text().filter(|_| !tracing) else { return };
-        let masked = crate::mask::variable(name, text);
-        self.masking.count("flags", "secret", usize::from(masked != text));
-        *value = Value::Set(masked);
+        *value = masked_flag(self.spec, name, value, None);
+        let is_masked = value.text().is_some_and(|text| text.contains(MASK));
+        self.masking.count("flags", "secret", usize::from(is_masked));
     }
 
     /// The tracer's own line stays, because the flag's value in it is what it is read for.
@@ -291,24 +301,17 @@ impl Visitor for Visit<'_> {
 
     fn row(&mut self, table: Table, row: &mut Row) {
         let tables = &self.spec.tables;
-        let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
-        let (name, outcome, kept): (&str, &str, Vec<&str>) = match table {
-            Table::Jobs => {
-                let kept = [&jobs.id, &jobs.status, &jobs.route, &jobs.created];
-                (&jobs.table, "", kept.map(String::as_str).into())
-            }
-            Table::Units => {
-                let kept = [&units.id, &units.job, &units.status, &units.started, &units.completed];
-                let more = units.key.iter().chain([&spans.trace]).map(String::as_str);
-                let kept = kept.map(String::as_str).into_iter().chain(more).collect();
-                (&units.table, &units.outcome, kept)
-            }
-            // The text of an error may say anything.
-            Table::Spans => {
-                let columns = spans.columns().into_iter();
-                (&spans.table, "", columns.filter(|name| *name != spans.error).collect())
-            }
+        let (name, outcome) = match table {
+            Table::Jobs => (&tables.jobs.table, ""),
+            Table::Units => (&tables.units.table, tables.units.outcome.as_str()),
+            Table::Spans => (&tables.spans.table, ""),
         };
-        self.masking.row(name, &kept, outcome, row);
+        for (column, value) in row.iter_mut() {
+            let place = format!("{name}.{column}");
+            match Judged::of(tables, table, column) {
+                Some(judged) => self.masking.judged(self.spec, judged, &place, value),
+                None => self.masking.column(&place, column, column == outcome, value),
+            }
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Secrets are masked when an observation is made, before anything can write it.
 
+use serde_json::Value as Json;
+
+use super::judged::{Judged, Names};
 use super::visit::{Part, Visitor};
 use super::{Observation, Row, Rows, Table};
 use crate::mask::{MASK, Secrets, is_secret};
@@ -7,13 +10,13 @@ use crate::matrix::Case;
 use crate::spec::{Spec, Value};
 
 impl Observation {
-    /// Masks every text in it, except what judging depends on: the tracing flag, and the columns
-    /// that hold ids, statuses and operations.
+    /// Masks every text in it, so that it is judged as it was before: the tracing flag stays, and in
+    /// columns that judging depends on values that differ still do.
     #[must_use]
     pub fn masked(mut self, spec: &Spec, secrets: &Secrets) -> Self {
-        // A log has been masked line by line; of the tracer's own lines the flag's value is wanted.
-        let keeps_banners = self.deployment().is_some();
-        self.visit(&mut Masks { spec, secrets, keeps_banners });
+        // A log was masked line by line while it was read.
+        let keeps_lines = self.deployment().is_some();
+        self.visit(&mut Masks { spec, secrets, keeps_lines, names: Names::default() });
         self
     }
 }
@@ -22,7 +25,10 @@ impl Rows {
     /// Masks rows that are no part of an observation, as [`Observation::masked`] does.
     #[must_use]
     pub fn masked(mut self, spec: &Spec, table: Table, secrets: &Secrets) -> Self {
-        self.visit(table, &mut Masks { spec, secrets, keeps_banners: false });
+        self.visit(
+            table,
+            &mut Masks { spec, secrets, keeps_lines: false, names: Names::default() },
+        );
         self
     }
 }
@@ -31,7 +37,8 @@ impl Rows {
 struct Masks<'a> {
     spec: &'a Spec,
     secrets: &'a Secrets,
-    keeps_banners: bool,
+    keeps_lines: bool,
+    names: Names,
 }
 
 impl Masks<'_> {
@@ -39,28 +46,6 @@ impl Masks<'_> {
     fn is_judged(&self, name: &str) -> bool {
         self.spec.tracing_flag().is_some_and(|flag| flag.name == name)
             || self.spec.tables.spans.header.as_deref() == Some(name)
-    }
-
-    /// Whether a column stays as it is.
-    fn keeps(&self, table: Table, column: &str) -> bool {
-        let tables = &self.spec.tables;
-        let (units, spans) = (&tables.units, &tables.spans);
-        match table {
-            Table::Jobs => [&tables.jobs.status].into_iter().any(|kept| kept == column),
-            Table::Units => {
-                [&units.id, &units.status, &spans.trace].into_iter().any(|kept| kept == column)
-            }
-            Table::Spans => [
-                &spans.trace,
-                &spans.id,
-                &spans.parent,
-                &spans.unit,
-                &spans.operation,
-                &spans.status,
-            ]
-            .into_iter()
-            .any(|kept| kept == column),
-        }
     }
 }
 
@@ -80,7 +65,7 @@ impl Visitor for Masks<'_> {
     }
 
     fn line(&mut self, text: &mut String) {
-        if !(self.keeps_banners && self.spec.probes.banner(text).is_some()) {
+        if !self.keeps_lines {
             *text = self.secrets.text(text);
         }
     }
@@ -91,8 +76,14 @@ impl Visitor for Masks<'_> {
 
     fn row(&mut self, table: Table, row: &mut Row) {
         for (column, value) in row.iter_mut() {
-            if !self.keeps(table, column) {
-                self.secrets.field(column, value);
+            match (Judged::of(&self.spec.tables, table, column), value) {
+                (Some(judged), Json::String(text)) => {
+                    let secrets = |text: &str| self.secrets.text(text);
+                    *text = self.names.masked(self.spec, judged, text, secrets);
+                }
+                (Some(_), Json::Null | Json::Bool(_) | Json::Number(_)) => {}
+                (Some(_), value) => self.secrets.json(value),
+                (None, value) => self.secrets.field(column, value),
             }
         }
     }
@@ -114,9 +105,32 @@ pub fn secrets<'a>(
     )
 }
 
+/// A case as it may be shown and stored.
+#[must_use]
+pub fn masked_case(spec: &Spec, case: &Case) -> Case {
+    let mut case = case.clone();
+    for (name, value) in &mut case.flags {
+        *value = masked_flag(spec, name, value, None);
+    }
+    case
+}
+
+/// A masked case with the values that the spec has for its flags: what conditions are about.
+#[must_use]
+pub fn told_case(spec: &Spec, case: &Case) -> Case {
+    let mut case = case.clone();
+    for (name, value) in &mut case.flags {
+        let place = value.text().and_then(|text| text.strip_prefix(MASK)?.parse::<usize>().ok());
+        let flag = spec.flags.iter().find(|flag| flag.name == *name);
+        let told = flag.zip(place).and_then(|(flag, at)| flag.values.get(at.checked_sub(1)?));
+        *value = told.unwrap_or(value).clone();
+    }
+    case
+}
+
 /// The value of a flag as it may be shown. One under a secret's name is masked; its place among
 /// the values of the spec stays, so that unlike cases are still unlike.
-pub(super) fn masked_flag(
+pub(crate) fn masked_flag(
     spec: &Spec,
     name: &str,
     value: &Value,
@@ -149,7 +163,7 @@ mod tests {
         Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work, group,
     };
     use crate::process::{Ending, Exit, Line, Output, Stream};
-    use crate::spec::example;
+    use crate::spec::{Overlay, example};
     use crate::upstream::{Answer, Exchange};
 
     /// The spec of this repository with a flag of its own that is a secret.
@@ -263,16 +277,15 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_a_deployment_is_left_out_but_the_flag_that_the_tracer_saw() {
+    fn no_text_of_a_deployment_is_left_out_but_lines_that_were_masked_as_they_were_read() {
         let spec = spec();
         let said = "hunter3 http://u:swordfish@h";
         let banner = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=hunter3)";
         let line = |text: &str| LogLine { number: 1, at: None, text: text.into() };
-        let facts =
-            LogFacts { name: said.into(), crashes: vec![said.into()], ..LogFacts::default() };
+        let facts = LogFacts { name: said.into(), ..LogFacts::default() };
         let deployment = Deployment {
             database: Some(said.into()),
-            log: Some(Log { facts, lines: vec![line(said), line(banner)], dropped_bytes: 0 }),
+            log: Some(Log { facts, lines: vec![line(banner)], dropped_bytes: 0 }),
             unread: vec![said.into()],
             plans: vec![said.into()],
             ..Deployment::default()
@@ -298,5 +311,43 @@ mod tests {
         let environment = &observation.trial().unwrap().service.environment;
         let secrets = secrets(&spec, &observation.case, environment);
         assert_eq!(group(&spec, &observation.masked(&spec, &secrets).case), names[0]);
+    }
+
+    #[test]
+    fn a_condition_about_a_secret_flag_still_holds() {
+        let spec = spec();
+        let masked = masked_case(&spec, &case(&spec, "hunter4"));
+        assert!(!format!("{masked:?}").contains("hunter"));
+        let told = told_case(&spec, &masked);
+        assert_eq!(told.flag("ADMIN_TOKEN"), Value::Set("hunter4".into()));
+        let other = told_case(&spec, &masked_case(&spec, &case(&spec, "elsewhere")));
+        assert_eq!(other.flag("ADMIN_TOKEN"), Value::Set("***".into()), "no value of the spec");
+    }
+
+    #[test]
+    fn a_row_is_judged_as_it_was_before_it_was_masked() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../spanproof.toml");
+        let overlays = [
+            Overlay::new("tables.spans.link", "{ api_key_id = 'api_key_id' }"),
+            Overlay::new("tables.jobs.id", "'job_token'"),
+            Overlay::new("tables.jobs.created", "'token_created_at'"),
+        ];
+        let spec = Spec::read_with(&path, &overlays).unwrap();
+        let secrets = Secrets::of([("ADMIN_TOKEN", "hunter3")]);
+        let masked = |table: Table, row: &serde_json::Value| {
+            let row = row.as_object().unwrap().clone();
+            Rows::Found(vec![row]).masked(&spec, table, &secrets).all()[0].clone()
+        };
+        let job = json!({"job_token": "469", "token_created_at": "2025-10-22T12:00:00+00:00"});
+        assert_eq!(
+            json!(masked(Table::Jobs, &job)),
+            job,
+            "columns are named so, and are no secrets"
+        );
+        let span = json!({"api_key_id": "hunter3", "operation": "GET http://u:swordfish@h/x",
+            "status": "token=swordfish", "api_key": "swordfish"});
+        let expected = json!({"api_key_id": "***", "operation": "GET http://u:***@h/x",
+            "status": "token=***", "api_key": "***"});
+        assert_eq!(json!(masked(Table::Spans, &span)), expected);
     }
 }

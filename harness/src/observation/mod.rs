@@ -4,6 +4,7 @@
 //! What judges or shows observations uses this module and never touches a service or a database.
 
 mod deployment;
+mod judged;
 mod line;
 mod masking;
 mod model;
@@ -20,8 +21,10 @@ mod visit;
 mod witness;
 
 pub use deployment::{Deployment, Log, LogFacts, LogLine, Neighbour};
+pub(crate) use judged::{Judged, Names};
 pub use line::{Line, Meaning, Place};
-pub use masking::secrets;
+pub(crate) use masking::masked_flag;
+pub use masking::{masked_case, secrets, told_case};
 pub use model::{Observation, Origin};
 pub use source::{Sink, Source};
 pub use span::{Field, Span, SpanRows, SpanSource, Status, StatusCode, Time};

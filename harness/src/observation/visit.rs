@@ -211,9 +211,9 @@ impl Deployment {
                 visitor.line(text);
             }
         }
-        // Nothing of it is visited: an operation is a name of the service's code, by which its lines
-        // are told apart.
-        for Neighbour { started: _, operation: _ } in neighbours {}
+        for Neighbour { started: _, operation } in neighbours {
+            visitor.text(Part::Table(Table::Spans), operation);
+        }
         for text in unread.iter_mut().chain(plans) {
             visitor.text(Part::Database, text);
         }

@@ -7,7 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Case;
-use crate::observation::{Error, FORMAT};
+use crate::observation::{Error, FORMAT, masked_case};
+use crate::spec::Spec;
 
 const FILE: &str = "run.json";
 
@@ -24,8 +25,9 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn of(planned: &[Case]) -> Self {
-        let planned = planned.to_vec();
+    /// The record of these cases, secrets masked.
+    pub(super) fn of(spec: &Spec, planned: &[Case]) -> Self {
+        let planned = planned.iter().map(|case| masked_case(spec, case)).collect();
         Self { format: FORMAT.into(), planned, broken: BTreeMap::new(), halted: None }
     }
 

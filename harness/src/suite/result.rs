@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::matrix::{Case, Change};
-use crate::observation::Observation;
+use crate::observation::{Observation, masked_case};
 use crate::spec::{Day, Spec};
 use crate::verdict::{Judgement, compare, expect};
 
@@ -93,7 +93,7 @@ impl RunResult {
             .map(|(case, ended)| match ended {
                 Ok(judged) => judged.into_result(),
                 Err(cause) => {
-                    let (case, judgement) = (case.clone(), Judgement::broken(cause));
+                    let (case, judgement) = (masked_case(spec, case), Judgement::broken(cause));
                     CaseResult { case, judgement, observation: None, folder: None, kept: None }
                 }
             })

@@ -41,7 +41,7 @@ pub async fn run(
     options: Options,
     mut watch: impl FnMut(Event),
 ) -> Result<RunResult, observation::Error> {
-    let mut record = Record::of(cases);
+    let mut record = Record::of(world.spec(), cases);
     record.write(&options.evidence)?;
     let mut waiting = order(world.spec(), cases).into_iter();
     let mut running: JoinSet<Ended> = JoinSet::new();

@@ -5,6 +5,7 @@ mod adopt;
 mod bisect;
 mod bundle;
 mod capture;
+mod secret;
 
 use std::path::Path;
 

@@ -1,0 +1,110 @@
+//! The columns by which work is judged: masked so that values that differ still do.
+
+use std::collections::BTreeMap;
+
+use super::Table;
+use crate::mask;
+use crate::spec::{Spec, Tables};
+
+/// What is compared in a column that judging depends on. The column's name says nothing about it: a
+/// job's id stays an id in a column `job_token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// A time or a duration, in which no secret can stand.
+    Time,
+    /// A status, of which the spec names the texts.
+    Status,
+    /// An id or a name, which is compared with others.
+    Name,
+}
+
+impl Judged {
+    /// What is compared in a column; `None` if nothing is.
+    pub(crate) fn of(tables: &Tables, table: Table, column: &str) -> Option<Self> {
+        let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
+        let (times, status, names): (Vec<&String>, _, Vec<&String>) = match table {
+            Table::Jobs => (vec![&jobs.created], &jobs.status, vec![&jobs.id, &jobs.route]),
+            Table::Units => {
+                let names = [&units.id, &units.job, &spans.trace].into_iter();
+                let names = names.chain(&units.key).chain(spans.link.values());
+                (vec![&units.started, &units.completed], &units.status, names.collect())
+            }
+            Table::Spans => {
+                let names = [&spans.trace, &spans.id, &spans.parent, &spans.unit];
+                let names = names.into_iter().chain([&spans.service, &spans.operation]);
+                let times = vec![&spans.started, &spans.completed, &spans.duration];
+                (times, &spans.status, names.chain(spans.link.keys()).collect())
+            }
+        };
+        let is = |name: &&String| name.as_str() == column;
+        match () {
+            () if times.iter().any(is) => Some(Self::Time),
+            () if status == column => Some(Self::Status),
+            () if names.iter().any(is) => Some(Self::Name),
+            () => None,
+        }
+    }
+}
+
+/// Masks names so that two that differ still do: of those that are masked alike, all but the first
+/// get a number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names(BTreeMap<String, Vec<String>>);
+
+impl Names {
+    /// A text of a column that is judged, with its secrets masked by `secrets`.
+    pub(crate) fn masked(
+        &mut self,
+        spec: &Spec,
+        judged: Judged,
+        text: &str,
+        secrets: impl FnOnce(&str) -> String,
+    ) -> String {
+        match judged {
+            Judged::Time => text.to_owned(),
+            Judged::Status => mask::text(text),
+            Judged::Name if is_of_spec(spec, text) => text.to_owned(),
+            Judged::Name => self.distinct(text, secrets(text)),
+        }
+    }
+
+    fn distinct(&mut self, text: &str, masked: String) -> String {
+        if !masked.contains(mask::MASK) {
+            return masked;
+        }
+        let alike = self.0.entry(masked.clone()).or_default();
+        let at = alike.iter().position(|other| other == text).unwrap_or(alike.len());
+        if at == alike.len() {
+            alike.push(text.to_owned());
+        }
+        if at == 0 { masked } else { format!("{masked} ({})", at + 1) }
+    }
+}
+
+/// Whether the spec itself has this name: then it is no secret, and is compared with that.
+fn is_of_spec(spec: &Spec, text: &str) -> bool {
+    spec.service.name == text
+        || spec.spans.iter().any(|rule| rule.operation == text)
+        || spec.routes.iter().any(|route| route.name == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::example;
+
+    #[test]
+    fn unlike_names_stay_unlike_and_masking_again_changes_nothing() {
+        let spec = example(|text| text.replace("\"runner\"", "\"tokens:refresh\""));
+        let names = ["Basic Llama-1b", "Basic Mistral-7b", "***", "us-east", "Basic Llama-1b"];
+        let mask = |names: &[String]| -> Vec<String> {
+            let mut masks = Names::default();
+            let masked = |name: &String| masks.masked(&spec, Judged::Name, name, mask::text);
+            names.iter().map(masked).collect()
+        };
+        let once = mask(&names.map(String::from));
+        assert_eq!(once, ["Basic ***", "Basic *** (2)", "***", "us-east", "Basic ***"]);
+        assert_eq!(mask(&once), once);
+        assert_eq!(mask(std::slice::from_ref(&spec.service.name)), ["tokens:refresh"]);
+    }
+}
