@@ -126,8 +126,7 @@ pub async fn ask(url: &str, job: &str) -> Result<()> {
     let existing = Existing { spec: &spec, subject: &subject, rows, log: None };
     let observation = existing.observe(&mut ()).await?;
     session.close().await;
-    let (jobs, _) = diagnose(&spec, &observation);
-    for job in jobs {
+    for job in diagnose(&spec, &observation).jobs {
         say("spans", job.spans);
     }
     for plan in observation.deployment().into_iter().flat_map(|there| &there.plans) {

@@ -22,12 +22,12 @@ pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
         );
         return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
     }
-    let (jobs, all) = judge(&spec, &observation);
-    let outcome = DiagnosisOutcome::new(&spec, &observation, &jobs, &all);
+    let diagnosed = judge(&spec, &observation);
+    let outcome = DiagnosisOutcome::new(&spec, &observation, diagnosed);
     output::print(&match args.format {
         Format::Human => report::diagnosis(&outcome, args.plans),
         Format::Json => format!("{:#}\n", report::diagnosis_json(&outcome)),
     });
-    let passed = all.iter().all(|one| one.judgement.verdict == Verdict::Pass);
+    let passed = outcome.diagnoses.iter().all(|one| one.judgement.verdict == Verdict::Pass);
     Ok(if passed { Exit::Passed } else { Exit::Findings })
 }

@@ -1,4 +1,4 @@
-//! The observation of a system that is already there.
+//! The observation of an existing system.
 
 use super::dump::Dump;
 use super::log::{Log, read_log};
@@ -22,7 +22,7 @@ pub enum Rowset<'a> {
     None,
 }
 
-/// A system that is already there, and what is asked of it.
+/// An existing system, and what is asked of it.
 #[derive(Debug)]
 pub struct Existing<'a> {
     /// The spec that says what its tables and lines are called.

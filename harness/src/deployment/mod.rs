@@ -1,4 +1,4 @@
-//! A system that is already there: its database, its log. Everything here only reads, and is
+//! An existing system: its database, its log. Everything here only reads, and is
 //! careful with a database that others work on.
 
 mod answer;

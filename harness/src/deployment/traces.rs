@@ -1,4 +1,4 @@
-//! Traces of a system that is already there, found by what a user knows of them.
+//! Traces of an existing system, found by what a user knows of them.
 
 use std::collections::BTreeSet;
 

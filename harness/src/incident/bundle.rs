@@ -26,7 +26,7 @@ pub const FORMAT: &str = "1.1";
 pub enum Origin {
     /// A case of `check`.
     Case,
-    /// A system that was already there.
+    /// An existing system.
     Deployment,
 }
 

@@ -1,4 +1,4 @@
-//! Writing a bundle: of a case that `check` has run, or of a system that is already there.
+//! Writing a bundle: of a case that `check` has run, or of an existing system.
 
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ pub fn capture_case(
     writer.end()
 }
 
-/// Writes the bundle of a job of a system that is already there, while it is being read.
+/// Writes the bundle of a job of an existing system, while it is being read.
 ///
 /// # Errors
 /// When the file is there already or can't be written, or the system can't be read; what was read

@@ -1,4 +1,4 @@
-//! Incidents: a case, or a job of a system that is already there, kept as one file and replayed.
+//! Incidents: a case, or a job of an existing system, kept as one file and replayed.
 //!
 //! What comes from elsewhere is data: nothing in a bundle is executed, and nothing of it names a
 //! file that is read or written.

@@ -1,4 +1,4 @@
-//! What is known of a system that was already there, besides its rows.
+//! What is known of an existing system, besides its rows.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use crate::observation::{DeploymentSummary, Observation};
 use crate::spec::Spec;
-use crate::verdict::{Diagnosis, JobSeen};
+use crate::verdict::{DiagnosedJobs, Diagnosis, JobSeen};
 
 /// What a diagnosis found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +21,11 @@ pub struct DiagnosisOutcome {
 
 impl DiagnosisOutcome {
     /// Creates the outcome from an observation and what was concluded from it.
-    pub fn new(
-        spec: &Spec,
-        observation: &Observation,
-        jobs: &[JobSeen],
-        all: &[Diagnosis],
-    ) -> Self {
+    pub fn new(spec: &Spec, observation: &Observation, diagnosed: DiagnosedJobs) -> Self {
         Self {
             sources: observation.deployment().map(DeploymentSummary::from),
-            jobs: jobs.to_vec(),
-            diagnoses: all.to_vec(),
+            jobs: diagnosed.jobs,
+            diagnoses: diagnosed.diagnoses,
             unit_table: spec.tables.units.table.clone(),
             tracing_flag: spec.tracing_flag().map(|flag| flag.name.clone()),
         }

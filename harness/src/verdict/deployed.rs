@@ -1,4 +1,4 @@
-//! Judging a system that was already there: the same funnel, with less that is known. Whatever was
+//! Judging an existing system: the same funnel, with less that is known. Whatever was
 //! not seen leaves the verdict undetermined, with what would decide it.
 
 use super::code::Code;

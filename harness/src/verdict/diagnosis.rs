@@ -1,4 +1,4 @@
-//! What a system that was already there tells, job by job where that is possible.
+//! What an existing system tells, job by job where that is possible.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::code::Code;
 use super::judge::judge;
 use super::judgement::Judgement;
 use super::reason::{Reason, weigh};
-use crate::observation::{Job, Observation, Unit};
+use crate::observation::{Job, Observation, Row, Unit};
 use crate::spec::Spec;
 
 /// What is known of one job.
@@ -41,72 +41,80 @@ pub struct Diagnosis {
     pub reasons: Vec<Reason>,
 }
 
-/// One job with the part of the observation that is about it.
-struct Part {
-    job: Job,
-    observation: Observation,
-    /// Its own judgement; `None` if the log can't tell the jobs apart.
-    judgement: Option<Judgement>,
+/// What is known of each job, and the verdicts on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiagnosedJobs {
+    /// Each job, in the order of its rows.
+    pub jobs: Vec<JobSeen>,
+    /// The verdicts, each on all jobs that it is about.
+    pub diagnoses: Vec<Diagnosis>,
 }
 
-/// Judges every job, and those with the same code together.
-pub fn diagnose(spec: &Spec, observation: &Observation) -> (Vec<JobSeen>, Vec<Diagnosis>) {
-    let rows = observation.tables.jobs.all();
-    let apart = rows.len() > 1 && observation.has_dated_lines(spec);
-    // One job, or jobs that can't be told apart, are judged as a whole.
-    let shared = if apart { None } else { Some(judge(spec, observation)) };
-    let parts: Vec<Part> = rows
-        .iter()
-        .map(|row| {
-            let part = observation.of_jobs(spec, &[row]);
-            let judgement = apart.then(|| judge(spec, &part));
-            Part { job: Job::from_row(&spec.tables, row), observation: part, judgement }
-        })
-        .collect();
-    let mut groups: BTreeMap<Option<Code>, Vec<usize>> = BTreeMap::new();
-    for (at, part) in parts.iter().enumerate() {
-        let code = part.judgement.as_ref().or(shared.as_ref()).and_then(Judgement::code);
-        groups.entry(code).or_default().push(at);
+/// One job that was judged by the part of the observation that is about it.
+struct JudgedJob<'a> {
+    row: &'a Row,
+    observation: Observation,
+    judgement: Judgement,
+}
+
+/// Judges every job, and those with the same code together. Where the log can't tell the jobs apart,
+/// one verdict is on all of them.
+pub fn diagnose(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+    if observation.tables.jobs.all().len() > 1 && observation.has_dated_lines(spec) {
+        diagnose_each(spec, observation)
+    } else {
+        diagnose_whole(spec, observation)
     }
-    let seen = parts.iter().map(|part| {
-        let code = part.judgement.as_ref().or(shared.as_ref()).and_then(Judgement::code);
-        job_seen(spec, part, code)
-    });
-    let seen = seen.collect();
-    let Some(shared) = shared else {
-        let all = groups.into_values().map(|members| grouped(spec, observation, &parts, &members));
-        return (seen, all.collect());
+}
+
+fn diagnose_whole(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+    let judgement = judge(spec, observation);
+    let rows = observation.tables.jobs.all();
+    let seen = |row: &Row| {
+        let part = observation.of_jobs(spec, &[row]);
+        job_seen(spec, row, &part, judgement.code())
     };
-    let jobs = parts.iter().map(|part| part.job.id.clone().unwrap_or_default()).collect();
-    let reasons = weigh(spec, observation, &shared);
-    (seen, vec![Diagnosis { jobs, judgement: shared, reasons }])
+    let jobs: Vec<_> = rows.iter().map(seen).collect();
+    let ids = jobs.iter().map(|job| job.id.clone()).collect();
+    let reasons = weigh(spec, observation, &judgement);
+    DiagnosedJobs { jobs, diagnoses: vec![Diagnosis { jobs: ids, judgement, reasons }] }
+}
+
+fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+    let judged = observation.tables.jobs.all().iter().map(|row| {
+        let part = observation.of_jobs(spec, &[row]);
+        JudgedJob { row, judgement: judge(spec, &part), observation: part }
+    });
+    let judged: Vec<JudgedJob<'_>> = judged.collect();
+    let mut groups: BTreeMap<Option<Code>, Vec<&JudgedJob<'_>>> = BTreeMap::new();
+    for job in &judged {
+        groups.entry(job.judgement.code()).or_default().push(job);
+    }
+    let seen =
+        |job: &JudgedJob<'_>| job_seen(spec, job.row, &job.observation, job.judgement.code());
+    let diagnoses = groups.values().map(|members| diagnose_group(spec, observation, members));
+    DiagnosedJobs { jobs: judged.iter().map(seen).collect(), diagnoses: diagnoses.collect() }
 }
 
 /// The diagnosis of jobs with the same code: one alone was judged already, several are judged
 /// together.
-fn grouped(spec: &Spec, observation: &Observation, parts: &[Part], members: &[usize]) -> Diagnosis {
-    let jobs = members.iter().map(|at| parts[*at].job.id.clone().unwrap_or_default()).collect();
-    let together = match members {
-        [_] => None,
-        _ if members.len() == parts.len() => Some(observation.clone()),
-        _ => {
-            let rows = observation.tables.jobs.all();
-            let rows: Vec<_> = members.iter().map(|at| &rows[*at]).collect();
-            Some(observation.of_jobs(spec, &rows))
-        }
-    };
-    let alone = &parts[members[0]];
-    let (judgement, part) = match (&together, &alone.judgement) {
-        (None, Some(judgement)) => (judgement.clone(), &alone.observation),
-        (None, None) => (judge(spec, &alone.observation), &alone.observation),
-        (Some(together), _) => (judge(spec, together), together),
-    };
-    let reasons = weigh(spec, part, &judgement);
+fn diagnose_group(spec: &Spec, observation: &Observation, members: &[&JudgedJob<'_>]) -> Diagnosis {
+    let id = |job: &&JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
+    let jobs = members.iter().map(id).collect();
+    if let [JudgedJob { observation, judgement, .. }] = members {
+        let reasons = weigh(spec, observation, judgement);
+        return Diagnosis { jobs, judgement: judgement.clone(), reasons };
+    }
+    let rows: Vec<_> = members.iter().map(|job| job.row).collect();
+    let is_all = rows.len() == observation.tables.jobs.all().len();
+    let part = if is_all { observation.clone() } else { observation.of_jobs(spec, &rows) };
+    let judgement = judge(spec, &part);
+    let reasons = weigh(spec, &part, &judgement);
     Diagnosis { jobs, judgement, reasons }
 }
 
-fn job_seen(spec: &Spec, part: &Part, code: Option<Code>) -> JobSeen {
-    let (job, tables) = (part.job.clone(), &part.observation.tables);
+fn job_seen(spec: &Spec, row: &Row, part: &Observation, code: Option<Code>) -> JobSeen {
+    let (job, tables) = (Job::from_row(&spec.tables, row), &part.tables);
     let mut units = BTreeMap::new();
     for unit in Unit::from_rows(&spec.tables, tables.units.all()) {
         *units.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;

@@ -131,7 +131,7 @@ impl<'a> Facts<'a> {
         self.observation.trial()
     }
 
-    /// The process that did the work; `None` for a system that was already there.
+    /// The process that did the work; `None` for an existing system.
     pub(super) fn run(&self) -> Option<&'a ProcessRun> {
         self.trial().map(|trial| &trial.run)
     }

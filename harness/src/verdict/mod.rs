@@ -25,7 +25,7 @@ mod tree;
 mod witness;
 
 pub use code::{Code, Stage};
-pub use diagnosis::{Diagnosis, JobSeen, diagnose};
+pub use diagnosis::{DiagnosedJobs, Diagnosis, JobSeen, diagnose};
 pub use evidence::Evidence;
 pub use expected::{expect, known_codes};
 pub use explanation::Explanation;

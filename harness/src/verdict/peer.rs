@@ -30,7 +30,7 @@ pub fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) 
     outcomes(spec, all, judgements);
 }
 
-/// Whether the service became ready. A system that was already there did.
+/// Whether the service became ready. An existing system did.
 fn was_ready(observation: &Observation) -> bool {
     observation.trial().is_none_or(|trial| trial.run.ready.yes())
 }

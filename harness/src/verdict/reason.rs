@@ -1,4 +1,4 @@
-//! What speaks for and against a verdict on a system that was already there.
+//! What speaks for and against a verdict on an existing system.
 
 use serde::Serialize;
 

@@ -42,7 +42,7 @@ pub(super) enum Command {
     Report(Report),
     /// Say what a code means and what to do about it
     Explain(Explain),
-    /// Name the reason in a system that is already there, from its database and its log
+    /// Name the reason in an existing system, from its database and its log
     Diagnose(Diagnose),
     /// Show traces that are in a database, as waterfalls, JSON or OTLP
     Traces(Traces),
@@ -50,7 +50,7 @@ pub(super) enum Command {
     Watch(Watch),
     /// Say whether a deployment may record spans: its database, its manifests, its startup line
     Preflight(Preflight),
-    /// Keep a case, or a job of a system that is already there, as an incident in one file
+    /// Keep a case, or a job of an existing system, as an incident in one file
     Capture(Capture),
     /// Set the world of an incident up again and say whether the same comes of it
     Replay(Replay),

@@ -1,4 +1,4 @@
-//! A system that is already there, and what is asked about it.
+//! An existing system, and what is asked about it.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::Format;
 use crate::deployment::Moment;
 use crate::spec::Value;
 
-/// A system that is already there.
+/// An existing system.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct There {
     /// The database's URL; only read, in one transaction [default: the variable `DATABASE_URL`]
