@@ -63,7 +63,7 @@ impl Names {
         match judged {
             Judged::Time => text.to_owned(),
             Judged::Status => mask::text(text),
-            Judged::Name if is_of_spec(spec, text) => text.to_owned(),
+            Judged::Name if is_id(text) || is_of_spec(spec, text) => text.to_owned(),
             Judged::Name => self.distinct(text, secrets(text)),
         }
     }
@@ -79,6 +79,12 @@ impl Names {
         }
         if at == 0 { masked } else { format!("{masked} ({})", at + 1) }
     }
+}
+
+/// Whether it is a number, a UUID or a trace context. A short secret may happen to stand in one, and
+/// the same id may stand elsewhere as a number or in a header.
+fn is_id(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 /// Whether the spec itself has this name: then it is no secret, and is compared with that.
@@ -105,6 +111,10 @@ mod tests {
         let once = mask(&names.map(String::from));
         assert_eq!(once, ["Basic ***", "Basic *** (2)", "***", "us-east", "Basic ***"]);
         assert_eq!(mask(&once), once);
+        let ids = ["91234", "5bc8fbbc-bde5-c099-1234-d8399f767c45", "eu-1234-west"];
+        let secret = |text: &str| text.replace("1234", "***");
+        let masked = ids.map(|id| Names::default().masked(&spec, Judged::Name, id, secret));
+        assert_eq!(masked, [ids[0], ids[1], "eu-***-west"]);
         assert_eq!(mask(std::slice::from_ref(&spec.service.name)), ["tokens:refresh"]);
     }
 }
