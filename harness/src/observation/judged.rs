@@ -22,25 +22,29 @@ impl Judged {
     /// What is compared in a column; `None` if nothing is.
     pub(crate) fn of(tables: &Tables, table: Table, column: &str) -> Option<Self> {
         let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
-        let (times, status, names): (Vec<&String>, _, Vec<&String>) = match table {
-            Table::Jobs => (vec![&jobs.created], &jobs.status, vec![&jobs.id, &jobs.route]),
-            Table::Units => {
-                let names = [&units.id, &units.job, &spans.trace].into_iter();
-                let names = names.chain(&units.key).chain(spans.link.values());
-                (vec![&units.started, &units.completed], &units.status, names.collect())
+        let is_any = |names: &[&String]| names.iter().any(|name| *name == column);
+        let (is_time, is_status, is_name) = match table {
+            Table::Jobs => {
+                (is_any(&[&jobs.created]), jobs.status == column, is_any(&[&jobs.id, &jobs.route]))
             }
-            Table::Spans => {
-                let names = [&spans.trace, &spans.id, &spans.parent, &spans.unit];
-                let names = names.into_iter().chain([&spans.service, &spans.operation]);
-                let times = vec![&spans.started, &spans.completed, &spans.duration];
-                (times, &spans.status, names.chain(spans.link.keys()).collect())
-            }
+            Table::Units => (
+                is_any(&[&units.started, &units.completed]),
+                units.status == column,
+                is_any(&[&units.id, &units.job, &spans.trace])
+                    || units.key.iter().chain(spans.link.values()).any(|name| name == column),
+            ),
+            Table::Spans => (
+                is_any(&[&spans.started, &spans.completed, &spans.duration]),
+                spans.status == column,
+                is_any(&[&spans.trace, &spans.id, &spans.parent, &spans.unit])
+                    || is_any(&[&spans.service, &spans.operation])
+                    || spans.link.contains_key(column),
+            ),
         };
-        let is = |name: &&String| name.as_str() == column;
         match () {
-            () if times.iter().any(is) => Some(Self::Time),
-            () if status == column => Some(Self::Status),
-            () if names.iter().any(is) => Some(Self::Name),
+            () if is_time => Some(Self::Time),
+            () if is_status => Some(Self::Status),
+            () if is_name => Some(Self::Name),
             () => None,
         }
     }
