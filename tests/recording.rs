@@ -47,10 +47,8 @@ async fn an_unset_flag_means_off(#[values("queued", "cross-region")] route: &str
 #[tokio::test]
 async fn each_execution_has_its_span_with_the_call_of_the_router_inside() {
     let world = healthy().await;
-    let mut trial = world.trial().flag(FLAG, "true").start().await.unwrap();
-    trial.submit().await.unwrap();
-    trial.settle().await.unwrap();
-    let mut rows = PgConnection::connect(trial.database_url()).await.unwrap();
+    let (_, database) = world.trial().flag(FLAG, "true").run_holding().await.unwrap();
+    let mut rows = PgConnection::connect(database.url()).await.unwrap();
     let joined: i64 = sqlx::query_scalar(
         "select count(*) from executions e
          join trace_spans own on own.execution_id = e.id and own.operation = 'execute_question'
@@ -71,7 +69,6 @@ async fn each_execution_has_its_span_with_the_call_of_the_router_inside() {
             .await
             .unwrap();
     assert_eq!(healthy, 0, "a healthy execution has no root cause");
-    trial.finish().await.unwrap();
 }
 
 #[tokio::test]
