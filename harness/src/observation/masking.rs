@@ -115,15 +115,17 @@ pub fn masked_case(spec: &Spec, case: &Case) -> Case {
     case
 }
 
-/// A masked case with the values that the spec has for its flags: what conditions are about.
+/// A masked case whose flags have the values of the spec again, so that conditions can be checked. A
+/// value that the spec does not have stays masked.
 #[must_use]
-pub fn told_case(spec: &Spec, case: &Case) -> Case {
+pub fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
     let mut case = case.clone();
     for (name, value) in &mut case.flags {
         let place = value.text().and_then(|text| text.strip_prefix(MASK)?.parse::<usize>().ok());
         let flag = spec.flags.iter().find(|flag| flag.name == *name);
-        let told = flag.zip(place).and_then(|(flag, at)| flag.values.get(at.checked_sub(1)?));
-        *value = told.unwrap_or(value).clone();
+        let value_of_spec =
+            flag.zip(place).and_then(|(flag, at)| flag.values.get(at.checked_sub(1)?));
+        *value = value_of_spec.unwrap_or(value).clone();
     }
     case
 }
@@ -318,9 +320,9 @@ mod tests {
         let spec = spec();
         let masked = masked_case(&spec, &case(&spec, "hunter4"));
         assert!(!format!("{masked:?}").contains("hunter"));
-        let told = told_case(&spec, &masked);
-        assert_eq!(told.flag("ADMIN_TOKEN"), Value::Set("hunter4".into()));
-        let other = told_case(&spec, &masked_case(&spec, &case(&spec, "elsewhere")));
+        let unmasked = unmasked_flags(&spec, &masked);
+        assert_eq!(unmasked.flag("ADMIN_TOKEN"), Value::Set("hunter4".into()));
+        let other = unmasked_flags(&spec, &masked_case(&spec, &case(&spec, "elsewhere")));
         assert_eq!(other.flag("ADMIN_TOKEN"), Value::Set("***".into()), "no value of the spec");
     }
 

@@ -24,7 +24,7 @@ pub use deployment::{Deployment, Log, LogFacts, LogLine, Neighbour};
 pub(crate) use judged::{Judged, Names};
 pub use line::{Line, Meaning, Place};
 pub(crate) use masking::masked_flag;
-pub use masking::{masked_case, secrets, told_case};
+pub use masking::{masked_case, secrets, unmasked_flags};
 pub use model::{Observation, Origin};
 pub use source::{Sink, Source};
 pub use span::{Field, Span, SpanRows, SpanSource, Status, StatusCode, Time};

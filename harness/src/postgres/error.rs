@@ -201,12 +201,12 @@ impl Error {
 
     pub(super) fn database(what: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
         let what = what.into();
-        move |source| Self::Database { what, reason: said(&source) }
+        move |source| Self::Database { what, reason: server_message(&source) }
     }
 }
 
 /// What the server said, without the wrapping of the driver.
-pub(crate) fn said(error: &sqlx::Error) -> String {
+pub(crate) fn server_message(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(inner) => match inner.code() {
             Some(code) => format!("{} (SQLSTATE {code})", inner.message()),

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool};
 
 use super::Error;
-use super::error::said;
+use super::error::server_message;
 use crate::wait::{self, Look};
 
 /// How long a server that runs already may take to let us in.
@@ -43,7 +43,7 @@ pub(crate) fn refusal(error: &sqlx::Error) -> String {
         }
         _ => "",
     };
-    format!("{}{next}", said(error))
+    format!("{}{next}", server_message(error))
 }
 
 fn code_of(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {

@@ -10,7 +10,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnection;
 
 use super::Error;
-use super::error::{line_of, said};
+use super::error::{line_of, server_message};
 
 /// The migrations of one folder, in the naming of sqlx: `0001_name.up.sql` with
 /// `0001_name.down.sql`, or `0001_name.sql`.
@@ -110,7 +110,7 @@ impl Migrations {
             (file.clone(), migration.sql.as_str())
         });
         let line = line_of(&source, sql).map_or_else(String::new, |line| format!(":{line}"));
-        Error::Migration { file, line, reason: said(&source) }
+        Error::Migration { file, line, reason: server_message(&source) }
     }
 }
 

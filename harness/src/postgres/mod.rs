@@ -54,7 +54,7 @@ mod user;
 pub use cache::{Cache, Cached};
 pub use database::Database;
 pub use error::Error;
-pub(crate) use error::{line_of, said};
+pub(crate) use error::{line_of, server_message};
 pub(crate) use given::refusal;
 pub use log::LogEntry;
 pub use migration::Migrations;

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection};
 
 use super::{Error, World};
-use crate::postgres::{Database, line_of, said};
+use crate::postgres::{Database, line_of, server_message};
 
 /// What a fault of the world may have changed for the sessions of the service is not for ours.
 const OURS: &str =
@@ -47,8 +47,8 @@ pub(super) async fn run_sql(
 async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), String> {
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     let failed = |error: sqlx::Error| match line_of(&error, sql) {
-        Some(line) => format!("line {line}: {}", said(&error)),
-        None => said(&error),
+        Some(line) => format!("line {line}: {}", server_message(&error)),
+        None => server_message(&error),
     };
     connection.execute(statements).await.map(drop).map_err(failed)
 }

@@ -6,7 +6,7 @@ use super::evidence::Evidence;
 use super::finding::Finding;
 use super::judgement::{Judgement, Verdict};
 use crate::matrix::Case;
-use crate::observation::told_case;
+use crate::observation::unmasked_flags;
 use crate::spec::{Day, Expected, Spec};
 
 /// Whether every code that the spec expects is one.
@@ -23,7 +23,7 @@ pub fn known_codes(spec: &Spec) -> Result<(), String> {
 
 /// Compares a judgement with what is expected of its case, on a given day.
 pub fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
-    let case = told_case(spec, case);
+    let case = unmasked_flags(spec, case);
     let mut rules = spec.expected.iter().filter(|rule| case.meets(&rule.when));
     let Some(first) = rules.next() else { return };
     let all: Vec<&Expected> = std::iter::once(first).chain(rules).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::observation::{
     Deployment, Job, Line, Meaning, Observation, ProcessRun, Rows, Span, SpanSource, TrialRecord,
-    Unit, told_case,
+    Unit, unmasked_flags,
 };
 use crate::spec::{Attempt, Banner, SpanRule, Spec};
 use crate::upstream::Exchange;
@@ -44,8 +44,8 @@ impl<'a> Facts<'a> {
     /// Reads an observation.
     pub(super) fn read(spec: &'a Spec, observation: &'a Observation) -> Self {
         let case = &observation.case;
-        let told = told_case(spec, case);
-        let conditions = told.facts();
+        let unmasked = unmasked_flags(spec, case);
+        let conditions = unmasked.facts();
         let wanted = |rule: &&SpanRule| {
             rule.when.holds(&conditions)
                 && rule.unless.as_ref().is_none_or(|unless| !unless.holds(&conditions))

@@ -14,7 +14,7 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
 use self::engine::Engine;
-use super::error::said;
+use super::error::server_message;
 use super::settings::QUICK;
 use super::source::{IMAGE, Options};
 use super::{Error, Source, given};
@@ -218,11 +218,11 @@ async fn log_in(container: &ContainerAsync<GenericImage>, url: &str) -> Result<(
             Err(error) => error,
         };
         if !given::may_pass(&error) {
-            return Look::Done(Err(said(&error)));
+            return Look::Done(Err(server_message(&error)));
         }
         match container.is_running().await {
             Ok(false) => Look::Done(Err(ended(container).await)),
-            _ => Look::NotYet(said(&error)),
+            _ => Look::NotYet(server_message(&error)),
         }
     })
     .await
