@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
-/// Nanoseconds have so many digits; further digits of a fraction are ignored.
+/// The digits of a fraction in nanoseconds; further ones are ignored.
 const NANO_DIGITS: usize = 9;
 
 /// Parses a value in ISO 8601, as `to_jsonb`, `COPY` and `pg_dump` print it. A value without a

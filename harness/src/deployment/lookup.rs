@@ -25,7 +25,7 @@ pub(super) struct Lookup<'a> {
     pub(super) unread: Vec<String>,
 }
 
-/// A column, and the values that are looked for in it.
+/// A column, and the values to find in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key<'a> {
     /// The column; empty if the spec names none.

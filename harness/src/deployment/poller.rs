@@ -192,7 +192,7 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
 struct Seen {
     units: Vec<Unit>,
     owners: Vec<Owner>,
-    /// Whether spans were looked for by every key: those that were not are not missing.
+    /// Whether every key was used to find spans: without one, spans that are not there are not missing.
     all_keys: bool,
 }
 

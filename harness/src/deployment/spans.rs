@@ -10,7 +10,7 @@ use super::session::Error;
 use crate::observation::{Neighbour, Row, Rows, Unit, quoted, text, time};
 use crate::spec::Spec;
 
-/// Seconds before the first unit's start and after the last one's end in which spans are looked for.
+/// Seconds before the first unit's start and after the last one's end in which spans are read.
 const AROUND_SECONDS: i64 = 60;
 
 /// The spans of the units: by unit, by job, and if these are fewer than the units, those without a

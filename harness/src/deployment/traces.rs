@@ -12,10 +12,10 @@ use crate::mask::Secrets;
 use crate::observation::{self, Row, Rows, Span};
 use crate::spec::{SpanTable, Spec};
 
-/// Newest spans read by one statement while the newest traces are looked for.
+/// Newest spans read by one statement to find the newest traces.
 const PAGE: usize = 2_000;
 
-/// Which traces are looked for.
+/// Which traces to find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TraceQuery {
     /// Those of a job, by its id or name.

@@ -12,7 +12,7 @@ use super::error::Error;
 use crate::document::Document;
 use crate::mask::{MASK, text as unsecret};
 use crate::observation::{
-    Judged, LogLine, Names, Observation, Part, Row, Rows, Table, Visitor, masked_flag,
+    Judged, LogLine, Names, Observation, Part, Row, Rows, Table, Visitor, is_judged, masked_flag,
 };
 use crate::spec::{Spec, Value};
 use crate::upstream::Behaviour;
@@ -157,7 +157,7 @@ impl Masking {
 
     /// Masks a column that judging depends on: values that differ still do.
     fn judged(&mut self, spec: &Spec, judged: Judged, place: &str, value: &mut Json) {
-        let Json::String(text) = value else { return };
+        let Json::String(text) = value else { return self.value(place, value, false) };
         let mut names = std::mem::take(&mut self.names);
         *text = names.masked(spec, judged, text, |text| self.text(place, text));
         self.names = names;
@@ -240,14 +240,6 @@ struct Visit<'a> {
     spec: &'a Spec,
 }
 
-impl Visit<'_> {
-    /// Whether it is the variable or the header by which recording is judged.
-    fn is_judged(&self, name: &str) -> bool {
-        self.spec.tracing_flag().is_some_and(|flag| flag.name == name)
-            || self.spec.tables.spans.header.as_deref() == Some(name)
-    }
-}
-
 impl Visitor for Visit<'_> {
     fn text(&mut self, part: Part, text: &mut String) {
         let tables = &self.spec.tables;
@@ -275,7 +267,7 @@ impl Visitor for Visit<'_> {
     }
 
     fn named(&mut self, part: Part, name: &str, value: &mut String) {
-        if !self.is_judged(name) {
+        if !is_judged(self.spec, name) {
             *value = crate::mask::variable(name, value);
             self.text(part, value);
         }

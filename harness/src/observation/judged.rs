@@ -41,13 +41,16 @@ impl Judged {
                     || spans.link.contains_key(column),
             ),
         };
-        match () {
-            () if is_time => Some(Self::Time),
-            () if is_status => Some(Self::Status),
-            () if is_name => Some(Self::Name),
-            () => None,
-        }
+        let judged = [(is_time, Self::Time), (is_status, Self::Status), (is_name, Self::Name)];
+        judged.into_iter().find(|(is, _)| *is).map(|(_, judged)| judged)
     }
+}
+
+/// Whether recording is judged by this variable or header: the tracing flag, and the header with the
+/// trace.
+pub(crate) fn is_judged(spec: &Spec, name: &str) -> bool {
+    spec.tracing_flag().is_some_and(|flag| flag.name == name)
+        || spec.tables.spans.header.as_deref() == Some(name)
 }
 
 /// Masks names so that two that differ still do: of those that are masked alike, all but the first

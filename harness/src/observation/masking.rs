@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::judged::{Judged, Names};
+use super::judged::{Judged, Names, is_judged};
 use super::visit::{Part, Visitor};
 use super::{Observation, Row, Rows, Table};
 use crate::mask::{MASK, Secrets, is_secret};
@@ -41,21 +41,13 @@ struct Masks<'a> {
     names: Names,
 }
 
-impl Masks<'_> {
-    /// Whether it is the variable, header or column by which recording is judged.
-    fn is_judged(&self, name: &str) -> bool {
-        self.spec.tracing_flag().is_some_and(|flag| flag.name == name)
-            || self.spec.tables.spans.header.as_deref() == Some(name)
-    }
-}
-
 impl Visitor for Masks<'_> {
     fn text(&mut self, _part: Part, text: &mut String) {
         *text = self.secrets.text(text);
     }
 
     fn named(&mut self, _part: Part, name: &str, value: &mut String) {
-        if !self.is_judged(name) {
+        if !is_judged(self.spec, name) {
             *value = self.secrets.variable(name, value);
         }
     }

@@ -21,7 +21,7 @@ mod visit;
 mod witness;
 
 pub use deployment::{Deployment, Log, LogFacts, LogLine, Neighbour};
-pub(crate) use judged::{Judged, Names};
+pub(crate) use judged::{Judged, Names, is_judged};
 pub use line::{Line, Meaning, Place};
 pub(crate) use masking::masked_flag;
 pub use masking::{masked_case, secrets, unmasked_flags};
