@@ -1,7 +1,7 @@
 //! The schema: what it is, that it can be taken back, and what it refuses.
 
 use rstest::rstest;
-use spanproof::postgres::{Database, Migrations, Server};
+use spanproof_postgres::{Database, Migrations, Server};
 use sqlx::migrate::Migrator;
 use sqlx::{PgPool, Row};
 use std::path::Path;

@@ -223,9 +223,9 @@ fn every_code_is_expected_by_some_test() {
         ("tests/disturbed.rs", "not-recovered lost-at-exit write-failed-silent"),
         ("tests/faults.rs", "write-failed-reported"),
         ("tests/reasons.rs", "path-not-executed"),
-        ("harness/src/verdict/expected.rs", "ExpectedFailurePassed"),
-        ("harness/src/verdict/tests.rs", "flag-ignored NeverReady impossible-times"),
-        ("harness/tests/command/services.rs", "not-stopped left-processes"),
+        ("harness/spanproof/src/verdict/expected.rs", "ExpectedFailurePassed"),
+        ("harness/spanproof/src/verdict/tests.rs", "flag-ignored NeverReady impossible-times"),
+        ("harness/command/tests/command/services.rs", "not-stopped left-processes"),
     ];
     let mut expected: BTreeSet<String> = MODES.iter().map(|mode| mode.code.to_owned()).collect();
     for (file, codes) in elsewhere {

@@ -3,9 +3,9 @@
 
 use spanproof::matrix::cases;
 use spanproof::outcome::ProofOutcome;
-use spanproof::report::proofs;
 use spanproof::suite::{Proof, Proven, Told, prove};
 use spanproof::trial::World;
+use spanproof_cli::report::proofs;
 
 use crate::world::{healthy, repository};
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use rstest::rstest;
 use spanproof::matrix::{Case, cases};
 use spanproof::outcome::RunOutcome;
-use spanproof::report;
 use spanproof::suite::{self, Keep, Options, RunResult};
 use spanproof::trial::World;
+use spanproof_cli::report;
 
 use crate::world::repository;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use spanproof::observation::Row;
 use spanproof::process::Ending;
-use spanproof::wait::{self, Look};
+use spanproof_lease::wait::{self, Look};
 use sqlx::{Connection, PgConnection};
 
 use crate::world::{healthy, repository};

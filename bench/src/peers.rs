@@ -148,7 +148,7 @@ fn in_runtime(test: impl Future<Output = Result<String>>) -> Result<()> {
 }
 
 async fn ours(migrations: &Path) -> Result<String> {
-    let database = spanproof::postgres::Database::migrated(migrations).await?;
+    let database = spanproof_postgres::Database::migrated(migrations).await?;
     let identity = proof::visit(database.url()).await?;
     database.close().await?;
     Ok(identity)

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Uid, User};
-use spanproof::reaper::{self, Guard, Resource};
+use spanproof_lease::{Guard, Resource};
 
 /// What `/dev/shm` must have free: the harness asks for as much.
 const ROOM: u64 = 1 << 30;
@@ -29,7 +29,7 @@ impl Place {
     pub fn make(disk: bool) -> Result<Self> {
         let parent = if disk { std::env::temp_dir() } else { "/dev/shm".into() };
         let folder = tempfile::Builder::new().prefix("spanproof-bench-").tempdir_in(parent)?;
-        let guard = reaper::guard(Resource::Folder(folder.path().to_owned()))?;
+        let guard = spanproof_lease::guard(Resource::Folder(folder.path().to_owned()))?;
         let user = if Uid::effective().is_root() { User::from_name("postgres")? } else { None };
         let place = Self {
             folder: folder.path().to_owned(),

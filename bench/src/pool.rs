@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use spanproof::postgres::{Migrations, Options, Server};
+use spanproof_postgres::{Migrations, Options, Server};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use spanproof::postgres::{Migrations, Options, Server};
+use spanproof_postgres::{Migrations, Options, Server};
 
 use crate::part::{Said, Start, say};
 use crate::place::Place;

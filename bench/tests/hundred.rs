@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use anyhow::{Result, ensure};
-use spanproof::postgres::Database;
+use spanproof_postgres::Database;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 

@@ -1,7 +1,7 @@
 //! A migrated database with executions and spans made to order.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use spanproof::postgres::{Database, Migrations, Server};
+use spanproof_postgres::{Database, Migrations, Server};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 

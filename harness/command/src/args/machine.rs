@@ -1,0 +1,40 @@
+//! This machine, and what the codes mean.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use spanproof::verdict::Code;
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The spec file, where there is one: its `[database]` says which server is wanted
+    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clean {
+    /// Only these, by the names that `doctor` and `clean --dry-run` tell; without one all that is
+    /// kept
+    pub(crate) names: Vec<String>,
+    /// Also empty the cache of data directories
+    #[arg(long)]
+    pub(crate) cache: bool,
+    /// The spec file, where there is one: databases kept on the server that it names go as well
+    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    pub(crate) config: PathBuf,
+    /// Only say what would be removed
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The code, as in a verdict; without it all are listed
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<Code>,
+    /// Print the whole reference as Markdown: `docs/codes.md` is that
+    #[arg(long, conflicts_with = "code")]
+    pub(crate) markdown: bool,
+}

@@ -1,0 +1,33 @@
+//! `spanproof diagnose`.
+
+use anyhow::anyhow;
+
+use super::args::{Diagnose, Format};
+use super::{Exit, Failure, output, runtime, sources};
+use crate::report;
+use spanproof::observation::Rows;
+use spanproof::outcome::DiagnosisOutcome;
+use spanproof::verdict::{Verdict, diagnose as judge};
+
+pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.there.config)?;
+    let runtime = runtime()?;
+    let observation = runtime.block_on(sources::observation(&args.there, &spec, "diagnose"))?;
+    if let Rows::Found(jobs) = &observation.tables.jobs
+        && jobs.is_empty()
+    {
+        let text = format!(
+            "`{}` has no rows that are asked for, so there is nothing to diagnose",
+            spec.tables.jobs.table
+        );
+        return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
+    }
+    let diagnosed = judge(&spec, &observation);
+    let outcome = DiagnosisOutcome::new(&spec, &observation, diagnosed);
+    output::print(&match args.format {
+        Format::Human => report::diagnosis(&outcome, args.plans),
+        Format::Json => format!("{:#}\n", report::diagnosis_json(&outcome)),
+    });
+    let passed = outcome.diagnoses.iter().all(|one| one.judgement.verdict == Verdict::Pass);
+    Ok(if passed { Exit::Passed } else { Exit::Findings })
+}

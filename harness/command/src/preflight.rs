@@ -1,0 +1,67 @@
+//! `spanproof preflight`.
+
+use super::args::{Format, Preflight};
+use super::sources::{self, refused};
+use super::{Exit, Failure, output, runtime};
+use crate::report;
+use spanproof::deployment::{Window, read_log};
+use spanproof::outcome::PreflightOutcome;
+use spanproof::preflight::{self, Check, Outcome, Setting, Startup};
+use spanproof::spec::Spec;
+
+pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.config)?;
+    let mut checks = flag(args, &spec)?;
+    match sources::database(args.database.as_ref()) {
+        Some(url) => {
+            let runtime = runtime()?;
+            let tried = preflight::database(&spec, &url, args.role.as_deref());
+            checks.extend(runtime.block_on(tried).map_err(refused)?);
+        }
+        None => checks.push(untried("database", "no database was given", "--database URL")),
+    }
+    let outcome = PreflightOutcome::new(&checks);
+    output::print(&match args.format {
+        Format::Human => report::preflight(&outcome),
+        Format::Json => format!("{:#}\n", report::preflight_json(&outcome)),
+    });
+    Ok(match (outcome.failed, outcome.passed) {
+        (1.., _) => Exit::Findings,
+        (0, 1..) => Exit::Passed,
+        (0, 0) => Exit::Nothing,
+    })
+}
+
+fn untried(name: &str, found: &str, option: &str) -> Check {
+    let next = format!("give it by `{option}`");
+    let checked = String::new();
+    Check { name: name.into(), outcome: Outcome::Untried, checked, found: found.into(), next }
+}
+
+/// The flag in the manifests and in the running process.
+fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
+    let Some(flag) = spec.tracing_flag() else {
+        let why = "no `[[flag]]` of the spec has `tracing = true`";
+        return Ok(vec![untried("the flag", why, "tracing = true")]);
+    };
+    let mut checks = Vec::new();
+    let mut all: Vec<Setting> = Vec::new();
+    for path in &args.manifests {
+        let found = sources::settings(path, &flag.name)?;
+        checks.push(preflight::manifest(flag, &path.display().to_string(), &found));
+        all.extend(found);
+    }
+    if args.manifests.is_empty() {
+        let name = format!("{} in the manifest", flag.name);
+        checks.push(untried(&name, "no manifest was given", "--manifest FILE"));
+    }
+    if let Some(path) = &args.log {
+        let read = read_log(spec, sources::log(path)?, Window::default(), &mut ());
+        let startup = Startup::from_log(spec, &read.map_err(refused)?);
+        checks.push(preflight::startup(flag, &startup, &all));
+    } else {
+        let name = format!("{} in the running process", flag.name);
+        checks.push(untried(&name, "no log was given", "--log FILE"));
+    }
+    Ok(checks)
+}

@@ -1,0 +1,132 @@
+//! The meaning of codes, for a terminal and as the reference in `docs/codes.md`.
+
+use std::fmt::Write as _;
+
+use spanproof::outcome::{Code, Stage};
+
+/// Columns of a line.
+const WIDTH: usize = 96;
+
+/// Returns everything about one code, for a terminal.
+pub fn explanation(code: Code) -> String {
+    let mut text = format!("{code} ({})\n", stage_heading(code.stage()));
+    for (heading, items) in headings(code) {
+        let _infallible = writeln!(text, "\n{heading}");
+        for item in items {
+            text.push_str(&wrapped(&sentence(item)));
+        }
+    }
+    text
+}
+
+/// Returns every code with its meaning, grouped by stage.
+pub fn codes() -> String {
+    let mut text = String::new();
+    let mut stage = None;
+    for code in Code::ALL {
+        if stage != Some(code.stage()) {
+            let blank = if stage.is_some() { "\n" } else { "" };
+            let _infallible = writeln!(text, "{blank}{}", stage_heading(code.stage()));
+            stage = Some(code.stage());
+        }
+        let _infallible = writeln!(text, "  {code:<28}{}", code.meaning());
+    }
+    text
+}
+
+/// Returns everything about every code, as Markdown.
+pub fn reference() -> String {
+    let mut text =
+        "# The codes\n\nOne section for each code, in the order of the funnel. This page \
+                    is what `spanproof explain --markdown` prints.\n"
+            .to_owned();
+    for code in Code::ALL {
+        let _infallible =
+            write!(text, "\n## {code}\n\n*{}*\n", sentence(&stage_heading(code.stage())));
+        for (heading, items) in headings(*code) {
+            let _infallible = write!(text, "\n**{heading}**\n\n");
+            for item in items {
+                let _infallible = writeln!(text, "- {}", sentence(item));
+            }
+        }
+    }
+    text
+}
+
+fn headings(code: Code) -> Vec<(&'static str, Vec<&'static str>)> {
+    let of = code.explanation();
+    let mut headings = vec![
+        ("What it means", vec![code.meaning()]),
+        ("What supports it", of.supports.to_vec()),
+        ("What contradicts it", of.contradicts.to_vec()),
+        ("What usually causes it", of.causes.to_vec()),
+        ("What to do", vec![code.remedy()]),
+    ];
+    if let Some(experiment) = of.experiment {
+        headings.insert(4, ("Which experiment decides", vec![experiment]));
+    }
+    headings
+}
+
+/// Returns the text with a capital letter and a period.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+/// Returns an item of a list, in lines of at most [`WIDTH`] columns.
+fn wrapped(item: &str) -> String {
+    let mut text = String::new();
+    let mut line = String::from("  -");
+    for word in item.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line = String::from("   ");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    format!("{text}{line}\n")
+}
+
+/// Returns the number and the meaning of a stage.
+fn stage_heading(stage: Stage) -> String {
+    let (number, what) = match stage {
+        Stage::Delivered => ("1", "delivered: the flag reaches the process"),
+        Stage::Constructed => ("2", "constructed: a tracer exists"),
+        Stage::Enabled => ("3", "enabled: the tracer says that it is on"),
+        Stage::Executed => ("4", "executed: the work is done"),
+        Stage::Attempted => ("5", "attempted: a span is begun for it"),
+        Stage::Accepted => ("6", "accepted: its write is not refused"),
+        Stage::Stored => ("7", "stored: its row is there"),
+        Stage::Finished => ("8", "finished: it has an end"),
+        Stage::Linked => ("9", "linked: it names its unit and agrees with it"),
+        Stage::Joined => ("10", "joined: the spans of a unit are one tree"),
+        Stage::Off => return "beside the funnel: tracing is off".into(),
+        Stage::Outcome => return "beside the funnel: the work and the process".into(),
+    };
+    format!("stage {number}, {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_item_is_wrapped_below_its_beginning() {
+        let text = wrapped(&"word ".repeat(40));
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.starts_with("  - word") && text.contains("\n    word"), "{text}");
+    }
+
+    #[test]
+    fn every_code_is_listed_and_explained() {
+        let (listed, reference) = (codes(), reference());
+        for code in Code::ALL {
+            assert!(listed.contains(&format!("  {code} ")), "{code}");
+            assert!(reference.contains(&format!("\n## {code}\n")), "{code}");
+        }
+    }
+}

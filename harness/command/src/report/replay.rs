@@ -1,0 +1,103 @@
+//! Replays as text.
+
+use std::fmt::Write as _;
+
+use super::terminal::{FUNNEL, counted, stages};
+use spanproof::outcome::{
+    Faithful, IncidentOutcome, Judgement, RejudgeOutcome, ReplayOutcome, Reproduction, Verdict,
+};
+
+/// Returns whether the incident happened again, what differs, and what could not be recreated.
+pub fn replay(replay: &ReplayOutcome) -> String {
+    let mut text = format!("{}: {}\n", replay.path.display(), faithfulness(replay));
+    for lacking in &replay.lacking {
+        let _infallible = writeln!(text, "    not known or not the same: {lacking}");
+    }
+    let Some(first) = replay.tried.first() else { return text };
+    let same: Vec<_> = replay.tried.iter().filter(|one| one.differences.is_empty()).collect();
+    if replay.tried.len() > 1 {
+        let all = replay.tried.len();
+        let _infallible =
+            writeln!(text, "    the same in {} of {all} ways that were tried", same.len());
+        for one in &same {
+            let _infallible = writeln!(text, "      {}", way(one));
+        }
+    }
+    let nearest = if same.is_empty() { "nearest: " } else { "" };
+    let _infallible = writeln!(text, "    {nearest}{}", way(first));
+    for difference in &first.differences {
+        let _infallible = writeln!(text, "    differs: {difference}");
+    }
+    text.push_str(&judgement(&first.judgement));
+    text
+}
+
+fn faithfulness(replay: &ReplayOutcome) -> String {
+    match (replay.faithful, &replay.expects) {
+        (Faithful::Reproduced | Faithful::Perhaps, Some(expected)) => {
+            format!("as expected: {expected}")
+        }
+        (Faithful::Reproduced, None) => "reproduced: same verdict, same funnel".into(),
+        (Faithful::Perhaps, None) => {
+            "perhaps reproduced: same verdict, same funnel, in a world that is not surely the same"
+                .into()
+        }
+        (Faithful::Differs, Some(_)) => "not as expected".into(),
+        (Faithful::Differs, None) => "not reproduced".into(),
+        (Faithful::Broken, _) => "not replayed: the world did not come up".into(),
+    }
+}
+
+fn way(one: &Reproduction) -> String {
+    let case = &one.case;
+    format!("by {} with upstream {} and job {}", case.route, case.upstream, case.job)
+}
+
+/// Returns the adopted incidents that are back, and how many were replayed; an empty text if there
+/// are none.
+pub fn incidents(all: &[IncidentOutcome]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let back: Vec<_> = all.iter().filter(|one| one.back).collect();
+    let replays = back.iter().map(|one| format!("\nINCIDENT {}", replay(&one.replay)));
+    let replays: String = replays.collect();
+    let count = counted(all.len(), "incident");
+    format!("{replays}\n{count} replayed, {} not as expected\n", back.len())
+}
+
+/// Returns the judgement of stored evidence, and in what it differs from the recorded one.
+pub fn rejudge(outcome: &RejudgeOutcome) -> String {
+    let name = outcome.path.display();
+    let verdict = match outcome.differences.as_slice() {
+        [] => "same verdict, same funnel",
+        _ => "not what was told when it was written",
+    };
+    let mut text = format!("{name}: {verdict}\n");
+    for doubt in &outcome.doubts {
+        let _infallible = writeln!(text, "    doubt: {doubt}");
+    }
+    for difference in &outcome.differences {
+        let _infallible = writeln!(text, "    differs: {difference}");
+    }
+    text.push_str(&judgement(&outcome.judgement));
+    text
+}
+
+fn judgement(judgement: &Judgement) -> String {
+    let mut text = String::new();
+    for finding in judgement.findings() {
+        let _infallible = writeln!(text, "    {}: {}", finding.code, finding.message);
+        for line in &finding.evidence {
+            let _infallible = writeln!(text, "      {line}");
+        }
+    }
+    if judgement.verdict == Verdict::Pass {
+        let off = if judgement.recording { "" } else { " (tracing is off)" };
+        let _infallible = writeln!(text, "    pass{off}");
+    }
+    if !matches!(judgement.verdict, Verdict::Broken(_)) {
+        let _infallible = writeln!(text, "    funnel: {} ({FUNNEL})", stages(judgement.funnel));
+    }
+    text
+}

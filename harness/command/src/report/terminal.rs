@@ -1,0 +1,205 @@
+//! A run and a plan as text for a terminal.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::table::table;
+use spanproof::outcome::{
+    Case, CaseOutcome, Expectation, FailureGroup, Funnel, OffReason, PlanOutcome, RunOutcome,
+    Snapshot, SnapshotState, Summary, Verdict,
+};
+
+/// Returns the counts as the last line of a report, with the time that the run took.
+pub fn summary(summary: &Summary, took: Duration) -> String {
+    let Summary { passed, failed, known, broken, not_run, .. } = *summary;
+    let mut line = format!("{passed} passed, {failed} failed");
+    for (count, word) in [(known, "known"), (broken, "broken"), (not_run, "not run")] {
+        if count > 0 {
+            let _infallible = write!(line, ", {count} {word}");
+        }
+    }
+    let _infallible = write!(
+        line,
+        ": {}, {}, {}, {}, {}, {:.1} s",
+        counted(passed + failed + known + broken, "case"),
+        counted(summary.units, "unit"),
+        counted(summary.spans, "span"),
+        counted(summary.assertions, "assertion"),
+        counted(summary.snapshots, "snapshot"),
+        took.as_secs_f64()
+    );
+    line
+}
+
+/// Returns a number with its noun, which is plural unless the number is 1.
+pub(super) fn counted(count: usize, word: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{s}")
+}
+
+/// Returns the table of cases, each group of failures with its evidence and the command that
+/// repeats it, and the snapshots that differ. That command starts with `repeat`.
+pub fn terminal(run: &RunOutcome, repeat: &str) -> String {
+    let faults = run.cases.iter().any(|outcome| outcome.case.fault.is_some());
+    let rows: Vec<_> = run
+        .cases
+        .iter()
+        .map(|outcome| {
+            let results = [stages(outcome.judgement.funnel), verdict(outcome)];
+            cells(&outcome.case, &outcome.settings, faults).into_iter().chain(results).collect()
+        })
+        .collect();
+    let heading = [&headings(faults)[..], &[FUNNEL, "verdict"]].concat();
+    let mut text = table(&heading, &rows);
+    for group in &run.failures {
+        text.push('\n');
+        text.push_str(&failure(run, group, repeat));
+    }
+    for one in &run.snapshots {
+        text.push_str(&snapshot(one));
+    }
+    if let Some(halted) = &run.halted {
+        let _infallible = writeln!(text, "\n{halted}");
+    }
+    text
+}
+
+/// The heading of a funnel: its stages in the order of [`stages`].
+pub(super) const FUNNEL: &str = "executed→attempted→stored→finished→linked→joined";
+
+/// Returns the headings of the columns that identify a case; that of faults only if there are any.
+fn headings(faults: bool) -> Vec<&'static str> {
+    let mut headings = vec!["case", "flags", "route", "upstream", "job"];
+    headings.extend(faults.then_some("fault"));
+    headings
+}
+
+/// Returns the cells below [`headings`].
+fn cells(case: &Case, settings: &str, faults: bool) -> Vec<String> {
+    let cells = [case.id.as_str(), settings, &case.route, &case.upstream, &case.job];
+    let mut cells: Vec<String> = cells.into_iter().map(str::to_owned).collect();
+    cells.extend(faults.then(|| case.fault.clone().unwrap_or_else(|| "-".into())));
+    cells
+}
+
+/// Returns the numbers of a funnel, in the order of [`FUNNEL`].
+pub(super) fn stages(funnel: Funnel) -> String {
+    let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
+    let counts = [executed, attempted, stored, finished, linked, joined];
+    counts.map(|count| count.to_string()).join("→")
+}
+
+fn verdict(outcome: &CaseOutcome) -> String {
+    match &outcome.judgement.verdict {
+        Verdict::Pass => match outcome.off {
+            None => "pass".into(),
+            Some(OffReason::Off) => "pass (off)".into(),
+            Some(OffReason::SpellingNotEnabled) => {
+                "pass (off: this spelling does not count)".into()
+            }
+        },
+        Verdict::Fail(findings) => {
+            let codes: Vec<_> = findings.iter().map(|finding| finding.code.text()).collect();
+            format!("FAIL {}", codes.join(" "))
+        }
+        Verdict::Broken(_) => "BROKEN".into(),
+        Verdict::Known(why) => format!("known: {why}"),
+        Verdict::Skipped(why) => format!("skipped: {why}"),
+    }
+}
+
+fn failure(run: &RunOutcome, group: &FailureGroup, repeat: &str) -> String {
+    let mut members = run.members(group);
+    let Some(first) = members.next() else { return String::new() };
+    let mut text = findings(first);
+    if let Some(folder) = &first.evidence {
+        let _infallible = writeln!(text, "    evidence: {}", folder.display());
+    }
+    let ids = std::iter::once(&first.case.id).chain(&first.peers);
+    let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
+    let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
+    if let Some(pattern) = &group.whenever {
+        let _infallible = writeln!(text, "    whenever: {pattern}");
+    }
+    for fact in &group.counterfactuals {
+        let spans = counted(fact.spans, "span");
+        let effect = match first.judgement.spans {
+            0 => format!("makes {spans} appear"),
+            _ => format!("makes it right, with {spans}"),
+        };
+        let _infallible =
+            writeln!(text, "    but:      {} alone {effect} (case {})", fact.change, fact.case);
+    }
+    let others: Vec<_> = members.map(|other| other.case.id.as_str()).collect();
+    if !others.is_empty() {
+        let (count, ids) = (others.len(), others.join(" "));
+        let _infallible = writeln!(text, "    the same in {count} more: {ids}");
+    }
+    text
+}
+
+/// Returns what is wrong with a case.
+fn findings(outcome: &CaseOutcome) -> String {
+    let mut text = String::new();
+    let CaseOutcome { case, settings, judgement, .. } = outcome;
+    let mut name = format!("{settings} by {} with upstream {}", case.route, case.upstream);
+    if let Some(fault) = &case.fault {
+        let _infallible = write!(name, " under {fault}");
+    }
+    if let Verdict::Broken(cause) = &judgement.verdict {
+        let _infallible = writeln!(text, "BROKEN {name}\n    {cause}");
+    }
+    for finding in judgement.findings() {
+        let _infallible = writeln!(text, "FAIL {}: {name}\n    {}", finding.code, finding.message);
+        for line in &finding.evidence {
+            let _infallible = writeln!(text, "      {line}");
+        }
+    }
+    text
+}
+
+fn snapshot(snapshot: &Snapshot) -> String {
+    let (word, body) = match &snapshot.state {
+        SnapshotState::Same => return String::new(),
+        SnapshotState::Changed(difference) => ("changed", difference),
+        SnapshotState::Missing(text) => ("missing; this was printed", text),
+        SnapshotState::Unstable(difference) => {
+            ("not the same in every case of its group", difference)
+        }
+    };
+    let mut text = format!("\nSNAPSHOT {}: {word}\n", snapshot.path.display());
+    for line in body.lines() {
+        let _infallible = writeln!(text, "    {line}");
+    }
+    text
+}
+
+/// Returns the table of the planned cases.
+pub fn plan(plan: &PlanOutcome) -> String {
+    let faults = plan.cases.iter().any(|planned| planned.case.fault.is_some());
+    let rows: Vec<Vec<String>> = plan
+        .cases
+        .iter()
+        .map(|planned| {
+            let expected = expectation(planned.expected).to_owned();
+            cells(&planned.case, &planned.settings, faults).into_iter().chain([expected]).collect()
+        })
+        .collect();
+    let mut text = table(&[&headings(faults)[..], &["expected"]].concat(), &rows);
+    let (cases, units) = (counted(plan.cases.len(), "case"), counted(plan.units, "unit"));
+    let _infallible = writeln!(text, "{cases}, {units}");
+    text
+}
+
+fn expectation(expected: Expectation) -> &'static str {
+    match expected {
+        Expectation::Spans => "spans must be recorded",
+        Expectation::Recovery => {
+            "lost spans must be reported, the job must be unchanged, and then it must record again"
+        }
+        Expectation::SpellingNotEnabled => {
+            "meant on, does not count: no spans, and the service must say so"
+        }
+        Expectation::Off => "off: no spans, and the job must run",
+    }
+}

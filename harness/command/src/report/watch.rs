@@ -1,0 +1,93 @@
+//! Watched jobs: a frame for a terminal, a line per change for a pipe.
+
+use std::time::Duration;
+
+use super::line::{cut, plain};
+use super::table::table;
+use spanproof::outcome::{WatchFrame, WatchedJob};
+
+/// Returns the alarm of a job without spans; an empty text if it has some.
+fn alarm(dark: Option<Duration>) -> String {
+    match dark {
+        None => String::new(),
+        Some(since) if since.as_secs() == 0 => "NO SPANS".into(),
+        Some(since) => format!("NO SPANS for {} s", since.as_secs()),
+    }
+}
+
+fn units(job: &WatchedJob) -> String {
+    let units: Vec<_> =
+        job.units.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    if units.is_empty() { "0".into() } else { plain(&units.join(", ")) }
+}
+
+/// Returns the number of spans, or `?` if they could not be read.
+fn spans(job: &WatchedJob) -> String {
+    job.spans.map_or("?".into(), |count| count.to_string())
+}
+
+/// Returns all jobs as a table above a line of status: at most `height` lines of `width` columns.
+pub fn frame(frame: &WatchFrame, (width, height): (usize, usize)) -> Vec<String> {
+    let rows: Vec<Vec<String>> = frame
+        .jobs
+        .iter()
+        .map(|job| {
+            vec![plain(&job.id), plain(&job.status), units(job), spans(job), alarm(job.dark)]
+        })
+        .collect();
+    let text = table(&["job", "status", &frame.unit_table, "spans", ""], &rows);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let room = height.saturating_sub(2).max(2);
+    if lines.len() > room {
+        // The newest are at the end.
+        let gone = lines.len() - room;
+        lines.drain(1..=gone);
+    }
+    lines.extend([String::new(), frame.status.clone()]);
+    lines.iter().map(|line| cut(line, width).trim_end().to_owned()).collect()
+}
+
+/// Returns the line of a job that changed at some time.
+pub fn change(at: &str, unit_table: &str, job: &WatchedJob) -> String {
+    let line = format!(
+        "{at}  job {}  {}  {unit_table}: {}  spans: {}  {}",
+        plain(&job.id),
+        plain(&job.status),
+        units(job),
+        spans(job),
+        alarm(job.dark)
+    );
+    format!("{}\n", line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> WatchedJob {
+        let spans = Some(spans);
+        let units = (units > 0).then(|| ("failed".to_owned(), units)).into_iter().collect();
+        let (id, dark) = (job.to_string(), dark.map(Duration::from_secs));
+        WatchedJob { id, status: "failed".into(), units, spans, dark }
+    }
+
+    #[test]
+    fn a_frame_fits_and_keeps_the_newest() {
+        let jobs = (469..=480).map(|job| watched(job, 4, 0, Some(3))).collect();
+        let (unit_table, status) = ("executions".into(), "quiet".into());
+        let lines = frame(&WatchFrame { jobs, unit_table, status }, (44, 8));
+        assert_eq!(lines.len(), 8);
+        assert!(lines.iter().all(|line| line.chars().count() <= 44), "{lines:?}");
+        assert_eq!(lines[0], "job  status  executions  spans");
+        assert_eq!(lines[5], "480  failed  4 failed    0      NO SPANS fo…");
+        assert_eq!(lines[7], "quiet");
+    }
+
+    #[test]
+    fn a_change_is_a_line() {
+        let line = change("12:00:03Z", "executions", &watched(469, 4, 0, Some(0)));
+        assert_eq!(line, "12:00:03Z  job 469  failed  executions: 4 failed  spans: 0  NO SPANS\n");
+        let line = change("12:00:03Z", "executions", &watched(470, 0, 0, None));
+        assert_eq!(line, "12:00:03Z  job 470  failed  executions: 0  spans: 0\n");
+    }
+}

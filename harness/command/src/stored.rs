@@ -1,0 +1,28 @@
+//! `spanproof report`.
+
+use anyhow::anyhow;
+
+use super::args::{Format, Report};
+use super::check::{ended, repeat, show};
+use super::{Exit, Failure, runs};
+use spanproof::outcome::RunOutcome;
+use spanproof::spec::{Day, Spec};
+use spanproof::suite::{compare, rejudge};
+
+pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
+    let spec = Spec::read(&args.config).map_err(Failure::usage)?;
+    let folder = match &args.evidence {
+        Some(folder) => folder.clone(),
+        None => runs::newest(&spec.folder).ok_or_else(|| {
+            Failure::usage(anyhow!("no run was stored yet; `spanproof check` stores one"))
+        })?,
+    };
+    let start = std::time::Instant::now();
+    let ran = rejudge(&spec, &folder, Day::today()).map_err(Failure::usage)?;
+    let snapshots = compare(&spec, &ran.outcomes);
+    let human = args.format == Format::Human;
+    let human = human.then(|| (repeat(&args.config, None), start.elapsed()));
+    let outcome = RunOutcome::new(&spec, &ran, &snapshots, &[]);
+    show(&outcome, human);
+    Ok(ended(&outcome.summary))
+}

@@ -1,0 +1,64 @@
+//! `spanproof traces`.
+
+use std::io::IsTerminal as _;
+
+use super::args::{Shape, Traces};
+use super::sources::{self, refused};
+use super::{Exit, Failure, output, runtime};
+use crate::report::{self, Canvas};
+use spanproof::deployment::{Session, TraceMatches, TraceQuery, find_traces};
+use spanproof::outcome::TracesOutcome;
+use spanproof::spec::Spec;
+use spanproof::trace::otlp_request;
+
+/// The width where there is no terminal to ask.
+const WIDTH: usize = 100;
+/// A terminal that is narrower is drawn on as if it were not.
+const NARROWEST: usize = 40;
+
+pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
+    let spec = sources::spec(&args.config)?;
+    let url = sources::needed_database(args.database.as_ref())?;
+    let runtime = runtime()?;
+    let looked = runtime.block_on(looked(args, &spec, &url))?;
+    let outcome = TracesOutcome::new(&looked);
+    output::print(&match args.format {
+        Shape::Human => report::waterfall(&outcome, canvas(args)),
+        Shape::Json => format!("{:#}\n", report::traces_json(&outcome)),
+        Shape::Otlp => format!("{}\n", otlp_request(outcome.trees())),
+    });
+    Ok(Exit::Passed)
+}
+
+async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Failure> {
+    let query = match (&args.job, &args.execution, &args.trace) {
+        (Some(job), ..) => TraceQuery::Job(job.clone()),
+        (_, Some(unit), _) => TraceQuery::Unit(unit.clone()),
+        (_, _, Some(trace)) => TraceQuery::Trace(trace.clone()),
+        _ => TraceQuery::Newest(usize::from(args.last)),
+    };
+    let window = sources::window(args.since, args.until)?;
+    let mut session = Session::open(url, "traces").await.map_err(refused)?;
+    let looked = find_traces(&mut session, spec, &query, window).await;
+    session.close().await;
+    looked.map_err(refused)
+}
+
+/// How to draw: plain where nobody sees it.
+#[expect(clippy::disallowed_methods, reason = "what the user says about colours")]
+fn canvas(args: &Traces) -> Canvas {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let forces = |name: &str| set(name) && std::env::var(name).as_deref() != Ok("0");
+    let terminal = std::io::stdout().is_terminal();
+    let able = terminal && std::env::var("TERM").as_deref() != Ok("dumb");
+    let forced = forces("CLICOLOR_FORCE") || forces("FORCE_COLOR");
+    let width = args
+        .width
+        .map(usize::from)
+        .or_else(|| terminal.then(output::size).flatten().map(|(columns, _)| columns));
+    Canvas {
+        width: width.unwrap_or(WIDTH).max(NARROWEST),
+        colour: (able || forced) && !set("NO_COLOR"),
+        blocks: able,
+    }
+}

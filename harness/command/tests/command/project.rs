@@ -1,0 +1,97 @@
+//! A project of one's own in a scratch folder, for tests of the command.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// A scratch project: a spec, a migration, a job, an upstream. It goes when dropped.
+#[derive(Debug)]
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+}
+
+/// The spec of a fresh project; `SERVICE` stands for the faulty service's path.
+const SPEC: &str = r#"schema = 1
+[service]
+name = "example"
+command = ["SERVICE"]
+ready = { line = "^ready$", timeout-ms = 1500 }
+stop = { grace-ms = 300 }
+[[route]]
+name = "direct"
+path = "/jobs"
+[[upstream]]
+name = "healthy"
+file = "upstream.toml"
+[[job]]
+name = "one"
+file = "job.json"
+units = 1
+[[span]]
+operation = "work"
+"#;
+
+/// The tables and columns that a spec without `[tables]` stands for.
+const TABLES: &str = "create table jobs (status text);
+create table executions (id bigint, job_id bigint, region text, model_id text, question_id text,
+    status text, output jsonb);
+create table trace_spans (trace_id uuid, span_id uuid, parent_span_id uuid, service text,
+    operation text, started_at timestamptz, completed_at timestamptz, duration_ms bigint,
+    status text, job_id bigint, execution_id bigint, model_id text, region text);
+";
+
+impl Project {
+    /// A project whose service is one of `fixtures/faulty-services`.
+    pub(crate) fn new(service: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("project-").tempdir().unwrap();
+        let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/faulty-services");
+        let service = services.canonicalize().unwrap().join(format!("{service}.sh"));
+        let project = Self { folder };
+        project.write("spanproof.toml", &SPEC.replace("SERVICE", service.to_str().unwrap()));
+        project.write("migrations/0001_work.up.sql", TABLES);
+        project.write("job.json", "{}");
+        project
+            .write("upstream.toml", "about = \"x\"\n[[reply]]\nmethod = \"GET\"\npath = \"/\"\n");
+        project
+    }
+
+    /// Its folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file, with the folders it needs.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Changes the spec.
+    pub(crate) fn edit(&self, old: &str, new: &str) {
+        let text = std::fs::read_to_string(self.path().join("spanproof.toml")).unwrap();
+        assert!(text.contains(old), "no `{old}` in the spec");
+        self.write("spanproof.toml", &text.replace(old, new));
+    }
+
+    /// Adds to the spec.
+    pub(crate) fn append(&self, more: &str) {
+        let text = std::fs::read_to_string(self.path().join("spanproof.toml")).unwrap();
+        self.write("spanproof.toml", &format!("{text}{more}\n"));
+    }
+
+    /// The command, in the project's folder, with a plain environment.
+    pub(crate) fn spanproof(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spanproof"));
+        command.current_dir(self.path()).args(args).env_remove("CI");
+        command.timeout(std::time::Duration::from_mins(1));
+        command
+    }
+
+    /// Runs the command; gives its exit code, its results and its notes.
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let output = self.spanproof(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+}

@@ -1,0 +1,39 @@
+//! The same databases for tests that are not async.
+//!
+//! ```
+//! # fn main() -> Result<(), spanproof_postgres::Error> {
+//! use spanproof_postgres::blocking;
+//!
+//! let database = blocking::migrated("../../migrations")?;
+//! assert!(database.url().starts_with("postgres://"));
+//! blocking::close(database)
+//! # }
+//! ```
+
+use std::path::Path;
+
+use super::{Database, Error};
+
+/// As [`Database::migrated`]. Dropping the database drops it on the server, as everywhere.
+///
+/// # Errors
+/// When the folder can't be read, no source gives a server, or a migration fails.
+pub fn migrated(folder: impl AsRef<Path>) -> Result<Database, Error> {
+    wait(Database::migrated(folder))
+}
+
+/// As [`Database::close`].
+///
+/// # Errors
+/// When somebody is still connected, or the server refuses.
+pub fn close(database: Database) -> Result<(), Error> {
+    wait(database.close())
+}
+
+/// What is awaited is done on the server's own thread; here nothing has to be driven.
+fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(Error::system("no runtime to wait with"))?
+        .block_on(work)
+}

@@ -1,0 +1,63 @@
+//! A disposable Postgres: a server from the first source that works, a template with the
+//! migrations applied once, and a database of its own for whoever asks.
+//!
+//! Usable on its own, from any async test (from others: [`blocking`]):
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), spanproof_postgres::Error> {
+//! use spanproof_postgres::Database;
+//!
+//! let database = Database::migrated("../../migrations").await?;
+//! println!("{}", database.url());
+//! database.close().await
+//! # }
+//! ```
+//!
+//! All tests of a run share one server, whether they are threads of one process (`cargo test`) or
+//! processes (`cargo nextest run`). [`Server`] gives more of a say: a server of one's own, another
+//! source, another version.
+
+mod admin;
+mod background;
+mod binaries;
+pub mod blocking;
+mod cache;
+mod capture;
+mod cluster;
+mod copy;
+mod database;
+mod discards;
+#[cfg(feature = "docker")]
+mod docker;
+#[cfg(feature = "download")]
+mod download;
+mod engine;
+mod error;
+mod given;
+pub mod kept;
+mod local;
+mod log;
+mod login;
+mod meeting;
+mod migration;
+#[cfg(feature = "docker")]
+mod owner;
+mod password;
+mod pool;
+mod server;
+mod settings;
+mod source;
+mod stock;
+mod sweep;
+mod user;
+
+pub use cache::{Cache, Cached};
+pub use database::Database;
+pub use error::Error;
+pub use error::{line_of, server_message};
+pub use given::refusal;
+pub use log::LogEntry;
+pub use migration::Migrations;
+pub use server::Server;
+pub use source::{Options, Picked, Source};

@@ -1,0 +1,76 @@
+//! URLs without their passwords, so that they can be shown and logged.
+
+/// What stands for a password.
+const MASK: &str = "***";
+
+/// Returns a text with the password of every URL in it masked: what is between the first `:` after
+/// the user's name and the last `@` of the authority, and the value of each query parameter whose
+/// name ends with `password`.
+///
+/// A URL ends with white space or a quote. An unescaped `/`, `?` or `#` does not end a password
+/// that is followed by an `@`.
+pub(crate) fn masked(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        let end = after.find(|c: char| c.is_whitespace() || "\"'`<>".contains(c));
+        let (url, next) = after.split_at(end.unwrap_or(after.len()));
+        masked.push_str(before);
+        masked.push_str(&query(&authority(url)));
+        rest = next;
+    }
+    masked.push_str(rest);
+    masked
+}
+
+fn authority(url: &str) -> String {
+    let Some((login, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    // An `@` behind the path belongs to the path, unless a password before it has a slash in it.
+    match login.split_once(':') {
+        Some((user, _)) if !user.contains('/') => format!("{user}:{MASK}@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn query(url: &str) -> String {
+    let Some((path, parameters)) = url.split_once('?') else { return url.to_owned() };
+    let parameters = parameters.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, value))
+            if name.to_ascii_lowercase().ends_with("password") && !value.is_empty() =>
+        {
+            format!("{name}={MASK}")
+        }
+        _ => parameter.to_owned(),
+    });
+    format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_masked_and_all_else_stays() {
+        for (text, expected) in [
+            ("postgres://u:p%40ss@h/db", "postgres://u:***@h/db"),
+            ("postgres://u:p@ss@h:5432/db?x=1", "postgres://u:***@h:5432/db?x=1"),
+            ("postgres://u:a/b#c?d@h/db", "postgres://u:***@h/db"),
+            (
+                "postgres://u@h/db?password=x&sslmode=require",
+                "postgres://u@h/db?password=***&sslmode=require",
+            ),
+            ("postgres://u@h/db?sslpassword=x", "postgres://u@h/db?sslpassword=***"),
+            ("tcp://h:2375", "tcp://h:2375"),
+            ("http://h:80/a@b", "http://h:***@b"),
+            (
+                "could not reach `http://u:p@h/x` or \"http://u:q@h\"",
+                "could not reach `http://u:***@h/x` or \"http://u:***@h\"",
+            ),
+            ("no URL: a@b", "no URL: a@b"),
+        ] {
+            assert_eq!(masked(text), expected);
+            assert_eq!(masked(expected), expected, "masking again changes nothing");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Server binaries that will not do, and versions that are not there.
+
+use rstest::rstest;
+use spanproof_postgres::Source;
+
+use crate::conformance::Kind;
+use crate::containers::{an_absent_image_is_named, no_container_is_left};
+use crate::{own, start, test_image};
+
+#[tokio::test]
+async fn a_folder_without_binaries_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = start(Source::Binaries(Some(folder.path().into())), None).await.unwrap_err();
+    let expected =
+        format!("`postgres` failed: there are no server binaries in `{}`", folder.path().display());
+    assert_eq!(error.to_string(), expected);
+}
+
+#[rstest]
+#[case::binaries(Kind::Binaries)]
+#[case::url(Kind::Url)]
+#[case::docker(Kind::Docker)]
+#[tokio::test]
+async fn another_major_version_than_the_wanted_is_refused(#[case] kind: Kind) {
+    let (server, database) = own().await;
+    let source = match (kind, test_image()) {
+        (Kind::Binaries | Kind::OrdinaryUser, _) => Source::Binaries(None),
+        (Kind::Url, _) => Source::Url(database.url().to_owned()),
+        (Kind::Docker, Some(image)) => Source::Docker(Some(image)),
+        (Kind::Docker, None) => return an_absent_image_is_named().await,
+    };
+    let error = start(source, Some(99)).await.unwrap_err().to_string();
+    let expected = "; wanted is 99: install it, or change `version` in the spec";
+    assert!(error.contains(" is PostgreSQL ") && error.ends_with(expected), "{error}");
+    if kind == Kind::Docker {
+        no_container_is_left().await;
+    }
+    database.close().await.unwrap();
+    server.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn when_no_source_will_do_each_is_named_with_its_reason() {
+    let error = start(Source::Auto, Some(99)).await.unwrap_err().to_string();
+    assert!(error.starts_with("no Postgres to be had; tried server binaries: "), "{error}");
+    assert!(error.contains("; Docker: Docker "), "{error}");
+    assert!(error.contains("to get one: install server binaries"), "{error}");
+}

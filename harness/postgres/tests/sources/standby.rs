@@ -1,0 +1,93 @@
+//! A standby: a server that lets everybody in and takes nothing.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid, User};
+use spanproof_lease::wait::{self, Look};
+use spanproof_postgres::Source;
+use sqlx::{Connection, PgConnection};
+
+use crate::{ask, both, command, own, start};
+
+/// A standby without a primary; it is ended when this is dropped.
+#[derive(Debug)]
+struct Standby {
+    running: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Standby {
+    fn start(bin: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let user = Uid::effective().is_root().then(|| User::from_name("nobody").unwrap().unwrap());
+        if let Some(user) = &user {
+            let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
+            std::os::unix::fs::chown(folder.path(), uid, gid).unwrap();
+        }
+        let made = program(bin, "initdb", user.as_ref())
+            .args(["--auth=trust", "--no-sync", "-U", "spanproof", "-D"])
+            .arg(folder.path().join("data"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", both(&made));
+        std::fs::write(folder.path().join("data/standby.signal"), "").unwrap();
+        let running = program(bin, "postgres", user.as_ref())
+            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-k"])
+            .arg(folder.path())
+            .arg("-D")
+            .arg(folder.path().join("data"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { running, folder }
+    }
+
+    fn url(&self) -> String {
+        let folder = self.folder.path().display();
+        format!("postgres://spanproof@localhost/postgres?host={folder}")
+    }
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        let id = Pid::from_raw(i32::try_from(self.running.id()).unwrap());
+        let _asked = kill(id, Signal::SIGQUIT);
+        let _ended = self.running.wait();
+    }
+}
+
+fn program(bin: &Path, name: &str, user: Option<&User>) -> Command {
+    let mut command = command(&bin.join(name));
+    command.env("LC_ALL", "C").current_dir("/");
+    if let Some(user) = user {
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    command
+}
+
+#[tokio::test]
+async fn a_standby_is_refused_at_the_start() {
+    let (server, database) = own().await;
+    let sql = "select setting from pg_config where name = 'BINDIR'";
+    let bin = PathBuf::from(ask::<String>(&database, sql).await);
+    database.close().await.unwrap();
+    server.close().await.unwrap();
+    let standby = Standby::start(&bin);
+    let url = standby.url();
+    wait::until("a login", Duration::from_secs(30), || async {
+        match PgConnection::connect(&url).await {
+            Ok(_) => Look::Done(()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    })
+    .await
+    .unwrap();
+    let error = start(Source::Url(url), None).await.unwrap_err().to_string();
+    let expected = ": it is a standby and can only be read; name its primary";
+    assert!(error.starts_with("no databases can be made on postgres://spanproof@"), "{error}");
+    assert!(error.ends_with(expected), "{error}");
+}

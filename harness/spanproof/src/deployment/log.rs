@@ -1,0 +1,189 @@
+//! The lines of a log that the probes of a spec match, and facts about the log as a whole.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::LazyLock;
+
+use regex::RegexSet;
+
+use super::moment::Window;
+use super::session::Error;
+use crate::chain::chain;
+use crate::log::{Entry, Needles, scan};
+use crate::observation::{self, LogLine, Meaning, Sink};
+use crate::spec::{Probes, Spec};
+
+/// Bytes of lines of one kind that are kept; later lines are counted and dropped.
+const KIND_BYTES: usize = 2 * 1024 * 1024;
+/// Lines about crashed processes that are kept.
+const CRASH_LINES: usize = 4;
+
+/// What runtimes and platforms print about a crashed process.
+const CRASH_PATTERNS: [&str; 8] = [
+    r"panicked at ",
+    r"^panic: ",
+    r"^fatal error: ",
+    r"Traceback \(most recent call last\)",
+    r"Main child exited (?:with code: [1-9]|with signal)",
+    r"exited with code [1-9]",
+    r"(?:segmentation fault|core dumped)",
+    r"Out of memory: Killed process",
+];
+
+static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
+
+/// A log to read.
+pub struct Log<'a> {
+    /// Its name; `-` for standard input.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Box<dyn Read + 'a>,
+}
+
+impl std::fmt::Debug for Log<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Log({})", self.name)
+    }
+}
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Banner { enabled: bool },
+    Attempt,
+    Acknowledged,
+    Refused,
+    Unfinished,
+}
+
+/// Reads a log: the lines that a probe matches, and facts about the log as a whole. Lines about
+/// spans count only within the window, where they have a time; lines about the start of the
+/// service always do. Secrets are masked.
+///
+/// # Errors
+/// When it can't be read, or is no text.
+pub fn read_log(
+    spec: &Spec,
+    log: Log<'_>,
+    window: Window,
+    sink: &mut dyn Sink,
+) -> Result<observation::Log, Error> {
+    let probes = &spec.probes;
+    let needles = Needles::of(probes.patterns().into_iter().chain(CRASH_PATTERNS));
+    let read = observation::Log::default();
+    let mut reader = Reader { probes, window, bytes: BTreeMap::new(), read, sink };
+    let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
+    let name = log.name;
+    let scanned =
+        scanned.map_err(|error| Error::File { name: name.clone(), reason: chain(&error) })?;
+    let mut read = reader.read;
+    let banners: Vec<_> = read.lines.iter().filter_map(|line| probes.banner(&line.text)).collect();
+    let last = banners.last().cloned();
+    read.facts.contradicted = banners.iter().filter(|one| Some(*one) != last.as_ref()).count();
+    read.facts.name = name;
+    read.facts.lines = scanned.lines;
+    (read.facts.first, read.facts.last) = (scanned.first, scanned.last);
+    Ok(read)
+}
+
+/// Reads a log line by line.
+struct Reader<'a> {
+    probes: &'a Probes,
+    window: Window,
+    /// Bytes of the lines of each kind so far.
+    bytes: BTreeMap<Kind, usize>,
+    read: observation::Log,
+    sink: &'a mut dyn Sink,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, number: u64, entry: Entry) {
+        let Entry { at, text } = entry;
+        if self.probes.started(&text) {
+            self.read.facts.started = Some(number);
+        }
+        let meant = at.is_none_or(|at| self.window.holds(at));
+        let Some(kind) = self.kind(&text) else {
+            let crashed = CRASH.as_ref().is_some_and(|crashed| crashed.is_match(&text));
+            let crashes = &mut self.read.facts.crashes;
+            if crashed && meant && crashes.len() < CRASH_LINES {
+                crashes.push(format!("log:{number}  {}", crate::mask::text(&text)));
+            }
+            return;
+        };
+        if !meant && !matches!(kind, Kind::Banner { .. }) {
+            return;
+        }
+        let bytes = self.bytes.entry(kind).or_default();
+        *bytes += text.len();
+        if *bytes > KIND_BYTES {
+            self.read.dropped_bytes += text.len() as u64;
+            return;
+        }
+        // The flag's value is no secret, and is what the line is read for.
+        let banner = matches!(kind, Kind::Banner { .. });
+        let text = if banner { text } else { crate::mask::text(&text) };
+        let line = LogLine { number, at, text };
+        self.sink.line(&line);
+        self.read.lines.push(line);
+    }
+
+    /// The first thing that a line says.
+    fn kind(&self, text: &str) -> Option<Kind> {
+        Some(match Meaning::all(self.probes, text).next()? {
+            Meaning::Banner(banner) => Kind::Banner { enabled: banner.enabled },
+            Meaning::Attempt(_) => Kind::Attempt,
+            Meaning::Acknowledged => Kind::Acknowledged,
+            Meaning::Refused => Kind::Refused,
+            Meaning::Unfinished => Kind::Unfinished,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn read(text: &str, window: Window) -> observation::Log {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let log = Log { name: "-".into(), bytes: Box::new(text.as_bytes()) };
+        read_log(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_recognised_with_their_numbers_and_times() {
+        let log = "noise\n2025-10-22T12:00:00Z 🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n\
+                   2025-10-22T12:00:00Z listening on 1\n\
+                   2025-10-22T12:00:01Z ❌ StartSpan RecordSpan error: password=hunter2\n\
+                   2025-10-22T13:00:01Z ❌ StartSpan RecordSpan error: late\n\
+                   thread 'main' panicked at src/x.rs\n";
+        let until = Some("2025-10-22T12:30:00Z".parse().unwrap());
+        let found = read(log, Window { since: None, until });
+        let lines = &found.lines;
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 4]);
+        assert!(lines[1].text.ends_with("password=***"), "{}", lines[1].text);
+        assert_eq!((found.facts.lines, found.facts.started), (6, Some(3)));
+        assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
+    }
+
+    #[test]
+    fn what_is_too_much_to_keep_is_counted() {
+        let begun =
+            "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
+        let banner = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
+        let log = format!("{}{banner}", begun.repeat(KIND_BYTES / (begun.len() - 1) + 1000));
+        let found = read(&log, Window::default());
+        assert!(found.dropped_bytes > 900 * begun.len() as u64);
+        assert!(found.lines.last().unwrap().text.contains("ENABLED"), "one kind drowns no other");
+    }
+
+    #[test]
+    fn tracer_lines_that_differ_are_counted() {
+        let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
+        let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
+        assert_eq!(read(&format!("{on}{off}{on}"), Window::default()).facts.contradicted, 1);
+        assert_eq!(read(&format!("{on}{on}"), Window::default()).facts.contradicted, 0);
+    }
+}

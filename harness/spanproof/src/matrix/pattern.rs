@@ -1,0 +1,210 @@
+//! What failing cases have in common, and no other case has.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::Case;
+use crate::spec::{Spec, Value};
+
+/// More names than this explain nothing to anybody.
+const LONGEST: usize = 3;
+
+/// The fewest names whose values tell some cases from all others: a conjunction that holds for
+/// each of them and for no other case that was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<Term>);
+
+/// One name, with those of its values that count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Term {
+    name: String,
+    values: Vec<Value>,
+    /// Every value that was run.
+    all: Vec<Value>,
+    /// Whether these are the values by which tracing is on, and there are several.
+    on: bool,
+}
+
+impl Pattern {
+    /// The pattern of `these` beside `others`; nothing where no conjunction of three names is
+    /// exact. Where all cases are among these it is empty.
+    pub fn of(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
+        let names: Vec<String> = names(spec)
+            .into_iter()
+            .filter(|name| values(name, these.iter().chain(others)).len() > 1)
+            .collect();
+        (0..=LONGEST.min(names.len())).find_map(|size| {
+            subsets(names.len(), size).into_iter().find_map(|picked| {
+                let picked: Vec<&str> = picked.into_iter().map(|at| names[at].as_str()).collect();
+                exact(&picked, these, others).then(|| Self::terms(spec, &picked, these, others))
+            })
+        })
+    }
+
+    fn terms(spec: &Spec, names: &[&str], these: &[&Case], others: &[&Case]) -> Self {
+        let term = |name: &&str| {
+            let own = values(name, these.iter());
+            let all = values(name, these.iter().chain(others));
+            let flag = spec.tracing_flag().filter(|flag| flag.name == **name);
+            let on = flag.is_some_and(|flag| {
+                own.len() > 1 && all.iter().all(|value| flag.records(value) == own.contains(value))
+            });
+            let in_order = |values: BTreeSet<Value>| values.into_iter().collect();
+            Term { name: (*name).to_owned(), values: in_order(own), all: in_order(all), on }
+        };
+        Self(names.iter().map(term).collect())
+    }
+
+    /// Whether it holds always.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let terms: Vec<_> = self.0.iter().map(Term::to_string).collect();
+        f.write_str(&if terms.is_empty() { "always".to_owned() } else { terms.join(" and ") })
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, values, all, on } = self;
+        let listed = |values: &[&Value]| {
+            let words: Vec<_> = values.iter().map(ToString::to_string).collect();
+            words.join("|")
+        };
+        let others: Vec<_> = all.iter().filter(|value| !values.contains(value)).collect();
+        if *on {
+            write!(f, "{name} is on")
+        } else if others.len() < values.len() && others.len() == 1 {
+            write!(f, "{name} is not {}", listed(&others))
+        } else {
+            write!(f, "{name}={}", listed(&values.iter().collect::<Vec<_>>()))
+        }
+    }
+}
+
+/// What can differ between cases, in the order in which it is told.
+fn names(spec: &Spec) -> Vec<String> {
+    let parts = ["route", "upstream", "job", "fault"].map(str::to_owned);
+    parts.into_iter().chain(spec.flags.iter().map(|flag| flag.name.clone())).collect()
+}
+
+fn value(name: &str, case: &Case) -> Value {
+    case.facts().remove(name).unwrap_or(Value::Unset)
+}
+
+fn values<'a>(name: &str, cases: impl Iterator<Item = &'a &'a Case>) -> BTreeSet<Value> {
+    cases.map(|case| value(name, case)).collect()
+}
+
+/// Whether the values that `these` have under the names are a whole product, and no other case
+/// has any of it.
+fn exact(names: &[&str], these: &[&Case], others: &[&Case]) -> bool {
+    let project =
+        |case: &&Case| -> Vec<Value> { names.iter().map(|name| value(name, case)).collect() };
+    let own: BTreeSet<Vec<Value>> = these.iter().map(project).collect();
+    let product: usize = names.iter().map(|name| values(name, these.iter()).len()).product();
+    own.len() == product && !others.iter().map(project).any(|other| own.contains(&other))
+}
+
+/// All ways to pick `size` of `count`, in order.
+fn subsets(count: usize, size: usize) -> Vec<Vec<usize>> {
+    if size == 0 {
+        return vec![Vec::new()];
+    }
+    (0..count)
+        .flat_map(|last| {
+            subsets(last, size - 1).into_iter().map(move |mut rest| {
+                rest.push(last);
+                rest
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::matrix::cases;
+    use crate::spec::{Condition, Overlay, example};
+
+    fn path() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml")
+    }
+
+    fn spec() -> Spec {
+        Spec::read_with(&path(), &[Overlay::new("fault", "[]")]).unwrap()
+    }
+
+    fn pattern(rule: &str) -> Option<String> {
+        let spec = spec();
+        let all = cases(&spec).unwrap();
+        let rules: Vec<Condition> =
+            rule.split(';').map(|rule| toml::from_str(rule).unwrap()).collect();
+        let (these, others): (Vec<&Case>, Vec<&Case>) =
+            all.iter().partition(|case| rules.iter().any(|rule| case.meets(rule)));
+        assert!(!these.is_empty());
+        Pattern::of(&spec, &these, &others).map(|pattern| pattern.to_string())
+    }
+
+    #[rstest]
+    #[case("", "always")]
+    #[case("route = 'queued'", "route=queued")]
+    #[case(
+        "route = 'cross-region'\nENABLE_DB_TRACING = 'true'",
+        "route=cross-region and ENABLE_DB_TRACING=true"
+    )]
+    #[case("upstream = ['no-providers', 'no-providers-503', 'slow']", "upstream is not healthy")]
+    #[case(
+        "route = 'queued'\nupstream = ['slow', 'no-providers']\nENABLE_DB_TRACING = ['true', '1']",
+        "route=queued and upstream=no-providers|slow and ENABLE_DB_TRACING=1|true"
+    )]
+    fn the_fewest_names_that_tell_them_apart(#[case] rule: &str, #[case] expected: &str) {
+        assert_eq!(pattern(rule).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn every_value_that_records_is_on() {
+        let spec = example(|text| {
+            let text = text.replace("enables = [\"true\"]\n", "");
+            let fault = regex::Regex::new(r"(?m)^\[\[fault\]\]\n(?:[^\[\n].*\n|\n)*").unwrap();
+            fault.replace_all(&text, "").into_owned()
+        });
+        assert!(spec.flags[0].enables.is_none() && spec.faults.is_empty());
+        let all = cases(&spec).unwrap();
+        let (these, others): (Vec<&Case>, Vec<&Case>) =
+            all.iter().partition(|case| case.records(&spec) && case.route == "queued");
+        let pattern = Pattern::of(&spec, &these, &others).unwrap().to_string();
+        assert_eq!(pattern, "route=queued and ENABLE_DB_TRACING is on");
+    }
+
+    #[test]
+    fn what_is_no_conjunction_is_not_told_as_one() {
+        let either = "route = 'queued'\nENABLE_DB_TRACING = 'true';\
+                      route = 'cross-region'\nENABLE_DB_TRACING = '1'";
+        assert_eq!(pattern(either), None);
+    }
+
+    /// Whatever conjunction is planted is found again, or a shorter one that says the same of the
+    /// cases that were run.
+    #[rstest]
+    fn a_planted_conjunction_is_exact(
+        #[values("queued", "cross-region")] route: &str,
+        #[values("healthy", "slow")] upstream: &str,
+        #[values("true", "1", "")] flag: &str,
+    ) {
+        let rule =
+            format!("route = '{route}'\nupstream = '{upstream}'\nENABLE_DB_TRACING = '{flag}'");
+        let flag = Value::Set(flag.to_owned());
+        let expected =
+            format!("route={route} and upstream={upstream} and ENABLE_DB_TRACING={flag}");
+        assert_eq!(pattern(&rule), Some(expected));
+    }
+}

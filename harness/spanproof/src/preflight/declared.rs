@@ -1,0 +1,173 @@
+//! What the migrations declare and the database must have: tables, views, functions.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::check::{Check, Topic};
+use super::row::text;
+use crate::deployment::{Error, Reply, Session};
+use crate::observation::quoted;
+use crate::spec::Spec;
+use spanproof_postgres::Migrations;
+
+/// `create`, `drop` and `alter … rename to`, with the names they are about.
+static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?im)^\s*(create|drop|alter)\s+(?:or\s+replace\s+)?(?:unlogged\s+)?(?:materialized\s+)?(table|view|function)\s+(?:if\s+(?:not\s+)?exists\s+)?([\w."]+)([^;]*)"#,
+    )
+    .ok()
+});
+
+/// What is no statement of the migration itself: comments, and the bodies of functions.
+static BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?s)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$body\$.*?\$body\$|\$function\$.*?\$function\$",
+    )
+    .ok()
+});
+
+/// What is declared, by name, with its kind.
+fn names(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for sql in statements {
+        let sql = BODY.iter().fold(sql, |sql, body| body.replace_all(&sql, "''").into_owned());
+        for found in STATEMENT.iter().flat_map(|statement| statement.captures_iter(&sql)) {
+            let (name, rest) = (found[3].replace('"', ""), &found[4]);
+            match found[1].to_lowercase().as_str() {
+                "create" => drop(names.insert(name, found[2].to_lowercase())),
+                "drop" => {
+                    let more =
+                        rest.split(',').skip(1).filter_map(|one| one.split_whitespace().next());
+                    for name in more.map(|name| name.replace('"', "")).chain([name]) {
+                        names.remove(&name);
+                    }
+                }
+                _ => rename(&mut names, &name, rest),
+            }
+        }
+    }
+    names
+}
+
+/// `alter table a rename to b`, `alter view a set schema s`.
+fn rename(names: &mut BTreeMap<String, String>, name: &str, rest: &str) {
+    let mut words = rest.split_whitespace().rev();
+    let (Some(last), Some(before), Some(first)) = (words.next(), words.next(), words.next()) else {
+        return;
+    };
+    let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
+    let schema = name.rsplit_once('.').map_or(String::new(), |(schema, _)| format!("{schema}."));
+    let plain = name.rsplit('.').next().unwrap_or(name);
+    let last = last.replace('"', "");
+    let becomes = if is(first, "rename") && is(before, "to") {
+        format!("{schema}{last}")
+    } else if is(first, "set") && is(before, "schema") {
+        format!("{last}.{plain}")
+    } else {
+        return;
+    };
+    if let Some(kind) = names.remove(name) {
+        names.insert(becomes, kind);
+    }
+}
+
+/// Everything that the migrations declare is there, and may be used.
+pub(super) async fn declared(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
+    let folder = spec.path(&spec.database.migrations);
+    let checked = "what the migrations create and do not drop: read with `limit 0`, or asked whether it may be called";
+    let topic = Topic::new("migrations", checked);
+    let migrations = match Migrations::read(&folder) {
+        Ok(migrations) => migrations,
+        Err(why) => {
+            let next = "run it where the migrations are, to compare the database with them";
+            return Ok(vec![topic.untried(why.to_string(), next)]);
+        }
+    };
+    let names = names(migrations.statements());
+    let mut wrong = Vec::new();
+    let mut counts = BTreeMap::new();
+    for (name, kind) in &names {
+        *counts.entry(kind.as_str()).or_insert(0_usize) += 1;
+        let why = match kind.as_str() {
+            "function" => function_problem(session, name).await?,
+            _ => relation_problem(session, name).await?,
+        };
+        let topic = Topic::new(format!("{kind} {name}"), checked);
+        wrong.extend(why.map(|why| topic.failed(why, next(kind))));
+    }
+    if wrong.is_empty() {
+        let counts: Vec<_> =
+            counts.iter().map(|(kind, count)| format!("{count} {kind}s")).collect();
+        let found =
+            format!("what they declare is there, and the role may use it: {}", counts.join(", "));
+        wrong.push(topic.passed(found));
+    }
+    Ok(wrong)
+}
+
+fn next(kind: &str) -> String {
+    format!("apply the migrations to this database, and grant the role what the {kind} needs")
+}
+
+/// Why a table or view can't be read; `None` if it can.
+async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
+    let sql = format!("select to_jsonb(r) from {} r limit 0", quoted(name));
+    Ok(session.values(name, &sql, &[]).await?.refused())
+}
+
+/// Why a function can't be called; `None` if it can.
+async fn function_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
+    let sql = "select jsonb_build_object('may', bool_and(has_function_privilege(p.oid, 'execute')))
+               from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+               where p.proname = ($1::text[])[1]
+                 and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])";
+    let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
+    let rows = session.rows(name, sql, &[&[plain.to_owned()], &[schema.to_owned()]]).await?;
+    let rows = match rows {
+        Reply::Accepted(rows) => rows,
+        Reply::Refused(why) => return Ok(Some(why)),
+    };
+    Ok(match rows.first().map(|row| text(row, "may")).as_deref() {
+        Some("true") => None,
+        Some("false") => Some("the role may not execute it".into()),
+        _ => Some("there is no such function on the search path".into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_created_and_not_dropped_is_declared() {
+        for (sql, expected) in [
+            (
+                "CREATE TABLE a (id int);\n-- create table c (id int)\ncreate or replace view \"b\" as select 1;",
+                "table a, view b",
+            ),
+            (
+                "create function app.c() returns int;\nCREATE TABLE IF NOT EXISTS d (id int);",
+                "function app.c, table d",
+            ),
+            (
+                "create table a ();\ncreate table b ();\ncreate table c ();\ndrop table if exists a, \"b\" cascade;",
+                "table c",
+            ),
+            (
+                "create function f() returns void as $$\ncreate table inner_one ();\n$$ language sql;",
+                "function f",
+            ),
+            ("/*\ncreate table a ();\n*/\ncreate materialized view m as select 1;", "view m"),
+            ("create table s.a ();\nalter table s.a rename to b;", "table s.b"),
+            ("create table a ();\nalter table a\n  set schema s;", "table s.a"),
+            ("create table a (x int);\nalter table a rename column x to y;", "table a"),
+            ("create function f(a int, b int) returns int;\ndrop function f(int, int);", ""),
+        ] {
+            let names = names([sql.to_owned()].into_iter());
+            let names: Vec<_> = names.iter().map(|(name, kind)| format!("{kind} {name}")).collect();
+            assert_eq!(names.join(", "), expected, "{sql}");
+        }
+    }
+}

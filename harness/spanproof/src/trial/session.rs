@@ -1,0 +1,54 @@
+//! Our own sessions on a case's database.
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection};
+
+use super::{Error, World};
+use spanproof_postgres::{Database, line_of, server_message};
+
+/// What a fault of the world may have changed for the sessions of the service is not for ours.
+const OURS: &str =
+    "set timezone = 'UTC'; set statement_timeout = 0; set lock_timeout = 0; set role none";
+
+/// A session of our own.
+pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
+    let failed = |error: sqlx::Error| Error::Database(error.to_string());
+    let mut connection = PgConnection::connect(url).await.map_err(failed)?;
+    connection.execute(sqlx::raw_sql(OURS)).await.map_err(failed)?;
+    Ok(connection)
+}
+
+/// Runs the seed files.
+pub(super) async fn seed(world: &World, database: &Database) -> Result<(), Error> {
+    if world.seeds().is_empty() {
+        return Ok(());
+    }
+    let mut connection = connect(database.url()).await?;
+    for (path, sql) in world.seeds() {
+        let failed = |reason| Error::Seed { path: path.clone(), reason };
+        execute(&mut connection, sql).await.map_err(failed)?;
+    }
+    drop(connection.close().await);
+    Ok(())
+}
+
+/// Runs the SQL of an override, `when` it is to be run; nothing if there is none.
+pub(super) async fn run_sql(
+    connection: &mut PgConnection,
+    when: &'static str,
+    sql: &str,
+) -> Result<(), Error> {
+    if sql.is_empty() {
+        return Ok(());
+    }
+    execute(connection, sql).await.map_err(|reason| Error::Sql { when, reason })
+}
+
+/// Runs statements; `Err` with what the server said, and the line that it is about.
+async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), String> {
+    let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    let failed = |error: sqlx::Error| match line_of(&error, sql) {
+        Some(line) => format!("line {line}: {}", server_message(&error)),
+        None => server_message(&error),
+    };
+    connection.execute(statements).await.map(drop).map_err(failed)
+}

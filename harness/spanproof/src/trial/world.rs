@@ -1,0 +1,321 @@
+//! What all trials of a spec share: its files, the program, the server with its template.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+
+use super::Error;
+use super::program::Program;
+use crate::document::suggestion;
+use crate::spec::{Overlay, Spec};
+use crate::upstream::Behaviour;
+use spanproof_postgres::{Migrations, Options, Server};
+
+/// Everything that trials share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct World(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    spec: Spec,
+    program: Program,
+    server: Server,
+    migrations: Migrations,
+    files: Files,
+    own_server: bool,
+    build: Duration,
+    database: Duration,
+}
+
+/// A POST that submits a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Request {
+    /// The path that a route posts to.
+    pub(super) path: String,
+    /// The JSON body.
+    pub(super) body: Json,
+}
+
+/// The files that the spec names, read and checked once.
+#[derive(Debug)]
+struct Files {
+    jobs: BTreeMap<String, Json>,
+    bodies: BTreeMap<String, Json>,
+    behaviours: BTreeMap<String, Behaviour>,
+    /// What each fault of the kind `sql` does, and what puts it right.
+    faults: BTreeMap<String, (String, String)>,
+    seeds: Vec<(PathBuf, String)>,
+}
+
+/// How to open a [`World`].
+#[derive(Debug)]
+#[must_use = "nothing is started before `open`"]
+pub struct WorldBuilder {
+    spec: PathBuf,
+    binary: Option<PathBuf>,
+    env: BTreeMap<String, String>,
+    overlays: Vec<Overlay>,
+    seeds: Vec<PathBuf>,
+    shared: bool,
+    fresh: bool,
+    show_build: bool,
+}
+
+impl WorldBuilder {
+    /// Takes a binary that is there already instead of building the service.
+    pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.binary = Some(path.into());
+        self
+    }
+
+    /// Adds a variable to the environment of the service in every case.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets a value of the spec in place of what its file says: the key with dots between its
+    /// parts, and the value as TOML, such as `("service.settle-ms", "4000")`.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.overlays.push(Overlay::new(key, value));
+        self
+    }
+
+    /// Runs one more SQL file in each case's database before the service starts.
+    pub fn seed(mut self, path: impl Into<PathBuf>) -> Self {
+        self.seeds.push(path.into());
+        self
+    }
+
+    /// Makes the data directory from nothing and applies every migration, whatever is cached.
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
+    /// Uses the server that all tests of this run share, in this process and in others.
+    pub fn shared_server(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    /// Shows what the build prints, on standard error.
+    pub fn show_build(mut self) -> Self {
+        self.show_build = true;
+        self
+    }
+
+    /// Reads the spec and its files, builds the service, starts the server, applies the migrations.
+    ///
+    /// # Errors
+    /// When one of these fails.
+    pub async fn open(self) -> Result<World, Error> {
+        let spec = Spec::read_with(&self.spec, &self.overlays)?;
+        self.open_spec(spec).await
+    }
+
+    /// As [`WorldBuilder::open`], with a spec that was read already: what was [set](Self::set) does
+    /// not count.
+    ///
+    /// # Errors
+    /// When the service can't be built, the server does not start or a migration fails.
+    pub async fn open_spec(self, mut spec: Spec) -> Result<World, Error> {
+        spec.service.env.extend(self.env);
+        let mut seeds: Vec<_> = spec.database.seed.iter().map(|path| spec.path(path)).collect();
+        seeds.extend(self.seeds);
+        let files = Files::read(&spec, seeds)?;
+        let migrations = Migrations::read(spec.path(&spec.database.migrations))?;
+        let start = Instant::now();
+        let program = match self.binary {
+            Some(path) => Program::at(path),
+            None => Program::build(&spec, self.show_build).await?,
+        };
+        let build = start.elapsed();
+        let start = Instant::now();
+        let options = Options {
+            source: spec.database.source.parse()?,
+            version: spec.database.version,
+            migrations: Some(migrations.clone()),
+            fresh: self.fresh,
+            platform: spec.database.platform.clone(),
+            ..Options::default()
+        };
+        let server =
+            if self.shared { Server::join(options).await? } else { Server::start(options).await? };
+        server.prepare(&migrations).await?;
+        super::schema::compare(&server, &migrations, &spec.tables).await?;
+        let database = start.elapsed();
+        let own_server = !self.shared;
+        Ok(World(Arc::new(Inner {
+            spec,
+            program,
+            server,
+            migrations,
+            files,
+            own_server,
+            build,
+            database,
+        })))
+    }
+}
+
+impl World {
+    /// A world for the spec at `path`.
+    pub fn of(path: impl Into<PathBuf>) -> WorldBuilder {
+        WorldBuilder {
+            spec: path.into(),
+            binary: None,
+            env: BTreeMap::new(),
+            overlays: Vec::new(),
+            seeds: Vec::new(),
+            shared: false,
+            fresh: false,
+            show_build: false,
+        }
+    }
+
+    /// The spec.
+    pub fn spec(&self) -> &Spec {
+        &self.0.spec
+    }
+
+    /// The server that each case gets its database from.
+    pub fn server(&self) -> &Server {
+        &self.0.server
+    }
+
+    /// The migrations that are applied.
+    pub fn migrations(&self) -> &Migrations {
+        &self.0.migrations
+    }
+
+    /// What identifies the program of the service; nothing where it can't be read.
+    pub fn identity(&self) -> Option<String> {
+        self.0.program.launch(&self.0.spec, BTreeMap::new()).identity()
+    }
+
+    /// How long the build took, and then the server with its template.
+    pub fn durations(&self) -> (Duration, Duration) {
+        (self.0.build, self.0.database)
+    }
+
+    /// Stops the server, unless it is the shared one.
+    ///
+    /// # Errors
+    /// When something of it can't be removed.
+    pub async fn close(self) -> Result<(), Error> {
+        match Arc::into_inner(self.0) {
+            Some(inner) if inner.own_server => Ok(inner.server.close().await?),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.0.program
+    }
+
+    pub(super) fn behaviour(&self, name: &str) -> Result<&Behaviour, Error> {
+        find("upstream", &self.0.files.behaviours, name)
+    }
+
+    pub(super) fn seeds(&self) -> &[(PathBuf, String)] {
+        &self.0.files.seeds
+    }
+
+    /// What a fault of the kind `sql` does, and what puts it right.
+    pub(super) fn fault_files(&self, name: &str) -> Option<&(String, String)> {
+        self.0.files.faults.get(name)
+    }
+
+    /// The same request with an id of its own for the job, where the spec says where it stands.
+    pub(super) fn second_request(&self, route: &str, name: &str) -> Result<Request, Error> {
+        let mut job = find("job", &self.0.files.jobs, name)?.clone();
+        let rule = self.0.spec.jobs.iter().find(|job| job.name == name);
+        if let Some(Json::String(id)) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
+            id.push_str("-again");
+        }
+        self.filled(route, &job)
+    }
+
+    /// The request that submits a job of the spec.
+    pub(super) fn request(&self, route: &str, job: &str) -> Result<Request, Error> {
+        self.filled(route, find("job", &self.0.files.jobs, job)?)
+    }
+
+    /// The request that submits a job that is given.
+    pub(super) fn filled(&self, route: &str, job: &Json) -> Result<Request, Error> {
+        let body = find("route", &self.0.files.bodies, route)?;
+        let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
+        let path = rule.map_or("", |rule| rule.path.as_str()).to_owned();
+        Ok(Request { path, body: crate::template::fill(body, "job", job) })
+    }
+}
+
+fn find<'a, T>(
+    kind: &'static str,
+    all: &'a BTreeMap<String, T>,
+    name: &str,
+) -> Result<&'a T, Error> {
+    all.get(name).ok_or_else(|| Error::Unknown {
+        kind,
+        found: name.to_owned(),
+        hint: suggestion(name, all.keys().map(String::as_str)),
+    })
+}
+
+impl Files {
+    fn read(spec: &Spec, seeds: Vec<PathBuf>) -> Result<Self, Error> {
+        let mut jobs = BTreeMap::new();
+        for job in &spec.jobs {
+            let path = spec.path(&job.file);
+            let value = json("job file", &path, &text("job file", &path)?)?;
+            if let Some(id) =
+                job.id.as_ref().filter(|id| !value.pointer(id).is_some_and(Json::is_string))
+            {
+                let reason = format!("`id` = `{id}` points to no text in it");
+                return Err(Error::File { what: "job file", path, reason });
+            }
+            jobs.insert(job.name.clone(), value);
+        }
+        let mut bodies = BTreeMap::new();
+        for route in &spec.routes {
+            let place = PathBuf::from(format!("[[route]] {}", route.name));
+            bodies.insert(route.name.clone(), json("body of", &place, &route.body)?);
+        }
+        let mut behaviours = BTreeMap::new();
+        for upstream in &spec.upstreams {
+            behaviours.insert(upstream.name.clone(), Behaviour::read(&spec.path(&upstream.file))?);
+        }
+        let mut faults = BTreeMap::new();
+        for fault in &spec.faults {
+            if let (Some(apply), Some(clear)) = (&fault.apply, &fault.clear) {
+                let read = |path: &PathBuf| text("file of a fault", &spec.path(path));
+                faults.insert(fault.name().to_owned(), (read(apply)?, read(clear)?));
+            }
+        }
+        let seeds = seeds.into_iter().map(|path| {
+            let sql = text("seed", &path)?;
+            Ok((path, sql))
+        });
+        Ok(Self { jobs, bodies, behaviours, faults, seeds: seeds.collect::<Result<_, Error>>()? })
+    }
+}
+
+fn text(what: &'static str, path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| Error::File {
+        what,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn json(what: &'static str, path: &Path, text: &str) -> Result<Json, Error> {
+    serde_json::from_str(text).map_err(|error| Error::File {
+        what,
+        path: path.to_owned(),
+        reason: format!("not JSON: {error}"),
+    })
+}

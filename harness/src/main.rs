@@ -1,5 +1,0 @@
-//! The `spanproof` command.
-
-fn main() -> spanproof::cli::Exit {
-    spanproof::cli::main()
-}
