@@ -18,7 +18,7 @@ const BLOCKED: Duration = Duration::from_secs(5);
 pub(super) struct Background {
     failure: &'static str,
     begin: Arc<Mutex<Option<Begin>>>,
-    ended: watch::Receiver<Option<Result<(), String>>>,
+    ended: watch::Receiver<Option<Result<(), Arc<io::Error>>>>,
 }
 
 type Begin = Box<dyn FnOnce() + Send>;
@@ -43,7 +43,7 @@ impl Background {
         let runtime = Handle::current();
         let begin: Begin = Box::new(move || {
             runtime.spawn(async move {
-                sender.send_replace(Some(work.await.map_err(|error| error.to_string())));
+                sender.send_replace(Some(work.await.map_err(Arc::new)));
             });
         });
         Self { failure, begin: Arc::new(Mutex::new(Some(begin))), ended }
@@ -62,7 +62,8 @@ impl Background {
         self.begin();
         let mut ended = self.ended.clone();
         let ended = match ended.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(ended)) => ended.clone().map_err(io::Error::other),
+            // Each who waits gets the same error.
+            Ok(Some(ended)) => ended.clone().map_err(|error| io::Error::new(error.kind(), error)),
             _ => Err(io::Error::other("it was cut off")),
         };
         ended.map_err(Error::system(self.failure))

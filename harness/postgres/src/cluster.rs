@@ -6,6 +6,7 @@ use super::background::Background;
 use super::binaries::Binaries;
 use super::cache::{self, Cache, Entry, Making};
 use super::capture::Capture;
+use super::error::chain;
 use super::local::{Home, INITDB, Local};
 use super::login::{self, Login, Run};
 use super::{Error, Migrations, database, given};
@@ -64,7 +65,7 @@ impl Recipe<'_> {
                 Ok(started) => return Ok(Started { notes, ..started }),
                 Err(error) => {
                     let _gone = cache.remove(&key);
-                    notes.push(format!("made anew: what was cached is no good: {error}"));
+                    notes.push(format!("made anew: what was cached is no good: {}", chain(&error)));
                 }
             }
             home = Home::make(self.binaries, ending)?;
@@ -136,8 +137,8 @@ async fn open(mut local: Local, run: &Run) -> Result<Started, Error> {
         }
         Err(error) => {
             let what = match error {
-                Error::Login { reason, .. } => format!("did not come up: {reason}"),
-                other => other.to_string(),
+                Error::Login { source, .. } => format!("did not come up: {}", chain(&*source)),
+                other => chain(&other),
             };
             let folder = local.home().folder().to_owned();
             let log = super::local::log(&folder);

@@ -3,9 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
-use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+use super::server_error::{Refusal, ServerError};
+
+/// An error of any kind beneath one of ours.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A disposable Postgres could not be started, filled or used.
+///
+/// The text of an error leaves out what its [source](std::error::Error::source) says: print the
+/// chain, for instance with `{:#}` of `anyhow`. Where advice follows a reason, both are in the text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -39,12 +45,13 @@ pub enum Error {
         wanted: String,
     },
     /// A login was refused or the server can't be reached.
-    #[error("could not log in to {place}: {reason}")]
+    #[error("could not log in to {place}")]
     Login {
         /// The server, without its password.
         place: String,
         /// The reason, with what to do.
-        reason: String,
+        #[source]
+        source: Cause,
     },
     /// A server that was named by its URL lets us in, and can't be used.
     #[error("no databases can be made on {place}: {reason}")]
@@ -143,12 +150,28 @@ pub enum Error {
         tried: String,
     },
     /// A database could not be created, cloned or dropped.
-    #[error("could not {what}: {reason}")]
+    #[error("could not {what}")]
     Database {
         /// What was being done, with the database's name.
         what: String,
         /// The server's reason.
-        reason: String,
+        #[source]
+        source: ServerError,
+    },
+    /// A database that was to be removed is not one that was kept.
+    #[error("could not drop database `{database}`: it is not one that was kept")]
+    NotKept {
+        /// The database.
+        database: String,
+    },
+    /// A container could not be removed.
+    #[error("could not remove the container of the image `{image}`")]
+    Removal {
+        /// The image.
+        image: String,
+        /// Docker's reason.
+        #[source]
+        source: Cause,
     },
     /// A database was closed while somebody was still connected.
     #[error(
@@ -162,22 +185,24 @@ pub enum Error {
         sessions: String,
     },
     /// The migrations folder can't be used as it is.
-    #[error("migrations in `{folder}`: {reason}")]
+    #[error("migrations in `{folder}`")]
     Migrations {
         /// The folder.
         folder: PathBuf,
         /// What is wrong with it, and what to do.
-        reason: String,
+        #[source]
+        source: Cause,
     },
     /// A migration failed on the server.
-    #[error("migration `{file}`{line} failed: {reason}")]
+    #[error("migration `{file}`{line} failed")]
     Migration {
         /// The file.
         file: String,
         /// `:LINE` where the server names a position, or nothing.
         line: String,
         /// The server's message.
-        reason: String,
+        #[source]
+        source: ServerError,
     },
     /// A file, folder or process could not be made.
     #[error("{what}")]
@@ -194,6 +219,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the server answered, where a server's answer is the reason.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            Self::Database { source, .. } | Self::Migration { source, .. } => Some(source),
+            Self::Login { source, .. } => source.downcast_ref().map(|Refusal(error)| error),
+            _ => None,
+        }
+    }
+
     pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::System { what, source }
@@ -201,31 +235,12 @@ impl Error {
 
     pub(super) fn database(what: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
         let what = what.into();
-        move |source| Self::Database { what, reason: server_message(&source) }
+        move |source| Self::Database { what, source: source.into() }
     }
-}
-
-/// What the server said, without the wrapping of the driver.
-pub fn server_message(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(inner) => match inner.code() {
-            Some(code) => format!("{} (SQLSTATE {code})", inner.message()),
-            None => inner.message().to_owned(),
-        },
-        sqlx::Error::Io(inner) => inner.to_string(),
-        other => other.to_string(),
-    }
-}
-
-/// The line of some SQL, from 1, that the server's message points at.
-pub fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
-    let inner = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
-    let PgErrorPosition::Original(position) = inner.position()? else { return None };
-    Some(sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1)
 }
 
 /// Returns an error in one line with its causes, without those whose words are there already.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| match cause.to_string() {
         cause if text.contains(&cause) => text,

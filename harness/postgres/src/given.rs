@@ -7,7 +7,7 @@ use sqlx::{Connection, PgPool};
 use url::Url;
 
 use super::Error;
-use super::error::server_message;
+use super::server_error::Refusal;
 use spanproof_lease::wait::{self, Look};
 
 /// How long a server that runs already may take to let us in.
@@ -25,57 +25,31 @@ pub(super) fn shown(url: &str) -> String {
     crate::password::masked(url)
 }
 
-/// Why a login was refused, with what to do about it.
-pub fn refusal(error: &sqlx::Error) -> String {
-    let code = code_of(error);
-    let next = match code.as_deref() {
-        Some("28P01") => {
-            "; put the right user and password into the URL, with `%40` for an `@` in them"
-        }
-        Some("28000") => "; allow this login in the server's `pg_hba.conf`, or name another user",
-        Some("3D000") => "; name a database that exists, for instance `postgres`",
-        Some("53300") => {
-            "; end some of its connections, or raise its `max_connections` or the role's \
-             `connection limit`"
-        }
-        None if matches!(error, sqlx::Error::Io(_)) => {
-            "; is the server running, and are its host and port right?"
-        }
-        _ => "",
-    };
-    format!("{}{next}", server_message(error))
-}
-
-fn code_of(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
-    error.as_database_error()?.code()
-}
-
-/// Whether a refused login may be let in a moment later.
-pub(super) fn may_pass(error: &sqlx::Error) -> bool {
-    let code = code_of(error);
-    // It is starting up; it has too many clients just now.
-    error.as_database_error().is_none() || matches!(code.as_deref(), Some("57P03" | "53300"))
-}
-
-/// Waits until the server lets us in; it may be starting, or have too many clients just now.
+/// Waits until the server accepts a connection; it may be starting, or have too many clients.
 pub(super) async fn knock(url: &str) -> Result<(), Error> {
-    let refused = |reason| Error::Login { place: shown(url), reason };
-    let connect: PgConnectOptions = url.parse().map_err(|error| refused(refusal(&error)))?;
+    let connect: PgConnectOptions =
+        url.parse().map_err(|error: sqlx::Error| refused(url, Refusal::from(error)))?;
     let connect = &connect;
-    wait::until("a login", WITHIN, || async move {
-        match PgConnection::connect_with(connect).await {
+    let answer = wait::until("a login", WITHIN, || async move {
+        match PgConnection::connect_with(connect).await.map_err(Refusal::from) {
             Ok(connection) => {
                 drop(connection.close().await);
                 Look::Done(Ok(()))
             }
-            Err(error) if may_pass(&error) => Look::NotYet(refusal(&error)),
+            Err(Refusal(error)) if error.is_temporary() => Look::NotYet(Refusal(error).to_string()),
             // The server answered: it will not change its mind.
-            Err(error) => Look::Done(Err(refusal(&error))),
+            Err(refusal) => Look::Done(Err(refusal)),
         }
-    })
-    .await
-    .map_err(|overdue| refused(overdue.to_string()))?
-    .map_err(refused)
+    });
+    answer.await.map_err(|overdue| refused(url, overdue))?.map_err(|error| refused(url, error))
+}
+
+/// The error of a login that did not succeed.
+pub(super) fn refused(
+    url: &str,
+    reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::Login { place: shown(url), source: reason.into() }
 }
 
 /// Whether databases can be made on a server that we were given; `url` names it in the error.
@@ -110,15 +84,16 @@ pub(super) async fn check(pool: &PgPool, url: &str) -> Result<(), Error> {
 }
 
 fn parse(url: &str) -> Result<Url, Error> {
-    Url::parse(url).map_err(|error| Error::Login {
-        place: shown(url),
-        reason: format!("it is not a URL ({error}); expected `postgres://user@host:port/database`"),
+    Url::parse(url).map_err(|error| {
+        let expected = "expected `postgres://user@host:port/database`";
+        refused(url, format!("it is not a URL ({error}); {expected}"))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::chain;
 
     #[test]
     fn the_database_is_exchanged_and_all_else_stays() {
@@ -136,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_url_is_named() {
-        let error = with_database("postgres://[half", "x").unwrap_err().to_string();
+        let error = chain(&with_database("postgres://[half", "x").unwrap_err());
         assert!(error.contains("it is not a URL"), "{error}");
     }
 }

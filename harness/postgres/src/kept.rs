@@ -43,8 +43,7 @@ pub async fn drop(server: &Server, names: Vec<String>) -> Result<(), Error> {
         for name in names {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if !name.starts_with(KEPT) || !name.chars().all(plain) {
-                let what = format!("drop database `{name}`");
-                return Err(Error::Database { what, reason: "it is not one that was kept".into() });
+                return Err(Error::NotKept { database: name });
             }
             database::drop_database(&stock.login, &name).await?;
         }

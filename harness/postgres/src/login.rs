@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
+use super::server_error::Refusal;
 use super::{Error, given};
 use spanproof_lease::wait::{self, Look};
 
@@ -55,9 +56,8 @@ pub(super) async fn enter(
     within: Duration,
     mut ended: impl FnMut() -> Option<String>,
 ) -> Result<Login, Error> {
-    let place = given::shown(url);
-    let refused = |reason: String| Error::Login { place: place.clone(), reason };
-    let connect: PgConnectOptions = url.parse().map_err(|error| refused(given::refusal(&error)))?;
+    let connect: PgConnectOptions =
+        url.parse().map_err(|error: sqlx::Error| given::refused(url, Refusal::from(error)))?;
     let connect = connect.application_name("spanproof");
     let lock = run.lock();
     let told = Arc::new(AtomicU32::new(0));
@@ -78,17 +78,19 @@ pub(super) async fn enter(
         let (options, connect, ended) = (options.clone(), connect.clone(), ended());
         async move {
             if let Some(ended) = ended {
-                return Look::Done(Err(ended));
+                return Look::Done(Err(given::refused(url, ended)));
             }
-            match options.connect_with(connect).await {
+            match options.connect_with(connect).await.map_err(Refusal::from) {
                 Ok(pool) => Look::Done(Ok(pool)),
-                Err(error) if given::may_pass(&error) => Look::NotYet(given::refusal(&error)),
+                Err(Refusal(error)) if error.is_temporary() => {
+                    Look::NotYet(Refusal(error).to_string())
+                }
                 // The server answered: it will not change its mind.
-                Err(error) => Look::Done(Err(given::refusal(&error))),
+                Err(refusal) => Look::Done(Err(given::refused(url, refusal))),
             }
         }
     })
     .await;
-    let pool = looked.map_err(|overdue| refused(overdue.to_string()))?.map_err(refused)?;
+    let pool = looked.map_err(|overdue| given::refused(url, overdue))??;
     Ok(Login { pool, version: told.load(Ordering::Relaxed) / 10_000 })
 }

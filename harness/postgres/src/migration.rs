@@ -10,7 +10,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnection;
 
 use super::Error;
-use super::error::{line_of, server_message};
+use super::server_error::ServerError;
 
 /// The migrations of one folder, in the naming of sqlx: `0001_name.up.sql` with
 /// `0001_name.down.sql`, or `0001_name.sql`.
@@ -27,12 +27,12 @@ impl Migrations {
     /// When the folder can't be read, holds no migration, or holds two of the same version.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = folder.as_ref().to_owned();
-        let wrong = |reason: String| Error::Migrations { folder: folder.clone(), reason };
+        let wrong = |source| Error::Migrations { folder: folder.clone(), source };
         if !folder.is_dir() {
             return Err(wrong("there is no such folder".into()));
         }
         let resolved =
-            sqlx::migrate::resolve_blocking(&folder).map_err(|error| wrong(error.to_string()))?;
+            sqlx::migrate::resolve_blocking(&folder).map_err(|error| wrong(error.into()))?;
         let ups: Vec<_> = resolved
             .into_iter()
             .filter(|(migration, _)| migration.migration_type != MigrationType::ReversibleDown)
@@ -47,10 +47,9 @@ impl Migrations {
         let mut versions = BTreeMap::new();
         for (migration, file) in &ups {
             if let Some(other) = versions.insert(migration.version, file) {
-                return Err(wrong(format!(
-                    "`{other}` and `{file}` have the same version {}; renumber one",
-                    migration.version
-                )));
+                let version = migration.version;
+                let both = format!("`{other}` and `{file}` have the same version {version}");
+                return Err(wrong(format!("{both}; renumber one").into()));
             }
         }
         Ok(Self { folder, ups: ups.into() })
@@ -102,15 +101,23 @@ impl Migrations {
     }
 
     fn failed(&self, error: MigrateError) -> Error {
-        let MigrateError::ExecuteMigration(source, version) = error else {
-            return Error::Migrations { folder: self.folder.clone(), reason: error.to_string() };
+        let (source, version) = match error {
+            MigrateError::ExecuteMigration(source, version) => (source, version),
+            MigrateError::Execute(source) => {
+                let what = format!("apply the migrations in `{}`", self.folder.display());
+                return Error::database(what)(source);
+            }
+            other => {
+                return Error::Migrations { folder: self.folder.clone(), source: other.into() };
+            }
         };
+        let source = ServerError::from(source);
         let found = self.ups.iter().find(|(migration, _)| migration.version == version);
         let (file, sql) = found.map_or((version.to_string(), ""), |(migration, file)| {
             (file.clone(), migration.sql.as_str())
         });
-        let line = line_of(&source, sql).map_or_else(String::new, |line| format!(":{line}"));
-        Error::Migration { file, line, reason: server_message(&source) }
+        let line = source.line_in(sql).map_or_else(String::new, |line| format!(":{line}"));
+        Error::Migration { file, line, source }
     }
 }
 
@@ -132,6 +139,7 @@ impl std::hash::Hash for Migrations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::chain;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -144,7 +152,7 @@ mod tests {
     #[test]
     fn an_empty_folder_is_refused() {
         let folder = folder(&[("README.md", "no migration")]);
-        let error = Migrations::read(folder.path()).unwrap_err().to_string();
+        let error = chain(&Migrations::read(folder.path()).unwrap_err());
         assert!(
             error.ends_with("it holds no `NNNN_name.up.sql` or `NNNN_name.sql` file"),
             "{error}"
@@ -154,7 +162,7 @@ mod tests {
     #[test]
     fn two_migrations_of_one_version_are_both_named() {
         let folder = folder(&[("0001_a.up.sql", "select 1"), ("0001_b.up.sql", "select 1")]);
-        let error = Migrations::read(folder.path()).unwrap_err().to_string();
+        let error = chain(&Migrations::read(folder.path()).unwrap_err());
         assert!(error.contains("0001_a.up.sql"), "{error}");
         assert!(error.contains("`0001_b.up.sql` have the same version 1; renumber one"), "{error}");
     }

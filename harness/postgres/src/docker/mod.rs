@@ -14,10 +14,10 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
 use self::engine::Engine;
-use super::error::server_message;
+use super::server_error::{Refusal, ServerError};
 use super::settings::QUICK;
 use super::source::{IMAGE, Options};
-use super::{Error, Source, given};
+use super::{Error, Source};
 use spanproof_lease::wait::{self, Look};
 use spanproof_lease::{Ending, Guard, Lease, Resource};
 
@@ -139,10 +139,8 @@ impl Container {
         let removed = container.rm().await;
         self.guard = None;
         self.lease = None;
-        removed.map_err(|error| Error::Program {
-            program: format!("docker rm {}", self.image),
-            reason: error.to_string(),
-        })
+        let image = || self.image.clone();
+        removed.map_err(|error| Error::Removal { image: image(), source: error.into() })
     }
 }
 
@@ -207,7 +205,8 @@ async fn address(container: &ContainerAsync<GenericImage>) -> Result<(String, u1
 
 /// Waits until the server lets us in, or its container has ended.
 async fn log_in(container: &ContainerAsync<GenericImage>, url: &str) -> Result<(), String> {
-    let connect: PgConnectOptions = url.parse().map_err(|error| given::refusal(&error))?;
+    let connect: PgConnectOptions =
+        url.parse().map_err(|error| Refusal::from(error).to_string())?;
     let connect = &connect;
     wait::until("a login", READY, || async move {
         let error = match PgConnection::connect_with(connect).await {
@@ -215,14 +214,14 @@ async fn log_in(container: &ContainerAsync<GenericImage>, url: &str) -> Result<(
                 drop(connection.close().await);
                 return Look::Done(Ok(()));
             }
-            Err(error) => error,
+            Err(error) => ServerError::from(error),
         };
-        if !given::may_pass(&error) {
-            return Look::Done(Err(server_message(&error)));
+        if !error.is_temporary() {
+            return Look::Done(Err(error.to_string()));
         }
         match container.is_running().await {
             Ok(false) => Look::Done(Err(ended(container).await)),
-            _ => Look::NotYet(server_message(&error)),
+            _ => Look::NotYet(error.to_string()),
         }
     })
     .await

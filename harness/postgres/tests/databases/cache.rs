@@ -4,7 +4,7 @@ use std::path::Path;
 
 use spanproof_postgres::{Cache, Migrations, Options, Server};
 
-use super::{ask, migrations};
+use super::{ask, chain, migrations};
 
 /// A server of one's own that has `migrations` from the start, with its cache in `folder`.
 async fn start(folder: &Path, migrations: &Migrations) -> Server {
@@ -151,7 +151,7 @@ async fn a_migration_that_fails_is_named_and_nothing_of_it_is_cached() {
         cache: Some(cache.path().to_owned()),
         ..Options::default()
     };
-    let error = Server::start(options).await.unwrap_err().to_string();
+    let error = Server::start(options).await.map_err(chain).unwrap_err();
     let expected = "migration `0001_a.up.sql`:2 failed: syntax error at or near \"tabel\"";
     assert!(error.starts_with(expected), "{error}");
     assert_eq!(Cache::at(cache.path()).entries(), Vec::new());

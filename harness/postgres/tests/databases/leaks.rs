@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 use spanproof_postgres::{Error, Options, Server, blocking};
 use sqlx::{Connection, PgConnection};
 
-use super::{ask, migrations};
+use super::{ask, chain, migrations};
 
 #[tokio::test]
 async fn a_connection_that_is_still_open_is_named_and_the_database_goes() {
@@ -52,7 +52,7 @@ async fn a_server_that_dies_in_the_middle_is_told_with_its_last_words() {
     let file = std::fs::read_to_string(format!("{data}/postmaster.pid")).unwrap();
     let id: i32 = file.lines().next().unwrap().parse().unwrap();
     kill(Pid::from_raw(id), Signal::SIGKILL).unwrap();
-    let error = server.empty().await.unwrap_err().to_string();
+    let error = server.empty().await.map_err(chain).unwrap_err();
     assert!(error.starts_with("the Postgres server in `"), "{error}");
     assert!(error.contains("ended with signal: 9 (SIGKILL)"), "{error}");
     assert!(error.contains("database system is ready to accept connections"), "{error}");

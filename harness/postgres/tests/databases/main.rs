@@ -6,8 +6,15 @@ mod leaks;
 mod pool;
 mod sharing;
 
-use spanproof_postgres::{Database, Migrations, Options, Server, Source};
+use spanproof_postgres::{Database, Error, Migrations, Options, Server, Source};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// An error with its causes in one line, as programs print it.
+fn chain(error: Error) -> String {
+    let error: Box<dyn std::error::Error> = error.into();
+    let causes = std::iter::successors(Some(&*error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
 
 async fn ask<T>(database: &Database, sql: &str) -> T
 where
@@ -51,8 +58,9 @@ async fn a_migration_that_fails_is_named_with_its_line_and_the_servers_message()
         ("0002_broken.up.sql", "create table b (n int);\n\ncreate tabel c (n int);"),
     ]);
     let error = server.migrated(&migrations).await.unwrap_err();
+    assert_eq!(error.server().unwrap().sqlstate(), Some("42601"));
     assert_eq!(
-        error.to_string(),
+        chain(error),
         "migration `0002_broken.up.sql`:3 failed: syntax error at or near \"tabel\" (SQLSTATE 42601)"
     );
 }
@@ -61,7 +69,7 @@ async fn a_migration_that_fails_is_named_with_its_line_and_the_servers_message()
 async fn a_server_that_can_not_be_reached_is_named_without_its_password() {
     let source = Source::Url("postgres://someone:secret@127.0.0.1:1/db".into());
     let error =
-        Server::start(Options { source, ..Options::default() }).await.unwrap_err().to_string();
+        Server::start(Options { source, ..Options::default() }).await.map_err(chain).unwrap_err();
     assert!(
         error.starts_with("could not log in to postgres://someone:***@127.0.0.1:1/db"),
         "{error}"

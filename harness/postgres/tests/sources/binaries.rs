@@ -5,7 +5,7 @@ use spanproof_postgres::Source;
 
 use crate::conformance::Kind;
 use crate::containers::{an_absent_image_is_named, no_container_is_left};
-use crate::{own, start, test_image};
+use crate::{chain, own, start, test_image};
 
 #[tokio::test]
 async fn a_folder_without_binaries_is_named() {
@@ -29,7 +29,7 @@ async fn another_major_version_than_the_wanted_is_refused(#[case] kind: Kind) {
         (Kind::Docker, Some(image)) => Source::Docker(Some(image)),
         (Kind::Docker, None) => return an_absent_image_is_named().await,
     };
-    let error = start(source, Some(99)).await.unwrap_err().to_string();
+    let error = start(source, Some(99)).await.map_err(chain).unwrap_err();
     let expected = "; wanted is 99: install it, or change `version` in the spec";
     assert!(error.contains(" is PostgreSQL ") && error.ends_with(expected), "{error}");
     if kind == Kind::Docker {
@@ -41,7 +41,7 @@ async fn another_major_version_than_the_wanted_is_refused(#[case] kind: Kind) {
 
 #[tokio::test]
 async fn when_no_source_will_do_each_is_named_with_its_reason() {
-    let error = start(Source::Auto, Some(99)).await.unwrap_err().to_string();
+    let error = start(Source::Auto, Some(99)).await.map_err(chain).unwrap_err();
     assert!(error.starts_with("no Postgres to be had; tried server binaries: "), "{error}");
     assert!(error.contains("; Docker: Docker "), "{error}");
     assert!(error.contains("to get one: install server binaries"), "{error}");

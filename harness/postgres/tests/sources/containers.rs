@@ -7,13 +7,13 @@ use rstest::rstest;
 use spanproof_lease::wait::{self, Look};
 use spanproof_postgres::{Options, Server, Source};
 
-use crate::{command, docker, said, start, test_image, variable};
+use crate::{chain, command, docker, said, start, test_image, variable};
 
 /// Without an image to run: what is said about one that can't be had, or about Docker itself.
 pub(crate) async fn an_absent_image_is_named() {
     // A name below `.invalid` is never resolved.
     let image = "spanproof.invalid/postgres:15";
-    let error = start(Source::Docker(Some(image.into())), None).await.unwrap_err().to_string();
+    let error = start(Source::Docker(Some(image.into())), None).await.map_err(chain).unwrap_err();
     // An engine that accepts and says nothing would be asked for ever.
     let info = command("timeout".as_ref()).args(["5", "docker", "info"]).output();
     let answers = info.is_ok_and(|output| output.status.success());
@@ -43,7 +43,7 @@ async fn a_platform_that_an_image_does_not_have_is_named() {
     let source = Source::Docker(Some(image.clone()));
     let platform = Some("linux/s390x".to_owned());
     let options = Options { source: source.clone(), platform, ..Options::default() };
-    let error = Server::start(options).await.unwrap_err().to_string();
+    let error = Server::start(options).await.map_err(chain).unwrap_err();
     let expected = format!("Docker has no image `{image}` for `linux/s390x` and can't pull it: ");
     assert!(error.starts_with(&expected), "{error}");
     let format = "{{.Os}}/{{.Architecture}}";
@@ -99,7 +99,7 @@ async fn a_server_that_ends_is_told_with_its_last_lines(#[case] seconds: &str) {
 
 /// The error of an image, whose container must be gone; the image goes too.
 async fn refused_and_removed(image: &str) -> String {
-    let error = start(Source::Docker(Some(image.into())), None).await.unwrap_err().to_string();
+    let error = start(Source::Docker(Some(image.into())), None).await.map_err(chain).unwrap_err();
     let filter = format!("ancestor={image}");
     let left = said(&docker(&["ps", "--all", "--quiet", "--filter", &filter]));
     docker(&["rmi", "--force", image]);

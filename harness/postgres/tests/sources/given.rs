@@ -6,7 +6,7 @@ use spanproof_lease::wait::{self, Look};
 use spanproof_postgres::{Database, Source};
 use sqlx::{Connection, PgConnection};
 
-use crate::{data_directory, own, run, start};
+use crate::{chain, data_directory, own, run, start};
 
 #[tokio::test]
 async fn a_wrong_password_is_named_and_not_shown() {
@@ -16,7 +16,7 @@ async fn a_wrong_password_is_named_and_not_shown() {
     let right = database.url().replace("spanproof@", "guarded:right@");
     PgConnection::connect(&right).await.unwrap().close().await.unwrap();
     let wrong = right.replace(":right@", ":wr0ng@");
-    let error = start(Source::Url(wrong), None).await.unwrap_err().to_string();
+    let error = start(Source::Url(wrong), None).await.map_err(chain).unwrap_err();
     assert!(error.starts_with("could not log in to postgres://guarded:***@localhost/"), "{error}");
     let expected = ": password authentication failed for user \"guarded\" (SQLSTATE 28P01); \
                     put the right user and password into the URL, with `%40` for an `@` in them";
@@ -29,7 +29,7 @@ async fn a_wrong_password_is_named_and_not_shown() {
 /// The error of a server whose URL names `role`, without the URL itself.
 async fn refused(database: &Database, role: &str) -> String {
     let url = database.url().replace("spanproof@", &format!("{role}@"));
-    start(Source::Url(url), None).await.unwrap_err().to_string()
+    start(Source::Url(url), None).await.map_err(chain).unwrap_err()
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_server_with_no_connection_left_is_named_with_what_to_do() {
 async fn a_database_that_does_not_exist_is_named_with_what_to_do() {
     let (server, database) = own().await;
     let url = database.url().replace(database.name(), "nowhere");
-    let error = start(Source::Url(url), None).await.unwrap_err().to_string();
+    let error = start(Source::Url(url), None).await.map_err(chain).unwrap_err();
     let expected = ": database \"nowhere\" does not exist (SQLSTATE 3D000); \
                     name a database that exists, for instance `postgres`";
     assert!(error.ends_with(expected), "{error}");
@@ -95,7 +95,7 @@ async fn a_database_that_does_not_exist_is_named_with_what_to_do() {
 #[tokio::test]
 async fn a_server_that_does_not_run_is_named_with_what_to_do() {
     let url = "postgres://someone@127.0.0.1:1/db";
-    let error = start(Source::Url(url.into()), None).await.unwrap_err().to_string();
+    let error = start(Source::Url(url.into()), None).await.map_err(chain).unwrap_err();
     let expected = "Connection refused (os error 111); is the server running, and are its host \
                     and port right?";
     assert!(error.ends_with(expected), "{error}");

@@ -64,6 +64,13 @@ async fn run(database: &Database, sql: &str) {
     connection.close().await.unwrap();
 }
 
+/// An error with its causes in one line, as programs print it.
+fn chain(error: Error) -> String {
+    let error: Box<dyn std::error::Error> = error.into();
+    let causes = std::iter::successors(Some(&*error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 async fn ask<T>(database: &Database, sql: &str) -> T
 where
     T: sqlx::Type<sqlx::Postgres> + for<'r> sqlx::Decode<'r, sqlx::Postgres> + Send + Unpin,

@@ -11,7 +11,7 @@ use spanproof_lease::wait::{self, Look};
 use spanproof_postgres::Source;
 use sqlx::{Connection, PgConnection};
 
-use crate::{ask, both, command, own, start};
+use crate::{ask, both, chain, command, own, start};
 
 /// A standby without a primary; it is ended when this is dropped.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ async fn a_standby_is_refused_at_the_start() {
     })
     .await
     .unwrap();
-    let error = start(Source::Url(url), None).await.unwrap_err().to_string();
+    let error = start(Source::Url(url), None).await.map_err(chain).unwrap_err();
     let expected = ": it is a standby and can only be read; name its primary";
     assert!(error.starts_with("no databases can be made on postgres://spanproof@"), "{error}");
     assert!(error.ends_with(expected), "{error}");
