@@ -25,7 +25,7 @@ type Begin = Box<dyn FnOnce() + Send>;
 
 impl Background {
     /// Begins it now; `failure` is what to say when it fails.
-    pub(super) fn of(
+    pub(super) fn start(
         failure: &'static str,
         work: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> Self {
@@ -112,7 +112,7 @@ mod tests {
     #[tokio::test]
     async fn everybody_who_waits_is_told_how_it_ended() {
         assert!(Background::none().end().await.is_ok());
-        let failing = Background::of("no copy", async { Err(io::Error::other("no room")) });
+        let failing = Background::start("no copy", async { Err(io::Error::other("no room")) });
         for waiting in [failing.clone(), failing] {
             assert_eq!(chain(&waiting.end().await.unwrap_err()), "no copy: no room");
         }
@@ -143,7 +143,7 @@ mod tests {
         let done = Arc::new(AtomicU32::new(0));
         let doing = Arc::clone(&done);
         let background = runtime.block_on(async {
-            Background::of("", async move {
+            Background::start("", async move {
                 tokio::task::yield_now().await;
                 doing.store(1, Ordering::Relaxed);
                 Ok(())

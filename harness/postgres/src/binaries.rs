@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use nix::unistd::User;
 
 use super::cache::{self, Cache};
-use super::source::Options;
+use super::options::Options;
 use super::user::unprivileged;
-use super::{Error, Source};
+use super::{Error, Source, environment};
 
 /// Folders below which each major version has a `bin` folder.
 const VERSIONED: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql"];
@@ -21,7 +21,7 @@ const PLAIN: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/libexec/postgresql", "/u
 pub(super) struct Binaries {
     pub(super) folder: PathBuf,
     pub(super) version: u32,
-    /// What `postgres --version` says.
+    /// What `postgres --version` prints.
     pub(super) text: String,
 }
 
@@ -40,9 +40,10 @@ impl Binaries {
 
     fn among(folders: Vec<PathBuf>, options: &Options) -> Result<Self, Error> {
         let user = unprivileged()?;
+        let cache = Cache::of_user(&options.prefix);
         let (mut found, mut unrunnable, mut refused) = (Vec::new(), None, None);
         for folder in folders {
-            match Self::at(folder, user.as_ref()) {
+            match Self::at(folder, user.as_ref(), cache.as_ref()) {
                 Ok(binaries) => found.extend(binaries),
                 Err(error) => unrunnable = unrunnable.or(Some(error)),
             }
@@ -67,38 +68,46 @@ impl Binaries {
     }
 
     /// The binaries in a folder, if there are any; tried as the user that will run them.
-    fn at(folder: PathBuf, user: Option<&User>) -> Result<Option<Self>, Error> {
+    fn at(
+        folder: PathBuf,
+        user: Option<&User>,
+        cache: Option<&Cache>,
+    ) -> Result<Option<Self>, Error> {
         let postgres = folder.join("postgres");
         if !postgres.is_file() || !folder.join("initdb").is_file() {
             return Ok(None);
         }
-        let (version, text) = version(&postgres, user)?;
+        let (version, text) = version(&postgres, user, cache)?;
         Ok(Some(Self { folder, version, text }))
     }
 }
 
-/// The major version of `postgres`, and how it tells it. Asked once for each program and user,
+/// The major version of `postgres`, and what `postgres --version` prints. Asked once for each program and user,
 /// which takes it ten milliseconds.
-fn version(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
+fn version(
+    postgres: &Path,
+    user: Option<&User>,
+    cache: Option<&Cache>,
+) -> Result<(u32, String), Error> {
     let known = |text: String| Some((major(&text)?, text.trim().to_owned()));
     let identity = std::fs::metadata(postgres).ok().map(|file| {
         let changed = format!("{:?} {}", file.modified().ok(), file.len());
         let user = user.map_or("", |user| &user.name);
         cache::key(&[&postgres.to_string_lossy(), &changed, user])
     });
-    let cached = Cache::of_user().zip(identity);
-    let memo = cached.as_ref().and_then(|(cache, identity)| cache.recall(identity));
-    if let Some(known) = memo.and_then(known) {
+    let memo = cache.zip(identity);
+    let noted = memo.as_ref().and_then(|(cache, identity)| cache.recall(identity));
+    if let Some(known) = noted.and_then(known) {
         return Ok(known);
     }
-    let told = ask(postgres, user)?;
-    if let Some((cache, identity)) = cached {
-        cache.note(&identity, &told.1);
+    let (version, text) = ask(postgres, user)?;
+    if let Some((cache, identity)) = memo {
+        cache.note(&identity, &text);
     }
-    Ok(told)
+    Ok((version, text))
 }
 
-/// What `postgres` tells of itself.
+/// The same, from the program itself.
 fn ask(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
     let unrunnable = |reason: String, next| Error::Unrunnable {
         program: postgres.to_owned(),
@@ -120,8 +129,8 @@ fn ask(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
                 `binaries:FOLDER`";
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        let said = format!("it ended with {}: {}", output.status, errors.trim());
-        return Err(unrunnable(said, next));
+        let reason = format!("it ended with {}: {}", output.status, errors.trim());
+        return Err(unrunnable(reason, next));
     }
     match major(&text) {
         Some(version) => Ok((version, text)),
@@ -130,9 +139,7 @@ fn ask(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
 }
 
 fn folders() -> Vec<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "PATH is where binaries are looked for")]
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let mut folders = environment::path();
     for parent in VERSIONED {
         let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
         folders.extend(entries.map(|entry| entry.path().join("bin")));
@@ -147,15 +154,11 @@ fn folders() -> Vec<PathBuf> {
     unique
 }
 
-/// Where `pg_config` says that they are.
+/// The folder that `pg_config` names.
 fn configured() -> Option<PathBuf> {
-    let told = said(Path::new("pg_config"), "--bindir")?;
-    PathBuf::from(told.trim()).canonicalize().ok()
-}
-
-fn said(program: &Path, argument: &str) -> Option<String> {
-    let output = command(program, None).arg(argument).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = command(Path::new("pg_config"), None).arg("--bindir").output().ok()?;
+    let text = output.status.success().then(|| String::from_utf8_lossy(&output.stdout))?;
+    PathBuf::from(text.trim()).canonicalize().ok()
 }
 
 #[expect(clippy::disallowed_methods, reason = "`postgres` starts programs")]
@@ -256,7 +259,7 @@ mod tests {
         assert_eq!(
             Binaries::find(&options).unwrap_err().to_string(),
             format!(
-                "`{}` is PostgreSQL 15; wanted is 16: install it, or change `version` in the spec",
+                "`{}` is PostgreSQL 15; wanted is 16: install it, or change `version`",
                 folder.path().display()
             )
         );

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::copy::{Listing, Owner};
+use super::{Prefix, environment};
 use spanproof_lease::{Guard, Resource};
 
 /// Changes whenever a directory made by an older version of this code would not do any more.
@@ -29,7 +30,7 @@ const BYTES: u64 = 512 * 1024 * 1024;
 /// The completion mark.
 const MARK: &str = "complete.json";
 
-/// The cache of one user.
+/// A cache of data directories, for the servers that are started later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     folder: PathBuf,
@@ -48,7 +49,7 @@ struct Mark {
 
 /// One entry of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cached {
+pub struct CacheEntry {
     /// Its name: a hash of what made it.
     pub key: String,
     /// What it is, in words.
@@ -84,20 +85,19 @@ fn mark(entry: &Path) -> Option<Mark> {
 }
 
 impl Cache {
-    /// The cache below `$XDG_CACHE_HOME` or `~/.cache`; `None` when there is neither.
-    #[expect(clippy::disallowed_methods, reason = "the two variables that say where caches are")]
-    pub fn of_user() -> Option<Self> {
-        let named = |name| std::env::var(name).ok().map(PathBuf::from).filter(|p| p.is_absolute());
-        let caches = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
-        Some(Self { folder: caches.join("spanproof/postgres") })
+    /// The user's cache, `PREFIX/postgres` below `$XDG_CACHE_HOME` or `~/.cache`; `None` if neither
+    /// variable names a folder.
+    pub fn of_user(prefix: &Prefix) -> Option<Self> {
+        let caches = environment::cache_home().or_else(environment::home_cache)?;
+        Some(Self { folder: caches.join(prefix.as_str()).join("postgres") })
     }
 
-    /// The cache in a folder of one's own.
+    /// The cache in a given folder.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Where it is.
+    /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -142,21 +142,21 @@ impl Cache {
     }
 
     /// Every entry, the most recently used first.
-    pub fn entries(&self) -> Vec<Cached> {
+    pub fn entries(&self) -> Vec<CacheEntry> {
         let folders = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut entries: Vec<_> = folders
             .filter_map(|entry| {
                 let mark = mark(&entry.path())?;
                 let used = std::fs::metadata(entry.path().join(MARK)).ok()?.modified().ok()?;
                 let key = entry.file_name().into_string().ok()?;
-                Some(Cached { key, label: mark.label, bytes: mark.bytes, used })
+                Some(CacheEntry { key, label: mark.label, bytes: mark.bytes, used })
             })
             .collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
         entries
     }
 
-    /// Removes an entry, unless somebody is reading it: then it gives `false`.
+    /// Removes an entry; `false` if somebody is reading it, so that it stays.
     ///
     /// # Errors
     /// When there is none of that name, or it can't be removed.

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use sqlx::Executor;
 
 use super::Error;
+use super::admin::Admin;
 use super::cache::{Contents, Making};
 use super::copy::Listing;
 use super::local::Home;
-use super::login::Login;
 use spanproof_lease::Guard;
 use spanproof_lease::finish;
 
@@ -42,15 +42,15 @@ impl Capture {
     /// When the server refuses, or there is no room for the copy.
     pub(super) async fn take(
         home: &Home,
-        login: &Login,
+        admin: &Admin,
         twins: Option<[String; 2]>,
     ) -> Result<Self, Error> {
         let databases: Vec<(String, String, bool)> =
             sqlx::query_as("select datname::text, 'base/' || oid, datistemplate from pg_database")
-                .fetch_all(&login.pool)
+                .fetch_all(&admin.pool)
                 .await
                 .map_err(Error::database("look for the databases' folders"))?;
-        login.pool.execute("checkpoint").await.map_err(Error::database("make a checkpoint"))?;
+        admin.pool.execute("checkpoint").await.map_err(Error::database("make a checkpoint"))?;
         let folder = |wanted: &str| {
             let found = databases.iter().find(|(name, ..)| name == wanted);
             found.map(|(_, folder, _)| PathBuf::from(folder))

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use super::admin::Admin;
 use super::background::Background;
 use super::binaries::Binaries;
 use super::cache::{self, Cache, Entry, Making};
 use super::capture::Capture;
 use super::error::chain;
-use super::local::{Home, INITDB, Local};
-use super::login::{self, Login, Run};
-use super::{Error, Migrations, database, given};
+use super::local::{self, Home, Local};
+use super::prefix::Prefix;
+use super::run::Run;
+use super::{Error, Migrations, given};
 use spanproof_lease::Ending;
 
 /// A server that is not up by then will not come up.
@@ -23,35 +25,27 @@ pub(super) struct Recipe<'a> {
     pub(super) migrations: Option<&'a Migrations>,
     /// Where to look before, and to put it then; `None` makes it from nothing.
     pub(super) cache: Option<&'a Cache>,
+    /// What the role and the databases are named by.
+    pub(super) prefix: &'a Prefix,
 }
 
 /// A server that was started, and our connections to it.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) local: Local,
-    pub(super) login: Login,
+    pub(super) admin: Admin,
     /// Its templates: nothing can be cloned before they are there.
     pub(super) copying: Background,
     /// Its way into the cache.
     pub(super) storing: Background,
-    /// What is to be told about it.
+    /// What a user should know about it.
     pub(super) notes: Vec<String>,
-}
-
-/// The template of migrations with this fingerprint.
-pub(super) fn template(fingerprint: &str) -> String {
-    format!("spanproof_template_{fingerprint}")
-}
-
-/// A clone of the template that is in the data directory from the start.
-pub(super) fn ready(fingerprint: &str) -> String {
-    format!("spanproof_ready_{fingerprint}")
 }
 
 impl Recipe<'_> {
     /// Starts a server on a data directory made by this recipe.
     pub(super) async fn start(self, run: &Run, ending: Ending) -> Result<Started, Error> {
-        let mut home = Home::make(self.binaries, ending.clone())?;
+        let mut home = Home::make(self.binaries, self.prefix, ending.clone())?;
         let mut notes: Vec<String> = home.note.clone().into_iter().collect();
         let Some(cache) = self.cache else {
             home.initdb().await?;
@@ -68,7 +62,7 @@ impl Recipe<'_> {
                     notes.push(format!("made anew: what was cached is no good: {}", chain(&error)));
                 }
             }
-            home = Home::make(self.binaries, ending)?;
+            home = Home::make(self.binaries, self.prefix, ending)?;
         }
         match cache.making(&key) {
             Ok(making) => Ok(Started { notes, ..self.stored(home, run, making).await? }),
@@ -85,23 +79,40 @@ impl Recipe<'_> {
     async fn stored(self, home: Home, run: &Run, making: Making) -> Result<Started, Error> {
         home.initdb().await?;
         let mut started = up(home, run).await?;
-        let Started { local, login, .. } = &started;
+        let Started { local, admin, .. } = &started;
         let mut label = self.binaries.text.clone();
         let mut twins = None;
         if let Some(migrations) = self.migrations {
-            twins = Some(bake(&local.url(), login, migrations).await?);
+            twins = Some(self.bake(&local.url(), admin, migrations).await?);
             let folder = migrations.folder().display();
             label = format!("{label} with {} migrations of {folder}", migrations.count());
         }
-        let capture = Capture::take(local.home(), login, twins).await?;
-        started.storing = Background::of("nothing is cached", capture.store(making, label));
+        let capture = Capture::take(local.home(), admin, twins).await?;
+        started.storing = Background::start("nothing is cached", capture.store(making, label));
         Ok(started)
+    }
+
+    /// Makes the template and a first clone of it, and returns their names.
+    async fn bake(
+        self,
+        url: &str,
+        admin: &Admin,
+        migrations: &Migrations,
+    ) -> Result<[String; 2], Error> {
+        let fingerprint = migrations.fingerprint();
+        let template = self.prefix.template(&fingerprint);
+        let clone = self.prefix.first_clone(&fingerprint);
+        admin.create(&template, "template0").await?;
+        migrations.apply(&given::with_database(url, &template)?).await?;
+        admin.create(&clone, &template).await?;
+        Ok([template, clone])
     }
 
     fn key(&self) -> String {
         let folder = self.binaries.folder.to_string_lossy();
         let migrations = self.migrations.map(Migrations::fingerprint).unwrap_or_default();
-        cache::key(&[&folder, &self.binaries.text, &INITDB.join(" "), &migrations])
+        let initdb = local::initdb_arguments(self.prefix).join(" ");
+        cache::key(&[&folder, &self.binaries.text, &initdb, &migrations])
     }
 }
 
@@ -130,10 +141,10 @@ async fn up(home: Home, run: &Run) -> Result<Started, Error> {
 
 async fn open(mut local: Local, run: &Run) -> Result<Started, Error> {
     let url = local.url();
-    match login::enter(&url, run, START, || local.ended()).await {
-        Ok(login) => {
+    match Admin::connect(&url, run, START, || local.ended()).await {
+        Ok(admin) => {
             let (copying, storing) = (Background::none(), Background::none());
-            Ok(Started { local, login, copying, storing, notes: Vec::new() })
+            Ok(Started { local, admin, copying, storing, notes: Vec::new() })
         }
         Err(error) => {
             let what = match error {
@@ -141,18 +152,8 @@ async fn open(mut local: Local, run: &Run) -> Result<Started, Error> {
                 other => chain(&other),
             };
             let folder = local.home().folder().to_owned();
-            let log = super::local::log(&folder);
+            let log = local::log(&folder);
             Err(Error::Server { folder, what, log })
         }
     }
-}
-
-/// Makes the template and a first clone of it, and gives their names.
-async fn bake(url: &str, login: &Login, migrations: &Migrations) -> Result<[String; 2], Error> {
-    let fingerprint = migrations.fingerprint();
-    let (template, ready) = (template(&fingerprint), ready(&fingerprint));
-    database::create(login, &template, "template0").await?;
-    migrations.apply(&given::with_database(url, &template)?).await?;
-    database::create(login, &ready, &template).await?;
-    Ok([template, ready])
 }

@@ -10,8 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use super::database;
-use super::login::Login;
+use super::admin::Admin;
 
 /// Together they take at most this part of the room that is free.
 const PART: u64 = 8;
@@ -52,24 +51,24 @@ impl Discards {
         Busy(self)
     }
 
-    /// Nobody wants `name` any more.
+    /// Takes `name`, which nobody wants any more.
     pub(super) fn add(&self, name: String) {
         self.waiting().push_back(name);
     }
 
     /// Drops what is due. Who comes while another does this leaves it to the other.
-    pub(super) async fn tidy(&self, login: &Login) {
+    pub(super) async fn tidy(&self, admin: &Admin) {
         let Ok(_one_at_a_time) = self.dropping.try_acquire() else { return };
         while let Some(name) = self.due() {
-            let _dropped = database::drop_database(login, &name).await;
+            let _dropped = admin.drop_database(&name).await;
         }
     }
 
     /// The server stays, but we go: everything is dropped now.
-    pub(super) async fn clear(&self, login: &Login) {
+    pub(super) async fn clear(&self, admin: &Admin) {
         let Ok(_last) = self.dropping.acquire().await else { return };
         while let Some(name) = self.next() {
-            let _dropped = database::drop_database(login, &name).await;
+            let _dropped = admin.drop_database(&name).await;
         }
     }
 

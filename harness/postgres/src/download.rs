@@ -10,15 +10,13 @@ use std::time::Duration;
 use reqwest::Client;
 use sha2::{Digest, Sha256};
 
-use super::source::Options;
-use super::{Error, Source};
-use crate::error::chain;
+use super::error::chain;
+use super::options::Options;
+use super::{Error, Source, environment, password};
 use spanproof_lease::Resource;
 
 /// Where the archives are, unless `SPANPROOF_DOWNLOAD_MIRROR` says.
 const ADDRESS: &str = "https://github.com/theseus-rs/postgresql-binaries/releases/download";
-/// Names another address with the same layout.
-const MIRROR: &str = "SPANPROOF_DOWNLOAD_MIRROR";
 /// What a major version stands for: the same archive today and tomorrow.
 const VERSIONS: [(u32, &str); 5] =
     [(13, "13.21.0"), (14, "14.18.0"), (15, "15.13.0"), (16, "16.9.0"), (17, "17.5.0")];
@@ -40,8 +38,8 @@ struct Place {
 pub(super) async fn fetch(options: &Options) -> Result<PathBuf, Error> {
     let version = version(options)?;
     let place = Place {
-        address: variable(MIRROR).unwrap_or_else(|| ADDRESS.to_owned()),
-        cache: cache(&version)?,
+        address: environment::mirror().unwrap_or_else(|| ADDRESS.to_owned()),
+        cache: cache(options, &version)?,
     };
     place.fetch(&version).await
 }
@@ -68,12 +66,10 @@ fn version(options: &Options) -> Result<String, Error> {
 }
 
 /// The user's cache. Root's home can't be entered by the user that the server runs as.
-fn cache(version: &str) -> Result<PathBuf, Error> {
+fn cache(options: &Options, version: &str) -> Result<PathBuf, Error> {
     let root = nix::unistd::Uid::effective().is_root();
-    let home = || variable("HOME").map(|home| Path::new(&home).join(".cache"));
-    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = if root { cache.or(Some("/var/cache".into())) } else { cache.or_else(home) };
-    let Some(cache) = cache.filter(|cache| cache.is_absolute()) else {
+    let other = || if root { Some("/var/cache".into()) } else { environment::home_cache() };
+    let Some(cache) = environment::cache_home().or_else(other) else {
         return Err(Error::Download {
             version: version.to_owned(),
             place: String::new(),
@@ -81,12 +77,7 @@ fn cache(version: &str) -> Result<PathBuf, Error> {
             next: "set `HOME` or `XDG_CACHE_HOME` to a folder",
         });
     };
-    Ok(cache.join("spanproof/download"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a mirror and the cache are named from outside")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    Ok(cache.join(options.prefix.as_str()).join("download"))
 }
 
 impl Place {
@@ -131,7 +122,7 @@ impl Place {
 }
 
 fn failed(version: &str, url: &str, reason: String, next: &'static str) -> Error {
-    let place = format!(" from `{}`", crate::password::masked(url));
+    let place = format!(" from `{}`", password::masked(url));
     Error::Download { version: version.to_owned(), place, reason, next }
 }
 

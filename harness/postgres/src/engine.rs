@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::admin::Admin;
 use super::background::Background;
 use super::binaries::Binaries;
 use super::cache::Cache;
 use super::cluster::{Recipe, Started};
 #[cfg(feature = "docker")]
 use super::docker::Container;
+use super::error::chain;
 use super::local::{self, Local};
-use super::login::{self, Login, Run};
-use super::source::{Options, Picked};
-use super::{Error, Source, given};
-use crate::error::chain;
+use super::options::Options;
+use super::origin::Origin;
+use super::run::Run;
+use super::{Error, Source, given, password};
 use spanproof_lease::wait::{self, Look};
 use spanproof_lease::{Ending, Lease};
 
@@ -43,9 +45,9 @@ pub(super) enum Engine {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) engine: Engine,
-    pub(super) login: Login,
+    pub(super) admin: Admin,
     pub(super) url: String,
-    pub(super) picked: Picked,
+    pub(super) origin: Origin,
     /// What must be there before anything is cloned.
     pub(super) copying: Background,
     /// What must have ended before the server goes.
@@ -53,9 +55,9 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(engine: Engine, login: Login, url: String, picked: Picked) -> Self {
+    pub(super) fn new(engine: Engine, admin: Admin, url: String, origin: Origin) -> Self {
         let (copying, storing) = (Background::none(), Background::none());
-        Self { engine, login, url, picked, copying, storing }
+        Self { engine, admin, url, origin, copying, storing }
     }
 
     /// From the first source of `options` that works.
@@ -74,7 +76,7 @@ impl Running {
             let name = named(&source);
             match Self::from(&Options { source, ..options.clone() }, run, ending).await {
                 Ok(mut running) => {
-                    running.picked.passed_over = passed_over;
+                    running.origin.passed_over = passed_over;
                     return Ok(running);
                 }
                 // Another source would not make a broken migration whole.
@@ -97,53 +99,51 @@ impl Running {
                 Self::local(&Options { source, ..options.clone() }, run, ending).await?
             }
             #[cfg(not(feature = "download"))]
-            Source::Download(_) => return Err(without("download", "downloads nothing")),
+            Source::Download(_) => return Err(without("download source", "download")),
             #[cfg(feature = "docker")]
             Source::Docker(_) => {
                 let container = Container::start(options, ending.clone()).await?;
                 let url = container.url.clone();
-                let login = login::enter(&url, run, CONTAINER, || None).await?;
+                let admin = Admin::connect(&url, run, CONTAINER, || None).await?;
                 let place = format!("Docker image {}", container.image);
-                let picked = Picked::new(place, login.version, Vec::new());
-                Self::new(Engine::Docker(Box::new(container)), login, url, picked)
+                let origin = Origin::new(place, admin.version, Vec::new());
+                Self::new(Engine::Docker(Box::new(container)), admin, url, origin)
             }
             #[cfg(not(feature = "docker"))]
-            Source::Docker(_) => return Err(without("docker", "has no Docker support")),
+            Source::Docker(_) => return Err(without("Docker source", "docker")),
         };
-        options.accept(&running.picked.place, running.login.version)?;
+        options.accept(&running.origin.place, running.admin.version)?;
         Ok(running)
     }
 
     async fn given(url: &str, run: &Run) -> Result<Self, Error> {
-        given::knock(url).await?;
-        let login = login::enter(url, run, GIVEN, || None).await?;
-        given::check(&login.pool, url).await?;
-        let picked = Picked::new(given::shown(url), login.version, Vec::new());
-        Ok(Self::new(Engine::Given, login, url.to_owned(), picked))
+        given::wait_for_login(url).await?;
+        let admin = Admin::connect(url, run, GIVEN, || None).await?;
+        given::check(&admin.pool, url).await?;
+        let origin = Origin::new(password::masked(url), admin.version, Vec::new());
+        Ok(Self::new(Engine::Given, admin, url.to_owned(), origin))
     }
 
     async fn local(options: &Options, run: &Run, ending: &Ending) -> Result<Self, Error> {
         let binaries = Binaries::find(options)?;
         let migrations = options.migrations.as_ref();
-        let cache = options.cache.clone().map(Cache::at).or_else(Cache::of_user);
+        let cache =
+            options.cache.clone().map(Cache::at).or_else(|| Cache::of_user(&options.prefix));
         let cache = cache.as_ref().filter(|_| !options.fresh);
-        let recipe = Recipe { binaries: &binaries, migrations, cache };
+        let recipe = Recipe { binaries: &binaries, migrations, cache, prefix: &options.prefix };
         let started = recipe.start(run, ending.clone()).await?;
         let place = format!("server binaries in {}", binaries.folder.display());
-        let picked = Picked::new(place, started.login.version, started.notes);
+        let origin = Origin::new(place, started.admin.version, started.notes);
         let url = started.local.url();
         let engine = Engine::Local(Box::new(started.local));
-        let Started { login, copying, storing, .. } = started;
-        Ok(Self { copying, storing, ..Self::new(engine, login, url, picked) })
+        let Started { admin, copying, storing, .. } = started;
+        Ok(Self { copying, storing, ..Self::new(engine, admin, url, origin) })
     }
 }
 
 #[cfg(not(all(feature = "docker", feature = "download")))]
-fn without(feature: &str, what: &str) -> Error {
-    Error::Program {
-        program: feature.into(),
-        reason: format!("this build {what}; build with `--features {feature}`"),
-    }
+fn without(what: &'static str, feature: &'static str) -> Error {
+    Error::Feature { what, feature }
 }
 
 impl Engine {

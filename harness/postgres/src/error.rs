@@ -25,7 +25,7 @@ pub enum Error {
         /// Each source with the reason why it was passed over.
         tried: String,
     },
-    /// `SPANPROOF_POSTGRES` or the spec names a source that does not exist.
+    /// `SPANPROOF_POSTGRES` or a text names a source that does not exist.
     #[error(
         "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
          `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or `download:VERSION`"
@@ -33,6 +33,23 @@ pub enum Error {
     UnknownSource {
         /// What was found.
         found: String,
+    },
+    /// A text is no prefix of names.
+    #[error(
+        "`{found}` is no prefix; expected up to 20 lower-case letters and digits, a letter first, \
+         and not `pg`, `public` or `none`"
+    )]
+    Prefix {
+        /// What was found.
+        found: String,
+    },
+    /// The build lacks what was asked for.
+    #[error("this build has no {what} (feature `{feature}`)")]
+    Feature {
+        /// What it lacks.
+        what: &'static str,
+        /// The feature that has it.
+        feature: &'static str,
     },
     /// A server's major version is not the wanted one, or is too old.
     #[error("{place} is PostgreSQL {found}; {wanted}")]

@@ -7,6 +7,7 @@ use sqlx::{Connection, PgPool};
 use url::Url;
 
 use super::Error;
+use super::password::masked;
 use super::server_error::Refusal;
 use spanproof_lease::wait::{self, Look};
 
@@ -20,15 +21,10 @@ pub(super) fn with_database(url: &str, database: &str) -> Result<String, Error> 
     Ok(parsed.into())
 }
 
-/// `url` as it may be shown.
-pub(super) fn shown(url: &str) -> String {
-    crate::password::masked(url)
-}
-
 /// Waits until the server accepts a connection; it may be starting, or have too many clients.
-pub(super) async fn knock(url: &str) -> Result<(), Error> {
+pub(super) async fn wait_for_login(url: &str) -> Result<(), Error> {
     let connect: PgConnectOptions =
-        url.parse().map_err(|error: sqlx::Error| refused(url, Refusal::from(error)))?;
+        url.parse().map_err(|error: sqlx::Error| login_error(url, Refusal::from(error)))?;
     let connect = &connect;
     let answer = wait::until("a login", WITHIN, || async move {
         match PgConnection::connect_with(connect).await.map_err(Refusal::from) {
@@ -41,20 +37,23 @@ pub(super) async fn knock(url: &str) -> Result<(), Error> {
             Err(refusal) => Look::Done(Err(refusal)),
         }
     });
-    answer.await.map_err(|overdue| refused(url, overdue))?.map_err(|error| refused(url, error))
+    answer
+        .await
+        .map_err(|overdue| login_error(url, overdue))?
+        .map_err(|error| login_error(url, error))
 }
 
 /// The error of a login that did not succeed.
-pub(super) fn refused(
+pub(super) fn login_error(
     url: &str,
     reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
-    Error::Login { place: shown(url), source: reason.into() }
+    Error::Login { place: masked(url), source: reason.into() }
 }
 
 /// Whether databases can be made on a server that we were given; `url` names it in the error.
 pub(super) async fn check(pool: &PgPool, url: &str) -> Result<(), Error> {
-    let unfit = |reason| Err(Error::Unfit { place: shown(url), reason });
+    let unfit = |reason| Err(Error::Unfit { place: masked(url), reason });
     let sql = "select pg_is_in_recovery(),
                       current_setting('default_transaction_read_only') = 'on',
                       current_user::text,
@@ -86,7 +85,7 @@ pub(super) async fn check(pool: &PgPool, url: &str) -> Result<(), Error> {
 fn parse(url: &str) -> Result<Url, Error> {
     Url::parse(url).map_err(|error| {
         let expected = "expected `postgres://user@host:port/database`";
-        refused(url, format!("it is not a URL ({error}); {expected}"))
+        login_error(url, format!("it is not a URL ({error}); {expected}"))
     })
 }
 

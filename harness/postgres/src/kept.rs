@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::stock::KEPT;
-use super::{Error, Server, database};
+use super::catalog::Catalog;
+use super::{Error, Prefix, Server};
 
-/// The folders of kept servers of this user on this machine.
-pub fn folders() -> Vec<PathBuf> {
-    spanproof_lease::kept()
+/// The folders of this user's kept servers on this machine that have the prefix.
+pub fn folders(prefix: &Prefix) -> Vec<PathBuf> {
+    let mut folders = spanproof_lease::kept();
+    folders.retain(|folder| prefix.is_of(folder));
+    folders
 }
 
 /// Stops a kept server and removes its folder.
@@ -19,15 +21,17 @@ pub fn remove(folder: &Path) -> Result<(), Error> {
     spanproof_lease::remove(folder).map_err(Error::system(what))
 }
 
-/// The databases that were kept on `server`, which is not ours.
+/// The databases that were kept on a given server, of the prefix that `server` was started with.
 ///
 /// # Errors
 /// When the server does not answer.
 pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
-    let admin = server.admin();
-    let listed = admin.run(async move |stock| {
+    let handle = server.handle();
+    let listed = handle.run(async move |databases| {
         let sql = "select datname::text from pg_database where starts_with(datname, $1) order by 1";
-        let named = sqlx::query_scalar(sql).bind(KEPT).fetch_all(&stock.login.pool).await;
+        let Catalog { admin, run, .. } = &*databases.catalog;
+        let kept = run.prefix().kept();
+        let named = sqlx::query_scalar(sql).bind(kept).fetch_all(&admin.pool).await;
         named.map_err(Error::database("list the kept databases"))
     });
     listed.await?
@@ -38,14 +42,16 @@ pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
 /// # Errors
 /// When one is not named as kept ones are, or can't be dropped.
 pub async fn drop(server: &Server, names: Vec<String>) -> Result<(), Error> {
-    let admin = server.admin();
-    let dropped = admin.run(async move |stock| {
+    let handle = server.handle();
+    let dropped = handle.run(async move |databases| {
+        let Catalog { admin, run, .. } = &*databases.catalog;
+        let kept = run.prefix().kept();
         for name in names {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            if !name.starts_with(KEPT) || !name.chars().all(plain) {
+            if !name.starts_with(&kept) || !name.chars().all(plain) {
                 return Err(Error::NotKept { database: name });
             }
-            database::drop_database(&stock.login, &name).await?;
+            admin.drop_database(&name).await?;
         }
         Ok(())
     });

@@ -9,28 +9,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 
-use super::Error;
 use super::binaries::Binaries;
 use super::copy::Owner;
+use super::prefix::Prefix;
 use super::settings::QUICK;
 use super::user::unprivileged;
+use super::{Error, environment, log};
 use spanproof_lease::finish;
 use spanproof_lease::wait::nap;
 use spanproof_lease::{Ending, Guard, Lease, Resource};
 
-/// The role that owns everything on our own servers.
-pub(super) const ROLE: &str = "spanproof";
-/// What `initdb` is told, beside where.
-pub(super) const INITDB: [&str; 7] = [
-    "-U",
-    ROLE,
-    "--auth=trust",
-    "--no-sync",
-    "--locale=C",
-    "--encoding=UTF8",
-    // A cluster starts with one segment of the log: 1 MB in place of 16.
-    "--wal-segsize=1",
-];
 /// An immediate shutdown takes milliseconds; after this the server is killed.
 const STOP: Duration = Duration::from_secs(5);
 /// The memory file system.
@@ -42,9 +30,23 @@ pub(super) const LOG_FILE: &str = "server.log";
 /// Bytes of the server's log that an error looks at.
 const LOG: usize = 64 * 1024;
 
-/// What a server of ours is told beside [`QUICK`]: nobody else gets in, and it speaks as we read.
+/// The settings beside [`QUICK`]: nobody else gets in, and the log is in the form that we read.
 const PRIVATE: [&str; 4] =
-    ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700", super::log::PREFIX];
+    ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700", log::LINE_PREFIX];
+
+/// The arguments of `initdb`, but for the folder. The prefix is the role that owns everything.
+pub(super) fn initdb_arguments(prefix: &Prefix) -> [&str; 7] {
+    [
+        "-U",
+        prefix.as_str(),
+        "--auth=trust",
+        "--no-sync",
+        "--locale=C",
+        "--encoding=UTF8",
+        // A cluster starts with one segment of the log: 1 MB in place of 16.
+        "--wal-segsize=1",
+    ]
+}
 
 /// The folder of a server: its data, its socket, its log. It goes when its last user has gone.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(super) struct Home {
     lease: Option<Lease>,
     folder: PathBuf,
     binaries: Binaries,
+    prefix: Prefix,
     user: Option<User>,
     /// Its removal is the reaper's: others use it, or a server has died in it.
     reaped: bool,
@@ -77,7 +80,11 @@ struct Postmaster {
 }
 
 impl Home {
-    pub(super) fn make(binaries: &Binaries, ending: Ending) -> Result<Self, Error> {
+    pub(super) fn make(
+        binaries: &Binaries,
+        prefix: &Prefix,
+        ending: Ending,
+    ) -> Result<Self, Error> {
         let user = unprivileged()?;
         let (parent, note) = roomy();
         let unique = uuid::Uuid::new_v4().simple().to_string();
@@ -100,6 +107,7 @@ impl Home {
             lease: Some(lease),
             folder,
             binaries: binaries.clone(),
+            prefix: prefix.clone(),
             user,
             reaped: false,
             note,
@@ -122,7 +130,7 @@ impl Home {
     /// Makes the data directory from nothing.
     pub(super) async fn initdb(&self) -> Result<(), Error> {
         let mut command = self.command("initdb");
-        command.arg("-D").arg(self.data()).args(INITDB);
+        command.arg("-D").arg(self.data()).args(initdb_arguments(&self.prefix));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // What it shares in memory goes with the data directory.
         let _guard = self.guard(&self.data())?;
@@ -213,7 +221,8 @@ impl Local {
 
     /// The URL of the maintenance database, over the private socket.
     pub(super) fn url(&self) -> String {
-        url(self.home.folder())
+        let (role, folder) = (&self.home.prefix, self.home.folder().display());
+        format!("postgres://{role}@localhost/postgres?host={folder}")
     }
 
     /// How it has ended, if it has.
@@ -280,11 +289,6 @@ impl Drop for Postmaster {
     }
 }
 
-/// The URL of the maintenance database of the server whose socket is in `folder`.
-pub(super) fn url(folder: &Path) -> String {
-    format!("postgres://{ROLE}@localhost/postgres?host={}", folder.display())
-}
-
 /// The last lines of the log of the server in `folder`, each indented on a new line.
 pub(super) fn log(folder: &Path) -> String {
     let text = std::fs::read(folder.join(LOG_FILE)).unwrap_or_default();
@@ -303,7 +307,7 @@ fn roomy() -> (PathBuf, Option<String>) {
     match unfit(free, writable) {
         None => (memory.to_owned(), None),
         Some(reason) => {
-            let disk = std::env::temp_dir();
+            let disk = environment::temporary();
             let note = format!("data on disk in {}: {MEMORY} {reason}", disk.display());
             (disk, Some(note))
         }

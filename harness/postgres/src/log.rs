@@ -1,9 +1,9 @@
 //! What a server of ours wrote into its log about one database.
 
 /// How each line of the log begins: time, process, database and SQLSTATE.
-pub(super) const PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
+pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
 
-/// One thing that the server told.
+/// One entry of a server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
     /// The server process of the session.
@@ -12,9 +12,9 @@ pub struct LogEntry {
     pub severity: String,
     /// The SQLSTATE: five characters, `00000` where nothing failed.
     pub state: String,
-    /// What it said.
+    /// Its text.
     pub message: String,
-    /// The statement that it said this about, where there is one.
+    /// The statement that it is about; `None` if it is about none.
     pub statement: Option<String>,
 }
 

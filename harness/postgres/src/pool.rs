@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
-use super::stock::Stock;
-use super::{Error, database};
+use super::Error;
+use super::catalog::Catalog;
 
 /// Clones that are made at once: the first two gain, further ones hardly do.
 const MAKERS: usize = 2;
@@ -61,7 +61,7 @@ impl Pool {
     }
 
     /// One that nobody else gets.
-    pub(super) async fn take(self: &Arc<Self>, stock: &Arc<Stock>) -> Result<String, Error> {
+    pub(super) async fn take(self: &Arc<Self>, catalog: &Arc<Catalog>) -> Result<String, Error> {
         let answer = {
             let mut state = self.state();
             state.asked += 1;
@@ -72,7 +72,7 @@ impl Pool {
                 answer
             })
         };
-        self.refill(stock);
+        self.refill(catalog);
         match answer {
             Ok(name) => Ok(name),
             Err(answer) => answer.await.map_err(|_| Error::Closed)?,
@@ -86,7 +86,7 @@ impl Pool {
         let _ended = making.wait_for(|making| *making == 0).await;
     }
 
-    fn refill(self: &Arc<Self>, stock: &Arc<Stock>) {
+    fn refill(self: &Arc<Self>, catalog: &Arc<Catalog>) {
         loop {
             {
                 let mut state = self.state();
@@ -96,21 +96,20 @@ impl Pool {
                 state.making += 1;
                 self.making.send_replace(state.making);
             }
-            let (pool, stock) = (Arc::clone(self), Arc::clone(stock));
+            let (pool, catalog) = (Arc::clone(self), Arc::clone(catalog));
             tokio::spawn(async move {
-                let made = pool.make(&stock).await;
+                let made = pool.make(&catalog).await;
                 pool.made(made);
-                pool.refill(&stock);
-                stock.tidy().await;
+                pool.refill(&catalog);
+                catalog.tidy().await;
             });
         }
     }
 
-    async fn make(&self, stock: &Stock) -> Result<String, Error> {
-        let _busy = stock.discards.busy();
-        let name = stock.name("case");
-        stock.copying.end().await?;
-        database::create(&stock.login, &name, &self.template).await?;
+    async fn make(&self, catalog: &Catalog) -> Result<String, Error> {
+        let _busy = catalog.busy();
+        let name = catalog.name("case");
+        catalog.clone_of(&self.template, &name).await?;
         Ok(name)
     }
 

@@ -5,8 +5,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::admin::Admin;
-use super::source::{Options, Picked};
+use super::handle::Handle;
+use super::options::Options;
+use super::origin::Origin;
 use super::{Database, Error, LogEntry, Migrations};
 
 /// A running server. Cheap to clone; it stops when [`Server::close`] is called or when the last
@@ -16,8 +17,8 @@ pub struct Server(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    admin: Admin,
-    picked: Picked,
+    handle: Handle,
+    origin: Origin,
 }
 
 /// The servers that this process shares with others, by what they were asked to be.
@@ -38,8 +39,8 @@ impl Server {
     /// # Errors
     /// When no source works.
     pub async fn exactly(options: Options) -> Result<Self, Error> {
-        let (admin, picked) = Admin::start(options, false).await?;
-        Ok(Self(Arc::new(Inner { admin, picked })))
+        let (handle, origin) = Handle::start(options, false).await?;
+        Ok(Self(Arc::new(Inner { handle, origin })))
     }
 
     /// The one server that all tests of this run share, in this process and in others: found, or
@@ -66,19 +67,19 @@ impl Server {
             Arc::clone(shared.entry(kind).or_default())
         };
         let joined = cell.get_or_try_init(|| async {
-            let (admin, picked) = Admin::start(options, true).await?;
-            Ok(Self(Arc::new(Inner { admin, picked })))
+            let (handle, origin) = Handle::start(options, true).await?;
+            Ok(Self(Arc::new(Inner { handle, origin })))
         });
         joined.await.cloned()
     }
 
-    pub(super) fn admin(&self) -> &Admin {
-        &self.0.admin
+    pub(super) fn handle(&self) -> &Handle {
+        &self.0.handle
     }
 
-    /// Which source was picked, which version it is, and why others were passed over.
-    pub fn picked(&self) -> &Picked {
-        &self.0.picked
+    /// Where the server comes from, which version it is, and why other sources were passed over.
+    pub fn origin(&self) -> &Origin {
+        &self.0.origin
     }
 
     /// A fresh database with nothing in it.
@@ -86,13 +87,13 @@ impl Server {
     /// # Errors
     /// When the server refuses to create it.
     pub async fn empty(&self) -> Result<Database, Error> {
-        let admin = self.0.admin.clone();
-        let made = self.0.admin.run(async move |stock| {
-            let name = stock.empty().await?;
-            Ok((stock.url(&name)?, name))
+        let handle = self.0.handle.clone();
+        let made = self.0.handle.run(async move |databases| {
+            let name = databases.empty().await?;
+            Ok((databases.url(&name)?, name))
         });
         let (url, name) = made.await??;
-        Ok(Database::new(name, url, admin))
+        Ok(Database::new(name, url, handle))
     }
 
     /// A fresh database with `migrations` applied: a clone of a template that is made once.
@@ -100,13 +101,13 @@ impl Server {
     /// # Errors
     /// When a migration fails or the server refuses to clone.
     pub async fn migrated(&self, migrations: &Migrations) -> Result<Database, Error> {
-        let (admin, migrations) = (self.0.admin.clone(), migrations.clone());
-        let made = self.0.admin.run(async move |stock| {
-            let name = stock.migrated(&migrations).await?;
-            Ok((stock.url(&name)?, name))
+        let (handle, migrations) = (self.0.handle.clone(), migrations.clone());
+        let made = self.0.handle.run(async move |databases| {
+            let name = databases.migrated(&migrations).await?;
+            Ok((databases.url(&name)?, name))
         });
         let (url, name) = made.await??;
-        Ok(Database::new(name, url, admin))
+        Ok(Database::new(name, url, handle))
     }
 
     /// What the server's log says about a database, in its order; nothing where the server is not
@@ -116,7 +117,7 @@ impl Server {
     /// When the server was closed.
     pub async fn log(&self, database: &Database) -> Result<Option<Vec<LogEntry>>, Error> {
         let name = database.name().to_owned();
-        self.0.admin.run(async move |stock| stock.log(&name)).await
+        self.0.handle.run(async move |databases| databases.log(&name)).await
     }
 
     /// Makes the template of `migrations`, if it is not there yet.
@@ -125,7 +126,10 @@ impl Server {
     /// When a migration fails; nothing of the half-made template stays.
     pub async fn prepare(&self, migrations: &Migrations) -> Result<(), Error> {
         let migrations = migrations.clone();
-        self.0.admin.run(async move |stock| stock.pool(&migrations).await.map(drop)).await?
+        self.0
+            .handle
+            .run(async move |databases| databases.pool(&migrations).await.map(drop))
+            .await?
     }
 
     /// Stops the server with everything on it, and says if that failed. A shared server goes on
@@ -134,6 +138,19 @@ impl Server {
     /// # Errors
     /// When a database can't be dropped or a container can't be removed.
     pub async fn close(self) -> Result<(), Error> {
-        self.0.admin.close().await
+        self.0.handle.close().await
+    }
+}
+
+impl Database {
+    /// A fresh database with the migrations of `folder` applied, on the server that all tests of
+    /// this run share.
+    ///
+    /// # Errors
+    /// When the folder can't be read, no source gives a server, or a migration fails.
+    pub async fn migrated(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
+        let migrations = Migrations::read(folder)?;
+        let options = Options { migrations: Some(migrations.clone()), ..Options::default() };
+        Server::join(options).await?.migrated(&migrations).await
     }
 }

@@ -1,19 +1,9 @@
-//! Where a server comes from: the sources, their order, and why some were passed over.
+//! Where a server may come from, and how a text says it.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Error, Migrations};
-
-/// The oldest major version that works: `DROP DATABASE … WITH (FORCE)` came with 13.
-pub(super) const OLDEST: u32 = 13;
-/// The image that the Docker source runs when none is named.
-#[cfg(feature = "docker")]
-pub(super) const IMAGE: &str = "postgres:16";
-/// Names the source from outside; it wins over the spec.
-pub(super) const VARIABLE: &str = "SPANPROOF_POSTGRES";
+use super::{Error, password};
 
 /// Where a disposable server comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -42,86 +32,8 @@ impl FromStr for Source {
             ("binaries", folder) => Ok(Self::Binaries(folder.map(PathBuf::from))),
             ("download", version) => Ok(Self::Download(version.map(str::to_owned))),
             ("docker", image) => Ok(Self::Docker(image.map(str::to_owned))),
-            _ => Err(Error::UnknownSource { found: crate::password::masked(text) }),
+            _ => Err(Error::UnknownSource { found: password::masked(text) }),
         }
-    }
-}
-
-/// What a disposable server should be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Options {
-    /// Where it comes from.
-    pub source: Source,
-    /// The major version it must have, when it matters.
-    pub version: Option<u32>,
-    /// Migrations that are likely to be wanted: a server of our own has them from the start.
-    pub migrations: Option<Migrations>,
-    /// Everything is made from nothing, whatever the cache has.
-    pub fresh: bool,
-    /// The folder of the cache, in place of the user's.
-    pub cache: Option<PathBuf>,
-    /// The platform of a container, such as `linux/amd64`: Docker's own when there is none.
-    pub platform: Option<String>,
-}
-
-impl Options {
-    /// These options, with the source that `SPANPROOF_POSTGRES` names where it is set.
-    ///
-    /// # Errors
-    /// When the variable names no source.
-    pub fn overridden(mut self) -> Result<Self, Error> {
-        #[expect(clippy::disallowed_methods, reason = "the one variable that names a source")]
-        let named = std::env::var(VARIABLE);
-        if let Ok(named) = named
-            && !named.is_empty()
-        {
-            self.source = named.parse()?;
-        }
-        Ok(self)
-    }
-
-    /// Whether a server of `found` at `place` will do.
-    pub(super) fn accept(&self, place: &str, found: u32) -> Result<(), Error> {
-        let wanted = match self.version {
-            Some(wanted) if wanted != found => {
-                format!("wanted is {wanted}: install it, or change `version` in the spec")
-            }
-            _ if found < OLDEST => format!("at least {OLDEST} is needed: name a newer one"),
-            _ => return Ok(()),
-        };
-        Err(Error::Version { place: place.to_owned(), found, wanted })
-    }
-}
-
-/// Which source was picked, for the user to read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Picked {
-    /// The source in words, without secrets.
-    pub place: String,
-    /// The server's major version.
-    pub version: u32,
-    /// The sources before it, each with the reason why it was passed over.
-    pub passed_over: Vec<String>,
-    /// What else is worth knowing about it.
-    pub notes: Vec<String>,
-}
-
-impl Picked {
-    pub(super) fn new(place: String, version: u32, notes: Vec<String>) -> Self {
-        Self { place, version, passed_over: Vec::new(), notes }
-    }
-}
-
-impl std::fmt::Display for Picked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PostgreSQL {} from {}", self.version, self.place)?;
-        if !self.passed_over.is_empty() {
-            write!(f, " (passed over: {})", self.passed_over.join("; "))?;
-        }
-        for note in &self.notes {
-            write!(f, "; {note}")?;
-        }
-        Ok(())
     }
 }
 
@@ -149,20 +61,5 @@ mod tests {
     fn an_unknown_source_is_named_without_its_secrets() {
         let error = "mysql://u:secret@h/d".parse::<Source>().unwrap_err().to_string();
         assert!(error.starts_with("`mysql://u:***@h/d` is not a Postgres source"), "{error}");
-    }
-
-    #[test]
-    fn a_wrong_or_old_version_is_refused_with_what_to_do() {
-        let any = Options::default();
-        assert!(any.accept("here", 15).is_ok());
-        assert_eq!(
-            any.accept("here", 12).unwrap_err().to_string(),
-            "here is PostgreSQL 12; at least 13 is needed: name a newer one"
-        );
-        let sixteen = Options { version: Some(16), ..any };
-        assert_eq!(
-            sixteen.accept("here", 15).unwrap_err().to_string(),
-            "here is PostgreSQL 15; wanted is 16: install it, or change `version` in the spec"
-        );
     }
 }

@@ -1,20 +1,22 @@
 //! Databases that dead runs left on a server that goes on: a given one, or a shared one.
 //!
-//! A run's databases are named after it, `spanproof_<run>_<kind>_<n>`, and for as long as it lives
+//! A run's databases are named after it, `<prefix>_<run>_<kind>_<n>`, and for as long as it lives
 //! each of its administrative connections holds a shared advisory lock on the run's number. So
 //! whose lock nobody holds is dead, whatever machine it ran on.
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
-/// The databases of dead runs that nobody is connected to; `$1` is our own run.
+use super::run::Run;
+
+/// The databases of dead runs that nobody is connected to; `$1` is our own run, `$2` our prefix.
 ///
 /// One statement: it sees the databases first and the locks after them, so a run that starts in
 /// between has its lock already.
 const DEAD: &str = r"
 with ours as (
-    select oid, datname::text as name, substr(datname, 11, 16) as run
+    select oid, datname::text as name, split_part(datname, '_', 2) as run
     from pg_database
-    where datname ~ '^spanproof_[0-9a-f]{16}_[a-z]+_[0-9a-f]+$'
+    where datname ~ ('^' || $2 || '_[0-9a-f]{16}_[a-z]+_[0-9a-f]+$')
 ), numbered as materialized (
     select *, ('x' || run)::bit(64)::bigint as number from ours
 )
@@ -28,15 +30,16 @@ where run <> $1
   and not exists (select from pg_stat_activity where datid = numbered.oid)
 order by name";
 
-/// What dead runs left; nothing where that can't be told.
-pub(super) async fn dead(pool: &PgPool, own: &str) -> Vec<String> {
-    let found = sqlx::query_scalar::<_, String>(DEAD).bind(own).fetch_all(pool).await;
+/// The databases that dead runs left; none if the server does not answer.
+pub(super) async fn dead(pool: &PgPool, own: &Run) -> Vec<String> {
+    let query = sqlx::query_scalar::<_, String>(DEAD).bind(own.id()).bind(own.prefix().as_str());
+    let found = query.fetch_all(pool).await;
     found.unwrap_or_default()
 }
 
 /// Drops what dead runs left. A database that somebody is connected to, or that is another
 /// role's, stays: for the next time, or for its owner.
-pub(super) async fn sweep(pool: &PgPool, own: &str) {
+pub(super) async fn sweep(pool: &PgPool, own: &Run) {
     for name in dead(pool, own).await {
         // The pattern leaves nothing in it that would need quotes. Without FORCE: whoever came
         // in between is not thrown out.
@@ -56,9 +59,8 @@ mod tests {
     use sqlx::{Connection, PgConnection};
 
     use super::*;
-    use crate::{Options, Server, Source};
+    use crate::{Options, Prefix, Server, Source};
 
-    const OWN: &str = "00000000000000aa";
     const DEAD: &str = "fedcba9876543210";
     const LIVING: &str = "fedcba9876543211";
     /// Differs from a living run in its upper half only.
@@ -84,11 +86,12 @@ mod tests {
         let server = Server::start(Options { source, ..Options::default() }).await.unwrap();
         let host = server.empty().await.unwrap();
         let mut admin = connect(host.url()).await;
+        let own = Run::new(Prefix::default());
         let connected = format!("spanproof_{DEAD}_case_7");
         let gone = [DEAD, ALIKE]
             .map(|run| [format!("spanproof_{run}_case_0"), format!("spanproof_{run}_template_0c")]);
         let kept = [
-            format!("spanproof_{OWN}_case_0"),
+            own.database("case", "0"),
             format!("spanproof_{LIVING}_case_0"),
             connected.clone(),
             "spanproof_notes".into(),
@@ -96,6 +99,8 @@ mod tests {
             format!("spanproof_{DEAD}"),
             format!("spanproof_{DEAD}_case_0_copy"),
             format!("my_spanproof_{DEAD}_case_0"),
+            format!("acme_{DEAD}_case_0"),
+            format!("spanproof2_{DEAD}_case_0"),
             format!("spanproof_{}_case_0", &DEAD[1..]),
         ];
         for name in gone.iter().flatten().chain(&kept) {
@@ -106,7 +111,7 @@ mod tests {
         lock(&mut living, LIVING).await;
         let user = connect(&host.url().replace(host.name(), &connected)).await;
         let pool = PgPool::connect(host.url()).await.unwrap();
-        sweep(&pool, OWN).await;
+        sweep(&pool, &own).await;
         let left: Vec<String> = sqlx::query_scalar("select datname::text from pg_database")
             .fetch_all(&mut admin)
             .await
@@ -131,11 +136,12 @@ mod tests {
         let host = server.empty().await.unwrap();
         let mut admin = connect(host.url()).await;
         let (theirs, ours) = (format!("spanproof_{DEAD}_a_0"), format!("spanproof_{DEAD}_b_0"));
+        let own = Run::new(Prefix::default());
         run(&mut admin, "create role plain login createdb").await;
         run(&mut admin, &format!("create database {theirs}")).await;
         run(&mut admin, &format!("create database {ours} owner plain")).await;
         let pool = PgPool::connect(&host.url().replace("spanproof@", "plain@")).await.unwrap();
-        sweep(&pool, OWN).await;
+        sweep(&pool, &own).await;
         let pattern = format!("spanproof_{DEAD}_%");
         let left: Vec<String> =
             sqlx::query_scalar("select datname::text from pg_database where datname like $1")

@@ -1,7 +1,7 @@
 //! A server in a container, through testcontainers.
 
-mod engine;
-mod sweep;
+mod client;
+mod labels;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
-use self::engine::Engine;
+use self::client::Client;
+use super::options::Options;
+use super::prefix::Prefix;
 use super::server_error::{Refusal, ServerError};
 use super::settings::QUICK;
-use super::source::{IMAGE, Options};
-use super::{Error, Source};
+use super::{Error, Source, environment};
 use spanproof_lease::wait::{self, Look};
 use spanproof_lease::{Ending, Guard, Lease, Resource};
 
@@ -29,8 +30,8 @@ const START: Duration = Duration::from_mins(2);
 const PULL: Duration = Duration::from_mins(15);
 /// How long the server may take: it makes its data first.
 const READY: Duration = Duration::from_mins(1);
-/// Where the data are when they are kept in memory: a place that no image has a volume at.
-const MEMORY: &str = "/spanproof";
+/// The image when none is named.
+const IMAGE: &str = "postgres:16";
 /// How many lines of a container's log are shown.
 const LINES: usize = 10;
 
@@ -54,20 +55,21 @@ impl Container {
     /// Runs the image and waits until the server in it lets us in.
     pub(super) async fn start(options: &Options, ending: Ending) -> Result<Self, Error> {
         let (image, platform) = (wanted(options), options.platform.as_deref());
-        let engine = Engine::find().await?;
-        let client = engine.client.clone();
+        let client = Client::find().await?;
+        let (engine, prefix) = (client.engine.clone(), options.prefix.clone());
         // Nobody waits for it, and it ends with this thread.
-        tokio::spawn(async move { sweep::sweep(&client).await });
+        tokio::spawn(async move { labels::sweep(&engine, &prefix).await });
         // Named by us and guarded before it is made, so that no failure and no signal leaves it.
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let name = format!("spanproof-{unique}");
-        let folder = std::env::temp_dir().join(format!("spanproof-postgres-{}", &unique[..12]));
+        let name = format!("{}-{unique}", options.prefix);
+        let folder = environment::temporary().join(format!("spanproof-postgres-{}", &unique[..12]));
         let what = format!("`{}` could not be made, or its reaper not started", folder.display());
         let lease = Lease::make_with(&folder, ending).map_err(Error::system(what.clone()))?;
         let guard = lease.guard(Resource::Container(name.clone())).map_err(Error::system(what))?;
+        let memory = client.roomy.then(|| memory_folder(&options.prefix));
         let password = uuid::Uuid::new_v4().simple().to_string();
-        let mut request = request(&image, &password, engine.roomy)
-            .with_labels(sweep::labels(&folder))
+        let mut request = request(&image, &password, memory.as_deref())
+            .with_labels(labels::labels(&options.prefix, &folder))
             .with_container_name(&name);
         if let Some(platform) = platform {
             request = request.with_platform(platform);
@@ -88,10 +90,10 @@ impl Container {
                 let container = Self { running, guard, lease, folder, image, url: String::new() };
                 return container.ready(&password).await;
             }
-            Ok(Err(error)) => engine::refused(&error, &image, platform),
-            Err(overdue) => engine::missing(&image, platform, overdue.to_string()),
+            Ok(Err(error)) => client::start_error(&error, &image, platform),
+            Err(overdue) => client::missing_image(&image, platform, overdue.to_string()),
         };
-        sweep::remove(&engine.client, &name).await;
+        labels::remove(&client.engine, &name).await;
         Err(error)
     }
 
@@ -158,7 +160,7 @@ fn wanted(options: &Options) -> String {
 }
 
 /// What is asked of Docker: the official image's own variables, and its arguments to the server.
-fn request(image: &str, password: &str, memory: bool) -> ContainerRequest<GenericImage> {
+fn request(image: &str, password: &str, memory: Option<&str>) -> ContainerRequest<GenericImage> {
     let (name, tag) = split(image);
     let settings = QUICK.iter().flat_map(|setting| ["-c", setting]);
     let mut request = GenericImage::new(name, tag.unwrap_or("latest"))
@@ -167,30 +169,38 @@ fn request(image: &str, password: &str, memory: bool) -> ContainerRequest<Generi
         .with_env_var("POSTGRES_PASSWORD", password)
         .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
         .with_cmd(std::iter::once("postgres").chain(settings))
-        .with_host_config_modifier(move |config| modify(config, memory))
+        .with_host_config_modifier({
+            let memory = memory.map(str::to_owned);
+            move |config| modify(config, memory.as_deref())
+        })
         .with_startup_timeout(START);
-    if memory {
-        request = request.with_env_var("PGDATA", format!("{MEMORY}/data"));
+    if let Some(memory) = memory {
+        request = request.with_env_var("PGDATA", format!("{memory}/data"));
     }
     request
 }
 
-fn modify(config: &mut HostConfig, memory: bool) {
+fn modify(config: &mut HostConfig, memory: Option<&str>) {
     if on_this_machine() {
         let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: None };
         let bindings = [(format!("{PORT}/tcp"), Some(vec![binding]))];
         config.publish_all_ports = Some(false);
         config.port_bindings = Some(bindings.into_iter().collect());
     }
-    if memory {
-        config.tmpfs = Some([(MEMORY.to_owned(), String::new())].into());
+    if let Some(memory) = memory {
+        config.tmpfs = Some([(memory.to_owned(), String::new())].into());
     }
+}
+
+/// Where the data are when they are kept in memory: a place that no image has a volume at.
+fn memory_folder(prefix: &Prefix) -> String {
+    format!("/{prefix}-postgres")
 }
 
 /// Whether the engine's machine is where we are, so that its loopback is ours. Within a container
 /// the engine is outside of it, also when its socket is in here.
 fn on_this_machine() -> bool {
-    let local = engine::host().is_none_or(|host| host.starts_with("unix:"));
+    let local = environment::docker_host().is_none_or(|host| host.starts_with("unix:"));
     local && !std::path::Path::new("/.dockerenv").exists()
 }
 

@@ -27,7 +27,7 @@ async fn works(folder: &Path, migrations: &Migrations) -> Vec<String> {
         ask::<Option<i32>>(&database, "insert into a values (1) returning n").await;
         database.close().await.unwrap();
     }
-    let notes = server.picked().notes.clone();
+    let notes = server.origin().notes.clone();
     server.close().await.unwrap();
     notes
 }

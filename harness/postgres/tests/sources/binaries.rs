@@ -30,7 +30,7 @@ async fn another_major_version_than_the_wanted_is_refused(#[case] kind: Kind) {
         (Kind::Docker, None) => return an_absent_image_is_named().await,
     };
     let error = start(source, Some(99)).await.map_err(chain).unwrap_err();
-    let expected = "; wanted is 99: install it, or change `version` in the spec";
+    let expected = "; wanted is 99: install it, or change `version`";
     assert!(error.contains(" is PostgreSQL ") && error.ends_with(expected), "{error}");
     if kind == Kind::Docker {
         no_container_is_left().await;

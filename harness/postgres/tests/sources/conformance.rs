@@ -112,11 +112,11 @@ async fn as_an_ordinary_user() {
 async fn the_version_is_told(server: &Server) {
     let database = server.empty().await.unwrap();
     let told: i32 = ask(&database, "select current_setting('server_version_num')::int").await;
-    let picked = server.picked();
-    assert_eq!(i32::try_from(picked.version).unwrap(), told / 10_000);
-    let text = picked.to_string();
-    assert!(text.starts_with(&format!("PostgreSQL {} from ", picked.version)), "{text}");
-    assert_eq!(picked.passed_over, Vec::<String>::new());
+    let origin = server.origin();
+    assert_eq!(i32::try_from(origin.version).unwrap(), told / 10_000);
+    let text = origin.to_string();
+    assert!(text.starts_with(&format!("PostgreSQL {} from ", origin.version)), "{text}");
+    assert_eq!(origin.passed_over, Vec::<String>::new());
     database.close().await.unwrap();
 }
 

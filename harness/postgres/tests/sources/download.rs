@@ -43,7 +43,7 @@ async fn a_server_comes_from_the_download() {
     // The second one finds what the first one left.
     for _ in 0..2 {
         let server = start(Source::Download(Some("15".into())), None).await.unwrap();
-        let place = server.picked().to_string();
+        let place = server.origin().to_string();
         let expected = format!("server binaries in {cache}/spanproof/download/15.13.0/bin");
         assert!(place.ends_with(&expected), "{place}");
         let database = server.empty().await.unwrap();

@@ -8,18 +8,24 @@ use testcontainers::bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 
+use crate::Prefix;
 use crate::owner::Owner;
 
 /// The owner's process id; who finds a container by hand looks for this.
-const PID: &str = "org.spanproof.pid";
-const STARTED: &str = "org.spanproof.started";
-const NAMESPACE: &str = "org.spanproof.namespace";
-const BOOT: &str = "org.spanproof.boot";
+const PID: &str = "pid";
+const STARTED: &str = "started";
+const NAMESPACE: &str = "namespace";
+const BOOT: &str = "boot";
 /// The folder that it goes with: while that is there it is in use, kept, or about to go.
-const FOLDER: &str = "org.spanproof.folder";
+const FOLDER: &str = "folder";
+
+/// The full name of a label.
+fn label(prefix: &Prefix, name: &str) -> String {
+    format!("org.{prefix}.{name}")
+}
 
 /// The labels of a container that goes with `folder`.
-pub(super) fn labels(folder: &Path) -> Vec<(&'static str, String)> {
+pub(super) fn labels(prefix: &Prefix, folder: &Path) -> Vec<(String, String)> {
     let mut labels = match Owner::me() {
         Some(me) => vec![
             (PID, me.pid.to_string()),
@@ -31,18 +37,19 @@ pub(super) fn labels(folder: &Path) -> Vec<(&'static str, String)> {
         None => vec![(PID, std::process::id().to_string())],
     };
     labels.push((FOLDER, folder.display().to_string()));
-    labels
+    labels.into_iter().map(|(name, value)| (label(prefix, name), value)).collect()
 }
 
 /// Removes the containers of owners that are known to be dead; nobody waits for it.
-pub(super) async fn sweep(client: &Docker) {
-    let filters = HashMap::from([("label", vec![PID])]);
+pub(super) async fn sweep(client: &Docker, prefix: &Prefix) {
+    let filters = HashMap::from([("label", vec![label(prefix, PID)])]);
     let ours = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     let Ok(containers) = client.list_containers(Some(ours)).await else { return };
     for container in containers {
         let labels = container.labels.unwrap_or_default();
-        let dead = owner(&labels).is_some_and(|owner| owner.is_dead());
-        let used = labels.get(FOLDER).is_some_and(|folder| Path::new(folder).exists());
+        let dead = owner(prefix, &labels).is_some_and(|owner| owner.is_dead());
+        let used =
+            labels.get(&label(prefix, FOLDER)).is_some_and(|folder| Path::new(folder).exists());
         if let (true, Some(id)) = (dead && !used, container.id) {
             remove(client, &id).await;
         }
@@ -56,10 +63,10 @@ pub(super) async fn remove(client: &Docker, name: &str) {
 }
 
 /// The owner in a container's labels, if they tell all of it.
-fn owner(labels: &HashMap<String, String>) -> Option<Owner> {
-    let label = |name| labels.get(name).cloned();
-    let pid = label(PID)?.parse().ok()?;
-    Some(Owner { boot: label(BOOT)?, namespace: label(NAMESPACE)?, started: label(STARTED)?, pid })
+fn owner(prefix: &Prefix, labels: &HashMap<String, String>) -> Option<Owner> {
+    let value = |name| labels.get(&label(prefix, name)).cloned();
+    let pid = value(PID)?.parse().ok()?;
+    Some(Owner { boot: value(BOOT)?, namespace: value(NAMESPACE)?, started: value(STARTED)?, pid })
 }
 
 #[cfg(test)]
@@ -68,15 +75,14 @@ mod tests {
 
     #[test]
     fn the_labels_name_this_process_and_without_one_nobody() {
-        let labels: HashMap<_, _> = labels(Path::new("/nowhere"))
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        assert_eq!(owner(&labels), Owner::me());
-        for name in [PID, STARTED, NAMESPACE, BOOT] {
+        let prefix = Prefix::default();
+        let labels: HashMap<_, _> = labels(&prefix, Path::new("/nowhere")).into_iter().collect();
+        assert_eq!(owner(&prefix, &labels), Owner::me());
+        assert_eq!(owner(&Prefix::new("acme").unwrap(), &labels), None);
+        for name in ["pid", "started", "namespace", "boot"] {
             let mut fewer = labels.clone();
-            fewer.remove(name);
-            assert_eq!(owner(&fewer), None, "without {name}");
+            fewer.remove(&format!("org.spanproof.{name}"));
+            assert_eq!(owner(&prefix, &fewer), None, "without {name}");
         }
     }
 }

@@ -1,40 +1,33 @@
-//! A server's databases: templates, what is made ahead, what is dropped. Lives on its thread.
+//! A server with everything of ours on it: templates, pools of clones, what is kept, how it ends.
+//!
+//! It lives on the server's thread, which a [`Handle`](super::handle::Handle) reaches.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
 use super::background::Background;
-use super::discards::Discards;
+use super::catalog::Catalog;
 use super::engine::Engine;
-use super::login::{Login, Run};
-use super::meeting::Met;
+use super::origin::Origin;
 use super::pool::Pool;
-use super::source::Picked;
-use super::{Error, LogEntry, Migrations, cluster, database, given, local, log, sweep};
-
-/// How the name of a database starts that is kept on a server which is not ours.
-pub(super) const KEPT: &str = "spanproof_kept_";
+use super::run::Run;
+use super::sharing::SharedServer;
+use super::{Error, LogEntry, Migrations, given, local, log, password, sweep};
 
 /// A server that runs, with everything of ours on it.
 #[derive(Debug)]
-pub(super) struct Stock {
-    pub(super) login: Login,
-    pub(super) picked: Picked,
-    pub(super) discards: Discards,
-    /// What must be there before anything is cloned.
-    pub(super) copying: Background,
+pub(super) struct Databases {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) origin: Origin,
     /// What is worth waiting for before this process ends.
     pub(super) storing: Background,
     engine: Mutex<Option<Engine>>,
-    own: bool,
     url: String,
-    run: Run,
-    next: AtomicU32,
     pools: Mutex<HashMap<String, Arc<OnceCell<Arc<Pool>>>>>,
     shared: bool,
     kept: AtomicBool,
@@ -42,21 +35,18 @@ pub(super) struct Stock {
     folder: Option<PathBuf>,
 }
 
-impl Stock {
-    pub(super) fn new(met: Met, run: Run) -> Self {
-        let Met { running, shared } = met;
+impl Databases {
+    pub(super) fn new(server: SharedServer, run: Run) -> Self {
+        let SharedServer { running, shared } = server;
+        let (folder, own) = (running.engine.folder(), running.engine.own());
+        let catalog = Catalog::new(running.admin, run, running.copying, folder.clone(), own);
         Self {
-            login: running.login,
-            picked: running.picked,
-            discards: Discards::new(running.engine.folder()),
-            copying: running.copying,
+            catalog: Arc::new(catalog),
+            origin: running.origin,
             storing: running.storing,
-            folder: running.engine.folder(),
-            own: running.engine.own(),
+            folder,
             engine: Mutex::new(Some(running.engine)),
             url: running.url,
-            run,
-            next: AtomicU32::new(0),
             pools: Mutex::default(),
             shared,
             kept: AtomicBool::new(false),
@@ -65,35 +55,19 @@ impl Stock {
 
     /// Whether the server outlives this run, with what is left on it.
     pub(super) fn lasts(&self) -> bool {
-        self.shared || !self.own
+        self.shared || !self.catalog.own
     }
 
     /// Drops what dead runs left on the server.
     pub(super) async fn sweep(&self) {
-        let (pool, run) = (&self.login.pool, self.run.id());
-        if !self.own {
-            return sweep::sweep(pool, run).await;
+        let Catalog { admin, run, discards, own, .. } = &*self.catalog;
+        if !own {
+            return sweep::sweep(&admin.pool, run).await;
         }
-        for name in sweep::dead(pool, run).await {
-            self.discards.add(name);
+        for name in sweep::dead(&admin.pool, run).await {
+            discards.add(name);
         }
-        self.tidy().await;
-    }
-
-    /// Drops a database that nobody is connected to: in the background where the server is ours.
-    pub(super) async fn discard(self: &Arc<Self>, name: String) -> Result<(), Error> {
-        if !self.own {
-            return database::drop_database(&self.login, &name).await;
-        }
-        self.discards.add(name);
-        let stock = Arc::clone(self);
-        tokio::spawn(async move { stock.tidy().await });
-        Ok(())
-    }
-
-    /// Drops what was discarded and is due.
-    pub(super) async fn tidy(&self) {
-        self.discards.tidy(&self.login).await;
+        self.catalog.tidy().await;
     }
 
     /// The URL of the database of that name.
@@ -101,27 +75,17 @@ impl Stock {
         given::with_database(&self.url, name)
     }
 
-    /// A name that no other database has.
-    pub(super) fn name(&self, kind: &str) -> String {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.run.database(kind, &number.to_string())
-    }
-
     /// A database with nothing in it.
     pub(super) async fn empty(&self) -> Result<String, Error> {
-        let name = self.name("empty");
-        self.copying.end().await?;
-        self.explained(database::create(&self.login, &name, "template0").await).await?;
+        let name = self.catalog.name("empty");
+        self.explained(self.catalog.create(&name).await).await?;
         Ok(name)
     }
 
     /// A database with `migrations` applied, made ahead where there was time for it.
-    pub(super) async fn migrated(
-        self: &Arc<Self>,
-        migrations: &Migrations,
-    ) -> Result<String, Error> {
+    pub(super) async fn migrated(&self, migrations: &Migrations) -> Result<String, Error> {
         let pool = self.pool(migrations).await?;
-        self.explained(pool.take(self).await).await
+        self.explained(pool.take(&self.catalog).await).await
     }
 
     /// The pool of a template, which is made on first use.
@@ -130,8 +94,8 @@ impl Stock {
         let cell = Arc::clone(self.pools.lock().await.entry(fingerprint.clone()).or_default());
         let made = cell
             .get_or_try_init(|| async {
-                let (template, claim) = self.template(migrations, &fingerprint).await?;
-                Ok(Arc::new(Pool::new(template, claim)))
+                let (template, first) = self.template(migrations, &fingerprint).await?;
+                Ok(Arc::new(Pool::new(template, first)))
             })
             .await;
         self.explained(made.cloned()).await
@@ -144,28 +108,29 @@ impl Stock {
         migrations: &Migrations,
         fingerprint: &str,
     ) -> Result<(String, Option<String>), Error> {
-        let name = if self.own {
-            cluster::template(fingerprint)
+        let Catalog { admin, run, own, .. } = &*self.catalog;
+        let name = if *own {
+            run.prefix().template(fingerprint)
         } else {
-            self.run.database("template", fingerprint)
+            run.database("template", fingerprint)
         };
-        if self.own {
-            let (ready, first) = (cluster::ready(fingerprint), self.name("case"));
+        if *own {
+            let (ready, first) = (run.prefix().first_clone(fingerprint), self.catalog.name("case"));
             // Whoever renames it has it.
-            if database::rename(&self.login, &ready, &first).await.is_ok() {
+            if admin.rename(&ready, &first).await.is_ok() {
                 return Ok((name, Some(first)));
             }
         }
-        if self.exists(&name).await? {
+        if admin.exists(&name).await? {
             return Ok((name, None));
         }
         // It gets its name when it is complete; whoever makes the same at the same time is first
         // or second, and the second one uses the first one's.
-        let making = self.run.database("making", fingerprint);
+        let making = run.database("making", fingerprint);
         let made = self.make(&making, &name, migrations).await;
         if made.is_err() {
-            let _gone = database::drop_database(&self.login, &making).await;
-            if !self.exists(&name).await? {
+            let _gone = admin.drop_database(&making).await;
+            if !admin.exists(&name).await? {
                 made?;
             }
         }
@@ -173,35 +138,31 @@ impl Stock {
     }
 
     async fn make(&self, making: &str, name: &str, migrations: &Migrations) -> Result<(), Error> {
-        self.copying.end().await?;
-        database::create(&self.login, making, "template0").await?;
+        self.catalog.create(making).await?;
         migrations.apply(&self.url(making)?).await?;
-        database::rename(&self.login, making, name).await
-    }
-
-    async fn exists(&self, name: &str) -> Result<bool, Error> {
-        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(name)
-            .fetch_one(&self.login.pool)
-            .await
-            .map_err(Error::database(format!("look for database `{name}`")))
+        self.catalog.admin.rename(making, name).await
     }
 
     /// Keeps one database beyond our end, and gives the command that opens it.
     pub(super) async fn keep(&self, name: &str, url: &str) -> Result<String, Error> {
-        if self.own {
+        let Catalog { admin, run, own, .. } = &*self.catalog;
+        if *own {
+            if let Some(folder) = &self.folder {
+                let marked = run.prefix().mark(folder);
+                marked.map_err(Error::system("the server's folder can't be marked as kept"))?;
+            }
             if let Some(engine) = &*self.engine.lock().await {
                 engine.keep()?;
             }
             self.kept.store(true, Ordering::Relaxed);
             return Ok(psql(url));
         }
-        let kept = format!("{KEPT}{}", name.trim_start_matches("spanproof_"));
-        database::rename(&self.login, name, &kept).await?;
-        Ok(psql(&given::shown(&self.url(&kept)?)))
+        let kept = run.prefix().kept_name(name);
+        admin.rename(name, &kept).await?;
+        Ok(psql(&password::masked(&self.url(&kept)?)))
     }
 
-    /// What the server's log says about a database; nothing where it can't be read.
+    /// What the server's log says about a database; `None` if it can't be read.
     pub(super) fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
         let file = self.folder.as_ref()?.join(local::LOG_FILE);
         let text = std::fs::read(file).ok()?;
@@ -221,28 +182,29 @@ impl Stock {
     }
 
     async fn answers(&self) -> bool {
-        sqlx::query("select").execute(&self.login.pool).await.is_ok()
+        sqlx::query("select").execute(&self.catalog.admin.pool).await.is_ok()
     }
 
     /// Drops what is ours, or stops the server where all of it is.
     pub(super) async fn end(&self, mut running: JoinSet<()>) -> Result<(), Error> {
         let Some(engine) = self.engine.lock().await.take() else { return Ok(()) };
+        let Catalog { admin, discards, copying, own, .. } = &*self.catalog;
         let stays = self.shared || self.kept.load(Ordering::Relaxed);
         // Both have to do with its files.
-        self.copying.settle().await;
+        copying.settle().await;
         self.storing.settle().await;
         if engine.disposable() && !stays {
             running.shutdown().await;
             // Nobody is left who could be told that a connection ends.
             return engine.stop(stays).await;
         }
-        self.discards.end();
+        discards.end();
         while running.join_next().await.is_some() {}
-        let dropped = if self.own { Ok(()) } else { self.drop_all().await };
+        let dropped = if *own { Ok(()) } else { self.drop_all().await };
         if self.kept.load(Ordering::Relaxed) {
-            self.discards.clear(&self.login).await;
+            discards.clear(admin).await;
         }
-        self.login.pool.close().await;
+        admin.pool.close().await;
         engine.stop(stays).await?;
         dropped
     }
@@ -254,17 +216,7 @@ impl Stock {
                 pool.close().await;
             }
         }
-        let pattern = format!("spanproof\\_{}\\_%", self.run.id());
-        let names: Vec<String> =
-            sqlx::query_scalar("select datname::text from pg_database where datname like $1")
-                .bind(pattern)
-                .fetch_all(&self.login.pool)
-                .await
-                .map_err(Error::database("list the databases of this run"))?;
-        for name in names {
-            database::drop_database(&self.login, &name).await?;
-        }
-        Ok(())
+        self.catalog.drop_all().await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the processes of one run find their server.
+//! How the processes of one test run share a server.
 //!
 //! A record in the folder for temporary files names the server's folder. Whoever finds none, or one
 //! that nobody looks after any more, starts a server under a lock and writes the record. The
@@ -14,11 +14,13 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Uid, getppid};
 use serde::{Deserialize, Serialize};
 
+use super::admin::Admin;
 use super::cache;
 use super::engine::{Engine, Running};
-use super::login::{self, Run};
-use super::source::{Options, Picked};
-use super::{Error, Source};
+use super::options::Options;
+use super::origin::Origin;
+use super::run::Run;
+use super::{Error, Source, environment};
 use spanproof_lease::wait::{self, Look};
 use spanproof_lease::{Ending, Lease, Resource};
 
@@ -29,33 +31,35 @@ const LOGIN: Duration = Duration::from_secs(10);
 
 /// A server, and whether others may use it as well.
 #[derive(Debug)]
-pub(super) struct Met {
+pub(super) struct SharedServer {
     pub(super) running: Running,
     pub(super) shared: bool,
 }
 
-/// What a process that joins has to know.
+/// What the record says beside the server's folder.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     url: String,
-    picked: Picked,
+    // The name that the format has had from the start.
+    #[serde(rename = "picked")]
+    origin: Origin,
 }
 
 /// The server of this run: found, or started now.
-pub(super) async fn join(options: &Options, run: &Run) -> Result<Met, Error> {
+pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, Error> {
     if matches!(options.source, Source::Url(_)) {
         // A given server is shared already.
         let running = Running::start(options, run, &Ending::default()).await?;
-        return Ok(Met { running, shared: false });
+        return Ok(SharedServer { running, shared: false });
     }
-    let place = std::env::temp_dir().join(format!("spanproof-{}", name(options)));
+    let place = environment::temporary().join(format!("{}-{}", options.prefix, name(options)));
     let record = place.with_extension("server");
-    if let Some(met) = found(&record, run).await? {
-        return Ok(met);
+    if let Some(server) = found(&record, run).await? {
+        return Ok(server);
     }
     let _lock = lock(&place.with_extension("lock")).await?;
-    if let Some(met) = found(&record, run).await? {
-        return Ok(met);
+    if let Some(server) = found(&record, run).await? {
+        return Ok(server);
     }
     let ending = Ending { record: Some(record.clone()), parent: runner() };
     let running = Running::start(options, run, &ending).await?;
@@ -65,7 +69,7 @@ pub(super) async fn join(options: &Options, run: &Run) -> Result<Met, Error> {
         let written = write(&record, &folder, &running);
         written.map_err(Error::system(format!("`{}` can't be written", record.display())))?;
     }
-    Ok(Met { running, shared: true })
+    Ok(SharedServer { running, shared: true })
 }
 
 /// A name for all that must be the same: the user, the checkout, the wanted server, ourselves.
@@ -85,14 +89,14 @@ fn name(options: &Options) -> String {
 
 /// The test runner that started us: it starts further processes that want the same server.
 fn runner() -> Option<u32> {
-    let started = ["NEXTEST", "CARGO"].iter().any(|name| std::env::var_os(name).is_some());
-    started.then(getppid).and_then(|id| u32::try_from(id.as_raw()).ok())
+    let parent = environment::is_test_run().then(getppid);
+    parent.and_then(|id| u32::try_from(id.as_raw()).ok())
 }
 
 /// The server that the record names, if it can still be joined.
-async fn found(record: &Path, run: &Run) -> Result<Option<Met>, Error> {
+async fn found(record: &Path, run: &Run) -> Result<Option<SharedServer>, Error> {
     let failed = || Error::system(format!("`{}` can't be used", record.display()));
-    let Some((folder, Record { url, picked })) = read(record).map_err(failed())? else {
+    let Some((folder, Record { url, origin })) = read(record).map_err(failed())? else {
         return Ok(None);
     };
     let Some(lease) = Lease::join(&folder).map_err(failed())? else { return Ok(None) };
@@ -101,12 +105,12 @@ async fn found(record: &Path, run: &Run) -> Result<Option<Met>, Error> {
         return Ok(None);
     }
     // A server that died under its users is not the one that was asked for.
-    let Ok(login) = login::enter(&url, run, LOGIN, || None).await else {
+    let Ok(admin) = Admin::connect(&url, run, LOGIN, || None).await else {
         let _gone = std::fs::remove_file(record);
         return Ok(None);
     };
-    let running = Running::new(Engine::Joined(lease), login, url, picked);
-    Ok(Some(Met { running, shared: true }))
+    let running = Running::new(Engine::Joined(lease), admin, url, origin);
+    Ok(Some(SharedServer { running, shared: true }))
 }
 
 /// The server's folder, and the rest of the record.
@@ -131,7 +135,7 @@ fn read(record: &Path) -> io::Result<Option<(PathBuf, Record)>> {
 
 /// Appears whole, or not at all.
 fn write(record: &Path, folder: &Path, running: &Running) -> io::Result<()> {
-    let rest = Record { url: running.url.clone(), picked: running.picked.clone() };
+    let rest = Record { url: running.url.clone(), origin: running.origin.clone() };
     let text = format!("{}\n{}\n", folder.display(), serde_json::to_string(&rest)?);
     let new = folder.join("record");
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
