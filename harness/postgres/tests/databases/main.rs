@@ -4,6 +4,7 @@
 mod cache;
 mod leaks;
 mod pool;
+mod prefix;
 mod sharing;
 
 use spanproof_postgres::{Database, Error, Migrations, Options, Server, Source};
