@@ -4,7 +4,7 @@
 //! # fn main() -> Result<(), spanproof_postgres::Error> {
 //! use spanproof_postgres::blocking;
 //!
-//! let database = blocking::migrated("../../migrations")?;
+//! let database = blocking::migrated("examples/migrations")?;
 //! assert!(database.url().starts_with("postgres://"));
 //! blocking::close(database)
 //! # }

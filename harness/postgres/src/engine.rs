@@ -22,6 +22,7 @@ use spanproof_lease::{Ending, Lease};
 /// How long a server that runs already may take to let us in.
 const GIVEN: Duration = Duration::from_secs(3);
 /// How long a container's server may take: it makes its data first.
+#[cfg(feature = "docker")]
 const CONTAINER: Duration = Duration::from_mins(1);
 
 /// A server that took our connections with it has ended by then.
@@ -200,6 +201,10 @@ impl Engine {
     }
 
     /// Ends our part: a server that others use, or that is kept, goes on.
+    #[cfg_attr(
+        not(feature = "docker"),
+        expect(clippy::unused_async, reason = "only the removal of a container is awaited")
+    )]
     pub(super) async fn stop(self, stays: bool) -> Result<(), Error> {
         match self {
             Self::Local(local) if stays => {

@@ -1,22 +1,67 @@
-//! A disposable Postgres: a server from the first source that works, a template with the
-//! migrations applied once, and a database of its own for whoever asks.
+//! A disposable Postgres for tests: a server that leaves nothing behind, and a migrated database
+//! for each test.
 //!
-//! Usable on its own, from any async test (from others: [`blocking`]):
+//! # A migrated database
+//!
+//! All tests of a run share one server, whether they are threads of one process (`cargo test`) or
+//! processes (`cargo nextest run`). The migrations are applied once, and each test gets a clone:
 //!
 //! ```
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), spanproof_postgres::Error> {
 //! use spanproof_postgres::Database;
 //!
-//! let database = Database::migrated("../../migrations").await?;
+//! let database = Database::migrated("examples/migrations").await?;
 //! println!("{}", database.url());
 //! database.close().await
 //! # }
 //! ```
 //!
-//! All tests of a run share one server, whether they are threads of one process (`cargo test`) or
-//! processes (`cargo nextest run`). [`Server`] gives more of a say: a server of one's own, another
-//! source, another version.
+//! # A server of one's own
+//!
+//! A [`Server`] that is not shared takes [`Options`]: another source, another version, a
+//! [prefix](Prefix) for its names. [`Server::empty`] makes a database with nothing in it.
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), spanproof_postgres::Error> {
+//! use spanproof_postgres::{Migrations, Options, Server};
+//!
+//! let server = Server::start(Options::default()).await?;
+//! println!("{}", server.origin());
+//!
+//! let migrations = Migrations::read("examples/migrations")?;
+//! let (one, other) = (server.migrated(&migrations).await?, server.migrated(&migrations).await?);
+//! assert_ne!(one.name(), other.name());
+//!
+//! one.close().await?;
+//! other.close().await?;
+//! server.close().await
+//! # }
+//! ```
+//!
+//! # Tests that are not async
+//!
+//! ```
+//! # fn main() -> Result<(), spanproof_postgres::Error> {
+//! use spanproof_postgres::blocking;
+//!
+//! let database = blocking::migrated("examples/migrations")?;
+//! assert!(database.url().starts_with("postgres://"));
+//! blocking::close(database)
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! None is on by default. `docker` runs a server in a container, `download` fetches server binaries,
+//! and `tls` speaks TLS to a server that is given by its URL. Without a feature, what needs it is an
+//! [`Error::Feature`] that names it.
+//!
+//! # Environment
+//!
+//! `SPANPROOF_POSTGRES` names the [`Source`] in place of the one in the options, in the words that
+//! [`Source`] parses.
 
 mod admin;
 mod background;
@@ -70,3 +115,8 @@ pub use prefix::Prefix;
 pub use server::Server;
 pub use server_error::{ServerError, line_of, refusal, server_message};
 pub use source::Source;
+
+/// The example of the README, which is tested with those above.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,11 +13,9 @@ use spanproof_lease::wait::{self, Look};
 use spanproof_postgres::{Database, Migrations, Server, Source};
 use sqlx::{Connection, PgConnection};
 
-use crate::containers::an_absent_image_is_named;
-use crate::{
-    ask, data_directory, databases, docker, login, once_more, own, passed, run, said, start,
-    test_image,
-};
+use crate::{ask, data_directory, databases, login, once_more, own, passed, run, start};
+#[cfg(feature = "docker")]
+use crate::{docker, said};
 
 /// The case that an ordinary user goes through as well.
 const BINARIES: &str = "conformance::a_source_keeps_every_promise::case_2_binaries";
@@ -28,22 +26,32 @@ pub(crate) enum Kind {
     Url,
     Binaries,
     OrdinaryUser,
+    #[cfg(feature = "docker")]
     Docker,
 }
 
 /// What a source may leave behind, noted while its server runs.
 #[derive(Debug)]
 enum Trace {
-    Local { data: PathBuf, postmaster: Pid },
-    Databases { before: BTreeSet<String> },
-    Container { id: String, volume: String },
+    Local {
+        data: PathBuf,
+        postmaster: Pid,
+    },
+    Databases {
+        before: BTreeSet<String>,
+    },
+    #[cfg(feature = "docker")]
+    Container {
+        id: String,
+        volume: String,
+    },
 }
 
 #[rstest]
 #[case::url(Kind::Url)]
 #[case::binaries(Kind::Binaries)]
 #[case::ordinary_user(Kind::OrdinaryUser)]
-#[case::docker(Kind::Docker)]
+#[cfg_attr(feature = "docker", case::docker(Kind::Docker))]
 #[tokio::test]
 async fn a_source_keeps_every_promise(#[case] kind: Kind) {
     if kind == Kind::OrdinaryUser {
@@ -53,9 +61,10 @@ async fn a_source_keeps_every_promise(#[case] kind: Kind) {
     let host = if kind == Kind::Url { Some(own().await) } else { None };
     let source = match (kind, &host) {
         (_, Some((_, database))) => Source::Url(database.url().to_owned()),
-        (Kind::Docker, _) => match test_image() {
+        #[cfg(feature = "docker")]
+        (Kind::Docker, _) => match crate::test_image() {
             Some(image) => Source::Docker(Some(image)),
-            None => return an_absent_image_is_named().await,
+            None => return crate::containers::an_absent_image_is_named().await,
         },
         _ => Source::Binaries(None),
     };
@@ -174,6 +183,7 @@ impl Trace {
         let trace = match kind {
             Kind::Binaries | Kind::OrdinaryUser => Self::local(&database).await,
             Kind::Url => Self::Databases { before },
+            #[cfg(feature = "docker")]
             Kind::Docker => Self::container(&database).await,
         };
         database.close().await.unwrap();
@@ -187,6 +197,7 @@ impl Trace {
         Self::Local { data, postmaster: Pid::from_raw(id) }
     }
 
+    #[cfg(feature = "docker")]
     async fn container(database: &Database) -> Self {
         let id: String = ask(database, "select trim(pg_read_file('/etc/hostname'), E'\\n')").await;
         let label = "{{index .Config.Labels \"org.spanproof.pid\"}}";
@@ -204,6 +215,7 @@ impl Trace {
                 assert_eq!(kill(*postmaster, None), Err(Errno::ESRCH), "the server is left");
             }
             Self::Databases { before } => assert_eq!(&databases(host.unwrap()).await, before),
+            #[cfg(feature = "docker")]
             Self::Container { id, volume } => {
                 let inspected = docker(&["inspect", id]);
                 assert!(!inspected.status.success(), "container {id} is left");

@@ -4,14 +4,16 @@
 //! run at once: name it in `SPANPROOF_TEST_IMAGE`, for instance `postgres:16`, or what
 //! `fixtures/postgres-image/build` built. Where the variable is not set nothing is pulled or built,
 //! and the Docker cases check instead that an image that can't be had is a clear error, whether or
-//! not there is Docker. With `SPANPROOF_TEST_SOURCES=all` that is a failure: `.ci/run` sets it.
+//! not there is Docker; without the feature `docker` there are none. With `SPANPROOF_TEST_SOURCES=all` that is a failure: `.ci/run` sets it.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod binaries;
 mod conformance;
+#[cfg(feature = "docker")]
 mod containers;
 #[cfg(feature = "download")]
 mod download;
+#[cfg(feature = "docker")]
 mod engines;
 mod given;
 mod standby;
@@ -39,6 +41,7 @@ async fn start(source: Source, version: Option<u32>) -> Result<Server, Error> {
 
 /// The image for the Docker cases. Without one they check something else, unless all of the
 /// sources are asked for.
+#[cfg(feature = "docker")]
 fn test_image() -> Option<String> {
     let image = variable("SPANPROOF_TEST_IMAGE");
     let all = variable("SPANPROOF_TEST_SOURCES").is_some_and(|wanted| wanted == "all");
@@ -49,6 +52,7 @@ fn test_image() -> Option<String> {
     image
 }
 
+#[cfg(any(feature = "docker", feature = "download"))]
 #[expect(clippy::disallowed_methods, reason = "the variables of this suite")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -95,6 +99,7 @@ async fn data_directory(database: &Database) -> String {
     ask(database, "select current_setting('data_directory')").await
 }
 
+#[cfg(feature = "docker")]
 fn docker(arguments: &[&str]) -> Output {
     command(Path::new("docker")).args(arguments).output().unwrap()
 }
