@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::{Database, Error};
 
-/// As [`Database::migrated`]. Dropping the database drops it on the server, as everywhere.
+/// Makes a database as [`Database::migrated`] does.
 ///
 /// # Errors
 /// When the folder can't be read, no source gives a server, or a migration fails.
@@ -22,7 +22,7 @@ pub fn migrated(folder: impl AsRef<Path>) -> Result<Database, Error> {
     wait(Database::migrated(folder))
 }
 
-/// As [`Database::close`].
+/// Drops a database as [`Database::close`] does.
 ///
 /// # Errors
 /// When somebody is still connected, or the server refuses.

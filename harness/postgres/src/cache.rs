@@ -76,7 +76,7 @@ pub(super) fn key(ingredients: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hash.finalize())[..16].to_owned()
 }
 
 /// The completion mark of an entry; `None` if it has none that can be read.

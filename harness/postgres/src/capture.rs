@@ -78,8 +78,8 @@ impl Capture {
         let Self { data, copy, templates, twins, single, _guard } = self;
         let ended = finish(single).await?;
         if !ended.status.success() {
-            let said = String::from_utf8_lossy(&ended.stderr);
-            return Err(io::Error::other(format!("a single-user server: {}", said.trim())));
+            let errors = String::from_utf8_lossy(&ended.stderr);
+            return Err(io::Error::other(format!("a single-user server: {}", errors.trim())));
         }
         let store = move || {
             let Listing { folders, files } = listing(&copy)?;

@@ -80,6 +80,12 @@ impl Listing {
     }
 }
 
+/// The room on the file system of `place`; `0` if it can't be asked.
+pub(super) fn free_bytes(place: &Path) -> u64 {
+    nix::sys::statvfs::statvfs(place)
+        .map_or(0, |stat| stat.blocks_available() * stat.fragment_size())
+}
+
 /// Copy-on-write where the file system can: `io::copy` asks the kernel to copy.
 fn file(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
     let mut source = File::open(from)?;

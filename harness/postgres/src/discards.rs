@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 use super::admin::Admin;
+use super::copy::free_bytes;
 
 /// Together they take at most this part of the room that is free.
 const PART: u64 = 8;
@@ -81,7 +82,7 @@ impl Discards {
         let waiting = self.waiting().len();
         let making = self.making.load(Ordering::Relaxed);
         let ending = self.ending.load(Ordering::Relaxed);
-        let free = self.place.as_deref().map_or(0, free);
+        let free = self.place.as_deref().map_or(0, free_bytes);
         if is_due(waiting, making, ending, free) { self.next() } else { None }
     }
 
@@ -103,11 +104,6 @@ impl Drop for Busy<'_> {
 fn is_due(waiting: usize, making: usize, ending: bool, free: u64) -> bool {
     let idle = making == 0 && !ending;
     waiting > 0 && (idle || waiting as u64 > free / PART / SIZE)
-}
-
-fn free(place: &std::path::Path) -> u64 {
-    nix::sys::statvfs::statvfs(place)
-        .map_or(0, |stat| stat.blocks_available() * stat.fragment_size())
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Place {
         let sums = String::from_utf8_lossy(&sums).into_owned();
         let expected = sums.split_whitespace().next().unwrap_or_default().to_lowercase();
         let bytes = get(version, &archive).await?;
-        let found: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let found = format!("{:x}", Sha256::digest(&bytes));
         if found != expected {
             return Err(failed(
                 version,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn sum(bytes: &[u8]) -> String {
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02X}")).collect()
+        format!("{:X}", Sha256::digest(bytes))
     }
 
     fn entries(folder: &Path) -> Vec<PathBuf> {

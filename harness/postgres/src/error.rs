@@ -15,7 +15,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No source gave a server.
+    /// No source has a server that will do.
     #[error(
         "no Postgres to be had; tried {tried}\n  to get one: install server binaries \
          (Debian: `apt-get install postgresql`), start Docker, or name a server with \
@@ -25,7 +25,7 @@ pub enum Error {
         /// Each source with the reason why it was passed over.
         tried: String,
     },
-    /// `SPANPROOF_POSTGRES` or a text names a source that does not exist.
+    /// `SPANPROOF_POSTGRES` or a text names no known source.
     #[error(
         "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
          `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or `download:VERSION`"
@@ -61,7 +61,7 @@ pub enum Error {
         /// What was wanted instead, and what to do.
         wanted: String,
     },
-    /// A login was refused or the server can't be reached.
+    /// A login was refused, or the server can't be reached.
     #[error("could not log in to {place}")]
     Login {
         /// The server, without its password.
@@ -70,7 +70,7 @@ pub enum Error {
         #[source]
         source: Cause,
     },
-    /// A server that was named by its URL lets us in, and can't be used.
+    /// A given server accepts connections, and no database can be made on it.
     #[error("no databases can be made on {place}: {reason}")]
     Unfit {
         /// The server, without its password.
@@ -85,7 +85,7 @@ pub enum Error {
         program: PathBuf,
         /// ` as USER`, where we run it as somebody else.
         user: String,
-        /// The system's reason, or what the program said.
+        /// The system's reason, or the program's output.
         reason: String,
         /// What to do.
         next: &'static str,
@@ -100,7 +100,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// Docker has not got an image and can't get it.
+    /// Docker does not have an image and can't pull it.
     #[error(
         "Docker has no image `{image}`{platform} and can't pull it: {reason}; `docker pull {image}` \
          repeats that, and `docker:IMAGE` as the source names one of `docker images`"
@@ -113,7 +113,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// Docker has the image, and no server came up in a container of it.
+    /// Docker has the image, and no server starts in a container of it.
     #[error("{what} of the image `{image}`: {reason}{log}\n  {next}")]
     Container {
         /// What could not be done with a container.
@@ -154,7 +154,7 @@ pub enum Error {
     Program {
         /// The program.
         program: String,
-        /// What it said.
+        /// Its output.
         reason: String,
     },
     /// As root a server needs an unprivileged user, and there is none.

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 
 use super::binaries::Binaries;
-use super::copy::Owner;
+use super::copy::{Owner, free_bytes};
 use super::prefix::Prefix;
 use super::settings::QUICK;
 use super::user::unprivileged;
@@ -301,8 +301,7 @@ pub(super) fn log(folder: &Path) -> String {
 /// The folder for data: in memory where there is room; otherwise with the reason.
 fn roomy() -> (PathBuf, Option<String>) {
     let memory = Path::new(MEMORY);
-    let free = nix::sys::statvfs::statvfs(memory)
-        .map_or(0, |stat| stat.blocks_available() * stat.fragment_size());
+    let free = free_bytes(memory);
     let writable = nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK).is_ok();
     match unfit(free, writable) {
         None => (memory.to_owned(), None),

@@ -1,4 +1,4 @@
-//! What a server of ours wrote into its log about one database.
+//! The entries of a server's log that are about one database.
 
 /// How each line of the log begins: time, process, database and SQLSTATE.
 pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
@@ -24,14 +24,14 @@ struct Line<'a> {
     database: &'a str,
     state: &'a str,
     severity: &'a str,
-    said: &'a str,
+    text: &'a str,
 }
 
 impl<'a> Line<'a> {
     /// Parses `DATE TIME ZONE [PROCESS] DATABASE STATE SEVERITY:  TEXT`; `None` for a line that
     /// continues the one before it.
     fn parse(line: &'a str) -> Option<Self> {
-        let (head, said) = line.split_once(":  ")?;
+        let (head, text) = line.split_once(":  ")?;
         let mut words = head.split(' ');
         let [date, _time, _zone, process, database, state, severity] =
             std::array::from_fn(|_| words.next().unwrap_or_default());
@@ -43,7 +43,7 @@ impl<'a> Line<'a> {
             return None;
         }
         let process = process.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
-        Some(Self { process, database, state, severity, said })
+        Some(Self { process, database, state, severity, text })
     }
 }
 
@@ -53,7 +53,8 @@ pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
     // The text that a line without a prefix goes on with.
     let mut open: Option<(usize, bool)> = None;
     for line in text.lines() {
-        let Some(Line { process, database: name, state, severity, said }) = Line::parse(line)
+        let Some(Line { process, database: name, state, severity, text: message }) =
+            Line::parse(line)
         else {
             if let Some((at, statement)) = open {
                 let entry = &mut entries[at];
@@ -74,7 +75,7 @@ pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
             "STATEMENT" => {
                 let last = entries.iter().rposition(|entry| entry.process == process);
                 if let Some(at) = last {
-                    entries[at].statement = Some(said.to_owned());
+                    entries[at].statement = Some(message.to_owned());
                     open = Some((at, true));
                 }
             }
@@ -85,7 +86,7 @@ pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
                     process,
                     severity: severity.to_owned(),
                     state: state.to_owned(),
-                    message: said.to_owned(),
+                    message: message.to_owned(),
                     statement: None,
                 });
             }
@@ -114,7 +115,7 @@ mod tests {
                 let (severity, state, message) = (severity.into(), state.into(), message.into());
                 LogEntry { process, severity, state, message, statement: statement.map(Into::into) }
             };
-        let told = "too many connections for database \"one\"";
+        let refused = "too many connections for database \"one\"";
         assert_eq!(
             entries(&text, "one"),
             [
@@ -125,7 +126,7 @@ mod tests {
                     "permission denied for table t",
                     Some("insert into t\nvalues (1)")
                 ),
-                entry(6, "FATAL", "53300", told, None),
+                entry(6, "FATAL", "53300", refused, None),
             ]
         );
         assert_eq!(entries(&text, "three"), []);

@@ -60,12 +60,12 @@ impl Migrations {
         &self.folder
     }
 
-    /// What each of them runs, in their order.
+    /// The SQL of each, in their order.
     pub fn statements(&self) -> impl Iterator<Item = String> {
         self.ups.iter().map(|(migration, _)| migration.sql.as_str().to_owned())
     }
 
-    /// How many there are.
+    /// Their number.
     pub fn count(&self) -> usize {
         self.ups.len()
     }
@@ -78,7 +78,7 @@ impl Migrations {
             hash.update([0]);
             hash.update(&migration.checksum);
         }
-        hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", hash.finalize())[..12].to_owned()
     }
 
     /// Applies all of them to an empty database.

@@ -12,22 +12,22 @@ pub(super) const OLDEST: u32 = 13;
 pub struct Options {
     /// Where it comes from.
     pub source: Source,
-    /// The major version it must have, when it matters.
+    /// The major version it must have; `None` for any from 13 on.
     pub version: Option<u32>,
     /// Migrations that are likely to be wanted: a server of our own has them from the start.
     pub migrations: Option<Migrations>,
-    /// Everything is made from nothing, whatever the cache has.
+    /// Whether everything is made from nothing, without the cache.
     pub fresh: bool,
-    /// The folder of the cache, in place of the user's.
+    /// The folder of the cache; `None` for the user's.
     pub cache: Option<PathBuf>,
-    /// The platform of a container, such as `linux/amd64`: Docker's own when there is none.
+    /// The platform of a container, such as `linux/amd64`; `None` for Docker's own.
     pub platform: Option<String>,
     /// What the names of everything of ours begin with. What another prefix names is never touched.
     pub prefix: Prefix,
 }
 
 impl Options {
-    /// These options, with the source that `SPANPROOF_POSTGRES` names where it is set.
+    /// These options with the source that `SPANPROOF_POSTGRES` names; unchanged if it is not set.
     ///
     /// # Errors
     /// When the variable names no source.

@@ -1,7 +1,8 @@
-//! The process that something belongs to, told so exactly that its death can be seen later on.
+//! The process that something belongs to, identified so exactly that its death can be seen later.
 //!
 //! A process id alone says little: it is used again, after a restart of the machine and in each
-//! container anew. With the boot, the process namespace and the start time it names one process.
+//! container anew. With the boot, the process namespace and the start time it names one process. That is one
+//! field of one file of `/proc`; `procfs` would parse all of them.
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;

@@ -1,4 +1,7 @@
 //! URLs without their passwords, so that they can be shown and logged.
+//!
+//! They are not parsed as URLs: a text around them may be anything, and a password that someone
+//! forgot to escape is no URL and still a password.
 
 /// What stands for a password.
 const MASK: &str = "***";

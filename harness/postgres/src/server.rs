@@ -1,4 +1,4 @@
-//! A disposable server: databases of their own for whoever asks, migrated or empty.
+//! A disposable server, which makes databases: migrated or empty.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -26,7 +26,7 @@ static SHARED: LazyLock<Mutex<HashMap<Options, Arc<OnceCell<Server>>>>> =
     LazyLock::new(Mutex::default);
 
 impl Server {
-    /// Starts a server of one's own from the first source of `options` that works.
+    /// Starts a server that is not shared, from the first source of `options` that works.
     ///
     /// # Errors
     /// When no source works; the error names each with its reason.
@@ -34,7 +34,7 @@ impl Server {
         Self::exactly(options.overridden()?).await
     }
 
-    /// As [`Server::start`], whatever `SPANPROOF_POSTGRES` says.
+    /// Starts a server as [`Server::start`] does, but ignores `SPANPROOF_POSTGRES`.
     ///
     /// # Errors
     /// When no source works.
@@ -43,9 +43,9 @@ impl Server {
         Ok(Self(Arc::new(Inner { handle, origin })))
     }
 
-    /// The one server that all tests of this run share, in this process and in others: found, or
-    /// started on first use. It goes when the last process that uses it has ended, and the test
-    /// runner that started them.
+    /// The server that all tests of this run share, in this process and in others; the first one
+    /// starts it. It stops when the last process that uses it has ended, and the test runner that
+    /// started them.
     ///
     /// # Errors
     /// When it can't be started.
@@ -53,9 +53,9 @@ impl Server {
         Self::join(Options::default()).await
     }
 
-    /// As [`Server::shared`], for a server that is as `options` say. Servers of two checkouts, two
-    /// users or two versions are never the same. The migrations in `options` are only a hint: they
-    /// are there from the start if this process happens to start the server.
+    /// The server with these options that all tests of this run share. Two checkouts, two users or
+    /// two versions never share one. The migrations in `options` are only a hint: they are there
+    /// from the start if this process happens to start the server.
     ///
     /// # Errors
     /// When it can't be started.
@@ -82,7 +82,7 @@ impl Server {
         &self.0.origin
     }
 
-    /// A fresh database with nothing in it.
+    /// Makes a database with nothing in it.
     ///
     /// # Errors
     /// When the server refuses to create it.
@@ -96,7 +96,7 @@ impl Server {
         Ok(Database::new(name, url, handle))
     }
 
-    /// A fresh database with `migrations` applied: a clone of a template that is made once.
+    /// Makes a database with `migrations` applied: a clone of a template that is made once.
     ///
     /// # Errors
     /// When a migration fails or the server refuses to clone.
@@ -110,8 +110,8 @@ impl Server {
         Ok(Database::new(name, url, handle))
     }
 
-    /// What the server's log says about a database, in its order; nothing where the server is not
-    /// one of ours, or runs in a container.
+    /// The entries of the server's log that are about a database, in their order; `None` if the
+    /// server is a given one or runs in a container.
     ///
     /// # Errors
     /// When the server was closed.
@@ -132,8 +132,8 @@ impl Server {
             .await?
     }
 
-    /// Stops the server with everything on it, and says if that failed. A shared server goes on
-    /// for its other users, and on a server that was given all databases of ours are dropped.
+    /// Stops the server with everything on it. A shared server goes on for its other users, and on
+    /// a given server all databases of this run are dropped.
     ///
     /// # Errors
     /// When a database can't be dropped or a container can't be removed.
@@ -143,7 +143,7 @@ impl Server {
 }
 
 impl Database {
-    /// A fresh database with the migrations of `folder` applied, on the server that all tests of
+    /// Makes a database with the migrations of `folder` applied, on the server that all tests of
     /// this run share.
     ///
     /// # Errors

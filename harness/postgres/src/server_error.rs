@@ -134,3 +134,33 @@ fn hint(error: &sqlx::Error) -> Option<&'static str> {
     };
     Some(hint)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn the_text_is_the_servers_or_the_systems_and_no_cause_repeats_it() {
+        let refused = || io::Error::from_raw_os_error(nix::libc::ECONNREFUSED);
+        let error = Refusal::from(sqlx::Error::Io(refused()));
+        let hint = "is the server running, and are its host and port right?";
+        assert_eq!(error.0.to_string(), "Connection refused (os error 111)");
+        assert_eq!(error.to_string(), format!("{}; {hint}", error.0));
+        assert!(error.source().is_none() && error.0.sqlstate().is_none());
+        let configuration = sqlx::Error::Configuration(Box::new(refused()));
+        let error = ServerError::from(configuration);
+        assert!(error.to_string().ends_with(": Connection refused (os error 111)"), "{error}");
+        assert!(error.source().is_none());
+    }
+
+    #[test]
+    fn a_build_without_tls_names_its_feature() {
+        // The driver's own text.
+        let text = "TLS upgrade required by connect options but SQLx was built without TLS support enabled";
+        let error = ServerError::from(sqlx::Error::Tls(text.into()));
+        assert_eq!(error.hint(), Some("this build has no TLS (feature `tls`)"));
+        assert_eq!(ServerError::from(sqlx::Error::Tls("expired".into())).hint(), None);
+    }
+}

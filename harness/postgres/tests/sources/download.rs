@@ -21,7 +21,7 @@ async fn the_archive_of_a_mirror_becomes_a_server() {
     set_mode(folder.path(), 0o755);
     let mirror = MockServer::start().await;
     let archive = archive(folder.path()).await;
-    let sum: String = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = format!("{:x}", Sha256::digest(&archive));
     for (ending, reply) in [
         ("sha256", ResponseTemplate::new(200).set_body_string(format!("{sum}  archive\n"))),
         ("gz", ResponseTemplate::new(200).set_body_bytes(archive)),
