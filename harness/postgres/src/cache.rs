@@ -1,4 +1,4 @@
-//! Data directories that were made before, kept for the next run.
+//! A cache of data directories, for the next run.
 //!
 //! An entry is named by what made it, the boot of this machine included: within one boot the
 //! page cache vouches for every byte, so nothing has to be flushed to a disk. It appears under its
@@ -21,11 +21,11 @@ use super::copy::{Listing, Owner};
 use super::{Prefix, environment};
 use spanproof_lease::{Guard, Resource};
 
-/// Changes whenever a directory made by an older version of this code would not do any more.
+/// Version of the format: a new one whenever directories of older versions will not do.
 const FORMAT: u32 = 2;
-/// Directories beyond this many are evicted, the least recently used first.
+/// Most entries; beyond them the least recently used is evicted.
 const ENTRIES: usize = 8;
-/// And beyond this many bytes; a directory with ten migrations has about 20 MB.
+/// Most bytes of all entries; a directory with ten migrations has about 20 MB.
 const BYTES: u64 = 512 * 1024 * 1024;
 /// The completion mark.
 const MARK: &str = "complete.json";
@@ -36,7 +36,7 @@ pub struct Cache {
     folder: PathBuf,
 }
 
-/// What a completion mark says.
+/// The contents of a completion mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     /// What it is, in words.
@@ -54,7 +54,7 @@ pub struct CacheEntry {
     pub key: String,
     /// What it is, in words.
     pub label: String,
-    /// How many bytes a copy of it takes.
+    /// The bytes that a copy of it takes.
     pub bytes: u64,
     /// When it was used last.
     pub used: SystemTime,

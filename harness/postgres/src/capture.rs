@@ -18,7 +18,7 @@ use super::local::Home;
 use spanproof_lease::Guard;
 use spanproof_lease::finish;
 
-/// What was taken.
+/// A data directory that was taken from a running server.
 #[derive(Debug)]
 pub(super) struct Capture {
     /// The server's own data directory.
@@ -35,7 +35,7 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Takes it. Nobody but us may be on the server. `twins` are a template and a clone of it that
+    /// Takes the data directory. Nobody but us may be on the server. `twins` are a template and a clone of it that
     /// nobody has been in.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Capture {
         Ok(Self { data, copy, templates, twins, single, _guard: guard })
     }
 
-    /// Puts it into the cache.
+    /// Stores it in the cache.
     ///
     /// # Errors
     /// When the copy can't be ended properly, or the cache can't be written.
@@ -101,8 +101,8 @@ impl Capture {
     }
 }
 
-/// What is worth keeping of a data directory, or of the folder of a database. Not the lock of the
-/// server that runs, and not the maps of free and of visible pages: a fifth of the files of each
+/// The files worth storing of a data directory, or of the folder of a database. Not the lock of the
+/// running server, and not the maps of free and of visible pages: a fifth of the files of each
 /// clone, which a server does without where they are missing and makes again when a table wants
 /// them.
 fn listing(root: &Path) -> io::Result<Listing> {

@@ -14,10 +14,10 @@ use super::run::Run;
 use super::{Error, Migrations, given};
 use spanproof_lease::Ending;
 
-/// A server that is not up by then will not come up.
+/// Time for a server to come up.
 const START: Duration = Duration::from_secs(30);
 
-/// What a data directory is made of.
+/// The ingredients of a data directory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recipe<'a> {
     pub(super) binaries: &'a Binaries,
@@ -25,7 +25,7 @@ pub(super) struct Recipe<'a> {
     pub(super) migrations: Option<&'a Migrations>,
     /// Where to look before, and to put it then; `None` makes it from nothing.
     pub(super) cache: Option<&'a Cache>,
-    /// What the role and the databases are named by.
+    /// The start of the role's and the databases' names.
     pub(super) prefix: &'a Prefix,
 }
 

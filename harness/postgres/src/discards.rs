@@ -18,7 +18,7 @@ const PART: u64 = 8;
 /// The bytes that one takes: an empty database with a few tables has about 7 MB.
 const SIZE: u64 = 8 * 1024 * 1024;
 
-/// The databases that wait to be dropped.
+/// A queue of databases to drop.
 #[derive(Debug)]
 pub(super) struct Discards {
     /// Where the server's files are; `None` where nothing may wait.
@@ -46,7 +46,7 @@ impl Discards {
         }
     }
 
-    /// One more is being made.
+    /// Notes that a clone is being made, for as long as the result lives.
     pub(super) fn busy(&self) -> Busy<'_> {
         self.making.fetch_add(1, Ordering::Relaxed);
         Busy(self)
@@ -57,7 +57,7 @@ impl Discards {
         self.waiting().push_back(name);
     }
 
-    /// Drops what is due. Who comes while another does this leaves it to the other.
+    /// Drops what is due; returns at once if another task does so already.
     pub(super) async fn tidy(&self, admin: &Admin) {
         let Ok(_one_at_a_time) = self.dropping.try_acquire() else { return };
         while let Some(name) = self.due() {
@@ -65,7 +65,7 @@ impl Discards {
         }
     }
 
-    /// The server stays, but we go: everything is dropped now.
+    /// Drops everything now, because the server outlives us.
     pub(super) async fn clear(&self, admin: &Admin) {
         let Ok(_last) = self.dropping.acquire().await else { return };
         while let Some(name) = self.next() {
@@ -73,7 +73,7 @@ impl Discards {
         }
     }
 
-    /// From now on nothing is dropped that can be left to the server's end.
+    /// Stops every drop that can be left to the server's end.
     pub(super) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
     }

@@ -18,7 +18,7 @@ use super::origin::Origin;
 use super::run::Run;
 use super::sharing::{self, SharedServer};
 
-/// What the thread is asked to do.
+/// A request to the thread.
 enum Request {
     Work(Work),
     Close(oneshot::Sender<Result<(), Error>>),
@@ -30,8 +30,8 @@ type Work = Box<dyn FnOnce(Arc<Databases>) -> Pin<Box<dyn Future<Output = ()> + 
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
     requests: mpsc::UnboundedSender<Request>,
-    /// What is worth waiting for before this process ends: most tests that use a server for the
-    /// first time are quicker.
+    /// The data directory on its way into the cache. A process waits for it before it ends: most
+    /// tests that use a server for the first time are quicker.
     pub(super) storing: Background,
 }
 

@@ -1,4 +1,7 @@
-//! What outlives its run because somebody asked for it, until somebody removes it.
+//! Servers and databases that were [kept](crate::Database::keep) beyond the end of their run.
+//!
+//! They stay until they are removed: a server of ours by its folder, a database on a given server by
+//! its name.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +18,7 @@ pub fn folders(prefix: &Prefix) -> Vec<PathBuf> {
 /// Stops a kept server and removes its folder.
 ///
 /// # Errors
-/// When somebody uses it, or something of it can't be removed.
+/// When somebody uses it, when it is no such folder, or when something of it can't be removed.
 pub fn remove(folder: &Path) -> Result<(), Error> {
     let what = format!("`{}` can't be removed", folder.display());
     spanproof_lease::remove(folder).map_err(Error::system(what))
@@ -37,10 +40,10 @@ pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
     listed.await?
 }
 
-/// Drops databases that were kept on `server`.
+/// Drops databases that were kept on a given server.
 ///
 /// # Errors
-/// When one is not named as kept ones are, or can't be dropped.
+/// [`Error::NotKept`] for a name that no kept database of this prefix has; when the server refuses.
 pub async fn drop(server: &Server, names: Vec<String>) -> Result<(), Error> {
     let handle = server.handle();
     let dropped = handle.run(async move |databases| {

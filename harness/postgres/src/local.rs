@@ -327,6 +327,15 @@ fn unfit(free: u64, writable: bool) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// They name the entries of every cache.
+    #[test]
+    fn the_arguments_of_initdb_are_those_of_every_version_before() {
+        assert_eq!(
+            initdb_arguments(&Prefix::default()).join(" "),
+            "-U spanproof --auth=trust --no-sync --locale=C --encoding=UTF8 --wal-segsize=1"
+        );
+    }
+
     #[test]
     fn data_are_in_memory_only_where_there_is_room_that_can_be_written() {
         assert_eq!(unfit(ROOM, true), None);

@@ -10,7 +10,7 @@ use super::catalog::Catalog;
 
 /// Clones that are made at once: the first two gain, further ones hardly do.
 const MAKERS: usize = 2;
-/// At most so many are ready and not wanted yet; each takes the room of the template.
+/// Most clones that are ready ahead of demand; each takes the room of the template.
 const AHEAD: usize = 8;
 
 /// As many tests run at once as there are cores, and each wants its next one before long.
@@ -32,9 +32,9 @@ struct State {
     ready: VecDeque<String>,
     waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
     making: usize,
-    /// As many are made ahead at most.
+    /// Most clones that are made ahead.
     ahead: usize,
-    /// How many were asked for.
+    /// The number of requests.
     asked: usize,
     /// The last one that was made ahead failed: no more of these until somebody asks.
     failed: bool,
@@ -53,14 +53,14 @@ impl State {
 }
 
 impl Pool {
-    /// The first one may be there already.
+    /// `first` is a clone that is there already.
     pub(super) fn new(template: String, first: Option<String>) -> Self {
         let ready = first.into_iter().collect();
         let state = State { ready, ahead: ahead(), ..State::default() };
         Self { template, state: Mutex::new(state), making: watch::Sender::new(0) }
     }
 
-    /// One that nobody else gets.
+    /// Takes a clone that nobody else gets.
     pub(super) async fn take(self: &Arc<Self>, catalog: &Arc<Catalog>) -> Result<String, Error> {
         let answer = {
             let mut state = self.state();
@@ -79,7 +79,7 @@ impl Pool {
         }
     }
 
-    /// No more are made; waits for those that are being made.
+    /// Stops making clones, and waits for those that are being made.
     pub(super) async fn close(&self) {
         self.state().closed = true;
         let mut making = self.making.subscribe();
@@ -113,7 +113,7 @@ impl Pool {
         Ok(name)
     }
 
-    /// Gives it to who waits longest; one who has given up meanwhile is passed over.
+    /// Gives a clone to who waits longest; one who has given up meanwhile is passed over.
     fn made(&self, mut made: Result<String, Error>) {
         let mut state = self.state();
         state.making -= 1;

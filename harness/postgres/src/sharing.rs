@@ -29,14 +29,14 @@ const STARTING: Duration = Duration::from_mins(2);
 /// How long the server may take to let one more in.
 const LOGIN: Duration = Duration::from_secs(10);
 
-/// A server, and whether others may use it as well.
+/// A server, and whether other processes may use it.
 #[derive(Debug)]
 pub(super) struct SharedServer {
     pub(super) running: Running,
     pub(super) shared: bool,
 }
 
-/// What the record says beside the server's folder.
+/// The contents of the record, after the server's folder.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     url: String,
@@ -45,7 +45,7 @@ struct Record {
     origin: Origin,
 }
 
-/// The server of this run: found, or started now.
+/// Joins the server of this run, or starts it.
 pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, Error> {
     if matches!(options.source, Source::Url(_)) {
         // A given server is shared already.

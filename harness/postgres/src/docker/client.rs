@@ -79,7 +79,7 @@ fn container(what: &'static str, image: &str, reason: String) -> Error {
     Error::Container { what, image: image.to_owned(), reason, log: String::new(), next }
 }
 
-/// What Docker said, without the wrapping of the client.
+/// Docker's message, without the wrapping of the client.
 fn reason(error: &ClientError) -> String {
     match error {
         ClientError::PullImage { err, .. }

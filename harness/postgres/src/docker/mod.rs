@@ -32,7 +32,7 @@ const PULL: Duration = Duration::from_mins(15);
 const READY: Duration = Duration::from_mins(1);
 /// The image when none is named.
 const IMAGE: &str = "postgres:16";
-/// How many lines of a container's log are shown.
+/// Lines of a container's log in an error.
 const LINES: usize = 10;
 
 /// A running container; it is removed when this is dropped.
@@ -159,7 +159,7 @@ fn wanted(options: &Options) -> String {
     }
 }
 
-/// What is asked of Docker: the official image's own variables, and its arguments to the server.
+/// The request to Docker, with the official image's own variables and its arguments to the server.
 fn request(image: &str, password: &str, memory: Option<&str>) -> ContainerRequest<GenericImage> {
     let (name, tag) = split(image);
     let settings = QUICK.iter().flat_map(|setting| ["-c", setting]);
@@ -192,7 +192,7 @@ fn modify(config: &mut HostConfig, memory: Option<&str>) {
     }
 }
 
-/// Where the data are when they are kept in memory: a place that no image has a volume at.
+/// The folder for data in memory: a place that no image has a volume at.
 fn memory_folder(prefix: &Prefix) -> String {
     format!("/{prefix}-postgres")
 }
