@@ -17,7 +17,7 @@ async fn under(world: &World, fault: &str, bug: &str, route: &str) -> Observatio
 }
 
 fn code(judgement: &Judgement) -> &'static str {
-    judgement.code().map_or("pass", spanproof::verdict::Code::text)
+    judgement.code().map_or("pass", spanproof_format::Code::text)
 }
 
 /// What the runner says under each fault, and how many of its eight spans are there.

@@ -9,10 +9,11 @@ use spanproof::incident::{
 };
 use spanproof::matrix::Case;
 use spanproof::matrix::cases;
-use spanproof::outcome::{IncidentOutcome, ReplayOutcome};
+use spanproof::outcome;
 use spanproof::spec::{Spec, Value};
 use spanproof::trial::World;
-use spanproof::verdict::{Code, judge_all};
+use spanproof::verdict::judge_all;
+use spanproof_format::Code;
 
 use crate::world::repository;
 
@@ -124,7 +125,7 @@ async fn a_job_in_production_is_seen_again_on_the_route_that_was_dark() {
     let same: Vec<_> =
         same.map(|one| (one.case.route.as_str(), one.case.upstream.as_str())).collect();
     assert_eq!(same, [("cross-region", "no-providers"), ("cross-region", "no-providers-503")]);
-    let told = spanproof_cli::report::replay(&ReplayOutcome::new(&bundle, &replayed));
+    let told = spanproof_cli::report::replay(&outcome::replay(&bundle, &replayed));
     assert!(told.contains("the same in 2 of 8 ways that were tried"), "{told}");
 
     let healthy = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
@@ -142,7 +143,7 @@ async fn an_incident_that_is_back_is_told() {
     let name = |one: &&Adopted| one.bundle.path.file_stem().unwrap().to_str().unwrap().to_owned();
     let back: Vec<_> = all.iter().filter(|one| one.is_back()).map(|one| name(&one)).collect();
     assert_eq!(back, ["stuck-started", "zero-spans"], "both came in by that route");
-    let outcomes: Vec<_> = all.iter().map(IncidentOutcome::new).collect();
+    let outcomes: Vec<_> = all.iter().map(outcome::incident).collect();
     let told = spanproof_cli::report::incidents(&outcomes);
     assert!(
         told.contains("INCIDENT ") && told.contains("zero-spans.jsonl: not as expected"),

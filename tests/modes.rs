@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use spanproof::observation::Observation;
 use spanproof::trial::World;
-use spanproof::verdict::{Code, Funnel, Judgement, Stage, Verdict, judge_all};
+use spanproof::verdict::{Funnel, Judgement, Verdict, judge_all};
+use spanproof_format::{Code, Stage};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

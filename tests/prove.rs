@@ -2,7 +2,7 @@
 //! goes unnoticed is told as missed.
 
 use spanproof::matrix::cases;
-use spanproof::outcome::ProofOutcome;
+use spanproof::outcome;
 use spanproof::suite::{Proof, Proven, Told, prove};
 use spanproof::trial::World;
 use spanproof_cli::report::proofs;
@@ -29,7 +29,7 @@ async fn every_sabotage_of_the_healthy_runner_is_caught() {
     let Proven::Done(all) = proven(&healthy().await).await else { panic!("not healthy") };
     assert_eq!(all.len(), 16 * 2, "each on both routes");
     let others = told(&all, |told| !matches!(told, Told::Caught(_)));
-    assert!(others.is_empty(), "{others:?}\n{}", proofs(&ProofOutcome::new(&all)));
+    assert!(others.is_empty(), "{others:?}\n{}", proofs(&outcome::proofs(&all)));
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_sabotage_that_changes_nothing_is_missed() {
         panic!("healthy for the values that are sabotaged")
     };
     assert_eq!(told(&all, |told| matches!(told, Told::Missed(_))), ["flag-misspelt"; 2]);
-    let text = proofs(&ProofOutcome::new(&all));
+    let text = proofs(&outcome::proofs(&all));
     assert!(text.contains("MISSED flag-misspelt by queued"), "{text}");
     assert!(text.contains("expected flag-unset or flag-unrecognised-value, found pass"), "{text}");
 }

@@ -5,7 +5,8 @@ use rstest::rstest;
 use spanproof::matrix::cases;
 use spanproof::suite::{Proven, Told, prove};
 use spanproof::trial::World;
-use spanproof::verdict::{Code, judge, judge_all};
+use spanproof::verdict::{judge, judge_all};
+use spanproof_format::Code;
 use tokio::task::JoinSet;
 
 use crate::world::repository;

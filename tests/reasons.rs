@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rstest::rstest;
 use spanproof::matrix::{Case, cases};
-use spanproof::outcome::RunOutcome;
+use spanproof::outcome;
 use spanproof::suite::{self, Keep, Options, RunResult};
 use spanproof::trial::World;
 use spanproof_cli::report;
@@ -44,8 +44,8 @@ async fn run(
     let today = "2026-01-01".parse().unwrap();
     let options = Options { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
     let ran: RunResult = suite::run(world, &picked, options, |_| {}).await.unwrap();
-    let outcome = RunOutcome::new(world.spec(), &ran, &[], &[]);
-    (report::terminal(&outcome, "spanproof check"), ran.probes.len())
+    let run = outcome::run(world.spec(), &ran, &[], &[]);
+    (report::terminal(&run, "spanproof check"), ran.probes.len())
 }
 
 fn recording(case: &Case) -> bool {

@@ -13,19 +13,19 @@ use super::{Exit, Failure, output, runs};
 use crate::report;
 use spanproof::incident::{self, Adopted};
 use spanproof::matrix::{Case, cases};
-use spanproof::outcome::{PlanOutcome, ProofOutcome, RunOutcome, Summary, Timings};
+use spanproof::outcome;
 use spanproof::process::quoted;
 use spanproof::spec::{Day, Spec};
 use spanproof::suite::{self, Keep, Options, Proven, RunResult, Snapshot};
 use spanproof::trial::World;
-use spanproof::verdict::known_codes;
+use spanproof_format::{Run, Summary};
 
 /// How long background work may take to end after the last result.
 const LINGER: Duration = Duration::from_secs(2);
 
 pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
     let (spec, cases) = selected(&args.which)?;
-    output::print(&report::plan(&PlanOutcome::new(&spec, &cases)));
+    output::print(&report::plan(&outcome::plan(&spec, &cases)));
     Ok(Exit::Passed)
 }
 
@@ -37,7 +37,6 @@ fn selected(which: &Which) -> Result<(Spec, Vec<Case>), Failure> {
         return Err(Failure::usage(anyhow!(text)));
     }
     let spec = Spec::read(&which.config).map_err(Failure::usage)?;
-    known_codes(&spec).map_err(|why| Failure::usage(anyhow!(why)))?;
     let all = cases(&spec).map_err(Failure::usage)?;
     let picked = which.selection().pick(all);
     let picked = picked.map_err(|why| Failure { exit: Exit::Nothing, text: why })?;
@@ -126,23 +125,23 @@ async fn work(
     let closing = Instant::now();
     world.close().await.map_err(Failure::world)?;
     let snapshots = snapshots(args, &spec, &ran)?;
-    let outcome = RunOutcome::new(&spec, &ran, &snapshots, &incidents);
+    let run = outcome::run(&spec, &ran, &snapshots, &incidents);
     if args.timings {
         let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
-        output::note(&report::timings(&Timings::new(&once, &outcome)));
+        output::note(&report::timings(&outcome::timings(&once, &run)));
     }
     let human = args.format == Format::Human;
     let repeat = repeat(&args.which.config, args.binary.as_deref());
     let human = human.then(|| (repeat, start.elapsed()));
-    show(&outcome, human);
-    for (one, kept) in outcome.cases.iter().filter_map(|one| Some((one, one.kept.as_ref()?))) {
-        output::note(&format!("kept {}: {kept}", one.case.id));
+    show(&run, human)?;
+    for (one, kept) in run.cases.iter().filter_map(|one| Some((one, one.kept.as_ref()?))) {
+        output::note(&format!("kept {}: {kept}", one.id));
     }
-    if outcome.cases.iter().any(|one| one.kept.is_some()) {
+    if run.cases.iter().any(|one| one.kept.is_some()) {
         output::note("`spanproof clean` removes what is kept");
     }
-    let ended = ended(&outcome.summary);
-    let back = outcome.incidents.iter().any(|incident| incident.back);
+    let ended = ended(&run.summary);
+    let back = run.incidents.iter().any(|incident| incident.back);
     Ok(if back && ended != Exit::World { Exit::Findings } else { ended })
 }
 
@@ -198,9 +197,9 @@ async fn prove(
             Ok(Exit::Findings)
         }
         Some(Proven::Done(all)) => {
-            let outcome = ProofOutcome::new(&all);
-            output::print(&report::proofs(&outcome));
-            Ok(match (outcome.missed, outcome.caught) {
+            let proofs = outcome::proofs(&all);
+            output::print(&report::proofs(&proofs));
+            Ok(match (proofs.missed, proofs.caught) {
                 (0, 0) => Exit::Nothing,
                 (0, _) => Exit::Passed,
                 _ => Exit::Unnoticed,
@@ -248,17 +247,22 @@ fn workers(args: &Check) -> usize {
 }
 
 /// Prints the results: for people with the command that repeats a case and the time it all took.
-pub(super) fn show(outcome: &RunOutcome, human: Option<(String, Duration)>) {
+///
+/// # Errors
+/// When the results can't be printed as JSON.
+pub(super) fn show(run: &Run, human: Option<(String, Duration)>) -> Result<(), Failure> {
     let Some((repeat, took)) = human else {
-        return output::print(&format!("{:#}\n", report::json(outcome)));
+        output::print(&output::json(run)?);
+        return Ok(());
     };
-    let mut text = report::terminal(outcome, &repeat);
-    text.push_str(&report::incidents(&outcome.incidents));
-    text = format!("{text}\n{}\n", report::summary(&outcome.summary, took));
-    if outcome.summary.snapshots_changed > 0 {
+    let mut text = report::terminal(run, &repeat);
+    text.push_str(&report::incidents(&run.incidents));
+    text = format!("{text}\n{}\n", report::summary(&run.summary, took));
+    if run.summary.snapshots_changed > 0 {
         text.push_str("accept the startup output with `spanproof check --update`\n");
     }
     output::print(&text);
+    Ok(())
 }
 
 /// The highest severity wins. Cases that were not run are never green.

@@ -6,8 +6,9 @@ use super::args::{Diagnose, Format};
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
 use spanproof::observation::Rows;
-use spanproof::outcome::DiagnosisOutcome;
-use spanproof::verdict::{Verdict, diagnose as judge};
+use spanproof::outcome;
+use spanproof::verdict::diagnose as judge;
+use spanproof_format::Verdict;
 
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.there.config)?;
@@ -23,11 +24,11 @@ pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
         return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
     }
     let diagnosed = judge(&spec, &observation);
-    let outcome = DiagnosisOutcome::new(&spec, &observation, diagnosed);
+    let document = outcome::diagnosis(&spec, &observation, diagnosed);
     output::print(&match args.format {
-        Format::Human => report::diagnosis(&outcome, args.plans),
-        Format::Json => format!("{:#}\n", report::diagnosis_json(&outcome)),
+        Format::Human => report::diagnosis(&document, args.plans),
+        Format::Json => output::json(&document)?,
     });
-    let passed = outcome.diagnoses.iter().all(|one| one.judgement.verdict == Verdict::Pass);
+    let passed = document.diagnoses.iter().all(|one| one.judgement.verdict == Verdict::Pass);
     Ok(if passed { Exit::Passed } else { Exit::Findings })
 }

@@ -6,7 +6,6 @@ mod check;
 mod clean;
 mod diagnose;
 mod doctor;
-mod exit;
 mod explain;
 mod output;
 mod preflight;
@@ -19,7 +18,7 @@ mod stored;
 mod traces;
 mod watch;
 
-pub use exit::Exit;
+pub use spanproof_format::Exit;
 
 use args::Command;
 

@@ -5,9 +5,9 @@ use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::deployment::{Window, read_log};
-use spanproof::outcome::PreflightOutcome;
-use spanproof::preflight::{self, Check, Outcome, Setting, Startup};
+use spanproof::preflight::{self, Setting, Startup};
 use spanproof::spec::Spec;
+use spanproof_format::{Check, CheckResult, Preflight as Document};
 
 pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
@@ -20,12 +20,12 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
         }
         None => checks.push(untried("database", "no database was given", "--database URL")),
     }
-    let outcome = PreflightOutcome::new(&checks);
+    let document = Document::new(checks);
     output::print(&match args.format {
-        Format::Human => report::preflight(&outcome),
-        Format::Json => format!("{:#}\n", report::preflight_json(&outcome)),
+        Format::Human => report::preflight(&document),
+        Format::Json => output::json(&document)?,
     });
-    Ok(match (outcome.failed, outcome.passed) {
+    Ok(match (document.failed, document.passed) {
         (1.., _) => Exit::Findings,
         (0, 1..) => Exit::Passed,
         (0, 0) => Exit::Nothing,
@@ -33,9 +33,9 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
 }
 
 fn untried(name: &str, found: &str, option: &str) -> Check {
-    let next = format!("give it by `{option}`");
-    let checked = String::new();
-    Check { name: name.into(), outcome: Outcome::Untried, checked, found: found.into(), next }
+    let mut check = Check::new(name, CheckResult::Untried, found);
+    check.next = format!("give it by `{option}`");
+    check
 }
 
 /// The flag in the manifests and in the running process.

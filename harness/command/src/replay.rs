@@ -9,7 +9,7 @@ use super::capture::failure;
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
 use spanproof::incident::{self, Bundle, Error, Faithful, Replayed};
-use spanproof::outcome::{RejudgeOutcome, ReplayOutcome};
+use spanproof::outcome;
 use spanproof::spec::Spec;
 use spanproof::trial::World;
 use spanproof::verdict::Verdict;
@@ -104,8 +104,7 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
 
 async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
     let (judgement, differences) = incident::rejudge(spec, bundle).await;
-    let outcome = RejudgeOutcome::new(bundle, &judgement, &differences);
-    output::print(&report::rejudge(&outcome));
+    output::print(&report::rejudge(&outcome::rejudged(bundle, &judgement, &differences)));
     match (differences.is_empty(), bundle.doubts.is_empty()) {
         (false, _) => Exit::Findings,
         (true, false) => Exit::Unfaithful,
@@ -116,7 +115,7 @@ async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
 async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Failure> {
     let any_program = args.assumed.any_program || args.bisect || bundle.expects.is_some();
     let replayed = incident::replay(world, bundle, any_program).await.map_err(failure)?;
-    output::print(&report::replay(&ReplayOutcome::new(bundle, &replayed)));
+    output::print(&report::replay(&outcome::replay(bundle, &replayed)));
     if let Some(expected) = &args.adopt {
         let path = incident::adopt(world.spec(), bundle, &replayed, expected).map_err(failure)?;
         output::print(&format!(

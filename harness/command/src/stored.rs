@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use super::args::{Format, Report};
 use super::check::{ended, repeat, show};
 use super::{Exit, Failure, runs};
-use spanproof::outcome::RunOutcome;
+use spanproof::outcome;
 use spanproof::spec::{Day, Spec};
 use spanproof::suite::{compare, rejudge};
 
@@ -22,7 +22,7 @@ pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
     let snapshots = compare(&spec, &ran.outcomes);
     let human = args.format == Format::Human;
     let human = human.then(|| (repeat(&args.config, None), start.elapsed()));
-    let outcome = RunOutcome::new(&spec, &ran, &snapshots, &[]);
-    show(&outcome, human);
-    Ok(ended(&outcome.summary))
+    let run = outcome::run(&spec, &ran, &snapshots, &[]);
+    show(&run, human)?;
+    Ok(ended(&run.summary))
 }

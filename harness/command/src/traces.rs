@@ -7,9 +7,8 @@ use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report::{self, Canvas};
 use spanproof::deployment::{Session, TraceMatches, TraceQuery, find_traces};
-use spanproof::outcome::TracesOutcome;
+use spanproof::outcome;
 use spanproof::spec::Spec;
-use spanproof::trace::otlp_request;
 
 /// The width where there is no terminal to ask.
 const WIDTH: usize = 100;
@@ -21,11 +20,10 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let url = sources::needed_database(args.database.as_ref())?;
     let runtime = runtime()?;
     let looked = runtime.block_on(looked(args, &spec, &url))?;
-    let outcome = TracesOutcome::new(&looked);
     output::print(&match args.format {
-        Shape::Human => report::waterfall(&outcome, canvas(args)),
-        Shape::Json => format!("{:#}\n", report::traces_json(&outcome)),
-        Shape::Otlp => format!("{}\n", otlp_request(outcome.trees())),
+        Shape::Human => report::waterfall(&outcome::traces(&looked), canvas(args)),
+        Shape::Json => output::json(&outcome::traces(&looked))?,
+        Shape::Otlp => format!("{}\n", outcome::otlp(&looked)),
     });
     Ok(Exit::Passed)
 }

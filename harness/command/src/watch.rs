@@ -11,8 +11,8 @@ use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::deployment::{Error, JobProgress, Moment, Poller};
-use spanproof::outcome::{WatchFrame, WatchedJob};
 use spanproof::spec::Spec;
+use spanproof_format::{WatchFrame, WatchedJob};
 use spanproof_lease::wait;
 
 /// A database that went away is waited for so long.
@@ -216,7 +216,11 @@ impl<'a> Watching<'a> {
     }
 
     fn watched(&self, job: &JobProgress) -> WatchedJob {
-        WatchedJob::new(job, self.dark.get(&job.job).map(Instant::elapsed))
+        let mut watched = WatchedJob::new(&job.job, &job.status);
+        watched.units.clone_from(&job.units);
+        watched.spans = job.spans;
+        watched.dark_s = self.dark.get(&job.job).map(|since| since.elapsed().as_secs());
+        watched
     }
 
     fn draw(&self) {
@@ -231,8 +235,7 @@ impl<'a> Watching<'a> {
             return;
         }
         let jobs = self.jobs.iter().map(|job| self.watched(job)).collect();
-        let unit_table = self.spec.tables.units.table.clone();
-        let frame = WatchFrame { jobs, unit_table, status: status.to_owned() };
+        let frame = WatchFrame::new(jobs, &self.spec.tables.units.table, status);
         Screen::draw(&report::frame(&frame, output::size().unwrap_or((100, 30))));
     }
 

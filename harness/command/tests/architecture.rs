@@ -8,16 +8,17 @@ use regex::Regex;
 
 /// The crates of the harness, from left to right, each with the crates of the harness that it
 /// stands on.
-const CRATES: [(&str, &[&str]); 4] = [
+const CRATES: [(&str, &[&str]); 5] = [
     ("lease", &[]),
     ("postgres", &["lease"]),
-    ("spanproof", &["lease", "postgres"]),
-    ("command", &["lease", "postgres", "spanproof"]),
+    ("format", &[]),
+    ("spanproof", &["format", "lease", "postgres"]),
+    ("command", &["format", "lease", "postgres", "spanproof"]),
 ];
 /// Modules of the library from left to right: each imports only what stands in a line before its
 /// own.
 const ORDER: [&[&str]; 10] = [
-    &["chain", "document", "format", "mask", "template", "timestamp"],
+    &["chain", "document", "mask", "template", "timestamp"],
     &["spec"],
     &["matrix"],
     &["log", "upstream", "process"],

@@ -3,7 +3,7 @@
 mod chain;
 pub mod deployment;
 pub mod document;
-mod format;
+
 pub mod incident;
 pub mod log;
 pub mod mask;

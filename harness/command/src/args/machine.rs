@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use spanproof::verdict::Code;
+use spanproof::document::suggestion;
+use spanproof_format::Code;
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -32,9 +33,16 @@ pub(crate) struct Clean {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The code, as in a verdict; without it all are listed
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", value_parser = code)]
     pub(crate) code: Option<Code>,
     /// Print the whole reference as Markdown: `docs/codes.md` is that
     #[arg(long, conflicts_with = "code")]
     pub(crate) markdown: bool,
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    text.parse().map_err(|error| {
+        let hint = suggestion(text, Code::ALL.iter().map(|code| code.text()));
+        format!("{error}{hint}; `spanproof explain` lists them")
+    })
 }

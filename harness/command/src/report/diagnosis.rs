@@ -3,17 +3,14 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value as Json, json};
+use spanproof_format::{Code, Deployment, Diagnosed, Diagnosis, JobSeen, LogFacts, Verdict};
 
 use super::table::table;
 use super::terminal::{FUNNEL, counted, stages};
-use spanproof::outcome::{
-    Code, DeploymentSummary, Diagnosis, DiagnosisOutcome, JobSeen, LogFacts, Verdict,
-};
 
 /// Returns the sources, the jobs, and each verdict with the reasons for and against it; with
 /// `plans` also how the server carried out each query.
-pub fn diagnosis(outcome: &DiagnosisOutcome, plans: bool) -> String {
+pub fn diagnosis(outcome: &Diagnosis, plans: bool) -> String {
     let mut text = String::new();
     if let Some(deployment) = &outcome.sources {
         text.push_str(&sources(deployment, plans));
@@ -29,7 +26,7 @@ pub fn diagnosis(outcome: &DiagnosisOutcome, plans: bool) -> String {
     text
 }
 
-fn sources(deployment: &DeploymentSummary, plans: bool) -> String {
+fn sources(deployment: &Deployment, plans: bool) -> String {
     let mut text = String::new();
     let database = deployment.database.as_deref().unwrap_or("none was given");
     let log = deployment.log.as_ref().map_or("none was given".into(), log);
@@ -73,7 +70,7 @@ fn jobs(unit_table: &str, jobs: &[JobSeen]) -> String {
     table(&["job", "name", "route", "status", unit_table, "spans", "verdict"], &rows)
 }
 
-fn verdict(tracing_flag: Option<&str>, one: &Diagnosis) -> String {
+fn verdict(tracing_flag: Option<&str>, one: &Diagnosed) -> String {
     let mut text = String::new();
     let subject = match one.jobs.as_slice() {
         [] => String::new(),
@@ -109,7 +106,7 @@ fn verdict(tracing_flag: Option<&str>, one: &Diagnosis) -> String {
             let _infallible = writeln!(text, "    {word}  {}", reason.text);
         }
     }
-    if let Some(code) = judgement.code() {
+    if let Some(code) = judgement.verdict.code() {
         // An undetermined verdict names its own next step.
         if code != Code::Undetermined {
             let _infallible = writeln!(text, "    next:     {}", code.remedy());
@@ -117,14 +114,4 @@ fn verdict(tracing_flag: Option<&str>, one: &Diagnosis) -> String {
         let _infallible = writeln!(text, "    more:     spanproof explain {code}");
     }
     text
-}
-
-/// Returns a diagnosis as JSON. `"schema": 1`.
-pub fn diagnosis_json(outcome: &DiagnosisOutcome) -> Json {
-    json!({
-        "schema": 1,
-        "sources": outcome.sources,
-        "jobs": outcome.jobs,
-        "diagnoses": outcome.diagnoses,
-    })
 }

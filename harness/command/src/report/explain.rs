@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use spanproof::outcome::{Code, Stage};
+use spanproof_format::{Code, Stage};
 
 /// Columns of a line.
 const WIDTH: usize = 96;
@@ -105,7 +105,7 @@ fn stage_heading(stage: Stage) -> String {
         Stage::Linked => ("9", "linked: it names its unit and agrees with it"),
         Stage::Joined => ("10", "joined: the spans of a unit are one tree"),
         Stage::Off => return "beside the funnel: tracing is off".into(),
-        Stage::Outcome => return "beside the funnel: the work and the process".into(),
+        _ => return "beside the funnel: the work and the process".into(),
     };
     format!("stage {number}, {what}")
 }

@@ -2,19 +2,17 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value as Json, json};
-
-use spanproof::outcome::{CheckResult, PreflightOutcome};
+use spanproof_format::{CheckResult, Preflight};
 
 /// Returns a line per check, with what to do next, and the counts.
-pub fn preflight(outcome: &PreflightOutcome) -> String {
+pub fn preflight(outcome: &Preflight) -> String {
     let mut text = String::new();
     for check in &outcome.checks {
         let word = match check.outcome {
             CheckResult::Passed => "ok",
             CheckResult::Failed => "FAIL",
             CheckResult::Advice => "advice",
-            CheckResult::Untried => "not tried",
+            _ => "not tried",
         };
         let _infallible = write!(text, "{word:<9}  {}: {}", check.name, check.found);
         if !check.checked.is_empty() {
@@ -25,20 +23,10 @@ pub fn preflight(outcome: &PreflightOutcome) -> String {
             let _infallible = writeln!(text, "           next: {}", check.next);
         }
     }
-    let PreflightOutcome { passed, failed, advice, untried, .. } = outcome;
-    let _infallible =
-        writeln!(text, "\n{passed} passed, {failed} failed, {advice} advice, {untried} not tried");
+    let Preflight { passed, failed, advice, not_tried, .. } = outcome;
+    let _infallible = writeln!(
+        text,
+        "\n{passed} passed, {failed} failed, {advice} advice, {not_tried} not tried"
+    );
     text
-}
-
-/// Returns a preflight as JSON. `"schema": 1`.
-pub fn preflight_json(outcome: &PreflightOutcome) -> Json {
-    json!({
-        "schema": 1,
-        "passed": outcome.passed,
-        "failed": outcome.failed,
-        "advice": outcome.advice,
-        "not_tried": outcome.untried,
-        "checks": outcome.checks,
-    })
 }

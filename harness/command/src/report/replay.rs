@@ -3,13 +3,11 @@
 use std::fmt::Write as _;
 
 use super::terminal::{FUNNEL, counted, stages};
-use spanproof::outcome::{
-    Faithful, IncidentOutcome, Judgement, RejudgeOutcome, ReplayOutcome, Reproduction, Verdict,
-};
+use spanproof_format::{Faithful, Incident, Judgement, Rejudged, Replay, Reproduction, Verdict};
 
 /// Returns whether the incident happened again, what differs, and what could not be recreated.
-pub fn replay(replay: &ReplayOutcome) -> String {
-    let mut text = format!("{}: {}\n", replay.path.display(), faithfulness(replay));
+pub fn replay(replay: &Replay) -> String {
+    let mut text = format!("{}: {}\n", replay.path, faithfulness(replay));
     for lacking in &replay.lacking {
         let _infallible = writeln!(text, "    not known or not the same: {lacking}");
     }
@@ -32,7 +30,7 @@ pub fn replay(replay: &ReplayOutcome) -> String {
     text
 }
 
-fn faithfulness(replay: &ReplayOutcome) -> String {
+fn faithfulness(replay: &Replay) -> String {
     match (replay.faithful, &replay.expects) {
         (Faithful::Reproduced | Faithful::Perhaps, Some(expected)) => {
             format!("as expected: {expected}")
@@ -44,7 +42,7 @@ fn faithfulness(replay: &ReplayOutcome) -> String {
         }
         (Faithful::Differs, Some(_)) => "not as expected".into(),
         (Faithful::Differs, None) => "not reproduced".into(),
-        (Faithful::Broken, _) => "not replayed: the world did not come up".into(),
+        _ => "not replayed: the world did not come up".into(),
     }
 }
 
@@ -55,20 +53,21 @@ fn way(one: &Reproduction) -> String {
 
 /// Returns the adopted incidents that are back, and how many were replayed; an empty text if there
 /// are none.
-pub fn incidents(all: &[IncidentOutcome]) -> String {
+pub fn incidents(all: &[Incident]) -> String {
     if all.is_empty() {
         return String::new();
     }
     let back: Vec<_> = all.iter().filter(|one| one.back).collect();
-    let replays = back.iter().map(|one| format!("\nINCIDENT {}", replay(&one.replay)));
+    let replays = back.iter().filter_map(|one| one.replay.as_ref());
+    let replays = replays.map(|one| format!("\nINCIDENT {}", replay(one)));
     let replays: String = replays.collect();
     let count = counted(all.len(), "incident");
     format!("{replays}\n{count} replayed, {} not as expected\n", back.len())
 }
 
 /// Returns the judgement of stored evidence, and in what it differs from the recorded one.
-pub fn rejudge(outcome: &RejudgeOutcome) -> String {
-    let name = outcome.path.display();
+pub fn rejudge(outcome: &Rejudged) -> String {
+    let name = &outcome.path;
     let verdict = match outcome.differences.as_slice() {
         [] => "same verdict, same funnel",
         _ => "not what was told when it was written",
@@ -86,7 +85,7 @@ pub fn rejudge(outcome: &RejudgeOutcome) -> String {
 
 fn judgement(judgement: &Judgement) -> String {
     let mut text = String::new();
-    for finding in judgement.findings() {
+    for finding in judgement.verdict.findings() {
         let _infallible = writeln!(text, "    {}: {}", finding.code, finding.message);
         for line in &finding.evidence {
             let _infallible = writeln!(text, "      {line}");

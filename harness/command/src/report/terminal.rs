@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::table::table;
-use spanproof::outcome::{
-    Case, CaseOutcome, Expectation, FailureGroup, Funnel, OffReason, PlanOutcome, RunOutcome,
+use spanproof_format::{
+    Case, CaseResult, Counterfactual, Expectation, FailureGroup, Funnel, OffReason, Plan, Run,
     Snapshot, SnapshotState, Summary, Verdict,
 };
 
@@ -39,14 +39,16 @@ pub(super) fn counted(count: usize, word: &str) -> String {
 
 /// Returns the table of cases, each group of failures with its evidence and the command that
 /// repeats it, and the snapshots that differ. That command starts with `repeat`.
-pub fn terminal(run: &RunOutcome, repeat: &str) -> String {
-    let faults = run.cases.iter().any(|outcome| outcome.case.fault.is_some());
+pub fn terminal(run: &Run, repeat: &str) -> String {
+    let faults = run.cases.iter().any(|one| one.fault.is_some());
     let rows: Vec<_> = run
         .cases
         .iter()
-        .map(|outcome| {
-            let results = [stages(outcome.judgement.funnel), verdict(outcome)];
-            cells(&outcome.case, &outcome.settings, faults).into_iter().chain(results).collect()
+        .map(|one| {
+            let CaseResult { id, settings, route, upstream, job, .. } = one;
+            let cells = [id, settings, route, upstream, job];
+            let results = [stages(one.funnel), verdict(one)];
+            row(cells, faults, one.fault.as_deref()).into_iter().chain(results).collect()
         })
         .collect();
     let heading = [&headings(faults)[..], &[FUNNEL, "verdict"]].concat();
@@ -75,28 +77,26 @@ fn headings(faults: bool) -> Vec<&'static str> {
 }
 
 /// Returns the cells below [`headings`].
-fn cells(case: &Case, settings: &str, faults: bool) -> Vec<String> {
-    let cells = [case.id.as_str(), settings, &case.route, &case.upstream, &case.job];
-    let mut cells: Vec<String> = cells.into_iter().map(str::to_owned).collect();
-    cells.extend(faults.then(|| case.fault.clone().unwrap_or_else(|| "-".into())));
-    cells
+fn row(cells: [&String; 5], faults: bool, fault: Option<&str>) -> Vec<String> {
+    let fault = faults.then(|| fault.unwrap_or("-").to_owned());
+    cells.into_iter().cloned().chain(fault).collect()
 }
 
 /// Returns the numbers of a funnel, in the order of [`FUNNEL`].
 pub(super) fn stages(funnel: Funnel) -> String {
-    let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
+    let Funnel { executed, attempted, stored, finished, linked, joined, .. } = funnel;
     let counts = [executed, attempted, stored, finished, linked, joined];
     counts.map(|count| count.to_string()).join("→")
 }
 
-fn verdict(outcome: &CaseOutcome) -> String {
-    match &outcome.judgement.verdict {
+fn verdict(outcome: &CaseResult) -> String {
+    match &outcome.verdict {
         Verdict::Pass => match outcome.off {
             None => "pass".into(),
-            Some(OffReason::Off) => "pass (off)".into(),
             Some(OffReason::SpellingNotEnabled) => {
                 "pass (off: this spelling does not count)".into()
             }
+            Some(_) => "pass (off)".into(),
         },
         Verdict::Fail(findings) => {
             let codes: Vec<_> = findings.iter().map(|finding| finding.code.text()).collect();
@@ -105,17 +105,18 @@ fn verdict(outcome: &CaseOutcome) -> String {
         Verdict::Broken(_) => "BROKEN".into(),
         Verdict::Known(why) => format!("known: {why}"),
         Verdict::Skipped(why) => format!("skipped: {why}"),
+        other => format!("{other:?}"),
     }
 }
 
-fn failure(run: &RunOutcome, group: &FailureGroup, repeat: &str) -> String {
+fn failure(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     let mut members = run.members(group);
     let Some(first) = members.next() else { return String::new() };
     let mut text = findings(first);
     if let Some(folder) = &first.evidence {
-        let _infallible = writeln!(text, "    evidence: {}", folder.display());
+        let _infallible = writeln!(text, "    evidence: {folder}");
     }
-    let ids = std::iter::once(&first.case.id).chain(&first.peers);
+    let ids = std::iter::once(&first.id).chain(&first.peers);
     let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
     if let Some(pattern) = &group.whenever {
@@ -123,14 +124,14 @@ fn failure(run: &RunOutcome, group: &FailureGroup, repeat: &str) -> String {
     }
     for fact in &group.counterfactuals {
         let spans = counted(fact.spans, "span");
-        let effect = match first.judgement.spans {
+        let effect = match first.spans {
             0 => format!("makes {spans} appear"),
             _ => format!("makes it right, with {spans}"),
         };
         let _infallible =
-            writeln!(text, "    but:      {} alone {effect} (case {})", fact.change, fact.case);
+            writeln!(text, "    but:      {} alone {effect} (case {})", change(fact), fact.case);
     }
-    let others: Vec<_> = members.map(|other| other.case.id.as_str()).collect();
+    let others: Vec<_> = members.map(|other| other.id.as_str()).collect();
     if !others.is_empty() {
         let (count, ids) = (others.len(), others.join(" "));
         let _infallible = writeln!(text, "    the same in {count} more: {ids}");
@@ -138,18 +139,27 @@ fn failure(run: &RunOutcome, group: &FailureGroup, repeat: &str) -> String {
     text
 }
 
+/// Returns a single change as a phrase.
+fn change(fact: &Counterfactual) -> String {
+    match (fact.name.as_str(), &fact.value) {
+        ("fault", None) => "a world without the fault".into(),
+        (name, None) => format!("unsetting {name}"),
+        (name, Some(value)) => format!("setting {name}={value}"),
+    }
+}
+
 /// Returns what is wrong with a case.
-fn findings(outcome: &CaseOutcome) -> String {
+fn findings(outcome: &CaseResult) -> String {
     let mut text = String::new();
-    let CaseOutcome { case, settings, judgement, .. } = outcome;
-    let mut name = format!("{settings} by {} with upstream {}", case.route, case.upstream);
-    if let Some(fault) = &case.fault {
+    let CaseResult { settings, route, upstream, verdict, .. } = outcome;
+    let mut name = format!("{settings} by {route} with upstream {upstream}");
+    if let Some(fault) = &outcome.fault {
         let _infallible = write!(name, " under {fault}");
     }
-    if let Verdict::Broken(cause) = &judgement.verdict {
+    if let Verdict::Broken(cause) = verdict {
         let _infallible = writeln!(text, "BROKEN {name}\n    {cause}");
     }
-    for finding in judgement.findings() {
+    for finding in verdict.findings() {
         let _infallible = writeln!(text, "FAIL {}: {name}\n    {}", finding.code, finding.message);
         for line in &finding.evidence {
             let _infallible = writeln!(text, "      {line}");
@@ -159,30 +169,30 @@ fn findings(outcome: &CaseOutcome) -> String {
 }
 
 fn snapshot(snapshot: &Snapshot) -> String {
-    let (word, body) = match &snapshot.state {
+    let word = match snapshot.state {
         SnapshotState::Same => return String::new(),
-        SnapshotState::Changed(difference) => ("changed", difference),
-        SnapshotState::Missing(text) => ("missing; this was printed", text),
-        SnapshotState::Unstable(difference) => {
-            ("not the same in every case of its group", difference)
-        }
+        SnapshotState::Missing => "missing; this was printed",
+        SnapshotState::Unstable => "not the same in every case of its group",
+        _ => "changed",
     };
-    let mut text = format!("\nSNAPSHOT {}: {word}\n", snapshot.path.display());
-    for line in body.lines() {
+    let mut text = format!("\nSNAPSHOT {}: {word}\n", snapshot.path);
+    for line in snapshot.detail.lines() {
         let _infallible = writeln!(text, "    {line}");
     }
     text
 }
 
 /// Returns the table of the planned cases.
-pub fn plan(plan: &PlanOutcome) -> String {
+pub fn plan(plan: &Plan) -> String {
     let faults = plan.cases.iter().any(|planned| planned.case.fault.is_some());
     let rows: Vec<Vec<String>> = plan
         .cases
         .iter()
         .map(|planned| {
+            let Case { id, route, upstream, job, fault, .. } = &planned.case;
+            let cells = [id, &planned.settings, route, upstream, job];
             let expected = expectation(planned.expected).to_owned();
-            cells(&planned.case, &planned.settings, faults).into_iter().chain([expected]).collect()
+            row(cells, faults, fault.as_deref()).into_iter().chain([expected]).collect()
         })
         .collect();
     let mut text = table(&[&headings(faults)[..], &["expected"]].concat(), &rows);
@@ -200,6 +210,6 @@ fn expectation(expected: Expectation) -> &'static str {
         Expectation::SpellingNotEnabled => {
             "meant on, does not count: no spans, and the service must say so"
         }
-        Expectation::Off => "off: no spans, and the job must run",
+        _ => "off: no spans, and the job must run",
     }
 }

@@ -1,17 +1,15 @@
 //! Watched jobs: a frame for a terminal, a line per change for a pipe.
 
-use std::time::Duration;
-
 use super::line::{cut, plain};
 use super::table::table;
-use spanproof::outcome::{WatchFrame, WatchedJob};
+use spanproof_format::{WatchFrame, WatchedJob};
 
 /// Returns the alarm of a job without spans; an empty text if it has some.
-fn alarm(dark: Option<Duration>) -> String {
+fn alarm(dark: Option<u64>) -> String {
     match dark {
         None => String::new(),
-        Some(since) if since.as_secs() == 0 => "NO SPANS".into(),
-        Some(since) => format!("NO SPANS for {} s", since.as_secs()),
+        Some(0) => "NO SPANS".into(),
+        Some(seconds) => format!("NO SPANS for {seconds} s"),
     }
 }
 
@@ -32,7 +30,7 @@ pub fn frame(frame: &WatchFrame, (width, height): (usize, usize)) -> Vec<String>
         .jobs
         .iter()
         .map(|job| {
-            vec![plain(&job.id), plain(&job.status), units(job), spans(job), alarm(job.dark)]
+            vec![plain(&job.id), plain(&job.status), units(job), spans(job), alarm(job.dark_s)]
         })
         .collect();
     let text = table(&["job", "status", &frame.unit_table, "spans", ""], &rows);
@@ -55,7 +53,7 @@ pub fn change(at: &str, unit_table: &str, job: &WatchedJob) -> String {
         plain(&job.status),
         units(job),
         spans(job),
-        alarm(job.dark)
+        alarm(job.dark_s)
     );
     format!("{}\n", line.trim_end())
 }
@@ -67,15 +65,15 @@ mod tests {
     fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> WatchedJob {
         let spans = Some(spans);
         let units = (units > 0).then(|| ("failed".to_owned(), units)).into_iter().collect();
-        let (id, dark) = (job.to_string(), dark.map(Duration::from_secs));
-        WatchedJob { id, status: "failed".into(), units, spans, dark }
+        let mut watched = WatchedJob::new(job.to_string(), "failed");
+        (watched.units, watched.spans, watched.dark_s) = (units, spans, dark);
+        watched
     }
 
     #[test]
     fn a_frame_fits_and_keeps_the_newest() {
         let jobs = (469..=480).map(|job| watched(job, 4, 0, Some(3))).collect();
-        let (unit_table, status) = ("executions".into(), "quiet".into());
-        let lines = frame(&WatchFrame { jobs, unit_table, status }, (44, 8));
+        let lines = frame(&WatchFrame::new(jobs, "executions", "quiet"), (44, 8));
         assert_eq!(lines.len(), 8);
         assert!(lines.iter().all(|line| line.chars().count() <= 44), "{lines:?}");
         assert_eq!(lines[0], "job  status  executions  spans");

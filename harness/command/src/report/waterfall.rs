@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::line::{cut, padded, plain, width, wrapped};
 use super::terminal::counted;
-use spanproof::outcome::{Answer, Place, Placed, Row, Trace, TraceOutcome, TracesOutcome};
+use spanproof_format::{Diagnostic, Row, SpanPlace, Trace, TraceSpan, Traces};
 
 /// Spans shown of one trace.
 const MAX_SPANS: usize = 500;
@@ -43,43 +43,42 @@ pub struct Canvas {
 }
 
 /// Returns each trace as a waterfall, with what the diagnostic functions of the database return.
-pub fn waterfall(outcome: &TracesOutcome, canvas: Canvas) -> String {
+pub fn waterfall(traces: &Traces, canvas: Canvas) -> String {
     let mut text = String::new();
-    for one in &outcome.traces {
+    for one in &traces.traces {
         text.push_str(&trace(one, canvas));
-        for answer in &one.answers {
+        for answer in &one.diagnostics {
             text.push_str(&diagnostic(answer, canvas));
         }
         text.push('\n');
     }
-    for unread in &outcome.unread {
+    for unread in &traces.unread {
         text.push_str(&wrapped(
             &[format!("not looked at: {}", plain(unread))],
             (0, 2),
             canvas.width,
         ));
     }
-    let spans: usize = outcome.trees().map(|trace| trace.spans.len()).sum();
+    let spans: usize = traces.traces.iter().map(|trace| trace.spans.len()).sum();
     let _infallible =
-        writeln!(text, "{}, {}", counted(outcome.traces.len(), "trace"), counted(spans, "span"));
+        writeln!(text, "{}, {}", counted(traces.traces.len(), "trace"), counted(spans, "span"));
     text
 }
 
-fn trace(outcome: &TraceOutcome, canvas: Canvas) -> String {
-    let trace = &outcome.trace;
-    let mut text = wrapped(&head(outcome), (0, 2), canvas.width);
+fn trace(trace: &Trace, canvas: Canvas) -> String {
+    let mut text = wrapped(&head(trace), (0, 2), canvas.width);
     let most = canvas.width.saturating_sub(25) / 2;
     let levels = (most / 4).clamp(1, MAX_LEVELS);
-    let names = trace.spans.iter().take(MAX_SPANS).map(|placed| width(&name(placed, levels)));
+    let names = trace.spans.iter().take(MAX_SPANS).map(|span| width(&name(span, levels)));
     let widest = names.max().unwrap_or(0).min(most).max(4);
-    for placed in trace.spans.iter().take(MAX_SPANS) {
-        if let Some(gap) = placed.gap {
-            let indent = "  ".repeat(placed.depth.min(levels));
-            let line = format!("{indent}… {} of nothing", duration(milliseconds(gap.ms)));
+    for span in trace.spans.iter().take(MAX_SPANS) {
+        if let Some(gap) = span.gap_before_ms {
+            let indent = "  ".repeat(span.depth.min(levels));
+            let line = format!("{indent}… {} of nothing", duration(milliseconds(gap)));
             let _infallible = writeln!(text, "{}", cut(&line, canvas.width));
         }
-        let name = padded(&name(placed, levels), widest);
-        let _infallible = writeln!(text, "{}", line(trace, placed, &name, canvas));
+        let name = padded(&name(span, levels), widest);
+        let _infallible = writeln!(text, "{}", line(trace, span, &name, canvas));
     }
     if trace.spans.len() > MAX_SPANS {
         let _infallible =
@@ -89,17 +88,15 @@ fn trace(outcome: &TraceOutcome, canvas: Canvas) -> String {
 }
 
 /// Returns the parts of the heading of a trace.
-fn head(outcome: &TraceOutcome) -> Vec<String> {
-    let trace = &outcome.trace;
-    let started = trace.started().map(|at| at.format("%Y-%m-%d %H:%M:%S%.3fZ").to_string());
-    let mut head = vec![plain(&format!("trace {}", trace.id))];
-    head.extend(ids("job", &outcome.jobs));
-    head.extend(ids("execution", &outcome.executions));
+fn head(trace: &Trace) -> Vec<String> {
+    let started = trace.started.map(|at| at.format("%Y-%m-%d %H:%M:%S%.3fZ").to_string());
+    let mut head = vec![plain(&format!("trace {}", trace.trace_id))];
+    head.extend(ids("job", &trace.jobs));
+    head.extend(ids("execution", &trace.executions));
     head.push(started.unwrap_or_else(|| "without a start".into()));
-    head.push(duration(milliseconds(trace.took_ms())));
+    head.push(duration(milliseconds(trace.duration_ms)));
     head.push(counted(trace.spans.len(), "span"));
-    let services: BTreeSet<_> =
-        trace.spans.iter().filter_map(|placed| placed.span.service.as_deref().map(plain)).collect();
+    let services: BTreeSet<_> = trace.spans.iter().map(|span| plain(&span.service)).collect();
     let services: Vec<_> = services.into_iter().filter(|name| !name.trim().is_empty()).collect();
     head.push(services.join(", "));
     head
@@ -116,59 +113,63 @@ fn ids(word: &str, ids: &BTreeSet<String>) -> Option<String> {
 }
 
 /// Returns the name of a span, indented by its depth.
-fn name(placed: &Placed, levels: usize) -> String {
-    let span = &placed.span;
-    let (service, operation) = (span.service.as_deref(), span.name.as_deref());
-    let (service, operation) = (service.unwrap_or_default(), operation.unwrap_or_default());
+fn name(span: &TraceSpan, levels: usize) -> String {
+    let TraceSpan { service, operation, depth, .. } = span;
     let dot = if service.is_empty() { "" } else { "." };
-    let deeper = if placed.depth > levels { format!("{}> ", placed.depth) } else { String::new() };
+    let deeper = if *depth > levels { format!("{depth}> ") } else { String::new() };
     let name = plain(&format!("{service}{dot}{operation}"));
-    format!("{}{deeper}{name}", "  ".repeat(placed.depth.min(levels)))
+    format!("{}{deeper}{name}", "  ".repeat((*depth).min(levels)))
+}
+
+/// Returns the error of a span in one text; `None` if it has none.
+fn error(span: &TraceSpan) -> Option<String> {
+    match (&span.error_type, &span.error) {
+        (Some(kind), Some(text)) => Some(format!("{kind}: {text}")),
+        (kind, text) => kind.clone().or_else(|| text.clone()),
+    }
 }
 
 /// Returns `name  ▕ bar ▏ +start duration status error`, cut to the width of the canvas.
-fn line(trace: &Trace, placed: &Placed, name: &str, canvas: Canvas) -> String {
-    let span = &placed.span;
-    let offset = match (span.start(), trace.started()) {
+fn line(trace: &Trace, span: &TraceSpan, name: &str, canvas: Canvas) -> String {
+    let offset = match (span.started, trace.started) {
         (Some(started), Some(first)) => format!("+{}", duration(elapsed(first, started))),
         _ => "+?".into(),
     };
-    let took = match (!span.has_ended(), span.took_ms()) {
+    let took = match (span.open, span.duration_ms) {
         (true, _) => "open".into(),
         (false, Some(ms)) => duration(ms),
         (false, None) => "?".into(),
     };
-    let place = match placed.place {
-        Place::Orphan => Some("orphan: its parent is not here".to_owned()),
-        Place::Circle => Some("circle: it is its own ancestor".to_owned()),
-        Place::Root | Place::Child => None,
+    let place = match span.place {
+        SpanPlace::Orphan => Some("orphan: its parent is not here".to_owned()),
+        SpanPlace::Circle => Some("circle: it is its own ancestor".to_owned()),
+        _ => None,
     };
     let mut notes: Vec<String> = place.into_iter().collect();
-    notes.push(plain(span.status.text.as_deref().unwrap_or_default()));
-    notes.extend(span.start().filter(|_| !span.has_ended()).map(|at| since(trace, at)));
-    notes.extend(span.error_text().as_deref().map(plain));
+    notes.push(plain(&span.status));
+    notes.extend(span.started.filter(|_| span.open).map(|at| since(trace, at)));
+    notes.extend(error(span).as_deref().map(plain));
     let numbers = format!("{offset:>9} {took:>9}");
     let rest = canvas.width.saturating_sub(width(name) + numbers.len() + 6);
-    let bar = bar(trace, placed, (rest / 3).min(60), canvas);
+    let bar = bar(trace, span, (rest / 3).min(60), canvas);
     let head = format!("{name}  {bar}  {numbers}  ");
     let notes = cut(&notes.join("  "), canvas.width.saturating_sub(width(&head)));
     let notes =
-        if canvas.colour && span.failed() { format!("\u{1b}[31m{notes}\u{1b}[0m") } else { notes };
+        if canvas.colour && span.failed { format!("\u{1b}[31m{notes}\u{1b}[0m") } else { notes };
     format!("{head}{notes}").trim_end().to_owned()
 }
 
 /// Returns since when a span is open, with the day only if it is not that of the trace.
 fn since(trace: &Trace, at: DateTime<Utc>) -> String {
-    let same = trace.started().is_some_and(|first| first.date_naive() == at.date_naive());
+    let same = trace.started.is_some_and(|first| first.date_naive() == at.date_naive());
     let format = if same { "open since %H:%M:%SZ" } else { "open since %Y-%m-%d %H:%M:%SZ" };
     at.format(format).to_string()
 }
 
 /// Returns the bar of a span: its part of the time of its trace.
-fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
+fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String {
     let (fill, open) = if canvas.blocks { ('█', '░') } else { ('#', '.') };
-    let (Some(first), Some(last), Some(_)) = (trace.started(), trace.ended(), placed.span.start())
-    else {
+    let (Some(first), Some(last), Some(_)) = (trace.started, trace.ended, span.started) else {
         return " ".repeat(width);
     };
     let whole = elapsed(first, last).max(0.001);
@@ -183,13 +184,9 @@ fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
         let cell = cell.clamp(0.0, 10_000.0) as usize;
         cell.min(width)
     };
-    let begin = cell(placed.span.start()).min(width.saturating_sub(1));
-    let end = if placed.span.has_ended() {
-        cell(placed.span.end()).max(begin + 1).min(width)
-    } else {
-        width
-    };
-    let fill = if placed.span.has_ended() { fill } else { open };
+    let begin = cell(span.started).min(width.saturating_sub(1));
+    let end = if span.open { width } else { cell(span.ended).max(begin + 1).min(width) };
+    let fill = if span.open { open } else { fill };
     let filled = end.saturating_sub(begin);
     let bar: String = std::iter::repeat_n(' ', begin)
         .chain(std::iter::repeat_n(fill, filled))
@@ -199,16 +196,16 @@ fn bar(trace: &Trace, placed: &Placed, width: usize, canvas: Canvas) -> String {
 }
 
 /// Returns what a diagnostic function says: its anomalies, and how many rows are none.
-fn diagnostic(answer: &Answer, canvas: Canvas) -> String {
-    let asked = plain(&format!("{}({})", answer.function, answer.unit));
-    let rows = match &answer.rows {
-        Err(why) => {
-            let why = plain(&format!("{asked} could not be asked: {why}"));
-            return format!("  {}\n", cut(&why, canvas.width.saturating_sub(2)));
-        }
-        Ok(rows) if rows.is_empty() => return format!("  {asked}: nothing\n"),
-        Ok(rows) => rows,
-    };
+fn diagnostic(answer: &Diagnostic, canvas: Canvas) -> String {
+    let asked = plain(&format!("{}({})", answer.function, answer.execution));
+    if let Some(why) = &answer.error {
+        let why = plain(&format!("{asked} could not be asked: {why}"));
+        return format!("  {}\n", cut(&why, canvas.width.saturating_sub(2)));
+    }
+    let rows = answer.rows.as_deref().unwrap_or_default();
+    if rows.is_empty() {
+        return format!("  {asked}: nothing\n");
+    }
     let (sound, odd): (Vec<_>, Vec<_>) =
         rows.iter().partition(|row| row.get("is_anomaly") == Some(&Json::Bool(false)));
     let mut text = format!("  {asked}\n");
@@ -263,44 +260,58 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use spanproof::deployment::TraceMatches;
-    use spanproof::observation::Span;
-    use spanproof::spec::SpanTable;
+    use spanproof_format::Gap;
 
-    /// A trace with all that a trace may have, sound and unsound.
-    fn rows() -> Vec<Row> {
-        let at = |ms: Option<u32>| {
-            let text = |ms| format!("2025-10-22T12:00:{:02}.{:03}", ms / 1000, ms % 1000);
-            ms.map(text)
-        };
-        let span = |(id, parent, operation, start, end): (&str, &str, &str, u32, Option<u32>)| {
-            let mut row = json!({"trace_id": "t1", "span_id": id,
-                "parent_span_id": (!parent.is_empty()).then_some(parent), "service": "runner",
-                "operation": operation, "started_at": at(Some(start)), "completed_at": at(end),
-                "status": if id == "c" { "failed" } else if end.is_some() { "completed" } else { "started" },
-                "job_id": 469, "execution_id": "7", "error_type": (id == "c").then_some("NoProvider"),
-                "error_message": (id == "c").then_some("No healthy\nproviders \u{1b}[2Jfor password=hunter2")});
-            // Rows come here masked.
-            spanproof::mask::Secrets::default().json(&mut row);
-            row.as_object().unwrap().clone()
-        };
-        let spans = [
-            ("a", "", "execute_question", 0, Some(20_000)),
-            ("b", "a", "plan", 0, Some(2_000)),
-            ("c", "a", "hybrid_router_call", 14_000, Some(20_000)),
-            ("d", "gone", "late", 19_000, None),
-            ("e", "f", "one", 3_000, Some(4_000)),
-            ("f", "e", "other", 3_500, Some(3_000)),
-            ("g", "g", "日本", 3_700, Some(3_700)),
-        ];
-        spans.into_iter().map(span).collect()
+    fn at(ms: u32) -> DateTime<Utc> {
+        let start: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
+        start + chrono::Duration::milliseconds(ms.into())
     }
 
-    fn drawn(rows: &[Row], width: usize) -> String {
+    /// A span of the runner at some depth, open if it has no end.
+    fn span(depth: usize, operation: &str, start: u32, end: Option<u32>) -> TraceSpan {
+        let mut span = TraceSpan::new(operation, operation);
+        span.depth = depth;
+        span.place = if depth == 0 { SpanPlace::Root } else { SpanPlace::Child };
+        span.service = "runner".into();
+        span.started = Some(at(start));
+        span.ended = end.map(at);
+        span.duration_ms = end.map(|end| f64::from(end) - f64::from(start));
+        span.open = end.is_none();
+        span.status = if end.is_some() { "completed" } else { "started" }.into();
+        span
+    }
+
+    /// A trace with all that a trace may have, sound and unsound.
+    fn example() -> Trace {
+        let mut failed = span(1, "hybrid_router_call", 14_000, Some(20_000));
+        failed.gap_before_ms = Some(12_000);
+        (failed.failed, failed.status) = (true, "failed".into());
+        failed.error_type = Some("NoProvider".into());
+        failed.error = Some("No healthy\nproviders \u{1b}[2Jfor password=***".into());
+        let placed = |mut span: TraceSpan, place| {
+            span.place = place;
+            span
+        };
+        let mut trace = Trace::new("t1");
+        (trace.started, trace.ended, trace.duration_ms) = (Some(at(0)), Some(at(20_000)), 20_000);
+        trace.gaps = vec![Gap::new("hybrid_router_call", 12_000)];
+        trace.jobs = ["469".to_owned()].into();
+        trace.executions = ["7".to_owned()].into();
+        trace.spans = vec![
+            span(0, "execute_question", 0, Some(20_000)),
+            span(1, "plan", 0, Some(2_000)),
+            failed,
+            placed(span(0, "late", 19_000, None), SpanPlace::Orphan),
+            placed(span(0, "one", 3_000, Some(4_000)), SpanPlace::Circle),
+            span(1, "other", 3_500, Some(3_000)),
+            placed(span(0, "日本", 3_700, Some(3_700)), SpanPlace::Circle),
+        ];
+        trace
+    }
+
+    fn drawn(trace: &Trace, width: usize) -> String {
         let canvas = Canvas { width, colour: false, blocks: false };
-        let spans = Span::from_rows(&SpanTable::default(), rows);
-        let found = TraceMatches { job: "job_id".into(), spans, ..TraceMatches::default() };
-        waterfall(&TracesOutcome::new(&found), canvas)
+        waterfall(&Traces::new(vec![trace.clone()], Vec::new()), canvas)
     }
 
     #[test]
@@ -318,7 +329,7 @@ runner.日本                      #                     +3.70 s      0 ms  circ
 
 1 trace, 7 spans
 ";
-        assert_eq!(drawn(&rows(), 120), expected);
+        assert_eq!(drawn(&example(), 120), expected);
     }
 
     #[test]
@@ -337,32 +348,29 @@ runner.日本         #        +3.70 s      0 ms  circle: it …
 
 1 trace, 7 spans
 ";
-        assert_eq!(drawn(&rows(), 60), expected);
+        assert_eq!(drawn(&example(), 60), expected);
     }
 
     #[test]
     fn no_line_is_wider_than_the_canvas() {
-        let mut rows = rows();
-        rows[0].insert("service".into(), "長い名前のサービス\u{1b}[31m".into());
+        let mut trace = example();
+        trace.spans[0].service = "長い名前のサービス\u{1b}[31m".into();
         for columns in [40, 41, 60, 80, 200] {
-            let text = drawn(&rows, columns);
+            let text = drawn(&trace, columns);
             for line in text.lines() {
                 assert!(width(line) <= columns, "{columns}: {line}");
             }
-            assert!(!text.contains('\u{1b}') && !text.contains("hunter2"), "{text}");
+            assert!(!text.contains('\u{1b}'), "{text}");
         }
-        assert!(drawn(&rows, 300).contains("password=***"));
+        assert!(drawn(&trace, 300).contains("password=***"));
     }
 
     #[test]
     fn a_hundred_levels_are_told_by_their_number() {
-        let row = |n: u32| {
-            let row = json!({"trace_id": "t", "span_id": n.to_string(), "operation": "op",
-                "parent_span_id": n.checked_sub(1).map(|n| n.to_string()), "status": "completed",
-                "started_at": "2025-10-22T12:00:00Z", "completed_at": "2025-10-22T12:00:00Z"});
-            row.as_object().unwrap().clone()
-        };
-        let text = drawn(&(0..=100).map(row).collect::<Vec<_>>(), 100);
+        let mut trace = Trace::new("t");
+        trace.spans = (0..=100).map(|depth| span(depth, "op", 0, Some(0))).collect();
+        trace.spans.iter_mut().for_each(|span| span.service.clear());
+        let text = drawn(&trace, 100);
         assert!(text.contains("\n                  100> op"), "{text}");
         assert!(text.lines().all(|line| width(line) <= 100), "{text}");
     }
@@ -375,7 +383,7 @@ runner.日本         #        +3.70 s      0 ms  circle: it …
             row(json!({"level": 1, "operation": "b", "is_anomaly": true,
                 "gap_after_ms": 9000, "anomaly_reason": "Gap of 9000ms before the next operation"})),
         ];
-        let answer = Answer { unit: "7".into(), function: "diagnose".into(), rows: Ok(rows) };
+        let answer = Diagnostic::new("7", "diagnose", Ok(rows));
         let canvas = Canvas { width: 60, colour: false, blocks: false };
         let expected = "  diagnose(7)
     anomaly_reason: Gap of 9000ms before the next operation

@@ -52,7 +52,7 @@ fn without_a_spec_the_error_says_where_it_was_looked_for() {
 #[case::expected_code(
     "schema = 1",
     "schema = 1\nexpected = [{ code = \"unliked\", reason = \"r\", until = 2030-01-01 }]",
-    "`[[expected]]`: no code is named `unliked`; did you mean `unlinked`?"
+    "spanproof.toml:2:22: no code is named `unliked`; did you mean `unlinked`?"
 )]
 #[case::newer_schema(
     "schema = 1",

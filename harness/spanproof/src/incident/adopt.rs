@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bundle::{Bundle, Record, Writer};
+use spanproof_format::{Code, Record};
+
+use super::bundle::{Bundle, Writer};
 use super::error::{Error, failed};
 use super::replay::{Faithful, Replayed, replay};
 use super::setting::Setting;
 use crate::spec::Spec;
 use crate::trial::World;
-use crate::verdict::{Code, Judgement, Verdict};
+use crate::verdict::{Judgement, Verdict};
 
 /// The folder of incidents that were adopted, beside the spec.
 const FOLDER: &str = "fixtures/incidents";
@@ -84,7 +86,9 @@ pub fn adopt(
     let expects = match expected {
         "same" => None,
         "pass" => Some("pass".to_owned()),
-        code => Some(code.parse::<Code>().map_err(Error::Unfit)?.to_string()),
+        code => {
+            Some(code.parse::<Code>().map_err(|error| Error::Unfit(error.to_string()))?.to_string())
+        }
     };
     let seen = matches!(replayed.faithful, Faithful::Reproduced | Faithful::Perhaps);
     let Some(found) = replayed.tried.first().filter(|_| seen || expects.is_some()) else {
@@ -110,10 +114,10 @@ pub fn adopt(
         ..bundle.setting.clone()
     };
     let mut writer = Writer::begin(&folder.join(name), bundle.origin)?;
-    writer.write(&Record::Setting(Box::new(setting)))?;
+    writer.write(&Record::Setting(Box::new(setting.into())))?;
     writer.observation(&bundle.observation)?;
     if let Some(judgement) = &bundle.judgement {
-        writer.write(&Record::Verdict(Box::new(judgement.clone())))?;
+        writer.write(&Record::Verdict(Box::new(judgement.into())))?;
     }
     if let Some(expects) = expects {
         writer.write(&Record::Expects(expects))?;

@@ -6,78 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
+use spanproof_format as format;
+use spanproof_format::{End, Header, IncidentOrigin, Record};
 
 use super::Setting;
 use super::error::{Error, failed};
-use super::masking::Masked;
-use crate::observation::{Observation, Row, Rows, Sink, Source, StoredLine, StoredObservation};
-use crate::upstream::Exchange;
+use crate::observation::{Observation, Row, Sink, Source};
 use crate::verdict::Judgement;
-
-/// The version that is written: a reader understands every minor version of its own major one.
-pub const FORMAT: &str = "1.1";
-
-/// Where an incident comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// A case of `check`.
-    Case,
-    /// An existing system.
-    Deployment,
-}
-
-/// One line of the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Record {
-    /// The first one.
-    Incident(Header),
-    /// What has to be there to see it again.
-    Setting(Box<Setting>),
-    /// Everything of the observation but what stands in records of its own. A later one replaces
-    /// an earlier one, which was written before everything was known.
-    Facts(Box<StoredObservation>),
-    /// A row of a job.
-    Job(Row),
-    /// A row of a unit.
-    Unit(Row),
-    /// A row of a span.
-    Span(Row),
-    /// A line of output or log.
-    Line(StoredLine),
-    /// A question to the upstream.
-    Exchange(Exchange),
-    /// What was told of it when it was written.
-    Verdict(Box<Judgement>),
-    /// What was masked.
-    Masked(Vec<Masked>),
-    /// What a replay must come to from now on; without it the same as was told.
-    Expects(String),
-    /// The last one.
-    End(End),
-}
-
-/// What the file is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Header {
-    pub(super) format: String,
-    pub(super) written: DateTime<Utc>,
-    /// The version that wrote it.
-    pub(super) by: String,
-    pub(super) origin: Origin,
-}
-
-/// That nothing is missing, and nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct End {
-    pub(super) records: u64,
-    /// Of all bytes before this record.
-    pub(super) sha256: String,
-}
 
 /// An incident that was read.
 #[derive(Debug, Clone)]
@@ -87,7 +24,7 @@ pub struct Bundle {
     /// When it was written.
     pub written: DateTime<Utc>,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: IncidentOrigin,
     /// What has to be there to see it again; nothing in a bundle that ends before it.
     pub setting: Setting,
     /// What was observed.
@@ -124,16 +61,12 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Begins a bundle. A file that is there already is never overwritten.
-    pub(super) fn begin(path: &Path, origin: Origin) -> Result<Self, Error> {
+    pub(super) fn begin(path: &Path, origin: IncidentOrigin) -> Result<Self, Error> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(failed("write", path))?;
         let mut writer = Self { path: path.to_owned(), file, hash: Sha256::new(), records: 0 };
-        writer.write(&Record::Incident(Header {
-            format: FORMAT.into(),
-            written: Utc::now(),
-            by: env!("CARGO_PKG_VERSION").into(),
-            origin,
-        }))?;
+        let header = Header::new(Utc::now(), env!("CARGO_PKG_VERSION"), origin);
+        writer.write(&Record::Incident(header))?;
         Ok(writer)
     }
 
@@ -155,17 +88,18 @@ impl Writer {
     }
 
     /// Writes all rows of a table.
-    pub(super) fn rows(&mut self, rows: &Rows, record: fn(Row) -> Record) -> Result<(), Error> {
-        rows.all().iter().try_for_each(|row| self.write(&record(row.clone())))
+    fn rows(&mut self, rows: &format::Rows, record: fn(Row) -> Record) -> Result<(), Error> {
+        let format::Rows::Found(rows) = rows else { return Ok(()) };
+        rows.iter().try_for_each(|row| self.write(&record(row.clone())))
     }
 
     /// Writes an observation: its lists as records of their own, and then everything else.
     pub(super) fn observation(&mut self, observation: &Observation) -> Result<(), Error> {
-        let mut stored = StoredObservation::from(observation);
+        let mut stored = format::Observation::from(observation);
         self.rows(&stored.jobs, Record::Job)?;
         self.rows(&stored.units, Record::Unit)?;
         self.rows(&stored.spans, Record::Span)?;
-        for line in std::mem::take(stored.lines_mut()) {
+        for line in std::mem::take(&mut stored.output.lines) {
             self.write(&Record::Line(line))?;
         }
         for exchange in std::mem::take(&mut stored.exchanges) {
@@ -177,8 +111,8 @@ impl Writer {
     /// Ends the bundle: from now on it is whole.
     pub(super) fn end(mut self) -> Result<PathBuf, Error> {
         let sha256 = hexadecimal(self.hash.clone());
-        let end = json!({ "end": End { records: self.records, sha256 } }).to_string();
-        self.line(&end)?;
+        let records = self.records;
+        self.write(&Record::End(End::new(records, sha256)))?;
         self.file.sync_all().map_err(failed("write", &self.path))?;
         Ok(self.path)
     }

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
+use spanproof_format as format;
+use spanproof_format::{IncidentOrigin, Record};
 
-use super::bundle::{Origin, Record, Writer};
+use super::bundle::Writer;
 use super::error::Error;
 use super::masking::Masking;
 use super::setting::Setting;
 use crate::deployment::{Existing, Subject, unseen};
-use crate::observation::{
-    LogLine, Observation, Row, Rows, Sink, Source, StoredLine, StoredObservation, Table,
-};
+use crate::observation::{LogLine, Observation, Row, Rows, Sink, Source, Table};
 use crate::spec::Spec;
 use crate::upstream::Behaviour;
 use crate::verdict::judge;
@@ -49,10 +49,10 @@ pub fn capture_case(
     };
     let observation = masking.observation(spec, observation);
     let judgement = judge(spec, &observation);
-    let mut writer = Writer::begin(path, Origin::Case)?;
-    writer.write(&Record::Setting(Box::new(setting)))?;
+    let mut writer = Writer::begin(path, IncidentOrigin::Case)?;
+    writer.write(&Record::Setting(Box::new(setting.into())))?;
     writer.observation(&observation)?;
-    writer.write(&Record::Verdict(Box::new(judgement)))?;
+    writer.write(&Record::Verdict(Box::new((&judgement).into())))?;
     writer.write(&Record::Masked(masking.account()))?;
     writer.end()
 }
@@ -68,13 +68,13 @@ pub async fn capture_deployment(
     path: &Path,
 ) -> Result<PathBuf, Error> {
     let Existing { spec, subject, rows, log } = existing;
-    let mut writer = Writer::begin(path, Origin::Deployment)?;
+    let mut writer = Writer::begin(path, IncidentOrigin::Deployment)?;
     let flags = masking.flags(spec, &subject.flags);
     let subject = &Subject { flags: flags.clone(), ..subject.clone() };
     let setting = Setting { flags, ..Setting::default() };
-    writer.write(&Record::Setting(Box::new(setting.clone())))?;
+    writer.write(&Record::Setting(Box::new(setting.clone().into())))?;
     // So that the bundle can be judged, with doubt, if this ends early.
-    writer.write(&Record::Facts(Box::new(StoredObservation::from(&unseen(spec, subject)))))?;
+    writer.write(&Record::Facts(Box::new(format::Observation::from(&unseen(spec, subject)))))?;
     let mut recording = Recording { spec, masking, writer, failed: None };
     let existing = Existing { spec, subject, rows, log };
     let observed = existing.observe(&mut recording).await;
@@ -95,13 +95,13 @@ pub async fn capture_deployment(
     let route = Some(observation.case.route.clone()).filter(|route| !route.is_empty());
     let units = observation.tables.units.all().len();
     let setting = Setting { flags, route, units, ..setting };
-    writer.write(&Record::Setting(Box::new(setting)))?;
+    writer.write(&Record::Setting(Box::new(setting.into())))?;
     // Its rows and lines are in the file, and in the account, already.
     let masked = masking.clone().observation(spec, &observation);
-    let facts = Observation::from(StoredObservation::from(&observation).without_lists());
-    let facts = StoredObservation::from(&masking.observation(spec, &facts));
+    let facts = Observation::from(format::Observation::from(&observation).without_lists());
+    let facts = format::Observation::from(&masking.observation(spec, &facts));
     writer.write(&Record::Facts(Box::new(facts)))?;
-    writer.write(&Record::Verdict(Box::new(judge(spec, &masked))))?;
+    writer.write(&Record::Verdict(Box::new((&judge(spec, &masked)).into())))?;
     writer.write(&Record::Masked(masking.account()))?;
     writer.end()
 }
@@ -141,6 +141,6 @@ impl Sink for Recording<'_> {
 
     fn line(&mut self, line: &LogLine) {
         let line = self.masking.line(self.spec, line);
-        self.write(&Record::Line(StoredLine::from(&line)));
+        self.write(&Record::Line((&line).into()));
     }
 }

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value as Json;
+use spanproof_format as format;
+use spanproof_format::Masked;
 
 use super::error::Error;
 use crate::document::Document;
@@ -20,17 +22,6 @@ use crate::upstream::Behaviour;
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").ok()
 });
-
-/// Something that was masked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Masked {
-    /// Where: a table with its column, or a kind of text.
-    pub place: String,
-    /// What: `secret`, `e-mail address`, `content`, or the name of a rule.
-    pub what: String,
-    /// How often.
-    pub count: usize,
-}
 
 /// Masks everything that goes into a bundle, and keeps account of it.
 #[derive(Debug, Clone, Default)]
@@ -82,12 +73,7 @@ impl Masking {
     /// What was masked so far.
     pub fn account(&self) -> Vec<Masked> {
         let all = self.account.iter();
-        all.map(|((place, what), count)| Masked {
-            place: place.clone(),
-            what: what.clone(),
-            count: *count,
-        })
-        .collect()
+        all.map(|((place, what), count)| Masked::new(place, what, *count)).collect()
     }
 
     /// Whether what jobs are given and give is kept.
@@ -197,9 +183,11 @@ impl Masking {
 
     /// Masks how an upstream behaves.
     pub(super) fn behaviour(&mut self, behaviour: Behaviour) -> Behaviour {
-        let Ok(mut json) = serde_json::to_value(&behaviour) else { return behaviour };
+        let stored = format::Behaviour::from(behaviour.clone());
+        let Ok(mut json) = serde_json::to_value(stored) else { return behaviour };
         self.value("upstream", &mut json, false);
-        serde_json::from_value(json).unwrap_or(behaviour)
+        let masked = serde_json::from_value::<format::Behaviour>(json);
+        masked.map_or(behaviour, Behaviour::from)
     }
 
     /// Masks the values of flags.

@@ -13,9 +13,9 @@ mod replay;
 mod setting;
 
 pub use adopt::{Adopted, adopt, adopted, holds, list};
-pub use bundle::{Bundle, FORMAT, Origin};
+pub use bundle::Bundle;
 pub use capture::{capture_case, capture_deployment};
 pub use error::Error;
-pub use masking::{Masked, Masking};
+pub use masking::Masking;
 pub use replay::{Faithful, Replayed, Reproduction, rejudge, replay};
 pub use setting::{Choice, Setting};

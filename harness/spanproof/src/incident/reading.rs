@@ -7,13 +7,13 @@ use std::path::Path;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::bundle::{Bundle, End, FORMAT, Header, Record, hexadecimal, kind};
+use spanproof_format::{
+    Age, BUNDLE_FORMAT, End, Exchange, Header, Judgement, Observation, OutputLine, Record, Row,
+    Rows, Setting, age,
+};
+
+use super::bundle::{Bundle, hexadecimal, kind};
 use super::error::{Error, failed};
-use super::setting::Setting;
-use crate::format::{Age, age};
-use crate::observation::{Row, Rows, StoredLine, StoredObservation};
-use crate::upstream::Exchange;
-use crate::verdict::Judgement;
 
 /// A longer record is none of ours.
 const LONGEST: u64 = 32 * 1024 * 1024;
@@ -25,11 +25,11 @@ const MOST: u64 = 512 * 1024 * 1024;
 struct Parts {
     header: Option<Header>,
     setting: Option<Setting>,
-    facts: Option<StoredObservation>,
+    facts: Option<Observation>,
     jobs: Vec<Row>,
     units: Vec<Row>,
     spans: Vec<Row>,
-    lines: Vec<StoredLine>,
+    lines: Vec<OutputLine>,
     exchanges: Vec<Exchange>,
     judgement: Option<Judgement>,
     expects: Option<String>,
@@ -107,9 +107,9 @@ fn version(path: &Path, record: &Json) -> Result<(), Error> {
         let reason = "its first line is not that of an incident; `spanproof capture` writes one";
         return Err(Error::Damaged { path, reason: reason.into() });
     };
-    match age(found, FORMAT) {
+    match age(found, BUNDLE_FORMAT) {
         Age::Readable => Ok(()),
-        Age::Newer => Err(Error::Newer { path, found: found.to_owned(), reads: FORMAT }),
+        Age::Newer => Err(Error::Newer { path, found: found.to_owned(), reads: BUNDLE_FORMAT }),
         Age::Strange => Err(Error::Damaged { path, reason: format!("its format is `{found}`") }),
     }
 }
@@ -139,6 +139,7 @@ impl Parts {
             Record::Expects(expects) => self.expects = Some(expects),
             Record::Masked(_) => {}
             Record::End(end) => self.end = Some(end),
+            _ => self.doubts.push(format!("its record `{name}` is not known to this version")),
         }
         Ok(())
     }
@@ -170,15 +171,15 @@ impl Parts {
         stored.jobs = filled(stored.jobs, self.jobs);
         stored.units = filled(stored.units, self.units);
         stored.spans = filled(stored.spans, self.spans);
-        *stored.lines_mut() = self.lines;
+        stored.output.lines = self.lines;
         stored.exchanges = self.exchanges;
         Ok(Bundle {
             path: path.to_owned(),
             written: header.written,
             origin: header.origin,
-            setting,
+            setting: setting.into(),
             observation: stored.into(),
-            judgement: self.judgement,
+            judgement: self.judgement.map(Into::into),
             expects: self.expects,
             doubts: self.doubts,
         })

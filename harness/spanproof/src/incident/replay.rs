@@ -10,7 +10,8 @@ use crate::matrix::Case;
 use crate::observation::{Observation, Unit};
 use crate::spec::Spec;
 use crate::trial::{Overrides, World};
-use crate::verdict::{Code, Funnel, Judged, Judgement, Verdict, observe};
+use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
+use spanproof_format::Code;
 
 /// More ways than this to set a world up are not tried.
 const MOST: usize = 32;

@@ -1,7 +1,7 @@
 //! What has to be there to see an incident again, and what of it this spec can give.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use spanproof_format as format;
 
 use crate::document::suggestion;
 use crate::mask::MASK;
@@ -10,7 +10,7 @@ use crate::spec::{Spec, Value};
 use crate::upstream::Behaviour;
 
 /// The world of an incident, as far as it is known.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Setting {
     /// The flags whose values are known.
     pub flags: Vec<(String, Value)>,
@@ -167,4 +167,35 @@ fn known<'a>(
          (`--config`)",
         suggestion(name, names)
     ))
+}
+
+impl From<Setting> for format::Setting {
+    fn from(setting: Setting) -> Self {
+        let Setting { flags, route, job, units, input, upstream, behaviour, fault, program } =
+            setting;
+        let mut stored = Self::default();
+        stored.flags = flags.into_iter().map(|(name, value)| (name, value.into())).collect();
+        (stored.route, stored.job, stored.units) = (route, job, units);
+        (stored.input, stored.upstream) = (input, upstream);
+        stored.behaviour = behaviour.map(Into::into);
+        (stored.fault, stored.program) = (fault, program);
+        stored
+    }
+}
+
+impl From<format::Setting> for Setting {
+    fn from(stored: format::Setting) -> Self {
+        let flags = stored.flags.into_iter().map(|(name, value)| (name, value.into()));
+        Self {
+            flags: flags.collect(),
+            route: stored.route,
+            job: stored.job,
+            units: stored.units,
+            input: stored.input,
+            upstream: stored.upstream,
+            behaviour: stored.behaviour.map(Into::into),
+            fault: stored.fault,
+            program: stored.program,
+        }
+    }
 }

@@ -1,12 +1,11 @@
 //! One case: a value for every flag, a job, a route and an upstream, and maybe a fault.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::spec::{Condition, Facts, Spec, Value};
 
 /// One combination of the matrix.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     /// Eight hexadecimal digits made from the content: the same for the same combination,
     /// whatever else is in the spec.
@@ -20,7 +19,6 @@ pub struct Case {
     /// The job's name.
     pub job: String,
     /// The name of the fault of the world, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 

@@ -6,6 +6,7 @@ mod neighbour;
 mod pattern;
 mod product;
 mod selection;
+mod stored;
 
 pub use case::Case;
 pub use neighbour::{Change, neighbours};

@@ -89,7 +89,7 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     if let Some(rule) =
         spec.expected.iter().find(|rule| !kept.iter().any(|case| case.meets(&rule.when)))
     {
-        return Err(Error::Unexpected { code: rule.code.clone(), rule: rule.when.to_string() });
+        return Err(Error::Unexpected { code: rule.code.to_string(), rule: rule.when.to_string() });
     }
     match kept.len() {
         0 => Err(Error::None),

@@ -1,7 +1,6 @@
 //! What is known of an existing system, besides its rows.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::Span;
 
@@ -23,7 +22,7 @@ pub struct Deployment {
 }
 
 /// A span of other work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
     /// Its start.
     pub started: DateTime<Utc>,
@@ -61,7 +60,7 @@ pub struct LogLine {
 }
 
 /// A log as a whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogFacts {
     /// Its name; `-` is standard input.
     pub name: String,

@@ -3,14 +3,12 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::LogLine;
 use crate::spec::{Attempt, Banner, Probes};
 
 /// Where a line stands: its stream, or a log, and its number there, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// A line of standard output.
     Stdout(u64),

@@ -30,8 +30,6 @@ pub use source::{Sink, Source};
 pub use span::{Field, Span, SpanRows, SpanSource, Status, StatusCode, Time};
 pub use startup::{group, redacted};
 pub use store::{Error, list, read, write};
-pub use stored::{DeploymentSummary, FORMAT};
-pub(crate) use stored::{StoredLine, StoredObservation};
 pub use table::{Row, Rows, Table, Tables};
 pub(crate) use table::{quoted, text, time};
 pub use trial::{ProcessRun, Reached, Second, Service, StartupCut, Submission, TrialRecord, Work};

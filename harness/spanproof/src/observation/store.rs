@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::stored::FORMAT;
-use super::{Observation, ProcessRun, StoredObservation};
-use crate::format::{Age, age};
+use spanproof_format as format;
+use spanproof_format::{Age, EVIDENCE_FORMAT as FORMAT, age};
+
+use super::{Observation, ProcessRun};
 use crate::process::Stream;
 
 const DATA: &str = "evidence.json";
@@ -69,7 +70,7 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
     }
     // Written last, under another name first: what has this name is whole.
     let data = folder.join(DATA);
-    let json = serde_json::to_vec_pretty(&StoredObservation::from(observation))
+    let json = serde_json::to_vec_pretty(&format::Observation::from(observation))
         .map_err(|error| Error::Damaged { path: data.clone(), reason: error.to_string() })?;
     let partial = folder.join("evidence.json.partial");
     save(&partial, &json)?;
@@ -112,7 +113,7 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
             return Err(Error::Damaged { path, reason });
         }
     }
-    let stored: StoredObservation = serde_json::from_value(value).map_err(damaged)?;
+    let stored: format::Observation = serde_json::from_value(value).map_err(damaged)?;
     Ok(stored.into())
 }
 

@@ -1,236 +1,77 @@
-//! The stored form of an observation: one flat object, which readers of version 1 understand.
+//! The stored form of an observation: conversions between the model and [`spanproof_format`].
 //!
-//! What can't be known of an existing system has a fixed value there: a service that is ready, an exit
-//! that is `unseen`. The lines of its log are those of a stream `log`.
+//! The stored form is one flat object for trials and existing systems. What can't be known of an
+//! existing system has a fixed value there: a service that is ready, an exit that is `unseen`. The
+//! lines of its log are those of a stream `log`.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::DateTime;
+use spanproof_format as format;
 
 use super::{
-    Deployment, Log, LogFacts, LogLine, Neighbour, Observation, Origin, ProcessRun, Reached, Rows,
-    Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
+    Deployment, Failure, Log, LogFacts, LogLine, Neighbour, Observation, Origin, Place, ProcessRun,
+    Reached, Rows, Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
 };
 use crate::matrix::Case;
-use crate::process::{Ending, Exit, Line, Output, Stream};
-use crate::upstream::Exchange;
 
-/// The version that is written: a reader understands every minor version of its own major one.
-pub const FORMAT: &str = "1.3";
-
-/// An observation as it is stored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct StoredObservation {
-    format: String,
-    case: Case,
-    command: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    program: Option<String>,
-    environment: BTreeMap<String, String>,
-    names: Vec<(String, String)>,
-    output: StoredOutput,
-    startup: StartupCut,
-    ready: Reached,
-    submission: Option<Submission>,
-    settled: Option<Reached>,
-    pub(crate) jobs: Rows,
-    pub(crate) units: Rows,
-    pub(crate) spans: Rows,
-    #[serde(default)]
-    witness: Option<Witness>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    recovery: Option<StoredSecond>,
-    pub(crate) exchanges: Vec<Exchange>,
-    exit: StoredExit,
-    timings: BTreeMap<String, u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    deployment: Option<Box<DeploymentSummary>>,
-}
-
-/// The second job of a case under a fault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct StoredSecond {
-    output: StoredOutput,
-    startup: StartupCut,
-    ready: Reached,
-    submission: Option<Submission>,
-    settled: Option<Reached>,
-    jobs: Rows,
-    units: Rows,
-    spans: Rows,
-    exit: StoredExit,
-}
-
-/// Output or a log.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct StoredOutput {
-    lines: Vec<StoredLine>,
-    invalid_lines: usize,
-    dropped_bytes: u64,
-}
-
-/// A line of output, or of a log of which only some lines were taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredLine {
-    stream: StoredStream,
-    /// Milliseconds from the start of the process; of a log, since 1970, and 0 without a time.
-    at_ms: u64,
-    text: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    number: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum StoredStream {
-    Stdout,
-    Stderr,
-    Log,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct StoredExit {
-    ending: StoredEnding,
-    asked: bool,
-    killed: bool,
-    at_ms: u64,
-    stop_ms: u64,
-    strays: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum StoredEnding {
-    Code(i32),
-    Signal(i32),
-    Unseen,
-}
-
-/// What is known of an existing system, without the lines of its log.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeploymentSummary {
-    /// The database's URL or the dump's name; `None` if none was given.
-    pub database: Option<String>,
-    /// The log as a whole; `None` if none was given.
-    pub log: Option<LogFacts>,
-    /// Tables of the span table's name in other schemas that have spans of these units.
-    pub elsewhere: Vec<(String, u64)>,
-    /// Spans of other work that began at the same time.
-    #[serde(default)]
-    pub neighbours: Vec<Neighbour>,
-    /// What could not be read, each with its reason.
-    pub unread: Vec<String>,
-    /// How the server carried out each look-up.
-    pub plans: Vec<String>,
-}
-
-impl StoredObservation {
-    /// The lines of output or log.
-    pub(crate) fn lines_mut(&mut self) -> &mut Vec<StoredLine> {
-        &mut self.output.lines
-    }
-
-    /// Everything but the lists that a bundle keeps as records of their own.
-    pub(crate) fn without_lists(mut self) -> Self {
-        for rows in [&mut self.jobs, &mut self.units, &mut self.spans] {
-            if let Rows::Found(rows) = rows {
-                rows.clear();
-            }
-        }
-        self.output.lines.clear();
-        self.exchanges.clear();
-        self
-    }
-}
-
-impl From<&Observation> for StoredObservation {
+impl From<&Observation> for format::Observation {
     fn from(observation: &Observation) -> Self {
         let Observation { case, tables, origin } = observation.clone();
-        match origin {
-            Origin::Trial(trial) => of_trial(case, tables, *trial),
-            Origin::Deployment(deployment) => of_deployment(case, tables, *deployment),
-        }
+        let mut stored = match origin {
+            Origin::Trial(trial) => of_trial(case, *trial),
+            Origin::Deployment(deployment) => of_deployment(case, *deployment),
+        };
+        let Tables { jobs, units, spans } = tables;
+        (stored.jobs, stored.units, stored.spans) = (jobs.into(), units.into(), spans.into());
+        stored
     }
 }
 
-fn of_trial(case: Case, tables: Tables, trial: TrialRecord) -> StoredObservation {
+fn of_trial(case: Case, trial: TrialRecord) -> format::Observation {
     let TrialRecord { service, run, work, exchanges, witness, second, timings } = trial;
     let Service { command, program, environment, names } = service;
     let ProcessRun { output, startup, ready, exit } = run;
     let Work { submission, settled } = work;
-    let Tables { jobs, units, spans } = tables;
-    StoredObservation {
-        format: FORMAT.into(),
-        case,
-        command,
-        program,
-        environment,
-        names,
-        output: output.into(),
-        startup,
-        ready,
-        submission,
-        settled,
-        jobs,
-        units,
-        spans,
-        witness,
-        recovery: second.map(|second| StoredSecond::from(*second)),
-        exchanges,
-        exit: exit.into(),
-        timings,
-        deployment: None,
-    }
+    let mut stored = format::Observation::new(case.into(), ready.into(), exit.into());
+    stored.command = command;
+    stored.program = program;
+    stored.environment = environment;
+    stored.names = names;
+    stored.output = output.into();
+    stored.startup = startup.into();
+    stored.submission = submission.map(Into::into);
+    stored.settled = settled.map(Into::into);
+    stored.witness = witness.map(Into::into);
+    stored.recovery = second.map(|second| (*second).into());
+    stored.exchanges = exchanges.into_iter().map(Into::into).collect();
+    stored.timings = timings;
+    stored
 }
 
-fn of_deployment(case: Case, tables: Tables, mut deployment: Deployment) -> StoredObservation {
-    let (lines, dropped_bytes) = match &mut deployment.log {
-        Some(log) => (std::mem::take(&mut log.lines), log.dropped_bytes),
-        None => (Vec::new(), 0),
-    };
-    let lines = lines.iter().map(StoredLine::from).collect();
-    let Tables { jobs, units, spans } = tables;
-    let set = |(name, value): &(String, crate::spec::Value)| {
-        Some((name.clone(), value.text()?.to_owned()))
-    };
-    StoredObservation {
-        format: FORMAT.into(),
-        environment: case.flags.iter().filter_map(set).collect(),
-        case,
-        command: String::new(),
-        program: None,
-        names: Vec::new(),
-        output: StoredOutput { lines, invalid_lines: 0, dropped_bytes },
-        startup: StartupCut::default(),
-        ready: Reached::Yes,
-        submission: None,
-        settled: None,
-        jobs,
-        units,
-        spans,
-        witness: None,
-        recovery: None,
-        exchanges: Vec::new(),
-        exit: StoredExit {
-            ending: StoredEnding::Unseen,
-            asked: false,
-            killed: false,
-            at_ms: 0,
-            stop_ms: 0,
-            strays: Vec::new(),
-        },
-        timings: BTreeMap::new(),
-        deployment: Some(Box::new(DeploymentSummary::from(&deployment))),
+fn of_deployment(case: Case, deployment: Deployment) -> format::Observation {
+    let flags = case.flags.iter();
+    let environment = flags.filter_map(|(name, value)| Some((name.clone(), value.text()?.into())));
+    let environment = environment.collect();
+    let exit = format::ProcessExit::new(format::Ending::Unseen);
+    let mut stored = format::Observation::new(case.into(), format::Reached::Yes, exit);
+    stored.environment = environment;
+    stored.deployment = Some(Box::new((&deployment).into()));
+    if let Some(log) = deployment.log {
+        stored.output.lines = log.lines.iter().map(Into::into).collect();
+        stored.output.dropped_bytes = log.dropped_bytes;
     }
+    stored
 }
 
-impl From<StoredObservation> for Observation {
-    fn from(stored: StoredObservation) -> Self {
-        let StoredObservation { jobs, units, spans, case, .. } = stored;
-        let tables = Tables { jobs, units, spans };
+impl From<format::Observation> for Observation {
+    fn from(stored: format::Observation) -> Self {
+        let case = stored.case.into();
+        let tables = Tables {
+            jobs: stored.jobs.into(),
+            units: stored.units.into(),
+            spans: stored.spans.into(),
+        };
         if let Some(deployment) = stored.deployment {
-            let deployment = deployment.with(stored.output);
+            let deployment = existing(*deployment, stored.output);
             return Self { case, tables, origin: Origin::Deployment(Box::new(deployment)) };
         }
         let trial = TrialRecord {
@@ -242,13 +83,16 @@ impl From<StoredObservation> for Observation {
             },
             run: ProcessRun {
                 output: stored.output.into(),
-                startup: stored.startup,
-                ready: stored.ready,
+                startup: stored.startup.into(),
+                ready: stored.ready.into(),
                 exit: stored.exit.into(),
             },
-            work: Work { submission: stored.submission, settled: stored.settled },
-            exchanges: stored.exchanges,
-            witness: stored.witness,
+            work: Work {
+                submission: stored.submission.map(Into::into),
+                settled: stored.settled.map(Into::into),
+            },
+            exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
+            witness: stored.witness.map(Into::into),
             second: stored.recovery.map(|second| Box::new(second.into())),
             timings: stored.timings,
         };
@@ -256,127 +100,242 @@ impl From<StoredObservation> for Observation {
     }
 }
 
-impl From<Second> for StoredSecond {
+/// What is known of an existing system, with the lines of its log.
+fn existing(stored: format::Deployment, output: format::Output) -> Deployment {
+    // A bundle that was cut off has lines, and no facts about the log yet.
+    let facts = stored.log.map(LogFacts::from);
+    let facts = facts.or_else(|| (!output.lines.is_empty()).then(LogFacts::default));
+    let lines = output.lines.into_iter().map(LogLine::from);
+    let dropped_bytes = output.dropped_bytes;
+    let log = facts.map(|facts| Log { facts, lines: lines.collect(), dropped_bytes });
+    Deployment {
+        database: stored.database,
+        log,
+        elsewhere: stored.elsewhere,
+        neighbours: stored.neighbours.into_iter().map(Into::into).collect(),
+        unread: stored.unread,
+        plans: stored.plans,
+    }
+}
+
+impl From<&Deployment> for format::Deployment {
+    fn from(deployment: &Deployment) -> Self {
+        let Deployment { database, log, elsewhere, neighbours, unread, plans } = deployment.clone();
+        let mut stored = Self::default();
+        stored.database = database;
+        stored.log = log.map(|log| log.facts.into());
+        stored.elsewhere = elsewhere;
+        stored.neighbours = neighbours.into_iter().map(Into::into).collect();
+        stored.unread = unread;
+        stored.plans = plans;
+        stored
+    }
+}
+
+impl From<Second> for format::Recovery {
     fn from(second: Second) -> Self {
         let Second { run, work, tables } = second;
+        let ProcessRun { output, startup, ready, exit } = run;
+        let Work { submission, settled } = work;
+        let Tables { jobs, units, spans } = tables;
+        let mut stored = Self::new(ready.into(), exit.into());
+        stored.output = output.into();
+        stored.startup = startup.into();
+        stored.submission = submission.map(Into::into);
+        stored.settled = settled.map(Into::into);
+        (stored.jobs, stored.units, stored.spans) = (jobs.into(), units.into(), spans.into());
+        stored
+    }
+}
+
+impl From<format::Recovery> for Second {
+    fn from(stored: format::Recovery) -> Self {
         Self {
-            output: run.output.into(),
-            startup: run.startup,
-            ready: run.ready,
-            submission: work.submission,
-            settled: work.settled,
-            jobs: tables.jobs,
-            units: tables.units,
-            spans: tables.spans,
-            exit: run.exit.into(),
+            run: ProcessRun {
+                output: stored.output.into(),
+                startup: stored.startup.into(),
+                ready: stored.ready.into(),
+                exit: stored.exit.into(),
+            },
+            work: Work {
+                submission: stored.submission.map(Into::into),
+                settled: stored.settled.map(Into::into),
+            },
+            tables: Tables {
+                jobs: stored.jobs.into(),
+                units: stored.units.into(),
+                spans: stored.spans.into(),
+            },
         }
     }
 }
 
-impl From<StoredSecond> for Second {
-    fn from(stored: StoredSecond) -> Self {
-        let StoredSecond { output, startup, ready, submission, settled, jobs, units, spans, exit } =
+impl From<Rows> for format::Rows {
+    fn from(rows: Rows) -> Self {
+        match rows {
+            Rows::Found(rows) => Self::Found(rows),
+            Rows::Unreadable(why) => Self::Unreadable(why),
+        }
+    }
+}
+
+impl From<format::Rows> for Rows {
+    fn from(stored: format::Rows) -> Self {
+        match stored {
+            format::Rows::Found(rows) => Self::Found(rows),
+            format::Rows::Unreadable(why) => Self::Unreadable(why),
+        }
+    }
+}
+
+impl From<StartupCut> for format::StartupCut {
+    fn from(cut: StartupCut) -> Self {
+        Self::new(cut.stdout, cut.stderr)
+    }
+}
+
+impl From<format::StartupCut> for StartupCut {
+    fn from(stored: format::StartupCut) -> Self {
+        Self { stdout: stored.stdout, stderr: stored.stderr }
+    }
+}
+
+impl From<Reached> for format::Reached {
+    fn from(reached: Reached) -> Self {
+        match reached {
+            Reached::Yes => Self::Yes,
+            Reached::No(seen) => Self::No(seen),
+        }
+    }
+}
+
+impl From<format::Reached> for Reached {
+    fn from(stored: format::Reached) -> Self {
+        match stored {
+            format::Reached::Yes => Self::Yes,
+            format::Reached::No(seen) => Self::No(seen),
+        }
+    }
+}
+
+impl From<Submission> for format::Submission {
+    fn from(submission: Submission) -> Self {
+        let Submission { request, status, body } = submission;
+        Self::new(request, status, body)
+    }
+}
+
+impl From<format::Submission> for Submission {
+    fn from(stored: format::Submission) -> Self {
+        Self { request: stored.request, status: stored.status, body: stored.body }
+    }
+}
+
+impl From<Witness> for format::Witness {
+    fn from(witness: Witness) -> Self {
+        let Witness { begun, tried, written, failures, elsewhere } = witness;
+        let mut stored = Self::default();
+        (stored.begun, stored.tried, stored.written) = (begun, tried, written);
+        stored.failures = failures.into_iter().map(Into::into).collect();
+        stored.elsewhere = elsewhere;
+        stored
+    }
+}
+
+impl From<format::Witness> for Witness {
+    fn from(stored: format::Witness) -> Self {
+        Self {
+            begun: stored.begun,
+            tried: stored.tried,
+            written: stored.written,
+            failures: stored.failures.into_iter().map(Into::into).collect(),
+            elsewhere: stored.elsewhere,
+        }
+    }
+}
+
+impl From<Failure> for format::Failure {
+    fn from(failure: Failure) -> Self {
+        let Failure { state, message, statement } = failure;
+        let mut stored = Self::new(state, message);
+        stored.statement = statement;
+        stored
+    }
+}
+
+impl From<format::Failure> for Failure {
+    fn from(stored: format::Failure) -> Self {
+        let format::Failure { state, message, statement, .. } = stored;
+        Self { state, message, statement }
+    }
+}
+
+impl From<Neighbour> for format::Neighbour {
+    fn from(neighbour: Neighbour) -> Self {
+        let Neighbour { started, operation } = neighbour;
+        Self::new(started, operation)
+    }
+}
+
+impl From<format::Neighbour> for Neighbour {
+    fn from(stored: format::Neighbour) -> Self {
+        Self { started: stored.started, operation: stored.operation }
+    }
+}
+
+impl From<LogFacts> for format::LogFacts {
+    fn from(facts: LogFacts) -> Self {
+        let LogFacts { name, lines, first, last, started, crashes, contradicted } = facts;
+        let mut stored = Self::default();
+        (stored.name, stored.lines) = (name, lines);
+        (stored.first, stored.last, stored.started) = (first, last, started);
+        (stored.crashes, stored.contradicted) = (crashes, contradicted);
+        stored
+    }
+}
+
+impl From<format::LogFacts> for LogFacts {
+    fn from(stored: format::LogFacts) -> Self {
+        let format::LogFacts { name, lines, first, last, started, crashes, contradicted, .. } =
             stored;
-        let run = ProcessRun { output: output.into(), startup, ready, exit: exit.into() };
-        let tables = Tables { jobs, units, spans };
-        Self { run, work: Work { submission, settled }, tables }
+        Self { name, lines, first, last, started, crashes, contradicted }
     }
 }
 
-impl From<&Deployment> for DeploymentSummary {
-    fn from(deployment: &Deployment) -> Self {
-        let Deployment { database, log, elsewhere, neighbours, unread, plans } = deployment.clone();
-        let log = log.map(|log| log.facts);
-        Self { database, log, elsewhere, neighbours, unread, plans }
-    }
-}
-
-impl DeploymentSummary {
-    /// The deployment with the lines of its log.
-    fn with(self, output: StoredOutput) -> Deployment {
-        let Self { database, log, elsewhere, neighbours, unread, plans } = self;
-        let StoredOutput { lines, invalid_lines: _, dropped_bytes } = output;
-        // A bundle that was cut off has lines, and no facts about the log yet.
-        let facts = log.or_else(|| (!lines.is_empty()).then(LogFacts::default));
-        let lines = lines.into_iter().map(LogLine::from);
-        let log = facts.map(|facts| Log { facts, lines: lines.collect(), dropped_bytes });
-        Deployment { database, log, elsewhere, neighbours, unread, plans }
-    }
-}
-
-impl From<Output> for StoredOutput {
-    fn from(output: Output) -> Self {
-        let Output { lines, invalid_lines, dropped_bytes } = output;
-        let lines = lines.into_iter().map(StoredLine::from).collect();
-        Self { lines, invalid_lines, dropped_bytes }
-    }
-}
-
-impl From<StoredOutput> for Output {
-    fn from(stored: StoredOutput) -> Self {
-        let StoredOutput { lines, invalid_lines, dropped_bytes } = stored;
-        let lines = lines.into_iter().map(Line::from).collect();
-        Self { lines, invalid_lines, dropped_bytes }
-    }
-}
-
-impl From<Line> for StoredLine {
-    fn from(line: Line) -> Self {
-        let stream = match line.stream {
-            Stream::Stdout => StoredStream::Stdout,
-            Stream::Stderr => StoredStream::Stderr,
-        };
-        Self { stream, at_ms: line.at_ms, text: line.text, number: None }
-    }
-}
-
-impl From<StoredLine> for Line {
-    fn from(stored: StoredLine) -> Self {
-        let stream = match stored.stream {
-            StoredStream::Stdout => Stream::Stdout,
-            // No trial writes lines of a log: whatever it is, it is no standard output.
-            StoredStream::Stderr | StoredStream::Log => Stream::Stderr,
-        };
-        Self { stream, at_ms: stored.at_ms, text: stored.text }
-    }
-}
-
-impl From<&LogLine> for StoredLine {
+impl From<&LogLine> for format::OutputLine {
     fn from(line: &LogLine) -> Self {
-        let at_ms = line.at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
-        let (at_ms, text) = (at_ms.unwrap_or(0), line.text.clone());
-        Self { stream: StoredStream::Log, at_ms, text, number: Some(line.number) }
+        let LogLine { number, at, text } = line;
+        let at_ms = at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
+        let mut stored = Self::new(format::Stream::Log, at_ms.unwrap_or(0), text);
+        stored.number = Some(*number);
+        stored
     }
 }
 
-impl From<StoredLine> for LogLine {
-    fn from(stored: StoredLine) -> Self {
+impl From<format::OutputLine> for LogLine {
+    fn from(stored: format::OutputLine) -> Self {
         let at = i64::try_from(stored.at_ms).ok().filter(|ms| *ms > 0);
-        let at: Option<DateTime<Utc>> = at.and_then(DateTime::from_timestamp_millis);
+        let at = at.and_then(DateTime::from_timestamp_millis);
         Self { number: stored.number.unwrap_or(0), at, text: stored.text }
     }
 }
 
-impl From<Exit> for StoredExit {
-    fn from(exit: Exit) -> Self {
-        let Exit { ending, asked, killed, at_ms, stop_ms, strays } = exit;
-        let ending = match ending {
-            Ending::Code(code) => StoredEnding::Code(code),
-            Ending::Signal(signal) => StoredEnding::Signal(signal),
-        };
-        Self { ending, asked, killed, at_ms, stop_ms, strays }
+impl From<Place> for format::Place {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Stdout(number) => Self::Stdout(number),
+            Place::Stderr(number) => Self::Stderr(number),
+            Place::Log(number) => Self::Log(number),
+        }
     }
 }
 
-impl From<StoredExit> for Exit {
-    fn from(stored: StoredExit) -> Self {
-        let StoredExit { ending, asked, killed, at_ms, stop_ms, strays } = stored;
-        let ending = match ending {
-            StoredEnding::Code(code) => Ending::Code(code),
-            StoredEnding::Signal(signal) => Ending::Signal(signal),
-            // Only an existing system has an end that nobody saw.
-            StoredEnding::Unseen => Ending::Code(0),
-        };
-        Self { ending, asked, killed, at_ms, stop_ms, strays }
+impl From<format::Place> for Place {
+    fn from(stored: format::Place) -> Self {
+        match stored {
+            format::Place::Stdout(number) => Self::Stdout(number),
+            format::Place::Stderr(number) => Self::Stderr(number),
+            format::Place::Log(number) => Self::Log(number),
+        }
     }
 }

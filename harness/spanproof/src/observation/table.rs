@@ -1,7 +1,6 @@
 //! Rows of the three tables, whole and as they are, so that no column is lost before it is judged.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// One row: its columns by name, as `to_jsonb` gives them (times in UTC, ISO 8601).
@@ -19,8 +18,7 @@ pub enum Table {
 }
 
 /// The rows of one table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Rows {
     /// All of them.
     Found(Vec<Row>),

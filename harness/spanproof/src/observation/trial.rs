@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Tables, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
@@ -75,7 +73,7 @@ pub struct Work {
 }
 
 /// How many lines of each stream were written before the service was ready.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StartupCut {
     /// Lines of standard output.
     pub stdout: usize,
@@ -84,8 +82,7 @@ pub struct StartupCut {
 }
 
 /// Whether something awaited happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reached {
     /// It did.
     Yes,
@@ -94,7 +91,7 @@ pub enum Reached {
 }
 
 /// The service's answer to a submitted job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// Method and path.
     pub request: String,

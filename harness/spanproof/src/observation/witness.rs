@@ -1,10 +1,8 @@
 //! What the server itself testifies about writing spans.
 
-use serde::{Deserialize, Serialize};
-
 /// What happened on the span table and around it, told by the server. The counts survive a
 /// rollback, so they count attempts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Witness {
     /// Inserting statements that began; an insert that is refused before it runs is none.
     pub begun: usize,
@@ -19,7 +17,7 @@ pub struct Witness {
 }
 
 /// An error in the server's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Its SQLSTATE.
     pub state: String,

@@ -1,65 +1,32 @@
 //! One case of a run.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use spanproof_format as format;
+use spanproof_format::{Code, OffReason};
 
-use crate::matrix::Case;
 use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
-use crate::verdict::{Code, Evidence, Judgement, Verdict};
+use crate::verdict::{Evidence, Judgement, Verdict};
 
-/// One case of a run, with its verdict.
-#[derive(Debug, Clone)]
-pub struct CaseOutcome {
-    /// The case: its id, flags, route, upstream, job and fault.
-    pub case: Case,
-    /// The flags as `NAME=value`.
-    pub settings: String,
-    /// The verdict with its funnel and counts.
-    pub judgement: Judgement,
-    /// Why no span was expected; `None` if the case had to record spans, or did not pass.
-    pub off: Option<OffReason>,
-    /// Ids of the other cases that must run as well to repeat its failure.
-    pub peers: Vec<String>,
-    /// The folder with its evidence; `None` if its world did not come up.
-    pub evidence: Option<PathBuf>,
-    /// The command that opens its database; `None` if that was not kept.
-    pub kept: Option<String>,
-    /// Microseconds of each step of the trial.
-    pub timings: BTreeMap<String, u64>,
+/// Returns the document of one case.
+pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
+    let CaseResult { case, judgement, observation, folder, kept } = result;
+    let trial = observation.as_ref().and_then(|observation| observation.trial());
+    let mut document = format::CaseResult::new(case.clone().into(), judgement.into());
+    document.settings = case.settings(spec);
+    document.off = off_reason(spec, result);
+    document.peers = peers(judgement);
+    document.evidence = folder.as_ref().map(|folder| folder.display().to_string());
+    document.kept.clone_from(kept);
+    document.timings = trial.map(|trial| trial.timings.clone()).unwrap_or_default();
+    document
 }
 
-/// Why a case that passed recorded no span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OffReason {
-    /// The flag means off.
-    Off,
-    /// The flag means on, in a spelling that the spec does not list under `enables`.
-    SpellingNotEnabled,
-}
-
-impl CaseOutcome {
-    pub(super) fn new(spec: &Spec, outcome: &CaseResult) -> Self {
-        let trial = outcome.observation.as_ref().and_then(|observation| observation.trial());
-        Self {
-            case: outcome.case.clone(),
-            settings: outcome.case.settings(spec),
-            judgement: outcome.judgement.clone(),
-            off: off_reason(spec, outcome),
-            peers: peers(&outcome.judgement),
-            evidence: outcome.folder.clone(),
-            kept: outcome.kept.clone(),
-            timings: trial.map(|trial| trial.timings.clone()).unwrap_or_default(),
-        }
-    }
-}
-
-fn off_reason(spec: &Spec, outcome: &CaseResult) -> Option<OffReason> {
-    let judgement = &outcome.judgement;
+fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
+    let judgement = &result.judgement;
     if judgement.verdict != Verdict::Pass || judgement.recording {
         return None;
     }
-    let intent = spec.tracing_flag().map(|flag| outcome.case.flag(&flag.name).intent());
+    let intent = spec.tracing_flag().map(|flag| result.case.flag(&flag.name).intent());
     let on = intent == Some(Intent::On);
     Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
 }

@@ -1,41 +1,31 @@
 //! Failing cases in groups, with what the cases of a group have in common.
 
+use spanproof_format as format;
+use spanproof_format::{Code, FailureGroup};
+
 use crate::matrix::{Case, Pattern};
 use crate::spec::Spec;
-use crate::suite::{CaseResult, Counterfactual, RunResult};
-use crate::verdict::{Code, Verdict};
+use crate::suite::{CaseResult, RunResult};
+use crate::verdict::Verdict;
 
-/// Cases that failed with the same codes, or whose world broke for the same cause.
-#[derive(Debug, Clone)]
-pub struct FailureGroup {
-    /// The codes, first the one that names the reason; empty if the world broke.
-    pub codes: Vec<Code>,
-    /// Indices into [`RunOutcome::cases`](super::RunOutcome::cases), ascending.
-    pub cases: Vec<usize>,
-    /// The pattern that matches exactly these cases; `None` if there is no such pattern.
-    pub whenever: Option<Pattern>,
-    /// Single changes, each of which makes a case of the group pass.
-    pub counterfactuals: Vec<Counterfactual>,
-}
-
-impl FailureGroup {
-    /// Returns the groups of a run, in the order of their first cases.
-    pub(super) fn all(spec: &Spec, ran: &RunResult) -> Vec<Self> {
-        let mut groups: Vec<(Reason<'_>, Vec<usize>)> = Vec::new();
-        for (index, outcome) in ran.outcomes.iter().enumerate() {
-            let Some(reason) = reason(outcome) else { continue };
-            match groups.iter_mut().find(|(other, _)| *other == reason) {
-                Some((_, cases)) => cases.push(index),
-                None => groups.push((reason, vec![index])),
-            }
+/// Returns the groups of a run, in the order of their first cases.
+pub(super) fn failures(spec: &Spec, ran: &RunResult) -> Vec<FailureGroup> {
+    let mut groups: Vec<(Reason<'_>, Vec<&CaseResult>)> = Vec::new();
+    for result in &ran.outcomes {
+        let Some(reason) = reason(result) else { continue };
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, cases)) => cases.push(result),
+            None => groups.push((reason, vec![result])),
         }
-        let group = |((codes, _), cases): (Reason<'_>, Vec<usize>)| {
-            let whenever = whenever(spec, ran, &codes);
-            let counterfactuals = counterfactuals(ran, &cases);
-            Self { codes, cases, whenever, counterfactuals }
-        };
-        groups.into_iter().map(group).collect()
     }
+    let group = |((codes, _), cases): (Reason<'_>, Vec<&CaseResult>)| {
+        let ids = cases.iter().map(|result| result.case.id.clone()).collect();
+        let mut group = FailureGroup::new(codes, ids);
+        group.whenever = whenever(spec, ran, &group.codes).map(|pattern| pattern.to_string());
+        group.counterfactuals = counterfactuals(ran, &group.cases);
+        group
+    };
+    groups.into_iter().map(group).collect()
 }
 
 /// The codes of a case, or the cause that broke its world.
@@ -50,11 +40,13 @@ fn reason(outcome: &CaseResult) -> Option<Reason<'_>> {
     }
 }
 
-fn counterfactuals(ran: &RunResult, cases: &[usize]) -> Vec<Counterfactual> {
-    let ids: Vec<&str> =
-        cases.iter().filter_map(|index| Some(ran.outcomes.get(*index)?.case.id.as_str())).collect();
-    let of = |fact: &&Counterfactual| ids.contains(&fact.of.as_str());
-    ran.counterfactuals.iter().filter(of).cloned().collect()
+fn counterfactuals(ran: &RunResult, ids: &[String]) -> Vec<format::Counterfactual> {
+    let facts = ran.counterfactuals.iter().filter(|fact| ids.contains(&fact.of));
+    let document = |fact: &crate::suite::Counterfactual| {
+        let change = (fact.change.name.clone(), fact.change.value.clone().into());
+        format::Counterfactual::new(&fact.of, change, &fact.case, fact.spans)
+    };
+    facts.map(document).collect()
 }
 
 /// Returns the pattern of the cases with these codes, compared with all other cases that were
@@ -82,6 +74,7 @@ mod tests {
     use super::*;
     use crate::matrix::{Change, cases};
     use crate::spec::Value;
+    use crate::suite::Counterfactual;
     use crate::verdict::{Finding, Judgement};
 
     fn fail(codes: &[Code]) -> Verdict {
@@ -124,8 +117,10 @@ mod tests {
         let of = ran.outcomes[7].case.id.clone();
         let change = Change { name: "route".into(), value: Value::Unset };
         ran.counterfactuals.push(Counterfactual { of, change, case: "c".into(), spans: 1 });
-        let groups = FailureGroup::all(&spec, &ran);
-        let cases: Vec<_> = groups.iter().map(|group| group.cases.as_slice()).collect();
+        let groups = failures(&spec, &ran);
+        let at = |id: &String| ran.outcomes.iter().position(|result| result.case.id == *id);
+        let cases = groups.iter().map(|group| group.cases.iter().filter_map(at).collect());
+        let cases: Vec<Vec<usize>> = cases.collect();
         assert_eq!(cases, [&[0, 6][..], &[1, 7], &[3], &[4]]);
         let codes: Vec<_> = groups.iter().map(|group| group.codes.len()).collect();
         assert_eq!(codes, [0, 1, 0, 2]);

@@ -1,29 +1,22 @@
 //! Sabotages of healthy cases.
 
+use spanproof_format as format;
+use spanproof_format::{ProofResult, Proofs};
+
 use crate::suite::{Proof, Told};
 
-/// What proving found.
-#[derive(Debug, Clone)]
-pub struct ProofOutcome {
-    /// One proof per sabotage and case.
-    pub proofs: Vec<Proof>,
-    /// Sabotages that were detected with the right code.
-    pub caught: usize,
-    /// Sabotages that were not.
-    pub missed: usize,
-    /// Sabotages that this world does not allow.
-    pub impossible: usize,
-}
-
-impl ProofOutcome {
-    /// Creates the outcome of all proofs.
-    pub fn new(proofs: &[Proof]) -> Self {
-        let count = |of: fn(&Told) -> bool| proofs.iter().filter(|proof| of(&proof.told)).count();
-        Self {
-            proofs: proofs.to_vec(),
-            caught: count(|told| matches!(told, Told::Caught(_))),
-            missed: count(|told| matches!(told, Told::Missed(_))),
-            impossible: count(|told| matches!(told, Told::Impossible(_))),
-        }
-    }
+/// Returns the document of sabotages: what `check --prove` prints.
+pub fn proofs(proofs: &[Proof]) -> Proofs {
+    let proof = |proof: &Proof| {
+        let result = match proof.told.clone() {
+            Told::Caught(code) => ProofResult::Caught(code),
+            Told::Missed(found) => ProofResult::Missed(found),
+            Told::Impossible(why) => ProofResult::Impossible(why),
+        };
+        let case = proof.case.clone().into();
+        let mut document = format::Proof::new(proof.name, proof.what, case, result);
+        document.right.clone_from(&proof.right);
+        document
+    };
+    Proofs::new(proofs.iter().map(proof).collect())
 }

@@ -1,76 +1,40 @@
 //! Replays of incidents, and stored evidence that was judged again.
 
-use std::path::PathBuf;
+use spanproof_format as format;
+use spanproof_format::{Incident, Rejudged, Replay};
 
 use crate::incident::{Adopted, Bundle, Faithful, Replayed, Reproduction};
 use crate::verdict::Judgement;
 
-/// What the replay of an incident found.
-#[derive(Debug, Clone)]
-pub struct ReplayOutcome {
-    /// The file of the incident.
-    pub path: PathBuf,
-    /// The verdict that the replay must have; `None` if it must be the recorded one.
-    pub expects: Option<String>,
-    /// How the replay compares.
-    pub faithful: Faithful,
-    /// Every way that was tried, the nearest first.
-    pub tried: Vec<Reproduction>,
-    /// What could not be recreated as it was.
-    pub lacking: Vec<String>,
+/// Returns the document of a replay.
+pub fn replay(bundle: &Bundle, replayed: &Replayed) -> Replay {
+    let faithful = match replayed.faithful {
+        Faithful::Reproduced => format::Faithful::Reproduced,
+        Faithful::Perhaps => format::Faithful::Perhaps,
+        Faithful::Differs => format::Faithful::Differs,
+        Faithful::Broken => format::Faithful::Broken,
+    };
+    let mut document = Replay::new(bundle.path.display().to_string(), faithful);
+    document.expects.clone_from(&bundle.expects);
+    document.tried = replayed.tried.iter().map(reproduction).collect();
+    document.lacking.clone_from(&replayed.lacking);
+    document
 }
 
-/// What the replay of an adopted incident found.
-#[derive(Debug, Clone)]
-pub struct IncidentOutcome {
-    /// The replay.
-    pub replay: ReplayOutcome,
-    /// Whether the incident is back.
-    pub back: bool,
+fn reproduction(one: &Reproduction) -> format::Reproduction {
+    let Reproduction { case, judgement, differences } = one;
+    format::Reproduction::new(case.clone().into(), judgement.into(), differences.clone())
 }
 
-/// What judging the stored evidence of an incident again found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejudgeOutcome {
-    /// The file of the incident.
-    pub path: PathBuf,
-    /// Why the file may not be the whole incident.
-    pub doubts: Vec<String>,
-    /// The new judgement.
-    pub judgement: Judgement,
-    /// Differences from the recorded judgement; empty if there are none.
-    pub differences: Vec<String>,
+/// Returns the document of an adopted incident.
+pub fn incident(adopted: &Adopted) -> Incident {
+    Incident::new(replay(&adopted.bundle, &adopted.replayed), adopted.is_back())
 }
 
-impl ReplayOutcome {
-    /// Creates the outcome of a replay.
-    pub fn new(bundle: &Bundle, replayed: &Replayed) -> Self {
-        Self {
-            path: bundle.path.clone(),
-            expects: bundle.expects.clone(),
-            faithful: replayed.faithful,
-            tried: replayed.tried.clone(),
-            lacking: replayed.lacking.clone(),
-        }
-    }
-}
-
-impl IncidentOutcome {
-    /// Creates the outcome of an adopted incident.
-    pub fn new(adopted: &Adopted) -> Self {
-        let replay = ReplayOutcome::new(&adopted.bundle, &adopted.replayed);
-        Self { replay, back: adopted.is_back() }
-    }
-}
-
-impl RejudgeOutcome {
-    /// Creates the outcome of evidence that was judged again.
-    pub fn new(bundle: &Bundle, judgement: &Judgement, differences: &[String]) -> Self {
-        Self {
-            path: bundle.path.clone(),
-            doubts: bundle.doubts.clone(),
-            judgement: judgement.clone(),
-            differences: differences.to_vec(),
-        }
-    }
+/// Returns the document of evidence that was judged again.
+pub fn rejudged(bundle: &Bundle, judgement: &Judgement, differences: &[String]) -> Rejudged {
+    let path = bundle.path.display().to_string();
+    let mut document = Rejudged::new(path, judgement.into(), differences.to_vec());
+    document.doubts.clone_from(&bundle.doubts);
+    document
 }

@@ -1,47 +1,56 @@
 //! A run of many cases.
 
-use super::{CaseOutcome, FailureGroup, IncidentOutcome, Summary};
+use spanproof_format as format;
+use spanproof_format::{Run, SnapshotState, Summary};
+
+use super::case::case;
+use super::failure::failures;
+use super::replay::incident;
 use crate::incident::Adopted;
 use crate::spec::Spec;
-use crate::suite::{RunResult, Snapshot};
+use crate::suite::{RunResult, Snapshot, State};
+use crate::verdict::Verdict;
 
-/// What a run of cases found.
-#[derive(Debug, Clone)]
-pub struct RunOutcome {
-    /// The cases that were started, in the order of the plan.
-    pub cases: Vec<CaseOutcome>,
-    /// The counts.
-    pub summary: Summary,
-    /// The cases that are red, grouped by what they failed for.
-    pub failures: Vec<FailureGroup>,
-    /// The startup snapshots and how each compares.
-    pub snapshots: Vec<Snapshot>,
-    /// The adopted incidents that were replayed.
-    pub incidents: Vec<IncidentOutcome>,
-    /// Why the run stopped early; `None` if it did not.
-    pub halted: Option<String>,
+/// Returns the document of a run: what `check` and `report` print.
+pub fn run(spec: &Spec, ran: &RunResult, snapshots: &[Snapshot], incidents: &[Adopted]) -> Run {
+    let cases = ran.outcomes.iter().map(|result| case(spec, result)).collect();
+    let mut run = Run::new(summary(ran, snapshots), cases);
+    run.failures = failures(spec, ran);
+    run.snapshots = snapshots.iter().map(snapshot).collect();
+    run.incidents = incidents.iter().map(incident).collect();
+    run.halted.clone_from(&ran.halted);
+    run
 }
 
-impl RunOutcome {
-    /// Creates the outcome of a run from its results.
-    pub fn new(
-        spec: &Spec,
-        ran: &RunResult,
-        snapshots: &[Snapshot],
-        incidents: &[Adopted],
-    ) -> Self {
-        Self {
-            cases: ran.outcomes.iter().map(|outcome| CaseOutcome::new(spec, outcome)).collect(),
-            summary: Summary::new(ran, snapshots),
-            failures: FailureGroup::all(spec, ran),
-            snapshots: snapshots.to_vec(),
-            incidents: incidents.iter().map(IncidentOutcome::new).collect(),
-            halted: ran.halted.clone(),
+fn summary(ran: &RunResult, snapshots: &[Snapshot]) -> Summary {
+    let mut summary = Summary::default();
+    summary.not_run = ran.not_run;
+    summary.snapshots = snapshots.len();
+    summary.snapshots_changed = snapshots.iter().filter(|s| s.state != State::Same).count();
+    for result in &ran.outcomes {
+        match &result.judgement.verdict {
+            Verdict::Pass => summary.passed += 1,
+            Verdict::Fail(_) => summary.failed += 1,
+            Verdict::Broken(_) => summary.broken += 1,
+            Verdict::Known(_) => summary.known += 1,
+            Verdict::Skipped(_) => summary.not_run += 1,
         }
+        summary.units += result.judgement.funnel.executed;
+        summary.spans += result.judgement.spans;
+        summary.assertions += result.judgement.assertions;
     }
+    summary
+}
 
-    /// Returns the cases of a group of failures, in their order.
-    pub fn members<'a>(&'a self, group: &'a FailureGroup) -> impl Iterator<Item = &'a CaseOutcome> {
-        group.cases.iter().filter_map(|index| self.cases.get(*index))
-    }
+fn snapshot(snapshot: &Snapshot) -> format::Snapshot {
+    let (state, detail) = match &snapshot.state {
+        State::Same => (SnapshotState::Same, ""),
+        State::Changed(difference) => (SnapshotState::Changed, difference.as_str()),
+        State::Missing(text) => (SnapshotState::Missing, text.as_str()),
+        State::Unstable(difference) => (SnapshotState::Unstable, difference.as_str()),
+    };
+    let path = snapshot.path.display().to_string();
+    let mut document = format::Snapshot::new(&snapshot.group, path, state);
+    document.detail = detail.into();
+    document
 }

@@ -1,35 +1,6 @@
 //! One check: what was tried, its result, and what to do.
 
-use serde::Serialize;
-
-/// The result of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is as it must be.
-    Passed,
-    /// Spans would be lost.
-    Failed,
-    /// Spans are recorded, and something would be better otherwise.
-    Advice,
-    /// It could not be tried.
-    Untried,
-}
-
-/// A check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Its name.
-    pub name: String,
-    /// Its result.
-    pub outcome: Outcome,
-    /// What was done.
-    pub checked: String,
-    /// What was found.
-    pub found: String,
-    /// What to do; empty where nothing is.
-    pub next: String,
-}
+use spanproof_format::{Check, CheckResult};
 
 /// What a check tries, before its result is known.
 #[derive(Debug, Clone)]
@@ -44,23 +15,30 @@ impl Topic {
     }
 
     pub(super) fn passed(&self, found: impl Into<String>) -> Check {
-        self.check(Outcome::Passed, found, "")
+        self.check(CheckResult::Passed, found, "")
     }
 
     pub(super) fn failed(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
-        self.check(Outcome::Failed, found, next)
+        self.check(CheckResult::Failed, found, next)
     }
 
     pub(super) fn advice(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
-        self.check(Outcome::Advice, found, next)
+        self.check(CheckResult::Advice, found, next)
     }
 
     pub(super) fn untried(&self, why: impl Into<String>, next: impl Into<String>) -> Check {
-        self.check(Outcome::Untried, why, next)
+        self.check(CheckResult::Untried, why, next)
     }
 
-    fn check(&self, outcome: Outcome, found: impl Into<String>, next: impl Into<String>) -> Check {
-        let (name, checked) = (self.name.clone(), self.checked.clone());
-        Check { name, outcome, checked, found: found.into(), next: next.into() }
+    fn check(
+        &self,
+        outcome: CheckResult,
+        found: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Check {
+        let mut check = Check::new(&self.name, outcome, found);
+        check.checked.clone_from(&self.checked);
+        check.next = next.into();
+        check
     }
 }

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::row::text;
 use crate::deployment::{Error, Session};
 
@@ -41,18 +43,18 @@ fn judge(topic: &Topic, apart: i64) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Outcome;
     use super::*;
+    use spanproof_format::CheckResult;
 
     #[test]
     fn a_clock_that_is_far_away_on_either_side_is_told() {
         for (apart, outcome) in [
-            (0, Outcome::Passed),
-            (-1_000, Outcome::Passed),
-            (1_001, Outcome::Advice),
-            (-60_000, Outcome::Advice),
-            (60_001, Outcome::Failed),
-            (-60_001, Outcome::Failed),
+            (0, CheckResult::Passed),
+            (-1_000, CheckResult::Passed),
+            (1_001, CheckResult::Advice),
+            (-60_000, CheckResult::Advice),
+            (60_001, CheckResult::Failed),
+            (-60_001, CheckResult::Failed),
         ] {
             assert_eq!(judge(&Topic::new("clock", ""), apart).outcome, outcome, "{apart}");
         }

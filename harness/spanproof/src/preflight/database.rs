@@ -1,6 +1,8 @@
 //! Every check of a database.
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::login::{Login, login};
 use super::trial_insert::trial_insert;
 use super::{clock, declared, table};

@@ -1,6 +1,8 @@
 //! The tracing flag, as manifests and the running process say.
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::manifest::{Setting, SettingValue};
 use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
@@ -147,8 +149,8 @@ fn state(banner: &Banner) -> &'static str {
 mod tests {
     use std::path::Path;
 
-    use super::super::Outcome;
     use super::*;
+    use spanproof_format::CheckResult;
 
     fn flag() -> Flag {
         let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
@@ -164,18 +166,18 @@ mod tests {
         let elsewhere =
             Setting { location: String::new(), value: SettingValue::Elsewhere("a secret".into()) };
         for (settings, outcome, said) in [
-            (vec![value("true")], Outcome::Passed, "it is true under env"),
-            (vec![value("true"), elsewhere.clone()], Outcome::Passed, "it is true"),
-            (vec![value("TRUE")], Outcome::Failed, "which means on and does not count"),
-            (vec![value("true ")], Outcome::Failed, "\"true \""),
-            (vec![value("false")], Outcome::Failed, "which is off"),
+            (vec![value("true")], CheckResult::Passed, "it is true under env"),
+            (vec![value("true"), elsewhere.clone()], CheckResult::Passed, "it is true"),
+            (vec![value("TRUE")], CheckResult::Failed, "which means on and does not count"),
+            (vec![value("true ")], CheckResult::Failed, "\"true \""),
+            (vec![value("false")], CheckResult::Failed, "which is off"),
             (
                 vec![value("true"), value("1")],
-                Outcome::Failed,
+                CheckResult::Failed,
                 "more than once: true under env, 1 under env",
             ),
-            (vec![elsewhere], Outcome::Untried, "a secret"),
-            (Vec::new(), Outcome::Failed, "it is not set"),
+            (vec![elsewhere], CheckResult::Untried, "a secret"),
+            (Vec::new(), CheckResult::Failed, "it is not set"),
         ] {
             let check = manifest(&flag(), "fly.toml", &settings);
             assert_eq!(check.outcome, outcome, "{check:?}");
@@ -192,16 +194,21 @@ mod tests {
             started,
         };
         for (seen, manifests, outcome, said) in [
-            (log(Some(banner("true")), None), vec![value("true")], Outcome::Passed, "x.log:3"),
+            (log(Some(banner("true")), None), vec![value("true")], CheckResult::Passed, "x.log:3"),
             (
                 log(Some(banner("")), None),
                 vec![value("true")],
-                Outcome::Failed,
+                CheckResult::Failed,
                 "the manifest says true",
             ),
-            (log(Some(banner("1")), None), Vec::new(), Outcome::Failed, "that it saw 1"),
-            (log(None, Some(7)), Vec::new(), Outcome::Failed, "line 7"),
-            (log(None, None), Vec::new(), Outcome::Untried, "nothing says that it holds the start"),
+            (log(Some(banner("1")), None), Vec::new(), CheckResult::Failed, "that it saw 1"),
+            (log(None, Some(7)), Vec::new(), CheckResult::Failed, "line 7"),
+            (
+                log(None, None),
+                Vec::new(),
+                CheckResult::Untried,
+                "nothing says that it holds the start",
+            ),
         ] {
             let check = startup(&flag(), &seen, &manifests);
             assert_eq!(check.outcome, outcome, "{check:?}");

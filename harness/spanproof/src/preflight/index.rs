@@ -1,6 +1,8 @@
 //! Indexes, and the size that makes them matter.
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::row::text;
 use crate::deployment::catalog::{Table, quoted_column};
 use crate::deployment::{Error, Reply, Session};

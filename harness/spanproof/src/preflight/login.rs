@@ -1,6 +1,8 @@
 //! Who we are on the server, and whether we may write there.
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::row::text;
 use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Reply, Session};

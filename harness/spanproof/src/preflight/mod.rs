@@ -15,7 +15,6 @@ mod row;
 mod table;
 mod trial_insert;
 
-pub use check::{Check, Outcome};
 pub use database::database;
 pub use flag::{Startup, manifest, startup};
 pub use manifest::{Setting, SettingValue, settings};

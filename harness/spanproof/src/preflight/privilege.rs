@@ -1,6 +1,8 @@
 //! What the role may do with the span table.
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::row::text;
 use crate::deployment::{Error, Reply, Session};
 use crate::observation::{Row, quoted};

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::row::text;
 use super::{index, privilege};
 use crate::deployment::catalog::Table;

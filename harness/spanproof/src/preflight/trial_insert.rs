@@ -1,6 +1,8 @@
 //! A trial insert: a span that is written as the service would write it, and rolled back.
 
-use super::check::{Check, Topic};
+use spanproof_format::Check;
+
+use super::check::Topic;
 use super::column::{Column, columns};
 use super::index;
 use super::row::text;

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::output::{Output, Stream, Tap};
@@ -20,8 +19,7 @@ use spanproof_lease::{Guard, Resource};
 const LAST_BYTES: Duration = Duration::from_millis(300);
 
 /// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// It exited with this code.
     Code(i32),
@@ -42,7 +40,7 @@ impl std::fmt::Display for Ending {
 }
 
 /// The end of a process, with who asked for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
     /// How it ended.
     pub ending: Ending,

@@ -7,6 +7,7 @@ mod error;
 mod launch;
 mod output;
 mod port;
+mod stored;
 mod strays;
 
 pub use child::{Child, Ending, Exit};

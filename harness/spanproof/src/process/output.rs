@@ -4,7 +4,6 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
@@ -14,8 +13,7 @@ const KEPT: usize = 8 * 1024 * 1024;
 const LONGEST: usize = 64 * 1024;
 
 /// One of a process's two output streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stream {
     /// Standard output.
     Stdout,
@@ -33,7 +31,7 @@ impl std::fmt::Display for Stream {
 }
 
 /// One line of output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Which stream it came from.
     pub stream: Stream,
@@ -51,7 +49,7 @@ impl Line {
 }
 
 /// What a process has written so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
     /// All lines, in the order in which they were read.
     pub lines: Vec<Line>,

@@ -1,15 +1,18 @@
 //! `[[expected]]`: a failure that is known, and accepted until a day.
 
 use serde::{Deserialize, Deserializer};
+use spanproof_format::Code;
 
 use super::Condition;
+use crate::document::suggestion;
 
 /// A known failure. It is accepted with exactly this code, for a reason, until a day.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// The code, as in a verdict.
-    pub code: String,
+    #[serde(deserialize_with = "known_code")]
+    pub code: Code,
     /// The cases it is expected in.
     #[serde(default)]
     pub when: Condition,
@@ -17,6 +20,14 @@ pub struct Expected {
     pub reason: String,
     /// The last day on which it is accepted.
     pub until: Day,
+}
+
+fn known_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error| {
+        let hint = suggestion(&text, Code::ALL.iter().map(|code| code.text()));
+        serde::de::Error::custom(format!("{error}{hint}; `docs/codes.md` lists them"))
+    })
 }
 
 /// A day of the calendar, as `2026-12-31`; in the file a date or a text.
@@ -67,6 +78,15 @@ mod tests {
 
     fn until(value: &str) -> Result<Expected, toml::de::Error> {
         toml::from_str(&format!("code = 'unlinked'\nreason = 'r'\nuntil = {value}"))
+    }
+
+    #[test]
+    fn a_code_that_does_not_exist_is_refused_with_the_nearest() {
+        let error =
+            toml::from_str::<Expected>("code = 'unliked'\nreason = 'r'\nuntil = 2026-12-31");
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("no code is named `unliked`; did you mean `unlinked`?"), "{error}");
+        assert!(error.contains("line 1, column 8"), "{error}");
     }
 
     #[test]

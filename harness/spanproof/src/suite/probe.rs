@@ -9,7 +9,8 @@ use super::result::{CaseResult, Counterfactual, JudgedCase, RunResult};
 use crate::matrix::{Case, neighbours};
 use crate::observation;
 use crate::trial::World;
-use crate::verdict::{Code, Judged, Verdict, observe};
+use crate::verdict::{Judged, Verdict, observe};
+use spanproof_format::Code;
 
 /// Extra cases of one run.
 const BUDGET: usize = 12;

@@ -1,34 +1,50 @@
 //! What a run was meant to do, written beside its evidence, so that a run which ended early is
 //! never taken for a whole one.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use spanproof_format::RunPlan;
 
 use crate::matrix::Case;
-use crate::observation::{Error, FORMAT, masked_case};
+use crate::observation::{Error, masked_case};
 use crate::spec::Spec;
 
 const FILE: &str = "run.json";
 
 /// The record of a run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Record {
-    format: String,
-    /// Every case that was to be run.
-    pub(super) planned: Vec<Case>,
-    /// The cases whose world did not come up, each with the cause.
-    pub(super) broken: BTreeMap<String, String>,
-    /// Why the run could not go on.
-    pub(super) halted: Option<String>,
-}
+#[derive(Debug, Clone)]
+pub(super) struct Record(RunPlan);
 
 impl Record {
-    /// The record of these cases, secrets masked.
-    pub(super) fn of(spec: &Spec, planned: &[Case]) -> Self {
-        let planned = planned.iter().map(|case| masked_case(spec, case)).collect();
-        Self { format: FORMAT.into(), planned, broken: BTreeMap::new(), halted: None }
+    /// Creates the record of these cases, secrets masked.
+    pub(super) fn new(spec: &Spec, planned: &[Case]) -> Self {
+        let planned = planned.iter().map(|case| masked_case(spec, case).into()).collect();
+        Self(RunPlan::new(planned))
+    }
+
+    /// The cases that were to be run.
+    pub(super) fn planned(&self) -> Vec<Case> {
+        self.0.planned.iter().cloned().map(Case::from).collect()
+    }
+
+    /// Why the world of a case did not come up; `None` if it did, or was not run.
+    pub(super) fn broken(&self, id: &str) -> Option<&str> {
+        self.0.broken.get(id).map(String::as_str)
+    }
+
+    /// Notes why the world of a case did not come up.
+    pub(super) fn add_broken(&mut self, id: &str, cause: &str) {
+        self.0.broken.insert(id.to_owned(), cause.to_owned());
+    }
+
+    /// Why the run stopped early; `None` if it did not.
+    pub(super) fn halted(&self) -> Option<&str> {
+        self.0.halted.as_deref()
+    }
+
+    /// Notes whether the run stops early, and why.
+    pub(super) fn set_halted(&mut self, reason: Option<String>) {
+        self.0.halted = reason;
     }
 
     /// Writes the record; what had been written before is replaced as a whole.
@@ -37,7 +53,7 @@ impl Record {
         let partial = folder.join("run.json.partial");
         let failed = |source| Error::File { what: "write", path: path.clone(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let json = serde_json::to_vec_pretty(self)
+        let json = serde_json::to_vec_pretty(&self.0)
             .map_err(|error| Error::Damaged { path: path.clone(), reason: error.to_string() })?;
         std::fs::write(&partial, json).map_err(failed)?;
         std::fs::rename(&partial, &path).map_err(failed)
@@ -53,7 +69,7 @@ impl Record {
         };
         let record = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Damaged { path, reason: error.to_string() })?;
-        Ok(Some(record))
+        Ok(Some(Self(record)))
     }
 }
 

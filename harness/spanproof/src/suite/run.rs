@@ -41,7 +41,7 @@ pub async fn run(
     options: Options,
     mut watch: impl FnMut(Event),
 ) -> Result<RunResult, observation::Error> {
-    let mut record = Record::of(world.spec(), cases);
+    let mut record = Record::new(world.spec(), cases);
     record.write(&options.evidence)?;
     let mut waiting = order(world.spec(), cases).into_iter();
     let mut running: JoinSet<Ended> = JoinSet::new();
@@ -51,7 +51,7 @@ pub async fn run(
     let budget = Arc::new(Budget::default());
     loop {
         while running.len() < options.workers.max(1)
-            && record.halted.is_none()
+            && record.halted().is_none()
             && !*cancelled.borrow()
         {
             let Some(at) = waiting.next() else { break };
@@ -73,14 +73,15 @@ pub async fn run(
         let Some(at) = places.remove(&id) else { continue };
         watch(event(world.spec(), &cases[at], ended.as_ref(), options.today));
         if let Err(cause) = &ended {
-            record.broken.insert(cases[at].id.clone(), cause.clone());
+            record.add_broken(&cases[at].id, cause);
         }
         slots[at] = Some(ended);
-        record.halted = never_up(world.spec(), cases, &slots, options.workers);
+        record.set_halted(never_up(world.spec(), cases, &slots, options.workers));
     }
     running.shutdown().await;
     record.write(&options.evidence)?;
-    let mut ran = RunResult::new(world.spec(), options.today, cases, slots, record.halted);
+    let halted = record.halted().map(str::to_owned);
+    let mut ran = RunResult::new(world.spec(), options.today, cases, slots, halted);
     if options.probe && ran.halted.is_none() {
         Box::pin(probe(world, cases, &mut ran, &options.evidence, &cancelled)).await;
     }
@@ -168,14 +169,15 @@ pub fn rejudge(spec: &Spec, parent: &Path, today: Day) -> Result<RunResult, obse
     };
     let slot = |case: &Case| -> Result<Option<Ended>, observation::Error> {
         let folder = parent.join(&case.id);
-        if let Some(cause) = record.broken.get(&case.id) {
-            return Ok(Some(Err(cause.clone())));
+        if let Some(cause) = record.broken(&case.id) {
+            return Ok(Some(Err(cause.to_owned())));
         }
         if !folder.is_dir() {
             return Ok(None);
         }
         Ok(Some(Ok(read(folder)?)))
     };
-    let slots = record.planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
-    Ok(RunResult::new(spec, today, &record.planned, slots, record.halted))
+    let planned = record.planned();
+    let slots = planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
+    Ok(RunResult::new(spec, today, &planned, slots, record.halted().map(str::to_owned)))
 }

@@ -3,7 +3,7 @@
 use crate::observation::quoted;
 use crate::spec::{Flag, Spec, Value};
 use crate::trial::Overrides;
-use crate::verdict::Code;
+use spanproof_format::Code;
 
 /// Codes that are right where the server refuses or loses a write.
 const REFUSED: &[Code] = &[Code::WriteFailedReported, Code::WriteFailedSilent];

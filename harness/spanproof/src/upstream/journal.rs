@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
 /// A longer request body is cut here.
 const BODY: usize = 64 * 1024;
 
 /// What a request got.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// An answer with this HTTP status.
     Status(u16),
@@ -24,7 +21,7 @@ pub enum Answer {
 }
 
 /// One request with its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// Milliseconds from the start of the upstream.
     pub at_ms: u64,

@@ -5,6 +5,7 @@
 mod behaviour;
 mod journal;
 mod server;
+mod stored;
 
 pub use behaviour::{Behaviour, Reply};
 pub use journal::{Answer, Exchange};

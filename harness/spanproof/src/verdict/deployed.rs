@@ -1,7 +1,6 @@
 //! Judging an existing system: the same funnel, with less that is known. Whatever was
 //! not seen leaves the verdict undetermined, with what would decide it.
 
-use super::code::Code;
 use super::evidence::{Evidence, some};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
@@ -9,6 +8,7 @@ use super::judgement::{Judgement, closed};
 use super::{lost, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Intent, Value};
+use spanproof_format::Code;
 
 /// Judges what was found of a system.
 pub(super) fn judge(facts: &Facts<'_>, deployment: &Deployment) -> Judgement {

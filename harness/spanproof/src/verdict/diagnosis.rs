@@ -2,36 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::code::Code;
 use super::judge::judge;
 use super::judgement::Judgement;
-use super::reason::{Reason, weigh};
+use super::reason::weigh;
 use crate::observation::{Job, Observation, Row, Unit};
 use crate::spec::Spec;
-
-/// What is known of one job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JobSeen {
-    /// Its id.
-    pub id: String,
-    /// The name that a submitter knows it by.
-    pub name: Option<String>,
-    /// The route it came in by.
-    pub route: Option<String>,
-    /// Its status.
-    pub status: String,
-    /// Its units, by status.
-    pub units: BTreeMap<String, usize>,
-    /// How many spans it has.
-    pub spans: usize,
-    /// Its verdict; shared by all jobs where the log can't tell them apart.
-    pub code: Option<Code>,
-}
+use spanproof_format::{Code, JobSeen, Reason};
 
 /// One verdict, with the jobs it is about and what speaks for and against it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
     /// The ids of the jobs; empty where no database was given.
     pub jobs: Vec<String>,
@@ -119,13 +98,9 @@ fn job_seen(spec: &Spec, row: &Row, part: &Observation, code: Option<Code>) -> J
     for unit in Unit::from_rows(&spec.tables, tables.units.all()) {
         *units.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;
     }
-    JobSeen {
-        id: job.id.unwrap_or_default(),
-        name: job.name,
-        route: job.route,
-        status: job.status.unwrap_or_else(|| "null".into()),
-        units,
-        spans: tables.spans.all().len(),
-        code,
-    }
+    let status = job.status.unwrap_or_else(|| "null".into());
+    let mut seen = JobSeen::new(job.id.unwrap_or_default(), status);
+    (seen.name, seen.route) = (job.name, job.route);
+    (seen.units, seen.spans, seen.code) = (units, tables.spans.all().len(), code);
+    seen
 }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::facts::{Facts, Match};
 use crate::observation::{Failure, Field, Line, Place, Rows, Span, Submission, Unit};
 use crate::process::Ending;
@@ -16,8 +14,7 @@ const MAX_PER_KIND: usize = 4;
 const STATEMENT: usize = 160;
 
 /// One piece of evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// A line of output or log.
     Line {

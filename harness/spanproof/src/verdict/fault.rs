@@ -2,13 +2,13 @@
 //! says something about spans that are lost, and, beside its peers, whether the job's outcome is
 //! unchanged. When it is over the service must record again.
 
-use super::code::Code;
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, Verdict};
 use super::{lost, stage};
 use crate::spec::{Fault, FaultKind};
+use spanproof_format::Code;
 
 /// Judges the job under the fault.
 pub(super) fn disturbed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {

@@ -1,13 +1,11 @@
 //! Findings, and collecting them.
 
-use serde::{Deserialize, Serialize, Serializer};
+use spanproof_format::Code;
 
-use super::code::Code;
 use super::evidence::Evidence;
 
 /// One difference between what was expected and what was observed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "StoredFinding")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Its stable code.
     pub code: Code,
@@ -15,37 +13,6 @@ pub struct Finding {
     pub message: String,
     /// What proves it.
     pub evidence: Vec<Evidence>,
-}
-
-/// A finding as it is stored: each piece of evidence as text and, since it is data, as `data`.
-#[derive(Serialize, Deserialize)]
-struct StoredFinding {
-    code: Code,
-    message: String,
-    evidence: Vec<String>,
-    #[serde(default)]
-    data: Vec<Evidence>,
-}
-
-impl Serialize for Finding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { code, message, evidence } = self.clone();
-        let texts = evidence.iter().map(ToString::to_string).collect();
-        StoredFinding { code, message, evidence: texts, data: evidence }.serialize(serializer)
-    }
-}
-
-impl From<StoredFinding> for Finding {
-    fn from(stored: StoredFinding) -> Self {
-        let StoredFinding { code, message, evidence: texts, data } = stored;
-        let evidence = if data.len() == texts.len() {
-            data
-        } else {
-            // Before evidence was data, it was text only.
-            texts.into_iter().map(Evidence::Note).collect()
-        };
-        Self { code, message, evidence }
-    }
 }
 
 /// Collects findings and counts what was compared.
@@ -112,33 +79,5 @@ impl std::fmt::Display for Finding {
             writeln!(f, "    {evidence}")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn evidence_is_stored_as_text_and_as_data_and_was_text_only_before() {
-        let evidence = vec![
-            Evidence::Compared {
-                word: "off".into(),
-                case: "1a2b3c4d".into(),
-                outcome: "job done".into(),
-                other: true,
-            },
-            Evidence::More(2),
-        ];
-        let finding = Finding::new(Code::Unlinked, "m", evidence);
-        let stored = serde_json::to_value(&finding).unwrap();
-        assert_eq!(stored["evidence"], json!(["off  case 1a2b3c4d: job done", "… and 2 more"]));
-        assert_eq!(stored["data"][1], json!({"more": 2}));
-        assert_eq!(serde_json::from_value::<Finding>(stored).unwrap(), finding);
-        let old = json!({"code": "unlinked", "message": "m", "evidence": ["a", "b"]});
-        let old: Finding = serde_json::from_value(old).unwrap();
-        assert_eq!(old.evidence, ["a", "b"].map(|text| Evidence::Note(text.into())));
     }
 }

@@ -1,13 +1,11 @@
 //! How many units survive each stage from the work to the joined trace.
 
-use serde::{Deserialize, Serialize};
-
 use super::facts::Facts;
 use super::tree;
 use crate::observation::{Span, Unit};
 
 /// Units per stage; each number is at most the one before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Funnel {
     /// Units the job has.
     pub expected: usize,

@@ -1,15 +1,12 @@
 //! What judging one observation comes to.
 
-use serde::{Deserialize, Serialize};
-
-use super::code::Code;
 use super::facts::Facts;
 use super::finding::{Checks, Closed, Finding};
 use super::funnel::Funnel;
+use spanproof_format::Code;
 
 /// What came of one case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything expected is in evidence.
     Pass,
@@ -24,7 +21,7 @@ pub enum Verdict {
 }
 
 /// A verdict with its numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
@@ -38,16 +35,13 @@ pub struct Judgement {
     pub assertions: usize,
     /// The code without the server's testimony; `None` if there was no testimony, or nothing is
     /// wrong.
-    #[serde(default, skip_serializing)]
     pub unaided: Option<Code>,
     /// What would tell more; `None` if nothing is left to try.
-    #[serde(default, skip_serializing)]
     pub next: Option<Experiment>,
 }
 
 /// A trial that would tell more about a case than its own observation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Experiment {
     /// The same case with the server as a witness.
     Witness,

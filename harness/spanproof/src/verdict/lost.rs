@@ -1,11 +1,11 @@
 //! Stages 6 and 7 of the funnel: spans that were begun and have no row, and why.
 
-use super::code::Code;
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::stage;
 use super::witness::{Fate, Testimony};
+use spanproof_format::Code;
 
 /// Every span that was begun has a row.
 pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {

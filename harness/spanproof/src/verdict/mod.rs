@@ -1,12 +1,10 @@
 //! The verdict: an observation against expectation. Pure: no clock, no file, no process, so an
 //! observation that was stored can be judged again at any time.
 
-mod code;
 mod deployed;
 mod diagnosis;
 mod evidence;
 mod expected;
-mod explanation;
 mod facts;
 mod fault;
 mod finding;
@@ -19,19 +17,17 @@ mod outcome;
 mod peer;
 mod reason;
 mod stage;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod witness;
 
-pub use code::{Code, Stage};
-pub use diagnosis::{DiagnosedJobs, Diagnosis, JobSeen, diagnose};
+pub use diagnosis::{DiagnosedJobs, Diagnosis, diagnose};
 pub use evidence::Evidence;
-pub use expected::{expect, known_codes};
-pub use explanation::Explanation;
+pub use expected::expect;
 pub use finding::Finding;
 pub use funnel::Funnel;
 pub use judge::{Judged, judge, observe};
 pub use judgement::{Experiment, Judgement, NotPassed, Verdict, explains};
 pub use peer::{compare, judge_all};
-pub use reason::Reason;

@@ -1,12 +1,12 @@
 //! What must hold where tracing is off: the service says so, and nothing is recorded.
 
-use super::code::Code;
 use super::evidence::{Evidence, some};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::stage::setting;
 use crate::observation::Field;
 use crate::spec::Intent;
+use spanproof_format::Code;
 
 /// The tracer does not say that it is on; and where the value means on, it says that it is off,
 /// with the value it saw: a spelling that does not count is never silent.

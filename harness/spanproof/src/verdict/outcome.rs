@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::code::Code;
 use super::evidence::{Evidence, some};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use crate::observation::{Job, Unit};
 use crate::process::{Ending, Exit};
+use spanproof_format::Code;
 
 /// SIGTERM's number, and the exit code by which shells and runtimes report it.
 const SIGTERM: i32 = 15;

@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use super::code::Code;
 use super::evidence::Evidence;
 use super::finding::Finding;
 use super::judge::judge;
@@ -11,6 +10,7 @@ use super::judgement::{Judgement, Verdict};
 use super::outcome::Outcome;
 use crate::observation::{Job, Observation, Reached, Unit};
 use crate::spec::{Spec, Value};
+use spanproof_format::Code;
 
 /// Judges all cases of a run: each by itself, then beside its peers. The judgements come in the
 /// order of the observations.

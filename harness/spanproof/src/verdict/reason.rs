@@ -1,23 +1,12 @@
 //! What speaks for and against a verdict on an existing system.
 
-use serde::Serialize;
-
-use super::code::{Code, Stage};
 use super::deployed::given;
 use super::facts::Facts;
 use super::judgement::Judgement;
 use super::lost::unbegun;
 use crate::observation::{LogFacts, Observation};
 use crate::spec::Spec;
-
-/// Something that speaks for or against a verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
-    /// Whether it speaks for it.
-    pub supports: bool,
-    /// What it is.
-    pub text: String,
-}
+use spanproof_format::{Code, Reason, Stage};
 
 /// Weighs a verdict: stages that were passed and facts that leave no other reason speak for it,
 /// what was not seen speaks against.
@@ -50,11 +39,11 @@ struct Weighing<'a> {
 
 impl Weighing<'_> {
     fn supports(&mut self, text: impl Into<String>) {
-        self.reasons.push(Reason { supports: true, text: text.into() });
+        self.reasons.push(Reason::new(true, text));
     }
 
     fn against(&mut self, text: impl Into<String>) {
-        self.reasons.push(Reason { supports: false, text: text.into() });
+        self.reasons.push(Reason::new(false, text));
     }
 
     /// Whether the verdict's stage comes after this one.

@@ -1,6 +1,5 @@
 //! The stages of the funnel for a case that must record spans.
 
-use super::code::Code;
 use super::evidence::{Evidence, some};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
@@ -8,6 +7,7 @@ use super::funnel::differences;
 use super::tree;
 use crate::observation::{Field, ProcessRun, Reached, Span};
 use crate::spec::{Banner, Value};
+use spanproof_format::Code;
 
 /// Why nothing was learned, when the service runs and never became ready.
 pub(super) fn never_ready(run: &ProcessRun) -> Option<String> {

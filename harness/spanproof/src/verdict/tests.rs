@@ -3,7 +3,9 @@
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::{Code, Evidence, Judgement, Verdict, judge, judge_all};
+use spanproof_format::Code;
+
+use super::{Evidence, Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
     Observation, Origin, ProcessRun, Reached, Row, Rows, Service, StartupCut, Submission, Tables,

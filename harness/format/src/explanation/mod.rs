@@ -7,7 +7,8 @@ mod late;
 use super::code::Code;
 
 /// Everything about a code but its meaning and its remedy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
     /// The evidence by which the code is told.
     pub supports: &'static [&'static str],

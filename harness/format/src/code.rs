@@ -139,14 +139,17 @@ codes! {
         "stop what the service starts when the service stops";
 }
 
-impl std::str::FromStr for Code {
-    type Err = String;
+/// A text that is no code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no code is named `{0}`")]
+pub struct UnknownCode(pub String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.iter().find(|code| code.text() == text).copied().ok_or_else(|| {
-            let hint = crate::document::suggestion(text, Self::ALL.iter().map(|code| code.text()));
-            format!("no code is named `{text}`{hint}; `spanproof explain` lists them")
-        })
+impl std::str::FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        let found = Self::ALL.iter().find(|code| code.text() == text).copied();
+        found.ok_or_else(|| UnknownCode(text.to_owned()))
     }
 }
 
@@ -159,6 +162,7 @@ impl std::fmt::Display for Code {
 /// A stage of the funnel, or one of the two things that are not about losing units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Stage {
     /// The flag is in the environment of the process.
     Delivered,

@@ -1,0 +1,77 @@
+//! `preflight --format json`.
+
+use serde::{Deserialize, Serialize};
+
+use super::version::SCHEMA;
+
+/// What a preflight found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Preflight {
+    /// The version of this document.
+    pub schema: u32,
+    /// Checks that passed.
+    pub passed: usize,
+    /// Checks that failed.
+    pub failed: usize,
+    /// Checks that passed and have advice.
+    pub advice: usize,
+    /// Checks that could not be tried.
+    pub not_tried: usize,
+    /// The checks, in order.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Its result.
+    pub outcome: CheckResult,
+    /// What was done.
+    pub checked: String,
+    /// What was found.
+    pub found: String,
+    /// What to do; empty if nothing is to be done.
+    pub next: String,
+}
+
+/// The result of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CheckResult {
+    /// It is as it must be.
+    Passed,
+    /// Spans would be lost.
+    Failed,
+    /// Spans are recorded, and something could be better.
+    Advice,
+    /// It could not be tried.
+    Untried,
+}
+
+impl Preflight {
+    /// Creates a preflight and counts its checks.
+    pub fn new(checks: Vec<Check>) -> Self {
+        let count = |of: CheckResult| checks.iter().filter(|check| check.outcome == of).count();
+        Self {
+            schema: SCHEMA,
+            passed: count(CheckResult::Passed),
+            failed: count(CheckResult::Failed),
+            advice: count(CheckResult::Advice),
+            not_tried: count(CheckResult::Untried),
+            checks,
+        }
+    }
+}
+
+impl Check {
+    /// Creates a check that found something, without a word on how and what to do.
+    pub fn new(name: impl Into<String>, outcome: CheckResult, found: impl Into<String>) -> Self {
+        let (checked, next) = (String::new(), String::new());
+        Self { name: name.into(), outcome, checked, found: found.into(), next }
+    }
+}

@@ -1,0 +1,23 @@
+//! Rows of the three tables.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One row: its columns by name, as Postgres's `to_jsonb` returns them.
+pub type Row = Map<String, Value>;
+
+/// The rows of one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rows {
+    /// All of them.
+    Found(Vec<Row>),
+    /// The table can't be read, and why.
+    Unreadable(String),
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::Found(Vec::new())
+    }
+}

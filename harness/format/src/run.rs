@@ -1,0 +1,256 @@
+//! `check --format json` and `report --format json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::case::Case;
+use super::code::Code;
+use super::flags;
+use super::judgement::{Funnel, Judgement, Verdict};
+use super::replay::Incident;
+use super::version::SCHEMA;
+
+/// What a run of cases found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Run {
+    /// The version of this document.
+    pub schema: u32,
+    /// The counts.
+    pub summary: Summary,
+    /// The cases that were started, in the order of the plan.
+    pub cases: Vec<CaseResult>,
+    /// The red cases, in groups of the same reason.
+    pub failures: Vec<FailureGroup>,
+    /// The startup snapshots.
+    pub snapshots: Vec<Snapshot>,
+    /// The adopted incidents that were replayed.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
+    /// Why the run stopped early; `None` if it did not.
+    #[serde(default)]
+    pub halted: Option<String>,
+}
+
+/// The counts of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Cases that passed.
+    pub passed: usize,
+    /// Cases that failed.
+    pub failed: usize,
+    /// Cases that failed as the spec expects for now.
+    pub known: usize,
+    /// Cases whose world did not come up.
+    pub broken: usize,
+    /// Cases that were not run.
+    pub not_run: usize,
+    /// Units that were executed.
+    pub units: usize,
+    /// Spans that were found.
+    pub spans: usize,
+    /// Comparisons that were made.
+    pub assertions: usize,
+    /// Snapshots that were compared.
+    #[serde(default)]
+    pub snapshots: usize,
+    /// Snapshots that differ, are missing or are unstable.
+    #[serde(default)]
+    pub snapshots_changed: usize,
+}
+
+/// The result of one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CaseResult {
+    /// The case's id.
+    pub id: String,
+    /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
+    #[serde(with = "flags")]
+    pub flags: Vec<(String, Option<String>)>,
+    /// The flags as `NAME=value`, without those that are unset by default.
+    #[serde(default)]
+    pub settings: String,
+    /// The route's name.
+    pub route: String,
+    /// The upstream's name.
+    pub upstream: String,
+    /// The job's name.
+    pub job: String,
+    /// The name of the fault of the world; `None` if there is none.
+    #[serde(default)]
+    pub fault: Option<String>,
+    /// Whether spans had to be recorded.
+    pub recording: bool,
+    /// How many units survive each stage.
+    pub funnel: Funnel,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How many spans were found.
+    #[serde(default)]
+    pub spans: usize,
+    /// How many things were compared.
+    #[serde(default)]
+    pub assertions: usize,
+    /// Why a case that passed recorded no span; `None` if it had to record, or did not pass.
+    #[serde(default)]
+    pub off: Option<OffReason>,
+    /// Ids of the other cases that are needed to repeat its failure.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// The folder with its evidence; `None` if its world did not come up.
+    pub evidence: Option<String>,
+    /// The command that opens its database; `None` if the database was not kept.
+    #[serde(default)]
+    pub kept: Option<String>,
+    /// Microseconds of each step of the trial.
+    #[serde(default)]
+    pub timings: BTreeMap<String, u64>,
+}
+
+/// Why a case that passed recorded no span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OffReason {
+    /// The flag means off.
+    Off,
+    /// The flag means on, in a spelling that the spec does not list under `enables`.
+    SpellingNotEnabled,
+}
+
+/// Cases that failed with the same codes, or whose world broke for the same cause.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FailureGroup {
+    /// The codes, first the one that names the reason; empty if the world broke.
+    pub codes: Vec<Code>,
+    /// Ids of the cases, in the order of the run.
+    pub cases: Vec<String>,
+    /// The pattern that matches exactly these cases; `None` if there is none.
+    pub whenever: Option<String>,
+    /// Single changes, each of which makes a case of the group pass.
+    #[serde(default)]
+    pub counterfactuals: Vec<Counterfactual>,
+}
+
+/// A single change that makes a failing case pass and record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Counterfactual {
+    /// The id of the failing case.
+    pub of: String,
+    /// What is changed: a flag, `route`, `upstream` or `fault`.
+    pub name: String,
+    /// What it is changed to; `None` means that it is unset or left out.
+    pub value: Option<String>,
+    /// The id of the case with the change.
+    pub case: String,
+    /// How many spans that case has.
+    pub spans: usize,
+}
+
+/// A startup snapshot and how it compares with what was printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The group of cases that it belongs to.
+    pub group: String,
+    /// The file.
+    pub path: String,
+    /// How it compares.
+    pub state: SnapshotState,
+    /// The difference, or what was printed if the file is missing; empty if nothing changed.
+    #[serde(default)]
+    pub detail: String,
+}
+
+/// How a snapshot compares with what was printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SnapshotState {
+    /// It is the same.
+    Same,
+    /// It differs.
+    Changed,
+    /// There is no file.
+    Missing,
+    /// Cases of one group printed different lines.
+    Unstable,
+}
+
+impl Run {
+    /// Creates the document of a run without failures, snapshots and incidents.
+    pub fn new(summary: Summary, cases: Vec<CaseResult>) -> Self {
+        Self {
+            schema: SCHEMA,
+            summary,
+            cases,
+            failures: Vec::new(),
+            snapshots: Vec::new(),
+            incidents: Vec::new(),
+            halted: None,
+        }
+    }
+
+    /// Returns the cases of a group of failures, in order.
+    pub fn members<'a>(&'a self, group: &'a FailureGroup) -> impl Iterator<Item = &'a CaseResult> {
+        self.cases.iter().filter(|case| group.cases.contains(&case.id))
+    }
+}
+
+impl CaseResult {
+    /// Creates the result of a case from its judgement, without evidence and timings.
+    pub fn new(case: Case, judgement: Judgement) -> Self {
+        let Case { id, flags, route, upstream, job, fault } = case;
+        let Judgement { verdict, funnel, recording, spans, assertions } = judgement;
+        Self {
+            id,
+            flags,
+            settings: String::new(),
+            route,
+            upstream,
+            job,
+            fault,
+            recording,
+            funnel,
+            verdict,
+            spans,
+            assertions,
+            off: None,
+            peers: Vec::new(),
+            evidence: None,
+            kept: None,
+            timings: BTreeMap::new(),
+        }
+    }
+}
+
+impl FailureGroup {
+    /// Creates a group without a pattern and counterfactuals.
+    pub fn new(codes: Vec<Code>, cases: Vec<String>) -> Self {
+        Self { codes, cases, ..Self::default() }
+    }
+}
+
+impl Counterfactual {
+    /// Creates the change of `name` to `value` that turns the case `of` into `case`.
+    pub fn new(
+        of: impl Into<String>,
+        (name, value): (String, Option<String>),
+        case: impl Into<String>,
+        spans: usize,
+    ) -> Self {
+        Self { of: of.into(), name, value, case: case.into(), spans }
+    }
+}
+
+impl Snapshot {
+    /// Creates a snapshot.
+    pub fn new(group: impl Into<String>, path: impl Into<String>, state: SnapshotState) -> Self {
+        Self { group: group.into(), path: path.into(), state, detail: String::new() }
+    }
+}

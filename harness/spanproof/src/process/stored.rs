@@ -1,0 +1,85 @@
+//! Conversions between the output and the end of processes and [`spanproof_format`].
+
+use spanproof_format as format;
+
+use super::{Ending, Exit, Line, Output, Stream};
+
+impl From<Output> for format::Output {
+    fn from(output: Output) -> Self {
+        let Output { lines, invalid_lines, dropped_bytes } = output;
+        let mut stored = Self::default();
+        stored.lines = lines.into_iter().map(Into::into).collect();
+        (stored.invalid_lines, stored.dropped_bytes) = (invalid_lines, dropped_bytes);
+        stored
+    }
+}
+
+impl From<format::Output> for Output {
+    fn from(stored: format::Output) -> Self {
+        Self {
+            lines: stored.lines.into_iter().map(Into::into).collect(),
+            invalid_lines: stored.invalid_lines,
+            dropped_bytes: stored.dropped_bytes,
+        }
+    }
+}
+
+impl From<Line> for format::OutputLine {
+    fn from(line: Line) -> Self {
+        let Line { stream, at_ms, text } = line;
+        let stream = match stream {
+            Stream::Stdout => format::Stream::Stdout,
+            Stream::Stderr => format::Stream::Stderr,
+        };
+        Self::new(stream, at_ms, text)
+    }
+}
+
+impl From<format::OutputLine> for Line {
+    fn from(stored: format::OutputLine) -> Self {
+        let stream = match stored.stream {
+            format::Stream::Stdout => Stream::Stdout,
+            // No trial writes lines of a log: whatever it is, it is no standard output.
+            format::Stream::Stderr | format::Stream::Log => Stream::Stderr,
+        };
+        Self { stream, at_ms: stored.at_ms, text: stored.text }
+    }
+}
+
+impl From<Exit> for format::ProcessExit {
+    fn from(exit: Exit) -> Self {
+        let Exit { ending, asked, killed, at_ms, stop_ms, strays } = exit;
+        let mut stored = Self::new(ending.into());
+        (stored.asked, stored.killed) = (asked, killed);
+        (stored.at_ms, stored.stop_ms) = (at_ms, stop_ms);
+        stored.strays = strays;
+        stored
+    }
+}
+
+impl From<format::ProcessExit> for Exit {
+    fn from(stored: format::ProcessExit) -> Self {
+        let format::ProcessExit { ending, asked, killed, at_ms, stop_ms, strays, .. } = stored;
+        Self { ending: ending.into(), asked, killed, at_ms, stop_ms, strays }
+    }
+}
+
+impl From<Ending> for format::Ending {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Code(code) => Self::Code(code),
+            Ending::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+impl From<format::Ending> for Ending {
+    fn from(stored: format::Ending) -> Self {
+        match stored {
+            format::Ending::Code(code) => Self::Code(code),
+            format::Ending::Signal(signal) => Self::Signal(signal),
+            // Only an existing system has an end that nobody saw.
+            format::Ending::Unseen => Self::Code(0),
+        }
+    }
+}
