@@ -2,10 +2,10 @@
 //! records again afterwards; a runner that does not is told.
 
 use rstest::rstest;
-use spanproof::observation::Observation;
-use spanproof::spec::FaultKind;
-use spanproof::trial::World;
-use spanproof::verdict::{Judgement, judge, judge_all};
+use spanproof::FaultKind;
+use spanproof::Observation;
+use spanproof::World;
+use spanproof::{Judgement, judge, judge_all};
 
 use crate::world::{faulty, healthy, repository};
 
@@ -70,7 +70,7 @@ async fn a_fault_of_ones_own_is_two_files() {
 #[tokio::test]
 async fn the_spec_has_every_kind_that_a_table_beside_the_work_can_meet() {
     let spec = healthy().await.spec().clone();
-    let missing = FaultKind::ALL.iter().filter(|kind| spec.fault(kind.text()).is_none());
+    let missing = FaultKind::ALL.iter().filter(|kind| !spec.has_fault(**kind));
     let missing: Vec<_> = missing.map(|kind| kind.text()).collect();
     assert_eq!(missing, ["schema-missing", "sql"]);
 }

@@ -2,8 +2,7 @@
 
 // README
 use rstest::rstest;
-use spanproof::trial::World;
-use spanproof::verdict::judge;
+use spanproof::{World, judge};
 
 #[rstest]
 #[case("true", 8)]

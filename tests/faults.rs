@@ -2,9 +2,9 @@
 //! under the same conditions is not accused. Each fault by itself is in `modes`.
 
 use rstest::rstest;
-use spanproof::observation::Observation;
-use spanproof::trial::World;
-use spanproof::verdict::{Judgement, judge, judge_all};
+use spanproof::Observation;
+use spanproof::World;
+use spanproof::{Judgement, judge, judge_all};
 
 use crate::world::{faulty, healthy, repository};
 

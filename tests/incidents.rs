@@ -3,17 +3,11 @@
 use std::path::Path;
 
 use rstest::rstest;
-use spanproof::deployment::{Dump, Existing, Log, Rowset, Subject};
-use spanproof::incident::{
-    Adopted, Bundle, Faithful, Masking, adopted, capture_case, capture_deployment, replay,
+use spanproof::{
+    Bundle, Case, Dump, Existing, LogStream, Masking, Rowset, Spec, Subject, Value, World,
+    capture_case, capture_deployment, cases, judge_all, replay, replay_adopted,
 };
-use spanproof::matrix::Case;
-use spanproof::matrix::cases;
-use spanproof::outcome;
-use spanproof::spec::{Spec, Value};
-use spanproof::trial::World;
-use spanproof::verdict::judge_all;
-use spanproof_format::Code;
+use spanproof_format::{Code, Faithful, Record, Setting};
 
 use crate::world::repository;
 
@@ -108,7 +102,7 @@ async fn a_job_in_production_is_seen_again_on_the_route_that_was_dark() {
     let path = folder.path().join("469.jsonl");
     let dump = Dump::open(&repository("fixtures/production/dump.sql")).unwrap();
     let bytes = std::fs::File::open(repository("fixtures/production/runner.log")).unwrap();
-    let log = Log { name: "runner.log".into(), bytes: Box::new(bytes) };
+    let log = LogStream { name: "runner.log".into(), bytes: Box::new(bytes) };
     let subject = Subject { jobs: vec!["469".into()], last: 1, ..Subject::default() };
     let mut masking = Masking::new(None, false).unwrap();
     let read = Spec::read(&spec).unwrap();
@@ -125,35 +119,26 @@ async fn a_job_in_production_is_seen_again_on_the_route_that_was_dark() {
     let same: Vec<_> =
         same.map(|one| (one.case.route.as_str(), one.case.upstream.as_str())).collect();
     assert_eq!(same, [("cross-region", "no-providers"), ("cross-region", "no-providers-503")]);
-    let told = spanproof_cli::report::replay(&outcome::replay(&bundle, &replayed));
-    assert!(told.contains("the same in 2 of 8 ways that were tried"), "{told}");
+    assert_eq!(replayed.tried.len(), 8, "the ways that were tried");
 
     let healthy = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
     let replayed = replay(&healthy.open().await.unwrap(), &bundle, false).await.unwrap();
     assert_eq!(replayed.faithful, Faithful::Differs);
 }
 
-/// What was adopted is replayed whenever all cases are run, and told when it is back.
+/// An adopted incident is replayed whenever all cases are run, and reported if it is back.
 #[tokio::test]
 async fn an_incident_that_is_back_is_told() {
     let world = World::of(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
     let world = world.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
-    let all = adopted(&world).await.unwrap();
+    let all = replay_adopted(&world).await.unwrap();
     assert_eq!(all.len(), INCIDENTS.len());
-    let name = |one: &&Adopted| one.bundle.path.file_stem().unwrap().to_str().unwrap().to_owned();
-    let back: Vec<_> = all.iter().filter(|one| one.is_back()).map(|one| name(&one)).collect();
-    assert_eq!(back, ["stuck-started", "zero-spans"], "both came in by that route");
-    let outcomes: Vec<_> = all.iter().map(outcome::incident).collect();
-    let told = spanproof_cli::report::incidents(&outcomes);
-    assert!(
-        told.contains("INCIDENT ") && told.contains("zero-spans.jsonl: not as expected"),
-        "{told}"
-    );
-    assert!(
-        told.contains("differs: verdict: pass is expected, and here it is path-not-executed"),
-        "{told}"
-    );
-    assert!(told.ends_with("8 incidents replayed, 2 not as expected\n"), "{told}");
+    let back: Vec<_> = all.iter().filter(|one| one.back).collect();
+    let names: Vec<_> = back.iter().map(|one| Path::new(&one.path).file_stem().unwrap()).collect();
+    assert_eq!(names, ["stuck-started", "zero-spans"], "both came in by that route");
+    let difference = "verdict: pass is expected, and here it is path-not-executed";
+    assert_eq!(back[1].differences, [difference]);
+    assert_eq!(back[1].expects.as_deref(), Some("pass"));
 }
 
 /// A case that fails, its bundle, and what a replay with another program or world is worth.
@@ -173,9 +158,10 @@ async fn a_case_is_captured_and_replayed() {
     let mut masking = Masking::new(None, true).unwrap();
     capture_case(world.spec(), &observation, &mut masking, &path).unwrap();
     let bundle = Bundle::read(&path, false).unwrap();
-    let delay = bundle.setting.behaviour.as_ref().unwrap().replies[0].delay_ms;
+    let setting = setting(&path);
+    let delay = setting.behaviour.unwrap().replies[0].delay_ms;
     assert!(delay > 0, "the delays of the answers are kept");
-    assert!(bundle.setting.input.is_some(), "the job is kept on request");
+    assert!(setting.input.is_some(), "the job is kept on request");
     let again = replay(&world, &bundle, false).await.unwrap();
     assert_eq!(again.faithful, Faithful::Reproduced, "{again:#?}");
 
@@ -189,27 +175,49 @@ async fn a_case_is_captured_and_replayed() {
     );
 
     // Unknown parts are tried in every way, and the same verdict is worth less then.
-    let mut unknown = bundle.clone();
-    (unknown.setting.route, unknown.setting.upstream) = (None, None);
-    unknown.setting.behaviour = None;
+    let unknown = changed(&path, |setting| {
+        (setting.route, setting.upstream, setting.behaviour) = (None, None, None);
+    });
     let perhaps = replay(&world, &unknown, false).await.unwrap();
     assert_eq!(perhaps.faithful, Faithful::Perhaps, "{perhaps:#?}");
     assert_eq!(perhaps.tried.len(), 8);
     assert_eq!(perhaps.tried[0].case.route, "cross-region");
     assert!(perhaps.lacking.join(" ").contains("by which route the job came in: all 2"));
-    only_data(&bundle, &world).await;
+    only_data(&path, &world).await;
+}
+
+/// The setting in the file of an incident.
+fn setting(path: &Path) -> Setting {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut settings =
+        text.lines().rev().filter_map(|line| match serde_json::from_str(line).unwrap() {
+            Record::Setting(setting) => Some(*setting),
+            _ => None,
+        });
+    settings.next().unwrap()
+}
+
+/// The incident with another setting: an edited file beside its own.
+fn changed(path: &Path, change: impl FnOnce(&mut Setting)) -> Bundle {
+    let mut other = setting(path);
+    change(&mut other);
+    let other = serde_json::to_string(&Record::Setting(Box::new(other))).unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines =
+        text.lines().map(|line| if line.starts_with("{\"setting\"") { &other } else { line });
+    let edited = path.with_extension("edited");
+    std::fs::write(&edited, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    Bundle::read(&edited, true).unwrap()
 }
 
 /// Names in a bundle that are none of the spec are refused, and name no file.
-async fn only_data(bundle: &Bundle, world: &World) {
-    let mut wrong = bundle.clone();
-    wrong.setting.route = Some("../../etc".into());
+async fn only_data(path: &Path, world: &World) {
+    let wrong = changed(path, |setting| setting.route = Some("../../etc".into()));
     let error = replay(world, &wrong, false).await.unwrap_err().to_string();
     assert!(
         error.contains("the incident needs the route `../../etc`, which the spec does not have")
     );
-    let mut wrong = bundle.clone();
-    wrong.setting.fault = Some("drop table jobs".into());
+    let wrong = changed(path, |setting| setting.fault = Some("drop table jobs".into()));
     assert!(replay(world, &wrong, false).await.is_err());
     assert!(!Path::new("etc").exists());
 }

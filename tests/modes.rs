@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use spanproof::observation::Observation;
-use spanproof::trial::World;
-use spanproof::verdict::{Funnel, Judgement, Verdict, judge_all};
+use spanproof::Observation;
+use spanproof::World;
+use spanproof::{Funnel, Judgement, Verdict, judge_all};
 use spanproof_format::{Code, Stage};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;

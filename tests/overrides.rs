@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::Value as Json;
-use spanproof::trial::{Timeouts, TrialBuilder};
+use spanproof::{Timeouts, TrialBuilder};
 use sqlx::{Connection, PgConnection};
 
 use crate::world::{healthy, repository};

@@ -1,11 +1,8 @@
-//! The gate can fail: every sabotage of a healthy runner is told by the right code, and one that
-//! goes unnoticed is told as missed.
+//! The gate can fail: every sabotage of a healthy runner is caught by the right code, and one that
+//! goes unnoticed is missed.
 
-use spanproof::matrix::cases;
-use spanproof::outcome;
-use spanproof::suite::{Proof, Proven, Told, prove};
-use spanproof::trial::World;
-use spanproof_cli::report::proofs;
+use spanproof::{Proven, World, cases, prove};
+use spanproof_format::{Proof, ProofResult, Proofs};
 
 use crate::world::{healthy, repository};
 
@@ -20,16 +17,17 @@ async fn faulty(bug: &str) -> World {
     world.env("FAULT", bug).shared_server().open().await.unwrap()
 }
 
-fn told(all: &[Proof], wanted: fn(&Told) -> bool) -> Vec<&'static str> {
-    all.iter().filter(|proof| wanted(&proof.told)).map(|proof| proof.name).collect()
+fn with(all: &Proofs, wanted: fn(&ProofResult) -> bool) -> Vec<&Proof> {
+    all.proofs.iter().filter(|proof| wanted(&proof.result)).collect()
 }
 
 #[tokio::test]
 async fn every_sabotage_of_the_healthy_runner_is_caught() {
     let Proven::Done(all) = proven(&healthy().await).await else { panic!("not healthy") };
-    assert_eq!(all.len(), 16 * 2, "each on both routes");
-    let others = told(&all, |told| !matches!(told, Told::Caught(_)));
-    assert!(others.is_empty(), "{others:?}\n{}", proofs(&outcome::proofs(&all)));
+    assert_eq!(all.proofs.len(), 16 * 2, "each on both routes");
+    let others = with(&all, |result| !matches!(result, ProofResult::Caught(_)));
+    assert!(others.is_empty(), "{others:?}");
+    assert_eq!((all.caught, all.missed, all.impossible), (16 * 2, 0, 0));
 }
 
 #[tokio::test]
@@ -37,10 +35,12 @@ async fn a_sabotage_that_changes_nothing_is_missed() {
     let Proven::Done(all) = proven(&faulty("lenient-flag").await).await else {
         panic!("healthy for the values that are sabotaged")
     };
-    assert_eq!(told(&all, |told| matches!(told, Told::Missed(_))), ["flag-misspelt"; 2]);
-    let text = proofs(&outcome::proofs(&all));
-    assert!(text.contains("MISSED flag-misspelt by queued"), "{text}");
-    assert!(text.contains("expected flag-unset or flag-unrecognised-value, found pass"), "{text}");
+    let missed = with(&all, |result| matches!(result, ProofResult::Missed(_)));
+    let names: Vec<_> = missed.iter().map(|proof| proof.name.as_str()).collect();
+    assert_eq!(names, ["flag-misspelt"; 2]);
+    assert_eq!(missed[0].right, ["flag-unset", "flag-unrecognised-value"]);
+    assert_eq!(missed[0].result, ProofResult::Missed("pass".into()));
+    assert_eq!(all.missed, 2);
 }
 
 #[tokio::test]

@@ -4,11 +4,8 @@
 use std::path::PathBuf;
 
 use rstest::rstest;
-use spanproof::matrix::{Case, cases};
-use spanproof::outcome;
-use spanproof::suite::{self, Keep, Options, RunResult};
-use spanproof::trial::World;
-use spanproof_cli::report;
+use spanproof::{Case, Keep, RunOptions, World, cases};
+use spanproof_format::{Code, Counterfactual, Evidence, Run, Verdict};
 
 use crate::world::repository;
 
@@ -28,13 +25,8 @@ async fn world(bug: &str) -> World {
     world.env("FAULT", bug).shared_server().open().await.unwrap()
 }
 
-/// Runs some of the cases and gives the report, and how many extra cases were run.
-async fn run(
-    world: &World,
-    name: &str,
-    of: impl Fn(&Case) -> bool,
-    probe: bool,
-) -> (String, usize) {
+/// Runs some of the cases; returns the document of the run, and how many extra cases were run.
+async fn run(world: &World, name: &str, of: impl Fn(&Case) -> bool, probe: bool) -> (Run, usize) {
     let all = cases(world.spec()).unwrap();
     let picked: Vec<Case> = all.into_iter().filter(of).collect();
     let name = format!("spanproof-reasons-{}-{name}", std::process::id());
@@ -42,10 +34,21 @@ async fn run(
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let (evidence, keep) = (folder.0.clone(), Keep::Nothing);
     let today = "2026-01-01".parse().unwrap();
-    let options = Options { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
-    let ran: RunResult = suite::run(world, &picked, options, |_| {}).await.unwrap();
-    let run = outcome::run(world.spec(), &ran, &[], &[]);
-    (report::terminal(&run, "spanproof check"), ran.probes.len())
+    let options =
+        RunOptions { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
+    let ran = spanproof::run(world, &picked, options, |_| {}).await.unwrap();
+    (ran.document(world.spec(), &[], Vec::new()), ran.extra_cases())
+}
+
+/// The counterfactuals of a run's only group of failures, as `name=value: spans`.
+fn counterfactuals(run: &Run) -> Vec<String> {
+    assert_eq!(run.failures.len(), 1, "{:#?}", run.failures);
+    let facts = run.failures[0].counterfactuals.iter();
+    let text = |fact: &Counterfactual| {
+        let value = fact.value.as_deref().unwrap_or("nothing");
+        format!("{}={value}: {}", fact.name, fact.spans)
+    };
+    facts.map(text).collect()
 }
 
 fn recording(case: &Case) -> bool {
@@ -61,12 +64,12 @@ async fn one_failing_case_is_explained_by_extra_ones() {
             && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
     };
     let world = world("cross-region-untraced").await;
-    let (text, extra) = run(&world, "one", one, true).await;
-    assert!(text.contains("but:      setting route=queued alone makes 8 spans appear"), "{text}");
-    assert!(text.contains("whenever: route=cross-region\n"), "{text}");
+    let (ran, extra) = run(&world, "one", one, true).await;
+    assert!(counterfactuals(&ran).contains(&"route=queued: 8".to_owned()), "{ran:#?}");
+    assert_eq!(ran.failures[0].whenever.as_deref(), Some("route=cross-region"));
     assert!((1..=12).contains(&extra), "{extra}");
-    let (text, extra) = run(&world, "none", one, false).await;
-    assert!(!text.contains("but:") && !text.contains("whenever:") && extra == 0, "{text}");
+    let (ran, extra) = run(&world, "none", one, false).await;
+    assert_eq!((counterfactuals(&ran), &ran.failures[0].whenever, extra), (Vec::new(), &None, 0));
 }
 
 #[rstest]
@@ -77,11 +80,11 @@ async fn many_failing_cases_are_told_as_one_pattern(#[case] bug: &str, #[case] p
     let some = |case: &Case| {
         case.fault.is_none() && [None, Some("true"), Some("TRUE")].contains(&case.flag(FLAG).text())
     };
-    let (text, extra) = run(&world(bug).await, bug, some, true).await;
-    assert!(text.contains(&format!("whenever: {pattern}\n")), "{text}");
-    assert_eq!(text.matches("\nFAIL ").count(), 1, "{text}");
-    let found = bug == "cross-region-untraced";
-    assert_eq!(text.contains("setting route=queued alone"), found, "{text}");
+    let (ran, extra) = run(&world(bug).await, bug, some, true).await;
+    assert_eq!(ran.failures.len(), 1, "{ran:#?}");
+    assert_eq!(ran.failures[0].whenever.as_deref(), Some(pattern));
+    let found = counterfactuals(&ran).iter().any(|fact| fact.starts_with("route=queued"));
+    assert_eq!(found, bug == "cross-region-untraced", "{ran:#?}");
     assert_eq!(extra, 0, "the run tells it already");
 }
 
@@ -92,9 +95,10 @@ async fn a_known_failure_is_told_and_fails_nothing() {
     let world = World::of(repository("spanproof.toml")).set("expected", rule);
     let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
     let world = world.env("FAULT", "cross-region-untraced").open().await.unwrap();
-    let (text, _) = run(&world, "known", recording, true).await;
-    let known = text.matches("known: path-not-executed until 2026-01-01: soon").count();
-    assert_eq!((known, text.matches("FAIL").count()), (5, 0), "{text}");
+    let (ran, _) = run(&world, "known", recording, true).await;
+    let accepted = Verdict::Known("path-not-executed until 2026-01-01: soon".into());
+    let known = ran.cases.iter().filter(|case| case.verdict == accepted).count();
+    assert_eq!((known, ran.summary.known, ran.summary.failed), (5, 5, 0), "{ran:#?}");
 }
 
 /// The service acknowledges each span, so that its own words leave several reasons.
@@ -102,7 +106,9 @@ async fn a_known_failure_is_told_and_fails_nothing() {
 async fn a_case_that_its_own_evidence_leaves_open_is_looked_at_a_second_time() {
     let world = world("rolled-back").await;
     let one = |case: &Case| recording(case) && case.upstream == "slow" && case.route == "queued";
-    let (text, _) = run(&world, "second", one, false).await;
-    assert!(text.contains("FAIL rolled-back: "), "{text}");
-    assert!(text.contains("witness: 8 inserting statements began, 8 rows were tried"), "{text}");
+    let (ran, _) = run(&world, "second", one, false).await;
+    let finding = &ran.cases[0].verdict.findings()[0];
+    assert_eq!(finding.code, Code::RolledBack);
+    let witness = Evidence::Witness { begun: 8, tried: 8, written: 8, kept: 0 };
+    assert!(finding.data.contains(&witness), "{finding:#?}");
 }

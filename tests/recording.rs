@@ -1,7 +1,7 @@
 //! Which values of the flag record spans, on both routes; and what the rows say.
 
 use rstest::rstest;
-use spanproof::verdict::{Verdict, judge};
+use spanproof::{Verdict, judge};
 use sqlx::{Connection, PgConnection};
 
 use crate::world::healthy;
@@ -99,8 +99,8 @@ async fn evidence_that_was_stored_is_judged_the_same_again() {
         "spanproof-stored-{}",
         observation.trial().unwrap().service.names[0].1.len()
     ));
-    let stored = spanproof::observation::write(&folder, &observation).unwrap();
-    let read = spanproof::observation::read(&stored).unwrap();
+    let stored = spanproof::write_evidence(&folder, &observation).unwrap();
+    let read = spanproof::read_evidence(&stored).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(read, observation);
     assert_eq!(judge(world.spec(), &read).verdict, Verdict::Pass);

@@ -1,6 +1,6 @@
 //! No secret of a case reaches its evidence, whichever way it takes.
 
-use spanproof::verdict::judge;
+use spanproof::judge;
 
 use crate::world::healthy;
 
@@ -34,7 +34,7 @@ async fn no_secret_of_the_environment_or_of_an_answer_reaches_the_evidence() {
         .upstream_file(&behaviour)
         .job("one-unit");
     let observation = trial.run().await.unwrap();
-    let stored = spanproof::observation::write(&folder, &observation).unwrap();
+    let stored = spanproof::write_evidence(&folder, &observation).unwrap();
     let mut all = vec![format!("{observation:?}")];
     for entry in std::fs::read_dir(&stored).unwrap() {
         all.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());

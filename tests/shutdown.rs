@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use spanproof::observation::Row;
-use spanproof::process::Ending;
+use spanproof::Ending;
+use spanproof::Row;
 use spanproof_lease::wait::{self, Look};
 use sqlx::{Connection, PgConnection};
 

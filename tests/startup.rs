@@ -2,8 +2,7 @@
 //! snapshots.
 
 use rstest::rstest;
-use spanproof::observation::{group, redacted};
-use spanproof::spec::Value;
+use spanproof::Value;
 
 use crate::world::{healthy, repository};
 
@@ -37,11 +36,8 @@ async fn the_startup_output_is_the_one_in_the_snapshot(
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        let name = group(world.spec(), &observation.case);
-        insta::assert_snapshot!(
-            name,
-            redacted(observation.trial().unwrap(), &world.spec().startup)
-        );
+        let name = observation.snapshot_name(world.spec());
+        insta::assert_snapshot!(name, observation.startup_text(world.spec()).unwrap());
     });
 }
 
@@ -77,7 +73,7 @@ async fn a_database_that_is_not_there_is_fatal_and_said(#[case] url: &str, #[cas
     let observation = trial.start().await.unwrap().finish().await.unwrap();
     let run = &observation.trial().unwrap().run;
     assert!(!run.exit.asked, "the runner ended by itself");
-    assert_eq!(run.exit.ending, spanproof::process::Ending::Code(1));
+    assert_eq!(run.exit.ending, spanproof::Ending::Code(1));
     let output = run.output.tail(100);
     assert!(output.contains(said) && !output.contains("hunter2"), "{output}");
 }

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::Value as Json;
-use spanproof::verdict::judge;
+use spanproof::judge;
 
 use crate::world::{healthy, repository};
 

@@ -2,8 +2,8 @@
 //! itself tells why, and the healthy service is not accused.
 
 use rstest::rstest;
-use spanproof::trial::World;
-use spanproof::verdict::{Judgement, judge};
+use spanproof::World;
+use spanproof::{Judgement, judge};
 
 use crate::world::repository;
 

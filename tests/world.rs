@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use spanproof::trial::World;
+use spanproof::World;
 use tokio::sync::OnceCell;
 
 /// A path of this repository.

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use spanproof::deployment::{Existing, Log, Rowset, Session, Subject, Window, read_log};
-use spanproof::observation::Source as _;
-use spanproof::spec::Spec;
-use spanproof::verdict::diagnose;
+use spanproof::{Existing, LogStream, Rowset, Session, Subject, Window, read_log};
+use spanproof::{Source as _};
+use spanproof::{Spec};
+use spanproof::{diagnose};
 use sqlx::AssertSqlSafe;
 
 use crate::part::{Start, say};
@@ -59,7 +59,7 @@ pub fn log(place: &Place, samples: usize) -> Result<Outcome> {
 /// Our side of `log`.
 pub fn read(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
-    let log = Log { name: path.display().to_string(), bytes: Box::new(std::fs::File::open(path)?) };
+    let log = LogStream { name: path.display().to_string(), bytes: Box::new(std::fs::File::open(path)?) };
     let read = read_log(&spec, log, Window::default(), &mut ())?;
     say("spans", read.lines.len());
     Ok(())

@@ -7,9 +7,9 @@ use anyhow::anyhow;
 use super::args::Capture;
 use super::sources::{self, Opened};
 use super::{Exit, Failure, output, runs, runtime};
-use spanproof::incident::{Error, Masking, capture_case, capture_deployment};
-use spanproof::observation::{self, Observation};
-use spanproof::spec::Spec;
+use spanproof::Observation;
+use spanproof::Spec;
+use spanproof::{IncidentError, Masking, capture_case, capture_deployment};
 
 pub(super) fn capture(args: &Capture) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.there.config)?;
@@ -24,7 +24,7 @@ pub(super) fn capture(args: &Capture) -> Result<Exit, Failure> {
 fn case(args: &Capture, spec: &Spec, id: &str, mut masking: Masking) -> Result<Exit, Failure> {
     let run = match &args.run {
         Some(folder) => folder.clone(),
-        None => runs::newest(&spec.folder).ok_or_else(|| {
+        None => runs::newest(spec.folder()).ok_or_else(|| {
             Failure::usage(anyhow!("no run was stored yet; `spanproof check` stores one"))
         })?,
     };
@@ -37,13 +37,13 @@ fn case(args: &Capture, spec: &Spec, id: &str, mut masking: Masking) -> Result<E
 
 /// The evidence of the one case whose id begins so.
 fn stored(run: &Path, id: &str) -> Result<Observation, Failure> {
-    let folders = observation::list(run).map_err(Failure::usage)?;
+    let folders = spanproof::list_evidence(run).map_err(Failure::usage)?;
     let named = |folder: &&PathBuf| {
         folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(id))
     };
     let found: Vec<_> = folders.iter().filter(named).collect();
     match found.as_slice() {
-        [one] => observation::read(one).map_err(Failure::usage),
+        [one] => spanproof::read_evidence(one).map_err(Failure::usage),
         [] => Err(Failure {
             exit: Exit::Nothing,
             text: format!("no case of the run `{}` has the id `{id}`", run.display()),
@@ -71,7 +71,7 @@ fn deployment(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit,
         let written = capture_deployment(existing, &mut masking, &path).await;
         opened.close().await;
         written.map_err(|error| {
-            if path.exists() && !matches!(error, Error::File { .. }) {
+            if path.exists() && !matches!(error, IncidentError::File { .. }) {
                 output::note(&format!("what was read until then is in {}", path.display()));
             }
             failure(error)
@@ -105,10 +105,10 @@ fn format_masked(place: &str, what: &str, count: usize) -> String {
 }
 
 /// What can't be reached is the world's fault.
-pub(super) fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: IncidentError) -> Failure {
     match error {
-        Error::Deployment(error) => sources::refused(error),
-        Error::World(error) if !error.is_usage() => Failure::world(error),
+        IncidentError::Deployment(error) => sources::refused(error),
+        IncidentError::World(error) if !error.is_usage() => Failure::world(error),
         error => Failure::usage(error),
     }
 }

@@ -11,21 +11,22 @@ use super::args::{Check, Format, Plan, Which};
 use super::progress::Progress;
 use super::{Exit, Failure, output, runs};
 use crate::report;
-use spanproof::incident::{self, Adopted};
-use spanproof::matrix::{Case, cases};
-use spanproof::outcome;
-use spanproof::process::quoted;
-use spanproof::spec::{Day, Spec};
-use spanproof::suite::{self, Keep, Options, Proven, RunResult, Snapshot};
-use spanproof::trial::World;
-use spanproof_format::{Run, Summary};
+use spanproof::World;
+use spanproof::quoted;
+use spanproof::{Case, cases};
+use spanproof::{Day, Spec};
+use spanproof::{Keep, Proven, RunOptions, RunResult, Snapshot};
+use spanproof_format::{Incident, Run, StepTime, Summary, Timings};
 
+/// The steps of a trial, in order.
+const STEPS: [&str; 8] =
+    ["clone", "upstream", "launch", "ready", "submit", "settle", "stop", "collect"];
 /// How long background work may take to end after the last result.
 const LINGER: Duration = Duration::from_secs(2);
 
 pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
     let (spec, cases) = selected(&args.which)?;
-    output::print(&report::plan(&outcome::plan(&spec, &cases)));
+    output::print(&report::plan(&spanproof::plan(&spec, &cases)));
     Ok(Exit::Passed)
 }
 
@@ -113,9 +114,9 @@ async fn work(
     let probe = !args.looks.no_probe;
     let (workers, today) = (workers(args), Day::today());
     let cancel = cancelled.clone();
-    let options = Options { workers, evidence, keep, witness, probe, today, cancelled };
+    let options = RunOptions { workers, evidence, keep, witness, probe, today, cancelled };
     let mut progress = Progress::new(cases.len());
-    let running = suite::run(&world, &cases, options, |event| progress.take(&event));
+    let running = spanproof::run(&world, &cases, options, |event| progress.take(&event));
     let ran = Box::pin(running).await;
     progress.done();
     let ran = ran.map_err(Failure::world)?;
@@ -125,10 +126,10 @@ async fn work(
     let closing = Instant::now();
     world.close().await.map_err(Failure::world)?;
     let snapshots = snapshots(args, &spec, &ran)?;
-    let run = outcome::run(&spec, &ran, &snapshots, &incidents);
+    let run = ran.document(&spec, &snapshots, incidents);
     if args.timings {
         let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
-        output::note(&report::timings(&outcome::timings(&once, &run)));
+        output::note(&report::timings(&timings(&once, &run)));
     }
     let human = args.format == Format::Human;
     let repeat = repeat(&args.which.config, args.binary.as_deref());
@@ -151,25 +152,25 @@ async fn incidents(
     world: &World,
     ran: &RunResult,
     mut cancelled: watch::Receiver<bool>,
-) -> Result<Vec<Adopted>, Failure> {
+) -> Result<Vec<Incident>, Failure> {
     if !args.which.is_all() || ran.not_run > 0 {
         return Ok(Vec::new());
     }
     tokio::select! {
-        replayed = incident::adopted(world) => replayed.map_err(super::capture::failure),
+        replayed = spanproof::replay_adopted(world) => replayed.map_err(super::capture::failure),
         _ = cancelled.wait_for(|cancelled| *cancelled) => Ok(Vec::new()),
     }
 }
 
 /// Compares the startup output, and accepts it where that is asked for.
 fn snapshots(args: &Check, spec: &Spec, ran: &RunResult) -> Result<Vec<Snapshot>, Failure> {
-    let snapshots = suite::compare(spec, &ran.outcomes);
+    let snapshots = spanproof::compare_snapshots(spec, &ran.outcomes);
     if !args.update {
         return Ok(snapshots);
     }
-    let written = suite::update(&snapshots).map_err(Failure::world)?;
+    let written = spanproof::update_snapshots(&snapshots).map_err(Failure::world)?;
     output::note(&format!("{written} snapshots written"));
-    Ok(suite::compare(spec, &ran.outcomes))
+    Ok(spanproof::compare_snapshots(spec, &ran.outcomes))
 }
 
 /// Sabotages healthy cases and prints what was told of each.
@@ -179,7 +180,7 @@ async fn prove(
     cases: &[Case],
     cancelled: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let proven = suite::prove(&world, cases, workers(args), cancelled).await;
+    let proven = spanproof::prove(&world, cases, workers(args), cancelled).await;
     let closed = world.close().await.map_err(Failure::world);
     let proven = proven.map_err(Failure::world)?;
     closed?;
@@ -196,8 +197,7 @@ async fn prove(
             }
             Ok(Exit::Findings)
         }
-        Some(Proven::Done(all)) => {
-            let proofs = outcome::proofs(&all);
+        Some(Proven::Done(proofs)) => {
             output::print(&report::proofs(&proofs));
             Ok(match (proofs.missed, proofs.caught) {
                 (0, 0) => Exit::Nothing,
@@ -210,10 +210,10 @@ async fn prove(
 
 /// Opens the world, telling what it is made of.
 async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
-    let failure = |error: spanproof::trial::Error| {
+    let failure = |error: spanproof::WorldError| {
         if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
     };
-    output::note(&format!("building {}", spec.service.name));
+    output::note(&format!("building {}", spec.service_name()));
     let mut builder = World::of(&args.which.config).show_build();
     if args.databases.fresh {
         builder = builder.fresh();
@@ -226,7 +226,7 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
     // Only now: a world that does not come up must not push out the evidence of one that did.
     let folder = match &args.evidence {
         Some(folder) => folder.clone(),
-        None => runs::new(&world.spec().folder).map_err(|error| {
+        None => runs::new(world.spec().folder()).map_err(|error| {
             Failure::world(anyhow::Error::new(error).context("no folder for evidence"))
         })?,
     };
@@ -265,6 +265,17 @@ pub(super) fn show(run: &Run, human: Option<(String, Duration)>) -> Result<(), F
     Ok(())
 }
 
+/// The times of the steps that happen `once` in a run, and of those of its trials.
+fn timings(once: &[(&str, Duration)], run: &Run) -> Timings {
+    let micros = |time: &Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let once = once.iter().map(|(step, took)| ((*step).to_owned(), micros(took))).collect();
+    let step = |name: &&str| {
+        let times = run.cases.iter().filter_map(|case| case.timings.get(*name));
+        StepTime::new(*name, times.copied().collect())
+    };
+    Timings::new(once, STEPS.iter().filter_map(step).collect())
+}
+
 /// The highest severity wins. Cases that were not run are never green.
 pub(super) fn ended(summary: &Summary) -> Exit {
     if summary.broken > 0 {
@@ -286,7 +297,7 @@ pub(super) fn ended(summary: &Summary) -> Exit {
 pub(super) fn repeat(config: &Path, binary: Option<&Path>) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "spanproof".into());
     let mut words = vec![quoted(&program), "check".into()];
-    if config != Path::new(spanproof::spec::FILE) {
+    if config != Path::new(spanproof::SPEC_FILE) {
         words.extend(["--config".into(), quoted(&config.to_string_lossy())]);
     }
     if let Some(binary) = binary {

@@ -5,9 +5,8 @@ use anyhow::anyhow;
 use super::args::{Diagnose, Format};
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
-use spanproof::observation::Rows;
-use spanproof::outcome;
-use spanproof::verdict::diagnose as judge;
+use spanproof::Rows;
+use spanproof::diagnose as judge;
 use spanproof_format::Verdict;
 
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
@@ -19,12 +18,11 @@ pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
     {
         let text = format!(
             "`{}` has no rows that are asked for, so there is nothing to diagnose",
-            spec.tables.jobs.table
+            spec.job_table()
         );
         return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
     }
-    let diagnosed = judge(&spec, &observation);
-    let document = outcome::diagnosis(&spec, &observation, diagnosed);
+    let document = judge(&spec, &observation);
     output::print(&match args.format {
         Format::Human => report::diagnosis(&document, args.plans),
         Format::Json => output::json(&document)?,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::args::Doctor;
 use super::{Exit, Failure, output};
-use spanproof::spec::Spec;
+use spanproof::Spec;
 use spanproof_postgres::{Cache, Options, Server, Source, kept};
 
 pub(super) fn doctor(args: &Doctor) -> Result<Exit, Failure> {
@@ -24,9 +24,8 @@ pub(super) fn wanted(config: &Path) -> Result<Options, Failure> {
     let mut options = Options::default();
     if config.is_file() {
         let spec = Spec::read(config).map_err(Failure::usage)?;
-        options.source = spec.database.source.parse().map_err(Failure::usage)?;
-        options.version = spec.database.version;
-    } else if config != Path::new(spanproof::spec::FILE) {
+        options = spec.postgres_options().map_err(Failure::usage)?;
+    } else if config != Path::new(spanproof::SPEC_FILE) {
         return Err(Failure::usage(anyhow::anyhow!("there is no `{}`", config.display())));
     }
     options.overridden().map_err(Failure::usage)

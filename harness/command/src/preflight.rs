@@ -4,9 +4,8 @@ use super::args::{Format, Preflight};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
-use spanproof::deployment::{Window, read_log};
-use spanproof::preflight::{self, Setting, Startup};
-use spanproof::spec::Spec;
+use spanproof::Spec;
+use spanproof::{FlagSetting, Startup};
 use spanproof_format::{Check, CheckResult, Preflight as Document};
 
 pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
@@ -15,7 +14,7 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     match sources::database(args.database.as_ref()) {
         Some(url) => {
             let runtime = runtime()?;
-            let tried = preflight::database(&spec, &url, args.role.as_deref());
+            let tried = spanproof::check_database(&spec, &url, args.role.as_deref());
             checks.extend(runtime.block_on(tried).map_err(refused)?);
         }
         None => checks.push(untried("database", "no database was given", "--database URL")),
@@ -45,22 +44,21 @@ fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
         return Ok(vec![untried("the flag", why, "tracing = true")]);
     };
     let mut checks = Vec::new();
-    let mut all: Vec<Setting> = Vec::new();
+    let mut all: Vec<FlagSetting> = Vec::new();
     for path in &args.manifests {
-        let found = sources::settings(path, &flag.name)?;
-        checks.push(preflight::manifest(flag, &path.display().to_string(), &found));
+        let found = sources::settings(path, flag.name())?;
+        checks.push(spanproof::check_manifest(flag, &path.display().to_string(), &found));
         all.extend(found);
     }
     if args.manifests.is_empty() {
-        let name = format!("{} in the manifest", flag.name);
+        let name = format!("{} in the manifest", flag.name());
         checks.push(untried(&name, "no manifest was given", "--manifest FILE"));
     }
     if let Some(path) = &args.log {
-        let read = read_log(spec, sources::log(path)?, Window::default(), &mut ());
-        let startup = Startup::from_log(spec, &read.map_err(refused)?);
-        checks.push(preflight::startup(flag, &startup, &all));
+        let startup = Startup::read(spec, sources::log(path)?).map_err(refused)?;
+        checks.push(spanproof::check_startup(flag, &startup, &all));
     } else {
-        let name = format!("{} in the running process", flag.name);
+        let name = format!("{} in the running process", flag.name());
         checks.push(untried(&name, "no log was given", "--log FILE"));
     }
     Ok(checks)

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
-use spanproof::suite::Event;
+use spanproof::RunEvent;
 
 /// Off a terminal a line is printed each time this share of the cases has ended.
 const TENTHS: usize = 10;
@@ -29,8 +29,8 @@ impl Progress {
         Self { bar, total, ended: 0, failed: 0 }
     }
 
-    pub(super) fn take(&mut self, event: &Event) {
-        let Event::Ended { case, verdict, passed } = event;
+    pub(super) fn take(&mut self, event: &RunEvent) {
+        let RunEvent::Ended { case, verdict, passed } = event;
         self.ended += 1;
         self.failed += usize::from(!passed);
         let failed = format!("{} failed", self.failed);

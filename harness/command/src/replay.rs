@@ -8,11 +8,10 @@ use super::args::Replay;
 use super::capture::failure;
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
-use spanproof::incident::{self, Bundle, Error, Faithful, Replayed};
-use spanproof::outcome;
-use spanproof::spec::Spec;
-use spanproof::trial::World;
-use spanproof::verdict::Verdict;
+use spanproof::Spec;
+use spanproof::World;
+use spanproof::{Bundle, IncidentError};
+use spanproof_format::{Faithful, Replay as ReplayDocument, Reproduction, Verdict};
 
 pub(super) fn replay(args: &Replay) -> Result<Exit, Failure> {
     let ended = replayed(args);
@@ -34,11 +33,9 @@ fn replayed(args: &Replay) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
     let mut bundles = Vec::new();
     for path in paths(&args.incident)? {
-        let mut bundle = Bundle::read(&path, args.assumed.edited).map_err(failure)?;
-        let setting = &mut bundle.setting;
-        setting.route = setting.route.take().or_else(|| args.assumed.route.clone());
-        setting.upstream = setting.upstream.take().or_else(|| args.assumed.upstream.clone());
-        bundles.push(bundle);
+        let bundle = Bundle::read(&path, args.assumed.edited).map_err(failure)?;
+        let (route, upstream) = (&args.assumed.route, &args.assumed.upstream);
+        bundles.push(bundle.assuming(route.as_deref(), upstream.as_deref()));
     }
     if args.assert_only {
         let runtime = runtime()?;
@@ -66,7 +63,7 @@ fn paths(given: &Path) -> Result<Vec<PathBuf>, Failure> {
     if !given.is_dir() {
         return Ok(vec![given.to_owned()]);
     }
-    let paths = incident::list(given).map_err(failure)?;
+    let paths = spanproof::list_incidents(given).map_err(failure)?;
     if paths.is_empty() {
         let text = format!(
             "`{}` holds no incident; `spanproof replay FILE --adopt` puts one there",
@@ -89,13 +86,13 @@ fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
 }
 
 async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
-    let world = |error: spanproof::trial::Error| failure(Error::World(error));
+    let world = |error: spanproof::WorldError| failure(IncidentError::World(error));
     let mut builder = World::of(&args.config).show_build();
     match &args.binary {
         Some(binary) => {
             builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
         }
-        None => output::note(&format!("building {}", spec.service.name)),
+        None => output::note(&format!("building {}", spec.service_name())),
     }
     let opened = builder.open_spec(spec).await.map_err(world)?;
     output::note(&opened.server().picked().to_string());
@@ -103,9 +100,9 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
 }
 
 async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
-    let (judgement, differences) = incident::rejudge(spec, bundle).await;
-    output::print(&report::rejudge(&outcome::rejudged(bundle, &judgement, &differences)));
-    match (differences.is_empty(), bundle.doubts.is_empty()) {
+    let rejudged = spanproof::rejudge_incident(spec, bundle).await;
+    output::print(&report::rejudge(&rejudged));
+    match (rejudged.differences.is_empty(), rejudged.doubts.is_empty()) {
         (false, _) => Exit::Findings,
         (true, false) => Exit::Unfaithful,
         (true, true) => Exit::Passed,
@@ -114,15 +111,15 @@ async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
 
 async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Failure> {
     let any_program = args.assumed.any_program || args.bisect || bundle.expects.is_some();
-    let replayed = incident::replay(world, bundle, any_program).await.map_err(failure)?;
-    output::print(&report::replay(&outcome::replay(bundle, &replayed)));
+    let replayed = spanproof::replay(world, bundle, any_program).await.map_err(failure)?;
+    output::print(&report::replay(&replayed));
     if let Some(expected) = &args.adopt {
-        let path = incident::adopt(world.spec(), bundle, &replayed, expected).map_err(failure)?;
+        let path = spanproof::adopt(world.spec(), bundle, &replayed, expected).map_err(failure)?;
         output::print(&format!(
             "adopted as {}, with what must come of it: {expected}\n",
             path.display()
         ));
-        return Ok(if incident::holds(expected, &replayed) {
+        return Ok(if spanproof::holds(expected, &replayed) {
             Exit::Passed
         } else {
             Exit::Findings
@@ -141,12 +138,12 @@ async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Fail
 }
 
 /// What `git bisect run` is told: whether the incident is there.
-fn bisected(replayed: &Replayed) -> Exit {
+fn bisected(replayed: &ReplayDocument) -> Exit {
     match replayed.faithful {
         Faithful::Reproduced | Faithful::Perhaps => Exit::Findings,
         Faithful::Broken => Exit::Skip,
         Faithful::Differs => {
-            let passes = |one: &incident::Reproduction| one.judgement.verdict == Verdict::Pass;
+            let passes = |one: &Reproduction| one.judgement.verdict == Verdict::Pass;
             // Another failure says nothing about this one.
             if replayed.tried.iter().any(passes) { Exit::Passed } else { Exit::Skip }
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use spanproof::suite::is_run;
+use spanproof::is_run;
 
 /// How many earlier runs stay beside a new one.
 const KEPT: usize = 4;

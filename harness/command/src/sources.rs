@@ -7,11 +7,11 @@ use anyhow::anyhow;
 
 use super::args::There;
 use super::{Exit, Failure};
-use spanproof::deployment::{self, Dump, Existing, Log, Moment, Rowset, Session, Subject, Window};
-use spanproof::document::suggestion;
-use spanproof::observation::{Observation, Source};
-use spanproof::preflight::{self, Setting, SettingValue};
-use spanproof::spec::{Spec, Value};
+use spanproof::Observation;
+use spanproof::suggestion;
+use spanproof::{Dump, Existing, LogStream, Moment, Rowset, Session, Subject, Window};
+use spanproof::{FlagSetting, SettingValue};
+use spanproof::{Spec, Value};
 
 /// Reads the spec of a command that runs nothing.
 pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
@@ -43,8 +43,8 @@ pub(super) fn needed_database(given: Option<&String>) -> Result<String, Failure>
 /// What is asked about, checked against the spec.
 fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
     for (name, _) in &there.flags {
-        if spec.flags.iter().all(|flag| flag.name != *name) {
-            let hint = suggestion(name, spec.flags.iter().map(|flag| flag.name.as_str()));
+        if spec.flags().iter().all(|flag| flag.name() != name) {
+            let hint = suggestion(name, spec.flags().iter().map(spanproof::Flag::name));
             return Err(Failure::usage(anyhow!("no flag of the spec is named `{name}`{hint}")));
         }
     }
@@ -71,13 +71,13 @@ pub(super) fn window(since: Option<Moment>, until: Option<Moment>) -> Result<Win
 }
 
 /// What a manifest says about a flag.
-pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<Setting>, Failure> {
+pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<FlagSetting>, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::usage(anyhow!("the manifest `{name}` could not be read: {error}"))
     })?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    preflight::settings(&file, &text, flag)
+    spanproof::manifest_settings(&file, &text, flag)
         .map_err(|why| Failure::usage(anyhow!("the manifest `{name}` can't be understood: {why}")))
 }
 
@@ -85,20 +85,20 @@ pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<Setting>, Failure>
 fn flags(there: &There, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
     let mut flags = there.flags.clone();
     for (path, flag) in
-        there.manifests.iter().flat_map(|path| spec.flags.iter().map(move |flag| (path, flag)))
+        there.manifests.iter().flat_map(|path| spec.flags().iter().map(move |flag| (path, flag)))
     {
-        let found = settings(path, &flag.name)?;
+        let found = settings(path, flag.name())?;
         let values = found.into_iter().filter_map(|setting| match setting.value {
             SettingValue::Literal(value) => Some(Value::Set(value)),
             SettingValue::Elsewhere(_) => None,
         });
         for value in values {
-            match flags.iter().find(|(name, _)| *name == flag.name) {
-                None => flags.push((flag.name.clone(), value)),
+            match flags.iter().find(|(name, _)| *name == flag.name()) {
+                None => flags.push((flag.name().to_owned(), value)),
                 Some((_, known)) if *known == value => {}
-                Some(_) if there.flags.iter().any(|(name, _)| *name == flag.name) => {}
+                Some(_) if there.flags.iter().any(|(name, _)| *name == flag.name()) => {}
                 Some((_, known)) => {
-                    let (name, file) = (&flag.name, path.display());
+                    let (name, file) = (flag.name(), path.display());
                     let text = format!(
                         "{name} is `{known}`, and `{value}` in `{file}`: say which by `--flag {name}=…`"
                     );
@@ -111,10 +111,10 @@ fn flags(there: &There, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
 }
 
 /// Opens the log.
-pub(super) fn log(path: &Path) -> Result<Log<'static>, Failure> {
+pub(super) fn log(path: &Path) -> Result<LogStream<'static>, Failure> {
     let name = path.display().to_string();
     if name == "-" {
-        return Ok(Log { name, bytes: Box::new(std::io::stdin().lock()) });
+        return Ok(LogStream { name, bytes: Box::new(std::io::stdin().lock()) });
     }
     let file = File::open(path).map_err(|error| {
         Failure::usage(anyhow!("the log `{name}` could not be opened: {error}"))
@@ -122,7 +122,7 @@ pub(super) fn log(path: &Path) -> Result<Log<'static>, Failure> {
     if file.metadata().is_ok_and(|meta| meta.is_dir()) {
         return Err(Failure::usage(anyhow!("the log `{name}` is a folder")));
     }
-    Ok(Log { name, bytes: Box::new(file) })
+    Ok(LogStream { name, bytes: Box::new(file) })
 }
 
 /// What is there, opened.
@@ -130,7 +130,7 @@ pub(super) struct Opened {
     pub(super) subject: Subject,
     session: Option<Session>,
     dump: Option<Dump>,
-    log: Option<Log<'static>>,
+    log: Option<LogStream<'static>>,
 }
 
 impl Opened {
@@ -189,16 +189,20 @@ pub(super) async fn observation(
 ) -> Result<Observation, Failure> {
     let mut opened = Opened::open(there, spec, command).await?;
     let subject = opened.subject.clone();
-    let observed = opened.existing(spec, &subject).observe(&mut ()).await;
+    let observed = opened.existing(spec, &subject).read().await;
     opened.close().await;
     observed.map_err(refused)
 }
 
 /// What can't be reached is the world's fault, what is not there is the question's.
-pub(super) fn refused(error: deployment::Error) -> Failure {
+pub(super) fn refused(error: spanproof::DeploymentError) -> Failure {
     match error {
-        deployment::Error::Login { .. } | deployment::Error::Gone { .. } => Failure::world(error),
-        deployment::Error::Missing(_) => Failure { exit: Exit::Nothing, text: error.to_string() },
+        spanproof::DeploymentError::Login { .. } | spanproof::DeploymentError::Gone { .. } => {
+            Failure::world(error)
+        }
+        spanproof::DeploymentError::Missing(_) => {
+            Failure { exit: Exit::Nothing, text: error.to_string() }
+        }
         _ => Failure::usage(error),
     }
 }

@@ -5,24 +5,23 @@ use anyhow::anyhow;
 use super::args::{Format, Report};
 use super::check::{ended, repeat, show};
 use super::{Exit, Failure, runs};
-use spanproof::outcome;
-use spanproof::spec::{Day, Spec};
-use spanproof::suite::{compare, rejudge};
+use spanproof::{Day, Spec};
+use spanproof::{compare_snapshots, rejudge_run};
 
 pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
     let spec = Spec::read(&args.config).map_err(Failure::usage)?;
     let folder = match &args.evidence {
         Some(folder) => folder.clone(),
-        None => runs::newest(&spec.folder).ok_or_else(|| {
+        None => runs::newest(spec.folder()).ok_or_else(|| {
             Failure::usage(anyhow!("no run was stored yet; `spanproof check` stores one"))
         })?,
     };
     let start = std::time::Instant::now();
-    let ran = rejudge(&spec, &folder, Day::today()).map_err(Failure::usage)?;
-    let snapshots = compare(&spec, &ran.outcomes);
+    let ran = rejudge_run(&spec, &folder, Day::today()).map_err(Failure::usage)?;
+    let snapshots = compare_snapshots(&spec, &ran.outcomes);
     let human = args.format == Format::Human;
     let human = human.then(|| (repeat(&args.config, None), start.elapsed()));
-    let run = outcome::run(&spec, &ran, &snapshots, &[]);
+    let run = ran.document(&spec, &snapshots, Vec::new());
     show(&run, human)?;
     Ok(ended(&run.summary))
 }

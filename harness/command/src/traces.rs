@@ -6,9 +6,8 @@ use super::args::{Shape, Traces};
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report::{self, Canvas};
-use spanproof::deployment::{Session, TraceMatches, TraceQuery, find_traces};
-use spanproof::outcome;
-use spanproof::spec::Spec;
+use spanproof::Spec;
+use spanproof::{Session, TraceMatches, TraceQuery, find_traces};
 
 /// The width where there is no terminal to ask.
 const WIDTH: usize = 100;
@@ -21,9 +20,9 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let runtime = runtime()?;
     let looked = runtime.block_on(looked(args, &spec, &url))?;
     output::print(&match args.format {
-        Shape::Human => report::waterfall(&outcome::traces(&looked), canvas(args)),
-        Shape::Json => output::json(&outcome::traces(&looked))?,
-        Shape::Otlp => format!("{}\n", outcome::otlp(&looked)),
+        Shape::Human => report::waterfall(&looked.document(), canvas(args)),
+        Shape::Json => output::json(&looked.document())?,
+        Shape::Otlp => format!("{}\n", looked.otlp()),
     });
     Ok(Exit::Passed)
 }

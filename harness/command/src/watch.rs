@@ -10,8 +10,8 @@ use super::args::Watch;
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
-use spanproof::deployment::{Error, JobProgress, Moment, Poller};
-use spanproof::spec::Spec;
+use spanproof::Spec;
+use spanproof::{DeploymentError, JobProgress, Moment, Poller};
 use spanproof_format::{WatchFrame, WatchedJob};
 use spanproof_lease::wait;
 
@@ -29,7 +29,7 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
-        let channel = args.channel.as_deref().unwrap_or(&spec.tables.jobs.channel);
+        let channel = args.channel.as_deref().unwrap_or(spec.channel());
         let watching = async {
             let poller = Poller::open(&url, channel).await.map_err(refused)?;
             Watching::new(args, &spec, (&url, channel), poller).run().await
@@ -118,7 +118,7 @@ impl<'a> Watching<'a> {
         loop {
             let jobs = match self.poller.poll(self.spec, usize::from(self.args.last)).await {
                 Ok(jobs) => jobs,
-                Err(Error::Gone { reason, .. }) => {
+                Err(DeploymentError::Gone { reason, .. }) => {
                     self.reopen(&reason).await?;
                     continue;
                 }
@@ -194,7 +194,7 @@ impl<'a> Watching<'a> {
                 self.told.remove(&job.job);
             }
         }
-        let late = Duration::from_millis(self.spec.service.flush_ms);
+        let late = self.spec.flush_time();
         let mut new = Vec::new();
         for job in &jobs {
             let dark = self.dark.get(&job.job).is_some_and(|since| since.elapsed() >= late);
@@ -207,7 +207,7 @@ impl<'a> Watching<'a> {
         if self.screen.is_none() {
             let at = chrono::Utc::now().format("%H:%M:%SZ").to_string();
             for job in &new {
-                let line = report::change(&at, &self.spec.tables.units.table, &self.watched(job));
+                let line = report::change(&at, self.spec.unit_table(), &self.watched(job));
                 let mut out = std::io::stdout().lock();
                 out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok()?;
             }
@@ -235,7 +235,7 @@ impl<'a> Watching<'a> {
             return;
         }
         let jobs = self.jobs.iter().map(|job| self.watched(job)).collect();
-        let frame = WatchFrame::new(jobs, &self.spec.tables.units.table, status);
+        let frame = WatchFrame::new(jobs, self.spec.unit_table(), status);
         Screen::draw(&report::frame(&frame, output::size().unwrap_or((100, 30))));
     }
 

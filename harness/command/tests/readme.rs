@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use assert_cmd::Command;
 use regex::Regex;
+use spanproof_format::Exit;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -101,27 +102,21 @@ fn what_it_shows_is_what_is_printed() {
     }
 }
 
+/// The README's and that of the library's documentation.
 #[test]
 fn its_example_is_a_test() {
-    let example = std::fs::read_to_string(root().join("tests/example.rs")).unwrap();
-    let example = example.split_once("// README\n").unwrap().1;
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let test = read("tests/example.rs");
+    let example = test.split_once("// README\n").unwrap().1;
     assert_eq!(blocks("rust")[0], example);
+    let documentation: String = example.lines().map(|line| format!("//! {line}\n")).collect();
+    let documentation = documentation.replace("//! \n", "//!\n");
+    assert!(read("harness/spanproof/src/lib.rs").contains(&documentation), "{documentation}");
 }
 
 #[test]
-fn every_exit_code_is_in_it() {
-    for code in [
-        "| 0 |",
-        "| 1 |",
-        "| 2 |",
-        "| 3 |",
-        "| 4 |",
-        "| 5 |",
-        "| 6 |",
-        "| 7 |",
-        "| 125 |",
-        "| 130, 143 |",
-    ] {
-        assert!(readme().contains(code), "{code} is missing");
-    }
+fn its_exit_codes_are_those_of_the_command() {
+    let rows = Exit::ALL.iter().map(|exit| format!("| {} | {} |\n", exit.code(), exit.meaning()));
+    let table = format!("| exit code | meaning |\n|---|---|\n{}", rows.collect::<String>());
+    assert!(readme().contains(&table), "the README should have this table:\n{table}");
 }

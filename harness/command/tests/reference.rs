@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use regex::Regex;
-use spanproof::spec::FaultKind;
+use spanproof::FaultKind;
 
 /// The sources whose structs are what is read from the files.
 const SOURCES: [&str; 7] = [

@@ -24,7 +24,6 @@ pub struct Replay {
 /// How a replay compares with its incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Faithful {
     /// The same verdict and the same funnel, in the same world.
     Reproduced,

@@ -43,7 +43,7 @@ pub enum Error {
 
 /// A file's text with its path, for errors that point into it.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub(crate) struct Document {
     path: PathBuf,
     text: String,
 }
@@ -53,19 +53,19 @@ impl Document {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), text })
     }
 
     /// A document that is not on disk.
-    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into() }
     }
 
     /// The file's path.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -73,7 +73,7 @@ impl Document {
     ///
     /// # Errors
     /// When it is not TOML or not a `T`; the error points at the place.
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         toml::from_str(&self.text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
             self.wrong(span, with_suggestion(error.message().trim()))
@@ -81,7 +81,7 @@ impl Document {
     }
 
     /// An error that points at a place in the text.
-    pub fn wrong(&self, span: Range<usize>, message: impl Into<String>) -> Error {
+    pub(crate) fn wrong(&self, span: Range<usize>, message: impl Into<String>) -> Error {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line = before.matches('\n').count();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -116,7 +116,7 @@ fn with_suggestion(message: &str) -> String {
 }
 
 /// The name that is most like `found`, if any is like it at all.
-pub fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (strsim::jaro_winkler(found, name), name))
         .filter(|(likeness, _)| *likeness >= SIMILAR)

@@ -1,22 +1,133 @@
-//! spanproof proves that a service's tracing really records.
+//! spanproof proves whether a service's spans are really recorded, and names the reason if they are
+//! not.
+//!
+//! The spec, `spanproof.toml`, says how the service is started, which flags it has, which tables its
+//! jobs, units of work and spans are in, and which spans each unit should leave. The library runs the
+//! service under each combination of flags, each time with a disposable Postgres and a fake upstream,
+//! submits a job, and judges what was recorded. The `spanproof` command of the crate `spanproof-cli`
+//! does the same for a whole matrix, and explains missing spans in production.
+//!
+//! # A disposable Postgres alone
+//!
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), spanproof::postgres::Error> {
+//! use spanproof::postgres::Database;
+//!
+//! let database = Database::migrated("../../migrations").await?;
+//! println!("{}", database.url());
+//! database.close().await
+//! # }
+//! ```
+//!
+//! A test that needs nothing else depends on the crate `spanproof-postgres`, which is [`postgres`] here.
+//!
+//! # A trial in a test
+//!
+//! ```no_run
+//! use rstest::rstest;
+//! use spanproof::{World, judge};
+//!
+//! #[rstest]
+//! #[case("true", 8)]
+//! #[case("TRUE", 0)]
+//! #[case("", 0)]
+//! #[tokio::test]
+//! async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
+//!     let world = World::of("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+//!     let world = world.open().await.unwrap();
+//!     let observation = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
+//!     assert_eq!(observation.tables.spans.all().len(), spans);
+//!     judge(world.spec(), &observation).passed().unwrap();
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! [`World::of`] reads a spec. [`World::trial`] describes one case of it: every value that is not set
+//! is the spec's own. [`judge`] compares what was seen with what the spec expects; the error of
+//! [`Judgement::passed`] is the text that the command prints. [`judge_all`] also compares cases with
+//! each other, [`run`] runs a whole matrix, and [`prove`] sabotages healthy cases to show that the
+//! verdicts can fail.
+//!
+//! # A verdict on stored evidence
+//!
+//! `spanproof check` stores the evidence of each case in a folder; [`capture_deployment`] stores a job
+//! of an existing system in a file. Both can be judged again at any time, also by another spec.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use spanproof::{Code, Spec, judge, read_evidence};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir("../../fixtures/format-1")?;
+//! let spec = Spec::read(Path::new("spec/spanproof.toml"))?;
+//! let observation = read_evidence(Path::new("run/7b3ed58e"))?;
+//! let judgement = judge(&spec, &observation);
+//! assert_eq!(judgement.code(), Some(Code::PathNotExecuted));
+//! for finding in judgement.findings() {
+//!     println!("{finding}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What commands print and store has types of its own, for programs that read it: the crate
+//! `spanproof-format`.
 
 mod chain;
-pub mod deployment;
-pub mod document;
-
-pub mod incident;
-pub mod log;
-pub mod mask;
-pub mod matrix;
-pub mod observation;
-pub mod outcome;
-pub mod preflight;
-pub mod process;
-pub mod spec;
-pub mod suite;
-pub mod template;
+mod deployment;
+mod document;
+mod incident;
+mod log;
+mod mask;
+mod matrix;
+mod observation;
+mod outcome;
+mod preflight;
+mod process;
+mod spec;
+mod suite;
+mod template;
 mod timestamp;
-pub mod trace;
-pub mod trial;
-pub mod upstream;
-pub mod verdict;
+mod trace;
+mod trial;
+mod upstream;
+mod verdict;
+
+pub use deployment::{
+    Dump, Error as DeploymentError, Existing, JobProgress, LogStream, Moment, Poller, Rowset,
+    Session, Subject, TraceMatches, TraceQuery, Window, find_traces,
+};
+pub use document::{Error as SpecError, suggestion};
+pub use incident::{
+    Bundle, Error as IncidentError, Masking, adopt, capture_case, capture_deployment, holds,
+    list_incidents, rejudge_incident, replay, replay_adopted,
+};
+pub use matrix::{Case, Error as MatrixError, Filter, Selection, cases};
+pub use observation::{
+    Deployment, Error as EvidenceError, Failure, Observation, Origin, Place, ProcessRun, Reached,
+    Row, Rows, Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
+    list as list_evidence, read as read_evidence, write as write_evidence,
+};
+pub use outcome::plan;
+pub use preflight::{
+    FlagSetting, SettingValue, Startup, check_database, check_manifest, check_startup,
+    manifest_settings,
+};
+pub use process::{Ending, Error as ProcessError, Exit, Line, Output, Stream, quoted};
+#[doc(no_inline)]
+pub use spanproof_format::{Code, Stage};
+#[doc(no_inline)]
+pub use spanproof_postgres as postgres;
+pub use spec::{Day, FILE as SPEC_FILE, FaultKind, Flag, Spec, Value};
+pub use suite::{
+    CaseResult, Keep, Proven, RunEvent, RunOptions, RunResult, Snapshot, compare_snapshots, is_run,
+    prove, rejudge_run, run, update_snapshots,
+};
+pub use trial::{Error as WorldError, Timeouts, Trial, TrialBuilder, World, WorldBuilder};
+pub use upstream::{Answer, Error as UpstreamError, Exchange};
+pub use verdict::{
+    Evidence, Experiment, Finding, Funnel, Judgement, NotPassed, Verdict, diagnose, judge,
+    judge_all,
+};

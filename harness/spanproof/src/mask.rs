@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 use serde_json::{Map, Value as Json};
 
 /// What stands where a secret stood.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 /// A shorter value is too likely to stand somewhere by chance.
 const SHORTEST: usize = 4;
 
@@ -54,7 +54,7 @@ fn shapes() -> [String; 8] {
 }
 
 /// Whether a value under this name is a secret: its words say so and the value could be one.
-pub fn is_secret(name: &str, value: &str) -> bool {
+pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     let words = words(name);
     let (Some(last), false) = (words.last(), harmless(value)) else { return false };
     let number = value.chars().all(|c| c.is_ascii_digit() || c == '.');
@@ -166,19 +166,19 @@ fn shaped(text: &str) -> (String, Vec<String>) {
 }
 
 /// Masks every secret that has a recognisable shape in `text`.
-pub fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     shaped(text).0
 }
 
 /// Masks the value of an environment variable or a header: wholly when its name says that it is a
 /// secret, by shape otherwise.
-pub fn variable(name: &str, value: &str) -> String {
+pub(crate) fn variable(name: &str, value: &str) -> String {
     if is_secret(name, value) { MASK.to_owned() } else { text(value) }
 }
 
 /// The values that are secret in one case, wherever they stand.
 #[derive(Clone, Default)]
-pub struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Vec<String>);
 
 /// Says how many there are and no more.
 impl std::fmt::Debug for Secrets {
@@ -190,7 +190,7 @@ impl std::fmt::Debug for Secrets {
 impl Secrets {
     /// The secrets among these variables: the values of those with a secret's name, and what
     /// stands in the others in the shape of one, such as the password of a URL.
-    pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(crate) fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut values = Vec::new();
         for (name, value) in variables {
             if is_secret(name, value) {
@@ -210,7 +210,7 @@ impl Secrets {
     }
 
     /// Masks these secrets, and all that have a recognisable shape. JSON stays JSON.
-    pub fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for secret in self.0.iter().filter(|secret| text.contains(secret.as_str())) {
             masked = masked.replace(secret.as_str(), MASK);
@@ -228,12 +228,12 @@ impl Secrets {
     }
 
     /// Masks a value by its name, or as text.
-    pub fn variable(&self, name: &str, value: &str) -> String {
+    pub(crate) fn variable(&self, name: &str, value: &str) -> String {
         if is_secret(name, value) { MASK.to_owned() } else { self.text(value) }
     }
 
     /// Masks a whole JSON value, the names in it too.
-    pub fn json(&self, value: &mut Json) {
+    pub(crate) fn json(&self, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.text(text),
             Json::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
@@ -249,7 +249,7 @@ impl Secrets {
     }
 
     /// Masks the value of one field: all that is in it when its name is a secret's.
-    pub fn field(&self, name: &str, value: &mut Json) {
+    pub(crate) fn field(&self, name: &str, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.variable(name, text),
             Json::Number(number) if is_secret(name, &number.to_string()) => *value = MASK.into(),

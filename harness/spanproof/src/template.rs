@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Replaces every placeholder of `name` in `template` by `value` or by what the pointer finds in
 /// it; a pointer that finds nothing gives `null`.
-pub fn fill(template: &Value, name: &str, value: &Value) -> Value {
+pub(crate) fn fill(template: &Value, name: &str, value: &Value) -> Value {
     match template {
         Value::String(text) => fill_text(text, name, value),
         Value::Array(items) => items.iter().map(|item| fill(item, name, value)).collect(),

@@ -77,6 +77,6 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use spanproof::document::suggestion;
+use spanproof::suggestion;
 use spanproof_format::Code;
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The spec file, where there is one: its `[database]` says which server is wanted
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Clean {
     #[arg(long)]
     pub(crate) cache: bool,
     /// The spec file, where there is one: databases kept on the server that it names go as well
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// Only say what would be removed
     #[arg(short = 'n', long)]

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Format;
-use spanproof::matrix::{Filter, Selection};
+use spanproof::{Filter, Selection};
 
 /// Which cases.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// Only the case with this id, or this beginning of an id; repeatable
     #[arg(long = "case", value_name = "ID")]
@@ -107,7 +107,7 @@ pub(crate) struct Report {
     /// A folder that `check` wrote evidence to [default: the newest run]
     pub(crate) evidence: Option<PathBuf>,
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Format;
-use spanproof::deployment::Moment;
-use spanproof::spec::Value;
+use spanproof::Moment;
+use spanproof::Value;
 
 /// An existing system.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(crate) struct There {
     #[arg(long = "manifest", value_name = "FILE")]
     pub(crate) manifests: Vec<PathBuf>,
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Traces {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..))]
     pub(crate) width: Option<u16>,
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// How traces are printed
     #[arg(long, value_enum, default_value_t = Shape::Human)]
@@ -132,7 +132,7 @@ pub(crate) struct Watch {
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) during: Option<Moment>,
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }
 
@@ -157,7 +157,7 @@ pub(crate) struct Preflight {
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
     /// The spec file
-    #[arg(long, value_name = "FILE", default_value = spanproof::spec::FILE)]
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Human)]

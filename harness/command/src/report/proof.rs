@@ -43,3 +43,41 @@ pub fn proofs(outcome: &Proofs) -> String {
         writeln!(text, "\n{caught} caught, {missed} missed, {impossible} not possible");
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use spanproof_format::{Case, Proof};
+
+    use super::*;
+
+    #[test]
+    fn a_sabotage_that_was_missed_is_shown_with_what_was_expected() {
+        let proof = |name: &str, result| {
+            let mut case = Case::new("1a2b3c4d");
+            case.route = "queued".into();
+            let mut proof = Proof::new(name, "the flag is misspelt", case, result);
+            proof.right = vec!["flag-unset".into(), "flag-unrecognised-value".into()];
+            proof
+        };
+        let all = Proofs::new(vec![
+            proof("flag-misspelt", ProofResult::Missed("pass".into())),
+            proof("flag-unset", ProofResult::Caught("flag-unset".into())),
+            proof("no-table", ProofResult::Impossible("no such table".into())),
+        ]);
+        let expected = "\
+sabotage       what is done          route   told
+flag-misspelt  the flag is misspelt  queued  MISSED: pass
+flag-unset     the flag is misspelt  queued  caught: flag-unset
+no-table       the flag is misspelt  queued  not possible here
+
+MISSED flag-misspelt by queued: the flag is misspelt
+    expected flag-unset or flag-unrecognised-value, found pass
+    case 1a2b3c4d
+
+no-table by queued is not possible here: no such table
+
+1 caught, 1 missed, 1 not possible
+";
+        assert_eq!(proofs(&all), expected);
+    }
+}

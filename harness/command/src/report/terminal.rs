@@ -213,3 +213,49 @@ fn expectation(expected: Expectation) -> &'static str {
         _ => "off: no spans, and the job must run",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use spanproof_format::{Code, Finding, Judgement};
+
+    use super::*;
+
+    fn case(id: &str, verdict: Verdict) -> CaseResult {
+        let mut case = Case::new(id);
+        (case.route, case.upstream, case.job) = ("now".into(), "healthy".into(), "one".into());
+        let mut result = CaseResult::new(case, Judgement::new(verdict));
+        result.settings = "FLAG=true".into();
+        result
+    }
+
+    #[test]
+    fn a_group_of_failures_is_shown_with_what_it_has_in_common_and_what_repairs_it() {
+        let mut finding = Finding::new(Code::PathNotExecuted, "no span was begun");
+        finding.evidence = vec!["stderr:1  FLAG=true".into()];
+        let fail = Verdict::Fail(vec![finding]);
+        let mut group =
+            FailureGroup::new(vec![Code::PathNotExecuted], vec!["0a".into(), "0b".into()]);
+        group.whenever = Some("route=now".into());
+        group.counterfactuals = vec![
+            Counterfactual::new("0a", ("route".into(), Some("later".into())), "0c", 8),
+            Counterfactual::new("0a", ("FLAG".into(), None), "0d", 1),
+            Counterfactual::new("0a", ("fault".into(), None), "0e", 2),
+        ];
+        let cases = vec![case("0a", fail.clone()), case("0b", fail), case("0c", Verdict::Pass)];
+        let mut run = Run::new(Summary::default(), cases);
+        run.failures = vec![group];
+        let text = terminal(&run, "spanproof check");
+        let expected = "
+FAIL path-not-executed: FLAG=true by now with upstream healthy
+    no span was begun
+      stderr:1  FLAG=true
+    repeat:   spanproof check --case 0a
+    whenever: route=now
+    but:      setting route=later alone makes 8 spans appear (case 0c)
+    but:      unsetting FLAG alone makes 1 span appear (case 0d)
+    but:      a world without the fault alone makes 2 spans appear (case 0e)
+    the same in 1 more: 0b
+";
+        assert!(text.ends_with(expected), "{text}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A bundle that is cut off, edited, of another version, or none.
 
 use rstest::rstest;
-use spanproof::incident::Bundle;
+use spanproof::Bundle;
 
 use crate::{INCIDENT, SPEC, run};
 

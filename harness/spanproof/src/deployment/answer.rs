@@ -17,7 +17,7 @@ const EXPLAINED_UNITS: usize = 4;
 
 /// What a diagnostic function of the database says of an execution, secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The execution.
     pub unit: String,
     /// The function.

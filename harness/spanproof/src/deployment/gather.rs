@@ -1,7 +1,7 @@
 //! The observation of an existing system.
 
 use super::dump::Dump;
-use super::log::{Log, read_log};
+use super::log::{LogStream, read_log};
 use super::moment::Window;
 use super::records::Records;
 use super::session::{Error, Session};
@@ -32,7 +32,17 @@ pub struct Existing<'a> {
     /// Where its rows come from.
     pub rows: Rowset<'a>,
     /// Its log.
-    pub log: Option<Log<'a>>,
+    pub log: Option<LogStream<'a>>,
+}
+
+impl Existing<'_> {
+    /// Reads what the system left behind, as [`Observation`], secrets masked.
+    ///
+    /// # Errors
+    /// When the system can't be read.
+    pub async fn read(self) -> Result<Observation, Error> {
+        self.observe(&mut ()).await
+    }
 }
 
 impl Source for Existing<'_> {
@@ -70,7 +80,7 @@ impl Source for Existing<'_> {
 }
 
 /// The observation of a system of which nothing was read yet.
-pub fn unseen(spec: &Spec, subject: &Subject) -> Observation {
+pub(crate) fn unseen(spec: &Spec, subject: &Subject) -> Observation {
     Observation {
         case: Case::new(spec, subject.flags.clone(), ["", "", ""]),
         tables: Records::none().tables,

@@ -33,16 +33,16 @@ const CRASH_PATTERNS: [&str; 8] = [
 static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
 /// A log to read.
-pub struct Log<'a> {
+pub struct LogStream<'a> {
     /// Its name; `-` for standard input.
     pub name: String,
     /// Its bytes.
     pub bytes: Box<dyn Read + 'a>,
 }
 
-impl std::fmt::Debug for Log<'_> {
+impl std::fmt::Debug for LogStream<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Log({})", self.name)
+        write!(f, "LogStream({})", self.name)
     }
 }
 
@@ -62,9 +62,9 @@ enum Kind {
 ///
 /// # Errors
 /// When it can't be read, or is no text.
-pub fn read_log(
+pub(crate) fn read_log(
     spec: &Spec,
-    log: Log<'_>,
+    log: LogStream<'_>,
     window: Window,
     sink: &mut dyn Sink,
 ) -> Result<observation::Log, Error> {
@@ -148,7 +148,7 @@ mod tests {
 
     fn read(text: &str, window: Window) -> observation::Log {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
-        let log = Log { name: "-".into(), bytes: Box::new(text.as_bytes()) };
+        let log = LogStream { name: "-".into(), bytes: Box::new(text.as_bytes()) };
         read_log(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
     }
 

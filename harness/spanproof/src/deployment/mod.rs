@@ -17,10 +17,12 @@ mod spans;
 mod subject;
 mod traces;
 
-pub use answer::Answer;
+pub(crate) use answer::Answer;
 pub use dump::Dump;
-pub use gather::{Existing, Rowset, unseen};
-pub use log::{Log, read_log};
+pub(crate) use gather::unseen;
+pub use gather::{Existing, Rowset};
+pub use log::LogStream;
+pub(crate) use log::read_log;
 pub use moment::{Moment, Window};
 pub use poller::{JobProgress, Poller};
 pub(crate) use reply::Reply;

@@ -32,13 +32,13 @@ pub enum TraceQuery {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TraceMatches {
     /// The column of spans that names the job; empty if the spec names none.
-    pub job: String,
+    pub(crate) job: String,
     /// Every span of the traces, the earliest first, secrets masked.
-    pub spans: Vec<Span>,
+    pub(crate) spans: Vec<Span>,
     /// What the database's own functions say.
-    pub answers: Vec<Answer>,
+    pub(crate) answers: Vec<Answer>,
     /// What could not be read, each with its reason.
-    pub unread: Vec<String>,
+    pub(crate) unread: Vec<String>,
 }
 
 /// Finds traces: the spans that match the query, and all others of the same traces. The window

@@ -2,40 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use spanproof_format::{Code, Record};
+use spanproof_format as format;
+use spanproof_format::{Code, Faithful, Incident, Record, Replay};
 
 use super::bundle::{Bundle, Writer};
 use super::error::{Error, failed};
-use super::replay::{Faithful, Replayed, replay};
+use super::replay::replay;
 use super::setting::Setting;
+use crate::matrix::Case;
 use crate::spec::Spec;
 use crate::trial::World;
-use crate::verdict::{Judgement, Verdict};
 
 /// The folder of incidents that were adopted, beside the spec.
 const FOLDER: &str = "fixtures/incidents";
 
-/// An incident that was adopted, and its replay.
-#[derive(Debug, Clone)]
-pub struct Adopted {
-    /// The incident.
-    pub bundle: Bundle,
-    /// What came of it.
-    pub replayed: Replayed,
-}
-
-impl Adopted {
-    /// Whether something else came of it than what must.
-    pub fn is_back(&self) -> bool {
-        !matches!(self.replayed.faithful, Faithful::Reproduced | Faithful::Perhaps)
-    }
+/// Whether the incident was seen again.
+fn is_seen(replay: &Replay) -> bool {
+    matches!(replay.faithful, Faithful::Reproduced | Faithful::Perhaps)
 }
 
 /// The incidents in a folder, in the order of their names; none where there is no such folder.
 ///
 /// # Errors
 /// When the folder can't be read.
-pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn list_incidents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -48,12 +38,15 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Whether what is expected of an incident, `pass`, `same` or a code, is what came of its replay.
-pub fn holds(expected: &str, replayed: &Replayed) -> bool {
+pub fn holds(expected: &str, replayed: &Replay) -> bool {
     let first = replayed.tried.first().map(|one| &one.judgement);
     match expected {
-        "same" => matches!(replayed.faithful, Faithful::Reproduced | Faithful::Perhaps),
-        "pass" => first.is_some_and(|judgement| judgement.verdict == Verdict::Pass),
-        code => first.and_then(Judgement::code).is_some_and(|found| found.text() == code),
+        "same" => is_seen(replayed),
+        "pass" => first.is_some_and(|judgement| judgement.verdict == format::Verdict::Pass),
+        code => {
+            let found = first.and_then(|judgement| judgement.verdict.code());
+            found.is_some_and(|found| found.text() == code)
+        }
     }
 }
 
@@ -61,12 +54,13 @@ pub fn holds(expected: &str, replayed: &Replayed) -> bool {
 ///
 /// # Errors
 /// When one can't be read, or does not fit the spec.
-pub async fn adopted(world: &World) -> Result<Vec<Adopted>, Error> {
+pub async fn replay_adopted(world: &World) -> Result<Vec<Incident>, Error> {
     let mut all = Vec::new();
-    for path in list(&world.spec().path(FOLDER.as_ref()))? {
+    for path in list_incidents(&world.spec().path(FOLDER.as_ref()))? {
         let bundle = Bundle::read(&path, false)?;
         let replayed = Box::pin(replay(world, &bundle, true)).await?;
-        all.push(Adopted { bundle, replayed });
+        let back = !is_seen(&replayed);
+        all.push(Incident::new(replayed, back));
     }
     Ok(all)
 }
@@ -80,7 +74,7 @@ pub async fn adopted(world: &World) -> Result<Vec<Adopted>, Error> {
 pub fn adopt(
     spec: &Spec,
     bundle: &Bundle,
-    replayed: &Replayed,
+    replayed: &Replay,
     expected: &str,
 ) -> Result<PathBuf, Error> {
     let expects = match expected {
@@ -90,7 +84,7 @@ pub fn adopt(
             Some(code.parse::<Code>().map_err(|error| Error::Unfit(error.to_string()))?.to_string())
         }
     };
-    let seen = matches!(replayed.faithful, Faithful::Reproduced | Faithful::Perhaps);
+    let seen = is_seen(replayed);
     let Some(found) = replayed.tried.first().filter(|_| seen || expects.is_some()) else {
         let why = "the incident was not seen here, so it can't be adopted as `same`; \
                    `--adopt=pass` keeps it as what must never come back";
@@ -106,7 +100,7 @@ pub fn adopt(
     let name = bundle.path.file_name().unwrap_or_default();
     let case = &found.case;
     let setting = Setting {
-        flags: case.flags.clone(),
+        flags: Case::from(case.clone()).flags,
         route: Some(case.route.clone()),
         upstream: Some(case.upstream.clone()),
         job: Some(case.job.clone()),

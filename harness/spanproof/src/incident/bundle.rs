@@ -26,7 +26,7 @@ pub struct Bundle {
     /// Where it comes from.
     pub origin: IncidentOrigin,
     /// What has to be there to see it again; nothing in a bundle that ends before it.
-    pub setting: Setting,
+    pub(super) setting: Setting,
     /// What was observed.
     pub observation: Observation,
     /// What was told of it.
@@ -35,6 +35,17 @@ pub struct Bundle {
     pub expects: Option<String>,
     /// Why it can't be taken for the whole incident; empty where nothing is wrong.
     pub doubts: Vec<String>,
+}
+
+impl Bundle {
+    /// Assumes a route and an upstream where the bundle does not say them.
+    #[must_use]
+    pub fn assuming(mut self, route: Option<&str>, upstream: Option<&str>) -> Self {
+        let Setting { route: known_route, upstream: known_upstream, .. } = &mut self.setting;
+        *known_route = known_route.take().or_else(|| route.map(str::to_owned));
+        *known_upstream = known_upstream.take().or_else(|| upstream.map(str::to_owned));
+        self
+    }
 }
 
 /// A bundle was read already: what it holds was observed when it was written.

@@ -12,10 +12,10 @@ mod reading;
 mod replay;
 mod setting;
 
-pub use adopt::{Adopted, adopt, adopted, holds, list};
+pub use adopt::{adopt, holds, list_incidents, replay_adopted};
 pub use bundle::Bundle;
 pub use capture::{capture_case, capture_deployment};
 pub use error::Error;
 pub use masking::Masking;
-pub use replay::{Faithful, Replayed, Reproduction, rejudge, replay};
-pub use setting::{Choice, Setting};
+pub use replay::{rejudge_incident, replay};
+pub(crate) use setting::Setting;

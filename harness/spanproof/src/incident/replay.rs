@@ -2,60 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use spanproof_format as format;
+use spanproof_format::{Code, Faithful, Rejudged, Replay, Reproduction};
+
 use super::bundle::Bundle;
 use super::error::Error;
 use super::setting::Choice;
 use crate::chain::chain;
-use crate::matrix::Case;
 use crate::observation::{Observation, Unit};
 use crate::spec::Spec;
 use crate::trial::{Overrides, World};
 use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
-use spanproof_format::Code;
 
 /// More ways than this to set a world up are not tried.
 const MOST: usize = 32;
-
-/// How a replay compares with its incident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Faithful {
-    /// The same verdict and the same funnel, in the same world.
-    Reproduced,
-    /// The same, in a world that is perhaps not the same.
-    Perhaps,
-    /// Another verdict or another funnel.
-    Differs,
-    /// The world did not come up.
-    Broken,
-}
-
-/// One way in which the world was set up, and what came of it.
-#[derive(Debug, Clone)]
-pub struct Reproduction {
-    /// The case.
-    pub case: Case,
-    /// What is told of it.
-    pub judgement: Judgement,
-    /// In what it is not as the incident; empty where it is the same.
-    pub differences: Vec<String>,
-}
-
-/// A replay.
-#[derive(Debug, Clone)]
-pub struct Replayed {
-    /// How it compares.
-    pub faithful: Faithful,
-    /// What was tried, the first that is the same at the front.
-    pub tried: Vec<Reproduction>,
-    /// What could not be set up as it was.
-    pub lacking: Vec<String>,
-}
 
 /// Replays an incident. With `any_program` another program than the recorded one is meant.
 ///
 /// # Errors
 /// When the spec does not fit the incident.
-pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result<Replayed, Error> {
+pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result<Replay, Error> {
     let choices = bundle.setting.choices(world.spec()).map_err(Error::Unfit)?;
     let mut lacking = [bundle.doubts.clone(), choices.lacking].concat();
     lacking.extend(unlike(world, bundle, any_program));
@@ -74,11 +40,13 @@ pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result
             let difference = format!("the world did not come up: {why}");
             (Judgement::broken(why), vec![difference])
         });
-        tried.push(Reproduction { case: choice.case.clone(), judgement, differences });
+        let case = choice.case.clone().into();
+        tried.push(Reproduction::new(case, (&judgement).into(), differences));
     }
     // Stable: among those that are the same, the order of the spec stays.
     tried.sort_by_key(|one| (!one.differences.is_empty(), one.differences.len()));
-    let broken = tried.iter().all(|one| matches!(one.judgement.verdict, Verdict::Broken(_)));
+    let broken =
+        tried.iter().all(|one| matches!(one.judgement.verdict, format::Verdict::Broken(_)));
     let same = tried.iter().any(|one| one.differences.is_empty());
     let faithful = match (broken, same, lacking.is_empty()) {
         (true, false, _) => Faithful::Broken,
@@ -86,7 +54,10 @@ pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result
         (_, true, true) => Faithful::Reproduced,
         (_, true, false) => Faithful::Perhaps,
     };
-    Ok(Replayed { faithful, tried, lacking })
+    let mut replay = Replay::new(bundle.path.display().to_string(), faithful);
+    replay.expects.clone_from(&bundle.expects);
+    (replay.tried, replay.lacking) = (tried, lacking);
+    Ok(replay)
 }
 
 async fn run(
@@ -171,12 +142,14 @@ fn differences(
     differences
 }
 
-/// Judges the observation of a bundle again: the judgement, and how it differs from the one that the
-/// bundle has.
-pub async fn rejudge(spec: &Spec, bundle: &Bundle) -> (Judgement, Vec<String>) {
+/// Judges the observation of a bundle again, and compares with the judgement that the bundle has.
+pub async fn rejudge_incident(spec: &Spec, bundle: &Bundle) -> Rejudged {
     let Ok(Judged { observation, judgement }) = observe(spec, bundle).await;
     let differences = differences(spec, bundle, &judgement, &observation);
-    (judgement, differences)
+    let path = bundle.path.display().to_string();
+    let mut rejudged = Rejudged::new(path, (&judgement).into(), differences);
+    rejudged.doubts.clone_from(&bundle.doubts);
+    rejudged
 }
 
 /// `pass`, the codes, or what else it is.

@@ -11,7 +11,7 @@ use crate::upstream::Behaviour;
 
 /// The world of an incident, as far as it is known.
 #[derive(Debug, Clone, Default)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// The flags whose values are known.
     pub flags: Vec<(String, Value)>,
     /// The route the job came in by.
@@ -34,7 +34,7 @@ pub struct Setting {
 
 /// One way to set the world up again.
 #[derive(Debug, Clone)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// The case.
     pub case: Case,
     /// The upstream's behaviour, where the bundle has it.

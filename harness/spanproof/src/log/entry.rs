@@ -14,7 +14,7 @@ const LAYERS: usize = 5;
 
 /// What a service wrote, and when it was collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// When, where the line says so with its date.
     pub at: Option<DateTime<Utc>>,
     /// The service's own words.
@@ -53,7 +53,7 @@ static CONTROL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").ok());
 
 /// Takes a line out of what its collectors put around it.
-pub fn entry(line: &str) -> Entry {
+pub(crate) fn entry(line: &str) -> Entry {
     let plain = match CONTROL.as_ref() {
         Some(control) if line.contains('\u{1b}') => control.replace_all(line, ""),
         _ => Cow::Borrowed(line),

@@ -7,6 +7,6 @@ mod entry;
 mod needle;
 mod scan;
 
-pub use entry::{Entry, entry};
-pub use needle::Needles;
-pub use scan::{Error, Scan, scan};
+pub(crate) use entry::{Entry, entry};
+pub(crate) use needle::Needles;
+pub(crate) use scan::scan;

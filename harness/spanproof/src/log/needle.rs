@@ -9,11 +9,11 @@ const SHORTEST: usize = 4;
 
 /// Texts of which every interesting line holds one; nothing where that can't be said of a pattern.
 #[derive(Debug, Clone)]
-pub struct Needles(Option<AhoCorasick>);
+pub(crate) struct Needles(Option<AhoCorasick>);
 
 impl Needles {
     /// What the lines hold that one of these regular expressions matches.
-    pub fn of<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn of<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let all = patterns.into_iter().map(|pattern| required(&regex_syntax::parse(pattern).ok()?));
         let needles: Option<Vec<Vec<String>>> = all.collect();
         // Leftmost: only then it searches for many texts at once by vector instructions.
@@ -23,7 +23,8 @@ impl Needles {
     }
 
     /// Whether every line has to be looked at.
-    pub fn is_blind(&self) -> bool {
+    #[cfg(test)]
+    fn is_blind(&self) -> bool {
         self.0.is_none()
     }
 

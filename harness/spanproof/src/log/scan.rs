@@ -17,7 +17,7 @@ const ENDS: usize = 64;
 /// A log that can't be read as lines of text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// The file or stream itself.
     #[error("it could not be read")]
     Read(#[from] std::io::Error),
@@ -28,7 +28,7 @@ pub enum Error {
 
 /// What a log is, as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scan {
+pub(crate) struct Scan {
     /// How many lines.
     pub lines: u64,
     /// How many bytes.
@@ -43,7 +43,7 @@ pub struct Scan {
 ///
 /// # Errors
 /// When it can't be read, or is no text.
-pub fn scan(
+pub(crate) fn scan(
     mut log: impl Read,
     needles: &Needles,
     mut found: impl FnMut(u64, Entry),

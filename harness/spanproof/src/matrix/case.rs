@@ -80,7 +80,7 @@ impl Case {
     }
 
     /// Whether the condition holds for this case.
-    pub fn meets(&self, condition: &Condition) -> bool {
+    pub(crate) fn meets(&self, condition: &Condition) -> bool {
         condition.holds(&self.facts())
     }
 

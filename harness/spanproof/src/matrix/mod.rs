@@ -9,7 +9,7 @@ mod selection;
 mod stored;
 
 pub use case::Case;
-pub use neighbour::{Change, neighbours};
-pub use pattern::Pattern;
+pub(crate) use neighbour::{Change, neighbours};
+pub(crate) use pattern::Pattern;
 pub use product::{Error, cases};
 pub use selection::{Filter, Selection};

@@ -10,7 +10,7 @@ const SPELLINGS: [&str; 4] = ["true", "1", "on", "yes"];
 
 /// The one thing in which a neighbour differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// A flag, `route`, `upstream` or `fault`.
     pub name: String,
     /// What it is in the neighbour.
@@ -31,7 +31,7 @@ impl fmt::Display for Change {
 /// having no fault; with `spellings` also in values of the tracing flag that mean on and that the
 /// spec does not have. None that the spec excludes. Those that are likely to tell something come
 /// first.
-pub fn neighbours(spec: &Spec, case: &Case, spellings: bool) -> Vec<(Change, Case)> {
+pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: bool) -> Vec<(Change, Case)> {
     let change = |name: &str, value: Value| Change { name: name.to_owned(), value };
     let set = |name: &String| Value::Set(name.clone());
     let tracing = spec.tracing_flag();

@@ -12,7 +12,7 @@ const LONGEST: usize = 3;
 /// The fewest names whose values tell some cases from all others: a conjunction that holds for
 /// each of them and for no other case that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<Term>);
+pub(crate) struct Pattern(Vec<Term>);
 
 /// One name, with those of its values that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ struct Term {
 impl Pattern {
     /// The pattern of `these` beside `others`; nothing where no conjunction of three names is
     /// exact. Where all cases are among these it is empty.
-    pub fn of(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
+    pub(crate) fn of(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
         let names: Vec<String> = names(spec)
             .into_iter()
             .filter(|name| values(name, these.iter().chain(others)).len() > 1)
@@ -53,11 +53,6 @@ impl Pattern {
             Term { name: (*name).to_owned(), values: in_order(own), all: in_order(all), on }
         };
         Self(names.iter().map(term).collect())
-    }
-
-    /// Whether it holds always.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

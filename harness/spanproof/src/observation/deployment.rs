@@ -8,72 +8,72 @@ use super::Span;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployment {
     /// The database's URL or the dump's name; `None` if none was given.
-    pub database: Option<String>,
+    pub(crate) database: Option<String>,
     /// The log; `None` if none was given.
-    pub log: Option<Log>,
+    pub(crate) log: Option<Log>,
     /// Tables of the span table's name in other schemas that have spans of these units.
-    pub elsewhere: Vec<(String, u64)>,
+    pub(crate) elsewhere: Vec<(String, u64)>,
     /// Spans of other work that began at the same time: lines of the log may be about these.
-    pub neighbours: Vec<Neighbour>,
+    pub(crate) neighbours: Vec<Neighbour>,
     /// What could not be read, each with its reason.
-    pub unread: Vec<String>,
+    pub(crate) unread: Vec<String>,
     /// How the server carried out each look-up.
-    pub plans: Vec<String>,
+    pub(crate) plans: Vec<String>,
 }
 
 /// A span of other work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Neighbour {
+pub(crate) struct Neighbour {
     /// Its start.
-    pub started: DateTime<Utc>,
+    pub(crate) started: DateTime<Utc>,
     /// Its operation.
-    pub operation: String,
+    pub(crate) operation: String,
 }
 
 impl Neighbour {
     /// What is known of a span of other work; `None` if it has no start or no name.
-    pub fn from_span(span: &Span) -> Option<Self> {
+    pub(crate) fn from_span(span: &Span) -> Option<Self> {
         Some(Self { started: span.start()?, operation: span.name.clone()? })
     }
 }
 
 /// A service's log that was kept elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     /// The log as a whole.
-    pub facts: LogFacts,
+    pub(crate) facts: LogFacts,
     /// The lines that a probe of the spec recognises, in their order.
-    pub lines: Vec<LogLine>,
+    pub(crate) lines: Vec<LogLine>,
     /// Bytes of such lines that were too many to keep.
-    pub dropped_bytes: u64,
+    pub(crate) dropped_bytes: u64,
 }
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
+pub(crate) struct LogLine {
     /// Its number, from 1.
-    pub number: u64,
+    pub(crate) number: u64,
     /// When it was written; `None` if it has no time with a date.
-    pub at: Option<DateTime<Utc>>,
+    pub(crate) at: Option<DateTime<Utc>>,
     /// The service's own words, without what a collector put around them.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A log as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LogFacts {
+pub(crate) struct LogFacts {
     /// Its name; `-` is standard input.
-    pub name: String,
+    pub(crate) name: String,
     /// How many lines it has.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// The first time in it.
-    pub first: Option<DateTime<Utc>>,
+    pub(crate) first: Option<DateTime<Utc>>,
     /// The last time in it.
-    pub last: Option<DateTime<Utc>>,
+    pub(crate) last: Option<DateTime<Utc>>,
     /// The number of the last line that says that the service starts.
-    pub started: Option<u64>,
+    pub(crate) started: Option<u64>,
     /// Lines about a process that died, as `log:12  text`.
-    pub crashes: Vec<String>,
+    pub(crate) crashes: Vec<String>,
     /// The number of tracer lines that contradict the last one.
-    pub contradicted: usize,
+    pub(crate) contradicted: usize,
 }

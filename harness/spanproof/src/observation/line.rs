@@ -20,7 +20,7 @@ pub enum Place {
 
 /// A line that was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// Where it stands.
     pub place: Place,
     /// When it was written; `None` if it has no time of day.
@@ -54,7 +54,7 @@ impl<'a> From<&'a LogLine> for Line<'a> {
 
 /// What a line says about tracing, by the probes of a spec: the only reader of lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// The tracer's line at startup.
     Banner(Banner),
     /// The start of a span.
@@ -69,7 +69,7 @@ pub enum Meaning {
 
 impl Meaning {
     /// Everything that a line says; a line may match several probes.
-    pub fn all<'a>(probes: &'a Probes, text: &'a str) -> impl Iterator<Item = Self> + 'a {
+    pub(crate) fn all<'a>(probes: &'a Probes, text: &'a str) -> impl Iterator<Item = Self> + 'a {
         let readers: [fn(&Probes, &str) -> Option<Self>; 5] = [
             |probes, text| probes.banner(text).map(Self::Banner),
             |probes, text| probes.attempt(text).map(Self::Attempt),

@@ -13,7 +13,7 @@ impl Observation {
     /// Masks every text in it, so that it is judged as it was before: the tracing flag stays, and in
     /// columns that judging depends on values that differ still do.
     #[must_use]
-    pub fn masked(mut self, spec: &Spec, secrets: &Secrets) -> Self {
+    pub(crate) fn masked(mut self, spec: &Spec, secrets: &Secrets) -> Self {
         // A log was masked line by line while it was read.
         let keeps_lines = self.deployment().is_some();
         self.visit(&mut Masks { spec, secrets, keeps_lines, names: Names::default() });
@@ -24,7 +24,7 @@ impl Observation {
 impl Rows {
     /// Masks rows that are no part of an observation, as [`Observation::masked`] does.
     #[must_use]
-    pub fn masked(mut self, spec: &Spec, table: Table, secrets: &Secrets) -> Self {
+    pub(crate) fn masked(mut self, spec: &Spec, table: Table, secrets: &Secrets) -> Self {
         self.visit(
             table,
             &mut Masks { spec, secrets, keeps_lines: false, names: Names::default() },
@@ -82,7 +82,7 @@ impl Visitor for Masks<'_> {
 }
 
 /// The secrets among the variables of a case; the value of the tracing flag is none.
-pub fn secrets<'a>(
+pub(crate) fn secrets<'a>(
     spec: &Spec,
     case: &'a Case,
     environment: impl IntoIterator<Item = (&'a String, &'a String)>,
@@ -99,7 +99,7 @@ pub fn secrets<'a>(
 
 /// A case as it may be shown and stored.
 #[must_use]
-pub fn masked_case(spec: &Spec, case: &Case) -> Case {
+pub(crate) fn masked_case(spec: &Spec, case: &Case) -> Case {
     let mut case = case.clone();
     for (name, value) in &mut case.flags {
         *value = masked_flag(spec, name, value, None);
@@ -110,7 +110,7 @@ pub fn masked_case(spec: &Spec, case: &Case) -> Case {
 /// A masked case whose flags have the values of the spec again, so that conditions can be checked. A
 /// value that the spec does not have stays masked.
 #[must_use]
-pub fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
+pub(crate) fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
     let mut case = case.clone();
     for (name, value) in &mut case.flags {
         let place = value.text().and_then(|text| text.strip_prefix(MASK)?.parse::<usize>().ok());

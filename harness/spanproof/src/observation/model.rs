@@ -35,7 +35,7 @@ impl Observation {
     }
 
     /// What is known of an existing system; `None` for a trial.
-    pub fn deployment(&self) -> Option<&Deployment> {
+    pub(crate) fn deployment(&self) -> Option<&Deployment> {
         match &self.origin {
             Origin::Trial(_) => None,
             Origin::Deployment(deployment) => Some(deployment),
@@ -43,7 +43,7 @@ impl Observation {
     }
 
     /// The second job alone, as if there had been no fault; `None` if there was none.
-    pub fn second(&self) -> Option<Self> {
+    pub(crate) fn second(&self) -> Option<Self> {
         let trial = self.trial()?;
         let Second { run, work, tables } = trial.second.as_deref()?.clone();
         let case = Case { fault: None, ..self.case.clone() };
@@ -53,12 +53,12 @@ impl Observation {
     }
 
     /// Where its spans come from.
-    pub fn span_source<'a>(&'a self, spec: &'a Spec) -> impl SpanSource + 'a {
+    pub(crate) fn span_source<'a>(&'a self, spec: &'a Spec) -> impl SpanSource + 'a {
         SpanRows { mapping: &spec.tables.spans, rows: &self.tables.spans }
     }
 
     /// Every line of output or log that was kept, with its place.
-    pub fn lines(&self) -> Vec<Line<'_>> {
+    pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         match &self.origin {
             Origin::Trial(trial) => {
                 let (mut stdout, mut stderr) = (0, 0);
@@ -79,7 +79,7 @@ impl Observation {
     }
 
     /// Bytes of output or log that were too many to keep: lines may be among them.
-    pub fn dropped_bytes(&self) -> u64 {
+    pub(crate) fn dropped_bytes(&self) -> u64 {
         match &self.origin {
             Origin::Trial(trial) => trial.run.output.dropped_bytes,
             Origin::Deployment(deployment) => {

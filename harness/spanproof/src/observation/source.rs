@@ -4,7 +4,7 @@ use super::{LogLine, Observation, Rows, Table};
 
 /// Something that an observation comes from: a trial, a live database, a dump, a stored case or a
 /// bundle. Who uses one does not know which.
-pub trait Source {
+pub(crate) trait Source {
     /// Why nothing could be observed.
     type Error;
 
@@ -17,7 +17,7 @@ pub trait Source {
 }
 
 /// Takes the parts of an observation as they come, and not only when all of it is there.
-pub trait Sink {
+pub(crate) trait Sink {
     /// Takes the rows of one table.
     fn rows(&mut self, table: Table, rows: &Rows);
     /// Takes a line of the log.

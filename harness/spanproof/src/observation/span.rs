@@ -10,7 +10,7 @@ use super::{Row, Rows};
 use crate::spec::SpanTable;
 
 /// Where spans come from: a table of the database today. Who takes spans from it does not know.
-pub trait SpanSource {
+pub(crate) trait SpanSource {
     /// What people call the place where they are recorded.
     fn place(&self) -> &str;
 
@@ -23,7 +23,7 @@ pub trait SpanSource {
 
 /// The span table as a source: its rows, read by the mapping of a spec.
 #[derive(Debug, Clone, Copy)]
-pub struct SpanRows<'a> {
+pub(crate) struct SpanRows<'a> {
     /// What its columns are called.
     pub mapping: &'a SpanTable,
     /// Its rows.
@@ -45,7 +45,7 @@ impl SpanSource for SpanRows<'_> {
 
 /// A recorded span. Whatever was not recorded is `None`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Span {
+pub(crate) struct Span {
     /// Its trace's id.
     pub trace: Option<String>,
     /// Its id.
@@ -82,7 +82,7 @@ pub struct Span {
 
 /// A time as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Time {
+pub(crate) struct Time {
     /// The text of the record.
     pub text: String,
     /// The time that it means; `None` if it means none, such as `infinity`.
@@ -91,7 +91,7 @@ pub struct Time {
 
 /// The status of a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub(crate) struct Status {
     /// What the text means.
     pub code: StatusCode,
     /// The text of the record.
@@ -100,7 +100,7 @@ pub struct Status {
 
 /// The meaning of a status, as OpenTelemetry defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusCode {
+pub(crate) enum StatusCode {
     /// Nothing: none is recorded, or the span has not ended.
     Unset,
     /// The operation succeeded.
@@ -111,7 +111,7 @@ pub enum StatusCode {
 
 /// A part of a span that has a name of its own where it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub(crate) enum Field {
     /// The trace's id.
     Trace,
     /// The parent's id.
@@ -132,12 +132,12 @@ pub enum Field {
 
 impl Span {
     /// Reads rows by the mapping of a spec.
-    pub fn from_rows(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
+    pub(crate) fn from_rows(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|row| Self::from_row(mapping, row)).collect()
     }
 
     /// Reads a row by the mapping of a spec.
-    pub fn from_row(mapping: &SpanTable, row: &Row) -> Self {
+    pub(crate) fn from_row(mapping: &SpanTable, row: &Row) -> Self {
         let value = |column: &str| text(row, column);
         let at = |column: &str| value(column).map(|text| Time { text, at: time(row, column) });
         // Columns that may not be null hold an empty text where there was no error.
@@ -181,36 +181,29 @@ impl Span {
         }
     }
 
-    /// What keeps it from having ended; `None` if it has ended.
-    ///
-    /// A span has ended when its record has an end, and no status of a span that is open. That it
-    /// has no status is no reason: OpenTelemetry leaves a status unset unless somebody sets one.
-    pub fn missing_end(&self) -> Option<Field> {
-        self.missing_end
-    }
-
-    /// Whether it has ended.
-    pub fn has_ended(&self) -> bool {
+    /// Whether it has ended: its record has an end, and no status of a span that is open. That it has
+    /// no status is no reason: OpenTelemetry leaves a status unset unless somebody sets one.
+    pub(crate) fn has_ended(&self) -> bool {
         self.missing_end.is_none()
     }
 
     /// Whether it has ended, and its record says how long it took if it has a field for that.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.has_ended() && !self.lacks_duration
     }
 
     /// Its end; `None` until it has ended.
-    pub fn end(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn end(&self) -> Option<DateTime<Utc>> {
         self.ended.as_ref().filter(|_| self.has_ended())?.at
     }
 
     /// Its start as a time.
-    pub fn start(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn start(&self) -> Option<DateTime<Utc>> {
         self.started.as_ref()?.at
     }
 
     /// Its duration in milliseconds: as measured, or from its times; `None` until it has ended.
-    pub fn took_ms(&self) -> Option<f64> {
+    pub(crate) fn took_ms(&self) -> Option<f64> {
         let span = || {
             let micros = (self.end()? - self.start()?).num_microseconds()?;
             #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
@@ -220,7 +213,7 @@ impl Span {
     }
 
     /// Whether it ends before it starts, or has a negative duration.
-    pub fn is_impossible(&self) -> bool {
+    pub(crate) fn is_impossible(&self) -> bool {
         let backwards = match (&self.started, &self.ended) {
             (Some(start), Some(end)) => end.is_before(start),
             _ => false,
@@ -234,12 +227,12 @@ impl Span {
     }
 
     /// Whether its operation failed.
-    pub fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.status.code == StatusCode::Error
     }
 
     /// Its error in one text: `error.type` and the error's text.
-    pub fn error_text(&self) -> Option<String> {
+    pub(crate) fn error_text(&self) -> Option<String> {
         match (&self.error_type, &self.error) {
             (Some(kind), Some(text)) => Some(format!("{kind}: {text}")),
             (kind, text) => kind.clone().or_else(|| text.clone()),
@@ -247,7 +240,7 @@ impl Span {
     }
 
     /// A field as it was recorded.
-    pub fn recorded(&self, field: Field) -> Option<String> {
+    pub(crate) fn recorded(&self, field: Field) -> Option<String> {
         let time = |time: &Option<Time>| time.as_ref().map(|time| time.text.clone());
         match field {
             Field::Trace => self.trace.clone(),
@@ -298,7 +291,7 @@ impl StatusCode {
 
 impl Field {
     /// The column that a mapping has for it; empty if it has none.
-    pub fn column(self, mapping: &SpanTable) -> &str {
+    pub(crate) fn column(self, mapping: &SpanTable) -> &str {
         match self {
             Self::Trace => &mapping.trace,
             Self::Parent => &mapping.parent,
@@ -377,7 +370,7 @@ mod tests {
         #[case] status: StatusCode,
     ) {
         let span = span(&change);
-        assert_eq!((span.missing_end(), span.status.code), (missing_end, status));
+        assert_eq!((span.missing_end, span.status.code), (missing_end, status));
         assert_eq!(span.took_ms().is_some(), missing_end.is_none());
         let complete = missing_end.is_none() && change.get("duration_ms").is_none();
         assert_eq!(span.is_complete(), complete);
@@ -413,11 +406,8 @@ mod tests {
                 "duration_ms": 5});
             Span::from_row(&mapping, row.as_object().unwrap())
         };
-        assert_eq!(
-            (read("completed").missing_end(), read("completed").took_ms()),
-            (None, Some(5.0))
-        );
-        assert_eq!(read("started").missing_end(), Some(Field::Status));
+        assert_eq!((read("completed").missing_end, read("completed").took_ms()), (None, Some(5.0)));
+        assert_eq!(read("started").missing_end, Some(Field::Status));
     }
 
     #[rstest]

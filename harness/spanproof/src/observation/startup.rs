@@ -2,14 +2,27 @@
 
 use std::fmt::Write as _;
 
-use super::TrialRecord;
 use super::masking::masked_flag;
+use super::{Observation, TrialRecord};
 use crate::matrix::Case;
 use crate::process::Stream;
 use crate::spec::{Spec, Startup};
 
+impl Observation {
+    /// The name of its startup snapshot: one for each combination of flags.
+    pub fn snapshot_name(&self, spec: &Spec) -> String {
+        group(spec, &self.case)
+    }
+
+    /// What the service printed until it was ready, as its snapshot has it: what varies is replaced.
+    /// `None` for an existing system.
+    pub fn startup_text(&self, spec: &Spec) -> Option<String> {
+        Some(redacted(self.trial()?, &spec.startup))
+    }
+}
+
 /// The startup output of both streams, with placeholders for what varies.
-pub fn redacted(trial: &TrialRecord, startup: &Startup) -> String {
+pub(crate) fn redacted(trial: &TrialRecord, startup: &Startup) -> String {
     let mut text = String::new();
     for stream in [Stream::Stderr, Stream::Stdout] {
         let _infallible = writeln!(text, "{stream}:");
@@ -36,7 +49,7 @@ fn redact(line: &str, names: &[(String, String)], startup: &Startup) -> String {
 /// The name of the group of cases that share one startup output: those with the same flags.
 /// The same whether the case is masked or not: a secret never names a file.
 /// Letters, digits and `-` only, so that it can be a file's name; unlike values never share one.
-pub fn group(spec: &Spec, case: &Case) -> String {
+pub(crate) fn group(spec: &Spec, case: &Case) -> String {
     let words = case.flags.iter().filter_map(|(name, value)| {
         let default = spec.flags.iter().find(|flag| &flag.name == name)?.default_value();
         let shown = |value| masked_flag(spec, name, value, None);

@@ -8,7 +8,7 @@ pub type Row = Map<String, Value>;
 
 /// One of the three tables that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Table {
+pub(crate) enum Table {
     /// Jobs.
     Jobs,
     /// Units of work.
@@ -45,7 +45,7 @@ impl Tables {
     }
 
     /// Each table with its rows.
-    pub fn all(&self) -> [(Table, &Rows); 3] {
+    pub(crate) fn all(&self) -> [(Table, &Rows); 3] {
         let Self { jobs, units, spans } = self;
         [(Table::Jobs, jobs), (Table::Units, units), (Table::Spans, spans)]
     }

@@ -12,7 +12,7 @@ use crate::spec::Tables;
 
 /// A unit of work.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Its id.
     pub id: Option<String>,
     /// The id of its job.
@@ -33,7 +33,7 @@ pub struct Unit {
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its id.
     pub id: Option<String>,
     /// The name that a submitter knows it by.
@@ -48,7 +48,7 @@ pub struct Job {
 
 /// What a span says it is of: its unit, or else its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// A unit, by its id.
     Unit(String),
     /// A job, by its id; the span names no unit.
@@ -59,7 +59,7 @@ pub enum Owner {
 
 impl Owner {
     /// Reads the row of a span by the mapping of a spec.
-    pub fn from_row(mapping: &Tables, row: &Row) -> Self {
+    pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
         match (text(row, &mapping.spans.unit), text(row, mapping.span_job())) {
             (Some(unit), _) => Self::Unit(unit),
             (None, Some(job)) => Self::Job(job),
@@ -68,7 +68,7 @@ impl Owner {
     }
 
     /// Whether it is one of these units or jobs; `None` if nobody is named.
-    pub fn is_among(&self, units: &[String], jobs: &[String]) -> Option<bool> {
+    pub(crate) fn is_among(&self, units: &[String], jobs: &[String]) -> Option<bool> {
         match self {
             Self::Unit(unit) => Some(units.contains(unit)),
             Self::Job(job) => Some(jobs.contains(job)),
@@ -79,7 +79,7 @@ impl Owner {
 
 impl Unit {
     /// Reads a row by the mapping of a spec.
-    pub fn from_row(mapping: &Tables, row: &Row) -> Self {
+    pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
         let columns = &mapping.units;
         let key: Vec<_> = columns.key.iter().filter_map(|column| text(row, column)).collect();
         let links = mapping.spans.link.iter();
@@ -96,14 +96,14 @@ impl Unit {
     }
 
     /// Reads every row of a table.
-    pub fn from_rows(mapping: &Tables, rows: &[Row]) -> Vec<Self> {
+    pub(crate) fn from_rows(mapping: &Tables, rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|row| Self::from_row(mapping, row)).collect()
     }
 }
 
 impl Job {
     /// Reads a row by the mapping of a spec.
-    pub fn from_row(mapping: &Tables, row: &Row) -> Self {
+    pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
         let columns = &mapping.jobs;
         Self {
             id: text(row, &columns.id),
@@ -115,7 +115,7 @@ impl Job {
     }
 
     /// Reads every row of a table.
-    pub fn from_rows(mapping: &Tables, rows: &[Row]) -> Vec<Self> {
+    pub(crate) fn from_rows(mapping: &Tables, rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|row| Self::from_row(mapping, row)).collect()
     }
 }

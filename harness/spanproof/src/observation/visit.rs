@@ -15,7 +15,7 @@ use crate::upstream::{Answer, Exchange};
 
 /// What kind of thing a text belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// The command that started the service.
     Command,
     /// The addresses that differ from run to run.
@@ -37,7 +37,7 @@ pub enum Part {
 }
 
 /// Changes the texts of an observation; each comes with the part that it belongs to.
-pub trait Visitor {
+pub(crate) trait Visitor {
     /// A text in which anything may stand.
     fn text(&mut self, part: Part, text: &mut String);
     /// A value whose name may say that it is a secret: a variable or a header.
@@ -54,7 +54,7 @@ pub trait Visitor {
 
 impl Observation {
     /// Shows every text to a visitor, which may change it.
-    pub fn visit(&mut self, visitor: &mut dyn Visitor) {
+    pub(crate) fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { case, tables, origin } = self;
         // Names of the spec identify a case; they are not data.
         let Case { id: _, flags, route: _, upstream: _, job: _, fault: _ } = case;
@@ -80,7 +80,7 @@ impl Tables {
 
 impl Rows {
     /// Shows every row of one table to a visitor.
-    pub fn visit(&mut self, table: Table, visitor: &mut dyn Visitor) {
+    pub(crate) fn visit(&mut self, table: Table, visitor: &mut dyn Visitor) {
         match self {
             Self::Found(rows) => {
                 for row in rows {

@@ -7,16 +7,18 @@ use spanproof_format::{Diagnostic, Gap, SpanPlace, TraceSpan, Traces};
 use crate::deployment::{Answer, TraceMatches};
 use crate::trace::{Place, Placed, Trace, otlp_request, traces as trees};
 
-/// Returns the document of the spans that were found, put together to traces: what `traces` prints.
-pub fn traces(found: &TraceMatches) -> Traces {
-    let traces = trees(found.spans.clone());
-    let traces = traces.iter().map(|one| trace(one, found)).collect();
-    Traces::new(traces, found.unread.clone())
-}
+impl TraceMatches {
+    /// Returns the document of the traces: what `traces` prints.
+    pub fn document(&self) -> Traces {
+        let traces = trees(self.spans.clone());
+        let traces = traces.iter().map(|one| trace(one, self)).collect();
+        Traces::new(traces, self.unread.clone())
+    }
 
-/// Returns the spans that were found as one OTLP request.
-pub fn otlp(found: &TraceMatches) -> Json {
-    otlp_request(&trees(found.spans.clone()))
+    /// Returns the spans as one OTLP request, in JSON.
+    pub fn otlp(&self) -> Json {
+        otlp_request(&trees(self.spans.clone()))
+    }
 }
 
 fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
@@ -108,7 +110,7 @@ mod tests {
             vec![answer("1", Ok(vec![row(&json!({"a": 1}))])), answer("2", Err("no right".into()))];
         let spans = Span::from_rows(&SpanTable::default(), &spans);
         let found = TraceMatches { spans, answers, ..TraceMatches::default() };
-        let json = serde_json::to_value(traces(&found)).unwrap();
+        let json = serde_json::to_value(found.document()).unwrap();
         let [first, second] = [0, 1].map(|at| json["traces"][at].clone());
         assert_eq!(json["schema"], 1);
         assert_eq!(first["trace_id"], "1");

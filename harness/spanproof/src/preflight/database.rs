@@ -13,7 +13,11 @@ use crate::spec::Spec;
 ///
 /// # Errors
 /// When the database does not let us in, or goes away.
-pub async fn database(spec: &Spec, url: &str, role: Option<&str>) -> Result<Vec<Check>, Error> {
+pub async fn check_database(
+    spec: &Spec,
+    url: &str,
+    role: Option<&str>,
+) -> Result<Vec<Check>, Error> {
     let mut session = Session::open_to_write(url, "preflight").await?;
     let mut checks = match login(&mut session, role).await? {
         Login::Granted(checks) => checks,

@@ -3,7 +3,8 @@
 use spanproof_format::Check;
 
 use super::check::Topic;
-use super::manifest::{Setting, SettingValue};
+use super::manifest::{FlagSetting, SettingValue};
+use crate::deployment::{Error, LogStream, Window, read_log};
 use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 
@@ -11,16 +12,24 @@ use crate::spec::{Banner, Flag, Intent, Spec, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Startup {
     /// The log's name.
-    pub log: String,
+    pub(crate) log: String,
     /// The last tracer line, with its number.
-    pub banner: Option<(u64, Banner)>,
+    pub(crate) banner: Option<(u64, Banner)>,
     /// The line that says that the service starts.
-    pub started: Option<u64>,
+    pub(crate) started: Option<u64>,
 }
 
 impl Startup {
+    /// Reads what a log says of the start of its process.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub fn read(spec: &Spec, log: LogStream<'_>) -> Result<Self, Error> {
+        Ok(Self::from_log(spec, &read_log(spec, log, Window::default(), &mut ())?))
+    }
+
     /// What was recognised in a log, read as the spec says.
-    pub fn from_log(spec: &Spec, read: &Log) -> Self {
+    fn from_log(spec: &Spec, read: &Log) -> Self {
         let mut banners = read
             .lines
             .iter()
@@ -42,7 +51,7 @@ fn enabling(flag: &Flag) -> String {
 }
 
 /// The flag in one manifest, from all places that set it.
-pub fn manifest(flag: &Flag, file: &str, settings: &[Setting]) -> Check {
+pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Check {
     let checked = "every place of the file that sets it, as it is spelled";
     let topic = Topic::new(format!("{} in {file}", flag.name), checked);
     let mut values: Vec<&String> = Vec::new();
@@ -103,7 +112,7 @@ fn spelled(text: &str) -> String {
 }
 
 /// The running process: what it says that it saw, beside what the manifests say.
-pub fn startup(flag: &Flag, startup: &Startup, manifests: &[Setting]) -> Check {
+pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[FlagSetting]) -> Check {
     let name = format!("{} in the running process", flag.name);
     let topic = Topic::new(name, "the last tracer line of the log, beside the manifests");
     let log = &startup.log;
@@ -157,14 +166,16 @@ mod tests {
         spec.unwrap().tracing_flag().unwrap().clone()
     }
 
-    fn value(text: &str) -> Setting {
-        Setting { location: "env".into(), value: SettingValue::Literal(text.into()) }
+    fn value(text: &str) -> FlagSetting {
+        FlagSetting { location: "env".into(), value: SettingValue::Literal(text.into()) }
     }
 
     #[test]
     fn only_a_value_that_counts_passes() {
-        let elsewhere =
-            Setting { location: String::new(), value: SettingValue::Elsewhere("a secret".into()) };
+        let elsewhere = FlagSetting {
+            location: String::new(),
+            value: SettingValue::Elsewhere("a secret".into()),
+        };
         for (settings, outcome, said) in [
             (vec![value("true")], CheckResult::Passed, "it is true under env"),
             (vec![value("true"), elsewhere.clone()], CheckResult::Passed, "it is true"),
@@ -179,7 +190,7 @@ mod tests {
             (vec![elsewhere], CheckResult::Untried, "a secret"),
             (Vec::new(), CheckResult::Failed, "it is not set"),
         ] {
-            let check = manifest(&flag(), "fly.toml", &settings);
+            let check = check_manifest(&flag(), "fly.toml", &settings);
             assert_eq!(check.outcome, outcome, "{check:?}");
             assert!(check.found.contains(said), "{check:?}");
         }
@@ -210,7 +221,7 @@ mod tests {
                 "nothing says that it holds the start",
             ),
         ] {
-            let check = startup(&flag(), &seen, &manifests);
+            let check = check_startup(&flag(), &seen, &manifests);
             assert_eq!(check.outcome, outcome, "{check:?}");
             assert!(check.found.contains(said), "{check:?}");
         }

@@ -12,7 +12,7 @@ const FROM_DEPLOYER: &str = "it is passed on from the environment of whoever dep
 
 /// What a manifest says about a flag in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub struct FlagSetting {
     /// Where, as `services.runner.environment`.
     pub location: String,
     /// The value.
@@ -32,7 +32,7 @@ pub enum SettingValue {
 ///
 /// # Errors
 /// When the text is not of the format that the file's name says.
-pub fn settings(name: &str, text: &str, flag: &str) -> Result<Vec<Setting>, String> {
+pub fn manifest_settings(name: &str, text: &str, flag: &str) -> Result<Vec<FlagSetting>, String> {
     let tree = tree(name, text)?;
     let mut found = Vec::new();
     walk(&tree, flag, "", &mut found);
@@ -217,8 +217,8 @@ fn count(value: &Json) -> usize {
 }
 
 /// Looks for the flag in a value and below it.
-fn walk(value: &Json, flag: &str, location: &str, found: &mut Vec<Setting>) {
-    let setting = |value| Setting { location: location.to_owned(), value };
+fn walk(value: &Json, flag: &str, location: &str, found: &mut Vec<FlagSetting>) {
+    let setting = |value| FlagSetting { location: location.to_owned(), value };
     match value {
         Json::Array(items) => items.iter().for_each(|item| walk(item, flag, location, found)),
         Json::Object(fields) => {
@@ -286,14 +286,15 @@ mod tests {
     use super::*;
 
     fn found(name: &str, text: &str) -> Vec<String> {
-        let all = settings(name, text, "FLAG").unwrap();
+        let all = manifest_settings(name, text, "FLAG").unwrap();
         let describe = |value: &SettingValue| match value {
             SettingValue::Literal(value) => format!("={value}"),
             SettingValue::Elsewhere(why) => {
                 format!("?{}", why.split(' ').take(4).collect::<Vec<_>>().join(" "))
             }
         };
-        let text = |setting: &Setting| format!("{}{}", setting.location, describe(&setting.value));
+        let text =
+            |setting: &FlagSetting| format!("{}{}", setting.location, describe(&setting.value));
         all.iter().map(text).collect()
     }
 
@@ -357,7 +358,7 @@ mod tests {
     #[test]
     fn what_is_not_of_its_format_is_told_and_a_bomb_is_none() {
         for (name, text) in [("a.toml", "FLAG = "), ("a.json", "{"), ("a.yaml", "a: [b")] {
-            assert!(settings(name, text, "FLAG").is_err(), "{name}");
+            assert!(manifest_settings(name, text, "FLAG").is_err(), "{name}");
         }
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
@@ -365,6 +366,6 @@ mod tests {
             let line = format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(','));
             bomb.push_str(&line);
         }
-        assert!(settings("a.yaml", &bomb, "FLAG").unwrap_err().contains("more than"));
+        assert!(manifest_settings("a.yaml", &bomb, "FLAG").unwrap_err().contains("more than"));
     }
 }

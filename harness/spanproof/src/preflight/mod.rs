@@ -15,6 +15,6 @@ mod row;
 mod table;
 mod trial_insert;
 
-pub use database::database;
-pub use flag::{Startup, manifest, startup};
-pub use manifest::{Setting, SettingValue, settings};
+pub use database::check_database;
+pub use flag::{Startup, check_manifest, check_startup};
+pub use manifest::{FlagSetting, SettingValue, manifest_settings};

@@ -10,9 +10,9 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
+use super::Error;
 use super::output::{Output, Stream, Tap};
 use super::strays::{Stray, descendants, holders};
-use super::{Error, Line};
 use spanproof_lease::{Guard, Resource};
 
 /// How long the last bytes of a dead group may take to arrive before its pipes are looked into.
@@ -59,7 +59,7 @@ pub struct Exit {
 
 /// A running process with its two output streams followed.
 #[derive(Debug)]
-pub struct Child {
+pub(crate) struct Child {
     command: String,
     process: std::process::Child,
     start: Instant,
@@ -92,35 +92,27 @@ impl Child {
     }
 
     /// The command as one line.
-    pub fn command(&self) -> &str {
+    pub(crate) fn command(&self) -> &str {
         &self.command
     }
 
     /// The process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
     /// Whether the process has ended by itself.
-    pub fn has_exited(&self) -> bool {
+    pub(crate) fn has_exited(&self) -> bool {
         *self.gone.borrow()
     }
 
     /// What it has written until now: what is in the pipes at this moment is read first, so
     /// everything that was written before some event is there when this is called after it.
-    pub fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         for tap in &self.taps {
             tap.catch_up();
         }
         self.taps[0].snapshot().merged(self.taps[1].snapshot())
-    }
-
-    /// Waits until the output changes or the process ends.
-    pub async fn changed(&mut self) {
-        tokio::select! {
-            _ = self.changed.changed() => {}
-            _ = self.gone.wait_for(|gone| *gone) => {}
-        }
     }
 
     /// Asks the process to stop (SIGTERM to its group), kills the whole group when `grace` is over
@@ -129,7 +121,7 @@ impl Child {
     ///
     /// # Errors
     /// When the process can't be waited for.
-    pub async fn stop(mut self, grace: Duration) -> Result<(Exit, Output), Error> {
+    pub(crate) async fn stop(mut self, grace: Duration) -> Result<(Exit, Output), Error> {
         let asked = !self.has_exited();
         let mut family = descendants(self.id());
         let asked_at = Instant::now();
@@ -156,7 +148,7 @@ impl Child {
 
     /// Kills the whole group at once, as a machine that goes down would, and waits until the process
     /// is gone. [`Child::stop`] then gives what it left.
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         // An error would mean that its watcher is gone, which ends with the process.
         let _gone = self.gone.wait_for(|gone| *gone).await;
@@ -191,11 +183,6 @@ impl Child {
         let both = || taps.iter().all(Tap::closed);
         let wait = async { while !both() && self.changed.changed().await.is_ok() {} };
         tokio::time::timeout(within, wait).await.is_ok() && both()
-    }
-
-    /// The lines written so far that `pick` accepts.
-    pub fn find(&self, mut pick: impl FnMut(&Line) -> bool) -> Option<Line> {
-        self.output().lines.into_iter().find(|line| pick(line))
     }
 }
 

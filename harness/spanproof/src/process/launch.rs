@@ -17,7 +17,7 @@ const BEGIN: u64 = 64 * 1024;
 
 /// A program, its arguments, the folder it runs in and the whole environment it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Launch {
+pub(crate) struct Launch {
     /// Path of the program, or a bare name that is looked up in this process's `PATH`.
     pub program: PathBuf,
     /// Its arguments.
@@ -30,7 +30,7 @@ pub struct Launch {
 
 impl Launch {
     /// The command as one line that can be pasted into a shell, without its environment.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let words = std::iter::once(self.program.to_string_lossy().into_owned())
             .chain(self.args.iter().cloned());
         words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
@@ -39,7 +39,7 @@ impl Launch {
     /// What identifies the program and those of its arguments that are files: a digest of their
     /// lengths and of how they begin, where a linker puts a build id. Nothing where the program
     /// can't be read.
-    pub fn identity(&self) -> Option<String> {
+    pub(crate) fn identity(&self) -> Option<String> {
         let found = self.found();
         let arguments = self.args.iter().map(|arg| self.folder.join(arg));
         let mut hash = Sha256::new();
@@ -71,7 +71,7 @@ impl Launch {
     ///
     /// # Errors
     /// When the program is missing, is not executable or can't be started.
-    pub fn start(&self) -> Result<Child, Error> {
+    pub(crate) fn start(&self) -> Result<Child, Error> {
         let mut command = command(&self.program);
         command
             .args(&self.args)
@@ -126,7 +126,7 @@ pub fn quoted(word: &str) -> String {
 
 /// A command that runs to its end with this process's own environment, such as a build.
 #[derive(Debug, Clone)]
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// Program and arguments; the first is the program.
     pub words: &'a [String],
     /// The folder it runs in.
@@ -140,7 +140,7 @@ pub struct Run<'a> {
 ///
 /// # Errors
 /// When it can't be started or does not exit with 0.
-pub async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
+pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     let line = what.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     let (program, args) = what
         .words

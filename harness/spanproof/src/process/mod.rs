@@ -10,8 +10,10 @@ mod port;
 mod stored;
 mod strays;
 
-pub use child::{Child, Ending, Exit};
+pub(crate) use child::Child;
+pub use child::{Ending, Exit};
 pub use error::Error;
-pub use launch::{Launch, Run, quoted, run};
+pub use launch::quoted;
+pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};
-pub use port::Reservation;
+pub(crate) use port::Reservation;

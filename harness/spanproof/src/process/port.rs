@@ -13,7 +13,7 @@ use super::Error;
 /// A port on 127.0.0.1 that is kept for one child.
 #[derive(Debug)]
 #[must_use = "the port is free for all as soon as this is dropped"]
-pub struct Reservation {
+pub(crate) struct Reservation {
     _bound: Socket,
     port: u16,
 }
@@ -23,7 +23,7 @@ impl Reservation {
     ///
     /// # Errors
     /// When no port is free or sockets can't be made.
-    pub fn take() -> Result<Self, Error> {
+    pub(crate) fn take() -> Result<Self, Error> {
         let reserve = || {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             socket.set_reuse_address(true)?;
@@ -36,7 +36,7 @@ impl Reservation {
     }
 
     /// The port's number.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 }

@@ -11,31 +11,26 @@ use super::value::ValueVisitor;
 
 /// What is known about a case, by the names conditions use: each flag's value, and `route`,
 /// `upstream` and `job` with their names.
-pub type Facts<'a> = BTreeMap<&'a str, Value>;
+pub(crate) type Facts<'a> = BTreeMap<&'a str, Value>;
 
 /// Holds when every named fact has one of its values. `{ ROUTER_OFF = "true", route = ["a", "b"] }`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Condition(BTreeMap<String, OneOrMany>);
+pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OneOrMany(Vec<Value>);
 
 impl Condition {
     /// Whether every named fact has one of the values.
-    pub fn holds(&self, facts: &Facts<'_>) -> bool {
+    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         self.0.iter().all(|(name, values)| {
             facts.get(name.as_str()).is_some_and(|fact| values.0.contains(fact))
         })
     }
 
-    /// Whether it says nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Every name with the values it may have.
-    pub fn terms(&self) -> impl Iterator<Item = (&str, &[Value])> {
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (&str, &[Value])> {
         self.0.iter().map(|(name, values)| (name.as_str(), values.0.as_slice()))
     }
 }

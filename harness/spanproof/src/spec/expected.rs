@@ -9,7 +9,7 @@ use crate::document::suggestion;
 /// A known failure. It is accepted with exactly this code, for a reason, until a day.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The code, as in a verdict.
     #[serde(deserialize_with = "known_code")]
     pub code: Code,

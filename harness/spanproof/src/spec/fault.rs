@@ -12,7 +12,7 @@ use crate::document::suggestion;
 /// ended; then a second job must record as if nothing had been.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Fault {
+pub(crate) struct Fault {
     /// What happens.
     pub kind: FaultKind,
     /// What it is called; by default as its kind.
@@ -112,12 +112,12 @@ impl<'de> Deserialize<'de> for FaultKind {
 
 impl Fault {
     /// What it is called.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_else(|| self.kind.text())
     }
 
     /// Whether it hits the work itself as well.
-    pub fn hits_work(&self) -> bool {
+    pub(crate) fn hits_work(&self) -> bool {
         let unavoidable = matches!(self.kind, FaultKind::ConnectionLimit | FaultKind::KilledMidJob);
         self.hits_work.unwrap_or(unavoidable)
     }

@@ -1,8 +1,10 @@
 //! A whole spec file: reading and checking it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
+use spanproof_postgres::Options;
 use toml::Spanned;
 
 use super::check::Check;
@@ -11,7 +13,7 @@ use super::probe::{ProbeFile, Probes, compiled};
 use super::section::{
     Database, Flag, Job, Matrix, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
-use super::{Condition, Expected, Fault, Overlay, Tables};
+use super::{Condition, Expected, Fault, FaultKind, Overlay, Tables};
 use crate::document::{Document, Error};
 
 #[derive(Debug, Deserialize)]
@@ -49,33 +51,33 @@ pub(super) struct SpecFile {
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// The folder of the file; every path in it is relative to this.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The service under test.
-    pub service: Service,
+    pub(crate) service: Service,
     /// The disposable Postgres.
-    pub database: Database,
+    pub(crate) database: Database,
     /// The ways to submit a job.
-    pub routes: Vec<Route>,
+    pub(crate) routes: Vec<Route>,
     /// The behaviours of the fake upstream.
-    pub upstreams: Vec<UpstreamRule>,
+    pub(crate) upstreams: Vec<UpstreamRule>,
     /// The jobs to submit.
-    pub jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Job>,
     /// The flags with their values.
-    pub flags: Vec<Flag>,
+    pub(crate) flags: Vec<Flag>,
     /// What goes wrong in the world.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// Failures that are known, and accepted until a day.
-    pub expected: Vec<Expected>,
+    pub(crate) expected: Vec<Expected>,
     /// Which combinations are run.
-    pub matrix: Matrix,
+    pub(crate) matrix: Matrix,
     /// The spans each unit should leave.
-    pub spans: Vec<SpanRule>,
+    pub(crate) spans: Vec<SpanRule>,
     /// How to recognise what the service says.
-    pub probes: Probes,
+    pub(crate) probes: Probes,
     /// Where jobs, units and spans are.
-    pub tables: Tables,
+    pub(crate) tables: Tables,
     /// What the service prints at startup.
-    pub startup: Startup,
+    pub(crate) startup: Startup,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,7 +115,7 @@ impl Spec {
     ///
     /// # Errors
     /// As [`Spec::read`], and when a value is no TOML or its key is inside of one that is no table.
-    pub fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
+    pub(crate) fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
         Self::from_document(&overlaid(&Document::read(path)?, overlays)?)
     }
 
@@ -121,7 +123,7 @@ impl Spec {
     ///
     /// # Errors
     /// As [`Spec::read`].
-    pub fn from_document(document: &Document) -> Result<Self, Error> {
+    pub(crate) fn from_document(document: &Document) -> Result<Self, Error> {
         let file: SpecFile = document.parse()?;
         let check = Check { document, file: &file };
         check.all()?;
@@ -149,8 +151,53 @@ impl Spec {
         })
     }
 
+    /// The folder of the file; every path in it is relative to this.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The name of the service under test.
+    pub fn service_name(&self) -> &str {
+        &self.service.name
+    }
+
+    /// The name of the table of jobs.
+    pub fn job_table(&self) -> &str {
+        &self.tables.jobs.table
+    }
+
+    /// The name of the table of units.
+    pub fn unit_table(&self) -> &str {
+        &self.tables.units.table
+    }
+
+    /// The channel on which the database notifies of new jobs; empty if there is none.
+    pub fn channel(&self) -> &str {
+        &self.tables.jobs.channel
+    }
+
+    /// How long after the end of its job a span may be on its way.
+    pub fn flush_time(&self) -> Duration {
+        Duration::from_millis(self.service.flush_ms)
+    }
+
+    /// The flags, in the order of the file.
+    pub fn flags(&self) -> &[Flag] {
+        &self.flags
+    }
+
+    /// The kind of disposable Postgres that `[database]` asks for.
+    ///
+    /// # Errors
+    /// When its `source` is none.
+    pub fn postgres_options(&self) -> Result<Options, spanproof_postgres::Error> {
+        let Database { source, version, platform, .. } = &self.database;
+        let (version, platform) = (*version, platform.clone());
+        Ok(Options { source: source.parse()?, version, platform, ..Options::default() })
+    }
+
     /// A path of the spec, seen from the current folder.
-    pub fn path(&self, path: &Path) -> PathBuf {
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
@@ -159,13 +206,18 @@ impl Spec {
         self.flags.iter().find(|flag| flag.tracing)
     }
 
-    /// The fault of that name.
-    pub fn fault(&self, name: &str) -> Option<&Fault> {
+    /// Whether the spec has a fault of the world of this kind, under the kind's own name.
+    pub fn has_fault(&self, kind: FaultKind) -> bool {
+        self.fault(kind.text()).is_some()
+    }
+
+    /// The fault of that name; `None` if the spec has none.
+    pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
     }
 
     /// The span every unit has of its own.
-    pub fn unit_span(&self) -> Option<&SpanRule> {
+    pub(crate) fn unit_span(&self) -> Option<&SpanRule> {
         self.spans.iter().find(|span| span.parent.is_none())
     }
 }

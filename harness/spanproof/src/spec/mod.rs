@@ -12,18 +12,19 @@ mod section;
 mod table;
 mod value;
 
-pub use condition::{Condition, Facts};
-pub use expected::{Day, Expected};
-pub use fault::{Fault, FaultKind};
+pub(crate) use condition::{Condition, Facts};
+pub use expected::Day;
+pub(crate) use expected::Expected;
+pub(crate) use fault::Fault;
+pub use fault::FaultKind;
 pub use file::Spec;
-pub use overlay::Overlay;
-pub use probe::{Attempt, Banner, Probes};
-pub use section::{
-    Cargo, Database, Flag, Job, Matrix, Ready, Redaction, Route, Service, SpanRule, Startup, Stop,
-    UpstreamRule,
-};
-pub use table::{JobTable, SpanTable, Tables, UnitTable};
-pub use value::{Intent, Value};
+pub(crate) use overlay::Overlay;
+pub(crate) use probe::{Attempt, Banner, Probes};
+pub use section::Flag;
+pub(crate) use section::{Cargo, Job, Ready, Service, SpanRule, Startup};
+pub(crate) use table::{JobTable, SpanTable, Tables};
+pub(crate) use value::Intent;
+pub use value::Value;
 
 /// The spec of this repository, with its text changed: the spec of tests.
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::document::{Document, Error};
 
 /// A value of a spec, by its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overlay {
+pub(crate) struct Overlay {
     /// The key, with a dot between its parts: `service.settle-ms`. A key that names a list, such as
     /// `fault`, stands for the whole list.
     pub key: String,
@@ -16,7 +16,7 @@ pub struct Overlay {
 
 impl Overlay {
     /// A value for a key.
-    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
         Self { key: key.into(), value: value.into() }
     }
 }

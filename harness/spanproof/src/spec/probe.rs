@@ -21,7 +21,7 @@ pub(super) struct ProbeFile {
 
 /// Compiled patterns.
 #[derive(Debug, Clone, Default)]
-pub struct Probes {
+pub(crate) struct Probes {
     started: Option<Regex>,
     tracer: Option<Regex>,
     enabled: Option<String>,
@@ -33,7 +33,7 @@ pub struct Probes {
 
 /// What a tracer line at startup says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Banner {
+pub(crate) struct Banner {
     /// Whether it says that tracing is on.
     pub enabled: bool,
     /// The flag's raw value as the service saw it, when it says so.
@@ -42,7 +42,7 @@ pub struct Banner {
 
 /// What a line about the start of a span says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// The span's operation, when it says so.
     pub operation: Option<String>,
     /// Whether the tracer was enabled; taken as yes when it does not say.
@@ -100,12 +100,12 @@ pub(super) fn compiled(document: &Document, text: &Spanned<String>) -> Result<Re
 
 impl Probes {
     /// Whether the line says that the service starts, whatever its flags are.
-    pub fn started(&self, line: &str) -> bool {
+    pub(crate) fn started(&self, line: &str) -> bool {
         self.started.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
     /// The patterns, as they stand in the spec.
-    pub fn patterns(&self) -> Vec<&str> {
+    pub(crate) fn patterns(&self) -> Vec<&str> {
         let all = [
             &self.started,
             &self.tracer,
@@ -118,17 +118,17 @@ impl Probes {
     }
 
     /// Whether there is a pattern for the tracer line.
-    pub fn knows_tracer(&self) -> bool {
+    pub(crate) fn knows_tracer(&self) -> bool {
         self.tracer.is_some()
     }
 
     /// Whether there is a pattern for the start of a span.
-    pub fn knows_attempts(&self) -> bool {
+    pub(crate) fn knows_attempts(&self) -> bool {
         self.attempt.is_some()
     }
 
     /// What the line says, if it is the tracer's line at startup.
-    pub fn banner(&self, line: &str) -> Option<Banner> {
+    pub(crate) fn banner(&self, line: &str) -> Option<Banner> {
         let found = self.tracer.as_ref()?.captures(line)?;
         Some(Banner {
             enabled: Some(&found["state"]) == self.enabled.as_deref(),
@@ -137,7 +137,7 @@ impl Probes {
     }
 
     /// What the line says, if it is about the start of a span.
-    pub fn attempt(&self, line: &str) -> Option<Attempt> {
+    pub(crate) fn attempt(&self, line: &str) -> Option<Attempt> {
         let found = self.attempt.as_ref()?.captures(line)?;
         let enabled = found.name("enabled").is_none_or(|word| word.as_str() == "true");
         let operation = found.name("operation").map(|name| name.as_str().to_owned());
@@ -145,17 +145,17 @@ impl Probes {
     }
 
     /// Whether the line says that a span was written.
-    pub fn acknowledged(&self, line: &str) -> bool {
+    pub(crate) fn acknowledged(&self, line: &str) -> bool {
         self.acknowledged.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
     /// Whether the line says that a span could not be written.
-    pub fn refused(&self, line: &str) -> bool {
+    pub(crate) fn refused(&self, line: &str) -> bool {
         self.refused.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
     /// Whether the line says that a span could not be completed.
-    pub fn unfinished(&self, line: &str) -> bool {
+    pub(crate) fn unfinished(&self, line: &str) -> bool {
         self.unfinished.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 }

@@ -10,7 +10,7 @@ use super::{Condition, Intent, Value};
 /// `[service]`: what is started, and how.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Service {
+pub(crate) struct Service {
     /// The service's name, as its spans carry it.
     pub name: String,
     /// Build and start a binary of this cargo workspace.
@@ -45,7 +45,7 @@ pub struct Service {
 /// A binary of a cargo workspace.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cargo {
+pub(crate) struct Cargo {
     /// The binary's name.
     pub bin: String,
 }
@@ -53,7 +53,7 @@ pub struct Cargo {
 /// When the service is ready: one of three conditions, within a deadline.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Ready {
+pub(crate) struct Ready {
     /// This path answers with a success.
     pub http: Option<String>,
     /// One of its output lines matches this pattern.
@@ -68,7 +68,7 @@ pub struct Ready {
 /// How the service is stopped.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Stop {
+pub(crate) struct Stop {
     /// Milliseconds between SIGTERM and SIGKILL.
     pub grace_ms: u64,
 }
@@ -82,7 +82,7 @@ impl Default for Stop {
 /// `[database]`: the disposable Postgres.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct Database {
+pub(crate) struct Database {
     /// The folder with the migrations.
     pub migrations: PathBuf,
     /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or
@@ -112,7 +112,7 @@ impl Default for Database {
 /// `[[route]]`: one way to submit a job.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Route {
+pub(crate) struct Route {
     /// Its name.
     pub name: String,
     /// The HTTP path that jobs are posted to.
@@ -125,7 +125,7 @@ pub struct Route {
 /// `[[upstream]]`: one behaviour of the fake upstream.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct UpstreamRule {
+pub(crate) struct UpstreamRule {
     /// Its name.
     pub name: String,
     /// Its behaviour file.
@@ -135,7 +135,7 @@ pub struct UpstreamRule {
 /// `[[job]]`: one job to submit.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its name.
     pub name: String,
     /// Its JSON file.
@@ -152,21 +152,26 @@ pub struct Job {
 #[serde(deny_unknown_fields)]
 pub struct Flag {
     /// The variable.
-    pub name: String,
+    pub(crate) name: String,
     /// The values it is run with.
-    pub values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
     /// The value that stands for "nothing special"; cases with it are named as if the flag were
     /// not in the spec. Unset by default, or the first value where unset is not among them.
-    pub default: Option<Value>,
+    pub(crate) default: Option<Value>,
     /// Whether this flag switches the recording of spans.
     #[serde(default)]
-    pub tracing: bool,
+    pub(crate) tracing: bool,
     /// The values that the service promises to read as on. Without it every value that means on
     /// is expected to record.
-    pub enables: Option<Vec<Value>>,
+    pub(crate) enables: Option<Vec<Value>>,
 }
 
 impl Flag {
+    /// The variable.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The value that stands for "nothing special".
     pub fn default_value(&self) -> Value {
         let first = || self.values.first().cloned().unwrap_or(Value::Unset);
@@ -188,7 +193,7 @@ impl Flag {
 
 /// `[matrix]`: which combinations are run.
 #[derive(Debug, Clone)]
-pub struct Matrix {
+pub(crate) struct Matrix {
     /// More cases than this are refused.
     pub limit: usize,
     /// Combinations that are left out.
@@ -200,7 +205,7 @@ pub struct Matrix {
 /// `[[span]]`: a span that each unit should leave.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SpanRule {
+pub(crate) struct SpanRule {
     /// Its operation.
     pub operation: String,
     /// The operation of its parent; the one without a parent is the unit's own span.
@@ -214,7 +219,7 @@ pub struct SpanRule {
 
 /// `[startup]`: what the service prints until it is ready.
 #[derive(Debug, Clone, Default)]
-pub struct Startup {
+pub(crate) struct Startup {
     /// The folder with one snapshot per combination of flags.
     pub snapshots: Option<PathBuf>,
     /// What varies and is replaced.
@@ -223,7 +228,7 @@ pub struct Startup {
 
 /// Text that varies from run to run, and the placeholder that stands for it.
 #[derive(Debug, Clone)]
-pub struct Redaction {
+pub(crate) struct Redaction {
     /// What varies.
     pub pattern: regex::Regex,
     /// The placeholder's name, shown as `[NAME]`.

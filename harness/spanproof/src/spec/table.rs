@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// The three tables that are read after a case.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Tables {
+pub(crate) struct Tables {
     /// Jobs.
     pub jobs: JobTable,
     /// Units: the pieces of work that should leave spans.
@@ -19,7 +19,7 @@ pub struct Tables {
 /// The table of jobs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct JobTable {
+pub(crate) struct JobTable {
     /// Its name, with a schema where needed.
     pub table: String,
     /// The column with a job's id, as units refer to it.
@@ -43,7 +43,7 @@ pub struct JobTable {
 /// The table of units.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct UnitTable {
+pub(crate) struct UnitTable {
     /// Its name, with a schema where needed.
     pub table: String,
     /// The column with a unit's id.
@@ -65,7 +65,7 @@ pub struct UnitTable {
 /// The table of spans.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct SpanTable {
+pub(crate) struct SpanTable {
     /// Its name, with a schema where needed.
     pub table: String,
     /// The column with the trace id.
@@ -102,7 +102,7 @@ pub struct SpanTable {
 
 impl Tables {
     /// The column of spans that names the job; empty where there is none.
-    pub fn span_job(&self) -> &str {
+    pub(crate) fn span_job(&self) -> &str {
         let found = self.spans.link.iter().find(|(_, unit)| **unit == self.units.job);
         found.map_or("", |(span, _)| span.as_str())
     }
@@ -110,7 +110,7 @@ impl Tables {
 
 impl SpanTable {
     /// The columns that are named, each once.
-    pub fn columns(&self) -> Vec<&str> {
+    pub(crate) fn columns(&self) -> Vec<&str> {
         let own = [
             &self.trace,
             &self.id,

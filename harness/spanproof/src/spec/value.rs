@@ -18,7 +18,7 @@ pub enum Value {
 /// What a person who sets a value means by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Intent {
+pub(crate) enum Intent {
     /// Switch it on.
     On,
     /// Leave it off.
@@ -28,7 +28,7 @@ pub enum Intent {
 impl Value {
     /// What a person means by this value, whatever the service reads: spelling, case, blanks and
     /// quotes do not change the meaning, and an unknown word is meant to be something, so on.
-    pub fn intent(&self) -> Intent {
+    pub(crate) fn intent(&self) -> Intent {
         let Self::Set(text) = self else { return Intent::Off };
         let word = text.trim().trim_matches(['"', '\'']).trim().to_ascii_lowercase();
         match word.as_str() {

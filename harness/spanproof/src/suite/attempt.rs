@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::options::{Keep, Options};
+use super::options::{Keep, RunOptions};
 use super::result::{Ended, JudgedCase};
 use crate::chain::chain;
 use crate::matrix::Case;
@@ -44,7 +44,7 @@ struct Attempt {
 pub(super) async fn run_case(
     world: &World,
     case: &Case,
-    options: &Options,
+    options: &RunOptions,
     budget: &Budget,
 ) -> Ended {
     let first = run_once(world, case, options.witness).await?;

@@ -10,9 +10,10 @@ mod run;
 mod sabotages;
 mod snapshot;
 
-pub use options::{Keep, Options};
-pub use prove::{Proof, Proven, Told, prove};
+pub use options::{Keep, RunOptions};
+pub use prove::{Proven, prove};
 pub use record::is_run;
-pub use result::{CaseResult, Counterfactual, RunResult};
-pub use run::{Event, rejudge, run};
-pub use snapshot::{Snapshot, State, compare, update};
+pub(crate) use result::Counterfactual;
+pub use result::{CaseResult, RunResult};
+pub use run::{RunEvent, rejudge_run, run};
+pub use snapshot::{Snapshot, compare_snapshots, update_snapshots};

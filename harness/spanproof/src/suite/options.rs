@@ -8,7 +8,7 @@ use crate::spec::Day;
 
 /// How to run.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RunOptions {
     /// How many cases run at once.
     pub workers: usize,
     /// The folder that the evidence goes to, one folder per case.

@@ -1,6 +1,7 @@
 //! Proof that the gate can fail: healthy cases are sabotaged in known ways, and each time the
 //! verdict must be red, for the right reason.
 
+use spanproof_format::{Proof, ProofResult, Proofs};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -12,39 +13,13 @@ use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Judged, Judgement, Verdict, compare, judge, observe};
 
-/// What became of one sabotage of one case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// The right code.
-    Caught(String),
-    /// Something else: a pass, or another code.
-    Missed(String),
-    /// The world can't be sabotaged so, and why.
-    Impossible(String),
-}
-
-/// One sabotage of one case.
-#[derive(Debug, Clone)]
-pub struct Proof {
-    /// The sabotage's name.
-    pub name: &'static str,
-    /// What is done.
-    pub what: &'static str,
-    /// The codes of which one must be told.
-    pub right: Vec<String>,
-    /// The case, which is healthy otherwise.
-    pub case: Case,
-    /// What was told.
-    pub told: Told,
-}
-
 /// What came of proving.
 #[derive(Debug, Clone)]
 pub enum Proven {
     /// The cases that were to be sabotaged do not all pass as they are: what they were told.
     Unhealthy(Vec<(Case, Judgement)>),
     /// One proof for each sabotage and case, in that order.
-    Done(Vec<Proof>),
+    Done(Proofs),
 }
 
 /// Sabotages the plainest recording case of each route, and a case with tracing off, each in every
@@ -86,11 +61,12 @@ pub async fn prove(
         .collect();
     let Some(all) = sabotaged(world, &work, workers, cancelled).await else { return Ok(None) };
     let proofs = work.into_iter().zip(all).map(|((sabotage, case), found)| {
-        let told = told(spec, &sabotage, found, &healthy);
-        let right = sabotage.right.iter().map(ToString::to_string).collect();
-        Proof { name: sabotage.name, what: sabotage.what, right, case, told }
+        let result = result(spec, &sabotage, found, &healthy);
+        let mut proof = Proof::new(sabotage.name, sabotage.what, case.into(), result);
+        proof.right = sabotage.right.iter().map(ToString::to_string).collect();
+        proof
     });
-    Ok(Some(Proven::Done(proofs.collect())))
+    Ok(Some(Proven::Done(Proofs::new(proofs.collect()))))
 }
 
 /// A case that passes as it is, judged by itself.
@@ -146,15 +122,15 @@ async fn sabotaged(
 }
 
 /// What is found in a sabotaged case beside the healthy ones.
-fn told(
+fn result(
     spec: &Spec,
     sabotage: &Sabotage,
     found: Result<Observation, String>,
     healthy: &[Healthy],
-) -> Told {
+) -> ProofResult {
     let found = match found {
         Ok(found) => found,
-        Err(why) => return Told::Impossible(why),
+        Err(why) => return ProofResult::Impossible(why),
     };
     let peers = healthy.iter().filter(|one| one.case.id != found.case.id);
     let (others, judged): (Vec<_>, Vec<_>) =
@@ -164,9 +140,9 @@ fn told(
     compare(spec, &observations, &mut judgements);
     let judgement = judgements.swap_remove(0);
     match judgement.code() {
-        Some(code) if sabotage.right.contains(&code) => Told::Caught(code.to_string()),
-        Some(code) => Told::Missed(code.to_string()),
-        None => Told::Missed(match judgement.verdict {
+        Some(code) if sabotage.right.contains(&code) => ProofResult::Caught(code.to_string()),
+        Some(code) => ProofResult::Missed(code.to_string()),
+        None => ProofResult::Missed(match judgement.verdict {
             Verdict::Broken(why) => format!("broken: {why}"),
             _ => "pass".into(),
         }),

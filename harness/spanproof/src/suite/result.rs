@@ -32,14 +32,14 @@ pub struct RunResult {
     /// Why the run could not go on.
     pub halted: Option<String>,
     /// Extra cases that were run to find out what matters.
-    pub probes: Vec<CaseResult>,
+    pub(crate) probes: Vec<CaseResult>,
     /// What alone makes failing cases pass.
-    pub counterfactuals: Vec<Counterfactual>,
+    pub(crate) counterfactuals: Vec<Counterfactual>,
 }
 
 /// One change by which a failing case passes and records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counterfactual {
+pub(crate) struct Counterfactual {
     /// The failing case.
     pub of: String,
     /// What differs, and nothing else.
@@ -78,6 +78,11 @@ impl JudgedCase {
 }
 
 impl RunResult {
+    /// How many extra cases were run to find out what matters.
+    pub fn extra_cases(&self) -> usize {
+        self.probes.len()
+    }
+
     /// Compares the cases of a run with each other, and with the failures that are known. `slots`
     /// stand where their cases stand; one that is empty was not run.
     pub(super) fn new(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinSet};
 
 use super::attempt::{Budget, run_case};
-use super::options::Options;
+use super::options::RunOptions;
 use super::probe::probe;
 use super::record::Record;
 use super::result::{Ended, JudgedCase, RunResult};
@@ -19,7 +19,7 @@ use crate::verdict::{Verdict, expect, judge};
 
 /// Something to tell whoever watches the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum RunEvent {
     /// A case has ended; its own verdict, before it is compared with its peers.
     Ended {
         /// The case.
@@ -38,8 +38,8 @@ pub enum Event {
 pub async fn run(
     world: &World,
     cases: &[Case],
-    options: Options,
-    mut watch: impl FnMut(Event),
+    options: RunOptions,
+    mut watch: impl FnMut(RunEvent),
 ) -> Result<RunResult, observation::Error> {
     let mut record = Record::new(world.spec(), cases);
     record.write(&options.evidence)?;
@@ -107,7 +107,7 @@ fn order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
 }
 
 /// The event of a case that has ended, with its own verdict: it is compared with others later.
-fn event(spec: &Spec, case: &Case, ended: Result<&JudgedCase, &String>, today: Day) -> Event {
+fn event(spec: &Spec, case: &Case, ended: Result<&JudgedCase, &String>, today: Day) -> RunEvent {
     let verdict = ended.map(|ended| {
         let mut judgement = ended.judgement.clone();
         expect(spec, &ended.observation.case, &mut judgement, today);
@@ -122,7 +122,7 @@ fn event(spec: &Spec, case: &Case, ended: Result<&JudgedCase, &String>, today: D
         Ok(Verdict::Known(_)) => ("known".to_owned(), true),
         Ok(Verdict::Skipped(_)) => ("skipped".to_owned(), true),
     };
-    Event::Ended { case: case.clone(), verdict, passed }
+    RunEvent::Ended { case: case.clone(), verdict, passed }
 }
 
 /// When none of the first cases came up, with tracing on and with tracing off, the others will not
@@ -154,7 +154,11 @@ fn never_up(
 ///
 /// # Errors
 /// When there is no evidence, or some can't be read.
-pub fn rejudge(spec: &Spec, parent: &Path, today: Day) -> Result<RunResult, observation::Error> {
+pub fn rejudge_run(
+    spec: &Spec,
+    parent: &Path,
+    today: Day,
+) -> Result<RunResult, observation::Error> {
     let read = |folder: PathBuf| -> Result<JudgedCase, observation::Error> {
         let observation = observation::read(&folder)?;
         let judgement = judge(spec, &observation);

@@ -5,24 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
+use spanproof_format::SnapshotState;
 
 use super::result::CaseResult;
 use crate::observation;
 use crate::spec::Spec;
-
-/// How a snapshot compares with what was printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It is the same.
-    Same,
-    /// It differs, and how: lines with `-` and `+`.
-    Changed(String),
-    /// There is none yet; this was printed.
-    Missing(String),
-    /// Cases of one group printed different things, so the startup output depends on more than
-    /// the flags, and how they differ.
-    Unstable(String),
-}
 
 /// One snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +23,14 @@ pub struct Snapshot {
     /// What was printed.
     pub text: String,
     /// How it compares.
-    pub state: State,
+    pub state: SnapshotState,
+    /// The difference, or what was printed if there is no file; empty if nothing changed.
+    pub detail: String,
 }
 
 /// Compares the startup output of every group of cases with its snapshot. Nothing where the spec
 /// declares no snapshots.
-pub fn compare(spec: &Spec, outcomes: &[CaseResult]) -> Vec<Snapshot> {
+pub fn compare_snapshots(spec: &Spec, outcomes: &[CaseResult]) -> Vec<Snapshot> {
     let Some(folder) = &spec.startup.snapshots else { return Vec::new() };
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for outcome in outcomes {
@@ -56,20 +45,22 @@ pub fn compare(spec: &Spec, outcomes: &[CaseResult]) -> Vec<Snapshot> {
         .map(|(group, texts)| {
             let path = spec.path(folder).join(format!("{group}.snap"));
             let text = texts[0].clone();
-            let state = match texts.iter().find(|other| **other != text) {
-                Some(other) => State::Unstable(difference(&text, other)),
+            let (state, detail) = match texts.iter().find(|other| **other != text) {
+                Some(other) => (SnapshotState::Unstable, difference(&text, other)),
                 None => state(&path, &text),
             };
-            Snapshot { group, path, cases: texts.len(), text, state }
+            Snapshot { group, path, cases: texts.len(), text, state, detail }
         })
         .collect()
 }
 
-fn state(path: &Path, text: &str) -> State {
+fn state(path: &Path, text: &str) -> (SnapshotState, String) {
     match std::fs::read_to_string(path).ok().as_deref().map(content) {
-        None => State::Missing(text.to_owned()),
-        Some(stored) if stored.trim_end() == text.trim_end() => State::Same,
-        Some(stored) => State::Changed(difference(stored, text)),
+        None => (SnapshotState::Missing, text.to_owned()),
+        Some(stored) if stored.trim_end() == text.trim_end() => {
+            (SnapshotState::Same, String::new())
+        }
+        Some(stored) => (SnapshotState::Changed, difference(stored, text)),
     }
 }
 
@@ -89,10 +80,10 @@ fn difference(old: &str, new: &str) -> String {
 ///
 /// # Errors
 /// When a file can't be written.
-pub fn update(snapshots: &[Snapshot]) -> std::io::Result<usize> {
+pub fn update_snapshots(snapshots: &[Snapshot]) -> std::io::Result<usize> {
     let mut written = 0;
     for snapshot in snapshots {
-        if !matches!(snapshot.state, State::Changed(_) | State::Missing(_)) {
+        if !matches!(snapshot.state, SnapshotState::Changed | SnapshotState::Missing) {
             continue;
         }
         if let Some(folder) = snapshot.path.parent() {

@@ -3,5 +3,5 @@
 mod otlp;
 mod tree;
 
-pub use otlp::otlp_request;
-pub use tree::{Gap, Place, Placed, Trace, traces};
+pub(crate) use otlp::otlp_request;
+pub(crate) use tree::{Place, Placed, Trace, traces};

@@ -11,7 +11,7 @@ use crate::observation::{Span, StatusCode};
 
 /// Returns the traces as an `ExportTraceServiceRequest` in the JSON of the OpenTelemetry protocol:
 /// ids in hexadecimal digits, times in nanoseconds as text.
-pub fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
+pub(crate) fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
     let mut services: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     for placed in traces.into_iter().flat_map(|trace| &trace.spans) {
         services

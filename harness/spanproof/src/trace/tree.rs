@@ -14,7 +14,7 @@ const HALF: i64 = 2;
 
 /// Why a span stands where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// It has no parent.
     Root,
     /// It stands below its parent.
@@ -27,14 +27,14 @@ pub enum Place {
 
 /// A time in which nothing ran, before a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// How long, in milliseconds.
     pub ms: i64,
 }
 
 /// A span in its place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// The span.
     pub span: Span,
     /// How deep it stands.
@@ -47,7 +47,7 @@ pub struct Placed {
 
 /// A trace, its spans in the order in which they are shown.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// Its id.
     pub id: String,
     /// Its spans.
@@ -56,23 +56,23 @@ pub struct Trace {
 
 impl Trace {
     /// Whether a span of it is of this unit.
-    pub fn is_of(&self, unit: &str) -> bool {
+    pub(crate) fn is_of(&self, unit: &str) -> bool {
         self.spans.iter().any(|placed| placed.span.unit.as_deref() == Some(unit))
     }
 
     /// When its first span began.
-    pub fn started(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn started(&self) -> Option<DateTime<Utc>> {
         self.spans.iter().filter_map(|placed| placed.span.start()).min()
     }
 
     /// When its last span ended, or began.
-    pub fn ended(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn ended(&self) -> Option<DateTime<Utc>> {
         let ends = self.spans.iter().flat_map(|placed| [placed.span.start(), placed.span.end()]);
         ends.flatten().max()
     }
 
     /// From the first start to the last end, in milliseconds.
-    pub fn took_ms(&self) -> i64 {
+    pub(crate) fn took_ms(&self) -> i64 {
         match (self.started(), self.ended()) {
             (Some(started), Some(ended)) => (ended - started).num_milliseconds(),
             _ => 0,
@@ -82,7 +82,7 @@ impl Trace {
 
 /// Puts spans together to traces, the earliest first. Spans without a trace id are one trace,
 /// whose id is empty.
-pub fn traces(spans: Vec<Span>) -> Vec<Trace> {
+pub(crate) fn traces(spans: Vec<Span>) -> Vec<Trace> {
     let mut groups: BTreeMap<String, Vec<Span>> = BTreeMap::new();
     for span in spans {
         groups.entry(span.trace.clone().unwrap_or_default()).or_default().push(span);

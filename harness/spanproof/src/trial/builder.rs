@@ -150,7 +150,7 @@ impl TrialBuilder {
     }
 
     /// Takes these overrides in place of all that were given so far.
-    pub fn overrides(mut self, overrides: Overrides) -> Self {
+    pub(crate) fn overrides(mut self, overrides: Overrides) -> Self {
         self.overrides = overrides;
         self
     }

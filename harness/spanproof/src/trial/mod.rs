@@ -20,7 +20,8 @@ mod world;
 
 pub use builder::TrialBuilder;
 pub use error::Error;
-pub use overrides::{Overrides, Timeouts};
+pub(crate) use overrides::Overrides;
+pub use overrides::Timeouts;
 pub use run::Trial;
 use world::Request;
 pub use world::{World, WorldBuilder};

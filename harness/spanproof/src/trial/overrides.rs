@@ -11,7 +11,7 @@ use crate::upstream::Behaviour;
 /// Everything that one trial does otherwise than the spec says. Sabotages, replays, second looks
 /// and tests are trials with overrides.
 #[derive(Debug, Clone, Default)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Variables that the service gets otherwise than the case says, or not at all.
     pub env: BTreeMap<String, Value>,
     /// SQL that is run before the service starts.

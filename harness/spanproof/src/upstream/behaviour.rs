@@ -11,7 +11,7 @@ use crate::document::{Document, Error};
 /// A behaviour file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Behaviour {
+pub(crate) struct Behaviour {
     /// One line that says what the upstream does.
     pub about: String,
     /// The replies; a request gets the first whose method and path are its own.
@@ -22,7 +22,7 @@ pub struct Behaviour {
 /// One reply. With `json` or `text` it answers; with `close` or `hang` it does not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The request's method.
     pub method: String,
     /// The request's path, exactly, without its query.
@@ -60,7 +60,7 @@ fn ok() -> u16 {
 impl Behaviour {
     /// The same, but nothing is ever answered.
     #[must_use]
-    pub fn hanging(mut self) -> Self {
+    pub(crate) fn hanging(mut self) -> Self {
         for reply in &mut self.replies {
             (reply.hang, reply.close) = (true, false);
             (reply.json, reply.text) = (None, None);
@@ -72,7 +72,7 @@ impl Behaviour {
     ///
     /// # Errors
     /// When it can't be read or is not one; the error names file, line and key.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let behaviour: Self = document.parse()?;
         behaviour.check().map_err(|message| document.wrong(0..0, message))?;

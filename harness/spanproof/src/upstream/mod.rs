@@ -7,6 +7,7 @@ mod journal;
 mod server;
 mod stored;
 
-pub use behaviour::{Behaviour, Reply};
+pub(crate) use behaviour::{Behaviour, Reply};
 pub use journal::{Answer, Exchange};
-pub use server::{Error, Upstream};
+pub use server::Error;
+pub(crate) use server::Upstream;

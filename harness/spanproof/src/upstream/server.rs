@@ -23,7 +23,7 @@ pub struct Error(#[source] std::io::Error);
 
 /// A running fake upstream; it stops when dropped.
 #[derive(Debug)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     server: MockServer,
     journal: Journal,
 }
@@ -38,7 +38,7 @@ impl Upstream {
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn start(behaviour: &Behaviour) -> Result<Self, Error> {
+    pub(crate) async fn start(behaviour: &Behaviour) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(Error)?;
         let builder = MockServer::builder().listener(listener).disable_request_recording();
         let server = builder.start().await;
@@ -51,12 +51,12 @@ impl Upstream {
     }
 
     /// Its base URL, without a slash at the end.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.server.uri()
     }
 
     /// What it was asked so far, in order.
-    pub fn journal(&self) -> Vec<Exchange> {
+    pub(crate) fn journal(&self) -> Vec<Exchange> {
         self.journal.read()
     }
 }

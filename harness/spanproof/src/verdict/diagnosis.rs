@@ -7,26 +7,14 @@ use super::judgement::Judgement;
 use super::reason::weigh;
 use crate::observation::{Job, Observation, Row, Unit};
 use crate::spec::Spec;
-use spanproof_format::{Code, JobSeen, Reason};
-
-/// One verdict, with the jobs it is about and what speaks for and against it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnosis {
-    /// The ids of the jobs; empty where no database was given.
-    pub jobs: Vec<String>,
-    /// The verdict on all of them together.
-    pub judgement: Judgement,
-    /// Why, and why perhaps not.
-    pub reasons: Vec<Reason>,
-}
+use spanproof_format::{Code, Diagnosed, Diagnosis, JobSeen};
 
 /// What is known of each job, and the verdicts on them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiagnosedJobs {
+struct DiagnosedJobs {
     /// Each job, in the order of its rows.
-    pub jobs: Vec<JobSeen>,
+    jobs: Vec<JobSeen>,
     /// The verdicts, each on all jobs that it is about.
-    pub diagnoses: Vec<Diagnosis>,
+    diagnoses: Vec<Diagnosed>,
 }
 
 /// One job that was judged by the part of the observation that is about it.
@@ -36,9 +24,18 @@ struct JudgedJob<'a> {
     judgement: Judgement,
 }
 
-/// Judges every job, and those with the same code together. Where the log can't tell the jobs apart,
-/// one verdict is on all of them.
-pub fn diagnose(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+/// Judges every job, and those with the same code together; one verdict is on all of them if the log
+/// can't tell the jobs apart.
+pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
+    let DiagnosedJobs { jobs, diagnoses } = diagnosed_jobs(spec, observation);
+    let sources = observation.deployment().map(Into::into);
+    let mut diagnosis = Diagnosis::new(sources, jobs, diagnoses);
+    diagnosis.unit_table.clone_from(&spec.tables.units.table);
+    diagnosis.tracing_flag = spec.tracing_flag().map(|flag| flag.name.clone());
+    diagnosis
+}
+
+fn diagnosed_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     if observation.tables.jobs.all().len() > 1 && observation.has_dated_lines(spec) {
         diagnose_each(spec, observation)
     } else {
@@ -56,7 +53,8 @@ fn diagnose_whole(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let jobs: Vec<_> = rows.iter().map(seen).collect();
     let ids = jobs.iter().map(|job| job.id.clone()).collect();
     let reasons = weigh(spec, observation, &judgement);
-    DiagnosedJobs { jobs, diagnoses: vec![Diagnosis { jobs: ids, judgement, reasons }] }
+    let diagnoses = vec![Diagnosed::new(ids, (&judgement).into(), reasons)];
+    DiagnosedJobs { jobs, diagnoses }
 }
 
 fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
@@ -77,19 +75,19 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
 
 /// The diagnosis of jobs with the same code: one alone was judged already, several are judged
 /// together.
-fn diagnose_group(spec: &Spec, observation: &Observation, members: &[&JudgedJob<'_>]) -> Diagnosis {
+fn diagnose_group(spec: &Spec, observation: &Observation, members: &[&JudgedJob<'_>]) -> Diagnosed {
     let id = |job: &&JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
     let jobs = members.iter().map(id).collect();
     if let [JudgedJob { observation, judgement, .. }] = members {
         let reasons = weigh(spec, observation, judgement);
-        return Diagnosis { jobs, judgement: judgement.clone(), reasons };
+        return Diagnosed::new(jobs, judgement.into(), reasons);
     }
     let rows: Vec<_> = members.iter().map(|job| job.row).collect();
     let is_all = rows.len() == observation.tables.jobs.all().len();
     let part = if is_all { observation.clone() } else { observation.of_jobs(spec, &rows) };
     let judgement = judge(spec, &part);
     let reasons = weigh(spec, &part, &judgement);
-    Diagnosis { jobs, judgement, reasons }
+    Diagnosed::new(jobs, (&judgement).into(), reasons)
 }
 
 fn job_seen(spec: &Spec, row: &Row, part: &Observation, code: Option<Code>) -> JobSeen {

@@ -10,7 +10,7 @@ use crate::spec::{Day, Expected, Spec};
 use spanproof_format::Code;
 
 /// Compares a judgement with what is expected of its case, on a given day.
-pub fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
+pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
     let case = unmasked_flags(spec, case);
     let mut rules = spec.expected.iter().filter(|rule| case.meets(&rule.when));
     let Some(first) = rules.next() else { return };

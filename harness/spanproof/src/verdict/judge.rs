@@ -9,7 +9,7 @@ use crate::spec::{Fault, Spec};
 
 /// An observation with its judgement.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// What was observed.
     pub observation: Observation,
     /// What it comes to by itself.
@@ -20,7 +20,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// When nothing can be observed there.
-pub async fn observe<S: Source>(spec: &Spec, source: S) -> Result<Judged, S::Error> {
+pub(crate) async fn observe<S: Source>(spec: &Spec, source: S) -> Result<Judged, S::Error> {
     let observation = source.observe(&mut ()).await?;
     let judgement = judge(spec, &observation);
     Ok(Judged { observation, judgement })

@@ -150,7 +150,7 @@ fn next(facts: &Facts<'_>, code: Code) -> Option<Experiment> {
 
 /// Whether a second look, with the server as a witness, explains the first one: by its own words
 /// alone it shows the same. What happened once only is not explained by it.
-pub fn explains(second: &Judgement, first: &Judgement) -> bool {
+pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
     second.unaided.is_some() && second.unaided == first.code()
 }
 

@@ -23,7 +23,7 @@ pub fn judge_all<O: Borrow<Observation>>(spec: &Spec, all: &[O]) -> Vec<Judgemen
 
 /// Compares cases that were judged by themselves with their peers; each judgement stands where
 /// its observation stands.
-pub fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     never_up(all, judgements);
     ignored(spec, all, judgements);
     lying_banner(spec, all, judgements);
