@@ -6,10 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use spanproof::{Existing, LogStream, Rowset, Session, Subject, Window, read_log};
-use spanproof::{Source as _};
-use spanproof::{Spec};
-use spanproof::{diagnose};
+use spanproof::{Existing, LogStream, Rowset, Session, Spec, Subject, diagnose};
 use sqlx::AssertSqlSafe;
 
 use crate::part::{Start, say};
@@ -59,9 +56,14 @@ pub fn log(place: &Place, samples: usize) -> Result<Outcome> {
 /// Our side of `log`.
 pub fn read(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
-    let log = LogStream { name: path.display().to_string(), bytes: Box::new(std::fs::File::open(path)?) };
-    let read = read_log(&spec, log, Window::default(), &mut ())?;
-    say("spans", read.lines.len());
+    let bytes = Box::new(std::fs::File::open(path)?);
+    let log = Some(LogStream { name: path.display().to_string(), bytes });
+    let subject = Subject::default();
+    let existing = Existing { spec: &spec, subject: &subject, rows: Rowset::None, log };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let observation = runtime.block_on(existing.read())?;
+    let stored = spanproof_format::Observation::from(&observation);
+    say("spans", stored.output.lines.len());
     Ok(())
 }
 
@@ -124,12 +126,13 @@ pub async fn ask(url: &str, job: &str) -> Result<()> {
     let subject = Subject { jobs: vec![job.to_owned()], last: 1, ..Subject::default() };
     let rows = Rowset::Live(&mut session);
     let existing = Existing { spec: &spec, subject: &subject, rows, log: None };
-    let observation = existing.observe(&mut ()).await?;
+    let observation = existing.read().await?;
     session.close().await;
-    for job in diagnose(&spec, &observation).jobs {
+    let diagnosis = diagnose(&spec, &observation);
+    for job in diagnosis.jobs {
         say("spans", job.spans);
     }
-    for plan in observation.deployment().into_iter().flat_map(|there| &there.plans) {
+    for plan in diagnosis.sources.into_iter().flat_map(|sources| sources.plans) {
         say("plan", plan);
     }
     Ok(())

@@ -109,6 +109,20 @@ pub(super) fn failure(error: IncidentError) -> Failure {
     match error {
         IncidentError::Deployment(error) => sources::refused(error),
         IncidentError::World(error) if !error.is_usage() => Failure::world(error),
-        error => Failure::usage(error),
+        error => {
+            let flags = flags(&error);
+            Failure::usage(anyhow::Error::new(error)).with(flags)
+        }
+    }
+}
+
+/// The flags that help.
+fn flags(error: &IncidentError) -> &'static str {
+    match error {
+        IncidentError::Edited { .. } => "`--edited` takes it as it is",
+        IncidentError::Unfit(_) => "`--config` names another spec",
+        IncidentError::Ambiguous(_) => "`--route` and `--upstream` name them",
+        IncidentError::Unseen(_) => "`--adopt=pass` does that",
+        _ => "",
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::args::{Check, Format, Plan, Which};
 use super::progress::Progress;
-use super::{Exit, Failure, output, runs};
+use super::{Exit, Failure, environment, output, runs};
 use crate::report;
 use spanproof::World;
 use spanproof::quoted;
@@ -46,7 +46,7 @@ fn selected(which: &Which) -> Result<(Spec, Vec<Case>), Failure> {
 
 pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
     let start = Instant::now();
-    if args.update && in_ci() {
+    if args.update && environment::is_ci() {
         let text = "`--update` is refused while CI is set: accept snapshots on your own machine";
         return Err(Failure::usage(anyhow!(text)));
     }
@@ -222,7 +222,7 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
         builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
     }
     let world = builder.open_spec(spec).await.map_err(failure)?;
-    output::note(&world.server().picked().to_string());
+    output::note(&world.server().origin().to_string());
     // Only now: a world that does not come up must not push out the evidence of one that did.
     let folder = match &args.evidence {
         Some(folder) => folder.clone(),
@@ -295,8 +295,7 @@ pub(super) fn ended(summary: &Summary) -> Exit {
 
 /// The start of a command that repeats a case, as it can be pasted.
 pub(super) fn repeat(config: &Path, binary: Option<&Path>) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "spanproof".into());
-    let mut words = vec![quoted(&program), "check".into()];
+    let mut words = vec![quoted(&environment::program()), "check".into()];
     if config != Path::new(spanproof::SPEC_FILE) {
         words.extend(["--config".into(), quoted(&config.to_string_lossy())]);
     }
@@ -304,9 +303,4 @@ pub(super) fn repeat(config: &Path, binary: Option<&Path>) -> String {
         words.extend(["--binary".into(), quoted(&binary.to_string_lossy())]);
     }
     words.join(" ")
-}
-
-#[expect(clippy::disallowed_methods, reason = "CI is the sign that nobody is there to accept")]
-fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false")
 }

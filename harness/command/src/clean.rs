@@ -2,7 +2,7 @@
 
 use super::args::Clean;
 use super::{Exit, Failure, doctor, output};
-use spanproof_postgres::{Cache, Server, Source, kept};
+use spanproof_postgres::{Cache, Prefix, Server, Source, kept};
 
 pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
     let verb = if args.dry_run { "would remove" } else { "removed" };
@@ -12,7 +12,7 @@ pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
         output::print(&format!("{verb} {what}\n"));
     };
     let meant = |name: &str| args.names.is_empty() || args.names.iter().any(|one| one == name);
-    for folder in kept::folders() {
+    for folder in kept::folders(&Prefix::default()) {
         if !meant(&folder.to_string_lossy()) {
             continue;
         }
@@ -25,7 +25,7 @@ pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
         removed(name);
     }
     if args.cache
-        && let Some(cache) = Cache::of_user()
+        && let Some(cache) = Cache::of_user(&Prefix::default())
     {
         for entry in cache.entries().into_iter().filter(|entry| meant(&entry.key)) {
             if !args.dry_run && !cache.remove(&entry.key).map_err(Failure::world)? {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::args::Doctor;
 use super::{Exit, Failure, output};
 use spanproof::Spec;
-use spanproof_postgres::{Cache, Options, Server, Source, kept};
+use spanproof_postgres::{Cache, Options, Prefix, Server, Source, kept};
 
 pub(super) fn doctor(args: &Doctor) -> Result<Exit, Failure> {
     let wanted = wanted(&args.config)?;
@@ -54,7 +54,7 @@ async fn sources(wanted: &Options) -> bool {
                     format!("{picked}: {used}; a database in {} ms", start.elapsed().as_millis()),
                 )
             }
-            Err(error) => ("no", format!("{:#}", anyhow::Error::new(error))),
+            Err(error) => ("no", spanproof::masked(&format!("{:#}", anyhow::Error::new(error)))),
         };
         output::print(&format!("{sign}  {name:<9} {text}\n"));
     }
@@ -63,14 +63,14 @@ async fn sources(wanted: &Options) -> bool {
 
 async fn tried(options: Options) -> Result<String, spanproof_postgres::Error> {
     let server = Server::exactly(options).await?;
-    let picked = server.picked().to_string();
+    let picked = server.origin().to_string();
     server.empty().await?.close().await?;
     server.close().await?;
     Ok(picked)
 }
 
 fn cached() -> String {
-    let Some(cache) = Cache::of_user() else {
+    let Some(cache) = Cache::of_user(&Prefix::default()) else {
         return "--  cache     none: neither XDG_CACHE_HOME nor HOME is set\n".into();
     };
     let entries = cache.entries();
@@ -88,7 +88,7 @@ fn cached() -> String {
 
 fn held() -> String {
     let mut text = String::new();
-    for folder in kept::folders() {
+    for folder in kept::folders(&Prefix::default()) {
         let _ok =
             writeln!(text, "--  kept      {}: `spanproof clean` removes it", folder.display());
     }

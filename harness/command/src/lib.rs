@@ -6,6 +6,7 @@ mod check;
 mod clean;
 mod diagnose;
 mod doctor;
+mod environment;
 mod explain;
 mod output;
 mod preflight;
@@ -64,11 +65,23 @@ pub(crate) struct Failure {
 impl Failure {
     /// Wrong words or a wrong file: exit 2.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: Exit::Usage, text: format!("{:#}", error.into()) }
+        Self::new(Exit::Usage, &error.into())
     }
 
     /// The world broke: exit 3.
     fn world(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: Exit::World, text: format!("{:#}", error.into()) }
+        Self::new(Exit::World, &error.into())
+    }
+
+    /// Adds the flags that help; nothing if there are none.
+    fn with(mut self, flags: &str) -> Self {
+        if !flags.is_empty() {
+            self.text = format!("{}; {flags}", self.text);
+        }
+        self
+    }
+
+    fn new(exit: Exit, error: &anyhow::Error) -> Self {
+        Self { exit, text: spanproof::masked(&format!("{error:#}")) }
     }
 }

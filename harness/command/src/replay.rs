@@ -95,7 +95,7 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
         None => output::note(&format!("building {}", spec.service_name())),
     }
     let opened = builder.open_spec(spec).await.map_err(world)?;
-    output::note(&opened.server().picked().to_string());
+    output::note(&opened.server().origin().to_string());
     Ok(opened)
 }
 
@@ -119,7 +119,7 @@ async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Fail
             "adopted as {}, with what must come of it: {expected}\n",
             path.display()
         ));
-        return Ok(if spanproof::holds(expected, &replayed) {
+        return Ok(if spanproof::is_as_expected(expected, &replayed) {
             Exit::Passed
         } else {
             Exit::Findings

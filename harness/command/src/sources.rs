@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::anyhow;
 
 use super::args::There;
-use super::{Exit, Failure};
+use super::{Exit, Failure, environment};
 use spanproof::Observation;
 use spanproof::suggestion;
 use spanproof::{Dump, Existing, LogStream, Moment, Rowset, Session, Subject, Window};
@@ -26,9 +26,7 @@ pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
 
 /// The database's URL: as given, or from the environment.
 pub(super) fn database(given: Option<&String>) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the command line is no place for a password")]
-    let variable = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
-    given.cloned().or_else(variable)
+    given.cloned().or_else(environment::database_url)
 }
 
 /// The same, for a command that looks at nothing else.
@@ -199,6 +197,10 @@ pub(super) fn refused(error: spanproof::DeploymentError) -> Failure {
     match error {
         spanproof::DeploymentError::Login { .. } | spanproof::DeploymentError::Gone { .. } => {
             Failure::world(error)
+        }
+        spanproof::DeploymentError::Ambiguous { message, example } => {
+            let text = format!("{message}; name one, for instance by `--job {example}`");
+            Failure { exit: Exit::Nothing, text }
         }
         spanproof::DeploymentError::Missing(_) => {
             Failure { exit: Exit::Nothing, text: error.to_string() }

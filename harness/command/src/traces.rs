@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use super::args::{Shape, Traces};
 use super::sources::{self, refused};
-use super::{Exit, Failure, output, runtime};
+use super::{Exit, Failure, environment, output, runtime};
 use crate::report::{self, Canvas};
 use spanproof::Spec;
 use spanproof::{Session, TraceMatches, TraceQuery, find_traces};
@@ -42,20 +42,16 @@ async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, F
 }
 
 /// How to draw: plain where nobody sees it.
-#[expect(clippy::disallowed_methods, reason = "what the user says about colours")]
 fn canvas(args: &Traces) -> Canvas {
-    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let forces = |name: &str| set(name) && std::env::var(name).as_deref() != Ok("0");
     let terminal = std::io::stdout().is_terminal();
-    let able = terminal && std::env::var("TERM").as_deref() != Ok("dumb");
-    let forced = forces("CLICOLOR_FORCE") || forces("FORCE_COLOR");
+    let able = terminal && !environment::is_dumb();
     let width = args
         .width
         .map(usize::from)
         .or_else(|| terminal.then(output::size).flatten().map(|(columns, _)| columns));
     Canvas {
         width: width.unwrap_or(WIDTH).max(NARROWEST),
-        colour: (able || forced) && !set("NO_COLOR"),
+        colour: (able || environment::forces_colour()) && !environment::refuses_colour(),
         blocks: able,
     }
 }

@@ -84,3 +84,7 @@ pub use traces::{Diagnostic, Gap, SpanPlace, Trace, TraceSpan, Traces};
 pub use upstream::{Answer, Behaviour, Exchange, Reply};
 pub use version::{Age, BUNDLE_FORMAT, EVIDENCE_FORMAT, SCHEMA, age};
 pub use watch::{WatchFrame, WatchedJob};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -19,6 +19,9 @@ pub struct Replay {
     pub tried: Vec<Reproduction>,
     /// What could not be recreated as it was.
     pub lacking: Vec<String>,
+    /// Whether the program is not the recorded one; that is in `lacking`, too.
+    #[serde(default)]
+    pub other_program: bool,
 }
 
 /// How a replay compares with its incident.
@@ -81,7 +84,14 @@ pub struct Rejudged {
 impl Replay {
     /// Creates a replay that tried nothing yet.
     pub fn new(path: impl Into<String>, faithful: Faithful) -> Self {
-        Self { path: path.into(), expects: None, faithful, tried: Vec::new(), lacking: Vec::new() }
+        Self {
+            path: path.into(),
+            expects: None,
+            faithful,
+            tried: Vec::new(),
+            lacking: Vec::new(),
+            other_program: false,
+        }
     }
 }
 

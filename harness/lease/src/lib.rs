@@ -40,3 +40,7 @@ pub use lease::{Lease, guard};
 pub use program::finish;
 pub use resource::Resource;
 pub use sweep::{kept, remove, sweep};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -113,7 +113,7 @@ pub use options::Options;
 pub use origin::Origin;
 pub use prefix::Prefix;
 pub use server::Server;
-pub use server_error::{ServerError, line_of, refusal, server_message};
+pub use server_error::ServerError;
 pub use source::Source;
 
 /// The example of the README, which is tested with those above.

@@ -78,8 +78,7 @@ impl From<sqlx::Error> for Refusal {
     }
 }
 
-/// Returns the text of the [`ServerError`] that `error` becomes.
-pub fn server_message(error: &sqlx::Error) -> String {
+fn server_message(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(inner) => match inner.code() {
             Some(code) => format!("{} (SQLSTATE {code})", inner.message()),
@@ -90,15 +89,13 @@ pub fn server_message(error: &sqlx::Error) -> String {
     }
 }
 
-/// Returns the text of the [`ServerError`] that `error` becomes, followed by its hint.
-pub fn refusal(error: &sqlx::Error) -> String {
+/// The message, followed by its hint.
+fn refusal(error: &sqlx::Error) -> String {
     let message = server_message(error);
     hint(error).map_or_else(|| message.clone(), |hint| format!("{message}; {hint}"))
 }
 
-/// Returns the [line](ServerError::line_in) that the [`ServerError`] points at, which `error`
-/// becomes.
-pub fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
+fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
     let PgErrorPosition::Original(position) = answer(error)?.position()? else { return None };
     Some(sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1)
 }

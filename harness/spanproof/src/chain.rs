@@ -1,9 +1,9 @@
-//! An error in one line, with its causes.
+//! An error in one line, with its causes and without secrets.
 
 use std::iter::successors;
 
-/// The error and what caused it, from the outside in; a cause whose words are there already is not
-/// repeated.
+/// The error and what caused it, from the outside in, secrets masked; a cause whose words are there
+/// already is not repeated.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| cause.source()) {
@@ -12,7 +12,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
             text = format!("{text}: {said}");
         }
     }
-    text
+    crate::mask::text(&text)
 }
 
 #[cfg(test)]

@@ -78,6 +78,8 @@
 mod chain;
 mod deployment;
 mod document;
+mod environment;
+mod identifier;
 mod incident;
 mod log;
 mod mask;
@@ -101,9 +103,10 @@ pub use deployment::{
 };
 pub use document::{Error as SpecError, suggestion};
 pub use incident::{
-    Bundle, Error as IncidentError, Masking, adopt, capture_case, capture_deployment, holds,
-    list_incidents, rejudge_incident, replay, replay_adopted,
+    Bundle, Error as IncidentError, Masking, adopt, capture_case, capture_deployment,
+    is_as_expected, list_incidents, rejudge_incident, replay, replay_adopted,
 };
+pub use mask::text as masked;
 pub use matrix::{Case, Error as MatrixError, Filter, Selection, cases};
 pub use observation::{
     Deployment, Error as EvidenceError, Failure, Observation, Origin, Place, ProcessRun, Reached,
@@ -115,7 +118,9 @@ pub use preflight::{
     FlagSetting, SettingValue, Startup, check_database, check_manifest, check_startup,
     manifest_settings,
 };
-pub use process::{Ending, Error as ProcessError, Exit, Line, Output, Stream, quoted};
+pub use process::{
+    Ending, Error as ProcessError, Exit as ProcessExit, Line as OutputLine, Output, Stream, quoted,
+};
 #[doc(no_inline)]
 pub use spanproof_format::{Code, Stage};
 #[doc(no_inline)]
@@ -131,3 +136,7 @@ pub use verdict::{
     Evidence, Experiment, Finding, Funnel, Judgement, NotPassed, Verdict, diagnose, judge,
     judge_all,
 };
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
 use serde_json::{Map, Value as Json};
 
@@ -166,7 +167,7 @@ fn shaped(text: &str) -> (String, Vec<String>) {
 }
 
 /// Masks every secret that has a recognisable shape in `text`.
-pub(crate) fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     shaped(text).0
 }
 
@@ -270,16 +271,7 @@ fn escaped(value: &str) -> String {
 
 /// A part of a URL without its percent signs.
 fn decoded(part: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = part.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%');
-        let code = code.and_then(|code| std::str::from_utf8(code).ok());
-        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

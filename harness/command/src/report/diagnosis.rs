@@ -28,8 +28,11 @@ pub fn diagnosis(outcome: &Diagnosis, plans: bool) -> String {
 
 fn sources(deployment: &Deployment, plans: bool) -> String {
     let mut text = String::new();
-    let database = deployment.database.as_deref().unwrap_or("none was given");
-    let log = deployment.log.as_ref().map_or("none was given".into(), log);
+    let database = deployment
+        .database
+        .as_deref()
+        .unwrap_or("none was given: `--database URL` or `--dump FILE`");
+    let log = deployment.log.as_ref().map_or("none was given: `--log FILE`".into(), log);
     let _infallible = write!(text, "database  {database}\nlog       {log}\n");
     if plans {
         for plan in &deployment.plans {

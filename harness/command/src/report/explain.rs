@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use spanproof_format::{Code, Stage};
+use textwrap::Options;
 
 /// Columns of a line.
 const WIDTH: usize = 96;
@@ -77,18 +78,8 @@ fn sentence(text: &str) -> String {
 
 /// Returns an item of a list, in lines of at most [`WIDTH`] columns.
 fn wrapped(item: &str) -> String {
-    let mut text = String::new();
-    let mut line = String::from("  -");
-    for word in item.split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > WIDTH {
-            text.push_str(&line);
-            text.push('\n');
-            line = String::from("   ");
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    format!("{text}{line}\n")
+    let options = Options::new(WIDTH).initial_indent("  - ").subsequent_indent("    ");
+    format!("{}\n", textwrap::fill(item, options.break_words(false)))
 }
 
 /// Returns the number and the meaning of a stage.

@@ -1,6 +1,6 @@
 //! Lines of a terminal: without control characters, and no wider than the terminal.
 
-use unicode_width::UnicodeWidthChar as _;
+use console::Alignment;
 
 /// Returns the text with a space for each character that moves the cursor, ends the line or changes
 /// the direction of writing.
@@ -15,39 +15,22 @@ fn harmless(c: char) -> bool {
 
 /// Returns the number of columns that a text takes.
 pub(super) fn width(text: &str) -> usize {
-    text.chars().map(columns).sum()
-}
-
-fn columns(c: char) -> usize {
-    c.width().unwrap_or(0)
+    console::measure_text_width(text)
 }
 
 /// Returns the text, cut to at most `most` columns.
 pub(super) fn cut(text: &str, most: usize) -> String {
-    if width(text) <= most {
-        return text.to_owned();
-    }
-    let (head, _) = split(text, most.saturating_sub(1));
-    format!("{head}…")
+    console::truncate_str(text, most, "…").into_owned()
 }
 
 /// Returns the text, cut or padded to exactly `exactly` columns.
 pub(super) fn padded(text: &str, exactly: usize) -> String {
-    let text = cut(text, exactly);
-    let padding = " ".repeat(exactly.saturating_sub(width(&text)));
-    format!("{text}{padding}")
+    console::pad_str(&cut(text, exactly), exactly, Alignment::Left, None).into_owned()
 }
 
 /// Splits a text after at most `most` columns.
 fn split(text: &str, most: usize) -> (&str, &str) {
-    let mut taken = 0;
-    for (at, c) in text.char_indices() {
-        taken += columns(c);
-        if taken > most {
-            return text.split_at(at);
-        }
-    }
-    (text, "")
+    text.split_at(console::truncate_str(text, most, "").len())
 }
 
 /// Returns pieces, two spaces apart, in lines of at most `most` columns, the first line and the rest

@@ -11,6 +11,9 @@ pub fn replay(replay: &Replay) -> String {
     for lacking in &replay.lacking {
         let _infallible = writeln!(text, "    not known or not the same: {lacking}");
     }
+    if replay.other_program {
+        text.push_str("    `--any-program` accepts another program\n");
+    }
     let Some(first) = replay.tried.first() else { return text };
     let same: Vec<_> = replay.tried.iter().filter(|one| one.differences.is_empty()).collect();
     if replay.tried.len() > 1 {

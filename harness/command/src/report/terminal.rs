@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::table::table;
 use spanproof_format::{
-    Case, CaseResult, Counterfactual, Expectation, FailureGroup, Funnel, OffReason, Plan, Run,
-    Snapshot, SnapshotState, Summary, Verdict,
+    Case, CaseResult, Code, Counterfactual, Expectation, FailureGroup, Funnel, OffReason, Plan,
+    Run, Snapshot, SnapshotState, Summary, Verdict,
 };
 
 /// Returns the counts as the last line of a report, with the time that the run took.
@@ -119,6 +119,9 @@ fn failure(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     let ids = std::iter::once(&first.id).chain(&first.peers);
     let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
+    if group.codes.contains(&Code::Undetermined) {
+        let _infallible = writeln!(text, "    decide:   {repeat} {} --witness", ids.join(" "));
+    }
     if let Some(pattern) = &group.whenever {
         let _infallible = writeln!(text, "    whenever: {pattern}");
     }
@@ -216,7 +219,7 @@ fn expectation(expected: Expectation) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use spanproof_format::{Code, Finding, Judgement};
+    use spanproof_format::{Finding, Judgement};
 
     use super::*;
 

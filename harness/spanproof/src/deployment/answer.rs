@@ -1,8 +1,8 @@
 //! What the diagnostic functions of a database say of executions, where it has them.
 
+use crate::identifier;
 use serde_json::Value as Json;
 
-use super::catalog::quoted_column;
 use super::lookup::{Lookup, texts};
 use super::reply::Reply;
 use super::session::{Error, Session};
@@ -44,7 +44,7 @@ pub(super) async fn answers(lookup: &mut Lookup<'_>, spans: &[Row]) -> Result<Ve
     if units.len() > EXPLAINED_UNITS && !there.is_empty() {
         let more = units.len() - EXPLAINED_UNITS;
         let there = there.join(", ");
-        lookup.unread.push(format!("{there} of {more} more executions; ask by `--execution`"));
+        lookup.unread.push(format!("{there} of {more} more executions; ask for one by its id"));
     }
     let mut answers = Vec::new();
     for unit in units.iter().take(EXPLAINED_UNITS) {
@@ -74,7 +74,7 @@ async fn call(
     // From a query of its own: a function with one column only would give no row, but a value.
     let sql = format!(
         "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
-        quoted_column(function)
+        identifier::column(function)
     );
     let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;
     Ok(rows.map(|rows| rows.into_iter().map(mask).collect()))

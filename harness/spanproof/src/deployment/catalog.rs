@@ -1,10 +1,10 @@
 //! Which columns a table has, and of which types.
 
+use crate::identifier;
 use std::collections::BTreeMap;
 
 use super::reply::Reply;
 use super::session::{Error, Session};
-use crate::observation::quoted;
 
 /// A table as the session sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Table {
 impl Table {
     /// Looks a table up, by the session's own search path where its name has no schema.
     pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
-        let name_in_sql = quoted(name);
+        let name_in_sql = identifier::table(name);
         let sql =
             "select jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null),
                           'readable', has_column_privilege(a.attrelid, a.attnum, 'select'))
@@ -56,7 +56,7 @@ impl Table {
     /// used. `None` if there is no such column.
     pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
         let of = self.columns.get(column)?;
-        Some(format!("{} = any(${parameter}::text[]::{of}[])", quoted_column(column)))
+        Some(format!("{} = any(${parameter}::text[]::{of}[])", identifier::column(column)))
     }
 
     /// `"column" <comparison> $n`, for a parameter with one value. `None` if there is no such
@@ -70,7 +70,10 @@ impl Table {
         let of = self.columns.get(column)?;
         let zone =
             if of == "timestamp without time zone" { "timestamptz at time zone 'UTC'" } else { of };
-        Some(format!("{} {comparison} ((${parameter}::text[])[1])::{zone}", quoted_column(column)))
+        Some(format!(
+            "{} {comparison} ((${parameter}::text[])[1])::{zone}",
+            identifier::column(column)
+        ))
     }
 
     /// Whether a text can be a value of the column: a word is no number.
@@ -89,11 +92,6 @@ impl Table {
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.keys().map(String::as_str)
     }
-}
-
-/// A column's name as an SQL identifier; unlike a table's, a point in it is part of it.
-pub(crate) fn quoted_column(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -64,11 +64,9 @@ impl Dump {
         match &begin[..read] {
             b"PGDMP" => refused(
                 "it is a dump in PostgreSQL's custom format; make it plain: \
-                 `pg_restore -f - FILE | spanproof diagnose --dump -`",
+                 `pg_restore -f - FILE`",
             ),
-            [0x1f, 0x8b, ..] => refused(
-                "it is compressed by gzip; give it unpacked: `zcat FILE | spanproof diagnose --dump -`",
-            ),
+            [0x1f, 0x8b, ..] => refused("it is compressed by gzip; give it unpacked: `zcat FILE`"),
             [] => refused("it is empty"),
             _ => Ok(Self { name, file }),
         }
@@ -134,11 +132,8 @@ impl Dump {
                     let ids: Vec<_> =
                         many.iter().filter_map(|row| text(row, &columns.id)).collect();
                     let (ids, id) = (ids.join(", "), &columns.id);
-                    let why = format!(
-                        "`{asked}` means {} jobs, with {id} {ids}; name one by `--job {id}=…`",
-                        many.len()
-                    );
-                    return Err(Error::Missing(why));
+                    let message = format!("`{asked}` means {} jobs, with {id} {ids}", many.len());
+                    return Err(Error::Ambiguous { message, example: format!("{id}=…") });
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! Jobs, by their id or name, or the newest.
 
-use super::catalog::{Table, quoted_column};
+use super::catalog::Table;
 use super::lookup::{Conditions, Lookup};
 use super::reply::Reply;
 use super::session::Error;
 use super::subject::Subject;
+use crate::identifier;
 use crate::observation::{Row, Rows, text};
 use crate::spec::JobTable;
 
@@ -62,11 +63,8 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, asked: &str) -> 
     if let ([_, _, ..], Some(first)) = (found.as_slice(), found.first()) {
         let all: Vec<_> = found.iter().map(|row| describe(columns, row)).collect();
         let example = format!("{}={}", columns.id, text(first, &columns.id).unwrap_or_default());
-        return Err(Error::Missing(format!(
-            "`{asked}` means {} jobs: {}; name one, for instance by `--job {example}`",
-            found.len(),
-            all.join(", ")
-        )));
+        let message = format!("`{asked}` means {} jobs: {}", found.len(), all.join(", "));
+        return Err(Error::Ambiguous { message, example });
     }
     match found.pop() {
         Some(row) => Ok(row),
@@ -80,7 +78,7 @@ async fn no_job(lookup: &mut Lookup<'_>, table: &Table, asked: &str) -> Result<E
     let sql = format!(
         "select to_jsonb(r) from {} r order by {} desc limit {EXAMPLES}",
         table.name,
-        quoted_column(&columns.id)
+        identifier::column(&columns.id)
     );
     let newest = lookup.session.look_up("the newest jobs", &sql, &[]).await?;
     let newest = newest.accepted_or_default();
@@ -119,7 +117,7 @@ pub(super) async fn newest_jobs(
         "select to_jsonb(r) from {} r {} order by {} desc limit {}",
         table.name,
         conditions.clause(),
-        quoted_column(&columns.id),
+        identifier::column(&columns.id),
         subject.last.clamp(1, 1000)
     );
     let what = format!("the newest {}", columns.table);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use spanproof_postgres::ServerError;
 use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
@@ -40,6 +41,14 @@ pub enum Error {
     /// What is asked for is not in it.
     #[error("{0}")]
     Missing(String),
+    /// A name means several jobs.
+    #[error("{message}; name one, for instance `{example}`")]
+    Ambiguous {
+        /// What the name means.
+        message: String,
+        /// A name that means one of them.
+        example: String,
+    },
     /// What is asked for can't be in it, whatever is in it.
     #[error("{0}")]
     Asked(String),
@@ -107,7 +116,7 @@ impl Session {
         let entering = PgConnection::connect_with(&options);
         let mut connection = match tokio::time::timeout(LOGIN_TIMEOUT, entering).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(refused(spanproof_postgres::refusal(&error))),
+            Ok(Err(error)) => return Err(refused(with_hint(&error.into()))),
             Err(_) => {
                 let reason = format!("no answer within {} s", LOGIN_TIMEOUT.as_secs());
                 return Err(refused(reason));
@@ -295,6 +304,11 @@ fn arguments(what: &str, parameters: &[&[String]]) -> Result<PgArguments, Error>
         added.map_err(|error| Error::Missing(format!("{what}: {error}")))?;
     }
     Ok(arguments)
+}
+
+/// The message with what to do about it.
+fn with_hint(error: &ServerError) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
 }
 
 /// Why a statement was refused; an error where the session itself was ended.

@@ -1,13 +1,14 @@
 //! The spans of units, and those of other work at the same time.
 
+use crate::identifier;
 use serde_json::Value as Json;
 
-use super::catalog::{Table, quoted_column};
+use super::catalog::Table;
 use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
 use super::moment::Window;
 use super::reply::Reply;
 use super::session::Error;
-use crate::observation::{Neighbour, Row, Rows, Unit, quoted, text, time};
+use crate::observation::{Neighbour, Row, Rows, Unit, text, time};
 use crate::spec::Spec;
 
 /// Seconds before the first unit's start and after the last one's end in which spans are read.
@@ -62,7 +63,7 @@ async fn unlinked(lookup: &mut Lookup<'_>, window: Window) -> Result<Reply<Vec<R
     let operations: Vec<_> = spec.spans.iter().map(|rule| rule.operation.clone()).collect();
     conditions.is_any(&table, &columns.operation, &operations);
     if table.has(&columns.unit) {
-        conditions.add(format!("{} is null", quoted_column(&columns.unit)));
+        conditions.add(format!("{} is null", identifier::column(&columns.unit)));
     }
     let sql = format!(
         "select to_jsonb(r) from {} r {} limit {ROW_LIMIT}",
@@ -93,8 +94,8 @@ pub(super) async fn neighbours(
     }
     let sql = format!(
         "select jsonb_build_object('started', {}, 'operation', {}) from {} {} limit {ROW_LIMIT}",
-        quoted_column(&columns.started),
-        quoted_column(&columns.operation),
+        identifier::column(&columns.started),
+        identifier::column(&columns.operation),
         table.name,
         conditions.clause()
     );
@@ -133,7 +134,7 @@ pub(super) async fn spans_elsewhere(
                where c.relname = ($1::text[])[1] and c.relkind in ('r', 'p')
                  and c.oid is distinct from to_regclass(($2::text[])[1])
                order by 1 limit 20";
-    let asked: [&[String]; 2] = [&[name.to_owned()], &[quoted(&columns.table)]];
+    let asked: [&[String]; 2] = [&[name.to_owned()], &[identifier::table(&columns.table)]];
     let found = lookup.session.rows("other tables of that name", sql, &asked).await?;
     let ids = texts(units.all(), &lookup.spec.tables.units.id);
     let mut all = Vec::new();

@@ -1,9 +1,10 @@
 //! Traces of an existing system, found by what a user knows of them.
 
+use crate::identifier;
 use std::collections::BTreeSet;
 
 use super::answer::{Answer, answers};
-use super::catalog::{Table, quoted_column};
+use super::catalog::Table;
 use super::jobs::job;
 use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
 use super::moment::Window;
@@ -157,7 +158,7 @@ async fn newest_traces(
     most: usize,
 ) -> Result<Vec<String>, Error> {
     let columns = &lookup.spec.tables.spans;
-    let trace = quoted_column(&columns.trace);
+    let trace = identifier::column(&columns.trace);
     let mut traces: Vec<String> = Vec::new();
     loop {
         let mut conditions = Conditions::default();
@@ -168,7 +169,7 @@ async fn newest_traces(
             "select jsonb_build_object('trace', {trace}) from {} {} order by {} desc limit {PAGE}",
             table.name,
             conditions.clause(),
-            quoted_column(&columns.started)
+            identifier::column(&columns.started)
         );
         let found =
             lookup.session.look_up("the newest spans", &sql, &conditions.parameters()).await?;
@@ -200,7 +201,7 @@ async fn all_spans(
     let sql = format!(
         "select to_jsonb(r) from (select * from {} {clause} offset 0) r order by r.{} limit {ROW_LIMIT}",
         table.name,
-        quoted_column(&columns.started)
+        identifier::column(&columns.started)
     );
     let spans = lookup.session.look_up(&what, &sql, &parameters).await?;
     let spans = spans.accepted_or(|reason| Error::Missing(format!("{what}: {reason}")))?;

@@ -38,7 +38,7 @@ pub fn list_incidents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Whether what is expected of an incident, `pass`, `same` or a code, is what came of its replay.
-pub fn holds(expected: &str, replayed: &Replay) -> bool {
+pub fn is_as_expected(expected: &str, replayed: &Replay) -> bool {
     let first = replayed.tried.first().map(|one| &one.judgement);
     match expected {
         "same" => is_seen(replayed),
@@ -80,20 +80,18 @@ pub fn adopt(
     let expects = match expected {
         "same" => None,
         "pass" => Some("pass".to_owned()),
-        code => {
-            Some(code.parse::<Code>().map_err(|error| Error::Unfit(error.to_string()))?.to_string())
-        }
+        code => Some(code.parse::<Code>()?.to_string()),
     };
     let seen = is_seen(replayed);
     let Some(found) = replayed.tried.first().filter(|_| seen || expects.is_some()) else {
-        let why = "the incident was not seen here, so it can't be adopted as `same`; \
-                   `--adopt=pass` keeps it as what must never come back";
-        return Err(Error::Unfit(why.into()));
+        let why = "the incident was not seen here, so it can't be adopted as `same`; adopted as `pass` it is kept \
+                   as what must never come back";
+        return Err(Error::Unseen(why.into()));
     };
     if !seen && replayed.tried.len() > 1 {
         let why = "the incident was not seen here in any of the ways that were tried, so nobody knows which of them \
-                   to keep; say it by `--route` and `--upstream`, or adopt it where it is seen";
-        return Err(Error::Unfit(why.into()));
+                   to keep; name its route and its upstream, or adopt it where it is seen";
+        return Err(Error::Ambiguous(why.into()));
     }
     let folder = spec.path(FOLDER.as_ref());
     std::fs::create_dir_all(&folder).map_err(failed("make", &folder))?;

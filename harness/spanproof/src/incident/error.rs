@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use spanproof_format::UnknownCode;
+
 /// A bundle that can't be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,8 +38,7 @@ pub enum Error {
         reads: &'static str,
     },
     /// Not as it was written.
-    #[error("`{}` was changed after it was written: its check sum is not that of its records; \
-             `--edited` takes it as it is", path.display())]
+    #[error("`{}` was changed after it was written: its check sum is not that of its records", path.display())]
     Edited {
         /// Which file.
         path: PathBuf,
@@ -45,6 +46,15 @@ pub enum Error {
     /// The spec does not fit the incident.
     #[error("{0}")]
     Unfit(String),
+    /// Too little is known of the incident.
+    #[error("{0}")]
+    Ambiguous(String),
+    /// The incident was not seen, so it can't be adopted as it was.
+    #[error("{0}")]
+    Unseen(String),
+    /// What is expected of an adopted incident is no verdict.
+    #[error(transparent)]
+    Code(#[from] UnknownCode),
     /// The system that was to be captured.
     #[error(transparent)]
     Deployment(#[from] crate::deployment::Error),

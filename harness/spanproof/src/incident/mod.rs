@@ -12,7 +12,7 @@ mod reading;
 mod replay;
 mod setting;
 
-pub use adopt::{adopt, holds, list_incidents, replay_adopted};
+pub use adopt::{adopt, is_as_expected, list_incidents, replay_adopted};
 pub use bundle::Bundle;
 pub use capture::{capture_case, capture_deployment};
 pub use error::Error;

@@ -24,12 +24,14 @@ const MOST: usize = 32;
 pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result<Replay, Error> {
     let choices = bundle.setting.choices(world.spec()).map_err(Error::Unfit)?;
     let mut lacking = [bundle.doubts.clone(), choices.lacking].concat();
-    lacking.extend(unlike(world, bundle, any_program));
+    let program = other_program(world, bundle).filter(|_| !any_program);
+    let is_other = program.is_some();
+    lacking.extend(program);
+    lacking.extend(unlike(bundle));
     if choices.all.len() > MOST {
         let all = choices.all.len();
-        return Err(Error::Unfit(format!(
-            "{} is not known of the incident, and there are {all} ways to set it up; say some of it by `--route` and \
-             `--upstream`",
+        return Err(Error::Ambiguous(format!(
+            "{} is not known of the incident, and there are {all} ways to set it up; name its route and its upstream",
             lacking.join(", and ")
         )));
     }
@@ -57,6 +59,7 @@ pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result
     let mut replay = Replay::new(bundle.path.display().to_string(), faithful);
     replay.expects.clone_from(&bundle.expects);
     (replay.tried, replay.lacking) = (tried, lacking);
+    replay.other_program = is_other;
     Ok(replay)
 }
 
@@ -86,17 +89,17 @@ async fn run(
     Ok((judgement, differences))
 }
 
-/// What of the world can't be had here, besides what the bundle does not say.
-fn unlike(world: &World, bundle: &Bundle, any_program: bool) -> Vec<String> {
+/// In what the program is another one than that of the bundle; `None` if it is the same, or may be
+/// any.
+fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
+    let recorded = bundle.setting.program.as_ref()?;
+    let here = world.identity().unwrap_or_else(|| "unknown".into());
+    (here != *recorded).then(|| format!("the program: it was {recorded}, and here it is {here}"))
+}
+
+/// What of the world can't be had here, besides the program and what the bundle does not say.
+fn unlike(bundle: &Bundle) -> Vec<String> {
     let mut lacking = Vec::new();
-    if let Some(recorded) = bundle.setting.program.as_ref().filter(|_| !any_program) {
-        let here = world.identity().unwrap_or_else(|| "unknown".into());
-        if here != *recorded {
-            lacking.push(format!(
-                "the program: it was {recorded}, and here it is {here} (`--any-program` where that is meant)"
-            ));
-        }
-    }
     let code = bundle.judgement.as_ref().and_then(Judgement::code);
     if code == Some(Code::ImpossibleTimes) {
         lacking.push(

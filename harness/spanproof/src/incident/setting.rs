@@ -163,8 +163,7 @@ fn known<'a>(
         return Ok(name.to_owned());
     }
     Err(format!(
-        "the incident needs the {kind} `{name}`, which the spec does not have{}; use the spec it was captured with \
-         (`--config`)",
+        "the incident needs the {kind} `{name}`, which the spec does not have{}; use the spec it was captured with",
         suggestion(name, names)
     ))
 }

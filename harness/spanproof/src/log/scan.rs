@@ -97,20 +97,11 @@ fn part(text: &[u8], before: u64, needles: &Needles, found: &mut impl FnMut(u64,
 /// Why the beginning of a log is not the beginning of a text.
 fn readable(begin: &[u8]) -> Result<(), Error> {
     let known: [(&[u8], &str); 5] = [
-        (b"\x1f\x8b", "compressed by gzip; give it unpacked: `zcat FILE | spanproof … --log -`"),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "compressed by zstd; give it unpacked: `zstdcat FILE | spanproof … --log -`",
-        ),
-        (
-            b"\xff\xfe",
-            "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE | spanproof … --log -`",
-        ),
-        (
-            b"\xfe\xff",
-            "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE | spanproof … --log -`",
-        ),
-        (b"PGDMP", "a dump of a database; give it with `--dump`"),
+        (b"\x1f\x8b", "compressed by gzip; give it unpacked: `zcat FILE`"),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd; give it unpacked: `zstdcat FILE`"),
+        (b"\xff\xfe", "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE`"),
+        (b"\xfe\xff", "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE`"),
+        (b"PGDMP", "a dump of a database, and no log"),
     ];
     if let Some((_, what)) = known.iter().find(|(magic, _)| begin.starts_with(magic)) {
         return Err(Error::NotText(what));
@@ -187,7 +178,7 @@ mod tests {
             (b"\x1f\x8b\x08".as_slice(), "gzip"),
             (b"\xff\xfet\0r\0".as_slice(), "iconv"),
             (b"abc\0def".as_slice(), "NUL"),
-            (b"PGDMP".as_slice(), "--dump"),
+            (b"PGDMP".as_slice(), "a dump of a database"),
         ] {
             let error = scan(bytes, &needles, |_, _| {}).unwrap_err();
             assert!(error.to_string().contains(said), "{error}");

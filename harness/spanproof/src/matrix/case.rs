@@ -58,7 +58,7 @@ impl Case {
             hash.update([2]);
             hash.update(fault);
         }
-        hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", hash.finalize())[..8].to_owned()
     }
 
     /// The value of a flag; unset for a flag that is not in the spec.

@@ -34,7 +34,7 @@ pub(crate) use startup::{group, redacted};
 pub use store::{Error, list, read, write};
 pub(crate) use table::Table;
 pub use table::{Row, Rows, Tables};
-pub(crate) use table::{quoted, text, time};
+pub(crate) use table::{text, time};
 pub use trial::{ProcessRun, Reached, Second, Service, StartupCut, Submission, TrialRecord, Work};
 pub(crate) use unit::{Job, Owner, Unit};
 pub(crate) use visit::{Part, Visitor};

@@ -94,13 +94,6 @@ pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
     crate::timestamp::timestamp(row.get(column)?.as_str()?)
 }
 
-/// A table's name, with or without its schema, as an SQL identifier.
-pub(crate) fn quoted(table: &str) -> String {
-    let parts: Vec<_> =
-        table.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-    parts.join(".")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -121,11 +114,5 @@ mod tests {
         assert_eq!(after.clone().since(&before, Row::eq), changed);
         let missing = Rows::Unreadable("no such table".into());
         assert_eq!(after.clone().since(&missing, Row::eq), after);
-    }
-
-    #[test]
-    fn a_tables_name_can_not_carry_sql() {
-        assert_eq!(quoted("public.trace_spans"), r#""public"."trace_spans""#);
-        assert_eq!(quoted(r#"a"; drop table b; --"#), r#""a""; drop table b; --""#);
     }
 }

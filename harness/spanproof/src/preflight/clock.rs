@@ -32,8 +32,7 @@ pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
 
 fn judge(topic: &Topic, apart: i64) -> Check {
     let found = format!("the server's clock is {apart} ms from that of this machine");
-    let next =
-        "keep both by NTP: what is asked for by time (`--since`, retention) misses spans otherwise";
+    let next = "keep both by NTP: what is asked for by time misses spans otherwise";
     match apart.abs() {
         apart if apart > FAILURE_MS => topic.failed(found, next),
         apart if apart > ADVICE_MS => topic.advice(found, next),

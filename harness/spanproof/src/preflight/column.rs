@@ -1,11 +1,11 @@
 //! The columns of the span that is tried, each with a value of its own type.
 
+use crate::identifier;
 use uuid::Uuid;
 
 use super::row::text;
-use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Session};
-use crate::observation::{Row, quoted};
+use crate::observation::Row;
 use crate::spec::Spec;
 
 const SQL: &str = "select jsonb_build_object('name', a.attname,
@@ -39,7 +39,7 @@ pub(super) struct Column {
 impl Column {
     /// Its name, as SQL.
     pub(super) fn quoted(&self) -> String {
-        quoted_column(&self.name)
+        identifier::column(&self.name)
     }
 
     /// The value at a place of the parameter, as its type. No width is named: a cast to one would
@@ -56,7 +56,8 @@ pub(super) async fn columns(
     unit: Option<&Row>,
 ) -> Result<Vec<Column>, Error> {
     let spans = &spec.tables.spans;
-    let rows = session.rows("the columns of a span", SQL, &[&[quoted(&spans.table)]]).await?;
+    let rows =
+        session.rows("the columns of a span", SQL, &[&[identifier::table(&spans.table)]]).await?;
     let mapped = spans.columns();
     let later = [&spans.completed, &spans.duration, &spans.error];
     let column = |row: &Row| {

@@ -1,5 +1,6 @@
 //! What the migrations declare and the database must have: tables, views, functions.
 
+use crate::identifier;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -9,8 +10,8 @@ use spanproof_format::Check;
 
 use super::check::Topic;
 use super::row::text;
+use crate::chain::chain;
 use crate::deployment::{Error, Reply, Session};
-use crate::observation::quoted;
 use crate::spec::Spec;
 use spanproof_postgres::Migrations;
 
@@ -84,7 +85,7 @@ pub(super) async fn declared(session: &mut Session, spec: &Spec) -> Result<Vec<C
         Ok(migrations) => migrations,
         Err(why) => {
             let next = "run it where the migrations are, to compare the database with them";
-            return Ok(vec![topic.untried(why.to_string(), next)]);
+            return Ok(vec![topic.untried(chain(&why), next)]);
         }
     };
     let names = names(migrations.statements());
@@ -115,7 +116,7 @@ fn next(kind: &str) -> String {
 
 /// Why a table or view can't be read; `None` if it can.
 async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
-    let sql = format!("select to_jsonb(r) from {} r limit 0", quoted(name));
+    let sql = format!("select to_jsonb(r) from {} r limit 0", identifier::table(name));
     Ok(session.values(name, &sql, &[]).await?.refused())
 }
 

@@ -79,7 +79,7 @@ pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Chec
             topic.failed("it is not set", next)
         }
         ([], Some(why)) => {
-            let next = "look at the running process's startup line (`--log FILE`)";
+            let next = "look at the startup line in the log of the running process";
             topic.untried(why.clone(), next)
         }
         ([value], _) => check_value(flag, &topic, value, &places(value)),

@@ -1,12 +1,12 @@
 //! Indexes, and the size that makes them matter.
 
+use crate::identifier;
 use spanproof_format::Check;
 
 use super::check::Topic;
 use super::row::text;
-use crate::deployment::catalog::{Table, quoted_column};
+use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
-use crate::observation::quoted;
 use crate::spec::Spec;
 
 /// Rows up to which a table without an index is only advised against.
@@ -56,8 +56,8 @@ pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Ch
     let checks = missing.iter().map(|(column, why)| {
         let topic = Topic::new(format!("index on {column}"), checked);
         let found = format!("there is none, with about {count:.0} rows: {why}");
-        let table = quoted(&spans.table);
-        let next = format!("create index concurrently on {table} ({})", quoted_column(column));
+        let table = identifier::table(&spans.table);
+        let next = format!("create index concurrently on {table} ({})", identifier::column(column));
         if count > ADVICE_ROWS { topic.failed(found, next) } else { topic.advice(found, next) }
     });
     Ok(checks.collect())
@@ -68,7 +68,7 @@ async fn leading_columns(session: &mut Session, table: &str) -> Result<Reply<Vec
     let sql = "select jsonb_build_object('column', a.attname) from pg_index i
                join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
                where i.indrelid = to_regclass(($1::text[])[1]) and i.indisvalid and i.indpred is null";
-    let rows = session.rows("the indexes", sql, &[&[quoted(table)]]).await?;
+    let rows = session.rows("the indexes", sql, &[&[identifier::table(table)]]).await?;
     Ok(rows.map(|rows| rows.iter().map(|row| text(row, "column")).collect()))
 }
 
@@ -82,7 +82,7 @@ async fn row_count(session: &mut Session, table: &str) -> Result<f64, Error> {
         "select to_jsonb(coalesce(sum(case when c.reltuples > 0 then c.reltuples
                   else pg_relation_size(c.oid) / 128 end), 0)) {PARTS}"
     );
-    let values = session.values("the number of rows", &sql, &[&[quoted(table)]]).await?;
+    let values = session.values("the number of rows", &sql, &[&[identifier::table(table)]]).await?;
     Ok(values.accepted_or_default().first().and_then(serde_json::Value::as_f64).unwrap_or_default())
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn size(session: &mut Session, spec: &Spec) -> Result<Check, Er
     let sql = format!(
         "select jsonb_build_object('size', pg_size_pretty(coalesce(sum(pg_total_relation_size(c.oid)), 0))) {PARTS}"
     );
-    let size = match session.rows("the size", &sql, &[&[quoted(&spans.table)]]).await? {
+    let size = match session.rows("the size", &sql, &[&[identifier::table(&spans.table)]]).await? {
         Reply::Accepted(rows) => rows.first().map(|row| text(row, "size")).unwrap_or_default(),
         Reply::Refused(why) => return Ok(topic.untried(why, "")),
     };
@@ -122,7 +122,7 @@ async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error>
         Reply::Accepted(table) if table.has(&spans.started) => table,
         _ => return Ok(", without a start that could be read".into()),
     };
-    let column = quoted_column(&spans.started);
+    let column = identifier::column(&spans.started);
     let mut ends = Vec::new();
     for order in ["asc", "desc"] {
         let sql = format!(

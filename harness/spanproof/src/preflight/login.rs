@@ -1,10 +1,10 @@
 //! Who we are on the server, and whether we may write there.
 
+use crate::identifier;
 use spanproof_format::Check;
 
 use super::check::Topic;
 use super::row::text;
-use crate::deployment::catalog::quoted_column;
 use crate::deployment::{Error, Reply, Session};
 
 /// Settings of our own transaction, which the role's do not replace: nobody waits for us.
@@ -97,7 +97,7 @@ async fn take_role(session: &mut Session, role: &str) -> Result<Reply<Option<Che
             }
         }
     }
-    let set = format!("set local role {}", quoted_column(&becomes));
+    let set = format!("set local role {}", identifier::column(&becomes));
     if let Reply::Refused(why) = session.execute("the role", &set, &[]).await? {
         return Ok(Reply::Refused(why.message));
     }

@@ -1,11 +1,12 @@
 //! What the role may do with the span table.
 
+use crate::identifier;
 use spanproof_format::Check;
 
 use super::check::Topic;
 use super::row::text;
 use crate::deployment::{Error, Reply, Session};
-use crate::observation::{Row, quoted};
+use crate::observation::Row;
 use crate::spec::Spec;
 
 /// For each privilege the columns that a tracer needs it on, as counts of those it is lacking on.
@@ -28,7 +29,7 @@ pub(super) async fn privileges(session: &mut Session, spec: &Spec) -> Result<Che
         Topic::new("privileges", "on each column that a span is inserted and completed with");
     let later = [&spans.completed, &spans.duration, &spans.status, &spans.error].map(Clone::clone);
     let all: Vec<_> = spans.columns().into_iter().map(str::to_owned).collect();
-    let asked: [&[String]; 3] = [&[quoted(&spans.table)], &all, &later];
+    let asked: [&[String]; 3] = [&[identifier::table(&spans.table)], &all, &later];
     let row = match session.rows("the privileges", LACKING, &asked).await? {
         Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),
         Reply::Refused(why) => return Ok(topic.untried(why, "")),
@@ -40,7 +41,7 @@ fn judge(topic: &Topic, table: &str, row: &Row) -> Check {
     let role = text(row, "role");
     if row.get("super") == Some(&true.into()) {
         let found = format!("`{role}` is a superuser, who lacks none");
-        let next = "run it as the role that the service uses (`--role NAME`, or its own URL)";
+        let next = "run it as the role that the service uses, or with the service's own URL";
         return topic.untried(found, next);
     }
     let lacking: Vec<_> = ["insert", "update", "select"]

@@ -1,5 +1,6 @@
 //! The tables: where they are, and which columns they have.
 
+use crate::identifier;
 use std::collections::BTreeMap;
 
 use spanproof_format::Check;
@@ -9,7 +10,7 @@ use super::row::text;
 use super::{index, privilege};
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
-use crate::observation::{Row, quoted};
+use crate::observation::Row;
 use crate::spec::Spec;
 
 /// Everything about the tables of the spec.
@@ -141,7 +142,7 @@ async fn types(session: &mut Session, name: &str) -> Result<BTreeMap<String, Str
     let sql = "select jsonb_build_object('name', attname, 'type', format_type(atttypid, atttypmod))
                from pg_attribute where attrelid = to_regclass(($1::text[])[1]) and attnum > 0
                  and not attisdropped";
-    let rows = session.rows("the columns", sql, &[&[quoted(name)]]).await?;
+    let rows = session.rows("the columns", sql, &[&[identifier::table(name)]]).await?;
     let pair = |row: &Row| (text(row, "name"), text(row, "type"));
     Ok(rows.accepted_or_default().iter().map(pair).collect())
 }

@@ -1,5 +1,6 @@
 //! A trial insert: a span that is written as the service would write it, and rolled back.
 
+use crate::identifier;
 use spanproof_format::Check;
 
 use super::check::Topic;
@@ -7,7 +8,7 @@ use super::column::{Column, columns};
 use super::index;
 use super::row::text;
 use crate::deployment::{Error, Refusal, Reply, Session};
-use crate::observation::{Row, quoted};
+use crate::observation::Row;
 use crate::spec::Spec;
 
 const WHAT: &str = "a span, written and undone";
@@ -71,7 +72,8 @@ impl<'a> TrialInsert<'a> {
         let name = "select jsonb_build_object('name', format('%I.%I', n.nspname, c.relname))
                     from pg_class c join pg_namespace n on n.oid = c.relnamespace
                     where c.oid = to_regclass(($1::text[])[1])";
-        let found = session.rows(WHAT, name, &[&[quoted(&spec.tables.spans.table)]]).await?;
+        let found =
+            session.rows(WHAT, name, &[&[identifier::table(&spec.tables.spans.table)]]).await?;
         let Some(table) = found.accepted().and_then(|rows| Some(text(rows.first()?, "name")))
         else {
             return Ok(None);
@@ -244,7 +246,10 @@ fn next(why: &Refusal, table: &str) -> String {
 
 /// A unit for spans to refer to; `None` if there is none or the table can't be read.
 async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
-    let sql = format!("select to_jsonb(u) from {} u limit 1", quoted(&spec.tables.units.table));
+    let sql = format!(
+        "select to_jsonb(u) from {} u limit 1",
+        identifier::table(&spec.tables.units.table)
+    );
     let found = session.rows("a unit", &sql, &[]).await?;
     Ok(found.accepted().and_then(|rows| rows.into_iter().next()))
 }

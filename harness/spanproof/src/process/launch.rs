@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use super::{Child, Error};
+use crate::environment::program_folders;
 use spanproof_lease::finish;
 
 /// So much of a file is looked at: enough for a script, and for a binary's build id.
@@ -54,7 +55,7 @@ impl Launch {
                 any = true;
             }
         }
-        any.then(|| hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        any.then(|| format!("{:x}", hash.finalize())[..16].to_owned())
     }
 
     /// The program's file: a bare name is looked up in `PATH`.
@@ -62,9 +63,8 @@ impl Launch {
         if self.program.components().count() > 1 {
             return self.folder.join(&self.program);
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let all = std::env::split_paths(&path).map(|folder| folder.join(&self.program));
-        all.into_iter().find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
+        let mut all = program_folders().into_iter().map(|folder| folder.join(&self.program));
+        all.find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
     }
 
     /// Starts the program.

@@ -1,6 +1,6 @@
 //! The known ways in which a healthy world is sabotaged, and what must be told of each.
 
-use crate::observation::quoted;
+use crate::identifier;
 use crate::spec::{Flag, Spec, Value};
 use crate::trial::Overrides;
 use spanproof_format::Code;
@@ -78,7 +78,7 @@ pub(super) fn has_off(flag: &Flag) -> bool {
 
 /// What the server does with writes.
 fn writes(spec: &Spec) -> Vec<Sabotage> {
-    let spans = quoted(&spec.tables.spans.table);
+    let spans = identifier::table(&spec.tables.spans.table);
     let before = |sql: String| Overrides { before: sql, ..Overrides::default() };
     let discarded = [&[Code::SilentlyDiscarded, Code::Undetermined], REFUSED].concat();
     let removed = [&[Code::RolledBack, Code::Undetermined], REFUSED].concat();
@@ -143,12 +143,13 @@ fn trigger(table: &str, body: &str) -> String {
 /// What the rows of spans say.
 fn rows(spec: &Spec) -> Vec<Sabotage> {
     let table = &spec.tables.spans;
-    let spans = quoted(&table.table);
+    let spans = identifier::table(&table.table);
     let [unit, status, completed, started] =
-        [&table.unit, &table.status, &table.completed, &table.started].map(|name| quoted(name));
+        [&table.unit, &table.status, &table.completed, &table.started]
+            .map(|name| identifier::column(name));
     let set = |what: String| after(&spans, &format!("update {spans} set {what}"));
     let open = table.open.first().map_or("null".to_owned(), |open| literal(open));
-    let duration = quoted(&table.duration);
+    let duration = identifier::column(&table.duration);
     let unlasting =
         if table.duration.is_empty() { String::new() } else { format!(", {duration} = null") };
     let mut all = vec![
@@ -183,7 +184,7 @@ fn rows(spec: &Spec) -> Vec<Sabotage> {
         all.push(sabotage("status-changed", what, &code, set(format!("{status} = 'sabotaged'"))));
     }
     if spec.spans.iter().any(|rule| rule.parent.is_some()) {
-        let parent = quoted(&table.parent);
+        let parent = identifier::column(&table.parent);
         let what = "no inner span names its parent";
         all.push(sabotage(
             "parent-cut",
@@ -203,10 +204,10 @@ fn rows(spec: &Spec) -> Vec<Sabotage> {
 /// A second row for each outermost span: the same but for its id and for what must be unique.
 fn twice(spec: &Spec) -> String {
     let table = &spec.tables.spans;
-    let (spans, id) = (quoted(&table.table), quoted(&table.id));
+    let (spans, id) = (identifier::table(&table.table), identifier::column(&table.id));
     let outermost = match table.parent.as_str() {
         "" => "true".to_owned(),
-        parent => format!("{} is null", quoted(parent)),
+        parent => format!("{} is null", identifier::column(parent)),
     };
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
@@ -236,7 +237,7 @@ fn literal(text: &str) -> String {
 
 /// What becomes of the work.
 fn work(spec: &Spec) -> Vec<Sabotage> {
-    let units = quoted(&spec.tables.units.table);
+    let units = identifier::table(&spec.tables.units.table);
     let before = Overrides {
         before: trigger(&units, "raise exception 'sabotage';"),
         ..Overrides::default()
@@ -253,7 +254,7 @@ fn work(spec: &Spec) -> Vec<Sabotage> {
     ];
     let outcome = &spec.tables.units.outcome;
     if !outcome.is_empty() && spec.tracing_flag().is_some_and(has_off) {
-        let column = quoted(outcome);
+        let column = identifier::column(outcome);
         let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
         let what = "the work gives something else with tracing on";
         all.push(sabotage(
@@ -264,4 +265,22 @@ fn work(spec: &Spec) -> Vec<Sabotage> {
         ));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::example;
+
+    /// A name of a column with a dot in it was taken for a schema and a table.
+    #[test]
+    fn a_dot_in_a_column_is_a_part_of_its_name() {
+        let named = "\n[tables.spans]\nstatus = \"span.status\"\nparent = \"span.parent\"\n";
+        let spec = example(|text| text.replace("\n[tables.spans]\n", named));
+        assert_eq!(spec.tables.spans.status, "span.status");
+        let sql: String =
+            sabotages(&spec).iter().map(|one| format!("{:?}", one.overrides)).collect();
+        assert!(sql.contains(r#"\"span.status\""#) && sql.contains(r#"\"span.parent\""#), "{sql}");
+        assert!(!sql.contains(r#"\"span\".\"status\""#), "{sql}");
+    }
 }

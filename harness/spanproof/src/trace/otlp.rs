@@ -83,7 +83,7 @@ fn identity(id: &str, bytes: usize) -> String {
             return tail.to_owned();
         }
     }
-    Sha256::digest(id).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(id))[..2 * bytes].to_owned()
 }
 
 fn attribute(name: &str, value: &Json) -> Json {

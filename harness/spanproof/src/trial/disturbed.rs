@@ -98,7 +98,7 @@ impl Trial {
         .await;
         looked.map_err(|overdue| Error::Fault {
             name: self.case.fault.clone().unwrap_or_default(),
-            reason: overdue.to_string(),
+            source: overdue.into(),
         })
     }
 

@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
+use spanproof_postgres::ServerError;
+
 use crate::{document, process, upstream};
+
+/// A cause of some other type.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The world of a trial did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -34,37 +39,37 @@ pub enum Error {
     #[error(transparent)]
     Postgres(#[from] spanproof_postgres::Error),
     /// A seed file failed in a case's database.
-    #[error("seed `{}` failed: {reason}", path.display())]
+    #[error("seed `{}` failed", path.display())]
     Seed {
         /// The file.
         path: PathBuf,
-        /// The server's message.
-        reason: String,
+        /// The server's message, with the line of the file that it is about.
+        source: Cause,
     },
     /// The fake upstream.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
     /// The database of the case could not be read.
-    #[error("the case's database can't be read: {0}")]
-    Database(String),
+    #[error("the case's database can't be read")]
+    Database(#[source] ServerError),
     /// The witness could not be put on, or heard.
-    #[error("the database witness failed: {0}")]
-    Witness(String),
+    #[error("the database witness failed")]
+    Witness(#[source] ServerError),
     /// A fault of the world could not be made to happen, or put right.
-    #[error("the fault `{name}` could not be brought about: {reason}")]
+    #[error("the fault `{name}` could not be brought about")]
     Fault {
         /// Its name.
         name: String,
         /// The server's message, or what was awaited.
-        reason: String,
+        source: Cause,
     },
     /// SQL that a trial runs in its database failed there.
-    #[error("the SQL that is run {when} failed: {reason}")]
+    #[error("the SQL that is run {when} failed")]
     Sql {
         /// When it is run.
         when: &'static str,
         /// The server's message, with the line that it is about.
-        reason: String,
+        source: Cause,
     },
     /// `[tables]` names what the migrations do not make.
     #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]

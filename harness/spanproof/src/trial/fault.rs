@@ -1,10 +1,12 @@
 //! A fault of the world: made to happen, and put right.
 
+use crate::identifier;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::session::connect;
 use super::{Error, World};
-use crate::observation::quoted;
+use spanproof_postgres::ServerError;
+
 use crate::spec::{Fault, FaultKind, Tables};
 use spanproof_postgres::Database;
 
@@ -165,20 +167,24 @@ impl ActiveFault {
 
 fn failed(fault: &Fault) -> impl FnOnce(sqlx::Error) -> Error {
     let name = fault.name().to_owned();
-    move |error| Error::Fault { name, reason: error.to_string() }
+    move |error| Error::Fault { name, source: ServerError::from(error).into() }
 }
 
 impl Names {
     fn of(tables: &Tables, database: &str, superuser: bool) -> Self {
         let table = &tables.spans.table;
         let (schema, bare) = table.rsplit_once('.').unwrap_or(("", table));
-        let prefix = if schema.is_empty() { String::new() } else { format!("{}.", quoted(schema)) };
+        let prefix = if schema.is_empty() {
+            String::new()
+        } else {
+            format!("{}.", identifier::column(schema))
+        };
         Self {
-            table: quoted(table),
-            bare: quoted(bare),
+            table: identifier::table(table),
+            bare: identifier::column(bare),
             prefix,
-            schema: quoted(schema),
-            column: quoted(&tables.spans.operation),
+            schema: identifier::column(schema),
+            column: identifier::column(&tables.spans.operation),
             role: database.to_owned(),
             superuser,
         }

@@ -1,13 +1,14 @@
 //! Reading the rows of a case's own database.
 
+use crate::identifier;
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::observation::{Rows, Tables, quoted};
+use crate::observation::{Rows, Tables};
 
 /// Reads a whole table. That it is missing is evidence, not an error.
 pub(super) async fn read_rows(connection: &mut PgConnection, table: &str) -> Rows {
-    let sql = format!("select to_jsonb(r) from {} r", quoted(table));
+    let sql = format!("select to_jsonb(r) from {} r", identifier::table(table));
     let rows: Result<Vec<Json>, _> =
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await;
     match rows {

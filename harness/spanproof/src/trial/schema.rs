@@ -34,7 +34,7 @@ pub(super) async fn compare(
     tables: &Tables,
 ) -> Result<(), Error> {
     let database = server.migrated(migrations).await?;
-    let failed = |error: sqlx::Error| Error::Database(error.to_string());
+    let failed = |error: sqlx::Error| Error::Database(error.into());
     let mut connection = PgConnection::connect(database.url()).await.map_err(failed)?;
     let columns = sqlx::query_as(
         "select table_schema::text, table_name::text, column_name::text \

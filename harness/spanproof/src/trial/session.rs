@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection};
 
 use super::{Error, World};
-use spanproof_postgres::{Database, line_of, server_message};
+use spanproof_postgres::{Database, ServerError};
 
 /// What a fault of the world may have changed for the sessions of the service is not for ours.
 const OURS: &str =
@@ -11,7 +11,7 @@ const OURS: &str =
 
 /// A session of our own.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
-    let failed = |error: sqlx::Error| Error::Database(error.to_string());
+    let failed = |error: sqlx::Error| Error::Database(error.into());
     let mut connection = PgConnection::connect(url).await.map_err(failed)?;
     connection.execute(sqlx::raw_sql(OURS)).await.map_err(failed)?;
     Ok(connection)
@@ -24,7 +24,7 @@ pub(super) async fn seed(world: &World, database: &Database) -> Result<(), Error
     }
     let mut connection = connect(database.url()).await?;
     for (path, sql) in world.seeds() {
-        let failed = |reason| Error::Seed { path: path.clone(), reason };
+        let failed = |error: SqlError| Error::Seed { path: path.clone(), source: error.into() };
         execute(&mut connection, sql).await.map_err(failed)?;
     }
     drop(connection.close().await);
@@ -40,15 +40,24 @@ pub(super) async fn run_sql(
     if sql.is_empty() {
         return Ok(());
     }
-    execute(connection, sql).await.map_err(|reason| Error::Sql { when, reason })
+    execute(connection, sql).await.map_err(|error| Error::Sql { when, source: error.into() })
 }
 
-/// Runs statements; `Err` with what the server said, and the line that it is about.
-async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), String> {
+/// Statements that failed on the server.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{source}", line.map_or_else(String::new, |line| format!("line {line}: ")))]
+struct SqlError {
+    /// The line, from 1; `None` if the server names no position.
+    line: Option<usize>,
+    source: ServerError,
+}
+
+/// Runs statements.
+async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), SqlError> {
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    let failed = |error: sqlx::Error| match line_of(&error, sql) {
-        Some(line) => format!("line {line}: {}", server_message(&error)),
-        None => server_message(&error),
+    let failed = |error: sqlx::Error| {
+        let source = ServerError::from(error);
+        SqlError { line: source.line_in(sql), source }
     };
     connection.execute(statements).await.map(drop).map_err(failed)
 }

@@ -4,10 +4,11 @@
 //! A line in the log is not undone by a rollback, and nothing that a service can ask for changes by
 //! it: a counting sequence would change `lastval()` of its session.
 
+use crate::identifier;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Error;
-use crate::observation::{Failure, Witness, quoted};
+use crate::observation::{Failure, Witness};
 use spanproof_postgres::{Database, LogEntry, Server};
 
 /// How the triggers' lines begin.
@@ -43,14 +44,14 @@ order by 1";
 
 /// Puts the triggers on; a span table that is not there needs none.
 pub(super) async fn install(connection: &mut PgConnection, table: &str) -> Result<(), Error> {
-    let failed = |error: sqlx::Error| Error::Witness(error.to_string());
+    let failed = |error: sqlx::Error| Error::Witness(error.into());
     let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(quoted(table))
+        .bind(identifier::table(table))
         .fetch_one(&mut *connection)
         .await
         .map_err(failed)?;
     if there {
-        let sql = TRIGGERS.replace("{table}", &quoted(table));
+        let sql = TRIGGERS.replace("{table}", &identifier::table(table));
         connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map_err(failed)?;
     }
     Ok(())
@@ -66,16 +67,16 @@ pub(super) async fn testify(
     let Some(entries) = server.log(database).await? else { return Ok(None) };
     let mut witness = of(&entries);
     let name = table.rsplit('.').next().unwrap_or(table);
-    let failed = |error: sqlx::Error| Error::Witness(error.to_string());
+    let failed = |error: sqlx::Error| Error::Witness(error.into());
     let schemas: Vec<String> = sqlx::query_scalar(NAMESAKES)
-        .bind(quoted(table))
+        .bind(identifier::table(table))
         .bind(name)
         .fetch_all(&mut *connection)
         .await
         .map_err(failed)?;
     for schema in schemas {
         let place = format!("{schema}.{name}");
-        let sql = format!("select count(*) from {}", quoted(&place));
+        let sql = format!("select count(*) from {}", identifier::table(&place));
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
             .fetch_one(&mut *connection)
             .await

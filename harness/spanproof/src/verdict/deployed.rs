@@ -183,11 +183,11 @@ impl Scene<'_> {
             let banners: Vec<_> = self.facts.banners.iter().map(Evidence::from).collect();
             let message = match (attempts.len(), acknowledged.len()) {
                 (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
-                           tracer; give the database (`--database` or `--dump`), which tells whether work was done"
+                           tracer; give the database or a dump of it, which tells whether work was done"
                     .to_owned(),
                 (begun, written) => format!(
                     "the tracer is on, {begun} spans were begun and {written} reported as written; whether their rows \
-                     are there, whole and linked, tells the database (`--database` or `--dump`)"
+                     are there, whole and linked, tells the database, or a dump of it"
                 ),
             };
             Finding::new(Code::Undetermined, message, [banners, Evidence::lines(acknowledged)].concat())
@@ -257,7 +257,7 @@ impl Scene<'_> {
             return checks.expect(false, || {
                 let message = format!(
                     "{units} units were executed, and {}: never begun, refused and lost look alike without a \
-                     log; give the service's log by `--log`, from its start",
+                     log; give the service's log, from its start",
                     missing.join(", ")
                 );
                 Finding::new(Code::Undetermined, message, self.rows())

@@ -89,10 +89,10 @@ impl Loss<'_> {
     /// What would decide.
     fn next(&self) -> String {
         match self.facts.observation.deployment().and_then(|seen| seen.database.as_ref()) {
-            None => "`check --witness` asks the server".to_owned(),
+            None => "the server as a witness would tell".to_owned(),
             Some(place) => format!(
-                "is `{place}` the database that the service itself is given? `spanproof preflight` tries to \
-                 write a span there, and `check --witness` tells what becomes of one"
+                "is `{place}` the database that the service itself is given? a preflight tries to \
+                 write a span there, and a case with the server as a witness tells what becomes of one"
             ),
         }
     }
