@@ -1,5 +1,7 @@
 //! What a test may change in one trial: SQL in its database, the job, the deadlines.
 
+use std::error::Error as _;
+
 use std::time::Duration;
 
 use rstest::rstest;
@@ -35,8 +37,10 @@ async fn sql_that_fails_is_told_by_when_and_where(#[case] before: bool, #[case] 
     let trial = if before { trial.sql_before(sql) } else { trial.sql_after(sql) };
     let error = trial.run().await.unwrap_err();
     assert_eq!(error.to_string(), expected);
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, "line 2: relation \"nowhere\" does not exist (SQLSTATE 42P01)");
+    let line = error.source().unwrap();
+    let cause = line.source().unwrap().to_string();
+    assert_eq!(line.to_string(), "line 2");
+    assert_eq!(cause, "relation \"nowhere\" does not exist (SQLSTATE 42P01)");
 }
 
 #[tokio::test]

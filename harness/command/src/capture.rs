@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::args::Capture;
+use super::args::{Capture, with_codes};
 use super::sources::{self, Opened};
 use super::{Exit, Failure, output, runs, runtime};
 use spanproof::Observation;
@@ -109,6 +109,7 @@ pub(super) fn failure(error: IncidentError) -> Failure {
     match error {
         IncidentError::Deployment(error) => sources::refused(error),
         IncidentError::World(error) if !error.is_usage() => Failure::world(error),
+        IncidentError::Code(error) => Failure::usage(anyhow!("{}", with_codes(&error))),
         error => {
             let flags = flags(&error);
             Failure::usage(anyhow::Error::new(error)).with(flags)
@@ -119,10 +120,10 @@ pub(super) fn failure(error: IncidentError) -> Failure {
 /// The flags that help.
 fn flags(error: &IncidentError) -> &'static str {
     match error {
-        IncidentError::Edited { .. } => "`--edited` takes it as it is",
-        IncidentError::Unfit(_) => "`--config` names another spec",
-        IncidentError::Ambiguous(_) => "`--route` and `--upstream` name them",
-        IncidentError::Unseen(_) => "`--adopt=pass` does that",
+        IncidentError::Edited { .. } => "`--edited` accepts it",
+        IncidentError::Unfit(_) => "`--config`",
+        IncidentError::Ambiguous(_) => "`--route`, `--upstream`",
+        IncidentError::Unseen(_) => "`--adopt=pass`",
         _ => "",
     }
 }

@@ -76,7 +76,7 @@ impl Failure {
     /// Adds the flags that help; nothing if there are none.
     fn with(mut self, flags: &str) -> Self {
         if !flags.is_empty() {
-            self.text = format!("{}; {flags}", self.text);
+            self.text = format!("{} ({flags})", self.text);
         }
         self
     }

@@ -202,6 +202,9 @@ pub(super) fn refused(error: spanproof::DeploymentError) -> Failure {
             let text = format!("{message}; name one, for instance by `--job {example}`");
             Failure { exit: Exit::Nothing, text }
         }
+        spanproof::DeploymentError::Convertible { input, .. } => {
+            Failure::usage(error).with(&format!("`--{input} -` reads standard input"))
+        }
         spanproof::DeploymentError::Missing(_) => {
             Failure { exit: Exit::Nothing, text: error.to_string() }
         }

@@ -41,6 +41,9 @@ pub enum Record {
     Expects(String),
     /// The last record.
     End(End),
+    /// A record of a newer version, or one that is damaged, as it stands in the file.
+    #[serde(untagged)]
+    Unknown(Json),
 }
 
 /// The first record of an incident.
@@ -66,6 +69,9 @@ pub enum IncidentOrigin {
     Case,
     /// An existing system.
     Deployment,
+    /// A place of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What is needed to recreate the world of an incident, as far as it is known.
@@ -104,7 +110,7 @@ pub struct Masked {
     pub count: usize,
 }
 
-/// The last record of an incident: nothing is missing, and nothing was changed.
+/// The last record of an incident: count and checksum of the records before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct End {
@@ -112,6 +118,14 @@ pub struct End {
     pub records: u64,
     /// SHA-256 of all bytes before it, in hexadecimal digits.
     pub sha256: String,
+}
+
+impl Record {
+    /// The names of the records that this version knows, as they stand in a file.
+    pub const NAMES: &[&str] = &[
+        "incident", "setting", "facts", "job", "unit", "span", "line", "exchange", "verdict",
+        "masked", "expects", "end",
+    ];
 }
 
 impl Header {

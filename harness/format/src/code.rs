@@ -8,7 +8,12 @@ macro_rules! codes {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
-        pub enum Code { $(#[doc = $meaning] $name,)* }
+        pub enum Code {
+            $(#[doc = $meaning] $name,)*
+            /// A code of a newer version.
+            #[serde(other)]
+            Unknown,
+        }
 
         impl Code {
             /// Every code, in the order of the funnel.
@@ -16,22 +21,22 @@ macro_rules! codes {
 
             /// The code as users see it.
             pub fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
+                match self { $(Self::$name => $text,)* Self::Unknown => "unknown" }
             }
 
             /// The stage of the funnel that loses units.
             pub fn stage(self) -> Stage {
-                match self { $(Self::$name => Stage::$stage,)* }
+                match self { $(Self::$name => Stage::$stage,)* Self::Unknown => Stage::Outcome }
             }
 
             /// What it means, as one sentence without its period.
             pub fn meaning(self) -> &'static str {
-                match self { $(Self::$name => $meaning,)* }
+                match self { $(Self::$name => $meaning,)* Self::Unknown => "a code of a newer version" }
             }
 
             /// What to do about it, as one sentence without its period.
             pub fn remedy(self) -> &'static str {
-                match self { $(Self::$name => $remedy,)* }
+                match self { $(Self::$name => $remedy,)* Self::Unknown => "read it with the version that wrote it" }
             }
         }
     };
@@ -139,7 +144,7 @@ codes! {
         "stop what the service starts when the service stops";
 }
 
-/// A text that is no code.
+/// A text that names no code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no code is named `{0}`")]
 pub struct UnknownCode(pub String);
@@ -188,6 +193,43 @@ pub enum Stage {
     Off,
     /// The work itself, and the process, went as they should.
     Outcome,
+}
+
+impl Stage {
+    /// The number of the stage in the funnel, from 1; `None` beside the funnel.
+    pub fn number(self) -> Option<u8> {
+        Some(match self {
+            Self::Delivered => 1,
+            Self::Constructed => 2,
+            Self::Enabled => 3,
+            Self::Executed => 4,
+            Self::Attempted => 5,
+            Self::Accepted => 6,
+            Self::Stored => 7,
+            Self::Finished => 8,
+            Self::Linked => 9,
+            Self::Joined => 10,
+            Self::Off | Self::Outcome => return None,
+        })
+    }
+
+    /// What the stage is about, as a phrase without a period.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered: the flag reaches the process",
+            Self::Constructed => "constructed: a tracer exists",
+            Self::Enabled => "enabled: the tracer says that it is on",
+            Self::Executed => "executed: the work is done",
+            Self::Attempted => "attempted: a span is begun for it",
+            Self::Accepted => "accepted: its write is not refused",
+            Self::Stored => "stored: its row is there",
+            Self::Finished => "finished: it has an end",
+            Self::Linked => "linked: it names its unit and agrees with it",
+            Self::Joined => "joined: the spans of a unit are one tree",
+            Self::Off => "tracing is off",
+            Self::Outcome => "the work and the process",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One piece of evidence of a finding, as data.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::observation::{Failure, Submission};
 use super::output::{Ending, Place};
@@ -139,4 +140,7 @@ pub enum Evidence {
     Note(String),
     /// How many more pieces of the same kind there are.
     More(usize),
+    /// Evidence of a newer version, as it stands in the document.
+    #[serde(untagged)]
+    Unknown(Json),
 }

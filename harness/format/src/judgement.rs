@@ -1,6 +1,7 @@
 //! Verdicts and the funnel.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::code::Code;
 use super::finding::Finding;
@@ -20,6 +21,9 @@ pub enum Verdict {
     Known(String),
     /// The case was not run, and why.
     Skipped(String),
+    /// A verdict of a newer version, as it stands in the document.
+    #[serde(untagged)]
+    Unknown(Json),
 }
 
 /// How many units survive each stage; each number is at most the one before it.
@@ -56,12 +60,34 @@ pub struct Judgement {
     pub spans: usize,
     /// How many things were compared.
     pub assertions: usize,
+    /// What would tell more; `None` if nothing is left to try, and in a document of 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Experiment>,
+}
+
+/// A trial that would tell more about a case than its own evidence does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Experiment {
+    /// The same case with the server as a witness.
+    Witness,
+    /// An experiment of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Judgement {
     /// Creates a judgement whose numbers are all 0.
     pub fn new(verdict: Verdict) -> Self {
-        Self { verdict, funnel: Funnel::default(), recording: false, spans: 0, assertions: 0 }
+        Self {
+            verdict,
+            funnel: Funnel::default(),
+            recording: false,
+            spans: 0,
+            assertions: 0,
+            next: None,
+        }
     }
 }
 

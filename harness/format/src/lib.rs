@@ -2,8 +2,12 @@
 //! of findings with their explanations, and the exit codes of the command.
 //!
 //! For programs that read spanproof's output. A document of the current major version can be read
-//! whatever its minor version is: keys that are not known are ignored, and types get new fields and
-//! variants without a new major version.
+//! whatever its minor version is: keys that are not known are ignored, and a code, a verdict, a piece of
+//! evidence or a record that is not known is `Unknown`. How a process ended, what an upstream answered
+//! and where a line stands ([`Ending`], [`Answer`], [`Place`], [`Stream`], [`Reached`], [`Rows`]) changes
+//! with a major version only.
+//!
+//! Times are [`chrono`]'s and rows are [`serde_json`]'s; no other crate is in the public types.
 //!
 //! ```
 //! use spanproof_format::{Code, Run, Verdict};
@@ -65,7 +69,7 @@ pub use evidence::Evidence;
 pub use exit::Exit;
 pub use explanation::Explanation;
 pub use finding::Finding;
-pub use judgement::{Funnel, Judgement, Verdict};
+pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{
     Deployment, Failure, LogFacts, Neighbour, Observation, Reached, Recovery, RunPlan, StartupCut,
     Submission, Witness,

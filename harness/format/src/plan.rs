@@ -46,6 +46,22 @@ pub enum Expectation {
     Off,
 }
 
+impl Expectation {
+    /// What is expected, as a phrase without a period.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Spans => "spans must be recorded",
+            Self::Recovery => {
+                "lost spans must be reported, the job must be unchanged, and then it must record again"
+            }
+            Self::SpellingNotEnabled => {
+                "meant on, does not count: no spans, and the service must say so"
+            }
+            Self::Off => "off: no spans, and the job must run",
+        }
+    }
+}
+
 impl Plan {
     /// Creates the plan of cases.
     pub fn new(cases: Vec<PlannedCase>, units: usize) -> Self {

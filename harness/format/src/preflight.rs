@@ -51,6 +51,9 @@ pub enum CheckResult {
     Advice,
     /// It could not be tried.
     Untried,
+    /// A result of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Preflight {

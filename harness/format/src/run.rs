@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::code::Code;
 use super::flags;
-use super::judgement::{Funnel, Judgement, Verdict};
+use super::judgement::{Experiment, Funnel, Judgement, Verdict};
 use super::replay::Incident;
 use super::version::SCHEMA;
 
@@ -53,10 +53,10 @@ pub struct Summary {
     pub spans: usize,
     /// Comparisons that were made.
     pub assertions: usize,
-    /// Snapshots that were compared.
+    /// Snapshots that were compared; 0 in a document of 0.1.0.
     #[serde(default)]
     pub snapshots: usize,
-    /// Snapshots that differ, are missing or are unstable.
+    /// Snapshots that differ, are missing or are unstable; 0 in a document of 0.1.0.
     #[serde(default)]
     pub snapshots_changed: usize,
 }
@@ -88,12 +88,15 @@ pub struct CaseResult {
     pub funnel: Funnel,
     /// The verdict.
     pub verdict: Verdict,
-    /// How many spans were found.
+    /// How many spans were found; 0 in a document of 0.1.0.
     #[serde(default)]
     pub spans: usize,
-    /// How many things were compared.
+    /// How many things were compared; 0 in a document of 0.1.0.
     #[serde(default)]
     pub assertions: usize,
+    /// What would tell more; `None` if nothing is left to try, and in a document of 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Experiment>,
     /// Why a case that passed recorded no span; `None` if it had to record, or did not pass.
     #[serde(default)]
     pub off: Option<OffReason>,
@@ -119,6 +122,9 @@ pub enum OffReason {
     Off,
     /// The flag means on, in a spelling that the spec does not list under `enables`.
     SpellingNotEnabled,
+    /// A reason of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Cases that failed with the same codes, or whose world broke for the same cause.
@@ -180,6 +186,9 @@ pub enum SnapshotState {
     Missing,
     /// Cases of one group printed different lines.
     Unstable,
+    /// A state of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Run {
@@ -206,7 +215,7 @@ impl CaseResult {
     /// Creates the result of a case from its judgement, without evidence and timings.
     pub fn new(case: Case, judgement: Judgement) -> Self {
         let Case { id, flags, route, upstream, job, fault } = case;
-        let Judgement { verdict, funnel, recording, spans, assertions } = judgement;
+        let Judgement { verdict, funnel, recording, spans, assertions, next } = judgement;
         Self {
             id,
             flags,
@@ -220,6 +229,7 @@ impl CaseResult {
             verdict,
             spans,
             assertions,
+            next,
             off: None,
             peers: Vec::new(),
             evidence: None,

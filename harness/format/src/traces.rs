@@ -29,7 +29,7 @@ pub struct Trace {
     pub trace_id: String,
     /// The start of its first span.
     pub started: Option<DateTime<Utc>>,
-    /// The last time of its spans.
+    /// The last time of its spans; `None` in a document of 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Milliseconds from the first start to the last end.
@@ -42,10 +42,10 @@ pub struct Trace {
     pub gaps: Vec<Gap>,
     /// What the diagnostic functions of the database return for its executions.
     pub diagnostics: Vec<Diagnostic>,
-    /// The jobs that its spans name.
+    /// The jobs that its spans name; empty in a document of 0.1.0.
     #[serde(default)]
     pub jobs: BTreeSet<String>,
-    /// The executions that its spans name.
+    /// The executions that its spans name; empty in a document of 0.1.0.
     #[serde(default)]
     pub executions: BTreeSet<String>,
 }
@@ -72,7 +72,7 @@ pub struct TraceSpan {
     pub started: Option<DateTime<Utc>>,
     /// Its end, as recorded.
     pub completed: Option<DateTime<Utc>>,
-    /// Its end; `None` until it has ended.
+    /// Its end; `None` until it has ended, and in a document of 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Its duration in milliseconds.
@@ -81,9 +81,9 @@ pub struct TraceSpan {
     pub status: String,
     /// Whether it has not ended.
     pub open: bool,
-    /// Whether its operation failed.
+    /// Whether its operation failed; `None` in a document of 0.1.0.
     #[serde(default)]
-    pub failed: bool,
+    pub failed: Option<bool>,
     /// The text of its error.
     pub error: Option<String>,
     /// The type of its error.
@@ -108,6 +108,9 @@ pub enum SpanPlace {
     Orphan,
     /// It is its own ancestor.
     Circle,
+    /// A place of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A long time in which nothing ran.
@@ -167,7 +170,7 @@ impl TraceSpan {
             duration_ms: None,
             status: String::new(),
             open: true,
-            failed: false,
+            failed: Some(false),
             error: None,
             error_type: None,
             execution: None,

@@ -37,13 +37,14 @@ mod tests {
     #[test]
     fn minor_versions_are_readable_and_major_ones_are_not() {
         for (found, expected) in [
-            ("1.0", Age::Readable),
-            ("1.99", Age::Readable),
-            ("2.0", Age::Newer),
-            ("0.9", Age::Strange),
+            ("2.0", Age::Readable),
+            ("2.99", Age::Readable),
+            ("3.0", Age::Newer),
+            ("1.9", Age::Strange),
             ("none", Age::Strange),
+            ("", Age::Strange),
         ] {
-            assert_eq!(age(found, EVIDENCE_FORMAT), expected, "{found}");
+            assert_eq!(age(found, "2.3"), expected, "{found}");
         }
     }
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use spanproof_format::{Diagnosis, Observation, Preflight, Record, Run, RunPlan, Traces};
+use spanproof_format::{
+    Check, CheckResult, Code, Diagnosis, Evidence, Observation, Preflight, Record, Run, RunPlan,
+    Traces, Verdict,
+};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format-1").join(name)
@@ -85,4 +88,51 @@ fn every_record_of_an_incident_is_read() {
         }
     }
     assert!(count > 50, "only {count} records were read");
+}
+
+/// What a newer minor version may add is not known, and nothing else is lost by it.
+#[test]
+fn a_newer_document_is_read_without_what_is_not_known() {
+    let text = std::fs::read_to_string(folder("json/report.json")).unwrap();
+    let mut newer: Json = serde_json::from_str(&text).unwrap();
+    newer["weather"] = "fine".into();
+    let failed = |case: &Json| case["verdict"].get("fail").is_some();
+    let case = newer["cases"].as_array_mut().unwrap().iter_mut().find(|case| failed(case)).unwrap();
+    let finding = &mut case["verdict"]["fail"][0];
+    finding["code"] = "lost-in-space".into();
+    finding["evidence"] = serde_json::json!(["a beam", "a line"]);
+    finding["data"] =
+        serde_json::json!([{"beam": {"colour": 1}}, {"line": {"place": {"moon": 1}, "text": "x"}}]);
+    let id = case["id"].as_str().unwrap().to_owned();
+    newer["cases"][0]["verdict"] = serde_json::json!({"postponed": "until tomorrow"});
+    let run: Run = serde_json::from_value(newer.clone()).unwrap();
+    assert!(matches!(run.cases[0].verdict, Verdict::Unknown(_)), "{:?}", run.cases[0].verdict);
+    let case = run.cases.iter().find(|case| case.id == id).unwrap();
+    let finding = &case.verdict.findings()[0];
+    assert_eq!((finding.code, finding.evidence.len()), (Code::Unknown, 2));
+    let [Evidence::Unknown(beam), Evidence::Unknown(_)] = finding.data.as_slice() else {
+        panic!("{:?}", finding.data)
+    };
+    assert_eq!(beam["beam"]["colour"], 1);
+    let record: Record = serde_json::from_str(r#"{"weather": {"sky": "blue"}}"#).unwrap();
+    assert!(matches!(record, Record::Unknown(_)));
+    let preflight =
+        r#"{"name": "n", "outcome": "postponed", "checked": "", "found": "", "next": ""}"#;
+    let check: Check = serde_json::from_str(preflight).unwrap();
+    assert_eq!(check.outcome, CheckResult::Unknown);
+}
+
+#[test]
+fn every_record_has_its_name() {
+    let mut names: Vec<String> = Vec::new();
+    for name in ["case", "deployment", "fault"] {
+        let text = std::fs::read_to_string(folder(&format!("bundles/{name}.jsonl"))).unwrap();
+        for line in text.lines() {
+            let record: Json = serde_json::from_str(line).unwrap();
+            names.extend(record.as_object().unwrap().keys().cloned());
+        }
+    }
+    let unknown: Vec<_> =
+        names.iter().filter(|name| !Record::NAMES.contains(&name.as_str())).collect();
+    assert!(unknown.is_empty() && names.len() > 20, "{unknown:?}");
 }

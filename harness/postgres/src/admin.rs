@@ -124,7 +124,7 @@ impl Admin {
         }
         let sql = "select format('process %s of role %s%s, %s, last statement: %s', pid, usename, \
                    case application_name when '' then '' else ' (' || application_name || ')' end, \
-                   coalesce(state, 'unknown'), left(query, 80)) \
+                   coalesce(state, 'unknown'), left(regexp_replace(query, '''[^'']*(''|$)', '''…''', 'g'), 80)) \
                    from pg_stat_activity where datname = $1 order by pid";
         let named: Result<Vec<String>, _> =
             sqlx::query_scalar(sql).bind(name).fetch_all(&self.pool).await;

@@ -8,11 +8,34 @@ const MASK: &str = "***";
 
 /// Returns a text with the password of every URL in it masked: what is between the first `:` after
 /// the user's name and the last `@` of the authority, and the value of each query parameter whose
-/// name ends with `password`.
+/// name ends with `password`; and what follows a `password=` outside of URLs.
 ///
 /// A URL ends with white space or a quote. An unescaped `/`, `?` or `#` does not end a password
 /// that is followed by an `@`.
 pub(crate) fn masked(text: &str) -> String {
+    keyword(&urls(text))
+}
+
+/// Masks the value of a `password=` outside of URLs, as in `host=db password=secret`.
+fn keyword(text: &str) -> String {
+    const KEY: &str = "password=";
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.to_ascii_lowercase().find(KEY) {
+        let (before, value) = rest.split_at(at + KEY.len());
+        let end = match value.chars().next() {
+            Some(quote @ ('\'' | '"')) => value[1..].find(quote).map(|end| end + 2),
+            _ => value.find(|c: char| c.is_whitespace() || "&\"'`<>".contains(c)),
+        };
+        let (value, next) = value.split_at(end.unwrap_or(value.len()));
+        masked.push_str(before);
+        masked.push_str(if value.is_empty() { value } else { MASK });
+        rest = next;
+    }
+    masked + rest
+}
+
+fn urls(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -56,6 +79,9 @@ mod tests {
     #[test]
     fn passwords_are_masked_and_all_else_stays() {
         for (text, expected) in [
+            ("host=db password=secret user=u", "host=db password=*** user=u"),
+            ("PASSWORD='a b' dbname=d", "PASSWORD=*** dbname=d"),
+            ("password=", "password="),
             ("postgres://u:p%40ss@h/db", "postgres://u:***@h/db"),
             ("postgres://u:p@ss@h:5432/db?x=1", "postgres://u:***@h:5432/db?x=1"),
             ("postgres://u:a/b#c?d@h/db", "postgres://u:***@h/db"),

@@ -8,8 +8,14 @@ use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 /// What a Postgres server answered in place of a result, or why it could not be reached.
 ///
 /// It prints the server's message with its SQLSTATE, and nothing of the driver around it.
-#[derive(Debug)]
 pub struct ServerError(sqlx::Error);
+
+/// The same as it prints: the driver's own form has rows in it.
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerError({self})")
+    }
+}
 
 impl ServerError {
     /// The five characters of the SQLSTATE; `None` if the server did not answer.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use spanproof::suggestion;
-use spanproof_format::Code;
+use spanproof_format::{Code, UnknownCode};
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -41,8 +41,11 @@ pub(crate) struct Explain {
 }
 
 fn code(text: &str) -> Result<Code, String> {
-    text.parse().map_err(|error| {
-        let hint = suggestion(text, Code::ALL.iter().map(|code| code.text()));
-        format!("{error}{hint}; `spanproof explain` lists them")
-    })
+    text.parse().map_err(|error| with_codes(&error))
+}
+
+/// The error with the nearest code, and where all are listed.
+pub(crate) fn with_codes(error: &UnknownCode) -> String {
+    let hint = suggestion(&error.0, Code::ALL.iter().map(|code| code.text()));
+    format!("{error}{hint}; `spanproof explain` lists them")
 }

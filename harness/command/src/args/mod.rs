@@ -8,7 +8,7 @@ mod there;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(super) use incident::{Capture, Replay};
-pub(super) use machine::{Clean, Doctor, Explain};
+pub(super) use machine::{Clean, Doctor, Explain, with_codes};
 pub(super) use run::{Check, Plan, Report, Which};
 pub(super) use there::{Diagnose, Preflight, Shape, There, Traces, Watch};
 
@@ -20,12 +20,7 @@ use super::{Exit, output};
     name = "spanproof",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes:
-  0  all passed, and something was checked    4  nothing to check
-  1  findings                                 5  only snapshots changed
-  2  usage or spec                            130/143  interrupted / terminated
-  3  the world broke                          6  a replay was not faithful
-                                              7  --prove: a sabotage went unnoticed"
+    after_help = exit_codes()
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -79,4 +74,10 @@ pub(super) fn parse() -> Result<Cli, Exit> {
         output::print(&error.render().to_string());
         Exit::Passed
     })
+}
+
+/// The table of exit codes, for the end of the help.
+fn exit_codes() -> String {
+    let rows = Exit::ALL.iter().map(|exit| format!("\n  {:<3}  {}", exit.code(), exit.meaning()));
+    format!("Exit codes:{}", rows.collect::<String>())
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use spanproof_format::{Code, Stage};
-use textwrap::Options;
+use textwrap::{Options, WordSplitter};
 
 /// Columns of a line.
 const WIDTH: usize = 96;
@@ -79,26 +79,17 @@ fn sentence(text: &str) -> String {
 /// Returns an item of a list, in lines of at most [`WIDTH`] columns.
 fn wrapped(item: &str) -> String {
     let options = Options::new(WIDTH).initial_indent("  - ").subsequent_indent("    ");
-    format!("{}\n", textwrap::fill(item, options.break_words(false)))
+    // A code is one word for whoever copies it.
+    let options = options.word_splitter(WordSplitter::NoHyphenation).break_words(false);
+    format!("{}\n", textwrap::fill(item, options))
 }
 
 /// Returns the number and the meaning of a stage.
 fn stage_heading(stage: Stage) -> String {
-    let (number, what) = match stage {
-        Stage::Delivered => ("1", "delivered: the flag reaches the process"),
-        Stage::Constructed => ("2", "constructed: a tracer exists"),
-        Stage::Enabled => ("3", "enabled: the tracer says that it is on"),
-        Stage::Executed => ("4", "executed: the work is done"),
-        Stage::Attempted => ("5", "attempted: a span is begun for it"),
-        Stage::Accepted => ("6", "accepted: its write is not refused"),
-        Stage::Stored => ("7", "stored: its row is there"),
-        Stage::Finished => ("8", "finished: it has an end"),
-        Stage::Linked => ("9", "linked: it names its unit and agrees with it"),
-        Stage::Joined => ("10", "joined: the spans of a unit are one tree"),
-        Stage::Off => return "beside the funnel: tracing is off".into(),
-        _ => return "beside the funnel: the work and the process".into(),
-    };
-    format!("stage {number}, {what}")
+    match stage.number() {
+        Some(number) => format!("stage {number}, {}", stage.meaning()),
+        None => format!("beside the funnel: {}", stage.meaning()),
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +101,16 @@ mod tests {
         let text = wrapped(&"word ".repeat(40));
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.starts_with("  - word") && text.contains("\n    word"), "{text}");
+    }
+
+    #[test]
+    fn a_code_stays_in_one_line() {
+        let text = wrapped(&"a `silently-discarded` span or ".repeat(20));
+        assert!(!text.lines().any(|line| line.ends_with('-')), "{text}");
+        for code in Code::ALL {
+            let text = explanation(*code);
+            assert!(!text.lines().any(|line| line.ends_with('-')), "{text}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::table::table;
 use spanproof_format::{
-    Case, CaseResult, Code, Counterfactual, Expectation, FailureGroup, Funnel, OffReason, Plan,
-    Run, Snapshot, SnapshotState, Summary, Verdict,
+    Case, CaseResult, Counterfactual, Experiment, FailureGroup, Funnel, OffReason, Plan, Run,
+    Snapshot, SnapshotState, Summary, Verdict,
 };
 
 /// Returns the counts as the last line of a report, with the time that the run took.
@@ -119,7 +119,7 @@ fn failure(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     let ids = std::iter::once(&first.id).chain(&first.peers);
     let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
-    if group.codes.contains(&Code::Undetermined) {
+    if first.next == Some(Experiment::Witness) {
         let _infallible = writeln!(text, "    decide:   {repeat} {} --witness", ids.join(" "));
     }
     if let Some(pattern) = &group.whenever {
@@ -194,7 +194,7 @@ pub fn plan(plan: &Plan) -> String {
         .map(|planned| {
             let Case { id, route, upstream, job, fault, .. } = &planned.case;
             let cells = [id, &planned.settings, route, upstream, job];
-            let expected = expectation(planned.expected).to_owned();
+            let expected = planned.expected.meaning().to_owned();
             row(cells, faults, fault.as_deref()).into_iter().chain([expected]).collect()
         })
         .collect();
@@ -204,22 +204,9 @@ pub fn plan(plan: &Plan) -> String {
     text
 }
 
-fn expectation(expected: Expectation) -> &'static str {
-    match expected {
-        Expectation::Spans => "spans must be recorded",
-        Expectation::Recovery => {
-            "lost spans must be reported, the job must be unchanged, and then it must record again"
-        }
-        Expectation::SpellingNotEnabled => {
-            "meant on, does not count: no spans, and the service must say so"
-        }
-        _ => "off: no spans, and the job must run",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use spanproof_format::{Finding, Judgement};
+    use spanproof_format::{Code, Finding, Judgement};
 
     use super::*;
 

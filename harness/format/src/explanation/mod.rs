@@ -67,6 +67,7 @@ impl Code {
             Self::UnexpectedRequest => late::UNEXPECTED_REQUEST,
             Self::NotStopped => late::NOT_STOPPED,
             Self::LeftProcesses => late::LEFT_PROCESSES,
+            Self::Unknown => Explanation::new(&[], &[], &[]),
         }
     }
 }

@@ -15,14 +15,14 @@ async fn a_connection_that_is_still_open_is_named_and_the_database_goes() {
     let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
     let options = options.application_name("a leaking test");
     let mut leaked = PgConnection::connect_with(&options).await.unwrap();
-    sqlx::query("select 'the last words'").execute(&mut leaked).await.unwrap();
+    sqlx::query("select 1, 'a secret', 'it''s'").execute(&mut leaked).await.unwrap();
     let name = database.name().to_owned();
     let error = database.close().await.unwrap_err();
     assert!(matches!(error, Error::Leaked { .. }), "{error}");
     let text = error.to_string();
     for part in [
         format!("database `{name}` was dropped with sessions still on it: process "),
-        "(a leaking test), idle, last statement: select 'the last words'".to_owned(),
+        "(a leaking test), idle, last statement: select 1, '…', '…''…'; close".to_owned(),
         "close each connection, and each pool with `close().await`".to_owned(),
     ] {
         assert!(text.contains(&part), "expected {part}\nfound {text}");

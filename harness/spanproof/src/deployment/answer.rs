@@ -74,7 +74,7 @@ async fn call(
     // From a query of its own: a function with one column only would give no row, but a value.
     let sql = format!(
         "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
-        identifier::column(function)
+        identifier::name(function)
     );
     let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;
     Ok(rows.map(|rows| rows.into_iter().map(mask).collect()))

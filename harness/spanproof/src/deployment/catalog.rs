@@ -56,7 +56,7 @@ impl Table {
     /// used. `None` if there is no such column.
     pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
         let of = self.columns.get(column)?;
-        Some(format!("{} = any(${parameter}::text[]::{of}[])", identifier::column(column)))
+        Some(format!("{} = any(${parameter}::text[]::{of}[])", identifier::name(column)))
     }
 
     /// `"column" <comparison> $n`, for a parameter with one value. `None` if there is no such
@@ -72,7 +72,7 @@ impl Table {
             if of == "timestamp without time zone" { "timestamptz at time zone 'UTC'" } else { of };
         Some(format!(
             "{} {comparison} ((${parameter}::text[])[1])::{zone}",
-            identifier::column(column)
+            identifier::name(column)
         ))
     }
 

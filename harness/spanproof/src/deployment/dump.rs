@@ -61,12 +61,18 @@ impl Dump {
         file.rewind().map_err(failed)?;
         let refused =
             |reason: &str| Err(Error::File { name: name.clone(), reason: reason.to_owned() });
+        let convertible = |reason: &str| {
+            let (name, reason) = (name.clone(), reason.to_owned());
+            Err(Error::Convertible { name, reason, input: "dump" })
+        };
         match &begin[..read] {
-            b"PGDMP" => refused(
+            b"PGDMP" => convertible(
                 "it is a dump in PostgreSQL's custom format; make it plain: \
                  `pg_restore -f - FILE`",
             ),
-            [0x1f, 0x8b, ..] => refused("it is compressed by gzip; give it unpacked: `zcat FILE`"),
+            [0x1f, 0x8b, ..] => {
+                convertible("it is compressed by gzip; give it unpacked: `zcat FILE`")
+            }
             [] => refused("it is empty"),
             _ => Ok(Self { name, file }),
         }

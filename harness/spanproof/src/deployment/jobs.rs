@@ -78,7 +78,7 @@ async fn no_job(lookup: &mut Lookup<'_>, table: &Table, asked: &str) -> Result<E
     let sql = format!(
         "select to_jsonb(r) from {} r order by {} desc limit {EXAMPLES}",
         table.name,
-        identifier::column(&columns.id)
+        identifier::name(&columns.id)
     );
     let newest = lookup.session.look_up("the newest jobs", &sql, &[]).await?;
     let newest = newest.accepted_or_default();
@@ -117,7 +117,7 @@ pub(super) async fn newest_jobs(
         "select to_jsonb(r) from {} r {} order by {} desc limit {}",
         table.name,
         conditions.clause(),
-        identifier::column(&columns.id),
+        identifier::name(&columns.id),
         subject.last.clamp(1, 1000)
     );
     let what = format!("the newest {}", columns.table);

@@ -9,7 +9,7 @@ use regex::RegexSet;
 use super::moment::Window;
 use super::session::Error;
 use crate::chain::chain;
-use crate::log::{Entry, Needles, scan};
+use crate::log::{Entry, Needles, ScanError, scan};
 use crate::observation::{self, LogLine, Meaning, Sink};
 use crate::spec::{Probes, Spec};
 
@@ -74,8 +74,13 @@ pub(crate) fn read_log(
     let mut reader = Reader { probes, window, bytes: BTreeMap::new(), read, sink };
     let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
     let name = log.name;
-    let scanned =
-        scanned.map_err(|error| Error::File { name: name.clone(), reason: chain(&error) })?;
+    let scanned = scanned.map_err(|error| {
+        let (name, reason) = (name.clone(), chain(&error));
+        match error {
+            ScanError::Encoded(_) => Error::Convertible { name, reason, input: "log" },
+            _ => Error::File { name, reason },
+        }
+    })?;
     let mut read = reader.read;
     let banners: Vec<_> = read.lines.iter().filter_map(|line| probes.banner(&line.text)).collect();
     let last = banners.last().cloned();

@@ -52,6 +52,16 @@ pub enum Error {
     /// What is asked for can't be in it, whatever is in it.
     #[error("{0}")]
     Asked(String),
+    /// A log or a dump in a form that another program turns into text.
+    #[error("could not read `{name}`: {reason}")]
+    Convertible {
+        /// Which; `-` is standard input.
+        name: String,
+        /// The form, and the program.
+        reason: String,
+        /// `log` or `dump`.
+        input: &'static str,
+    },
     /// A file that can't be read.
     #[error("could not read `{name}`: {reason}")]
     File {

@@ -63,7 +63,7 @@ async fn unlinked(lookup: &mut Lookup<'_>, window: Window) -> Result<Reply<Vec<R
     let operations: Vec<_> = spec.spans.iter().map(|rule| rule.operation.clone()).collect();
     conditions.is_any(&table, &columns.operation, &operations);
     if table.has(&columns.unit) {
-        conditions.add(format!("{} is null", identifier::column(&columns.unit)));
+        conditions.add(format!("{} is null", identifier::name(&columns.unit)));
     }
     let sql = format!(
         "select to_jsonb(r) from {} r {} limit {ROW_LIMIT}",
@@ -94,8 +94,8 @@ pub(super) async fn neighbours(
     }
     let sql = format!(
         "select jsonb_build_object('started', {}, 'operation', {}) from {} {} limit {ROW_LIMIT}",
-        identifier::column(&columns.started),
-        identifier::column(&columns.operation),
+        identifier::name(&columns.started),
+        identifier::name(&columns.operation),
         table.name,
         conditions.clause()
     );
@@ -128,7 +128,7 @@ pub(super) async fn spans_elsewhere(
     units: &Rows,
 ) -> Result<Vec<(String, u64)>, Error> {
     let columns = &lookup.spec.tables.spans;
-    let name = columns.table.rsplit('.').next().unwrap_or(&columns.table);
+    let (_, name) = identifier::parts(&columns.table);
     let sql = "select jsonb_build_object('name', format('%s.%s', n.nspname, c.relname))
                from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relname = ($1::text[])[1] and c.relkind in ('r', 'p')

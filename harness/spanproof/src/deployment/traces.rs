@@ -158,7 +158,7 @@ async fn newest_traces(
     most: usize,
 ) -> Result<Vec<String>, Error> {
     let columns = &lookup.spec.tables.spans;
-    let trace = identifier::column(&columns.trace);
+    let trace = identifier::name(&columns.trace);
     let mut traces: Vec<String> = Vec::new();
     loop {
         let mut conditions = Conditions::default();
@@ -169,7 +169,7 @@ async fn newest_traces(
             "select jsonb_build_object('trace', {trace}) from {} {} order by {} desc limit {PAGE}",
             table.name,
             conditions.clause(),
-            identifier::column(&columns.started)
+            identifier::name(&columns.started)
         );
         let found =
             lookup.session.look_up("the newest spans", &sql, &conditions.parameters()).await?;
@@ -201,7 +201,7 @@ async fn all_spans(
     let sql = format!(
         "select to_jsonb(r) from (select * from {} {clause} offset 0) r order by r.{} limit {ROW_LIMIT}",
         table.name,
-        identifier::column(&columns.started)
+        identifier::name(&columns.started)
     );
     let spans = lookup.session.look_up(&what, &sql, &parameters).await?;
     let spans = spans.accepted_or(|reason| Error::Missing(format!("{what}: {reason}")))?;

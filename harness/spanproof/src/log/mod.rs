@@ -9,4 +9,4 @@ mod scan;
 
 pub(crate) use entry::{Entry, entry};
 pub(crate) use needle::Needles;
-pub(crate) use scan::scan;
+pub(crate) use scan::{Error as ScanError, scan};

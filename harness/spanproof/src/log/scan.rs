@@ -21,9 +21,12 @@ pub(crate) enum Error {
     /// The file or stream itself.
     #[error("it could not be read")]
     Read(#[from] std::io::Error),
-    /// Not text, or text in another encoding.
+    /// Not text.
     #[error("it is {0}")]
     NotText(&'static str),
+    /// Text in a form that another program turns into lines.
+    #[error("it is {0}")]
+    Encoded(&'static str),
 }
 
 /// What a log is, as a whole.
@@ -96,15 +99,18 @@ fn part(text: &[u8], before: u64, needles: &Needles, found: &mut impl FnMut(u64,
 
 /// Why the beginning of a log is not the beginning of a text.
 fn readable(begin: &[u8]) -> Result<(), Error> {
-    let known: [(&[u8], &str); 5] = [
+    if begin.starts_with(b"PGDMP") {
+        return Err(Error::NotText("a dump of a database, and no log"));
+    }
+    let iconv = "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE`";
+    let known: [(&[u8], &str); 4] = [
         (b"\x1f\x8b", "compressed by gzip; give it unpacked: `zcat FILE`"),
         (b"\x28\xb5\x2f\xfd", "compressed by zstd; give it unpacked: `zstdcat FILE`"),
-        (b"\xff\xfe", "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE`"),
-        (b"\xfe\xff", "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE`"),
-        (b"PGDMP", "a dump of a database, and no log"),
+        (b"\xff\xfe", iconv),
+        (b"\xfe\xff", iconv),
     ];
     if let Some((_, what)) = known.iter().find(|(magic, _)| begin.starts_with(magic)) {
-        return Err(Error::NotText(what));
+        return Err(Error::Encoded(what));
     }
     if memchr(0, begin).is_some() {
         return Err(Error::NotText("no text: there are NUL bytes in it"));

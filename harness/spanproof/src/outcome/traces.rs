@@ -70,7 +70,7 @@ fn span(placed: &Placed) -> TraceSpan {
     document.duration_ms = span.took_ms();
     document.status = span.status.text.clone().unwrap_or_default();
     document.open = !span.has_ended();
-    document.failed = span.failed();
+    document.failed = Some(span.failed());
     document.error.clone_from(&span.error);
     document.error_type.clone_from(&span.error_type);
     document.execution.clone_from(&span.unit);

@@ -39,7 +39,7 @@ pub(super) struct Column {
 impl Column {
     /// Its name, as SQL.
     pub(super) fn quoted(&self) -> String {
-        identifier::column(&self.name)
+        identifier::name(&self.name)
     }
 
     /// The value at a place of the parameter, as its type. No width is named: a cast to one would

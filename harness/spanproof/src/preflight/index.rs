@@ -57,7 +57,7 @@ pub(super) async fn indexes(session: &mut Session, spec: &Spec) -> Result<Vec<Ch
         let topic = Topic::new(format!("index on {column}"), checked);
         let found = format!("there is none, with about {count:.0} rows: {why}");
         let table = identifier::table(&spans.table);
-        let next = format!("create index concurrently on {table} ({})", identifier::column(column));
+        let next = format!("create index concurrently on {table} ({})", identifier::name(column));
         if count > ADVICE_ROWS { topic.failed(found, next) } else { topic.advice(found, next) }
     });
     Ok(checks.collect())
@@ -122,7 +122,7 @@ async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error>
         Reply::Accepted(table) if table.has(&spans.started) => table,
         _ => return Ok(", without a start that could be read".into()),
     };
-    let column = identifier::column(&spans.started);
+    let column = identifier::name(&spans.started);
     let mut ends = Vec::new();
     for order in ["asc", "desc"] {
         let sql = format!(

@@ -97,7 +97,7 @@ async fn take_role(session: &mut Session, role: &str) -> Result<Reply<Option<Che
             }
         }
     }
-    let set = format!("set local role {}", identifier::column(&becomes));
+    let set = format!("set local role {}", identifier::name(&becomes));
     if let Reply::Refused(why) = session.execute("the role", &set, &[]).await? {
         return Ok(Reply::Refused(why.message));
     }

@@ -26,7 +26,7 @@ fn known_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Err
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|error| {
         let hint = suggestion(&text, Code::ALL.iter().map(|code| code.text()));
-        serde::de::Error::custom(format!("{error}{hint}; `docs/codes.md` lists them"))
+        serde::de::Error::custom(format!("{error}{hint}"))
     })
 }
 

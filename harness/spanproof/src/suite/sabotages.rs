@@ -146,10 +146,10 @@ fn rows(spec: &Spec) -> Vec<Sabotage> {
     let spans = identifier::table(&table.table);
     let [unit, status, completed, started] =
         [&table.unit, &table.status, &table.completed, &table.started]
-            .map(|name| identifier::column(name));
+            .map(|name| identifier::name(name));
     let set = |what: String| after(&spans, &format!("update {spans} set {what}"));
     let open = table.open.first().map_or("null".to_owned(), |open| literal(open));
-    let duration = identifier::column(&table.duration);
+    let duration = identifier::name(&table.duration);
     let unlasting =
         if table.duration.is_empty() { String::new() } else { format!(", {duration} = null") };
     let mut all = vec![
@@ -184,7 +184,7 @@ fn rows(spec: &Spec) -> Vec<Sabotage> {
         all.push(sabotage("status-changed", what, &code, set(format!("{status} = 'sabotaged'"))));
     }
     if spec.spans.iter().any(|rule| rule.parent.is_some()) {
-        let parent = identifier::column(&table.parent);
+        let parent = identifier::name(&table.parent);
         let what = "no inner span names its parent";
         all.push(sabotage(
             "parent-cut",
@@ -204,10 +204,10 @@ fn rows(spec: &Spec) -> Vec<Sabotage> {
 /// A second row for each outermost span: the same but for its id and for what must be unique.
 fn twice(spec: &Spec) -> String {
     let table = &spec.tables.spans;
-    let (spans, id) = (identifier::table(&table.table), identifier::column(&table.id));
+    let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));
     let outermost = match table.parent.as_str() {
         "" => "true".to_owned(),
-        parent => format!("{} is null", identifier::column(parent)),
+        parent => format!("{} is null", identifier::name(parent)),
     };
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
@@ -254,7 +254,7 @@ fn work(spec: &Spec) -> Vec<Sabotage> {
     ];
     let outcome = &spec.tables.units.outcome;
     if !outcome.is_empty() && spec.tracing_flag().is_some_and(has_off) {
-        let column = identifier::column(outcome);
+        let column = identifier::name(outcome);
         let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
         let what = "the work gives something else with tracing on";
         all.push(sabotage(

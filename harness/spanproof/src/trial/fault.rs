@@ -173,18 +173,16 @@ fn failed(fault: &Fault) -> impl FnOnce(sqlx::Error) -> Error {
 impl Names {
     fn of(tables: &Tables, database: &str, superuser: bool) -> Self {
         let table = &tables.spans.table;
-        let (schema, bare) = table.rsplit_once('.').unwrap_or(("", table));
-        let prefix = if schema.is_empty() {
-            String::new()
-        } else {
-            format!("{}.", identifier::column(schema))
-        };
+        let (schema, bare) = identifier::parts(table);
+        let prefix =
+            schema.map_or_else(String::new, |schema| format!("{}.", identifier::name(schema)));
+        let schema = schema.unwrap_or_default();
         Self {
             table: identifier::table(table),
-            bare: identifier::column(bare),
+            bare: identifier::name(bare),
             prefix,
-            schema: identifier::column(schema),
-            column: identifier::column(&tables.spans.operation),
+            schema: identifier::name(schema),
+            column: identifier::name(&tables.spans.operation),
             role: database.to_owned(),
             superuser,
         }

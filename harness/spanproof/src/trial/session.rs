@@ -45,11 +45,13 @@ pub(super) async fn run_sql(
 
 /// Statements that failed on the server.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{source}", line.map_or_else(String::new, |line| format!("line {line}: ")))]
-struct SqlError {
-    /// The line, from 1; `None` if the server names no position.
-    line: Option<usize>,
-    source: ServerError,
+enum SqlError {
+    /// The server names the line, from 1.
+    #[error("line {line}")]
+    At { line: usize, source: ServerError },
+    /// The server names no line.
+    #[error(transparent)]
+    Somewhere(ServerError),
 }
 
 /// Runs statements.
@@ -57,7 +59,10 @@ async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), SqlErro
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     let failed = |error: sqlx::Error| {
         let source = ServerError::from(error);
-        SqlError { line: source.line_in(sql), source }
+        match source.line_in(sql) {
+            Some(line) => SqlError::At { line, source },
+            None => SqlError::Somewhere(source),
+        }
     };
     connection.execute(statements).await.map(drop).map_err(failed)
 }

@@ -66,7 +66,7 @@ pub(super) async fn testify(
 ) -> Result<Option<Witness>, Error> {
     let Some(entries) = server.log(database).await? else { return Ok(None) };
     let mut witness = of(&entries);
-    let name = table.rsplit('.').next().unwrap_or(table);
+    let (_, name) = identifier::parts(table);
     let failed = |error: sqlx::Error| Error::Witness(error.into());
     let schemas: Vec<String> = sqlx::query_scalar(NAMESAKES)
         .bind(identifier::table(table))
@@ -76,7 +76,7 @@ pub(super) async fn testify(
         .map_err(failed)?;
     for schema in schemas {
         let place = format!("{schema}.{name}");
-        let sql = format!("select count(*) from {}", identifier::table(&place));
+        let sql = format!("select count(*) from {}", identifier::in_schema(&schema, name));
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
             .fetch_one(&mut *connection)
             .await

@@ -135,14 +135,9 @@ impl WorldBuilder {
         };
         let build = start.elapsed();
         let start = Instant::now();
-        let options = Options {
-            source: spec.database.source.parse()?,
-            version: spec.database.version,
-            migrations: Some(migrations.clone()),
-            fresh: self.fresh,
-            platform: spec.database.platform.clone(),
-            ..Options::default()
-        };
+        let migrated = Some(migrations.clone());
+        let options =
+            Options { migrations: migrated, fresh: self.fresh, ..spec.postgres_options()? };
         let server =
             if self.shared { Server::join(options).await? } else { Server::start(options).await? };
         server.prepare(&migrations).await?;

@@ -5,7 +5,7 @@ use spanproof_format as format;
 use super::evidence::Evidence;
 use super::finding::Finding;
 use super::funnel::Funnel;
-use super::judgement::{Judgement, Verdict};
+use super::judgement::{Experiment, Judgement, Verdict};
 use crate::observation::Submission;
 
 impl From<&Judgement> for format::Judgement {
@@ -15,6 +15,7 @@ impl From<&Judgement> for format::Judgement {
         stored.recording = judgement.recording;
         stored.spans = judgement.spans;
         stored.assertions = judgement.assertions;
+        stored.next = judgement.next.map(|Experiment::Witness| format::Experiment::Witness);
         stored
     }
 }
