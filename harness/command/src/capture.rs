@@ -127,3 +127,27 @@ fn flags(error: &IncidentError) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_an_incident_names_the_flags_that_help() {
+        let unknown = spanproof_format::UnknownCode("unliked".into());
+        let rows = [
+            (IncidentError::Edited { path: "x".into() }, "(`--edited` accepts it)"),
+            (IncidentError::Unfit("the spec differs".into()), "the spec differs (`--config`)"),
+            (IncidentError::Ambiguous("say more".into()), "say more (`--route`, `--upstream`)"),
+            (IncidentError::Unseen("not seen".into()), "not seen (`--adopt=pass`)"),
+            (unknown.into(), "`unliked`; did you mean `unlinked`?; `spanproof explain` lists them"),
+        ];
+        for (error, expected) in rows {
+            let Failure { exit, text } = failure(error);
+            assert!(
+                exit == Exit::Usage && text.ends_with(expected),
+                "expected {expected}\nfound {text}"
+            );
+        }
+    }
+}

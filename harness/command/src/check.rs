@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Exit, Failure, environment, output, runs};
 use crate::report;
 use spanproof::World;
-use spanproof::quoted;
+use spanproof::shell_quoted;
 use spanproof::{Case, cases};
 use spanproof::{Day, Spec};
 use spanproof::{Keep, Proven, RunOptions, RunResult, Snapshot};
@@ -295,12 +295,12 @@ pub(super) fn ended(summary: &Summary) -> Exit {
 
 /// The start of a command that repeats a case, as it can be pasted.
 pub(super) fn repeat(config: &Path, binary: Option<&Path>) -> String {
-    let mut words = vec![quoted(&environment::program()), "check".into()];
+    let mut words = vec![shell_quoted(&environment::program()), "check".into()];
     if config != Path::new(spanproof::SPEC_FILE) {
-        words.extend(["--config".into(), quoted(&config.to_string_lossy())]);
+        words.extend(["--config".into(), shell_quoted(&config.to_string_lossy())]);
     }
     if let Some(binary) = binary {
-        words.extend(["--binary".into(), quoted(&binary.to_string_lossy())]);
+        words.extend(["--binary".into(), shell_quoted(&binary.to_string_lossy())]);
     }
     words.join(" ")
 }

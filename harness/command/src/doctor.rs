@@ -54,7 +54,9 @@ async fn sources(wanted: &Options) -> bool {
                     format!("{picked}: {used}; a database in {} ms", start.elapsed().as_millis()),
                 )
             }
-            Err(error) => ("no", spanproof::masked(&format!("{:#}", anyhow::Error::new(error)))),
+            Err(error) => {
+                ("no", spanproof::mask_secrets(&format!("{:#}", anyhow::Error::new(error))))
+            }
         };
         output::print(&format!("{sign}  {name:<9} {text}\n"));
     }

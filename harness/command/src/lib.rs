@@ -8,6 +8,7 @@ mod diagnose;
 mod doctor;
 mod environment;
 mod explain;
+mod interval;
 mod output;
 mod preflight;
 mod progress;
@@ -82,6 +83,6 @@ impl Failure {
     }
 
     fn new(exit: Exit, error: &anyhow::Error) -> Self {
-        Self { exit, text: spanproof::masked(&format!("{error:#}")) }
+        Self { exit, text: spanproof::mask_secrets(&format!("{error:#}")) }
     }
 }

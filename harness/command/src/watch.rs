@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Watch;
+use super::interval::Interval;
 use super::sources::{self, refused};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::Spec;
-use spanproof::{DeploymentError, JobProgress, Moment, Poller};
+use spanproof::{DeploymentError, JobFeed, JobProgress, Moment};
 use spanproof_format::{WatchFrame, WatchedJob};
 use spanproof_lease::wait;
 
@@ -31,8 +32,8 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
         let channel = args.channel.as_deref().unwrap_or(spec.channel());
         let watching = async {
-            let poller = Poller::open(&url, channel).await.map_err(refused)?;
-            Watching::new(args, &spec, (&url, channel), poller).run().await
+            let feed = JobFeed::open(&url, channel).await.map_err(refused)?;
+            Watching::new(args, &spec, (&url, channel), feed).run().await
         };
         // The screen is put right by what is dropped here, whoever ends first.
         tokio::select! {
@@ -74,7 +75,8 @@ struct Watching<'a> {
     spec: &'a Spec,
     url: &'a str,
     channel: &'a str,
-    poller: Poller,
+    feed: JobFeed,
+    interval: Interval,
     screen: Option<Screen>,
     jobs: Vec<JobProgress>,
     dark: HashMap<String, Instant>,
@@ -90,7 +92,7 @@ impl<'a> Watching<'a> {
         args: &'a Watch,
         spec: &'a Spec,
         (url, channel): (&'a str, &'a str),
-        poller: Poller,
+        feed: JobFeed,
     ) -> Self {
         let screen = std::io::stdout().is_terminal().then(Screen::take);
         let start = Instant::now();
@@ -99,7 +101,8 @@ impl<'a> Watching<'a> {
             spec,
             url,
             channel,
-            poller,
+            feed,
+            interval: Interval::new(),
             screen,
             jobs: Vec::new(),
             dark: HashMap::new(),
@@ -111,12 +114,15 @@ impl<'a> Watching<'a> {
     }
 
     async fn run(&mut self) -> Result<Exit, Failure> {
-        let how = if self.poller.listens() { ", told of new jobs by the database" } else { "" };
+        let how = if self.feed.listens() { ", told of new jobs by the database" } else { "" };
         if self.screen.is_none() {
-            output::note(&format!("watching {}{how}", self.poller.url()));
+            output::note(&format!("watching {}{how}", self.feed.url()));
         }
         loop {
-            let jobs = match self.poller.poll(self.spec, usize::from(self.args.last)).await {
+            let start = Instant::now();
+            let polled = self.feed.poll(self.spec, usize::from(self.args.last)).await;
+            self.interval.polled(start.elapsed());
+            let jobs = match polled {
                 Ok(jobs) => jobs,
                 Err(DeploymentError::Gone { reason, .. }) => {
                     self.reopen(&reason).await?;
@@ -129,17 +135,17 @@ impl<'a> Watching<'a> {
             if changed {
                 self.changed = Instant::now();
             }
-            let pace = self.poller.next_interval(changed);
-            if self.wait(pace).await {
+            let interval = self.interval.next(changed);
+            if self.wait(interval).await {
                 return Ok(Exit::Passed);
             }
         }
     }
 
     /// Waits for the next look; says whether the time of the whole watch is over.
-    async fn wait(&mut self, pace: Duration) -> bool {
+    async fn wait(&mut self, interval: Duration) -> bool {
         let start = Instant::now();
-        let (mut next, mut told) = (start + pace, false);
+        let (mut next, mut told) = (start + interval, false);
         let end = self.end();
         loop {
             self.draw();
@@ -152,11 +158,11 @@ impl<'a> Watching<'a> {
             let step = if self.screen.is_some() { step.min(TICK) } else { step };
             // Told once, it looks soon, and listens no more until then.
             let news = async {
-                if told { std::future::pending().await } else { self.poller.notified().await }
+                if told { std::future::pending().await } else { self.feed.notified().await }
             };
             if wait::happens(step, news).await {
                 told = true;
-                next = next.min(start + self.poller.min_interval());
+                next = next.min(start + self.interval.shortest());
             }
             if Instant::now() >= next {
                 return false;
@@ -173,7 +179,7 @@ impl<'a> Watching<'a> {
 
     /// Says once what can't be looked at.
     fn note_unread(&mut self) {
-        for unread in self.poller.unread() {
+        for unread in self.feed.unread() {
             if !self.unread.contains(unread) {
                 self.unread.push(unread.clone());
                 if self.screen.is_none() {
@@ -224,10 +230,10 @@ impl<'a> Watching<'a> {
     }
 
     fn draw(&self) {
-        let listens = if self.poller.listens() { "told of new jobs" } else { "polling" };
+        let listens = if self.feed.listens() { "told of new jobs" } else { "polling" };
         let unread = self.unread.first().map(|why| format!("; not looked at: {why}"));
         let unread = unread.unwrap_or_default();
-        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.poller.url()));
+        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.feed.url()));
     }
 
     fn frame(&self, status: &str) {
@@ -248,9 +254,9 @@ impl<'a> Watching<'a> {
         let gone = Instant::now();
         loop {
             self.frame(&status);
-            match Poller::open(self.url, self.channel).await {
-                Ok(poller) => {
-                    self.poller = poller;
+            match JobFeed::open(self.url, self.channel).await {
+                Ok(feed) => {
+                    self.feed = feed;
                     return Ok(());
                 }
                 Err(error) if gone.elapsed() >= PATIENCE => return Err(refused(error)),

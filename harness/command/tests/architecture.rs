@@ -162,6 +162,26 @@ fn the_files_of_a_folder_import_one_way() {
 }
 
 #[test]
+fn reports_import_the_format_only_and_arguments_alone_name_clap() {
+    let source = root().join("harness/command/src");
+    let harness = Regex::new(r"\bspanproof(?:_lease|_postgres)?::").unwrap();
+    let mut reports = 0;
+    for path in files(&source, "rs") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let inside = path.strip_prefix(&source).unwrap();
+        if inside.starts_with("report") {
+            reports += 1;
+            assert!(
+                !harness.is_match(&text),
+                "{inside:?} imports more of the harness than the format"
+            );
+        }
+        assert!(inside.starts_with("args") || !text.contains("clap::"), "{inside:?} names clap");
+    }
+    assert!(reports > 8, "only {reports} reports were found");
+}
+
+#[test]
 fn a_crate_stands_on_those_to_its_left_only() {
     for (name, others) in CRATES {
         let manifest = root().join("harness").join(name).join("Cargo.toml");

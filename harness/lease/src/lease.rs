@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::stat::Mode;
 
+use super::environment::temporary_folder;
 use super::folder::{KEPT, OVER, PREFIX};
 use super::journal::{Ending, Guard, Journal};
 use super::resource::Resource;
@@ -137,7 +138,7 @@ pub fn guard(resource: Resource) -> io::Result<Guard> {
         return lease.guard(resource);
     }
     let unique = uuid::Uuid::new_v4().simple().to_string();
-    let lease = Lease::make(&std::env::temp_dir().join(format!("{PREFIX}{}", &unique[..12])))?;
+    let lease = Lease::make(&temporary_folder().join(format!("{PREFIX}{}", &unique[..12])))?;
     let guard = lease.guard(resource);
     *own = Some(lease);
     guard

@@ -18,13 +18,14 @@
 //! ```
 //!
 //! A lease is a FIFO that each user holds open and that a small `/bin/sh` process, the reaper,
-//! reads. The kernel closes the end of a user that dies, so nobody has to say goodbye. A reaper that
+//! reads. The kernel closes the end of a user that dies, so no process has to release its lease. A reaper that
 //! was killed is replaced by any user that is left; if none is, the next process that makes a lease
 //! removes what is left over. The reaper needs `/bin/sh` and the usual small tools.
 //!
 //! [`finish`] runs a command that is killed when its caller gives up or dies, and [`wait`] waits for
 //! a condition with a deadline.
 
+mod environment;
 mod folder;
 mod journal;
 mod lease;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::unistd::Uid;
 
+use super::environment::temporary_folder;
 use super::folder::{KEPT, PREFIX};
 use super::journal;
 use super::supervisor::{self, When};
@@ -67,7 +68,7 @@ pub fn remove(folder: &Path) -> io::Result<()> {
 
 /// Everything with our prefix, where leases are made.
 fn folders() -> Vec<PathBuf> {
-    let mut places = vec![std::env::temp_dir()];
+    let mut places = vec![temporary_folder()];
     let memory = PathBuf::from("/dev/shm");
     if !places.contains(&memory) {
         places.push(memory);

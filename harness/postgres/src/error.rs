@@ -34,9 +34,9 @@ pub enum Error {
         /// What was found.
         found: String,
     },
-    /// A text is no prefix of names.
+    /// The text is not a valid prefix.
     #[error(
-        "`{found}` is no prefix; expected up to 20 lower-case letters and digits, a letter first, \
+        "`{found}` is not a valid prefix; expected up to 20 lower-case letters and digits, a letter first, \
          and not `pg`, `public` or `none`"
     )]
     Prefix {

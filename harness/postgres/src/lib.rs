@@ -55,8 +55,8 @@
 //! # Features
 //!
 //! None is on by default. `docker` runs a server in a container, `download` fetches server binaries,
-//! and `tls` speaks TLS to a server that is given by its URL. Without a feature, what needs it is an
-//! [`Error::Feature`] that names it.
+//! and `tls` speaks TLS to a server that is given by its URL. What needs a feature that is
+//! off fails with [`Error::Feature`], which names it.
 //!
 //! # Environment
 //!

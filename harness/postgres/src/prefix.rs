@@ -16,7 +16,7 @@ const MARK: &str = "prefix";
 
 /// What the names of one product's databases, roles, caches, containers and records begin with.
 ///
-/// Servers, caches and databases of two prefixes never meet: nothing of another prefix is used,
+/// Servers, caches and databases of two prefixes are never mixed: nothing of another prefix is used,
 /// listed or removed. The default is `spanproof`.
 ///
 /// ```
@@ -112,7 +112,10 @@ mod tests {
         let wrong = ["", "1a", "Acme", "a_b", "a-b", "a b", "ä", "abcdefghij01234567890", "pg"];
         for text in wrong {
             let error = Prefix::new(text).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{text}` is no prefix; expected ")), "{error}");
+            assert!(
+                error.starts_with(&format!("`{text}` is not a valid prefix; expected ")),
+                "{error}"
+            );
         }
     }
 

@@ -73,7 +73,11 @@
 //! ```
 //!
 //! What commands print and store has types of its own, for programs that read it: the crate
-//! `spanproof-format`.
+//! `spanproof-format`, which is [`format`](mod@format) here. Functions whose result is printed return
+//! them; an [`Observation`] is converted by `From`, in both directions.
+//!
+//! Beside its own, the public types are of [`postgres`], [`format`](mod@format), `chrono` (times),
+//! `serde_json` (rows and jobs) and `tokio` (the receiver that cancels a run).
 
 mod chain;
 mod deployment;
@@ -98,7 +102,7 @@ mod upstream;
 mod verdict;
 
 pub use deployment::{
-    Dump, Error as DeploymentError, Existing, JobProgress, LogStream, Moment, Poller, Rowset,
+    Dump, Error as DeploymentError, Existing, JobFeed, JobProgress, LogStream, Moment, Rowset,
     Session, Subject, TraceMatches, TraceQuery, Window, find_traces,
 };
 pub use document::{Error as SpecError, suggestion};
@@ -106,7 +110,7 @@ pub use incident::{
     Bundle, Error as IncidentError, Masking, adopt, capture_case, capture_deployment,
     is_as_expected, list_incidents, rejudge_incident, replay, replay_adopted,
 };
-pub use mask::text as masked;
+pub use mask::text as mask_secrets;
 pub use matrix::{Case, Error as MatrixError, Filter, Selection, cases};
 pub use observation::{
     Deployment, Error as EvidenceError, Failure, Observation, Origin, Place, ProcessRun, Reached,
@@ -119,8 +123,11 @@ pub use preflight::{
     manifest_settings,
 };
 pub use process::{
-    Ending, Error as ProcessError, Exit as ProcessExit, Line as OutputLine, Output, Stream, quoted,
+    Ending, Error as ProcessError, Exit as ProcessExit, Line as OutputLine, Output, Stream,
+    quoted as shell_quoted,
 };
+#[doc(no_inline)]
+pub use spanproof_format as format;
 #[doc(no_inline)]
 pub use spanproof_format::{Code, Stage};
 #[doc(no_inline)]

@@ -121,6 +121,7 @@ pub struct Problem {
 }
 
 /// The process's environment, as a lookup for [`Config::read`].
+#[expect(clippy::disallowed_methods, reason = "`config` is where the runner reads variables")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

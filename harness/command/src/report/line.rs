@@ -34,7 +34,8 @@ fn split(text: &str, most: usize) -> (&str, &str) {
 }
 
 /// Returns pieces, two spaces apart, in lines of at most `most` columns, the first line and the rest
-/// each with its indentation. A piece is broken only if it does not fit in a line of its own.
+/// each with its indentation. A piece is broken only if it does not fit in a line of its own, which a crate
+/// that wraps words does not know.
 pub(super) fn wrapped(pieces: &[String], (first, rest): (usize, usize), most: usize) -> String {
     let mut lines = Lines { all: Vec::new(), line: " ".repeat(first), empty: true, rest, most };
     for piece in pieces {

@@ -103,3 +103,52 @@ fn judgement(judgement: &Judgement) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use spanproof_format::{Case, Code, Finding};
+
+    use super::*;
+
+    fn tried(route: &str, verdict: Verdict, differences: &[&str]) -> Reproduction {
+        let mut case = Case::new("1a2b3c4d");
+        (case.route, case.upstream, case.job) = (route.into(), "healthy".into(), "one".into());
+        let differences = differences.iter().map(|text| (*text).to_owned()).collect();
+        Reproduction::new(case, Judgement::new(verdict), differences)
+    }
+
+    fn fail() -> Verdict {
+        Verdict::Fail(vec![Finding::new(Code::PathNotExecuted, "no span was begun")])
+    }
+
+    #[test]
+    fn a_replay_in_several_ways_says_in_how_many_it_was_the_same() {
+        let mut replay = Replay::new("x.jsonl", Faithful::Perhaps);
+        replay.tried = vec![tried("now", fail(), &[]), tried("later", Verdict::Pass, &["verdict"])];
+        replay.lacking = vec!["the program: it was a, and here it is b".into()];
+        replay.other_program = true;
+        let text = super::replay(&replay);
+        for part in [
+            "x.jsonl: perhaps reproduced",
+            "    not known or not the same: the program: it was a, and here it is b\n    `--any-program` accepts",
+            "    the same in 1 of 2 ways that were tried\n      by now with upstream healthy and job one\n",
+            "    path-not-executed: no span was begun\n",
+        ] {
+            assert!(text.contains(part), "expected {part}\nfound {text}");
+        }
+    }
+
+    #[test]
+    fn an_adopted_incident_that_is_back_is_shown_and_the_others_are_counted() {
+        assert_eq!(incidents(&[]), "");
+        let mut back = Replay::new("zero-spans.jsonl", Faithful::Differs);
+        back.expects = Some("pass".into());
+        let difference = "verdict: pass is expected, and here it is path-not-executed";
+        back.tried = vec![tried("now", fail(), &[difference])];
+        let same = Replay::new("other.jsonl", Faithful::Reproduced);
+        let text = incidents(&[Incident::new(back, true), Incident::new(same, false)]);
+        assert!(text.contains("\nINCIDENT zero-spans.jsonl: not as expected\n"), "{text}");
+        assert!(text.contains(&format!("    differs: {difference}\n")), "{text}");
+        assert!(text.ends_with("\n2 incidents replayed, 1 not as expected\n"), "{text}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Aligned columns of plain text.
+//! Aligned columns of plain text: without borders, colours and wrapping, which is what crates for tables
+//! are about.
 
 use super::line::width;
 

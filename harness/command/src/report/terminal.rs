@@ -219,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn a_case_shows_its_verdict_and_what_would_decide_an_open_one() {
+        let known = case("0a", Verdict::Known("unlinked until 2026-01-01: soon".into()));
+        let mut open = case("0b", Verdict::Fail(vec![Finding::new(Code::Undetermined, "either")]));
+        open.next = Some(Experiment::Witness);
+        let mut off = case("0c", Verdict::Pass);
+        off.off = Some(OffReason::SpellingNotEnabled);
+        let mut run = Run::new(Summary::default(), vec![known, open, off]);
+        run.failures = vec![FailureGroup::new(vec![Code::Undetermined], vec!["0b".into()])];
+        let text = terminal(&run, "spanproof check");
+        for part in [
+            "known: unlinked until 2026-01-01: soon\n",
+            "FAIL undetermined\n",
+            "pass (off: this spelling does not count)\n",
+            "    decide:   spanproof check --case 0b --witness\n",
+        ] {
+            assert!(text.contains(part), "expected {part}\nfound {text}");
+        }
+        run.cases[1].next = None;
+        assert!(!terminal(&run, "spanproof check").contains("decide:"));
+    }
+
+    #[test]
     fn a_group_of_failures_is_shown_with_what_it_has_in_common_and_what_repairs_it() {
         let mut finding = Finding::new(Code::PathNotExecuted, "no span was begun");
         finding.evidence = vec!["stderr:1  FLAG=true".into()];

@@ -4,12 +4,12 @@
 mod answer;
 pub(crate) mod catalog;
 mod dump;
+mod feed;
 mod gather;
 mod jobs;
 mod log;
 mod lookup;
 mod moment;
-mod poller;
 mod records;
 mod reply;
 mod session;
@@ -19,12 +19,12 @@ mod traces;
 
 pub(crate) use answer::Answer;
 pub use dump::Dump;
+pub use feed::{JobFeed, JobProgress};
 pub(crate) use gather::unseen;
 pub use gather::{Existing, Rowset};
 pub use log::LogStream;
 pub(crate) use log::read_log;
 pub use moment::{Moment, Window};
-pub use poller::{JobProgress, Poller};
 pub(crate) use reply::Reply;
 pub(crate) use session::Refusal;
 pub use session::{Error, Session};

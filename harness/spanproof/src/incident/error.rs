@@ -52,7 +52,7 @@ pub enum Error {
     /// The incident was not seen, so it can't be adopted as it was.
     #[error("{0}")]
     Unseen(String),
-    /// What is expected of an adopted incident is no verdict.
+    /// The expected verdict is not `pass`, `same` or a code.
     #[error(transparent)]
     Code(#[from] UnknownCode),
     /// The system that was to be captured.

@@ -89,8 +89,7 @@ async fn run(
     Ok((judgement, differences))
 }
 
-/// In what the program is another one than that of the bundle; `None` if it is the same, or may be
-/// any.
+/// How the program differs from the recorded one; `None` if it does not, or none was recorded.
 fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     let recorded = bundle.setting.program.as_ref()?;
     let here = world.identity().unwrap_or_else(|| "unknown".into());

@@ -33,7 +33,7 @@ impl Case {
 
     /// The same combination under a fault of the world, or under none.
     #[must_use]
-    pub fn under(self, spec: &Spec, fault: Option<&str>) -> Self {
+    pub(crate) fn under(self, spec: &Spec, fault: Option<&str>) -> Self {
         let case = Self { fault: fault.map(str::to_owned), ..self };
         Self { id: case.hash(spec), ..case }
     }
@@ -68,7 +68,7 @@ impl Case {
     }
 
     /// What conditions can ask about.
-    pub fn facts(&self) -> Facts<'_> {
+    pub(crate) fn facts(&self) -> Facts<'_> {
         let set = |name: &String| Value::Set(name.clone());
         let mut facts: Facts<'_> =
             self.flags.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();

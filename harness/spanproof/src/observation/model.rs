@@ -34,6 +34,12 @@ impl Observation {
         }
     }
 
+    /// What was read of an existing system besides its rows and the lines of its log; `None` for a
+    /// trial.
+    pub fn sources(&self) -> Option<spanproof_format::Deployment> {
+        self.deployment().map(Into::into)
+    }
+
     /// What is known of an existing system; `None` for a trial.
     pub(crate) fn deployment(&self) -> Option<&Deployment> {
         match &self.origin {

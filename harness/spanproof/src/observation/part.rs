@@ -11,7 +11,7 @@ use crate::spec::Spec;
 
 impl Observation {
     /// Whether every line about spans has a time, so that lines can be told apart by job.
-    pub fn has_dated_lines(&self, spec: &Spec) -> bool {
+    pub(crate) fn has_dated_lines(&self, spec: &Spec) -> bool {
         let mut lines = self.lines().into_iter();
         lines.all(|line| line.at.is_some() || spec.probes.banner(line.text).is_some())
     }
@@ -20,7 +20,7 @@ impl Observation {
     /// lines of the time they were there. Spans that name neither unit nor job belong to it if they
     /// began in that time.
     #[must_use]
-    pub fn of_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
+    pub(crate) fn of_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
         let all = &self.tables;
         let chosen: Vec<_> = jobs.iter().map(|row| Job::from_row(&spec.tables, row)).collect();
         let ids: Vec<_> = chosen.iter().filter_map(|job| job.id.clone()).collect();

@@ -39,7 +39,7 @@ pub struct Tables {
 
 impl Tables {
     /// Tables of which none can be read, for one reason.
-    pub fn unreadable(why: &str) -> Self {
+    pub(crate) fn unreadable(why: &str) -> Self {
         let rows = || Rows::Unreadable(why.to_owned());
         Self { jobs: rows(), units: rows(), spans: rows() }
     }
@@ -62,7 +62,7 @@ impl Rows {
 
     /// The rows that satisfy `keep`.
     #[must_use]
-    pub fn filtered(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
+    pub(crate) fn filtered(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
         match self {
             Self::Found(mut rows) => {
                 rows.retain(|row| keep(row));
@@ -75,7 +75,7 @@ impl Rows {
     /// The rows that are not among `before`, by what `same` compares; a table that could not be
     /// read before was empty.
     #[must_use]
-    pub fn since(self, before: &Self, same: impl Fn(&Row, &Row) -> bool) -> Self {
+    pub(crate) fn since(self, before: &Self, same: impl Fn(&Row, &Row) -> bool) -> Self {
         self.filtered(|row| !before.all().iter().any(|old| same(old, row)))
     }
 }

@@ -117,7 +117,7 @@ impl Reached {
 
 impl StartupCut {
     /// The cut after everything in `output`.
-    pub fn after(output: &Output) -> Self {
+    pub(crate) fn after(output: &Output) -> Self {
         Self {
             stdout: output.stream(Stream::Stdout).count(),
             stderr: output.stream(Stream::Stderr).count(),
@@ -125,7 +125,7 @@ impl StartupCut {
     }
 
     /// The number of lines of one stream.
-    pub fn of(self, stream: Stream) -> usize {
+    pub(crate) fn of(self, stream: Stream) -> usize {
         match stream {
             Stream::Stdout => self.stdout,
             Stream::Stderr => self.stderr,
@@ -135,7 +135,7 @@ impl StartupCut {
 
 impl ProcessRun {
     /// The lines that one stream had before the service was ready.
-    pub fn startup_lines(&self, stream: Stream) -> impl Iterator<Item = &Line> {
+    pub(crate) fn startup_lines(&self, stream: Stream) -> impl Iterator<Item = &Line> {
         self.output.stream(stream).take(self.startup.of(stream))
     }
 }

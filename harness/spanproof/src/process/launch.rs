@@ -114,7 +114,7 @@ fn command(program: &Path) -> Command {
     Command::new(program)
 }
 
-/// A word as a shell takes it.
+/// A word as a shell takes it. Fewer words are quoted than by crates for this: `--name=value` is not.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -39,7 +39,7 @@ impl Stray {
     }
 }
 
-/// What `/proc/ID/stat` says.
+/// What `/proc/ID/stat` says. A crate for `/proc` reads fifty fields of every process, and we need five.
 struct Stat {
     name: String,
     parent: u32,

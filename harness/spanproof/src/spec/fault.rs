@@ -89,7 +89,7 @@ kinds! {
 
 impl FaultKind {
     /// Whether the service itself is killed.
-    pub fn kills(self) -> bool {
+    pub(crate) fn kills(self) -> bool {
         matches!(self, Self::KilledMidJob | Self::KilledAtExit)
     }
 }

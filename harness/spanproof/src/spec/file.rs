@@ -189,7 +189,7 @@ impl Spec {
     /// The kind of disposable Postgres that `[database]` asks for.
     ///
     /// # Errors
-    /// When its `source` is none.
+    /// If its `source` names no known source.
     pub fn postgres_options(&self) -> Result<Options, spanproof_postgres::Error> {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());

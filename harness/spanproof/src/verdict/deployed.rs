@@ -186,8 +186,8 @@ impl Scene<'_> {
                            tracer; give the database or a dump of it, which tells whether work was done"
                     .to_owned(),
                 (begun, written) => format!(
-                    "the tracer is on, {begun} spans were begun and {written} reported as written; whether their rows \
-                     are there, whole and linked, tells the database, or a dump of it"
+                    "the tracer is on, {begun} spans were begun and {written} reported as written; the database or a dump of \
+                     it shows whether their rows are complete and linked"
                 ),
             };
             Finding::new(Code::Undetermined, message, [banners, Evidence::lines(acknowledged)].concat())

@@ -28,7 +28,7 @@ struct JudgedJob<'a> {
 /// can't tell the jobs apart.
 pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
     let DiagnosedJobs { jobs, diagnoses } = diagnosed_jobs(spec, observation);
-    let sources = observation.deployment().map(Into::into);
+    let sources = observation.sources();
     let mut diagnosis = Diagnosis::new(sources, jobs, diagnoses);
     diagnosis.unit_table.clone_from(&spec.tables.units.table);
     diagnosis.tracing_flag = spec.tracing_flag().map(|flag| flag.name.clone());

@@ -89,10 +89,10 @@ impl Loss<'_> {
     /// What would decide.
     fn next(&self) -> String {
         match self.facts.observation.deployment().and_then(|seen| seen.database.as_ref()) {
-            None => "the server as a witness would tell".to_owned(),
+            None => "run the case with the server as a witness to decide".to_owned(),
             Some(place) => format!(
-                "is `{place}` the database that the service itself is given? a preflight tries to \
-                 write a span there, and a case with the server as a witness tells what becomes of one"
+                "check that `{place}` is the database that the service is given: a preflight tries to write a span \
+                 there, and a case with the server as a witness shows what becomes of one"
             ),
         }
     }

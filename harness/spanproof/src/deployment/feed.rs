@@ -1,7 +1,7 @@
-//! A database that is polled for the newest jobs, with their units and spans.
+//! The newest jobs of a database, with their units and spans, and what announces them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 
@@ -15,17 +15,8 @@ use crate::observation::{Job, Owner, Rows, Unit};
 use crate::spec::Spec;
 use spanproof_lease::wait;
 
-/// Polling interval while rows change.
-const ACTIVE_INTERVAL: Duration = Duration::from_millis(250);
-/// Longest polling interval while no row changes.
-const IDLE_INTERVAL: Duration = Duration::from_secs(2);
-/// Shortest time between two polls, however many notifications arrive.
-const MIN_INTERVAL: Duration = Duration::from_millis(50);
 /// Notifications that arrive within this time of each other count as one.
 const BURST: Duration = Duration::from_millis(5);
-/// After a poll that took *t*, the next one waits at least `BACKOFF × t`.
-const BACKOFF: u32 = 4;
-
 /// A job as one poll saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobProgress {
@@ -51,17 +42,16 @@ impl JobProgress {
     }
 }
 
-/// Polls a database, and listens for its notifications.
+/// The newest jobs of a database: read on request, and announced by its notifications. When to read
+/// them is up to the caller.
 #[derive(Debug)]
-pub struct Poller {
+pub struct JobFeed {
     session: Session,
     listener: Option<PgListener>,
-    interval: Duration,
-    took: Duration,
     unread: Vec<String>,
 }
 
-impl Poller {
+impl JobFeed {
     /// Opens the session, and listens on the channel unless its name is empty.
     ///
     /// # Errors
@@ -69,8 +59,7 @@ impl Poller {
     pub async fn open(url: &str, channel: &str) -> Result<Self, Error> {
         let session = Session::open(url, "watch").await?;
         let listener = listen(url, channel).await;
-        let (interval, took, unread) = (ACTIVE_INTERVAL, Duration::ZERO, Vec::new());
-        Ok(Self { session, listener, interval, took, unread })
+        Ok(Self { session, listener, unread: Vec::new() })
     }
 
     /// Whether the database notifies of new jobs.
@@ -88,36 +77,18 @@ impl Poller {
     /// # Errors
     /// When the database goes away, or a table can't be read.
     pub async fn poll(&mut self, spec: &Spec, last: usize) -> Result<Vec<JobProgress>, Error> {
-        let start = Instant::now();
         self.session.restart_transaction().await?;
         let mut lookup = Lookup::new(&mut self.session, spec);
         let jobs = newest_progress(&mut lookup, last).await;
         self.unread = lookup.unread;
         // A transaction that stays open keeps the server from tidying up.
         self.session.end_transaction().await?;
-        self.took = start.elapsed();
         jobs
     }
 
     /// What the last poll could not read, each with its reason.
     pub fn unread(&self) -> &[String] {
         &self.unread
-    }
-
-    /// The shortest time until the next poll, also after a notification.
-    pub fn min_interval(&self) -> Duration {
-        MIN_INTERVAL.max(self.backoff())
-    }
-
-    /// The time until the next poll: longer while nothing changes, and on a slow link.
-    pub fn next_interval(&mut self, changed: bool) -> Duration {
-        let longer = (self.interval * 2).min(IDLE_INTERVAL);
-        self.interval = if changed { ACTIVE_INTERVAL } else { longer };
-        self.interval.max(self.backoff())
-    }
-
-    fn backoff(&self) -> Duration {
-        self.took * BACKOFF
     }
 
     /// Waits until the database notifies of a new job; forever if it is not listened to.

@@ -1,0 +1,8 @@
+//! The one environment variable that this crate reads.
+
+use std::path::PathBuf;
+
+/// The folder for temporary files: `TMPDIR`, or `/tmp`.
+pub(super) fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
