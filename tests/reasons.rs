@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use rstest::rstest;
-use spanproof::{Case, Keep, RunOptions, World, cases};
+use spanproof::{Case, RunOptions, World, cases};
 use spanproof_format::{Code, Counterfactual, Evidence, Run, Verdict};
 
 use crate::world::repository;
@@ -32,10 +32,9 @@ async fn run(world: &World, name: &str, of: impl Fn(&Case) -> bool, probe: bool)
     let name = format!("spanproof-reasons-{}-{name}", std::process::id());
     let folder = Folder(std::env::temp_dir().join(name));
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
-    let (evidence, keep) = (folder.0.clone(), Keep::Nothing);
-    let today = "2026-01-01".parse().unwrap();
-    let options =
-        RunOptions { workers: 4, evidence, keep, witness: false, probe, today, cancelled };
+    let mut options = RunOptions::new(&folder.0, cancelled);
+    (options.workers, options.probe) = (4, probe);
+    options.today = "2026-01-01".parse().unwrap();
     let ran = spanproof::run(world, &picked, options, |_| {}).await.unwrap();
     (ran.document(world.spec(), &[], Vec::new()), ran.extra_cases())
 }

@@ -11,10 +11,10 @@ use super::args::{Check, Format, Plan, Which};
 use super::progress::Progress;
 use super::{Exit, Failure, environment, output, runs};
 use crate::report;
+use spanproof::Spec;
 use spanproof::World;
 use spanproof::shell_quoted;
 use spanproof::{Case, cases};
-use spanproof::{Day, Spec};
 use spanproof::{Keep, Proven, RunOptions, RunResult, Snapshot};
 use spanproof_format::{Incident, Run, StepTime, Summary, Timings};
 
@@ -110,11 +110,10 @@ async fn work(
     if args.prove {
         return prove(args, world, &cases, cancelled).await;
     }
-    let (keep, witness) = (keep(args), args.looks.witness);
-    let probe = !args.looks.no_probe;
-    let (workers, today) = (workers(args), Day::today());
     let cancel = cancelled.clone();
-    let options = RunOptions { workers, evidence, keep, witness, probe, today, cancelled };
+    let mut options = RunOptions::new(evidence, cancelled);
+    (options.workers, options.keep) = (workers(args), keep(args));
+    (options.witness, options.probe) = (args.looks.witness, !args.looks.no_probe);
     let mut progress = Progress::new(cases.len());
     let running = spanproof::run(&world, &cases, options, |event| progress.take(&event));
     let ran = Box::pin(running).await;

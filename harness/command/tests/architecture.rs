@@ -17,9 +17,10 @@ const CRATES: [(&str, &[&str]); 5] = [
 ];
 /// Modules of the library from left to right: each imports only what stands in a line before its
 /// own.
-const ORDER: [&[&str]; 11] = [
-    &["document", "environment", "identifier", "mask", "template", "timestamp"],
+const ORDER: [&[&str]; 12] = [
+    &["environment", "identifier", "mask", "template", "timestamp"],
     &["chain"],
+    &["document"],
     &["spec"],
     &["matrix"],
     &["log", "upstream", "process"],

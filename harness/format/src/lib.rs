@@ -5,23 +5,24 @@
 //! whatever its minor version is: keys that are not known are ignored, and a code, a verdict, a piece of
 //! evidence or a record that is not known is `Unknown`. How a process ended, what an upstream answered
 //! and where a line stands ([`Ending`], [`Answer`], [`Place`], [`Stream`], [`Reached`], [`Rows`]) changes
-//! with a major version only.
+//! with a major version only. [`parse`] refuses another major version; of an incident, compare the format
+//! in its first record by [`age`].
 //!
 //! Times are [`chrono`]'s and rows are [`serde_json`]'s; no other crate is in the public types.
 //!
 //! ```
-//! use spanproof_format::{Code, Run, Verdict};
+//! use spanproof_format::{Code, Run, Verdict, parse};
 //!
 //! # let text = include_str!("../../../fixtures/format-1/json/check.json");
 //! // What `spanproof check --format json` printed.
-//! let run: Run = serde_json::from_str(text)?;
+//! let run: Run = parse(text)?;
 //! for case in &run.cases {
 //!     if let Verdict::Fail(findings) = &case.verdict {
 //!         println!("{}: {}", case.id, findings[0].code.meaning());
 //!     }
 //! }
 //! assert_eq!("path-not-executed".parse(), Ok(Code::PathNotExecuted));
-//! # Ok::<(), serde_json::Error>(())
+//! # Ok::<(), spanproof_format::ParseError>(())
 //! ```
 //!
 //! | document | printed or written by | type |
@@ -49,6 +50,7 @@ mod flags;
 mod judgement;
 mod observation;
 mod output;
+mod parse;
 mod plan;
 mod preflight;
 mod proof;
@@ -75,6 +77,7 @@ pub use observation::{
     Submission, Witness,
 };
 pub use output::{Ending, Output, OutputLine, Place, ProcessExit, Stream};
+pub use parse::{Document, ParseError, parse};
 pub use plan::{Expectation, Plan, PlannedCase};
 pub use preflight::{Check, CheckResult, Preflight};
 pub use proof::{Proof, ProofResult, Proofs};

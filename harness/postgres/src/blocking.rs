@@ -19,7 +19,7 @@ use super::{Database, Error};
 /// # Errors
 /// When the folder can't be read, no source gives a server, or a migration fails.
 pub fn migrated(folder: impl AsRef<Path>) -> Result<Database, Error> {
-    wait(Database::migrated(folder))
+    wait(Database::migrated(folder.as_ref()))
 }
 
 /// Drops a database as [`Database::close`] does.
@@ -30,10 +30,12 @@ pub fn close(database: Database) -> Result<(), Error> {
     wait(database.close())
 }
 
-/// What is awaited is done on the server's own thread; here nothing has to be driven.
-fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(Error::system("no runtime to wait with"))?
-        .block_on(work)
+/// Waits on a thread of its own, since the caller may be inside of a runtime. What is awaited is done
+/// on the server's own thread, so that nothing has to be driven here.
+fn wait<T: Send>(work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+    let block = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.map_err(Error::system("no runtime to wait with"))?.block_on(work)
+    };
+    std::thread::scope(|scope| scope.spawn(block).join()).map_err(|_| Error::Closed)?
 }

@@ -12,7 +12,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// The text of an error leaves out what its [source](std::error::Error::source) says: print the
 /// chain, for instance with `{:#}` of `anyhow`. Where advice follows a reason, both are in the text.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No source has a server that will do.
@@ -233,6 +233,13 @@ pub enum Error {
     /// The thread that speaks to the server has ended.
     #[error("the connection to the disposable server is closed")]
     Closed,
+}
+
+/// The text with all causes: it is what `unwrap` and a test that returns an error print.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&chain(self))
+    }
 }
 
 impl Error {

@@ -1,5 +1,6 @@
 //! A TOML file whose errors name file, line and column, with the offending line.
 
+use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,9 +11,9 @@ use serde::de::DeserializeOwned;
 const SIMILAR: f64 = 0.7;
 
 /// A file could not be read or does not say what it should.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum SpecError {
     /// The file can't be read.
     #[error("`{}` can't be read", path.display())]
     Unreadable {
@@ -40,6 +41,11 @@ pub enum Error {
         message: String,
     },
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = SpecError;
+
+debug_as_chain!(SpecError);
 
 /// A file's text with its path, for errors that point into it.
 #[derive(Debug, Clone)]

@@ -102,19 +102,19 @@ mod upstream;
 mod verdict;
 
 pub use deployment::{
-    Dump, Error as DeploymentError, Existing, JobFeed, JobProgress, LogStream, Moment, Rowset,
-    Session, Subject, TraceMatches, TraceQuery, Window, find_traces,
+    DeploymentError, Dump, Existing, JobFeed, JobProgress, LogStream, Moment, Rowset, Session,
+    Subject, TraceMatches, TraceQuery, Window, find_traces,
 };
-pub use document::{Error as SpecError, suggestion};
+pub use document::{SpecError, suggestion};
 pub use incident::{
-    Bundle, Error as IncidentError, Masking, adopt, capture_case, capture_deployment,
-    is_as_expected, list_incidents, rejudge_incident, replay, replay_adopted,
+    Bundle, IncidentError, Masking, adopt, capture_case, capture_deployment, is_as_expected,
+    list_incidents, rejudge_incident, replay, replay_adopted,
 };
 pub use mask::text as mask_secrets;
-pub use matrix::{Case, Error as MatrixError, Filter, Selection, cases};
+pub use matrix::{Case, Filter, MatrixError, Selection, cases};
 pub use observation::{
-    Deployment, Error as EvidenceError, Failure, Observation, Origin, Place, ProcessRun, Reached,
-    Row, Rows, Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
+    Deployment, EvidenceError, Failure, Observation, Origin, Place, ProcessRun, Reached, Row, Rows,
+    Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
     list as list_evidence, read as read_evidence, write as write_evidence,
 };
 pub use outcome::plan;
@@ -123,7 +123,7 @@ pub use preflight::{
     manifest_settings,
 };
 pub use process::{
-    Ending, Error as ProcessError, Exit as ProcessExit, Line as OutputLine, Output, Stream,
+    Ending, Exit as ProcessExit, Line as OutputLine, Output, ProcessError, Stream,
     quoted as shell_quoted,
 };
 #[doc(no_inline)]
@@ -137,8 +137,8 @@ pub use suite::{
     CaseResult, Keep, Proven, RunEvent, RunOptions, RunResult, Snapshot, compare_snapshots, is_run,
     prove, rejudge_run, run, update_snapshots,
 };
-pub use trial::{Error as WorldError, Timeouts, Trial, TrialBuilder, World, WorldBuilder};
-pub use upstream::{Answer, Error as UpstreamError, Exchange};
+pub use trial::{Timeouts, Trial, TrialBuilder, World, WorldBuilder, WorldError};
+pub use upstream::{Answer, Exchange, UpstreamError};
 pub use verdict::{
     Evidence, Experiment, Finding, Funnel, Judgement, NotPassed, Verdict, diagnose, judge,
     judge_all,

@@ -73,3 +73,12 @@ fn a_test_that_is_not_async_has_its_database_too() {
     assert_eq!(rows, 0);
     blocking::close(database).unwrap();
 }
+
+/// A test that is async by its framework, and calls code that is not.
+#[tokio::test]
+async fn a_blocking_call_works_inside_of_a_runtime() {
+    let (_folder, migrations) = migrations(&[("0001_a.up.sql", "create table a (n int)")]);
+    let database = blocking::migrated(migrations.folder()).unwrap();
+    assert!(database.url().starts_with("postgres://"));
+    blocking::close(database).unwrap();
+}

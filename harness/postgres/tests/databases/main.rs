@@ -60,10 +60,9 @@ async fn a_migration_that_fails_is_named_with_its_line_and_the_servers_message()
     ]);
     let error = server.migrated(&migrations).await.unwrap_err();
     assert_eq!(error.server().unwrap().sqlstate(), Some("42601"));
-    assert_eq!(
-        chain(error),
-        "migration `0002_broken.up.sql`:3 failed: syntax error at or near \"tabel\" (SQLSTATE 42601)"
-    );
+    let text = "migration `0002_broken.up.sql`:3 failed: syntax error at or near \"tabel\" (SQLSTATE 42601)";
+    assert_eq!(format!("{error:?}"), text, "what `unwrap` prints");
+    assert_eq!(chain(error), text);
 }
 
 #[tokio::test]

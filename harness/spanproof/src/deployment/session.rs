@@ -1,5 +1,6 @@
 //! A session whose statements lock nothing that a writer needs, and are rolled back.
 
+use crate::chain::debug_as_chain;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -19,9 +20,9 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 const FULL_SCAN_ROWS: f64 = 100_000.0;
 
 /// A database that can't be looked at.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum DeploymentError {
     /// It does not let us in.
     #[error("the database `{url}` does not let us in: {reason}")]
     Login {
@@ -71,6 +72,11 @@ pub enum Error {
         reason: String,
     },
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = DeploymentError;
+
+debug_as_chain!(DeploymentError);
 
 /// What the server refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

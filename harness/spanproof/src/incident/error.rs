@@ -1,13 +1,14 @@
 //! Why an incident can't be written, read or replayed.
 
+use crate::chain::debug_as_chain;
 use std::path::{Path, PathBuf};
 
 use spanproof_format::UnknownCode;
 
 /// A bundle that can't be written or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum IncidentError {
     /// The file itself.
     #[error("could not {what} `{}`", path.display())]
     File {
@@ -65,6 +66,11 @@ pub enum Error {
     #[error(transparent)]
     World(#[from] crate::trial::Error),
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = IncidentError;
+
+debug_as_chain!(IncidentError);
 
 /// An error about a file that can't be read or written.
 pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {

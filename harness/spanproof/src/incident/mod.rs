@@ -15,7 +15,7 @@ mod setting;
 pub use adopt::{adopt, is_as_expected, list_incidents, replay_adopted};
 pub use bundle::Bundle;
 pub use capture::{capture_case, capture_deployment};
-pub use error::Error;
+pub use error::IncidentError;
 pub use masking::Masking;
 pub use replay::{rejudge_incident, replay};
 pub(crate) use setting::Setting;

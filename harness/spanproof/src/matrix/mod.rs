@@ -11,5 +11,5 @@ mod stored;
 pub use case::Case;
 pub(crate) use neighbour::{Change, neighbours};
 pub(crate) use pattern::Pattern;
-pub use product::{Error, cases};
+pub use product::{MatrixError, cases};
 pub use selection::{Filter, Selection};

@@ -1,14 +1,15 @@
 //! The full product, with pinned values and excluded combinations; then what is run under faults.
 
+use crate::chain::debug_as_chain;
 use std::collections::BTreeMap;
 
 use super::Case;
 use crate::spec::{Condition, Fault, Spec, Value};
 
 /// The spec's combinations can't be run as they are.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum MatrixError {
     /// More cases than the limit.
     #[error(
         "the matrix has {found} cases and the limit is {limit} ({factors}); \
@@ -62,6 +63,11 @@ pub enum Error {
         second: String,
     },
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = MatrixError;
+
+debug_as_chain!(MatrixError);
 
 /// All cases of a spec, in the order of its declarations: the first flag varies slowest.
 ///

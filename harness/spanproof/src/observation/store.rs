@@ -1,5 +1,6 @@
 //! An observation as a folder: `evidence.json`, and both streams as plain text for people.
 
+use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,9 @@ use crate::process::Stream;
 const DATA: &str = "evidence.json";
 
 /// Evidence could not be written or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum EvidenceError {
     /// A file or folder.
     #[error("could not {what} `{}`", path.display())]
     File {
@@ -49,6 +50,11 @@ pub enum Error {
         path: PathBuf,
     },
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = EvidenceError;
+
+debug_as_chain!(EvidenceError);
 
 fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();

@@ -1,11 +1,12 @@
 //! What can go wrong with a child process; each error carries the command as one pasteable line.
 
+use crate::chain::debug_as_chain;
 use std::io;
 
 /// A program could not be started, followed or stopped.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ProcessError {
     /// There is no such program.
     #[error("`{command}`: there is no program at `{program}`; build it first or correct the path")]
     Missing {
@@ -51,6 +52,11 @@ pub enum Error {
         source: io::Error,
     },
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = ProcessError;
+
+debug_as_chain!(ProcessError);
 
 impl Error {
     pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {

@@ -12,7 +12,8 @@ mod strays;
 
 pub(crate) use child::Child;
 pub use child::{Ending, Exit};
-pub use error::Error;
+pub(crate) use error::Error;
+pub use error::ProcessError;
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};

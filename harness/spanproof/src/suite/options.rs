@@ -8,6 +8,7 @@ use crate::spec::Day;
 
 /// How to run.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RunOptions {
     /// How many cases run at once.
     pub workers: usize,
@@ -24,6 +25,22 @@ pub struct RunOptions {
     pub today: Day,
     /// Becomes true when no more cases should start and running ones should be dropped.
     pub cancelled: watch::Receiver<bool>,
+}
+
+impl RunOptions {
+    /// Creates options with two workers a processor and extra cases, that keep no database.
+    pub fn new(evidence: impl Into<PathBuf>, cancelled: watch::Receiver<bool>) -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            workers: 2 * processors,
+            evidence: evidence.into(),
+            keep: Keep::Nothing,
+            witness: false,
+            probe: true,
+            today: Day::today(),
+            cancelled,
+        }
+    }
 }
 
 /// Which databases outlive the run.

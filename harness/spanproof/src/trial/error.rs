@@ -1,5 +1,6 @@
 //! What makes a trial impossible: our own world, never the service under test.
 
+use crate::chain::debug_as_chain;
 use std::path::PathBuf;
 
 use spanproof_postgres::ServerError;
@@ -10,9 +11,9 @@ use crate::{document, process, upstream};
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The world of a trial did not come up.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum WorldError {
     /// A file of the spec.
     #[error(transparent)]
     Document(#[from] document::Error),
@@ -96,6 +97,11 @@ pub enum Error {
         hint: String,
     },
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = WorldError;
+
+debug_as_chain!(WorldError);
 
 impl Error {
     /// Whether the user's own files or words are wrong, and not the world around them.

@@ -19,7 +19,8 @@ mod witness;
 mod world;
 
 pub use builder::TrialBuilder;
-pub use error::Error;
+pub(crate) use error::Error;
+pub use error::WorldError;
 pub(crate) use overrides::Overrides;
 pub use overrides::Timeouts;
 pub use run::Trial;

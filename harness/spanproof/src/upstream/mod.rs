@@ -9,5 +9,6 @@ mod stored;
 
 pub(crate) use behaviour::{Behaviour, Reply};
 pub use journal::{Answer, Exchange};
-pub use server::Error;
+pub(crate) use server::Error;
 pub(crate) use server::Upstream;
+pub use server::UpstreamError;

@@ -1,5 +1,6 @@
 //! A behaviour, mounted on a wiremock server.
 
+use crate::chain::debug_as_chain;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -17,9 +18,9 @@ const LAST: u8 = u8::MAX;
 const NEVER: Duration = Duration::from_hours(24);
 
 /// The fake upstream could not be started.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("the fake upstream could not listen on 127.0.0.1")]
-pub struct Error(#[source] std::io::Error);
+pub struct UpstreamError(#[source] std::io::Error);
 
 /// A running fake upstream; it stops when dropped.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub(crate) struct Upstream {
     server: MockServer,
     journal: Journal,
 }
+
+/// The error of this module, by its short name.
+pub(crate) type Error = UpstreamError;
+
+debug_as_chain!(UpstreamError);
 
 /// The error that makes wiremock close a connection without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +45,7 @@ impl Upstream {
     /// # Errors
     /// When no port is free.
     pub(crate) async fn start(behaviour: &Behaviour) -> Result<Self, Error> {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(Error)?;
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(UpstreamError)?;
         let builder = MockServer::builder().listener(listener).disable_request_recording();
         let server = builder.start().await;
         let journal = Journal::new();

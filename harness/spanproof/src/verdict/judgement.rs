@@ -82,7 +82,7 @@ impl Judgement {
     /// The judgement, if it is a pass.
     ///
     /// # Errors
-    /// Otherwise, with everything that the command would tell.
+    /// Otherwise, with its findings and their evidence as text.
     pub fn passed(self) -> Result<Self, NotPassed> {
         match &self.verdict {
             Verdict::Pass => Ok(self),
