@@ -10,8 +10,8 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A disposable Postgres could not be started, filled or used.
 ///
-/// The text of an error leaves out what its [source](std::error::Error::source) says: print the
-/// chain, for instance with `{:#}` of `anyhow`. Where advice follows a reason, both are in the text.
+/// `{}` leaves out what the [source](std::error::Error::source) says; `{:?}` prints the error with all
+/// its causes. Where advice follows a reason, both are in the text.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
