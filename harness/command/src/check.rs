@@ -212,7 +212,9 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
     let failure = |error: spanproof::WorldError| {
         if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
     };
-    output::note(&format!("building {}", spec.service_name()));
+    if args.binary.is_none() && spec.builds() {
+        output::note(&format!("building {}", spec.service_name()));
+    }
     let mut builder = World::of(&args.which.config).show_build();
     if args.databases.fresh {
         builder = builder.fresh();

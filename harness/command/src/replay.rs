@@ -92,7 +92,8 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
         Some(binary) => {
             builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
         }
-        None => output::note(&format!("building {}", spec.service_name())),
+        None if spec.builds() => output::note(&format!("building {}", spec.service_name())),
+        None => {}
     }
     let opened = builder.open_spec(spec).await.map_err(world)?;
     output::note(&opened.server().origin().to_string());

@@ -1,5 +1,6 @@
 //! The folders of earlier runs: `.spanproof/runs/…` beside the spec, the newest few kept.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use spanproof::is_run;
@@ -7,14 +8,27 @@ use spanproof::is_run;
 /// How many earlier runs stay beside a new one.
 const KEPT: usize = 4;
 
+/// What is stored beside a spec.
+const FOLDER: &str = ".spanproof";
+
 fn parent(spec: &Path) -> PathBuf {
-    spec.join(".spanproof").join("runs")
+    spec.join(FOLDER).join("runs")
+}
+
+/// Keeps the folder out of version control; a file that is there already stays as it is.
+fn ignore(folder: &Path) -> std::io::Result<()> {
+    match std::fs::File::create_new(folder.join(".gitignore")) {
+        Ok(mut file) => file.write_all(b"*\n"),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes the folder of a new run and removes the oldest ones that have ended.
 pub(super) fn new(spec: &Path) -> std::io::Result<PathBuf> {
     let parent = parent(spec);
     std::fs::create_dir_all(&parent)?;
+    ignore(&spec.join(FOLDER))?;
     let old: Vec<_> = all(spec).into_iter().filter(|folder| !running(folder)).collect();
     for folder in old.iter().take(old.len().saturating_sub(KEPT)) {
         // Another run may be removing it at this moment.

@@ -4,12 +4,12 @@ use anyhow::anyhow;
 
 use super::args::{Format, Report};
 use super::check::{ended, repeat, show};
-use super::{Exit, Failure, runs};
-use spanproof::{Day, Spec};
+use super::{Exit, Failure, runs, sources};
+use spanproof::Day;
 use spanproof::{compare_snapshots, rejudge_run};
 
 pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
-    let spec = Spec::read(&args.config).map_err(Failure::usage)?;
+    let spec = sources::spec(&args.config)?;
     let folder = match &args.evidence {
         Some(folder) => folder.clone(),
         None => runs::newest(spec.folder()).ok_or_else(|| {

@@ -17,7 +17,7 @@ pub(crate) struct Which {
     #[arg(long = "case", value_name = "ID")]
     ids: Vec<String>,
     /// Only cases with this value: NAME=VALUE, or !NAME for an unset flag; NAME is a flag,
-    /// `route`, `upstream` or `job`; repeatable
+    /// `route`, `upstream`, `job` or `fault` (!fault: no fault); repeatable
     #[arg(long = "filter", value_name = "NAME=VALUE")]
     filters: Vec<Filter>,
 }

@@ -34,6 +34,26 @@ fn a_service_that_fails_under_one_value_is_a_finding_beside_the_others(
 }
 
 #[test]
+fn what_a_run_stores_is_not_for_version_control_and_nothing_is_built_that_has_no_build() {
+    let project = Project::new("obedient");
+    let (_, _, said) = project.run(&["check"]);
+    assert!(!said.contains("building"), "{said}");
+    let file = project.path().join(".spanproof/.gitignore");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "*\n");
+    std::fs::write(&file, "mine\n").unwrap();
+    project.run(&["check"]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine\n");
+}
+
+#[test]
+fn a_report_without_a_spec_says_where_it_was_looked_for() {
+    let project = Project::new("obedient");
+    let (exit, _, said) = project.run(&["report", "--config", "nowhere.toml"]);
+    assert_eq!(exit, 2, "{said}");
+    assert!(said.contains("there is no `nowhere.toml` here"), "{said}");
+}
+
+#[test]
 fn a_service_that_never_comes_up_is_not_tried_in_every_case() {
     let project = Project::new("exits-at-once");
     let values: Vec<_> = (0..40).map(|number| format!("\"{number}\"")).collect();

@@ -161,6 +161,11 @@ impl Spec {
         &self.service.name
     }
 
+    /// Whether the service is built before it is started.
+    pub fn builds(&self) -> bool {
+        self.service.cargo.is_some() || !self.service.build.is_empty()
+    }
+
     /// The name of the table of jobs.
     pub fn job_table(&self) -> &str {
         &self.tables.jobs.table
