@@ -1,4 +1,4 @@
-//! The example of the README, word for word.
+//! The example of the README, verbatim.
 
 // README
 use rstest::rstest;
@@ -10,7 +10,8 @@ use spanproof::{World, judge};
 #[case("", 0)]
 #[tokio::test]
 async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
-    let world = World::of("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let world =
+        World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
     let world = world.open().await.unwrap();
     let observation = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
     assert_eq!(observation.tables.spans.all().len(), spans);

@@ -1,115 +1,87 @@
-//! Faults that are told only beside other cases, and databases that refuse spans; the healthy runner
-//! under the same conditions is not accused. Each fault by itself is in `modes`.
+//! Faults of the world. Under each one the healthy runner reports lost spans and completes its job,
+//! and it records again afterwards.
 
 use rstest::rstest;
-use spanproof::Observation;
-use spanproof::World;
-use spanproof::{Judgement, judge, judge_all};
+use spanproof::{FaultKind, Observation, World, judge, judge_all};
+use spanproof_format::Code;
 
 use crate::world::{faulty, healthy, repository};
 
-/// The tracing flag.
-const FLAG: &str = "ENABLE_DB_TRACING";
-
-async fn with(world: &World, fault: &str, value: &str, route: &str) -> Observation {
-    let trial = world.trial().flag(FLAG, value).env("FAULT", fault).route(route);
-    trial.run().await.unwrap()
+async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observation {
+    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).route(route);
+    trial.fault(fault).run().await.unwrap()
 }
 
-fn told(judgement: &Judgement) -> (String, String) {
-    let first = judgement.findings().first();
-    let code = first.map_or_else(|| "pass".into(), |finding| finding.code.to_string());
-    (code, first.map(ToString::to_string).unwrap_or_default())
-}
-
-#[tokio::test]
-async fn a_route_outside_the_tracer_is_told_beside_one_inside() {
-    let world = faulty().await;
-    let inside = with(&world, "cross-region-untraced", "true", "queued").await;
-    let outside = with(&world, "cross-region-untraced", "true", "cross-region").await;
-    let judgements = judge_all(world.spec(), &[inside, outside]);
-    let codes: Vec<_> = judgements.iter().map(|judgement| told(judgement).0).collect();
-    assert_eq!(codes, ["pass", "path-not-executed"]);
-}
-
-#[tokio::test]
-async fn a_banner_that_no_route_keeps_is_told() {
-    let world = faulty().await;
-    let queued = with(&world, "banner-lies", "true", "queued").await;
-    let direct = with(&world, "banner-lies", "true", "cross-region").await;
-    let judgements = judge_all(world.spec(), &[queued, direct]);
-    let codes: Vec<_> = judgements.iter().map(|judgement| told(judgement).0).collect();
-    assert_eq!(codes, ["banner-contradicts", "banner-contradicts"]);
-}
-
-#[tokio::test]
-async fn an_outcome_that_depends_on_tracing_is_told() {
-    let world = faulty().await;
-    let off = with(&world, "outcome", "false", "queued").await;
-    let on = with(&world, "outcome", "true", "queued").await;
-    let judgements = judge_all(world.spec(), &[off, on]);
-    let codes: Vec<_> = judgements.iter().map(|judgement| told(judgement).0).collect();
-    assert_eq!(codes, ["pass", "outcome-changed-by-tracing"]);
-}
-
-/// A world whose database refuses spans. The service has a role without special rights: privileges
-/// do not bind a superuser.
-async fn refusing(binary: &str, seed: &str) -> World {
-    World::of(repository("spanproof.toml"))
-        .binary(binary)
-        .seed(repository("fixtures/seeds/service-role.sql"))
-        .seed(repository(&format!("fixtures/seeds/{seed}.sql")))
-        .env("DATABASE_URL", "{database.url}&options=-c%20role%3Dspanproof_service")
-        .shared_server()
-        .open()
-        .await
-        .unwrap()
-}
-
+/// Each fault, a text that the runner prints under it, and the number of stored spans of eight.
 #[rstest]
+#[case("insert-revoked", "permission denied for table trace_spans", 0)]
+#[case("table-missing", "relation \"trace_spans\" does not exist", 0)]
+#[case("column-missing", "column \"operation\" of relation \"trace_spans\" does not exist", 0)]
+#[case("read-only", "cannot execute INSERT in a read-only transaction", 0)]
+#[case("locked", "canceling statement due to ", 0)]
+#[case("statement-timeout", "canceling statement due to statement timeout", 0)]
+#[case("lock-timeout", "canceling statement due to lock timeout", 0)]
+#[case("connection-limit", "is not currently accepting connections", 0)]
+#[case("backend-terminated", "terminating connection due to administrator command", 0)]
+#[case("commit-refused", "violates a check at the commit", 0)]
+#[case("discarded", "the span is not in the database", 0)]
+#[case("killed-mid-job", "StartSpan RecordSpan success", 8)]
+#[case("killed-at-exit", "StartSpan RecordSpan success", 8)]
 #[tokio::test]
-async fn a_refusal_that_the_service_keeps_to_itself_is_told(
+async fn the_healthy_runner_reports_lost_spans_and_recovers(
+    #[case] fault: &str,
+    #[case] text: &str,
+    #[case] spans: usize,
     #[values("queued", "cross-region")] route: &str,
 ) {
-    let world = refusing(env!("CARGO_BIN_EXE_faulty-runner"), "insert-revoked").await;
-    let observation = with(&world, "silent-write-failure", "true", route).await;
-    let (code, proofs) = told(&judge(world.spec(), &observation));
-    assert_eq!(code, "write-failed-silent", "{proofs}");
-    assert!(proofs.contains("trace_spans: 0 `execute_question` of 0 rows"), "{proofs}");
-}
-
-/// Faults of the database: the healthy runner reports them, and the job is not changed by them.
-#[rstest]
-#[case::table_missing("table-missing", "relation \"trace_spans\" does not exist")]
-#[case::insert_revoked("insert-revoked", "permission denied for table trace_spans")]
-#[case::column_missing(
-    "column-missing",
-    "column \"region\" of relation \"trace_spans\" does not exist"
-)]
-#[tokio::test]
-async fn a_database_that_refuses_spans_is_reported(
-    #[case] seed: &str,
-    #[case] proof: &str,
-    #[values("queued", "cross-region")] route: &str,
-) {
-    let world = refusing(env!("CARGO_BIN_EXE_runner"), seed).await;
-    let on = world.trial().flag(FLAG, "true").route(route).run().await.unwrap();
-    let off = world.trial().flag(FLAG, "false").route(route).run().await.unwrap();
-    let judgements = judge_all(world.spec(), &[off, on]);
-    let codes: Vec<_> = judgements.iter().map(|judgement| told(judgement).0).collect();
-    assert_eq!(codes, ["pass", "write-failed-reported"]);
-    let (_, proofs) = told(&judgements[1]);
-    assert!(proofs.contains(proof), "expected {proof}\nfound {proofs}");
-    assert_eq!(judgements[1].findings().len(), 1, "the outcome of the job is the same");
-}
-
-#[tokio::test]
-async fn the_healthy_runner_is_not_accused() {
     let world = healthy().await;
-    for route in ["queued", "cross-region"] {
-        for value in ["true", "false"] {
-            let observation = world.trial().flag(FLAG, value).route(route).run().await.unwrap();
-            judge(world.spec(), &observation).passed().unwrap();
-        }
-    }
+    let observation = observe(&world, fault, "", route).await;
+    judge(world.spec(), &observation).passed().unwrap();
+    let trial = observation.trial().unwrap();
+    let output = trial.run.output.tail(usize::MAX);
+    assert!(output.contains(text), "expected {text}\nfound {output}");
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    let second = trial.second_job.as_ref().unwrap();
+    assert_eq!(second.tables.spans.all().len(), 8, "spans of the second job");
+}
+
+#[tokio::test]
+async fn a_fault_in_sql_files_is_applied_and_cleared() {
+    let fault = "[{ kind = 'sql', name = 'own', apply = 'fixtures/faults/refuse.sql', \
+                 clear = 'fixtures/faults/accept.sql' }]";
+    let world = World::new(repository("spanproof.toml")).set("fault", fault);
+    let world = world.binary(env!("CARGO_BIN_EXE_runner")).shared_server().open().await.unwrap();
+    let observation = observe(&world, "own", "", "queued").await;
+    judge(world.spec(), &observation).passed().unwrap();
+    let output = observation.trial().unwrap().run.output.tail(usize::MAX);
+    assert!(output.contains("none_fits"), "{output}");
+    assert_eq!(observation.tables.spans.all().len(), 0);
+}
+
+#[tokio::test]
+async fn the_spec_of_the_runner_lists_every_fault_that_applies_to_it() {
+    let spec = healthy().await.spec().clone();
+    let missing = FaultKind::ALL.iter().filter(|kind| !spec.has_fault(**kind));
+    let missing: Vec<_> = missing.map(|kind| kind.text()).collect();
+    assert_eq!(missing, ["schema-missing", "sql"]);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_only_under_a_fault_has_a_changed_outcome() {
+    let world = faulty().await;
+    let bug = "span-error-panics";
+    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug);
+    let without_fault = trial.run().await.unwrap();
+    let with_fault = observe(&world, "table-missing", bug, "queued").await;
+    let judgements = judge_all(world.spec(), &[without_fault, with_fault]);
+    let codes: Vec<_> = judgements.iter().map(spanproof::Judgement::code).collect();
+    assert_eq!(codes, [None, Some(Code::OutcomeChangedByTracing)], "{:?}", judgements[1]);
+}
+
+#[tokio::test]
+async fn an_unknown_fault_is_an_error_with_a_suggestion() {
+    let world = healthy().await;
+    let error = world.trial().fault("table-mising").start().await.unwrap_err();
+    let expected = "the spec has no fault `table-mising`; did you mean `table-missing`?";
+    assert_eq!(error.to_string(), expected);
 }

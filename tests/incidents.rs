@@ -1,34 +1,35 @@
-//! Incidents from production: one as a spec of its own, all as bundles that are replayed.
+//! Incidents from production: one as a spec, and all of them as bundles to replay.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use spanproof::{
-    Bundle, Case, Dump, Existing, LogStream, Masking, Rowset, Spec, Subject, Value, World,
-    capture_case, capture_deployment, cases, judge_all, replay, replay_adopted,
+    Bundle, Case, Dump, ExistingSystem, JobSelection, LogStream, Masking, RowSource, Spec, Value,
+    World, capture_case, capture_deployment, cases, judge_all, replay, replay_adopted,
 };
-use spanproof_format::{Code, Faithful, Record, Setting};
+use spanproof_format::{Code, Record, ReplayOutcome, Setup};
+use tempfile::TempDir;
 
 use crate::world::repository;
 
-/// Jobs 469 to 472: four failed executions each, and no span although the flag was `true`.
+/// Jobs 469 to 472: four failed executions each and no span, although the flag was `true`.
 #[rstest]
-#[case::as_it_was(env!("CARGO_BIN_EXE_faulty-runner"), Some(Code::PathNotExecuted), 0)]
-#[case::as_it_should_be(env!("CARGO_BIN_EXE_runner"), None, 8)]
+#[case::faulty_runner(env!("CARGO_BIN_EXE_faulty-runner"), Some(Code::PathNotExecuted), 0)]
+#[case::healthy_runner(env!("CARGO_BIN_EXE_runner"), None, 8)]
 #[tokio::test]
-async fn zero_spans_on_the_cross_region_route(
+async fn jobs_of_the_cross_region_route_leave_spans_only_in_the_healthy_runner(
     #[case] binary: &str,
     #[case] code: Option<Code>,
     #[case] spans: usize,
 ) {
     let spec = repository("fixtures/incidents/zero-spans/spanproof.toml");
-    let world = World::of(spec).binary(binary).shared_server().open().await.unwrap();
+    let world = World::new(spec).binary(binary).shared_server().open().await.unwrap();
     let cases = cases(world.spec()).unwrap();
     let jobs: Vec<_> = cases.iter().map(|case| case.job.as_str()).collect();
     assert_eq!(jobs, ["job-469", "job-470", "job-471", "job-472"]);
     let mut all = Vec::new();
     for case in &cases {
-        all.push(world.trial_of(case).run().await.unwrap());
+        all.push(world.trial_for(case).run().await.unwrap());
     }
     for (observation, judgement) in all.iter().zip(judge_all(world.spec(), &all)) {
         assert_eq!(judgement.code(), code, "{judgement:#?}");
@@ -36,7 +37,7 @@ async fn zero_spans_on_the_cross_region_route(
         let units = observation.tables.units.all();
         assert_eq!(units.len(), 4);
         for unit in units {
-            // Refused at once, in one round trip, and the reason is kept.
+            // Failed after one round trip, and the reason is stored.
             assert_eq!(unit["status"], "failed");
             assert_eq!(unit["output"]["error"], "No healthy providers available");
         }
@@ -60,164 +61,202 @@ const INCIDENTS: [(&str, &str, &str); 8] = [
     ("zero-spans", "cross-region-untraced", "path-not-executed"),
 ];
 
-fn incidents() -> Vec<String> {
+#[test]
+fn every_incident_is_in_the_table() {
     let files = std::fs::read_dir(repository("fixtures/incidents")).unwrap().flatten();
     let names = files.map(|entry| entry.file_name().into_string().unwrap());
     let mut names: Vec<_> =
         names.filter_map(|name| name.strip_suffix(".jsonl").map(str::to_owned)).collect();
     names.sort();
-    names
+    assert_eq!(names, INCIDENTS.map(|(name, ..)| name));
 }
 
-#[test]
-fn every_incident_is_in_the_table() {
-    assert_eq!(incidents(), INCIDENTS.map(|(name, ..)| name));
-}
-
-/// With the fault an incident is what it was, without it nothing of it is left.
+/// The bundles expect a pass, so the healthy runner must pass and the faulty one must not.
 #[tokio::test]
-async fn incidents_are_reproduced_with_their_fault_and_gone_without_it() {
+async fn each_incident_happens_again_only_with_its_fault() {
     let spec = repository("spanproof.toml");
-    let healthy = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let healthy = World::new(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
     let healthy = healthy.open().await.unwrap();
     for (name, fault, code) in INCIDENTS {
         let path = repository(&format!("fixtures/incidents/{name}.jsonl"));
-        let mut bundle = Bundle::read(&path, false).unwrap();
+        let mut bundle = Bundle::read(&path).unwrap().with_any_program();
         assert_eq!(bundle.judgement.as_ref().unwrap().code().unwrap().text(), code);
-        let gone = replay(&healthy, &bundle, true).await.unwrap();
-        assert_eq!(gone.faithful, Faithful::Reproduced, "{name} must pass: {gone:#?}");
+        let passed = replay(&healthy, &bundle).await.unwrap();
+        assert_eq!(passed.outcome, ReplayOutcome::Reproduced, "{name} must pass: {passed:#?}");
         bundle.expects = None;
-        let faulty = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+        let faulty = World::new(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
         let faulty = faulty.env("FAULT", fault).shared_server().open().await.unwrap();
-        let back = replay(&faulty, &bundle, true).await.unwrap();
-        assert_eq!(back.faithful, Faithful::Reproduced, "{name}: {back:#?}");
+        let failed = replay(&faulty, &bundle).await.unwrap();
+        assert_eq!(failed.outcome, ReplayOutcome::Reproduced, "{name}: {failed:#?}");
     }
 }
 
-/// From a dump and a log of that day alone: the ways in which the world can have been are found.
+/// The dump and the log name neither route nor upstream, so the replay tries all of them.
 #[tokio::test]
-async fn a_job_in_production_is_seen_again_on_the_route_that_was_dark() {
+async fn a_production_job_is_replayed_on_every_route_and_upstream() {
     let spec = repository("spanproof.toml");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("469.jsonl");
     let dump = Dump::open(&repository("fixtures/production/dump.sql")).unwrap();
     let bytes = std::fs::File::open(repository("fixtures/production/runner.log")).unwrap();
     let log = LogStream { name: "runner.log".into(), bytes: Box::new(bytes) };
-    let subject = Subject { jobs: vec!["469".into()], last: 1, ..Subject::default() };
-    let mut masking = Masking::new(None, false).unwrap();
-    let read = Spec::read(&spec).unwrap();
-    let rows = Rowset::Dumped(&dump);
-    let existing = Existing { spec: &read, subject: &subject, rows, log: Some(log) };
+    let selection = JobSelection { jobs: vec!["469".into()], last: 1, ..JobSelection::default() };
+    let mut masking = Masking::new(None).unwrap();
+    let parsed = Spec::read(&spec).unwrap();
+    let rows = RowSource::Dump(&dump);
+    let existing = ExistingSystem { spec: &parsed, selection: &selection, rows, log: Some(log) };
     capture_deployment(existing, &mut masking, &path).await.unwrap();
-    let bundle = Bundle::read(&path, false).unwrap();
+    let bundle = Bundle::read(&path).unwrap();
 
-    let dark = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
-    let dark = dark.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
-    let replayed = replay(&dark, &bundle, false).await.unwrap();
-    assert_eq!(replayed.faithful, Faithful::Perhaps, "never a pass: {replayed:#?}");
-    let same = replayed.tried.iter().filter(|one| one.differences.is_empty());
+    let faulty = World::new(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let faulty = faulty.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
+    let result = replay(&faulty, &bundle).await.unwrap();
+    assert_eq!(result.outcome, ReplayOutcome::Uncertain, "{result:#?}");
+    let same = result.attempts.iter().filter(|attempt| attempt.differences.is_empty());
     let same: Vec<_> =
-        same.map(|one| (one.case.route.as_str(), one.case.upstream.as_str())).collect();
+        same.map(|attempt| (attempt.case.route.as_str(), attempt.case.upstream.as_str())).collect();
     assert_eq!(same, [("cross-region", "no-providers"), ("cross-region", "no-providers-503")]);
-    assert_eq!(replayed.tried.len(), 8, "the ways that were tried");
+    assert_eq!(result.attempts.len(), 8, "2 routes x 4 upstreams");
 
-    let healthy = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
-    let replayed = replay(&healthy.open().await.unwrap(), &bundle, false).await.unwrap();
-    assert_eq!(replayed.faithful, Faithful::Differs);
+    let healthy = World::new(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+    let result = replay(&healthy.open().await.unwrap(), &bundle).await.unwrap();
+    assert_eq!(result.outcome, ReplayOutcome::Different);
 }
 
-/// An adopted incident is replayed whenever all cases are run, and reported if it is back.
+/// Adopted incidents are replayed whenever all cases run.
 #[tokio::test]
-async fn an_incident_that_is_back_is_told() {
-    let world = World::of(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+async fn an_adopted_incident_that_happens_again_is_reported() {
+    let world =
+        World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
     let world = world.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
     let all = replay_adopted(&world).await.unwrap();
     assert_eq!(all.len(), INCIDENTS.len());
-    let back: Vec<_> = all.iter().filter(|one| one.back).collect();
-    let names: Vec<_> = back.iter().map(|one| Path::new(&one.path).file_stem().unwrap()).collect();
-    assert_eq!(names, ["stuck-started", "zero-spans"], "both came in by that route");
-    let difference = "verdict: pass is expected, and here it is path-not-executed";
-    assert_eq!(back[1].differences, [difference]);
-    assert_eq!(back[1].expects.as_deref(), Some("pass"));
+    let regressed: Vec<_> = all.iter().filter(|incident| incident.regressed).collect();
+    let names: Vec<_> =
+        regressed.iter().map(|incident| Path::new(&incident.path).file_stem().unwrap()).collect();
+    assert_eq!(names, ["stuck-started", "zero-spans"], "both used the cross-region route");
+    let difference = "verdict: expected pass, found path-not-executed";
+    assert_eq!(regressed[1].differences, [difference]);
+    assert_eq!(regressed[1].expects.as_deref(), Some("pass"));
 }
 
-/// A case that fails, its bundle, and what a replay with another program or world is worth.
-#[tokio::test]
-async fn a_case_is_captured_and_replayed() {
-    let spec = repository("spanproof.toml");
-    let world = World::of(&spec).binary(env!("CARGO_BIN_EXE_faulty-runner"));
-    let world = world.env("FAULT", "cross-region-untraced").shared_server().open().await.unwrap();
-    let flags = vec![
-        ("ENABLE_DB_TRACING".to_owned(), Value::Set("true".into())),
-        ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Unset),
-    ];
-    let case = Case::new(world.spec(), flags, ["cross-region", "slow", "four-units"]);
-    let observation = world.trial_of(&case).run().await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("case.jsonl");
-    let mut masking = Masking::new(None, true).unwrap();
-    capture_case(world.spec(), &observation, &mut masking, &path).unwrap();
-    let bundle = Bundle::read(&path, false).unwrap();
-    let setting = setting(&path);
-    let delay = setting.behaviour.unwrap().replies[0].delay_ms;
-    assert!(delay > 0, "the delays of the answers are kept");
-    assert!(setting.input.is_some(), "the job is kept on request");
-    let again = replay(&world, &bundle, false).await.unwrap();
-    assert_eq!(again.faithful, Faithful::Reproduced, "{again:#?}");
-
-    let other = World::of(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
-    let other = other.open().await.unwrap();
-    let differs = replay(&other, &bundle, false).await.unwrap();
-    assert_eq!(differs.faithful, Faithful::Differs);
-    assert!(differs.lacking[0].starts_with("the program: it was "), "{:?}", differs.lacking);
-    assert!(
-        differs.tried[0].differences[0].contains("it was path-not-executed, and here it is pass")
-    );
-
-    // Unknown parts are tried in every way, and the same verdict is worth less then.
-    let unknown = changed(&path, |setting| {
-        (setting.route, setting.upstream, setting.behaviour) = (None, None, None);
-    });
-    let perhaps = replay(&world, &unknown, false).await.unwrap();
-    assert_eq!(perhaps.faithful, Faithful::Perhaps, "{perhaps:#?}");
-    assert_eq!(perhaps.tried.len(), 8);
-    assert_eq!(perhaps.tried[0].case.route, "cross-region");
-    assert!(perhaps.lacking.join(" ").contains("by which route the job came in: all 2"));
-    only_data(&path, &world).await;
+/// A captured case whose runner does not trace the cross-region route.
+struct Captured {
+    world: World,
+    folder: TempDir,
 }
 
-/// The setting in the file of an incident.
-fn setting(path: &Path) -> Setting {
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut settings =
-        text.lines().rev().filter_map(|line| match serde_json::from_str(line).unwrap() {
-            Record::Setting(setting) => Some(*setting),
-            _ => None,
+impl Captured {
+    async fn new() -> Self {
+        let world = World::new(repository("spanproof.toml"));
+        let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
+        let world = world.env("FAULT", "cross-region-untraced").open().await.unwrap();
+        let captured = Self { world, folder: tempfile::tempdir().unwrap() };
+        let flags = vec![
+            ("ENABLE_DB_TRACING".to_owned(), Value::Set("true".into())),
+            ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Unset),
+        ];
+        let spec = captured.world.spec();
+        let case = Case::new(spec, flags, ["cross-region", "slow", "four-units"]);
+        let observation = captured.world.trial_for(&case).run().await.unwrap();
+        let mut masking = Masking::new(None).unwrap().keep_contents(true);
+        capture_case(spec, &observation, &mut masking, &captured.path()).unwrap();
+        captured
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("case.jsonl")
+    }
+
+    fn bundle(&self) -> Bundle {
+        Bundle::read(&self.path()).unwrap()
+    }
+
+    /// Returns the setup in the bundle.
+    fn setup(&self) -> Setup {
+        let text = std::fs::read_to_string(self.path()).unwrap();
+        let mut setups =
+            text.lines().filter_map(|line| match serde_json::from_str(line).unwrap() {
+                Record::Setup(setup) => Some(*setup),
+                _ => None,
+            });
+        setups.next_back().unwrap()
+    }
+
+    /// Returns the bundle with a changed setup.
+    fn edited(&self, edit: impl FnOnce(&mut Setup)) -> Bundle {
+        let mut setup = self.setup();
+        edit(&mut setup);
+        let setup = serde_json::to_string(&Record::Setup(Box::new(setup))).unwrap();
+        let text = std::fs::read_to_string(self.path()).unwrap();
+        let lines = text.lines().map(|line| {
+            let line = if line.starts_with("{\"setting\"") { &setup } else { line };
+            format!("{line}\n")
         });
-    settings.next().unwrap()
+        let path = self.folder.path().join("edited.jsonl");
+        std::fs::write(&path, lines.collect::<String>()).unwrap();
+        Bundle::read_edited(&path).unwrap()
+    }
 }
 
-/// The incident with another setting: an edited file beside its own.
-fn changed(path: &Path, change: impl FnOnce(&mut Setting)) -> Bundle {
-    let mut other = setting(path);
-    change(&mut other);
-    let other = serde_json::to_string(&Record::Setting(Box::new(other))).unwrap();
-    let text = std::fs::read_to_string(path).unwrap();
-    let lines =
-        text.lines().map(|line| if line.starts_with("{\"setting\"") { &other } else { line });
-    let edited = path.with_extension("edited");
-    std::fs::write(&edited, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-    Bundle::read(&edited, true).unwrap()
+#[tokio::test]
+async fn a_captured_case_is_reproduced() {
+    let captured = Captured::new().await;
+    let setup = captured.setup();
+    assert!(setup.behaviour.unwrap().replies[0].delay_ms > 0, "the bundle has the delays");
+    assert!(setup.input.is_some(), "`keep_contents` keeps the job");
+    let result = replay(&captured.world, &captured.bundle()).await.unwrap();
+    assert_eq!(result.outcome, ReplayOutcome::Reproduced, "{result:#?}");
 }
 
-/// Names in a bundle that are none of the spec are refused, and name no file.
-async fn only_data(path: &Path, world: &World) {
-    let wrong = changed(path, |setting| setting.route = Some("../../etc".into()));
-    let error = replay(world, &wrong, false).await.unwrap_err().to_string();
-    assert!(
-        error.contains("the incident needs the route `../../etc`, which the spec does not have")
-    );
-    let wrong = changed(path, |setting| setting.fault = Some("drop table jobs".into()));
-    assert!(replay(world, &wrong, false).await.is_err());
-    assert!(!Path::new("etc").exists());
+#[tokio::test]
+async fn a_replay_with_another_program_reports_the_program_and_its_verdict() {
+    let healthy = World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_runner"));
+    let healthy = healthy.shared_server().open().await.unwrap();
+    let result = replay(&healthy, &Captured::new().await.bundle()).await.unwrap();
+    assert_eq!(result.outcome, ReplayOutcome::Different);
+    let program = &result.uncertainties[0];
+    assert!(program.starts_with("the program: recorded "), "{program}");
+    let difference = &result.attempts[0].differences[0];
+    assert!(difference.contains("recorded path-not-executed, now pass"), "{difference}");
+}
+
+#[tokio::test]
+async fn an_unknown_route_and_upstream_make_a_replay_uncertain() {
+    let captured = Captured::new().await;
+    let bundle = captured.edited(|setup| {
+        (setup.route, setup.upstream, setup.behaviour) = (None, None, None);
+    });
+    let result = replay(&captured.world, &bundle).await.unwrap();
+    assert_eq!(result.outcome, ReplayOutcome::Uncertain, "{result:#?}");
+    assert_eq!(result.attempts.len(), 8, "2 routes x 4 upstreams");
+    assert_eq!(result.attempts[0].case.route, "cross-region");
+    let uncertainties = result.uncertainties.join(" ");
+    assert!(uncertainties.contains("the route of the job: all 2"), "{uncertainties}");
+}
+
+/// Every name is the path of an existing and valid file, so a replay that read files by names from
+/// a bundle would not fail.
+#[tokio::test]
+async fn names_in_a_bundle_are_never_read_as_files() {
+    type Edit = fn(&mut Setup, String);
+    let captured = Captured::new().await;
+    let edits: [(&str, &str, Edit); 4] = [
+        ("route", "spanproof.toml", |setup, path| setup.route = Some(path)),
+        ("upstream", "fixtures/upstream/slow.toml", |setup, path| {
+            (setup.upstream, setup.behaviour) = (Some(path), None);
+        }),
+        ("job", "fixtures/jobs/four-units.json", |setup, path| {
+            (setup.job, setup.input) = (Some(path), None);
+        }),
+        ("fault", "fixtures/faults/refuse.sql", |setup, path| setup.fault = Some(path)),
+    ];
+    for (kind, path, edit) in edits {
+        let path = repository(path).canonicalize().unwrap().display().to_string();
+        let bundle = captured.edited(|setup| edit(setup, path.clone()));
+        let error = replay(&captured.world, &bundle).await.unwrap_err().to_string();
+        let expected =
+            format!("the incident needs the {kind} `{path}`, which the spec does not have");
+        assert!(error.contains(&expected), "expected {expected}\nfound {error}");
+    }
 }

@@ -1,14 +1,15 @@
-//! The promise: the harness and the runner together, one module per behaviour.
+//! Tests of the harness and the runner together, one module per behaviour.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod databases;
 mod diagnostics;
-mod disturbed;
 mod example;
 mod faults;
 mod incidents;
 mod migrations;
 mod modes;
 mod overrides;
+mod peers;
 mod prove;
 mod python;
 mod reasons;

@@ -1,4 +1,4 @@
-//! The schema: what it is, that it can be taken back, and what it refuses.
+//! The schema: its objects, its down migrations and its constraints.
 
 use rstest::rstest;
 use spanproof_postgres::{Database, Migrations, Server};
@@ -8,8 +8,8 @@ use std::path::Path;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
 
-/// Every object of the schema, one a line, in an order of our own. Expressions are in the wording
-/// of the server, which has not changed in the supported versions for what is shown here.
+/// Every object of the schema, one per line, in a fixed order. The server words expressions; all
+/// supported versions word these alike.
 const CATALOG: &str = "
 select kind || ' ' || owner || ': ' || what from (
     select 1 as rank, 'column' as kind, r.relname as owner, a.attnum::int as place,
@@ -43,8 +43,8 @@ select kind || ' ' || owner || ': ' || what from (
 where owner <> '_sqlx_migrations'
 order by owner collate \"C\", rank, place, what collate \"C\"";
 
-/// What [`CATALOG`] leaves out because each server version words it anew, or because the migration
-/// files already show it: bodies, definitions and comments.
+/// Bodies, definitions and comments. [`CATALOG`] omits them because their wording depends on the
+/// server version, or because the migration files show them.
 const DEFINITIONS: &str = "
 select definition from (
     select 'view ' || viewname || ' ' || definition as definition
@@ -91,14 +91,14 @@ async fn migrator() -> Migrator {
 }
 
 async fn empty() -> (Database, PgPool) {
-    let database = Server::shared().await.unwrap().empty().await.unwrap();
+    let database = Server::shared().await.unwrap().empty_database().await.unwrap();
     let pool = PgPool::connect(database.url()).await.unwrap();
     (database, pool)
 }
 
 async fn migrated() -> (Database, PgPool) {
     let migrations = Migrations::read(FOLDER).unwrap();
-    let database = Server::shared().await.unwrap().migrated(&migrations).await.unwrap();
+    let database = Server::shared().await.unwrap().migrated_database(&migrations).await.unwrap();
     let pool = PgPool::connect(database.url()).await.unwrap();
     (database, pool)
 }
@@ -120,13 +120,13 @@ async fn with_a_job() -> (Database, PgPool) {
 }
 
 #[tokio::test]
-async fn the_schema_is_the_one_the_programs_are_written_against() {
+async fn the_schema_matches_its_snapshot() {
     let (_database, pool) = migrated().await;
     insta::assert_snapshot!(lines(&pool, CATALOG).await.join("\n"));
 }
 
 #[tokio::test]
-async fn up_down_and_up_again_is_the_same_schema() {
+async fn up_down_up_gives_the_same_schema() {
     let (_database, pool) = empty().await;
     let migrator = migrator().await;
     migrator.run(&pool).await.unwrap();
@@ -138,7 +138,7 @@ async fn up_down_and_up_again_is_the_same_schema() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_after_down() {
+async fn down_removes_every_object() {
     let (_database, pool) = empty().await;
     let migrator = migrator().await;
     migrator.run(&pool).await.unwrap();
@@ -148,7 +148,7 @@ async fn nothing_is_left_after_down() {
 }
 
 #[tokio::test]
-async fn each_migration_takes_back_exactly_what_it_did() {
+async fn each_down_migration_undoes_its_up_migration() {
     let (_database, pool) = empty().await;
     let migrator = migrator().await;
     let versions: Vec<i64> = migrator
@@ -160,16 +160,16 @@ async fn each_migration_takes_back_exactly_what_it_did() {
     for version in versions {
         let before = schema(&pool).await;
         migrator.run_to(version, &pool).await.unwrap();
-        assert_ne!(schema(&pool).await, before, "migration {version} does nothing");
+        assert_ne!(schema(&pool).await, before, "migration {version} changes nothing");
         migrator.undo(&pool, below).await.unwrap();
-        assert_eq!(schema(&pool).await, before, "migration {version} is not taken back");
+        assert_eq!(schema(&pool).await, before, "migration {version} is not undone");
         migrator.run_to(version, &pool).await.unwrap();
         below = version;
     }
 }
 
 #[tokio::test]
-async fn every_table_view_and_function_says_what_it_is_for() {
+async fn every_table_view_and_function_has_a_comment() {
     let (_database, pool) = migrated().await;
     assert_eq!(lines(&pool, UNCOMMENTED).await, [""; 0]);
 }
@@ -220,7 +220,7 @@ async fn every_table_view_and_function_says_what_it_is_for() {
     "trace_spans_duration_ms_check"
 )]
 #[tokio::test]
-async fn the_schema_refuses(#[case] statement: &'static str, #[case] constraint: &str) {
+async fn the_schema_rejects(#[case] statement: &'static str, #[case] constraint: &str) {
     let (_database, pool) = with_a_job().await;
     let error = sqlx::query(statement).execute(&pool).await.unwrap_err();
     assert_eq!(error.as_database_error().unwrap().constraint(), Some(constraint), "{error}");
@@ -232,10 +232,7 @@ async fn the_schema_refuses(#[case] statement: &'static str, #[case] constraint:
 #[case::execution_model("executions", "model_id")]
 #[case::span_model("trace_spans", "model_id")]
 #[tokio::test]
-async fn a_region_and_a_model_of_100_characters_fit_both_tables(
-    #[case] table: &str,
-    #[case] column: &str,
-) {
+async fn regions_and_models_have_at_most_100_characters(#[case] table: &str, #[case] column: &str) {
     let (_database, pool) = with_a_job().await;
     for (length, fits) in [(100, true), (101, false)] {
         let update = format!("update {table} set {column} = repeat('x', {length})");
@@ -245,7 +242,7 @@ async fn a_region_and_a_model_of_100_characters_fit_both_tables(
 }
 
 #[tokio::test]
-async fn a_trace_write_needs_no_job_row_and_a_span_outlives_its_job() {
+async fn spans_need_no_job_and_outlive_their_job() {
     let (_database, pool) = with_a_job().await;
     let written = sqlx::query(
         "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, job_id, execution_id)
@@ -267,7 +264,7 @@ async fn a_trace_write_needs_no_job_row_and_a_span_outlives_its_job() {
 }
 
 #[tokio::test]
-async fn created_at_of_a_span_is_when_it_was_written_not_when_its_transaction_began() {
+async fn created_at_is_the_time_of_the_write() {
     let (_database, pool) = migrated().await;
     let mut transaction = pool.begin().await.unwrap();
     sqlx::query("select pg_sleep(0.002)").execute(&mut *transaction).await.unwrap();

@@ -1,242 +1,437 @@
-//! Every loss mode of the faulty runner in one table: each gives exactly its code, the right stage
-//! of the funnel and evidence that names the right lines and rows; the healthy runner gives none.
+//! Every loss mode as a test of its own: the verdict has the expected code, funnel and evidence.
+//! The healthy runner passes under the same conditions.
 //!
-//! `SPANPROOF_TEST_RUNS=20` runs the whole table twenty times, four cases at once: no verdict may
-//! differ from one run to the next.
+//! `SPANPROOF_TEST_RUNS=20` repeats each mode twenty times, four trials at a time: the verdict must
+//! be the same each time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use spanproof::Observation;
-use spanproof::World;
-use spanproof::{Funnel, Judgement, Verdict, judge_all};
-use spanproof_format::{Code, Stage};
+use spanproof::{Funnel, Judgement, Observation, Timeouts, Verdict, World, judge_all};
+use spanproof_format::Code;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::world::repository;
+use crate::reasons;
+use crate::world::{faulty, healthy, repository};
 
 const FLAG: &str = "ENABLE_DB_TRACING";
-/// How many cases run at once.
-const AT_ONCE: usize = 4;
+/// Trials of one mode that run at the same time.
+const CONCURRENT_TRIALS: usize = 4;
 const BOTH: &[&str] = &["queued", "cross-region"];
-const QUEUED: &[&str] = &["queued"];
-const CROSS: &[&str] = &["cross-region"];
 
-/// One fault under one condition, and what must be told of it.
+/// Units per stage: expected, executed, attempted, stored, finished, linked, joined.
+type Units = [usize; 7];
+/// A number that depends on the order of concurrent units.
+const ANY: usize = usize::MAX;
+const ALL: Units = [4; 7];
+const NONE_EXECUTED: Units = [4, 0, 0, 0, 0, 0, 0];
+const NONE_ATTEMPTED: Units = [4, 4, 0, 0, 0, 0, 0];
+const NONE_STORED: Units = [4, 4, 4, 0, 0, 0, 0];
+const NONE_FINISHED: Units = [4, 4, 4, 4, 0, 0, 0];
+const NONE_LINKED: Units = [4, 4, 4, 4, 4, 0, 0];
+const NONE_JOINED: Units = [4, 4, 4, 4, 4, 4, 0];
+
+const DEFAULT: Timeouts = Timeouts { ready: None, settle: None, flush: None, grace: None };
+/// For runners that never become ready, finish or stop. A runner needs at most 5 s to stop.
+const SHORT: Timeouts = Timeouts {
+    ready: Some(Duration::from_secs(4)),
+    settle: Some(Duration::from_secs(4)),
+    flush: None,
+    grace: Some(Duration::from_secs(3)),
+};
+
+/// One fault of the runner under one condition, and the expected verdict.
 #[derive(Debug, Clone, Copy)]
 struct Mode {
-    fault: &'static str,
+    /// `FAULT` of the faulty runner; empty for the healthy runner.
+    bug: &'static str,
+    /// The expected first code; `None` for a pass.
+    code: Option<Code>,
+    /// Further codes that are true as well.
+    also: &'static [Code],
+    /// A part of the first finding.
+    proof: &'static str,
+    units: Units,
+    /// The value of the tracing flag.
     value: &'static str,
     routes: &'static [&'static str],
     upstream: &'static str,
-    /// Whether the server is a witness.
+    /// A fault of the world.
+    fault: Option<&'static str>,
+    /// Whether the database witness is on.
     witness: bool,
-    code: &'static str,
-    /// What else must be told, because it is true as well.
-    also: &'static [&'static str],
-    /// A part of the evidence.
-    proof: &'static str,
+    /// SQL before the service starts.
+    sql: &'static str,
+    /// Changes to the spec.
+    spec: &'static [(&'static str, &'static str)],
+    /// Other values of the flag that are judged in the same run, together with the other route.
+    peers: &'static [&'static str],
+    timeouts: Timeouts,
 }
 
-const fn mode(fault: &'static str, code: &'static str, proof: &'static str) -> Mode {
-    let (value, routes, upstream) = ("true", BOTH, "healthy");
-    Mode { fault, value, routes, upstream, witness: false, code, also: &[], proof }
-}
-
-const fn witnessed(fault: &'static str, code: &'static str, proof: &'static str) -> Mode {
-    Mode { witness: true, ..mode(fault, code, proof) }
-}
-
-/// Every mode. What the healthy runner does is at the end.
-const MODES: &[Mode] = &[
-    mode("no-tracer", "process-crashed", "no tracer line at startup"),
-    mode("tracer-absent", "tracer-not-constructed", "none from a tracer"),
-    mode("flag-dropped", "flag-unset", "DBTracer: DISABLED (ENABLE_DB_TRACING=)"),
-    mode("strict-flag", "flag-unrecognised-value", "DISABLED (ENABLE_DB_TRACING=true)"),
+const fn passes(bug: &'static str) -> Mode {
     Mode {
+        bug,
+        code: None,
+        also: &[],
+        proof: "",
+        units: ALL,
+        value: "true",
+        routes: BOTH,
+        upstream: "healthy",
+        fault: None,
+        witness: false,
+        sql: "",
+        spec: &[],
+        peers: &[],
+        timeouts: DEFAULT,
+    }
+}
+
+const fn fails(bug: &'static str, code: Code, proof: &'static str, units: Units) -> Mode {
+    Mode { code: Some(code), proof, units, ..passes(bug) }
+}
+
+const fn witnessed(bug: &'static str, code: Code, proof: &'static str, units: Units) -> Mode {
+    Mode { witness: true, ..fails(bug, code, proof, units) }
+}
+
+/// Defines a test for each mode, and the table of all modes.
+macro_rules! modes {
+    ($($name:ident: $mode:expr;)*) => {
+        const MODES: &[Mode] = &[$($mode,)*];
+
+        $(#[tokio::test]
+        async fn $name() {
+            const MODE: &Mode = &$mode;
+            check(MODE).await;
+        })*
+    };
+}
+
+modes! {
+    no_tracer: fails(
+        "no-tracer",
+        Code::ProcessCrashed,
+        "no tracer line at startup",
+        [4, ANY, 0, 0, 0, 0, 0],
+    );
+    tracer_absent: fails(
+        "tracer-absent",
+        Code::TracerNotConstructed,
+        "none from a tracer",
+        NONE_ATTEMPTED,
+    );
+    flag_dropped: fails(
+        "flag-dropped",
+        Code::FlagUnset,
+        "DBTracer: DISABLED (ENABLE_DB_TRACING=)",
+        NONE_ATTEMPTED,
+    );
+    strict_flag: fails(
+        "strict-flag",
+        Code::FlagUnrecognisedValue,
+        "DISABLED (ENABLE_DB_TRACING=true)",
+        NONE_ATTEMPTED,
+    );
+    strict_flag_with_every_value: Mode {
+        spec: &[(
+            "flag",
+            "[{ name = 'ENABLE_DB_TRACING', tracing = true, values = ['true', '1', '0'] }]",
+        )],
+        peers: &["1", "0"],
+        ..fails("strict-flag", Code::FlagIgnored, "DISABLED (ENABLE_DB_TRACING=true)", NONE_ATTEMPTED)
+    };
+    hangs_at_start: Mode {
+        timeouts: SHORT,
+        peers: &["0"],
+        ..fails("hangs-at-start", Code::NeverReady, "", NONE_EXECUTED)
+    };
+    lenient_flag: Mode {
         value: "false",
-        ..mode("lenient-flag", "leaked-while-off", "ENABLED (ENABLE_DB_TRACING=false)")
-    },
-    Mode {
+        ..fails("lenient-flag", Code::LeakedWhileOff, "ENABLED (ENABLE_DB_TRACING=false)", ALL)
+    };
+    ok_while_disabled: Mode {
         value: "false",
-        ..mode("ok-while-disabled", "banner-contradicts", "✅ StartSpan RecordSpan success")
-    },
-    mode("banner-lies", "banner-contradicts", "DBTracer: ENABLED (ENABLE_DB_TRACING=true)"),
-    Mode {
-        routes: CROSS,
-        ..mode("cross-region-untraced", "path-not-executed", "0 lines about the start of")
-    },
-    mode("early-failure", "job-failed-early", "jobs: failed"),
-    Mode { routes: QUEUED, ..mode("never-picked-up", "job-not-picked-up", "jobs: queued") },
-    Mode { also: &["not-stopped"], ..mode("tracer-hangs", "job-not-finished", "running") },
-    mode("renamed", "wrong-attributes", "trace_spans executeQuestion"),
-    mode("start-only", "not-finished", "status=started completed_at=null"),
-    mode("not-linked", "unlinked", "execution_id=null"),
-    mode("links-crossed", "unlinked", "differs from its unit in "),
-    mode("region-lost", "unlinked", "region="),
-    mode("parent-lost", "broken-tree", "no `execute_question` of this unit has that id"),
-    mode("parent-null", "broken-tree", "parent_span_id=null"),
-    mode("trace-split", "broken-tree", "another trace"),
-    mode("trace-not-passed", "broken-tree", "upstream: none of 4 requests carried"),
-    mode("duplicate", "duplicate", "execute_question span"),
-    mode("outcome", "outcome-changed-by-tracing", "job failed"),
-    Mode {
+        peers: &["0"],
+        ..fails(
+            "ok-while-disabled",
+            Code::BannerContradicts,
+            "✅ StartSpan RecordSpan success",
+            NONE_ATTEMPTED,
+        )
+    };
+    banner_lies: Mode {
+        peers: &["0"],
+        ..fails(
+            "banner-lies",
+            Code::BannerContradicts,
+            "DBTracer: ENABLED (ENABLE_DB_TRACING=true)",
+            NONE_ATTEMPTED,
+        )
+    };
+    cross_region_untraced: Mode {
+        routes: &["cross-region"],
+        ..fails(
+            "cross-region-untraced",
+            Code::PathNotExecuted,
+            "0 lines about the start of",
+            NONE_ATTEMPTED,
+        )
+    };
+    early_failure: fails("early-failure", Code::JobFailedEarly, "jobs: failed", NONE_EXECUTED);
+    never_picked_up: Mode {
+        routes: &["queued"],
+        timeouts: SHORT,
+        ..fails("never-picked-up", Code::JobNotPickedUp, "jobs: queued", NONE_EXECUTED)
+    };
+    tracer_hangs: Mode {
+        also: &[Code::NotStopped],
+        timeouts: SHORT,
+        ..fails("tracer-hangs", Code::JobNotFinished, "running", NONE_ATTEMPTED)
+    };
+    renamed: fails(
+        "renamed",
+        Code::WrongAttributes,
+        "trace_spans executeQuestion",
+        NONE_STORED,
+    );
+    start_only: fails(
+        "start-only",
+        Code::NotFinished,
+        "status=started completed_at=null",
+        NONE_FINISHED,
+    );
+    ends_before_start: Mode {
+        sql: "alter table trace_spans drop constraint trace_spans_ends_after_it_starts",
+        ..fails("ends-before-start", Code::ImpossibleTimes, "completed_at=", ALL)
+    };
+    not_linked: fails("not-linked", Code::Unlinked, "execution_id=null", NONE_LINKED);
+    links_crossed: fails("links-crossed", Code::Unlinked, "differs from its unit in ", NONE_LINKED);
+    region_lost: fails("region-lost", Code::Unlinked, "region=", NONE_LINKED);
+    parent_lost: fails(
+        "parent-lost",
+        Code::BrokenTree,
+        "no `execute_question` of this unit has that id",
+        NONE_JOINED,
+    );
+    parent_null: fails("parent-null", Code::BrokenTree, "parent_span_id=null", NONE_JOINED);
+    trace_split: fails("trace-split", Code::BrokenTree, "another trace", NONE_JOINED);
+    trace_not_passed: fails(
+        "trace-not-passed",
+        Code::BrokenTree,
+        "upstream: none of 4 requests carried",
+        ALL,
+    );
+    duplicate: fails("duplicate", Code::Duplicate, "execute_question span", NONE_JOINED);
+    outcome: Mode {
+        peers: &["0"],
+        ..fails("outcome", Code::OutcomeChangedByTracing, "job failed", ALL)
+    };
+    errors_unfinished: Mode {
         upstream: "no-providers",
-        ..mode("errors-unfinished", "not-finished", "status=started completed_at=null")
-    },
-    Mode {
+        ..fails(
+            "errors-unfinished",
+            Code::NotFinished,
+            "status=started completed_at=null",
+            NONE_FINISHED,
+        )
+    };
+    always_completed: Mode {
         upstream: "no-providers",
-        ..mode("always-completed", "status-disagrees", "status=completed")
-    },
-    mode("wrong-path", "unexpected-request", "upstream: POST /inference/inference"),
-    mode("written-late", "pass", ""),
-    mode("gives-up", "pass", ""),
-    mode("span-error-panics", "pass", ""),
-    mode("unit-panics", "pass", ""),
-    mode("silent-write-failure", "pass", ""),
-    mode("sampled", "undetermined", "of 4 rows"),
-    mode("acknowledged-only", "undetermined", "✅ StartSpan RecordSpan success"),
-    mode("rolled-back", "undetermined", "0 `execute_question` of 0 rows"),
-    witnessed("acknowledged-only", "banner-contradicts", "witness: 0 inserting statements began"),
-    witnessed("sampled", "banner-contradicts", "4 are kept"),
-    witnessed("rolled-back", "rolled-back", "8 written, 0 are kept"),
-    witnessed("conflict-ignored", "silently-discarded", "8 rows were tried, 1 written"),
-    witnessed("batch", "batch-poisoned", "server log: 23505 duplicate key value"),
-    mode("login-refused", "write-failed-reported", "does not exist"),
-    witnessed("login-refused", "write-failed-reported", "the server let nobody in, 28000"),
-    witnessed("elsewhere", "wrong-destination", "tenant.trace_spans: 8 rows"),
-    mode("", "pass", ""),
-    witnessed("", "pass", ""),
-    Mode { value: "false", ..mode("", "pass", "") },
-    Mode { upstream: "no-providers", ..mode("", "pass", "") },
-];
+        ..fails("always-completed", Code::StatusDisagrees, "status=completed", ALL)
+    };
+    wrong_path: fails(
+        "wrong-path",
+        Code::UnexpectedRequest,
+        "upstream: POST /inference/inference",
+        ALL,
+    );
+    leaves_process: fails("leaves-process", Code::ProcessesLeft, "sleep 614", ALL);
+    sampled: fails("sampled", Code::Undetermined, "of 4 rows", [4, 4, 4, ANY, ANY, ANY, ANY]);
+    acknowledged_only: fails(
+        "acknowledged-only",
+        Code::Undetermined,
+        "✅ StartSpan RecordSpan success",
+        NONE_STORED,
+    );
+    rolled_back: fails(
+        "rolled-back",
+        Code::Undetermined,
+        "0 `execute_question` of 0 rows",
+        NONE_STORED,
+    );
+    login_refused: fails("login-refused", Code::WriteFailedReported, "does not exist", NONE_STORED);
 
-/// The world of every mode: the time for a job and for the stop is short, because one mode never
-/// ends. The runner itself gives up stopping after five seconds.
-async fn world(binary: &str) -> World {
-    let world = World::of(repository("spanproof.toml")).binary(binary).shared_server();
-    let world = world.set("service.settle-ms", "4000").set("service.stop.grace-ms", "3000");
-    world.open().await.unwrap()
+    acknowledged_only_with_witness: witnessed(
+        "acknowledged-only",
+        Code::BannerContradicts,
+        "witness: 0 inserting statements began",
+        NONE_STORED,
+    );
+    sampled_with_witness: witnessed(
+        "sampled",
+        Code::BannerContradicts,
+        "4 are kept",
+        [4, 4, 4, ANY, ANY, ANY, ANY],
+    );
+    rolled_back_with_witness: witnessed(
+        "rolled-back",
+        Code::RolledBack,
+        "8 written, 0 are kept",
+        NONE_STORED,
+    );
+    conflict_ignored_with_witness: witnessed(
+        "conflict-ignored",
+        Code::SilentlyDiscarded,
+        "8 rows were tried, 1 written",
+        NONE_STORED,
+    );
+    batch_with_witness: witnessed(
+        "batch",
+        Code::BatchPoisoned,
+        "server log: 23505 duplicate key value",
+        NONE_STORED,
+    );
+    login_refused_with_witness: witnessed(
+        "login-refused",
+        Code::WriteFailedReported,
+        "the server let nobody in, 28000",
+        NONE_STORED,
+    );
+    elsewhere_with_witness: witnessed(
+        "elsewhere",
+        Code::WrongDestination,
+        "tenant.trace_spans: 8 rows",
+        NONE_STORED,
+    );
+
+    silent_write_failure_without_privilege: Mode {
+        fault: Some("insert-revoked"),
+        ..fails("silent-write-failure", Code::WriteFailedSilent, "0 of 4", NONE_STORED)
+    };
+    silent_write_failure_with_locked_table: Mode {
+        fault: Some("locked"),
+        ..fails("silent-write-failure", Code::WriteFailedSilent, "0 of 4", NONE_STORED)
+    };
+    gives_up_without_privilege: Mode {
+        fault: Some("insert-revoked"),
+        ..fails("gives-up", Code::NotRecovered, "RecordSpan error", NONE_STORED)
+    };
+    gives_up_after_a_lost_connection: Mode {
+        fault: Some("backend-terminated"),
+        ..fails("gives-up", Code::NotRecovered, "RecordSpan error", NONE_STORED)
+    };
+    written_late_and_killed: Mode {
+        fault: Some("killed-mid-job"),
+        ..fails("written-late", Code::LostAtExit, "SIGKILL, on purpose", NONE_STORED)
+    };
+
+    written_late_passes: passes("written-late");
+    gives_up_passes: passes("gives-up");
+    span_error_panics_passes: passes("span-error-panics");
+    unit_panics_passes: passes("unit-panics");
+    silent_write_failure_passes: passes("silent-write-failure");
+
+    healthy_passes: passes("");
+    healthy_passes_with_witness: Mode { witness: true, ..passes("") };
+    healthy_passes_while_off: Mode { value: "false", units: NONE_ATTEMPTED, ..passes("") };
+    healthy_passes_without_providers: Mode { upstream: "no-providers", ..passes("") };
 }
 
-async fn run(world: &World, mode: Mode, value: &str, route: &str) -> Observation {
-    let trial = world.trial().flag(FLAG, value).env("FAULT", mode.fault).route(route);
-    let trial = trial.upstream(mode.upstream);
+/// Runs a mode on each of its routes and compares the verdicts.
+async fn check(mode: &'static Mode) {
+    let world = world(mode).await;
+    let permits = Arc::new(Semaphore::new(CONCURRENT_TRIALS));
+    let mut running = JoinSet::new();
+    for route in std::iter::repeat_n(mode.routes, repetitions()).flatten() {
+        let (world, permits) = (world.clone(), permits.clone());
+        running.spawn(async move {
+            let judgement = judgement(&world, mode, route, &permits).await;
+            compare(mode, &judgement).err().map(|error| format!("{route}: {error}"))
+        });
+    }
+    let count = running.len();
+    let errors: Vec<String> = running.join_all().await.into_iter().flatten().collect();
+    assert!(errors.is_empty(), "{} of {count} verdicts:\n{}", errors.len(), errors.join("\n"));
+}
+
+async fn world(mode: &Mode) -> World {
+    if mode.spec.is_empty() {
+        return if mode.bug.is_empty() { healthy().await } else { faulty().await };
+    }
+    let builder = World::new(repository("spanproof.toml")).shared_server();
+    let builder = builder.binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let builder = mode.spec.iter().fold(builder, |builder, (key, value)| builder.set(key, value));
+    builder.open().await.unwrap()
+}
+
+/// Judges a mode on one route, together with its peers.
+async fn judgement(world: &World, mode: &Mode, route: &str, permits: &Semaphore) -> Judgement {
+    let other_routes =
+        mode.routes.iter().filter(|other| **other != route && !mode.peers.is_empty());
+    let peers = other_routes.map(|other| (mode.value, *other));
+    let peers = peers.chain(mode.peers.iter().map(|value| (*value, route)));
+    let mut observations = Vec::new();
+    for (value, route) in std::iter::once((mode.value, route)).chain(peers) {
+        let _permit = permits.acquire().await.unwrap();
+        observations.push(observe(world, mode, value, route).await);
+    }
+    judge_all(world.spec(), &observations).swap_remove(0)
+}
+
+async fn observe(world: &World, mode: &Mode, value: &str, route: &str) -> Observation {
+    let trial = world.trial().flag(FLAG, value).env("FAULT", mode.bug).route(route);
+    let trial = trial.upstream(mode.upstream).sql_before(mode.sql).timeouts(mode.timeouts);
     let trial = if mode.witness { trial.witness() } else { trial };
+    let trial = if let Some(fault) = mode.fault { trial.fault(fault) } else { trial };
     trial.run().await.unwrap()
 }
 
-/// A mode by one route, judged beside what a run would judge it with: the other routes of the
-/// mode, and the same job with tracing off.
-async fn judged(world: &World, mode: Mode, route: &str) -> Judgement {
-    let mut all = vec![run(world, mode, mode.value, route).await];
-    let needs_peers = ["banner-contradicts", "outcome-changed-by-tracing"].contains(&mode.code);
-    if needs_peers && !mode.witness {
-        for other in mode.routes.iter().filter(|other| **other != route) {
-            all.push(run(world, mode, mode.value, other).await);
-        }
-        all.push(run(world, mode, "0", route).await);
+/// Compares a judgement with a mode; the error shows both.
+fn compare(mode: &Mode, judgement: &Judgement) -> Result<(), String> {
+    let Funnel { expected, executed, attempted, stored, finished, linked, joined } =
+        judgement.funnel;
+    let units = [expected, executed, attempted, stored, finished, linked, joined];
+    let same_units = mode.units.iter().zip(units).all(|(want, found)| [ANY, found].contains(want));
+    let codes: Vec<Code> = mode.code.iter().chain(mode.also).copied().collect();
+    let first = judgement.findings().first().map(ToString::to_string).unwrap_or_default();
+    let is_pass = judgement.verdict == Verdict::Pass;
+    let same_verdict = judgement.codes() == codes && is_pass == mode.code.is_none();
+    if same_verdict && same_units && first.contains(mode.proof) {
+        return Ok(());
     }
-    judge_all(world.spec(), &all).into_iter().next().unwrap()
+    Err(format!(
+        "expected {codes:?} {:?} with `{}`\nfound {:?} {units:?}\n{first}",
+        mode.units,
+        mode.proof,
+        judgement.codes()
+    ))
 }
 
-/// Whether the funnel loses units at the stage, where the stage is one that counts them.
-fn loses(funnel: Funnel, stage: Stage) -> bool {
-    let Funnel { expected, executed, attempted, stored, finished, linked, joined } = funnel;
-    match stage {
-        Stage::Attempted => attempted <= executed,
-        Stage::Accepted | Stage::Stored => stored < executed && executed == expected,
-        Stage::Finished => finished < stored && stored == expected,
-        Stage::Linked => linked < finished && finished == expected,
-        _ => joined <= expected,
-    }
-}
-
-/// What is wrong with the verdict on a mode; nothing when all is as the table says.
-fn wrong(mode: Mode, judgement: &Judgement) -> Option<String> {
-    let first = judgement.findings().first();
-    let code = first.map_or("pass", |finding| finding.code.text());
-    let told = first.map(ToString::to_string).unwrap_or_default();
-    let right = code == mode.code
-        && judgement.codes().iter().skip(1).map(|code| code.text()).eq(mode.also.iter().copied())
-        && told.contains(mode.proof)
-        && first.is_none_or(|finding| loses(judgement.funnel, finding.code.stage()))
-        && (first.is_some() || judgement.verdict == Verdict::Pass);
-    let codes = judgement.codes();
-    let Mode { fault, value, code, proof, witness, .. } = mode;
-    (!right).then(|| {
-        format!(
-            "`{fault}` with {value}, witness {witness}: expected {code} with `{proof}`, found \
-             {codes:?} {:?}\n{told}",
-            judgement.funnel
-        )
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "the long form is asked for by whoever runs it")]
-fn runs() -> usize {
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for more repetitions")]
+fn repetitions() -> usize {
     std::env::var("SPANPROOF_TEST_RUNS").map_or(1, |runs| runs.parse().unwrap())
 }
 
-#[tokio::test]
-async fn every_mode_is_told_by_its_code_each_time() {
-    let runs = runs();
-    let healthy = world(env!("CARGO_BIN_EXE_runner")).await;
-    let faulty = world(env!("CARGO_BIN_EXE_faulty-runner")).await;
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
-    let mut running = JoinSet::new();
-    for _ in 0..runs {
-        for mode in MODES.iter().copied() {
-            for route in mode.routes {
-                let world = if mode.fault.is_empty() { &healthy } else { &faulty };
-                let (world, permits) = (world.clone(), permits.clone());
-                running.spawn(async move {
-                    let _permit = permits.acquire().await;
-                    let judgement = judged(&world, mode, route).await;
-                    wrong(mode, &judgement).map(|why| format!("{route}: {why}"))
-                });
-            }
-        }
-    }
-    let count = running.len();
-    let wrong: Vec<String> = running.join_all().await.into_iter().flatten().collect();
-    assert!(wrong.is_empty(), "{} of {count} verdicts:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// No fault of the binary is left out of the table, and none in it is misspelt.
 #[test]
-fn every_fault_is_in_the_table() {
+fn every_fault_of_the_runner_has_a_mode() {
     let mut runner = assert_cmd::Command::new(env!("CARGO_BIN_EXE_faulty-runner"));
-    let told = runner.env("FAULT", "none of them").output().unwrap();
-    let told = String::from_utf8(told.stderr).unwrap();
-    let (_, names) = told.trim().split_once("the faults are ").unwrap();
-    let known: BTreeSet<&str> = names.split(", ").collect();
-    let tested: BTreeSet<&str> = MODES.iter().map(|mode| mode.fault).collect();
-    let tested: BTreeSet<&str> = tested.into_iter().filter(|fault| !fault.is_empty()).collect();
-    assert_eq!(tested, known);
+    let output = runner.env("FAULT", "unknown").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    let (_, names) = error.trim().split_once("the faults are ").unwrap();
+    let faults: BTreeSet<&str> = names.split(", ").collect();
+    let tested: BTreeSet<&str> = MODES.iter().map(|mode| mode.bug).collect();
+    let tested: BTreeSet<&str> = tested.into_iter().filter(|bug| !bug.is_empty()).collect();
+    assert_eq!(tested, faults);
 }
 
-/// Codes that no fault of the runner can bring about are tested by these files.
 #[test]
-fn every_code_is_expected_by_some_test() {
-    let elsewhere = [
-        ("tests/disturbed.rs", "not-recovered lost-at-exit write-failed-silent"),
-        ("tests/faults.rs", "write-failed-reported"),
-        ("tests/reasons.rs", "path-not-executed"),
-        ("harness/spanproof/src/verdict/expected.rs", "ExpectedFailurePassed"),
-        ("harness/spanproof/src/verdict/tests.rs", "flag-ignored NeverReady impossible-times"),
-        ("harness/command/tests/command/services.rs", "not-stopped left-processes"),
-    ];
-    let mut expected: BTreeSet<String> = MODES.iter().map(|mode| mode.code.to_owned()).collect();
-    for (file, codes) in elsewhere {
-        let text = std::fs::read_to_string(repository(file)).unwrap();
-        for code in codes.split(' ') {
-            assert!(text.contains(code), "{file} does not expect {code}");
-            let known = Code::ALL.iter().find(|known| format!("{known:?}") == code);
-            expected.insert(known.map_or_else(|| code.to_owned(), ToString::to_string));
-        }
-    }
-    let missing: Vec<_> = Code::ALL.iter().filter(|code| !expected.contains(code.text())).collect();
-    assert!(missing.is_empty(), "no test expects {missing:?}");
+fn every_code_has_a_mode() {
+    let codes = MODES.iter().flat_map(|mode| mode.code.iter().chain(mode.also));
+    let tested: BTreeSet<Code> = codes.copied().chain(reasons::CODES_OF_RUNS).collect();
+    let missing: Vec<_> = Code::ALL.iter().filter(|code| !tested.contains(code)).collect();
+    assert!(missing.is_empty(), "no mode expects {missing:?}");
 }

@@ -1,7 +1,6 @@
-//! What a test may change in one trial: SQL in its database, the job, the deadlines.
+//! Overrides of a single trial: SQL in its database, the job, the timeouts.
 
 use std::error::Error as _;
-
 use std::time::Duration;
 
 use rstest::rstest;
@@ -16,25 +15,27 @@ async fn trial() -> TrialBuilder {
 }
 
 #[tokio::test]
-async fn sql_is_run_before_the_service_starts_and_after_it_has_stopped() {
-    let count = "insert into seen select count(*) from trace_spans";
-    let trial = trial().await.sql_before(format!("create table seen (spans bigint); {count}"));
-    let (observation, database) = trial.sql_after(count).run_holding().await.unwrap();
+async fn sql_runs_before_the_service_starts_and_after_it_stops() {
+    let count = "insert into counts select count(*) from trace_spans";
+    let trial = trial().await.sql_before(format!("create table counts (spans bigint); {count}"));
+    let (observation, database) = trial.sql_after(count).run_keeping_database().await.unwrap();
     let spans = observation.tables.spans.all().len();
     assert!(spans > 0);
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
-    let seen = sqlx::query_scalar("select spans from seen order by spans");
-    let seen: Vec<i64> = seen.fetch_all(&mut connection).await.unwrap();
-    assert_eq!(seen, [0, i64::try_from(spans).unwrap()]);
+    let counts = sqlx::query_scalar("select spans from counts order by spans");
+    let counts: Vec<i64> = counts.fetch_all(&mut connection).await.unwrap();
+    assert_eq!(counts, [0, i64::try_from(spans).unwrap()]);
 }
 
 #[rstest]
-#[case::before(true, "the SQL that is run before the service starts failed")]
-#[case::after(false, "the SQL that is run after the service has stopped failed")]
+#[case::before(TrialBuilder::sql_before, "the SQL to run before the service starts failed")]
+#[case::after(TrialBuilder::sql_after, "the SQL to run after the service has stopped failed")]
 #[tokio::test]
-async fn sql_that_fails_is_told_by_when_and_where(#[case] before: bool, #[case] expected: &str) {
-    let (trial, sql) = (trial().await, "select 1;\nselect * from nowhere;");
-    let trial = if before { trial.sql_before(sql) } else { trial.sql_after(sql) };
+async fn failing_sql_is_reported_with_its_line(
+    #[case] add_sql: fn(TrialBuilder, &'static str) -> TrialBuilder,
+    #[case] expected: &str,
+) {
+    let trial = add_sql(trial().await, "select 1;\nselect * from nowhere;");
     let error = trial.run().await.unwrap_err();
     assert_eq!(error.to_string(), expected);
     let line = error.source().unwrap();
@@ -44,7 +45,7 @@ async fn sql_that_fails_is_told_by_when_and_where(#[case] before: bool, #[case] 
 }
 
 #[tokio::test]
-async fn an_input_is_submitted_in_place_of_the_named_job() {
+async fn an_input_replaces_the_named_job() {
     let text = std::fs::read_to_string(repository("fixtures/jobs/one-unit.json")).unwrap();
     let mut job: Json = serde_json::from_str(&text).unwrap();
     job["id"] = "own-input".into();
@@ -55,13 +56,13 @@ async fn an_input_is_submitted_in_place_of_the_named_job() {
 }
 
 #[tokio::test]
-async fn deadlines_of_a_trial_go_before_those_of_the_spec() {
+async fn timeouts_of_a_trial_replace_those_of_the_spec() {
     let timeouts = Timeouts { settle: Some(Duration::from_millis(70)), ..Timeouts::default() };
     let trial = trial()
         .await
         .upstream_file(repository("fixtures/upstream/never-answers.toml"))
         .timeouts(timeouts);
     let observation = trial.run().await.unwrap();
-    let settled = observation.trial().unwrap().work.settled.clone().unwrap();
+    let settled = observation.trial().unwrap().job_run.settled.clone().unwrap();
     assert!(format!("{settled:?}").contains("did not happen within 70 ms"), "{settled:?}");
 }

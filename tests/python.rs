@@ -1,41 +1,41 @@
-//! A service in another language, with another schema and other words: the healthy one passes
-//! every case of its spec, and each bug is told by its code.
+//! A service in another language, with another schema and other log lines. The healthy service
+//! passes every case of its spec, and each bug has its code.
 
 use rstest::rstest;
 use spanproof::World;
 use spanproof::cases;
-use spanproof::{Proven, prove};
+use spanproof::{ProofResult, prove};
 use spanproof::{judge, judge_all};
 use spanproof_format::Code;
 use tokio::task::JoinSet;
 
 use crate::world::repository;
 
-/// How many cases run at once.
-const AT_ONCE: usize = 4;
+/// Cases that run at the same time.
+const WORKERS: usize = 4;
 
 async fn world(program: &str, bug: &str) -> World {
-    let world = World::of(repository("fixtures/python-runner/spanproof.toml"));
+    let world = World::new(repository("fixtures/python-runner/spanproof.toml"));
     let world = world.set("service.command", &format!("['/usr/bin/python3', '{program}']"));
     world.env("BUG", bug).shared_server().open().await.unwrap()
 }
 
 #[tokio::test]
-async fn the_healthy_one_passes_every_case_of_its_spec() {
+async fn the_healthy_service_passes_every_case_of_its_spec() {
     let world = world("runner.py", "").await;
     let mut waiting = cases(world.spec()).unwrap().into_iter();
     let (mut running, mut observations) = (JoinSet::new(), Vec::new());
     loop {
-        for case in waiting.by_ref().take(AT_ONCE - running.len()) {
+        for case in waiting.by_ref().take(WORKERS - running.len()) {
             let world = world.clone();
-            running.spawn(async move { world.trial_of(&case).run().await.unwrap() });
+            running.spawn(async move { world.trial_for(&case).run().await.unwrap() });
         }
         let Some(ended) = running.join_next().await else { break };
         observations.push(ended.unwrap());
     }
     assert_eq!(observations.len(), 54);
     let recorded: usize = observations.iter().map(|one| one.tables.spans.all().len()).sum();
-    assert_eq!(recorded, 20 * 6, "and none under a fault");
+    assert_eq!(recorded, 20 * 6, "6 spans in 20 cases, and none under a fault");
     for judgement in judge_all(world.spec(), &observations) {
         judgement.passed().unwrap();
     }
@@ -50,7 +50,7 @@ async fn the_healthy_one_passes_every_case_of_its_spec() {
 #[case::unflushed("unflushed", "on", "write-failed-silent", "0 inserting statements began")]
 #[case::strict("strict", "ON", "flag-unrecognised-value", "\"state\": \"idle\", \"value\": \"ON\"")]
 #[tokio::test]
-async fn a_bug_is_told_by_its_code(
+async fn each_bug_has_its_code(
     #[case] bug: &str,
     #[case] value: &str,
     #[case] code: &str,
@@ -67,7 +67,7 @@ async fn a_bug_is_told_by_its_code(
 }
 
 #[tokio::test]
-async fn a_route_outside_the_tracer_is_told() {
+async fn an_untraced_route_fails_beside_a_traced_one() {
     let world = world("faulty.py", "untraced").await;
     let mut found = Vec::new();
     for route in ["later", "now"] {
@@ -79,11 +79,11 @@ async fn a_route_outside_the_tracer_is_told() {
 }
 
 #[tokio::test]
-async fn every_sabotage_of_it_is_caught() {
+async fn every_sabotage_is_caught() {
     let world = world("runner.py", "").await;
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let all = cases(world.spec()).unwrap();
-    let proven = prove(&world, &all, AT_ONCE, cancelled).await.unwrap().unwrap();
-    let Proven::Done(all) = proven else { panic!("not healthy: {proven:?}") };
+    let proven = prove(&world, &all, WORKERS, cancelled).await.unwrap().unwrap();
+    let ProofResult::Done(all) = proven else { panic!("not healthy: {proven:?}") };
     assert_eq!((all.caught, all.proofs.len()), (16 * 2, 16 * 2), "{all:?}");
 }

@@ -1,49 +1,48 @@
-//! What a report says beyond the code: what failing cases have in common, and what alone would
-//! make them pass, found out by extra cases where the run does not tell.
-
-use std::path::PathBuf;
+//! What a run reports besides codes: the pattern of failing cases, the single changes that make them
+//! pass, and expected failures.
 
 use rstest::rstest;
 use spanproof::{Case, RunOptions, World, cases};
-use spanproof_format::{Code, Counterfactual, Evidence, Run, Verdict};
+use spanproof_format::{Code, Evidence, PassingChange, Run, Verdict};
 
 use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
+/// Codes that only a whole run reports, each tested here.
+pub(crate) const CODES_OF_RUNS: [Code; 1] = [Code::ExpectedFailurePassed];
 
-/// A folder for evidence, removed at the end.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
+/// Whether a run may add cases to find out what makes a failing one pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    ExtraCases,
+    Off,
 }
 
 async fn world(bug: &str) -> World {
-    let world = World::of(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let world =
+        World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
     world.env("FAULT", bug).shared_server().open().await.unwrap()
 }
 
-/// Runs some of the cases; returns the document of the run, and how many extra cases were run.
-async fn run(world: &World, name: &str, of: impl Fn(&Case) -> bool, probe: bool) -> (Run, usize) {
+/// Runs the selected cases. Returns the document of the run and the number of extra cases.
+async fn run(world: &World, select: impl Fn(&Case) -> bool, probe: Probe) -> (Run, usize) {
     let all = cases(world.spec()).unwrap();
-    let picked: Vec<Case> = all.into_iter().filter(of).collect();
-    let name = format!("spanproof-reasons-{}-{name}", std::process::id());
-    let folder = Folder(std::env::temp_dir().join(name));
+    let selected: Vec<Case> = all.into_iter().filter(select).collect();
+    let folder = tempfile::tempdir().unwrap();
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
-    let mut options = RunOptions::new(&folder.0, cancelled);
-    (options.workers, options.probe) = (4, probe);
+    let mut options = RunOptions::new(folder.path(), cancelled);
+    options.workers = 4;
+    options.probe = probe == Probe::ExtraCases;
     options.today = "2026-01-01".parse().unwrap();
-    let ran = spanproof::run(world, &picked, options, |_| {}).await.unwrap();
-    (ran.document(world.spec(), &[], Vec::new()), ran.extra_cases())
+    let result = spanproof::run(world, &selected, options, |_| {}).await.unwrap();
+    (result.document(world.spec(), &[], Vec::new()), result.extra_case_count())
 }
 
-/// The counterfactuals of a run's only group of failures, as `name=value: spans`.
-fn counterfactuals(run: &Run) -> Vec<String> {
+/// The passing changes of a run's only group of failures, as `name=value: spans`.
+fn passing_changes(run: &Run) -> Vec<String> {
     assert_eq!(run.failures.len(), 1, "{:#?}", run.failures);
-    let facts = run.failures[0].counterfactuals.iter();
-    let text = |fact: &Counterfactual| {
+    let facts = run.failures[0].passing_changes.iter();
+    let text = |fact: &PassingChange| {
         let value = fact.value.as_deref().unwrap_or("nothing");
         format!("{}={value}: {}", fact.name, fact.spans)
     };
@@ -55,7 +54,7 @@ fn recording(case: &Case) -> bool {
 }
 
 #[tokio::test]
-async fn one_failing_case_is_explained_by_extra_ones() {
+async fn extra_cases_explain_a_single_failing_case() {
     let one = |case: &Case| {
         recording(case)
             && case.route == "cross-region"
@@ -63,50 +62,73 @@ async fn one_failing_case_is_explained_by_extra_ones() {
             && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
     };
     let world = world("cross-region-untraced").await;
-    let (ran, extra) = run(&world, "one", one, true).await;
-    assert!(counterfactuals(&ran).contains(&"route=queued: 8".to_owned()), "{ran:#?}");
-    assert_eq!(ran.failures[0].whenever.as_deref(), Some("route=cross-region"));
+    let (document, extra) = run(&world, one, Probe::ExtraCases).await;
+    assert!(passing_changes(&document).contains(&"route=queued: 8".to_owned()), "{document:#?}");
+    assert_eq!(document.failures[0].pattern.as_deref(), Some("route=cross-region"));
     assert!((1..=12).contains(&extra), "{extra}");
-    let (ran, extra) = run(&world, "none", one, false).await;
-    assert_eq!((counterfactuals(&ran), &ran.failures[0].whenever, extra), (Vec::new(), &None, 0));
+    let (document, extra) = run(&world, one, Probe::Off).await;
+    assert_eq!(
+        (passing_changes(&document), &document.failures[0].pattern, extra),
+        (Vec::new(), &None, 0)
+    );
 }
 
 #[rstest]
 #[case::route("cross-region-untraced", "route=cross-region and ENABLE_DB_TRACING=true")]
 #[case::links("not-linked", "ENABLE_DB_TRACING=true")]
 #[tokio::test]
-async fn many_failing_cases_are_told_as_one_pattern(#[case] bug: &str, #[case] pattern: &str) {
+async fn failing_cases_are_reported_as_one_pattern(#[case] bug: &str, #[case] pattern: &str) {
     let some = |case: &Case| {
         case.fault.is_none() && [None, Some("true"), Some("TRUE")].contains(&case.flag(FLAG).text())
     };
-    let (ran, extra) = run(&world(bug).await, bug, some, true).await;
-    assert_eq!(ran.failures.len(), 1, "{ran:#?}");
-    assert_eq!(ran.failures[0].whenever.as_deref(), Some(pattern));
-    let found = counterfactuals(&ran).iter().any(|fact| fact.starts_with("route=queued"));
-    assert_eq!(found, bug == "cross-region-untraced", "{ran:#?}");
-    assert_eq!(extra, 0, "the run tells it already");
+    let (document, extra) = run(&world(bug).await, some, Probe::ExtraCases).await;
+    assert_eq!(document.failures.len(), 1, "{document:#?}");
+    assert_eq!(document.failures[0].pattern.as_deref(), Some(pattern));
+    let found = passing_changes(&document).iter().any(|fact| fact.starts_with("route=queued"));
+    assert_eq!(found, bug == "cross-region-untraced", "{document:#?}");
+    assert_eq!(extra, 0, "the cases of the run suffice");
 }
 
 #[tokio::test]
-async fn a_known_failure_is_told_and_fails_nothing() {
+async fn an_expected_failure_fails_no_case() {
     let rule = "[{ code = 'path-not-executed', reason = 'soon', until = 2026-01-01, \
                 when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' } }]";
-    let world = World::of(repository("spanproof.toml")).set("expected", rule);
+    let world = World::new(repository("spanproof.toml")).set("expected", rule);
     let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
     let world = world.env("FAULT", "cross-region-untraced").open().await.unwrap();
-    let (ran, _) = run(&world, "known", recording, true).await;
+    let (document, _) = run(&world, recording, Probe::ExtraCases).await;
     let accepted = Verdict::Known("path-not-executed until 2026-01-01: soon".into());
-    let known = ran.cases.iter().filter(|case| case.verdict == accepted).count();
-    assert_eq!((known, ran.summary.known, ran.summary.failed), (5, 5, 0), "{ran:#?}");
+    let known = document.cases.iter().filter(|case| case.verdict == accepted).count();
+    assert_eq!(
+        (known, document.summary.known, document.summary.failed),
+        (5, 5, 0),
+        "{document:#?}"
+    );
 }
 
-/// The service acknowledges each span, so that its own words leave several reasons.
 #[tokio::test]
-async fn a_case_that_its_own_evidence_leaves_open_is_looked_at_a_second_time() {
+async fn an_expected_failure_that_passes_is_reported() {
+    let rule = "[{ code = 'path-not-executed', reason = 'soon', until = 2026-01-01, \
+                when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' } }]";
+    let world = World::new(repository("spanproof.toml")).set("expected", rule);
+    let world = world.binary(env!("CARGO_BIN_EXE_runner")).shared_server().open().await.unwrap();
+    let one = |case: &Case| recording(case) && case.upstream == "healthy";
+    let (document, _) = run(&world, one, Probe::Off).await;
+    let failed = document.cases.iter().filter(|case| case.route == "cross-region");
+    for case in failed {
+        let codes: Vec<Code> = case.verdict.findings().iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, CODES_OF_RUNS, "{case:#?}");
+    }
+    assert_eq!((document.summary.failed, document.summary.passed), (2, 2), "{document:#?}");
+}
+
+/// The service acknowledges each span, so that its output allows several reasons.
+#[tokio::test]
+async fn an_undetermined_case_is_run_again_with_the_witness() {
     let world = world("rolled-back").await;
     let one = |case: &Case| recording(case) && case.upstream == "slow" && case.route == "queued";
-    let (ran, _) = run(&world, "second", one, false).await;
-    let finding = &ran.cases[0].verdict.findings()[0];
+    let (document, _) = run(&world, one, Probe::Off).await;
+    let finding = &document.cases[0].verdict.findings()[0];
     assert_eq!(finding.code, Code::RolledBack);
     let witness = Evidence::Witness { begun: 8, tried: 8, written: 8, kept: 0 };
     assert!(finding.data.contains(&witness), "{finding:#?}");

@@ -1,4 +1,4 @@
-//! Which values of the flag record spans, on both routes; and what the rows say.
+//! The values of the flag that record spans, on both routes, and the rows of recorded spans.
 
 use rstest::rstest;
 use spanproof::{Verdict, judge};
@@ -36,7 +36,7 @@ async fn only_the_exact_text_true_records(
 
 #[rstest]
 #[tokio::test]
-async fn an_unset_flag_means_off(#[values("queued", "cross-region")] route: &str) {
+async fn an_unset_flag_records_nothing(#[values("queued", "cross-region")] route: &str) {
     let world = healthy().await;
     let observation = world.trial().unset(FLAG).route(route).run().await.unwrap();
     assert!(!observation.trial().unwrap().service.environment.contains_key(FLAG));
@@ -45,9 +45,9 @@ async fn an_unset_flag_means_off(#[values("queued", "cross-region")] route: &str
 }
 
 #[tokio::test]
-async fn each_execution_has_its_span_with_the_call_of_the_router_inside() {
+async fn each_execution_has_a_span_with_the_router_call_as_its_child() {
     let world = healthy().await;
-    let (_, database) = world.trial().flag(FLAG, "true").run_holding().await.unwrap();
+    let (_, database) = world.trial().flag(FLAG, "true").run_keeping_database().await.unwrap();
     let mut rows = PgConnection::connect(database.url()).await.unwrap();
     let joined: i64 = sqlx::query_scalar(
         "select count(*) from executions e
@@ -72,7 +72,7 @@ async fn each_execution_has_its_span_with_the_call_of_the_router_inside() {
 }
 
 #[tokio::test]
-async fn a_router_that_is_switched_off_leaves_only_the_span_of_the_unit() {
+async fn without_a_router_each_execution_has_one_span() {
     let world = healthy().await;
     let trial = world.trial().flag(FLAG, "true").flag("HYBRID_ROUTER_DISABLE", "true");
     let observation = trial.run().await.unwrap();
@@ -82,7 +82,7 @@ async fn a_router_that_is_switched_off_leaves_only_the_span_of_the_unit() {
 }
 
 #[tokio::test]
-async fn a_flag_that_the_spec_does_not_have_is_named_with_the_nearest() {
+async fn an_unknown_flag_is_an_error_with_a_suggestion() {
     let world = healthy().await;
     let error = world.trial().flag("ENABLE_DB_TRACEING", "true").start().await.unwrap_err();
     assert_eq!(
@@ -92,16 +92,12 @@ async fn a_flag_that_the_spec_does_not_have_is_named_with_the_nearest() {
 }
 
 #[tokio::test]
-async fn evidence_that_was_stored_is_judged_the_same_again() {
+async fn stored_evidence_has_the_same_verdict() {
     let world = healthy().await;
     let observation = world.trial().flag(FLAG, "true").run().await.unwrap();
-    let folder = std::env::temp_dir().join(format!(
-        "spanproof-stored-{}",
-        observation.trial().unwrap().service.names[0].1.len()
-    ));
-    let stored = spanproof::write_evidence(&folder, &observation).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let stored = spanproof::write_evidence(folder.path(), &observation).unwrap();
     let read = spanproof::read_evidence(&stored).unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(read, observation);
     assert_eq!(judge(world.spec(), &read).verdict, Verdict::Pass);
 }

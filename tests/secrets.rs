@@ -1,10 +1,10 @@
-//! No secret of a case reaches its evidence, whichever way it takes.
+//! Secrets of the environment and of the upstream never reach the evidence.
 
 use spanproof::judge;
 
 use crate::world::healthy;
 
-/// What the upstream answers: a URL with a password, a token the environment has, and shapes.
+/// An answer with a URL with a password, a secret of the environment, and texts shaped like secrets.
 const BEHAVIOUR: &str = r#"
 about = "An answer full of secrets."
 
@@ -20,10 +20,9 @@ json = '''
 "#;
 
 #[tokio::test]
-async fn no_secret_of_the_environment_or_of_an_answer_reaches_the_evidence() {
-    let folder = std::env::temp_dir().join(format!("spanproof-secrets-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let behaviour = folder.join("secrets.toml");
+async fn secrets_of_the_environment_and_of_answers_are_masked() {
+    let folder = tempfile::tempdir().unwrap();
+    let behaviour = folder.path().join("secrets.toml");
     std::fs::write(&behaviour, BEHAVIOUR).unwrap();
     let world = healthy().await;
     let trial = world
@@ -34,15 +33,14 @@ async fn no_secret_of_the_environment_or_of_an_answer_reaches_the_evidence() {
         .upstream_file(&behaviour)
         .job("one-unit");
     let observation = trial.run().await.unwrap();
-    let stored = spanproof::write_evidence(&folder, &observation).unwrap();
-    let mut all = vec![format!("{observation:?}")];
+    let stored = spanproof::write_evidence(folder.path(), &observation).unwrap();
+    let mut texts = vec![format!("{observation:?}")];
     for entry in std::fs::read_dir(&stored).unwrap() {
-        all.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        texts.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
     }
-    std::fs::remove_dir_all(&folder).unwrap();
     let row = observation.tables.units.all()[0]["output"].to_string();
-    assert!(row.contains("rules"), "the answer is in the row: {row}");
-    for text in &all {
+    assert!(row.contains("rules"), "the row contains the answer: {row}");
+    for text in &texts {
         for secret in ["hunter2", "hunter3", "swordfish"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }

@@ -1,16 +1,16 @@
-//! SIGTERM in the middle of a job: units in flight are failed, and their spans are closed.
+//! SIGTERM during a job: running units fail, and their spans end.
 
 use std::time::Duration;
 
 use spanproof::Ending;
 use spanproof::Row;
-use spanproof_lease::wait::{self, Look};
+use spanproof_lease::wait::{self, Attempt};
 use sqlx::{Connection, PgConnection};
 
 use crate::world::{healthy, repository};
 
 #[tokio::test]
-async fn units_in_flight_are_failed_and_their_spans_closed() {
+async fn running_units_fail_and_their_spans_end() {
     let world = healthy().await;
     let mut trial = world
         .trial()
@@ -25,8 +25,8 @@ async fn units_in_flight_are_failed_and_their_spans_closed() {
     wait::until("8 open spans", Duration::from_secs(10), || async {
         let count = sqlx::query_scalar("select count(*) from trace_spans");
         match count.fetch_one(&mut *rows.lock().await).await.unwrap() {
-            8_i64 => Look::Done(()),
-            other => Look::NotYet(format!("{other} spans")),
+            8_i64 => Attempt::Done(()),
+            other => Attempt::NotYet(format!("{other} spans")),
         }
     })
     .await

@@ -1,5 +1,5 @@
-//! The exact startup output under each combination of flags. `spanproof check` compares the same
-//! snapshots.
+//! The exact startup output under each combination of flags. `spanproof check` compares it with the
+//! same snapshots.
 
 use rstest::rstest;
 use spanproof::Value;
@@ -20,7 +20,7 @@ use crate::world::{healthy, repository};
 #[case::trailing_space(Some("true "))]
 #[case::quoted(Some("\"true\""))]
 #[tokio::test]
-async fn the_startup_output_is_the_one_in_the_snapshot(
+async fn the_startup_output_matches_its_snapshot(
     #[case] value: Option<&str>,
     #[values(None, Some("true"))] router_off: Option<&str>,
 ) {
@@ -42,7 +42,7 @@ async fn the_startup_output_is_the_one_in_the_snapshot(
 }
 
 #[tokio::test]
-async fn the_tracers_line_is_printed_whatever_the_log_level() {
+async fn the_tracer_line_is_printed_at_every_log_level() {
     let world = healthy().await;
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("LOG_LEVEL", "error");
     let observation = trial.start().await.unwrap().finish().await.unwrap();
@@ -53,13 +53,13 @@ async fn the_tracers_line_is_printed_whatever_the_log_level() {
 }
 
 #[tokio::test]
-async fn a_password_never_reaches_the_output_or_the_evidence() {
+async fn passwords_are_masked_in_output_and_evidence() {
     let world = healthy().await;
     let url = "{database.url}&password=hunter2";
     let trial = world.trial().env("DATABASE_URL", url).env("ADMIN_TOKEN", "hunter3");
     let observation = trial.start().await.unwrap().finish().await.unwrap();
     let all = format!("{observation:?}");
-    assert!(observation.trial().unwrap().run.ready.yes(), "{all}");
+    assert!(observation.trial().unwrap().run.ready.is_reached(), "{all}");
     assert!(!all.contains("hunter"), "{all}");
 }
 
@@ -67,13 +67,13 @@ async fn a_password_never_reaches_the_output_or_the_evidence() {
 #[case::missing("", "DATABASE_URL")]
 #[case::unreachable("postgres://u:hunter2@127.0.0.1:1/db", "u:***@127.0.0.1:1")]
 #[tokio::test]
-async fn a_database_that_is_not_there_is_fatal_and_said(#[case] url: &str, #[case] said: &str) {
+async fn a_missing_database_is_a_fatal_error(#[case] url: &str, #[case] error: &str) {
     let world = healthy().await;
     let trial = world.trial().env("DATABASE_URL", url);
     let observation = trial.start().await.unwrap().finish().await.unwrap();
     let run = &observation.trial().unwrap().run;
-    assert!(!run.exit.asked, "the runner ended by itself");
+    assert!(!run.exit.stop_requested, "the runner exited by itself");
     assert_eq!(run.exit.ending, spanproof::Ending::Code(1));
     let output = run.output.tail(100);
-    assert!(output.contains(said) && !output.contains("hunter2"), "{output}");
+    assert!(output.contains(error) && !output.contains("hunter2"), "{output}");
 }

@@ -1,46 +1,56 @@
-//! Every behaviour of the upstream: what the runner makes of it, and that it is traced all the same.
+//! Every behaviour of the upstream: the stored result of a unit, and that its spans are complete.
 
-use rstest::rstest;
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 use spanproof::judge;
 
-use crate::world::{healthy, repository};
+use crate::world::{self, repository};
 
-/// One unit, so that the number of requests is the number of attempts.
-#[rstest]
-#[case::healthy("healthy", "completed", "", 1)]
-#[case::slow("slow", "completed", "", 1)]
-#[case::huge_body("huge-body", "completed", "", 1)]
-#[case::other_region("other-region", "completed", "", 1)]
-#[case::not_found_first_path("not-found-first-path", "completed", "", 2)]
-#[case::empty_text("empty-text", "failed", "EMPTY_MODEL_RESPONSE", 1)]
-#[case::no_providers("no-providers", "failed", "PROVIDER_UNAVAILABLE", 1)]
-#[case::no_providers_503("no-providers-503", "failed", "ROUTER_HTTP_503", 1)]
-#[case::internal_error("internal-error", "failed", "ROUTER_INTERNAL_ERROR", 1)]
-#[case::provider_http_error("provider-http-error", "failed", "PROVIDER_HTTP_502", 1)]
-#[case::not_found("not-found", "failed", "ROUTER_HTTP_404", 4)]
-#[case::validation_error("validation-error", "failed", "ROUTER_HTTP_422", 1)]
-#[case::too_many_requests("too-many-requests", "failed", "ROUTER_HTTP_429", 1)]
-#[case::server_error("server-error", "failed", "ROUTER_HTTP_500", 1)]
-#[case::never_answers("never-answers", "timeout", "ROUTER_TIMEOUT", 1)]
-#[case::connection_closed("connection-closed", "failed", "ROUTER_NETWORK", 1)]
-#[case::truncated_json("truncated-json", "failed", "ROUTER_JSON_ERROR", 1)]
-#[case::html("html", "failed", "ROUTER_JSON_ERROR", 1)]
-#[case::null_fields("null-fields", "failed", "ROUTER_ERROR", 1)]
-#[tokio::test]
-async fn each_answer_is_stored_as_what_it_is(
-    #[case] upstream: &str,
-    #[case] status: &str,
-    #[case] error_code: &str,
-    #[case] requests: usize,
-) {
-    let world = healthy().await;
-    let file = repository(&format!("fixtures/upstream/{upstream}.toml"));
+/// Defines a test for each behaviour, and the list of them. A row is the name of a file with `_` for
+/// `-`, the status and error code of the unit, and the number of requests.
+macro_rules! behaviours {
+    ($($name:ident: $status:literal, $error_code:literal, $requests:literal;)*) => {
+        const BEHAVIOURS: &[&str] = &[$(stringify!($name),)*];
+
+        $(#[tokio::test]
+        async fn $name() {
+            check(stringify!($name), $status, $error_code, $requests).await;
+        })*
+    };
+}
+
+behaviours! {
+    healthy: "completed", "", 1;
+    slow: "completed", "", 1;
+    huge_body: "completed", "", 1;
+    other_region: "completed", "", 1;
+    not_found_first_path: "completed", "", 2;
+    empty_text: "failed", "EMPTY_MODEL_RESPONSE", 1;
+    no_providers: "failed", "PROVIDER_UNAVAILABLE", 1;
+    no_providers_503: "failed", "ROUTER_HTTP_503", 1;
+    internal_error: "failed", "ROUTER_INTERNAL_ERROR", 1;
+    provider_http_error: "failed", "PROVIDER_HTTP_502", 1;
+    not_found: "failed", "ROUTER_HTTP_404", 4;
+    validation_error: "failed", "ROUTER_HTTP_422", 1;
+    too_many_requests: "failed", "ROUTER_HTTP_429", 1;
+    server_error: "failed", "ROUTER_HTTP_500", 1;
+    never_answers: "timeout", "ROUTER_TIMEOUT", 1;
+    connection_closed: "failed", "ROUTER_NETWORK", 1;
+    truncated_json: "failed", "ROUTER_JSON_ERROR", 1;
+    html: "failed", "ROUTER_JSON_ERROR", 1;
+    null_fields: "failed", "ROUTER_ERROR", 1;
+}
+
+/// Runs a job of one unit, so that the number of requests is the number of attempts.
+async fn check(name: &str, status: &str, error_code: &str, requests: usize) {
+    let world = world::healthy().await;
+    let file = format!("fixtures/upstream/{}.toml", name.replace('_', "-"));
     let trial = world
         .trial()
         .flag("ENABLE_DB_TRACING", "true")
         .env("HYBRID_ROUTER_TIMEOUT", "1")
-        .upstream_file(file)
+        .upstream_file(repository(&file))
         .job("one-unit");
     let observation = trial.run().await.unwrap();
     let unit = &observation.tables.units.all()[0];
@@ -51,20 +61,21 @@ async fn each_answer_is_stored_as_what_it_is(
 }
 
 #[test]
-fn every_behaviour_of_the_fixtures_is_tried() {
-    let source = std::fs::read_to_string(repository("tests/upstreams.rs")).unwrap();
-    for entry in std::fs::read_dir(repository("fixtures/upstream")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(source.contains(&format!("(\"{name}\", ")), "no case tries `{name}`");
-    }
+fn every_behaviour_has_a_test() {
+    let files = std::fs::read_dir(repository("fixtures/upstream")).unwrap();
+    let names = files.map(|file| {
+        let path = file.unwrap().path();
+        path.file_stem().unwrap().to_str().unwrap().replace('-', "_")
+    });
+    let names: BTreeSet<String> = names.collect();
+    assert_eq!(BEHAVIOURS.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), names);
 }
 
 #[tokio::test]
-async fn each_unit_asks_for_its_own_region_and_model() {
-    let world = healthy().await;
+async fn each_unit_asks_for_its_region_and_model() {
+    let world = world::healthy().await;
     let observation = world.trial().flag("ENABLE_DB_TRACING", "true").run().await.unwrap();
-    let mut asked: Vec<_> = observation
+    let mut requests: Vec<_> = observation
         .trial()
         .unwrap()
         .exchanges
@@ -74,9 +85,9 @@ async fn each_unit_asks_for_its_own_region_and_model() {
             format!("{} {}", body["region_preference"], body["model"])
         })
         .collect();
-    asked.sort();
+    requests.sort();
     assert_eq!(
-        asked,
+        requests,
         [
             "\"eu-west\" \"llama3.2-1b\"",
             "\"eu-west\" \"mistral-7b\"",

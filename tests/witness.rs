@@ -1,20 +1,17 @@
-//! A service that says nothing about its tracing, and a database that loses its spans: the server
-//! itself tells why, and the healthy service is not accused.
+//! The database witness: a service prints nothing about its tracing, its database loses spans, and
+//! the server's log and triggers show why.
 
 use rstest::rstest;
-use spanproof::World;
-use spanproof::{Judgement, judge};
+use spanproof::{Judgement, TrialBuilder, World, judge};
 
 use crate::world::repository;
 
-const FLAG: &str = "ENABLE_DB_TRACING";
-
-/// The runner beside a spec that recognises none of its words, on a database that `seed` prepares.
-/// The service has a role without special rights: privileges do not bind a superuser.
-async fn wordless(binary: &str, seed: Option<&str>) -> World {
+/// Opens a world whose spec has no probes, with a database that `seed` prepares. The service uses a
+/// role without special rights, because privileges do not bind a superuser.
+async fn without_probes(binary: &str, seed: Option<&str>) -> World {
     let search_path = if seed == Some("spans-elsewhere") { "tenant,public" } else { "public" };
     let options = format!("-c%20role%3Dspanproof_service%20-c%20search_path%3D{search_path}");
-    let mut world = World::of(repository("spanproof.toml"))
+    let mut world = World::new(repository("spanproof.toml"))
         .set("probes", "{}")
         .set("fault", "[]")
         .binary(binary)
@@ -27,10 +24,16 @@ async fn wordless(binary: &str, seed: Option<&str>) -> World {
     world.open().await.unwrap()
 }
 
-async fn judged(world: &World, fault: &str, witnessed: bool) -> Judgement {
-    let trial = world.trial().flag(FLAG, "true").env("FAULT", fault).job("one-unit");
-    let trial = if witnessed { trial.witness() } else { trial };
-    judge(world.spec(), &trial.run().await.unwrap())
+fn trial(world: &World, bug: &str) -> TrialBuilder {
+    world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).job("one-unit")
+}
+
+async fn judge_trial(world: &World, bug: &str) -> Judgement {
+    judge(world.spec(), &trial(world, bug).run().await.unwrap())
+}
+
+async fn judge_trial_with_witness(world: &World, bug: &str) -> Judgement {
+    judge(world.spec(), &trial(world, bug).witness().run().await.unwrap())
 }
 
 #[rstest]
@@ -45,35 +48,35 @@ async fn judged(world: &World, fault: &str, witnessed: bool) -> Judgement {
 #[case::discarded("spans-discarded", "silently-discarded", "kept none", "0 written")]
 #[case::elsewhere("spans-elsewhere", "wrong-destination", "another schema", "tenant.trace_spans: ")]
 #[tokio::test]
-async fn the_server_tells_how_spans_were_lost(
+async fn the_witness_shows_how_spans_were_lost(
     #[case] seed: &str,
     #[case] code: &str,
     #[case] message: &str,
-    #[case] proof: &str,
+    #[case] evidence: &str,
 ) {
-    let world = wordless(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
-    let unaided = judged(&world, "", false).await;
-    assert_eq!(unaided.code().unwrap().text(), "undetermined", "no word of the service");
-    let judgement = judged(&world, "", true).await;
+    let world = without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
+    let without_witness = judge_trial(&world, "").await;
+    assert_eq!(without_witness.code().unwrap().text(), "undetermined");
+    let judgement = judge_trial_with_witness(&world, "").await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), code, "{finding}");
     assert!(finding.message.contains(message), "expected {message}\nfound {finding}");
-    assert!(finding.to_string().contains(proof), "expected {proof}\nfound {finding}");
+    assert!(finding.to_string().contains(evidence), "expected {evidence}\nfound {finding}");
     assert_eq!(judgement.findings().len(), 1, "{judgement:?}");
 }
 
 #[tokio::test]
-async fn a_service_that_never_tries_is_told_from_one_that_is_refused() {
-    let world = wordless(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
-    let judgement = judged(&world, "banner-lies", true).await;
+async fn the_witness_shows_that_no_span_was_attempted() {
+    let world = without_probes(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
+    let judgement = judge_trial_with_witness(&world, "banner-lies").await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), "path-not-executed", "{finding}");
     assert!(finding.to_string().contains("witness: 0 inserting statements"), "{finding}");
 }
 
 #[tokio::test]
-async fn a_healthy_service_is_not_accused_by_the_witness() {
-    let world = wordless(env!("CARGO_BIN_EXE_runner"), None).await;
-    judged(&world, "", true).await.passed().unwrap();
-    judged(&world, "", false).await.passed().unwrap();
+async fn a_healthy_service_passes_with_and_without_the_witness() {
+    let world = without_probes(env!("CARGO_BIN_EXE_runner"), None).await;
+    judge_trial_with_witness(&world, "").await.passed().unwrap();
+    judge_trial(&world, "").await.passed().unwrap();
 }

@@ -1,11 +1,12 @@
-//! What a disposable Postgres of ours costs beside its peers, and what looking at a system costs
-//! that is already there, measured side by side in one run.
+//! Compares a disposable Postgres of the harness with its peers, and measures the cost of reading
+//! an existing system.
 //!
-//! Each side runs in a process of its own, one after the other in turn, so that noise of the
-//! machine meets both. Every side proves what it did: the rows it read, and which database of
-//! which server it was.
+//! Each side runs in a separate process, and the sides take turns, so that noise of the machine
+//! affects both. Every side proves its work: the rows that it read, and the database and server
+//! that it used.
 
 mod clones;
+mod existing;
 mod nextest;
 mod part;
 mod peers;
@@ -16,7 +17,6 @@ mod proof;
 mod start;
 mod stats;
 mod table;
-mod there;
 
 use std::process::ExitCode;
 
@@ -26,22 +26,22 @@ use clap::{Parser, Subcommand};
 use place::Place;
 use table::{Outcome, Row};
 
-/// Measures this harness and its peers side by side; exits with 1 when a goal is missed.
+/// Compare this harness with its peers; exits with 1 if a goal is missed.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How often each side of a row is measured.
+    /// Samples of each side of a row.
     #[arg(long, default_value_t = 15)]
     samples: usize,
-    /// Only this row; may be given several times.
+    /// Measure only this row; can be repeated.
     #[arg(long, value_name = "ROW")]
     only: Vec<Row>,
-    /// Not this row; may be given several times.
+    /// Skip this row; can be repeated.
     #[arg(long, value_name = "ROW")]
     without: Vec<Row>,
-    /// Everything on disk, in the folder for temporary files, and not in /dev/shm. Needs root.
+    /// Use the temporary folder on disk instead of /dev/shm; needs root.
     #[arg(long)]
     disk: bool,
-    /// The image that testcontainers runs.
+    /// Image for testcontainers.
     #[arg(long, default_value = "spanproof-postgres:15")]
     image: String,
     #[command(subcommand)]
@@ -50,27 +50,27 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// One side of a row, in a process of its own.
+    /// Run one side of a row.
     #[command(hide = true)]
     Part(part::Arguments),
 }
 
 fn main() -> Result<ExitCode> {
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let arguments = Arguments::parse();
     if let Some(Part::Part(part)) = &arguments.part {
-        part::run(part, begun)?;
+        part::run(part, started)?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.disk && place::in_memory() {
-        return place::again_on_disk();
+        return place::restart_on_disk();
     }
-    let place = Place::make(arguments.disk)?;
-    println!("{}", place.described());
+    let place = Place::new(arguments.disk)?;
+    println!("{}", place.describe());
     let mut outcomes = Vec::new();
     for row in arguments.rows() {
         eprintln!("measuring {row}");
-        outcomes.push(measured(row, &arguments, &place));
+        outcomes.push(measure(row, &arguments, &place));
     }
     table::print(&outcomes);
     let reached = outcomes.iter().all(|outcome| outcome.reached);
@@ -79,13 +79,13 @@ fn main() -> Result<ExitCode> {
 
 impl Arguments {
     fn rows(&self) -> Vec<Row> {
-        let wanted = |row: &Row| self.only.is_empty() || self.only.contains(row);
-        Row::all().filter(wanted).filter(|row| !self.without.contains(row)).collect()
+        let selected = |row: &Row| self.only.is_empty() || self.only.contains(row);
+        Row::all().filter(selected).filter(|row| !self.without.contains(row)).collect()
     }
 }
 
-/// A row that can't be measured is a goal that is missed.
-fn measured(row: Row, arguments: &Arguments, place: &Place) -> Outcome {
+/// Measures a row. A row that can't be measured counts as a missed goal.
+fn measure(row: Row, arguments: &Arguments, place: &Place) -> Outcome {
     let samples = arguments.samples.max(1);
     let outcome = match row {
         Row::Cold => start::cold(place, samples),
@@ -97,8 +97,8 @@ fn measured(row: Row, arguments: &Arguments, place: &Place) -> Outcome {
         }
         Row::Nextest => nextest::measure(place, samples),
         Row::Stop => start::stop(place, samples),
-        Row::Log => there::log(place, samples),
-        Row::Diagnose => there::measure(place, samples),
+        Row::Log => existing::measure_log(place, samples),
+        Row::Diagnose => existing::measure_diagnose(place, samples),
     };
     outcome.unwrap_or_else(|error| Outcome::failed(row, &error))
 }

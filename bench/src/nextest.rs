@@ -1,4 +1,4 @@
-//! Row `nextest`: a hundred processes of one test each on one server, beside a server that runs.
+//! Row `nextest`: 100 processes with one test each share a server, compared with a running server.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,12 +15,12 @@ use crate::{proof, start};
 const TESTS: usize = 100;
 const WORKERS: usize = 2;
 
-/// What runs the tests.
+/// The program that runs the tests.
 #[derive(Debug)]
 enum Runner {
     Nextest,
-    /// Nextest is not there: the same processes, started by us.
-    Ourselves(String),
+    /// Nextest is not installed: the bench starts this test binary.
+    TestBinary(String),
 }
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
@@ -31,59 +31,62 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     let server = tokio::runtime::Runtime::new()?.block_on(start::plain(&directory, &migrations))?;
     let url = directory.url("postgres");
     let (mut ours, mut given, mut servers) = (Vec::new(), Vec::new(), 0);
-    // The first run fills the cache and builds what is not built yet.
-    once(place, &runner, None)?;
+    // Fills the cache and builds the tests.
+    run_all(place, &runner, None)?;
     for _ in 0..samples.div_ceil(5) {
-        let (time, count) = once(place, &runner, None)?;
+        let (time, count) = run_all(place, &runner, None)?;
         ours.push(time);
         servers = servers.max(count);
-        let (time, count) = once(place, &runner, Some(&url))?;
-        ensure!(count == 1, "a server that was given is {count} servers");
+        let (time, count) = run_all(place, &runner, Some(&url))?;
+        ensure!(count == 1, "the tests used {count} servers instead of the given one");
         given.push(time);
     }
     server.stop()?;
     let by = match runner {
         Runner::Nextest => "by cargo nextest".to_owned(),
-        Runner::Ourselves(_) => format!("by ourselves with {WORKERS} workers: no cargo nextest"),
+        Runner::TestBinary(_) => {
+            format!("by the bench with {WORKERS} workers, because cargo nextest is not installed")
+        }
     };
-    let outcome = Outcome::at_most(Row::Nextest, &Times::of(ours), &Times::of(given), 1.5);
+    let outcome = Outcome::at_most(Row::Nextest, &Times::new(ours), &Times::new(given), 1.5);
     Ok(outcome.and(servers == 1, "1 server").note(format!(
         "{TESTS} tests run {by}, {} rounds; servers started in one run: {servers}",
         samples.div_ceil(5)
     )))
 }
 
-/// Milliseconds for all tests, and how many servers they saw.
-fn once(place: &Place, runner: &Runner, url: Option<&str>) -> Result<(f64, usize)> {
-    let seen = place.path("seen");
-    let _none = std::fs::remove_file(&seen);
-    let prepared = |mut command: Command| {
-        command.env("BENCH_MIGRATIONS", place.path("migrations")).env("BENCH_SEEN", &seen);
+/// Runs all tests. Returns the milliseconds and the number of servers.
+fn run_all(place: &Place, runner: &Runner, url: Option<&str>) -> Result<(f64, usize)> {
+    let identities = place.path("identities");
+    let _missing = std::fs::remove_file(&identities);
+    let with_env = |mut command: Command| {
+        command.env("BENCH_MIGRATIONS", place.path("migrations"));
+        command.env("BENCH_IDENTITIES", &identities);
         command.envs(url.map(|url| ("SPANPROOF_POSTGRES", url)));
         command
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     match runner {
-        Runner::Nextest => nextest(prepared(cargo(place, &["nextest", "run", "--no-fail-fast"])))?,
-        Runner::Ourselves(binary) => processes(|number| {
-            let mut command = prepared(place.command(binary));
+        Runner::Nextest => nextest(with_env(cargo(place, &["nextest", "run", "--no-fail-fast"])))?,
+        Runner::TestBinary(binary) => processes(|number| {
+            let mut command = with_env(place.command(binary));
             command.args(["--exact", &format!("t{number:02}")]);
             command
         })?,
     }
-    let time = milliseconds(begun);
-    let text = std::fs::read_to_string(&seen).context("no test has run")?;
+    let time = milliseconds(started);
+    let text = std::fs::read_to_string(&identities).context("no test ran")?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     proof::distinct(&lines, TESTS)?;
-    // The identity without the database: folder and start of a server.
+    // Folder and start time of the server, without the database.
     let server = |line: &String| line.rsplit_once(' ').map(|(server, _)| server.to_owned());
     let servers: std::collections::HashSet<_> = lines.iter().map(server).collect();
     Ok((time, servers.len()))
 }
 
-fn cargo(place: &Place, what: &[&str]) -> Command {
+fn cargo(place: &Place, subcommand: &[&str]) -> Command {
     let mut command = place.command("cargo");
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(what);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(subcommand);
     command.args(["--release", "--offline", "--test", "hundred"]);
     command.env_remove("RUSTUP_TOOLCHAIN").stdin(Stdio::null());
     command
@@ -91,12 +94,12 @@ fn cargo(place: &Place, what: &[&str]) -> Command {
 
 fn nextest(mut command: Command) -> Result<()> {
     let output = command.output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "nextest: {said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "nextest failed: {errors}");
     Ok(())
 }
 
-/// The same processes as nextest's, two at a time.
+/// Runs one process per test, like nextest, two at a time.
 fn processes(command: impl Fn(usize) -> Command + Sync) -> Result<()> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let work = || -> Result<()> {
@@ -124,10 +127,11 @@ impl Runner {
             return Ok(Self::Nextest);
         }
         let built = cargo(place, &["test", "--no-run"]).output()?;
-        let said = String::from_utf8_lossy(&built.stderr);
-        let binary = said.rsplit_once('(').and_then(|(_, rest)| rest.split_once(')'));
-        let (binary, _) = binary.with_context(|| format!("no test binary: {said}"))?;
+        let output = String::from_utf8_lossy(&built.stderr);
+        let binary = output.rsplit_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        let (binary, _) =
+            binary.with_context(|| format!("cargo printed no test binary: {output}"))?;
         let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join(binary);
-        Ok(Self::Ourselves(binary.to_string_lossy().into_owned()))
+        Ok(Self::TestBinary(binary.to_string_lossy().into_owned()))
     }
 }

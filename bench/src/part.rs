@@ -1,4 +1,4 @@
-//! One side of a row, in a process of its own: what it is told, and what it says.
+//! One side of a row in a separate process: its arguments and its report.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::place::Place;
 use crate::stats::Times;
-use crate::{clones, peers, pool, start, there};
+use crate::{clones, existing, peers, pool, start};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -23,21 +23,21 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Side {
-    /// Our server until the first query, and its stop.
+    /// Our server until the first query, and stopping it.
     Ours,
     /// A plain server in a new directory until the first query.
     PlainNew { folder: PathBuf },
-    /// A plain server in a directory that is there.
-    PlainThere { folder: PathBuf },
-    /// Our databases, one after the other.
+    /// A plain server in an existing directory.
+    PlainExisting { folder: PathBuf },
+    /// Our databases in sequence.
     Clones { count: usize },
-    /// Our databases for two workers whose tests take `pace` ms.
+    /// Our databases for two workers whose tests take at least `pace` ms.
     Pool { count: usize, pace: u64 },
-    /// Our reading of a log.
+    /// Reads a log.
     Log { path: PathBuf },
-    /// Our look at a job.
+    /// Diagnoses a job.
     Diagnose { url: String, job: String },
-    /// Tests of one query on two threads.
+    /// Runs tests of one query on two threads.
     Tests {
         kind: peers::Kind,
         count: usize,
@@ -46,8 +46,8 @@ pub enum Side {
     },
 }
 
-/// Does one side; `begun` is when this process began.
-pub fn run(arguments: &Arguments, begun: Instant) -> Result<()> {
+/// Runs one side; `started` is the start of this process.
+pub fn run(arguments: &Arguments, started: Instant) -> Result<()> {
     let Arguments { migrations, binaries, side } = arguments;
     if let Side::Tests { kind, count, image } = side {
         return peers::tests(*kind, *count, image, arguments);
@@ -59,30 +59,32 @@ pub fn run(arguments: &Arguments, begun: Instant) -> Result<()> {
     };
     runtime.block_on(async {
         match side {
-            Side::Ours => start::ours(migrations, begun).await,
+            Side::Ours => start::ours(migrations, started).await,
             Side::PlainNew { folder } => {
-                start::plain_new(&directory(folder), migrations, begun).await
+                start::plain_new(&directory(folder), migrations, started).await
             }
-            Side::PlainThere { folder } => start::plain_there(&directory(folder), begun).await,
+            Side::PlainExisting { folder } => {
+                start::plain_existing(&directory(folder), started).await
+            }
             Side::Clones { count } => clones::ours(migrations, *count).await,
             Side::Pool { count, pace } => pool::ours(migrations, *count, *pace).await,
-            Side::Log { path } => there::read(path),
-            Side::Diagnose { url, job } => there::ask(url, job).await,
+            Side::Log { path } => existing::read_log(path),
+            Side::Diagnose { url, job } => existing::diagnose_job(url, job).await,
             Side::Tests { .. } => Ok(()),
         }
     })
 }
 
-/// Says one thing to who started us.
-pub fn say(name: &str, value: impl std::fmt::Display) {
+/// Reports a value to the parent process.
+pub fn report(name: &str, value: impl std::fmt::Display) {
     println!("{name} {value}");
 }
 
-/// What a side has said: lines of a name and a value.
+/// The output of a side: lines of a name and a value.
 #[derive(Debug)]
-pub struct Said(String);
+pub struct Report(String);
 
-impl Said {
+impl Report {
     pub fn texts(&self, name: &str) -> Vec<String> {
         let lines = self.0.lines().filter_map(|line| line.split_once(' '));
         lines.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).collect()
@@ -93,20 +95,23 @@ impl Said {
     }
 
     pub fn number(&self, name: &str) -> Result<f64> {
-        self.numbers(name).first().copied().with_context(|| format!("no `{name}` in: {}", self.0))
+        self.numbers(name)
+            .first()
+            .copied()
+            .with_context(|| format!("a side reported no `{name}`: {}", self.0))
     }
 
     pub fn times(&self, name: &str) -> Times {
-        Times::of(self.numbers(name))
+        Times::new(self.numbers(name))
     }
 }
 
-/// How a side is started.
+/// The command that starts a side.
 #[derive(Debug)]
 pub struct Start(Command);
 
 impl Start {
-    pub fn of(place: &Place, side: &[&str]) -> Self {
+    pub fn new(place: &Place, side: &[&str]) -> Self {
         let mut command = place.command(place.path("bench"));
         command.arg("part").arg("--migrations").arg(place.path("migrations"));
         command.arg("--binaries").arg(&place.binaries).args(side);
@@ -118,10 +123,10 @@ impl Start {
         self
     }
 
-    pub fn finish(mut self) -> Result<Said> {
-        let output = self.0.stdin(Stdio::null()).output().context("a side could not be started")?;
+    pub fn finish(mut self) -> Result<Report> {
+        let output = self.0.stdin(Stdio::null()).output().context("starting a side failed")?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{}: {}", output.status, errors.trim());
-        Ok(Said(String::from_utf8(output.stdout)?))
+        Ok(Report(String::from_utf8(output.stdout)?))
     }
 }

@@ -1,5 +1,5 @@
 //! Rows `sqlx-test`, `pgtemp`, `embedded`, `testcontainers`: a test of one query in a migrated
-//! database, as each of them would have it written.
+//! database, written in the way of each library.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,19 +14,19 @@ use testcontainers::core::{IntoContainerPort, Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::part::{Arguments, Said, Start, say};
+use crate::part::{Arguments, Report, Start, report};
 use crate::place::Place;
-use crate::plain::{self, Directory, Plain};
+use crate::plain::{self, Directory, PlainServer};
 use crate::stats::{Times, milliseconds};
 use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
 const THREADS: usize = 2;
 const TESTS: usize = 100;
-/// Tests of a peer that starts a server for each.
+/// Tests of a peer that starts a server for each test.
 const FEW: usize = 6;
 
-/// Whose tests.
+/// The library that provides the databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     Ours,
@@ -36,7 +36,7 @@ pub enum Kind {
     Testcontainers,
 }
 
-/// The same number of rounds for both sides: ours, the peer, ours, the peer.
+/// Runs the same number of rounds for both sides, in turn.
 pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<Outcome> {
     let (kind, count, least) = match row {
         Row::SqlxTest => (Kind::SqlxTest, TESTS, 4.0),
@@ -47,7 +47,7 @@ pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<O
     };
     let server = if kind == Kind::SqlxTest { Some(server_for_sqlx(place)?) } else { None };
     let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
-    // The first one fills the cache.
+    // Fills the cache.
     round(place, Kind::Ours, 2, "", None)?;
     for _ in 0..samples.div_ceil(5) {
         ours.add(&round(place, Kind::Ours, TESTS, "", None)?, TESTS)?;
@@ -57,14 +57,14 @@ pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<O
     if let Some((server, _)) = server {
         server.stop()?;
     }
-    let outcome = Outcome::faster(row, &Times::of(ours.each), &Times::of(theirs.each), least);
+    let outcome = Outcome::faster(row, &Times::new(ours.each), &Times::new(theirs.each), least);
     Ok(outcome.note(format!(
-        "the time of all tests by their number, on {THREADS} threads: {TESTS} of ours, which include \
-         the start of our server, and {count} of the peer's, {} rounds each; one test by itself {} \
-         and {}",
+        "time of all tests divided by their number, on {THREADS} threads: {TESTS} of our tests, \
+         including the start of our server, and {count} of the peer's, {} rounds each; a single test \
+         takes {} and {}",
         samples.div_ceil(5),
-        Times::of(ours.tests).shown(),
-        Times::of(theirs.tests).shown()
+        Times::new(ours.tests).to_text(),
+        Times::new(theirs.tests).to_text()
     )))
 }
 
@@ -75,20 +75,26 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn add(&mut self, said: &Said, count: usize) -> Result<()> {
-        proof::distinct(&said.texts("identity"), count)?;
-        self.each.push(said.number("all")? / f64::from(u32::try_from(count)?));
-        self.tests.extend(said.numbers("test"));
+    fn add(&mut self, report: &Report, count: usize) -> Result<()> {
+        proof::distinct(&report.texts("identity"), count)?;
+        self.each.push(report.number("all")? / f64::from(u32::try_from(count)?));
+        self.tests.extend(report.numbers("test"));
         Ok(())
     }
 }
 
-fn round(place: &Place, kind: Kind, count: usize, image: &str, url: Option<&str>) -> Result<Said> {
+fn round(
+    place: &Place,
+    kind: Kind,
+    count: usize,
+    image: &str,
+    url: Option<&str>,
+) -> Result<Report> {
     let name = kind.to_possible_value().context("a kind without a name")?;
     let side = ["tests", name.get_name(), &count.to_string(), image];
-    let start = Start::of(place, &side).with(|command| {
+    let start = Start::new(place, &side).with(|command| {
         command.envs(url.map(|url| ("DATABASE_URL", url)));
-        // These two have no user for a server of root's, or want `sudo` for it.
+        // These two can't run a server as root, or need `sudo` for it.
         if let (Kind::Pgtemp | Kind::Embedded, Some(user)) = (kind, &place.user) {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).env("HOME", place.path("tmp"));
         }
@@ -99,8 +105,8 @@ fn round(place: &Place, kind: Kind, count: usize, image: &str, url: Option<&str>
     start.finish().with_context(|| format!("tests of {}", name.get_name()))
 }
 
-/// The server that `#[sqlx::test]` wants to run already.
-fn server_for_sqlx(place: &Place) -> Result<(Plain, String)> {
+/// Starts the server that `#[sqlx::test]` needs.
+fn server_for_sqlx(place: &Place) -> Result<(PlainServer, String)> {
     let folder = start::new_folder(place, "sqlx-test")?;
     let directory = Directory { folder, binaries: place.binaries.clone() };
     let migrations = place.path("migrations");
@@ -108,8 +114,8 @@ fn server_for_sqlx(place: &Place) -> Result<(Plain, String)> {
     Ok((server, directory.url("postgres")))
 }
 
-/// In a process of its own: tests on two threads, each in a runtime of its own as `#[tokio::test]`
-/// and `#[sqlx::test]` have it.
+/// Runs tests on two threads, each in its own runtime, like `#[tokio::test]` and `#[sqlx::test]`.
+/// Runs in a separate process.
 pub fn tests(kind: Kind, count: usize, image: &str, arguments: &Arguments) -> Result<()> {
     let next = AtomicUsize::new(0);
     let test = |number: usize| match kind {
@@ -125,25 +131,25 @@ pub fn tests(kind: Kind, count: usize, image: &str, arguments: &Arguments) -> Re
             if number >= count {
                 return Ok(());
             }
-            let begun = Instant::now();
+            let started = Instant::now();
             test(number)?;
-            say("test", milliseconds(begun));
+            report("test", milliseconds(started));
         }
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| {
             thread.join().unwrap_or_else(|_| Err(anyhow!("a test of {kind:?} panicked")))
         })
     })?;
-    say("all", milliseconds(begun));
+    report("all", milliseconds(started));
     Ok(())
 }
 
 fn in_runtime(test: impl Future<Output = Result<String>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    say("identity", runtime.block_on(test)?);
+    report("identity", runtime.block_on(test)?);
     Ok(())
 }
 
@@ -154,7 +160,7 @@ async fn ours(migrations: &Path) -> Result<String> {
     Ok(identity)
 }
 
-/// What `#[sqlx::test(migrations = "…")]` expands to.
+/// The expansion of `#[sqlx::test(migrations = "…")]`.
 fn sqlx_test(number: usize, migrations: &Path) -> Result<()> {
     static MIGRATOR: Mutex<Option<&'static sqlx::migrate::Migrator>> = Mutex::new(None);
     let migrator = {
@@ -172,7 +178,7 @@ fn sqlx_test(number: usize, migrations: &Path) -> Result<()> {
         TestArgs::new(Box::leak(format!("bench::tests::number_{number}").into_boxed_str()));
     arguments.migrator(migrator);
     async fn test(pool: sqlx::PgPool) -> Result<()> {
-        say("identity", proof::query(&pool).await?);
+        report("identity", proof::query(&pool).await?);
         Ok(())
     }
     (test as fn(sqlx::PgPool) -> _).run_test(arguments)
@@ -182,7 +188,7 @@ async fn pgtemp(arguments: &Arguments) -> Result<String> {
     let builder = pgtemp::PgTempDB::builder().with_bin_path(&arguments.binaries);
     let server = builder.start_async().await;
     let url = server.connection_uri();
-    drop(plain::enter(&url).await?);
+    drop(plain::connect_when_ready(&url).await?);
     plain::migrate(&url, &arguments.migrations).await?;
     let identity = proof::visit(&url).await?;
     server.shutdown();
@@ -220,7 +226,7 @@ async fn container(image: &str, migrations: &Path) -> Result<String> {
     let container = request.start().await.with_context(|| format!("no container of {image}"))?;
     let port = container.get_host_port_ipv4(5432).await?;
     let url = format!("postgres://postgres:postgres@127.0.0.1:{port}/postgres");
-    drop(plain::enter(&url).await?);
+    drop(plain::connect_when_ready(&url).await?);
     plain::migrate(&url, migrations).await?;
     let identity = proof::visit(&url).await?;
     container.rm().await?;

@@ -1,4 +1,4 @@
-//! Where everything of one run is: in memory, or on disk.
+//! The folder of a run, in memory or on disk.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::{Uid, User};
 use spanproof_lease::{Guard, Resource};
 
-/// What `/dev/shm` must have free: the harness asks for as much.
-const ROOM: u64 = 1 << 30;
-/// Hides `/dev/shm` from us and from whatever we start; nothing else on the machine notices.
-const HIDDEN: &str = "mount -t tmpfs -o size=64k none /dev/shm && exec \"$0\" \"$@\"";
+/// Free bytes of `/dev/shm` that the harness needs to use it.
+const MIN_FREE: u64 = 1 << 30;
+/// Mounts a tiny `/dev/shm` for this process and its children only.
+const HIDE_SHM: &str = "mount -t tmpfs -o size=64k none /dev/shm && exec \"$0\" \"$@\"";
 
-/// The folder of one run, and the user that its servers run as.
+/// The folder of a run, and the user that runs its servers.
 #[derive(Debug)]
 pub struct Place {
     folder: PathBuf,
@@ -26,7 +26,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn make(disk: bool) -> Result<Self> {
+    pub fn new(disk: bool) -> Result<Self> {
         let parent = if disk { std::env::temp_dir() } else { "/dev/shm".into() };
         let folder = tempfile::Builder::new().prefix("spanproof-bench-").tempdir_in(parent)?;
         let guard = spanproof_lease::guard(Resource::Folder(folder.path().to_owned()))?;
@@ -45,7 +45,7 @@ impl Place {
             place.open(&place.path(name), mode)?;
         }
         place.give(&place.path("servers"))?;
-        // For a user who may not look into our home.
+        // Copied, because the other user may have no access to the checkout.
         std::fs::copy(std::env::current_exe()?, place.path("bench"))?;
         std::fs::create_dir(place.path("migrations"))?;
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))? {
@@ -59,19 +59,20 @@ impl Place {
         self.folder.join(name)
     }
 
-    /// Gives `path` to the user of the servers.
+    /// Makes the user of the servers the owner of `path`.
     pub fn give(&self, path: &Path) -> Result<()> {
         let Some(user) = &self.user else { return Ok(()) };
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-            .with_context(|| format!("{} can't be given to {}", path.display(), user.name))
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).with_context(|| {
+            format!("can't change the owner of {} to {}", path.display(), user.name)
+        })
     }
 
     fn open(&self, path: &Path, mode: u32) -> Result<()> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-            .with_context(|| format!("the mode of {} in {}", path.display(), self.folder.display()))
+            .with_context(|| format!("can't change the mode of {}", path.display()))
     }
 
-    /// A program whose caches and temporary files are here, and which inherits no server.
+    /// Returns a command that uses caches and temporary files in this folder and no inherited server.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("TMPDIR", self.path("tmp")).env("XDG_CACHE_HOME", self.path("cache"));
@@ -81,27 +82,27 @@ impl Place {
         command
     }
 
-    pub fn described(&self) -> String {
+    pub fn describe(&self) -> String {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let place = if self.disk { "on disk" } else { "in memory" };
         format!("{cores} cores, {place} ({}), {}", self.folder.display(), self.binaries.display())
     }
 }
 
-/// Whether the harness will put its data in memory.
+/// Returns whether `/dev/shm` has room for the data of the harness.
 pub fn in_memory() -> bool {
     nix::sys::statvfs::statvfs("/dev/shm")
-        .is_ok_and(|stat| stat.blocks_available() * stat.fragment_size() >= ROOM)
+        .is_ok_and(|stat| stat.blocks_available() * stat.fragment_size() >= MIN_FREE)
 }
 
-/// Starts us again where `/dev/shm` has no room, so that every side falls back to the disk.
-pub fn again_on_disk() -> Result<ExitCode> {
+/// Restarts this program with a tiny `/dev/shm`, so that every side uses the disk.
+pub fn restart_on_disk() -> Result<ExitCode> {
     let error = Command::new("unshare")
-        .args(["--mount", "--propagation", "private", "sh", "-c", HIDDEN])
+        .args(["--mount", "--propagation", "private", "sh", "-c", HIDE_SHM])
         .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .exec();
-    Err(error).context("`unshare`, which --disk needs, could not be started")
+    Err(error).context("starting `unshare`, which --disk needs, failed")
 }
 
 fn newest_binaries() -> Result<PathBuf> {

@@ -1,4 +1,4 @@
-//! A server without our harness: `initdb`, a process, a login, migrations through sqlx.
+//! A Postgres server without the harness: `initdb`, a process, migrations by sqlx.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -31,18 +31,18 @@ const SETTINGS: [&str; 17] = [
     "unix_socket_permissions=0700",
     "dynamic_shared_memory_type=mmap",
 ];
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Deadline for the first connection.
 
-/// Where a plain server's data are, and its binaries.
+/// The folder and the binaries of a plain server.
 #[derive(Debug, Clone)]
 pub struct Directory {
     pub folder: PathBuf,
     pub binaries: PathBuf,
 }
 
-/// A plain server that runs; it is stopped when this is dropped.
+/// A running plain server. Dropping it stops the server.
 #[derive(Debug)]
-pub struct Plain {
+pub struct PlainServer {
     directory: Directory,
     child: Child,
 }
@@ -67,7 +67,7 @@ impl Directory {
         Ok(command)
     }
 
-    /// Plain: nothing but the role and no password.
+    /// Initialises the data directory, without a password.
     pub fn initdb(&self) -> Result<()> {
         let mut command = self.command("initdb")?;
         command.args(["-U", "spanproof", "--auth=trust", "--encoding=UTF8", "-D"]).arg(self.data());
@@ -76,27 +76,27 @@ impl Directory {
         Ok(())
     }
 
-    pub fn spawn(&self) -> Result<Plain> {
+    pub fn spawn(&self) -> Result<PlainServer> {
         let mut command = self.command("postgres")?;
         command.arg("-D").arg(self.data()).arg("-k").arg(&self.folder);
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
         let log = std::fs::File::create(self.folder.join("log"))?;
-        Ok(Plain {
+        Ok(PlainServer {
             directory: self.clone(),
             child: command.stderr(log).spawn().context("postgres")?,
         })
     }
 
-    /// A connection as soon as the server lets us in.
-    pub async fn login(&self, database: &str) -> Result<PgConnection> {
-        enter(&self.url(database)).await
+    /// Connects as soon as the server accepts connections.
+    pub async fn connect(&self, database: &str) -> Result<PgConnection> {
+        connect_when_ready(&self.url(database)).await
     }
 
-    /// A database with the migrations in it.
-    pub async fn migrated(&self, name: &'static str, migrations: &Path) -> Result<()> {
-        let mut connection = self.login("postgres").await?;
+    /// Creates a database and applies the migrations.
+    pub async fn create_migrated(&self, name: &'static str, migrations: &Path) -> Result<()> {
+        let mut connection = self.connect("postgres").await?;
         let create = sqlx::AssertSqlSafe(format!("create database {name}"));
         sqlx::raw_sql(create).execute(&mut connection).await?;
         connection.close().await?;
@@ -104,13 +104,15 @@ impl Directory {
     }
 }
 
-/// A connection as soon as the server lets us in: a look every two milliseconds.
-pub async fn enter(url: &str) -> Result<PgConnection> {
+/// Connects as soon as the server accepts connections; tries every 2 ms.
+pub async fn connect_when_ready(url: &str) -> Result<PgConnection> {
     let start = Instant::now();
     loop {
         match PgConnection::connect(url).await {
             Ok(connection) => return Ok(connection),
-            Err(error) if start.elapsed() > PATIENCE => bail!("no login at {url}: {error}"),
+            Err(error) if start.elapsed() > CONNECT_TIMEOUT => {
+                bail!("can't connect to {url}: {error}")
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
         }
     }
@@ -124,14 +126,14 @@ pub async fn migrate(url: &str, migrations: &Path) -> Result<()> {
     Ok(())
 }
 
-impl Plain {
-    /// Stops it in order, so that the next start has nothing to recover.
+impl PlainServer {
+    /// Stops the server cleanly, so that the next start needs no recovery.
     pub fn stop(mut self) -> Result<()> {
         self.signal(Signal::SIGINT)?;
         let status = self.child.wait()?;
         ensure!(
             status.success(),
-            "the server in {} ended with {status}",
+            "the server in {} exited with {status}",
             self.directory.folder.display()
         );
         Ok(())
@@ -143,11 +145,11 @@ impl Plain {
     }
 }
 
-impl Drop for Plain {
+impl Drop for PlainServer {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
-            let _sent = self.signal(Signal::SIGQUIT);
-            let _ended = self.child.wait();
+            let _result = self.signal(Signal::SIGQUIT);
+            let _status = self.child.wait();
         }
     }
 }

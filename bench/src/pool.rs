@@ -1,4 +1,4 @@
-//! Row `pool`: what a test waits for its database while two workers run tests.
+//! Row `pool`: how long a test waits for its database while two workers run tests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,34 +10,35 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::task::JoinSet;
 
-use crate::part::{Said, Start, say};
+use crate::part::{Report, Start, report};
 use crate::place::Place;
 use crate::proof;
 use crate::stats::milliseconds;
 use crate::table::{Outcome, Row};
 
 const WORKERS: usize = 2;
-/// A test of a service takes this long, from its database to the end of it, or as long as its work
-/// on the database takes when that is longer; the rest of the time it is idle.
+/// Milliseconds that a test takes at least, from taking its database to closing it. After its work on
+/// the database it is idle.
 const PACE: u64 = 100;
-/// What else is shown. Nought is as fast as it goes.
-const OTHERS: [u64; 3] = [0, 40, 60];
-/// Takes per sample; the first ones of a process, which find an empty pool, count as well.
-const TAKES: usize = 40;
+/// Other paces, without a goal; 0 is as fast as possible.
+const OTHER_PACES: [u64; 3] = [0, 40, 60];
+/// Tests per sample. The first ones, which find an empty pool, count too.
+const TESTS_PER_SAMPLE: usize = 40;
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
-    let count = samples * TAKES;
-    Start::of(place, &["clones", "2"]).finish()?;
-    let at = |pace: u64| -> Result<Said> {
-        let said = Start::of(place, &["pool", &count.to_string(), &pace.to_string()]).finish()?;
-        proof::distinct(&said.texts("database"), count)?;
-        Ok(said)
+    let count = samples * TESTS_PER_SAMPLE;
+    Start::new(place, &["clones", "2"]).finish()?;
+    let run = |pace: u64| -> Result<Report> {
+        let report =
+            Start::new(place, &["pool", &count.to_string(), &pace.to_string()]).finish()?;
+        proof::distinct(&report.texts("database"), count)?;
+        Ok(report)
     };
-    let judged = at(PACE)?;
-    let times = judged.times("take");
-    let mut notes = vec![told(PACE, &judged)?];
-    for pace in OTHERS {
-        notes.push(told(pace, &at(pace)?)?);
+    let report = run(PACE)?;
+    let times = report.times("take");
+    let mut notes = vec![note(PACE, &report)?];
+    for pace in OTHER_PACES {
+        notes.push(note(pace, &run(pace)?)?);
     }
     let outcome = Outcome {
         row: Row::Pool,
@@ -51,12 +52,12 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     Ok(outcome.and(times.median() <= 1.0, "<= 1 ms").and(times.p99() <= 25.0, "p99 <= 25 ms"))
 }
 
-fn told(pace: u64, said: &Said) -> Result<String> {
-    let (take, work) = (said.times("take"), said.times("work"));
-    let rate = said.number("rate")?;
+fn note(pace: u64, report: &Report) -> Result<String> {
+    let (take, work) = (report.times("take"), report.times("work"));
+    let rate = report.number("rate")?;
     let pace = if pace == 0 { "without a pause".to_owned() } else { format!("of {pace} ms each") };
     Ok(format!(
-        "{} tests {pace}: {rate:.0} a second, a take {:.2} ({:.1}), busy on the database {:.1} ({:.1})",
+        "{} tests {pace}: {rate:.0} per second, waiting {:.2} ({:.1}), working on the database {:.1} ({:.1})",
         take.count(),
         take.median(),
         take.p99(),
@@ -65,36 +66,40 @@ fn told(pace: u64, said: &Said) -> Result<String> {
     ))
 }
 
-/// In a process of its own: two workers, and `count` tests between them.
+/// Our side: two workers run `count` tests. Runs in a separate process.
 pub async fn ours(folder: &Path, count: usize, pace: u64) -> Result<()> {
     let migrations = Migrations::read(folder)?;
     let options = Options { migrations: Some(migrations.clone()), ..Options::default() };
     let server = Server::start(options).await?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut workers = JoinSet::new();
-    let left = Arc::new(std::sync::atomic::AtomicUsize::new(count));
+    let remaining = Arc::new(std::sync::atomic::AtomicUsize::new(count));
     for _ in 0..WORKERS {
-        let (server, migrations, left) = (server.clone(), migrations.clone(), Arc::clone(&left));
+        let (server, migrations, remaining) =
+            (server.clone(), migrations.clone(), Arc::clone(&remaining));
         workers.spawn(async move {
             use std::sync::atomic::Ordering::Relaxed;
-            while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            while remaining
+                .fetch_update(Relaxed, Relaxed, |remaining| remaining.checked_sub(1))
+                .is_ok()
+            {
                 test(&server, &migrations, Duration::from_millis(pace)).await?;
             }
             anyhow::Ok(())
         });
     }
-    while let Some(ended) = workers.join_next().await {
-        ended??;
+    while let Some(result) = workers.join_next().await {
+        result??;
     }
-    say("rate", f64::from(u32::try_from(count)?) / begun.elapsed().as_secs_f64());
+    report("rate", f64::from(u32::try_from(count)?) / started.elapsed().as_secs_f64());
     server.close().await?;
     Ok(())
 }
 
 async fn test(server: &Server, migrations: &Migrations, pace: Duration) -> Result<()> {
-    let begun = Instant::now();
-    let database = server.migrated(migrations).await?;
-    let take = milliseconds(begun);
+    let started = Instant::now();
+    let database = server.migrated_database(migrations).await?;
+    let take = milliseconds(started);
     let mut connection = PgConnection::connect(database.url()).await?;
     for number in 0..10 {
         sqlx::query("insert into events (kind, payload) values ($1, jsonb_build_object('n', $2))")
@@ -105,16 +110,16 @@ async fn test(server: &Server, migrations: &Migrations, pace: Duration) -> Resul
     }
     let found: i64 =
         sqlx::query_scalar("select count(*) from events").fetch_one(&mut connection).await?;
-    anyhow::ensure!(found == 10, "{found} rows in place of 10");
+    anyhow::ensure!(found == 10, "expected 10 rows, found {found}");
     proof::query(&mut connection).await?;
     connection.close().await?;
-    let worked = milliseconds(begun);
+    let work = milliseconds(started);
     // A test is idle while the service under test works.
-    tokio::time::sleep(pace.saturating_sub(begun.elapsed())).await;
-    say("database", database.name());
-    let closing = Instant::now();
+    tokio::time::sleep(pace.saturating_sub(started.elapsed())).await;
+    report("database", database.name());
+    let close_started = Instant::now();
     database.close().await?;
-    say("take", take);
-    say("work", worked + milliseconds(closing));
+    report("take", take);
+    report("work", work + milliseconds(close_started));
     Ok(())
 }

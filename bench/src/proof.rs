@@ -1,10 +1,10 @@
-//! The one query of a test, and what it proves.
+//! The query of every test; its result proves which database was used.
 
 use anyhow::{Result, ensure};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgExecutor};
 
-/// Everything at once: rows that a migration wrote, objects that others made, and where we are.
+/// Rows and objects that migrations created, and the identity of server and database.
 const QUERY: &str = "select (select count(*) from currencies) * 1000000 \
     + (select count(*) from _sqlx_migrations where success) * 1000 \
     + (select count(*) from busy_products), \
@@ -12,14 +12,14 @@ const QUERY: &str = "select (select count(*) from currencies) * 1000000 \
 /// Seven currencies, eleven migrations, no product.
 const EXPECTED: i64 = 7_011_000;
 
-/// Asks, checks the answer, and gives a text that no other database has.
+/// Runs the query, checks that the database is migrated, and returns an identity unique to it.
 pub async fn query(executor: impl PgExecutor<'_>) -> Result<String> {
     let (found, identity): (i64, String) = sqlx::query_as(QUERY).fetch_one(executor).await?;
-    ensure!(found == EXPECTED, "the database is not migrated: {found} in place of {EXPECTED}");
+    ensure!(found == EXPECTED, "the database is not migrated: expected {EXPECTED}, found {found}");
     Ok(identity)
 }
 
-/// Connects, asks, and leaves.
+/// Connects, runs the query and disconnects.
 pub async fn visit(url: &str) -> Result<String> {
     let mut connection = PgConnection::connect(url).await?;
     let identity = query(&mut connection).await?;
@@ -27,10 +27,14 @@ pub async fn visit(url: &str) -> Result<String> {
     Ok(identity)
 }
 
-/// All of `identities` are different, and there are `count` of them.
+/// Checks that there are `count` identities and that all differ.
 pub fn distinct(identities: &[String], count: usize) -> Result<()> {
     let different: std::collections::HashSet<_> = identities.iter().collect();
-    ensure!(identities.len() == count, "{} databases in place of {count}", identities.len());
-    ensure!(different.len() == count, "{} of {count} databases are different", different.len());
+    ensure!(identities.len() == count, "expected {count} databases, found {}", identities.len());
+    ensure!(
+        different.len() == count,
+        "expected {count} different databases, found {}",
+        different.len()
+    );
     Ok(())
 }

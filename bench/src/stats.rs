@@ -1,11 +1,11 @@
-//! Many times of one thing.
+//! Statistics of measured times.
 
 /// Milliseconds, sorted.
 #[derive(Debug, Clone, Default)]
 pub struct Times(Vec<f64>);
 
 impl Times {
-    pub fn of(mut values: Vec<f64>) -> Self {
+    pub fn new(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         Self(values)
     }
@@ -18,17 +18,17 @@ impl Times {
         }
     }
 
-    /// The value that at most one in a hundred exceeds.
+    /// Returns the 99th percentile.
     pub fn p99(&self) -> f64 {
-        let beyond = self.0.len() / 100;
-        self.0.len().checked_sub(1 + beyond).map_or(f64::NAN, |index| self.0[index])
+        let above = self.0.len() / 100;
+        self.0.len().checked_sub(1 + above).map_or(f64::NAN, |index| self.0[index])
     }
 
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    pub fn shown(&self) -> String {
+    pub fn to_text(&self) -> String {
         if self.count() < 100 {
             format!("{:.1}", self.median())
         } else {

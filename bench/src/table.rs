@@ -1,35 +1,35 @@
-//! The rows, their goals, and the table at the end.
+//! The rows, their outcomes, and the printed table.
 
 use clap::ValueEnum;
 
 use crate::stats::Times;
 
-/// What is measured.
+/// A measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Row {
-    /// Nothing cached, until the first query in a migrated database.
+    /// Start without a cache, until the first query in a migrated database.
     Cold,
-    /// The cache is there, until the first query in a migrated database.
+    /// Start with a cache, until the first query in a migrated database.
     Warm,
-    /// Migrated databases, one after the other.
+    /// Migrated databases in sequence.
     Clone,
-    /// What a test waits for its database while two workers run tests.
+    /// Waiting for a database while two workers run tests.
     Pool,
-    /// A test of one query beside `#[sqlx::test]`.
+    /// A test of one query, compared with `#[sqlx::test]`.
     SqlxTest,
-    /// A test of one query beside pgtemp.
+    /// A test of one query, compared with pgtemp.
     Pgtemp,
-    /// A test of one query beside `postgresql_embedded`.
+    /// A test of one query, compared with `postgresql_embedded`.
     Embedded,
-    /// A test of one query beside testcontainers.
+    /// A test of one query, compared with testcontainers.
     Testcontainers,
-    /// A hundred processes of one test each, under nextest.
+    /// 100 processes with one test each, run by nextest.
     Nextest,
-    /// The stop of a server.
+    /// Stopping a server.
     Stop,
-    /// A log of a gigabyte, read by `diagnose`, beside `grep -c`.
+    /// Reading a log of 1 GB, compared with `grep -c`.
     Log,
-    /// A job among ten million spans beside one among ten thousand, in `diagnose`.
+    /// Diagnosing a job among ten million spans, compared with ten thousand.
     Diagnose,
 }
 
@@ -45,7 +45,7 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// What was measured in one row.
+/// The result of one row.
 #[derive(Debug)]
 pub struct Outcome {
     pub row: Row,
@@ -65,13 +65,13 @@ impl Outcome {
         Self { row, ours, other, ratio, goal, reached: false, notes }
     }
 
-    /// Ours takes at most `most` times what the other takes, at the median.
+    /// Compares medians: ours may take at most `most` times as long.
     pub fn at_most(row: Row, ours: &Times, other: &Times, most: f64) -> Self {
         let ratio = ours.median() / other.median();
         Self {
             row,
-            ours: ours.shown(),
-            other: other.shown(),
+            ours: ours.to_text(),
+            other: other.to_text(),
             ratio: format!("{ratio:.2} x"),
             goal: format!("<= {most} x"),
             reached: ratio <= most,
@@ -79,13 +79,13 @@ impl Outcome {
         }
     }
 
-    /// Ours is at least `least` times as fast, at the median.
+    /// Compares medians: ours must be at least `least` times as fast.
     pub fn faster(row: Row, ours: &Times, other: &Times, least: f64) -> Self {
         let ratio = other.median() / ours.median();
         Self {
             row,
-            ours: ours.shown(),
-            other: other.shown(),
+            ours: ours.to_text(),
+            other: other.to_text(),
             ratio: format!("{ratio:.1} x faster"),
             goal: format!(">= {least} x"),
             reached: ratio >= least,
@@ -93,7 +93,7 @@ impl Outcome {
         }
     }
 
-    /// Another condition that must hold as well.
+    /// Adds a goal.
     pub fn and(mut self, holds: bool, goal: &str) -> Self {
         self.reached &= holds;
         self.goal =
@@ -107,7 +107,7 @@ impl Outcome {
     }
 }
 
-/// One table, in Markdown, with the notes of each row below it.
+/// Prints a Markdown table and the notes of each row.
 pub fn print(outcomes: &[Outcome]) {
     let mut lines = vec![["row", "ours", "other", "ratio", "goal", "reached"].map(str::to_owned)];
     lines.extend(outcomes.iter().map(|outcome| {
@@ -135,7 +135,7 @@ pub fn print(outcomes: &[Outcome]) {
         }
     }
     println!(
-        "\nTimes in ms: the median, with the 99th percentile in parentheses where there are many."
+        "\nTimes in ms: the median, and in parentheses the 99th percentile of 100 and more samples."
     );
     for outcome in outcomes {
         for note in &outcome.notes {

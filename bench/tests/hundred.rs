@@ -1,5 +1,6 @@
-//! A hundred tests of one query each, for nextest to run in a process each. `bench` says where the
-//! migrations are and where to write which server it was; without it they use our own folder.
+//! 100 tests of one query each; nextest runs each in a separate process. `bench` sets
+//! `BENCH_MIGRATIONS`, and `BENCH_IDENTITIES`, the file to which each test appends the identity of
+//! its server and database.
 
 use std::io::Write;
 
@@ -8,7 +9,7 @@ use spanproof_postgres::Database;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-/// Rows that a migration wrote, and which database of which server this is.
+/// Rows that a migration inserted, and the identity of server and database.
 const QUERY: &str = "select (select count(*) from currencies), \
     concat_ws(' ', current_setting('data_directory'), pg_postmaster_start_time(), current_database())";
 
@@ -29,11 +30,11 @@ async fn test() -> Result<()> {
     let mut connection = PgConnection::connect(database.url()).await?;
     let (currencies, identity): (i64, String) =
         sqlx::query_as(QUERY).fetch_one(&mut connection).await?;
-    ensure!(currencies == 7, "{currencies} currencies in place of 7");
+    ensure!(currencies == 7, "expected 7 currencies, found {currencies}");
     connection.close().await?;
-    if let Ok(seen) = std::env::var("BENCH_SEEN") {
-        let mut file = std::fs::File::options().create(true).append(true).open(seen)?;
-        // One write, so that the lines of two processes never mix.
+    if let Ok(identities) = std::env::var("BENCH_IDENTITIES") {
+        let mut file = std::fs::File::options().create(true).append(true).open(identities)?;
+        // One write, so that lines of concurrent tests never mix.
         file.write_all(format!("{identity}\n").as_bytes())?;
     }
     database.close().await?;

@@ -1,12 +1,12 @@
-//! A database error as it is told: in a debug line, and when the start fails.
+//! Database errors as one line of text, for debug lines and start errors.
 
-/// The server's message with its SQLSTATE, on one line. What sqlx shows by itself has no
-/// SQLSTATE, and a line number of the server's own source.
-pub(crate) fn told(error: &sqlx::Error) -> String {
+/// Returns the server's message with its SQLSTATE, on one line. The `Display` of sqlx lacks the
+/// SQLSTATE and contains a line number of the server's source.
+pub(crate) fn one_line(error: &sqlx::Error) -> String {
     let text = match error {
-        sqlx::Error::Database(refusal) => match refusal.code() {
-            Some(code) => format!("{} ({code})", refusal.message()),
-            None => refusal.message().to_owned(),
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) => format!("{} ({code})", error.message()),
+            None => error.message().to_owned(),
         },
         other => other.to_string(),
     };

@@ -1,4 +1,4 @@
-//! Executing a job: its units side by side, each traced by the one `execute_question`.
+//! Executes jobs: the units of a job run concurrently, each traced by `execute_question`.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use uuid::Uuid;
 use crate::app::Tracers;
 use crate::jobspec::{JobSpec, Unit};
 use crate::router::{Answer, Failure, Kind, Upstream};
-use crate::spans::{OpenSpan, SpanStart, SpanStatus, Subject, Tracer};
+use crate::spans::{ExecutionRef, OpenSpan, SpanStart, SpanStatus, Tracer};
 use crate::stop::{Phase, Stop};
-use crate::store::{Begun, Ending, Job, JobStatus, LEASE, Store};
+use crate::store::{ExecutionEnd, ExecutionStart, Job, JobStatus, LEASE, Store};
 
-/// How many units of one job run at once.
-const SIDE_BY_SIDE: usize = 10;
+/// Units of one job that run at the same time, at most.
+const MAX_CONCURRENT_UNITS: usize = 10;
 
-/// Executes jobs, whichever route they came in by.
+/// Executes jobs of every route.
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) store: Store,
@@ -30,28 +30,28 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Executes a job to its end, giving signs of life meanwhile.
+    /// Executes a job and renews its lease meanwhile.
     pub(crate) async fn run(self: &Arc<Self>, job: Job) {
         let (job_id, route) = (job.id, job.route.as_str());
         tracing::info!(job_id, route, "job started");
         let mut running = pin!(self.run_units(Arc::new(job)));
-        let ended = loop {
+        let status = loop {
             match timeout(LEASE / 3, &mut running).await {
                 Ok(status) => break status,
-                Err(_) => self.give_sign_of_life(job_id).await,
+                Err(_) => self.renew_lease(job_id).await,
             }
         };
-        match self.store.finish_job(job_id, ended).await {
-            Ok(()) => tracing::info!(job_id, status = ended.as_str(), "job finished"),
-            Err(error) => tracing::error!(%error, job_id, "the job's end could not be stored"),
+        match self.store.finish_job(job_id, status).await {
+            Ok(()) => tracing::info!(job_id, status = status.as_str(), "job finished"),
+            Err(error) => tracing::error!(%error, job_id, "storing the job's status failed"),
         }
     }
 
-    async fn give_sign_of_life(&self, job_id: i64) {
-        match self.store.renew(job_id).await {
+    async fn renew_lease(&self, job_id: i64) {
+        match self.store.renew_lease(job_id).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(job_id, "another worker has taken the job over"),
-            Err(error) => tracing::warn!(%error, job_id, "the job's lease could not be renewed"),
+            Ok(false) => tracing::warn!(job_id, "another worker has claimed the job"),
+            Err(error) => tracing::warn!(%error, job_id, "renewing the job's lease failed"),
         }
     }
 
@@ -59,64 +59,67 @@ impl Executor {
         let units = (self.units)(&job.spec);
         let total = units.len();
         if total == 0 {
-            tracing::error!(job_id = job.id, "the job has no units: nothing was executed");
+            tracing::error!(job_id = job.id, "the job has no units to execute");
         }
-        let permits = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_UNITS));
         let mut running = JoinSet::new();
         for unit in units {
             let (executor, job, permits) = (self.clone(), job.clone(), permits.clone());
             running.spawn(async move {
-                // Never closed, so always granted.
+                // The semaphore is never closed, so `acquire` never fails.
                 let _permit = permits.acquire().await;
                 executor.execute_question(&job, &unit).await
             });
         }
         let mut succeeded = 0;
         let mut broken = None;
-        while let Some(ended) = running.join_next().await {
-            match ended {
+        while let Some(result) = running.join_next().await {
+            match result {
                 Ok(Ok(success)) => succeeded += usize::from(success),
-                Ok(Err(error)) => broken = Some(format!("the execution was not stored: {error}")),
-                Err(error) => broken = Some(format!("the unit panicked: {}", told(error))),
+                Ok(Err(error)) => broken = Some(format!("storing the execution failed: {error}")),
+                Err(error) => broken = Some(format!("the unit panicked: {}", panic_message(error))),
             }
         }
         if let Some(reason) = broken {
-            self.clear_up(&job, &reason).await;
+            self.fail_unfinished_units(&job, &reason).await;
         }
         let enough = job.spec.is_satisfied(succeeded, total);
         if enough { JobStatus::Completed } else { JobStatus::Failed }
     }
 
-    /// Fails what broken units left unfinished.
-    pub(crate) async fn clear_up(&self, job: &Job, reason: &str) {
-        tracing::error!(job_id = job.id, reason, "a unit broke");
+    /// Marks the unfinished executions of a job, and their spans, as failed.
+    pub(crate) async fn fail_unfinished_units(&self, job: &Job, reason: &str) {
+        tracing::error!(job_id = job.id, reason, "a unit failed to execute");
         let output = Failure::new(Kind::Internal, reason).output();
         match self.store.fail_unfinished(job.id, output).await {
-            Err(error) => tracing::error!(%error, job_id = job.id, "broken units stay unfinished"),
+            Err(error) => {
+                tracing::error!(%error, job_id = job.id, "failing the unfinished units failed");
+            }
             Ok(executions) => {
                 for execution_id in executions {
-                    self.tracers.of(job.route).abandon(execution_id, reason).await;
+                    self.tracers.for_route(job.route).abandon(execution_id, reason).await;
                 }
             }
         }
     }
 
-    /// Executes one unit. Says whether it succeeded; an error is one of the database, and only
-    /// of the tables that hold the work: tracing never fails a unit.
+    /// Executes one unit and returns whether it succeeded.
+    ///
+    /// `Err` if the tables of jobs or executions can't be written. Tracing never fails a unit.
     async fn execute_question(&self, job: &Job, unit: &Unit) -> Result<bool, sqlx::Error> {
-        let tracer = self.tracers.of(job.route);
-        // Made whether or not it is traced: the upstream gets it, and may record on its own.
+        let tracer = self.tracers.for_route(job.route);
+        // Needed without tracing too: the upstream receives it and may record its own spans.
         let trace_id = Uuid::new_v4();
         let recorded = tracer.enabled().then_some(trace_id);
-        let execution_id = match self.store.begin_execution(job.id, unit, recorded).await? {
-            Begun::Done { succeeded } => return Ok(succeeded),
-            Begun::New(id) => id,
-            Begun::Again(id) => {
-                tracer.abandon(id, "the worker was lost").await;
+        let execution_id = match self.store.start_execution(job.id, unit, recorded).await? {
+            ExecutionStart::AlreadyFinished { succeeded } => return Ok(succeeded),
+            ExecutionStart::New(id) => id,
+            ExecutionStart::Restarted(id) => {
+                tracer.abandon(id, "the worker died").await;
                 id
             }
         };
-        let subject = Subject {
+        let execution = ExecutionRef {
             job_id: job.id,
             execution_id,
             model_id: unit.model_id.clone(),
@@ -127,45 +130,44 @@ impl Executor {
             "question_id": unit.question_id,
             "route": job.route.as_str(),
         });
-        let root = SpanStart::root("execute_question", trace_id, subject.clone(), metadata);
+        let root = SpanStart::root("execute_question", trace_id, execution.clone(), metadata);
         let root = tracer.start(root).await;
-        let asked = self.ask(tracer, &root, subject, unit).await;
-        finish(tracer, root, &asked).await;
-        let ending = ending(&asked);
-        self.store.finish_execution(execution_id, &ending).await?;
-        tell(job, execution_id, unit, &asked);
-        Ok(asked.is_ok())
+        let result = self.call_router(tracer, &root, execution, unit).await;
+        finish_span(tracer, root, &result).await;
+        self.store.finish_execution(execution_id, &execution_end(&result)).await?;
+        log_result(job, execution_id, unit, &result);
+        Ok(result.is_ok())
     }
 
-    /// Asks the upstream, inside a span of its own.
-    async fn ask(
+    /// Asks the router, inside a child span of `root`.
+    async fn call_router(
         &self,
         tracer: &Tracer,
         root: &OpenSpan,
-        subject: Subject,
+        execution: ExecutionRef,
         unit: &Unit,
     ) -> Result<Answer, Failure> {
         let Some(upstream) = &self.upstream else {
             return Err(Failure::new(Kind::NotConfigured, "hybrid router not configured"));
         };
         let metadata = json!({ "question_id": unit.question_id });
-        let span = SpanStart::inside(root, "hybrid_router_call", subject, metadata);
+        let span = SpanStart::child(root, "hybrid_router_call", execution, metadata);
         let span = tracer.start(span).await;
-        let asked = tokio::select! {
-            // The stop goes first, so that a unit begun after it asks nothing.
+        let result = tokio::select! {
+            // Cancellation is checked first: a unit that starts after it sends no request.
             biased;
-            () = self.stop.reached(Phase::Cancelled) => {
-                Err(Failure::new(Kind::Shutdown, "the runner was stopped before the answer came"))
+            () = self.stop.wait_for(Phase::Cancelled) => {
+                Err(Failure::new(Kind::Shutdown, "the runner stopped before the router answered"))
             }
-            asked = upstream.infer(unit, root.trace_id) => asked,
+            result = upstream.infer(unit, root.trace_id) => result,
         };
-        finish(tracer, span, &asked).await;
-        asked
+        finish_span(tracer, span, &result).await;
+        result
     }
 }
 
-async fn finish(tracer: &Tracer, span: OpenSpan, asked: &Result<Answer, Failure>) {
-    match asked {
+async fn finish_span(tracer: &Tracer, span: OpenSpan, result: &Result<Answer, Failure>) {
+    match result {
         Ok(_) => tracer.finish(span, SpanStatus::Completed, None).await,
         Err(failure) => {
             let error = (failure.code.clone(), failure.message.clone());
@@ -174,9 +176,9 @@ async fn finish(tracer: &Tracer, span: OpenSpan, asked: &Result<Answer, Failure>
     }
 }
 
-fn ending(asked: &Result<Answer, Failure>) -> Ending {
-    match asked {
-        Ok(answer) => Ending {
+fn execution_end(result: &Result<Answer, Failure>) -> ExecutionEnd {
+    match result {
+        Ok(answer) => ExecutionEnd {
             status: SpanStatus::Completed,
             provider: answer.provider.clone(),
             output: json!({
@@ -185,7 +187,7 @@ fn ending(asked: &Result<Answer, Failure>) -> Ending {
                 "metadata": answer.metadata,
             }),
         },
-        Err(failure) => Ending {
+        Err(failure) => ExecutionEnd {
             status: failure.status(),
             provider: failure.provider.clone(),
             output: failure.output(),
@@ -193,8 +195,8 @@ fn ending(asked: &Result<Answer, Failure>) -> Ending {
     }
 }
 
-/// The message of a panic, without the number of its task.
-fn told(error: JoinError) -> String {
+/// Returns the message of a panic, without the task's id.
+fn panic_message(error: JoinError) -> String {
     let panic = match error.try_into_panic() {
         Ok(panic) => panic,
         Err(error) => return error.to_string(),
@@ -203,10 +205,11 @@ fn told(error: JoinError) -> String {
     text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message").to_owned()
 }
 
-/// Texts of others are logged as strings, quoted and escaped: no line break of theirs is one of ours.
-fn tell(job: &Job, execution_id: i64, unit: &Unit, asked: &Result<Answer, Failure>) {
+/// Logs the result of a unit. Foreign texts are logged as strings, which are quoted and escaped, so
+/// that their line breaks start no new line of the log.
+fn log_result(job: &Job, execution_id: i64, unit: &Unit, result: &Result<Answer, Failure>) {
     let (job_id, model, region) = (job.id, unit.model_id.as_str(), unit.region.as_str());
-    match asked {
+    match result {
         Ok(_) => {
             tracing::info!(job_id, execution_id, model, region, "execution completed");
         }

@@ -1,9 +1,8 @@
 //! The job runner: the system under test.
 //!
-//! Jobs come in by two routes and lead to one way of executing a question; a database tracer
-//! records each. The parts that could go wrong are values that a composing program can replace
-//! ([`Assembly`]), so that a test can start a runner with a known fault and this crate needs to
-//! know nothing of faults.
+//! Jobs are submitted by two routes; both execute questions with the same code, and a database
+//! tracer records each question. A program can replace single parts of the runner ([`Assembly`]):
+//! tests start runners with known faults this way, and this crate contains no fault.
 
 mod api;
 mod app;
@@ -18,7 +17,7 @@ mod stop;
 pub mod store;
 mod worker;
 
-pub use app::{Assembly, Given, Parts, StartError, Tracers, run};
+pub use app::{Assembly, Context, Parts, StartError, Tracers, run};
 
-/// A future behind a trait object.
+/// A boxed future, as returned by trait methods.
 pub type Pending<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,37 +1,37 @@
-//! Stopping in two steps: take nothing new, then give up what is still running.
+//! Shutdown in two steps: accept no new work, then cancel what still runs.
 
 use tokio::sync::watch;
 
-/// How far the stop has come.
+/// A phase of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// No stop is asked for.
+    /// No shutdown was requested.
     Running,
-    /// Nothing new is begun; units in flight may finish.
+    /// No new work starts; running units may finish.
     Draining,
-    /// Units in flight are given up.
+    /// Running units are cancelled.
     Cancelled,
 }
 
-/// The view of everyone who has to stop.
+/// Receives the phase; cloned by every task that has to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(watch::Receiver<Phase>);
 
 impl Stop {
-    /// The one who says stop, and the view of it.
+    /// Returns the sender of phases and a receiver.
     pub(crate) fn channel() -> (watch::Sender<Phase>, Self) {
         let (sender, receiver) = watch::channel(Phase::Running);
         (sender, Self(receiver))
     }
 
-    /// Whether a stop is asked for.
-    pub(crate) fn asked(&self) -> bool {
+    /// Returns whether a shutdown was requested.
+    pub(crate) fn is_requested(&self) -> bool {
         *self.0.borrow() > Phase::Running
     }
 
-    /// Returns once the stop has come this far.
-    pub(crate) async fn reached(&self, phase: Phase) {
-        // An error means that the sender is gone: the app has ended, which is as far as it gets.
+    /// Waits until the shutdown has reached this phase.
+    pub(crate) async fn wait_for(&self, phase: Phase) {
+        // An error means that the sender was dropped: the app has ended.
         drop(self.0.clone().wait_for(|current| *current >= phase).await);
     }
 }

@@ -1,4 +1,4 @@
-//! The worker: takes jobs out of the queue, oldest first, one at a time.
+//! The worker: executes queued jobs one at a time, oldest first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,78 +8,79 @@ use tokio::time::timeout;
 
 use crate::execute::Executor;
 use crate::stop::Phase;
-use crate::store::{Claim, Claims, JobStatus};
+use crate::store::{Claim, JobQueue, JobStatus};
 
-/// How long the queue goes unlooked at when nothing is announced: what it finds then is a job
-/// whose worker died, or one whose announcement was lost with a connection.
-const POLL: Duration = Duration::from_secs(5);
-/// A job that took down its worker this often is given up.
-const MOST_ATTEMPTS: i32 = 3;
+/// Polling interval of the queue without notifications. Polling finds jobs whose worker died or
+/// whose notification was lost with a connection.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// A job whose workers died this often fails.
+const MAX_ATTEMPTS: i32 = 3;
 
-/// Works until it is told to stop.
+/// Executes jobs of the queue until shutdown.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) executor: Arc<Executor>,
-    pub(crate) claims: Box<dyn Claims>,
-    pub(crate) announcements: PgListener,
+    pub(crate) queue: Box<dyn JobQueue>,
+    pub(crate) notifications: PgListener,
 }
 
 impl Worker {
-    /// Takes and executes jobs until the stop.
+    /// Claims and executes jobs until shutdown.
     pub(crate) async fn run(mut self) {
-        while !self.executor.stop.asked() {
-            match self.claims.claim().await {
-                Ok(Some(claim)) => self.work(claim).await,
+        while !self.executor.stop.is_requested() {
+            match self.queue.claim().await {
+                Ok(Some(claim)) => self.execute(claim).await,
                 Ok(None) => self.wait().await,
                 Err(error) => {
-                    tracing::error!(%error, "no job could be taken from the queue");
+                    tracing::error!(%error, "claiming a job failed");
                     self.pause().await;
                 }
             }
         }
     }
 
-    async fn work(&self, claim: Claim) {
+    async fn execute(&self, claim: Claim) {
         let job_id = claim.job_id;
         let store = &self.executor.store;
         let job = match store.load(job_id).await {
             Ok(job) => job,
             Err(error) => {
-                tracing::error!(%error, job_id, "the job could not be loaded");
-                self.give_up(job_id, &error.to_string()).await;
+                tracing::error!(%error, job_id, "loading the job failed");
+                self.fail_job(job_id, &error.to_string()).await;
                 return;
             }
         };
-        if claim.attempts > MOST_ATTEMPTS {
-            self.executor.clear_up(&job, "the job's workers were lost too often").await;
-            self.give_up(job_id, "too many attempts").await;
+        if claim.attempts > MAX_ATTEMPTS {
+            let reason = format!("{MAX_ATTEMPTS} workers died while they executed the job");
+            self.executor.fail_unfinished_units(&job, &reason).await;
+            self.fail_job(job_id, "too many attempts").await;
             return;
         }
         self.executor.run(job).await;
     }
 
-    async fn give_up(&self, job_id: i64, reason: &str) {
+    async fn fail_job(&self, job_id: i64, reason: &str) {
         let store = &self.executor.store;
-        let noted = store.note_error(job_id, reason).await;
-        if let Err(error) = noted.and(store.finish_job(job_id, JobStatus::Failed).await) {
-            tracing::error!(%error, job_id, "the job could not be given up");
+        let stored = store.set_error(job_id, reason).await;
+        if let Err(error) = stored.and(store.finish_job(job_id, JobStatus::Failed).await) {
+            tracing::error!(%error, job_id, "storing the job's failure failed");
         }
     }
 
-    /// Waits for an announcement; not for ever, and not when told to stop.
+    /// Waits for a notification, the polling interval or shutdown.
     async fn wait(&mut self) {
-        let heard = tokio::select! {
-            () = self.executor.stop.reached(Phase::Draining) => return,
-            heard = timeout(POLL, self.announcements.recv()) => heard,
+        let received = tokio::select! {
+            () = self.executor.stop.wait_for(Phase::Draining) => return,
+            received = timeout(POLL_INTERVAL, self.notifications.recv()) => received,
         };
-        if let Ok(Err(error)) = heard {
-            tracing::error!(%error, "announcements of jobs can't be heard");
+        if let Ok(Err(error)) = received {
+            tracing::error!(%error, "receiving notifications of jobs failed");
             self.pause().await;
         }
     }
 
-    /// Lets a database that is in trouble recover.
+    /// Gives a failing database time to recover; ends early on shutdown.
     async fn pause(&self) {
-        drop(timeout(POLL, self.executor.stop.reached(Phase::Draining)).await);
+        drop(timeout(POLL_INTERVAL, self.executor.stop.wait_for(Phase::Draining)).await);
     }
 }

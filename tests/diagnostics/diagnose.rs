@@ -1,4 +1,4 @@
-//! `diagnose_execution_trace`: what counts as an anomaly, and from which value on.
+//! `diagnose_execution_trace`: the anomalies and their limits.
 
 use rstest::rstest;
 
@@ -7,10 +7,11 @@ use super::world::{Span, World};
 const NONE: [&str; 0] = [];
 
 #[tokio::test]
-async fn a_healthy_execution_has_no_anomaly_and_nesting_is_no_negative_gap() {
+async fn a_healthy_execution_has_no_anomaly_and_no_negative_gap() {
     let world = World::new().await;
-    let root = Span::new("runner.execute_question", 0, 400).of(world.execution("completed").await);
-    let call = Span::new("runner.hybrid_router_call", 100, 300).under(&root);
+    let root = Span::new("runner.execute_question", 0, 400)
+        .for_execution(world.execution("completed").await);
+    let call = Span::new("runner.hybrid_router_call", 100, 300).child_of(&root);
     world.add(&[&root, &call]).await;
     let rows = world.diagnose(1).await;
     let timing: Vec<_> =
@@ -28,8 +29,8 @@ async fn a_gap_between_siblings_is_an_anomaly_above_5000_ms(
     #[case] anomaly: Option<&str>,
 ) {
     let world = World::new().await;
-    let first = Span::new("runner.fetch", 0, 10).of(world.execution("completed").await);
-    let second = Span::new("runner.store", 10 + gap, 20 + gap).beside(&first);
+    let first = Span::new("runner.fetch", 0, 10).for_execution(world.execution("completed").await);
+    let second = Span::new("runner.store", 10 + gap, 20 + gap).in_trace_of(&first);
     world.add(&[&first, &second]).await;
     let rows = world.diagnose(1).await;
     assert_eq!(rows[0].gap_after_ms.map(|ms| format!("{ms}")), Some(gap.to_string()));
@@ -44,27 +45,28 @@ async fn a_gap_between_siblings_is_an_anomaly_above_5000_ms(
 #[case::at_the_limit_after_the_child(10, 20, 5020, &[])]
 #[case::above_it_after_the_child(10, 20, 5021, &["runner.hybrid_router_call: Gap of 5001ms before its parent ended"])]
 #[tokio::test]
-async fn waiting_inside_a_parent_is_visible(
+async fn waiting_inside_a_parent_is_an_anomaly_above_5000_ms(
     #[case] child_start: i64,
     #[case] child_end: i64,
     #[case] parent_end: i64,
     #[case] anomalies: &[&str],
 ) {
     let world = World::new().await;
-    let root =
-        Span::new("runner.execute_question", 0, parent_end).of(world.execution("completed").await);
-    let call = Span::new("runner.hybrid_router_call", child_start, child_end).under(&root);
+    let root = Span::new("runner.execute_question", 0, parent_end)
+        .for_execution(world.execution("completed").await);
+    let call = Span::new("runner.hybrid_router_call", child_start, child_end).child_of(&root);
     world.add(&[&root, &call]).await;
     assert_eq!(world.anomalies(1).await, anomalies);
 }
 
 #[tokio::test]
-async fn a_gap_counts_only_while_no_sibling_was_busy() {
+async fn a_gap_counts_only_while_no_sibling_runs() {
     let world = World::new().await;
-    let long = Span::new("runner.long", 0, 20_000).of(world.execution("completed").await);
-    let short = Span::new("runner.short", 10, 20).beside(&long);
-    let next = Span::new("runner.next", 15_000, 21_000).beside(&long);
-    let last = Span::new("runner.last", 27_000, 27_001).beside(&long);
+    let long =
+        Span::new("runner.long", 0, 20_000).for_execution(world.execution("completed").await);
+    let short = Span::new("runner.short", 10, 20).in_trace_of(&long);
+    let next = Span::new("runner.next", 15_000, 21_000).in_trace_of(&long);
+    let last = Span::new("runner.last", 27_000, 27_001).in_trace_of(&long);
     world.add(&[&long, &short, &next, &last]).await;
     let gaps: Vec<_> = world.diagnose(1).await.iter().map(|row| row.gap_after_ms).collect();
     assert_eq!(gaps, [Some(0.0), Some(0.0), Some(6000.0), None]);
@@ -73,9 +75,10 @@ async fn a_gap_counts_only_while_no_sibling_was_busy() {
 #[tokio::test]
 async fn a_gap_is_unknown_while_an_earlier_sibling_is_open() {
     let world = World::new().await;
-    let open = Span::new("runner.open", 0, 0).of(world.execution("completed").await).open();
-    let short = Span::new("runner.short", 10, 20).beside(&open);
-    let next = Span::new("runner.next", 15_000, 21_000).beside(&open);
+    let open =
+        Span::new("runner.open", 0, 0).for_execution(world.execution("completed").await).open();
+    let short = Span::new("runner.short", 10, 20).in_trace_of(&open);
+    let next = Span::new("runner.next", 15_000, 21_000).in_trace_of(&open);
     world.add(&[&open, &short, &next]).await;
     let gaps: Vec<_> = world.diagnose(1).await.iter().map(|row| row.gap_after_ms).collect();
     assert_eq!(gaps, [None, None, None]);
@@ -85,12 +88,10 @@ async fn a_gap_is_unknown_while_an_earlier_sibling_is_open() {
 #[case::at_the_limit(120_000, &[])]
 #[case::above_it(120_001, &["modal.inference: Operation took 120001ms (more than 120000ms)"])]
 #[tokio::test]
-async fn a_long_operation_alone_is_an_anomaly_above_120_s(
-    #[case] duration: i64,
-    #[case] anomalies: &[&str],
-) {
+async fn a_long_span_is_an_anomaly_above_120_s(#[case] duration: i64, #[case] anomalies: &[&str]) {
     let world = World::new().await;
-    let span = Span::new("modal.inference", 0, duration).of(world.execution("completed").await);
+    let span =
+        Span::new("modal.inference", 0, duration).for_execution(world.execution("completed").await);
     world.add(&[&span]).await;
     assert_eq!(world.anomalies(1).await, anomalies);
 }
@@ -102,31 +103,33 @@ async fn a_long_operation_alone_is_an_anomaly_above_120_s(
 #[case::another_operation("modal.cold_start", 5, 1_000, &[])]
 #[case::another_service("router.inference", 5, 1_000, &[])]
 #[tokio::test]
-async fn one_span_is_compared_with_the_same_operation_of_other_executions(
+async fn a_span_is_compared_with_spans_of_the_same_name_in_other_executions(
     #[case] others: &'static str,
     #[case] count: usize,
     #[case] duration: i64,
     #[case] anomalies: &[&str],
 ) {
     let world = World::new().await;
-    let span = Span::new("modal.inference", 0, duration).of(world.execution("completed").await);
+    let span =
+        Span::new("modal.inference", 0, duration).for_execution(world.execution("completed").await);
     world.add(&[&span]).await;
     for _ in 0..count {
         let execution = world.execution("completed").await;
-        // What failed, and what is open, says nothing about how long the operation takes.
-        world.add(&[&Span::new(others, 0, 100).of(execution)]).await;
-        world.add(&[&Span::new(others, 0, 9_000).of(execution).failed("no")]).await;
+        // Failed spans do not count for the average.
+        world.add(&[&Span::new(others, 0, 100).for_execution(execution)]).await;
+        world.add(&[&Span::new(others, 0, 9_000).for_execution(execution).failed("no")]).await;
     }
     assert_eq!(world.anomalies(1).await, anomalies);
 }
 
 #[tokio::test]
-async fn each_operation_is_compared_with_its_own_average() {
+async fn each_span_name_has_its_own_average() {
     let world = World::new().await;
     for _ in 0..6 {
-        let cold = Span::new("modal.cold_start", 0, 90_000).of(world.execution("completed").await);
-        let inference = Span::new("modal.inference", 90_000, 90_100).beside(&cold);
-        let post = Span::new("runner.inference", 90_100, 90_105).beside(&cold);
+        let cold = Span::new("modal.cold_start", 0, 90_000)
+            .for_execution(world.execution("completed").await);
+        let inference = Span::new("modal.inference", 90_000, 90_100).in_trace_of(&cold);
+        let post = Span::new("runner.inference", 90_100, 90_105).in_trace_of(&cold);
         world.add(&[&cold, &inference, &post]).await;
     }
     assert_eq!(world.diagnose(1).await.len(), 3);
@@ -134,13 +137,14 @@ async fn each_operation_is_compared_with_its_own_average() {
 }
 
 #[tokio::test]
-async fn the_spans_of_the_execution_itself_are_no_standard() {
+async fn spans_of_the_same_execution_do_not_count_for_the_average() {
     let world = World::new().await;
-    let slow = Span::new("modal.inference", 0, 1_000).of(world.execution("completed").await);
+    let slow =
+        Span::new("modal.inference", 0, 1_000).for_execution(world.execution("completed").await);
     world.add(&[&slow]).await;
     for _ in 0..5 {
-        world.add(&[&Span::new("modal.inference", 0, 10).beside(&slow)]).await;
-        world.add(&[&Span::new("modal.inference", 0, 10).beside(&slow).unlinked()]).await;
+        world.add(&[&Span::new("modal.inference", 0, 10).in_trace_of(&slow)]).await;
+        world.add(&[&Span::new("modal.inference", 0, 10).in_trace_of(&slow).unlinked()]).await;
     }
     assert_eq!(world.anomalies(1).await, NONE);
 }
@@ -151,10 +155,10 @@ async fn the_spans_of_the_execution_itself_are_no_standard() {
 #[case::timed_out(Span::new("a.b", 0, 1).timed_out(), "a.b: Operation timed out: Unknown error")]
 #[case::failed_and_slow(Span::new("a.b", 0, 120_001).failed("boom"), "a.b: Operation failed: boom; Operation took 120001ms (more than 120000ms)")]
 #[tokio::test]
-async fn a_failure_is_an_anomaly_and_hides_no_other(#[case] span: Span, #[case] anomaly: &str) {
+async fn a_failure_is_reported_beside_other_anomalies(#[case] span: Span, #[case] anomaly: &str) {
     let world = World::new().await;
     let execution = world.execution("failed").await;
-    world.add(&[&span.of(execution)]).await;
+    world.add(&[&span.for_execution(execution)]).await;
     assert_eq!(world.anomalies(execution).await, [anomaly]);
 }
 
@@ -163,18 +167,18 @@ async fn a_failure_is_an_anomaly_and_hides_no_other(#[case] span: Span, #[case] 
 #[case::the_execution_completed("completed", 1, true)]
 #[case::the_execution_was_cancelled("cancelled", 1, true)]
 #[case::the_execution_runs("running", 1, false)]
-#[case::the_execution_has_not_said("pending", 1, false)]
+#[case::the_execution_is_pending("pending", 1, false)]
 #[case::nearly_too_old("running", 110, false)]
 #[case::too_old("running", 121, true)]
 #[tokio::test]
-async fn an_open_span_is_an_anomaly_when(
+async fn an_open_span_is_an_anomaly_unless_it_may_still_end(
     #[case] status: &str,
     #[case] seconds: i64,
     #[case] left_open: bool,
 ) {
     let world = World::new().await;
     let execution = world.execution(status).await;
-    let span = Span::new("runner.execute_question", 0, 0).of(execution).open();
+    let span = Span::new("runner.execute_question", 0, 0).for_execution(execution).open();
     world.add(&[&span.started_ago(seconds)]).await;
     let expected: &[&str] =
         if left_open { &["runner.execute_question: Operation never finished"] } else { &[] };
@@ -183,10 +187,11 @@ async fn an_open_span_is_an_anomaly_when(
 }
 
 #[tokio::test]
-async fn an_open_span_is_an_anomaly_once_its_parent_has_ended() {
+async fn an_open_span_is_an_anomaly_after_the_end_of_its_parent() {
     let world = World::new().await;
-    let root = Span::new("runner.execute_question", 0, 10).of(world.execution("running").await);
-    let call = Span::new("runner.hybrid_router_call", 0, 0).under(&root).open().started_ago(1);
+    let root =
+        Span::new("runner.execute_question", 0, 10).for_execution(world.execution("running").await);
+    let call = Span::new("runner.hybrid_router_call", 0, 0).child_of(&root).open().started_ago(1);
     world.add(&[&root, &call]).await;
     let anomalies = world.anomalies(1).await;
     assert!(
@@ -199,7 +204,11 @@ async fn an_open_span_is_an_anomaly_once_its_parent_has_ended() {
 async fn a_missing_duration_is_computed() {
     let world = World::new().await;
     let execution = world.execution("completed").await;
-    world.add(&[&Span::new("modal.inference", 0, 120_001).of(execution).without_duration()]).await;
+    world
+        .add(&[&Span::new("modal.inference", 0, 120_001)
+            .for_execution(execution)
+            .without_duration()])
+        .await;
     assert_eq!(world.diagnose(execution).await[0].duration_ms, Some(120_001));
 }
 
@@ -208,7 +217,7 @@ async fn a_missing_duration_is_computed() {
 #[case::unknown(Some(2), "Unknown execution: there is none with id 2")]
 #[case::null(None, "Unknown execution: there is none with id NULL")]
 #[tokio::test]
-async fn the_answer_is_never_empty(#[case] execution: Option<i64>, #[case] anomaly: &str) {
+async fn the_result_is_never_empty(#[case] execution: Option<i64>, #[case] anomaly: &str) {
     let world = World::new().await;
     world.execution("failed").await;
     let rows = world.diagnose(execution).await;

@@ -1,4 +1,4 @@
-//! The views and functions that read traces: what they say, and where they begin to say it.
+//! The views and functions that read traces: their results and their limits.
 
 mod diagnose;
 mod ownership;

@@ -1,4 +1,4 @@
-//! Which spans the diagnostics take for an execution's, and where they look for them.
+//! Which spans belong to an execution, and which tables the functions read.
 
 use sqlx::Executor;
 
@@ -10,16 +10,17 @@ async fn names(world: &World, execution: i64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_span_that_only_knows_the_trace_belongs_to_the_execution_of_the_trace() {
+async fn a_span_without_execution_id_belongs_to_the_execution_of_its_trace() {
     let world = World::new().await;
-    let root = Span::new("runner.execute_question", 0, 10).of(world.execution("completed").await);
-    let router = Span::new("router.inference", 1, 9).under(&root).unlinked();
+    let root = Span::new("runner.execute_question", 0, 10)
+        .for_execution(world.execution("completed").await);
+    let router = Span::new("router.inference", 1, 9).child_of(&root).unlinked();
     world.add(&[&root, &router]).await;
     assert_eq!(names(&world, 1).await, ["runner.execute_question", "router.inference"]);
 }
 
 #[tokio::test]
-async fn spans_without_any_execution_id_are_found_by_the_trace_id_of_the_execution() {
+async fn spans_are_found_by_the_trace_id_of_the_execution() {
     let world = World::new().await;
     let execution = world.execution("completed").await;
     let span = Span::new("runner.execute_question", 0, 10);
@@ -34,22 +35,25 @@ async fn spans_without_any_execution_id_are_found_by_the_trace_id_of_the_executi
 }
 
 #[tokio::test]
-async fn in_a_trace_of_two_executions_each_has_the_spans_with_its_id_only() {
+async fn in_a_shared_trace_each_execution_has_only_spans_with_its_id() {
     let world = World::new().await;
-    let first = Span::new("runner.first", 0, 10).of(world.execution("completed").await);
-    let second =
-        Span::new("runner.second", 20, 30).beside(&first).of(world.execution("completed").await);
-    let whose = Span::new("router.inference", 5, 9).beside(&first).unlinked();
-    world.add(&[&first, &second, &whose]).await;
+    let first = Span::new("runner.first", 0, 10).for_execution(world.execution("completed").await);
+    let second = Span::new("runner.second", 20, 30)
+        .in_trace_of(&first)
+        .for_execution(world.execution("completed").await);
+    let unlinked = Span::new("router.inference", 5, 9).in_trace_of(&first).unlinked();
+    world.add(&[&first, &second, &unlinked]).await;
     assert_eq!(names(&world, 1).await, ["runner.first"]);
     assert_eq!(names(&world, 2).await, ["runner.second"]);
 }
 
 #[tokio::test]
-async fn spans_are_diagnosed_after_their_execution_was_deleted() {
+async fn spans_of_a_deleted_execution_are_diagnosed() {
     let world = World::new().await;
     let execution = world.execution("failed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 10).of(execution).timed_out()]).await;
+    world
+        .add(&[&Span::new("runner.execute_question", 0, 10).for_execution(execution).timed_out()])
+        .await;
     world.pool.execute("delete from jobs").await.unwrap();
     assert_eq!(names(&world, execution).await, ["runner.execute_question"]);
     assert_eq!(
@@ -59,10 +63,10 @@ async fn spans_are_diagnosed_after_their_execution_was_deleted() {
 }
 
 #[tokio::test]
-async fn neither_a_temporary_table_nor_the_search_path_misleads_the_functions() {
+async fn functions_ignore_temporary_tables_and_the_search_path() {
     let world = World::new().await;
     let execution = world.execution("completed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 10).of(execution)]).await;
+    world.add(&[&Span::new("runner.execute_question", 0, 10).for_execution(execution)]).await;
     let mut session = world.pool.acquire().await.unwrap();
     session
         .execute(
@@ -72,7 +76,7 @@ async fn neither_a_temporary_table_nor_the_search_path_misleads_the_functions() 
         )
         .await
         .unwrap();
-    let answer: (i64, i64, i64) = sqlx::query_as(
+    let counts: (i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from public.diagnose_execution_trace($1) where not is_anomaly),
                 (select count(*) from public.identify_root_cause($1)),
                 (select count(*) from public.find_similar_traces($1))",
@@ -81,5 +85,5 @@ async fn neither_a_temporary_table_nor_the_search_path_misleads_the_functions() 
     .fetch_one(&mut *session)
     .await
     .unwrap();
-    assert_eq!(answer, (1, 0, 0));
+    assert_eq!(counts, (1, 0, 0));
 }

@@ -1,4 +1,4 @@
-//! `identify_root_cause`: the categories, their limits, and which of several causes is named.
+//! `identify_root_cause`: the categories, their limits, and the choice between several causes.
 
 use rstest::rstest;
 use sqlx::Executor;
@@ -8,7 +8,7 @@ use super::world::{Span, World};
 async fn category(span: Span) -> Option<String> {
     let world = World::new().await;
     let execution = world.execution("failed").await;
-    world.add(&[&span.of(execution)]).await;
+    world.add(&[&span.for_execution(execution)]).await;
     Some(world.root_cause(execution).await?.root_cause_type)
 }
 
@@ -26,7 +26,7 @@ async fn category(span: Span) -> Option<String> {
 #[case("HTTP 503: {\"detail\":\"no healthy providers available\"}", "PROVIDER_UNAVAILABLE")]
 #[case("Provider returned empty response", "UNKNOWN")]
 #[tokio::test]
-async fn a_message_has_its_category(#[case] message: &'static str, #[case] expected: &str) {
+async fn each_message_has_its_category(#[case] message: &'static str, #[case] expected: &str) {
     let span = Span::new("runner.hybrid_router_call", 0, 12).failed(message);
     assert_eq!(category(span).await.as_deref(), Some(expected));
 }
@@ -38,7 +38,7 @@ async fn a_message_has_its_category(#[case] message: &'static str, #[case] expec
 #[case(Some("execution_failure"), "UNKNOWN")]
 #[case(None, "UNKNOWN")]
 #[tokio::test]
-async fn an_error_type_without_a_message_has_its_category(
+async fn each_error_type_has_its_category(
     #[case] error_type: Option<&'static str>,
     #[case] expected: &str,
 ) {
@@ -55,7 +55,7 @@ async fn an_error_type_without_a_message_has_its_category(
 #[case::slow_with_no_other_reason(Span::new("router.inference", 0, 120_001).failed("boom"), "PERFORMANCE_DEGRADATION")]
 #[case::never_finished(Span::new("router.inference", 0, 0).open(), "NOT_FINISHED")]
 #[tokio::test]
-async fn a_span_has_its_category(#[case] span: Span, #[case] expected: &str) {
+async fn each_span_has_its_category(#[case] span: Span, #[case] expected: &str) {
     assert_eq!(category(span).await.as_deref(), Some(expected));
 }
 
@@ -66,14 +66,14 @@ async fn a_span_has_its_category(#[case] span: Span, #[case] expected: &str) {
 #[case::more_than_two_minutes(120_001, 120_001, Some("PERFORMANCE_DEGRADATION runner.fetch"))]
 #[case::both(120_001, 180_002, Some("NETWORK_TIMEOUT runner.fetch"))]
 #[tokio::test]
-async fn lost_time_is_a_cause_above_its_limit(
+async fn idle_and_slow_spans_are_causes_above_their_limits(
     #[case] end: i64,
     #[case] next: i64,
     #[case] expected: Option<&str>,
 ) {
     let world = World::new().await;
-    let fetch = Span::new("runner.fetch", 0, end).of(world.execution("completed").await);
-    let store = Span::new("runner.store", next, next + 1).beside(&fetch);
+    let fetch = Span::new("runner.fetch", 0, end).for_execution(world.execution("completed").await);
+    let store = Span::new("runner.store", next, next + 1).in_trace_of(&fetch);
     world.add(&[&fetch, &store]).await;
     assert_eq!(world.cause(1).await.as_deref(), expected);
 }
@@ -87,22 +87,23 @@ async fn waiting_inside_a_parent_is_a_cause_above_60_s(
     #[case] expected: Option<&str>,
 ) {
     let world = World::new().await;
-    let root =
-        Span::new("runner.execute_question", 0, wait + 2).of(world.execution("completed").await);
-    let call = Span::new("runner.hybrid_router_call", wait, wait + 1).under(&root);
+    let root = Span::new("runner.execute_question", 0, wait + 2)
+        .for_execution(world.execution("completed").await);
+    let call = Span::new("runner.hybrid_router_call", wait, wait + 1).child_of(&root);
     world.add(&[&root, &call]).await;
     assert_eq!(world.cause(1).await.as_deref(), expected);
 }
 
 #[tokio::test]
-async fn the_failure_of_a_child_explains_that_of_its_parent() {
+async fn the_failure_of_the_deepest_child_is_the_cause() {
     let world = World::new().await;
     let root = Span::new("runner.execute_question", 0, 30)
-        .of(world.execution("failed").await)
+        .for_execution(world.execution("failed").await)
         .failed("operation timed out");
-    let call = Span::new("runner.hybrid_router_call", 5, 25).under(&root).failed("connection lost");
+    let call =
+        Span::new("runner.hybrid_router_call", 5, 25).child_of(&root).failed("connection lost");
     let router = Span::new("router.inference", 10, 20)
-        .under(&call)
+        .child_of(&call)
         .failed("No healthy providers available")
         .error_type("PROVIDER_UNAVAILABLE");
     world.add(&[&root, &call, &router]).await;
@@ -115,12 +116,12 @@ async fn the_failure_of_a_child_explains_that_of_its_parent() {
 }
 
 #[tokio::test]
-async fn a_failure_wins_over_an_earlier_gap_and_an_earlier_span_left_open() {
+async fn a_failure_has_priority_over_gaps_and_open_spans() {
     let world = World::new().await;
-    let early = Span::new("runner.fetch", 0, 10).of(world.execution("failed").await);
-    let open = Span::new("runner.cache", 70_020, 0).beside(&early).open();
+    let early = Span::new("runner.fetch", 0, 10).for_execution(world.execution("failed").await);
+    let open = Span::new("runner.cache", 70_020, 0).in_trace_of(&early).open();
     let late =
-        Span::new("runner.store", 70_030, 70_031).beside(&early).failed("connection refused");
+        Span::new("runner.store", 70_030, 70_031).in_trace_of(&early).failed("connection refused");
     world.add(&[&early, &open]).await;
     assert_eq!(world.cause(1).await.as_deref(), Some("NOT_FINISHED runner.cache"));
     world.add(&[&late]).await;
@@ -128,40 +129,42 @@ async fn a_failure_wins_over_an_earlier_gap_and_an_earlier_span_left_open() {
 }
 
 #[tokio::test]
-async fn a_failure_that_was_recovered_from_is_not_blamed_for_one_that_was_not() {
+async fn a_recovered_failure_is_not_the_cause() {
     let world = World::new().await;
     let root = Span::new("runner.execute_question", 0, 100)
-        .of(world.execution("failed").await)
+        .for_execution(world.execution("failed").await)
         .failed(None);
-    let retried = Span::new("runner.lookup", 1, 40).under(&root);
-    let first_try = Span::new("dns.query", 2, 10).under(&retried).failed("connection reset");
-    let call = Span::new("runner.hybrid_router_call", 50, 90).under(&root).failed("timeout");
+    let retried = Span::new("runner.lookup", 1, 40).child_of(&root);
+    let first_try = Span::new("dns.query", 2, 10).child_of(&retried).failed("connection reset");
+    let call = Span::new("runner.hybrid_router_call", 50, 90).child_of(&root).failed("timeout");
     world.add(&[&root, &retried, &first_try, &call]).await;
     assert_eq!(world.cause(1).await.as_deref(), Some("SERVICE_TIMEOUT runner.hybrid_router_call"));
 }
 
 #[tokio::test]
-async fn of_equal_failures_the_earliest_is_named() {
+async fn the_earliest_of_equal_failures_is_the_cause() {
     let world = World::new().await;
-    let later = Span::new("runner.second", 20, 30).of(world.execution("failed").await);
-    let earlier = Span::new("runner.first", 0, 10).beside(&later);
+    let later = Span::new("runner.second", 20, 30).for_execution(world.execution("failed").await);
+    let earlier = Span::new("runner.first", 0, 10).in_trace_of(&later);
     world.add(&[&later.failed("timeout"), &earlier.failed("connection refused")]).await;
     assert_eq!(world.cause(1).await.as_deref(), Some("CONNECTION_FAILURE runner.first"));
 }
 
 #[tokio::test]
-async fn a_healthy_execution_and_one_in_progress_have_no_cause() {
+async fn healthy_and_running_executions_have_no_cause() {
     let world = World::new().await;
-    let done = Span::new("runner.execute_question", 0, 400).of(world.execution("completed").await);
-    let call = Span::new("runner.hybrid_router_call", 100, 300).under(&done);
-    let running = Span::new("runner.execute_question", 0, 0).of(world.execution("running").await);
+    let done = Span::new("runner.execute_question", 0, 400)
+        .for_execution(world.execution("completed").await);
+    let call = Span::new("runner.hybrid_router_call", 100, 300).child_of(&done);
+    let running =
+        Span::new("runner.execute_question", 0, 0).for_execution(world.execution("running").await);
     world.add(&[&done, &call, &running.open().started_ago(1)]).await;
     assert_eq!(world.cause(1).await, None);
     assert_eq!(world.cause(2).await, None);
 }
 
 #[tokio::test]
-async fn four_jobs_of_four_failed_executions_without_a_span_are_told_so() {
+async fn sixteen_failed_executions_without_spans_are_reported_with_their_route() {
     let world = World::new().await;
     let executions: Vec<(i64, i64)> = sqlx::query_as(
         "with job as (
@@ -195,10 +198,7 @@ async fn four_jobs_of_four_failed_executions_without_a_span_are_told_so() {
 #[case(Some(7), "There is no execution with id 7")]
 #[case(None, "There is no execution with id NULL")]
 #[tokio::test]
-async fn an_unknown_execution_is_not_taken_for_a_healthy_one(
-    #[case] execution: Option<i64>,
-    #[case] evidence: &str,
-) {
+async fn an_unknown_execution_is_reported(#[case] execution: Option<i64>, #[case] evidence: &str) {
     let cause = World::new().await.root_cause(execution).await.unwrap();
     assert_eq!((&*cause.root_cause_type, &*cause.evidence), ("UNKNOWN_EXECUTION", evidence));
 }
@@ -207,13 +207,13 @@ async fn an_unknown_execution_is_not_taken_for_a_healthy_one(
 #[case::with_an_error("'{\"error\": \"No healthy providers available\"}'", "PROVIDER_UNAVAILABLE")]
 #[case::without_output("null", "UNKNOWN")]
 #[tokio::test]
-async fn a_failed_execution_whose_spans_are_all_green_is_not_healthy(
+async fn a_failed_execution_without_failed_spans_has_a_cause(
     #[case] output: &str,
     #[case] expected: &str,
 ) {
     let world = World::new().await;
     let execution = world.execution("failed").await;
-    world.add(&[&Span::new("router.inference", 0, 10).of(execution)]).await;
+    world.add(&[&Span::new("router.inference", 0, 10).for_execution(execution)]).await;
     let update = format!("update executions set output = {output}");
     world.pool.execute(sqlx::AssertSqlSafe(update)).await.unwrap();
     let cause = world.root_cause(execution).await.unwrap();

@@ -1,4 +1,4 @@
-//! `find_similar_traces`: a score that measures something, and an order that follows it.
+//! `find_similar_traces`: the score, the order and the errors.
 
 use rstest::rstest;
 use sqlx::Row;
@@ -37,24 +37,24 @@ impl World {
             .collect())
     }
 
-    /// The scores in the order of the rows, as whole thousandths.
+    /// Returns the scores in the order of the rows, with three decimals.
     async fn scores(&self, execution: i64) -> Vec<String> {
         let rows = self.similar(execution, 5).await.unwrap();
         rows.iter().map(|row| format!("{:.3}", row.score)).collect()
     }
 
-    /// A traced execution: a root of 100 ms with one call inside it.
+    /// Adds a traced execution: a root span of 100 ms with one child.
     async fn traced(&self, model: &str, region: &str) -> Span {
         let execution = self.execution_with("completed", model, region).await;
-        let root = Span::new("runner.execute_question", 0, 100).of(execution);
-        let call = Span::new("runner.hybrid_router_call", 10, 90).under(&root);
+        let root = Span::new("runner.execute_question", 0, 100).for_execution(execution);
+        let call = Span::new("runner.hybrid_router_call", 10, 90).child_of(&root);
         self.add(&[&root, &call]).await;
         root
     }
 }
 
 #[tokio::test]
-async fn an_identical_trace_scores_1_and_nested_spans_are_not_added_up() {
+async fn an_identical_trace_scores_1_and_nested_spans_count_once() {
     let world = World::new().await;
     world.traced("llama", "us-east").await;
     world.traced("llama", "us-east").await;
@@ -79,7 +79,7 @@ async fn an_identical_trace_scores_1_and_nested_spans_are_not_added_up() {
 #[case::open_is_not_completed("llama", "us-east", Span::new("runner.execute_question", 0, 100).open(), "0.700")]
 #[case::nothing_in_common("qwen", "eu-west", Span::new("a.b", 0, 0).timed_out(), "0.000")]
 #[tokio::test]
-async fn each_difference_costs_its_share(
+async fn each_difference_reduces_the_score(
     #[case] model: &str,
     #[case] region: &str,
     #[case] span: Span,
@@ -87,23 +87,23 @@ async fn each_difference_costs_its_share(
 ) {
     let world = World::new().await;
     let target = world.execution("completed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 100).of(target)]).await;
+    world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(target)]).await;
     let other = world.execution_with("completed", model, region).await;
-    world.add(&[&span.of(other)]).await;
+    world.add(&[&span.for_execution(other)]).await;
     assert_eq!(world.scores(target).await, [score]);
 }
 
 #[tokio::test]
-async fn one_operation_of_two_in_common_costs_half_the_share_of_operations() {
+async fn one_common_operation_of_two_costs_half_their_weight() {
     let world = World::new().await;
     world.traced("llama", "us-east").await;
     let execution = world.execution("completed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 100).of(execution)]).await;
+    world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(execution)]).await;
     assert_eq!(world.scores(1).await, ["0.875"]);
 }
 
 #[tokio::test]
-async fn rows_come_by_score_then_newest_first_up_to_the_limit() {
+async fn rows_are_ordered_by_score_then_newest_first() {
     let world = World::new().await;
     for (model, region) in [
         ("llama", "us-east"),
@@ -120,12 +120,12 @@ async fn rows_come_by_score_then_newest_first_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn the_failure_point_is_the_span_the_root_cause_names() {
+async fn the_failure_point_is_the_root_cause() {
     let world = World::new().await;
     world.traced("llama", "us-east").await;
     let execution = world.execution("failed").await;
-    let root = Span::new("runner.execute_question", 0, 10).of(execution).failed("no");
-    let call = Span::new("runner.hybrid_router_call", 1, 9).under(&root).timed_out();
+    let root = Span::new("runner.execute_question", 0, 10).for_execution(execution).failed("no");
+    let call = Span::new("runner.hybrid_router_call", 1, 9).child_of(&root).timed_out();
     world.add(&[&root, &call]).await;
     let row = &world.similar(1, 5).await.unwrap()[0];
     assert_eq!(row.status, "failed");
@@ -137,31 +137,33 @@ async fn the_failure_point_is_the_span_the_root_cause_names() {
 }
 
 #[tokio::test]
-async fn open_traces_have_no_duration_and_what_is_unknown_adds_nothing() {
+async fn unknown_values_add_nothing_to_the_score() {
     let world = World::new().await;
     for _ in 0..2 {
         let execution = world.execution("running").await;
-        world.add(&[&Span::new("runner.execute_question", 0, 0).of(execution).open()]).await;
+        world
+            .add(&[&Span::new("runner.execute_question", 0, 0).for_execution(execution).open()])
+            .await;
     }
-    // Known to the spans only, without a model and a region.
-    world.add(&[&Span::new("runner.execute_question", 0, 100).of(999)]).await;
+    // Only its spans exist, so it has no model and no region.
+    world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(999)]).await;
     let rows = world.similar(1, 5).await.unwrap();
-    let seen: Vec<_> = rows
+    let found: Vec<_> = rows
         .iter()
         .map(|row| (row.id, format!("{:.2}", row.score), &*row.status, row.total_duration_ms))
         .collect();
     assert_eq!(
-        seen,
+        found,
         [(2, "0.85".into(), "started", None), (999, "0.40".into(), "completed", Some(100))]
     );
 }
 
 #[tokio::test]
-async fn a_trace_with_one_span_still_open_has_no_duration() {
+async fn a_trace_with_an_open_span_has_no_duration() {
     let world = World::new().await;
     world.traced("llama", "us-east").await;
     let root = world.traced("llama", "us-east").await;
-    world.add(&[&Span::new("runner.store", 95, 0).under(&root).open()]).await;
+    world.add(&[&Span::new("runner.store", 95, 0).child_of(&root).open()]).await;
     let row = &world.similar(1, 5).await.unwrap()[0];
     assert_eq!((&*row.status, row.total_duration_ms), ("started", None));
 }
@@ -181,7 +183,7 @@ async fn executions_without_spans_are_not_compared() {
 #[case::null(1, None, "22023", "p_limit must be at least 1, not NULL")]
 #[case::unknown_execution(7, Some(5), "P0002", "there is no execution with id 7")]
 #[tokio::test]
-async fn a_wrong_argument_is_an_error(
+async fn rejects_invalid_arguments(
     #[case] execution: i64,
     #[case] limit: Option<i32>,
     #[case] code: &str,

@@ -4,7 +4,7 @@ use sqlx::Executor;
 
 use super::world::{Span, World};
 
-/// The waterfall, a line a span: indented by level, with path, offset and what is odd about its place.
+/// Returns the waterfall, one line per span: indented by level, with path, name, offset and placement.
 async fn waterfall(world: &World) -> String {
     let rows: Vec<(i32, Vec<i32>, String, String, f64)> = sqlx::query_as(
         "select level, path, placement, operation, offset_ms::float8 from trace_waterfall",
@@ -31,9 +31,9 @@ fn span(name: &'static str, start: i64) -> Span {
 async fn the_waterfall_is_depth_first_by_start_with_offsets() {
     let world = World::new().await;
     let root = span("s.root", 1_000);
-    let late = span("s.late", 1_020).under(&root);
-    let early = span("s.early", 1_010).under(&root);
-    let inner = span("s.inner", 1_030).under(&early);
+    let late = span("s.late", 1_020).child_of(&root);
+    let early = span("s.early", 1_010).child_of(&root);
+    let inner = span("s.inner", 1_030).child_of(&early);
     let other = span("s.other_trace", 5);
     world.add(&[&inner, &late, &other, &early, &root]).await;
     insta::assert_snapshot!(waterfall(&world).await, @r"
@@ -51,19 +51,19 @@ async fn eleven_siblings_stay_in_order() {
     let root = span("s.root", 0);
     world.add(&[&root]).await;
     for start in 1..=11 {
-        world.add(&[&span("s.child", start).under(&root)]).await;
+        world.add(&[&span("s.child", start).child_of(&root)]).await;
     }
     assert!(waterfall(&world).await.ends_with("1.10 child +10 child\n  1.11 child +11 child"));
 }
 
 #[tokio::test]
-async fn a_span_whose_parent_is_missing_or_in_another_trace_is_shown_at_the_top() {
+async fn a_span_without_parent_in_its_trace_is_at_the_top_level() {
     let world = World::new().await;
     let never_written = span("s.never_written", 0);
-    let orphan = span("s.orphan", 10).under(&never_written);
-    let below = span("s.below", 20).under(&orphan);
+    let orphan = span("s.orphan", 10).child_of(&never_written);
+    let below = span("s.below", 20).child_of(&orphan);
     let elsewhere = span("s.elsewhere", 500);
-    let mut foreign = span("s.foreign", 30).beside(&orphan);
+    let mut foreign = span("s.foreign", 30).in_trace_of(&orphan);
     foreign.parent = Some(elsewhere.id);
     world.add(&[&orphan, &below, &elsewhere, &foreign]).await;
     insta::assert_snapshot!(waterfall(&world).await, @r"
@@ -75,15 +75,15 @@ async fn a_span_whose_parent_is_missing_or_in_another_trace_is_shown_at_the_top(
 }
 
 #[tokio::test]
-async fn spans_in_a_parent_cycle_are_shown_once_each_from_the_earliest_on() {
+async fn spans_in_a_parent_cycle_appear_once_from_the_earliest_on() {
     let world = World::new().await;
     let root = span("s.root", 0);
-    let mut first = span("s.first", 10).beside(&root);
-    let second = span("s.second", 20).under(&first);
-    let third = span("s.third", 5).under(&second);
+    let mut first = span("s.first", 10).in_trace_of(&root);
+    let second = span("s.second", 20).child_of(&first);
+    let third = span("s.third", 5).child_of(&second);
     first.parent = Some(third.id);
-    let hanging = span("s.hanging", 30).under(&second);
-    let mut own_parent = span("s.own_parent", 40).beside(&root);
+    let hanging = span("s.hanging", 30).child_of(&second);
+    let mut own_parent = span("s.own_parent", 40).in_trace_of(&root);
     own_parent.parent = Some(own_parent.id);
     world.add(&[&root, &first, &second, &third, &hanging, &own_parent]).await;
     insta::assert_snapshot!(waterfall(&world).await, @r"
@@ -97,7 +97,7 @@ async fn spans_in_a_parent_cycle_are_shown_once_each_from_the_earliest_on() {
 }
 
 #[tokio::test]
-async fn a_condition_on_the_trace_reaches_the_index() {
+async fn the_waterfall_of_one_trace_uses_the_index() {
     let world = World::new().await;
     let mut session = world.pool.acquire().await.unwrap();
     session.execute("set enable_seqscan = off").await.unwrap();
@@ -130,18 +130,18 @@ async fn health(world: &World) -> Health {
 }
 
 #[tokio::test]
-async fn the_health_of_an_empty_table_is_a_row_of_zeros() {
+async fn an_empty_table_has_a_health_row_of_zeros() {
     let world = World::new().await;
     assert_eq!(health(&world).await, (0, 0, 0, 0, None, 0, 0, 0, 0, false));
 }
 
 #[tokio::test]
-async fn the_health_view_counts_what_is_there() {
+async fn the_health_view_counts_spans() {
     let world = World::new().await;
-    let root = Span::new("s.root", 0, 100).of(1).failed("no");
-    let child = Span::new("s.child", 0, 301).under(&root).timed_out();
-    let open = Span::new("s.open", 0, 0).beside(&root).open().started_ago(3_600);
-    let younger = Span::new("s.open", 0, 0).of(2).open().started_ago(60);
+    let root = Span::new("s.root", 0, 100).for_execution(1).failed("no");
+    let child = Span::new("s.child", 0, 301).child_of(&root).timed_out();
+    let open = Span::new("s.open", 0, 0).in_trace_of(&root).open().started_ago(3_600);
+    let younger = Span::new("s.open", 0, 0).for_execution(2).open().started_ago(60);
     let unlinked = Span::new("s.other", 0, 100);
     world.add(&[&root, &child, &open, &younger, &unlinked]).await;
     world

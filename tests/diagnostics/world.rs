@@ -1,11 +1,11 @@
-//! A migrated database with executions and spans made to order.
+//! A migrated database, and builders for executions and spans.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use spanproof_postgres::{Database, Migrations, Server};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-/// A span as a table row of a test: its times are milliseconds after one fixed moment, long past.
+/// A row of `trace_spans`. Times are milliseconds after a fixed time in the past.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) id: Uuid,
@@ -22,7 +22,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// A completed root span, `name` being `service.operation`.
+    /// Creates a completed root span; `name` is `service.operation`.
     pub(super) fn new(name: &'static str, start_ms: i64, end_ms: i64) -> Self {
         let moment: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
         Self {
@@ -40,19 +40,22 @@ impl Span {
         }
     }
 
-    pub(super) fn of(self, execution: i64) -> Self {
+    /// Sets the execution.
+    pub(super) fn for_execution(self, execution: i64) -> Self {
         Self { execution: Some(execution), ..self }
     }
 
-    pub(super) fn under(self, parent: &Self) -> Self {
-        Self { parent: Some(parent.id), execution: parent.execution, ..self.beside(parent) }
+    /// Makes it a child of another span.
+    pub(super) fn child_of(self, parent: &Self) -> Self {
+        Self { parent: Some(parent.id), execution: parent.execution, ..self.in_trace_of(parent) }
     }
 
-    /// In the same trace, with no parent.
-    pub(super) fn beside(self, other: &Self) -> Self {
+    /// Moves it to the trace and execution of another span.
+    pub(super) fn in_trace_of(self, other: &Self) -> Self {
         Self { trace: other.trace, execution: other.execution, ..self }
     }
 
+    /// Removes the execution.
     pub(super) fn unlinked(self) -> Self {
         Self { execution: None, ..self }
     }
@@ -73,7 +76,7 @@ impl Span {
         Self { status: "started", end: None, ..self }
     }
 
-    /// As if it had started `seconds` ago.
+    /// Sets the start to `seconds` ago.
     pub(super) fn started_ago(self, seconds: i64) -> Self {
         Self { start: Utc::now() - TimeDelta::seconds(seconds), ..self }
     }
@@ -83,7 +86,7 @@ impl Span {
     }
 }
 
-/// One row of `diagnose_execution_trace`, as far as tests look at it.
+/// The columns of `diagnose_execution_trace` that tests compare.
 #[derive(Debug, PartialEq)]
 pub(super) struct Diagnosis {
     pub(super) name: Option<String>,
@@ -110,11 +113,12 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A migrated database with one job that came in by the cross-region route.
+    /// Creates a migrated database with one job of the cross-region route.
     pub(super) async fn new() -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
         let migrations = Migrations::read(folder).unwrap();
-        let database = Server::shared().await.unwrap().migrated(&migrations).await.unwrap();
+        let database =
+            Server::shared().await.unwrap().migrated_database(&migrations).await.unwrap();
         let pool = PgPool::connect(database.url()).await.unwrap();
         sqlx::query(
             "insert into jobs (jobspec_id, jobspec, route) values ('job', '{}', 'cross-region')",
@@ -125,7 +129,7 @@ impl World {
         Self { _database: database, pool }
     }
 
-    /// A new execution of that job.
+    /// Inserts an execution of that job.
     pub(super) async fn execution(&self, status: &str) -> i64 {
         self.execution_with(status, "llama", "us-east").await
     }
@@ -196,7 +200,7 @@ impl World {
             .collect()
     }
 
-    /// The anomalies of an execution, each as `service.operation: reason`.
+    /// Returns the anomalies of an execution, each as `service.operation: reason`.
     pub(super) async fn anomalies(&self, execution: i64) -> Vec<String> {
         let rows = self.diagnose(execution).await;
         rows.into_iter()
@@ -220,7 +224,7 @@ impl World {
         })
     }
 
-    /// The root cause of an execution with these spans, as `TYPE service.operation`.
+    /// Returns the root cause of an execution as `TYPE service.operation`.
     pub(super) async fn cause(&self, execution: i64) -> Option<String> {
         let cause = self.root_cause(execution).await?;
         let service = cause.affected_service.unwrap_or_default();

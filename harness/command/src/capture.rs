@@ -1,129 +1,133 @@
 //! `spanproof capture`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::args::{Capture, with_codes};
-use super::sources::{self, Opened};
+use super::args::{Capture, with_suggestion};
+use super::sources::{self, Inputs};
 use super::{Exit, Failure, output, runs, runtime};
 use spanproof::Observation;
 use spanproof::Spec;
 use spanproof::{IncidentError, Masking, capture_case, capture_deployment};
 
 pub(super) fn capture(args: &Capture) -> Result<Exit, Failure> {
-    let spec = sources::spec(&args.there.config)?;
-    let masking = Masking::new(args.mask.as_deref(), args.with_contents).map_err(failure)?;
+    let spec = sources::spec(&args.system.config)?;
+    let masking = Masking::new(args.mask.as_deref()).map_err(incident_failure)?;
+    let masking = masking.keep_contents(args.with_contents);
     match &args.case {
-        Some(id) => case(args, &spec, id, masking),
-        None => deployment(args, &spec, masking),
+        Some(id) => write_case(args, &spec, id, masking),
+        None => write_job(args, &spec, masking),
     }
 }
 
-/// Captures a case of a run that is stored.
-fn case(args: &Capture, spec: &Spec, id: &str, mut masking: Masking) -> Result<Exit, Failure> {
+/// Captures a case of a stored run.
+fn write_case(
+    args: &Capture,
+    spec: &Spec,
+    id: &str,
+    mut masking: Masking,
+) -> Result<Exit, Failure> {
     let run = match &args.run {
         Some(folder) => folder.clone(),
         None => runs::newest(spec.folder()).ok_or_else(|| {
-            Failure::usage(anyhow!("no run was stored yet; `spanproof check` stores one"))
+            Failure::usage(anyhow!("no stored run; `spanproof check` stores one"))
         })?,
     };
-    let observation = stored(&run, id)?;
-    let path = target(args, &observation.case.id);
-    let path = capture_case(spec, &observation, &mut masking, &path).map_err(failure)?;
-    told(args, &path, &masking);
+    let observation = read_case(&run, id)?;
+    let path = output_path(args, &observation.case.id);
+    let path = capture_case(spec, &observation, &mut masking, &path).map_err(incident_failure)?;
+    print_summary(args, &path, &masking);
     Ok(Exit::Passed)
 }
 
-/// The evidence of the one case whose id begins so.
-fn stored(run: &Path, id: &str) -> Result<Observation, Failure> {
+/// Reads the evidence of the only case with this id or id prefix.
+fn read_case(run: &Path, id: &str) -> Result<Observation, Failure> {
     let folders = spanproof::list_evidence(run).map_err(Failure::usage)?;
-    let named = |folder: &&PathBuf| {
+    let matches = |folder: &&PathBuf| {
         folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(id))
     };
-    let found: Vec<_> = folders.iter().filter(named).collect();
+    let found: Vec<_> = folders.iter().filter(matches).collect();
     match found.as_slice() {
         [one] => spanproof::read_evidence(one).map_err(Failure::usage),
         [] => Err(Failure {
             exit: Exit::Nothing,
-            text: format!("no case of the run `{}` has the id `{id}`", run.display()),
+            text: format!("no case with id `{id}` in the run `{}`", run.display()),
         }),
         many => {
-            let text = format!("`{id}` is the beginning of {} ids; give more digits", many.len());
+            let text = format!("`{id}` matches {} cases; use more digits of the id", many.len());
             Err(Failure { exit: Exit::Nothing, text })
         }
     }
 }
 
-/// Captures one job of a system that is there.
-fn deployment(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit, Failure> {
-    if args.there.jobs.len() > 1 {
-        return Err(Failure::usage(anyhow!("an incident is of one job; give `--job` once")));
+/// Captures one job of an existing system.
+fn write_job(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit, Failure> {
+    if args.system.jobs.len() > 1 {
+        return Err(Failure::usage(anyhow!("an incident has one job; use `--job` once")));
     }
     let runtime = runtime()?;
-    let job = args.there.jobs.first().map_or("newest", String::as_str);
-    let path = target(args, job);
+    let job = args.system.jobs.first().map_or("newest", String::as_str);
+    let path = output_path(args, job);
     let path = runtime.block_on(async {
-        let mut opened = Opened::open(&args.there, spec, "capture").await?;
-        opened.subject.last = 1;
-        let subject = opened.subject.clone();
-        let existing = opened.existing(spec, &subject);
-        let written = capture_deployment(existing, &mut masking, &path).await;
-        opened.close().await;
-        written.map_err(|error| {
+        let mut inputs = Inputs::open(&args.system, spec, "capture").await?;
+        inputs.selection.last = 1;
+        let selection = inputs.selection.clone();
+        let system = inputs.existing_system(spec, &selection);
+        let captured = capture_deployment(system, &mut masking, &path).await;
+        inputs.close().await;
+        captured.map_err(|error| {
             if path.exists() && !matches!(error, IncidentError::File { .. }) {
-                output::note(&format!("what was read until then is in {}", path.display()));
+                output::note(&format!("an incomplete incident is in {}", path.display()));
             }
-            failure(error)
+            incident_failure(error)
         })
     })?;
-    told(args, &path, &masking);
+    print_summary(args, &path, &masking);
     Ok(Exit::Passed)
 }
 
-/// The file to write.
-fn target(args: &Capture, name: &str) -> PathBuf {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = name.chars().map(plain).take(64).collect();
+/// Returns the path of the incident: as given, or from the name of the case or job.
+fn output_path(args: &Capture, name: &str) -> PathBuf {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(allowed).take(64).collect();
     args.output.clone().unwrap_or_else(|| format!("incident-{name}.jsonl").into())
 }
 
-/// Says what was written, and what is not in it.
-fn told(args: &Capture, path: &Path, masking: &Masking) {
+/// Prints the path of the incident and what is masked in it.
+fn print_summary(args: &Capture, path: &Path, masking: &Masking) {
     let mut text = format!("{}\n", path.display());
-    for masked in masking.account() {
-        text.push_str(&format_masked(&masked.place, &masked.what, masked.count));
+    for masked in masking.counts() {
+        let _infallible =
+            writeln!(text, "  masked: {}: {} x {}", masked.place, masked.count, masked.what);
     }
     output::print(&text);
     if !args.with_contents {
-        output::note("what jobs are given and give is masked; `--with-contents` keeps it");
+        output::note("inputs and outputs of jobs are masked; `--with-contents` keeps them");
     }
 }
 
-fn format_masked(place: &str, what: &str, count: usize) -> String {
-    format!("  masked: {place}: {count} x {what}\n")
-}
-
-/// What can't be reached is the world's fault.
-pub(super) fn failure(error: IncidentError) -> Failure {
+/// Returns the exit code and the text of an error. An unreachable database is the world's fault.
+pub(super) fn incident_failure(error: IncidentError) -> Failure {
     match error {
-        IncidentError::Deployment(error) => sources::refused(error),
+        IncidentError::Deployment(error) => sources::deployment_failure(error),
         IncidentError::World(error) if !error.is_usage() => Failure::world(error),
-        IncidentError::Code(error) => Failure::usage(anyhow!("{}", with_codes(&error))),
+        IncidentError::Code(error) => Failure::usage(anyhow!("{}", with_suggestion(&error))),
         error => {
-            let flags = flags(&error);
-            Failure::usage(anyhow::Error::new(error)).with(flags)
+            let hint = hint(&error);
+            Failure::usage(anyhow::Error::new(error)).with_hint(hint)
         }
     }
 }
 
-/// The flags that help.
-fn flags(error: &IncidentError) -> &'static str {
+/// Returns the arguments that help; empty if there are none.
+fn hint(error: &IncidentError) -> &'static str {
     match error {
         IncidentError::Edited { .. } => "`--edited` accepts it",
-        IncidentError::Unfit(_) => "`--config`",
+        IncidentError::SpecMismatch(_) => "`--config`",
         IncidentError::Ambiguous(_) => "`--route`, `--upstream`",
-        IncidentError::Unseen(_) => "`--adopt=pass`",
+        IncidentError::NotReproduced(_) => "`--adopt=pass`",
         _ => "",
     }
 }
@@ -133,17 +137,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_of_an_incident_names_the_flags_that_help() {
+    fn errors_of_incidents_name_the_arguments_that_help() {
         let unknown = spanproof_format::UnknownCode("unliked".into());
         let rows = [
             (IncidentError::Edited { path: "x".into() }, "(`--edited` accepts it)"),
-            (IncidentError::Unfit("the spec differs".into()), "the spec differs (`--config`)"),
+            (
+                IncidentError::SpecMismatch("the spec differs".into()),
+                "the spec differs (`--config`)",
+            ),
             (IncidentError::Ambiguous("say more".into()), "say more (`--route`, `--upstream`)"),
-            (IncidentError::Unseen("not seen".into()), "not seen (`--adopt=pass`)"),
-            (unknown.into(), "`unliked`; did you mean `unlinked`?; `spanproof explain` lists them"),
+            (IncidentError::NotReproduced("not seen".into()), "not seen (`--adopt=pass`)"),
+            (
+                unknown.into(),
+                "`unliked`; did you mean `unlinked`?; `spanproof explain` lists all codes",
+            ),
         ];
         for (error, expected) in rows {
-            let Failure { exit, text } = failure(error);
+            let Failure { exit, text } = incident_failure(error);
             assert!(
                 exit == Exit::Usage && text.ends_with(expected),
                 "expected {expected}\nfound {text}"

@@ -1,82 +1,81 @@
 //! `spanproof check` and `spanproof plan`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::args::{Check, Format, Plan, Which};
+use super::args::{CaseArgs, Check, Format, Plan};
+use super::capture::incident_failure;
 use super::progress::Progress;
-use super::{Exit, Failure, environment, output, runs};
+use super::runs::RunFolder;
+use super::{Exit, Failure, environment, output, sources};
 use crate::report;
 use spanproof::Spec;
 use spanproof::World;
 use spanproof::shell_quoted;
 use spanproof::{Case, cases};
-use spanproof::{Keep, Proven, RunOptions, RunResult, Snapshot};
-use spanproof_format::{Incident, Run, StepTime, Summary, Timings};
+use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult, Snapshot};
+use spanproof_format::{AdoptedIncident, Run, StepTime, Summary, Timings};
 
 /// The steps of a trial, in order.
 const STEPS: [&str; 8] =
     ["clone", "upstream", "launch", "ready", "submit", "settle", "stop", "collect"];
-/// How long background work may take to end after the last result.
-const LINGER: Duration = Duration::from_secs(2);
+/// Time limit for background work after the last result.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
-    let (spec, cases) = selected(&args.which)?;
+    let (spec, cases) = select_cases(&args.cases)?;
     output::print(&report::plan(&spanproof::plan(&spec, &cases)));
     Ok(Exit::Passed)
 }
 
-/// Reads the spec and picks the cases.
-fn selected(which: &Which) -> Result<(Spec, Vec<Case>), Failure> {
-    if !which.config.is_file() {
-        let text = "there is no `{}` here; name one with `--config FILE`";
-        let text = text.replace("{}", &which.config.display().to_string());
-        return Err(Failure::usage(anyhow!(text)));
-    }
-    let spec = Spec::read(&which.config).map_err(Failure::usage)?;
+/// Reads the spec and selects the cases.
+fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
+    let spec = sources::spec(&args.config)?;
     let all = cases(&spec).map_err(Failure::usage)?;
-    let picked = which.selection().pick(all);
-    let picked = picked.map_err(|why| Failure { exit: Exit::Nothing, text: why })?;
-    Ok((spec, picked))
+    let selected = args.selection().pick(all);
+    let selected = selected.map_err(|text| Failure { exit: Exit::Nothing, text })?;
+    Ok((spec, selected))
 }
 
 pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
     let start = Instant::now();
     if args.update && environment::is_ci() {
-        let text = "`--update` is refused while CI is set: accept snapshots on your own machine";
+        let text = "`--update` is refused while CI is set; accept snapshots on your own machine";
         return Err(Failure::usage(anyhow!(text)));
     }
-    let (spec, cases) = selected(&args.which)?;
+    let (spec, cases) = select_cases(&args.cases)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
-    let ended = runtime.block_on(async {
+    let result = runtime.block_on(async {
         let (cancel, cancelled) = watch::channel(false);
-        let interrupted = interrupted(cancel)?;
-        tokio::pin!(interrupted);
-        let mut work = std::pin::pin!(work(args, spec, cases, cancelled, start));
+        let interrupt = cancel_on_signal(cancel)?;
+        tokio::pin!(interrupt);
+        let mut run = std::pin::pin!(run(args, spec, cases, cancelled, start));
         let mut signal = None;
         loop {
             tokio::select! {
-                ended = &mut work => return match (signal, ended) {
-                    // What breaks after a signal breaks because of it.
-                    (Some(exit), _) => Ok(exit),
-                    (None, ended) => ended,
+                result = &mut run => return match signal {
+                    // A failure after a signal is a consequence of it.
+                    Some(exit) => Ok(exit),
+                    None => result,
                 },
-                exit = &mut interrupted, if signal.is_none() => signal = Some(exit),
+                exit = &mut interrupt, if signal.is_none() => signal = Some(exit),
             }
         }
     });
-    runtime.shutdown_timeout(LINGER);
-    ended
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    result
 }
 
-/// Ends with the exit code of the first signal, after telling everyone to stop. A second signal
-/// ends the process at once; the reaper removes what is left.
-fn interrupted(cancel: watch::Sender<bool>) -> Result<impl Future<Output = Exit> + use<>, Failure> {
+/// Waits for SIGINT or SIGTERM, cancels the run and returns the exit code. A second signal ends the
+/// process at once; the reaper then removes what is left.
+fn cancel_on_signal(
+    cancel: watch::Sender<bool>,
+) -> Result<impl Future<Output = Exit> + use<>, Failure> {
     let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
     let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
     Ok(async move {
@@ -84,110 +83,123 @@ fn interrupted(cancel: watch::Sender<bool>) -> Result<impl Future<Output = Exit>
             _ = int.recv() => Exit::Interrupted,
             _ = term.recv() => Exit::Terminated,
         };
-        output::note("stopping; once more to stop at once");
+        output::note("stopping; a second signal stops at once");
         cancel.send_replace(true);
         tokio::spawn(async move {
             tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
-            #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
+            #[expect(clippy::exit, reason = "a second signal stops at once")]
             std::process::exit(i32::from(exit.code()));
         });
         exit
     })
 }
 
-async fn work(
+async fn run(
     args: &Check,
     spec: Spec,
     cases: Vec<Case>,
     mut cancelled: watch::Receiver<bool>,
     start: Instant,
 ) -> Result<Exit, Failure> {
-    let opened = tokio::select! {
+    let world = tokio::select! {
         world = open(args, spec) => world?,
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
     };
-    let (world, evidence) = opened;
     if args.prove {
         return prove(args, world, &cases, cancelled).await;
     }
+    // The folder is created after the world: a world that does not come up must not replace evidence.
+    let evidence = evidence(args, world.spec())?;
     let cancel = cancelled.clone();
-    let mut options = RunOptions::new(evidence, cancelled);
-    (options.workers, options.keep) = (workers(args), keep(args));
-    (options.witness, options.probe) = (args.looks.witness, !args.looks.no_probe);
+    let mut options = RunOptions::new(&evidence.path, cancelled);
+    (options.workers, options.keep_databases) = (workers(args), keep_databases(args));
+    (options.witness, options.probe) = (args.experiments.witness, !args.experiments.no_probe);
     let mut progress = Progress::new(cases.len());
-    let running = spanproof::run(&world, &cases, options, |event| progress.take(&event));
-    let ran = Box::pin(running).await;
-    progress.done();
-    let ran = ran.map_err(Failure::world)?;
-    let incidents = incidents(args, &world, &ran, cancel).await?;
+    let result = spanproof::run(&world, &cases, options, |event| progress.update(&event));
+    let result = Box::pin(result).await;
+    progress.finish();
+    let result = result.map_err(Failure::world)?;
+    let incidents = replay_incidents(args, &world, &result, cancel).await?;
     let spec = world.spec().clone();
-    let once = world.durations();
+    let once = world.startup_times();
     let closing = Instant::now();
     world.close().await.map_err(Failure::world)?;
-    let snapshots = snapshots(args, &spec, &ran)?;
-    let run = ran.document(&spec, &snapshots, incidents);
+    let snapshots = snapshots(args, &spec, &result)?;
+    let run = result.document(&spec, &snapshots, incidents);
     if args.timings {
         let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
         output::note(&report::timings(&timings(&once, &run)));
     }
-    let human = args.format == Format::Human;
-    let repeat = repeat(&args.which.config, args.binary.as_deref());
-    let human = human.then(|| (repeat, start.elapsed()));
-    show(&run, human)?;
-    for (one, kept) in run.cases.iter().filter_map(|one| Some((one, one.kept.as_ref()?))) {
-        output::note(&format!("kept {}: {kept}", one.id));
+    match args.format {
+        Format::Human => {
+            let repeat = repeat_command(&args.cases.config, args.binary.as_deref());
+            print_report(&run, &repeat, start.elapsed());
+        }
+        Format::Json => output::print(&output::json(&run)?),
     }
-    if run.cases.iter().any(|one| one.kept.is_some()) {
-        output::note("`spanproof clean` removes what is kept");
-    }
-    let ended = ended(&run.summary);
-    let back = run.incidents.iter().any(|incident| incident.back);
-    Ok(if back && ended != Exit::World { Exit::Findings } else { ended })
+    print_kept_databases(&run);
+    let exit = exit_code(&run.summary);
+    let regressed = run.incidents.iter().any(|incident| incident.regressed);
+    Ok(if regressed && exit != Exit::World { Exit::Findings } else { exit })
 }
 
-/// Replays the incidents that were adopted, after a whole run of all cases.
-async fn incidents(
+/// Prints how to open the databases that were kept.
+fn print_kept_databases(run: &Run) {
+    let mut kept = false;
+    for case in &run.cases {
+        if let Some(command) = &case.database_command {
+            output::note(&format!("kept {}: {command}", case.id));
+            kept = true;
+        }
+    }
+    if kept {
+        output::note("`spanproof clean` removes kept databases");
+    }
+}
+
+/// Replays the adopted incidents after a complete run of all cases.
+async fn replay_incidents(
     args: &Check,
     world: &World,
-    ran: &RunResult,
+    result: &RunResult,
     mut cancelled: watch::Receiver<bool>,
-) -> Result<Vec<Incident>, Failure> {
-    if !args.which.is_all() || ran.not_run > 0 {
+) -> Result<Vec<AdoptedIncident>, Failure> {
+    if !args.cases.is_all() || result.not_run > 0 {
         return Ok(Vec::new());
     }
     tokio::select! {
-        replayed = spanproof::replay_adopted(world) => replayed.map_err(super::capture::failure),
+        replayed = spanproof::replay_adopted(world) => replayed.map_err(incident_failure),
         _ = cancelled.wait_for(|cancelled| *cancelled) => Ok(Vec::new()),
     }
 }
 
-/// Compares the startup output, and accepts it where that is asked for.
-fn snapshots(args: &Check, spec: &Spec, ran: &RunResult) -> Result<Vec<Snapshot>, Failure> {
-    let snapshots = spanproof::compare_snapshots(spec, &ran.outcomes);
+/// Compares the startup output with its snapshots. With `--update`, writes the snapshots first.
+fn snapshots(args: &Check, spec: &Spec, result: &RunResult) -> Result<Vec<Snapshot>, Failure> {
+    let snapshots = spanproof::compare_snapshots(spec, &result.cases);
     if !args.update {
         return Ok(snapshots);
     }
     let written = spanproof::update_snapshots(&snapshots).map_err(Failure::world)?;
-    output::note(&format!("{written} snapshots written"));
-    Ok(spanproof::compare_snapshots(spec, &ran.outcomes))
+    output::note(&format!("{} written", report::count(written, "snapshot")));
+    Ok(spanproof::compare_snapshots(spec, &result.cases))
 }
 
-/// Sabotages healthy cases and prints what was told of each.
+/// Sabotages healthy cases and prints whether each sabotage was detected.
 async fn prove(
     args: &Check,
     world: World,
     cases: &[Case],
     cancelled: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    let proven = spanproof::prove(&world, cases, workers(args), cancelled).await;
+    let result = spanproof::prove(&world, cases, workers(args), cancelled).await;
     let closed = world.close().await.map_err(Failure::world);
-    let proven = proven.map_err(Failure::world)?;
+    let result = result.map_err(Failure::world)?;
     closed?;
-    match proven {
+    match result {
         None => Ok(Exit::Interrupted),
-        Some(Proven::Unhealthy(judgements)) => {
-            let text = "nothing was sabotaged: the cases are not healthy as they are; \
-                        `spanproof check` tells more";
+        Some(ProofResult::Unhealthy(judgements)) => {
+            let text = "nothing was sabotaged, because these cases do not pass; \
+                        run `spanproof check` for details";
             output::error(text);
             for (case, judgement) in judgements {
                 if let Err(why) = judgement.passed() {
@@ -196,7 +208,7 @@ async fn prove(
             }
             Ok(Exit::Findings)
         }
-        Some(Proven::Done(proofs)) => {
+        Some(ProofResult::Done(proofs)) => {
             output::print(&report::proofs(&proofs));
             Ok(match (proofs.missed, proofs.caught) {
                 (0, 0) => Exit::Nothing,
@@ -207,15 +219,15 @@ async fn prove(
     }
 }
 
-/// Opens the world, telling what it is made of.
-async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
+/// Opens the world and prints which Postgres it uses.
+async fn open(args: &Check, spec: Spec) -> Result<World, Failure> {
     let failure = |error: spanproof::WorldError| {
         if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
     };
     if args.binary.is_none() && spec.builds() {
         output::note(&format!("building {}", spec.service_name()));
     }
-    let mut builder = World::of(&args.which.config).show_build();
+    let mut builder = World::new(&args.cases.config).show_build();
     if args.databases.fresh {
         builder = builder.fresh();
     }
@@ -224,21 +236,25 @@ async fn open(args: &Check, spec: Spec) -> Result<(World, PathBuf), Failure> {
     }
     let world = builder.open_spec(spec).await.map_err(failure)?;
     output::note(&world.server().origin().to_string());
-    // Only now: a world that does not come up must not push out the evidence of one that did.
-    let folder = match &args.evidence {
-        Some(folder) => folder.clone(),
-        None => runs::new(world.spec().folder()).map_err(|error| {
-            Failure::world(anyhow::Error::new(error).context("no folder for evidence"))
-        })?,
-    };
-    Ok((world, folder))
+    Ok(world)
 }
 
-fn keep(args: &Check) -> Keep {
+/// Returns the folder for the evidence of this run.
+fn evidence(args: &Check, spec: &Spec) -> Result<RunFolder, Failure> {
+    if let Some(folder) = &args.evidence {
+        return Ok(RunFolder::chosen(folder));
+    }
+    RunFolder::create(spec.folder()).map_err(|error| {
+        let context = "could not create the folder for the evidence";
+        Failure::world(anyhow::Error::new(error).context(context))
+    })
+}
+
+fn keep_databases(args: &Check) -> KeepDatabases {
     match (args.databases.keep, args.databases.keep_on_failure) {
-        (true, _) => Keep::Everything,
-        (_, true) => Keep::Failing,
-        _ => Keep::Nothing,
+        (true, _) => KeepDatabases::Always,
+        (_, true) => KeepDatabases::OnFailure,
+        _ => KeepDatabases::Never,
     }
 }
 
@@ -247,29 +263,21 @@ fn workers(args: &Check) -> usize {
     args.jobs.map_or(2 * processors, usize::from)
 }
 
-/// Prints the results: for people with the command that repeats a case and the time it all took.
-///
-/// # Errors
-/// When the results can't be printed as JSON.
-pub(super) fn show(run: &Run, human: Option<(String, Duration)>) -> Result<(), Failure> {
-    let Some((repeat, took)) = human else {
-        output::print(&output::json(run)?);
-        return Ok(());
-    };
-    let mut text = report::terminal(run, &repeat);
+/// Prints the results as text. Commands that repeat a case start with `repeat`.
+pub(super) fn print_report(run: &Run, repeat: &str, elapsed: Duration) {
+    let mut text = report::run(run, repeat);
     text.push_str(&report::incidents(&run.incidents));
-    text = format!("{text}\n{}\n", report::summary(&run.summary, took));
+    text = format!("{text}\n{}\n", report::summary(&run.summary, elapsed));
     if run.summary.snapshots_changed > 0 {
         text.push_str("accept the startup output with `spanproof check --update`\n");
     }
     output::print(&text);
-    Ok(())
 }
 
-/// The times of the steps that happen `once` in a run, and of those of its trials.
+/// Returns the times of the steps that happen `once` per run, and of the steps of trials.
 fn timings(once: &[(&str, Duration)], run: &Run) -> Timings {
     let micros = |time: &Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let once = once.iter().map(|(step, took)| ((*step).to_owned(), micros(took))).collect();
+    let once = once.iter().map(|(step, time)| ((*step).to_owned(), micros(time))).collect();
     let step = |name: &&str| {
         let times = run.cases.iter().filter_map(|case| case.timings.get(*name));
         StepTime::new(*name, times.copied().collect())
@@ -277,8 +285,8 @@ fn timings(once: &[(&str, Duration)], run: &Run) -> Timings {
     Timings::new(once, STEPS.iter().filter_map(step).collect())
 }
 
-/// The highest severity wins. Cases that were not run are never green.
-pub(super) fn ended(summary: &Summary) -> Exit {
+/// Returns the exit code of the most severe result. A run with cases that were not run never passes.
+pub(super) fn exit_code(summary: &Summary) -> Exit {
     if summary.broken > 0 {
         Exit::World
     } else if summary.failed > 0 {
@@ -294,9 +302,9 @@ pub(super) fn ended(summary: &Summary) -> Exit {
     }
 }
 
-/// The start of a command that repeats a case, as it can be pasted.
-pub(super) fn repeat(config: &Path, binary: Option<&Path>) -> String {
-    let mut words = vec![shell_quoted(&environment::program()), "check".into()];
+/// Returns the start of a shell command that repeats a case.
+pub(super) fn repeat_command(config: &Path, binary: Option<&Path>) -> String {
+    let mut words = vec![shell_quoted(&environment::program_name()), "check".into()];
     if config != Path::new(spanproof::SPEC_FILE) {
         words.extend(["--config".into(), shell_quoted(&config.to_string_lossy())]);
     }

@@ -1,7 +1,5 @@
 //! `spanproof diagnose`.
 
-use anyhow::anyhow;
-
 use super::args::{Diagnose, Format};
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
@@ -10,17 +8,15 @@ use spanproof::diagnose as judge;
 use spanproof_format::Verdict;
 
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
-    let spec = sources::spec(&args.there.config)?;
+    let spec = sources::spec(&args.system.config)?;
     let runtime = runtime()?;
-    let observation = runtime.block_on(sources::observation(&args.there, &spec, "diagnose"))?;
+    let observation = runtime.block_on(sources::observe(&args.system, &spec, "diagnose"))?;
     if let Rows::Found(jobs) = &observation.tables.jobs
         && jobs.is_empty()
     {
-        let text = format!(
-            "`{}` has no rows that are asked for, so there is nothing to diagnose",
-            spec.job_table()
-        );
-        return Err(Failure { exit: Exit::Nothing, text: anyhow!(text).to_string() });
+        let text =
+            format!("no selected job in `{}`, so there is nothing to diagnose", spec.job_table());
+        return Err(Failure { exit: Exit::Nothing, text });
     }
     let document = judge(&spec, &observation);
     output::print(&match args.format {

@@ -1,39 +1,39 @@
-//! The environment variables that the command reads, and its own name.
+//! The environment variables of the command, and its program name.
 
 use std::env;
 
-/// The database of a command that looks at an existing system, if it is not named by an argument:
-/// `DATABASE_URL`. The command line is no place for a password.
+/// Returns `DATABASE_URL`, the default database of commands that read an existing system. Unlike an
+/// argument, it hides a password from other users.
 pub(super) fn database_url() -> Option<String> {
     variable("DATABASE_URL")
 }
 
-/// Whether nobody is there to accept a snapshot: `CI`.
+/// Returns whether this is CI, where nobody can accept a snapshot: `CI` is set and not `false`.
 pub(super) fn is_ci() -> bool {
     variable("CI").is_some_and(|value| value != "false")
 }
 
-/// Whether colours are asked for although nobody may see them: `CLICOLOR_FORCE` or `FORCE_COLOR`.
-pub(super) fn forces_colour() -> bool {
+/// Returns whether `CLICOLOR_FORCE` or `FORCE_COLOR` forces colours.
+pub(super) fn is_colour_forced() -> bool {
     ["CLICOLOR_FORCE", "FORCE_COLOR"].iter().any(|name| variable(name).is_some_and(|on| on != "0"))
 }
 
-/// Whether colours are not wanted: `NO_COLOR`.
-pub(super) fn refuses_colour() -> bool {
+/// Returns whether `NO_COLOR` disables colours.
+pub(super) fn is_colour_disabled() -> bool {
     variable("NO_COLOR").is_some()
 }
 
-/// Whether the terminal has neither colours nor block characters: `TERM`.
-pub(super) fn is_dumb() -> bool {
+/// Returns whether the terminal has neither colours nor block characters: `TERM=dumb`.
+pub(super) fn is_dumb_terminal() -> bool {
     variable("TERM").as_deref() == Some("dumb")
 }
 
-/// The name by which this program was started.
-pub(super) fn program() -> String {
+/// Returns the first word of the command line: the name or path of this program.
+pub(super) fn program_name() -> String {
     env::args().next().unwrap_or_else(|| "spanproof".into())
 }
 
-/// A variable; `None` if it is unset, empty or no text.
+/// Returns the value of a variable; `None` if it is unset, empty or not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "the one place where the command reads variables")]
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,17 +1,17 @@
-//! How often `watch` polls a database that others work on.
+//! The polling interval of `watch`.
 
 use std::time::Duration;
 
 /// Polling interval while rows change.
 const ACTIVE: Duration = Duration::from_millis(250);
-/// Longest polling interval while no row changes.
+/// Maximum polling interval while no row changes.
 const IDLE: Duration = Duration::from_secs(2);
-/// Shortest time between two polls, however many notifications arrive.
-const SHORTEST: Duration = Duration::from_millis(50);
+/// Minimum time between two polls, also if notifications arrive.
+const MIN: Duration = Duration::from_millis(50);
 /// After a poll that took *t*, the next one waits at least `BACKOFF × t`.
 const BACKOFF: u32 = 4;
 
-/// The time between two polls: longer while nothing changes, and on a slow connection.
+/// The time between two polls. It grows while nothing changes, and if polls are slow.
 #[derive(Debug)]
 pub(super) struct Interval {
     current: Duration,
@@ -23,17 +23,17 @@ impl Interval {
         Self { current: ACTIVE, backoff: Duration::ZERO }
     }
 
-    /// Notes how long a poll took.
-    pub(super) fn polled(&mut self, took: Duration) {
-        self.backoff = took * BACKOFF;
+    /// Records how long a poll took.
+    pub(super) fn record_poll(&mut self, elapsed: Duration) {
+        self.backoff = elapsed * BACKOFF;
     }
 
-    /// The shortest time until the next poll, also after a notification.
-    pub(super) fn shortest(&self) -> Duration {
-        SHORTEST.max(self.backoff)
+    /// Returns the minimum time until the next poll after a notification.
+    pub(super) fn min(&self) -> Duration {
+        MIN.max(self.backoff)
     }
 
-    /// The time until the next poll, after one that found changes or none.
+    /// Returns the time until the next poll. `changed` is whether the last poll found changes.
     pub(super) fn next(&mut self, changed: bool) -> Duration {
         self.current = if changed { ACTIVE } else { (self.current * 2).min(IDLE) };
         self.current.max(self.backoff)
@@ -45,11 +45,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_while_nothing_changes_and_after_a_slow_poll() {
+    fn grows_while_nothing_changes_and_after_a_slow_poll() {
         let mut interval = Interval::new();
         let next = [false, false, false, false, true].map(|changed| interval.next(changed));
         assert_eq!(next.map(|time| time.as_millis()), [500, 1000, 2000, 2000, 250]);
-        interval.polled(Duration::from_millis(100));
-        assert_eq!((interval.shortest().as_millis(), interval.next(true).as_millis()), (400, 400));
+        interval.record_poll(Duration::from_millis(100));
+        assert_eq!((interval.min().as_millis(), interval.next(true).as_millis()), (400, 400));
     }
 }

@@ -1,4 +1,4 @@
-//! The `spanproof` command: the only place that knows clap and prints.
+//! The `spanproof` command: arguments, reports and progress.
 
 mod args;
 mod capture;
@@ -24,13 +24,13 @@ pub use spanproof_format::Exit;
 
 use args::Command;
 
-/// Runs the command with this process's arguments and gives how it ended.
+/// Runs the command with this process's arguments and returns its exit code.
 pub fn main() -> Exit {
     let args = match args::parse() {
         Ok(args) => args,
         Err(exit) => return exit,
     };
-    let ended = match args.command {
+    let result = match args.command {
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => check::plan(&plan),
         Command::Report(report) => stored::report(&report),
@@ -44,19 +44,19 @@ pub fn main() -> Exit {
         Command::Doctor(doctor) => doctor::doctor(&doctor),
         Command::Clean(clean) => clean::clean(&clean),
     };
-    ended.unwrap_or_else(|failure| {
+    result.unwrap_or_else(|failure| {
         output::error(&failure.text);
         failure.exit
     })
 }
 
-/// The runtime of a command that looks at one thing after the other.
+/// Returns a runtime for a command without parallel work.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Failure::world)
 }
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -64,20 +64,20 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Wrong words or a wrong file: exit 2.
+    /// Wrong arguments or a wrong file: exit code 2.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self::new(Exit::Usage, &error.into())
     }
 
-    /// The world broke: exit 3.
+    /// The world broke: exit code 3.
     fn world(error: impl Into<anyhow::Error>) -> Self {
         Self::new(Exit::World, &error.into())
     }
 
-    /// Adds the flags that help; nothing if there are none.
-    fn with(mut self, flags: &str) -> Self {
-        if !flags.is_empty() {
-            self.text = format!("{} ({flags})", self.text);
+    /// Adds a hint in parentheses, unless it is empty.
+    fn with_hint(mut self, hint: &str) -> Self {
+        if !hint.is_empty() {
+            self.text = format!("{} ({hint})", self.text);
         }
         self
     }

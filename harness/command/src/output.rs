@@ -1,4 +1,4 @@
-//! Printing: results to standard output, everything else to standard error.
+//! Printing. Results go to standard output, everything else to standard error.
 
 use std::io::Write;
 
@@ -6,23 +6,23 @@ use serde::Serialize;
 
 use super::Failure;
 
-/// Prints a result. A reader that has gone is no reason to panic.
+/// Prints a result. Ignores a closed pipe.
 pub(super) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Returns a document as JSON, with an end of line.
+/// Returns a document as JSON, with a newline at its end.
 ///
 /// # Errors
-/// When the document has something that JSON has no form for.
+/// If the document can't be represented in JSON.
 pub(super) fn json(document: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(document).map_err(Failure::world)?;
     Ok(format!("{text}\n"))
 }
 
-/// How many columns and lines the terminal has.
-pub(super) fn size() -> Option<(usize, usize)> {
+/// Returns the columns and lines of the terminal; `None` without a terminal.
+pub(super) fn terminal_size() -> Option<(usize, usize)> {
     let (lines, columns) = console::Term::stdout().size_checked()?;
     Some((usize::from(columns), usize::from(lines)))
 }
@@ -32,11 +32,16 @@ pub(super) fn note(text: &str) {
     raw_error(&format!("{text}\n"));
 }
 
+/// Prints a warning.
+pub(super) fn warning(text: &str) {
+    raw_error(&format!("warning: {text}\n"));
+}
+
 /// Prints an error.
 pub(super) fn error(text: &str) {
     raw_error(&format!("error: {text}\n"));
 }
 
 pub(super) fn raw_error(text: &str) {
-    let _gone = std::io::stderr().lock().write_all(text.as_bytes());
+    let _closed = std::io::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,7 +1,7 @@
 //! `spanproof preflight`.
 
 use super::args::{Format, Preflight};
-use super::sources::{self, refused};
+use super::sources::{self, deployment_failure};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::Spec;
@@ -10,12 +10,12 @@ use spanproof_format::{Check, CheckResult, Preflight as Document};
 
 pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
-    let mut checks = flag(args, &spec)?;
-    match sources::database(args.database.as_ref()) {
+    let mut checks = check_flag(args, &spec)?;
+    match sources::database_url(args.database.as_ref()) {
         Some(url) => {
             let runtime = runtime()?;
-            let tried = spanproof::check_database(&spec, &url, args.role.as_deref());
-            checks.extend(runtime.block_on(tried).map_err(refused)?);
+            let results = spanproof::check_database(&spec, &url, args.role.as_deref());
+            checks.extend(runtime.block_on(results).map_err(deployment_failure)?);
         }
         None => checks.push(untried("database", "no database was given", "--database URL")),
     }
@@ -33,14 +33,14 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
 
 fn untried(name: &str, found: &str, option: &str) -> Check {
     let mut check = Check::new(name, CheckResult::Untried, found);
-    check.next = format!("give it by `{option}`");
+    check.next = format!("use `{option}`");
     check
 }
 
-/// The flag in the manifests and in the running process.
-fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
+/// Checks the flag in the manifests and in the running process.
+fn check_flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
     let Some(flag) = spec.tracing_flag() else {
-        let why = "no `[[flag]]` of the spec has `tracing = true`";
+        let why = "no `[[flag]]` in the spec has `tracing = true`";
         return Ok(vec![untried("the flag", why, "tracing = true")]);
     };
     let mut checks = Vec::new();
@@ -55,7 +55,7 @@ fn flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
         checks.push(untried(&name, "no manifest was given", "--manifest FILE"));
     }
     if let Some(path) = &args.log {
-        let startup = Startup::read(spec, sources::log(path)?).map_err(refused)?;
+        let startup = Startup::read(spec, sources::log(path)?).map_err(deployment_failure)?;
         checks.push(spanproof::check_startup(flag, &startup, &all));
     } else {
         let name = format!("{} in the running process", flag.name());

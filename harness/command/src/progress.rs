@@ -7,14 +7,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output;
 use spanproof::RunEvent;
 
-/// Off a terminal a line is printed each time this share of the cases has ended.
-const TENTHS: usize = 10;
+/// Number of progress lines of a run if standard error is not a terminal.
+const LINES: usize = 10;
 
-/// What shows how far a run is.
+/// The progress of a run.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     total: usize,
-    ended: usize,
+    finished: usize,
     failed: usize,
 }
 
@@ -26,12 +26,12 @@ impl Progress {
             bar.set_message("0 failed");
             bar
         });
-        Self { bar, total, ended: 0, failed: 0 }
+        Self { bar, total, finished: 0, failed: 0 }
     }
 
-    pub(super) fn take(&mut self, event: &RunEvent) {
-        let RunEvent::Ended { case, verdict, passed } = event;
-        self.ended += 1;
+    pub(super) fn update(&mut self, event: &RunEvent) {
+        let RunEvent::CaseFinished { case, verdict, passed } = event;
+        self.finished += 1;
         self.failed += usize::from(!passed);
         let failed = format!("{} failed", self.failed);
         if let Some(bar) = &self.bar {
@@ -42,13 +42,13 @@ impl Progress {
         if !passed {
             output::note(&format!("case {}: {verdict}", case.id));
         }
-        let tenth = |ended: usize| ended * TENTHS / self.total.max(1);
-        if tenth(self.ended) != tenth(self.ended - 1) {
-            output::note(&format!("{}/{} cases, {failed}", self.ended, self.total));
+        let line = |finished: usize| finished * LINES / self.total.max(1);
+        if line(self.finished) != line(self.finished - 1) {
+            output::note(&format!("{}/{} cases, {failed}", self.finished, self.total));
         }
     }
 
-    pub(super) fn done(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::args::Replay;
-use super::capture::failure;
+use super::capture::incident_failure;
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
 use spanproof::Spec;
 use spanproof::World;
-use spanproof::{Bundle, IncidentError};
-use spanproof_format::{Faithful, Replay as ReplayDocument, Reproduction, Verdict};
+use spanproof::{Bundle, ExpectedVerdict, IncidentError};
+use spanproof_format::{Replay as ReplayDocument, ReplayAttempt, ReplayOutcome, Verdict};
 
 pub(super) fn replay(args: &Replay) -> Result<Exit, Failure> {
-    let ended = replayed(args);
+    let result = replay_all(args);
     if !args.bisect {
-        return ended;
+        return result;
     }
-    // Whatever keeps a commit from being tested says nothing about it.
-    Ok(match ended {
+    // A commit that can't be tested is neither good nor bad.
+    Ok(match result {
         Ok(exit @ (Exit::Passed | Exit::Findings)) => exit,
         Ok(_) => Exit::Skip,
         Err(failure) => {
@@ -29,18 +29,22 @@ pub(super) fn replay(args: &Replay) -> Result<Exit, Failure> {
     })
 }
 
-fn replayed(args: &Replay) -> Result<Exit, Failure> {
+fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
     let mut bundles = Vec::new();
     for path in paths(&args.incident)? {
-        let bundle = Bundle::read(&path, args.assumed.edited).map_err(failure)?;
-        let (route, upstream) = (&args.assumed.route, &args.assumed.upstream);
-        bundles.push(bundle.assuming(route.as_deref(), upstream.as_deref()));
+        let read = if args.assumptions.edited { Bundle::read_edited } else { Bundle::read };
+        let mut bundle = read(&path).map_err(incident_failure)?;
+        if args.assumptions.any_program || args.bisect || bundle.expects.is_some() {
+            bundle = bundle.with_any_program();
+        }
+        let (route, upstream) = (&args.assumptions.route, &args.assumptions.upstream);
+        bundles.push(bundle.with_defaults(route.as_deref(), upstream.as_deref()));
     }
     if args.assert_only {
         let runtime = runtime()?;
-        let judged = bundles.iter().map(|bundle| runtime.block_on(assert_only(&spec, bundle)));
-        return Ok(worst(judged));
+        let exits = bundles.iter().map(|bundle| runtime.block_on(assert_only(&spec, bundle)));
+        return Ok(worst(exits));
     }
     if args.adopt.is_some() && bundles.len() != 1 {
         return Err(Failure::usage(anyhow!("`--adopt` takes one incident, not a folder")));
@@ -51,30 +55,30 @@ fn replayed(args: &Replay) -> Result<Exit, Failure> {
         let world = open(args, spec).await?;
         let mut exits = Vec::new();
         for bundle in &bundles {
-            exits.push(Box::pin(one(args, &world, bundle)).await?);
+            exits.push(Box::pin(replay_one(args, &world, bundle)).await?);
         }
         world.close().await.map_err(Failure::world)?;
         Ok(worst(exits.into_iter()))
     })
 }
 
-/// The incident, or all of a folder, in the order of their names.
-fn paths(given: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !given.is_dir() {
-        return Ok(vec![given.to_owned()]);
+/// Returns the path of the incident, or the paths of all incidents in a folder, sorted by name.
+fn paths(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
     }
-    let paths = spanproof::list_incidents(given).map_err(failure)?;
+    let paths = spanproof::list_incidents(path).map_err(incident_failure)?;
     if paths.is_empty() {
         let text = format!(
-            "`{}` holds no incident; `spanproof replay FILE --adopt` puts one there",
-            given.display()
+            "no incident in `{}`; `spanproof replay FILE --adopt` saves one",
+            path.display()
         );
         return Err(Failure { exit: Exit::Nothing, text });
     }
     Ok(paths)
 }
 
-/// The world's fault comes first, then findings, then doubt.
+/// Returns the most severe exit code: a broken world, then findings, then uncertain replays.
 fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
     let rank = |exit: &Exit| match exit {
         Exit::World => 0,
@@ -86,8 +90,8 @@ fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
 }
 
 async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
-    let world = |error: spanproof::WorldError| failure(IncidentError::World(error));
-    let mut builder = World::of(&args.config).show_build();
+    let failure = |error: spanproof::WorldError| incident_failure(IncidentError::World(error));
+    let mut builder = World::new(&args.config).show_build();
     match &args.binary {
         Some(binary) => {
             builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
@@ -95,58 +99,53 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
         None if spec.builds() => output::note(&format!("building {}", spec.service_name())),
         None => {}
     }
-    let opened = builder.open_spec(spec).await.map_err(world)?;
-    output::note(&opened.server().origin().to_string());
-    Ok(opened)
+    let world = builder.open_spec(spec).await.map_err(failure)?;
+    output::note(&world.server().origin().to_string());
+    Ok(world)
 }
 
 async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
-    let rejudged = spanproof::rejudge_incident(spec, bundle).await;
-    output::print(&report::rejudge(&rejudged));
-    match (rejudged.differences.is_empty(), rejudged.doubts.is_empty()) {
+    let rejudgement = spanproof::rejudge_incident(spec, bundle).await;
+    output::print(&report::rejudgement(&rejudgement));
+    match (rejudgement.differences.is_empty(), rejudgement.doubts.is_empty()) {
         (false, _) => Exit::Findings,
         (true, false) => Exit::Unfaithful,
         (true, true) => Exit::Passed,
     }
 }
 
-async fn one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Failure> {
-    let any_program = args.assumed.any_program || args.bisect || bundle.expects.is_some();
-    let replayed = spanproof::replay(world, bundle, any_program).await.map_err(failure)?;
-    output::print(&report::replay(&replayed));
+async fn replay_one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Failure> {
+    let replay = spanproof::replay(world, bundle).await.map_err(incident_failure)?;
+    output::print(&report::replay(&replay));
     if let Some(expected) = &args.adopt {
-        let path = spanproof::adopt(world.spec(), bundle, &replayed, expected).map_err(failure)?;
-        output::print(&format!(
-            "adopted as {}, with what must come of it: {expected}\n",
-            path.display()
-        ));
-        return Ok(if spanproof::is_as_expected(expected, &replayed) {
-            Exit::Passed
-        } else {
-            Exit::Findings
-        });
+        let expected: ExpectedVerdict =
+            expected.parse().map_err(IncidentError::from).map_err(incident_failure)?;
+        let path =
+            spanproof::adopt(world.spec(), bundle, &replay, expected).map_err(incident_failure)?;
+        output::print(&format!("adopted as {}, expected result: {expected}\n", path.display()));
+        return Ok(if expected.is_met_by(&replay) { Exit::Passed } else { Exit::Findings });
     }
     if args.bisect {
-        return Ok(bisected(&replayed));
+        return Ok(bisect_exit(&replay));
     }
-    Ok(match replayed.faithful {
-        Faithful::Reproduced => Exit::Passed,
-        Faithful::Perhaps if bundle.expects.is_some() => Exit::Passed,
-        Faithful::Perhaps => Exit::Unfaithful,
-        Faithful::Differs => Exit::Findings,
-        Faithful::Broken => Exit::World,
+    Ok(match replay.outcome {
+        ReplayOutcome::Reproduced => Exit::Passed,
+        ReplayOutcome::Uncertain if bundle.expects.is_some() => Exit::Passed,
+        ReplayOutcome::Uncertain => Exit::Unfaithful,
+        ReplayOutcome::Different => Exit::Findings,
+        ReplayOutcome::Broken => Exit::World,
     })
 }
 
-/// What `git bisect run` is told: whether the incident is there.
-fn bisected(replayed: &ReplayDocument) -> Exit {
-    match replayed.faithful {
-        Faithful::Reproduced | Faithful::Perhaps => Exit::Findings,
-        Faithful::Broken => Exit::Skip,
-        Faithful::Differs => {
-            let passes = |one: &Reproduction| one.judgement.verdict == Verdict::Pass;
-            // Another failure says nothing about this one.
-            if replayed.tried.iter().any(passes) { Exit::Passed } else { Exit::Skip }
+/// Returns the exit code for `git bisect run`: whether the incident happens on this commit.
+fn bisect_exit(replay: &ReplayDocument) -> Exit {
+    match replay.outcome {
+        ReplayOutcome::Reproduced | ReplayOutcome::Uncertain => Exit::Findings,
+        ReplayOutcome::Broken => Exit::Skip,
+        ReplayOutcome::Different => {
+            let passes = |attempt: &ReplayAttempt| attempt.judgement.verdict == Verdict::Pass;
+            // Another failure does not show whether the incident is absent.
+            if replay.attempts.iter().any(passes) { Exit::Passed } else { Exit::Skip }
         }
     }
 }

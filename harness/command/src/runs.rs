@@ -1,62 +1,203 @@
-//! The folders of earlier runs: `.spanproof/runs/…` beside the spec, the newest few kept.
+//! The folders of runs below `.spanproof/runs`, beside the spec.
+//!
+//! A new run removes earlier ones: those that are older than [`MAX_AGE`], and all but the newest
+//! [`MAX_RUNS`]. It removes no run that is in use, and none that is newer than a run in use. It
+//! removes only folders that have a run's name and its file `run.json`, so other folders are safe
+//! there.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use spanproof::is_run;
+use chrono::NaiveDateTime;
+use spanproof::is_run_folder;
 
-/// How many earlier runs stay beside a new one.
-const KEPT: usize = 4;
+/// Maximum number of runs, the new one included.
+const MAX_RUNS: usize = 5;
+/// Maximum age of a run.
+const MAX_AGE: Duration = Duration::from_hours(14 * 24);
 
-/// What is stored beside a spec.
+/// The folder beside the spec.
 const FOLDER: &str = ".spanproof";
+/// The name of a run's folder is the time of its start in this format, `-`, and its process id.
+const NAME_FORMAT: &str = "%Y%m%dT%H%M%S%.3fZ";
 
-fn parent(spec: &Path) -> PathBuf {
+/// The folder for the evidence of a run.
+#[derive(Debug)]
+pub(super) struct RunFolder {
+    /// Its path.
+    pub(super) path: PathBuf,
+    /// The open folder, locked while the run uses it. `None` if the user chose the folder.
+    _lock: Option<File>,
+}
+
+impl RunFolder {
+    /// Uses a folder that the user chose.
+    pub(super) fn chosen(path: &Path) -> Self {
+        Self { path: path.to_owned(), _lock: None }
+    }
+
+    /// Creates the folder of a new run, and removes earlier runs. `spec` is the folder of the spec.
+    pub(super) fn create(spec: &Path) -> std::io::Result<Self> {
+        let parent = runs_folder(spec);
+        std::fs::create_dir_all(&parent)?;
+        create_gitignore(&spec.join(FOLDER))?;
+        remove_old_runs(&parent, SystemTime::now());
+        let name = format!("{}-{}", chrono::Utc::now().format(NAME_FORMAT), std::process::id());
+        let path = parent.join(name);
+        std::fs::create_dir(&path)?;
+        let folder = File::open(&path)?;
+        // A file system without locks is no reason to fail: the run is the newest one.
+        let _locked = folder.lock();
+        Ok(Self { path, _lock: Some(folder) })
+    }
+}
+
+/// Returns the folder of the newest run; `None` if there is no run.
+pub(super) fn newest(spec: &Path) -> Option<PathBuf> {
+    all(&runs_folder(spec)).into_iter().rfind(|folder| is_run_folder(folder))
+}
+
+fn runs_folder(spec: &Path) -> PathBuf {
     spec.join(FOLDER).join("runs")
 }
 
-/// Keeps the folder out of version control; a file that is there already stays as it is.
-fn ignore(folder: &Path) -> std::io::Result<()> {
-    match std::fs::File::create_new(folder.join(".gitignore")) {
+/// Creates a `.gitignore` that ignores the whole folder. Keeps one that exists.
+fn create_gitignore(folder: &Path) -> std::io::Result<()> {
+    match File::create_new(folder.join(".gitignore")) {
         Ok(mut file) => file.write_all(b"*\n"),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Makes the folder of a new run and removes the oldest ones that have ended.
-pub(super) fn new(spec: &Path) -> std::io::Result<PathBuf> {
-    let parent = parent(spec);
-    std::fs::create_dir_all(&parent)?;
-    ignore(&spec.join(FOLDER))?;
-    let old: Vec<_> = all(spec).into_iter().filter(|folder| !running(folder)).collect();
-    for folder in old.iter().take(old.len().saturating_sub(KEPT)) {
-        // Another run may be removing it at this moment.
-        let _removed = std::fs::remove_dir_all(folder);
-    }
-    let name =
-        format!("{}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%.3fZ"), std::process::id());
-    let folder = parent.join(name);
-    std::fs::create_dir(&folder)?;
-    Ok(folder)
-}
-
-/// Whether the process that writes to a folder still runs; the folder's name ends with its id.
-fn running(folder: &Path) -> bool {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    name.rsplit_once('-').is_some_and(|(_, id)| Path::new("/proc").join(id).exists())
-}
-
-/// The folder of the newest run.
-pub(super) fn newest(spec: &Path) -> Option<PathBuf> {
-    all(spec).pop()
-}
-
-/// All of them, oldest first: their names start with the time.
-fn all(spec: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(parent(spec)).into_iter().flatten().flatten();
+/// Returns the folders that have the name of a run, oldest first.
+fn all(parent: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    // Symbolic links are no folders here.
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let mut folders: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| is_run(path)).collect();
+        folders.map(|entry| entry.path()).filter(|p| has_run_name(p)).collect();
     folders.sort();
     folders
+}
+
+fn has_run_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.rsplit_once('-').is_some_and(|(start, id)| {
+        NaiveDateTime::parse_from_str(start, NAME_FORMAT).is_ok() && id.parse::<u32>().is_ok()
+    })
+}
+
+/// Makes room for one more run.
+fn remove_old_runs(parent: &Path, now: SystemTime) {
+    let folders = all(parent);
+    let oldest_in_use = folders.iter().position(|folder| is_in_use(folder));
+    let finished = &folders[..oldest_in_use.unwrap_or(folders.len())];
+    let runs: Vec<_> = finished.iter().filter(|folder| is_run_folder(folder)).collect();
+    let surplus = (runs.len() + 1).saturating_sub(MAX_RUNS);
+    for (index, folder) in runs.into_iter().enumerate() {
+        if index < surplus || is_too_old(folder, now) {
+            // Another process may be removing it, too.
+            let _removed = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Returns whether a process holds the lock of a folder. On a file system without locks every
+/// folder counts as in use.
+fn is_in_use(folder: &Path) -> bool {
+    File::open(folder).is_ok_and(|folder| folder.try_lock().is_err())
+}
+
+/// Returns whether the last file was added to a folder more than [`MAX_AGE`] ago.
+fn is_too_old(folder: &Path, now: SystemTime) -> bool {
+    let modified = std::fs::metadata(folder).and_then(|data| data.modified()).ok();
+    modified.and_then(|modified| now.duration_since(modified).ok()).is_some_and(|age| age > MAX_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Creates the folder of a run that started on a day of January, and finished `age` ago.
+    fn run(parent: &Path, day: u8, age: Duration) -> PathBuf {
+        let folder = parent.join(format!("202601{day:02}T000000.000Z-1"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("run.json"), "{}").unwrap();
+        File::open(&folder).unwrap().set_modified(SystemTime::now() - age).unwrap();
+        folder
+    }
+
+    /// Returns the days of the folders that are left after old runs were removed.
+    fn days_left(parent: &Path) -> Vec<u8> {
+        remove_old_runs(parent, SystemTime::now());
+        let day = |folder: PathBuf| folder.file_name()?.to_str()?[6..8].parse().ok();
+        all(parent).into_iter().filter_map(day).collect()
+    }
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn the_newest_runs_are_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        for day in 1..=6 {
+            run(parent.path(), day, HOUR);
+        }
+        assert_eq!(days_left(parent.path()), [3, 4, 5, 6], "and a new one is the fifth");
+    }
+
+    #[test]
+    fn runs_older_than_two_weeks_are_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        run(parent.path(), 1, MAX_AGE + HOUR);
+        run(parent.path(), 2, Duration::from_hours(13 * 24));
+        assert_eq!(days_left(parent.path()), [2]);
+    }
+
+    #[test]
+    fn runs_in_use_and_newer_ones_are_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        run(parent.path(), 1, MAX_AGE + HOUR);
+        let in_use = run(parent.path(), 2, MAX_AGE + HOUR);
+        for day in 3..=9 {
+            run(parent.path(), day, MAX_AGE + HOUR);
+        }
+        let lock = File::open(in_use).unwrap();
+        lock.lock().unwrap();
+        assert_eq!(days_left(parent.path()), [2, 3, 4, 5, 6, 7, 8, 9]);
+        lock.unlock().unwrap();
+        assert!(days_left(parent.path()).is_empty());
+    }
+
+    #[test]
+    fn only_folders_of_runs_are_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        for day in 1..=4 {
+            let folder = run(parent.path(), day, MAX_AGE + HOUR);
+            std::fs::remove_file(folder.join("run.json")).unwrap();
+        }
+        let chosen = parent.path().join("mine");
+        std::fs::create_dir(&chosen).unwrap();
+        std::fs::write(chosen.join("run.json"), "{}").unwrap();
+        File::open(&chosen).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let target = run(outside.path(), 5, MAX_AGE + HOUR);
+        let link = parent.path().join(target.file_name().unwrap());
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert_eq!(days_left(parent.path()), [1, 2, 3, 4]);
+        assert!(chosen.join("run.json").exists() && link.join("run.json").exists());
+    }
+
+    #[test]
+    fn a_new_folder_is_in_use_until_it_is_dropped() {
+        let spec = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(spec.path()).unwrap();
+        let path = folder.path.clone();
+        assert!(has_run_name(&path) && is_in_use(&path));
+        drop(folder);
+        assert!(!is_in_use(&path));
+        assert_eq!(newest(spec.path()), None, "it has no `run.json` yet");
+    }
 }

@@ -1,89 +1,102 @@
-//! What a command is to look at: a spec, a database or a dump of one, a log.
+//! The inputs of a command: a spec, a database or a dump, a log.
 
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::anyhow;
 
-use super::args::There;
-use super::{Exit, Failure, environment};
+use super::args::SystemArgs;
+use super::{Exit, Failure, environment, output};
 use spanproof::Observation;
 use spanproof::suggestion;
-use spanproof::{Dump, Existing, LogStream, Moment, Rowset, Session, Subject, Window};
+use spanproof::{
+    DeploymentError, Dump, ExistingSystem, JobSelection, LogStream, RowSource, Session, TimeBound,
+    Window,
+};
 use spanproof::{FlagSetting, SettingValue};
 use spanproof::{Spec, Value};
 
-/// Reads the spec of a command that runs nothing.
+/// Reads the spec, which must exist, and prints its warnings.
 pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
     if !config.is_file() {
-        let text = "there is no `{}` here, which says what the tables and the lines of the service are called; \
-                    name one with `--config FILE`";
-        let text = text.replace("{}", &config.display().to_string());
-        return Err(Failure::usage(anyhow!(text)));
+        return Err(Failure::usage(anyhow!(
+            "no spec file `{}`; use `--config FILE`",
+            config.display()
+        )));
     }
-    Spec::read(config).map_err(Failure::usage)
+    read_spec(config)
 }
 
-/// The database's URL: as given, or from the environment.
-pub(super) fn database(given: Option<&String>) -> Option<String> {
-    given.cloned().or_else(environment::database_url)
+/// Reads a spec and prints its warnings.
+pub(super) fn read_spec(config: &Path) -> Result<Spec, Failure> {
+    let spec = Spec::read(config).map_err(Failure::usage)?;
+    for warning in spec.warnings() {
+        output::warning(warning);
+    }
+    Ok(spec)
 }
 
-/// The same, for a command that looks at nothing else.
-pub(super) fn needed_database(given: Option<&String>) -> Result<String, Failure> {
-    database(given).ok_or_else(|| {
-        let text = "there is no database to look at: name one by `--database URL`, or in the variable \
-                    `DATABASE_URL`";
-        Failure::usage(anyhow!(text))
+/// Returns the database URL from the argument or the environment.
+pub(super) fn database_url(argument: Option<&String>) -> Option<String> {
+    argument.cloned().or_else(environment::database_url)
+}
+
+/// Returns the database URL from the argument or the environment; an error without one.
+pub(super) fn required_database_url(argument: Option<&String>) -> Result<String, Failure> {
+    database_url(argument).ok_or_else(|| {
+        Failure::usage(anyhow!("no database: use `--database URL` or set `DATABASE_URL`"))
     })
 }
 
-/// What is asked about, checked against the spec.
-fn subject(there: &There, spec: &Spec) -> Result<Subject, Failure> {
-    for (name, _) in &there.flags {
+/// Returns the selected jobs. Checks the names of flags against the spec.
+fn selection(system: &SystemArgs, spec: &Spec) -> Result<JobSelection, Failure> {
+    for (name, _) in &system.flags {
         if spec.flags().iter().all(|flag| flag.name() != name) {
             let hint = suggestion(name, spec.flags().iter().map(spanproof::Flag::name));
             return Err(Failure::usage(anyhow!("no flag of the spec is named `{name}`{hint}")));
         }
     }
-    Ok(Subject {
-        jobs: there.jobs.clone(),
-        last: usize::from(there.last),
-        window: window(there.since, there.until)?,
-        flags: flags(there, spec)?,
+    Ok(JobSelection {
+        jobs: system.jobs.clone(),
+        last: usize::from(system.last),
+        window: window(system.since, system.until)?,
+        flags: flags(system, spec)?,
     })
 }
 
-/// A window of time, which must have room for something.
-pub(super) fn window(since: Option<Moment>, until: Option<Moment>) -> Result<Window, Failure> {
+/// Returns a window of time; an error if it is empty.
+pub(super) fn window(
+    since: Option<TimeBound>,
+    until: Option<TimeBound>,
+) -> Result<Window, Failure> {
     let now = chrono::Utc::now();
-    let [since, until] = [since, until].map(|moment| moment.map(|moment| moment.at(now)));
+    let [since, until] = [since, until].map(|bound| bound.map(|bound| bound.resolve(now)));
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
         return Err(Failure::usage(anyhow!(
-            "nothing is between `--since` and `--until`: {since} is not before {until}"
+            "`--since` must be before `--until`, but {since} is not before {until}"
         )));
     }
     Ok(Window { since, until })
 }
 
-/// What a manifest says about a flag.
+/// Reads the settings of a flag in a manifest.
 pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<FlagSetting>, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(anyhow!("the manifest `{name}` could not be read: {error}"))
+        Failure::usage(anyhow!("could not read the manifest `{name}`: {error}"))
     })?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     spanproof::manifest_settings(&file, &text, flag)
-        .map_err(|why| Failure::usage(anyhow!("the manifest `{name}` can't be understood: {why}")))
+        .map_err(|why| Failure::usage(anyhow!("could not parse the manifest `{name}`: {why}")))
 }
 
-/// The flags that are known: said one by one, or else by manifests.
-fn flags(there: &There, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
-    let mut flags = there.flags.clone();
+/// Returns the known flags: from arguments, otherwise from manifests.
+fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
+    let mut flags = system.flags.clone();
     for (path, flag) in
-        there.manifests.iter().flat_map(|path| spec.flags().iter().map(move |flag| (path, flag)))
+        system.manifests.iter().flat_map(|path| spec.flags().iter().map(move |flag| (path, flag)))
     {
         let found = settings(path, flag.name())?;
         let values = found.into_iter().filter_map(|setting| match setting.value {
@@ -94,11 +107,12 @@ fn flags(there: &There, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
             match flags.iter().find(|(name, _)| *name == flag.name()) {
                 None => flags.push((flag.name().to_owned(), value)),
                 Some((_, known)) if *known == value => {}
-                Some(_) if there.flags.iter().any(|(name, _)| *name == flag.name()) => {}
+                Some(_) if system.flags.iter().any(|(name, _)| *name == flag.name()) => {}
                 Some((_, known)) => {
                     let (name, file) = (flag.name(), path.display());
                     let text = format!(
-                        "{name} is `{known}`, and `{value}` in `{file}`: say which by `--flag {name}=…`"
+                        "`{name}` is `{known}` in one manifest and `{value}` in `{file}`; \
+                         choose one with `--flag {name}=…`"
                     );
                     return Err(Failure::usage(anyhow!(text)));
                 }
@@ -114,64 +128,72 @@ pub(super) fn log(path: &Path) -> Result<LogStream<'static>, Failure> {
     if name == "-" {
         return Ok(LogStream { name, bytes: Box::new(std::io::stdin().lock()) });
     }
-    let file = File::open(path).map_err(|error| {
-        Failure::usage(anyhow!("the log `{name}` could not be opened: {error}"))
-    })?;
+    let file = File::open(path)
+        .map_err(|error| Failure::usage(anyhow!("could not open the log `{name}`: {error}")))?;
     if file.metadata().is_ok_and(|meta| meta.is_dir()) {
-        return Err(Failure::usage(anyhow!("the log `{name}` is a folder")));
+        return Err(Failure::usage(anyhow!("the log `{name}` is a folder, expected a file")));
     }
     Ok(LogStream { name, bytes: Box::new(file) })
 }
 
-/// What is there, opened.
-pub(super) struct Opened {
-    pub(super) subject: Subject,
+/// The opened inputs of a command.
+pub(super) struct Inputs {
+    pub(super) selection: JobSelection,
     session: Option<Session>,
     dump: Option<Dump>,
     log: Option<LogStream<'static>>,
 }
 
-impl Opened {
-    /// Opens what a command is to look at.
-    pub(super) async fn open(there: &There, spec: &Spec, command: &str) -> Result<Self, Failure> {
-        let subject = subject(there, spec)?;
-        let both = there.log.as_deref() == Some(Path::new("-")) && there.dump == there.log;
-        if both {
+impl Inputs {
+    /// Opens the inputs.
+    pub(super) async fn open(
+        system: &SystemArgs,
+        spec: &Spec,
+        command: &str,
+    ) -> Result<Self, Failure> {
+        let selection = selection(system, spec)?;
+        if system.log.as_deref() == Some(Path::new("-")) && system.dump == system.log {
             return Err(Failure::usage(anyhow!(
-                "`--dump -` and `--log -` can't both be standard input"
+                "`--dump -` and `--log -` can't both read standard input"
             )));
         }
-        let url = database(there.database.as_ref()).filter(|_| there.dump.is_none());
-        let dump = there.dump.as_deref().map(Dump::open).transpose().map_err(refused)?;
-        if url.is_none() && dump.is_none() && there.log.is_none() {
-            let text = "there is nothing to look at: name a database (`--database URL`, or the variable \
-                        `DATABASE_URL`), a dump (`--dump FILE`) or a log (`--log FILE`)";
-            return Err(Failure::usage(anyhow!(text)));
-        }
-        if url.is_none() && dump.is_none() && !there.jobs.is_empty() {
+        let url = database_url(system.database.as_ref()).filter(|_| system.dump.is_none());
+        let dump =
+            system.dump.as_deref().map(Dump::open).transpose().map_err(deployment_failure)?;
+        if url.is_none() && dump.is_none() && system.log.is_none() {
             return Err(Failure::usage(anyhow!(
-                "`--job` needs a database or a dump: a log does not name jobs"
+                "no database, dump or log: use `--database URL` (or set `DATABASE_URL`), \
+                 `--dump FILE` or `--log FILE`"
             )));
         }
-        let log = there.log.as_deref().map(log).transpose()?;
+        if url.is_none() && dump.is_none() && !system.jobs.is_empty() {
+            return Err(Failure::usage(anyhow!(
+                "`--job` needs a database or a dump; a log has no ids of jobs"
+            )));
+        }
+        let log = system.log.as_deref().map(log).transpose()?;
         let session = match &url {
-            Some(url) => Some(Session::open(url, command).await.map_err(refused)?),
+            Some(url) => Some(Session::open(url, command).await.map_err(deployment_failure)?),
             None => None,
         };
-        Ok(Self { subject, session, dump, log })
+        Ok(Self { selection, session, dump, log })
     }
 
-    /// The source of an observation, to be read once.
-    pub(super) fn existing<'a>(&'a mut self, spec: &'a Spec, subject: &'a Subject) -> Existing<'a> {
+    /// Returns the existing system, which can be observed once.
+    pub(super) fn existing_system<'a>(
+        &'a mut self,
+        spec: &'a Spec,
+        selection: &'a JobSelection,
+    ) -> ExistingSystem<'a> {
         let rows = match (&mut self.session, &self.dump) {
-            (Some(session), _) => Rowset::Live(session),
-            (None, Some(dump)) => Rowset::Dumped(dump),
-            (None, None) => Rowset::None,
+            (Some(session), _) => RowSource::Session(session),
+            (None, Some(dump)) => RowSource::Dump(dump),
+            (None, None) => RowSource::None,
         };
-        Existing { spec, subject, rows, log: self.log.take() }
+        ExistingSystem { spec, selection, rows, log: self.log.take() }
     }
 
-    /// Ends the session.
+    /// Closes the session.
     pub(super) async fn close(self) {
         if let Some(session) = self.session {
             session.close().await;
@@ -179,35 +201,34 @@ impl Opened {
     }
 }
 
-/// Observes what is there.
-pub(super) async fn observation(
-    there: &There,
+/// Observes an existing system.
+pub(super) async fn observe(
+    system: &SystemArgs,
     spec: &Spec,
     command: &str,
 ) -> Result<Observation, Failure> {
-    let mut opened = Opened::open(there, spec, command).await?;
-    let subject = opened.subject.clone();
-    let observed = opened.existing(spec, &subject).read().await;
-    opened.close().await;
-    observed.map_err(refused)
+    let mut inputs = Inputs::open(system, spec, command).await?;
+    let selection = inputs.selection.clone();
+    let observation = inputs.existing_system(spec, &selection).read().await;
+    inputs.close().await;
+    observation.map_err(deployment_failure)
 }
 
-/// What can't be reached is the world's fault, what is not there is the question's.
-pub(super) fn refused(error: spanproof::DeploymentError) -> Failure {
+/// Returns the exit code and the text of an error: an unreachable database is the world's fault, a
+/// missing job means that there is nothing to check.
+pub(super) fn deployment_failure(error: DeploymentError) -> Failure {
     match error {
-        spanproof::DeploymentError::Login { .. } | spanproof::DeploymentError::Gone { .. } => {
+        DeploymentError::Login { .. } | DeploymentError::ConnectionLost { .. } => {
             Failure::world(error)
         }
-        spanproof::DeploymentError::Ambiguous { message, example } => {
-            let text = format!("{message}; name one, for instance by `--job {example}`");
+        DeploymentError::Ambiguous { message, example } => {
+            let text = format!("{message}; choose one, for example with `--job {example}`");
             Failure { exit: Exit::Nothing, text }
         }
-        spanproof::DeploymentError::Convertible { input, .. } => {
-            Failure::usage(error).with(&format!("`--{input} -` reads standard input"))
+        DeploymentError::NeedsConversion { input, .. } => {
+            Failure::usage(error).with_hint(&format!("`--{input} -` reads standard input"))
         }
-        spanproof::DeploymentError::Missing(_) => {
-            Failure { exit: Exit::Nothing, text: error.to_string() }
-        }
+        DeploymentError::NotFound(_) => Failure { exit: Exit::Nothing, text: error.to_string() },
         _ => Failure::usage(error),
     }
 }

@@ -2,32 +2,32 @@
 
 use std::io::IsTerminal as _;
 
-use super::args::{Shape, Traces};
-use super::sources::{self, refused};
+use super::args::{TraceFormat, Traces};
+use super::sources::{self, deployment_failure};
 use super::{Exit, Failure, environment, output, runtime};
 use crate::report::{self, Canvas};
 use spanproof::Spec;
 use spanproof::{Session, TraceMatches, TraceQuery, find_traces};
 
-/// The width where there is no terminal to ask.
-const WIDTH: usize = 100;
-/// A terminal that is narrower is drawn on as if it were not.
-const NARROWEST: usize = 40;
+/// Columns per line if standard output is not a terminal.
+const DEFAULT_WIDTH: usize = 100;
+/// Minimum columns per line, also on a narrower terminal.
+const MIN_WIDTH: usize = 40;
 
 pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
-    let url = sources::needed_database(args.database.as_ref())?;
+    let url = sources::required_database_url(args.database.as_ref())?;
     let runtime = runtime()?;
-    let looked = runtime.block_on(looked(args, &spec, &url))?;
+    let matches = runtime.block_on(find(args, &spec, &url))?;
     output::print(&match args.format {
-        Shape::Human => report::waterfall(&looked.document(), canvas(args)),
-        Shape::Json => output::json(&looked.document())?,
-        Shape::Otlp => format!("{}\n", looked.otlp()),
+        TraceFormat::Human => report::waterfall(&matches.document(), canvas(args)),
+        TraceFormat::Json => output::json(&matches.document())?,
+        TraceFormat::Otlp => format!("{}\n", matches.otlp()),
     });
     Ok(Exit::Passed)
 }
 
-async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Failure> {
+async fn find(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Failure> {
     let query = match (&args.job, &args.execution, &args.trace) {
         (Some(job), ..) => TraceQuery::Job(job.clone()),
         (_, Some(unit), _) => TraceQuery::Unit(unit.clone()),
@@ -35,23 +35,23 @@ async fn looked(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, F
         _ => TraceQuery::Newest(usize::from(args.last)),
     };
     let window = sources::window(args.since, args.until)?;
-    let mut session = Session::open(url, "traces").await.map_err(refused)?;
-    let looked = find_traces(&mut session, spec, &query, window).await;
+    let mut session = Session::open(url, "traces").await.map_err(deployment_failure)?;
+    let matches = find_traces(&mut session, spec, &query, window).await;
     session.close().await;
-    looked.map_err(refused)
+    matches.map_err(deployment_failure)
 }
 
-/// How to draw: plain where nobody sees it.
+/// Returns the size and style of the waterfall: plain if standard output is not a terminal.
 fn canvas(args: &Traces) -> Canvas {
     let terminal = std::io::stdout().is_terminal();
-    let able = terminal && !environment::is_dumb();
+    let capable = terminal && !environment::is_dumb_terminal();
     let width = args
         .width
         .map(usize::from)
-        .or_else(|| terminal.then(output::size).flatten().map(|(columns, _)| columns));
+        .or_else(|| terminal.then(output::terminal_size).flatten().map(|(columns, _)| columns));
     Canvas {
-        width: width.unwrap_or(WIDTH).max(NARROWEST),
-        colour: (able || environment::forces_colour()) && !environment::refuses_colour(),
-        blocks: able,
+        width: width.unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH),
+        colour: (capable || environment::is_colour_forced()) && !environment::is_colour_disabled(),
+        blocks: capable,
     }
 }

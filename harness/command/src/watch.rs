@@ -8,69 +8,65 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::Watch;
 use super::interval::Interval;
-use super::sources::{self, refused};
+use super::sources::{self, deployment_failure};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::Spec;
-use spanproof::{DeploymentError, JobFeed, JobProgress, Moment};
+use spanproof::{DeploymentError, JobFeed, JobProgress, TimeBound};
 use spanproof_format::{WatchFrame, WatchedJob};
 use spanproof_lease::wait;
 
-/// A database that went away is waited for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two attempts to reach it.
-const RETRY: Duration = Duration::from_secs(1);
-/// On a terminal the seconds without spans are told anew so often.
-const TICK: Duration = Duration::from_secs(1);
+/// Time limit for reconnecting after the connection is lost.
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time between two attempts to reconnect.
+const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
+/// Redraw interval on a terminal, for the counters of seconds.
+const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
-    let url = sources::needed_database(args.database.as_ref())?;
+    let url = sources::required_database_url(args.database.as_ref())?;
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut int = signal(SignalKind::interrupt()).map_err(Failure::world)?;
         let mut term = signal(SignalKind::terminate()).map_err(Failure::world)?;
         let channel = args.channel.as_deref().unwrap_or(spec.channel());
-        let watching = async {
-            let feed = JobFeed::open(&url, channel).await.map_err(refused)?;
-            Watching::new(args, &spec, (&url, channel), feed).run().await
+        let watch = async {
+            let feed = JobFeed::open(&url, channel).await.map_err(deployment_failure)?;
+            Watcher::new(args, &spec, (&url, channel), feed).run().await
         };
-        // The screen is put right by what is dropped here, whoever ends first.
+        // Whichever ends first, dropping `watch` restores the screen.
         tokio::select! {
-            ended = watching => ended,
+            result = watch => result,
             _ = int.recv() => Ok(Exit::Interrupted),
             _ = term.recv() => Ok(Exit::Terminated),
         }
     })
 }
 
-/// A terminal that is drawn on; it is as it was when this is dropped.
+/// The alternate screen of a terminal. Dropping it restores the terminal.
 struct Screen;
 
 impl Screen {
-    fn take() -> Self {
-        Self::write("\u{1b}[?1049h\u{1b}[?25l");
+    fn enter() -> Self {
+        output::print("\u{1b}[?1049h\u{1b}[?25l");
         Self
     }
 
-    /// One frame, in one go, so that nothing flickers.
+    /// Draws a frame in one write, so that the screen does not flicker.
     fn draw(lines: &[String]) {
         let lines: Vec<_> = lines.iter().map(|line| format!("{line}\u{1b}[K")).collect();
-        Self::write(&format!("\u{1b}[H{}\u{1b}[J", lines.join("\r\n")));
-    }
-
-    fn write(text: &str) {
-        output::print(text);
+        output::print(&format!("\u{1b}[H{}\u{1b}[J", lines.join("\r\n")));
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        Self::write("\u{1b}[?25h\u{1b}[?1049l");
+        output::print("\u{1b}[?25h\u{1b}[?1049l");
     }
 }
 
-struct Watching<'a> {
+struct Watcher<'a> {
     args: &'a Watch,
     spec: &'a Spec,
     url: &'a str,
@@ -79,22 +75,23 @@ struct Watching<'a> {
     interval: Interval,
     screen: Option<Screen>,
     jobs: Vec<JobProgress>,
-    dark: HashMap<String, Instant>,
-    /// Jobs whose work stayed dark for longer than a span may be on its way, which was told.
-    told: HashSet<String>,
+    /// Jobs with units and without spans, with the time of the poll that first found this.
+    without_spans: HashMap<String, Instant>,
+    /// Jobs reported as still without spans after the flush time.
+    reported: HashSet<String>,
     unread: Vec<String>,
     start: Instant,
-    changed: Instant,
+    last_change: Instant,
 }
 
-impl<'a> Watching<'a> {
+impl<'a> Watcher<'a> {
     fn new(
         args: &'a Watch,
         spec: &'a Spec,
         (url, channel): (&'a str, &'a str),
         feed: JobFeed,
     ) -> Self {
-        let screen = std::io::stdout().is_terminal().then(Screen::take);
+        let screen = std::io::stdout().is_terminal().then(Screen::enter);
         let start = Instant::now();
         Self {
             args,
@@ -105,35 +102,34 @@ impl<'a> Watching<'a> {
             interval: Interval::new(),
             screen,
             jobs: Vec::new(),
-            dark: HashMap::new(),
-            told: HashSet::new(),
+            without_spans: HashMap::new(),
+            reported: HashSet::new(),
             unread: Vec::new(),
             start,
-            changed: start,
+            last_change: start,
         }
     }
 
     async fn run(&mut self) -> Result<Exit, Failure> {
-        let how = if self.feed.listens() { ", told of new jobs by the database" } else { "" };
         if self.screen.is_none() {
-            output::note(&format!("watching {}{how}", self.feed.url()));
+            output::note(&format!("watching {} ({})", self.feed.url(), self.mode()));
         }
         loop {
             let start = Instant::now();
-            let polled = self.feed.poll(self.spec, usize::from(self.args.last)).await;
-            self.interval.polled(start.elapsed());
-            let jobs = match polled {
+            let jobs = self.feed.poll(self.spec, usize::from(self.args.last)).await;
+            self.interval.record_poll(start.elapsed());
+            let jobs = match jobs {
                 Ok(jobs) => jobs,
-                Err(DeploymentError::Gone { reason, .. }) => {
-                    self.reopen(&reason).await?;
+                Err(DeploymentError::ConnectionLost { reason, .. }) => {
+                    self.reconnect(&reason).await?;
                     continue;
                 }
-                Err(error) => return Err(refused(error)),
+                Err(error) => return Err(deployment_failure(error)),
             };
-            self.note_unread();
-            let Some(changed) = self.take(jobs) else { return Ok(Exit::Passed) };
+            self.report_unread();
+            let Some(changed) = self.update(jobs) else { return Ok(Exit::Passed) };
             if changed {
-                self.changed = Instant::now();
+                self.last_change = Instant::now();
             }
             let interval = self.interval.next(changed);
             if self.wait(interval).await {
@@ -142,10 +138,10 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// Waits for the next look; says whether the time of the whole watch is over.
+    /// Waits until the next poll. Returns whether the watch is over.
     async fn wait(&mut self, interval: Duration) -> bool {
         let start = Instant::now();
-        let (mut next, mut told) = (start + interval, false);
+        let (mut next, mut notified) = (start + interval, false);
         let end = self.end();
         loop {
             self.draw();
@@ -155,14 +151,14 @@ impl<'a> Watching<'a> {
             }
             let until = end.map_or(next, |end| next.min(end));
             let step = until.saturating_duration_since(now);
-            let step = if self.screen.is_some() { step.min(TICK) } else { step };
-            // Told once, it looks soon, and listens no more until then.
-            let news = async {
-                if told { std::future::pending().await } else { self.feed.notified().await }
+            let step = if self.screen.is_some() { step.min(REDRAW_INTERVAL) } else { step };
+            // One notification brings the next poll forward; later ones change nothing.
+            let notification = async {
+                if notified { std::future::pending().await } else { self.feed.wait_for_job().await }
             };
-            if wait::happens(step, news).await {
-                told = true;
-                next = next.min(start + self.interval.shortest());
+            if wait::happens_within(step, notification).await {
+                notified = true;
+                next = next.min(start + self.interval.min());
             }
             if Instant::now() >= next {
                 return false;
@@ -170,105 +166,116 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// When the whole watch is over.
+    /// Returns when the watch is over; `None` if it has no limit.
     fn end(&self) -> Option<Instant> {
-        let during = self.args.during.map(|moment| self.start + amount(moment));
-        let idle = self.args.until_idle.map(|moment| self.changed + amount(moment));
-        during.into_iter().chain(idle).min()
+        let limit = self.args.time_limit.map(|bound| self.start + duration(bound));
+        let idle = self.args.until_idle.map(|bound| self.last_change + duration(bound));
+        limit.into_iter().chain(idle).min()
     }
 
-    /// Says once what can't be looked at.
-    fn note_unread(&mut self) {
+    /// Prints once what can't be read.
+    fn report_unread(&mut self) {
         for unread in self.feed.unread() {
             if !self.unread.contains(unread) {
                 self.unread.push(unread.clone());
                 if self.screen.is_none() {
-                    output::note(&format!("not looked at: {unread}"));
+                    output::note(&format!("not read: {unread}"));
                 }
             }
         }
     }
 
-    /// Takes what was seen; tells what is new where nobody draws. Says whether anything is; nothing
-    /// where whoever read has gone.
-    fn take(&mut self, jobs: Vec<JobProgress>) -> Option<bool> {
+    /// Stores the jobs of a poll. Without a screen, prints those that changed. Returns whether a job
+    /// changed; `None` if standard output is closed.
+    fn update(&mut self, jobs: Vec<JobProgress>) -> Option<bool> {
         for job in &jobs {
-            if job.is_dark() {
-                self.dark.entry(job.job.clone()).or_insert_with(Instant::now);
+            if job.has_no_spans() {
+                self.without_spans.entry(job.job.clone()).or_insert_with(Instant::now);
             } else {
-                self.dark.remove(&job.job);
-                self.told.remove(&job.job);
+                self.without_spans.remove(&job.job);
+                self.reported.remove(&job.job);
             }
         }
-        let late = self.spec.flush_time();
-        let mut new = Vec::new();
+        let flush_time = self.spec.flush_time();
+        let mut changed = Vec::new();
         for job in &jobs {
-            let dark = self.dark.get(&job.job).is_some_and(|since| since.elapsed() >= late);
-            let again = dark && self.told.insert(job.job.clone());
-            if again || !self.jobs.contains(job) {
-                new.push(job.clone());
+            let since = self.without_spans.get(&job.job);
+            let overdue = since.is_some_and(|since| since.elapsed() >= flush_time);
+            let report_again = overdue && self.reported.insert(job.job.clone());
+            if report_again || !self.jobs.contains(job) {
+                changed.push(job.clone());
             }
         }
         self.jobs = jobs;
         if self.screen.is_none() {
-            let at = chrono::Utc::now().format("%H:%M:%SZ").to_string();
-            for job in &new {
-                let line = report::change(&at, self.spec.unit_table(), &self.watched(job));
+            let time = chrono::Utc::now().format("%H:%M:%SZ").to_string();
+            for job in &changed {
+                let line = report::job_line(&time, self.spec.unit_table(), &self.document(job));
                 let mut out = std::io::stdout().lock();
                 out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok()?;
             }
         }
-        Some(!new.is_empty())
+        Some(!changed.is_empty())
     }
 
-    fn watched(&self, job: &JobProgress) -> WatchedJob {
-        let mut watched = WatchedJob::new(&job.job, &job.status);
-        watched.units.clone_from(&job.units);
-        watched.spans = job.spans;
-        watched.dark_s = self.dark.get(&job.job).map(|since| since.elapsed().as_secs());
-        watched
+    fn document(&self, job: &JobProgress) -> WatchedJob {
+        let mut document = WatchedJob::new(&job.job, &job.status);
+        document.units.clone_from(&job.units);
+        document.spans = job.spans;
+        let since = self.without_spans.get(&job.job);
+        document.without_spans_s = since.map(|since| since.elapsed().as_secs());
+        document
     }
 
     fn draw(&self) {
-        let listens = if self.feed.listens() { "told of new jobs" } else { "polling" };
-        let unread = self.unread.first().map(|why| format!("; not looked at: {why}"));
+        let unread = self.unread.first().map(|unread| format!("; not read: {unread}"));
         let unread = unread.unwrap_or_default();
-        self.frame(&format!("{}: {listens}; Ctrl-C ends{unread}", self.feed.url()));
+        self.draw_frame(&format!("{} ({}); Ctrl-C to stop{unread}", self.feed.url(), self.mode()));
     }
 
-    fn frame(&self, status: &str) {
+    /// Returns how the watcher learns of new jobs.
+    fn mode(&self) -> &'static str {
+        if self.feed.is_listening() { "notifications and polling" } else { "polling" }
+    }
+
+    fn draw_frame(&self, status: &str) {
         if self.screen.is_none() {
             return;
         }
-        let jobs = self.jobs.iter().map(|job| self.watched(job)).collect();
+        let jobs = self.jobs.iter().map(|job| self.document(job)).collect();
         let frame = WatchFrame::new(jobs, self.spec.unit_table(), status);
-        Screen::draw(&report::frame(&frame, output::size().unwrap_or((100, 30))));
+        Screen::draw(&report::frame(&frame, output::terminal_size().unwrap_or((100, 30))));
     }
 
-    /// Waits until a database that went away lets us in again.
-    async fn reopen(&mut self, reason: &str) -> Result<(), Failure> {
-        let status = format!("the database went away ({reason}); trying to reach it again");
+    /// Reconnects to the database after a lost connection.
+    async fn reconnect(&mut self, reason: &str) -> Result<(), Failure> {
+        let status = format!("lost the connection to the database ({reason}); reconnecting");
         if self.screen.is_none() {
             output::note(&status);
         }
-        let gone = Instant::now();
+        let lost = Instant::now();
         loop {
-            self.frame(&status);
+            self.draw_frame(&status);
             match JobFeed::open(self.url, self.channel).await {
                 Ok(feed) => {
                     self.feed = feed;
                     return Ok(());
                 }
-                Err(error) if gone.elapsed() >= PATIENCE => return Err(refused(error)),
-                Err(_) => drop(wait::happens(RETRY, std::future::pending()).await),
+                Err(error) if lost.elapsed() >= RECONNECT_TIMEOUT => {
+                    return Err(deployment_failure(error));
+                }
+                Err(_) => {
+                    let never = std::future::pending();
+                    let _happened = wait::happens_within(RECONNECT_INTERVAL, never).await;
+                }
             }
         }
     }
 }
 
-fn amount(moment: Moment) -> Duration {
-    match moment {
-        Moment::Ago(amount) => amount.to_std().unwrap_or_default(),
-        Moment::At(at) => (at - chrono::Utc::now()).to_std().unwrap_or_default(),
+fn duration(bound: TimeBound) -> Duration {
+    match bound {
+        TimeBound::Ago(duration) => duration.to_std().unwrap_or_default(),
+        TimeBound::At(at) => (at - chrono::Utc::now()).to_std().unwrap_or_default(),
     }
 }

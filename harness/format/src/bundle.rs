@@ -1,4 +1,4 @@
-//! Incidents: one file of JSON lines, one record each.
+//! Incidents: a file of JSON lines, one record per line.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::rows::Row;
 use super::upstream::{Behaviour, Exchange};
 use super::version::BUNDLE_FORMAT;
 
-/// One line of the file of an incident.
+/// One line of an incident file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -19,29 +19,30 @@ pub enum Record {
     /// The first record.
     Incident(Header),
     /// What is needed to recreate the world.
-    Setting(Box<Setting>),
-    /// Everything of the observation but rows, lines and exchanges. A later one replaces an earlier
-    /// one, which was written before everything was known.
+    #[serde(rename = "setting")]
+    Setup(Box<Setup>),
+    /// The observation without rows, lines and exchanges. A later record replaces an earlier one,
+    /// which was written before everything was known.
     Facts(Box<Observation>),
-    /// A row of a job.
+    /// A job's row.
     Job(Row),
-    /// A row of a unit.
+    /// A unit's row.
     Unit(Row),
-    /// A row of a span.
+    /// A span's row.
     Span(Row),
     /// A line of output or log.
     Line(OutputLine),
     /// A request to the upstream.
     Exchange(Exchange),
-    /// The judgement when the incident was written.
+    /// The judgement at the time of the capture.
     Verdict(Box<Judgement>),
     /// What was masked.
     Masked(Vec<Masked>),
-    /// The verdict that a replay must have; without it, the recorded one.
+    /// The verdict that a replay must have. Without this record, it is the recorded verdict.
     Expects(String),
     /// The last record.
     End(End),
-    /// A record of a newer version, or one that is damaged, as it stands in the file.
+    /// A record of a newer version or a damaged one, unchanged.
     #[serde(untagged)]
     Unknown(Json),
 }
@@ -52,15 +53,15 @@ pub enum Record {
 pub struct Header {
     /// The version, `major.minor`.
     pub format: String,
-    /// When it was written.
+    /// The time of the capture.
     pub written: DateTime<Utc>,
     /// The version of spanproof that wrote it.
     pub by: String,
-    /// Where the incident comes from.
+    /// The source of the incident.
     pub origin: IncidentOrigin,
 }
 
-/// Where an incident comes from.
+/// The source of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -69,7 +70,7 @@ pub enum IncidentOrigin {
     Case,
     /// An existing system.
     Deployment,
-    /// A place of a newer version.
+    /// A source of a newer version.
     #[serde(other)]
     Unknown,
 }
@@ -77,16 +78,16 @@ pub enum IncidentOrigin {
 /// What is needed to recreate the world of an incident, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Setting {
+pub struct Setup {
     /// The flags whose values are known; a value is `None` if the flag is unset.
     pub flags: Vec<(String, Option<String>)>,
     /// The route of the job.
     pub route: Option<String>,
     /// The job's name in the spec.
     pub job: Option<String>,
-    /// How many units it had.
+    /// The number of its units.
     pub units: usize,
-    /// The job itself; `None` if its content was not to be kept.
+    /// The job's JSON; `None` if the capture masked its contents.
     pub input: Option<Json>,
     /// The name of the upstream's behaviour.
     pub upstream: Option<String>,
@@ -94,34 +95,34 @@ pub struct Setting {
     pub behaviour: Option<Behaviour>,
     /// The fault of the world.
     pub fault: Option<String>,
-    /// What identifies the program; `None` if any program may be meant.
+    /// The identity of the program; `None` if any program is accepted.
     pub program: Option<String>,
 }
 
-/// Something that was masked.
+/// How often one kind of value was masked in one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Masked {
-    /// Where it stood: a table's column, the environment, the output and so on.
+    /// The place: a table's column, the environment, the output and so on.
     pub place: String,
-    /// What it was: a secret, or content.
+    /// The kind of value: a secret or content.
     pub what: String,
-    /// How many times.
+    /// The number of masked values.
     pub count: usize,
 }
 
-/// The last record of an incident: count and checksum of the records before it.
+/// The last record of an incident: count and checksum of all records before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct End {
-    /// How many records are before it.
+    /// The number of records before it.
     pub records: u64,
-    /// SHA-256 of all bytes before it, in hexadecimal digits.
+    /// SHA-256 of all bytes before it, in hexadecimal.
     pub sha256: String,
 }
 
 impl Record {
-    /// The names of the records that this version knows, as they stand in a file.
+    /// The names of all records of this version, as an incident file has them.
     pub const NAMES: &[&str] = &[
         "incident", "setting", "facts", "job", "unit", "span", "line", "exchange", "verdict",
         "masked", "expects", "end",
@@ -129,7 +130,7 @@ impl Record {
 }
 
 impl Header {
-    /// Creates the header of an incident that this version writes.
+    /// Creates a header with the current format version.
     pub fn new(written: DateTime<Utc>, by: impl Into<String>, origin: IncidentOrigin) -> Self {
         Self { format: BUNDLE_FORMAT.into(), written, by: by.into(), origin }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Case {
-    /// Eight hexadecimal digits made from the content.
+    /// The id: eight hexadecimal digits, a hash of the content.
     pub id: String,
     /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
     pub flags: Vec<(String, Option<String>)>,
@@ -22,7 +22,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Creates a case with an id, without flags and names.
+    /// Creates a case with an id and no content.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), ..Self::default() }
     }

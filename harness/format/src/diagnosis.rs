@@ -9,18 +9,18 @@ use super::judgement::Judgement;
 use super::observation::Deployment;
 use super::version::SCHEMA;
 
-/// What a diagnosis of an existing system found.
+/// The diagnosis of an existing system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Diagnosis {
     /// The version of this document.
     pub schema: u32,
-    /// The database, the log and the query plans; `None` if the observation comes from a trial.
+    /// The database, the log and the query plans; `None` for a trial.
     pub sources: Option<Deployment>,
     /// The jobs, in the order of their rows.
-    pub jobs: Vec<JobSeen>,
-    /// The verdicts, each with the jobs it is about.
-    pub diagnoses: Vec<Diagnosed>,
+    pub jobs: Vec<JobSummary>,
+    /// The verdicts, each for one or more jobs.
+    pub diagnoses: Vec<JobDiagnosis>,
     /// The name of the table of units.
     #[serde(default)]
     pub unit_table: String,
@@ -29,57 +29,61 @@ pub struct Diagnosis {
     pub tracing_flag: Option<String>,
 }
 
-/// What is known of one job.
+/// One job in a diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct JobSeen {
+pub struct JobSummary {
     /// Its id.
     pub id: String,
-    /// The name that a submitter knows it by.
+    /// The name its submitter uses for it; `None` if it has none.
     pub name: Option<String>,
-    /// The route it came in by.
+    /// The route it was submitted by; `None` if unknown.
     pub route: Option<String>,
     /// Its status.
     pub status: String,
-    /// The number of its units, by status.
+    /// The number of units by status.
     pub units: BTreeMap<String, usize>,
-    /// The number of its spans.
+    /// The number of spans.
     pub spans: usize,
-    /// Its code; `None` if nothing is wrong.
+    /// The code of its verdict; `None` if it passes.
     pub code: Option<Code>,
 }
 
-/// One verdict, with what speaks for and against it.
+/// One verdict, the jobs it applies to, and the reasons for and against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Diagnosed {
+pub struct JobDiagnosis {
     /// The ids of the jobs; empty if no database was given.
     pub jobs: Vec<String>,
-    /// The judgement of all of them together.
+    /// The judgement of these jobs together.
     pub judgement: Judgement,
-    /// What speaks for and against the verdict.
+    /// Reasons for and against the verdict.
     pub reasons: Vec<Reason>,
 }
 
-/// Something that speaks for or against a verdict.
+/// A reason for or against a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reason {
-    /// Whether it speaks for the verdict.
+    /// Whether it supports the verdict.
     pub supports: bool,
-    /// What it is.
+    /// The reason, as a phrase.
     pub text: String,
 }
 
 impl Diagnosis {
-    /// Creates a diagnosis.
-    pub fn new(sources: Option<Deployment>, jobs: Vec<JobSeen>, diagnoses: Vec<Diagnosed>) -> Self {
+    /// Creates a diagnosis without the names of the unit table and the tracing flag.
+    pub fn new(
+        sources: Option<Deployment>,
+        jobs: Vec<JobSummary>,
+        diagnoses: Vec<JobDiagnosis>,
+    ) -> Self {
         let (unit_table, tracing_flag) = (String::new(), None);
         Self { schema: SCHEMA, sources, jobs, diagnoses, unit_table, tracing_flag }
     }
 }
 
-impl JobSeen {
+impl JobSummary {
     /// Creates a job without units and spans.
     pub fn new(id: impl Into<String>, status: impl Into<String>) -> Self {
         Self {
@@ -94,8 +98,8 @@ impl JobSeen {
     }
 }
 
-impl Diagnosed {
-    /// Creates a verdict on jobs.
+impl JobDiagnosis {
+    /// Creates the diagnosis of jobs.
     pub fn new(jobs: Vec<String>, judgement: Judgement, reasons: Vec<Reason>) -> Self {
         Self { jobs, judgement, reasons }
     }

@@ -1,10 +1,10 @@
-//! One piece of evidence of a finding, as data.
+//! Evidence of a finding, as data.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::observation::{Failure, Submission};
-use super::output::{Ending, Place};
+use super::output::{Ending, Location};
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,9 +13,9 @@ use super::output::{Ending, Place};
 pub enum Evidence {
     /// A line of output or log.
     Line {
-        /// Where it stands.
-        place: Place,
-        /// The line.
+        /// The line's location.
+        place: Location,
+        /// The line's text.
         text: String,
     },
     /// A variable of the service's environment.
@@ -25,40 +25,40 @@ pub enum Evidence {
         /// Its value; `None` if it is unset.
         value: Option<String>,
     },
-    /// A row of a job.
+    /// A job's row.
     Job {
         /// The table.
         table: String,
-        /// The job's id; `None` if it is the only one.
+        /// The job's id; `None` if there is only one job.
         id: Option<String>,
-        /// Its status; `None` if that is null.
+        /// The status; `None` if it is null.
         status: Option<String>,
     },
-    /// A row of a unit.
+    /// A unit's row.
     Unit {
         /// The table.
         table: String,
         /// The unit's id.
         id: Option<String>,
-        /// Which unit of its job it is.
+        /// What identifies the unit within its job.
         key: String,
-        /// Its status; `None` if that is null.
+        /// The status; `None` if it is null.
         status: Option<String>,
     },
-    /// A span, with the fields that matter.
+    /// A span, with the fields that matter to the finding.
     Span {
         /// The table.
         table: String,
         /// The span's id.
         id: Option<String>,
-        /// Its name.
+        /// The span's name.
         name: Option<String>,
-        /// Fields with their values; a value is `None` if it is null.
+        /// Fields with their values; `None` is null.
         fields: Vec<(String, Option<String>)>,
-        /// What is wrong with it, if the fields do not show that.
+        /// What is wrong with the span; `None` if the fields show it.
         remark: Option<String>,
     },
-    /// How many rows a table has.
+    /// The number of rows in a table.
     RowCount {
         /// The table.
         table: String,
@@ -71,76 +71,76 @@ pub enum Evidence {
     Unreadable {
         /// The table.
         table: String,
-        /// The server's reason.
+        /// The server's error.
         why: String,
     },
-    /// Spans in a table of the same name in another schema.
+    /// Spans in a table with the same name in another schema.
     Elsewhere {
         /// The table.
         table: String,
-        /// How many.
+        /// The number of spans.
         rows: u64,
-        /// Whether they are known to belong to these units.
+        /// Whether they are known to belong to the units.
         of_units: bool,
     },
     /// The service's answer to a job.
     Submission(Submission),
-    /// A request to the upstream that matched no reply of its behaviour.
+    /// A request to the upstream that no reply of its behaviour matches.
     Request {
-        /// Its method.
+        /// The method.
         method: String,
-        /// Its path.
+        /// The path.
         path: String,
-        /// The reply that is nearest to it.
+        /// The most similar reply.
         nearest: String,
     },
     /// How the service ended.
     Exit {
-        /// How.
+        /// The exit code or signal.
         ending: Ending,
-        /// Milliseconds from its start; `None` if they do not matter.
+        /// Milliseconds since its start; `None` if the time does not matter.
         at_ms: Option<u64>,
-        /// What else there is to know.
+        /// A further remark.
         remark: Option<String>,
     },
-    /// A process that kept running after the service had stopped, as `pid (name)`.
+    /// A process that kept running after the service stopped, as `pid (name)`.
     Process(String),
-    /// The server's testimony about the span table.
+    /// The counts of the database witness for the span table.
     Witness {
-        /// Inserting statements that began.
+        /// `INSERT` statements started.
         begun: usize,
-        /// Rows that were to be inserted.
+        /// Rows to be inserted.
         tried: usize,
-        /// Rows whose statement succeeded.
+        /// Rows inserted by statements that succeeded.
         written: usize,
-        /// Rows that are there.
+        /// Rows in the table.
         kept: usize,
     },
     /// An error in the server's log.
     ServerLog(Failure),
-    /// A case that is compared with another one, and the outcome of its job.
+    /// One of two compared cases, with the outcome of its job.
     Compared {
-        /// What the case has, or has not: `on`, `off`, `with`, `without`.
+        /// How the two cases differ: `on` or `off`, `with` or `without`.
         word: String,
         /// The case's id.
         case: String,
-        /// The outcome of its job.
+        /// The outcome of the case's job.
         outcome: String,
-        /// Whether it is the other case, and not the one that the finding is about.
+        /// Whether the finding is about the other of the two cases.
         other: bool,
     },
     /// A fault of the world.
     Fault {
         /// Its name.
         name: String,
-        /// What it does.
+        /// What the fault does.
         about: String,
     },
-    /// Evidence that has no shape of its own.
+    /// Any other evidence, as text.
     Note(String),
-    /// How many more pieces of the same kind there are.
+    /// The number of omitted pieces of the same kind.
     More(usize),
-    /// Evidence of a newer version, as it stands in the document.
+    /// Evidence of a newer version, unchanged.
     #[serde(untagged)]
     Unknown(Json),
 }

@@ -1,4 +1,4 @@
-//! How the command ends: one table of exit codes.
+//! The exit codes of the command.
 
 macro_rules! exits {
     ($($name:ident $code:literal $meaning:literal;)*) => {
@@ -12,7 +12,7 @@ macro_rules! exits {
             /// Every exit code, in ascending order.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// What the exit code means, as a phrase without a period.
+            /// Returns the meaning of the exit code, as a phrase without a period.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }
             }
@@ -24,10 +24,10 @@ exits! {
     Passed 0 "all passed, and something was checked";
     Findings 1 "at least one case failed";
     Usage 2 "the arguments or the spec are wrong";
-    World 3 "the world broke: no Postgres, a migration that fails, a service that never came up";
-    Nothing 4 "nothing to check: no case, or no comparison";
+    World 3 "the world broke: no Postgres, a failed migration, a service not ready";
+    Nothing 4 "nothing to check: no cases or no assertions";
     Snapshots 5 "only startup snapshots changed";
-    Unfaithful 6 "a replay had the same result, in a world that may not be the same";
+    Unfaithful 6 "a replay had the same result, in a world that may differ";
     Unnoticed 7 "a sabotage went unnoticed (`check --prove`)";
     Skip 125 "this commit can't be tested (`replay --bisect`)";
     Interrupted 130 "stopped by Ctrl-C";
@@ -35,12 +35,12 @@ exits! {
 }
 
 impl Exit {
-    /// The number that the shell sees.
+    /// Returns the code as a number.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// The exit code of a number that the shell saw; `None` if the command never ends with it.
+    /// Returns the exit code with this number; `None` if the command does not use it.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.iter().find(|exit| exit.code() == code).copied()
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_names_its_exit_code() {
+    fn from_code_finds_every_exit_code() {
         for exit in Exit::ALL {
             assert_eq!(Exit::from_code(exit.code()), Some(*exit));
         }

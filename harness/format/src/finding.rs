@@ -1,4 +1,4 @@
-//! A finding.
+//! Findings.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,13 @@ use super::evidence::Evidence;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// Its stable code.
+    /// The stable code.
     pub code: Code,
     /// What was expected and what was found, as one sentence without a period.
     pub message: String,
-    /// What proves it, as text.
+    /// The evidence as text.
     pub evidence: Vec<String>,
-    /// The same as data, in the same order; empty in a document of the first versions.
+    /// The same evidence as data, in the same order; empty in documents of early versions.
     #[serde(default)]
     pub data: Vec<Evidence>,
 }

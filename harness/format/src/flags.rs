@@ -1,4 +1,4 @@
-//! Flags as one JSON object, in their order: a value is a string, or null if the flag is unset.
+//! Flags as a JSON object, in order. A value is a string, or null if the flag is unset.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value as Json};

@@ -11,66 +11,66 @@ use super::finding::Finding;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Everything that was expected is in evidence.
+    /// The case meets every expectation.
     Pass,
-    /// Something is not; the first finding names the reason.
+    /// The case fails; the first finding names the reason.
     Fail(Vec<Finding>),
-    /// The world did not come up, and why: nothing was learned about the service.
+    /// The world did not come up, for this reason. Says nothing about the service.
     Broken(String),
-    /// The case failed as the spec expects for now: the code, until when, and why.
+    /// The case fails as the spec expects for now: the code, until when, and why.
     Known(String),
-    /// The case was not run, and why.
+    /// The case was not run, for this reason.
     Skipped(String),
-    /// A verdict of a newer version, as it stands in the document.
+    /// A verdict of a newer version, unchanged.
     #[serde(untagged)]
     Unknown(Json),
 }
 
-/// How many units survive each stage; each number is at most the one before it.
+/// How many units pass each stage. No number exceeds the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Funnel {
-    /// Units that the job has.
+    /// Units of the job.
     pub expected: usize,
-    /// Units with a row of work.
+    /// Units with a row in the unit table.
     pub executed: usize,
-    /// Units whose spans were begun.
+    /// Units whose spans were started.
     pub attempted: usize,
-    /// Units whose every expected span has a row.
+    /// Units whose expected spans all have a row.
     pub stored: usize,
-    /// Units whose every span has an end.
+    /// Units whose spans all have an end.
     pub finished: usize,
-    /// Units whose every span names them and agrees with them.
+    /// Units whose spans all have the unit's id and attributes.
     pub linked: usize,
-    /// Units whose spans are one tree.
+    /// Units whose spans form one tree.
     pub joined: usize,
 }
 
-/// A verdict with its numbers.
+/// A verdict with its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
-    /// How many units survive each stage.
+    /// How many units pass each stage.
     pub funnel: Funnel,
-    /// Whether spans had to be recorded.
+    /// Whether spans were expected.
     pub recording: bool,
-    /// How many spans were found.
+    /// The number of spans.
     pub spans: usize,
-    /// How many things were compared.
+    /// The number of comparisons.
     pub assertions: usize,
-    /// What would tell more; `None` if nothing is left to try, and in a document of 0.1.0.
+    /// The experiment that would tell more; `None` if there is none or in a document of 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Experiment>,
 }
 
-/// A trial that would tell more about a case than its own evidence does.
+/// A further trial of a case that would give more evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Experiment {
-    /// The same case with the server as a witness.
+    /// The same case with the database witness.
     Witness,
     /// An experiment of a newer version.
     #[serde(other)]
@@ -78,7 +78,7 @@ pub enum Experiment {
 }
 
 impl Judgement {
-    /// Creates a judgement whose numbers are all 0.
+    /// Creates a judgement with all counts 0.
     pub fn new(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -92,7 +92,7 @@ impl Judgement {
 }
 
 impl Verdict {
-    /// The findings; empty unless the verdict is [`Verdict::Fail`].
+    /// Returns the findings; empty unless the verdict is [`Verdict::Fail`].
     pub fn findings(&self) -> &[Finding] {
         match self {
             Self::Fail(findings) => findings,
@@ -100,7 +100,7 @@ impl Verdict {
         }
     }
 
-    /// The code of the first finding, which names the reason; `None` without findings.
+    /// Returns the code of the first finding, which names the reason; `None` without findings.
     pub fn code(&self) -> Option<Code> {
         self.findings().first().map(|finding| finding.code)
     }

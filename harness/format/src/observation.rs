@@ -1,4 +1,4 @@
-//! The evidence of one case, as a folder has it, and the plan of a run.
+//! The evidence of one case and the plan of a run, as stored in folders.
 
 use std::collections::BTreeMap;
 
@@ -13,71 +13,71 @@ use super::version::EVIDENCE_FORMAT;
 
 /// The evidence of one case, or of an existing system: `evidence.json`.
 ///
-/// What can't be known of an existing system has a fixed value: the service is ready, and its exit is
+/// For an existing system, unknown fields have fixed values: the service is ready, and its exit is
 /// [unseen](super::Ending::Unseen).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Observation {
     /// The version, `major.minor`.
     pub format: String,
-    /// The case; of an existing system, what is known of one.
+    /// The case; for an existing system, as far as it is known.
     pub case: Case,
     /// The command that started the service.
     pub command: String,
-    /// What identifies the program; `None` if it is not known.
+    /// The identity of the program; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// The environment of the service, secrets masked.
     pub environment: BTreeMap<String, String>,
-    /// Values that differ from run to run, each with the placeholder that stands for it.
+    /// Values that differ between runs, each with its placeholder.
     pub names: Vec<(String, String)>,
     /// The output, or the lines of a log.
     pub output: Output,
-    /// How much of the output was printed before the service was ready.
-    pub startup: StartupCut,
+    /// How many lines the service printed before it was ready.
+    pub startup: LineCounts,
     /// Whether the service became ready.
-    pub ready: Reached,
+    pub ready: WaitResult,
     /// The service's answer to the job; `None` if no job was submitted.
     pub submission: Option<Submission>,
-    /// Whether every job ended in time; `None` if none was accepted.
-    pub settled: Option<Reached>,
+    /// Whether every job ended in time; `None` if no job was accepted.
+    pub settled: Option<WaitResult>,
     /// Rows of jobs.
     pub jobs: Rows,
     /// Rows of units.
     pub units: Rows,
     /// Rows of spans.
     pub spans: Rows,
-    /// The server's testimony; `None` without a witness.
+    /// The report of the database witness; `None` without a witness.
     #[serde(default)]
     pub witness: Option<Witness>,
-    /// The job that was submitted after a fault; `None` if there was no fault.
+    /// The second job, submitted after a fault; `None` if there was no fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
-    /// What the upstream was asked and what it answered.
+    /// Requests to the upstream, with their answers.
     pub exchanges: Vec<Exchange>,
     /// How the service ended.
     pub exit: ProcessExit,
-    /// Microseconds of each step of the trial.
+    /// The duration of each step of the trial, in microseconds.
     pub timings: BTreeMap<String, u64>,
-    /// What is known of an existing system; `None` for a trial.
+    /// More about the existing system; `None` for a trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Box<Deployment>>,
 }
 
-/// The job that was submitted after a fault, and what it left behind.
+/// The second job, submitted after a fault, and its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Recovery {
     /// The output.
     pub output: Output,
-    /// How much of it was printed before the service was ready.
-    pub startup: StartupCut,
+    /// How many lines the service printed before it was ready.
+    pub startup: LineCounts,
     /// Whether the service became ready.
-    pub ready: Reached,
+    pub ready: WaitResult,
     /// The service's answer to the job; `None` if no job was submitted.
     pub submission: Option<Submission>,
-    /// Whether every job ended in time; `None` if none was accepted.
-    pub settled: Option<Reached>,
+    /// Whether every job ended in time; `None` if no job was accepted.
+    pub settled: Option<WaitResult>,
     /// Rows of jobs.
     pub jobs: Rows,
     /// Rows of units.
@@ -88,10 +88,10 @@ pub struct Recovery {
     pub exit: ProcessExit,
 }
 
-/// How many lines of each stream were printed before the service was ready.
+/// How many lines of each stream the service printed before it was ready.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct StartupCut {
+pub struct LineCounts {
     /// Lines of standard output.
     pub stdout: usize,
     /// Lines of standard error.
@@ -101,11 +101,13 @@ pub struct StartupCut {
 /// Whether something that was awaited happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reached {
-    /// It did.
-    Yes,
-    /// It did not, and this was seen instead.
-    No(String),
+pub enum WaitResult {
+    /// It happened.
+    #[serde(rename = "yes")]
+    Reached,
+    /// It did not happen in time; what was last seen.
+    #[serde(rename = "no")]
+    NotReached(String),
 }
 
 /// The service's answer to a submitted job.
@@ -120,19 +122,19 @@ pub struct Submission {
     pub body: String,
 }
 
-/// What the server testifies about the span table.
+/// What the database witness reports about the span table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Witness {
-    /// Inserting statements that began.
+    /// `INSERT` statements started.
     pub begun: usize,
-    /// Rows that were to be inserted.
+    /// Rows to be inserted.
     pub tried: usize,
-    /// Rows whose statement succeeded.
+    /// Rows inserted by statements that succeeded.
     pub written: usize,
-    /// What failed in this database, in order.
+    /// Errors in this database, in order.
     pub failures: Vec<Failure>,
-    /// Tables of the same name in other schemas that have rows, with their number.
+    /// Tables with the same name in other schemas, with their number of rows.
     pub elsewhere: Vec<(String, u64)>,
 }
 
@@ -140,27 +142,28 @@ pub struct Witness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Its SQLSTATE.
+    /// The SQLSTATE.
     pub state: String,
     /// The server's message, secrets masked.
     pub message: String,
-    /// The statement that failed, secrets masked; `None` if it failed outside of any.
+    /// The failed statement, secrets masked; `None` if there was none.
     pub statement: Option<String>,
 }
 
-/// What was read of an existing system besides its rows and the lines of its log.
+/// What is known about an existing system besides its rows and log lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Deployment {
     /// The database's URL or the dump's name; `None` if none was given.
     pub database: Option<String>,
-    /// The log as a whole; `None` if none was given.
+    /// A summary of the log; `None` if none was given.
     pub log: Option<LogFacts>,
-    /// Tables of the span table's name in other schemas that have spans of these units.
+    /// Tables with the span table's name in other schemas, with their number of spans of these
+    /// units.
     pub elsewhere: Vec<(String, u64)>,
-    /// Spans of other work that began at the same time.
+    /// Spans of other work, started at the same time.
     #[serde(default)]
-    pub neighbours: Vec<Neighbour>,
+    pub neighbours: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub unread: Vec<String>,
     /// How the server carried out each query.
@@ -170,50 +173,51 @@ pub struct Deployment {
 /// A span of other work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Neighbour {
+pub struct ConcurrentSpan {
     /// Its start.
     pub started: DateTime<Utc>,
-    /// Its operation.
-    pub operation: String,
+    /// Its name.
+    #[serde(rename = "operation")]
+    pub name: String,
 }
 
-/// A log as a whole.
+/// A summary of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogFacts {
     /// Its name; `-` is standard input.
     pub name: String,
-    /// How many lines it has.
+    /// The number of lines.
     pub lines: u64,
-    /// The first time in it.
+    /// The first timestamp; `None` if the log has no timestamps.
     pub first: Option<DateTime<Utc>>,
-    /// The last time in it.
+    /// The last timestamp; `None` if the log has no timestamps.
     pub last: Option<DateTime<Utc>>,
-    /// The number of the last line that says that the service starts.
+    /// The number of the last line that reports a start of the service; `None` if there is none.
     pub started: Option<u64>,
-    /// Lines about a process that died, as `log:12  text`.
+    /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
-    /// The number of tracer lines that contradict the last one.
+    /// How many tracer lines contradict the last one.
     pub contradicted: usize,
 }
 
-/// What a run was meant to do, beside the folders of its cases: `run.json`.
+/// The plan of a run: `run.json`, beside the folders of its cases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunPlan {
     /// The version, `major.minor`.
     pub format: String,
-    /// Every case that was to be run.
+    /// Every planned case.
     pub planned: Vec<Case>,
-    /// The cases whose world did not come up, by id, each with the cause.
+    /// Ids of the cases whose world did not come up, each with the cause.
     pub broken: BTreeMap<String, String>,
     /// Why the run stopped early; `None` if it did not.
     pub halted: Option<String>,
 }
 
 impl Observation {
-    /// Creates the evidence of a case without output, rows and job.
-    pub fn new(case: Case, ready: Reached, exit: ProcessExit) -> Self {
+    /// Creates the evidence of a case, without output, rows and job.
+    pub fn new(case: Case, ready: WaitResult, exit: ProcessExit) -> Self {
         Self {
             format: EVIDENCE_FORMAT.into(),
             case,
@@ -222,7 +226,7 @@ impl Observation {
             environment: BTreeMap::new(),
             names: Vec::new(),
             output: Output::default(),
-            startup: StartupCut::default(),
+            startup: LineCounts::default(),
             ready,
             submission: None,
             settled: None,
@@ -238,8 +242,7 @@ impl Observation {
         }
     }
 
-    /// Returns everything but what an incident keeps as records of their own: rows, lines and
-    /// exchanges.
+    /// Removes rows, lines and exchanges, which an incident stores as separate records.
     #[must_use]
     pub fn without_lists(mut self) -> Self {
         for rows in [&mut self.jobs, &mut self.units, &mut self.spans] {
@@ -254,11 +257,11 @@ impl Observation {
 }
 
 impl Recovery {
-    /// Creates the evidence of a job without output and rows.
-    pub fn new(ready: Reached, exit: ProcessExit) -> Self {
+    /// Creates the evidence of a second job, without output and rows.
+    pub fn new(ready: WaitResult, exit: ProcessExit) -> Self {
         Self {
             output: Output::default(),
-            startup: StartupCut::default(),
+            startup: LineCounts::default(),
             ready,
             submission: None,
             settled: None,
@@ -270,7 +273,7 @@ impl Recovery {
     }
 }
 
-impl StartupCut {
+impl LineCounts {
     /// Creates a cut after so many lines of each stream.
     pub fn new(stdout: usize, stderr: usize) -> Self {
         Self { stdout, stderr }
@@ -285,21 +288,21 @@ impl Submission {
 }
 
 impl Failure {
-    /// Creates an error of no statement.
+    /// Creates an error without a statement.
     pub fn new(state: impl Into<String>, message: impl Into<String>) -> Self {
         Self { state: state.into(), message: message.into(), statement: None }
     }
 }
 
-impl Neighbour {
+impl ConcurrentSpan {
     /// Creates a span of other work.
-    pub fn new(started: DateTime<Utc>, operation: impl Into<String>) -> Self {
-        Self { started, operation: operation.into() }
+    pub fn new(started: DateTime<Utc>, name: impl Into<String>) -> Self {
+        Self { started, name: name.into() }
     }
 }
 
 impl RunPlan {
-    /// Creates the plan of a run that has not begun.
+    /// Creates the plan of a run that has not started.
     pub fn new(planned: Vec<Case>) -> Self {
         Self { format: EVIDENCE_FORMAT.into(), planned, broken: BTreeMap::new(), halted: None }
     }

@@ -1,16 +1,16 @@
-//! The output of a process and its end.
+//! The output and the exit of a process.
 
 use serde::{Deserialize, Serialize};
 
-/// Output of a process, or the interesting lines of a log.
+/// The output of a process, or the relevant lines of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Output {
-    /// The lines, in the order in which they were read.
+    /// The lines, in the order they were read.
     pub lines: Vec<OutputLine>,
-    /// Lines with bytes that are not UTF-8.
+    /// The number of lines that are not valid UTF-8.
     pub invalid_lines: usize,
-    /// Bytes that were too many to keep.
+    /// The number of bytes dropped because the output was too long.
     pub dropped_bytes: u64,
 }
 
@@ -18,19 +18,19 @@ pub struct Output {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutputLine {
-    /// Where it comes from.
+    /// The line's source.
     pub stream: Stream,
-    /// Milliseconds from the start of the process; for a log, milliseconds since 1970, or 0 if the
-    /// line has no time.
+    /// Milliseconds since the start of the process. In a log, milliseconds since 1970, or 0 if the
+    /// line has no timestamp.
     pub at_ms: u64,
-    /// The line without its end.
+    /// The line without its newline.
     pub text: String,
-    /// Its number in the log, from 1; `None` for output.
+    /// The line number in the log, from 1; `None` for output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
 }
 
-/// Where a line comes from.
+/// The source of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
@@ -38,37 +38,38 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
-    /// A log that was kept elsewhere.
+    /// The log of an existing system.
     Log,
 }
 
-/// A stream or a log, and the number of a line in it, from 1.
+/// The location of a line: a stream or a log, and a line number from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum Location {
     /// A line of standard output.
     Stdout(u64),
     /// A line of standard error.
     Stderr(u64),
-    /// A line of a log that was kept elsewhere.
+    /// A line of the log of an existing system.
     Log(u64),
 }
 
-/// The end of a process.
+/// The exit of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProcessExit {
     /// How it ended.
     pub ending: Ending,
-    /// Whether it was asked to stop before it ended.
-    pub asked: bool,
+    /// Whether it exited after a request to stop (SIGTERM).
+    #[serde(rename = "asked")]
+    pub stop_requested: bool,
     /// Whether it was killed because it did not stop in time.
     pub killed: bool,
-    /// Milliseconds from its start.
+    /// Milliseconds from its start to its exit.
     pub at_ms: u64,
-    /// Milliseconds from the request to stop to its end; 0 if it was not asked.
+    /// Milliseconds from the request to stop to its exit; 0 without a request.
     pub stop_ms: u64,
-    /// Processes that kept running after it, as `pid (name)`.
+    /// Processes that kept running after its exit, as `pid (name)`.
     pub strays: Vec<String>,
 }
 
@@ -80,20 +81,27 @@ pub enum Ending {
     Code(i32),
     /// By this signal.
     Signal(i32),
-    /// Nobody saw it: the process belongs to an existing system.
+    /// Unknown, because the process belongs to an existing system.
     Unseen,
 }
 
 impl OutputLine {
-    /// Creates a line of a stream without a number.
+    /// Creates a line without a number.
     pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
         Self { stream, at_ms, text: text.into(), number: None }
     }
 }
 
 impl ProcessExit {
-    /// Creates the end of a process that was not asked to stop and left no process behind.
+    /// Creates the exit of a process that stopped by itself and left no process running.
     pub fn new(ending: Ending) -> Self {
-        Self { ending, asked: false, killed: false, at_ms: 0, stop_ms: 0, strays: Vec::new() }
+        Self {
+            ending,
+            stop_requested: false,
+            killed: false,
+            at_ms: 0,
+            stop_ms: 0,
+            strays: Vec::new(),
+        }
     }
 }

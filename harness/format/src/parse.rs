@@ -1,4 +1,4 @@
-//! Reading a document with its version checked.
+//! Parsing documents, with a version check.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -8,13 +8,13 @@ use super::observation::{Observation, RunPlan};
 use super::preflight::Preflight;
 use super::run::Run;
 use super::traces::Traces;
-use super::version::{Age, EVIDENCE_FORMAT, age};
+use super::version::{Compatibility, EVIDENCE_FORMAT, compatibility};
 
-/// A document that has a version: what [`parse`] reads.
+/// A document with a version, which [`parse`] checks.
 pub trait Document: DeserializeOwned {
-    /// The key of its version.
+    /// The JSON key of the version.
     const KEY: &'static str;
-    /// The version that is read.
+    /// The supported version.
     const VERSION: &'static str;
 }
 
@@ -36,27 +36,27 @@ documents! {
     RunPlan, "format", EVIDENCE_FORMAT;
 }
 
-/// A text that is not a document of this version.
+/// Why a text could not be parsed as a document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// The text is not JSON, or not this document.
+    /// The text is not JSON or not this kind of document.
     #[error("not a document of this kind")]
     Json(#[from] serde_json::Error),
-    /// The document is of another major version, or has none.
-    #[error("the document has version {found}, and this version reads {reads}")]
+    /// The document has another major version or none.
+    #[error("expected a document of version {reads}, found version {found}")]
     Version {
-        /// The version of the document; `none` if it has none.
+        /// The version of the document, or `none`.
         found: String,
-        /// The version that is read.
+        /// The supported version.
         reads: &'static str,
     },
 }
 
-/// Parses a document that a command printed or stored.
+/// Parses a document that `spanproof` printed or stored.
 ///
 /// # Errors
-/// [`ParseError`] if the text is not such a document, or of another major version.
+/// [`ParseError`] if the text is not such a document or has another major version.
 pub fn parse<T: Document>(text: &str) -> Result<T, ParseError> {
     let document: Json = serde_json::from_str(text)?;
     let found = match &document[T::KEY] {
@@ -64,9 +64,11 @@ pub fn parse<T: Document>(text: &str) -> Result<T, ParseError> {
         Json::String(text) => text.clone(),
         _ => "none".to_owned(),
     };
-    match age(&found, T::VERSION) {
-        Age::Readable => Ok(serde_json::from_value(document)?),
-        Age::Newer | Age::Strange => Err(ParseError::Version { found, reads: T::VERSION }),
+    match compatibility(&found, T::VERSION) {
+        Compatibility::Readable => Ok(serde_json::from_value(document)?),
+        Compatibility::Newer | Compatibility::Unsupported => {
+            Err(ParseError::Version { found, reads: T::VERSION })
+        }
     }
 }
 
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_major_version_is_refused() {
+    fn rejects_another_major_version() {
         let run = |schema: &str| {
             let text = include_str!("../../../fixtures/format-1/json/check.json");
             parse::<Run>(&text.replacen("\"schema\": 1", &format!("\"schema\": {schema}"), 1))
@@ -83,10 +85,7 @@ mod tests {
         assert!(run("1").is_ok());
         for (schema, found) in [("2", "2"), ("0", "0"), ("null", "none")] {
             let error = run(schema).unwrap_err().to_string();
-            assert_eq!(
-                error,
-                format!("the document has version {found}, and this version reads 1")
-            );
+            assert_eq!(error, format!("expected a document of version 1, found version {found}"));
         }
         assert!(matches!(parse::<Run>("{"), Err(ParseError::Json(_))));
     }

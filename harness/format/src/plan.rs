@@ -1,11 +1,11 @@
-//! The cases of a run before it starts.
+//! The plan of a run.
 
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::version::SCHEMA;
 
-/// The cases that a run would execute.
+/// The cases of a run that has not started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Plan {
@@ -13,11 +13,11 @@ pub struct Plan {
     pub schema: u32,
     /// The cases, in order.
     pub cases: Vec<PlannedCase>,
-    /// Units of work in all of them together.
+    /// The number of units in all cases together.
     pub units: usize,
 }
 
-/// A case with what is expected of it.
+/// A planned case and its expected result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlannedCase {
@@ -25,39 +25,39 @@ pub struct PlannedCase {
     pub case: Case,
     /// The flags as `NAME=value`.
     pub settings: String,
-    /// What is expected, and why.
+    /// The expected result.
     pub expected: Expectation,
 }
 
-/// What is expected of a case, and why.
+/// The expected result of a case, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Expectation {
     /// Spans, because tracing is on.
     Spans,
-    /// Lost spans are reported and the job is unchanged, because tracing is on under a fault; spans
-    /// are recorded again after the fault.
+    /// Tracing is on under a fault: the service reports lost spans, the job's result is unchanged,
+    /// and spans are recorded again after the fault.
     Recovery,
-    /// No spans, because the value means on in a spelling that the spec does not list under
-    /// `enables`; the service says so.
+    /// No spans, because the value means on but `enables` in the spec does not list this spelling.
+    /// The service must report that tracing is off.
     SpellingNotEnabled,
     /// No spans, because tracing is off.
     Off,
 }
 
 impl Expectation {
-    /// What is expected, as a phrase without a period.
+    /// Returns the expected result, as a phrase without a period.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Spans => "spans must be recorded",
+            Self::Spans => "spans are recorded",
             Self::Recovery => {
-                "lost spans must be reported, the job must be unchanged, and then it must record again"
+                "lost spans are reported, the job is unchanged, and spans are recorded after the fault"
             }
             Self::SpellingNotEnabled => {
-                "meant on, does not count: no spans, and the service must say so"
+                "no spans: the value means on, but its spelling is not enabled; reported as off"
             }
-            Self::Off => "off: no spans, and the job must run",
+            Self::Off => "no spans: tracing is off; the job runs",
         }
     }
 }

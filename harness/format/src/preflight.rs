@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::version::SCHEMA;
 
-/// What a preflight found.
+/// The results of a preflight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Preflight {
@@ -16,7 +16,7 @@ pub struct Preflight {
     pub failed: usize,
     /// Checks that passed and have advice.
     pub advice: usize,
-    /// Checks that could not be tried.
+    /// Checks that could not be made.
     pub not_tried: usize,
     /// The checks, in order.
     pub checks: Vec<Check>,
@@ -30,11 +30,11 @@ pub struct Check {
     pub name: String,
     /// Its result.
     pub outcome: CheckResult,
-    /// What was done.
+    /// What the check did.
     pub checked: String,
-    /// What was found.
+    /// What the check found.
     pub found: String,
-    /// What to do; empty if nothing is to be done.
+    /// What to do next; empty if nothing.
     pub next: String,
 }
 
@@ -43,13 +43,13 @@ pub struct Check {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CheckResult {
-    /// It is as it must be.
+    /// Nothing is wrong.
     Passed,
     /// Spans would be lost.
     Failed,
-    /// Spans are recorded, and something could be better.
+    /// Spans are recorded, but something could be better.
     Advice,
-    /// It could not be tried.
+    /// The check could not be made.
     Untried,
     /// A result of a newer version.
     #[serde(other)]
@@ -59,7 +59,7 @@ pub enum CheckResult {
 impl Preflight {
     /// Creates a preflight and counts its checks.
     pub fn new(checks: Vec<Check>) -> Self {
-        let count = |of: CheckResult| checks.iter().filter(|check| check.outcome == of).count();
+        let count = |result| checks.iter().filter(|check| check.outcome == result).count();
         Self {
             schema: SCHEMA,
             passed: count(CheckResult::Passed),
@@ -72,7 +72,7 @@ impl Preflight {
 }
 
 impl Check {
-    /// Creates a check that found something, without a word on how and what to do.
+    /// Creates a check without the texts `checked` and `next`.
     pub fn new(name: impl Into<String>, outcome: CheckResult, found: impl Into<String>) -> Self {
         let (checked, next) = (String::new(), String::new());
         Self { name: name.into(), outcome, checked, found: found.into(), next }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::version::SCHEMA;
 
-/// What `check --prove` found.
+/// The results of `check --prove`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proofs {
@@ -13,11 +13,11 @@ pub struct Proofs {
     pub schema: u32,
     /// One proof for each sabotage and case.
     pub proofs: Vec<Proof>,
-    /// Sabotages that were detected with the right code.
+    /// Sabotages detected with an expected code.
     pub caught: usize,
-    /// Sabotages that were not.
+    /// Sabotages not detected, or with another code.
     pub missed: usize,
-    /// Sabotages that this world does not allow.
+    /// Sabotages that are not possible here.
     pub impossible: usize,
 }
 
@@ -25,54 +25,58 @@ pub struct Proofs {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proof {
-    /// The sabotage's name.
+    /// The name of the sabotage.
     pub name: String,
-    /// What is done.
-    pub what: String,
-    /// The codes of which one is right.
-    pub right: Vec<String>,
-    /// The case, which is healthy otherwise.
+    /// What the sabotage does.
+    #[serde(rename = "what")]
+    pub description: String,
+    /// The expected codes, of which one must be found.
+    #[serde(rename = "right")]
+    pub expected_codes: Vec<String>,
+    /// The sabotaged case.
     pub case: Case,
-    /// What was found.
-    pub result: ProofResult,
+    /// The result.
+    pub result: SabotageResult,
 }
 
 /// The result of a sabotage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum ProofResult {
-    /// The right code.
+pub enum SabotageResult {
+    /// Detected with this expected code.
     Caught(String),
-    /// Another code, or a pass.
+    /// Not detected: this other code, or `pass`.
     Missed(String),
-    /// The world does not allow the sabotage, and why.
+    /// Not possible here, for this reason.
     Impossible(String),
 }
 
 impl Proofs {
     /// Creates the document and counts the results.
     pub fn new(proofs: Vec<Proof>) -> Self {
-        let count =
-            |of: fn(&ProofResult) -> bool| proofs.iter().filter(|one| of(&one.result)).count();
+        let count = |is: fn(&SabotageResult) -> bool| {
+            proofs.iter().filter(|proof| is(&proof.result)).count()
+        };
         Self {
             schema: SCHEMA,
-            caught: count(|result| matches!(result, ProofResult::Caught(_))),
-            missed: count(|result| matches!(result, ProofResult::Missed(_))),
-            impossible: count(|result| matches!(result, ProofResult::Impossible(_))),
+            caught: count(|result| matches!(result, SabotageResult::Caught(_))),
+            missed: count(|result| matches!(result, SabotageResult::Missed(_))),
+            impossible: count(|result| matches!(result, SabotageResult::Impossible(_))),
             proofs,
         }
     }
 }
 
 impl Proof {
-    /// Creates the result of a sabotage of a case.
+    /// Creates the result of a sabotage, without expected codes.
     pub fn new(
         name: impl Into<String>,
-        what: impl Into<String>,
+        description: impl Into<String>,
         case: Case,
-        result: ProofResult,
+        result: SabotageResult,
     ) -> Self {
-        Self { name: name.into(), what: what.into(), right: Vec::new(), case, result }
+        let (name, description) = (name.into(), description.into());
+        Self { name, description, expected_codes: Vec::new(), case, result }
     }
 }

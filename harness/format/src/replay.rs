@@ -1,25 +1,28 @@
-//! Replays of incidents, and stored evidence that was judged again.
+//! Replays of incidents, and new judgements of stored evidence.
 
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::judgement::Judgement;
 
-/// What the replay of an incident found.
+/// The result of replaying an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Replay {
     /// The file of the incident.
     pub path: String,
-    /// The verdict that the replay must have; `None` if it must be the recorded one.
+    /// The expected verdict; `None` if the recorded verdict is expected.
     pub expects: Option<String>,
-    /// How the replay compares.
-    pub faithful: Faithful,
-    /// Every way that was tried, the nearest first.
-    pub tried: Vec<Reproduction>,
-    /// What could not be recreated as it was.
-    pub lacking: Vec<String>,
-    /// Whether the program is not the recorded one; that is in `lacking`, too.
+    /// How the replay compares with the incident.
+    #[serde(rename = "faithful")]
+    pub outcome: ReplayOutcome,
+    /// Every attempt, the one closest to the incident first.
+    #[serde(rename = "tried")]
+    pub attempts: Vec<ReplayAttempt>,
+    /// Parts of the world that are unknown or could not be recreated.
+    #[serde(rename = "lacking")]
+    pub uncertainties: Vec<String>,
+    /// Whether the program differs from the recorded one; `uncertainties` mentions this, too.
     #[serde(default)]
     pub other_program: bool,
 }
@@ -27,22 +30,24 @@ pub struct Replay {
 /// How a replay compares with its incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Faithful {
-    /// The same verdict and the same funnel, in the same world.
+pub enum ReplayOutcome {
+    /// The same verdict and funnel, in the same world.
     Reproduced,
-    /// The same, in a world that may not be the same.
-    Perhaps,
-    /// Another verdict or another funnel.
-    Differs,
+    /// The same verdict and funnel, in a world that may differ.
+    #[serde(rename = "perhaps")]
+    Uncertain,
+    /// Another verdict or funnel.
+    #[serde(rename = "differs")]
+    Different,
     /// The world did not come up.
     Broken,
 }
 
-/// One way in which the world was recreated, and the result.
+/// One attempt to recreate the incident, with its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Reproduction {
-    /// The case.
+pub struct ReplayAttempt {
+    /// The case that was run.
     pub case: Case,
     /// Its judgement.
     pub judgement: Judgement,
@@ -50,30 +55,31 @@ pub struct Reproduction {
     pub differences: Vec<String>,
 }
 
-/// An adopted incident that was replayed.
+/// An adopted incident and its replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Incident {
+pub struct AdoptedIncident {
     /// The file of the incident.
     pub path: String,
-    /// The verdict that the replay must have.
+    /// The expected verdict.
     pub expects: Option<String>,
-    /// Whether the incident is back.
-    pub back: bool,
-    /// Differences of the nearest replay; empty if there are none.
+    /// Whether the replay has another verdict than expected.
+    #[serde(rename = "back")]
+    pub regressed: bool,
+    /// Differences of the closest attempt; empty if there are none.
     pub differences: Vec<String>,
-    /// The replay; `None` in a document of the first versions.
+    /// The replay; `None` in documents of early versions.
     #[serde(default)]
     pub replay: Option<Replay>,
 }
 
-/// What judging the stored evidence of an incident again found.
+/// The result of judging the stored evidence of an incident again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Rejudged {
+pub struct Rejudgement {
     /// The file of the incident.
     pub path: String,
-    /// Why the file may not be the whole incident.
+    /// Reasons to doubt that the file is complete and unchanged.
     pub doubts: Vec<String>,
     /// The new judgement.
     pub judgement: Judgement,
@@ -82,42 +88,42 @@ pub struct Rejudged {
 }
 
 impl Replay {
-    /// Creates a replay that tried nothing yet.
-    pub fn new(path: impl Into<String>, faithful: Faithful) -> Self {
+    /// Creates a replay without attempts.
+    pub fn new(path: impl Into<String>, outcome: ReplayOutcome) -> Self {
         Self {
             path: path.into(),
             expects: None,
-            faithful,
-            tried: Vec::new(),
-            lacking: Vec::new(),
+            outcome,
+            attempts: Vec::new(),
+            uncertainties: Vec::new(),
             other_program: false,
         }
     }
 }
 
-impl Reproduction {
-    /// Creates the result of one way.
+impl ReplayAttempt {
+    /// Creates the result of one attempt.
     pub fn new(case: Case, judgement: Judgement, differences: Vec<String>) -> Self {
         Self { case, judgement, differences }
     }
 }
 
-impl Incident {
+impl AdoptedIncident {
     /// Creates the result of an adopted incident from its replay.
-    pub fn new(replay: Replay, back: bool) -> Self {
-        let nearest = replay.tried.first();
+    pub fn new(replay: Replay, regressed: bool) -> Self {
+        let closest = replay.attempts.first();
         Self {
             path: replay.path.clone(),
             expects: replay.expects.clone(),
-            back,
-            differences: nearest.map(|one| one.differences.clone()).unwrap_or_default(),
+            regressed,
+            differences: closest.map(|attempt| attempt.differences.clone()).unwrap_or_default(),
             replay: Some(replay),
         }
     }
 }
 
-impl Rejudged {
-    /// Creates the result of a file.
+impl Rejudgement {
+    /// Creates a judgement without doubts.
     pub fn new(path: impl Into<String>, judgement: Judgement, differences: Vec<String>) -> Self {
         Self { path: path.into(), doubts: Vec::new(), judgement, differences }
     }

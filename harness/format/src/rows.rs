@@ -1,4 +1,4 @@
-//! Rows of the three tables.
+//! Rows of jobs, units and spans.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,9 +10,9 @@ pub type Row = Map<String, Value>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rows {
-    /// All of them.
+    /// All rows.
     Found(Vec<Row>),
-    /// The table can't be read, and why.
+    /// The table can't be read, for this reason.
     Unreadable(String),
 }
 

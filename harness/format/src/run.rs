@@ -8,10 +8,10 @@ use super::case::Case;
 use super::code::Code;
 use super::flags;
 use super::judgement::{Experiment, Funnel, Judgement, Verdict};
-use super::replay::Incident;
+use super::replay::AdoptedIncident;
 use super::version::SCHEMA;
 
-/// What a run of cases found.
+/// The results of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Run {
@@ -21,13 +21,13 @@ pub struct Run {
     pub summary: Summary,
     /// The cases that were started, in the order of the plan.
     pub cases: Vec<CaseResult>,
-    /// The red cases, in groups of the same reason.
+    /// Failed and broken cases, grouped by reason.
     pub failures: Vec<FailureGroup>,
     /// The startup snapshots.
     pub snapshots: Vec<Snapshot>,
     /// The adopted incidents that were replayed.
     #[serde(default)]
-    pub incidents: Vec<Incident>,
+    pub incidents: Vec<AdoptedIncident>,
     /// Why the run stopped early; `None` if it did not.
     #[serde(default)]
     pub halted: Option<String>,
@@ -41,7 +41,7 @@ pub struct Summary {
     pub passed: usize,
     /// Cases that failed.
     pub failed: usize,
-    /// Cases that failed as the spec expects for now.
+    /// Cases with a failure that the spec expects for now.
     pub known: usize,
     /// Cases whose world did not come up.
     pub broken: usize,
@@ -82,38 +82,38 @@ pub struct CaseResult {
     /// The name of the fault of the world; `None` if there is none.
     #[serde(default)]
     pub fault: Option<String>,
-    /// Whether spans had to be recorded.
+    /// Whether spans were expected.
     pub recording: bool,
-    /// How many units survive each stage.
+    /// How many units pass each stage.
     pub funnel: Funnel,
     /// The verdict.
     pub verdict: Verdict,
-    /// How many spans were found; 0 in a document of 0.1.0.
+    /// The number of spans; 0 in a document of 0.1.0.
     #[serde(default)]
     pub spans: usize,
-    /// How many things were compared; 0 in a document of 0.1.0.
+    /// The number of comparisons; 0 in a document of 0.1.0.
     #[serde(default)]
     pub assertions: usize,
-    /// What would tell more; `None` if nothing is left to try, and in a document of 0.1.0.
+    /// The experiment that would tell more; `None` if there is none or in a document of 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Experiment>,
-    /// Why a case that passed recorded no span; `None` if it had to record, or did not pass.
-    #[serde(default)]
-    pub off: Option<OffReason>,
-    /// Ids of the other cases that are needed to repeat its failure.
+    /// Why a passing case recorded no span; `None` if it had to record spans or did not pass.
+    #[serde(default, rename = "off")]
+    pub off_reason: Option<OffReason>,
+    /// Ids of the other cases that must run to repeat the failure.
     #[serde(default)]
     pub peers: Vec<String>,
-    /// The folder with its evidence; `None` if its world did not come up.
+    /// The folder with the evidence of the case; `None` if the world did not come up.
     pub evidence: Option<String>,
-    /// The command that opens its database; `None` if the database was not kept.
-    #[serde(default)]
-    pub kept: Option<String>,
+    /// The command that opens the database of the case; `None` if the database was not kept.
+    #[serde(default, rename = "kept")]
+    pub database_command: Option<String>,
     /// Microseconds of each step of the trial.
     #[serde(default)]
     pub timings: BTreeMap<String, u64>,
 }
 
-/// Why a case that passed recorded no span.
+/// Why a passing case recorded no span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -131,60 +131,63 @@ pub enum OffReason {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailureGroup {
-    /// The codes, first the one that names the reason; empty if the world broke.
+    /// The codes, the one that names the reason first; empty if the world broke.
     pub codes: Vec<Code>,
     /// Ids of the cases, in the order of the run.
     pub cases: Vec<String>,
     /// The pattern that matches exactly these cases; `None` if there is none.
-    pub whenever: Option<String>,
-    /// Single changes, each of which makes a case of the group pass.
-    #[serde(default)]
-    pub counterfactuals: Vec<Counterfactual>,
+    #[serde(rename = "whenever")]
+    pub pattern: Option<String>,
+    /// Single changes that make a case of the group pass.
+    #[serde(default, rename = "counterfactuals")]
+    pub passing_changes: Vec<PassingChange>,
 }
 
 /// A single change that makes a failing case pass and record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Counterfactual {
+pub struct PassingChange {
     /// The id of the failing case.
-    pub of: String,
-    /// What is changed: a flag, `route`, `upstream` or `fault`.
+    #[serde(rename = "of")]
+    pub failing_case: String,
+    /// What changes: a flag, `route`, `upstream` or `fault`.
     pub name: String,
-    /// What it is changed to; `None` means that it is unset or left out.
+    /// The new value; `None` if the flag is unset or the fault is left out.
     pub value: Option<String>,
-    /// The id of the case with the change.
-    pub case: String,
-    /// How many spans that case has.
+    /// The id of the passing case, which has the change.
+    #[serde(rename = "case")]
+    pub passing_case: String,
+    /// The number of spans of the passing case.
     pub spans: usize,
 }
 
-/// A startup snapshot and how it compares with what was printed.
+/// A startup snapshot, compared with the printed startup output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The group of cases that it belongs to.
+    /// The group of cases that share the snapshot.
     pub group: String,
     /// The file.
     pub path: String,
-    /// How it compares.
+    /// The result of the comparison.
     pub state: SnapshotState,
-    /// The difference, or what was printed if the file is missing; empty if nothing changed.
+    /// The difference, or the printed output if the file is missing; empty if nothing changed.
     #[serde(default)]
     pub detail: String,
 }
 
-/// How a snapshot compares with what was printed.
+/// How a snapshot compares with the printed output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SnapshotState {
-    /// It is the same.
+    /// The output is the same.
     Same,
-    /// It differs.
+    /// The output differs.
     Changed,
-    /// There is no file.
+    /// The file does not exist.
     Missing,
-    /// Cases of one group printed different lines.
+    /// Cases of the same group printed different output.
     Unstable,
     /// A state of a newer version.
     #[serde(other)]
@@ -192,7 +195,7 @@ pub enum SnapshotState {
 }
 
 impl Run {
-    /// Creates the document of a run without failures, snapshots and incidents.
+    /// Creates a run without failures, snapshots and incidents.
     pub fn new(summary: Summary, cases: Vec<CaseResult>) -> Self {
         Self {
             schema: SCHEMA,
@@ -205,7 +208,7 @@ impl Run {
         }
     }
 
-    /// Returns the cases of a group of failures, in order.
+    /// Returns the cases of a failure group, in order.
     pub fn members<'a>(&'a self, group: &'a FailureGroup) -> impl Iterator<Item = &'a CaseResult> {
         self.cases.iter().filter(|case| group.cases.contains(&case.id))
     }
@@ -230,31 +233,32 @@ impl CaseResult {
             spans,
             assertions,
             next,
-            off: None,
+            off_reason: None,
             peers: Vec::new(),
             evidence: None,
-            kept: None,
+            database_command: None,
             timings: BTreeMap::new(),
         }
     }
 }
 
 impl FailureGroup {
-    /// Creates a group without a pattern and counterfactuals.
+    /// Creates a group without a pattern and passing changes.
     pub fn new(codes: Vec<Code>, cases: Vec<String>) -> Self {
         Self { codes, cases, ..Self::default() }
     }
 }
 
-impl Counterfactual {
-    /// Creates the change of `name` to `value` that turns the case `of` into `case`.
+impl PassingChange {
+    /// Creates the change of `name` to `value` that makes `failing_case` pass as `passing_case`.
     pub fn new(
-        of: impl Into<String>,
+        failing_case: impl Into<String>,
         (name, value): (String, Option<String>),
-        case: impl Into<String>,
+        passing_case: impl Into<String>,
         spans: usize,
     ) -> Self {
-        Self { of: of.into(), name, value, case: case.into(), spans }
+        let (failing_case, passing_case) = (failing_case.into(), passing_case.into());
+        Self { failing_case, name, value, passing_case, spans }
     }
 }
 

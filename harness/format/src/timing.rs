@@ -1,4 +1,4 @@
-//! Where the time of a run goes.
+//! The times of a run.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Timings {
-    /// Steps that happen once in a run, each with its microseconds.
+    /// Steps that happen once per run, in microseconds.
     pub once: Vec<(String, u64)>,
-    /// Steps of trials, in order; a step that no trial had is missing.
+    /// Steps of trials, in order, without steps that no trial had.
     pub steps: Vec<StepTime>,
 }
 
-/// The time of one step in all trials together.
+/// The time of one step in all trials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepTime {
-    /// The step.
+    /// The step's name.
     pub name: String,
-    /// Trials that had it.
+    /// The number of trials with this step.
     pub count: usize,
-    /// Microseconds in all trials together.
+    /// The sum over all trials, in microseconds.
     pub sum_us: u64,
-    /// Median of the microseconds of one trial.
+    /// The median, in microseconds.
     pub median_us: u64,
 }
 
@@ -34,7 +34,7 @@ impl Timings {
 }
 
 impl StepTime {
-    /// Creates the time of a step from its microseconds in each trial; `None` if there are none.
+    /// Creates the time of a step from its microseconds in each trial; `None` if the list is empty.
     pub fn new(name: impl Into<String>, mut micros: Vec<u64>) -> Option<Self> {
         micros.sort_unstable();
         let median_us = micros.get(micros.len() / 2).copied()?;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_has_its_count_its_sum_and_its_median() {
+    fn a_step_has_count_sum_and_median() {
         let step = StepTime::new("ready", vec![30, 10, 20]).unwrap();
         assert_eq!((step.count, step.sum_us, step.median_us), (3, 60, 20));
         assert_eq!(StepTime::new("ready", Vec::new()), None);

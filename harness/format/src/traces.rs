@@ -21,7 +21,7 @@ pub struct Traces {
     pub unread: Vec<String>,
 }
 
-/// A trace with what the database says about it.
+/// A trace, with what the database's diagnostic functions return for it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Trace {
@@ -29,28 +29,28 @@ pub struct Trace {
     pub trace_id: String,
     /// The start of its first span.
     pub started: Option<DateTime<Utc>>,
-    /// The last time of its spans; `None` in a document of 0.1.0.
+    /// The latest end or start of its spans; `None` in a document of 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Milliseconds from the first start to the last end.
     pub duration_ms: i64,
-    /// Its spans, each below its parent.
+    /// Its spans, each after its parent.
     pub spans: Vec<TraceSpan>,
     /// Ids of spans whose parent is missing.
     pub orphans: Vec<String>,
-    /// Long times in which nothing ran.
+    /// Long gaps between spans.
     pub gaps: Vec<Gap>,
-    /// What the diagnostic functions of the database return for its executions.
+    /// Results of the database's diagnostic functions for its executions.
     pub diagnostics: Vec<Diagnostic>,
-    /// The jobs that its spans name; empty in a document of 0.1.0.
+    /// Ids of the jobs of its spans; empty in a document of 0.1.0.
     #[serde(default)]
     pub jobs: BTreeSet<String>,
-    /// The executions that its spans name; empty in a document of 0.1.0.
+    /// Ids of the executions of its spans; empty in a document of 0.1.0.
     #[serde(default)]
     pub executions: BTreeSet<String>,
 }
 
-/// A span in its place.
+/// A span and its position in the trace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TraceSpan {
@@ -58,21 +58,24 @@ pub struct TraceSpan {
     pub id: String,
     /// Its parent's id; `None` for a root span.
     pub parent: Option<String>,
-    /// How deep it stands.
+    /// Its depth in the tree; 0 for a root span.
     pub depth: usize,
-    /// Why it stands there.
-    pub place: SpanPlace,
-    /// Milliseconds before it in which none of its siblings ran; `None` if there is no long gap.
+    /// Its position in the tree.
+    #[serde(rename = "place")]
+    pub position: SpanPosition,
+    /// Milliseconds before the span in which no sibling ran; `None` if the gap is not long.
     pub gap_before_ms: Option<i64>,
     /// The service's name.
     pub service: String,
     /// Its name.
-    pub operation: String,
+    #[serde(rename = "operation")]
+    pub name: String,
     /// Its start.
     pub started: Option<DateTime<Utc>>,
     /// Its end, as recorded.
     pub completed: Option<DateTime<Utc>>,
-    /// Its end; `None` until it has ended, and in a document of 0.1.0.
+    /// Its end, also if only the duration was recorded; `None` until it ends or in a document of
+    /// 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Its duration in milliseconds.
@@ -81,66 +84,67 @@ pub struct TraceSpan {
     pub status: String,
     /// Whether it has not ended.
     pub open: bool,
-    /// Whether its operation failed; `None` in a document of 0.1.0.
+    /// Whether the span failed; `None` in a document of 0.1.0.
     #[serde(default)]
     pub failed: Option<bool>,
-    /// The text of its error.
+    /// The error message.
     pub error: Option<String>,
-    /// The type of its error.
+    /// The error type (`error.type`).
     pub error_type: Option<String>,
     /// The id of its execution.
     pub execution: Option<String>,
-    /// Everything else that was recorded with it.
+    /// All other recorded columns.
     pub attributes: Map<String, Json>,
 }
 
-/// Why a span stands where it stands.
+/// The position of a span in its trace's tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum SpanPlace {
-    /// It has no parent.
+pub enum SpanPosition {
+    /// The span has no parent.
     #[default]
     Root,
-    /// It stands below its parent.
+    /// The span is below its parent.
     Child,
-    /// Its parent was never written.
+    /// The parent is missing.
     Orphan,
-    /// It is its own ancestor.
-    Circle,
-    /// A place of a newer version.
+    /// The span is its own ancestor.
+    #[serde(rename = "circle")]
+    Cycle,
+    /// A position of a newer version.
     #[serde(other)]
     Unknown,
 }
 
-/// A long time in which nothing ran.
+/// A long gap between spans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The id of the span after it.
+    /// The id of the span after the gap.
     pub before: String,
-    /// Its length in milliseconds.
+    /// The length in milliseconds.
     pub ms: i64,
 }
 
-/// What a diagnostic function of the database returns for an execution.
+/// The result of calling a diagnostic function of the database for an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Diagnostic {
-    /// The execution.
+    /// The execution's id.
     pub execution: String,
-    /// The function.
+    /// The function's name.
     pub function: String,
-    /// The rows; `None` if the call failed.
+    /// The returned rows; `None` if the call failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Row>>,
-    /// Why the call failed; `None` if it did not.
+    /// The error; `None` if the call succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl Traces {
-    /// Creates the document of traces.
+    /// Creates a document of traces.
     pub fn new(traces: Vec<Trace>, unread: Vec<String>) -> Self {
         Self { schema: SCHEMA, traces, unread }
     }
@@ -154,16 +158,16 @@ impl Trace {
 }
 
 impl TraceSpan {
-    /// Creates an open root span without times and attributes.
-    pub fn new(id: impl Into<String>, operation: impl Into<String>) -> Self {
+    /// Creates a root span that has not ended, without times and attributes.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             parent: None,
             depth: 0,
-            place: SpanPlace::Root,
+            position: SpanPosition::Root,
             gap_before_ms: None,
             service: String::new(),
-            operation: operation.into(),
+            name: name.into(),
             started: None,
             completed: None,
             ended: None,
@@ -180,7 +184,7 @@ impl TraceSpan {
 }
 
 impl Gap {
-    /// Creates a gap before a span.
+    /// Creates a gap.
     pub fn new(before: impl Into<String>, ms: i64) -> Self {
         Self { before: before.into(), ms }
     }

@@ -1,14 +1,14 @@
-//! What the upstream was asked, what it answered, and how it behaves.
+//! The upstream: its behaviour, its requests and its answers.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// One request to the upstream with its answer.
+/// A request to the upstream, with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// Milliseconds from the start of the upstream.
+    /// Milliseconds since the start of the upstream.
     pub at_ms: u64,
     /// The request's method.
     pub method: String,
@@ -18,32 +18,32 @@ pub struct Exchange {
     pub headers: BTreeMap<String, String>,
     /// The request's body as text, secrets masked.
     pub body: String,
-    /// What it got.
+    /// The answer.
     pub answer: Answer,
 }
 
-/// What a request to the upstream got.
+/// The upstream's answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// An answer with this HTTP status.
+    /// A response with this HTTP status.
     Status(u16),
-    /// The connection was closed without an answer.
+    /// The connection was closed without a response.
     Closed,
-    /// No answer at all.
+    /// No response; the connection stayed open.
     Hanging,
-    /// HTTP 404, because no reply of the behaviour matches; the nearest reply.
+    /// HTTP 404, because no reply of the behaviour matches. Contains the most similar reply.
     Unmatched(String),
 }
 
-/// How an upstream behaves.
+/// The behaviour of an upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Behaviour {
-    /// One line that says what the upstream does.
+    /// What the upstream does, in one line.
     pub about: String,
-    /// The replies; a request gets the first whose method and path match.
+    /// The replies. A request gets the first one with its method and path.
     #[serde(rename = "reply")]
     pub replies: Vec<Reply>,
 }
@@ -55,30 +55,30 @@ pub struct Behaviour {
 pub struct Reply {
     /// The request's method.
     pub method: String,
-    /// The request's path without its query.
+    /// The request's path, without the query.
     pub path: String,
-    /// How many requests get this reply; `None` if all do.
+    /// How many requests get this reply; `None` if there is no limit.
     pub times: Option<u64>,
-    /// Milliseconds before the answer.
+    /// The delay of the response, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
-    /// The answer's HTTP status.
+    /// The HTTP status of the response.
     #[serde(default = "ok")]
     pub status: u16,
-    /// The answer's headers.
+    /// The headers of the response.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// A JSON body, with placeholders.
     pub json: Option<String>,
-    /// A body that is sent as it is.
+    /// A text body, sent unchanged.
     pub text: Option<String>,
-    /// Spaces that are added to the body.
+    /// The number of spaces appended to the body.
     #[serde(default)]
     pub pad_bytes: usize,
-    /// Whether the connection is closed without an answer.
+    /// Whether the connection is closed without a response.
     #[serde(default)]
     pub close: bool,
-    /// Whether the request is never answered.
+    /// Whether the request never gets a response.
     #[serde(default)]
     pub hang: bool,
 }

@@ -1,32 +1,32 @@
-//! Versions of stored formats: a reader understands every minor version of its own major one.
+//! Versions of stored formats. Every minor version of the supported major version can be read.
 
-/// Version of the JSON documents that commands print: the value of their key `schema`.
+/// The version of printed JSON documents: the value of their key `schema`.
 pub const SCHEMA: u32 = 1;
 
-/// Version of the evidence folders that are written.
+/// The version of evidence folders written by this crate.
 pub const EVIDENCE_FORMAT: &str = "1.3";
 
-/// Version of the incidents that are written.
+/// The version of incidents written by this crate.
 pub const BUNDLE_FORMAT: &str = "1.1";
 
-/// How the version of a file compares with the version that is read.
+/// Whether a file's version can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Age {
-    /// The same major version: the file can be read.
+pub enum Compatibility {
+    /// The same major version.
     Readable,
     /// A newer major version.
     Newer,
-    /// An older major version, or no version at all.
-    Strange,
+    /// An older major version, or not a version.
+    Unsupported,
 }
 
-/// Compares the version of a file, `major.minor`, with the version that is read.
-pub fn age(found: &str, own: &str) -> Age {
+/// Compares a file's version with the supported version, both `major.minor`.
+pub fn compatibility(found: &str, supported: &str) -> Compatibility {
     let major = |version: &str| version.split('.').next().and_then(|n| n.parse::<u32>().ok());
-    match (major(found), major(own)) {
-        (Some(found), Some(own)) if found == own => Age::Readable,
-        (Some(found), Some(own)) if found > own => Age::Newer,
-        _ => Age::Strange,
+    match (major(found), major(supported)) {
+        (Some(found), Some(supported)) if found == supported => Compatibility::Readable,
+        (Some(found), Some(supported)) if found > supported => Compatibility::Newer,
+        _ => Compatibility::Unsupported,
     }
 }
 
@@ -35,16 +35,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minor_versions_are_readable_and_major_ones_are_not() {
+    fn only_the_same_major_version_is_readable() {
         for (found, expected) in [
-            ("2.0", Age::Readable),
-            ("2.99", Age::Readable),
-            ("3.0", Age::Newer),
-            ("1.9", Age::Strange),
-            ("none", Age::Strange),
-            ("", Age::Strange),
+            ("2.0", Compatibility::Readable),
+            ("2.99", Compatibility::Readable),
+            ("3.0", Compatibility::Newer),
+            ("1.9", Compatibility::Unsupported),
+            ("none", Compatibility::Unsupported),
+            ("", Compatibility::Unsupported),
         ] {
-            assert_eq!(age(found, "2.3"), expected, "{found}");
+            assert_eq!(compatibility(found, "2.3"), expected, "{found}");
         }
     }
 }

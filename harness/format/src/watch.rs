@@ -1,22 +1,22 @@
-//! Jobs of an existing system while they arrive.
+//! What `watch` shows.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// All that `watch` shows at one moment.
+/// One screen of `watch`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WatchFrame {
-    /// The jobs, the newest last.
+    /// The jobs, newest last.
     pub jobs: Vec<WatchedJob>,
     /// The name of the table of units.
     pub unit_table: String,
-    /// Which database is watched, and how.
+    /// The status line: the database, and how it is watched.
     pub status: String,
 }
 
-/// A job at the moment of the last poll.
+/// A job at the time of the last poll.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WatchedJob {
@@ -24,12 +24,13 @@ pub struct WatchedJob {
     pub id: String,
     /// The job's status.
     pub status: String,
-    /// The number of its units, by status.
+    /// The number of units by status.
     pub units: BTreeMap<String, usize>,
-    /// The number of its spans; `None` if they could not be read.
+    /// The number of spans; `None` if they can't be read.
     pub spans: Option<usize>,
-    /// Seconds for which it has had units and no span; `None` if it has spans or no units.
-    pub dark_s: Option<u64>,
+    /// Seconds since the job has units but no spans; `None` if it has spans or no units.
+    #[serde(rename = "dark_s")]
+    pub without_spans_s: Option<u64>,
 }
 
 impl WatchFrame {
@@ -44,9 +45,9 @@ impl WatchFrame {
 }
 
 impl WatchedJob {
-    /// Creates a job without units whose spans were not read.
+    /// Creates a job without units and with an unknown number of spans.
     pub fn new(id: impl Into<String>, status: impl Into<String>) -> Self {
-        let (units, spans, dark_s) = (BTreeMap::new(), None, None);
-        Self { id: id.into(), status: status.into(), units, spans, dark_s }
+        let (units, spans, without_spans_s) = (BTreeMap::new(), None, None);
+        Self { id: id.into(), status: status.into(), units, spans, without_spans_s }
     }
 }

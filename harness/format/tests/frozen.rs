@@ -1,5 +1,4 @@
-//! Files that version 0.1.0 wrote are read by the types of today, and written again with every key
-//! and value that they had.
+//! Files of version 0.1.0 can be read, and written again without loss of a key or a value.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -16,56 +15,58 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format-1").join(name)
 }
 
-/// What of `old` is missing in `new` or differs there, as JSON pointers.
-fn lost(old: &Json, new: &Json, at: &str) -> Vec<String> {
+/// Returns JSON pointers to the values of `old` that are missing in `new` or differ.
+fn losses(old: &Json, new: &Json, at: &str) -> Vec<String> {
     match (old, new) {
         (Json::Object(old), Json::Object(new)) => {
             let field = |(key, value): (&String, &Json)| {
                 let at = format!("{at}/{key}");
-                new.get(key).map_or_else(|| vec![at.clone()], |new| lost(value, new, &at))
+                new.get(key).map_or_else(|| vec![at.clone()], |new| losses(value, new, &at))
             };
             old.iter().flat_map(field).collect()
         }
         (Json::Array(old), Json::Array(new)) if old.len() == new.len() => {
             let pairs = old.iter().zip(new).enumerate();
-            pairs.flat_map(|(index, (old, new))| lost(old, new, &format!("{at}/{index}"))).collect()
+            pairs
+                .flat_map(|(index, (old, new))| losses(old, new, &format!("{at}/{index}")))
+                .collect()
         }
         _ if old == new => Vec::new(),
         _ => vec![at.to_owned()],
     }
 }
 
-fn survives<T: DeserializeOwned + Serialize>(text: &str, path: &Path) {
+fn assert_lossless<T: DeserializeOwned + Serialize>(text: &str, path: &Path) {
     let name = path.display();
     let old: Json = serde_json::from_str(text).unwrap();
     let read: T = serde_json::from_str(text).map_err(|why| format!("{name}: {why}")).unwrap();
-    let lost = lost(&old, &serde_json::to_value(&read).unwrap(), "");
-    assert!(lost.is_empty(), "{name}: {lost:?}");
+    let losses = losses(&old, &serde_json::to_value(&read).unwrap(), "");
+    assert!(losses.is_empty(), "{name}: {losses:?}");
 }
 
-fn document<T: DeserializeOwned + Serialize>(name: &str) {
+fn assert_lossless_file<T: DeserializeOwned + Serialize>(name: &str) {
     let path = folder(name);
-    survives::<T>(&std::fs::read_to_string(&path).unwrap(), &path);
+    assert_lossless::<T>(&std::fs::read_to_string(&path).unwrap(), &path);
 }
 
 #[test]
-fn documents_that_commands_printed_are_read() {
-    document::<Run>("json/check.json");
-    document::<Run>("json/report.json");
-    document::<Diagnosis>("json/diagnose.json");
-    document::<Preflight>("json/preflight.json");
-    document::<Traces>("json/traces.json");
+fn reads_printed_documents() {
+    assert_lossless_file::<Run>("json/check.json");
+    assert_lossless_file::<Run>("json/report.json");
+    assert_lossless_file::<Diagnosis>("json/diagnose.json");
+    assert_lossless_file::<Preflight>("json/preflight.json");
+    assert_lossless_file::<Traces>("json/traces.json");
 }
 
 #[test]
-fn evidence_and_the_plan_of_a_run_are_read() {
-    document::<RunPlan>("run/run.json");
+fn reads_evidence_and_the_plan_of_a_run() {
+    assert_lossless_file::<RunPlan>("run/run.json");
     let mut count = 0;
     for run in ["run", "run-1.0"] {
         for entry in std::fs::read_dir(folder(run)).unwrap().flatten() {
             let path = entry.path().join("evidence.json");
             if path.is_file() {
-                survives::<Observation>(&std::fs::read_to_string(&path).unwrap(), &path);
+                assert_lossless::<Observation>(&std::fs::read_to_string(&path).unwrap(), &path);
                 count += 1;
             }
         }
@@ -74,7 +75,7 @@ fn evidence_and_the_plan_of_a_run_are_read() {
 }
 
 #[test]
-fn every_record_of_an_incident_is_read() {
+fn reads_every_record_of_an_incident() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder("bundles")).unwrap().flatten() {
         let path = entry.path();
@@ -83,16 +84,16 @@ fn every_record_of_an_incident_is_read() {
             continue;
         }
         for line in std::fs::read_to_string(&path).unwrap().lines() {
-            survives::<Record>(line, &path);
+            assert_lossless::<Record>(line, &path);
             count += 1;
         }
     }
     assert!(count > 50, "only {count} records were read");
 }
 
-/// What a newer minor version may add is not known, and nothing else is lost by it.
+/// Additions of a newer minor version become `Unknown`; everything else is read.
 #[test]
-fn a_newer_document_is_read_without_what_is_not_known() {
+fn reads_a_newer_document_without_its_additions() {
     let text = std::fs::read_to_string(folder("json/report.json")).unwrap();
     let mut newer: Json = serde_json::from_str(&text).unwrap();
     newer["weather"] = "fine".into();
@@ -123,7 +124,7 @@ fn a_newer_document_is_read_without_what_is_not_known() {
 }
 
 #[test]
-fn every_record_has_its_name() {
+fn names_has_every_record() {
     let mut names: Vec<String> = Vec::new();
     for name in ["case", "deployment", "fault"] {
         let text = std::fs::read_to_string(folder(&format!("bundles/{name}.jsonl"))).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The folder for temporary files: `TMPDIR`, or `/tmp`.
+/// Returns the folder for temporary files: `TMPDIR`, or `/tmp`.
 pub(super) fn temporary_folder() -> PathBuf {
     std::env::temp_dir()
 }

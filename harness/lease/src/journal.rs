@@ -1,8 +1,9 @@
-//! The journal of a lease: what there is to remove, appended line by line.
+//! The journal of a lease: the list of resources to remove, appended line by line.
 //!
-//! First the boot that it belongs to and the lease's [`Ending`], then `+ kind name` for what came
-//! and `- kind name` for what went. Each line is one write at the end of the file, so that several
-//! processes may write to it, and a killed one leaves no half line.
+//! It starts with the boot id and the [`LeaseOptions`]. Then come `+ kind name` for each resource
+//! that is registered and `- kind name` for each that is removed from the list. Each line is one
+//! write at the end of the file, so several processes may write, and a killed one leaves no partial
+//! line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,18 +11,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::resource::{Leader, Resource, with_path};
+use super::resource::{Process, Resource, with_path};
 
-/// The name of the journal in the folder of its lease.
-pub(super) const NAME: &str = "things";
+/// File name of the journal in the folder of its lease.
+pub(super) const FILE: &str = "things";
 
-/// When and how a lease ends, beyond "when its last user has gone".
+/// Options of a new lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ending {
-    /// A file outside of the folder by which others find it: its first line is
-    /// [`Lease::folder`](super::Lease::folder). It is removed first, if it still names this folder.
+pub struct LeaseOptions {
+    /// A file outside the folder from which other processes learn the folder: its first line is
+    /// [`Lease::folder`](super::Lease::folder). It is removed before anything else, if it still
+    /// names this folder.
     pub record: Option<PathBuf>,
-    /// A process, such as a test runner, for as long as which the lease goes on without users.
+    /// The id of a process, such as a test runner. While it runs, the lease stays, even without
+    /// users.
     pub parent: Option<u32>,
 }
 
@@ -29,26 +32,28 @@ pub struct Ending {
 pub(super) struct Journal(Arc<File>);
 
 impl Journal {
-    pub(super) fn create(folder: &Path, ending: &Ending) -> io::Result<Self> {
+    pub(super) fn create(folder: &Path, options: &LeaseOptions) -> io::Result<Self> {
         let mut head = b"boot ".to_vec();
         head.extend(std::fs::read("/proc/sys/kernel/random/boot_id")?.trim_ascii());
         head.push(b'\n');
-        if let Some(record) = &ending.record {
+        if let Some(record) = &options.record {
             head.extend(with_path("record ", record)?);
             head.push(b'\n');
         }
-        // A parent that has gone already can't hold anything.
-        if let Some((id, leader)) = ending.parent.and_then(|id| Some((id, Leader::of(id).ok()?))) {
-            head.extend(format!("parent {id} {}\n", leader.start).into_bytes());
+        // A parent that has ended already is left out.
+        if let Some(id) = options.parent
+            && let Ok(Process { start, .. }) = Process::read(id)
+        {
+            head.extend(format!("parent {id} {start}\n").into_bytes());
         }
         let mut options = OpenOptions::new();
-        let file = options.append(true).create_new(true).mode(0o600).open(folder.join(NAME))?;
+        let file = options.append(true).create_new(true).mode(0o600).open(folder.join(FILE))?;
         (&file).write_all(&head)?;
         Ok(Self(Arc::new(file)))
     }
 
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).open(folder.join(NAME))?;
+        let file = OpenOptions::new().append(true).open(folder.join(FILE))?;
         Ok(Self(Arc::new(file)))
     }
 
@@ -63,9 +68,9 @@ impl Journal {
     }
 }
 
-/// Keeps one [`Resource`] registered for as long as it lives.
+/// Registers one [`Resource`] until it is dropped.
 #[derive(Debug)]
-#[must_use = "dropping the guard strikes the resource off the list"]
+#[must_use = "dropping the guard unregisters the resource"]
 pub struct Guard {
     journal: Journal,
     line: Vec<u8>,
@@ -73,7 +78,7 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // A journal that can't be written to any more belongs to a lease that has ended.
-        let _told = self.journal.append(b"- ", &self.line);
+        // If the journal can't be written any more, its lease has ended.
+        let _written = self.journal.append(b"- ", &self.line);
     }
 }

@@ -1,4 +1,4 @@
-//! A folder and all that goes with it, for as long as anybody uses it.
+//! A folder, and what is guarded with it, for as long as any process uses it.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -9,72 +9,73 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::sys::stat::Mode;
 
 use super::environment::temporary_folder;
-use super::folder::{KEPT, OVER, PREFIX};
-use super::journal::{Ending, Guard, Journal};
+use super::folder::{CLOSED, KEPT, PREFIX};
+use super::journal::{Guard, Journal, LeaseOptions};
 use super::resource::Resource;
 use super::supervisor;
 use super::sweep;
 use super::watcher::Watcher;
 
-/// One user of a folder. When the last one has gone, however it went, everything that is guarded
+/// One user of a folder. When the last user has ended, in whatever way, everything that is guarded
 /// with the folder is removed, and then the folder.
 #[derive(Debug)]
 pub struct Lease {
     folder: PathBuf,
     journal: Journal,
     watcher: Option<Watcher>,
-    users: Arc<File>,
+    fifo: Arc<File>,
 }
 
 impl Lease {
-    /// Makes `folder` and starts its reaper.
+    /// Creates `folder` and starts its reaper.
     ///
     /// # Errors
-    /// When the folder is there already or can't be made, or `/bin/sh` can't be started.
-    pub fn make(folder: &Path) -> io::Result<Self> {
-        Self::make_with(folder, Ending::default())
+    /// If the folder exists already or can't be created, or `/bin/sh` can't be started.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        Self::create_with(folder, LeaseOptions::default())
     }
 
-    /// Makes `folder`, which ends in its own way.
+    /// Creates `folder` with options and starts its reaper.
     ///
     /// # Errors
-    /// As [`Lease::make`].
+    /// As for [`Lease::create`].
     #[expect(clippy::needless_pass_by_value, reason = "a value that is made for this call")]
-    pub fn make_with(folder: &Path, ending: Ending) -> io::Result<Self> {
-        sweep::once();
+    pub fn create_with(folder: &Path, options: LeaseOptions) -> io::Result<Self> {
+        sweep::sweep_once();
         let folder = std::path::absolute(folder)?;
         DirBuilder::new().mode(0o700).create(&folder)?;
-        let made = Self::fill(&folder, &ending);
-        if made.is_err() {
-            // Nobody has seen it, and it has no server yet.
+        let lease = Self::fill(&folder, &options);
+        if lease.is_err() {
+            // Nobody knows this folder yet, and it has no server.
             let _removed = std::fs::remove_dir_all(&folder);
         }
-        made
+        lease
     }
 
-    /// The FIFO comes first: a folder with it is found by a sweep, whatever else it has.
-    fn fill(folder: &Path, ending: &Ending) -> io::Result<Self> {
-        nix::unistd::mkfifo(&folder.join(supervisor::NAME), Mode::S_IRUSR | Mode::S_IWUSR)?;
-        let journal = Journal::create(folder, ending)?;
-        // A user can't come without a reaper: its end is there before the process is.
-        let reading = supervisor::reading(folder)?;
-        let users = supervisor::user(folder)?.ok_or(io::ErrorKind::BrokenPipe)?;
-        supervisor::leave(folder)?;
-        drop(reading);
-        Self::of(folder, journal, users)
+    /// Creates the FIFO first: a sweep finds a folder that has one, even if nothing else is in it.
+    fn fill(folder: &Path, options: &LeaseOptions) -> io::Result<Self> {
+        nix::unistd::mkfifo(&folder.join(supervisor::FIFO), Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let journal = Journal::create(folder, options)?;
+        // Opening for writing fails without a reader, so we read until the reaper does.
+        let reader = supervisor::open_for_reading(folder)?;
+        let fifo = supervisor::open_for_writing(folder)?.ok_or(io::ErrorKind::BrokenPipe)?;
+        supervisor::start_in_background(folder)?;
+        drop(reader);
+        Self::new(folder, journal, fifo)
     }
 
-    /// One more user of `folder`; none when it has ended or is about to.
+    /// Adds this process to the users of `folder`; `None` if its last user has ended, or if it is
+    /// being removed.
     ///
     /// # Errors
-    /// When the folder is there and can't be used.
+    /// If the folder exists and can't be used.
     pub fn join(folder: &Path) -> io::Result<Option<Self>> {
         let folder = std::path::absolute(folder)?;
-        let joined = supervisor::user(&folder).and_then(|users| match users {
-            // Whoever opens it before this file is there is served; a sweep may have looked at
-            // one that is not.
-            Some(_) if folder.join(OVER).exists() => Ok(None),
-            Some(users) => Self::of(&folder, Journal::open(&folder)?, users).map(Some),
+        let joined = supervisor::open_for_writing(&folder).and_then(|fifo| match fifo {
+            // A reaper waits for everybody who opened the FIFO before this file existed. If the
+            // file exists now, the reaper may have finished waiting before we opened it.
+            Some(_) if folder.join(CLOSED).exists() => Ok(None),
+            Some(fifo) => Self::new(&folder, Journal::open(&folder)?, fifo).map(Some),
             None => Ok(None),
         });
         match joined {
@@ -83,30 +84,31 @@ impl Lease {
         }
     }
 
-    fn of(folder: &Path, journal: Journal, users: File) -> io::Result<Self> {
-        let users = Arc::new(users);
-        let watcher = Some(Watcher::start(Arc::clone(&users), folder.to_owned())?);
-        Ok(Self { folder: folder.to_owned(), journal, watcher, users })
+    fn new(folder: &Path, journal: Journal, fifo: File) -> io::Result<Self> {
+        let fifo = Arc::new(fifo);
+        let watcher = Some(Watcher::start(Arc::clone(&fifo), folder.to_owned())?);
+        Ok(Self { folder: folder.to_owned(), journal, watcher, fifo })
     }
 
-    /// Registers something that goes with the folder, unless the guard is dropped before.
+    /// Registers a resource that is removed with the folder, unless the guard is dropped before.
     ///
     /// # Errors
-    /// When the journal can't be written, or a group's leader is not there any more.
-    #[expect(clippy::needless_pass_by_value, reason = "as in `reaper::guard`")]
+    /// If the journal can't be written, or if the leader of a process group has ended.
+    #[expect(clippy::needless_pass_by_value, reason = "the same as `guard`")]
     pub fn guard(&self, resource: Resource) -> io::Result<Guard> {
         self.journal.guard(&resource)
     }
 
-    /// The folder, as an absolute path.
+    /// Returns the folder as an absolute path.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Lets the folder, and what is guarded with it, stay until [`remove`](super::remove).
+    /// Keeps the folder, and what is guarded with it, until
+    /// [`remove_folder`](super::remove_folder) is called.
     ///
     /// # Errors
-    /// When the mark can't be written.
+    /// If the mark can't be written.
     pub fn keep(&self) -> io::Result<()> {
         File::create(self.folder.join(KEPT)).map(drop)
     }
@@ -114,32 +116,32 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Before our end is closed: the watcher has it as well.
+        // The watcher has the FIFO open, too.
         self.watcher = None;
-        if supervisor::is_gone(&self.users) {
-            // The folder may be gone, too; a sweep finds whatever is left.
-            let _started = supervisor::leave(&self.folder);
+        if supervisor::has_no_reader(&self.fifo) {
+            // The folder may have been removed. If this fails, a later sweep removes the rest.
+            let _started = supervisor::start_in_background(&self.folder);
         }
-        supervisor::bury();
+        supervisor::reap_children();
     }
 }
 
-/// Registers `resource` on this process's own lease: it is removed when this process ends without
-/// having dropped the guard.
+/// Registers `resource` with this process: it is removed if the process ends before the guard is
+/// dropped.
 ///
 /// # Errors
-/// When no folder can be made for the lease, `/bin/sh` can't be started, or the leader of a group
-/// is not there any more.
+/// If the folder of the lease can't be created, `/bin/sh` can't be started, or the leader of a
+/// process group has ended.
 pub fn guard(resource: Resource) -> io::Result<Guard> {
     // Never dropped: it ends with the process.
-    static OWN: Mutex<Option<Lease>> = Mutex::new(None);
-    let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(lease) = &*own {
+    static LEASE: Mutex<Option<Lease>> = Mutex::new(None);
+    let mut lease = LEASE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(lease) = &*lease {
         return lease.guard(resource);
     }
     let unique = uuid::Uuid::new_v4().simple().to_string();
-    let lease = Lease::make(&temporary_folder().join(format!("{PREFIX}{}", &unique[..12])))?;
-    let guard = lease.guard(resource);
-    *own = Some(lease);
+    let new = Lease::create(&temporary_folder().join(format!("{PREFIX}{}", &unique[..12])))?;
+    let guard = new.guard(resource);
+    *lease = Some(new);
     guard
 }

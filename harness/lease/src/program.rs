@@ -1,9 +1,9 @@
-//! A command that is run to its end, in a process group of its own: nothing of it outlives the
-//! wait for it, whether that ends, is given up, or is cut off by the death of this process.
+//! Runs a command in its own process group, which never outlives the call: it is killed when the
+//! future is dropped and when this process dies.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -12,25 +12,27 @@ use tokio::process::Child;
 
 use crate::{Guard, Resource, guard};
 
-/// A killed program is gone in milliseconds; it is not waited for any longer than this.
-const DYING: Duration = Duration::from_secs(2);
+/// Longest wait for a killed program, which normally ends within milliseconds.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs `command` to its end, in a process group of its own, and returns its exit status and the
-/// output of the streams that it has piped. Dropping the future kills the whole group.
+/// Runs `command` in its own process group and returns its exit status and the output of its piped
+/// streams. Dropping the future kills the whole group.
 ///
 /// # Errors
-/// When the command can't be started, guarded or waited for. Outside of a tokio runtime with I/O
-/// this panics.
-pub async fn finish(mut command: Command) -> std::io::Result<Output> {
+/// If the command can't be started, guarded or waited for.
+///
+/// # Panics
+/// Outside a tokio runtime with I/O.
+pub async fn output(mut command: Command) -> std::io::Result<Output> {
     command.process_group(0);
-    let mut running = Running::start(command)?;
+    let mut running = RunningCommand::start(command)?;
     let (stdout, stderr) = (running.child.stdout.take(), running.child.stderr.take());
     let (stdout, stderr, status) =
-        tokio::try_join!(all(stdout), all(stderr), running.child.wait())?;
+        tokio::try_join!(read_all(stdout), read_all(stderr), running.child.wait())?;
     Ok(Output { status, stdout, stderr })
 }
 
-async fn all(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+async fn read_all(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
         stream.read_to_end(&mut bytes).await?;
@@ -38,15 +40,15 @@ async fn all(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// A running command; its group is killed when this is dropped before it has ended.
+/// A running command. Dropping it kills the process group, unless the command has ended.
 #[derive(Debug)]
-struct Running {
+struct RunningCommand {
     child: Child,
     _guard: Option<Guard>,
 }
 
-impl Running {
-    #[expect(clippy::used_underscore_binding, reason = "the guard is held, not read")]
+impl RunningCommand {
+    #[expect(clippy::used_underscore_binding, reason = "the guard is stored, not read")]
     fn start(command: Command) -> std::io::Result<Self> {
         let child = tokio::process::Command::from(command).spawn()?;
         let mut running = Self { child, _guard: None };
@@ -57,14 +59,11 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
-        // No id: it has ended and was waited for, so its group may be another's by now.
+        // Without an id it has been reaped, and another group may have the number by now.
         let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else { return };
         let _sent = killpg(Pid::from_raw(id), Signal::SIGKILL);
-        let killed = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && killed.elapsed() < DYING {
-            crate::wait::nap();
-        }
+        crate::wait::block_until(KILL_TIMEOUT, || !matches!(self.child.try_wait(), Ok(None)));
     }
 }

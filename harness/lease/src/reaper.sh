@@ -1,44 +1,46 @@
-# The reaper of one lease: waits until the last user has gone, then removes everything in the
-# journal, and the folder of the lease at last.
+# The reaper of one lease: it waits until the last user has ended, then removes every resource in
+# the journal, and then the folder of the lease.
 #
 #   sh -c SCRIPT spanproof-reaper FOLDER [now]
 #
-# Standard input is the FIFO `users` of the folder. Every user holds it open for writing and nobody
-# writes, so a read blocks until the kernel has closed the last user's end. Several reapers may end
-# one lease at once, and one may take over where another was killed: every step may be repeated,
-# and what later steps need (`things`, then `users`) goes last.
+# Standard input is the FIFO `users` of the folder. Every user has it open for writing and none
+# writes, so a read blocks until the kernel has closed it for the last user. Several reapers may
+# work on one lease at once, and one may continue where another was killed: every step can be
+# repeated, and the files that later steps need (`things`, then `users`) are removed last.
 trap '' INT TERM HUP QUIT TSTP
 export LC_ALL=C
 folder=$1
 now=${2-}
 
-# The journal stays readable for us when somebody removes the folder under us.
+# Opened now, so that the journal can be read even after another process removes the folder.
 if [ -r "$folder/things" ]; then exec 3<"$folder/things"; else exec 3</dev/null; fi
 
-nap() { sleep 0.01; }
+pause() { sleep 0.01; }
 
 # --- Processes ------------------------------------------------------------------------------
 
-# What follows the name in /proc/$1/stat: the state is the first word, the start time the 20th.
+# Prints what follows the name in /proc/$1/stat: the first word is the state, the 20th the start
+# time.
 stat_of() {
   IFS= read -r stat <"/proc/$1/stat" || return 1
   printf '%s\n' "${stat##*) }"
 }
 
-# Whether process $1 runs. A zombie does not: in a container nobody may ever wait for it.
+# Tests whether process $1 runs. A zombie does not: in a container it may never be reaped.
 runs() {
   IFS= read -r stat <"/proc/$1/stat" || return 1
   case ${stat##*) } in [ZX]*) return 1 ;; esac
 }
 
-# Whether process $1 is the one that started at $2, and runs.
+# Tests whether process $1 runs and started at $2.
 is_same() { runs "$1" && set -- "$2" ${stat##*) } && [ "$1" = "${21}" ]; }
 
-# Who is to be killed, a line `id state start name` each: the members of the groups in $groups
-# (lines `leader start session`) and whoever descends from one of them. A leader whose start time
-# differs is a stranger with a recycled id. A leader that is gone proves nothing, so its group
-# must be in the same session and younger. Reapers are spared: each ends its own lease.
-doomed() {
+# Prints the processes to kill, a line `id state start name` each: the members of the groups in
+# $groups (lines `leader start session`) and their descendants. If the leader's start time differs,
+# the id was reused and the group is not ours. If there is no leader, the members must be in the
+# same session and have started later than the leader. Reapers are left alone: each works on its
+# own lease.
+to_kill() {
   reapers=$(grep -ls spanproof-reaper /proc/[0-9]*/cmdline | tr -dc '0-9\n')
   cat /proc/[0-9]*/stat | groups=$groups reapers=$reapers awk -v self=$$ '
     BEGIN {
@@ -60,36 +62,37 @@ doomed() {
     }
     END {
       for (id in parent) {
-        doom = member(id)
-        if (!doom && (id in reaper || group[id] in reaper)) continue
+        hit = member(id)
+        if (!hit && (id in reaper || group[id] in reaper)) continue
         up = id
-        for (i = 0; !doom && i < 100 && (parent[up] in parent); i++) { up = parent[up]; doom = member(up) }
-        if (doom && id != self && state[id] !~ /[ZX]/) print id, state[id], since[id], name[id]
+        for (i = 0; !hit && i < 100 && (parent[up] in parent); i++) { up = parent[up]; hit = member(up) }
+        if (hit && id != self && state[id] !~ /[ZX]/) print id, state[id], since[id], name[id]
       }
     }' | sort
 }
 
-# Of the data directory $1 (as it was given) and $2 (as the kernel calls it): the processes with
-# the name $3 that work in it, or that were told its name and have not come to it yet.
-of_data() {
-  there=
+# Prints the processes with the name $3 that use a data directory: their working directory is $2
+# (its path in the kernel), or they have $1 (the path in the journal) or $2 as an argument and have
+# not entered it yet.
+processes_of_data() {
+  cwds=
   for id in $(grep -lxs "$3" /proc/[0-9]*/comm | tr -dc '0-9\n'); do
-    there="$there /proc/$id/cwd"
+    cwds="$cwds /proc/$id/cwd"
   done
-  [ -n "$there" ] || return 0
+  [ -n "$cwds" ] || return 0
   # shellcheck disable=SC2086 # a list of names without spaces
-  settled=$(ls -ld $there | data=$2 awk '{
+  inside=$(ls -ld $cwds | data=$2 awk '{
     at = index($0, " -> "); to = substr($0, at + 4); from = substr($0, 1, at - 1)
     if (to == ENVIRON["data"] || to == ENVIRON["data"] " (deleted)") {
       sub(/\/cwd$/, "", from); sub(/^.*\/proc\//, "", from); print from
     } }')
-  for id in $settled; do if runs "$id"; then echo "$id"; fi; done
-  for cwd in $there; do
-    # Another server is in its own directory, and the directories of other users can't be seen.
+  for id in $inside; do if runs "$id"; then echo "$id"; fi; done
+  for cwd in $cwds; do
+    # Skips other servers, which are in their own directories, and processes of other users.
     [ -e "$cwd/." ] && ! [ -e "$cwd/postmaster.pid" ] || continue
     id=${cwd#/proc/} id=${id%/cwd}
     case "
-$settled
+$inside
 " in *"
 $id
 "*) continue ;; esac
@@ -99,8 +102,9 @@ $id
 
 # --- Shared memory --------------------------------------------------------------------------
 
-# Who may have made memory of Postgres, the processes $@: for SysV segments each process with the time
-# since which to $makers, for names in /dev/shm its user with that time to $users.
+# Notes that the processes $@ may have created shared memory of Postgres: adds each process with its
+# start time to $makers (for SysV segments), and its user with that time to $users (for names in
+# /dev/shm).
 note_memory() {
   for id in "$@"; do
     user=$(stat -c %u "/proc/$id") || continue
@@ -115,8 +119,8 @@ $user $since"
   done
 }
 
-# The owner's id, its start and the segment that the lock file of data directory $1 names. A single
-# user, as when a data directory is made, has a negative id.
+# Notes the process id, start time and segment in the lock file of data directory $1. The id of a
+# single-user server, as during initdb, is negative.
 note_lock() {
   owner= since= segment=
   [ -r "$1/postmaster.pid" ] || return 0
@@ -127,8 +131,8 @@ note_lock() {
 ${owner#-} $((since - 1)) $segment"
 }
 
-# Removes what was noted and is nobody's any more. A segment must have been made by the noted
-# process while it lived and be attached to nobody: an id alone may be a stranger's by now.
+# Removes the noted memory that no process uses. A segment must have been created by the noted
+# process after its start, and be attached to no process: an id alone may have been reused.
 remove_memory() {
   [ -z "$users" ] || remove_names
   for id in $(makers=$makers awk '
@@ -140,28 +144,30 @@ remove_memory() {
   done
 }
 
-# Removes the names in /dev/shm that the noted users have made since then and that no process has: a
-# server keeps what it uses mapped, so what nobody has is left, whoever was killed at which moment.
+# Removes the names in /dev/shm that the noted users created since the noted times and that no
+# process has open or mapped. A server keeps the memory that it uses mapped, so the rest is left
+# over.
 remove_names() {
   mine=$(stat -c '%u %Y %n' /dev/shm/PostgreSQL.* | users=$users awk '
     BEGIN { n = split(ENVIRON["users"], line, "\n") }
     { for (i = 1; i <= n; i++) if (split(line[i], f, " ") == 2 && f[1] == $1 && $2 >= f[2]) {
       print $3; break } }')
   [ -n "$mine" ] || return 0
-  # First who has it open, then who has it mapped: that is the order in which it is made.
+  # Open files first, then mappings: a server does it in this order, too.
   had=$({ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; } | grep -o '/dev/shm/PostgreSQL\.[0-9]*')
   for name in $mine; do
     printf '%s\n' "$had" | grep -qxF "$name" || rm -f -- "$name"
   done
 }
 
-# --- Endings --------------------------------------------------------------------------------
+# --- Removal --------------------------------------------------------------------------------
 
-# Stops everybody who is doomed, so that nobody starts another or makes memory behind our back,
-# and leaves them in $victims. Who can't be stopped (it waits for a disk) is not waited for long.
+# Sends SIGSTOP to every process to kill, so that none starts another one or creates memory in the
+# meantime, and sets $victims to them. Gives up after 20 rounds on a process that can't be stopped,
+# such as one that waits for a disk.
 freeze() {
   tries=0 before=
-  while victims=$(doomed) && [ -n "$victims" ]; do
+  while victims=$(to_kill) && [ -n "$victims" ]; do
     moving=$(printf '%s\n' "$victims" | sed -n '/^[0-9]* [Tt] /d;s/ .*//p')
     [ -n "$moving" ] || break
     for id in $moving; do kill -STOP "$id"; done
@@ -170,7 +176,7 @@ freeze() {
   done
 }
 
-end_groups() {
+kill_groups() {
   [ -n "$groups" ] || return 0
   freeze
   # shellcheck disable=SC2046 # numbers
@@ -179,36 +185,36 @@ end_groups() {
   while [ -n "$victims" ] && [ "$tries" -lt 300 ]; do
     for id in $(printf '%s\n' "$victims" | sed 's/ .*//'); do kill -KILL "$id"; done
     tries=$((tries + 1))
-    nap
-    victims=$(doomed)
+    pause
+    victims=$(to_kill)
   done
 }
 
 # Waits until none of the processes $@ runs; gives up after three seconds.
-await_end() {
+await_exit() {
   tries=0
   for id in "$@"; do
     while runs "$id"; do
       [ "$tries" -lt 300 ] || return 1
       tries=$((tries + 1))
-      nap
+      pause
     done
   done
 }
 
-# The name that the kernel has for directory $1.
-real() { (cd -P -- "$1" && pwd -P) || printf '%s\n' "$1"; }
+# Prints the path of directory $1 with symbolic links resolved.
+real_path() { (cd -P -- "$1" && pwd -P) || printf '%s\n' "$1"; }
 
-# Ends the server of data directory $1: its postmaster is asked for an immediate shutdown; what is
-# left after that, and who has no postmaster, is stopped, looked at and killed.
-end_server() {
-  data=$(real "$1")
+# Stops the server of data directory $1. First its postmaster gets SIGQUIT, an immediate shutdown.
+# Processes that remain, or that have no postmaster, get SIGSTOP, are noted and get SIGKILL.
+stop_server() {
+  data=$(real_path "$1")
   rounds=0
   note_lock "$data"
-  while ids=$(of_data "$1" "$data" postgres) && [ -n "$ids" ] && [ "$rounds" -lt 10 ]; do
-    asked=
-    for id in $ids; do [ "$id" != "$owner" ] || asked=$id; done
-    if [ "$rounds" -eq 0 ] && [ -n "$asked" ]; then
+  while ids=$(processes_of_data "$1" "$data" postgres) && [ -n "$ids" ] && [ "$rounds" -lt 10 ]; do
+    postmaster=
+    for id in $ids; do [ "$id" != "$owner" ] || postmaster=$id; done
+    if [ "$rounds" -eq 0 ] && [ -n "$postmaster" ]; then
       # shellcheck disable=SC2086 # numbers
       note_memory $ids
       kill -QUIT "$owner"
@@ -219,14 +225,15 @@ end_server() {
       for id in $ids; do kill -KILL "$id"; done
     fi
     # shellcheck disable=SC2086 # numbers
-    await_end $ids
+    await_exit $ids
     rounds=$((rounds + 1))
   done
-  # Who was killed leaves the lock file, which may be younger than our first look.
+  # A killed server leaves its lock file, which may be newer than when we first read it.
   note_lock "$data"
 }
 
-# What was killed a moment ago may still end a write: until nothing is left, for three seconds.
+# Removes folder $1. Repeats that for three seconds: a process that was just killed may still finish
+# a write.
 remove_folder() {
   tries=0
   while rm -rf -- "$1"; [ -e "$1" ] && [ "$tries" -lt 60 ]; do
@@ -234,7 +241,8 @@ remove_folder() {
   done
 }
 
-# The folder of the lease; `things` and `users`, by which a sweep finds it, go last.
+# Removes the folder of the lease. `things` and `users`, by which a sweep finds it, are removed
+# last.
 remove_lease() {
   for entry in "$folder"/* "$folder"/.[!.]* "$folder"/..?*; do
     case ${entry#"$folder"/} in
@@ -252,46 +260,48 @@ remove_lease() {
   remove_folder "$folder"
 }
 
-# What is in the journal and was not struck off, in its order.
-left_over() {
+# Prints the resources in the journal that are still registered, in their order.
+registered() {
   awk '
     { line = substr($0, 3) }
     /^\+ / { if (!(line in live)) order[++n] = line; live[line]++ }
     /^- / { if (live[line] > 0) live[line]-- }
     END { for (i = 1; i <= n; i++) if (live[order[i]] > 0) print order[i] }' <&3
 }
-of() { printf '%s\n' "$left" | sed -n "s/^$1 //p"; }
 
-# The processes of this boot. Those that are making a data directory go as groups do.
-end_processes() {
+# Prints the names of the registered resources of kind $1, a line each.
+names() { printf '%s\n' "$resources" | sed -n "s/^$1 //p"; }
+
+# Stops the processes, all of this boot. Running initdb processes are treated as groups.
+stop_processes() {
   booted=$(sed -n 's/^btime //p' /proc/stat)
   users= makers=
-  groups=$(of group
-    of server | while IFS= read -r data; do
-      for id in $(of_data "$data" "$(real "$data")" initdb); do
+  groups=$(names group
+    names server | while IFS= read -r data; do
+      for id in $(processes_of_data "$data" "$(real_path "$data")" initdb); do
         # shellcheck disable=SC2046 # words
         set -- $(stat_of "$id")
         echo "$id ${20-} ${4-}"
       done
     done)
-  end_groups
-  # Not through a pipe, whose loop would keep what it notes to itself.
-  servers=$(of server)
+  kill_groups
+  # Not through a pipe: variables set in its subshell would be lost.
+  servers=$(names server)
   while IFS= read -r data; do
-    [ -z "$data" ] || end_server "$data"
+    [ -z "$data" ] || stop_server "$data"
   done <<END
 $servers
 END
   [ -z "$makers" ] || remove_memory
 }
 
-end_everything() {
-  left=$(left_over)
-  if [ -n "$left" ]; then
+remove_everything() {
+  resources=$(registered)
+  if [ -n "$resources" ]; then
     read -r this_boot </proc/sys/kernel/random/boot_id
-    [ "$boot" != "$this_boot" ] || end_processes
-    of container | while IFS= read -r id; do timeout 20 docker rm -f -v "$id" </dev/null; done
-    of folder | while IFS= read -r path; do remove_folder "$path"; done
+    [ "$boot" != "$this_boot" ] || stop_processes
+    names container | while IFS= read -r id; do timeout 20 docker rm -f -v "$id" </dev/null; done
+    names folder | while IFS= read -r path; do remove_folder "$path"; done
   fi
   remove_lease
 }
@@ -300,7 +310,7 @@ end_everything() {
 
 await_users() { while IFS= read -r _; do :; done; }
 
-# Others find the lease by this file. It may name another lease by now.
+# Removes the file from which other processes learn the folder. It may name another lease by now.
 remove_record() {
   [ -n "$record" ] || return 0
   IFS= read -r first <"$record" || return 0
@@ -328,9 +338,9 @@ if [ -z "$now" ]; then
   ! [ -e "$folder/kept" ] || exit 0
 fi
 remove_record
-# From here on nobody may join; who did so until now is served.
+# From here on no process can join. Those that have joined until now are waited for.
 : >"$folder/over"
 await_users
 [ -n "$now" ] || ! [ -e "$folder/kept" ] || exit 0
 exec </dev/null
-end_everything
+remove_everything

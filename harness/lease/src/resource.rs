@@ -1,29 +1,29 @@
-//! What must not outlive us, and its line in a journal.
+//! A resource to be removed, and its line in a journal.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Something that must not outlive us.
+/// Something that must not outlive its users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
-    /// A process group, by its leader's id, and whoever descends from it.
+    /// A process group, by its leader's process id, with all descendants of its members.
     Group(u32),
     /// A container, by its name or id.
     Container(String),
-    /// A folder with all that is in it.
+    /// A folder with its contents.
     Folder(PathBuf),
-    /// A Postgres server, by its data directory, which need not be there yet: whoever makes it,
-    /// runs in it or has shared memory for it. The directory itself stays; guard its folder.
+    /// A Postgres server, by its data directory, which need not exist yet: `initdb` and server
+    /// processes that use it, and their shared memory. The directory itself stays; guard its folder.
     Server(PathBuf),
 }
 
 impl Resource {
-    /// The line that stands for it in a journal, without sign and end.
+    /// Returns its line in a journal, without the sign and the line break.
     pub(super) fn line(&self) -> io::Result<Vec<u8>> {
         let line = match self {
             Self::Group(id) => {
-                let Leader { start, session } = Leader::of(*id)?;
+                let Process { start, session } = Process::read(*id)?;
                 format!("group {id} {start} {session}").into_bytes()
             }
             Self::Container(id) => format!("container {id}").into_bytes(),
@@ -34,7 +34,7 @@ impl Resource {
     }
 }
 
-/// `text` followed by the absolute form of `path`: the reaper works in `/`.
+/// Returns `text` followed by the absolute form of `path`: the reaper works in `/`.
 pub(super) fn with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
     let path = std::path::absolute(path)?;
     one_line([text.as_bytes(), path.as_os_str().as_bytes()].concat())
@@ -43,31 +43,31 @@ pub(super) fn with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
 fn one_line(line: Vec<u8>) -> io::Result<Vec<u8>> {
     if line.contains(&b'\n') {
         let text = String::from_utf8_lossy(&line).into_owned();
-        let error = format!("{text:?} can't be guarded: there is a line break in it");
+        let error = format!("{text:?} can't be guarded: it contains a line break");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
     }
     Ok(line)
 }
 
-/// What tells a process from another one that gets the same id later.
+/// What distinguishes a process from a later one with the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Leader {
-    /// In clock ticks since the machine came up.
+pub(super) struct Process {
+    /// Start time, in clock ticks since the boot.
     pub(super) start: u64,
     pub(super) session: u32,
 }
 
-impl Leader {
-    pub(super) fn of(id: u32) -> io::Result<Self> {
+impl Process {
+    pub(super) fn read(id: u32) -> io::Result<Self> {
         let stat = std::fs::read(format!("/proc/{id}/stat"))?;
         let stat = String::from_utf8_lossy(&stat);
-        // The name in parentheses may have anything in it. The state behind it is field 3.
+        // The name in parentheses may contain anything. The state after it is field 3.
         let fields: Vec<_> =
             stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
         let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
         match (field(22).parse(), field(6).parse()) {
             (Ok(start), Ok(session)) => Ok(Self { start, session }),
-            _ => Err(io::Error::other(format!("`/proc/{id}/stat` can't be read: {stat}"))),
+            _ => Err(io::Error::other(format!("`/proc/{id}/stat` can't be parsed: {stat}"))),
         }
     }
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_told_apart_by_its_start() {
+    fn the_line_of_a_group_has_its_start_time() {
         let id = std::process::id();
         let line = String::from_utf8(Resource::Group(id).line().unwrap()).unwrap();
         let words: Vec<_> = line.split(' ').collect();
@@ -88,13 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_in_a_path_is_refused() {
+    fn rejects_a_path_with_a_line_break() {
         let error = Resource::Folder("/tmp/a\nfolder /".into()).line().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
-    fn a_relative_path_is_made_absolute() {
+    fn a_relative_path_becomes_absolute() {
         let line = Resource::Server("a b's".into()).line().unwrap();
         let expected = format!("server {}/a b's", std::env::current_dir().unwrap().display());
         assert_eq!(String::from_utf8(line).unwrap(), expected);

@@ -1,8 +1,7 @@
-//! The process that ends a lease, and the pipe that tells it when.
+//! Starts the reaper of a lease, and opens the FIFO that it waits on.
 //!
-//! The folder of a lease has a FIFO that each user holds open for writing and that the reaper
-//! reads: the kernel closes an end with its process, so that nothing can be forgotten and nobody
-//! who was killed is counted.
+//! The folder of a lease has a FIFO. Each user has it open for writing and the reaper reads from it.
+//! The kernel closes it for a process that dies, so a killed user is never counted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -17,38 +16,46 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The name of the FIFO in the folder of its lease.
-pub(super) const NAME: &str = "users";
+/// Name of the FIFO in the folder of its lease.
+pub(super) const FIFO: &str = "users";
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
-/// When the reaper begins.
+/// When a reaper starts to remove things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// When the last user has gone, and the parent if there is one, and unless it is kept.
+    /// After the last user and the parent have ended. A kept folder stays.
     Unused,
-    /// At once.
+    /// At once, even if the folder is kept.
     Now,
 }
 
-/// Opens an end of the FIFO of `folder` without waiting for the other one.
-fn end(folder: &Path, options: &mut OpenOptions) -> io::Result<File> {
+/// Opens the FIFO of `folder` without blocking.
+fn open(folder: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
-    options.custom_flags(flags.bits()).open(folder.join(NAME))
+    options.custom_flags(flags.bits()).open(folder.join(FIFO))
 }
 
-/// The end that makes us a user. None without a reaper.
-pub(super) fn user(folder: &Path) -> io::Result<Option<File>> {
-    match end(folder, OpenOptions::new().write(true)) {
+/// Opens the FIFO as a user does; `None` if no reaper reads from it.
+pub(super) fn open_for_writing(folder: &Path) -> io::Result<Option<File>> {
+    match open(folder, OpenOptions::new().write(true)) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whether anybody holds the end of a user.
+/// Opens the FIFO as a reaper does. The file can be opened before the reaper is started, so that
+/// the FIFO always has a reader.
+pub(super) fn open_for_reading(folder: &Path) -> io::Result<File> {
+    let reader = open(folder, OpenOptions::new().read(true))?;
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(reader)
+}
+
+/// Returns whether any process has the FIFO open for writing.
 pub(super) fn has_users(folder: &Path) -> io::Result<bool> {
-    match end(folder, OpenOptions::new().read(true))?.read(&mut [0]) {
+    match open(folder, OpenOptions::new().read(true))?.read(&mut [0]) {
         Ok(0) => Ok(false),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
@@ -56,50 +63,43 @@ pub(super) fn has_users(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether the reaper that the end of a user leads to is gone.
-pub(super) fn is_gone(user: &File) -> bool {
-    let mut ends = [PollFd::new(user.as_fd(), PollFlags::empty())];
-    poll(&mut ends, PollTimeout::ZERO).is_ok() && lost(&ends[0])
+/// Returns whether the reaper that read from this FIFO has ended.
+pub(super) fn has_no_reader(fifo: &File) -> bool {
+    let mut polled = [PollFd::new(fifo.as_fd(), PollFlags::empty())];
+    poll(&mut polled, PollTimeout::ZERO).is_ok() && lost_its_reader(&polled[0])
 }
 
-pub(super) fn lost(end: &PollFd<'_>) -> bool {
-    end.revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+pub(super) fn lost_its_reader(fifo: &PollFd<'_>) -> bool {
+    fifo.revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
-/// The end of a reaper. It is there before the process is, so that there is always one.
-pub(super) fn reading(folder: &Path) -> io::Result<File> {
-    let reading = end(folder, OpenOptions::new().read(true))?;
-    fcntl(&reading, FcntlArg::F_SETFL(OFlag::empty()))?;
-    Ok(reading)
-}
-
-/// Starts a reaper for `folder`. A second one does no harm.
+/// Starts a reaper for `folder`. Starting a second one is harmless.
 #[expect(clippy::disallowed_methods, reason = "the reaper is the process that watches ours")]
-pub(super) fn start(folder: &Path, reading: File, when: When) -> io::Result<Child> {
+pub(super) fn start(folder: &Path, reader: File, when: When) -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");
-    // The name is what one reaper knows another by.
+    // Reapers recognize each other by this name.
     command.args(["-c", SCRIPT, "spanproof-reaper"]).arg(folder);
     if when == When::Now {
         command.arg("now");
     }
     command.current_dir("/").process_group(0);
-    command.stdin(reading).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(reader).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn()
 }
 
-/// Starts a reaper that ends after us or when it likes; [`bury`] waits for it.
-pub(super) fn leave(folder: &Path) -> io::Result<()> {
-    let child = start(folder, reading(folder)?, When::Unused)?;
-    started().push(child);
+/// Starts a reaper and does not wait for it. [`reap_children`] collects its exit status.
+pub(super) fn start_in_background(folder: &Path) -> io::Result<()> {
+    let child = start(folder, open_for_reading(folder)?, When::Unused)?;
+    children().push(child);
     Ok(())
 }
 
-/// Waits for those that have ended, so that no zombies gather in a process that goes on.
-pub(super) fn bury() {
-    started().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+/// Collects the exit status of reapers that have ended, so that they don't stay as zombies.
+pub(super) fn reap_children() {
+    children().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
-fn started() -> std::sync::MutexGuard<'static, Vec<Child>> {
-    static STARTED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
-    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+fn children() -> std::sync::MutexGuard<'static, Vec<Child>> {
+    static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What is left of those who died together with their reaper, or with the machine.
+//! Removes what is left of processes that died together with their reaper, or with the machine.
 
 use std::fs::{Metadata, symlink_metadata};
 use std::io;
@@ -14,121 +14,124 @@ use super::folder::{KEPT, PREFIX};
 use super::journal;
 use super::supervisor::{self, When};
 
-/// A younger folder may be one that is just being made.
-const AGE: Duration = Duration::from_secs(10);
+/// Minimum age of a folder to be removed: a younger one may still be under construction.
+const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// Removes, in the background, what is left of those who died together with their reaper.
+/// Starts to remove, in the background, what is left of processes that died together with their
+/// reaper.
 ///
-/// It looks at the `spanproof-*` folders of this user where leases are made. What it can't remove
-/// stays for the next time.
+/// It checks this user's `spanproof-*` folders in the folder for temporary files and in `/dev/shm`.
+/// What can't be removed now is tried again by the next sweep.
 pub fn sweep() {
-    let named = std::thread::Builder::new().name("reaper-sweep".into());
-    let _started = named.spawn(|| {
-        for folder in folders() {
-            tidy(&folder);
+    let thread = std::thread::Builder::new().name("reaper-sweep".into());
+    let _started = thread.spawn(|| {
+        for folder in prefixed_folders() {
+            sweep_folder(&folder);
         }
     });
 }
 
-/// Sweeps when this process makes its first lease.
-pub(super) fn once() {
+/// Sweeps when this process creates its first lease.
+pub(super) fn sweep_once() {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);
 }
 
-/// The folders of this user that were [kept](super::Lease::keep).
-pub fn kept() -> Vec<PathBuf> {
-    let mut kept = folders();
-    kept.retain(|folder| is_lease(folder) && folder.join(KEPT).exists());
-    kept
+/// Returns this user's folders that were [kept](super::Lease::keep).
+pub fn kept_folders() -> Vec<PathBuf> {
+    let mut folders = prefixed_folders();
+    folders.retain(|folder| is_lease(folder) && folder.join(KEPT).exists());
+    folders
 }
 
-/// Ends what goes with a folder that nobody uses, kept or not, removes it, and waits for that.
+/// Removes an unused folder, kept or not, with everything that is guarded with it. Returns when all
+/// of it is removed.
 ///
 /// # Errors
-/// When somebody uses it, or is removing it; when it is no folder of this user's leases; when
-/// something of it could not be removed.
-pub fn remove(folder: &Path) -> io::Result<()> {
+/// If a process uses or is removing the folder, if it is not the folder of a lease of this user, or
+/// if a part of it can't be removed.
+pub fn remove_folder(folder: &Path) -> io::Result<()> {
     let folder = &std::path::absolute(folder)?;
     let failed =
         |kind, what: &str| Err(io::Error::new(kind, format!("{} {what}", folder.display())));
     if !is_lease(folder) {
         return failed(io::ErrorKind::InvalidInput, "is not a folder of spanproof");
     }
-    if supervisor::user(folder)?.is_some() || supervisor::has_users(folder)? {
+    if supervisor::open_for_writing(folder)?.is_some() || supervisor::has_users(folder)? {
         return failed(io::ErrorKind::ResourceBusy, "is in use");
     }
-    let mut reaper = supervisor::start(folder, supervisor::reading(folder)?, When::Now)?;
-    reaper.wait()?;
+    let reader = supervisor::open_for_reading(folder)?;
+    supervisor::start(folder, reader, When::Now)?.wait()?;
     if folder.exists() {
         return failed(io::ErrorKind::DirectoryNotEmpty, "could not be removed");
     }
     Ok(())
 }
 
-/// Everything with our prefix, where leases are made.
-fn folders() -> Vec<PathBuf> {
-    let mut places = vec![temporary_folder()];
+/// Returns every path with our prefix in the places where leases are created.
+fn prefixed_folders() -> Vec<PathBuf> {
+    let mut parents = vec![temporary_folder()];
     let memory = PathBuf::from("/dev/shm");
-    if !places.contains(&memory) {
-        places.push(memory);
+    if !parents.contains(&memory) {
+        parents.push(memory);
     }
-    let entries = places.iter().filter_map(|place| std::fs::read_dir(place).ok());
+    let entries = parents.iter().filter_map(|parent| std::fs::read_dir(parent).ok());
     let paths = entries.flat_map(|entries| entries.flatten().map(|entry| entry.path()));
-    let named = |path: &PathBuf| {
+    let has_prefix = |path: &PathBuf| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
     };
-    let mut folders: Vec<_> = paths.filter(named).collect();
+    let mut folders: Vec<_> = paths.filter(has_prefix).collect();
     folders.sort();
     folders
 }
 
-fn tidy(folder: &Path) {
+fn sweep_folder(folder: &Path) {
     if !is_lease(folder) {
         if is_unfilled(folder) {
-            // Nothing but an empty folder can be removed by this.
+            // This removes empty folders only.
             let _removed = std::fs::remove_dir(folder);
         }
         return;
     }
-    let old = symlink_metadata(folder.join(supervisor::NAME))
-        .is_ok_and(|users| users.modified().is_ok_and(is_old));
-    let unsupervised = || matches!(supervisor::user(folder), Ok(None));
-    let unused = || matches!(supervisor::has_users(folder), Ok(false));
-    if old && !folder.join(KEPT).exists() && unsupervised() && unused() {
-        let _started = supervisor::leave(folder);
+    let old = symlink_metadata(folder.join(supervisor::FIFO))
+        .is_ok_and(|fifo| fifo.modified().is_ok_and(is_old));
+    let has_no_reaper = || matches!(supervisor::open_for_writing(folder), Ok(None));
+    let has_no_users = || matches!(supervisor::has_users(folder), Ok(false));
+    if old && !folder.join(KEPT).exists() && has_no_reaper() && has_no_users() {
+        let _started = supervisor::start_in_background(folder);
     }
 }
 
-/// Whether it has a FIFO of this user, and no journal of somebody else. The folder itself may have
-/// been given to the user that a server runs as.
+/// Returns whether the folder has a FIFO of this user, and no journal of another user. The owner of
+/// the folder itself may be the user that a server runs as.
 fn is_lease(folder: &Path) -> bool {
-    let owner = |file: &Metadata| file.uid() == Uid::effective().as_raw();
-    let users = symlink_metadata(folder.join(supervisor::NAME));
-    let things = symlink_metadata(folder.join(journal::NAME));
+    let is_mine = |file: &Metadata| file.uid() == Uid::effective().as_raw();
+    let fifo = symlink_metadata(folder.join(supervisor::FIFO));
+    let journal = symlink_metadata(folder.join(journal::FILE));
     symlink_metadata(folder).is_ok_and(|folder| folder.is_dir())
-        && users.is_ok_and(|users| users.file_type().is_fifo() && owner(&users))
-        && things.map_or_else(
+        && fifo.is_ok_and(|fifo| fifo.file_type().is_fifo() && is_mine(&fifo))
+        && journal.map_or_else(
             |error| error.kind() == io::ErrorKind::NotFound,
-            |things| things.is_file() && owner(&things),
+            |journal| journal.is_file() && is_mine(&journal),
         )
 }
 
-/// Whether somebody died between the making of this folder and of its FIFO.
+/// Returns whether a process died after it created this folder and before it created the FIFO.
 fn is_unfilled(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let unique = name.rsplit('-').next().unwrap_or_default();
-    let ours = unique.len() == 12 && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_named_by_us = unique.len() == 12 && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
     let changed = |folder: &Metadata| {
         u64::try_from(folder.ctime()).map(|time| SystemTime::UNIX_EPOCH + Duration::from_secs(time))
     };
-    ours && symlink_metadata(folder).is_ok_and(|folder| {
-        folder.is_dir()
-            && folder.uid() == Uid::effective().as_raw()
-            && changed(&folder).is_ok_and(is_old)
-    })
+    is_named_by_us
+        && symlink_metadata(folder).is_ok_and(|folder| {
+            folder.is_dir()
+                && folder.uid() == Uid::effective().as_raw()
+                && changed(&folder).is_ok_and(is_old)
+        })
 }
 
 fn is_old(time: SystemTime) -> bool {
-    time.elapsed().is_ok_and(|age| age >= AGE)
+    time.elapsed().is_ok_and(|age| age >= MIN_AGE)
 }

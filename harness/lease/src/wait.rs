@@ -1,111 +1,119 @@
-//! Waiting for a condition, with a deadline: the one place where time passes.
+//! Waiting for a condition, with a deadline. No other module lets time pass.
 //!
-//! A wait that gives up says what was awaited, for how long, and what was last seen.
+//! A wait that times out reports what it waited for, how long, and what it saw last.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// The first nap between two looks; each following one is half as long again, up to a limit.
-const FIRST: Duration = Duration::from_millis(1);
-/// The longest nap between two looks.
-const SLOWEST: Duration = Duration::from_millis(20);
-/// The longest nap where somebody waits for each millisecond and a look costs next to nothing.
-const CLOSE: Duration = Duration::from_millis(2);
+/// First polling interval; each following one is half as long again, up to a limit.
+const FIRST_INTERVAL: Duration = Duration::from_millis(1);
+/// Longest polling interval of [`until`].
+const LONGEST_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest polling interval of [`until_soon`].
+const SHORT_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A condition did not come true in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{awaited} did not happen within {} ms; last seen: {last}", .waited.as_millis())]
-pub struct Overdue {
+#[error("{awaited} did not happen within {} ms; last seen: {last_seen}", .waited.as_millis())]
+pub struct Timeout {
     /// What was awaited, as a noun phrase.
     pub awaited: String,
     /// How long it was awaited.
     pub waited: Duration,
-    /// What the last look saw.
-    pub last: String,
+    /// What the last attempt saw.
+    pub last_seen: String,
 }
 
-/// What one look at a condition found.
+/// The result of checking a condition once.
 #[derive(Debug)]
-pub enum Look<T> {
-    /// The condition holds, with what it gives.
+pub enum Attempt<T> {
+    /// The condition is true; this value is returned to the caller.
     Done(T),
-    /// Not yet, with what was seen instead.
+    /// The condition is not true yet; the text describes what was seen instead.
     NotYet(String),
 }
 
-/// Looks again and again until `look` is [`Look::Done`] or `within` has passed.
+/// Calls `attempt` repeatedly until it returns [`Attempt::Done`] or `limit` has passed. It polls
+/// every 20 ms, and more often at first.
 ///
 /// # Errors
-/// [`Overdue`] when the time is up.
+/// [`Timeout`] if `limit` has passed.
 pub async fn until<T, F>(
     awaited: &str,
-    within: Duration,
-    look: impl FnMut() -> F,
-) -> Result<T, Overdue>
+    limit: Duration,
+    attempt: impl FnMut() -> F,
+) -> Result<T, Timeout>
 where
-    F: Future<Output = Look<T>>,
+    F: Future<Output = Attempt<T>>,
 {
-    watch(awaited, within, SLOWEST, look).await
+    poll(awaited, limit, LONGEST_INTERVAL, attempt).await
 }
 
-/// Returns whether `event` happened, waiting for at most `within`.
-pub async fn happens(within: Duration, event: impl Future<Output = ()>) -> bool {
-    tokio::time::timeout(within, event).await.is_ok()
-}
-
-/// Does the same as [`until`], with at most two milliseconds between two looks: for conditions that
-/// come true within tens of milliseconds.
+/// Does the same as [`until`] and polls every 2 ms: for conditions that come true within tens of
+/// milliseconds and are cheap to check.
 ///
 /// # Errors
-/// [`Overdue`] when the time is up.
-pub async fn closely<T, F>(
+/// [`Timeout`] if `limit` has passed.
+pub async fn until_soon<T, F>(
     awaited: &str,
-    within: Duration,
-    look: impl FnMut() -> F,
-) -> Result<T, Overdue>
+    limit: Duration,
+    attempt: impl FnMut() -> F,
+) -> Result<T, Timeout>
 where
-    F: Future<Output = Look<T>>,
+    F: Future<Output = Attempt<T>>,
 {
-    watch(awaited, within, CLOSE, look).await
+    poll(awaited, limit, SHORT_INTERVAL, attempt).await
 }
 
-async fn watch<T, F>(
+/// Waits for `event` and returns `true`, or `false` if `limit` passes first.
+pub async fn happens_within(limit: Duration, event: impl Future<Output = ()>) -> bool {
+    tokio::time::timeout(limit, event).await.is_ok()
+}
+
+/// Blocks the thread until `condition` is true and returns `true`, or `false` if `limit` passes
+/// first. It polls every millisecond. It is for destructors, which can't await.
+#[expect(clippy::disallowed_methods, reason = "destructors can't await; the limit is a deadline")]
+pub fn block_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !condition() {
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
+async fn poll<T, F>(
     awaited: &str,
-    within: Duration,
-    slowest: Duration,
-    mut look: impl FnMut() -> F,
-) -> Result<T, Overdue>
+    limit: Duration,
+    longest_interval: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Timeout>
 where
-    F: Future<Output = Look<T>>,
+    F: Future<Output = Attempt<T>>,
 {
     let start = Instant::now();
-    let mut nap = FIRST;
-    let mut last = String::from("nothing yet");
+    let mut interval = FIRST_INTERVAL;
+    let mut last_seen = String::from("nothing yet");
     loop {
-        let left = within.saturating_sub(start.elapsed());
-        match tokio::time::timeout(left, look()).await {
-            Ok(Look::Done(value)) => return Ok(value),
-            Ok(Look::NotYet(seen)) => last = seen,
+        let left = limit.saturating_sub(start.elapsed());
+        match tokio::time::timeout(left, attempt()).await {
+            Ok(Attempt::Done(value)) => return Ok(value),
+            Ok(Attempt::NotYet(seen)) => last_seen = seen,
             Err(_) => {}
         }
-        if start.elapsed() >= within {
-            return Err(Overdue { awaited: awaited.to_owned(), waited: within, last });
+        if start.elapsed() >= limit {
+            return Err(Timeout { awaited: awaited.to_owned(), waited: limit, last_seen });
         }
-        rest(nap.min(within.saturating_sub(start.elapsed()))).await;
-        nap = (nap * 3 / 2).min(slowest);
+        sleep(interval.min(limit.saturating_sub(start.elapsed()))).await;
+        interval = (interval * 3 / 2).min(longest_interval);
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one nap: between two looks at a condition")]
-async fn rest(nap: Duration) {
-    tokio::time::sleep(nap).await;
-}
-
-/// Blocks the thread for a millisecond, between two looks at a dying process in a destructor, where
-/// nothing can be awaited.
-#[expect(clippy::disallowed_methods, reason = "destructors can't await; each use has a deadline")]
-pub fn nap() {
-    std::thread::sleep(Duration::from_millis(1));
+#[expect(clippy::disallowed_methods, reason = "between two attempts, before a deadline")]
+async fn sleep(interval: Duration) {
+    tokio::time::sleep(interval).await;
 }
 
 #[cfg(test)]
@@ -113,32 +121,43 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_condition_that_holds_is_returned_at_once() {
-        let got = until("the moon", Duration::from_secs(5), || async { Look::Done(7) }).await;
-        assert_eq!(got, Ok(7));
+    async fn returns_at_once_if_the_condition_is_true() {
+        let value = until("the moon", Duration::from_secs(5), || async { Attempt::Done(7) }).await;
+        assert_eq!(value, Ok(7));
     }
 
     #[tokio::test]
-    async fn giving_up_says_what_was_awaited_and_last_seen() {
-        let late = until("a row in `jobs`", Duration::from_millis(5), || async {
-            Look::<()>::NotYet("0 rows".into())
+    async fn a_timeout_reports_what_was_awaited_and_last_seen() {
+        let timeout = until("a row in `jobs`", Duration::from_millis(5), || async {
+            Attempt::<()>::NotYet("0 rows".into())
         })
         .await
         .unwrap_err();
         assert_eq!(
-            late.to_string(),
+            timeout.to_string(),
             "a row in `jobs` did not happen within 5 ms; last seen: 0 rows"
         );
     }
 
     #[tokio::test]
-    async fn a_look_that_hangs_is_cut_off_by_the_deadline() {
-        let late = until("an answer", Duration::from_millis(5), || async {
+    async fn the_deadline_cuts_off_an_attempt_that_hangs() {
+        let timeout = until("an answer", Duration::from_millis(5), || async {
             std::future::pending::<()>().await;
-            Look::Done(())
+            Attempt::Done(())
         })
         .await
         .unwrap_err();
-        assert_eq!(late.last, "nothing yet");
+        assert_eq!(timeout.last_seen, "nothing yet");
+    }
+
+    #[test]
+    fn blocking_ends_with_the_condition_or_the_limit() {
+        let mut calls = 0;
+        let third = || {
+            calls += 1;
+            calls == 3
+        };
+        assert!(block_until(Duration::from_secs(5), third));
+        assert!(!block_until(Duration::from_millis(3), || false));
     }
 }

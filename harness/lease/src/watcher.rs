@@ -1,4 +1,4 @@
-//! The thread of a user that replaces a reaper that was killed.
+//! The thread of a user that starts another reaper if the current one is killed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter};
@@ -12,67 +12,69 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::supervisor;
 
-/// Between two starts, in milliseconds: where no reaper stays alive, we must not start them in a
-/// tight loop.
-const PAUSE: u8 = 50;
+/// Milliseconds between two starts, so that reapers that die at once are not started in a tight
+/// loop.
+const RESTART_INTERVAL: u8 = 50;
 
-/// Watches for as long as it lives.
+/// Watches the reaper until it is dropped.
 #[derive(Debug)]
 pub(super) struct Watcher {
-    /// Closing it wakes the thread.
-    wake: Option<PipeWriter>,
+    /// Closing it ends the thread.
+    stop: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watcher {
-    pub(super) fn start(users: Arc<File>, folder: PathBuf) -> io::Result<Self> {
-        let (asleep, wake) = io::pipe()?;
+    pub(super) fn start(fifo: Arc<File>, folder: PathBuf) -> io::Result<Self> {
+        let (stopped, stop) = io::pipe()?;
         let thread = std::thread::Builder::new()
             .name("reaper-watcher".into())
-            .spawn(move || watch(&users, &folder, &asleep))?;
-        Ok(Self { wake: Some(wake), thread: Some(thread) })
+            .spawn(move || watch(&fifo, &folder, &stopped))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.wake = None;
+        self.stop = None;
         if let Some(thread) = self.thread.take() {
-            let _ended = thread.join();
+            let _joined = thread.join();
         }
     }
 }
 
-fn watch(users: &File, folder: &Path, asleep: &PipeReader) {
+fn watch(fifo: &File, folder: &Path, stopped: &PipeReader) {
     loop {
-        let mut ends = [
-            PollFd::new(asleep.as_fd(), PollFlags::POLLIN),
-            PollFd::new(users.as_fd(), PollFlags::empty()),
+        let mut polled = [
+            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+            PollFd::new(fifo.as_fd(), PollFlags::empty()),
         ];
-        match poll(&mut ends, PollTimeout::NONE) {
+        match poll(&mut polled, PollTimeout::NONE) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,
             Err(_) => return,
         }
-        if happened(&ends[0]) {
+        if has_event(&polled[0]) {
             return;
         }
-        if !supervisor::lost(&ends[1]) {
+        if !supervisor::lost_its_reader(&polled[1]) {
             continue;
         }
-        supervisor::bury();
-        // Without the folder there is nothing to end. Anything else may pass, such as too many
-        // processes.
-        if supervisor::leave(folder).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        supervisor::reap_children();
+        // Without the folder there is nothing to remove. Other errors, such as too many processes,
+        // may pass.
+        let started = supervisor::start_in_background(folder);
+        if started.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return;
         }
-        let mut ends = [PollFd::new(asleep.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ends, PollTimeout::from(PAUSE)).is_ok() && happened(&ends[0]) {
+        let mut polled = [PollFd::new(stopped.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::from(RESTART_INTERVAL);
+        if poll(&mut polled, timeout).is_ok() && has_event(&polled[0]) {
             return;
         }
     }
 }
 
-fn happened(end: &PollFd<'_>) -> bool {
-    end.revents().is_some_and(|events| !events.is_empty())
+fn has_event(polled: &PollFd<'_>) -> bool {
+    polled.revents().is_some_and(|events| !events.is_empty())
 }

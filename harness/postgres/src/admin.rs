@@ -1,4 +1,4 @@
-//! Our own connections to a server, and what they do: databases are made, renamed and dropped.
+//! Our administrative connections to a server: they create, rename and drop databases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,22 +7,22 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
-use super::given::login_error;
+use super::existing::login_error;
 use super::run::Run;
 use super::server_error::Refusal;
 use super::{Error, password};
-use spanproof_lease::wait::{self, Look};
+use spanproof_lease::wait::{self, Attempt};
 
-/// Statements of ours at once; each clone keeps one core busy.
-const CONNECTIONS: u32 = 4;
-/// A connection that can't be had by then won't be: the server has died, or is far too busy.
-const ANSWER: Duration = Duration::from_secs(10);
-/// A connection whose holder has closed it takes the server a moment to notice.
-const CLOSING: Duration = Duration::from_millis(500);
-/// A session that was told to end does so within milliseconds.
-const ENDING: Duration = Duration::from_secs(5);
+/// Most connections of a pool. More would not help: each clone keeps one core busy.
+const MAX_CONNECTIONS: u32 = 4;
+/// Longest wait for a connection. Beyond it the server has died or is overloaded.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a session to end after its client has closed the connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Time for a session to end after `pg_terminate_backend`; it normally takes milliseconds.
+const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Our administrative connections to a server.
+/// A pool of administrative connections to a server.
 #[derive(Debug, Clone)]
 pub(super) struct Admin {
     pub(super) pool: PgPool,
@@ -31,46 +31,49 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// Connects as soon as the server lets us, and gives up when `ended` says that it has ended,
-    /// when the server refuses for good, or after `within`.
+    /// Connects as soon as the server accepts a connection.
+    ///
+    /// # Errors
+    /// If `exited` returns a reason, if the server refuses with an error that will not pass, or after
+    /// `limit`.
     pub(super) async fn connect(
         url: &str,
         run: &Run,
-        within: Duration,
-        mut ended: impl FnMut() -> Option<String>,
+        limit: Duration,
+        mut exited: impl FnMut() -> Option<String>,
     ) -> Result<Self, Error> {
         let connect: PgConnectOptions =
             url.parse().map_err(|error: sqlx::Error| login_error(url, Refusal::from(error)))?;
         let connect = connect.application_name(run.prefix().as_str());
         let server_version = Arc::new(AtomicU32::new(0));
         let options = pool_options(run, &server_version);
-        let pool = wait::closely("a login", within, || {
-            let (options, connect, ended) = (options.clone(), connect.clone(), ended());
+        let pool = wait::until_soon("a login", limit, || {
+            let (options, connect, exited) = (options.clone(), connect.clone(), exited());
             async move {
-                if let Some(ended) = ended {
-                    return Look::Done(Err(login_error(url, ended)));
+                if let Some(reason) = exited {
+                    return Attempt::Done(Err(login_error(url, reason)));
                 }
                 match options.connect_with(connect).await.map_err(Refusal::from) {
-                    Ok(pool) => Look::Done(Ok(pool)),
+                    Ok(pool) => Attempt::Done(Ok(pool)),
                     Err(Refusal(error)) if error.is_temporary() => {
-                        Look::NotYet(Refusal(error).to_string())
+                        Attempt::NotYet(Refusal(error).to_string())
                     }
-                    // The server answered: it will not change its mind.
-                    Err(refusal) => Look::Done(Err(login_error(url, refusal))),
+                    // The server gave a final answer.
+                    Err(refusal) => Attempt::Done(Err(login_error(url, refusal))),
                 }
             }
         })
         .await
-        .map_err(|overdue| login_error(url, overdue))??;
+        .map_err(|timeout| login_error(url, timeout))??;
         Ok(Self { pool, version: server_version.load(Ordering::Relaxed) / 10_000 })
     }
 
-    /// Makes `name`, which is one of ours: letters, digits and `_`, so it needs no quotes. What is
-    /// made from `template0` is in UTF-8, whatever the server's own encoding is.
+    /// Creates the database `name` from `template`. Our names are letters, digits and `_`, so they
+    /// need no quotes. A clone of `template0` is in UTF-8, whatever the server's encoding is.
     pub(super) async fn create(&self, name: &str, template: &str) -> Result<(), Error> {
         let encoding = if template == "template0" { " encoding 'UTF8'" } else { "" };
-        // Copying files costs a third of writing each page to the log; before 15 it was the only
-        // way.
+        // Copying the files takes a third of the time of logging each page. Before version 15 it
+        // was the only way.
         let strategy = if self.version >= 15 { " strategy file_copy" } else { "" };
         let sql = format!("create database {name} template {template}{strategy}{encoding}");
         self.execute(format!("create database `{name}`"), sql).await
@@ -82,16 +85,16 @@ impl Admin {
         self.execute(format!("rename database `{from}`"), sql).await
     }
 
-    /// Drops a database of ours; whoever is still connected is thrown out.
+    /// Drops a database of ours and terminates the sessions on it.
     pub(super) async fn drop_database(&self, name: &str) -> Result<(), Error> {
-        // `with (force)` alone naps for 100 ms where somebody is connected, so it finds nobody.
-        let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
-        let ended = sqlx::query(end).bind(name).fetch_all(&self.pool).await;
-        if ended.is_ok_and(|ended| !ended.is_empty()) {
-            let _gone = wait::closely("the end of its sessions", ENDING, || async {
+        // `with (force)` alone sleeps for 100 ms if it finds a session.
+        let terminate = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+        let sessions = sqlx::query(terminate).bind(name).fetch_all(&self.pool).await;
+        if sessions.is_ok_and(|sessions| !sessions.is_empty()) {
+            let _ended = wait::until_soon("the end of its sessions", TERMINATE_TIMEOUT, || async {
                 match self.count_sessions(name).await {
-                    Ok(0) => Look::Done(()),
-                    seen => Look::NotYet(format!("{seen:?}")),
+                    Ok(0) => Attempt::Done(()),
+                    count => Attempt::NotYet(format!("{count:?}")),
                 }
             })
             .await;
@@ -100,25 +103,25 @@ impl Admin {
         self.execute(format!("drop database `{name}`"), sql).await
     }
 
-    /// Whether there is a database of that name.
+    /// Returns whether a database of that name exists.
     pub(super) async fn exists(&self, name: &str) -> Result<bool, Error> {
         sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
             .bind(name)
             .fetch_one(&self.pool)
             .await
-            .map_err(Error::database(format!("look for database `{name}`")))
+            .map_err(Error::database(format!("look up database `{name}`")))
     }
 
-    /// The sessions on a database, when those that were just closed are gone.
-    pub(super) async fn sessions(&self, name: &str) -> Result<Vec<String>, Error> {
-        let counted = wait::closely("the end of its sessions", CLOSING, || async {
+    /// Returns the sessions on a database, after time for closed ones to end.
+    pub(super) async fn open_sessions(&self, name: &str) -> Result<Vec<String>, Error> {
+        let counted = wait::until_soon("the end of its sessions", CLOSE_TIMEOUT, || async {
             match self.count_sessions(name).await {
-                Ok(1..) => Look::NotYet("sessions".into()),
-                other => Look::Done(other),
+                Ok(1..) => Attempt::NotYet("sessions".into()),
+                other => Attempt::Done(other),
             }
         })
         .await;
-        let failed = || Error::database(format!("look for sessions on `{name}`"));
+        let failed = || Error::database(format!("list the sessions on `{name}`"));
         if let Ok(counted) = counted {
             return counted.map(|_| Vec::new()).map_err(failed());
         }
@@ -126,9 +129,9 @@ impl Admin {
                    case application_name when '' then '' else ' (' || application_name || ')' end, \
                    coalesce(state, 'unknown'), left(regexp_replace(query, '''[^'']*(''|$)', '''…''', 'g'), 80)) \
                    from pg_stat_activity where datname = $1 order by pid";
-        let named: Result<Vec<String>, _> =
+        let sessions: Result<Vec<String>, _> =
             sqlx::query_scalar(sql).bind(name).fetch_all(&self.pool).await;
-        Ok(named.map_err(failed())?.iter().map(|line| password::masked(line)).collect())
+        Ok(sessions.map_err(failed())?.iter().map(|line| password::mask(line)).collect())
     }
 
     async fn count_sessions(&self, name: &str) -> Result<i64, sqlx::Error> {
@@ -142,17 +145,17 @@ impl Admin {
     }
 }
 
-/// The options of our pool; its first connection stores the server's version in `version`.
+/// Returns the options of the pool. Each connection stores the server's version in `version`.
 fn pool_options(run: &Run, version: &Arc<AtomicU32>) -> PgPoolOptions {
     let (lock, version) = (run.lock(), Arc::clone(version));
     PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(MAX_CONNECTIONS)
         .test_before_acquire(false)
-        .acquire_timeout(ANSWER)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .after_connect(move |connection, _| {
-            // The server says so itself when somebody logs in.
+            // The server reports its version at login.
             version.store(connection.server_version_num().unwrap_or(0), Ordering::Relaxed);
             let lock = AssertSqlSafe(lock.clone());
             Box::pin(async move { connection.execute(sqlx::raw_sql(lock)).await.map(drop) })

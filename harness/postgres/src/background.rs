@@ -1,104 +1,102 @@
-//! Work on files that goes on while a server is used already.
+//! File operations that run in the background while a server is already in use.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::Error;
-use spanproof_lease::wait::nap;
+use spanproof_lease::wait::block_until;
 
-/// Who can't wait in any other way blocks no longer than this.
-const BLOCKED: Duration = Duration::from_secs(5);
+/// Longest wait in a destructor.
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Work that any number of others may wait for.
+/// A task that any number of callers can wait for.
 #[derive(Clone)]
 pub(super) struct Background {
     failure: &'static str,
-    begin: Arc<Mutex<Option<Begin>>>,
-    ended: watch::Receiver<Option<Result<(), Arc<io::Error>>>>,
+    /// Starts the task; `None` if it was started or cancelled.
+    start: Arc<Mutex<Option<StartFn>>>,
+    result: watch::Receiver<Option<Result<(), Arc<io::Error>>>>,
 }
 
-type Begin = Box<dyn FnOnce() + Send>;
+type StartFn = Box<dyn FnOnce() + Send>;
 
 impl Background {
-    /// Begins it now; `failure` is what to say when it fails.
+    /// Starts a task. `failure` is the text of its error.
     pub(super) fn start(
         failure: &'static str,
-        work: impl Future<Output = io::Result<()>> + Send + 'static,
+        task: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> Self {
-        let background = Self::later(failure, work);
-        background.begin();
+        let background = Self::lazy(failure, task);
+        background.start_once();
         background
     }
 
-    /// Begins when somebody waits for it.
-    pub(super) fn later(
+    /// Creates a task that starts when a caller waits for it.
+    pub(super) fn lazy(
         failure: &'static str,
-        work: impl Future<Output = io::Result<()>> + Send + 'static,
+        task: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> Self {
-        let (sender, ended) = watch::channel(None);
+        let (sender, result) = watch::channel(None);
         let runtime = Handle::current();
-        let begin: Begin = Box::new(move || {
+        let start: StartFn = Box::new(move || {
             runtime.spawn(async move {
-                sender.send_replace(Some(work.await.map_err(Arc::new)));
+                sender.send_replace(Some(task.await.map_err(Arc::new)));
             });
         });
-        Self { failure, begin: Arc::new(Mutex::new(Some(begin))), ended }
+        Self { failure, start: Arc::new(Mutex::new(Some(start))), result }
     }
 
-    /// Nothing is to be done.
-    pub(super) fn none() -> Self {
-        Self { failure: "", begin: Arc::default(), ended: watch::channel(Some(Ok(()))).1 }
+    /// Returns a task that has succeeded already.
+    pub(super) fn done() -> Self {
+        Self { failure: "", start: Arc::default(), result: watch::channel(Some(Ok(()))).1 }
     }
 
-    /// Waits for its end.
+    /// Waits for the task, and starts it if necessary.
     ///
     /// # Errors
-    /// When it has failed.
-    pub(super) async fn end(&self) -> Result<(), Error> {
-        self.begin();
-        let mut ended = self.ended.clone();
-        let ended = match ended.wait_for(Option::is_some).await.as_deref() {
-            // Each who waits gets the same error.
-            Ok(Some(ended)) => ended.clone().map_err(|error| io::Error::new(error.kind(), error)),
-            _ => Err(io::Error::other("it was cut off")),
+    /// If the task failed or was cancelled. Every caller gets the error.
+    pub(super) async fn wait(&self) -> Result<(), Error> {
+        self.start_once();
+        let mut result = self.result.clone();
+        let result = match result.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(result)) => result.clone().map_err(|error| io::Error::new(error.kind(), error)),
+            _ => Err(io::Error::other("it was cancelled")),
         };
-        ended.map_err(Error::system(self.failure))
+        result.map_err(Error::system(self.failure))
     }
 
-    /// Never begins it any more; waits for its end, if it has begun.
-    pub(super) async fn settle(&self) {
-        if self.waiting().take().is_none() {
-            let _ended = self.end().await;
+    /// Cancels a task that has not started; waits for one that has.
+    pub(super) async fn cancel_or_wait(&self) {
+        if self.start_fn().take().is_none() {
+            let _result = self.wait().await;
         }
     }
 
-    /// As [`Background::end`], in a destructor.
+    /// Blocks the thread until a task that has started ends, for at most five seconds. It is for
+    /// destructors.
     pub(super) fn block(&self) {
-        let start = Instant::now();
-        let goes_on = || self.ended.borrow().is_none() && self.ended.has_changed().is_ok();
-        while goes_on() && start.elapsed() < BLOCKED {
-            nap();
+        let has_ended = || self.result.borrow().is_some() || self.result.has_changed().is_err();
+        block_until(BLOCK_TIMEOUT, has_ended);
+    }
+
+    fn start_once(&self) {
+        if let Some(start) = self.start_fn().take() {
+            start();
         }
     }
 
-    fn begin(&self) {
-        if let Some(begin) = self.waiting().take() {
-            begin();
-        }
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Begin>> {
-        self.begin.lock().unwrap_or_else(PoisonError::into_inner)
+    fn start_fn(&self) -> std::sync::MutexGuard<'_, Option<StartFn>> {
+        self.start.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for Background {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Background").field(&*self.ended.borrow()).finish()
+        f.debug_tuple("Background").field(&*self.result.borrow()).finish()
     }
 }
 
@@ -110,42 +108,41 @@ mod tests {
     use crate::error::chain;
 
     #[tokio::test]
-    async fn everybody_who_waits_is_told_how_it_ended() {
-        assert!(Background::none().end().await.is_ok());
+    async fn every_caller_gets_the_error() {
         let failing = Background::start("no copy", async { Err(io::Error::other("no room")) });
-        for waiting in [failing.clone(), failing] {
-            assert_eq!(chain(&waiting.end().await.unwrap_err()), "no copy: no room");
+        for background in [failing.clone(), failing] {
+            assert_eq!(chain(&background.wait().await.unwrap_err()), "no copy: no room");
         }
     }
 
     #[tokio::test]
-    async fn what_nobody_waited_for_is_never_begun_once_all_is_settled() {
-        let begun = Arc::new(AtomicU32::new(0));
-        let work = || {
-            let begun = Arc::clone(&begun);
-            Background::later("", async move {
-                begun.fetch_add(1, Ordering::Relaxed);
+    async fn a_lazy_task_runs_once_or_is_cancelled() {
+        let runs = Arc::new(AtomicU32::new(0));
+        let task = || {
+            let runs = Arc::clone(&runs);
+            Background::lazy("", async move {
+                runs.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             })
         };
-        let (wanted, unwanted) = (work(), work());
-        wanted.end().await.unwrap();
-        wanted.end().await.unwrap();
-        wanted.settle().await;
-        unwanted.settle().await;
-        assert_eq!(begun.load(Ordering::Relaxed), 1);
-        unwanted.end().await.unwrap_err();
+        let (awaited, cancelled) = (task(), task());
+        awaited.wait().await.unwrap();
+        awaited.wait().await.unwrap();
+        awaited.cancel_or_wait().await;
+        cancelled.cancel_or_wait().await;
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+        cancelled.wait().await.unwrap_err();
     }
 
     #[test]
-    fn a_destructor_waits_for_what_another_thread_does() {
+    fn a_destructor_can_wait_for_a_task_on_another_thread() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let done = Arc::new(AtomicU32::new(0));
-        let doing = Arc::clone(&done);
+        let counter = Arc::clone(&done);
         let background = runtime.block_on(async {
             Background::start("", async move {
                 tokio::task::yield_now().await;
-                doing.store(1, Ordering::Relaxed);
+                counter.store(1, Ordering::Relaxed);
                 Ok(())
             })
         });

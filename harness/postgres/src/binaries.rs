@@ -1,4 +1,4 @@
-//! Server binaries on this machine: where distributions put them, and their versions.
+//! Finds server binaries on this machine, with their versions.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -8,50 +8,53 @@ use nix::unistd::User;
 
 use super::cache::{self, Cache};
 use super::options::Options;
-use super::user::unprivileged;
+use super::user::server_user;
 use super::{Error, Source, environment};
 
-/// Folders below which each major version has a `bin` folder.
+/// Folders in which each major version has a folder with `bin`.
 const VERSIONED: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql"];
-/// Folders that may hold the binaries themselves.
+/// Folders that may contain the binaries themselves.
 const PLAIN: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/libexec/postgresql", "/usr/bin"];
 
-/// A folder that has `postgres` and `initdb`, with their major version.
+/// A folder with `postgres` and `initdb`, and their major version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Binaries {
     pub(super) folder: PathBuf,
     pub(super) version: u32,
-    /// What `postgres --version` prints.
+    /// The output of `postgres --version`.
     pub(super) text: String,
 }
 
 impl Binaries {
-    /// The newest binaries that fit `options`; otherwise why none does.
+    /// Returns the newest binaries with the version in `options`.
+    ///
+    /// # Errors
+    /// If there are none: the error has the reason for the first folder.
     pub(super) fn find(options: &Options) -> Result<Self, Error> {
         match &options.source {
-            Source::Binaries(Some(folder)) => Self::among(vec![folder.clone()], options),
-            // `pg_config` is often a chain of scripts: only where the folders have nothing.
-            _ => Self::among(folders(), options).or_else(|error| match configured() {
-                Some(folder) => Self::among(vec![folder], options).map_err(|_| error),
+            Source::Binaries(Some(folder)) => Self::find_in(vec![folder.clone()], options),
+            // `pg_config` is often a slow chain of scripts, so it is asked last.
+            _ => Self::find_in(folders(), options).or_else(|error| match pg_config_folder() {
+                Some(folder) => Self::find_in(vec![folder], options).map_err(|_| error),
                 None => Err(error),
             }),
         }
     }
 
-    fn among(folders: Vec<PathBuf>, options: &Options) -> Result<Self, Error> {
-        let user = unprivileged()?;
-        let cache = Cache::of_user(&options.prefix);
+    fn find_in(folders: Vec<PathBuf>, options: &Options) -> Result<Self, Error> {
+        let user = server_user()?;
+        let cache = Cache::for_user(&options.prefix);
         let (mut found, mut unrunnable, mut refused) = (Vec::new(), None, None);
         for folder in folders {
-            match Self::at(folder, user.as_ref(), cache.as_ref()) {
+            match Self::read(folder, user.as_ref(), cache.as_ref()) {
                 Ok(binaries) => found.extend(binaries),
                 Err(error) => unrunnable = unrunnable.or(Some(error)),
             }
         }
         found.sort_by_key(|binaries| std::cmp::Reverse(binaries.version));
         for binaries in found {
-            let place = format!("`{}`", binaries.folder.display());
-            match options.accept(&place, binaries.version) {
+            let folder = format!("`{}`", binaries.folder.display());
+            match options.check_version(&folder, binaries.version) {
                 Ok(()) => return Ok(binaries),
                 Err(error) => refused = refused.or(Some(error)),
             }
@@ -62,13 +65,14 @@ impl Binaries {
                 Source::Binaries(Some(folder)) => {
                     format!("there are no server binaries in `{}`", folder.display())
                 }
-                _ => "no server binaries found in PATH or the distributions' folders".into(),
+                _ => "no server binaries in PATH or in the usual folders".into(),
             },
         }))
     }
 
-    /// The binaries in a folder, if there are any; tried as the user that will run them.
-    fn at(
+    /// Returns the binaries in a folder; `None` if there are none. `user` is the user that the
+    /// server will run as.
+    fn read(
         folder: PathBuf,
         user: Option<&User>,
         cache: Option<&Cache>,
@@ -82,33 +86,33 @@ impl Binaries {
     }
 }
 
-/// The major version of `postgres`, and what `postgres --version` prints. Asked once for each program and user,
-/// which takes it ten milliseconds.
+/// Returns the major version of `postgres` and the output of `postgres --version`. The output is
+/// cached for each program and user, since running it takes ten milliseconds.
 fn version(
     postgres: &Path,
     user: Option<&User>,
     cache: Option<&Cache>,
 ) -> Result<(u32, String), Error> {
-    let known = |text: String| Some((major(&text)?, text.trim().to_owned()));
+    let parse = |text: String| Some((major(&text)?, text.trim().to_owned()));
     let identity = std::fs::metadata(postgres).ok().map(|file| {
         let changed = format!("{:?} {}", file.modified().ok(), file.len());
         let user = user.map_or("", |user| &user.name);
         cache::key(&[&postgres.to_string_lossy(), &changed, user])
     });
     let memo = cache.zip(identity);
-    let noted = memo.as_ref().and_then(|(cache, identity)| cache.recall(identity));
-    if let Some(known) = noted.and_then(known) {
-        return Ok(known);
+    let cached = memo.as_ref().and_then(|(cache, identity)| cache.read_memo(identity));
+    if let Some(version_and_text) = cached.and_then(parse) {
+        return Ok(version_and_text);
     }
-    let (version, text) = ask(postgres, user)?;
+    let (version, text) = run_version(postgres, user)?;
     if let Some((cache, identity)) = memo {
-        cache.note(&identity, &text);
+        cache.write_memo(&identity, &text);
     }
     Ok((version, text))
 }
 
-/// The same, from the program itself.
-fn ask(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
+/// Runs `postgres --version` and returns the major version and the output.
+fn run_version(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
     let unrunnable = |reason: String, next| Error::Unrunnable {
         program: postgres.to_owned(),
         user: user.map_or_else(String::new, |user| format!(" as `{}`", user.name)),
@@ -118,14 +122,14 @@ fn ask(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
     let output = command(postgres, user).arg("--version").output().map_err(|error| {
         let next = match error.kind() {
             std::io::ErrorKind::PermissionDenied => {
-                "it needs the permission to be executed, and each folder above it to be entered"
+                "make it executable, and each folder above it accessible"
             }
             _ => "is it a program for this machine? name another folder with `binaries:FOLDER`",
         };
         unrunnable(error.to_string(), next)
     })?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let next = "`postgres --version` should tell its version; name another folder with \
+    let next = "`postgres --version` should print its version; name another folder with \
                 `binaries:FOLDER`";
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -134,7 +138,7 @@ fn ask(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Error> {
     }
     match major(&text) {
         Some(version) => Ok((version, text)),
-        None => Err(unrunnable(format!("it says `{text}`"), next)),
+        None => Err(unrunnable(format!("it printed `{text}`"), next)),
     }
 }
 
@@ -154,8 +158,8 @@ fn folders() -> Vec<PathBuf> {
     unique
 }
 
-/// The folder that `pg_config` names.
-fn configured() -> Option<PathBuf> {
+/// Returns the folder that `pg_config` prints.
+fn pg_config_folder() -> Option<PathBuf> {
     let output = command(Path::new("pg_config"), None).arg("--bindir").output().ok()?;
     let text = output.status.success().then(|| String::from_utf8_lossy(&output.stdout))?;
     PathBuf::from(text.trim()).canonicalize().ok()
@@ -171,7 +175,8 @@ fn command(program: &Path, user: Option<&User>) -> Command {
     command
 }
 
-/// The major version in what `postgres --version` says: `postgres (PostgreSQL) 15.18 (Debian …)`.
+/// Parses the major version in the output of `postgres --version`, such as
+/// `postgres (PostgreSQL) 15.18 (Debian …)`.
 fn major(text: &str) -> Option<u32> {
     let number = text.split_once("(PostgreSQL) ")?.1;
     let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
@@ -186,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_every_kind_of_version_line() {
+    fn parses_the_major_version_of_every_form() {
         for (text, version) in [
             ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", Some(15)),
             ("postgres (PostgreSQL) 18beta1", Some(18)),
@@ -197,24 +202,26 @@ mod tests {
         }
     }
 
-    fn named(folder: &Path) -> Options {
+    fn options(folder: &Path) -> Options {
         Options { source: Source::Binaries(Some(folder.to_owned())), ..Options::default() }
     }
 
     #[test]
-    fn a_folder_without_binaries_is_named() {
+    fn a_folder_without_binaries_is_reported() {
         assert_eq!(
-            Binaries::find(&named(Path::new("/nowhere"))).unwrap_err().to_string(),
+            Binaries::find(&options(Path::new("/nowhere"))).unwrap_err().to_string(),
             "`postgres` failed: there are no server binaries in `/nowhere`"
         );
     }
 
-    /// A folder that anybody may enter, with an `initdb` and a `postgres` of this text and mode.
+    /// Creates a folder that every user can enter, with an `initdb` and a `postgres` of this text and
+    /// mode.
     fn folder(postgres: &str, mode: u32) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.path().join("initdb"), "").unwrap();
-        // Copied by another program: one that we have just written to could be "busy" for a moment.
+        // Copied by another process: running a file that this process has just written can fail with
+        // "text file busy".
         let (text, program) = (folder.path().join("text"), folder.path().join("postgres"));
         std::fs::write(&text, postgres).unwrap();
         let copied = command(Path::new("cp"), None).args([&text, &program]).status().unwrap();
@@ -224,11 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn binaries_that_can_not_be_executed_are_named_with_what_to_do() {
-        let honest = "#!/bin/sh\necho 'postgres (PostgreSQL) 15.1'\n";
-        let forbidden = "Permission denied (os error 13); it needs the permission to be executed";
+    fn binaries_that_can_not_run_are_reported_with_advice() {
+        let valid = "#!/bin/sh\necho 'postgres (PostgreSQL) 15.1'\n";
+        let forbidden = "Permission denied (os error 13); make it executable";
         let rows = [
-            (honest, 0o644, forbidden),
+            (valid, 0o644, forbidden),
             (
                 "#!/nowhere/sh\n",
                 0o755,
@@ -239,27 +246,27 @@ mod tests {
                 0o755,
                 "it ended with exit status: 7: broken; ",
             ),
-            ("#!/bin/sh\necho hello\n", 0o755, "it says `hello`; `postgres --version` should"),
+            ("#!/bin/sh\necho hello\n", 0o755, "it printed `hello`; `postgres --version` should"),
         ];
         for (text, mode, expected) in rows {
             let folder = folder(text, mode);
-            let error = Binaries::find(&named(folder.path())).unwrap_err().to_string();
+            let error = Binaries::find(&options(folder.path())).unwrap_err().to_string();
             let program = folder.path().join("postgres");
             assert!(error.starts_with(&format!("`{}` can't be run", program.display())), "{error}");
             assert!(error.contains(expected), "{error}");
         }
-        let folder = folder(honest, 0o755);
-        assert_eq!(Binaries::find(&named(folder.path())).unwrap().version, 15);
+        let folder = folder(valid, 0o755);
+        assert_eq!(Binaries::find(&options(folder.path())).unwrap().version, 15);
     }
 
     #[test]
-    fn binaries_of_another_major_are_named_with_both() {
+    fn binaries_of_another_version_are_reported_with_both_versions() {
         let folder = folder("#!/bin/sh\necho 'postgres (PostgreSQL) 15.1'\n", 0o755);
-        let options = Options { version: Some(16), ..named(folder.path()) };
+        let options = Options { version: Some(16), ..options(folder.path()) };
         assert_eq!(
             Binaries::find(&options).unwrap_err().to_string(),
             format!(
-                "`{}` is PostgreSQL 15; wanted is 16: install it, or change `version`",
+                "`{}` is PostgreSQL 15; expected 16: install it, or change `version`",
                 folder.path().display()
             )
         );

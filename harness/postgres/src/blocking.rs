@@ -1,4 +1,4 @@
-//! The same databases for tests that are not async.
+//! Databases for tests that are not async.
 //!
 //! ```
 //! # fn main() -> Result<(), spanproof_postgres::Error> {
@@ -14,10 +14,10 @@ use std::path::Path;
 
 use super::{Database, Error};
 
-/// Makes a database as [`Database::migrated`] does.
+/// Creates a database as [`Database::migrated`] does.
 ///
 /// # Errors
-/// When the folder can't be read, no source gives a server, or a migration fails.
+/// If the folder can't be read, no source works, or a migration fails.
 pub fn migrated(folder: impl AsRef<Path>) -> Result<Database, Error> {
     wait(Database::migrated(folder.as_ref()))
 }
@@ -25,17 +25,17 @@ pub fn migrated(folder: impl AsRef<Path>) -> Result<Database, Error> {
 /// Drops a database as [`Database::close`] does.
 ///
 /// # Errors
-/// When somebody is still connected, or the server refuses.
+/// If there are still sessions on it, or the server refuses.
 pub fn close(database: Database) -> Result<(), Error> {
     wait(database.close())
 }
 
-/// Waits on a thread of its own, since the caller may be inside of a runtime. What is awaited is done
-/// on the server's own thread, so that nothing has to be driven here.
-fn wait<T: Send>(work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
-    let block = || {
+/// Waits on a new thread, since the caller may be inside a runtime. The work itself is done on the
+/// server's thread, so this runtime needs no drivers.
+fn wait<T: Send>(future: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+    let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        runtime.map_err(Error::system("no runtime to wait with"))?.block_on(work)
+        runtime.map_err(Error::system("could not start a runtime"))?.block_on(future)
     };
-    std::thread::scope(|scope| scope.spawn(block).join()).map_err(|_| Error::Closed)?
+    std::thread::scope(|scope| scope.spawn(run).join()).map_err(|_| Error::Closed)?
 }

@@ -1,9 +1,9 @@
-//! A cache of data directories, for the next run.
+//! A cache of data directories.
 //!
-//! An entry is named by what made it, the boot of this machine included: within one boot the
-//! page cache vouches for every byte, so nothing has to be flushed to a disk. It appears under its
-//! name by one rename, with its completion mark in it, and is read under a shared lock that whoever
-//! wants to evict it must have alone.
+//! An entry is named by a hash of what it was created from and of the boot of this machine. Within
+//! one boot the page cache has every byte, so nothing has to be flushed to disk. An entry appears by
+//! one rename, with its completion mark. It is read under a shared lock; removing it needs an
+//! exclusive lock.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -21,16 +21,16 @@ use super::copy::{Listing, Owner};
 use super::{Prefix, environment};
 use spanproof_lease::{Guard, Resource};
 
-/// Version of the format: a new one whenever directories of older versions will not do.
+/// Version of the format. It changes when existing entries can't be used any more.
 const FORMAT: u32 = 2;
-/// Most entries; beyond them the least recently used is evicted.
-const ENTRIES: usize = 8;
-/// Most bytes of all entries; a directory with ten migrations has about 20 MB.
-const BYTES: u64 = 512 * 1024 * 1024;
-/// The completion mark.
+/// Most entries. Beyond them the least recently used ones are removed.
+const MAX_ENTRIES: usize = 8;
+/// Most bytes of all entries. A directory with ten migrations has about 20 MB.
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
+/// File name of the completion mark.
 const MARK: &str = "complete.json";
 
-/// A cache of data directories, for the servers that are started later.
+/// A cache of data directories for servers that are started later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     folder: PathBuf,
@@ -39,28 +39,28 @@ pub struct Cache {
 /// The contents of a completion mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
-    /// What it is, in words.
+    /// A description.
     label: String,
     /// The bytes of a full copy.
     bytes: u64,
-    /// Folders of databases that are cloned only: a server can do without them until then.
+    /// Folders of databases that are only cloned: a server can start without them.
     templates: Vec<PathBuf>,
 }
 
 /// One entry of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheEntry {
-    /// Its name: a hash of what made it.
+    /// Its name: a hash of what it was created from.
     pub key: String,
-    /// What it is, in words.
+    /// A description.
     pub label: String,
-    /// The bytes that a copy of it takes.
+    /// The size of a copy in bytes.
     pub bytes: u64,
-    /// When it was used last.
-    pub used: SystemTime,
+    /// When it was last used.
+    pub last_used: SystemTime,
 }
 
-/// An entry that is being read; it can't be evicted while this lives.
+/// An entry that is being read. It can't be removed until this is dropped.
 #[derive(Debug)]
 pub(super) struct Entry {
     data: PathBuf,
@@ -68,7 +68,7 @@ pub(super) struct Entry {
     _lock: Flock<File>,
 }
 
-/// The name of an entry: a hash of its ingredients, of our format and of this boot.
+/// Returns the name of an entry: a hash of `ingredients`, of the format and of this boot.
 pub(super) fn key(ingredients: &[&str]) -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut hash = Sha256::new();
@@ -79,30 +79,30 @@ pub(super) fn key(ingredients: &[&str]) -> String {
     format!("{:x}", hash.finalize())[..16].to_owned()
 }
 
-/// The completion mark of an entry; `None` if it has none that can be read.
-fn mark(entry: &Path) -> Option<Mark> {
+/// Reads the completion mark of an entry; `None` if it is missing or damaged.
+fn read_mark(entry: &Path) -> Option<Mark> {
     serde_json::from_reader(File::open(entry.join(MARK)).ok()?).ok()
 }
 
 impl Cache {
-    /// The user's cache, `PREFIX/postgres` below `$XDG_CACHE_HOME` or `~/.cache`; `None` if neither
-    /// variable names a folder.
-    pub fn of_user(prefix: &Prefix) -> Option<Self> {
+    /// Returns the user's cache, `PREFIX/postgres` below `$XDG_CACHE_HOME` or `~/.cache`; `None` if
+    /// neither variable is an absolute path.
+    pub fn for_user(prefix: &Prefix) -> Option<Self> {
         let caches = environment::cache_home().or_else(environment::home_cache)?;
         Some(Self { folder: caches.join(prefix.as_str()).join("postgres") })
     }
 
-    /// The cache in a given folder.
-    pub fn at(folder: impl Into<PathBuf>) -> Self {
+    /// Returns the cache in `folder`, which need not exist.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Its folder.
+    /// Returns its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The entry of that name, if it is there and complete.
+    /// Returns the entry of that name; `None` if it is missing or incomplete.
     pub(super) fn get(&self, key: &str) -> Option<Entry> {
         let folder = self.folder.join(key);
         let file = File::open(folder.join(MARK)).ok()?;
@@ -110,56 +110,56 @@ impl Cache {
         let mut text = String::new();
         lock.read_to_string(&mut text).ok()?;
         let mark = serde_json::from_str(&text).ok()?;
-        // Only the order of eviction depends on it.
-        let _noted = File::options()
+        // If this fails, the entry is removed earlier than others.
+        let _touched = File::options()
             .append(true)
             .open(folder.join(MARK))
             .and_then(|file| file.set_modified(SystemTime::now()));
         Some(Entry { data: folder.join("data"), mark, _lock: lock })
     }
 
-    /// Begins to store something; nobody sees it before it is complete.
-    pub(super) fn making(&self, key: &str) -> io::Result<Making> {
+    /// Creates an entry, which is invisible until it is stored.
+    pub(super) fn new_entry(&self, key: &str) -> io::Result<NewEntry> {
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let folder = self.folder.join(format!("making-{unique}"));
         let guard = spanproof_lease::guard(Resource::Folder(folder.clone()))?;
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Making { cache: self.clone(), key: key.to_owned(), folder, _guard: guard })
+        Ok(NewEntry { cache: self.clone(), key: key.to_owned(), folder, _guard: guard })
     }
 
-    fn publish(&self, making: &Path, key: &str) -> io::Result<()> {
+    fn publish(&self, new: &Path, key: &str) -> io::Result<()> {
         let entry = self.folder.join(key);
-        match std::fs::rename(making, &entry) {
-            Err(_) if mark(&entry).is_some() => Ok(()),
+        match std::fs::rename(new, &entry) {
+            Err(_) if read_mark(&entry).is_some() => Ok(()),
             Err(_) if entry.exists() => {
-                // Its removal was cut off, or its mark can't be read.
+                // Its removal was interrupted, or its mark is damaged.
                 std::fs::remove_dir_all(&entry)?;
-                std::fs::rename(making, &entry)
+                std::fs::rename(new, &entry)
             }
-            done => done,
+            result => result,
         }
     }
 
-    /// Every entry, the most recently used first.
+    /// Returns all entries, the most recently used first.
     pub fn entries(&self) -> Vec<CacheEntry> {
         let folders = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut entries: Vec<_> = folders
             .filter_map(|entry| {
-                let mark = mark(&entry.path())?;
-                let used = std::fs::metadata(entry.path().join(MARK)).ok()?.modified().ok()?;
+                let Mark { label, bytes, .. } = read_mark(&entry.path())?;
+                let last_used = std::fs::metadata(entry.path().join(MARK)).ok()?.modified().ok()?;
                 let key = entry.file_name().into_string().ok()?;
-                Some(CacheEntry { key, label: mark.label, bytes: mark.bytes, used })
+                Some(CacheEntry { key, label, bytes, last_used })
             })
             .collect();
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.used));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.last_used));
         entries
     }
 
-    /// Removes an entry; `false` if somebody is reading it, so that it stays.
+    /// Removes an entry and returns `true`; `false` if a process is reading it, so that it stays.
     ///
     /// # Errors
-    /// When there is none of that name, or it can't be removed.
+    /// If there is no entry of that name, or it can't be removed.
     pub fn remove(&self, key: &str) -> io::Result<bool> {
         let folder = self.folder.join(key);
         let Ok(_lock) =
@@ -167,154 +167,157 @@ impl Cache {
         else {
             return Ok(false);
         };
-        // The mark goes first: what is half removed is no entry.
+        // The mark first: a folder without it is not an entry.
         std::fs::remove_file(folder.join(MARK))?;
         std::fs::remove_dir_all(folder)?;
         Ok(true)
     }
 
-    fn evict(&self) {
+    fn remove_oldest(&self) {
         let mut bytes = 0;
         for (number, entry) in self.entries().into_iter().enumerate() {
             bytes += entry.bytes;
-            if number >= ENTRIES || bytes > BYTES {
+            if number >= MAX_ENTRIES || bytes > MAX_BYTES {
                 let _next_time = self.remove(&entry.key);
             }
         }
     }
 
-    /// A short text that was noted under this name.
-    pub(super) fn recall(&self, key: &str) -> Option<String> {
-        std::fs::read_to_string(self.memo(key)).ok()
+    /// Returns the short text that was stored under this name.
+    pub(super) fn read_memo(&self, key: &str) -> Option<String> {
+        std::fs::read_to_string(self.memo_path(key)).ok()
     }
 
-    /// Notes a short text that is dear to find out. That it can't be noted costs the next run a
-    /// little time, and nothing else.
-    pub(super) fn note(&self, key: &str, text: &str) {
-        // Whole, or not at all.
+    /// Stores a short text that takes long to find out. If that fails, the next run finds it out
+    /// again.
+    pub(super) fn write_memo(&self, key: &str, text: &str) {
+        // By a rename, so that no process reads a part of it.
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let new = self.folder.join(format!("making-{unique}"));
-        let _noted = std::fs::DirBuilder::new()
+        let _written = std::fs::DirBuilder::new()
             .mode(0o700)
             .recursive(true)
             .create(&self.folder)
             .and_then(|()| std::fs::write(&new, text))
-            .and_then(|()| std::fs::rename(&new, self.memo(key)));
+            .and_then(|()| std::fs::rename(&new, self.memo_path(key)));
     }
 
-    fn memo(&self, key: &str) -> PathBuf {
+    fn memo_path(&self, key: &str) -> PathBuf {
         self.folder.join(format!("memo-{key}"))
     }
 }
 
-/// What a data directory is made of.
+/// The contents of a data directory to be stored.
 #[derive(Debug)]
 pub(super) struct Contents {
-    /// What it is, in words.
+    /// A description.
     pub(super) label: String,
-    /// Its folders, each before what is in it.
+    /// Its folders, each before its contents.
     pub(super) folders: Vec<PathBuf>,
-    /// Its files, and from where each is to be copied.
+    /// Its files, each with the path to copy it from.
     pub(super) files: Vec<(PathBuf, PathBuf)>,
-    /// Folders of databases that are cloned only.
+    /// Folders of databases that are only cloned.
     pub(super) templates: Vec<PathBuf>,
 }
 
-/// A data directory on its way into the cache. Whoever stores the same at the same time stores
-/// the same.
+/// An entry that is not stored yet. If two processes create the same entry, both have the same
+/// contents, and either may be stored.
 #[derive(Debug)]
-pub(super) struct Making {
+pub(super) struct NewEntry {
     cache: Cache,
     key: String,
     folder: PathBuf,
     _guard: Guard,
 }
 
-impl Making {
-    /// Writes it, and puts it under its name.
+impl NewEntry {
+    /// Writes the contents and makes the entry visible.
     pub(super) fn store(self, contents: Contents) -> io::Result<()> {
         let mark = self.write(contents)?;
         std::fs::write(self.folder.join(MARK), serde_json::to_string(&mark)?)?;
-        let stored = self.cache.publish(&self.folder, &self.key);
-        self.cache.evict();
-        stored
+        let published = self.cache.publish(&self.folder, &self.key);
+        self.cache.remove_oldest();
+        published
     }
 
-    /// Files of databases that are the same share their place on the disk.
+    /// Writes the files. Equal files of different databases become hard links.
     fn write(&self, contents: Contents) -> io::Result<Mark> {
         let Contents { label, folders, files, templates } = contents;
         let to = self.folder.join("data");
         for folder in folders {
             std::fs::DirBuilder::new().mode(0o700).recursive(true).create(to.join(folder))?;
         }
-        let (mut stored, mut bytes) = (HashMap::<OsString, Vec<(PathBuf, Vec<u8>)>>::new(), 0);
+        let (mut written, mut bytes) = (HashMap::<OsString, Vec<(PathBuf, Vec<u8>)>>::new(), 0);
         for (path, from) in files {
             let (content, target) = (std::fs::read(from)?, to.join(&path));
             bytes += content.len() as u64;
-            let twins = stored.entry(path.file_name().unwrap_or_default().to_owned()).or_default();
-            let twin = twins.iter().find(|(_, twin)| path.starts_with("base") && *twin == content);
-            if let Some((twin, _)) = twin {
-                std::fs::hard_link(twin, target)?;
+            let namesakes =
+                written.entry(path.file_name().unwrap_or_default().to_owned()).or_default();
+            let is_equal = |other: &&(PathBuf, Vec<u8>)| other.1 == content;
+            let equal = namesakes.iter().find(|other| path.starts_with("base") && is_equal(other));
+            if let Some((equal, _)) = equal {
+                std::fs::hard_link(equal, target)?;
             } else {
                 std::fs::write(&target, &content)?;
-                twins.push((target, content));
+                namesakes.push((target, content));
             }
         }
         Ok(Mark { label, bytes, templates })
     }
 }
 
-impl Drop for Making {
+impl Drop for NewEntry {
     fn drop(&mut self) {
-        // It has another name when it was published.
-        let _left = std::fs::remove_dir_all(&self.folder);
+        // If it was published, the folder has another name now.
+        let _removed = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 impl Entry {
-    /// Copies what a server needs to start, and gives the rest.
-    pub(super) fn begin(self, to: &Path, owner: Owner) -> io::Result<Rest> {
-        let listing = Listing::of(&self.data)?;
-        let (now, databases) = listing.split(|path| !path.starts_with("base"));
-        now.copy(&self.data, to, owner)?;
-        let of_now = now.bytes(to)?;
-        Ok(Rest { entry: self, of_now, databases, to: to.to_owned(), owner })
+    /// Copies the files that a server needs to start; the rest is copied by the returned value.
+    pub(super) fn copy_base(self, to: &Path, owner: Owner) -> io::Result<PartialCopy> {
+        let listing = Listing::read(&self.data)?;
+        let (base, databases) = listing.split(|path| !path.starts_with("base"));
+        base.copy(&self.data, to, owner)?;
+        let base_bytes = base.bytes(to)?;
+        Ok(PartialCopy { entry: self, base_bytes, files: databases, to: to.to_owned(), owner })
     }
 }
 
-/// The databases of a copy.
+/// A copy of an entry that lacks databases.
 #[derive(Debug)]
-pub(super) struct Rest {
+pub(super) struct PartialCopy {
     entry: Entry,
-    of_now: u64,
-    databases: Listing,
+    base_bytes: u64,
+    /// The files that are not copied yet.
+    files: Listing,
     to: PathBuf,
     owner: Owner,
 }
 
-impl Rest {
-    /// Copies those that are used themselves, while the server starts.
+impl PartialCopy {
+    /// Copies the databases that are used themselves. The server may be starting.
     ///
     /// # Errors
-    /// When they can't be, or when the entry is not whole.
-    pub(super) fn soon(mut self) -> io::Result<Self> {
-        let (from, wanted) = (&self.entry.data, self.entry.mark.bytes);
-        let bytes = self.of_now + self.databases.bytes(from)?;
-        if bytes != wanted {
-            let what = format!("it has {bytes} bytes, and its mark says {wanted}");
+    /// If they can't be copied, or if the entry is incomplete.
+    pub(super) fn copy_databases(mut self) -> io::Result<Self> {
+        let (from, expected) = (&self.entry.data, self.entry.mark.bytes);
+        let bytes = self.base_bytes + self.files.bytes(from)?;
+        if bytes != expected {
+            let what = format!("it has {bytes} bytes, expected {expected}");
             return Err(io::Error::other(what));
         }
-        let mark = &self.entry.mark;
-        let is_later = |path: &Path| mark.templates.iter().any(|folder| path.starts_with(folder));
-        let (soon, later) = self.databases.split(|path| !is_later(path));
-        soon.copy(from, &self.to, self.owner)?;
-        self.databases = later;
+        let templates = &self.entry.mark.templates;
+        let is_template = |path: &Path| templates.iter().any(|folder| path.starts_with(folder));
+        let (databases, templates) = self.files.split(|path| !is_template(path));
+        databases.copy(from, &self.to, self.owner)?;
+        self.files = templates;
         Ok(self)
     }
 
-    /// Copies those that are cloned, when the server runs: its start removes what a database
-    /// knows of its catalogs, which spares each clone two milliseconds at its first login.
-    pub(super) fn end(self) -> io::Result<()> {
-        self.databases.copy(&self.entry.data, &self.to, self.owner)
+    /// Copies the templates, after the server has started. At its start a server removes the catalog
+    /// caches of existing databases, which would cost each clone two milliseconds at its first login.
+    pub(super) fn copy_templates(self) -> io::Result<()> {
+        self.files.copy(&self.entry.data, &self.to, self.owner)
     }
 }

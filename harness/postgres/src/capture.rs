@@ -1,9 +1,9 @@
-//! The data directory of a server that runs, taken for the cache.
+//! Copies the data directory of a running server for the cache.
 //!
-//! Right after a checkpoint, while nobody else is on the server, its files are what it knows. They
-//! are copied, except databases that are cloned only, which nobody changes afterwards. So whoever
-//! wants the server has it while a single-user server brings the copy to the state of one that was
-//! shut down, and while all of it is written to the cache.
+//! Right after a checkpoint, while no other session is open, the files contain everything that the
+//! server knows. They are copied at once, except for databases that are only cloned: those never
+//! change afterwards. So the server can be used while a single-user server brings the copy to the
+//! state after a clean shutdown, and while the files are written to the cache.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,87 +12,87 @@ use sqlx::Executor;
 
 use super::Error;
 use super::admin::Admin;
-use super::cache::{Contents, Making};
+use super::cache::{Contents, NewEntry};
 use super::copy::Listing;
-use super::local::Home;
-use spanproof_lease::Guard;
-use spanproof_lease::finish;
+use super::local::ServerFolder;
+use spanproof_lease::{Guard, output};
 
-/// A data directory that was taken from a running server.
+/// A copy of the data directory of a running server.
 #[derive(Debug)]
 pub(super) struct Capture {
-    /// The server's own data directory.
+    /// The data directory of the running server.
     data: PathBuf,
-    /// The copy of what the server goes on changing.
+    /// The copy of the files that the server may change.
     copy: PathBuf,
-    /// Folders of databases that are cloned only.
+    /// Folders of databases that are only cloned.
     templates: Vec<PathBuf>,
-    /// The folders of the template and of a clone that is the same, file by file.
-    twins: Option<(PathBuf, PathBuf)>,
-    /// The server that is to end it properly.
-    single: std::process::Command,
+    /// The folders of the template and of its unused clone, whose files are equal.
+    template_and_clone: Option<(PathBuf, PathBuf)>,
+    single_user_server: std::process::Command,
     _guard: Guard,
 }
 
 impl Capture {
-    /// Takes the data directory. Nobody but us may be on the server. `twins` are a template and a clone of it that
-    /// nobody has been in.
+    /// Copies the data directory. No other session may be open on the server. `template_and_clone`
+    /// are a template and a clone of it that has not been used.
     ///
     /// # Errors
-    /// When the server refuses, or there is no room for the copy.
+    /// If the server refuses, or there is no room for the copy.
     pub(super) async fn take(
-        home: &Home,
+        server: &ServerFolder,
         admin: &Admin,
-        twins: Option<[String; 2]>,
+        template_and_clone: Option<[String; 2]>,
     ) -> Result<Self, Error> {
         let databases: Vec<(String, String, bool)> =
             sqlx::query_as("select datname::text, 'base/' || oid, datistemplate from pg_database")
                 .fetch_all(&admin.pool)
                 .await
-                .map_err(Error::database("look for the databases' folders"))?;
+                .map_err(Error::database("list the folders of the databases"))?;
         admin.pool.execute("checkpoint").await.map_err(Error::database("make a checkpoint"))?;
-        let folder = |wanted: &str| {
-            let found = databases.iter().find(|(name, ..)| name == wanted);
+        let folder = |name: &str| {
+            let found = databases.iter().find(|(other, ..)| other == name);
             found.map(|(_, folder, _)| PathBuf::from(folder))
         };
-        let twins = twins.and_then(|[one, other]| folder(&one).zip(folder(&other)));
+        let template_and_clone =
+            template_and_clone.and_then(|[template, clone]| folder(&template).zip(folder(&clone)));
         let is_template = databases.iter().filter(|(.., is_template)| *is_template);
         let mut templates: Vec<_> = is_template.map(|(_, folder, _)| folder.into()).collect();
-        templates.extend(twins.iter().map(|(template, _)| template.clone()));
-        let (data, copy) = (home.data(), home.folder().join("capture"));
-        let clone = twins.as_ref().map(|(_, clone)| clone.clone());
-        let left: Vec<_> = templates.iter().cloned().chain(clone).collect();
-        let failed = || Error::system("the data directory can't be copied");
-        let mut listing = listing(&data).map_err(failed())?;
-        listing.files.retain(|path| !left.iter().any(|folder| path.starts_with(folder)));
-        listing.copy(&data, &copy, home.owner()).map_err(failed())?;
-        let (single, guard) = home.single(&copy)?;
-        Ok(Self { data, copy, templates, twins, single, _guard: guard })
+        templates.extend(template_and_clone.iter().map(|(template, _)| template.clone()));
+        let (data, copy) = (server.data(), server.path().join("capture"));
+        let clone = template_and_clone.as_ref().map(|(_, clone)| clone.clone());
+        let left_out: Vec<_> = templates.iter().cloned().chain(clone).collect();
+        let failed = || Error::system("could not copy the data directory");
+        let mut listing = list_files(&data).map_err(failed())?;
+        listing.files.retain(|path| !left_out.iter().any(|folder| path.starts_with(folder)));
+        listing.copy(&data, &copy, server.owner()).map_err(failed())?;
+        let (single_user_server, guard) = server.single_user_server(&copy)?;
+        Ok(Self { data, copy, templates, template_and_clone, single_user_server, _guard: guard })
     }
 
-    /// Stores it in the cache.
+    /// Stores the copy in the cache.
     ///
     /// # Errors
-    /// When the copy can't be ended properly, or the cache can't be written.
-    pub(super) async fn store(self, making: Making, label: String) -> io::Result<()> {
-        let Self { data, copy, templates, twins, single, _guard } = self;
-        let ended = finish(single).await?;
-        if !ended.status.success() {
-            let errors = String::from_utf8_lossy(&ended.stderr);
-            return Err(io::Error::other(format!("a single-user server: {}", errors.trim())));
+    /// If the single-user server fails, or the cache can't be written.
+    pub(super) async fn store(self, entry: NewEntry, label: String) -> io::Result<()> {
+        let Self { data, copy, templates, template_and_clone, single_user_server, _guard } = self;
+        let output = output(single_user_server).await?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let error = format!("the single-user server failed: {}", errors.trim());
+            return Err(io::Error::other(error));
         }
         let store = move || {
-            let Listing { folders, files } = listing(&copy)?;
+            let Listing { folders, files } = list_files(&copy)?;
             let mut files: Vec<_> = files.into_iter().map(|p| (p.clone(), copy.join(p))).collect();
             for template in &templates {
-                let clone = twins.iter().find(|(of, _)| of == template).map(|(_, clone)| clone);
-                for file in listing(&data.join(template))?.files {
+                let pair = template_and_clone.iter().find(|(original, _)| original == template);
+                for file in list_files(&data.join(template))?.files {
                     let from = data.join(template).join(&file);
-                    let targets = std::iter::once(template).chain(clone);
+                    let targets = std::iter::once(template).chain(pair.map(|(_, clone)| clone));
                     files.extend(targets.map(|target| (target.join(&file), from.clone())));
                 }
             }
-            making.store(Contents { label, folders, files, templates })?;
+            entry.store(Contents { label, folders, files, templates })?;
             std::fs::remove_dir_all(copy)
         };
         tokio::task::spawn_blocking(store)
@@ -101,12 +101,11 @@ impl Capture {
     }
 }
 
-/// The files worth storing of a data directory, or of the folder of a database. Not the lock of the
-/// running server, and not the maps of free and of visible pages: a fifth of the files of each
-/// clone, which a server does without where they are missing and makes again when a table wants
-/// them.
-fn listing(root: &Path) -> io::Result<Listing> {
-    let mut listing = Listing::of(root)?;
+/// Lists the files of a data directory, or of the folder of a database, without the lock file of the
+/// running server and without the free space and visibility maps. Those are a fifth of the files of
+/// each clone, and a server creates them again when a table needs them.
+fn list_files(root: &Path) -> io::Result<Listing> {
+    let mut listing = Listing::read(root)?;
     listing.files.retain(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         name != "postmaster.pid" && !name.ends_with("_fsm") && !name.ends_with("_vm")

@@ -1,99 +1,102 @@
-//! A data directory for a server: from the cache, or from nothing and then into the cache.
+//! Starts a server on a data directory, which comes from the cache or is created and then cached.
 
 use std::time::Duration;
 
 use super::admin::Admin;
 use super::background::Background;
 use super::binaries::Binaries;
-use super::cache::{self, Cache, Entry, Making};
+use super::cache::{self, Cache, Entry, NewEntry};
 use super::capture::Capture;
 use super::error::chain;
-use super::local::{self, Home, Local};
+use super::local::{self, LocalServer, ServerFolder};
 use super::prefix::Prefix;
 use super::run::Run;
-use super::{Error, Migrations, given};
-use spanproof_lease::Ending;
+use super::{Error, Migrations, existing};
+use spanproof_lease::LeaseOptions;
 
-/// Time for a server to come up.
-const START: Duration = Duration::from_secs(30);
+/// Time for a server to accept a connection.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The ingredients of a data directory.
+/// What a data directory is created from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Recipe<'a> {
+pub(super) struct ClusterConfig<'a> {
     pub(super) binaries: &'a Binaries,
-    /// Applied once, into a template that is there from the start.
+    /// Applied to a template that exists from the start.
     pub(super) migrations: Option<&'a Migrations>,
-    /// Where to look before, and to put it then; `None` makes it from nothing.
+    /// `None` to create the data directory from scratch and not to store it.
     pub(super) cache: Option<&'a Cache>,
-    /// The start of the role's and the databases' names.
     pub(super) prefix: &'a Prefix,
 }
 
 /// A server that was started, and our connections to it.
 #[derive(Debug)]
-pub(super) struct Started {
-    pub(super) local: Local,
+pub(super) struct Cluster {
+    pub(super) server: LocalServer,
     pub(super) admin: Admin,
-    /// Its templates: nothing can be cloned before they are there.
+    /// Copies the templates: no database can be cloned before it ends.
     pub(super) copying: Background,
-    /// Its way into the cache.
+    /// Stores the data directory in the cache.
     pub(super) storing: Background,
-    /// What a user should know about it.
+    /// Remarks for the user.
     pub(super) notes: Vec<String>,
 }
 
-impl Recipe<'_> {
-    /// Starts a server on a data directory made by this recipe.
-    pub(super) async fn start(self, run: &Run, ending: Ending) -> Result<Started, Error> {
-        let mut home = Home::make(self.binaries, self.prefix, ending.clone())?;
-        let mut notes: Vec<String> = home.note.clone().into_iter().collect();
+impl ClusterConfig<'_> {
+    /// Starts a server on a data directory with this configuration.
+    pub(super) async fn start(self, run: &Run, lease: LeaseOptions) -> Result<Cluster, Error> {
+        let mut folder = ServerFolder::create(self.binaries, self.prefix, lease.clone())?;
+        let mut notes: Vec<String> = folder.note.clone().into_iter().collect();
         let Some(cache) = self.cache else {
-            home.initdb().await?;
-            let mut started = up(home, run).await?;
-            started.notes = notes;
-            return Ok(started);
+            folder.initdb().await?;
+            return Ok(Cluster { notes, ..start_and_connect(folder, run).await? });
         };
         let key = self.key();
         if let Some(entry) = cache.get(&key) {
-            match copied(home, entry, run).await {
-                Ok(started) => return Ok(Started { notes, ..started }),
+            match start_from_cache(folder, entry, run).await {
+                Ok(cluster) => return Ok(Cluster { notes, ..cluster }),
                 Err(error) => {
-                    let _gone = cache.remove(&key);
-                    notes.push(format!("made anew: what was cached is no good: {}", chain(&error)));
+                    let _removed = cache.remove(&key);
+                    notes.push(format!("replaced a damaged cache entry: {}", chain(&error)));
                 }
             }
-            home = Home::make(self.binaries, self.prefix, ending)?;
+            folder = ServerFolder::create(self.binaries, self.prefix, lease)?;
         }
-        match cache.making(&key) {
-            Ok(making) => Ok(Started { notes, ..self.stored(home, run, making).await? }),
+        match cache.new_entry(&key) {
+            Ok(entry) => Ok(Cluster { notes, ..self.start_and_store(folder, run, entry).await? }),
             Err(error) => {
-                let folder = cache.folder().display();
-                notes.push(format!("nothing is cached: {folder} can't be written to: {error}"));
-                home.initdb().await?;
-                Ok(Started { notes, ..up(home, run).await? })
+                let path = cache.folder().display();
+                notes.push(format!("nothing is cached: {path} can't be written to: {error}"));
+                folder.initdb().await?;
+                Ok(Cluster { notes, ..start_and_connect(folder, run).await? })
             }
         }
     }
 
-    /// Makes the data directory, and puts a copy of it into the cache while the server is used.
-    async fn stored(self, home: Home, run: &Run, making: Making) -> Result<Started, Error> {
-        home.initdb().await?;
-        let mut started = up(home, run).await?;
-        let Started { local, admin, .. } = &started;
+    /// Creates the data directory, and stores a copy of it in the cache while the server is in use.
+    async fn start_and_store(
+        self,
+        folder: ServerFolder,
+        run: &Run,
+        entry: NewEntry,
+    ) -> Result<Cluster, Error> {
+        folder.initdb().await?;
+        let mut cluster = start_and_connect(folder, run).await?;
+        let Cluster { server, admin, .. } = &cluster;
         let mut label = self.binaries.text.clone();
-        let mut twins = None;
+        let mut template_and_clone = None;
         if let Some(migrations) = self.migrations {
-            twins = Some(self.bake(&local.url(), admin, migrations).await?);
+            let names = self.create_template(&server.url(), admin, migrations).await?;
+            template_and_clone = Some(names);
             let folder = migrations.folder().display();
             label = format!("{label} with {} migrations of {folder}", migrations.count());
         }
-        let capture = Capture::take(local.home(), admin, twins).await?;
-        started.storing = Background::start("nothing is cached", capture.store(making, label));
-        Ok(started)
+        let capture = Capture::take(server.folder(), admin, template_and_clone).await?;
+        cluster.storing = Background::start("nothing is cached", capture.store(entry, label));
+        Ok(cluster)
     }
 
-    /// Makes the template and a first clone of it, and returns their names.
-    async fn bake(
+    /// Creates the template and a first clone of it, and returns their names.
+    async fn create_template(
         self,
         url: &str,
         admin: &Admin,
@@ -103,7 +106,7 @@ impl Recipe<'_> {
         let template = self.prefix.template(&fingerprint);
         let clone = self.prefix.first_clone(&fingerprint);
         admin.create(&template, "template0").await?;
-        migrations.apply(&given::with_database(url, &template)?).await?;
+        migrations.apply(&existing::with_database(url, &template)?).await?;
         admin.create(&clone, &template).await?;
         Ok([template, clone])
     }
@@ -116,43 +119,42 @@ impl Recipe<'_> {
     }
 }
 
-/// The server starts while its databases are still being copied: until somebody logs in it looks
-/// at their folders only.
-async fn copied(home: Home, entry: Entry, run: &Run) -> Result<Started, Error> {
+/// Starts the server while its databases are still being copied: before the first login it reads
+/// only their folders.
+async fn start_from_cache(folder: ServerFolder, entry: Entry, run: &Run) -> Result<Cluster, Error> {
     let failed = || Error::system("it can't be copied");
-    let rest = entry.begin(&home.data(), home.owner()).map_err(failed())?;
-    let soon = tokio::task::spawn_blocking(|| rest.soon());
-    let local = Local::spawn(home);
-    let soon = soon.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-    let (local, rest) = (local?, soon.map_err(failed())?);
-    let started = open(local, run).await?;
-    let copying = async {
-        let ended = tokio::task::spawn_blocking(|| rest.end()).await;
-        ended.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+    let copy = entry.copy_base(&folder.data(), folder.owner()).map_err(failed())?;
+    let copying = tokio::task::spawn_blocking(|| copy.copy_databases());
+    let server = LocalServer::spawn(folder);
+    let copied = copying.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+    let (server, copy) = (server?, copied.map_err(failed())?);
+    let cluster = connect(server, run).await?;
+    let copy_templates = async {
+        let copied = tokio::task::spawn_blocking(|| copy.copy_templates()).await;
+        copied.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
     };
-    let copying = Background::later("the cached databases can't be copied", copying);
-    Ok(Started { copying, ..started })
+    let copying = Background::lazy("could not copy the cached templates", copy_templates);
+    Ok(Cluster { copying, ..cluster })
 }
 
-/// Starts the server in `home` and logs in.
-async fn up(home: Home, run: &Run) -> Result<Started, Error> {
-    open(Local::spawn(home)?, run).await
+async fn start_and_connect(folder: ServerFolder, run: &Run) -> Result<Cluster, Error> {
+    connect(LocalServer::spawn(folder)?, run).await
 }
 
-async fn open(mut local: Local, run: &Run) -> Result<Started, Error> {
-    let url = local.url();
-    match Admin::connect(&url, run, START, || local.ended()).await {
+async fn connect(mut server: LocalServer, run: &Run) -> Result<Cluster, Error> {
+    let url = server.url();
+    match Admin::connect(&url, run, START_TIMEOUT, || server.exit()).await {
         Ok(admin) => {
-            let (copying, storing) = (Background::none(), Background::none());
-            Ok(Started { local, admin, copying, storing, notes: Vec::new() })
+            let (copying, storing) = (Background::done(), Background::done());
+            Ok(Cluster { server, admin, copying, storing, notes: Vec::new() })
         }
         Err(error) => {
             let what = match error {
-                Error::Login { source, .. } => format!("did not come up: {}", chain(&*source)),
+                Error::Login { source, .. } => format!("did not start: {}", chain(&*source)),
                 other => chain(&other),
             };
-            let folder = local.home().folder().to_owned();
-            let log = local::log(&folder);
+            let folder = server.folder().path().to_owned();
+            let log = local::last_log_lines(&folder);
             Err(Error::Server { folder, what, log })
         }
     }

@@ -1,4 +1,4 @@
-//! Copying a data directory, on several threads and with the owner that the server needs.
+//! Copies a data directory on several threads, with the owner that the server needs.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,13 +6,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// User and group that own the copy; `None` leaves it to us.
+/// User and group that own the copy; `None` for our own.
 pub(super) type Owner = Option<(u32, u32)>;
 
-/// Threads that copy at once; more than this gain nothing on a memory file system.
-const THREADS: usize = 4;
+/// Most threads that copy. More are not faster on a memory file system.
+const MAX_THREADS: usize = 4;
 
-/// The files of a data directory, relative to it, folders before what is in them.
+/// The files and folders of a data directory, relative to it. A folder precedes its contents.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Listing {
     pub(super) folders: Vec<PathBuf>,
@@ -20,7 +20,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn of(root: &Path) -> io::Result<Self> {
+    pub(super) fn read(root: &Path) -> io::Result<Self> {
         let mut listing = Self::default();
         let mut open = vec![PathBuf::new()];
         while let Some(folder) = open.pop() {
@@ -38,19 +38,19 @@ impl Listing {
         Ok(listing)
     }
 
-    /// What `first` names, and the rest.
-    pub(super) fn split(self, first: impl Fn(&Path) -> bool) -> (Self, Self) {
-        let (now, later) = self.files.into_iter().partition(|path| first(path));
-        // All folders at once: a server looks into them when it starts.
-        (Self { folders: self.folders, files: now }, Self { folders: Vec::new(), files: later })
+    /// Splits the files: the first part has those for which `is_first` is true, and all folders,
+    /// since a server reads them when it starts.
+    pub(super) fn split(self, is_first: impl Fn(&Path) -> bool) -> (Self, Self) {
+        let (first, rest) = self.files.into_iter().partition(|path| is_first(path));
+        (Self { folders: self.folders, files: first }, Self { folders: Vec::new(), files: rest })
     }
 
-    /// The bytes of all files, as the file system tells.
+    /// Returns the size of all files in bytes.
     pub(super) fn bytes(&self, root: &Path) -> io::Result<u64> {
         self.files.iter().map(|path| Ok(root.join(path).metadata()?.len())).sum()
     }
 
-    /// Copies what is listed below `from` to below `to`, on several threads.
+    /// Copies the listed files and folders from `from` to `to`, on several threads.
     pub(super) fn copy(&self, from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
         for folder in &self.folders {
             let path = to.join(folder);
@@ -62,32 +62,33 @@ impl Listing {
         let next = AtomicUsize::new(0);
         let work = || -> io::Result<()> {
             while let Some(path) = self.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                file(&from.join(path), &to.join(path), owner)?;
+                copy_file(&from.join(path), &to.join(path), owner)?;
             }
             Ok(())
         };
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(THREADS)).map(|_| scope.spawn(work)).collect();
-            let mut ended = work();
+            let others: Vec<_> = (1..threads.min(MAX_THREADS)).map(|_| scope.spawn(work)).collect();
+            let mut result = work();
             for other in others {
-                let other =
-                    other.join().unwrap_or_else(|_| Err(io::Error::other("a copier panicked")));
-                ended = ended.and(other);
+                let other = other
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread that copies panicked")));
+                result = result.and(other);
             }
-            ended
+            result
         })
     }
 }
 
-/// The room on the file system of `place`; `0` if it can't be asked.
-pub(super) fn free_bytes(place: &Path) -> u64 {
-    nix::sys::statvfs::statvfs(place)
+/// Returns the free bytes of the file system of `folder`; `0` if they can't be read.
+pub(super) fn free_bytes(folder: &Path) -> u64 {
+    nix::sys::statvfs::statvfs(folder)
         .map_or(0, |stat| stat.blocks_available() * stat.fragment_size())
 }
 
-/// Copy-on-write where the file system can: `io::copy` asks the kernel to copy.
-fn file(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
+/// Copies one file: `io::copy` lets the kernel do it, by copy-on-write if the file system can.
+fn copy_file(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     io::copy(&mut source, &mut target)?;
@@ -102,28 +103,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_is_copied_in_two_parts_with_every_byte() {
+    fn copies_a_tree_in_two_parts() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::create_dir_all(from.path().join("base/1/empty")).unwrap();
-        for (name, text) in [("PG_VERSION", "15"), ("base/1/a", "first"), ("base/1/b", "second")] {
+        for (name, text) in [("PG_VERSION", "13"), ("base/1/a", "first"), ("base/1/b", "second")] {
             std::fs::write(from.path().join(name), text).unwrap();
         }
         let to = to.path().join("new");
-        let (now, later) =
-            Listing::of(from.path()).unwrap().split(|path| !path.ends_with("base/1/b"));
-        assert_eq!(now.bytes(from.path()).unwrap(), 7);
-        now.copy(from.path(), &to, None).unwrap();
+        let (first, rest) =
+            Listing::read(from.path()).unwrap().split(|path| !path.ends_with("base/1/b"));
+        assert_eq!(first.bytes(from.path()).unwrap(), 7);
+        first.copy(from.path(), &to, None).unwrap();
         assert!(!to.join("base/1/b").exists());
-        later.copy(from.path(), &to, None).unwrap();
+        rest.copy(from.path(), &to, None).unwrap();
         assert!(to.join("base/1/empty").is_dir());
         assert_eq!(std::fs::read_to_string(to.join("base/1/b")).unwrap(), "second");
     }
 
     #[test]
-    fn what_can_not_be_copied_is_an_error_and_never_half_a_tree() {
+    fn a_file_that_is_missing_is_an_error() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(from.path().join("a"), "a").unwrap();
-        let listing = Listing::of(from.path()).unwrap();
+        let listing = Listing::read(from.path()).unwrap();
         std::fs::remove_file(from.path().join("a")).unwrap();
         let error = listing.copy(from.path(), &to.path().join("new"), None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);

@@ -1,10 +1,10 @@
-//! One database of a disposable server, dropped when it is no longer wanted.
+//! One database of a disposable server.
 
 use super::Error;
 use super::handle::Handle;
 
-/// A database that belongs to its holder alone. Dropping the value drops the database in the
-/// background; [`Database::close`] does so and reports an error.
+/// A database that no other test uses. Dropping this value drops the database in the background;
+/// [`Database::close`] drops it at once and reports errors.
 #[derive(Debug)]
 #[must_use = "the database is dropped together with this value"]
 pub struct Database {
@@ -18,12 +18,12 @@ impl Database {
         Self { name, url, handle: Some(handle) }
     }
 
-    /// Its name on the server.
+    /// Returns its name on the server.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A URL that every Postgres driver understands; it may hold a password.
+    /// Returns a URL that every Postgres driver accepts. It may contain a password.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -31,36 +31,36 @@ impl Database {
     /// Drops the database.
     ///
     /// # Errors
-    /// When somebody is still connected half a second later: each such session is named, and the
-    /// database is dropped all the same. When the server refuses, for instance because it is gone.
+    /// If there are still sessions on it half a second later: the error names each session, and the
+    /// database is dropped anyway. If the server refuses, for instance because it has stopped.
     pub async fn close(mut self) -> Result<(), Error> {
         let Some(handle) = self.handle.take() else { return Ok(()) };
         let name = self.name.clone();
         handle
             .run(async move |databases| {
-                databases.storing.settle().await;
-                let catalog = &databases.catalog;
-                let left = catalog.admin.sessions(&name).await;
-                let dropped = match &left {
-                    Ok(sessions) if sessions.is_empty() => catalog.discard(name.clone()).await,
-                    _ => catalog.admin.drop_database(&name).await,
+                databases.storing.cancel_or_wait().await;
+                let allocator = &databases.allocator;
+                let sessions = allocator.admin.open_sessions(&name).await;
+                let dropped = match &sessions {
+                    Ok(sessions) if sessions.is_empty() => allocator.discard(name.clone()).await,
+                    _ => allocator.admin.drop_database(&name).await,
                 };
-                match (databases.explained(left).await?, databases.explained(dropped).await?) {
-                    (sessions, ()) if sessions.is_empty() => Ok(()),
-                    (sessions, ()) => {
-                        Err(Error::Leaked { database: name, sessions: sessions.join("; ") })
-                    }
+                let sessions = databases.explain(sessions).await?;
+                databases.explain(dropped).await?;
+                if sessions.is_empty() {
+                    return Ok(());
                 }
+                Err(Error::Leaked { database: name, sessions: sessions.join("; ") })
             })
             .await?
     }
 
-    /// Keeps the database, and the server it is on, beyond the end of this process, until somebody
-    /// removes it with the functions in [`kept`](crate::kept). Returns the command that opens it in
-    /// `psql`; the password of a given server is left out.
+    /// Keeps the database and its server beyond the end of this process, until a function in
+    /// [`kept`](crate::kept) removes it. Returns the `psql` command that connects to it. On a server
+    /// that was not started by us the password is left out.
     ///
     /// # Errors
-    /// When it can't be marked as kept.
+    /// If it can't be marked as kept.
     pub async fn keep(mut self) -> Result<String, Error> {
         let Some(handle) = self.handle.take() else { return Ok(self.url.clone()) };
         let (name, url) = (self.name.clone(), self.url.clone());
@@ -73,7 +73,7 @@ impl Drop for Database {
         if let Some(handle) = self.handle.take() {
             let name = std::mem::take(&mut self.name);
             handle.run_later(async move |databases| {
-                let _dropped = databases.catalog.discard(name).await;
+                let _dropped = databases.allocator.discard(name).await;
             });
             handle.storing.block();
         }

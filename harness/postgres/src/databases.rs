@@ -1,6 +1,6 @@
-//! A server with everything of ours on it: templates, pools of clones, what is kept, how it ends.
+//! The databases of one server: templates, pre-made clones, deferred drops.
 //!
-//! It lives on the server's thread, which a [`Handle`](super::handle::Handle) reaches.
+//! The server's thread owns them; a [`Handle`](super::handle::Handle) sends requests to it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
+use super::allocator::Allocator;
 use super::background::Background;
-use super::catalog::Catalog;
 use super::engine::Engine;
 use super::origin::Origin;
 use super::pool::Pool;
 use super::run::Run;
 use super::sharing::SharedServer;
-use super::{Error, LogEntry, Migrations, given, local, log, password, sweep};
+use super::{Error, LogEntry, Migrations, existing, local, log, password, sweep};
 
-/// A server that runs, with everything of ours on it.
+/// A running server with our databases on it.
 #[derive(Debug)]
 pub(super) struct Databases {
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) allocator: Arc<Allocator>,
     pub(super) origin: Origin,
-    /// What is worth waiting for before this process ends.
+    /// Stores the data directory in the cache.
     pub(super) storing: Background,
     engine: Mutex<Option<Engine>>,
     url: String,
@@ -38,10 +38,11 @@ pub(super) struct Databases {
 impl Databases {
     pub(super) fn new(server: SharedServer, run: Run) -> Self {
         let SharedServer { running, shared } = server;
-        let (folder, own) = (running.engine.folder(), running.engine.own());
-        let catalog = Catalog::new(running.admin, run, running.copying, folder.clone(), own);
+        let (folder, is_ours) = (running.engine.folder(), running.engine.is_ours());
+        let allocator =
+            Allocator::new(running.admin, run, running.copying, folder.clone(), is_ours);
         Self {
-            catalog: Arc::new(catalog),
+            allocator: Arc::new(allocator),
             origin: running.origin,
             storing: running.storing,
             folder,
@@ -53,70 +54,71 @@ impl Databases {
         }
     }
 
-    /// Whether the server outlives this run, with what is left on it.
-    pub(super) fn lasts(&self) -> bool {
-        self.shared || !self.catalog.own
+    /// Returns whether the server keeps running after this run.
+    pub(super) fn server_outlives_run(&self) -> bool {
+        self.shared || !self.allocator.is_ours
     }
 
-    /// Drops what dead runs left on the server.
+    /// Drops the databases that dead runs left on the server.
     pub(super) async fn sweep(&self) {
-        let Catalog { admin, run, discards, own, .. } = &*self.catalog;
-        if !own {
+        let Allocator { admin, run, drop_queue, is_ours, .. } = &*self.allocator;
+        if !is_ours {
             return sweep::sweep(&admin.pool, run).await;
         }
-        for name in sweep::dead(&admin.pool, run).await {
-            discards.add(name);
+        for name in sweep::dead_databases(&admin.pool, run).await {
+            drop_queue.push(name);
         }
-        self.catalog.tidy().await;
+        self.allocator.drop_due().await;
     }
 
-    /// The URL of the database of that name.
+    /// Returns the URL of the database of that name.
     pub(super) fn url(&self, name: &str) -> Result<String, Error> {
-        given::with_database(&self.url, name)
+        existing::with_database(&self.url, name)
     }
 
-    /// A database with nothing in it.
-    pub(super) async fn empty(&self) -> Result<String, Error> {
-        let name = self.catalog.name("empty");
-        self.explained(self.catalog.create(&name).await).await?;
+    /// Creates a database with nothing in it and returns its name.
+    pub(super) async fn create_empty(&self) -> Result<String, Error> {
+        let name = self.allocator.new_name("empty");
+        self.explain(self.allocator.create_empty(&name).await).await?;
         Ok(name)
     }
 
-    /// A database with `migrations` applied, made ahead where there was time for it.
-    pub(super) async fn migrated(&self, migrations: &Migrations) -> Result<String, Error> {
+    /// Returns the name of a database with `migrations` applied, which may have been created ahead.
+    pub(super) async fn take_clone(&self, migrations: &Migrations) -> Result<String, Error> {
         let pool = self.pool(migrations).await?;
-        self.explained(pool.take(&self.catalog).await).await
+        self.explain(pool.take(&self.allocator).await).await
     }
 
-    /// The pool of a template, which is made on first use.
+    /// Returns the pool of the migrations' template, which is created on first use.
     pub(super) async fn pool(&self, migrations: &Migrations) -> Result<Arc<Pool>, Error> {
         let fingerprint = migrations.fingerprint();
         let cell = Arc::clone(self.pools.lock().await.entry(fingerprint.clone()).or_default());
-        let made = cell
+        let pool = cell
             .get_or_try_init(|| async {
                 let (template, first) = self.template(migrations, &fingerprint).await?;
                 Ok(Arc::new(Pool::new(template, first)))
             })
             .await;
-        self.explained(made.cloned()).await
+        self.explain(pool.cloned()).await
     }
 
-    /// The template's name, and the clone of it that came with the data directory, if nobody else
-    /// has that.
+    /// Returns the template's name, and the clone that is in the data directory from the start if no
+    /// other process has taken it.
     async fn template(
         &self,
         migrations: &Migrations,
         fingerprint: &str,
     ) -> Result<(String, Option<String>), Error> {
-        let Catalog { admin, run, own, .. } = &*self.catalog;
-        let name = if *own {
+        let Allocator { admin, run, is_ours, .. } = &*self.allocator;
+        let name = if *is_ours {
             run.prefix().template(fingerprint)
         } else {
             run.database("template", fingerprint)
         };
-        if *own {
-            let (ready, first) = (run.prefix().first_clone(fingerprint), self.catalog.name("case"));
-            // Whoever renames it has it.
+        if *is_ours {
+            let ready = run.prefix().first_clone(fingerprint);
+            let first = self.allocator.new_name("case");
+            // Only one process can rename it, and takes it by that.
             if admin.rename(&ready, &first).await.is_ok() {
                 return Ok((name, Some(first)));
             }
@@ -124,32 +126,37 @@ impl Databases {
         if admin.exists(&name).await? {
             return Ok((name, None));
         }
-        // It gets its name when it is complete; whoever makes the same at the same time is first
-        // or second, and the second one uses the first one's.
-        let making = run.database("making", fingerprint);
-        let made = self.make(&making, &name, migrations).await;
-        if made.is_err() {
-            let _gone = admin.drop_database(&making).await;
+        // It gets its name when it is complete. If another process creates the same template at the
+        // same time, the later one uses that of the earlier one.
+        let incomplete = run.database("making", fingerprint);
+        let created = self.create_template(&incomplete, &name, migrations).await;
+        if created.is_err() {
+            let _dropped = admin.drop_database(&incomplete).await;
             if !admin.exists(&name).await? {
-                made?;
+                created?;
             }
         }
         Ok((name, None))
     }
 
-    async fn make(&self, making: &str, name: &str, migrations: &Migrations) -> Result<(), Error> {
-        self.catalog.create(making).await?;
-        migrations.apply(&self.url(making)?).await?;
-        self.catalog.admin.rename(making, name).await
+    async fn create_template(
+        &self,
+        incomplete: &str,
+        name: &str,
+        migrations: &Migrations,
+    ) -> Result<(), Error> {
+        self.allocator.create_empty(incomplete).await?;
+        migrations.apply(&self.url(incomplete)?).await?;
+        self.allocator.admin.rename(incomplete, name).await
     }
 
-    /// Keeps one database beyond our end, and gives the command that opens it.
+    /// Keeps one database beyond the end of this run, and returns the command that connects to it.
     pub(super) async fn keep(&self, name: &str, url: &str) -> Result<String, Error> {
-        let Catalog { admin, run, own, .. } = &*self.catalog;
-        if *own {
+        let Allocator { admin, run, is_ours, .. } = &*self.allocator;
+        if *is_ours {
             if let Some(folder) = &self.folder {
                 let marked = run.prefix().mark(folder);
-                marked.map_err(Error::system("the server's folder can't be marked as kept"))?;
+                marked.map_err(Error::system("could not mark the server's folder as kept"))?;
             }
             if let Some(engine) = &*self.engine.lock().await {
                 engine.keep()?;
@@ -159,64 +166,68 @@ impl Databases {
         }
         let kept = run.prefix().kept_name(name);
         admin.rename(name, &kept).await?;
-        Ok(psql(&password::masked(&self.url(&kept)?)))
+        Ok(psql(&password::mask(&self.url(&kept)?)))
     }
 
-    /// What the server's log says about a database; `None` if it can't be read.
+    /// Returns the entries of the server's log about a database; `None` if the log can't be read.
     pub(super) fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
         let file = self.folder.as_ref()?.join(local::LOG_FILE);
         let text = std::fs::read(file).ok()?;
         Some(log::entries(&String::from_utf8_lossy(&text), database))
     }
 
-    /// An error with what the server itself says, where it has died.
-    pub(super) async fn explained<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    /// Replaces the error by one with the server's log if the server has died.
+    pub(super) async fn explain<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Err(error @ (Error::Database { .. } | Error::Login { .. })) = result else {
             return result;
         };
         let died = match &mut *self.engine.lock().await {
-            Some(engine) => engine.died(async || self.answers().await).await,
+            Some(engine) => engine.death(async || self.answers().await).await,
             None => None,
         };
         Err(died.unwrap_or(error))
     }
 
     async fn answers(&self) -> bool {
-        sqlx::query("select").execute(&self.catalog.admin.pool).await.is_ok()
+        sqlx::query("select").execute(&self.allocator.admin.pool).await.is_ok()
     }
 
-    /// Drops what is ours, or stops the server where all of it is.
-    pub(super) async fn end(&self, mut running: JoinSet<()>) -> Result<(), Error> {
+    /// Stops the server if it is ours alone; otherwise drops our databases on it.
+    pub(super) async fn close(&self, mut tasks: JoinSet<()>) -> Result<(), Error> {
         let Some(engine) = self.engine.lock().await.take() else { return Ok(()) };
-        let Catalog { admin, discards, copying, own, .. } = &*self.catalog;
+        let Allocator { admin, drop_queue, copying, is_ours, .. } = &*self.allocator;
         let stays = self.shared || self.kept.load(Ordering::Relaxed);
-        // Both have to do with its files.
-        copying.settle().await;
-        self.storing.settle().await;
-        if engine.disposable() && !stays {
-            running.shutdown().await;
-            // Nobody is left who could be told that a connection ends.
-            return engine.stop(stays).await;
+        // Both use the server's files.
+        copying.cancel_or_wait().await;
+        self.storing.cancel_or_wait().await;
+        if engine.stops_with_us() && !stays {
+            tasks.shutdown().await;
+            // The connections need not be closed: no client is left to notice.
+            return engine.stop().await;
         }
-        discards.end();
-        while running.join_next().await.is_some() {}
-        let dropped = if *own { Ok(()) } else { self.drop_all().await };
+        drop_queue.close();
+        while tasks.join_next().await.is_some() {}
+        let dropped = if *is_ours { Ok(()) } else { self.drop_all().await };
         if self.kept.load(Ordering::Relaxed) {
-            discards.clear(admin).await;
+            drop_queue.drop_all(admin).await;
         }
         admin.pool.close().await;
-        engine.stop(stays).await?;
+        if stays {
+            engine.leave_running();
+        } else {
+            engine.stop().await?;
+        }
         dropped
     }
 
-    /// Drops every database of this run: templates, what was made ahead, what is still held.
+    /// Drops every database of this run: templates, pre-made clones, and those still in use.
     async fn drop_all(&self) -> Result<(), Error> {
         for pool in self.pools.lock().await.drain() {
             if let Some(pool) = pool.1.get() {
                 pool.close().await;
             }
         }
-        self.catalog.drop_all().await
+        self.allocator.drop_all().await
     }
 }
 

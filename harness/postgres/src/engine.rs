@@ -1,4 +1,4 @@
-//! What keeps a server running: found in the order of the sources, stopped or left in the end.
+//! Starts a server from the first source that works, and stops it or leaves it running.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,81 +7,78 @@ use super::admin::Admin;
 use super::background::Background;
 use super::binaries::Binaries;
 use super::cache::Cache;
-use super::cluster::{Recipe, Started};
+use super::cluster::{Cluster, ClusterConfig};
 #[cfg(feature = "docker")]
 use super::docker::Container;
 use super::error::chain;
-use super::local::{self, Local};
+use super::local::{self, LocalServer};
 use super::options::Options;
 use super::origin::Origin;
 use super::run::Run;
-use super::{Error, Source, given, password};
-use spanproof_lease::wait::{self, Look};
-use spanproof_lease::{Ending, Lease};
+use super::{Error, Source, existing, password};
+use spanproof_lease::wait::{self, Attempt};
+use spanproof_lease::{Lease, LeaseOptions};
 
-/// How long a server that runs already may take to let us in.
-const GIVEN: Duration = Duration::from_secs(3);
-/// How long a container's server may take: it makes its data first.
+/// Time for the server in a container to accept a connection: it runs `initdb` first.
 #[cfg(feature = "docker")]
-const CONTAINER: Duration = Duration::from_mins(1);
+const CONTAINER_LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time for a dead server to be noticed after its connections have failed.
+const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// A server that took our connections with it has ended by then.
-const ENDING: Duration = Duration::from_millis(300);
-
-/// What keeps a server running.
+/// What runs the server.
 #[derive(Debug)]
 pub(super) enum Engine {
-    /// Somebody else.
-    Given,
-    /// We do.
-    Local(Box<Local>),
-    /// Docker does, for us.
+    /// An existing server: we neither start nor stop it.
+    Existing,
+    /// A child process of this process.
+    Local(Box<LocalServer>),
+    /// A container that this process started.
     #[cfg(feature = "docker")]
     Docker(Box<Container>),
-    /// Another process started it for all of this run.
+    /// A server that another process of this run started.
     Joined(Lease),
 }
 
-/// A server that runs, and our connections to it.
+/// A running server and our connections to it.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningServer {
     pub(super) engine: Engine,
     pub(super) admin: Admin,
     pub(super) url: String,
     pub(super) origin: Origin,
-    /// What must be there before anything is cloned.
+    /// Copies the templates: no database can be cloned before it ends.
     pub(super) copying: Background,
-    /// What must have ended before the server goes.
+    /// Stores the data directory in the cache: the server must run until it ends.
     pub(super) storing: Background,
 }
 
-impl Running {
+impl RunningServer {
     pub(super) fn new(engine: Engine, admin: Admin, url: String, origin: Origin) -> Self {
-        let (copying, storing) = (Background::none(), Background::none());
+        let (copying, storing) = (Background::done(), Background::done());
         Self { engine, admin, url, origin, copying, storing }
     }
 
-    /// From the first source of `options` that works.
+    /// Starts a server from the first source of `options` that works.
     pub(super) async fn start(
         options: &Options,
         run: &Run,
-        ending: &Ending,
+        lease: &LeaseOptions,
     ) -> Result<Self, Error> {
         let sources = match &options.source {
             Source::Auto => vec![Source::Binaries(None), Source::Docker(None)],
             one => vec![one.clone()],
         };
-        let only = sources.len() == 1;
+        let is_only_source = sources.len() == 1;
         let mut passed_over = Vec::new();
         for source in sources {
-            let name = named(&source);
-            match Self::from(&Options { source, ..options.clone() }, run, ending).await {
+            let name = name(&source);
+            match Self::start_from(&Options { source, ..options.clone() }, run, lease).await {
                 Ok(mut running) => {
                     running.origin.passed_over = passed_over;
                     return Ok(running);
                 }
-                // Another source would not make a broken migration whole.
-                Err(error) if only || matches!(error, Error::Migration { .. }) => {
+                // A migration that fails would fail on every source.
+                Err(error) if is_only_source || matches!(error, Error::Migration { .. }) => {
                     return Err(error);
                 }
                 Err(error) => passed_over.push(format!("{name}: {}", chain(&error))),
@@ -90,92 +87,99 @@ impl Running {
         Err(Error::NoSource { tried: passed_over.join("; ") })
     }
 
-    async fn from(options: &Options, run: &Run, ending: &Ending) -> Result<Self, Error> {
+    async fn start_from(options: &Options, run: &Run, lease: &LeaseOptions) -> Result<Self, Error> {
         let running = match &options.source {
-            Source::Url(url) => Self::given(url, run).await?,
-            Source::Auto | Source::Binaries(_) => Self::local(options, run, ending).await?,
+            Source::Url(url) => Self::connect(url, run).await?,
+            Source::Auto | Source::Binaries(_) => Self::start_local(options, run, lease).await?,
             #[cfg(feature = "download")]
             Source::Download(_) => {
                 let source = Source::Binaries(Some(super::download::fetch(options).await?));
-                Self::local(&Options { source, ..options.clone() }, run, ending).await?
+                Self::start_local(&Options { source, ..options.clone() }, run, lease).await?
             }
             #[cfg(not(feature = "download"))]
-            Source::Download(_) => return Err(without("download source", "download")),
+            Source::Download(_) => return Err(missing("download source", "download")),
             #[cfg(feature = "docker")]
             Source::Docker(_) => {
-                let container = Container::start(options, ending.clone()).await?;
+                let container = Container::start(options, lease.clone()).await?;
                 let url = container.url.clone();
-                let admin = Admin::connect(&url, run, CONTAINER, || None).await?;
-                let place = format!("Docker image {}", container.image);
-                let origin = Origin::new(place, admin.version, Vec::new());
+                let admin = Admin::connect(&url, run, CONTAINER_LOGIN_TIMEOUT, || None).await?;
+                let source = format!("Docker image {}", container.image);
+                let origin = Origin::new(source, admin.version, Vec::new());
                 Self::new(Engine::Docker(Box::new(container)), admin, url, origin)
             }
             #[cfg(not(feature = "docker"))]
-            Source::Docker(_) => return Err(without("Docker source", "docker")),
+            Source::Docker(_) => return Err(missing("Docker source", "docker")),
         };
-        options.accept(&running.origin.place, running.admin.version)?;
+        options.check_version(&running.origin.source, running.admin.version)?;
         Ok(running)
     }
 
-    async fn given(url: &str, run: &Run) -> Result<Self, Error> {
-        given::wait_for_login(url).await?;
-        let admin = Admin::connect(url, run, GIVEN, || None).await?;
-        given::check(&admin.pool, url).await?;
-        let origin = Origin::new(password::masked(url), admin.version, Vec::new());
-        Ok(Self::new(Engine::Given, admin, url.to_owned(), origin))
+    /// Connects to the existing server of `url`.
+    async fn connect(url: &str, run: &Run) -> Result<Self, Error> {
+        existing::wait_for_login(url).await?;
+        let admin = Admin::connect(url, run, existing::LOGIN_TIMEOUT, || None).await?;
+        existing::check_writable(&admin.pool, url).await?;
+        let origin = Origin::new(password::mask(url), admin.version, Vec::new());
+        Ok(Self::new(Engine::Existing, admin, url.to_owned(), origin))
     }
 
-    async fn local(options: &Options, run: &Run, ending: &Ending) -> Result<Self, Error> {
+    /// Starts a server from binaries on this machine.
+    async fn start_local(
+        options: &Options,
+        run: &Run,
+        lease: &LeaseOptions,
+    ) -> Result<Self, Error> {
         let binaries = Binaries::find(options)?;
         let migrations = options.migrations.as_ref();
         let cache =
-            options.cache.clone().map(Cache::at).or_else(|| Cache::of_user(&options.prefix));
+            options.cache.clone().map(Cache::new).or_else(|| Cache::for_user(&options.prefix));
         let cache = cache.as_ref().filter(|_| !options.fresh);
-        let recipe = Recipe { binaries: &binaries, migrations, cache, prefix: &options.prefix };
-        let started = recipe.start(run, ending.clone()).await?;
-        let place = format!("server binaries in {}", binaries.folder.display());
-        let origin = Origin::new(place, started.admin.version, started.notes);
-        let url = started.local.url();
-        let engine = Engine::Local(Box::new(started.local));
-        let Started { admin, copying, storing, .. } = started;
+        let config =
+            ClusterConfig { binaries: &binaries, migrations, cache, prefix: &options.prefix };
+        let Cluster { server, admin, copying, storing, notes } =
+            config.start(run, lease.clone()).await?;
+        let source = format!("server binaries in {}", binaries.folder.display());
+        let origin = Origin::new(source, admin.version, notes);
+        let url = server.url();
+        let engine = Engine::Local(Box::new(server));
         Ok(Self { copying, storing, ..Self::new(engine, admin, url, origin) })
     }
 }
 
 #[cfg(not(all(feature = "docker", feature = "download")))]
-fn without(what: &'static str, feature: &'static str) -> Error {
+fn missing(what: &'static str, feature: &'static str) -> Error {
     Error::Feature { what, feature }
 }
 
 impl Engine {
-    /// Whether everything on the server is ours.
-    pub(super) fn own(&self) -> bool {
-        !matches!(self, Self::Given)
+    /// Returns whether the server is ours, with everything on it.
+    pub(super) fn is_ours(&self) -> bool {
+        !matches!(self, Self::Existing)
     }
 
-    /// Whether the server goes at once when we stop.
-    pub(super) fn disposable(&self) -> bool {
+    /// Returns whether the server can stop without closing our connections first.
+    pub(super) fn stops_with_us(&self) -> bool {
         matches!(self, Self::Local(_))
     }
 
-    /// The folder that a server of ours goes with.
+    /// Returns the folder of a server of ours; `None` for an existing server.
     pub(super) fn folder(&self) -> Option<PathBuf> {
         match self {
-            Self::Local(local) => Some(local.home().folder().to_owned()),
+            Self::Local(server) => Some(server.folder().path().to_owned()),
             Self::Joined(lease) => Some(lease.folder().to_owned()),
             #[cfg(feature = "docker")]
             Self::Docker(container) => Some(container.folder()),
-            Self::Given => None,
+            Self::Existing => None,
         }
     }
 
-    /// What a server of ours says about its end, if it has ended.
-    pub(super) async fn died(&mut self, answers: impl AsyncFnOnce() -> bool) -> Option<Error> {
+    /// Returns an error with the server's log if a server of ours has died.
+    pub(super) async fn death(&mut self, answers: impl AsyncFnOnce() -> bool) -> Option<Error> {
         let what = match self {
-            // Its end may be seen a moment after that of a connection.
-            Self::Local(local) => wait::closely("the server's end", ENDING, || {
-                let ended = local.ended();
-                async { ended.map_or(Look::NotYet("it runs".into()), Look::Done) }
+            // The process may end a moment after its connections.
+            Self::Local(server) => wait::until_soon("the server's end", DEATH_TIMEOUT, || {
+                let exit = server.exit();
+                async { exit.map_or(Attempt::NotYet("it runs".into()), Attempt::Done) }
             })
             .await
             .ok()?,
@@ -183,51 +187,52 @@ impl Engine {
             _ => return None,
         };
         let folder = self.folder()?;
-        let log = local::log(&folder);
+        let log = local::last_log_lines(&folder);
         Some(Error::Server { folder, what, log })
     }
 
-    /// The server stays when we go.
+    /// Keeps the server running after its last user.
     pub(super) fn keep(&self) -> Result<(), Error> {
         match self {
-            Self::Local(local) => local.keep(),
+            Self::Local(server) => server.keep(),
             Self::Joined(lease) => {
-                lease.keep().map_err(Error::system("the server's folder can't be marked as kept"))
+                lease.keep().map_err(Error::system("could not mark the server's folder as kept"))
             }
             #[cfg(feature = "docker")]
             Self::Docker(container) => container.keep(),
-            Self::Given => Ok(()),
+            Self::Existing => Ok(()),
         }
     }
 
-    /// Ends our part: a server that others use, or that is kept, goes on.
+    /// Stops a server that this process started.
     #[cfg_attr(
         not(feature = "docker"),
         expect(clippy::unused_async, reason = "only the removal of a container is awaited")
     )]
-    pub(super) async fn stop(self, stays: bool) -> Result<(), Error> {
+    pub(super) async fn stop(self) -> Result<(), Error> {
         match self {
-            Self::Local(local) if stays => {
-                local.leave();
-                Ok(())
-            }
-            Self::Local(local) => {
-                local.stop();
-                Ok(())
-            }
-            #[cfg(feature = "docker")]
-            Self::Docker(container) if stays => {
-                container.leave();
+            Self::Local(server) => {
+                server.stop();
                 Ok(())
             }
             #[cfg(feature = "docker")]
             Self::Docker(mut container) => container.remove().await,
-            Self::Given | Self::Joined(_) => Ok(()),
+            Self::Existing | Self::Joined(_) => Ok(()),
+        }
+    }
+
+    /// Leaves the server running, for other users or because it is kept.
+    pub(super) fn leave_running(self) {
+        match self {
+            Self::Local(server) => server.leave_running(),
+            #[cfg(feature = "docker")]
+            Self::Docker(container) => container.leave_running(),
+            Self::Existing | Self::Joined(_) => {}
         }
     }
 }
 
-fn named(source: &Source) -> &'static str {
+fn name(source: &Source) -> &'static str {
     match source {
         Source::Auto => "auto",
         Source::Url(_) => "URL",

@@ -1,23 +1,23 @@
-//! What can go wrong with a disposable Postgres; each error says what to do next.
+//! Errors of a disposable Postgres, each with advice on what to do.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::server_error::{Refusal, ServerError};
 
-/// An error of any kind beneath one of ours.
+/// The cause of an error.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A disposable Postgres could not be started, filled or used.
 ///
-/// `{}` leaves out what the [source](std::error::Error::source) says; `{:?}` prints the error with all
-/// its causes. Where advice follows a reason, both are in the text.
+/// `{}` leaves out the [source](std::error::Error::source); `{:?}` prints the error with all its
+/// causes.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No source has a server that will do.
+    /// No source provides an acceptable server.
     #[error(
-        "no Postgres to be had; tried {tried}\n  to get one: install server binaries \
+        "no Postgres found; tried {tried}\n  to get one: install server binaries \
          (Debian: `apt-get install postgresql`), start Docker, or name a server with \
          `SPANPROOF_POSTGRES=postgres://user@host/db`"
     )]
@@ -25,13 +25,13 @@ pub enum Error {
         /// Each source with the reason why it was passed over.
         tried: String,
     },
-    /// `SPANPROOF_POSTGRES` or a text names no known source.
+    /// `SPANPROOF_POSTGRES`, or a parsed text, does not name a source.
     #[error(
         "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
          `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or `download:VERSION`"
     )]
     UnknownSource {
-        /// What was found.
+        /// The text, with passwords masked.
         found: String,
     },
     /// The text is not a valid prefix.
@@ -40,50 +40,50 @@ pub enum Error {
          and not `pg`, `public` or `none`"
     )]
     Prefix {
-        /// What was found.
+        /// The text.
         found: String,
     },
-    /// The build lacks what was asked for.
+    /// A feature is missing in this build.
     #[error("this build has no {what} (feature `{feature}`)")]
     Feature {
-        /// What it lacks.
+        /// What is missing.
         what: &'static str,
-        /// The feature that has it.
+        /// The feature that adds it.
         feature: &'static str,
     },
-    /// A server's major version is not the wanted one, or is too old.
-    #[error("{place} is PostgreSQL {found}; {wanted}")]
+    /// A server's major version is not the required one, or is too old.
+    #[error("{server} is PostgreSQL {found}; {wanted}")]
     Version {
-        /// Which server or binary.
-        place: String,
-        /// Its major version.
+        /// The server or its binaries.
+        server: String,
+        /// The major version found.
         found: u32,
-        /// What was wanted instead, and what to do.
+        /// The expected version, and what to do.
         wanted: String,
     },
     /// A login was refused, or the server can't be reached.
-    #[error("could not log in to {place}")]
+    #[error("could not log in to {url}")]
     Login {
-        /// The server, without its password.
-        place: String,
-        /// The reason, with what to do.
+        /// The server, with the password masked.
+        url: String,
+        /// The reason, with advice.
         #[source]
         source: Cause,
     },
-    /// A given server accepts connections, and no database can be made on it.
-    #[error("no databases can be made on {place}: {reason}")]
+    /// The server of `Source::Url` accepts connections, but no database can be created on it.
+    #[error("no database can be created on {url}: {reason}")]
     Unfit {
-        /// The server, without its password.
-        place: String,
-        /// Why, with what to do.
+        /// The server, with the password masked.
+        url: String,
+        /// The reason, with advice.
         reason: String,
     },
-    /// Server binaries are there and can't be run.
+    /// Server binaries exist and can't be run.
     #[error("`{program}` can't be run{user}: {reason}; {next}")]
     Unrunnable {
         /// The program.
         program: PathBuf,
-        /// ` as USER`, where we run it as somebody else.
+        /// ` as USER`, if we run it as another user; otherwise empty.
         user: String,
         /// The system's reason, or the program's output.
         reason: String,
@@ -92,23 +92,23 @@ pub enum Error {
     },
     /// Docker does not answer.
     #[error(
-        "Docker does not answer{place}: {reason}; start it, or say with `DOCKER_HOST` where it is"
+        "Docker does not answer{host}: {reason}; start it, or set `DOCKER_HOST` to its address"
     )]
     NoDocker {
-        /// ` at PLACE`, where `DOCKER_HOST` names one.
-        place: String,
+        /// ` at HOST`, if `DOCKER_HOST` is set; otherwise empty.
+        host: String,
         /// The reason.
         reason: String,
     },
     /// Docker does not have an image and can't pull it.
     #[error(
-        "Docker has no image `{image}`{platform} and can't pull it: {reason}; `docker pull {image}` \
-         repeats that, and `docker:IMAGE` as the source names one of `docker images`"
+        "Docker has no image `{image}`{platform} and can't pull it: {reason}; try `docker pull {image}`, \
+         or use an image that `docker images` lists: `docker:IMAGE`"
     )]
     NoImage {
         /// The image.
         image: String,
-        /// ` for PLATFORM`, where one is asked for.
+        /// ` for PLATFORM`, if the options name one; otherwise empty.
         platform: String,
         /// The reason.
         reason: String,
@@ -116,37 +116,37 @@ pub enum Error {
     /// Docker has the image, and no server starts in a container of it.
     #[error("{what} of the image `{image}`: {reason}{log}\n  {next}")]
     Container {
-        /// What could not be done with a container.
+        /// What failed.
         what: &'static str,
         /// The image.
         image: String,
         /// The reason.
         reason: String,
-        /// The end of the container's log, each line indented, or nothing.
+        /// The last lines of the container's log, each on an indented line; may be empty.
         log: String,
         /// What to do.
         next: String,
     },
     /// Server binaries could not be downloaded.
-    #[error("PostgreSQL {version} could not be downloaded{place}: {reason}; {next}")]
+    #[error("PostgreSQL {version} could not be downloaded{from}: {reason}; {next}")]
     Download {
         /// The version.
         version: String,
-        /// ` from URL`, once it is known from where, or nothing.
-        place: String,
+        /// ` from URL`; empty if the URL is not known yet.
+        from: String,
         /// The reason.
         reason: String,
         /// What to do.
         next: &'static str,
     },
-    /// The server did not come up, or went down.
+    /// The server did not start, or it stopped.
     #[error("the Postgres server in `{folder}` {what}{log}")]
     Server {
-        /// Its data folder.
+        /// The server's folder.
         folder: PathBuf,
         /// What happened.
         what: String,
-        /// The end of its own log, each line indented, or nothing.
+        /// The last lines of its log, each on an indented line; may be empty.
         log: String,
     },
     /// A program of Postgres failed.
@@ -157,26 +157,26 @@ pub enum Error {
         /// Its output.
         reason: String,
     },
-    /// As root a server needs an unprivileged user, and there is none.
+    /// We run as root, a server needs another user, and none exists.
     #[error(
-        "running as root, and Postgres refuses to; found none of the users {tried} to run it as; \
+        "Postgres refuses to run as root, and none of the users {tried} exists; \
          create one: `useradd --system postgres`"
     )]
     NoUser {
-        /// The users that were looked for.
+        /// The users that were looked up.
         tried: String,
     },
     /// A database could not be created, cloned or dropped.
     #[error("could not {what}")]
     Database {
-        /// What was being done, with the database's name.
+        /// The operation, with the database's name.
         what: String,
         /// The server's reason.
         #[source]
         source: ServerError,
     },
-    /// A database that was to be removed is not one that was kept.
-    #[error("could not drop database `{database}`: it is not one that was kept")]
+    /// A database to be removed is not a kept one.
+    #[error("could not drop database `{database}`: it is not a kept database")]
     NotKept {
         /// The database.
         database: String,
@@ -190,7 +190,7 @@ pub enum Error {
         #[source]
         source: Cause,
     },
-    /// A database was closed while somebody was still connected.
+    /// A database was closed while sessions were open on it.
     #[error(
         "database `{database}` was dropped with sessions still on it: {sessions}; \
          close each connection, and each pool with `close().await`"
@@ -198,10 +198,10 @@ pub enum Error {
     Leaked {
         /// The database.
         database: String,
-        /// Each session, by its process, role, application, state and last statement.
+        /// Each session: its process, role, application, state and last statement.
         sessions: String,
     },
-    /// The migrations folder can't be used as it is.
+    /// The migrations folder can't be used.
     #[error("migrations in `{folder}`")]
     Migrations {
         /// The folder.
@@ -215,27 +215,27 @@ pub enum Error {
     Migration {
         /// The file.
         file: String,
-        /// `:LINE` where the server names a position, or nothing.
+        /// `:LINE`, if the server reports a position; otherwise empty.
         line: String,
         /// The server's message.
         #[source]
         source: ServerError,
     },
-    /// A file, folder or process could not be made.
+    /// An operation on a file, folder, process or thread failed.
     #[error("{what}")]
     System {
-        /// What was being done.
+        /// What failed.
         what: String,
         /// The system's reason.
         #[source]
         source: io::Error,
     },
-    /// The thread that speaks to the server has ended.
-    #[error("the connection to the disposable server is closed")]
+    /// The thread that talks to the server has ended.
+    #[error("the disposable server is closed")]
     Closed,
 }
 
-/// The text with all causes: it is what `unwrap` and a test that returns an error print.
+/// Prints the text with all causes: `unwrap`, and a test that returns an error, print this.
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&chain(self))
@@ -243,7 +243,7 @@ impl std::fmt::Debug for Error {
 }
 
 impl Error {
-    /// What the server answered, where a server's answer is the reason.
+    /// Returns the server's answer; `None` if the error has another reason.
     pub fn server(&self) -> Option<&ServerError> {
         match self {
             Self::Database { source, .. } | Self::Migration { source, .. } => Some(source),
@@ -263,7 +263,7 @@ impl Error {
     }
 }
 
-/// Returns an error in one line with its causes, without those whose words are there already.
+/// Returns an error with its causes in one line, without causes whose text is in it already.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| match cause.to_string() {

@@ -1,7 +1,7 @@
 //! The thread that owns a server and our connections to it.
 //!
-//! It has a runtime of its own, so a server outlives the runtime of the test that asked for it
-//! first, a database can be dropped from a destructor, and the callers may be on any executor.
+//! It has its own runtime. So a server outlives the runtime of the test that started it, a database
+//! can be dropped from a destructor, and callers may use any executor.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::Error;
 use super::background::Background;
 use super::databases::Databases;
-use super::engine::Running;
+use super::engine::RunningServer;
 use super::options::Options;
 use super::origin::Origin;
 use super::run::Run;
@@ -20,33 +20,49 @@ use super::sharing::{self, SharedServer};
 
 /// A request to the thread.
 enum Request {
-    Work(Work),
+    Run(Task),
     Close(oneshot::Sender<Result<(), Error>>),
 }
 
-type Work = Box<dyn FnOnce(Arc<Databases>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+type Task = Box<dyn FnOnce(Arc<Databases>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// A handle on the thread. The server goes when the last handle has gone.
+/// A handle to the thread. The server stops when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
     requests: mpsc::UnboundedSender<Request>,
-    /// The data directory on its way into the cache. A process waits for it before it ends: most
-    /// tests that use a server for the first time are quicker.
+    /// Stores the data directory in the cache. A process waits for it before it ends, since most
+    /// tests that use a server for the first time take less time than that.
     pub(super) storing: Background,
+}
+
+/// Whether other processes may use the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Exclusive,
+    Shared,
 }
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Work(_) => "Work",
+            Self::Run(_) => "Run",
             Self::Close(_) => "Close",
         })
     }
 }
 
 impl Handle {
-    /// Starts the thread, and in it a server of its own, or the one that all of this run share.
-    pub(super) async fn start(options: Options, shared: bool) -> Result<(Self, Origin), Error> {
+    /// Starts the thread, and an unshared server on it.
+    pub(super) async fn start(options: Options) -> Result<(Self, Origin), Error> {
+        Self::spawn(options, Access::Exclusive).await
+    }
+
+    /// Starts the thread, which joins the shared server of this run or starts it.
+    pub(super) async fn join(options: Options) -> Result<(Self, Origin), Error> {
+        Self::spawn(options, Access::Shared).await
+    }
+
+    async fn spawn(options: Options, access: Access) -> Result<(Self, Origin), Error> {
         let (sender, requests) = mpsc::unbounded_channel();
         let (ready, started) = oneshot::channel();
         std::thread::Builder::new()
@@ -54,100 +70,102 @@ impl Handle {
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 match runtime {
-                    Ok(runtime) => runtime.block_on(serve(options, shared, ready, requests)),
+                    Ok(runtime) => runtime.block_on(serve(options, access, ready, requests)),
                     Err(source) => {
-                        let what = "no runtime for the disposable Postgres".into();
+                        let what = "could not start a runtime for the disposable Postgres".into();
                         let _sent = ready.send(Err(Error::System { what, source }));
                     }
                 }
             })
-            .map_err(Error::system("no thread for the disposable Postgres"))?;
+            .map_err(Error::system("could not start a thread for the disposable Postgres"))?;
         let (origin, storing) = started.await.map_err(|_| Error::Closed)??;
         Ok((Self { requests: sender, storing }, origin))
     }
 
-    /// Does `work` on the thread and returns its result.
+    /// Runs `task` on the thread and returns its result.
     pub(super) async fn run<T: Send + 'static, F>(
         &self,
-        work: impl FnOnce(Arc<Databases>) -> F + Send + 'static,
+        task: impl FnOnce(Arc<Databases>) -> F + Send + 'static,
     ) -> Result<T, Error>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let work: Work = Box::new(move |databases| {
-            let work = work(databases);
+        let (sender, result) = oneshot::channel();
+        let task: Task = Box::new(move |databases| {
+            let task = task(databases);
             Box::pin(async move {
-                let _sent = reply.send(work.await);
+                let _sent = sender.send(task.await);
             })
         });
-        self.requests.send(Request::Work(work)).map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)
+        self.requests.send(Request::Run(task)).map_err(|_| Error::Closed)?;
+        result.await.map_err(|_| Error::Closed)
     }
 
-    /// Does `work` on the thread, in the background.
-    pub(super) fn run_later<F>(&self, work: impl FnOnce(Arc<Databases>) -> F + Send + 'static)
+    /// Runs `task` on the thread and does not wait for it.
+    pub(super) fn run_later<F>(&self, task: impl FnOnce(Arc<Databases>) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let _sent =
-            self.requests.send(Request::Work(Box::new(move |databases| Box::pin(work(databases)))));
+        let task: Task = Box::new(move |databases| Box::pin(task(databases)));
+        let _sent = self.requests.send(Request::Run(task));
     }
 
-    /// Stops the server, after everything that was asked for is done.
+    /// Stops the server after all earlier requests are done.
     pub(super) async fn close(&self) -> Result<(), Error> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Close(reply)).map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        let (sender, result) = oneshot::channel();
+        self.requests.send(Request::Close(sender)).map_err(|_| Error::Closed)?;
+        result.await.map_err(|_| Error::Closed)?
     }
 }
 
 async fn serve(
     options: Options,
-    shared: bool,
+    access: Access,
     ready: oneshot::Sender<Result<(Origin, Background), Error>>,
     mut requests: mpsc::UnboundedReceiver<Request>,
 ) {
-    let databases = match open(options, shared).await {
+    let databases = match open(options, access).await {
         Ok(databases) => Arc::new(databases),
         Err(error) => {
             let _sent = ready.send(Err(error));
             return;
         }
     };
-    let mut running = JoinSet::new();
-    if databases.lasts() {
+    let mut tasks = JoinSet::new();
+    if databases.server_outlives_run() {
         let databases = Arc::clone(&databases);
-        running.spawn(async move { databases.sweep().await });
+        tasks.spawn(async move { databases.sweep().await });
     }
     let mut closed = None;
-    // A caller who has given up meanwhile has dropped its end of `requests` as well.
+    // If the caller has given up, it has dropped its end of `requests`, too.
     let _sent = ready.send(Ok((databases.origin.clone(), databases.storing.clone())));
     while let Some(request) = requests.recv().await {
         match request {
-            Request::Work(work) => {
-                running.spawn(work(Arc::clone(&databases)));
-                while running.try_join_next().is_some() {}
+            Request::Run(task) => {
+                tasks.spawn(task(Arc::clone(&databases)));
+                while tasks.try_join_next().is_some() {}
             }
-            Request::Close(reply) => {
-                closed = Some(reply);
+            Request::Close(sender) => {
+                closed = Some(sender);
                 break;
             }
         }
     }
-    let ended = databases.end(running).await;
-    if let Some(reply) = closed {
-        let _sent = reply.send(ended);
+    let result = databases.close(tasks).await;
+    if let Some(sender) = closed {
+        let _sent = sender.send(result);
     }
 }
 
-async fn open(options: Options, shared: bool) -> Result<Databases, Error> {
+async fn open(options: Options, access: Access) -> Result<Databases, Error> {
     let run = Run::new(options.prefix.clone());
-    let server = if shared {
-        sharing::join(&options, &run).await?
-    } else {
-        let running = Running::start(&options, &run, &spanproof_lease::Ending::default()).await?;
-        SharedServer { running, shared: false }
+    let server = match access {
+        Access::Shared => sharing::join(&options, &run).await?,
+        Access::Exclusive => {
+            let lease = spanproof_lease::LeaseOptions::default();
+            let running = RunningServer::start(&options, &run, &lease).await?;
+            SharedServer { running, shared: false }
+        }
     };
     Ok(Databases::new(server, run))
 }

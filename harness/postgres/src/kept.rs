@@ -1,57 +1,58 @@
 //! Servers and databases that were [kept](crate::Database::keep) beyond the end of their run.
 //!
-//! They stay until they are removed: a server of ours by its folder, a database on a given server by
-//! its name.
+//! They stay until these functions remove them: a server that we started by its folder, a database on
+//! an existing server by its name.
 
 use std::path::{Path, PathBuf};
 
-use super::catalog::Catalog;
+use super::allocator::Allocator;
 use super::{Error, Prefix, Server};
 
-/// The folders of this user's kept servers on this machine that have the prefix.
+/// Returns the folders of this user's kept servers on this machine that have the prefix.
 pub fn folders(prefix: &Prefix) -> Vec<PathBuf> {
-    let mut folders = spanproof_lease::kept();
-    folders.retain(|folder| prefix.is_of(folder));
+    let mut folders = spanproof_lease::kept_folders();
+    folders.retain(|folder| prefix.is_marked_in(folder));
     folders
 }
 
 /// Stops a kept server and removes its folder.
 ///
 /// # Errors
-/// When somebody uses it, when it is no such folder, or when something of it can't be removed.
-pub fn remove(folder: &Path) -> Result<(), Error> {
-    let what = format!("`{}` can't be removed", folder.display());
-    spanproof_lease::remove(folder).map_err(Error::system(what))
+/// If a process uses it, if it is not the folder of a server, or if a part of it can't be removed.
+pub fn remove_folder(folder: &Path) -> Result<(), Error> {
+    let what = format!("could not remove `{}`", folder.display());
+    spanproof_lease::remove_folder(folder).map_err(Error::system(what))
 }
 
-/// The databases that were kept on a given server, of the prefix that `server` was started with.
+/// Returns the databases that were kept on an existing server, with the prefix of `server`.
 ///
 /// # Errors
-/// When the server does not answer.
+/// If the server does not answer.
 pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
     let handle = server.handle();
-    let listed = handle.run(async move |databases| {
+    let names = handle.run(async move |databases| {
         let sql = "select datname::text from pg_database where starts_with(datname, $1) order by 1";
-        let Catalog { admin, run, .. } = &*databases.catalog;
-        let kept = run.prefix().kept();
-        let named = sqlx::query_scalar(sql).bind(kept).fetch_all(&admin.pool).await;
-        named.map_err(Error::database("list the kept databases"))
+        let Allocator { admin, run, .. } = &*databases.allocator;
+        let kept = run.prefix().kept_prefix();
+        let names = sqlx::query_scalar(sql).bind(kept).fetch_all(&admin.pool).await;
+        names.map_err(Error::database("list the kept databases"))
     });
-    listed.await?
+    names.await?
 }
 
-/// Drops databases that were kept on a given server.
+/// Drops databases that were kept on an existing server.
 ///
 /// # Errors
-/// [`Error::NotKept`] for a name that no kept database of this prefix has; when the server refuses.
-pub async fn drop(server: &Server, names: Vec<String>) -> Result<(), Error> {
+/// [`Error::NotKept`] for a name that is not one of a kept database with this prefix. Also if the
+/// server refuses.
+pub async fn drop_databases(server: &Server, names: Vec<String>) -> Result<(), Error> {
     let handle = server.handle();
     let dropped = handle.run(async move |databases| {
-        let Catalog { admin, run, .. } = &*databases.catalog;
-        let kept = run.prefix().kept();
+        let Allocator { admin, run, .. } = &*databases.allocator;
+        let kept = run.prefix().kept_prefix();
         for name in names {
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            if !name.starts_with(&kept) || !name.chars().all(plain) {
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !name.starts_with(&kept) || !name.chars().all(is_plain) {
                 return Err(Error::NotKept { database: name });
             }
             admin.drop_database(&name).await?;

@@ -17,10 +17,11 @@
 //! # }
 //! ```
 //!
-//! # A server of one's own
+//! # An unshared server
 //!
-//! A [`Server`] that is not shared takes [`Options`]: another source, another version, a
-//! [prefix](Prefix) for its names. [`Server::empty`] makes a database with nothing in it.
+//! [`Server::start`] starts a server for its caller alone. [`Options`] choose the source, the
+//! version and the [prefix](Prefix) of all names. [`Server::empty_database`] creates a database with
+//! nothing in it.
 //!
 //! ```
 //! # #[tokio::main]
@@ -31,7 +32,8 @@
 //! println!("{}", server.origin());
 //!
 //! let migrations = Migrations::read("examples/migrations")?;
-//! let (one, other) = (server.migrated(&migrations).await?, server.migrated(&migrations).await?);
+//! let one = server.migrated_database(&migrations).await?;
+//! let other = server.migrated_database(&migrations).await?;
 //! assert_ne!(one.name(), other.name());
 //!
 //! one.close().await?;
@@ -54,35 +56,35 @@
 //!
 //! # Features
 //!
-//! None is on by default. `docker` runs a server in a container, `download` fetches server binaries,
-//! and `tls` speaks TLS to a server that is given by its URL. What needs a feature that is
-//! off fails with [`Error::Feature`], which names it.
+//! None is on by default. `docker` runs a server in a container, `download` downloads server
+//! binaries, and `tls` uses TLS to a server that is named by its URL. A call that needs a missing
+//! feature fails with [`Error::Feature`], which names the feature.
 //!
 //! # Environment
 //!
-//! `SPANPROOF_POSTGRES` names the [`Source`] in place of the one in the options, in the words that
-//! [`Source`] parses.
+//! `SPANPROOF_POSTGRES` sets the [`Source`] and overrides the one in the options. [`Source`] lists
+//! the accepted values.
 
 mod admin;
+mod allocator;
 mod background;
 mod binaries;
 pub mod blocking;
 mod cache;
 mod capture;
-mod catalog;
 mod cluster;
 mod copy;
 mod database;
 mod databases;
-mod discards;
 #[cfg(feature = "docker")]
 mod docker;
 #[cfg(feature = "download")]
 mod download;
+mod drop_queue;
 mod engine;
 mod environment;
 mod error;
-mod given;
+mod existing;
 mod handle;
 pub mod kept;
 mod local;
@@ -90,11 +92,11 @@ mod log;
 mod migration;
 mod options;
 mod origin;
-#[cfg(feature = "docker")]
-mod owner;
 mod password;
 mod pool;
 mod prefix;
+#[cfg(feature = "docker")]
+mod process;
 mod run;
 mod server;
 mod server_error;
@@ -116,7 +118,7 @@ pub use server::Server;
 pub use server_error::ServerError;
 pub use source::Source;
 
-/// The example of the README, which is tested with those above.
+/// Tests the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,10 +1,10 @@
-//! A server of our own, from binaries on this machine: a private socket, no durability.
+//! A server started from binaries on this machine: on a private socket, without durability.
 
 use std::ffi::OsStr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
@@ -12,29 +12,29 @@ use nix::unistd::{Pid, User};
 use super::binaries::Binaries;
 use super::copy::{Owner, free_bytes};
 use super::prefix::Prefix;
-use super::settings::QUICK;
-use super::user::unprivileged;
+use super::settings::FAST;
+use super::user::server_user;
 use super::{Error, environment, log};
-use spanproof_lease::finish;
-use spanproof_lease::wait::nap;
-use spanproof_lease::{Ending, Guard, Lease, Resource};
+use spanproof_lease::wait::block_until;
+use spanproof_lease::{Guard, Lease, LeaseOptions, Resource, output};
 
-/// An immediate shutdown takes milliseconds; after this the server is killed.
-const STOP: Duration = Duration::from_secs(5);
+/// Time for an immediate shutdown, which normally takes milliseconds. Then the server is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The memory file system.
 const MEMORY: &str = "/dev/shm";
-/// It is used when it has at least this much room.
-const ROOM: u64 = 1024 * 1024 * 1024;
+/// Free bytes that the memory file system must have to be used.
+const MIN_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The server's log, in its folder.
 pub(super) const LOG_FILE: &str = "server.log";
-/// Bytes of the server's log that an error looks at.
-const LOG: usize = 64 * 1024;
+/// Bytes read from the end of the server's log for an error.
+const LOG_TAIL: usize = 64 * 1024;
 
-/// The settings beside [`QUICK`]: nobody else gets in, and the log is in the form that we read.
+/// The settings beside [`FAST`]: access for our user only, and the log in the format that we parse.
 const PRIVATE: [&str; 4] =
     ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700", log::LINE_PREFIX];
 
-/// The arguments of `initdb`, but for the folder. The prefix is the role that owns everything.
+/// Returns the arguments of `initdb`, without the data directory. The prefix is the role that owns
+/// everything.
 pub(super) fn initdb_arguments(prefix: &Prefix) -> [&str; 7] {
     [
         "-U",
@@ -43,99 +43,99 @@ pub(super) fn initdb_arguments(prefix: &Prefix) -> [&str; 7] {
         "--no-sync",
         "--locale=C",
         "--encoding=UTF8",
-        // A cluster starts with one segment of the log: 1 MB in place of 16.
+        // A new cluster has one segment of the write-ahead log: 1 MB instead of 16.
         "--wal-segsize=1",
     ]
 }
 
-/// The folder of a server: its data, its socket, its log. It goes when its last user has gone.
+/// The folder of a server, with its data directory, socket and log. It is removed with its last
+/// user.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct ServerFolder {
     lease: Option<Lease>,
-    folder: PathBuf,
+    path: PathBuf,
     binaries: Binaries,
     prefix: Prefix,
     user: Option<User>,
-    /// Its removal is the reaper's: others use it, or a server has died in it.
-    reaped: bool,
-    /// Why the data are not in memory, when they are not.
+    /// Whether the reaper removes it: because it has other users, or because a server was killed.
+    left_to_reaper: bool,
+    /// Why the data are on disk; `None` if they are in memory.
     pub(super) note: Option<String>,
 }
 
-/// A running server in its home.
+/// A running server.
 #[derive(Debug)]
-pub(super) struct Local {
-    // Stopped before its home goes.
+pub(super) struct LocalServer {
+    // Dropped first, so that the server stops before its folder is removed.
     postmaster: Postmaster,
-    home: Home,
+    folder: ServerFolder,
 }
 
-/// The server's first process; dropping it is an immediate shutdown.
+/// The server's first process. Dropping it is an immediate shutdown.
 #[derive(Debug)]
 struct Postmaster {
     child: Child,
     guard: Option<Guard>,
-    /// Others use it as well: it stays.
-    left: bool,
+    /// Dropping it leaves the server running.
+    left_running: bool,
 }
 
-impl Home {
-    pub(super) fn make(
+impl ServerFolder {
+    /// Creates the folder in memory, or on disk if there is not enough memory.
+    pub(super) fn create(
         binaries: &Binaries,
         prefix: &Prefix,
-        ending: Ending,
+        lease: LeaseOptions,
     ) -> Result<Self, Error> {
-        let user = unprivileged()?;
-        let (parent, note) = roomy();
+        let user = server_user()?;
+        let (parent, note) = parent_folder();
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let folder = parent.join(format!("spanproof-postgres-{}", &unique[..12]));
-        let lease = Lease::make_with(&folder, ending).map_err(Error::system(format!(
-            "no folder for a disposable Postgres could be made in `{}`",
+        let path = parent.join(format!("spanproof-postgres-{}", &unique[..12]));
+        let lease = Lease::create_with(&path, lease).map_err(Error::system(format!(
+            "could not create a folder for a disposable Postgres in `{}`",
             parent.display()
         )))?;
         if let Some(user) = &user {
             let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-            std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).map_err(Error::system(
-                format!(
-                    "a server can't run as root, and the data folder can't be given to `{}`; run \
-                     as an ordinary user, who needs no other",
-                    user.name
-                ),
-            ))?;
+            std::os::unix::fs::chown(&path, Some(uid), Some(gid)).map_err(Error::system(format!(
+                "Postgres refuses to run as root, and its folder can't be given to `{}`; run as \
+                 an ordinary user",
+                user.name
+            )))?;
         }
         Ok(Self {
             lease: Some(lease),
-            folder,
+            path,
             binaries: binaries.clone(),
             prefix: prefix.clone(),
             user,
-            reaped: false,
+            left_to_reaper: false,
             note,
         })
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
+    /// Returns the data directory.
     pub(super) fn data(&self) -> PathBuf {
-        self.folder().join("data")
+        self.path.join("data")
     }
 
-    /// Who owns the data.
+    /// Returns the owner of the data directory.
     pub(super) fn owner(&self) -> Owner {
         self.user.as_ref().map(|user| (user.uid.as_raw(), user.gid.as_raw()))
     }
 
-    /// Makes the data directory from nothing.
+    /// Creates the data directory from scratch.
     pub(super) async fn initdb(&self) -> Result<(), Error> {
         let mut command = self.command("initdb");
         command.arg("-D").arg(self.data()).args(initdb_arguments(&self.prefix));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // What it shares in memory goes with the data directory.
+        // `initdb` runs servers that have shared memory.
         let _guard = self.guard(&self.data())?;
-        let output =
-            finish(command).await.map_err(Error::system("`initdb` could not be started"))?;
+        let output = output(command).await.map_err(Error::system("could not start `initdb`"))?;
         if output.status.success() {
             return Ok(());
         }
@@ -143,14 +143,15 @@ impl Home {
         Err(Error::Program { program: "initdb".into(), reason })
     }
 
-    /// A server that brings a copy of the data directory to the state of one that was shut down.
-    pub(super) fn single(&self, data: &Path) -> Result<(Command, Guard), Error> {
+    /// Returns the command of a single-user server, which brings a copy of the data directory to the
+    /// state after a clean shutdown.
+    pub(super) fn single_user_server(&self, data: &Path) -> Result<(Command, Guard), Error> {
         let mut command = self.command("postgres");
         command.arg("--single").arg("-D").arg(data);
-        for setting in QUICK {
+        for setting in FAST {
             command.args(["-c", setting]);
         }
-        // It ends when there is nothing more to read.
+        // Its input is empty, so it shuts down at once.
         command.arg("postgres").stdout(Stdio::null()).stderr(Stdio::piped());
         Ok((command, self.guard(data)?))
     }
@@ -158,7 +159,7 @@ impl Home {
     fn guard(&self, data: &Path) -> Result<Guard, Error> {
         let lease = self.lease.as_ref().ok_or(Error::Closed)?;
         let guard = lease.guard(Resource::Server(data.to_owned()));
-        guard.map_err(Error::system("the journal of the server's folder can't be written"))
+        guard.map_err(Error::system("could not write the journal of the server's folder"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "`postgres` starts programs")]
@@ -172,108 +173,100 @@ impl Home {
         command
     }
 
-    fn postgres(&self) -> Result<Child, Error> {
-        let failed = || Error::system("`postgres` could not be started");
+    fn spawn_postmaster(&self) -> Result<Child, Error> {
+        let failed = || Error::system("could not start `postgres`");
         let log = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(self.folder().join(LOG_FILE))
+            .open(self.path.join(LOG_FILE))
             .map_err(failed())?;
         let errors = log.try_clone().map_err(failed())?;
         let mut command = self.command("postgres");
-        command.arg("-D").arg(self.data()).arg("-k").arg(self.folder());
-        for setting in QUICK.iter().chain(&PRIVATE) {
+        command.arg("-D").arg(self.data()).arg("-k").arg(&self.path);
+        for setting in FAST.iter().chain(&PRIVATE) {
             command.args([OsStr::new("-c"), OsStr::new(setting)]);
         }
         command.stdout(log).stderr(errors).spawn().map_err(failed())
     }
 }
 
-impl Drop for Home {
+impl Drop for ServerFolder {
     fn drop(&mut self) {
-        let gone = || !self.folder.exists();
-        if self.reaped {
+        if self.left_to_reaper {
             self.lease = None;
             return;
         }
-        // What was killed a moment ago may still end a write.
-        let start = Instant::now();
-        while std::fs::remove_dir_all(&self.folder).is_err() && !gone() {
-            if start.elapsed() > STOP {
-                return;
-            }
-            nap();
-        }
+        // Repeated, because a process that was just killed may still finish a write.
+        let removed = || std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists();
+        block_until(STOP_TIMEOUT, removed);
     }
 }
 
-impl Local {
-    /// Starts the server on the data directory of `home`; it may not let anybody in yet.
-    pub(super) fn spawn(home: Home) -> Result<Self, Error> {
-        let guard = home.guard(&home.data())?;
-        let child = home.postgres()?;
-        Ok(Self { postmaster: Postmaster { child, guard: Some(guard), left: false }, home })
+impl LocalServer {
+    /// Starts the server on the data directory in `folder`. It may not accept connections yet.
+    pub(super) fn spawn(folder: ServerFolder) -> Result<Self, Error> {
+        let guard = folder.guard(&folder.data())?;
+        let child = folder.spawn_postmaster()?;
+        let postmaster = Postmaster { child, guard: Some(guard), left_running: false };
+        Ok(Self { postmaster, folder })
     }
 
-    pub(super) fn home(&self) -> &Home {
-        &self.home
+    pub(super) fn folder(&self) -> &ServerFolder {
+        &self.folder
     }
 
-    /// The URL of the maintenance database, over the private socket.
+    /// Returns the URL of the database `postgres`, over the private socket.
     pub(super) fn url(&self) -> String {
-        let (role, folder) = (&self.home.prefix, self.home.folder().display());
+        let (role, folder) = (&self.folder.prefix, self.folder.path.display());
         format!("postgres://{role}@localhost/postgres?host={folder}")
     }
 
-    /// How it has ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<String> {
+    /// Returns how the server ended; `None` if it runs.
+    pub(super) fn exit(&mut self) -> Option<String> {
         let status = self.postmaster.child.try_wait().ok().flatten()?;
         Some(format!("ended with {status}"))
     }
 
-    /// Stops at once, and everything goes.
+    /// Stops the server at once and removes its folder.
     pub(super) fn stop(mut self) {
-        let status = self.postmaster.stop(Signal::SIGQUIT);
-        // Killed by somebody: a segment of shared memory is left, and the reaper knows which.
-        self.home.reaped = status.is_none_or(|status| status.signal().is_some());
-        let folder = self.home.folder.clone();
-        let reaped = self.home.reaped;
+        let status = self.postmaster.stop();
+        // A killed server leaves a segment of shared memory, which the reaper removes.
+        let was_killed = status.is_none_or(|status| status.signal().is_some());
+        self.folder.left_to_reaper = was_killed;
+        let path = self.folder.path.clone();
         drop(self);
-        let start = Instant::now();
-        while reaped && folder.exists() && start.elapsed() < STOP {
-            nap();
+        if was_killed {
+            block_until(STOP_TIMEOUT, || !path.exists());
         }
     }
 
-    /// Leaves the server running: it goes with its last user.
-    pub(super) fn leave(mut self) {
-        self.postmaster.left = true;
-        // It stays in the journal.
+    /// Leaves the server running. It stops with its last user.
+    pub(super) fn leave_running(mut self) {
+        self.postmaster.left_running = true;
+        // The server stays registered.
         std::mem::forget(self.postmaster.guard.take());
-        self.home.reaped = true;
+        self.folder.left_to_reaper = true;
     }
 
-    /// Leaves the server running for good.
+    /// Keeps the server running after its last user.
     pub(super) fn keep(&self) -> Result<(), Error> {
-        let lease = self.home.lease.as_ref().ok_or(Error::Closed)?;
-        lease.keep().map_err(Error::system("the server's folder can't be marked as kept"))
+        let lease = self.folder.lease.as_ref().ok_or(Error::Closed)?;
+        lease.keep().map_err(Error::system("could not mark the server's folder as kept"))
     }
 }
 
 impl Postmaster {
-    fn stop(&mut self, how: Signal) -> Option<ExitStatus> {
+    /// Sends SIGQUIT, Postgres's immediate shutdown: it ends the children and frees the memory.
+    fn stop(&mut self) -> Option<ExitStatus> {
         let id = i32::try_from(self.child.id()).map(Pid::from_raw);
         if let (Ok(id), Ok(None)) = (id, self.child.try_wait()) {
-            let _sent = kill(id, how);
-            let asked = Instant::now();
-            while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < STOP {
-                nap();
-            }
+            let _sent = kill(id, Signal::SIGQUIT);
+            block_until(STOP_TIMEOUT, || !matches!(self.child.try_wait(), Ok(None)));
             let _killed = self.child.kill();
         }
         let status = self.child.wait().ok();
         if status.is_none_or(|status| status.signal().is_some()) {
-            // It stays in the journal: its memory is still there.
+            // The server stays registered, since its memory still exists.
             std::mem::forget(self.guard.take());
         }
         status
@@ -282,28 +275,27 @@ impl Postmaster {
 
 impl Drop for Postmaster {
     fn drop(&mut self) {
-        if !self.left {
-            // SIGQUIT is Postgres's immediate shutdown: its children are ended, its memory freed.
-            self.stop(Signal::SIGQUIT);
+        if !self.left_running {
+            self.stop();
         }
     }
 }
 
-/// The last lines of the log of the server in `folder`, each indented on a new line.
-pub(super) fn log(folder: &Path) -> String {
+/// Returns the last lines of the log of the server in `folder`, each on an indented line.
+pub(super) fn last_log_lines(folder: &Path) -> String {
     let text = std::fs::read(folder.join(LOG_FILE)).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG)..]);
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG_TAIL)..]);
     let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(10);
-    lines[from..].iter().map(|line| format!("\n    {line}")).collect()
+    let first = lines.len().saturating_sub(10);
+    lines[first..].iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// The folder for data: in memory where there is room; otherwise with the reason.
-fn roomy() -> (PathBuf, Option<String>) {
+/// Returns the folder for servers: in memory, or on disk with the reason.
+fn parent_folder() -> (PathBuf, Option<String>) {
     let memory = Path::new(MEMORY);
     let free = free_bytes(memory);
-    let writable = nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK).is_ok();
-    match unfit(free, writable) {
+    let is_writable = nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK).is_ok();
+    match why_not_in_memory(free, is_writable) {
         None => (memory.to_owned(), None),
         Some(reason) => {
             let disk = environment::temporary();
@@ -313,23 +305,23 @@ fn roomy() -> (PathBuf, Option<String>) {
     }
 }
 
-/// Why data are not kept in memory, if they are not.
-fn unfit(free: u64, writable: bool) -> Option<String> {
+/// Returns why data can't be kept in memory; `None` if they can.
+fn why_not_in_memory(free: u64, is_writable: bool) -> Option<String> {
     let megabytes = |bytes: u64| bytes / (1024 * 1024);
-    if !writable {
+    if !is_writable {
         return Some("can't be written to".to_owned());
     }
-    let (free, wanted) = (megabytes(free), megabytes(ROOM));
-    (free < wanted).then(|| format!("has {free} MB free, {wanted} are wanted"))
+    let (free, needed) = (megabytes(free), megabytes(MIN_MEMORY));
+    (free < needed).then(|| format!("has {free} MB free, {needed} MB are needed"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// They name the entries of every cache.
+    /// They are a part of the keys of all caches.
     #[test]
-    fn the_arguments_of_initdb_are_those_of_every_version_before() {
+    fn the_arguments_of_initdb_never_change() {
         assert_eq!(
             initdb_arguments(&Prefix::default()).join(" "),
             "-U spanproof --auth=trust --no-sync --locale=C --encoding=UTF8 --wal-segsize=1"
@@ -337,10 +329,10 @@ mod tests {
     }
 
     #[test]
-    fn data_are_in_memory_only_where_there_is_room_that_can_be_written() {
-        assert_eq!(unfit(ROOM, true), None);
-        assert_eq!(unfit(ROOM, false).unwrap(), "can't be written to");
-        let tiny = unfit(64 * 1024 * 1024, true).unwrap();
-        assert_eq!(tiny, "has 64 MB free, 1024 are wanted");
+    fn data_are_in_memory_if_it_is_writable_and_large_enough() {
+        assert_eq!(why_not_in_memory(MIN_MEMORY, true), None);
+        assert_eq!(why_not_in_memory(MIN_MEMORY, false).unwrap(), "can't be written to");
+        let small = why_not_in_memory(64 * 1024 * 1024, true).unwrap();
+        assert_eq!(small, "has 64 MB free, 1024 MB are needed");
     }
 }

@@ -1,65 +1,75 @@
-//! The entries of a server's log that are about one database.
+//! Parses the log of a server, for the entries about one database.
 
-/// How each line of the log begins: time, process, database and SQLSTATE.
+/// The setting for the start of each line: time, process, database and SQLSTATE.
 pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
 
 /// One entry of a server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// The server process of the session.
-    pub process: u32,
+    /// The id of the session's server process.
+    pub pid: u32,
     /// `LOG`, `ERROR`, `FATAL` and so on.
     pub severity: String,
-    /// The SQLSTATE: five characters, `00000` where nothing failed.
-    pub state: String,
-    /// Its text.
+    /// The SQLSTATE: five characters, `00000` if nothing failed.
+    pub sqlstate: String,
+    /// The text.
     pub message: String,
-    /// The statement that it is about; `None` if it is about none.
+    /// The statement that caused it; `None` if the log has none.
     pub statement: Option<String>,
 }
 
-/// A line that has the prefix.
+/// A line with the prefix.
 struct Line<'a> {
-    process: u32,
+    pid: u32,
     database: &'a str,
-    state: &'a str,
+    sqlstate: &'a str,
     severity: &'a str,
     text: &'a str,
 }
 
 impl<'a> Line<'a> {
-    /// Parses `DATE TIME ZONE [PROCESS] DATABASE STATE SEVERITY:  TEXT`; `None` for a line that
-    /// continues the one before it.
+    /// Parses `DATE TIME ZONE [PID] DATABASE SQLSTATE SEVERITY:  TEXT`; `None` for a continuation
+    /// line.
     fn parse(line: &'a str) -> Option<Self> {
         let (head, text) = line.split_once(":  ")?;
         let mut words = head.split(' ');
-        let [date, _time, _zone, process, database, state, severity] =
+        let [date, _time, _zone, pid, database, sqlstate, severity] =
             std::array::from_fn(|_| words.next().unwrap_or_default());
         let is_date =
             |text: &str| text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit());
-        let is_state =
+        let is_sqlstate =
             |text: &str| text.len() == 5 && text.chars().all(|c| c.is_ascii_alphanumeric());
-        if words.next().is_some() || !is_date(date) || !is_state(state) || severity.is_empty() {
+        if words.next().is_some() || !is_date(date) || !is_sqlstate(sqlstate) || severity.is_empty()
+        {
             return None;
         }
-        let process = process.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
-        Some(Self { process, database, state, severity, text })
+        let pid = pid.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
+        Some(Self { pid, database, sqlstate, severity, text })
     }
 }
 
-/// The entries about `database`, in their order.
+/// A text of an entry that may continue on the next line.
+#[derive(Debug, Clone, Copy)]
+enum Text {
+    Message,
+    Statement,
+}
+
+/// Returns the entries about `database`, in their order.
 pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
     let mut entries: Vec<LogEntry> = Vec::new();
-    // The text that a line without a prefix goes on with.
-    let mut open: Option<(usize, bool)> = None;
+    // What a continuation line is appended to: the index of an entry, and which of its texts.
+    let mut last: Option<(usize, Text)> = None;
     for line in text.lines() {
-        let Some(Line { process, database: name, state, severity, text: message }) =
+        let Some(Line { pid, database: name, sqlstate, severity, text: message }) =
             Line::parse(line)
         else {
-            if let Some((at, statement)) = open {
-                let entry = &mut entries[at];
-                let text =
-                    if statement { entry.statement.as_mut() } else { Some(&mut entry.message) };
+            if let Some((index, text)) = last {
+                let entry = &mut entries[index];
+                let text = match text {
+                    Text::Message => Some(&mut entry.message),
+                    Text::Statement => entry.statement.as_mut(),
+                };
                 if let Some(text) = text {
                     text.push('\n');
                     text.push_str(line.trim_start());
@@ -67,25 +77,25 @@ pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
             }
             continue;
         };
-        open = None;
+        last = None;
         if name != database {
             continue;
         }
         match severity {
             "STATEMENT" => {
-                let last = entries.iter().rposition(|entry| entry.process == process);
-                if let Some(at) = last {
-                    entries[at].statement = Some(message.to_owned());
-                    open = Some((at, true));
+                let index = entries.iter().rposition(|entry| entry.pid == pid);
+                if let Some(index) = index {
+                    entries[index].statement = Some(message.to_owned());
+                    last = Some((index, Text::Statement));
                 }
             }
             "DETAIL" | "HINT" | "CONTEXT" | "QUERY" | "LOCATION" => {}
             _ => {
-                open = Some((entries.len(), false));
+                last = Some((entries.len(), Text::Message));
                 entries.push(LogEntry {
-                    process,
+                    pid,
                     severity: severity.to_owned(),
-                    state: state.to_owned(),
+                    sqlstate: sqlstate.to_owned(),
                     message: message.to_owned(),
                     statement: None,
                 });
@@ -100,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_has_its_statement_whoever_speaks_in_between() {
+    fn a_statement_is_matched_to_its_entry_across_other_lines() {
         let at = "2026-01-01 00:00:00.123 UTC";
         let text = format!(
             "{at} [7] one 42501 ERROR:  permission denied for table t\n\
@@ -111,9 +121,10 @@ mod tests {
              {at} [6] one 53300 FATAL:  too many connections for database \"one\"\n"
         );
         let entry =
-            |process, severity: &str, state: &str, message: &str, statement: Option<&str>| {
-                let (severity, state, message) = (severity.into(), state.into(), message.into());
-                LogEntry { process, severity, state, message, statement: statement.map(Into::into) }
+            |pid, severity: &str, sqlstate: &str, message: &str, statement: Option<&str>| {
+                let (severity, sqlstate) = (severity.to_owned(), sqlstate.to_owned());
+                let (message, statement) = (message.to_owned(), statement.map(str::to_owned));
+                LogEntry { pid, severity, sqlstate, message, statement }
             };
         let refused = "too many connections for database \"one\"";
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A folder of migrations: read once, checked, applied with errors that name file and line.
+//! A folder of migrations: reads and checks it, and applies it with errors that name file and line.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use sqlx::postgres::PgConnection;
 use super::Error;
 use super::server_error::ServerError;
 
-/// The migrations of one folder, in the naming of sqlx: `0001_name.up.sql` with
-/// `0001_name.down.sql`, or `0001_name.sql`.
+/// The migrations of one folder, named as sqlx does: `0001_name.up.sql` and `0001_name.down.sql`, or
+/// `0001_name.sql`.
 #[derive(Debug, Clone)]
 pub struct Migrations {
     folder: PathBuf,
@@ -24,15 +24,15 @@ impl Migrations {
     /// Reads and checks a folder.
     ///
     /// # Errors
-    /// When the folder can't be read, holds no migration, or holds two of the same version.
+    /// If the folder can't be read, has no migration, or has two of the same version.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = folder.as_ref().to_owned();
-        let wrong = |source| Error::Migrations { folder: folder.clone(), source };
+        let invalid = |source| Error::Migrations { folder: folder.clone(), source };
         if !folder.is_dir() {
-            return Err(wrong("there is no such folder".into()));
+            return Err(invalid("there is no such folder".into()));
         }
         let resolved =
-            sqlx::migrate::resolve_blocking(&folder).map_err(|error| wrong(error.into()))?;
+            sqlx::migrate::resolve_blocking(&folder).map_err(|error| invalid(error.into()))?;
         let ups: Vec<_> = resolved
             .into_iter()
             .filter(|(migration, _)| migration.migration_type != MigrationType::ReversibleDown)
@@ -42,35 +42,35 @@ impl Migrations {
             })
             .collect();
         if ups.is_empty() {
-            return Err(wrong("it holds no `NNNN_name.up.sql` or `NNNN_name.sql` file".into()));
+            return Err(invalid("it has no `NNNN_name.up.sql` or `NNNN_name.sql` file".into()));
         }
         let mut versions = BTreeMap::new();
         for (migration, file) in &ups {
             if let Some(other) = versions.insert(migration.version, file) {
                 let version = migration.version;
                 let both = format!("`{other}` and `{file}` have the same version {version}");
-                return Err(wrong(format!("{both}; renumber one").into()));
+                return Err(invalid(format!("{both}; renumber one").into()));
             }
         }
         Ok(Self { folder, ups: ups.into() })
     }
 
-    /// The folder they were read from.
+    /// Returns the folder that they were read from.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The SQL of each, in their order.
+    /// Returns the SQL of each migration, in their order.
     pub fn statements(&self) -> impl Iterator<Item = String> {
         self.ups.iter().map(|(migration, _)| migration.sql.as_str().to_owned())
     }
 
-    /// Their number.
+    /// Returns the number of migrations.
     pub fn count(&self) -> usize {
         self.ups.len()
     }
 
-    /// A name for the schema they make: the same for the same files, another when one changes.
+    /// Returns a name for their schema: a hash of the file names and contents.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         for (migration, file) in self.ups.iter() {
@@ -81,7 +81,7 @@ impl Migrations {
         format!("{:x}", hash.finalize())[..12].to_owned()
     }
 
-    /// Applies all of them to an empty database.
+    /// Applies all migrations to an empty database.
     pub(super) async fn apply(&self, url: &str) -> Result<(), Error> {
         let connect = Error::database("connect to the template");
         let mut connection = PgConnection::connect(url).await.map_err(connect)?;
@@ -96,11 +96,11 @@ impl Migrations {
         connection
             .ensure_migrations_table(migrator.table_name.as_ref())
             .await
-            .map_err(|error| self.failed(error))?;
-        migrator.run_direct(None, connection, false).await.map_err(|error| self.failed(error))
+            .map_err(|error| self.error(error))?;
+        migrator.run_direct(None, connection, false).await.map_err(|error| self.error(error))
     }
 
-    fn failed(&self, error: MigrateError) -> Error {
+    fn error(&self, error: MigrateError) -> Error {
         let (source, version) = match error {
             MigrateError::ExecuteMigration(source, version) => (source, version),
             MigrateError::Execute(source) => {
@@ -121,7 +121,7 @@ impl Migrations {
     }
 }
 
-/// The same files, wherever they are.
+/// Compares the files, and not the folder.
 impl PartialEq for Migrations {
     fn eq(&self, other: &Self) -> bool {
         self.fingerprint() == other.fingerprint()
@@ -150,17 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_folder_is_refused() {
+    fn rejects_an_empty_folder() {
         let folder = folder(&[("README.md", "no migration")]);
         let error = chain(&Migrations::read(folder.path()).unwrap_err());
-        assert!(
-            error.ends_with("it holds no `NNNN_name.up.sql` or `NNNN_name.sql` file"),
-            "{error}"
-        );
+        assert!(error.ends_with("it has no `NNNN_name.up.sql` or `NNNN_name.sql` file"), "{error}");
     }
 
     #[test]
-    fn two_migrations_of_one_version_are_both_named() {
+    fn two_migrations_of_one_version_are_both_reported() {
         let folder = folder(&[("0001_a.up.sql", "select 1"), ("0001_b.up.sql", "select 1")]);
         let error = chain(&Migrations::read(folder.path()).unwrap_err());
         assert!(error.contains("0001_a.up.sql"), "{error}");
@@ -168,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_follows_the_content() {
+    fn the_fingerprint_depends_on_the_content() {
         let one = Migrations::read(folder(&[("1_a.sql", "select 1")]).path()).unwrap();
         let same = Migrations::read(folder(&[("1_a.sql", "select 1")]).path()).unwrap();
         let other = Migrations::read(folder(&[("1_a.sql", "select 2")]).path()).unwrap();

@@ -1,53 +1,56 @@
-//! What a server is asked to be.
+//! The options of a server.
 
 use std::path::PathBuf;
 
 use super::{Error, Migrations, Prefix, Source, environment};
 
-/// The oldest major version that works: `DROP DATABASE … WITH (FORCE)` came with 13.
+/// The oldest supported major version: `DROP DATABASE … WITH (FORCE)` came with 13.
 pub(super) const OLDEST: u32 = 13;
 
-/// What a disposable server should be.
+/// Options of a disposable server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Options {
-    /// Where it comes from.
+    /// Where the server comes from.
     pub source: Source,
-    /// The major version it must have; `None` for any from 13 on.
+    /// The required major version; `None` accepts any from 13 on.
     pub version: Option<u32>,
-    /// Migrations that are likely to be wanted: a server of our own has them from the start.
+    /// Migrations that will probably be used. A server that we start has their template from the
+    /// start.
     pub migrations: Option<Migrations>,
-    /// Whether everything is made from nothing, without the cache.
+    /// Whether to ignore the cache and create everything from scratch.
     pub fresh: bool,
-    /// The folder of the cache; `None` for the user's.
+    /// The folder of the cache; `None` for the user's cache.
     pub cache: Option<PathBuf>,
-    /// The platform of a container, such as `linux/amd64`; `None` for Docker's own.
+    /// The platform of a container, such as `linux/amd64`; `None` for Docker's default.
     pub platform: Option<String>,
-    /// What the names of everything of ours begin with. What another prefix names is never touched.
+    /// The prefix of all names. Whatever has another prefix is never touched.
     pub prefix: Prefix,
 }
 
 impl Options {
-    /// These options with the source that `SPANPROOF_POSTGRES` names; unchanged if it is not set.
+    /// Returns these options with the source from `SPANPROOF_POSTGRES`, or unchanged if the variable
+    /// is not set.
     ///
     /// # Errors
-    /// When the variable names no source.
-    pub fn overridden(mut self) -> Result<Self, Error> {
-        if let Some(named) = environment::source() {
-            self.source = named.parse()?;
+    /// If the variable does not name a source.
+    pub fn with_source_from_env(mut self) -> Result<Self, Error> {
+        if let Some(source) = environment::source() {
+            self.source = source.parse()?;
         }
         Ok(self)
     }
 
-    /// Whether a server of `found` at `place` will do.
-    pub(super) fn accept(&self, place: &str, found: u32) -> Result<(), Error> {
+    /// Returns an error if the major version `found` is not acceptable. The error calls the server
+    /// or its binaries `server`.
+    pub(super) fn check_version(&self, server: &str, found: u32) -> Result<(), Error> {
         let wanted = match self.version {
             Some(wanted) if wanted != found => {
-                format!("wanted is {wanted}: install it, or change `version`")
+                format!("expected {wanted}: install it, or change `version`")
             }
-            _ if found < OLDEST => format!("at least {OLDEST} is needed: name a newer one"),
+            _ if found < OLDEST => format!("expected {OLDEST} or newer: name a newer one"),
             _ => return Ok(()),
         };
-        Err(Error::Version { place: place.to_owned(), found, wanted })
+        Err(Error::Version { server: server.to_owned(), found, wanted })
     }
 }
 
@@ -56,17 +59,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_or_old_version_is_refused_with_what_to_do() {
+    fn rejects_a_wrong_or_old_version_with_advice() {
         let any = Options::default();
-        assert!(any.accept("here", 15).is_ok());
+        assert!(any.check_version("here", 15).is_ok());
         assert_eq!(
-            any.accept("here", 12).unwrap_err().to_string(),
-            "here is PostgreSQL 12; at least 13 is needed: name a newer one"
+            any.check_version("here", 12).unwrap_err().to_string(),
+            "here is PostgreSQL 12; expected 13 or newer: name a newer one"
         );
         let sixteen = Options { version: Some(16), ..any };
         assert_eq!(
-            sixteen.accept("here", 15).unwrap_err().to_string(),
-            "here is PostgreSQL 15; wanted is 16: install it, or change `version`"
+            sixteen.check_version("here", 15).unwrap_err().to_string(),
+            "here is PostgreSQL 15; expected 16: install it, or change `version`"
         );
     }
 }

@@ -1,23 +1,23 @@
-//! URLs without their passwords, so that they can be shown and logged.
+//! Masks passwords in URLs and connection strings, so that they can be printed and logged.
 //!
-//! They are not parsed as URLs: a text around them may be anything, and a password that someone
-//! forgot to escape is no URL and still a password.
+//! The URLs are not parsed: any text may surround them, and a URL with a password that is not
+//! escaped is invalid but must be masked, too.
 
-/// What stands for a password.
+/// Replaces a password.
 const MASK: &str = "***";
 
-/// Returns a text with the password of every URL in it masked: what is between the first `:` after
-/// the user's name and the last `@` of the authority, and the value of each query parameter whose
-/// name ends with `password`; and what follows a `password=` outside of URLs.
+/// Returns the text with all passwords masked. In URLs these are the part between the first `:`
+/// after the user's name and the last `@` of the authority, and the value of each query parameter
+/// whose name ends with `password`. Outside URLs it is the value after `password=`.
 ///
-/// A URL ends with white space or a quote. An unescaped `/`, `?` or `#` does not end a password
-/// that is followed by an `@`.
-pub(crate) fn masked(text: &str) -> String {
-    keyword(&urls(text))
+/// A URL ends at white space or a quote. An unescaped `/`, `?` or `#` does not end a password that
+/// is followed by an `@`.
+pub(crate) fn mask(text: &str) -> String {
+    mask_keywords(&mask_urls(text))
 }
 
-/// Masks the value of a `password=` outside of URLs, as in `host=db password=secret`.
-fn keyword(text: &str) -> String {
+/// Masks the value of `password=` outside URLs, as in `host=db password=secret`.
+fn mask_keywords(text: &str) -> String {
     const KEY: &str = "password=";
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -35,7 +35,7 @@ fn keyword(text: &str) -> String {
     masked + rest
 }
 
-fn urls(text: &str) -> String {
+fn mask_urls(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -43,23 +43,23 @@ fn urls(text: &str) -> String {
         let end = after.find(|c: char| c.is_whitespace() || "\"'`<>".contains(c));
         let (url, next) = after.split_at(end.unwrap_or(after.len()));
         masked.push_str(before);
-        masked.push_str(&query(&authority(url)));
+        masked.push_str(&mask_query(&mask_authority(url)));
         rest = next;
     }
     masked.push_str(rest);
     masked
 }
 
-fn authority(url: &str) -> String {
+fn mask_authority(url: &str) -> String {
     let Some((login, host)) = url.rsplit_once('@') else { return url.to_owned() };
-    // An `@` behind the path belongs to the path, unless a password before it has a slash in it.
+    // An `@` after a slash belongs to the path, unless a password with a slash precedes it.
     match login.split_once(':') {
         Some((user, _)) if !user.contains('/') => format!("{user}:{MASK}@{host}"),
         _ => url.to_owned(),
     }
 }
 
-fn query(url: &str) -> String {
+fn mask_query(url: &str) -> String {
     let Some((path, parameters)) = url.split_once('?') else { return url.to_owned() };
     let parameters = parameters.split('&').map(|parameter| match parameter.split_once('=') {
         Some((name, value))
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_masked_and_all_else_stays() {
+    fn masks_passwords_and_nothing_else() {
         for (text, expected) in [
             ("host=db password=secret user=u", "host=db password=*** user=u"),
             ("PASSWORD='a b' dbname=d", "PASSWORD=*** dbname=d"),
@@ -98,8 +98,8 @@ mod tests {
             ),
             ("no URL: a@b", "no URL: a@b"),
         ] {
-            assert_eq!(masked(text), expected);
-            assert_eq!(masked(expected), expected, "masking again changes nothing");
+            assert_eq!(mask(text), expected);
+            assert_eq!(mask(expected), expected, "masking again changes nothing");
         }
     }
 }

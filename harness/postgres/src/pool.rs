@@ -1,4 +1,4 @@
-//! Clones of one template, made ahead of demand.
+//! Clones of one template, some of them created ahead of demand.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,17 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 use super::Error;
-use super::catalog::Catalog;
+use super::allocator::Allocator;
 
-/// Clones that are made at once: the first two gain, further ones hardly do.
-const MAKERS: usize = 2;
-/// Most clones that are ready ahead of demand; each takes the room of the template.
-const AHEAD: usize = 8;
+/// Clones created at the same time. The second one helps, more hardly do.
+const CONCURRENT_CLONES: usize = 2;
+/// Most clones that are ready ahead of demand; each takes as much room as the template.
+const MAX_READY: usize = 8;
 
-/// As many tests run at once as there are cores, and each wants its next one before long.
-fn ahead() -> usize {
+/// Returns how many clones may be ready: two for each core, since that many tests run at once and
+/// each soon needs its next clone.
+fn ready_limit() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (2 * cores).min(AHEAD)
+    (2 * cores).min(MAX_READY)
 }
 
 /// The clones of one template.
@@ -24,107 +25,110 @@ fn ahead() -> usize {
 pub(super) struct Pool {
     template: String,
     state: Mutex<State>,
-    making: watch::Sender<usize>,
+    /// The number of clones under construction.
+    pending: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     ready: VecDeque<String>,
     waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
-    making: usize,
-    /// Most clones that are made ahead.
-    ahead: usize,
-    /// The number of requests.
-    asked: usize,
-    /// The last one that was made ahead failed: no more of these until somebody asks.
+    pending: usize,
+    ready_limit: usize,
+    requests: usize,
+    /// The last clone ahead of demand failed. No more are tried before the next request.
     failed: bool,
     closed: bool,
 }
 
 impl State {
-    /// Whether one more should be made now. Demand is followed: as many are kept ahead as were
-    /// asked for before, so that who asks once does not pay for a second one.
-    fn wants(&self) -> bool {
-        let ahead = if self.failed { 0 } else { self.asked.saturating_sub(1).min(self.ahead) };
+    /// Returns whether to create a clone now. As many are kept ready as were requested before, so a
+    /// caller that needs one clone does not pay for a second one.
+    fn needs_clone(&self) -> bool {
+        let ahead =
+            if self.failed { 0 } else { self.requests.saturating_sub(1).min(self.ready_limit) };
         !self.closed
-            && self.making < MAKERS
-            && self.making + self.ready.len() < self.waiting.len() + ahead
+            && self.pending < CONCURRENT_CLONES
+            && self.pending + self.ready.len() < self.waiting.len() + ahead
     }
 }
 
 impl Pool {
-    /// `first` is a clone that is there already.
+    /// Creates a pool, which may have a first clone already.
     pub(super) fn new(template: String, first: Option<String>) -> Self {
         let ready = first.into_iter().collect();
-        let state = State { ready, ahead: ahead(), ..State::default() };
-        Self { template, state: Mutex::new(state), making: watch::Sender::new(0) }
+        let state = State { ready, ready_limit: ready_limit(), ..State::default() };
+        Self { template, state: Mutex::new(state), pending: watch::Sender::new(0) }
     }
 
-    /// Takes a clone that nobody else gets.
-    pub(super) async fn take(self: &Arc<Self>, catalog: &Arc<Catalog>) -> Result<String, Error> {
-        let answer = {
+    /// Returns the name of a clone that no other caller gets.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        allocator: &Arc<Allocator>,
+    ) -> Result<String, Error> {
+        let clone = {
             let mut state = self.state();
-            state.asked += 1;
+            state.requests += 1;
             state.failed = false;
             state.ready.pop_front().ok_or_else(|| {
-                let (sender, answer) = oneshot::channel();
+                let (sender, receiver) = oneshot::channel();
                 state.waiting.push_back(sender);
-                answer
+                receiver
             })
         };
-        self.refill(catalog);
-        match answer {
+        self.refill(allocator);
+        match clone {
             Ok(name) => Ok(name),
-            Err(answer) => answer.await.map_err(|_| Error::Closed)?,
+            Err(receiver) => receiver.await.map_err(|_| Error::Closed)?,
         }
     }
 
-    /// Stops making clones, and waits for those that are being made.
+    /// Stops creating clones and waits for those under construction.
     pub(super) async fn close(&self) {
         self.state().closed = true;
-        let mut making = self.making.subscribe();
-        let _ended = making.wait_for(|making| *making == 0).await;
+        let mut pending = self.pending.subscribe();
+        let _ended = pending.wait_for(|pending| *pending == 0).await;
     }
 
-    fn refill(self: &Arc<Self>, catalog: &Arc<Catalog>) {
+    fn refill(self: &Arc<Self>, allocator: &Arc<Allocator>) {
         loop {
             {
                 let mut state = self.state();
-                if !state.wants() {
+                if !state.needs_clone() {
                     return;
                 }
-                state.making += 1;
-                self.making.send_replace(state.making);
+                state.pending += 1;
+                self.pending.send_replace(state.pending);
             }
-            let (pool, catalog) = (Arc::clone(self), Arc::clone(catalog));
+            let (pool, allocator) = (Arc::clone(self), Arc::clone(allocator));
             tokio::spawn(async move {
-                let made = pool.make(&catalog).await;
-                pool.made(made);
-                pool.refill(&catalog);
-                catalog.tidy().await;
+                let clone = pool.create_clone(&allocator).await;
+                pool.deliver(clone);
+                pool.refill(&allocator);
+                allocator.drop_due().await;
             });
         }
     }
 
-    async fn make(&self, catalog: &Catalog) -> Result<String, Error> {
-        let _busy = catalog.busy();
-        let name = catalog.name("case");
-        catalog.clone_of(&self.template, &name).await?;
+    async fn create_clone(&self, allocator: &Allocator) -> Result<String, Error> {
+        let _paused = allocator.pause_drops();
+        let name = allocator.new_name("case");
+        allocator.clone_database(&self.template, &name).await?;
         Ok(name)
     }
 
-    /// Gives a clone to who waits longest; one who has given up meanwhile is passed over.
-    fn made(&self, mut made: Result<String, Error>) {
+    /// Gives a clone to the caller that has waited longest, and skips callers that gave up.
+    fn deliver(&self, mut clone: Result<String, Error>) {
         let mut state = self.state();
-        state.making -= 1;
-        self.making.send_replace(state.making);
+        state.pending -= 1;
+        self.pending.send_replace(state.pending);
         while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(made) {
+            match waiting.send(clone) {
                 Ok(()) => return,
-                Err(back) => made = back,
+                Err(returned) => clone = returned,
             }
         }
-        match made {
+        match clone {
             Ok(name) => state.ready.push_back(name),
             Err(_) => state.failed = true,
         }
@@ -139,32 +143,32 @@ impl Pool {
 mod tests {
     use super::*;
 
-    fn state(asked: usize, ready: usize, waiting: usize, making: usize) -> State {
+    fn state(requests: usize, ready: usize, waiting: usize, pending: usize) -> State {
         let waiting = (0..waiting).map(|_| oneshot::channel().0).collect();
         let ready = (0..ready).map(|number| number.to_string()).collect();
-        State { ready, waiting, making, asked, ahead: AHEAD, ..State::default() }
+        State { ready, waiting, pending, requests, ready_limit: MAX_READY, ..State::default() }
     }
 
     #[test]
-    fn who_asks_once_pays_for_one() {
-        assert!(state(1, 0, 1, 0).wants());
-        assert!(!state(1, 0, 1, 1).wants());
-        assert!(!state(1, 0, 0, 0).wants());
+    fn one_request_creates_one_clone() {
+        assert!(state(1, 0, 1, 0).needs_clone());
+        assert!(!state(1, 0, 1, 1).needs_clone());
+        assert!(!state(1, 0, 0, 0).needs_clone());
     }
 
     #[test]
-    fn as_many_are_ahead_as_were_asked_for_up_to_a_limit() {
-        assert!(state(3, 1, 0, 0).wants());
-        assert!(!state(3, 2, 0, 0).wants());
-        assert!(state(100, AHEAD - 1, 0, 0).wants());
-        assert!(!state(100, AHEAD, 0, 0).wants());
-        assert!(!state(100, 0, 9, MAKERS).wants(), "no more makers than gain");
+    fn earlier_requests_set_the_number_of_ready_clones_up_to_a_limit() {
+        assert!(state(3, 1, 0, 0).needs_clone());
+        assert!(!state(3, 2, 0, 0).needs_clone());
+        assert!(state(100, MAX_READY - 1, 0, 0).needs_clone());
+        assert!(!state(100, MAX_READY, 0, 0).needs_clone());
+        assert!(!state(100, 0, 9, CONCURRENT_CLONES).needs_clone(), "no more at the same time");
     }
 
     #[test]
-    fn after_a_failure_only_who_waits_is_served() {
-        assert!(!State { failed: true, ..state(9, 0, 0, 0) }.wants());
-        assert!(State { failed: true, ..state(9, 0, 1, 0) }.wants());
-        assert!(!State { closed: true, ..state(9, 0, 1, 0) }.wants());
+    fn after_a_failure_clones_are_created_for_waiting_callers_only() {
+        assert!(!State { failed: true, ..state(9, 0, 0, 0) }.needs_clone());
+        assert!(State { failed: true, ..state(9, 0, 1, 0) }.needs_clone());
+        assert!(!State { closed: true, ..state(9, 0, 1, 0) }.needs_clone());
     }
 }

@@ -1,4 +1,4 @@
-//! The name that everything of one product begins with: on servers, in caches, in containers.
+//! The prefix of all names of one product: on servers, in caches, of containers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,17 +7,17 @@ use std::path::Path;
 
 use super::Error;
 
-/// The longest prefix: with what follows it, a name stays within the 63 bytes that Postgres takes.
-const LONGEST: usize = 20;
-/// Postgres keeps these to itself: as the start of a role's name, or as one.
+/// Longest prefix, in bytes: the names made from it fit into Postgres's limit of 63 bytes.
+const MAX_LENGTH: usize = 20;
+/// Role names, and starts of role names, that Postgres reserves.
 const RESERVED: [&str; 3] = ["pg", "public", "none"];
-/// The file that names the prefix in the folder of a kept server; without it, the default's.
+/// The file with the prefix in the folder of a kept server. Without it, the prefix is the default.
 const MARK: &str = "prefix";
 
-/// What the names of one product's databases, roles, caches, containers and records begin with.
+/// The prefix of one product's databases, roles, caches, containers and records.
 ///
-/// Servers, caches and databases of two prefixes are never mixed: nothing of another prefix is used,
-/// listed or removed. The default is `spanproof`.
+/// Two prefixes are independent: a process never uses, lists or removes anything of another prefix.
+/// The default is `spanproof`.
 ///
 /// ```
 /// use spanproof_postgres::{Options, Prefix};
@@ -31,47 +31,48 @@ const MARK: &str = "prefix";
 pub struct Prefix(Cow<'static, str>);
 
 impl Prefix {
-    /// A prefix of up to 20 lower-case ASCII letters and digits, the first of them a letter.
+    /// Creates a prefix of up to 20 lower-case ASCII letters and digits that starts with a letter.
     ///
     /// # Errors
-    /// [`Error::Prefix`] for any other text, and for what Postgres reserves: `pg`, `public`, `none`.
+    /// [`Error::Prefix`] for any other text, and for `pg`, `public` and `none`, which Postgres
+    /// reserves.
     pub fn new(text: &str) -> Result<Self, Error> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        let first = text.starts_with(|c: char| c.is_ascii_lowercase());
-        if plain && first && text.len() <= LONGEST && !RESERVED.contains(&text) {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let starts_with_letter = text.starts_with(|c: char| c.is_ascii_lowercase());
+        if is_plain && starts_with_letter && text.len() <= MAX_LENGTH && !RESERVED.contains(&text) {
             Ok(Self(text.to_owned().into()))
         } else {
             Err(Error::Prefix { found: text.to_owned() })
         }
     }
 
-    /// Its text.
+    /// Returns the prefix as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The template of migrations with this fingerprint, on a server of our own.
+    /// Returns the name of a template on a server of ours, by the fingerprint of its migrations.
     pub(super) fn template(&self, fingerprint: &str) -> String {
         format!("{self}_template_{fingerprint}")
     }
 
-    /// A clone of that template which is in the data directory from the start.
+    /// Returns the name of the clone of that template that is in the data directory from the start.
     pub(super) fn first_clone(&self, fingerprint: &str) -> String {
         format!("{self}_ready_{fingerprint}")
     }
 
-    /// The start of the name of each database that is kept on a given server.
-    pub(super) fn kept(&self) -> String {
+    /// Returns the start of the names of databases that are kept on an existing server.
+    pub(super) fn kept_prefix(&self) -> String {
         format!("{self}_kept_")
     }
 
-    /// The name under which a database is kept on a given server.
+    /// Returns the name of a database once it is kept on an existing server.
     pub(super) fn kept_name(&self, database: &str) -> String {
         let rest = database.strip_prefix(self.as_str()).unwrap_or(database);
-        format!("{}{}", self.kept(), rest.trim_start_matches('_'))
+        format!("{}{}", self.kept_prefix(), rest.trim_start_matches('_'))
     }
 
-    /// Writes into the folder of a server which prefix it has, before it is kept.
+    /// Writes the prefix into the folder of a server that is about to be kept.
     pub(super) fn mark(&self, folder: &Path) -> io::Result<()> {
         if *self == Self::default() {
             return Ok(());
@@ -79,8 +80,8 @@ impl Prefix {
         std::fs::write(folder.join(MARK), self.as_str())
     }
 
-    /// Whether the kept server in a folder has this prefix.
-    pub(super) fn is_of(&self, folder: &Path) -> bool {
+    /// Returns whether the kept server in a folder has this prefix.
+    pub(super) fn is_marked_in(&self, folder: &Path) -> bool {
         match std::fs::read_to_string(folder.join(MARK)) {
             Ok(text) => text == self.as_str(),
             Err(error) => error.kind() == io::ErrorKind::NotFound && *self == Self::default(),
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_a_plain_word() {
+    fn accepts_short_plain_words_only() {
         for text in ["spanproof", "a", "a1", "abcdefghij0123456789"] {
             assert_eq!(Prefix::new(text).unwrap().as_str(), text);
         }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_makes_the_names_of_every_version_before() {
+    fn the_names_of_the_default_never_change() {
         let prefix = Prefix::default();
         assert_eq!(prefix.template("0c"), "spanproof_template_0c");
         assert_eq!(prefix.first_clone("0c"), "spanproof_ready_0c");
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_names_fit_into_what_postgres_takes() {
+    fn the_longest_names_fit_into_63_bytes() {
         let prefix = Prefix::new("abcdefghij0123456789").unwrap();
         let run = super::super::run::Run::new(prefix.clone());
         let template = run.database("template", "0123456789ab");
@@ -138,12 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_folder_belongs_to_one_prefix() {
+    fn a_kept_folder_has_one_prefix() {
         let (ours, other) = (Prefix::default(), Prefix::new("acme").unwrap());
         let folder = tempfile::tempdir().unwrap();
         ours.mark(folder.path()).unwrap();
-        assert!(ours.is_of(folder.path()) && !other.is_of(folder.path()));
+        assert!(ours.is_marked_in(folder.path()) && !other.is_marked_in(folder.path()));
         other.mark(folder.path()).unwrap();
-        assert!(other.is_of(folder.path()) && !ours.is_of(folder.path()));
+        assert!(other.is_marked_in(folder.path()) && !ours.is_marked_in(folder.path()));
     }
 }

@@ -1,9 +1,9 @@
-//! What one run calls itself on a server.
+//! The id of one run, and the names that contain it.
 
 use super::prefix::Prefix;
 
-/// A run's name on the server: 16 hexadecimal digits. Each of its connections holds a shared
-/// advisory lock of that number, so that whoever finds its databases knows whether it lives.
+/// A run's prefix and id: 16 hexadecimal digits. Each of its administrative connections has a shared
+/// advisory lock of that number, which shows other runs that it is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     prefix: Prefix,
@@ -23,17 +23,17 @@ impl Run {
         &self.id
     }
 
-    /// The name of a database of this run.
+    /// Returns the name of a database of this run.
     pub(super) fn database(&self, kind: &str, number: &str) -> String {
         format!("{}_{}_{kind}_{number}", self.prefix, self.id)
     }
 
-    /// A pattern for `like` that matches the names of all databases of this run.
+    /// Returns a `like` pattern for the databases of this run.
     pub(super) fn pattern(&self) -> String {
         format!("{}\\_{}\\_%", self.prefix, self.id)
     }
 
-    /// The statement that takes the lock.
+    /// Returns the statement that takes the lock.
     pub(super) fn lock(&self) -> String {
         format!("select pg_advisory_lock_shared(('x{}')::bit(64)::bigint)", self.id)
     }

@@ -1,4 +1,4 @@
-//! A disposable server, which makes databases: migrated or empty.
+//! A disposable server, which creates migrated and empty databases.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -10,8 +10,8 @@ use super::options::Options;
 use super::origin::Origin;
 use super::{Database, Error, LogEntry, Migrations};
 
-/// A running server. Cheap to clone; it stops when [`Server::close`] is called or when the last
-/// clone and the last [`Database`] on it are gone.
+/// A running server. Cheap to clone. It stops when [`Server::close`] is called, or when the last
+/// clone and the last [`Database`] on it are dropped.
 #[derive(Debug, Clone)]
 pub struct Server(Arc<Inner>);
 
@@ -21,53 +21,53 @@ struct Inner {
     origin: Origin,
 }
 
-/// The servers that this process shares with others, by what they were asked to be.
+/// The servers that this process shares with others, by their options.
 static SHARED: LazyLock<Mutex<HashMap<Options, Arc<OnceCell<Server>>>>> =
     LazyLock::new(Mutex::default);
 
 impl Server {
-    /// Starts a server that is not shared, from the first source of `options` that works.
+    /// Starts an unshared server from the first source of `options` that works.
     ///
     /// # Errors
-    /// When no source works; the error names each with its reason.
+    /// If no source works; the error names each with its reason.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        Self::exactly(options.overridden()?).await
+        Self::start_ignoring_env(options.with_source_from_env()?).await
     }
 
     /// Starts a server as [`Server::start`] does, but ignores `SPANPROOF_POSTGRES`.
     ///
     /// # Errors
-    /// When no source works.
-    pub async fn exactly(options: Options) -> Result<Self, Error> {
-        let (handle, origin) = Handle::start(options, false).await?;
+    /// If no source works.
+    pub async fn start_ignoring_env(options: Options) -> Result<Self, Error> {
+        let (handle, origin) = Handle::start(options).await?;
         Ok(Self(Arc::new(Inner { handle, origin })))
     }
 
-    /// The server that all tests of this run share, in this process and in others; the first one
-    /// starts it. It stops when the last process that uses it has ended, and the test runner that
-    /// started them.
+    /// Returns the server that all tests of this run share, in this process and in others. The first
+    /// caller starts it. It stops after the last process that uses it has ended, and the test runner
+    /// that started those processes.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// If the server can't be started.
     pub async fn shared() -> Result<Self, Error> {
         Self::join(Options::default()).await
     }
 
-    /// The server with these options that all tests of this run share. Two checkouts, two users or
-    /// two versions never share one. The migrations in `options` are only a hint: they are there
-    /// from the start if this process happens to start the server.
+    /// Returns the server with these options that all tests of this run share. Different checkouts,
+    /// users or versions never share one. The migrations in `options` are only a hint: their
+    /// template exists from the start if this process starts the server.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// If the server can't be started.
     pub async fn join(options: Options) -> Result<Self, Error> {
-        let options = options.overridden()?;
-        let kind = Options { migrations: None, ..options.clone() };
+        let options = options.with_source_from_env()?;
+        let key = Options { migrations: None, ..options.clone() };
         let cell = {
             let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(shared.entry(kind).or_default())
+            Arc::clone(shared.entry(key).or_default())
         };
         let joined = cell.get_or_try_init(|| async {
-            let (handle, origin) = Handle::start(options, true).await?;
+            let (handle, origin) = Handle::join(options).await?;
             Ok(Self(Arc::new(Inner { handle, origin })))
         });
         joined.await.cloned()
@@ -77,53 +77,54 @@ impl Server {
         &self.0.handle
     }
 
-    /// Where the server comes from, which version it is, and why other sources were passed over.
+    /// Returns the source and version of the server, and why other sources were passed over.
     pub fn origin(&self) -> &Origin {
         &self.0.origin
     }
 
-    /// Makes a database with nothing in it.
+    /// Creates a database with nothing in it.
     ///
     /// # Errors
-    /// When the server refuses to create it.
-    pub async fn empty(&self) -> Result<Database, Error> {
+    /// If the server refuses to create it.
+    pub async fn empty_database(&self) -> Result<Database, Error> {
         let handle = self.0.handle.clone();
-        let made = self.0.handle.run(async move |databases| {
-            let name = databases.empty().await?;
+        let created = self.0.handle.run(async move |databases| {
+            let name = databases.create_empty().await?;
             Ok((databases.url(&name)?, name))
         });
-        let (url, name) = made.await??;
+        let (url, name) = created.await??;
         Ok(Database::new(name, url, handle))
     }
 
-    /// Makes a database with `migrations` applied: a clone of a template that is made once.
+    /// Creates a database with `migrations` applied. It is a clone of a template, which is created
+    /// once.
     ///
     /// # Errors
-    /// When a migration fails or the server refuses to clone.
-    pub async fn migrated(&self, migrations: &Migrations) -> Result<Database, Error> {
+    /// If a migration fails, or the server refuses to create the clone.
+    pub async fn migrated_database(&self, migrations: &Migrations) -> Result<Database, Error> {
         let (handle, migrations) = (self.0.handle.clone(), migrations.clone());
-        let made = self.0.handle.run(async move |databases| {
-            let name = databases.migrated(&migrations).await?;
+        let created = self.0.handle.run(async move |databases| {
+            let name = databases.take_clone(&migrations).await?;
             Ok((databases.url(&name)?, name))
         });
-        let (url, name) = made.await??;
+        let (url, name) = created.await??;
         Ok(Database::new(name, url, handle))
     }
 
-    /// The entries of the server's log that are about a database, in their order; `None` if the
-    /// server is a given one or runs in a container.
+    /// Returns the entries of the server's log that are about a database, in their order; `None` if
+    /// the server was not started by us, or runs in a container.
     ///
     /// # Errors
-    /// When the server was closed.
+    /// If the server was closed.
     pub async fn log(&self, database: &Database) -> Result<Option<Vec<LogEntry>>, Error> {
         let name = database.name().to_owned();
         self.0.handle.run(async move |databases| databases.log(&name)).await
     }
 
-    /// Makes the template of `migrations`, if it is not there yet.
+    /// Creates the template of `migrations` if it does not exist yet.
     ///
     /// # Errors
-    /// When a migration fails; nothing of the half-made template stays.
+    /// If a migration fails; the incomplete template is dropped.
     pub async fn prepare(&self, migrations: &Migrations) -> Result<(), Error> {
         let migrations = migrations.clone();
         self.0
@@ -132,25 +133,25 @@ impl Server {
             .await?
     }
 
-    /// Stops the server with everything on it. A shared server goes on for its other users, and on
-    /// a given server all databases of this run are dropped.
+    /// Stops the server and removes everything on it. A shared server keeps running for its other
+    /// users. On a server that was not started by us all databases of this run are dropped.
     ///
     /// # Errors
-    /// When a database can't be dropped or a container can't be removed.
+    /// If a database can't be dropped or a container can't be removed.
     pub async fn close(self) -> Result<(), Error> {
         self.0.handle.close().await
     }
 }
 
 impl Database {
-    /// Makes a database with the migrations of `folder` applied, on the server that all tests of
+    /// Creates a database with the migrations of `folder` applied, on the server that all tests of
     /// this run share.
     ///
     /// # Errors
-    /// When the folder can't be read, no source gives a server, or a migration fails.
+    /// If the folder can't be read, no source works, or a migration fails.
     pub async fn migrated(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let migrations = Migrations::read(folder)?;
         let options = Options { migrations: Some(migrations.clone()), ..Options::default() };
-        Server::join(options).await?.migrated(&migrations).await
+        Server::join(options).await?.migrated_database(&migrations).await
     }
 }

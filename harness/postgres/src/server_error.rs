@@ -1,16 +1,16 @@
-//! An error of a Postgres server, or on the way to it.
+//! An error of a Postgres server, or of the connection to it.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
-/// What a Postgres server answered in place of a result, or why it could not be reached.
+/// An error message of a Postgres server, or the reason why the server could not be reached.
 ///
-/// It prints the server's message with its SQLSTATE, and nothing of the driver around it.
+/// It prints the server's message with its SQLSTATE, without the text that the driver adds.
 pub struct ServerError(sqlx::Error);
 
-/// The same as it prints: the driver's own form has rows in it.
+/// Prints the message only: the driver's `Debug` output may contain rows.
 impl fmt::Debug for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerError({self})")
@@ -18,24 +18,25 @@ impl fmt::Debug for ServerError {
 }
 
 impl ServerError {
-    /// The five characters of the SQLSTATE; `None` if the server did not answer.
+    /// Returns the five characters of the SQLSTATE; `None` if the server did not answer.
     pub fn sqlstate(&self) -> Option<&str> {
         sqlstate(&self.0)
     }
 
-    /// What to do about a connection that was refused; `None` if the message says it all.
+    /// Returns what to do about a refused connection; `None` if there is no advice for this error.
     pub fn hint(&self) -> Option<&'static str> {
         hint(&self.0)
     }
 
-    /// The line of `sql`, from 1, that the server's message points at; `None` if it points at none.
+    /// Returns the line of `sql` that the server's message refers to, counted from 1; `None` if the
+    /// message has no position.
     pub fn line_in(&self, sql: &str) -> Option<usize> {
         line_of(&self.0, sql)
     }
 
-    /// Whether the same connection may be accepted a moment later.
+    /// Returns whether the same connection may be accepted a moment later.
     pub(super) fn is_temporary(&self) -> bool {
-        // The server is starting up, or has too many clients just now.
+        // No answer, the server is starting, or it has too many connections.
         matches!(self.sqlstate(), None | Some("57P03" | "53300"))
     }
 }
@@ -46,7 +47,7 @@ impl fmt::Display for ServerError {
     }
 }
 
-/// The driver's own cause is in the message already, so the sources are those behind it.
+/// The message contains the driver's first cause already, so this skips it.
 impl StdError for ServerError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
@@ -62,7 +63,7 @@ impl From<sqlx::Error> for ServerError {
     }
 }
 
-/// A connection that was refused: the server's message, and what to do about it.
+/// A refused connection: the server's message with advice.
 #[derive(Debug)]
 pub(super) struct Refusal(pub(super) ServerError);
 
@@ -95,23 +96,25 @@ fn server_message(error: &sqlx::Error) -> String {
     }
 }
 
-/// The message, followed by its hint.
+/// Returns the message, followed by its hint.
 fn refusal(error: &sqlx::Error) -> String {
     let message = server_message(error);
     hint(error).map_or_else(|| message.clone(), |hint| format!("{message}; {hint}"))
 }
 
 fn line_of(error: &sqlx::Error, sql: &str) -> Option<usize> {
-    let PgErrorPosition::Original(position) = answer(error)?.position()? else { return None };
+    let PgErrorPosition::Original(position) = postgres_error(error)?.position()? else {
+        return None;
+    };
     Some(sql.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1)
 }
 
-fn answer(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+fn postgres_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error()?.try_downcast_ref()
 }
 
 fn sqlstate(error: &sqlx::Error) -> Option<&str> {
-    Some(answer(error)?.code())
+    Some(postgres_error(error)?.code())
 }
 
 fn hint(error: &sqlx::Error) -> Option<&'static str> {
@@ -145,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_the_servers_or_the_systems_and_no_cause_repeats_it() {
+    fn prints_the_reason_without_repeating_it_as_a_cause() {
         let refused = || io::Error::from_raw_os_error(nix::libc::ECONNREFUSED);
         let error = Refusal::from(sqlx::Error::Io(refused()));
         let hint = "is the server running, and are its host and port right?";
@@ -159,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn a_build_without_tls_names_its_feature() {
-        // The driver's own text.
+    fn a_build_without_tls_names_the_missing_feature() {
+        // The driver's text.
         let text = "TLS upgrade required by connect options but SQLx was built without TLS support enabled";
         let error = ServerError::from(sqlx::Error::Tls(text.into()));
         assert_eq!(error.hint(), Some("this build has no TLS (feature `tls`)"));

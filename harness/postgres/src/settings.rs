@@ -1,7 +1,7 @@
-//! Settings of a server whose data never outlive the run.
+//! Settings of a server whose data need not be durable.
 
-/// Durability and background work are switched off, whatever the server runs in.
-pub(super) const QUICK: [&str; 14] = [
+/// Turns off durability and background work, for local servers and for containers.
+pub(super) const FAST: [&str; 14] = [
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -15,6 +15,6 @@ pub(super) const QUICK: [&str; 14] = [
     "max_connections=300",
     "timezone=UTC",
     "log_timezone=UTC",
-    // /dev/shm may be tiny: 64 MB is what a container gets.
+    // /dev/shm may be small: a container gets 64 MB.
     "dynamic_shared_memory_type=mmap",
 ];

@@ -1,4 +1,4 @@
-//! Where a server may come from, and how a text says it.
+//! The sources of a server, and how they are parsed from a text.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,18 +6,22 @@ use std::str::FromStr;
 use super::{Error, password};
 
 /// Where a disposable server comes from.
+///
+/// [`str::parse`] accepts `auto`, `postgres://…`, `binaries`, `binaries:FOLDER`, `docker`,
+/// `docker:IMAGE`, `download` and `download:VERSION`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// The first that works: server binaries found on the machine, then Docker.
+    /// The first source that works: server binaries on this machine, then Docker.
     #[default]
     Auto,
-    /// A server that runs already: fresh databases on it, dropped at the end.
+    /// An existing server. New databases are created on it, and dropped at the end.
     Url(String),
-    /// Server binaries, in a named folder or wherever they are found.
+    /// Server binaries in this folder, or in the usual places.
     Binaries(Option<PathBuf>),
-    /// A container, from a named image or from `postgres:16`.
+    /// A container of this image, or of `postgres:16`.
     Docker(Option<String>),
-    /// Server binaries that are downloaded once: of a major version, or of one such as `16.9.0`.
+    /// Server binaries that are downloaded once: of a major version, or of a full version such as
+    /// `16.9.0`.
     Download(Option<String>),
 }
 
@@ -32,7 +36,7 @@ impl FromStr for Source {
             ("binaries", folder) => Ok(Self::Binaries(folder.map(PathBuf::from))),
             ("download", version) => Ok(Self::Download(version.map(str::to_owned))),
             ("docker", image) => Ok(Self::Docker(image.map(str::to_owned))),
-            _ => Err(Error::UnknownSource { found: password::masked(text) }),
+            _ => Err(Error::UnknownSource { found: password::mask(text) }),
         }
     }
 }
@@ -42,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_way_to_name_a_source_is_understood() {
+    fn parses_every_form_of_a_source() {
         for (text, source) in [
             ("auto", Source::Auto),
             ("binaries", Source::Binaries(None)),
@@ -58,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_source_is_named_without_its_secrets() {
+    fn an_unknown_source_is_reported_without_its_password() {
         let error = "mysql://u:secret@h/d".parse::<Source>().unwrap_err().to_string();
         assert!(error.starts_with("`mysql://u:***@h/d` is not a Postgres source"), "{error}");
     }

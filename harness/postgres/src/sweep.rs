@@ -1,16 +1,16 @@
-//! Databases that dead runs left on a server that goes on: a given one, or a shared one.
+//! Drops databases that dead runs left on an existing or a shared server.
 //!
-//! A run's databases are named after it, `<prefix>_<run>_<kind>_<n>`, and for as long as it lives
-//! each of its administrative connections holds a shared advisory lock on the run's number. So
-//! whose lock nobody holds is dead, whatever machine it ran on.
+//! A database is named after its run: `<prefix>_<run>_<kind>_<n>`. Each administrative connection of
+//! a run has a shared advisory lock on the run's number. So a run whose lock no connection has is
+//! dead, whatever machine it ran on.
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
 use super::run::Run;
 
-/// The databases of dead runs that nobody is connected to; `$1` is our own run, `$2` our prefix.
+/// Selects the databases of dead runs that have no sessions. `$1` is our run, `$2` our prefix.
 ///
-/// One statement: it sees the databases first and the locks after them, so a run that starts in
+/// It must be one statement: it reads the databases before the locks, so a run that starts in
 /// between has its lock already.
 const DEAD: &str = r"
 with ours as (
@@ -30,20 +30,19 @@ where run <> $1
   and not exists (select from pg_stat_activity where datid = numbered.oid)
 order by name";
 
-/// The databases that dead runs left; none if the server does not answer.
-pub(super) async fn dead(pool: &PgPool, own: &Run) -> Vec<String> {
+/// Returns the databases that dead runs left; an empty list if the server does not answer.
+pub(super) async fn dead_databases(pool: &PgPool, own: &Run) -> Vec<String> {
     let query = sqlx::query_scalar::<_, String>(DEAD).bind(own.id()).bind(own.prefix().as_str());
-    let found = query.fetch_all(pool).await;
-    found.unwrap_or_default()
+    query.fetch_all(pool).await.unwrap_or_default()
 }
 
-/// Drops what dead runs left. A database that somebody is connected to, or that is another
-/// role's, stays: for the next time, or for its owner.
+/// Drops the databases that dead runs left. A database with sessions stays for the next sweep, and
+/// one of another role for its owner.
 pub(super) async fn sweep(pool: &PgPool, own: &Run) {
-    for name in dead(pool, own).await {
-        // The pattern leaves nothing in it that would need quotes. Without FORCE: whoever came
-        // in between is not thrown out.
-        // A role of that name was made for it alone.
+    for name in dead_databases(pool, own).await {
+        // A name that matches the pattern needs no quotes. Without FORCE, so that a session that
+        // was opened in the meantime is not terminated. A role of the same name was created for
+        // this database alone.
         for sql in
             [format!("drop database if exists {name}"), format!("drop role if exists {name}")]
         {
@@ -62,9 +61,9 @@ mod tests {
     use crate::{Options, Prefix, Server, Source};
 
     const DEAD: &str = "fedcba9876543210";
-    const LIVING: &str = "fedcba9876543211";
-    /// Differs from a living run in its upper half only.
-    const ALIKE: &str = "0edcba9876543211";
+    const LIVE: &str = "fedcba9876543211";
+    /// Differs from the live run in its upper half only.
+    const SIMILAR: &str = "0edcba9876543211";
 
     async fn connect(url: &str) -> PgConnection {
         PgConnection::connect(url).await.unwrap()
@@ -81,18 +80,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_databases_of_dead_runs_that_nobody_uses_are_dropped() {
+    async fn drops_databases_of_dead_runs_without_sessions_only() {
         let source = Source::Binaries(None);
         let server = Server::start(Options { source, ..Options::default() }).await.unwrap();
-        let host = server.empty().await.unwrap();
+        let host = server.empty_database().await.unwrap();
         let mut admin = connect(host.url()).await;
         let own = Run::new(Prefix::default());
         let connected = format!("spanproof_{DEAD}_case_7");
-        let gone = [DEAD, ALIKE]
+        let dropped = [DEAD, SIMILAR]
             .map(|run| [format!("spanproof_{run}_case_0"), format!("spanproof_{run}_template_0c")]);
         let kept = [
             own.database("case", "0"),
-            format!("spanproof_{LIVING}_case_0"),
+            format!("spanproof_{LIVE}_case_0"),
             connected.clone(),
             "spanproof_notes".into(),
             format!("spanproof_kept_{DEAD}_case_0"),
@@ -103,12 +102,12 @@ mod tests {
             format!("spanproof2_{DEAD}_case_0"),
             format!("spanproof_{}_case_0", &DEAD[1..]),
         ];
-        for name in gone.iter().flatten().chain(&kept) {
+        for name in dropped.iter().flatten().chain(&kept) {
             run(&mut admin, &format!("create database {name}")).await;
         }
-        // The run lives on another machine, with a connection to some other database.
-        let mut living = connect(&host.url().replace(host.name(), "spanproof_notes")).await;
-        lock(&mut living, LIVING).await;
+        // The live run is on another machine, connected to another database.
+        let mut live = connect(&host.url().replace(host.name(), "spanproof_notes")).await;
+        lock(&mut live, LIVE).await;
         let user = connect(&host.url().replace(host.name(), &connected)).await;
         let pool = PgPool::connect(host.url()).await.unwrap();
         sweep(&pool, &own).await;
@@ -117,23 +116,23 @@ mod tests {
             .await
             .unwrap();
         let left: BTreeSet<_> = left.into_iter().collect();
-        for name in gone.iter().flatten() {
+        for name in dropped.iter().flatten() {
             assert!(!left.contains(name), "{name} is left");
         }
         for name in &kept {
             assert!(left.contains(name), "{name} is gone");
         }
-        drop((user, living, admin));
+        drop((user, live, admin));
         pool.close().await;
         host.close().await.unwrap();
         server.close().await.unwrap();
     }
 
     #[tokio::test]
-    async fn another_roles_database_is_left_to_it() {
+    async fn leaves_databases_of_other_roles_alone() {
         let source = Source::Binaries(None);
         let server = Server::start(Options { source, ..Options::default() }).await.unwrap();
-        let host = server.empty().await.unwrap();
+        let host = server.empty_database().await.unwrap();
         let mut admin = connect(host.url()).await;
         let (theirs, ours) = (format!("spanproof_{DEAD}_a_0"), format!("spanproof_{DEAD}_b_0"));
         let own = Run::new(Prefix::default());

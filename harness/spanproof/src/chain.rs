@@ -1,22 +1,22 @@
-//! An error in one line, with its causes and without secrets.
+//! Prints an error with its causes on one line, secrets masked.
 
 use std::iter::successors;
 
-/// The error and what caused it, from the outside in, secrets masked; a cause whose words are there
-/// already is not repeated.
+/// Returns an error and its sources as one line, outermost first, secrets masked. A source whose
+/// text is already there is not repeated.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| cause.source()) {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
     }
     crate::mask::text(&text)
 }
 
-/// Implements `Debug` of errors as their text with all causes: it is what `unwrap` and a test that
-/// returns an error print.
+/// Implements `Debug` for an error as its text with all causes, which is what `unwrap` and a test
+/// that returns the error print.
 macro_rules! debug_as_chain {
     ($error:ty) => {
         impl std::fmt::Debug for $error {
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unwrapped_error_shows_its_text_with_its_causes() {
+    fn debug_prints_the_error_with_its_causes() {
         let missing = crate::spec::Spec::read("/nowhere/spanproof.toml".as_ref()).unwrap_err();
         let text =
             "`/nowhere/spanproof.toml` can't be read: No such file or directory (os error 2)";
@@ -51,12 +51,13 @@ mod tests {
         assert_eq!(format!("{:?}", crate::trial::WorldError::from(missing)), text);
         let source = io::Error::other("postgres://u:hunter2@h/db is gone").into();
         let secret = crate::trial::WorldError::Fault { name: "locked".into(), source };
-        let shown = "the fault `locked` could not be brought about: postgres://u:***@h/db is gone";
-        assert_eq!(format!("{secret:?}"), shown);
+        let expected =
+            "the fault `locked` could not be applied or removed: postgres://u:***@h/db is gone";
+        assert_eq!(format!("{secret:?}"), expected);
     }
 
     #[test]
-    fn every_cause_is_told_once() {
+    fn each_cause_is_printed_once() {
         let outer = |what| Outer { what, source: io::Error::other("no room") };
         assert_eq!(chain(&outer("no copy")), "no copy: no room");
         assert_eq!(chain(&outer("no copy (no room)")), "no copy (no room)");

@@ -1,4 +1,4 @@
-//! A TOML file whose errors name file, line and column, with the offending line.
+//! TOML files with errors that name file, line and column, and quote the line.
 
 use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
@@ -6,11 +6,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::DeTable;
 
-/// How much of a word may differ for it to be offered as "did you mean".
-const SIMILAR: f64 = 0.7;
+/// The least Jaro-Winkler similarity, from 0 to 1, of a "did you mean".
+const MIN_SIMILARITY: f64 = 0.7;
 
-/// A file could not be read or does not say what it should.
+/// A file can't be read, or its content is invalid.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
@@ -23,21 +25,21 @@ pub enum SpecError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is wrong at one place.
+    /// The content is invalid.
     #[error("{}:{line}:{column}: {message}\n  {line} | {text}\n    {}{}", path.display(),
         " ".repeat(line.to_string().len() + column), "^".repeat(*width))]
-    Wrong {
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// Its line, counted from 1.
+        /// The line, counted from 1.
         line: usize,
         /// The column, counted from 1, in characters.
         column: usize,
-        /// How many characters are meant.
+        /// The number of characters to underline.
         width: usize,
-        /// The line itself.
+        /// The text of the line.
         text: String,
-        /// What is wrong, what was expected and what to do.
+        /// What is wrong, what is expected and what to do.
         message: String,
     },
 }
@@ -47,7 +49,7 @@ pub(crate) type Error = SpecError;
 
 debug_as_chain!(SpecError);
 
-/// A file's text with its path, for errors that point into it.
+/// The text of a file and its path, for errors that point into it.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     path: PathBuf,
@@ -58,43 +60,69 @@ impl Document {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// If the file can't be read.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), text })
     }
 
-    /// A document that is not on disk.
+    /// Creates a document from a text in memory.
     pub(crate) fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into() }
     }
 
-    /// The file's path.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the text says, as `T`.
+    /// Parses the text as a `T`.
     ///
     /// # Errors
-    /// When it is not TOML or not a `T`; the error points at the place.
+    /// If the text is not TOML or not a `T`; the error points at the position.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        toml::from_str(&self.text).map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
-            self.wrong(span, with_suggestion(error.message().trim()))
-        })
+        self.decode(self.root()?)
     }
 
-    /// An error that points at a place in the text.
-    pub(crate) fn wrong(&self, span: Range<usize>, message: impl Into<String>) -> Error {
+    /// Parses the text as TOML, with the positions of keys and values.
+    ///
+    /// # Errors
+    /// If the text is not TOML; the error points at the position.
+    pub(crate) fn root(&self) -> Result<Spanned<DeTable<'_>>, Error> {
+        DeTable::parse(&self.text).map_err(|error| self.toml_error(&error))
+    }
+
+    /// Reads a `T` from the TOML of this text.
+    ///
+    /// # Errors
+    /// If it is not a `T`; the error points at the position.
+    pub(crate) fn decode<T: DeserializeOwned>(
+        &self,
+        root: Spanned<DeTable<'_>>,
+    ) -> Result<T, Error> {
+        let decoded = T::deserialize(toml::Deserializer::from(root));
+        decoded.map_err(|error| self.toml_error(&error))
+    }
+
+    fn toml_error(&self, error: &toml::de::Error) -> Error {
+        self.error_at(error.span().unwrap_or(0..0), with_suggestion(error.message().trim()))
+    }
+
+    /// Returns the line of a position in the text, counted from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.text.get(..at).unwrap_or(&self.text).matches('\n').count() + 1
+    }
+
+    /// Creates an error that points at a range of the text.
+    pub(crate) fn error_at(&self, span: Range<usize>, message: impl Into<String>) -> Error {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line = before.matches('\n').count();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let text = self.text.lines().nth(line).unwrap_or_default();
-        let meant = self.text.get(span.clone()).unwrap_or_default();
-        let width = meant.lines().next().unwrap_or_default().chars().count().max(1);
-        Error::Wrong {
+        let pointed_at = self.text.get(span.clone()).unwrap_or_default();
+        let width = pointed_at.lines().next().unwrap_or_default().chars().count().max(1);
+        Error::Invalid {
             path: self.path.clone(),
             line: line + 1,
             column: before[line_start..].chars().count() + 1,
@@ -105,7 +133,7 @@ impl Document {
     }
 }
 
-/// Adds the nearest of the expected names to serde's message about an unknown one.
+/// Adds the nearest expected name to serde's message about an unknown one.
 fn with_suggestion(message: &str) -> String {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match names.split_first() {
@@ -121,16 +149,16 @@ fn with_suggestion(message: &str) -> String {
     }
 }
 
-/// The name that is most like `found`, if any is like it at all.
+/// Returns the name that is most similar to `found`; `None` if none is similar.
 pub(crate) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (strsim::jaro_winkler(found, name), name))
-        .filter(|(likeness, _)| *likeness >= SIMILAR)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)
 }
 
-/// `; did you mean …?` where a name is near, nothing otherwise.
+/// Returns "; did you mean `…`?" with the most similar name; an empty string if none is similar.
 pub fn suggestion<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(found, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
@@ -142,14 +170,14 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Pair {
-        #[expect(dead_code, reason = "only its key matters")]
+        #[expect(dead_code, reason = "only the key matters")]
         first: u32,
-        #[expect(dead_code, reason = "only its key matters")]
+        #[expect(dead_code, reason = "only the key matters")]
         second: Option<u32>,
     }
 
     #[test]
-    fn an_unknown_key_is_shown_in_its_line_with_the_nearest_known() {
+    fn an_unknown_key_is_quoted_with_the_nearest_known_key() {
         let error =
             Document::new("a.toml", "first = 1\n  secnd = 2\n").parse::<Pair>().unwrap_err();
         assert_eq!(
@@ -160,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_shown_in_its_line() {
+    fn a_wrong_type_is_quoted_with_its_line() {
         let error = Document::new("a.toml", "first = \"x\"").parse::<Pair>().unwrap_err();
         assert!(
             error.to_string().starts_with(

@@ -1,6 +1,6 @@
-//! Names of tables and columns as SQL identifiers: the one place where a name becomes SQL.
+//! Quotes names of tables and columns as SQL identifiers. No other module turns names into SQL.
 
-/// A table as a spec names it, as SQL.
+/// Quotes a table name of a spec, with its schema if it has one.
 pub(crate) fn table(table: &str) -> String {
     match parts(table) {
         (Some(schema), table) => in_schema(schema, table),
@@ -8,18 +8,18 @@ pub(crate) fn table(table: &str) -> String {
     }
 }
 
-/// The schema and the name of a table as a spec names it; what stands before the last dot is the
-/// schema, `None` if there is no dot.
+/// Splits a table name of a spec at the last dot into schema and table; the schema is `None` if
+/// there is no dot.
 pub(crate) fn parts(table: &str) -> (Option<&str>, &str) {
     table.rsplit_once('.').map_or((None, table), |(schema, table)| (Some(schema), table))
 }
 
-/// A table in a schema, both as the server names them.
+/// Quotes a table and its schema, as named by the server.
 pub(crate) fn in_schema(schema: &str, table: &str) -> String {
     format!("{}.{}", name(schema), name(table))
 }
 
-/// One name: of a column, a role, a function or a schema. A dot in it is a part of the name.
+/// Quotes one name: of a column, role, function or schema. A dot is a part of the name.
 pub(crate) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dot_is_a_schema_in_a_table_and_nothing_in_a_column() {
+    fn a_dot_separates_the_schema_in_a_table_name_only() {
         assert_eq!(table("public.trace_spans"), r#""public"."trace_spans""#);
         assert_eq!(name("span.status"), r#""span.status""#);
         assert_eq!(table("my.app.spans"), r#""my.app"."spans""#);

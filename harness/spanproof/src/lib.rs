@@ -1,13 +1,12 @@
-//! spanproof proves whether a service's spans are really recorded, and names the reason if they are
-//! not.
+//! Proves whether a service's spans are really recorded, and names the reason if they are not.
 //!
-//! The spec, `spanproof.toml`, says how the service is started, which flags it has, which tables its
-//! jobs, units of work and spans are in, and which spans each unit should leave. The library runs the
-//! service under each combination of flags, each time with a disposable Postgres and a fake upstream,
-//! submits a job, and judges what was recorded. The `spanproof` command of the crate `spanproof-cli`
-//! does the same for a whole matrix, and explains missing spans in production.
+//! The spec, `spanproof.toml`, declares how to start the service, its flags, the tables of its
+//! jobs, units of work and spans, and the spans that each unit should leave. The library runs the
+//! service under each combination of flags, each time with a disposable Postgres and a fake
+//! upstream, submits a job, and judges what was recorded. The command `spanproof` of the crate
+//! `spanproof-cli` does this for all cases of a spec, and explains missing spans in production.
 //!
-//! # A disposable Postgres alone
+//! # A disposable Postgres
 //!
 //! ```
 //! # #[tokio::main]
@@ -20,7 +19,8 @@
 //! # }
 //! ```
 //!
-//! A test that needs nothing else depends on the crate `spanproof-postgres`, which is [`postgres`] here.
+//! A test that needs only this can depend on the crate `spanproof-postgres`, re-exported as
+//! [`postgres`].
 //!
 //! # A trial in a test
 //!
@@ -34,7 +34,7 @@
 //! #[case("", 0)]
 //! #[tokio::test]
 //! async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
-//!     let world = World::of("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+//!     let world = World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
 //!     let world = world.open().await.unwrap();
 //!     let observation = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
 //!     assert_eq!(observation.tables.spans.all().len(), spans);
@@ -43,16 +43,17 @@
 //! # fn main() {}
 //! ```
 //!
-//! [`World::of`] reads a spec. [`World::trial`] describes one case of it: every value that is not set
-//! is the spec's own. [`judge`] compares what was seen with what the spec expects; the error of
-//! [`Judgement::passed`] is the text that the command prints. [`judge_all`] also compares cases with
-//! each other, [`run`] runs a whole matrix, and [`prove`] sabotages healthy cases to show that the
+//! [`World::new`] reads a spec. [`World::trial`] describes one case; a value that is not set is the
+//! spec's default. [`judge`] compares the observation with the spec; the error of
+//! [`Judgement::passed`] is the text that the command prints. [`judge_all`] also compares cases
+//! with each other, [`run`] runs many cases, and [`prove`] sabotages healthy cases to show that the
 //! verdicts can fail.
 //!
 //! # A verdict on stored evidence
 //!
-//! `spanproof check` stores the evidence of each case in a folder; [`capture_deployment`] stores a job
-//! of an existing system in a file. Both can be judged again at any time, also by another spec.
+//! `spanproof check` stores the evidence of each case in a folder. [`capture_deployment`] stores a
+//! job of an existing system in a file. Both can be judged again at any time, also with another
+//! spec.
 //!
 //! ```
 //! use std::path::Path;
@@ -72,12 +73,14 @@
 //! # }
 //! ```
 //!
-//! What commands print and store has types of its own, for programs that read it: the crate
-//! `spanproof-format`, which is [`format`](mod@format) here. Functions whose result is printed return
-//! them; an [`Observation`] is converted by `From`, in both directions.
+//! # Types of other crates
 //!
-//! Beside its own, the public types are of [`postgres`], [`format`](mod@format), `chrono` (times),
-//! `serde_json` (rows and jobs) and `tokio` (the receiver that cancels a run).
+//! The documents that commands print and store have types in the crate `spanproof-format`,
+//! re-exported as [`format`](mod@format). Functions such as [`replay`] return them. An
+//! [`Observation`] converts into its stored form and back by `From`.
+//!
+//! The public API also uses types of [`postgres`], `chrono` (times), `serde_json` (rows and jobs)
+//! and `tokio` (the receiver that cancels a run).
 
 mod chain;
 mod deployment;
@@ -102,20 +105,20 @@ mod upstream;
 mod verdict;
 
 pub use deployment::{
-    DeploymentError, Dump, Existing, JobFeed, JobProgress, LogStream, Moment, Rowset, Session,
-    Subject, TraceMatches, TraceQuery, Window, find_traces,
+    DeploymentError, Dump, ExistingSystem, JobFeed, JobProgress, JobSelection, LogStream,
+    RowSource, Session, TimeBound, TraceMatches, TraceQuery, Window, find_traces,
 };
 pub use document::{SpecError, suggestion};
 pub use incident::{
-    Bundle, IncidentError, Masking, adopt, capture_case, capture_deployment, is_as_expected,
+    Bundle, ExpectedVerdict, IncidentError, Masking, adopt, capture_case, capture_deployment,
     list_incidents, rejudge_incident, replay, replay_adopted,
 };
 pub use mask::text as mask_secrets;
 pub use matrix::{Case, Filter, MatrixError, Selection, cases};
 pub use observation::{
-    Deployment, EvidenceError, Failure, Observation, Origin, Place, ProcessRun, Reached, Row, Rows,
-    Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
-    list as list_evidence, read as read_evidence, write as write_evidence,
+    Deployment, EvidenceError, Failure, JobRun, LineCounts, Location, Observation, Origin,
+    ProcessRun, Row, Rows, SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult,
+    Witness, list as list_evidence, read as read_evidence, write as write_evidence,
 };
 pub use outcome::plan;
 pub use preflight::{
@@ -134,8 +137,8 @@ pub use spanproof_format::{Code, Stage};
 pub use spanproof_postgres as postgres;
 pub use spec::{Day, FILE as SPEC_FILE, FaultKind, Flag, Spec, Value};
 pub use suite::{
-    CaseResult, Keep, Proven, RunEvent, RunOptions, RunResult, Snapshot, compare_snapshots, is_run,
-    prove, rejudge_run, run, update_snapshots,
+    CaseResult, KeepDatabases, ProofResult, RunEvent, RunOptions, RunResult, Snapshot,
+    compare_snapshots, is_run_folder, prove, rejudge_run, run, update_snapshots,
 };
 pub use trial::{Timeouts, Trial, TrialBuilder, World, WorldBuilder, WorldError};
 pub use upstream::{Answer, Exchange, UpstreamError};

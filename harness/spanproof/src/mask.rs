@@ -1,7 +1,7 @@
-//! Secrets never reach an artefact: text is masked when it is written, not when it is shown.
+//! Masks secrets in text before it is stored or printed.
 //!
-//! A secret is known by its name, by the shape it stands in, or, where a case has it in its
-//! environment, by its value.
+//! A secret is recognised by its name, by the syntax around it, or by its value if the environment
+//! of the case has it.
 
 use std::sync::LazyLock;
 
@@ -9,18 +9,18 @@ use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
 use serde_json::{Map, Value as Json};
 
-/// What stands where a secret stood.
+/// Replaces a secret.
 pub(crate) const MASK: &str = "***";
-/// A shorter value is too likely to stand somewhere by chance.
-const SHORTEST: usize = 4;
+/// Minimum length of a secret, in characters; shorter texts occur by chance.
+const MIN_LENGTH: usize = 4;
 
-/// Without any of these no shape can match, and nothing else is tried.
+/// Every shape needs one of these words; without them no other pattern is tried.
 const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
-/// A name that may be a secret's; [`is_secret`] decides.
+/// Matches the name of a possible secret; [`is_secret`] decides.
 const NAME: &str =
     r"(?P<name>[a-z0-9_-]*(?:pass|pwd|secret|token|key|credential|cookie|auth)[a-z0-9_-]*)";
-/// A value: in escaped quotes, in quotes, or up to where a bare word ends. What was cut off before
-/// its closing quote is a value too.
+/// Matches a value in escaped quotes, in quotes or as a bare word, also one that was cut off before
+/// its closing quote.
 const VALUE: &str = concat!(
     r#"(?P<value>\\+".*?(?:\\+"|$)|"(?:[^"\\]|\\.)*(?:"|\\?$)|'(?:[^'\\]|\\.)*(?:'|\\?$)"#,
     r#"|[^\s"'&;,(){}\[\]\\](?:[^\s"'&;,)}\]\\]|\\[^\s"'])*)"#
@@ -28,7 +28,8 @@ const VALUE: &str = concat!(
 
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
 
-/// Shapes of secrets; in each, `value` is the secret if `name`, where there is one, says so.
+/// Patterns of secrets. The group `value` is the secret. If there is a group `name`, [`is_secret`]
+/// decides.
 static SHAPES: LazyLock<Vec<Regex>> =
     LazyLock::new(|| shapes().iter().filter_map(|shape| Regex::new(shape).ok()).collect());
 
@@ -36,31 +37,32 @@ fn shapes() -> [String; 8] {
     [
         // `scheme://user:password@`, up to the last `@` before the path.
         r"[A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@]*:(?P<value>[^\s/?#]+)@".to_owned(),
-        // A cookie header, whole.
+        // A whole cookie header.
         r#"(?i)\b(?:set-)?cookie\s*[:=]\s*(?P<value>[^\s"'][^\r\n"]*)"#.to_owned(),
-        // `'--password=…'` of a command line, before its value is taken for a bare word.
+        // `'--password=…'` on a command line; before the next shape, whose value ends at a blank.
         format!(r"(?is)'--?{NAME}=(?P<value>[^']+)"),
         // `password=…`, `"api_key": "…"`, `token: Some("…")`, `Authorization: Bearer …`.
         format!(
             r#"(?is){NAME}(?P<quote>\\*["'])?\s*(?:=>|:=|=|:)\s*(?:[a-z]+\()*(?:(?:bearer|basic|digest|token|apikey)\s+)?{VALUE}"#
         ),
-        // `--password …` of a command line.
+        // `--password …` on a command line.
         format!(r"(?is)(?:^|\s)--?{NAME}\s+{VALUE}"),
         // SQL.
         r"(?is)\b(?P<name>password)\s+(?P<value>'(?:[^'\\]|\\.)*(?:'|\\?$))".to_owned(),
-        // A token by its scheme alone.
+        // A token after its scheme.
         r"(?i)\b(?:bearer|basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})".to_owned(),
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<value>.+?)(?:-----END|$)".to_owned(),
     ]
 }
 
-/// Whether a value under this name is a secret: its words say so and the value could be one.
+/// Whether a value with this name is a secret: the name has a word for secrets, and the value is
+/// not harmless.
 pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     let words = words(name);
-    let (Some(last), false) = (words.last(), harmless(value)) else { return false };
+    let (Some(last), false) = (words.last(), is_harmless(value)) else { return false };
     let number = value.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let measure = ["COUNT", "LIMIT", "LENGTH", "SIZE", "TTL", "SECONDS", "MS", "MAX", "MIN"];
-    if number && (measure.contains(&last.as_str()) || words.iter().any(|word| word == "TOKENS")) {
+    let measures = ["COUNT", "LIMIT", "LENGTH", "SIZE", "TTL", "SECONDS", "MS", "MAX", "MIN"];
+    if number && (measures.contains(&last.as_str()) || words.iter().any(|word| word == "TOKENS")) {
         return false;
     }
     let path = value.contains('/') && !value.contains("://");
@@ -72,27 +74,27 @@ pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     {
         return !number && !path;
     }
-    let holds = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY"];
-    let ends = ["TOKEN", "TOKENS", "COOKIE", "COOKIES", "AUTHORIZATION"];
-    let kinds = ["API", "PRIVATE", "ACCESS", "AUTH", "ENCRYPTION", "SIGNING", "MASTER"];
+    let parts = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY"];
+    let endings = ["TOKEN", "TOKENS", "COOKIE", "COOKIES", "AUTHORIZATION"];
+    let key_kinds = ["API", "PRIVATE", "ACCESS", "AUTH", "ENCRYPTION", "SIGNING", "MASTER"];
     words.iter().any(|word| {
-        holds.iter().any(|part| word.contains(part))
-            || ends.iter().any(|end| word.ends_with(end))
+        parts.iter().any(|part| word.contains(part))
+            || endings.iter().any(|end| word.ends_with(end))
             || ["PASS", "PWD"].contains(&word.as_str())
     }) || words.windows(2).any(|pair| {
-        kinds.contains(&pair[0].as_str()) && ["KEY", "KEYS"].contains(&pair[1].as_str())
+        key_kinds.contains(&pair[0].as_str()) && ["KEY", "KEYS"].contains(&pair[1].as_str())
     })
 }
 
-/// The words of a name in upper case: `x-api-key`, `API_KEY` and `apiKey` have the same.
+/// Splits a name into words in upper case, the same for `x-api-key`, `API_KEY` and `apiKey`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut small = false;
+    let mut after_lowercase = false;
     for c in name.chars() {
-        if !c.is_ascii_alphanumeric() || (small && c.is_ascii_uppercase()) {
+        if !c.is_ascii_alphanumeric() || (after_lowercase && c.is_ascii_uppercase()) {
             words.push(String::new());
         }
-        small = c.is_ascii_lowercase();
+        after_lowercase = c.is_ascii_lowercase();
         if let (true, Some(word)) = (c.is_ascii_alphanumeric(), words.last_mut()) {
             word.push(c.to_ascii_uppercase());
         }
@@ -101,87 +103,87 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// A value that says nothing, whatever its name.
-fn harmless(value: &str) -> bool {
-    let said = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
+/// Whether a value is never a secret, whatever its name.
+fn is_harmless(value: &str) -> bool {
+    let words = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
     let value = value.trim();
-    value.is_empty() || value == MASK || said.iter().any(|word| value.eq_ignore_ascii_case(word))
+    value.is_empty() || value == MASK || words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// A value without the quotes around it.
-fn bare(value: &str) -> &str {
+/// Removes the quotes around a value.
+fn unquoted(value: &str) -> &str {
     let quotes: &[char] = &['"', '\'', '\\'];
     value.trim_start_matches(quotes).trim_end_matches(quotes)
 }
 
-/// Whether what a shape found is a secret.
-fn hides(shape: &Captures<'_>, value: &str) -> bool {
-    let inner = bare(value);
+/// Whether the value in a match of a shape is a secret.
+fn is_secret_match(shape: &Captures<'_>, value: &str) -> bool {
+    let inner = unquoted(value);
     let Some(name) = shape.name("name") else {
-        // A word of prose after `basic` is no token.
-        return !harmless(inner) && !inner.chars().all(|c| c.is_ascii_lowercase())
+        // A lower-case word after `basic` is prose, not a token.
+        return !is_harmless(inner) && !inner.chars().all(|c| c.is_ascii_lowercase())
             || shape.get(0).is_some_and(|whole| whole.as_str().contains("://"));
     };
-    // `token::parse` and `--token --port` have no value.
+    // In `token::parse` and `--token --port` there is no value.
     !value.starts_with(':') && !value.starts_with("--") && is_secret(name.as_str(), inner)
 }
 
-/// Gives every secret in `text` that stands in this shape to `found`, and masks it.
-fn mask(shape: &Regex, text: &str, found: &mut Vec<String>) -> String {
-    let (mut masked, mut kept, mut at) = (String::new(), 0, 0);
+/// Masks every secret in `text` that matches the shape, and adds it to `found`.
+fn mask_shape(shape: &Regex, text: &str, found: &mut Vec<String>) -> String {
+    let (mut masked, mut copied, mut at) = (String::new(), 0, 0);
     while let Some(captures) = shape.captures_at(text, at) {
         let Some(value) = captures.name("value") else { break };
-        if !hides(&captures, value.as_str()) {
-            // What looked like a value can itself be a name.
+        if !is_secret_match(&captures, value.as_str()) {
+            // The value may itself be the name of another.
             at = value.start();
             continue;
         }
-        let inner = bare(value.as_str());
+        let inner = unquoted(value.as_str());
         let (head, tail) = match value.as_str().split_once(inner) {
             Some((head, tail)) if !inner.is_empty() => (head, tail),
             _ => ("", ""),
         };
-        // A bare value after a quoted name is a number in JSON, which stays JSON.
+        // A bare value after a quoted name is a number in JSON; with quotes the mask stays JSON.
         let quote = captures.name("quote").filter(|_| head.is_empty());
         let quote = quote.map_or("", |quote| quote.as_str());
         found.push(inner.to_owned());
-        masked.push_str(&text[kept..value.start()]);
+        masked.push_str(&text[copied..value.start()]);
         masked = format!("{masked}{quote}{head}{MASK}{tail}{quote}");
-        (kept, at) = (value.end(), value.end());
+        (copied, at) = (value.end(), value.end());
     }
-    masked.push_str(&text[kept..]);
+    masked.push_str(&text[copied..]);
     masked
 }
 
-/// Masks every secret that has a recognisable shape, and says which.
-fn shaped(text: &str) -> (String, Vec<String>) {
+/// Masks every secret with a known shape, and also returns the secrets.
+fn mask_shapes(text: &str) -> (String, Vec<String>) {
     let mut found = Vec::new();
     let mut masked = text.to_owned();
     if HINTS.as_ref().is_some_and(|hints| !hints.is_match(text)) {
         return (masked, found);
     }
     for shape in SHAPES.iter() {
-        masked = mask(shape, &masked, &mut found);
+        masked = mask_shape(shape, &masked, &mut found);
     }
     (masked, found)
 }
 
-/// Masks every secret that has a recognisable shape in `text`.
+/// Masks every secret in `text` that has a known shape, such as `password=…`.
 pub fn text(text: &str) -> String {
-    shaped(text).0
+    mask_shapes(text).0
 }
 
-/// Masks the value of an environment variable or a header: wholly when its name says that it is a
-/// secret, by shape otherwise.
+/// Masks the value of an environment variable or a header: all of it if its name is that of a
+/// secret, or else by shape.
 pub(crate) fn variable(name: &str, value: &str) -> String {
     if is_secret(name, value) { MASK.to_owned() } else { text(value) }
 }
 
-/// The values that are secret in one case, wherever they stand.
+/// The secret values of a case, to mask wherever they occur.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
-/// Says how many there are and no more.
+/// Prints the number of secrets only.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secrets({})", self.0.len())
@@ -189,28 +191,31 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// The secrets among these variables: the values of those with a secret's name, and what
-    /// stands in the others in the shape of one, such as the password of a URL.
-    pub(crate) fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    /// Collects the secrets of these variables: the values of those whose name is that of a secret,
+    /// and secrets with a known shape in the others, such as the password of a URL.
+    pub(crate) fn from_variables<'a>(
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let mut values = Vec::new();
         for (name, value) in variables {
             if is_secret(name, value) {
                 values.push(value.to_owned());
             }
-            // `postgres://postgres:postgres@…`: a password that is also a plain word is none.
-            let (masked, found) = shaped(value);
+            // `postgres://postgres:postgres@…`: a password that also occurs as a plain word is not
+            // secret.
+            let (masked, found) = mask_shapes(value);
             let found = found.into_iter().filter(|secret| !masked.contains(secret.as_str()));
             values.extend(found.flat_map(|secret| [decoded(&secret), secret]));
         }
         let escaped: Vec<_> = values.iter().map(|value| escaped(value)).collect();
         values.extend(escaped);
-        values.retain(|value| value.chars().count() >= SHORTEST && !harmless(value));
+        values.retain(|value| value.chars().count() >= MIN_LENGTH && !is_harmless(value));
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
         Self(values)
     }
 
-    /// Masks these secrets, and all that have a recognisable shape. JSON stays JSON.
+    /// Masks these secrets in a text, and those with a known shape. JSON stays JSON.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for secret in self.0.iter().filter(|secret| text.contains(secret.as_str())) {
@@ -225,15 +230,15 @@ impl Secrets {
             self.json(&mut after);
             return if after == before { masked } else { after.to_string() };
         }
-        shaped(&masked).0
+        mask_shapes(&masked).0
     }
 
-    /// Masks a value by its name, or as text.
+    /// Masks a value by its name, or else as a text.
     pub(crate) fn variable(&self, name: &str, value: &str) -> String {
         if is_secret(name, value) { MASK.to_owned() } else { self.text(value) }
     }
 
-    /// Masks a whole JSON value, the names in it too.
+    /// Masks a JSON value with the names in it.
     pub(crate) fn json(&self, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.text(text),
@@ -249,7 +254,7 @@ impl Secrets {
         }
     }
 
-    /// Masks the value of one field: all that is in it when its name is a secret's.
+    /// Masks the value of a field: all of it if the name is that of a secret.
     pub(crate) fn field(&self, name: &str, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.variable(name, text),
@@ -263,13 +268,13 @@ impl Secrets {
     }
 }
 
-/// A value as it stands in a JSON string.
+/// Returns a value as written in a JSON string.
 fn escaped(value: &str) -> String {
     let quoted = Json::from(value).to_string();
     quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(value).to_owned()
 }
 
-/// A part of a URL without its percent signs.
+/// Decodes the percent encoding of a part of a URL.
 fn decoded(part: &str) -> String {
     percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
@@ -278,14 +283,14 @@ fn decoded(part: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What is wrong in a table, all at once.
+    /// Returns the rows of a table that are masked in another way.
     fn wrong(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
         let wrong = table.iter().filter(|(before, after)| masked(before) != *after);
         wrong.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()
     }
 
     #[test]
-    fn passwords_tokens_and_keys_are_masked_where_they_stand() {
+    fn masks_passwords_tokens_and_keys() {
         let table = [
             ("postgres://u:p%40ss@h/db", "postgres://u:***@h/db"),
             ("postgres://u:p@ss@h:5432/db?x=1", "postgres://u:***@h:5432/db?x=1"),
@@ -323,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays() {
+    fn other_text_is_unchanged() {
         let table = [
             "http://127.0.0.1:80/a@b",
             "nothing to hide",
@@ -344,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_named_like_a_secret_is_masked_whole() {
+    fn a_variable_with_the_name_of_a_secret_is_masked() {
         for name in [
             "ADMIN_TOKEN",
             "x-api-key",
@@ -376,14 +381,14 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_is_a_regex() {
+    fn every_shape_is_a_valid_regex() {
         assert_eq!(SHAPES.len(), shapes().len());
         assert!(HINTS.is_some());
     }
 
     #[test]
-    fn the_secrets_of_a_case_are_masked_wherever_they_stand() {
-        let secrets = Secrets::of([
+    fn the_secrets_of_a_case_are_masked_everywhere() {
+        let secrets = Secrets::from_variables([
             ("ADMIN_TOKEN", "hunter3"),
             ("ODD_SECRET", "a\"b\\c"),
             ("DATABASE_URL", "postgres://u:p%40ss@h/db?password=hunter2"),
@@ -404,8 +409,8 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_json_with_its_numbers() {
-        let secrets = Secrets::of([("ADMIN_TOKEN", "hunter3")]);
+    fn masked_json_stays_json() {
+        let secrets = Secrets::from_variables([("ADMIN_TOKEN", "hunter3")]);
         let table = [
             (r#"{"max_tokens":500, "n":1}"#, r#"{"max_tokens":500, "n":1}"#),
             (r#"{"tokens":["abc",7],"n":1}"#, r#"{"tokens":["***",7],"n":1}"#),

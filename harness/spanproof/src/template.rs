@@ -1,12 +1,12 @@
-//! JSON with placeholders: `"{name}"` and `"{name:/json/pointer}"` stand for values known later.
+//! JSON with placeholders: `"{name}"` for a value, `"{name:/json/pointer}"` for a part of it.
 //!
-//! A string that is one placeholder and nothing else becomes the value itself, whatever its type;
-//! placeholders inside longer strings become text.
+//! A string that is only a placeholder becomes the value itself, of any type. In a longer string a
+//! placeholder becomes text.
 
 use serde_json::Value;
 
-/// Replaces every placeholder of `name` in `template` by `value` or by what the pointer finds in
-/// it; a pointer that finds nothing gives `null`.
+/// Replaces every placeholder of `name` in `template` with `value`, or with the part of it that the
+/// pointer selects; `null` if there is no such part.
 pub(crate) fn fill(template: &Value, name: &str, value: &Value) -> Value {
     match template {
         Value::String(text) => fill_text(text, name, value),
@@ -41,9 +41,9 @@ struct Placeholder<'a> {
     after: &'a str,
 }
 
-/// The first placeholder of `name`; `None` if there is none.
+/// Returns the first placeholder of `name`; `None` if there is none.
 fn placeholder<'a>(text: &'a str, name: &str) -> Option<Placeholder<'a>> {
-    // `{jobs}` begins like `{job}` and is another's: what comes after it may still be one.
+    // `{jobs}` also starts with `{job`: skip it and go on.
     text.match_indices(&format!("{{{name}")).find_map(|(start, begin)| {
         let inner = &text[start + begin.len()..];
         let end = inner.find('}')?;
@@ -62,7 +62,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn placeholders_become_values_text_or_null() {
+    fn a_placeholder_becomes_a_value_text_or_null() {
         let job = json!({"id": "j", "regions": ["a", "b"], "n": 2});
         for (template, filled) in [
             (json!("{job}"), job.clone()),

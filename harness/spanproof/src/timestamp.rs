@@ -1,10 +1,9 @@
-//! Times as Postgres prints them for `timestamp`, `timestamptz` and `date` columns.
-//!
-//! A log line begins with its time; here the whole text is the time, and nothing may follow it.
+//! Parses times as printed by Postgres for `timestamp`, `timestamptz` and `date` columns. Unlike a
+//! log line, the text must have nothing after the time.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
-/// The digits of a fraction in nanoseconds; further ones are ignored.
+/// Number of digits of a fraction in nanoseconds; further ones are ignored.
 const NANO_DIGITS: usize = 9;
 
 /// Parses a value in ISO 8601, as `to_jsonb`, `COPY` and `pg_dump` print it. A value without a
@@ -14,7 +13,7 @@ const NANO_DIGITS: usize = 9;
 /// and dates before Christ.
 pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     let Some((date, rest)) = text.split_once(['T', ' ']) else {
-        return Some(day(text)?.and_time(NaiveTime::MIN).and_utc());
+        return Some(date(text)?.and_time(NaiveTime::MIN).and_utc());
     };
     let (rest, zone) = match rest.find(['Z', '+', '-']) {
         Some(at) => (&rest[..at], Some(&rest[at..])),
@@ -27,7 +26,7 @@ pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     Fields { date, clock, fraction, zone }.time()
 }
 
-/// The parts of a time, as they are written.
+/// The parts of a time as text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
     /// `2025-10-22`.
@@ -41,7 +40,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The time in UTC; `None` if a part is malformed or out of range.
+    /// Returns the time in UTC; `None` if a part is malformed or out of range.
     pub(crate) fn time(self) -> Option<DateTime<Utc>> {
         let [hour, minute, second] = pairs(self.clock.split(':'))?;
         let nanos = self.fraction.map_or(Some(0), nanos)?;
@@ -49,13 +48,13 @@ impl Fields<'_> {
         let (second, nanos) =
             if second == 60 { (59, nanos + 1_000_000_000) } else { (second, nanos) };
         let time = NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?;
-        let ahead = self.zone.map_or(Some(Duration::zero()), ahead)?;
-        day(self.date)?.and_time(time).and_utc().checked_sub_signed(ahead)
+        let offset = self.zone.map_or(Some(Duration::zero()), offset)?;
+        date(self.date)?.and_time(time).and_utc().checked_sub_signed(offset)
     }
 }
 
-/// A date; years after 9999 have more than four digits.
-fn day(text: &str) -> Option<NaiveDate> {
+/// Parses a date, whose year has more than four digits after 9999.
+fn date(text: &str) -> Option<NaiveDate> {
     let (year, rest) = text.split_once('-')?;
     let [month, day] = pairs(rest.split('-'))?;
     let year = number(year).filter(|_| (4..=6).contains(&year.len()))?;
@@ -68,8 +67,8 @@ fn nanos(fraction: &str) -> Option<u32> {
     digits.map(|digit| digit.to_digit(10)).try_fold(0, |sum, digit| Some(sum * 10 + digit?))
 }
 
-/// How far a zone is ahead of UTC.
-fn ahead(zone: &str) -> Option<Duration> {
+/// Returns how far a zone is ahead of UTC.
+fn offset(zone: &str) -> Option<Duration> {
     if zone == "Z" {
         return Some(Duration::zero());
     }
@@ -90,14 +89,14 @@ fn ahead(zone: &str) -> Option<Duration> {
     })
 }
 
-/// `N` numbers of two digits each; `None` if there are more, fewer or others.
+/// Parses `N` numbers of two digits each; `None` if there are more, fewer or other texts.
 fn pairs<'a, const N: usize>(texts: impl Iterator<Item = &'a str>) -> Option<[u32; N]> {
     let numbers: Option<Vec<_>> =
         texts.map(|text| number(text).filter(|_| text.len() == 2)).collect();
     numbers?.try_into().ok()
 }
 
-/// A number of digits only, without a sign.
+/// Parses a number without a sign.
 fn number(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
@@ -108,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_postgres_prints_is_a_time() {
+    fn parses_times_as_printed_by_postgres() {
         for (text, expected) in [
             ("2025-10-22T12:00:01", "2025-10-22T12:00:01+00:00"),
             ("2025-10-22T12:00:01.5", "2025-10-22T12:00:01.500+00:00"),
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn rejects_other_texts() {
         for text in [
             "",
             "infinity",

@@ -1,4 +1,4 @@
-//! The HTTP interface: two ways to submit a job, one to look at it, and the health check.
+//! The HTTP API: two routes that submit a job, one that returns it, and a health check.
 
 mod reply;
 mod routes;

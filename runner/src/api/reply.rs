@@ -1,46 +1,46 @@
-//! What a request is answered with when it can't be served.
+//! Error responses.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::jobspec::Invalid;
+use crate::jobspec::InvalidField;
 use crate::store::SubmitError;
 
-/// A refusal: a status and a reason, as `{"error": reason}`.
+/// An error response: a status and the body `{"error": reason}`.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorReply {
     status: StatusCode,
     reason: String,
 }
 
-impl Refusal {
+impl ErrorReply {
     pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self { status, reason: reason.into() }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorReply {
     fn into_response(self) -> Response {
         (self.status, Json(json!({ "error": self.reason }))).into_response()
     }
 }
 
-impl From<Invalid> for Refusal {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidField> for ErrorReply {
+    fn from(invalid: InvalidField) -> Self {
         Self::new(StatusCode::BAD_REQUEST, invalid.to_string())
     }
 }
 
-impl From<sqlx::Error> for Refusal {
+impl From<sqlx::Error> for ErrorReply {
     fn from(error: sqlx::Error) -> Self {
-        tracing::error!(%error, "the database failed a request");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database failed; see the log")
+        tracing::error!(%error, "a request failed on the database");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database error; see the runner's log")
     }
 }
 
-impl From<SubmitError> for Refusal {
+impl From<SubmitError> for ErrorReply {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Duplicate(_) => Self::new(StatusCode::CONFLICT, error.to_string()),

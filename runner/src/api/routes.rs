@@ -1,4 +1,4 @@
-//! The routes. Whichever a job comes in by, the same executor executes it.
+//! The routes. The same executor executes the jobs of both submission routes.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::reply::Refusal;
+use super::reply::ErrorReply;
 use super::tasks::Tasks;
 use crate::execute::Executor;
 use crate::jobspec::Submission;
 use crate::stop::Stop;
 use crate::store::{Job, Route, Store};
 
-type Reply = Result<(StatusCode, Json<Value>), Refusal>;
+type Reply = Result<(StatusCode, Json<Value>), ErrorReply>;
 type Body = Result<Bytes, BytesRejection>;
 
 struct Api {
@@ -27,37 +27,37 @@ struct Api {
     stop: Stop,
 }
 
-/// All routes.
+/// Returns the router of all routes.
 pub(crate) fn routes(store: Store, executor: Arc<Executor>, tasks: Tasks, stop: Stop) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/api/v1/jobs", post(submit))
         .route("/api/v1/jobs/cross-region", post(submit_cross_region))
         .route("/api/v1/jobs/{jobspec_id}", get(view))
-        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "no such route"))
+        .fallback(async || ErrorReply::new(StatusCode::NOT_FOUND, "no such route"))
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "no such method on this route")
+            ErrorReply::new(StatusCode::METHOD_NOT_ALLOWED, "no such method on this route")
         })
         .with_state(Arc::new(Api { store, executor, tasks, stop }))
 }
 
-/// Served only when database, worker and listener are up; asked later, it looks at the database.
+/// Answers once database, worker and listener are up; each request queries the database.
 async fn health(State(api): State<Arc<Api>>) -> Reply {
     api.store.missing_table().await?;
-    let tracing = api.executor.tracers.of(Route::Queued).enabled();
+    let tracing = api.executor.tracers.for_route(Route::Queued).enabled();
     let router = api.executor.upstream.is_some();
     Ok((StatusCode::OK, Json(json!({ "status": "ok", "tracing": tracing, "router": router }))))
 }
 
 async fn submit(State(api): State<Arc<Api>>, body: Body) -> Reply {
-    let submission = Submission::read(api.body(body)?)?;
+    let submission = Submission::from_json(api.body(body)?)?;
     let job_id = api.store.submit(&submission, Route::Queued).await?;
     tracing::info!(job_id, jobspec_id = submission.spec.id, "job queued");
     Ok(accepted(&submission, job_id, "queued"))
 }
 
 async fn submit_cross_region(State(api): State<Arc<Api>>, body: Body) -> Reply {
-    let submission = Submission::read_cross_region(&api.body(body)?)?;
+    let submission = Submission::from_cross_region(&api.body(body)?)?;
     let job_id = api.store.submit(&submission, Route::CrossRegion).await?;
     let reply = accepted(&submission, job_id, "submitted");
     let job = Job { id: job_id, route: Route::CrossRegion, spec: submission.spec };
@@ -67,23 +67,23 @@ async fn submit_cross_region(State(api): State<Arc<Api>>, body: Body) -> Reply {
 }
 
 async fn view(State(api): State<Arc<Api>>, Path(jobspec_id): Path<String>) -> Reply {
-    let found = api.store.view(&jobspec_id).await?;
-    found.map(|job| (StatusCode::OK, Json(job))).ok_or_else(|| {
-        let reason = format!("no job has the id `{jobspec_id}`");
-        Refusal::new(StatusCode::NOT_FOUND, reason)
+    let job = api.store.job_with_executions(&jobspec_id).await?;
+    job.map(|job| (StatusCode::OK, Json(job))).ok_or_else(|| {
+        let reason = format!("there is no job with id `{jobspec_id}`");
+        ErrorReply::new(StatusCode::NOT_FOUND, reason)
     })
 }
 
 impl Api {
-    /// The JSON of a submission, unless the runner is about to stop.
-    fn body(&self, body: Body) -> Result<Value, Refusal> {
-        if self.stop.asked() {
+    /// Parses the body of a submission; refuses it during shutdown.
+    fn body(&self, body: Body) -> Result<Value, ErrorReply> {
+        if self.stop.is_requested() {
             let reason = "the runner is stopping";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason));
+            return Err(ErrorReply::new(StatusCode::SERVICE_UNAVAILABLE, reason));
         }
-        let body = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+        let body = body.map_err(|error| ErrorReply::new(error.status(), error.body_text()))?;
         serde_json::from_slice(&body).map_err(|error| {
-            Refusal::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
+            ErrorReply::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
         })
     }
 }

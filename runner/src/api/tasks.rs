@@ -1,4 +1,4 @@
-//! Work that a request began and the app owns: it outlives the request, and the stop waits for it.
+//! Background tasks that requests start. They outlive the request, and shutdown waits for them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,22 +9,22 @@ use tokio::task::JoinSet;
 pub(crate) struct Tasks(Arc<Mutex<JoinSet<()>>>);
 
 impl Tasks {
-    /// Runs one more.
+    /// Spawns a task.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.lock();
-        // Those that have ended are let go of.
+        // Frees the results of finished tasks.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
-    /// Waits for all of them.
-    pub(crate) async fn all(&self) {
+    /// Waits until all tasks have finished.
+    pub(crate) async fn wait_for_all(&self) {
         let mut tasks = std::mem::take(&mut *self.lock());
         while tasks.join_next().await.is_some() {}
     }
 
     fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
-        // A set of tasks is whole even when someone panicked beside it.
+        // A panic elsewhere leaves the set of tasks intact.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

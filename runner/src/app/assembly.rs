@@ -1,4 +1,4 @@
-//! Which parts a runner is made of. The healthy ones are the defaults; each can be replaced.
+//! The parts of a runner. The defaults are healthy; a program can replace each of them.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::config::{self, Config, RouterChoice};
 use crate::jobspec::{self, JobSpec, Unit};
 use crate::router::{HybridRouter, Upstream};
 use crate::spans::{PostgresSpans, Stderr, Tracer};
-use crate::store::{Claims, Route, Store};
+use crate::store::{JobQueue, Route, Store};
 
-/// How to make a runner: the three steps that a composing program may do its own way.
+/// How to build a runner: three steps that a program can replace.
 #[derive(Debug, Clone, Copy)]
 pub struct Assembly {
-    /// The environment that flags are read from.
+    /// Returns the value of an environment variable; flags are read through it.
     pub environment: fn(&str) -> Option<String>,
-    /// A last word on the configuration, before it is printed.
+    /// Changes the configuration before it is printed.
     pub adjust: fn(&mut Config),
-    /// Makes the parts; tracers say at this moment whether they are on.
-    pub parts: fn(&Given<'_>) -> Result<Parts, StartError>,
+    /// Builds the parts. Tracers print here whether they are enabled.
+    pub parts: fn(&Context<'_>) -> Result<Parts, StartError>,
 }
 
 impl Default for Assembly {
@@ -28,35 +28,35 @@ impl Default for Assembly {
     }
 }
 
-/// What parts are made from.
+/// What parts are built from.
 #[derive(Debug)]
-pub struct Given<'a> {
+pub struct Context<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// How to connect to the database.
+    /// The connection options of the database.
     pub database: &'a PgConnectOptions,
-    /// The rows of jobs and executions.
+    /// The tables of jobs and executions.
     pub store: &'a Store,
 }
 
-/// The tracer of each route; in a healthy runner they are the same.
+/// The tracer of each route. A healthy runner uses one tracer for both.
 #[derive(Debug, Clone)]
 pub struct Tracers {
-    /// Of jobs that came in by `POST /api/v1/jobs`.
+    /// Traces jobs submitted by `POST /api/v1/jobs`.
     pub queued: Arc<Tracer>,
-    /// Of jobs that came in by `POST /api/v1/jobs/cross-region`.
+    /// Traces jobs submitted by `POST /api/v1/jobs/cross-region`.
     pub cross_region: Arc<Tracer>,
 }
 
 impl Tracers {
-    /// The same tracer for every route.
+    /// Uses the same tracer for every route.
     pub fn shared(tracer: Tracer) -> Self {
         let tracer = Arc::new(tracer);
         Self { queued: tracer.clone(), cross_region: tracer }
     }
 
-    /// The tracer of one route.
-    pub fn of(&self, route: Route) -> &Tracer {
+    /// Returns the tracer of a route.
+    pub fn for_route(&self, route: Route) -> &Tracer {
         match route {
             Route::Queued => &self.queued,
             Route::CrossRegion => &self.cross_region,
@@ -67,34 +67,34 @@ impl Tracers {
 /// The parts of a runner.
 #[derive(Debug)]
 pub struct Parts {
-    /// Record spans.
+    /// Record spans, one tracer per route.
     pub tracers: Tracers,
-    /// Answers questions; `None` when no router is configured.
+    /// Answers questions; `None` if no router is configured.
     pub upstream: Option<Arc<dyn Upstream>>,
-    /// Gives jobs to the worker.
-    pub claims: Box<dyn Claims>,
-    /// Divides a job into units.
+    /// The queue that the worker takes jobs from.
+    pub queue: Box<dyn JobQueue>,
+    /// Splits a job into units.
     pub units: fn(&JobSpec) -> Vec<Unit>,
 }
 
 impl Parts {
-    /// The healthy parts.
-    pub fn new(given: &Given<'_>) -> Result<Self, StartError> {
-        let spans = PostgresSpans::lazily(given.database.clone());
-        let tracer = Tracer::new(&given.config.tracing, Box::new(Stderr), Box::new(spans));
-        Self::traced_by(given, Tracers::shared(tracer))
+    /// Builds the healthy parts.
+    pub fn new(context: &Context<'_>) -> Result<Self, StartError> {
+        let spans = PostgresSpans::connect_lazy(context.database.clone());
+        let tracer = Tracer::new(&context.config.tracing, Box::new(Stderr), Box::new(spans));
+        Self::with_tracers(context, Tracers::shared(tracer))
     }
 
-    /// The healthy parts, but for the tracers.
-    pub fn traced_by(given: &Given<'_>, tracers: Tracers) -> Result<Self, StartError> {
-        let upstream: Option<Arc<dyn Upstream>> = match &given.config.router {
-            RouterChoice::At(base) => {
-                let router = HybridRouter::new(base.clone(), given.config.router_timeout)?;
+    /// Builds the healthy parts with other tracers.
+    pub fn with_tracers(context: &Context<'_>, tracers: Tracers) -> Result<Self, StartError> {
+        let upstream: Option<Arc<dyn Upstream>> = match &context.config.router {
+            RouterChoice::BaseUrl(base) => {
+                let router = HybridRouter::new(base.clone(), context.config.router_timeout)?;
                 Some(Arc::new(router))
             }
             RouterChoice::Disabled | RouterChoice::NotConfigured => None,
         };
-        let claims = Box::new(given.store.queue());
-        Ok(Self { tracers, upstream, claims, units: jobspec::units })
+        let queue = Box::new(context.store.queue());
+        Ok(Self { tracers, upstream, queue, units: jobspec::units })
     }
 }

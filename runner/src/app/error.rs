@@ -1,59 +1,59 @@
-//! Why the runner does not start. No message shows a password, and each tells its
-//! cause: it is printed as one line.
+//! Start errors. Each is printed as one line, so its message includes its cause. Passwords are
+//! masked.
 
-use crate::config::{DatabaseUrl, Problem};
-use crate::database_error::told;
+use crate::config::{ConfigError, DatabaseUrl};
+use crate::database_error::one_line;
 
 /// The runner can't start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A flag.
+    /// A flag has an invalid value.
     #[error(transparent)]
-    Config(#[from] Problem),
-    /// The database's URL can't be read.
+    Config(#[from] ConfigError),
+    /// The database URL can't be parsed.
     #[error("DATABASE_URL is not a Postgres URL: `{url}`: {reason}")]
     DatabaseUrl {
-        /// The URL, which masks itself.
+        /// The URL; prints itself masked.
         url: DatabaseUrl,
-        /// Why.
+        /// Why it can't be parsed.
         reason: String,
     },
-    /// The database can't be reached.
+    /// The connection to the database failed.
     #[error("can't connect to the database at DATABASE_URL `{url}`: {reason}")]
     Unreachable {
-        /// The URL, which masks itself.
+        /// The URL; prints itself masked.
         url: DatabaseUrl,
-        /// Why.
+        /// Why it failed.
         reason: String,
     },
-    /// The database did not answer.
+    /// The database did not answer in time.
     #[error("no answer within {seconds} s from the database at DATABASE_URL `{url}`")]
-    Silent {
-        /// The URL, which masks itself.
+    Timeout {
+        /// The URL; prints itself masked.
         url: DatabaseUrl,
-        /// How long was waited.
+        /// The deadline.
         seconds: u64,
     },
-    /// The database has not been migrated.
+    /// A table is missing: the database is not migrated.
     #[error("the database has no table `{0}`: apply the migrations first")]
-    NoTable(&'static str),
-    /// The database failed during the start.
-    #[error("the database failed during the start: {}", told(.0))]
+    MissingTable(&'static str),
+    /// A query failed during the start.
+    #[error("the database failed during the start: {}", one_line(.0))]
     Database(#[from] sqlx::Error),
-    /// The router's client can't be made.
-    #[error("the router's client can't be made: {0}")]
+    /// The HTTP client of the router can't be created.
+    #[error("can't create the HTTP client of the router: {0}")]
     Router(#[from] reqwest::Error),
-    /// The address can't be listened on.
+    /// The listener can't be bound.
     #[error("can't listen on `{address}` (HTTP_PORT): {source}")]
     Listen {
         /// The address.
         address: String,
-        /// Why.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The operating system refused something every program needs.
+    /// The runtime or a signal handler can't be created.
     #[error("can't set up the process: {0}")]
     System(#[from] std::io::Error),
 }

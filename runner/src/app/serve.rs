@@ -1,7 +1,7 @@
-//! From nothing to serving, and back.
+//! Startup and shutdown.
 //!
-//! The order of the startup output is a promise: configuration, database, tracer, router, worker,
-//! and last the address. Nothing of it is printed once `GET /health` answers.
+//! The startup output has a fixed order: configuration, database, tracer, router, worker, address.
+//! All of it is printed before `GET /health` answers.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -17,36 +17,36 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::assembly::{Assembly, Given, Parts};
+use super::assembly::{Assembly, Context, Parts};
 use super::error::StartError;
 use crate::api::{self, Tasks};
 use crate::config::{Config, RouterChoice, mask_url};
-use crate::database_error::told;
+use crate::database_error::one_line;
 use crate::execute::Executor;
 use crate::log;
 use crate::stop::{Phase, Stop};
 use crate::store::Store;
 use crate::worker::Worker;
 
-/// How many connections the work has.
-const POOL: u32 = 6;
-/// How long to wait for the database at the start.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long units in flight may go on after a stop is asked for.
-const GRACE: Duration = Duration::from_secs(2);
-/// How long it may take to write down that they were given up.
-const LAST_WRITES: Duration = Duration::from_secs(3);
+/// Connections for jobs and executions.
+const POOL_SIZE: u32 = 6;
+/// Deadline for connecting to the database at startup.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for running units to finish after SIGTERM or SIGINT; then they are cancelled.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for cancelled units to store their failure.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Runs a runner until it is told to stop; a failed start is printed.
+/// Runs the runner until SIGTERM or SIGINT. Prints the error if it can't start.
 pub fn run(assembly: &Assembly) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = runtime.map_err(StartError::from).and_then(|runtime| {
-        let ended = runtime.block_on(serve(assembly));
-        // What still runs has had its time.
+    let result = runtime.map_err(StartError::from).and_then(|runtime| {
+        let result = runtime.block_on(serve(assembly));
+        // Does not wait for tasks that exceeded their deadlines.
         runtime.shutdown_background();
-        ended
+        result
     });
-    match ended {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = format!("error: {error}").replace(['\n', '\r'], " ");
@@ -61,56 +61,57 @@ async fn serve(assembly: &Assembly) -> Result<(), StartError> {
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (store, database) = connect(&config).await?;
     tracing::info!("database connected");
-    let parts = (assembly.parts)(&Given { config: &config, database: &database, store: &store })?;
-    tell_router(&config);
-    let (say_stop, stop) = Stop::channel();
-    let Parts { tracers, upstream, claims, units } = parts;
+    let context = Context { config: &config, database: &database, store: &store };
+    let parts = (assembly.parts)(&context)?;
+    log_router(&config);
+    let (stop_sender, stop) = Stop::channel();
+    let Parts { tracers, upstream, queue, units } = parts;
     let executor =
         Arc::new(Executor { store: store.clone(), upstream, tracers, units, stop: stop.clone() });
-    let announcements = store.announcements().await?;
-    let worker = Worker { executor: executor.clone(), claims, announcements };
+    let notifications = store.listen().await?;
+    let worker = Worker { executor: executor.clone(), queue, notifications };
     tracing::info!(channel = crate::store::CHANNEL, "worker started");
     let listener = listen(&config.listen).await?;
 
     let tasks = Tasks::default();
     let api = api::routes(store, executor, tasks.clone(), stop.clone());
     let server = axum::serve(listener, api);
-    let server = server.with_graceful_shutdown(async move { stop.reached(Phase::Draining).await });
+    let server = server.with_graceful_shutdown(async move { stop.wait_for(Phase::Draining).await });
     let server = tokio::spawn(server.into_future());
     let worker = tokio::spawn(worker.run());
-    asked_to_stop(signals).await;
-    end(&say_stop, async {
+    wait_for_signal(signals).await;
+    shut_down(&stop_sender, async {
         drop(tokio::join!(server, worker));
-        tasks.all().await;
+        tasks.wait_for_all().await;
     })
     .await;
     Ok(())
 }
 
-/// Stops in two steps; `everything` returns when all that runs has ended.
-async fn end(say_stop: &watch::Sender<Phase>, everything: impl Future<Output = ()>) {
-    let mut everything = std::pin::pin!(everything);
+/// Shuts down in two steps. `running` completes when server, worker and tasks have finished.
+async fn shut_down(stop_sender: &watch::Sender<Phase>, running: impl Future<Output = ()>) {
+    let mut running = std::pin::pin!(running);
     tracing::info!("stopping");
-    say_stop.send_replace(Phase::Draining);
-    if timeout(GRACE, &mut everything).await.is_err() {
-        tracing::warn!("units in flight are given up");
-        say_stop.send_replace(Phase::Cancelled);
-        if timeout(LAST_WRITES, &mut everything).await.is_err() {
-            tracing::error!("not everything could be written down before the end");
+    stop_sender.send_replace(Phase::Draining);
+    if timeout(DRAIN_TIMEOUT, &mut running).await.is_err() {
+        tracing::warn!("cancelling running units");
+        stop_sender.send_replace(Phase::Cancelled);
+        if timeout(CANCEL_TIMEOUT, &mut running).await.is_err() {
+            tracing::error!("some results were not stored before the exit");
         }
     }
     tracing::info!("stopped");
 }
 
-/// Reads the flags and prints them, whatever the log level; then complains.
+/// Reads the flags, prints each whatever the log level, and returns the first error.
 fn configure(assembly: &Assembly) -> Result<Config, StartError> {
     let mut config = Config::read(assembly.environment);
     (assembly.adjust)(&mut config);
     for setting in &config.settings {
         print(&setting.to_string());
     }
-    if let Some(problem) = config.problems.first() {
-        return Err(problem.clone().into());
+    if let Some(error) = config.errors.first() {
+        return Err(error.clone().into());
     }
     log::start(config.log_level);
     Ok(config)
@@ -119,42 +120,42 @@ fn configure(assembly: &Assembly) -> Result<Config, StartError> {
 async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartError> {
     let url = &config.database_url;
     let options = PgConnectOptions::from_str(url.expose())
-        .map_err(|error| StartError::DatabaseUrl { url: url.clone(), reason: told(&error) })?
+        .map_err(|error| StartError::DatabaseUrl { url: url.clone(), reason: one_line(&error) })?
         .application_name("runner");
-    // Tried by one connection first: a pool would hide the reason behind its own timeout.
-    let connection = timeout(CONNECT, options.connect())
+    // One connection first: a pool would replace the reason of a failure by its own timeout.
+    let connection = timeout(CONNECT_TIMEOUT, options.connect())
         .await
-        .map_err(|_| StartError::Silent { url: url.clone(), seconds: CONNECT.as_secs() })?
-        .map_err(|error| StartError::Unreachable { url: url.clone(), reason: told(&error) })?;
+        .map_err(|_| StartError::Timeout { url: url.clone(), seconds: CONNECT_TIMEOUT.as_secs() })?
+        .map_err(|error| StartError::Unreachable { url: url.clone(), reason: one_line(&error) })?;
     connection.close().await?;
-    let pool = PgPoolOptions::new().max_connections(POOL).acquire_timeout(CONNECT);
+    let pool = PgPoolOptions::new().max_connections(POOL_SIZE).acquire_timeout(CONNECT_TIMEOUT);
     let pool = pool.connect_lazy_with(options.clone());
-    fill(&pool).await?;
+    open_connections(&pool).await?;
     let store = Store::new(pool);
     match store.missing_table().await? {
-        Some(table) => Err(StartError::NoTable(table)),
+        Some(table) => Err(StartError::MissingTable(table)),
         None => Ok((store, options)),
     }
 }
 
-/// Opens all connections of a pool now: a server that lets nobody in later fails no job then.
-async fn fill(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let mut opening: JoinSet<_> = (0..POOL).map(|_| pool.acquire()).collect();
-    let mut open = Vec::new();
-    while let Some(opened) = opening.join_next().await {
-        // Held until all are there, so that none is given twice.
-        open.extend(opened.ok().transpose()?);
+/// Opens all connections of the pool, so that jobs still run if the server accepts none later.
+async fn open_connections(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let mut acquiring: JoinSet<_> = (0..POOL_SIZE).map(|_| pool.acquire()).collect();
+    let mut connections = Vec::new();
+    while let Some(acquired) = acquiring.join_next().await {
+        // Held until all are open, so that the pool returns none of them twice.
+        connections.extend(acquired.ok().transpose()?);
     }
     Ok(())
 }
 
-fn tell_router(config: &Config) {
+fn log_router(config: &Config) {
     match &config.router {
-        RouterChoice::At(base) => {
+        RouterChoice::BaseUrl(base) => {
             let (base, timeout) = (mask_url(base), config.router_timeout);
             tracing::info!(%base, ?timeout, "hybrid router enabled");
             if base.starts_with("https:") {
-                tracing::warn!("this build has no TLS: every call of an https router will fail");
+                tracing::warn!("this build has no TLS: every call to an https router will fail");
             }
         }
         RouterChoice::Disabled => {
@@ -173,14 +174,14 @@ async fn listen(address: &str) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-async fn asked_to_stop((mut terminate, mut interrupt): (Signal, Signal)) {
+async fn wait_for_signal((mut terminate, mut interrupt): (Signal, Signal)) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
 }
 
-/// Prints a line of the startup output; nobody can be told that standard output is closed.
+/// Prints a line of the startup output. A closed standard output is ignored.
 fn print(line: &str) {
     drop(io::stdout().lock().write_all(format!("{line}\n").as_bytes()));
 }

@@ -1,9 +1,9 @@
-//! Taking the secrets out of a URL before it is shown.
+//! Masks the secrets of a URL before it is printed.
 
-/// The URL with its password replaced by `***`.
+/// Returns the URL with its password and secret query parameters replaced by `***`.
 ///
-/// Works on text and not on a parsed URL, because a URL that can't be parsed is exactly the one
-/// that gets printed in an error. A value that does not look like a URL is hidden whole.
+/// Works on text instead of a parsed URL, because error messages contain URLs that can't be
+/// parsed. A value without `://` becomes `***`.
 pub fn mask_url(url: &str) -> String {
     if url.is_empty() {
         return String::new();
@@ -52,7 +52,7 @@ mod tests {
     #[case("http://127.0.0.1:9/", "http://127.0.0.1:9/")]
     #[case("host=h password=secret", "***")]
     #[case("", "")]
-    fn no_password_is_ever_shown(#[case] url: &str, #[case] shown: &str) {
-        assert_eq!(mask_url(url), shown);
+    fn passwords_are_masked(#[case] url: &str, #[case] masked: &str) {
+        assert_eq!(mask_url(url), masked);
     }
 }

@@ -1,12 +1,12 @@
-//! The flags: each is read here, once, and its effective value is printed at startup.
+//! The flags. Each is read once, and its effective value is printed at startup.
 //!
-//! Nothing else in the runner looks at the environment.
+//! No other module reads environment variables.
 
 mod mask;
-mod reading;
+mod parse;
 mod setting;
 mod values;
 
 pub use mask::mask_url;
 pub use setting::{Setting, Source};
-pub use values::{Config, DatabaseUrl, LogLevel, Problem, RouterChoice, Switch, environment};
+pub use values::{Config, ConfigError, DatabaseUrl, LogLevel, RouterChoice, Switch, environment};

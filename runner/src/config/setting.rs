@@ -1,19 +1,19 @@
-//! One flag as it is told at startup: what was set, what counts, and why.
+//! One flag as printed at startup: its raw value, its effective value and the source of it.
 
 use std::fmt;
 
-/// Where an effective value comes from.
+/// The source of an effective value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The flag itself.
     Environment,
-    /// Nothing was set, or an empty text.
+    /// The default: the flag is unset or empty.
     Default,
-    /// Another flag, which goes first or stands in.
+    /// Another flag, which takes precedence or is the fallback.
     Flag(&'static str),
-    /// A switch has a text that neither enables nor plainly disables; it stays off.
+    /// A switch with a value that means neither on nor off; it stays off.
     Unrecognised,
-    /// The text can't be used.
+    /// The value can't be parsed.
     Invalid,
 }
 
@@ -32,15 +32,15 @@ impl fmt::Display for Source {
 /// One line of the startup output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The flag.
+    /// The name of the flag.
     pub name: &'static str,
-    /// What the environment has, secrets masked. `None` is unset, which is not the empty text.
+    /// The value in the environment, secrets masked. `None` if unset, which differs from empty.
     pub raw: Option<String>,
-    /// What the runner goes by.
+    /// The value that the runner uses.
     pub effective: String,
-    /// Why.
+    /// Where the effective value comes from.
     pub source: Source,
-    /// What the reader should know besides.
+    /// An explanation, printed in parentheses.
     pub note: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.raw {
             None => write!(f, "config: {}=unset", self.name)?,
-            // Quoted and escaped: blanks at the ends and line breaks can be seen.
+            // Quoted and escaped, so that spaces at the ends and line breaks are visible.
             Some(raw) => write!(f, "config: {}={raw:?}", self.name)?,
         }
         write!(f, " effective={} source={}", self.effective, self.source)?;

@@ -1,4 +1,4 @@
-//! The flag table, as facts.
+//! Tests of each flag's values.
 
 use rstest::rstest;
 
@@ -11,9 +11,10 @@ fn read(flags: &[(&str, &str)]) -> Config {
     })
 }
 
+/// Returns the line printed for a flag.
 fn line(config: &Config, name: &str) -> String {
-    let found = config.settings.iter().find(|setting| setting.name == name);
-    found.map(ToString::to_string).unwrap_or_default()
+    let setting = config.settings.iter().find(|setting| setting.name == name);
+    setting.map(ToString::to_string).unwrap_or_default()
 }
 
 #[rstest]
@@ -24,28 +25,28 @@ fn line(config: &Config, name: &str) -> String {
 #[case("\"true\"", false, "disabled source=unrecognised (only `true` counts)")]
 #[case("false", false, "disabled source=environment")]
 #[case("", false, "disabled source=default")]
-fn only_the_exact_text_enables_tracing(#[case] raw: &str, #[case] on: bool, #[case] told: &str) {
+fn only_the_exact_text_enables_tracing(#[case] raw: &str, #[case] on: bool, #[case] suffix: &str) {
     let config = read(&[("ENABLE_DB_TRACING", raw)]);
     assert_eq!(config.tracing, Switch { raw: Some(raw.into()), on });
-    let expected = format!("config: ENABLE_DB_TRACING={raw:?} effective={told}");
+    let expected = format!("config: ENABLE_DB_TRACING={raw:?} effective={suffix}");
     assert_eq!(line(&config, "ENABLE_DB_TRACING"), expected);
 }
 
 #[test]
-fn unset_is_not_empty() {
+fn an_unset_flag_is_printed_as_unset() {
     let line = line(&read(&[]), "ENABLE_DB_TRACING");
     assert_eq!(line, "config: ENABLE_DB_TRACING=unset effective=disabled source=default");
 }
 
 #[rstest]
 #[case(&[], RouterChoice::NotConfigured)]
-#[case(&[("HYBRID_BASE", "http://a//")], RouterChoice::At("http://a".into()))]
+#[case(&[("HYBRID_BASE", "http://a//")], RouterChoice::BaseUrl("http://a".into()))]
 #[case(&[("HYBRID_BASE", "")], RouterChoice::NotConfigured)]
-#[case(&[("HYBRID_ROUTER_URL", "http://b/x/")], RouterChoice::At("http://b/x".into()))]
-#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_URL", "http://b")], RouterChoice::At("http://a".into()))]
+#[case(&[("HYBRID_ROUTER_URL", "http://b/x/")], RouterChoice::BaseUrl("http://b/x".into()))]
+#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_URL", "http://b")], RouterChoice::BaseUrl("http://a".into()))]
 #[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_DISABLE", "true")], RouterChoice::Disabled)]
-#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_DISABLE", "1")], RouterChoice::At("http://a".into()))]
-#[case(&[("ENABLE_HYBRID_DEFAULT", "1")], RouterChoice::At("http://127.0.0.1:8000".into()))]
+#[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_DISABLE", "1")], RouterChoice::BaseUrl("http://a".into()))]
+#[case(&[("ENABLE_HYBRID_DEFAULT", "1")], RouterChoice::BaseUrl("http://127.0.0.1:8000".into()))]
 #[case(&[("ENABLE_HYBRID_DEFAULT", "true")], RouterChoice::NotConfigured)]
 fn the_router_is_chosen_by_four_flags(
     #[case] flags: &[(&str, &str)],
@@ -53,7 +54,7 @@ fn the_router_is_chosen_by_four_flags(
 ) {
     let config = read(flags);
     assert_eq!(config.router, expected);
-    assert_eq!(config.problems, []);
+    assert_eq!(config.errors, []);
 }
 
 #[rstest]
@@ -61,11 +62,11 @@ fn the_router_is_chosen_by_four_flags(
 #[case("a:8000")]
 #[case("not a url")]
 #[case("http://a/?x=1")]
-fn a_base_that_is_no_http_url_is_a_problem(#[case] base: &str) {
+fn rejects_a_base_that_is_no_http_url(#[case] base: &str) {
     for flag in ["HYBRID_BASE", "HYBRID_ROUTER_URL"] {
         let config = read(&[(flag, base)]);
-        assert_eq!(config.problems.len(), 1, "{flag}={base}");
-        assert_eq!(config.problems[0].flag, flag);
+        assert_eq!(config.errors.len(), 1, "{flag}={base}");
+        assert_eq!(config.errors[0].flag, flag);
     }
 }
 
@@ -77,14 +78,14 @@ fn a_base_that_is_no_http_url_is_a_problem(#[case] base: &str) {
     "\"5m\" effective=7s source=invalid (not a positive whole number of seconds)")]
 #[case(&[("HYBRID_ROUTER_TIMEOUT", "0")], 300,
     "\"0\" effective=300s source=invalid (not a positive whole number of seconds)")]
-fn an_invalid_timeout_does_not_hide_the_second(
+fn an_invalid_timeout_falls_back_to_the_second_flag(
     #[case] flags: &[(&str, &str)],
     #[case] seconds: u64,
-    #[case] told: &str,
+    #[case] suffix: &str,
 ) {
     let config = read(flags);
     assert_eq!(config.router_timeout, Duration::from_secs(seconds));
-    let expected = format!("config: HYBRID_ROUTER_TIMEOUT={told}");
+    let expected = format!("config: HYBRID_ROUTER_TIMEOUT={suffix}");
     assert_eq!(line(&config, "HYBRID_ROUTER_TIMEOUT"), expected);
 }
 
@@ -94,41 +95,41 @@ fn an_invalid_timeout_does_not_hide_the_second(
 #[case("127.0.0.1:9000", "127.0.0.1:9000")]
 #[case("[::1]:9000", "[::1]:9000")]
 #[case("", "0.0.0.0:8090")]
-fn a_port_may_stand_alone(#[case] raw: &str, #[case] address: &str) {
+fn the_host_is_optional(#[case] raw: &str, #[case] address: &str) {
     assert_eq!(read(&[("HTTP_PORT", raw)]).listen, address);
 }
 
 #[test]
-fn a_port_out_of_range_is_a_problem() {
-    let problem = read(&[("HTTP_PORT", "70000")]).problems.remove(0).to_string();
-    assert!(problem.starts_with("HTTP_PORT is not"), "{problem}");
+fn rejects_a_port_out_of_range() {
+    let error = read(&[("HTTP_PORT", "70000")]).errors.remove(0).to_string();
+    assert!(error.starts_with("HTTP_PORT is not"), "{error}");
 }
 
 #[rstest]
 #[case("warning", LogLevel::Warn, "effective=warn source=environment")]
 #[case("debug", LogLevel::Debug, "effective=debug source=environment")]
 #[case("loud", LogLevel::Info, "effective=info source=invalid (not debug, info, warn or error)")]
-fn an_unknown_level_is_said(#[case] raw: &str, #[case] level: LogLevel, #[case] told: &str) {
+fn an_unknown_level_is_reported(#[case] raw: &str, #[case] level: LogLevel, #[case] suffix: &str) {
     let config = read(&[("LOG_LEVEL", raw)]);
     assert_eq!(config.log_level, level);
-    assert_eq!(line(&config, "LOG_LEVEL"), format!("config: LOG_LEVEL={raw:?} {told}"));
+    assert_eq!(line(&config, "LOG_LEVEL"), format!("config: LOG_LEVEL={raw:?} {suffix}"));
 }
 
 #[test]
-fn the_database_is_required_and_its_password_hidden() {
+fn the_database_is_required_and_its_password_masked() {
     let config = read(&[]);
-    let shown = "config: DATABASE_URL=\"postgres://u:***@h/d\" effective=postgres://u:***@h/d \
-                 source=environment";
-    assert_eq!(line(&config, "DATABASE_URL"), shown);
+    let expected = "config: DATABASE_URL=\"postgres://u:***@h/d\" effective=postgres://u:***@h/d \
+                    source=environment";
+    assert_eq!(line(&config, "DATABASE_URL"), expected);
     assert_eq!(format!("{:?}", config.database_url), "DatabaseUrl(postgres://u:***@h/d)");
-    let problem = Config::read(|_| None).problems.remove(0).to_string();
-    assert_eq!(problem, "DATABASE_URL is not set: the runner needs a Postgres database");
-    let problem = read(&[("DATABASE_URL", "mysql://u:p@h/d")]).problems.remove(0).to_string();
-    assert_eq!(problem, "DATABASE_URL is not a Postgres URL: `mysql://u:***@h/d`");
+    let error = Config::read(|_| None).errors.remove(0).to_string();
+    assert_eq!(error, "DATABASE_URL is not set: the runner needs a Postgres database");
+    let error = read(&[("DATABASE_URL", "mysql://u:p@h/d")]).errors.remove(0).to_string();
+    assert_eq!(error, "DATABASE_URL is not a Postgres URL: `mysql://u:***@h/d`");
 }
 
 #[test]
-fn the_order_of_the_lines_is_fixed() {
+fn settings_are_printed_in_a_fixed_order() {
     let names: Vec<_> = read(&[]).settings.iter().map(|setting| setting.name).collect();
     assert_eq!(
         names,

@@ -1,72 +1,72 @@
-//! The configuration as values, read from a lookup: no environment is needed to test it.
+//! The configuration. It is read through a function, so that tests need no environment.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::mask::mask_url;
-use super::reading;
+use super::parse;
 use super::setting::{Setting, Source};
 
 const DEFAULT_BASE: &str = "http://127.0.0.1:8000";
 const DEFAULT_TIMEOUT: u64 = 300;
 const DEFAULT_PORT: &str = "8090";
 
-/// Everything the environment decides.
+/// The configuration of the runner.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `ENABLE_DB_TRACING`.
     pub tracing: Switch,
-    /// Where questions go.
+    /// The router that answers questions.
     pub router: RouterChoice,
-    /// How long one question may wait for its answer.
+    /// Timeout for the answer to one question.
     pub router_timeout: Duration,
     /// The address to listen on.
     pub listen: String,
-    /// What is logged.
+    /// The level of the log.
     pub log_level: LogLevel,
     /// The database of jobs, executions and spans.
     pub database_url: DatabaseUrl,
-    /// One line per flag, in the order they are printed.
+    /// One entry per flag, in printing order.
     pub settings: Vec<Setting>,
-    /// What forbids to start.
-    pub problems: Vec<Problem>,
+    /// Invalid flags; the runner does not start if there are any.
+    pub errors: Vec<ConfigError>,
 }
 
-/// A flag with two positions, and the text it was set by.
+/// A flag that is on or off, and its raw value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switch {
-    /// The text as found; `None` is unset.
+    /// The raw value; `None` if unset.
     pub raw: Option<String>,
-    /// Whether it is on.
+    /// Whether the switch is on.
     pub on: bool,
 }
 
-/// Which router answers questions.
+/// The router that answers questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouterChoice {
-    /// This one; no slash at the end.
-    At(String),
-    /// None: `HYBRID_ROUTER_DISABLE` is `true`.
+    /// The router at this base URL, without trailing slashes.
+    BaseUrl(String),
+    /// No router: `HYBRID_ROUTER_DISABLE` is `true`.
     Disabled,
-    /// None: no flag names one.
+    /// No router: no flag names one.
     NotConfigured,
 }
 
-/// What is logged.
+/// The level of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Everything.
+    /// Logs everything.
     Debug,
-    /// Each step of a job.
+    /// Logs each step of a job, warnings and errors.
     Info,
-    /// What may be wrong.
+    /// Logs warnings and errors.
     Warn,
-    /// What is wrong.
+    /// Logs errors.
     Error,
 }
 
 impl LogLevel {
-    /// The name of the level.
+    /// Returns the name of the level.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",
@@ -76,7 +76,7 @@ impl LogLevel {
         }
     }
 
-    pub(super) fn named(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         match text {
             "debug" => Some(Self::Debug),
             "info" => Some(Self::Info),
@@ -87,12 +87,12 @@ impl LogLevel {
     }
 }
 
-/// A database URL that never shows its password.
+/// A database URL whose `Debug` and `Display` mask the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
-    /// The URL with its password, for connecting.
+    /// Returns the URL with its password, for connecting.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -110,78 +110,71 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// A flag the runner can't start with.
+/// A flag has an invalid value, so the runner can't start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{flag} {reason}")]
-pub struct Problem {
-    /// The flag.
+pub struct ConfigError {
+    /// The name of the flag.
     pub flag: &'static str,
-    /// What is wrong with its value.
+    /// What is wrong with the value.
     pub reason: String,
 }
 
-/// The process's environment, as a lookup for [`Config::read`].
-#[expect(clippy::disallowed_methods, reason = "`config` is where the runner reads variables")]
+/// Returns the value of an environment variable, for [`Config::read`]; `None` if unset.
+#[expect(clippy::disallowed_methods, reason = "the only place that reads environment variables")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 impl Config {
-    /// Reads every flag. Never fails: what is wrong is told line by line and kept in `problems`.
+    /// Reads every flag. Never fails: invalid values are listed in `errors`.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let (tracing, tracing_line) = reading::switch(
+        let (tracing, tracing_line) = parse::switch(
             "ENABLE_DB_TRACING",
             lookup("ENABLE_DB_TRACING"),
             "true",
             ["disabled", "enabled"],
         );
         let mut settings = vec![tracing_line];
-        let mut problems = Vec::new();
-        let router = read_router(&lookup, &mut settings, &mut problems);
+        let mut errors = Vec::new();
+        let router = read_router(&lookup, &mut settings, &mut errors);
         let router_timeout = read_timeout(&lookup, &mut settings);
-        let listen = read_listen(lookup("HTTP_PORT"), &mut settings, &mut problems);
-        let (log_level, level_line) = reading::log_level(lookup("LOG_LEVEL"));
+        let listen = read_listen(lookup("HTTP_PORT"), &mut settings, &mut errors);
+        let (log_level, level_line) = parse::log_level(lookup("LOG_LEVEL"));
         settings.push(level_line);
-        let database_url = read_database(lookup("DATABASE_URL"), &mut settings, &mut problems);
-        Self {
-            tracing,
-            router,
-            router_timeout,
-            listen,
-            log_level,
-            database_url,
-            settings,
-            problems,
-        }
+        let database_url = read_database(lookup("DATABASE_URL"), &mut settings, &mut errors);
+        Self { tracing, router, router_timeout, listen, log_level, database_url, settings, errors }
     }
 }
 
 fn read_router(
     lookup: &impl Fn(&str) -> Option<String>,
     settings: &mut Vec<Setting>,
-    problems: &mut Vec<Problem>,
+    errors: &mut Vec<ConfigError>,
 ) -> RouterChoice {
     let mut bases = ["HYBRID_BASE", "HYBRID_ROUTER_URL"].map(|flag| {
         let raw = lookup(flag);
-        let read = reading::base(raw.as_deref().unwrap_or_default());
-        let setting = reading::url_setting(flag, raw.as_deref(), &read);
-        if let (Err(reason), Some(shown)) = (&read, &setting.raw) {
-            problems
-                .push(Problem { flag, reason: format!("is not a base URL: `{shown}`: {reason}") });
+        let read = parse::base(raw.as_deref().unwrap_or_default());
+        let setting = parse::url_setting(flag, raw.as_deref(), &read);
+        if let (Err(reason), Some(raw)) = (&read, &setting.raw) {
+            errors.push(ConfigError {
+                flag,
+                reason: format!("is not a base URL: `{raw}`: {reason}"),
+            });
         }
         (read.ok().flatten(), setting)
     });
     if bases[0].0.is_some() && bases[1].0.is_some() {
         bases[1].1.effective = "none".into();
-        bases[1].1.note = Some("HYBRID_BASE goes first".into());
+        bases[1].1.note = Some("HYBRID_BASE takes precedence".into());
     }
-    let (disable, disable_line) = reading::switch(
+    let (disable, disable_line) = parse::switch(
         "HYBRID_ROUTER_DISABLE",
         lookup("HYBRID_ROUTER_DISABLE"),
         "true",
         ["router-allowed", "router-disabled"],
     );
-    let (default, default_line) = reading::switch(
+    let (default, default_line) = parse::switch(
         "ENABLE_HYBRID_DEFAULT",
         lookup("ENABLE_HYBRID_DEFAULT"),
         "1",
@@ -191,7 +184,7 @@ fn read_router(
     settings.extend([first_line, second_line, disable_line, default_line]);
     match first.or(second).or_else(|| default.on.then(|| DEFAULT_BASE.to_owned())) {
         _ if disable.on => RouterChoice::Disabled,
-        Some(base) => RouterChoice::At(base),
+        Some(base) => RouterChoice::BaseUrl(base),
         None => RouterChoice::NotConfigured,
     }
 }
@@ -199,7 +192,7 @@ fn read_router(
 fn read_timeout(lookup: &impl Fn(&str) -> Option<String>, settings: &mut Vec<Setting>) -> Duration {
     let read = ["HYBRID_ROUTER_TIMEOUT", "HYBRID_TIMEOUT"].map(|flag| {
         let raw = lookup(flag);
-        let seconds = reading::seconds(raw.as_deref().unwrap_or_default());
+        let seconds = parse::seconds(raw.as_deref().unwrap_or_default());
         (flag, raw, seconds)
     });
     let chosen = read.iter().find_map(|(flag, _, value)| Some((*flag, value.clone().ok()??)));
@@ -219,18 +212,18 @@ fn read_timeout(lookup: &impl Fn(&str) -> Option<String>, settings: &mut Vec<Set
 fn read_listen(
     raw: Option<String>,
     settings: &mut Vec<Setting>,
-    problems: &mut Vec<Problem>,
+    errors: &mut Vec<ConfigError>,
 ) -> String {
     let name = "HTTP_PORT";
     let given = raw.as_deref().filter(|text| !text.is_empty());
     let source = if given.is_some() { Source::Environment } else { Source::Default };
-    let read = reading::listen(given.unwrap_or(DEFAULT_PORT));
+    let read = parse::listen(given.unwrap_or(DEFAULT_PORT));
     let (effective, source, note) = match &read {
         Ok(address) => (address.clone(), source, None),
         Err(reason) => ("none".into(), Source::Invalid, Some(reason.clone())),
     };
     if let (Err(reason), Some(text)) = (&read, given) {
-        problems.push(Problem {
+        errors.push(ConfigError {
             flag: name,
             reason: format!("is not `n`, `:n` or `host:n`: {text:?}: {reason}"),
         });
@@ -242,14 +235,14 @@ fn read_listen(
 fn read_database(
     raw: Option<String>,
     settings: &mut Vec<Setting>,
-    problems: &mut Vec<Problem>,
+    errors: &mut Vec<ConfigError>,
 ) -> DatabaseUrl {
     let flag = "DATABASE_URL";
-    let read = reading::database(raw.as_deref());
+    let read = parse::database(raw.as_deref());
     if let Err(reason) = &read {
-        problems.push(Problem { flag, reason: reason.clone() });
+        errors.push(ConfigError { flag, reason: reason.clone() });
     }
-    settings.push(reading::url_setting(flag, raw.as_deref(), &read));
+    settings.push(parse::url_setting(flag, raw.as_deref(), &read));
     DatabaseUrl(raw.unwrap_or_default())
 }
 

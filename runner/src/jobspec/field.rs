@@ -1,110 +1,122 @@
-//! Reading fields out of JSON with errors that name the field.
+//! Reads fields of JSON; errors name the field.
 
 use serde_json::Value as Json;
 
-/// A field is missing or holds something it can't.
+/// A field is missing or has an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {reason}")]
-pub struct Invalid {
+pub struct InvalidField {
     /// The path of the field, such as `models[0].id`.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the value.
     pub reason: String,
 }
 
-impl Invalid {
+impl InvalidField {
     pub(super) fn new(field: &str, reason: impl Into<String>) -> Self {
         Self { field: field.to_owned(), reason: reason.into() }
     }
 }
 
-/// A text that is neither empty, longer than `limit` characters, nor impossible in Postgres.
-pub(super) fn text(value: Option<&Json>, field: &str, limit: usize) -> Result<String, Invalid> {
+/// Reads a non-empty string of at most `limit` characters without U+0000.
+pub(super) fn text(
+    value: Option<&Json>,
+    field: &str,
+    limit: usize,
+) -> Result<String, InvalidField> {
     let text = match value {
-        None | Some(Json::Null) => return Err(Invalid::new(field, "is missing")),
+        None | Some(Json::Null) => return Err(InvalidField::new(field, "is missing")),
         Some(Json::String(text)) => text,
-        Some(other) => return Err(Invalid::new(field, format!("must be a text, is {other}"))),
+        Some(other) => {
+            return Err(InvalidField::new(field, format!("must be a string, found {other}")));
+        }
     };
     if text.trim().is_empty() {
-        return Err(Invalid::new(field, "is empty"));
+        return Err(InvalidField::new(field, "is empty"));
     }
     let length = text.chars().count();
     if length > limit {
-        return Err(Invalid::new(field, format!("has {length} characters, {limit} are allowed")));
+        return Err(InvalidField::new(
+            field,
+            format!("has {length} characters, {limit} are allowed"),
+        ));
     }
     if text.contains('\0') {
-        return Err(Invalid::new(field, "has the character U+0000, which can't be stored"));
+        return Err(InvalidField::new(field, "contains U+0000, which Postgres can't store"));
     }
     Ok(text.clone())
 }
 
-/// The items of a list; no list at all is `None`.
+/// Reads the items of a list; `None` if the field is missing or null.
 pub(super) fn list<'a>(
     value: Option<&'a Json>,
     field: &str,
-) -> Result<Option<&'a [Json]>, Invalid> {
+) -> Result<Option<&'a [Json]>, InvalidField> {
     match value {
         None | Some(Json::Null) => Ok(None),
         Some(Json::Array(items)) => Ok(Some(items)),
-        Some(other) => Err(Invalid::new(field, format!("must be a list, is {other}"))),
+        Some(other) => Err(InvalidField::new(field, format!("must be a list, found {other}"))),
     }
 }
 
-/// A list of different texts, none of them empty.
+/// Reads a list of distinct non-empty strings.
 pub(super) fn texts(
     value: Option<&Json>,
     field: &str,
     limit: usize,
-) -> Result<Vec<String>, Invalid> {
+) -> Result<Vec<String>, InvalidField> {
     let items = list(value, field)?.unwrap_or_default();
     let mut texts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let field = format!("{field}[{index}]");
         let text = text(Some(item), &field, limit)?;
         if texts.contains(&text) {
-            return Err(Invalid::new(&field, format!("`{text}` is there twice")));
+            return Err(InvalidField::new(&field, format!("is a duplicate of `{text}`")));
         }
         texts.push(text);
     }
     Ok(texts)
 }
 
-/// Like [`texts`], with at least one.
-pub(super) fn some_texts(
+/// Like [`texts`], and rejects an empty list.
+pub(super) fn non_empty_texts(
     value: Option<&Json>,
     field: &str,
     limit: usize,
-) -> Result<Vec<String>, Invalid> {
+) -> Result<Vec<String>, InvalidField> {
     let texts = texts(value, field, limit)?;
     if texts.is_empty() {
-        return Err(Invalid::new(field, "is missing or empty: the job could never execute"));
+        return Err(InvalidField::new(field, "is missing or empty: the job could never execute"));
     }
     Ok(texts)
 }
 
-/// A share between 0 and 1, when there is one.
-pub(super) fn share(value: Option<&Json>, field: &str) -> Result<Option<f64>, Invalid> {
+/// Reads a number from 0 to 1; `None` if the field is missing or null.
+pub(super) fn fraction(value: Option<&Json>, field: &str) -> Result<Option<f64>, InvalidField> {
     match value {
         None | Some(Json::Null) => Ok(None),
-        Some(value) => match value.as_f64().filter(|share| (0.0..=1.0).contains(share)) {
-            Some(share) => Ok(Some(share)),
-            None => Err(Invalid::new(field, format!("must be a number from 0 to 1, is {value}"))),
+        Some(value) => match value.as_f64().filter(|fraction| (0.0..=1.0).contains(fraction)) {
+            Some(fraction) => Ok(Some(fraction)),
+            None => Err(InvalidField::new(
+                field,
+                format!("must be a number from 0 to 1, found {value}"),
+            )),
         },
     }
 }
 
-/// A count, when there is one.
-pub(super) fn count(value: Option<&Json>, field: &str) -> Result<Option<u64>, Invalid> {
+/// Reads a whole number; `None` if the field is missing or null.
+pub(super) fn count(value: Option<&Json>, field: &str) -> Result<Option<u64>, InvalidField> {
     match value {
         None | Some(Json::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(count) => Ok(Some(count)),
-            None => Err(Invalid::new(field, format!("must be a whole number, is {value}"))),
+            None => Err(InvalidField::new(field, format!("must be a whole number, found {value}"))),
         },
     }
 }
 
-/// Whether U+0000 is anywhere in it, which `jsonb` can't hold.
+/// Returns whether a key or a string contains U+0000, which `jsonb` can't store.
 pub(super) fn has_nul(value: &Json) -> bool {
     match value {
         Json::String(text) => text.contains('\0'),

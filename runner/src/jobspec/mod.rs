@@ -1,9 +1,9 @@
-//! The jobspec: what a job asks, and the units of work that follow from it.
+//! The jobspec: regions, questions and models of a job, and its units of work.
 
 mod field;
 mod submission;
 mod units;
 
-pub use field::Invalid;
+pub use field::InvalidField;
 pub use submission::{JobSpec, Model, Submission};
 pub use units::{Unit, units};

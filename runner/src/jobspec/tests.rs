@@ -1,4 +1,4 @@
-//! What is accepted, what is refused and why, and when a job counts as completed.
+//! Tests of validation, units and the success rate.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -13,13 +13,13 @@ fn valid() -> Json {
         "constraints": { "regions": ["us-east", "eu-west"] },
         "questions": ["q1", "q2"],
         "models": [{ "id": "a" }, { "id": "b", "regions": ["eu-west"] }],
-        "signature": "kept, not read",
+        "signature": "stored, not used",
     })
 }
 
 #[test]
-fn units_are_regions_by_questions_by_models_that_serve_the_region() {
-    let spec = Submission::read(valid()).unwrap().spec;
+fn each_region_asks_each_question_of_each_model_it_serves() {
+    let spec = Submission::from_json(valid()).unwrap().spec;
     let units: Vec<_> = units(&spec)
         .into_iter()
         .map(|unit| format!("{} {} {}", unit.region, unit.question_id, unit.model_id))
@@ -37,29 +37,29 @@ fn units_are_regions_by_questions_by_models_that_serve_the_region() {
 
 #[rstest]
 #[case("/id", Json::Null, "`id` is missing")]
-#[case("/id", json!(7), "`id` must be a text, is 7")]
+#[case("/id", json!(7), "`id` must be a string, found 7")]
 #[case("/id", json!("x".repeat(256)), "`id` has 256 characters, 255 are allowed")]
-#[case("/id", json!("a\0"), "`id` has the character U+0000, which can't be stored")]
-#[case("/signature", json!("a\0"), "`jobspec` has the character U+0000 somewhere, which can't be stored")]
+#[case("/id", json!("a\0"), "`id` contains U+0000, which Postgres can't store")]
+#[case("/signature", json!("a\0"), "`jobspec` contains U+0000, which Postgres can't store")]
 #[case("/benchmark/name", Json::Null, "`benchmark.name` is missing")]
 #[case("/constraints/regions", json!([]), "`constraints.regions` is missing or empty: the job could never execute")]
-#[case("/constraints/regions", json!(["a", "a"]), "`constraints.regions[1]` `a` is there twice")]
-#[case("/questions", json!("q1"), "`questions` must be a list, is \"q1\"")]
+#[case("/constraints/regions", json!(["a", "a"]), "`constraints.regions[1]` is a duplicate of `a`")]
+#[case("/questions", json!("q1"), "`questions` must be a list, found \"q1\"")]
 #[case("/questions", json!(["q1", " "]), "`questions[1]` is empty")]
 #[case("/models", Json::Null, "`models` is missing or empty: the job could never execute")]
 #[case("/models", json!([{}]), "`models[0].id` is missing")]
 #[case("/models", json!([{ "id": "a", "regions": ["US"] }]),
     "`models[].regions` serve none of the job's regions (us-east, eu-west): the job could never execute")]
 #[case("/constraints", json!({ "regions": ["us-east"], "min_success_rate": 67 }),
-    "`constraints.min_success_rate` must be a number from 0 to 1, is 67")]
-fn a_job_that_could_never_execute_is_refused_by_field(
+    "`constraints.min_success_rate` must be a number from 0 to 1, found 67")]
+fn rejects_an_invalid_jobspec_by_field(
     #[case] pointer: &str,
     #[case] value: Json,
     #[case] reason: &str,
 ) {
     let mut body = valid();
     *body.pointer_mut(pointer).unwrap() = value;
-    assert_eq!(Submission::read(body).unwrap_err().to_string(), reason);
+    assert_eq!(Submission::from_json(body).unwrap_err().to_string(), reason);
 }
 
 #[test]
@@ -67,9 +67,9 @@ fn a_cross_region_body_replaces_regions_and_rate() {
     let body = json!({
         "jobspec": valid(), "target_regions": ["eu-west"], "min_regions": 1, "min_success_rate": 0.5,
     });
-    let submission = Submission::read_cross_region(&body).unwrap();
+    let submission = Submission::from_cross_region(&body).unwrap();
     assert_eq!(submission.spec.regions, ["eu-west"]);
-    assert_eq!(submission, Submission::read(submission.json.clone()).unwrap());
+    assert_eq!(submission, Submission::from_json(submission.json.clone()).unwrap());
 }
 
 #[rstest]
@@ -77,8 +77,8 @@ fn a_cross_region_body_replaces_regions_and_rate() {
 #[case(json!({ "jobspec": valid() }), "`target_regions` is missing or empty: the job could never execute")]
 #[case(json!({ "jobspec": valid(), "target_regions": ["eu-west"], "min_regions": 3 }),
     "`min_regions` asks for more regions than `target_regions` has (1)")]
-fn a_bad_cross_region_body_is_refused_by_field(#[case] body: Json, #[case] reason: &str) {
-    assert_eq!(Submission::read_cross_region(&body).unwrap_err().to_string(), reason);
+fn rejects_an_invalid_cross_region_body_by_field(#[case] body: Json, #[case] reason: &str) {
+    assert_eq!(Submission::from_cross_region(&body).unwrap_err().to_string(), reason);
 }
 
 #[rstest]
@@ -97,5 +97,5 @@ fn a_job_is_completed_when_enough_units_succeed(
 ) {
     let mut body = valid();
     body["constraints"]["min_success_rate"] = rate.into();
-    assert_eq!(Submission::read(body).unwrap().spec.is_satisfied(succeeded, total), expected);
+    assert_eq!(Submission::from_json(body).unwrap().spec.is_satisfied(succeeded, total), expected);
 }

@@ -1,19 +1,19 @@
-//! Which units of work a job has.
+//! The units of work of a job.
 
 use super::submission::JobSpec;
 
 /// One question for one model in one region: one row of `executions`, one trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// Where.
+    /// The region to ask in.
     pub region: String,
-    /// What.
+    /// The question.
     pub question_id: String,
-    /// Whom.
+    /// The model to ask.
     pub model_id: String,
 }
 
-/// Every region × question × model that serves the region, in the order of the jobspec.
+/// Returns every region × question × model that serves the region, in the order of the jobspec.
 pub fn units(spec: &JobSpec) -> Vec<Unit> {
     let mut units = Vec::new();
     for region in &spec.regions {

@@ -1,14 +1,14 @@
-//! What a status and a body mean: a pure function, tested by table.
+//! Interprets a response of the router.
 
 use serde_json::{Map, Value as Json};
 
 use super::Answer;
 use super::failure::{Failure, Kind};
 
-/// How much of a body that is no answer is kept.
-const KEPT: usize = 2048;
+/// Bytes of an unusable body that are stored.
+const MAX_STORED_BODY: usize = 2048;
 
-/// The answer in a response of the router, or why there is none.
+/// Returns the answer in a response of the router, or a failure with the reason.
 pub fn classify(status: u16, body: &[u8]) -> Result<Answer, Failure> {
     if !(200..300).contains(&status) {
         return Err(http_failure(status, body));
@@ -22,7 +22,7 @@ pub fn classify(status: u16, body: &[u8]) -> Result<Answer, Failure> {
         }
     };
     if json.get("success") != Some(&Json::Bool(true)) {
-        return Err(refusal(&json, status));
+        return Err(router_failure(&json, status));
     }
     match json.get("response") {
         None | Some(Json::Null) => {
@@ -38,41 +38,41 @@ pub fn classify(status: u16, body: &[u8]) -> Result<Answer, Failure> {
 }
 
 fn http_failure(status: u16, body: &[u8]) -> Failure {
-    let text = start_of(body);
-    let detail = serde_json::from_slice::<Json>(body).ok();
-    let detail = detail.as_ref().and_then(|json| json.get("detail")?.as_str());
-    let shown = detail.unwrap_or(text.trim());
-    let message = if shown.is_empty() {
+    let text = stored_body(body);
+    let json = serde_json::from_slice::<Json>(body).ok();
+    let detail = json.as_ref().and_then(|json| json.get("detail")?.as_str());
+    let detail = detail.unwrap_or(text.trim());
+    let message = if detail.is_empty() {
         format!("router http {status}")
     } else {
-        format!("router http {status}: {shown}")
+        format!("router http {status}: {detail}")
     };
     Failure::new(Kind::Http(status), message).with("body", text)
 }
 
 fn unreadable(reason: &str, status: u16, body: &[u8]) -> Failure {
-    Failure::new(Kind::Json, reason).with("http_status", status).with("body", start_of(body))
+    Failure::new(Kind::Json, reason).with("http_status", status).with("body", stored_body(body))
 }
 
-/// The router's own words are kept: its code, its provider and its `failure` object.
-fn refusal(json: &Map<String, Json>, status: u16) -> Failure {
+/// Returns the failure that the router reports, with its code, provider and `failure` object.
+fn router_failure(json: &Map<String, Json>, status: u16) -> Failure {
     let text = |key: &str| json.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
-    let own = json
+    let details = json
         .get("failure")
         .or_else(|| json.get("metadata").and_then(|metadata| metadata.get("failure")))
         .and_then(Json::as_object);
-    let of_own = |key: &str| own.and_then(|own| own.get(key)).and_then(Json::as_str);
-    let message = text("error").or_else(|| of_own("message")).unwrap_or("unsuccessful");
+    let detail = |key: &str| details.and_then(|map| map.get(key)).and_then(Json::as_str);
+    let message = text("error").or_else(|| detail("message")).unwrap_or("unsuccessful");
     let mut failure = Failure::new(Kind::Router, message).with("http_status", status);
-    if let Some(code) = text("error_code").or_else(|| of_own("code")) {
+    if let Some(code) = text("error_code").or_else(|| detail("code")) {
         code.clone_into(&mut failure.code);
     }
     failure.provider = provider(json);
     if let Some(provider) = &failure.provider {
         failure.details.insert("provider".into(), provider.clone().into());
     }
-    for (key, value) in own.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        // The code is said once, so that output and failure agree.
+    for (key, value) in details.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        // `failure.code` is stored already; two codes could differ.
         if key != "code" {
             failure.details.insert(key.clone(), value.clone());
         }
@@ -85,8 +85,8 @@ fn provider(json: &Map<String, Json>) -> Option<String> {
     (!provider.is_empty()).then(|| provider.to_owned())
 }
 
-fn start_of(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(KEPT)]).into_owned()
+fn stored_body(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(MAX_STORED_BODY)]).into_owned()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Asking the router over HTTP.
+//! The HTTP client of the router.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use super::{Answer, Upstream};
 use crate::Pending;
 use crate::jobspec::Unit;
 
-/// Where a router may take questions: the next is tried only when one answers 404.
+/// Paths of the inference endpoint. The next one is tried only if a path answers 404.
 const PATHS: [&str; 4] = ["/inference", "/api/v1/inference", "/api/inference", "/v1/inference"];
-/// No answer is longer; it keeps a runaway upstream from filling the memory.
-const LONGEST: usize = 16 * 1024 * 1024;
-/// As much as is kept of an answer that is no success.
-const LONGEST_REFUSAL: usize = 2048;
+/// Bytes of a successful response, at most. Bounds the memory that a broken upstream can use.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// Bytes that are read of a response without success.
+const MAX_ERROR_BODY: usize = 2048;
 
 /// The router at one base URL.
 #[derive(Debug)]
@@ -30,9 +30,9 @@ pub struct HybridRouter {
 }
 
 impl HybridRouter {
-    /// A client of this base URL (no slash at its end).
+    /// Creates a client for a base URL without trailing slash.
     pub fn new(base: String, timeout: Duration) -> Result<Self, reqwest::Error> {
-        // No proxy: its flag would be one more that is read in a place nobody looks at.
+        // No proxy: reqwest would read its variables from the environment, unseen in the config.
         let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
         Ok(Self { client, base, timeout })
     }
@@ -46,7 +46,7 @@ impl HybridRouter {
             "region_preference": unit.region,
             "cost_priority": false,
         });
-        let mut refused = None;
+        let mut not_found = None;
         for path in PATHS {
             let request = self
                 .client
@@ -58,20 +58,20 @@ impl HybridRouter {
             let body = read(response).await?;
             let answer = classify(status, &body).map_err(|failure| failure.with("path", path));
             match answer {
-                Err(failure) if failure.kind == Kind::Http(404) => refused = Some(failure),
+                Err(failure) if failure.kind == Kind::Http(404) => not_found = Some(failure),
                 answer => return answer,
             }
         }
-        Err(refused.unwrap_or_else(|| Failure::new(Kind::Http(404), "router http 404")))
+        Err(not_found.unwrap_or_else(|| Failure::new(Kind::Http(404), "router http 404")))
     }
 }
 
 impl Upstream for HybridRouter {
     fn infer<'a>(&'a self, unit: &'a Unit, trace_id: Uuid) -> Pending<'a, Result<Answer, Failure>> {
         Box::pin(async move {
-            // One limit for all paths together: four slow refusals are not four times as patient.
-            let asked = tokio::time::timeout(self.timeout, self.ask(unit, trace_id)).await;
-            asked.unwrap_or_else(|_| {
+            // One timeout for all paths together, so that four slow 404s don't take four times as long.
+            let result = tokio::time::timeout(self.timeout, self.ask(unit, trace_id)).await;
+            result.unwrap_or_else(|_| {
                 let message = format!("no answer from the router within {:?}", self.timeout);
                 Err(Failure::new(Kind::Timeout, message))
             })
@@ -81,13 +81,13 @@ impl Upstream for HybridRouter {
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     let success = response.status().is_success();
-    let longest = if success { LONGEST } else { LONGEST_REFUSAL };
+    let limit = if success { MAX_BODY } else { MAX_ERROR_BODY };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| network(&error))? {
         body.extend_from_slice(&chunk);
-        if body.len() > longest {
+        if body.len() > limit {
             if success {
-                let message = format!("the answer is longer than {LONGEST} bytes");
+                let message = format!("the answer is longer than {MAX_BODY} bytes");
                 return Err(Failure::new(Kind::Json, message));
             }
             break;
@@ -96,20 +96,16 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// A failed exchange with the innermost cause in its text.
+/// Returns the failure of a request without complete response, with all causes in its message.
 fn network(error: &reqwest::Error) -> Failure {
     let causes = std::iter::successors(error.source(), |cause| (**cause).source());
-    // The first text names the URL; the causes say what happened.
+    // The text of the error itself is only the URL.
     let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    let what = if error.is_connect() {
-        "the router can't be reached"
+    let summary = if error.is_connect() {
+        "connecting to the router failed"
     } else {
-        "the exchange with the router broke off"
+        "the request to the router failed"
     };
-    let message = if causes.is_empty() {
-        format!("{what}: {error}")
-    } else {
-        format!("{what}: {}", causes.join(": "))
-    };
-    Failure::new(Kind::Network, message)
+    let reason = if causes.is_empty() { error.to_string() } else { causes.join(": ") };
+    Failure::new(Kind::Network, format!("{summary}: {reason}"))
 }

@@ -1,25 +1,25 @@
-//! One failure of a unit: its code, its class, and the JSON stored for it.
+//! The failure of a unit: its kind, its code, and the JSON stored for it.
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::spans::SpanStatus;
 
-/// The class of a failure.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The router answered, and its answer is a refusal.
+    /// The router answered without success.
     Router,
-    /// The router answered with a status that is no success.
+    /// The router answered with a status other than 2xx.
     Http(u16),
-    /// The answer can't be read.
+    /// The answer can't be parsed.
     Json,
-    /// There was no answer.
+    /// The connection or the request failed.
     Network,
-    /// There was no answer in time.
+    /// The router did not answer in time.
     Timeout,
-    /// No router is configured, so nothing was asked.
+    /// No router is configured, so no request was sent.
     NotConfigured,
-    /// The runner was stopped first.
+    /// The runner stopped before the answer came.
     Shutdown,
     /// The runner itself failed.
     Internal,
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// Whether the same question may well succeed later.
+    /// Whether a retry may succeed.
     fn transient(self) -> bool {
         match self {
             Self::Http(status) => status >= 500 || status == 429,
@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// Which part of the system failed.
+    /// The component that failed.
     fn component(self) -> &'static str {
         match self {
             Self::NotConfigured | Self::Shutdown | Self::Internal => "runner",
@@ -84,20 +84,20 @@ impl Kind {
 /// Why a unit has no answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// Its class.
+    /// The kind.
     pub kind: Kind,
-    /// Its code: the router's own where it gave one.
+    /// The router's code, or the code of the kind if the router sent none.
     pub code: String,
-    /// What happened, for people.
+    /// What happened.
     pub message: String,
-    /// Who was asked, as far as the router says.
+    /// The provider that the router asked, if it reports one.
     pub provider: Option<String>,
-    /// Keys of the stored `failure` object besides the standard ones; the router's own go first.
+    /// More keys of the stored `failure` object. They override the standard ones.
     pub details: Box<Map<String, Json>>,
 }
 
 impl Failure {
-    /// A failure with the code of its class.
+    /// Creates a failure with the code of its kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let mut details = Box::new(Map::new());
         if let Kind::Http(status) = kind {
@@ -106,19 +106,19 @@ impl Failure {
         Self { kind, code: kind.code(), message: message.into(), provider: None, details }
     }
 
-    /// The same failure with one more detail.
+    /// Adds a detail.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Json>) -> Self {
         self.details.insert(key.to_owned(), value.into());
         self
     }
 
-    /// How the span and the execution end.
+    /// Returns the status of the span and of the execution.
     pub fn status(&self) -> SpanStatus {
         if self.kind == Kind::Timeout { SpanStatus::Timeout } else { SpanStatus::Failed }
     }
 
-    /// The JSON stored as the output of the execution.
+    /// Returns the JSON stored as the output of the execution.
     pub fn output(&self) -> Json {
         let mut failure = Map::new();
         failure.insert("code".into(), self.code.clone().into());

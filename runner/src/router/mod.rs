@@ -1,4 +1,4 @@
-//! The upstream router: asking it, and what its many ways to fail are called.
+//! The client of the upstream router, and its failures.
 
 mod answer;
 mod client;
@@ -15,19 +15,19 @@ use uuid::Uuid;
 use crate::Pending;
 use crate::jobspec::Unit;
 
-/// What the upstream answered.
+/// An answer of the upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The model's text.
     pub response: serde_json::Value,
-    /// Who answered.
+    /// The provider that answered.
     pub provider: Option<String>,
-    /// What the router says besides.
+    /// The router's metadata.
     pub metadata: serde_json::Value,
 }
 
 /// Answers questions.
 pub trait Upstream: fmt::Debug + Send + Sync {
-    /// Asks one unit's question; the trace id goes along.
+    /// Asks the question of a unit. The request carries the trace id.
     fn infer<'a>(&'a self, unit: &'a Unit, trace_id: Uuid) -> Pending<'a, Result<Answer, Failure>>;
 }

@@ -1,4 +1,4 @@
-//! The failure shapes of the upstream, one row each.
+//! Tests of the responses of a router, one row each.
 
 use rstest::rstest;
 
@@ -76,7 +76,7 @@ use super::*;
 )]
 #[case(429, "slow down", "ROUTER_HTTP_429", ("http_error", true), "router http 429: slow down")]
 #[case(302, "", "ROUTER_HTTP_302", ("http_error", false), "router http 302")]
-fn each_failure_shape_has_its_code(
+fn each_failed_response_has_its_code(
     #[case] status: u16,
     #[case] body: &str,
     #[case] code: &str,
@@ -94,7 +94,7 @@ fn each_failure_shape_has_its_code(
 }
 
 #[test]
-fn an_answer_is_an_answer_even_when_its_text_is_empty() {
+fn an_empty_text_is_an_answer() {
     let body = br#"{"success":true,"response":"","provider_used":"modal-us-east","metadata":{"region":"us-east"}}"#;
     let answer = classify(200, body).unwrap();
     assert_eq!(answer.response, "");
@@ -103,7 +103,7 @@ fn an_answer_is_an_answer_even_when_its_text_is_empty() {
 }
 
 #[test]
-fn the_start_of_a_body_that_is_no_answer_is_kept() {
+fn stores_2048_bytes_of_an_unusable_body() {
     let output = classify(500, "é".repeat(3000).as_bytes()).unwrap_err().output();
     assert_eq!(output["failure"]["body"].as_str().unwrap().len(), 2048);
 }

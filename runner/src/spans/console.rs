@@ -1,22 +1,21 @@
-//! Where the debug lines about tracing go.
+//! Where the debug lines about tracing are printed.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// Takes debug lines, one call a line.
+/// Prints debug lines.
 pub trait Console: fmt::Debug + Send + Sync {
-    /// Shows one line, given without its line break.
+    /// Prints one line; `line` has no line break.
     fn line(&self, line: &str);
 }
 
-/// Standard error, with no timestamp and whatever the log level.
+/// Prints to standard error, without timestamp and at every log level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stderr;
 
 impl Console for Stderr {
     fn line(&self, line: &str) {
-        // Text and line break in one write, so that lines of concurrent units never mix.
-        // Nobody can be told that standard error is closed.
+        // One write, so that lines of concurrent units never mix. A closed stderr is ignored.
         drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
     }
 }

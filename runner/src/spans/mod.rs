@@ -1,6 +1,6 @@
-//! The database tracer: spans of a unit, the debug lines about them, and where they are kept.
+//! The database tracer: spans, debug lines about them, and the table that stores them.
 //!
-//! Nothing in here can fail a unit: what goes wrong is printed, logged and left at that.
+//! Tracing never fails a unit: errors are printed and logged.
 
 mod console;
 mod postgres;
@@ -10,9 +10,9 @@ mod tracer;
 
 pub use console::{Console, Stderr};
 pub use postgres::PostgresSpans;
-pub use span::{OpenSpan, SpanEnd, SpanStart, SpanStatus, Subject};
+pub use span::{ExecutionRef, OpenSpan, SpanEnd, SpanStart, SpanStatus};
 pub use storage::{SpanError, SpanStore};
 pub use tracer::Tracer;
 
-/// The name of this service in its spans and debug lines.
+/// The service name in spans and debug lines.
 pub const SERVICE: &str = "runner";

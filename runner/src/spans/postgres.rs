@@ -10,30 +10,30 @@ use super::span::{SpanEnd, SpanStart};
 use super::storage::{SpanError, SpanStore};
 use crate::Pending;
 
-/// How long a unit waits for one write of a span.
-const LIMIT: Duration = Duration::from_secs(1);
-/// The server gives up a little earlier than we do: else a write that we count as refused could
-/// still happen later, and leave a span that nobody completes.
-const SERVER_LIMIT_MS: &str = "900";
+/// Timeout of one write. A unit waits this long for its span at most.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Statement and lock timeout of the server, in milliseconds. Shorter than [`WRITE_TIMEOUT`]: the
+/// server could otherwise insert a span after it was reported as failed, and nobody would end it.
+const SERVER_TIMEOUT_MS: &str = "900";
 
-/// Spans in Postgres, over connections of their own: a stuck span table can't starve the jobs.
+/// Stores spans in Postgres. Uses its own connections, so that a locked span table blocks no job.
 #[derive(Debug)]
 pub struct PostgresSpans {
     pool: PgPool,
 }
 
 impl PostgresSpans {
-    /// Connects when the first span is written, not before.
-    pub fn lazily(options: PgConnectOptions) -> Self {
-        let options = options
-            .application_name("runner-tracer")
-            .options([("statement_timeout", SERVER_LIMIT_MS), ("lock_timeout", SERVER_LIMIT_MS)]);
-        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(LIMIT);
+    /// Connects when the first span is written.
+    pub fn connect_lazy(options: PgConnectOptions) -> Self {
+        let timeouts =
+            [("statement_timeout", SERVER_TIMEOUT_MS), ("lock_timeout", SERVER_TIMEOUT_MS)];
+        let options = options.application_name("runner-tracer").options(timeouts);
+        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(WRITE_TIMEOUT);
         Self { pool: pool.connect_lazy_with(options) }
     }
 
     async fn insert(&self, span: &SpanStart) -> Result<(), SpanError> {
-        let subject = span.subject.as_ref();
+        let execution = span.execution.as_ref();
         sqlx::query(
             "INSERT INTO trace_spans (trace_id, span_id, parent_span_id, service, operation,
                  started_at, status, job_id, execution_id, model_id, region, metadata)
@@ -45,10 +45,10 @@ impl PostgresSpans {
         .bind(SERVICE)
         .bind(span.operation)
         .bind(span.started_at)
-        .bind(subject.map(|subject| subject.job_id))
-        .bind(subject.map(|subject| subject.execution_id))
-        .bind(subject.map(|subject| subject.model_id.as_str()))
-        .bind(subject.map(|subject| subject.region.as_str()))
+        .bind(execution.map(|execution| execution.job_id))
+        .bind(execution.map(|execution| execution.execution_id))
+        .bind(execution.map(|execution| execution.model_id.as_str()))
+        .bind(execution.map(|execution| execution.region.as_str()))
         .bind(&span.metadata)
         .execute(&self.pool)
         .await?;
@@ -68,14 +68,14 @@ impl PostgresSpans {
         .bind(end.status.as_str())
         .bind(end.completed_at)
         .bind(duration_ms)
-        .bind(error_type.map(|text| storable(text)))
-        .bind(message.map(|text| storable(text)))
+        .bind(error_type.map(|text| replace_nul(text)))
+        .bind(message.map(|text| replace_nul(text)))
         .execute(&self.pool)
         .await?;
         if updated.rows_affected() == 0 { Err(SpanError::Missing) } else { Ok(()) }
     }
 
-    async fn close(&self, execution_id: i64, reason: &str) -> Result<(), SpanError> {
+    async fn fail_open_spans(&self, execution_id: i64, reason: &str) -> Result<(), SpanError> {
         sqlx::query(
             "UPDATE trace_spans
              SET status = 'failed', completed_at = ended,
@@ -95,11 +95,11 @@ impl PostgresSpans {
 
 impl SpanStore for PostgresSpans {
     fn start<'a>(&'a self, span: &'a SpanStart) -> Pending<'a, Result<(), SpanError>> {
-        Box::pin(limited(self.insert(span)))
+        Box::pin(with_timeout(self.insert(span)))
     }
 
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>> {
-        Box::pin(limited(self.update(end)))
+        Box::pin(with_timeout(self.update(end)))
     }
 
     fn abandon<'a>(
@@ -107,16 +107,16 @@ impl SpanStore for PostgresSpans {
         execution_id: i64,
         reason: &'a str,
     ) -> Pending<'a, Result<(), SpanError>> {
-        Box::pin(limited(self.close(execution_id, reason)))
+        Box::pin(with_timeout(self.fail_open_spans(execution_id, reason)))
     }
 }
 
-/// Without U+0000, which Postgres refuses: an upstream can put it into an error's text.
-fn storable(text: &str) -> String {
+/// Replaces U+0000, which Postgres rejects; error messages of an upstream can contain it.
+fn replace_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-async fn limited(write: impl Future<Output = Result<(), SpanError>>) -> Result<(), SpanError> {
-    let written = tokio::time::timeout(LIMIT, write).await;
-    written.unwrap_or_else(|_| Err(SpanError::Timeout(LIMIT.as_millis())))
+async fn with_timeout(write: impl Future<Output = Result<(), SpanError>>) -> Result<(), SpanError> {
+    let result = tokio::time::timeout(WRITE_TIMEOUT, write).await;
+    result.unwrap_or_else(|_| Err(SpanError::Timeout(WRITE_TIMEOUT.as_millis())))
 }

@@ -1,4 +1,4 @@
-//! What a span says when it starts and when it ends.
+//! The data of a span, at its start and at its end.
 
 use std::time::{Duration, Instant};
 
@@ -6,84 +6,89 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-/// The unit a span belongs to: the same ids as its row in `executions`.
+/// The execution that a span belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct ExecutionRef {
     /// `jobs.id`.
     pub job_id: i64,
     /// `executions.id`.
     pub execution_id: i64,
-    /// The model asked.
+    /// `executions.model_id`.
     pub model_id: String,
-    /// The region asked in.
+    /// `executions.region`.
     pub region: String,
 }
 
-/// A span at its start.
+/// A span that starts.
 #[derive(Debug, Clone)]
 pub struct SpanStart {
-    /// Shared by all spans of one unit.
+    /// The trace, shared by all spans of one unit.
     pub trace_id: Uuid,
-    /// This span.
+    /// The span.
     pub span_id: Uuid,
-    /// The span around this one.
+    /// The parent; `None` for a root span.
     pub parent_span_id: Option<Uuid>,
-    /// What is done.
+    /// The span name.
     pub operation: &'static str,
-    /// When it began.
+    /// Start time.
     pub started_at: DateTime<Utc>,
-    /// The unit; `None` only where a fault takes it away.
-    pub subject: Option<Subject>,
-    /// More about it, such as the question.
+    /// The execution; only faulty runners set it to `None`.
+    pub execution: Option<ExecutionRef>,
+    /// More attributes, such as the question.
     pub metadata: Json,
 }
 
 impl SpanStart {
-    /// The outermost span of a unit, beginning now.
-    pub fn root(operation: &'static str, trace_id: Uuid, subject: Subject, metadata: Json) -> Self {
+    /// Creates the root span of a unit, which starts now.
+    pub fn root(
+        operation: &'static str,
+        trace_id: Uuid,
+        execution: ExecutionRef,
+        metadata: Json,
+    ) -> Self {
         Self {
             trace_id,
             span_id: Uuid::new_v4(),
             parent_span_id: None,
             operation,
             started_at: Utc::now(),
-            subject: Some(subject),
+            execution: Some(execution),
             metadata,
         }
     }
 
-    /// A span inside another one of the same unit, beginning now.
-    pub fn inside(
+    /// Creates a child span, which starts now.
+    pub fn child(
         parent: &OpenSpan,
         operation: &'static str,
-        subject: Subject,
+        execution: ExecutionRef,
         metadata: Json,
     ) -> Self {
-        let root = Self::root(operation, parent.trace_id, subject, metadata);
+        let root = Self::root(operation, parent.trace_id, execution, metadata);
         Self { parent_span_id: Some(parent.span_id), ..root }
     }
 }
 
-/// A span that has begun, whether or not it could be recorded.
+/// A span that started and has not ended. It may be unrecorded.
 #[derive(Debug)]
 #[must_use = "a span that is never finished stays `started` in the database"]
 pub struct OpenSpan {
-    /// Its trace.
+    /// The trace.
     pub trace_id: Uuid,
-    /// Its id.
+    /// The span.
     pub span_id: Uuid,
-    /// What is done.
+    /// The span name.
     pub operation: &'static str,
     pub(super) started_at: DateTime<Utc>,
     pub(super) clock: Instant,
-    /// Whether there is a row to complete.
+    /// Whether the database has a row to update.
     pub(super) recorded: bool,
 }
 
 impl OpenSpan {
     pub(super) fn end(&self, status: SpanStatus, error: Option<(String, String)>) -> SpanEnd {
         let elapsed = self.clock.elapsed();
-        // Wall clock plus a monotonic duration: never before the start, whatever the wall clock does.
+        // Start plus a monotonic duration: a wall clock set back can't put the end before the start.
         let completed_at = chrono::Duration::from_std(elapsed)
             .ok()
             .and_then(|elapsed| self.started_at.checked_add_signed(elapsed))
@@ -92,19 +97,19 @@ impl OpenSpan {
     }
 }
 
-/// How a span ended.
+/// The status of a span that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanStatus {
-    /// Well.
+    /// The work succeeded.
     Completed,
-    /// With an error.
+    /// The work failed.
     Failed,
-    /// Without an answer in time.
+    /// The router did not answer in time.
     Timeout,
 }
 
 impl SpanStatus {
-    /// The text in the database.
+    /// Returns the text in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -114,17 +119,17 @@ impl SpanStatus {
     }
 }
 
-/// A span at its end.
+/// A span that ends.
 #[derive(Debug, Clone)]
 pub struct SpanEnd {
-    /// Which span.
+    /// The span.
     pub span_id: Uuid,
-    /// When.
+    /// End time.
     pub completed_at: DateTime<Utc>,
-    /// How long it took.
+    /// Monotonic duration.
     pub duration: Duration,
-    /// How it went.
+    /// The status.
     pub status: SpanStatus,
-    /// The error's type and message, when there was one.
+    /// Type and message of the error; `None` on success.
     pub error: Option<(String, String)>,
 }

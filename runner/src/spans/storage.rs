@@ -1,20 +1,20 @@
-//! What the tracer needs of a place that keeps spans.
+//! The storage that the tracer writes spans to.
 
 use std::fmt;
 
 use super::span::{SpanEnd, SpanStart};
 use crate::Pending;
-use crate::database_error::told;
+use crate::database_error::one_line;
 
-/// Keeps spans.
+/// Stores spans.
 pub trait SpanStore: fmt::Debug + Send + Sync {
-    /// Records that a span has begun.
+    /// Stores a span that starts.
     fn start<'a>(&'a self, span: &'a SpanStart) -> Pending<'a, Result<(), SpanError>>;
 
-    /// Records that a span has ended.
+    /// Stores the end of a span.
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>>;
 
-    /// Closes the spans of an execution whose worker is gone, as failed.
+    /// Marks the open spans of an execution as failed. Used when its worker died or its unit panicked.
     fn abandon<'a>(
         &'a self,
         execution_id: i64,
@@ -22,16 +22,16 @@ pub trait SpanStore: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Result<(), SpanError>>;
 }
 
-/// A span could not be kept.
+/// A span could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SpanError {
-    /// The database said no.
-    #[error("{}", told(.0))]
+    /// The database returned an error.
+    #[error("{}", one_line(.0))]
     Database(#[from] sqlx::Error),
-    /// The database did not answer.
+    /// The database did not answer in time.
     #[error("no answer from the database within {0} ms")]
     Timeout(u128),
-    /// There is no row of this span to complete.
+    /// The database has no open span with this id.
     #[error("the span is not in the database")]
     Missing,
 }

@@ -1,4 +1,4 @@
-//! The debug lines, letter by letter, and that a broken store changes nothing else.
+//! Tests of the exact debug lines, with a working and a failing store.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,33 +8,33 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Pending;
-use crate::spans::{SpanEnd, SpanError, Subject};
+use crate::spans::{ExecutionRef, SpanEnd, SpanError};
 
 #[derive(Debug, Clone, Default)]
-struct Paper(Arc<Mutex<Vec<String>>>);
+struct Lines(Arc<Mutex<Vec<String>>>);
 
-impl Console for Paper {
+impl Console for Lines {
     fn line(&self, line: &str) {
         self.0.lock().unwrap().push(line.to_owned());
     }
 }
 
-/// A store that refuses the start when told to, and writes down what is asked of it.
+/// Records its calls; `start` fails if `fails` is set.
 #[derive(Debug)]
-struct Fake {
-    refuses: bool,
-    asked: Paper,
+struct FakeStore {
+    fails: bool,
+    calls: Lines,
 }
 
-impl SpanStore for Fake {
+impl SpanStore for FakeStore {
     fn start<'a>(&'a self, span: &'a SpanStart) -> Pending<'a, Result<(), SpanError>> {
-        self.asked.line(&format!("start {}", span.operation));
-        let answer = if self.refuses { Err(SpanError::Missing) } else { Ok(()) };
-        Box::pin(std::future::ready(answer))
+        self.calls.line(&format!("start {}", span.operation));
+        let result = if self.fails { Err(SpanError::Missing) } else { Ok(()) };
+        Box::pin(std::future::ready(result))
     }
 
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>> {
-        self.asked.line(&format!("finish {}", end.status.as_str()));
+        self.calls.line(&format!("finish {}", end.status.as_str()));
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -63,23 +63,24 @@ const STARTED: &str =
       "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false"],
     &[])]
 #[tokio::test]
-async fn each_step_is_told(
+async fn prints_a_line_for_each_step(
     #[case] raw: Option<&str>,
     #[case] on: bool,
-    #[case] refuses: bool,
-    #[case] lines: &[&str],
-    #[case] asked: &[&str],
+    #[case] fails: bool,
+    #[case] expected_lines: &[&str],
+    #[case] expected_calls: &[&str],
 ) {
-    let (console, paper) = (Paper::default(), Paper::default());
-    let store = Fake { refuses, asked: paper.clone() };
+    let (console, calls) = (Lines::default(), Lines::default());
+    let store = FakeStore { fails, calls: calls.clone() };
     let flag = Switch { raw: raw.map(Into::into), on };
     let tracer = Tracer::new(&flag, Box::new(console.clone()), Box::new(store));
-    let subject = Subject { job_id: 1, execution_id: 2, model_id: "m".into(), region: "r".into() };
-    let start = SpanStart::root("execute_question", Uuid::new_v4(), subject, json!({}));
+    let execution =
+        ExecutionRef { job_id: 1, execution_id: 2, model_id: "m".into(), region: "r".into() };
+    let start = SpanStart::root("execute_question", Uuid::new_v4(), execution, json!({}));
     let span = tracer.start(start).await;
     tracer.finish(span, SpanStatus::Completed, None).await;
-    assert_eq!(*console.0.lock().unwrap(), lines);
-    assert_eq!(*paper.0.lock().unwrap(), asked);
+    assert_eq!(*console.0.lock().unwrap(), expected_lines);
+    assert_eq!(*calls.0.lock().unwrap(), expected_calls);
 }
 
 #[test]

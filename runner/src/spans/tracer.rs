@@ -1,4 +1,4 @@
-//! The tracer: prints its debug lines, records spans, and never fails its caller.
+//! The tracer: prints debug lines and records spans. It never fails its caller.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use super::span::{OpenSpan, SpanStart, SpanStatus};
 use super::storage::SpanStore;
 use crate::config::Switch;
 
-/// Records the spans of units, or does not, as its flag says.
+/// Records the spans of units if its flag enables it.
 #[derive(Debug)]
 pub struct Tracer {
     enabled: bool,
@@ -17,7 +17,7 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// Makes a tracer and says whether it is on.
+    /// Creates a tracer and prints whether it is enabled.
     pub fn new(flag: &Switch, console: Box<dyn Console>, store: Box<dyn SpanStore>) -> Self {
         let raw = flag.raw.as_deref().unwrap_or_default();
         console.line(&if flag.on {
@@ -28,12 +28,12 @@ impl Tracer {
         Self { enabled: flag.on, console, store }
     }
 
-    /// Whether spans are recorded.
+    /// Returns whether spans are recorded.
     pub fn enabled(&self) -> bool {
         self.enabled
     }
 
-    /// Begins a span. That it could not be recorded is told, and the unit goes on.
+    /// Starts a span. A failed write is printed and logged, and the unit continues.
     pub async fn start(&self, span: SpanStart) -> OpenSpan {
         let (operation, enabled) = (span.operation, self.enabled);
         self.console.line(&format!(
@@ -60,7 +60,7 @@ impl Tracer {
         }
     }
 
-    /// Ends a span; `error` is its type and message. A span that was refused has nothing to end.
+    /// Ends a span; `error` is its type and message. Writes nothing if the start was not recorded.
     pub async fn finish(
         &self,
         span: OpenSpan,
@@ -76,13 +76,13 @@ impl Tracer {
         }
     }
 
-    /// Closes what a worker that is gone left open for this execution.
+    /// Marks the open spans of an execution as failed.
     pub async fn abandon(&self, execution_id: i64, reason: &str) {
         if !self.enabled {
             return;
         }
         if let Err(error) = self.store.abandon(execution_id, reason).await {
-            tracing::error!(%error, execution_id, "failed to close the spans of a lost worker");
+            tracing::error!(%error, execution_id, "failed to end abandoned trace spans");
         }
     }
 }

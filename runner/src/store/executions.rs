@@ -1,4 +1,4 @@
-//! Executions: one row per unit, begun before anything is asked and always finished.
+//! Executions: one row per unit, inserted before the router is asked and always finished.
 
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -7,41 +7,42 @@ use super::Store;
 use crate::jobspec::Unit;
 use crate::spans::SpanStatus;
 
-/// What became of beginning a unit.
+/// The result of starting an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begun {
-    /// A new row.
+pub enum ExecutionStart {
+    /// A new row, with this id.
     New(i64),
-    /// A row that a worker left behind when it died; it is begun anew.
-    Again(i64),
+    /// The unfinished row of a worker that died, with this id. It starts again.
+    Restarted(i64),
     /// An earlier worker finished the unit.
-    Done {
-        /// Whether it succeeded.
+    AlreadyFinished {
+        /// Whether the unit succeeded.
         succeeded: bool,
     },
 }
 
-/// How a unit ended.
+/// The end of an execution.
 #[derive(Debug, Clone)]
-pub struct Ending {
-    /// The status of its execution, and of its spans.
+pub struct ExecutionEnd {
+    /// The status of the execution and of its spans.
     pub status: SpanStatus,
-    /// Who answered.
+    /// The provider that answered.
     pub provider: Option<String>,
-    /// The answer or the error; never empty.
+    /// The answer or the error.
     pub output: Json,
 }
 
 impl Store {
-    /// Begins a unit; `trace_id` is the trace it is recorded under, if it is.
-    pub async fn begin_execution(
+    /// Inserts the execution of a unit, or restarts an unfinished one. `trace_id` is `None` if the
+    /// unit is not traced.
+    pub async fn start_execution(
         &self,
         job_id: i64,
         unit: &Unit,
         trace_id: Option<Uuid>,
-    ) -> Result<Begun, sqlx::Error> {
-        // `xmax` is 0 on a row that this very statement inserted.
-        let begun: Option<(i64, bool)> = sqlx::query_as(
+    ) -> Result<ExecutionStart, sqlx::Error> {
+        // `xmax` is 0 if this statement inserted the row.
+        let started: Option<(i64, bool)> = sqlx::query_as(
             "INSERT INTO executions AS e
                  (job_id, region, model_id, question_id, status, trace_id, started_at)
              VALUES ($1, $2, $3, $4, 'running', $5, clock_timestamp())
@@ -58,12 +59,12 @@ impl Store {
         .bind(trace_id)
         .fetch_optional(&self.pool)
         .await?;
-        match begun {
-            Some((id, true)) => Ok(Begun::New(id)),
-            Some((id, false)) => Ok(Begun::Again(id)),
+        match started {
+            Some((id, true)) => Ok(ExecutionStart::New(id)),
+            Some((id, false)) => Ok(ExecutionStart::Restarted(id)),
             None => {
                 let succeeded = self.has_succeeded(job_id, unit).await?;
-                Ok(Begun::Done { succeeded })
+                Ok(ExecutionStart::AlreadyFinished { succeeded })
             }
         }
     }
@@ -81,8 +82,8 @@ impl Store {
         .await
     }
 
-    /// Ends a unit.
-    pub async fn finish_execution(&self, id: i64, ending: &Ending) -> Result<(), sqlx::Error> {
+    /// Stores the end of an execution.
+    pub async fn finish_execution(&self, id: i64, end: &ExecutionEnd) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE executions
              SET status = $2, provider_id = left($3, 255), output = $4,
@@ -90,15 +91,15 @@ impl Store {
              WHERE id = $1 AND status = 'running'",
         )
         .bind(id)
-        .bind(ending.status.as_str())
-        .bind(ending.provider.as_deref().map(|provider| provider.replace('\0', "\u{fffd}")))
-        .bind(storable(ending.output.clone()))
+        .bind(end.status.as_str())
+        .bind(end.provider.as_deref().map(|provider| provider.replace('\0', "\u{fffd}")))
+        .bind(replace_nul(end.output.clone()))
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// Ends, as failed, the units of a job that nobody is working on any more.
+    /// Marks the unfinished executions of a job as failed and returns their ids.
     pub async fn fail_unfinished(
         &self,
         job_id: i64,
@@ -112,21 +113,21 @@ impl Store {
              RETURNING id",
         )
         .bind(job_id)
-        .bind(storable(output))
+        .bind(replace_nul(output))
         .fetch_all(&self.pool)
         .await
     }
 }
 
-/// The same JSON without U+0000, which `jsonb` refuses: an upstream that sends one must not keep
-/// its execution from being finished.
-fn storable(value: Json) -> Json {
+/// Replaces U+0000, which `jsonb` rejects: an upstream that sends one must not prevent the end of
+/// its execution.
+fn replace_nul(value: Json) -> Json {
     match value {
         Json::String(text) if text.contains('\0') => Json::String(text.replace('\0', "\u{fffd}")),
-        Json::Array(items) => items.into_iter().map(storable).collect(),
+        Json::Array(items) => items.into_iter().map(replace_nul).collect(),
         Json::Object(map) => map
             .into_iter()
-            .map(|(key, value)| (key.replace('\0', "\u{fffd}"), storable(value)))
+            .map(|(key, value)| (key.replace('\0', "\u{fffd}"), replace_nul(value)))
             .collect(),
         other => other,
     }
@@ -136,12 +137,12 @@ fn storable(value: Json) -> Json {
 mod tests {
     use serde_json::json;
 
-    use super::storable;
+    use super::replace_nul;
 
     #[test]
-    fn what_jsonb_refuses_is_replaced_at_every_depth() {
+    fn replaces_nul_at_every_depth() {
         let value = json!({ "a\0": ["b\0", { "c": "\0" }], "d": 1 });
         let expected = json!({ "a\u{fffd}": ["b\u{fffd}", { "c": "\u{fffd}" }], "d": 1 });
-        assert_eq!(storable(value), expected);
+        assert_eq!(replace_nul(value), expected);
     }
 }

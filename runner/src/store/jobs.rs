@@ -1,12 +1,12 @@
-//! Jobs: put in, taken out, finished.
+//! Jobs: submitted, loaded and finished.
 
 use serde_json::Value as Json;
 
 use super::Store;
 use super::queue::{CHANNEL, LEASE};
-use crate::jobspec::{Invalid, JobSpec, Submission};
+use crate::jobspec::{InvalidField, JobSpec, Submission};
 
-/// The endpoint a job came in by.
+/// The route by which a job was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     /// `POST /api/v1/jobs`.
@@ -16,7 +16,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// The text in the database.
+    /// Returns the text in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -25,17 +25,17 @@ impl Route {
     }
 }
 
-/// How a job ended.
+/// The final status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
     /// Enough units succeeded.
     Completed,
-    /// Too few did.
+    /// Too few units succeeded.
     Failed,
 }
 
 impl JobStatus {
-    /// The text in the database.
+    /// Returns the text in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -44,40 +44,40 @@ impl JobStatus {
     }
 }
 
-/// A job that is being executed.
+/// A job to execute.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// `jobs.id`.
     pub id: i64,
-    /// How it came in.
+    /// The route of its submission.
     pub route: Route,
-    /// What it asks.
+    /// The parsed jobspec.
     pub spec: JobSpec,
 }
 
-/// A job was not accepted.
+/// A job could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// Its id is taken.
-    #[error("a job with id `{0}` exists already")]
+    /// Another job has the same id.
+    #[error("there already is a job with id `{0}`")]
     Duplicate(String),
-    /// The database said no.
+    /// The database returned an error.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// A stored job can't be executed.
+/// A stored job can't be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
-    #[error("the stored jobspec is wrong: {0}")]
-    Jobspec(#[from] Invalid),
+    #[error("the stored jobspec is invalid: {0}")]
+    Jobspec(#[from] InvalidField),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
 impl Store {
-    /// Keeps a job. A queued one waits for any worker; a cross-region one is leased by this
-    /// process from the start, so that another takes it over only if this one dies.
+    /// Stores a job and returns its id. Any worker may claim a queued job. A cross-region job is
+    /// leased to this process, so that another worker claims it only if this process dies.
     pub async fn submit(&self, submission: &Submission, route: Route) -> Result<i64, SubmitError> {
         let mut transaction = self.pool.begin().await?;
         let (status, worker) = match route {
@@ -95,7 +95,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| match error.as_database_error() {
-            Some(refusal) if refusal.is_unique_violation() => {
+            Some(error) if error.is_unique_violation() => {
                 SubmitError::Duplicate(submission.spec.id.clone())
             }
             _ => error.into(),
@@ -122,7 +122,7 @@ impl Store {
         Ok(job_id)
     }
 
-    /// A stored job, ready to be executed.
+    /// Loads a stored job.
     pub(crate) async fn load(&self, job_id: i64) -> Result<Job, LoadError> {
         let (jobspec, route): (Json, String) =
             sqlx::query_as("SELECT jobspec, route FROM jobs WHERE id = $1")
@@ -131,10 +131,10 @@ impl Store {
                 .await?;
         let cross_region = route == Route::CrossRegion.as_str();
         let route = if cross_region { Route::CrossRegion } else { Route::Queued };
-        Ok(Job { id: job_id, route, spec: Submission::read(jobspec)?.spec })
+        Ok(Job { id: job_id, route, spec: Submission::from_json(jobspec)?.spec })
     }
 
-    /// Gives a job its final status and takes it out of the queue, both or neither.
+    /// Sets the final status of a job and removes it from the queue, in one transaction.
     pub async fn finish_job(&self, job_id: i64, status: JobStatus) -> Result<(), sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE jobs SET status = $2, updated_at = clock_timestamp() WHERE id = $1")

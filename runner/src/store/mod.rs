@@ -1,13 +1,13 @@
-//! The rows of jobs and executions, and the queue: all SQL except that of the spans.
+//! The tables of jobs, executions and the queue. Contains all SQL except that of spans.
 
 mod executions;
 mod jobs;
 mod queue;
 mod view;
 
-pub use executions::{Begun, Ending};
+pub use executions::{ExecutionEnd, ExecutionStart};
 pub use jobs::{Job, JobStatus, Route, SubmitError};
-pub use queue::{CHANNEL, Claim, Claims, LEASE, Queue};
+pub use queue::{CHANNEL, Claim, JobQueue, LEASE, PostgresQueue};
 
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -16,21 +16,21 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
-    /// Who this process is in the leases it holds.
+    /// The name of this process in leases.
     worker: String,
 }
 
-/// The tables the runner can't work without.
+/// The tables that the runner requires.
 const TABLES: [&str; 3] = ["jobs", "executions", "job_queue"];
 
 impl Store {
-    /// The database behind this pool, for one process.
+    /// Uses the database of this pool, under a new worker name.
     pub fn new(pool: PgPool) -> Self {
         Self { pool, worker: format!("runner-{}", Uuid::new_v4()) }
     }
 
-    /// The first table that is missing. The span table is not among those looked for: without
-    /// it jobs run, and each span says that it could not be written.
+    /// Returns the first required table that is missing. The span table is not required: jobs run
+    /// without it, and each span reports a failed write.
     pub async fn missing_table(&self) -> Result<Option<&'static str>, sqlx::Error> {
         for table in TABLES {
             let found: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
@@ -44,8 +44,8 @@ impl Store {
         Ok(None)
     }
 
-    /// The queue, as seen by this process.
-    pub fn queue(&self) -> Queue {
-        Queue::new(self.pool.clone(), self.worker.clone())
+    /// Returns the job queue.
+    pub fn queue(&self) -> PostgresQueue {
+        PostgresQueue::new(self.pool.clone(), self.worker.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! The queue in Postgres: who may work on which job, and until when.
+//! The job queue in Postgres. A worker claims a job by a lease.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,39 +9,39 @@ use sqlx::postgres::PgListener;
 use super::Store;
 use crate::Pending;
 
-/// The channel on which a new job is announced.
+/// The NOTIFY channel for new jobs.
 pub const CHANNEL: &str = "job_queue";
-/// After this time without a sign of life a worker is presumed dead, and its job free.
+/// Duration of a lease. If the worker does not renew it in time, another one may claim the job.
 pub const LEASE: Duration = Duration::from_secs(15);
 
-/// A job that this process may work on.
+/// A job that this process claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// The job.
     pub job_id: i64,
-    /// How often a worker took it, this time included.
+    /// Number of claims of this job, including this one.
     pub attempts: i32,
 }
 
-/// Gives out jobs.
-pub trait Claims: fmt::Debug + Send + Sync {
-    /// The oldest job that nobody works on, if there is one.
+/// A queue of jobs.
+pub trait JobQueue: fmt::Debug + Send + Sync {
+    /// Claims the oldest job without a valid lease; `None` if there is none.
     fn claim(&self) -> Pending<'_, Result<Option<Claim>, sqlx::Error>>;
 }
 
 /// The table `job_queue`.
 #[derive(Debug, Clone)]
-pub struct Queue {
+pub struct PostgresQueue {
     pool: PgPool,
     worker: String,
 }
 
-impl Queue {
+impl PostgresQueue {
     pub(super) fn new(pool: PgPool, worker: String) -> Self {
         Self { pool, worker }
     }
 
-    async fn take(&self) -> Result<Option<Claim>, sqlx::Error> {
+    async fn claim_oldest(&self) -> Result<Option<Claim>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let claim: Option<(i64, i32)> = sqlx::query_as(
             "UPDATE job_queue
@@ -71,22 +71,22 @@ impl Queue {
     }
 }
 
-impl Claims for Queue {
+impl JobQueue for PostgresQueue {
     fn claim(&self) -> Pending<'_, Result<Option<Claim>, sqlx::Error>> {
-        Box::pin(self.take())
+        Box::pin(self.claim_oldest())
     }
 }
 
 impl Store {
-    /// Announcements of new jobs, over a connection of their own.
-    pub(crate) async fn announcements(&self) -> Result<PgListener, sqlx::Error> {
+    /// Listens for notifications of new jobs, over a separate connection.
+    pub(crate) async fn listen(&self) -> Result<PgListener, sqlx::Error> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(listener)
     }
 
-    /// A sign of life for a job this process works on; `false` when another has taken it over.
-    pub(crate) async fn renew(&self, job_id: i64) -> Result<bool, sqlx::Error> {
+    /// Renews the lease of a job; returns `false` if another worker has claimed it.
+    pub(crate) async fn renew_lease(&self, job_id: i64) -> Result<bool, sqlx::Error> {
         let renewed = sqlx::query(
             "UPDATE job_queue
              SET locked_until = clock_timestamp() + make_interval(secs => $3)
@@ -100,8 +100,8 @@ impl Store {
         Ok(renewed.rows_affected() > 0)
     }
 
-    /// Notes why a job could not be worked on; it is free again when its lease ends.
-    pub(crate) async fn note_error(&self, job_id: i64, error: &str) -> Result<(), sqlx::Error> {
+    /// Stores why a job could not be executed.
+    pub(crate) async fn set_error(&self, job_id: i64, error: &str) -> Result<(), sqlx::Error> {
         sqlx::query("UPDATE job_queue SET last_error = $2 WHERE job_id = $1")
             .bind(job_id)
             .bind(error)

@@ -1,4 +1,4 @@
-//! A job and its executions as the API shows them.
+//! A job and its executions, as the API returns them.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
@@ -9,16 +9,16 @@ use uuid::Uuid;
 use super::Store;
 
 impl Store {
-    /// The job with this jobspec id, if there is one.
-    pub async fn view(&self, jobspec_id: &str) -> Result<Option<Json>, sqlx::Error> {
-        type Found = (i64, String, String, DateTime<Utc>, DateTime<Utc>);
-        let found: Option<Found> = sqlx::query_as(
+    /// Returns the job with this jobspec id and its executions; `None` if there is no such job.
+    pub async fn job_with_executions(&self, jobspec_id: &str) -> Result<Option<Json>, sqlx::Error> {
+        type JobRow = (i64, String, String, DateTime<Utc>, DateTime<Utc>);
+        let job: Option<JobRow> = sqlx::query_as(
             "SELECT id, status, route, created_at, updated_at FROM jobs WHERE jobspec_id = $1",
         )
         .bind(jobspec_id)
         .fetch_optional(&self.pool)
         .await?;
-        let Some((job_id, status, route, created_at, updated_at)) = found else {
+        let Some((job_id, status, route, created_at, updated_at)) = job else {
             return Ok(None);
         };
         let executions: Vec<Execution> =

@@ -1,82 +1,96 @@
-//! Incidents: writing them, and seeing them again.
+//! Arguments of `capture` and `replay`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::There;
+use super::SystemArgs;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  spanproof capture --case 3f2a91c0                       a case of the last run of `check`
-  spanproof capture --job 469 --log runner.log            a job in production; DATABASE_URL names the database")]
+#[command(after_help = "\
+Examples (DATABASE_URL names the database):
+  spanproof capture --case 3f2a91c0              a case of the last `check`
+  spanproof capture --job 469 --log runner.log   a job in production")]
 pub(crate) struct Capture {
-    /// A case of a run by its id, or the beginning of it, instead of a system that is there
+    /// Capture a case of a run, by id or id prefix
+    ///
+    /// Without this option, a job of an existing system is captured.
     #[arg(long = "case", value_name = "ID", conflicts_with_all = ["database", "dump", "log", "jobs"])]
     pub(crate) case: Option<String>,
-    /// The folder of the run [default: the newest]
+    /// Run folder of the case [default: the newest]
     #[arg(long, value_name = "DIR", requires = "case")]
     pub(crate) run: Option<PathBuf>,
-    /// The file that is written; it must not be there yet [default: incident-….jsonl]
+    /// File to write [default: incident-….jsonl]
+    ///
+    /// It must not exist.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// More that is masked: a TOML file with `[[mask]]`, each with `name` and `pattern`
+    /// TOML file with more patterns to mask
+    ///
+    /// A list of `[[mask]]`, each with `name` and `pattern`.
     #[arg(long, value_name = "FILE")]
     pub(crate) mask: Option<PathBuf>,
-    /// Keep what jobs are given and give; secrets and e-mail addresses in it are masked all the same
+    /// Keep the inputs and outputs of jobs
+    ///
+    /// Secrets and e-mail addresses in them are still masked.
     #[arg(long)]
     pub(crate) with_contents: bool,
     #[command(flatten)]
-    pub(crate) there: There,
+    pub(crate) system: SystemArgs,
 }
 
-/// What is taken for granted about an incident.
+/// What to assume about an incident.
 #[derive(Debug, Args)]
-pub(crate) struct Assumed {
-    /// The route the job came in by, where the incident does not say
+pub(crate) struct Assumptions {
+    /// Route of the job, if the incident lacks it
     #[arg(long, value_name = "NAME")]
     pub(crate) route: Option<String>,
-    /// The upstream's behaviour, where the incident does not say
+    /// Upstream behaviour, if the incident lacks it
     #[arg(long, value_name = "NAME")]
     pub(crate) upstream: Option<String>,
-    /// Another program than the recorded one is meant
+    /// Accept another program than the recorded one
     #[arg(long)]
     pub(crate) any_program: bool,
-    /// Take an incident that was changed after it was written
+    /// Accept an incident edited after its capture
     #[arg(long)]
     pub(crate) edited: bool,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Examples:
   spanproof replay incident-469.jsonl
-  spanproof replay incident-469.jsonl --assert-only       judge what is stored; runs nothing
-  spanproof replay incident-469.jsonl --adopt             from now on it must pass
-  spanproof replay fixtures/incidents                     all that were adopted
-  git bisect start BAD GOOD && git bisect run spanproof replay /tmp/incident.jsonl --bisect
+  spanproof replay incident-469.jsonl --assert-only   judge stored evidence
+  spanproof replay incident-469.jsonl --adopt         save it as a test
+  spanproof replay fixtures/incidents                 all adopted incidents
+  git bisect run spanproof replay /tmp/incident.jsonl --bisect
 
-Exit codes: 0 the same came of it (adopted: what is expected), 1 something else,
-6 the same, but not everything could be set up as it was, 3 the world broke.
-With --bisect: 0 the incident is not there, 1 it is, 125 that can't be told.")]
+Exit codes:
+  0  the same result, or the expected result of an adopted incident
+  1  another result
+  3  the world broke
+  6  the same result, in a world that may differ
+With --bisect: 0 the incident is absent, 1 it is present, 125 unknown")]
 pub(crate) struct Replay {
-    /// The incident, or a folder of incidents
+    /// Incident file, or folder of incidents
     pub(crate) incident: PathBuf,
-    /// Only judge the stored evidence again
+    /// Judge the stored evidence again; run nothing
     #[arg(long, conflicts_with_all = ["adopt", "bisect", "binary"])]
     pub(crate) assert_only: bool,
-    /// Keep it in `fixtures/incidents`, with what has to come of it from now on: `pass`, `same`, or a
-    /// code
+    /// Save as a test in `fixtures/incidents`
+    ///
+    /// EXPECTED is the result of later replays: `pass` (the default), `same` or a code.
     #[arg(long, value_name = "EXPECTED", num_args = 0..=1, default_missing_value = "pass", require_equals = true)]
     pub(crate) adopt: Option<String>,
-    /// Answer as `git bisect run` wants it
+    /// Return exit codes for `git bisect run`
     #[arg(long, conflicts_with = "adopt")]
     pub(crate) bisect: bool,
     #[command(flatten)]
-    pub(crate) assumed: Assumed,
-    /// A binary to run instead of building the service
+    pub(crate) assumptions: Assumptions,
+    /// Run this binary instead of building the service
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
-    /// The spec file
+    /// Spec file
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! This machine, and what the codes mean.
+//! Arguments of the commands about this machine, and of `explain`.
 
 use std::path::PathBuf;
 
@@ -9,43 +9,47 @@ use spanproof_format::{Code, UnknownCode};
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The spec file, where there is one: its `[database]` says which server is wanted
+    /// Spec file
+    ///
+    /// Its `[database]` selects the server. The file does not have to exist.
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Only these, by the names that `doctor` and `clean --dry-run` tell; without one all that is
-    /// kept
+    /// Names to remove, as `doctor` prints them [default: all]
     pub(crate) names: Vec<String>,
-    /// Also empty the cache of data directories
+    /// Also remove cached data directories
     #[arg(long)]
     pub(crate) cache: bool,
-    /// The spec file, where there is one: databases kept on the server that it names go as well
+    /// Spec file
+    ///
+    /// If its `[database]` has a URL, databases kept on that server are removed, too. The file does
+    /// not have to exist.
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
-    /// Only say what would be removed
+    /// Print what would be removed; remove nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The code, as in a verdict; without it all are listed
-    #[arg(value_name = "CODE", value_parser = code)]
+    /// Code to explain [default: list all codes]
+    #[arg(value_name = "CODE", value_parser = parse_code)]
     pub(crate) code: Option<Code>,
-    /// Print the whole reference as Markdown: `docs/codes.md` is that
+    /// Print all explanations as Markdown (docs/codes.md)
     #[arg(long, conflicts_with = "code")]
     pub(crate) markdown: bool,
 }
 
-fn code(text: &str) -> Result<Code, String> {
-    text.parse().map_err(|error| with_codes(&error))
+fn parse_code(text: &str) -> Result<Code, String> {
+    text.parse().map_err(|error| with_suggestion(&error))
 }
 
-/// The error with the nearest code, and where all are listed.
-pub(crate) fn with_codes(error: &UnknownCode) -> String {
+/// Returns the error with the most similar code and the command that lists all codes.
+pub(crate) fn with_suggestion(error: &UnknownCode) -> String {
     let hint = suggestion(&error.0, Code::ALL.iter().map(|code| code.text()));
-    format!("{error}{hint}; `spanproof explain` lists them")
+    format!("{error}{hint}; `spanproof explain` lists all codes")
 }

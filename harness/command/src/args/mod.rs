@@ -3,18 +3,20 @@
 mod incident;
 mod machine;
 mod run;
-mod there;
+mod system;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::fmt::Write as _;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(super) use incident::{Capture, Replay};
-pub(super) use machine::{Clean, Doctor, Explain, with_codes};
-pub(super) use run::{Check, Plan, Report, Which};
-pub(super) use there::{Diagnose, Preflight, Shape, There, Traces, Watch};
+pub(super) use machine::{Clean, Doctor, Explain, with_suggestion};
+pub(super) use run::{CaseArgs, Check, Plan, Report};
+pub(super) use system::{Diagnose, Preflight, SystemArgs, TraceFormat, Traces, Watch};
 
 use super::{Exit, output};
 
-/// Prove that a service's spans are really recorded, under every combination of its env flags.
+/// Prove that a service records its spans under every combination of its flags.
 #[derive(Debug, Parser)]
 #[command(
     name = "spanproof",
@@ -29,33 +31,43 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run the cases and say whether spans are recorded
+    /// Run all cases and report whether spans are recorded
     Check(Check),
-    /// List the cases and what is expected of each; runs nothing
+    /// List the cases with their expected results; run nothing
     Plan(Plan),
-    /// Judge stored evidence again; runs nothing
+    /// Judge the stored evidence of a run again; run nothing
     Report(Report),
-    /// Say what a code means and what to do about it
+    /// Explain a code and what to do about it
     Explain(Explain),
-    /// Name the reason in an existing system, from its database and its log
-    Diagnose(Diagnose),
-    /// Show traces that are in a database, as waterfalls, JSON or OTLP
-    Traces(Traces),
-    /// Watch jobs, executions and spans arrive; says at once where work leaves no spans
-    Watch(Watch),
-    /// Say whether a deployment may record spans: its database, its manifests, its startup line
+    /// Check whether a deployment can record spans
+    ///
+    /// Checks its database, its manifests, and the startup output in its log.
     Preflight(Preflight),
-    /// Keep a case, or a job of an existing system, as an incident in one file
+    /// Explain missing spans in an existing system, from database and log
+    Diagnose(Diagnose),
+    /// Show recorded traces as waterfalls, JSON or OTLP
+    Traces(Traces),
+    /// Show jobs and spans as they arrive, and jobs without spans
+    Watch(Watch),
+    /// Save a case or a job of an existing system as an incident
     Capture(Capture),
-    /// Set the world of an incident up again and say whether the same comes of it
+    /// Recreate an incident and report whether it happens again
     Replay(Replay),
-    /// Say where a Postgres would come from, what is cached and what was kept
+    /// Show which Postgres would be used, what is cached and what is kept
     Doctor(Doctor),
-    /// Remove what was kept, what dead runs left, and with --cache what is cached
+    /// Remove kept databases and leftovers of dead runs
     Clean(Clean),
 }
 
-/// How results are printed.
+/// The groups of commands in the help, in order.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Test a service", &["check", "plan", "report", "explain"]),
+    ("Look at production", &["preflight", "diagnose", "traces", "watch"]),
+    ("Incidents", &["capture", "replay"]),
+    ("This machine", &["doctor", "clean", "help"]),
+];
+
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// A table and the failures, for people
@@ -64,9 +76,10 @@ pub(super) enum Format {
     Json,
 }
 
-/// Reads the arguments; help, the version and mistakes are printed here.
+/// Parses the arguments. Prints the help, the version or an error, and returns the exit code then.
 pub(super) fn parse() -> Result<Cli, Exit> {
-    Cli::try_parse().map_err(|error| {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
         if error.use_stderr() {
             output::raw_error(&error.render().to_string());
             return Exit::Usage;
@@ -76,8 +89,69 @@ pub(super) fn parse() -> Result<Cli, Exit> {
     })
 }
 
-/// The table of exit codes, for the end of the help.
+/// Returns the command line, with grouped commands in the help.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    // Adds the command `help`.
+    command.build();
+    let command = command.mut_subcommand("help", |help| help.about("Show the help of a command"));
+    let groups = command_groups(&command);
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}Options:\n{{options}}{{after-help}}"
+    ))
+}
+
+/// Returns the commands with their descriptions, below the heading of their group.
+fn command_groups(command: &clap::Command) -> String {
+    let mut text = String::new();
+    for (heading, names) in GROUPS {
+        let _infallible = writeln!(text, "{heading}:");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let _infallible = writeln!(text, "  {name:<9}  {about}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns the table of exit codes.
 fn exit_codes() -> String {
     let rows = Exit::ALL.iter().map(|exit| format!("\n  {:<3}  {}", exit.code(), exit.meaning()));
     format!("Exit codes:{}", rows.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let command = command();
+        let mut commands: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let mut grouped = GROUPS.map(|(_, names)| names).concat();
+        commands.sort_unstable();
+        grouped.sort_unstable();
+        assert_eq!(grouped, commands);
+    }
+
+    #[test]
+    fn every_line_of_the_short_help_fits_in_80_columns() {
+        let command = command();
+        let subcommands = command.get_subcommands().filter(|command| command.get_name() != "help");
+        for command in std::iter::once(&command).chain(subcommands) {
+            // 0 switches wrapping off.
+            let help = command.clone().term_width(0).render_help().to_string();
+            for line in help.lines() {
+                let columns = console::measure_text_width(line);
+                assert!(columns <= 80, "{}: {columns} columns: {line}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        command().debug_assert();
+    }
 }

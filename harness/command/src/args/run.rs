@@ -1,4 +1,4 @@
-//! What to run, or to judge again, and how.
+//! Arguments of the commands that run cases or judge stored evidence.
 
 use std::path::PathBuf;
 
@@ -7,23 +7,27 @@ use clap::Args;
 use super::Format;
 use spanproof::{Filter, Selection};
 
-/// Which cases.
+/// The spec and the selected cases.
 #[derive(Debug, Args)]
-pub(crate) struct Which {
-    /// The spec file
+pub(crate) struct CaseArgs {
+    /// Spec file
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
-    /// Only the case with this id, or this beginning of an id; repeatable
+    /// Select the case with this id or id prefix
+    ///
+    /// Repeatable.
     #[arg(long = "case", value_name = "ID")]
     ids: Vec<String>,
-    /// Only cases with this value: NAME=VALUE, or !NAME for an unset flag; NAME is a flag,
-    /// `route`, `upstream`, `job` or `fault` (!fault: no fault); repeatable
+    /// Select cases with this value: NAME=VALUE or !NAME
+    ///
+    /// NAME is a flag, `route`, `upstream`, `job` or `fault`. !NAME selects an unset flag; !fault
+    /// selects the cases without a fault. Repeatable.
     #[arg(long = "filter", value_name = "NAME=VALUE")]
     filters: Vec<Filter>,
 }
 
-impl Which {
-    /// Whether every case is meant.
+impl CaseArgs {
+    /// Returns whether all cases are selected.
     pub(crate) fn is_all(&self) -> bool {
         self.ids.is_empty() && self.filters.is_empty()
     }
@@ -34,64 +38,81 @@ impl Which {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Examples:
   spanproof check                                    all cases
   spanproof check --case 3f2a91c0                    one case
   spanproof check --filter route=queued --filter '!ENABLE_DB_TRACING'
-  spanproof check --update                           accept the startup output as it is")]
+  spanproof check --update                           accept the startup output")]
 pub(crate) struct Check {
     #[command(flatten)]
-    pub(crate) which: Which,
-    /// How many cases run at once [default: twice the processors]
+    pub(crate) cases: CaseArgs,
+    /// Number of parallel cases [default: 2 × CPUs]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-    /// Write startup snapshots that are missing or changed; refused when CI is set
+    /// Write missing and changed startup snapshots
+    ///
+    /// Refused if CI is set.
     #[arg(long)]
     pub(crate) update: bool,
-    /// Show where the time went
+    /// Show how long each step took
     #[arg(long)]
     pub(crate) timings: bool,
-    /// Where the evidence goes [default: .spanproof/runs/… beside the spec]
+    /// Write the evidence to this folder
+    ///
+    /// The default is a new folder in `.spanproof/runs`, beside the spec.
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence: Option<PathBuf>,
-    /// Prove that this gate can fail: sabotage the plainest healthy cases in known ways, without
-    /// touching the service, and demand the right code each time
+    /// Sabotage healthy cases and expect failures
+    ///
+    /// Proves that the check can fail: sabotages the simplest healthy cases in known ways, without
+    /// changing the service, and expects the right code each time.
     #[arg(long, conflicts_with_all = ["update", "format"])]
     pub(crate) prove: bool,
     #[command(flatten)]
-    pub(crate) looks: Looks,
+    pub(crate) experiments: ExperimentArgs,
     #[command(flatten)]
-    pub(crate) databases: Databases,
-    /// A binary to run instead of building the service
+    pub(crate) databases: DatabaseArgs,
+    /// Run this binary instead of building the service
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
-    /// How results are printed
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    /// Output format
+    ///
+    /// The default is `human`.
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_default_value = true)]
     pub(crate) format: Format,
 }
 
-/// How hard reasons are looked for.
+/// The experiments that find reasons.
 #[derive(Debug, Args)]
-pub(crate) struct Looks {
-    /// Make the database server a witness of every case: it counts attempts to write spans and
-    /// tells what failed. Without it, only a few cases that need it are run once more with it
+pub(crate) struct ExperimentArgs {
+    /// Collect evidence on the server in every case
+    ///
+    /// The database server counts attempts to write spans and logs their errors. Without this option,
+    /// the few cases that need this evidence run again with it.
     #[arg(long)]
     pub(crate) witness: bool,
-    /// Run no extra cases to find out what alone would make a failing case pass
+    /// Run no extra cases to explain failures
+    ///
+    /// Extra cases find single changes that make a failing case pass.
     #[arg(long)]
     pub(crate) no_probe: bool,
 }
 
-/// How databases are made, and which of them stay.
+/// How databases are created and which are kept.
 #[derive(Debug, Args)]
-pub(crate) struct Databases {
-    /// Make the database from nothing and apply every migration, whatever is cached
+pub(crate) struct DatabaseArgs {
+    /// Apply all migrations to a new database
+    ///
+    /// Uses neither the cached data directory nor the cached template.
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Keep the database of every case, and print how to open it; `spanproof clean` removes them
+    /// Keep all databases and print how to open them
+    ///
+    /// `spanproof clean` removes them.
     #[arg(long, conflicts_with = "keep_on_failure")]
     pub(crate) keep: bool,
-    /// As --keep, for cases that do not pass
+    /// Keep the databases of cases that do not pass
     #[arg(long)]
     pub(crate) keep_on_failure: bool,
 }
@@ -99,17 +120,19 @@ pub(crate) struct Databases {
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) cases: CaseArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// A folder that `check` wrote evidence to [default: the newest run]
+    /// Evidence folder of a run [default: the newest run]
     pub(crate) evidence: Option<PathBuf>,
-    /// The spec file
+    /// Spec file
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
-    /// How results are printed
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    /// Output format
+    ///
+    /// The default is `human`.
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_default_value = true)]
     pub(crate) format: Format,
 }

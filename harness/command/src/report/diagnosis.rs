@@ -1,38 +1,37 @@
-//! A diagnosis as text and as JSON.
+//! Diagnoses as text.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use spanproof_format::{Code, Deployment, Diagnosed, Diagnosis, JobSeen, LogFacts, Verdict};
+use spanproof_format::{Code, Deployment, Diagnosis, JobDiagnosis, JobSummary, LogFacts, Verdict};
 
+use super::count::count;
+use super::run::{FUNNEL, stages};
 use super::table::table;
-use super::terminal::{FUNNEL, counted, stages};
 
-/// Returns the sources, the jobs, and each verdict with the reasons for and against it; with
-/// `plans` also how the server carried out each query.
-pub fn diagnosis(outcome: &Diagnosis, plans: bool) -> String {
+/// Returns the sources, the jobs, and the verdicts with their reasons. With `plans`, also how the
+/// server executed each query.
+pub fn diagnosis(diagnosis: &Diagnosis, plans: bool) -> String {
     let mut text = String::new();
-    if let Some(deployment) = &outcome.sources {
+    if let Some(deployment) = &diagnosis.sources {
         text.push_str(&sources(deployment, plans));
     }
-    if !outcome.jobs.is_empty() {
+    if !diagnosis.jobs.is_empty() {
         text.push('\n');
-        text.push_str(&jobs(&outcome.unit_table, &outcome.jobs));
+        text.push_str(&jobs(&diagnosis.unit_table, &diagnosis.jobs));
     }
-    for one in &outcome.diagnoses {
+    for verdict in &diagnosis.diagnoses {
         text.push('\n');
-        text.push_str(&verdict(outcome.tracing_flag.as_deref(), one));
+        text.push_str(&job_diagnosis(diagnosis.tracing_flag.as_deref(), verdict));
     }
     text
 }
 
 fn sources(deployment: &Deployment, plans: bool) -> String {
     let mut text = String::new();
-    let database = deployment
-        .database
-        .as_deref()
-        .unwrap_or("none was given: `--database URL` or `--dump FILE`");
-    let log = deployment.log.as_ref().map_or("none was given: `--log FILE`".into(), log);
+    let database =
+        deployment.database.as_deref().unwrap_or("none (use `--database URL` or `--dump FILE`)");
+    let log = deployment.log.as_ref().map_or("none (use `--log FILE`)".into(), log);
     let _infallible = write!(text, "database  {database}\nlog       {log}\n");
     if plans {
         for plan in &deployment.plans {
@@ -44,16 +43,16 @@ fn sources(deployment: &Deployment, plans: bool) -> String {
 
 fn log(facts: &LogFacts) -> String {
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
-    let lines = counted(usize::try_from(facts.lines).unwrap_or(usize::MAX), "line");
+    let lines = count(usize::try_from(facts.lines).unwrap_or(usize::MAX), "line");
     match (facts.first, facts.last) {
         (Some(first), Some(last)) => {
             format!("{}: {lines}, {} to {}", facts.name, time(first), time(last))
         }
-        _ => format!("{}: {lines}, without times", facts.name),
+        _ => format!("{}: {lines}, no timestamps", facts.name),
     }
 }
 
-fn jobs(unit_table: &str, jobs: &[JobSeen]) -> String {
+fn jobs(unit_table: &str, jobs: &[JobSummary]) -> String {
     let rows: Vec<Vec<String>> = jobs
         .iter()
         .map(|job| {
@@ -73,14 +72,14 @@ fn jobs(unit_table: &str, jobs: &[JobSeen]) -> String {
     table(&["job", "name", "route", "status", unit_table, "spans", "verdict"], &rows)
 }
 
-fn verdict(tracing_flag: Option<&str>, one: &Diagnosed) -> String {
+fn job_diagnosis(tracing_flag: Option<&str>, diagnosis: &JobDiagnosis) -> String {
     let mut text = String::new();
-    let subject = match one.jobs.as_slice() {
+    let subject = match diagnosis.jobs.as_slice() {
         [] => String::new(),
         [id] => format!(" (job {id})"),
         ids => format!(" (jobs {})", ids.join(", ")),
     };
-    let judgement = &one.judgement;
+    let judgement = &diagnosis.judgement;
     match &judgement.verdict {
         Verdict::Fail(findings) => {
             for finding in findings {
@@ -92,20 +91,19 @@ fn verdict(tracing_flag: Option<&str>, one: &Diagnosed) -> String {
             }
         }
         _ if judgement.recording => {
-            let _infallible =
-                writeln!(text, "pass{subject}: every unit left its spans, whole and joined");
+            let _infallible = writeln!(text, "pass{subject}: every unit has all its spans");
         }
         _ => {
             let flag = tracing_flag.unwrap_or("tracing");
             let _infallible = writeln!(
                 text,
-                "pass{subject}: {flag} is off, so no span is expected, and none was recorded"
+                "pass{subject}: {flag} is off, so no spans are expected, and none were recorded"
             );
         }
     }
     let _infallible = writeln!(text, "    funnel:   {} ({FUNNEL})", stages(judgement.funnel));
     for (supports, word) in [(true, "for:    "), (false, "against:")] {
-        for reason in one.reasons.iter().filter(|reason| reason.supports == supports) {
+        for reason in diagnosis.reasons.iter().filter(|reason| reason.supports == supports) {
             let _infallible = writeln!(text, "    {word}  {}", reason.text);
         }
     }

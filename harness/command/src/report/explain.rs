@@ -1,14 +1,14 @@
-//! The meaning of codes, for a terminal and as the reference in `docs/codes.md`.
+//! Explanations of codes, as text and as the reference in `docs/codes.md`.
 
 use std::fmt::Write as _;
 
 use spanproof_format::{Code, Stage};
 use textwrap::{Options, WordSplitter};
 
-/// Columns of a line.
+/// The width of a line, in columns.
 const WIDTH: usize = 96;
 
-/// Returns everything about one code, for a terminal.
+/// Returns the explanation of a code, as text.
 pub fn explanation(code: Code) -> String {
     let mut text = format!("{code} ({})\n", stage_heading(code.stage()));
     for (heading, items) in headings(code) {
@@ -20,7 +20,7 @@ pub fn explanation(code: Code) -> String {
     text
 }
 
-/// Returns every code with its meaning, grouped by stage.
+/// Returns the list of codes with their meanings, by stage.
 pub fn codes() -> String {
     let mut text = String::new();
     let mut stage = None;
@@ -35,11 +35,11 @@ pub fn codes() -> String {
     text
 }
 
-/// Returns everything about every code, as Markdown.
+/// Returns the explanations of all codes, as Markdown.
 pub fn reference() -> String {
     let mut text =
-        "# The codes\n\nOne section for each code, in the order of the funnel. This page \
-                    is what `spanproof explain --markdown` prints.\n"
+        "# Codes\n\nOne section for each code, in the order of the funnel. This page is the \
+                    output of `spanproof explain --markdown`.\n"
             .to_owned();
     for code in Code::ALL {
         let _infallible =
@@ -55,36 +55,36 @@ pub fn reference() -> String {
 }
 
 fn headings(code: Code) -> Vec<(&'static str, Vec<&'static str>)> {
-    let of = code.explanation();
+    let explanation = code.explanation();
     let mut headings = vec![
-        ("What it means", vec![code.meaning()]),
-        ("What supports it", of.supports.to_vec()),
-        ("What contradicts it", of.contradicts.to_vec()),
-        ("What usually causes it", of.causes.to_vec()),
+        ("Meaning", vec![code.meaning()]),
+        ("Evidence for it", explanation.supports.to_vec()),
+        ("Evidence against it", explanation.contradicts.to_vec()),
+        ("Usual causes", explanation.causes.to_vec()),
         ("What to do", vec![code.remedy()]),
     ];
-    if let Some(experiment) = of.experiment {
-        headings.insert(4, ("Which experiment decides", vec![experiment]));
+    if let Some(experiment) = explanation.experiment {
+        headings.insert(4, ("Deciding experiment", vec![experiment]));
     }
     headings
 }
 
-/// Returns the text with a capital letter and a period.
+/// Capitalizes a text and adds a period.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())
 }
 
-/// Returns an item of a list, in lines of at most [`WIDTH`] columns.
+/// Wraps a list item to [`WIDTH`] columns.
 fn wrapped(item: &str) -> String {
     let options = Options::new(WIDTH).initial_indent("  - ").subsequent_indent("    ");
-    // A code is one word for whoever copies it.
+    // Codes are copied, so they are not split at hyphens.
     let options = options.word_splitter(WordSplitter::NoHyphenation).break_words(false);
     format!("{}\n", textwrap::fill(item, options))
 }
 
-/// Returns the number and the meaning of a stage.
+/// Returns the number, name and meaning of a stage.
 fn stage_heading(stage: Stage) -> String {
     match stage.number() {
         Some(number) => format!("stage {number}, {}", stage.meaning()),
@@ -97,14 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_item_is_wrapped_below_its_beginning() {
+    fn a_long_item_is_wrapped_and_indented() {
         let text = wrapped(&"word ".repeat(40));
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.starts_with("  - word") && text.contains("\n    word"), "{text}");
     }
 
     #[test]
-    fn a_code_stays_in_one_line() {
+    fn codes_are_not_split_at_line_ends() {
         let text = wrapped(&"a `silently-discarded` span or ".repeat(20));
         assert!(!text.lines().any(|line| line.ends_with('-')), "{text}");
         for code in Code::ALL {

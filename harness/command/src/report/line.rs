@@ -1,9 +1,8 @@
-//! Lines of a terminal: without control characters, and no wider than the terminal.
+//! Lines of text that fit a terminal and have no control characters.
 
 use console::Alignment;
 
-/// Returns the text with a space for each character that moves the cursor, ends the line or changes
-/// the direction of writing.
+/// Replaces characters that move the cursor, end the line or change the writing direction by spaces.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if harmless(c) { c } else { ' ' }).collect()
 }
@@ -13,80 +12,85 @@ fn harmless(c: char) -> bool {
         && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns the number of columns that a text takes.
+/// Returns the number of columns of a text.
 pub(super) fn width(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// Returns the text, cut to at most `most` columns.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    console::truncate_str(text, most, "…").into_owned()
+/// Truncates a text to `columns` columns.
+pub(super) fn truncate(text: &str, columns: usize) -> String {
+    console::truncate_str(text, columns, "…").into_owned()
 }
 
-/// Returns the text, cut or padded to exactly `exactly` columns.
-pub(super) fn padded(text: &str, exactly: usize) -> String {
-    console::pad_str(&cut(text, exactly), exactly, Alignment::Left, None).into_owned()
+/// Truncates or pads a text to exactly `columns` columns.
+pub(super) fn pad(text: &str, columns: usize) -> String {
+    console::pad_str(&truncate(text, columns), columns, Alignment::Left, None).into_owned()
 }
 
-/// Splits a text after at most `most` columns.
-fn split(text: &str, most: usize) -> (&str, &str) {
-    text.split_at(console::truncate_str(text, most, "").len())
+/// Splits a text after at most `columns` columns.
+fn split(text: &str, columns: usize) -> (&str, &str) {
+    text.split_at(console::truncate_str(text, columns, "").len())
 }
 
-/// Returns pieces, two spaces apart, in lines of at most `most` columns, the first line and the rest
-/// each with its indentation. A piece is broken only if it does not fit in a line of its own, which a crate
-/// that wraps words does not know.
-pub(super) fn wrapped(pieces: &[String], (first, rest): (usize, usize), most: usize) -> String {
-    let mut lines = Lines { all: Vec::new(), line: " ".repeat(first), empty: true, rest, most };
+/// Wraps pieces, separated by two spaces, to lines of at most `columns` columns. `first` and `rest` are
+/// the indents of the first and of all other lines. Unlike a crate that wraps words, it breaks a piece
+/// only if it does not fit in one line.
+pub(super) fn wrap(pieces: &[String], (first, rest): (usize, usize), columns: usize) -> String {
+    let line = " ".repeat(first);
+    let mut lines = Lines { finished: Vec::new(), line, is_empty: true, indent: rest, columns };
     for piece in pieces {
-        if width(piece) + rest <= most {
-            lines.put("  ", piece);
+        if width(piece) + rest <= columns {
+            lines.push("  ", piece);
         } else {
-            let mut gap = "  ";
+            let mut separator = "  ";
             for word in piece.split_whitespace() {
-                lines.put(gap, word);
-                gap = " ";
+                lines.push(separator, word);
+                separator = " ";
             }
         }
     }
-    lines.all.push(lines.line);
-    lines.all.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    lines.finished.push(lines.line);
+    lines.finished.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 struct Lines {
-    all: Vec<String>,
+    finished: Vec<String>,
+    /// The current line.
     line: String,
-    empty: bool,
-    rest: usize,
-    most: usize,
+    /// Whether the current line has only its indent.
+    is_empty: bool,
+    indent: usize,
+    columns: usize,
 }
 
 impl Lines {
-    fn put(&mut self, gap: &str, word: &str) {
-        let needed = width(&self.line) + width(word) + if self.empty { 0 } else { gap.len() };
-        if needed > self.most && !self.empty {
-            self.turn();
-        } else if !self.empty {
-            self.line.push_str(gap);
+    fn push(&mut self, separator: &str, word: &str) {
+        if !self.is_empty {
+            let needed = width(&self.line) + separator.len() + width(word);
+            if needed > self.columns {
+                self.start_line();
+            } else {
+                self.line.push_str(separator);
+            }
         }
         let mut word = word;
         loop {
-            let room = self.most.saturating_sub(width(&self.line)).max(2);
+            let room = self.columns.saturating_sub(width(&self.line)).max(2);
             let (head, tail) = split(word, room);
             self.line.push_str(head);
-            self.empty = false;
+            self.is_empty = false;
             if tail.is_empty() {
                 break;
             }
-            self.turn();
+            self.start_line();
             word = tail;
         }
     }
 
-    fn turn(&mut self) {
-        let next = " ".repeat(self.rest);
-        self.all.push(std::mem::replace(&mut self.line, next));
-        self.empty = true;
+    fn start_line(&mut self) {
+        let indent = " ".repeat(self.indent);
+        self.finished.push(std::mem::replace(&mut self.line, indent));
+        self.is_empty = true;
     }
 }
 
@@ -95,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_reaches_the_terminal_but_what_is_seen() {
+    fn control_characters_become_spaces() {
         assert_eq!(plain("a\u{1b}[2J\nb\u{202e}c\u{9b}d\u{2028}e"), "a [2J b c d e");
         assert_eq!(plain("naïve 日本"), "naïve 日本");
     }
@@ -103,17 +107,17 @@ mod tests {
     #[test]
     fn wide_characters_take_two_columns() {
         assert_eq!((width("日本"), width("e\u{301}")), (4, 1));
-        assert_eq!(cut("日本語", 4), "日…");
-        assert_eq!(cut("日本", 4), "日本");
-        assert_eq!(padded("日本語", 4), "日… ");
+        assert_eq!(truncate("日本語", 4), "日…");
+        assert_eq!(truncate("日本", 4), "日本");
+        assert_eq!(pad("日本語", 4), "日… ");
     }
 
     #[test]
-    fn pieces_are_broken_only_where_they_must_be() {
+    fn only_pieces_wider_than_a_line_are_broken() {
         let pieces = ["one two", "three four", "a b c d e f g h i", "abcdefghijklmnop"];
         let pieces = pieces.map(str::to_owned);
         assert_eq!(
-            wrapped(&pieces, (0, 2), 12),
+            wrap(&pieces, (0, 2), 12),
             "one two\n  three four\n  a b c d e\n  f g h i\n  abcdefghij\n  klmnop\n"
         );
     }

@@ -1,24 +1,26 @@
-//! Documents as text for people. Imports [`spanproof_format`] and nothing else of the harness, and
-//! computes nothing about a document, so no two reports can disagree.
+//! Documents as text for people. Reports use only [`spanproof_format`] and compute nothing, so that two
+//! reports of a document can't disagree.
 
+mod count;
 mod diagnosis;
 mod explain;
 mod line;
 mod preflight;
 mod proof;
 mod replay;
+mod run;
 mod table;
-mod terminal;
 mod timing;
 mod watch;
 mod waterfall;
 
+pub use count::count;
 pub use diagnosis::diagnosis;
 pub use explain::{codes, explanation, reference};
 pub use preflight::preflight;
 pub use proof::proofs;
-pub use replay::{incidents, rejudge, replay};
-pub use terminal::{plan, summary, terminal};
+pub use replay::{incidents, rejudgement, replay};
+pub use run::{plan, run, summary};
 pub use timing::timings;
-pub use watch::{change, frame};
+pub use watch::{frame, job_line};
 pub use waterfall::{Canvas, waterfall};

@@ -1,13 +1,13 @@
-//! A preflight as text and as JSON.
+//! Preflights as text.
 
 use std::fmt::Write as _;
 
 use spanproof_format::{CheckResult, Preflight};
 
-/// Returns a line per check, with what to do next, and the counts.
-pub fn preflight(outcome: &Preflight) -> String {
+/// Returns a line per check, with the next step, and the counts.
+pub fn preflight(preflight: &Preflight) -> String {
     let mut text = String::new();
-    for check in &outcome.checks {
+    for check in &preflight.checks {
         let word = match check.outcome {
             CheckResult::Passed => "ok",
             CheckResult::Failed => "FAIL",
@@ -23,7 +23,7 @@ pub fn preflight(outcome: &Preflight) -> String {
             let _infallible = writeln!(text, "           next: {}", check.next);
         }
     }
-    let Preflight { passed, failed, advice, not_tried, .. } = outcome;
+    let Preflight { passed, failed, advice, not_tried, .. } = preflight;
     let _infallible = writeln!(
         text,
         "\n{passed} passed, {failed} failed, {advice} advice, {not_tried} not tried"

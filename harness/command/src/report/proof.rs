@@ -1,44 +1,45 @@
-//! Proofs as a table.
+//! Sabotages as text.
 
 use std::fmt::Write as _;
 
 use super::table::table;
-use spanproof_format::{ProofResult, Proofs};
+use spanproof_format::{Proofs, SabotageResult};
 
-/// Returns one line per sabotage and case, each miss with what was expected, and the counts.
-pub fn proofs(outcome: &Proofs) -> String {
-    let rows: Vec<Vec<String>> = outcome
+/// Returns a line per sabotage and case, details of misses, and the counts.
+pub fn proofs(document: &Proofs) -> String {
+    let rows: Vec<Vec<String>> = document
         .proofs
         .iter()
         .map(|proof| {
             let result = match &proof.result {
-                ProofResult::Caught(code) => format!("caught: {code}"),
-                ProofResult::Missed(code) => format!("MISSED: {code}"),
+                SabotageResult::Caught(code) => format!("caught: {code}"),
+                SabotageResult::Missed(code) => format!("MISSED: {code}"),
                 _ => "not possible here".into(),
             };
-            let words = [&proof.name, &proof.what, &proof.case.route, &result];
-            words.into_iter().cloned().collect()
+            let cells = [&proof.name, &proof.description, &proof.case.route, &result];
+            cells.into_iter().cloned().collect()
         })
         .collect();
-    let mut text = table(&["sabotage", "what is done", "route", "told"], &rows);
-    for proof in &outcome.proofs {
+    let mut text = table(&["sabotage", "description", "route", "result"], &rows);
+    for proof in &document.proofs {
         match &proof.result {
-            ProofResult::Missed(found) => {
-                let right = proof.right.join(" or ");
+            SabotageResult::Missed(found) => {
+                let expected = proof.expected_codes.join(" or ");
                 let _infallible = writeln!(
                     text,
-                    "\nMISSED {} by {}: {}\n    expected {right}, found {found}\n    case {}",
-                    proof.name, proof.case.route, proof.what, proof.case.id
+                    "\nMISSED {} on route {}: {}\n    expected {expected}, found {found}\n    case {}",
+                    proof.name, proof.case.route, proof.description, proof.case.id
                 );
             }
-            ProofResult::Impossible(why) => {
+            SabotageResult::Impossible(why) => {
                 let (name, route) = (&proof.name, &proof.case.route);
-                let _infallible = writeln!(text, "\n{name} by {route} is not possible here: {why}");
+                let _infallible =
+                    writeln!(text, "\n{name} on route {route} is not possible here: {why}");
             }
             _ => {}
         }
     }
-    let Proofs { caught, missed, impossible, .. } = outcome;
+    let Proofs { caught, missed, impossible, .. } = document;
     let _infallible =
         writeln!(text, "\n{caught} caught, {missed} missed, {impossible} not possible");
     text
@@ -51,30 +52,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sabotage_that_was_missed_is_shown_with_what_was_expected() {
+    fn a_missed_sabotage_has_its_expected_codes() {
         let proof = |name: &str, result| {
             let mut case = Case::new("1a2b3c4d");
             case.route = "queued".into();
             let mut proof = Proof::new(name, "the flag is misspelt", case, result);
-            proof.right = vec!["flag-unset".into(), "flag-unrecognised-value".into()];
+            proof.expected_codes = vec!["flag-unset".into(), "flag-unrecognised-value".into()];
             proof
         };
         let all = Proofs::new(vec![
-            proof("flag-misspelt", ProofResult::Missed("pass".into())),
-            proof("flag-unset", ProofResult::Caught("flag-unset".into())),
-            proof("no-table", ProofResult::Impossible("no such table".into())),
+            proof("flag-misspelt", SabotageResult::Missed("pass".into())),
+            proof("flag-unset", SabotageResult::Caught("flag-unset".into())),
+            proof("no-table", SabotageResult::Impossible("no such table".into())),
         ]);
         let expected = "\
-sabotage       what is done          route   told
+sabotage       description           route   result
 flag-misspelt  the flag is misspelt  queued  MISSED: pass
 flag-unset     the flag is misspelt  queued  caught: flag-unset
 no-table       the flag is misspelt  queued  not possible here
 
-MISSED flag-misspelt by queued: the flag is misspelt
+MISSED flag-misspelt on route queued: the flag is misspelt
     expected flag-unset or flag-unrecognised-value, found pass
     case 1a2b3c4d
 
-no-table by queued is not possible here: no such table
+no-table on route queued is not possible here: no such table
 
 1 caught, 1 missed, 1 not possible
 ";

@@ -2,30 +2,33 @@
 
 use std::fmt::Write as _;
 
-use super::terminal::{FUNNEL, counted, stages};
-use spanproof_format::{Faithful, Incident, Judgement, Rejudged, Replay, Reproduction, Verdict};
+use super::count::count;
+use super::run::{FUNNEL, stages};
+use spanproof_format::{
+    AdoptedIncident, Judgement, Rejudgement, Replay, ReplayAttempt, ReplayOutcome, Verdict,
+};
 
-/// Returns whether the incident happened again, what differs, and what could not be recreated.
+/// Returns whether the incident happened again, the differences, and what could not be recreated.
 pub fn replay(replay: &Replay) -> String {
-    let mut text = format!("{}: {}\n", replay.path, faithfulness(replay));
-    for lacking in &replay.lacking {
-        let _infallible = writeln!(text, "    not known or not the same: {lacking}");
+    let mut text = format!("{}: {}\n", replay.path, outcome(replay));
+    for uncertainty in &replay.uncertainties {
+        let _infallible = writeln!(text, "    uncertain: {uncertainty}");
     }
     if replay.other_program {
         text.push_str("    `--any-program` accepts another program\n");
     }
-    let Some(first) = replay.tried.first() else { return text };
-    let same: Vec<_> = replay.tried.iter().filter(|one| one.differences.is_empty()).collect();
-    if replay.tried.len() > 1 {
-        let all = replay.tried.len();
-        let _infallible =
-            writeln!(text, "    the same in {} of {all} ways that were tried", same.len());
-        for one in &same {
-            let _infallible = writeln!(text, "      {}", way(one));
+    let Some(first) = replay.attempts.first() else { return text };
+    let same: Vec<_> =
+        replay.attempts.iter().filter(|attempt| attempt.differences.is_empty()).collect();
+    if replay.attempts.len() > 1 {
+        let all = count(replay.attempts.len(), "attempt");
+        let _infallible = writeln!(text, "    same result in {} of {all}", same.len());
+        for attempt in &same {
+            let _infallible = writeln!(text, "      {}", world(attempt));
         }
     }
-    let nearest = if same.is_empty() { "nearest: " } else { "" };
-    let _infallible = writeln!(text, "    {nearest}{}", way(first));
+    let closest = if same.is_empty() { "closest: " } else { "" };
+    let _infallible = writeln!(text, "    {closest}{}", world(first));
     for difference in &first.differences {
         let _infallible = writeln!(text, "    differs: {difference}");
     }
@@ -33,56 +36,54 @@ pub fn replay(replay: &Replay) -> String {
     text
 }
 
-fn faithfulness(replay: &Replay) -> String {
-    match (replay.faithful, &replay.expects) {
-        (Faithful::Reproduced | Faithful::Perhaps, Some(expected)) => {
+fn outcome(replay: &Replay) -> String {
+    match (replay.outcome, &replay.expects) {
+        (ReplayOutcome::Reproduced | ReplayOutcome::Uncertain, Some(expected)) => {
             format!("as expected: {expected}")
         }
-        (Faithful::Reproduced, None) => "reproduced: same verdict, same funnel".into(),
-        (Faithful::Perhaps, None) => {
-            "perhaps reproduced: same verdict, same funnel, in a world that is not surely the same"
-                .into()
+        (ReplayOutcome::Reproduced, None) => "reproduced: same verdict and funnel".into(),
+        (ReplayOutcome::Uncertain, None) => {
+            "uncertain: same verdict and funnel, in a world that may differ".into()
         }
-        (Faithful::Differs, Some(_)) => "not as expected".into(),
-        (Faithful::Differs, None) => "not reproduced".into(),
+        (ReplayOutcome::Different, Some(_)) => "not as expected".into(),
+        (ReplayOutcome::Different, None) => "not reproduced".into(),
         _ => "not replayed: the world did not come up".into(),
     }
 }
 
-fn way(one: &Reproduction) -> String {
-    let case = &one.case;
-    format!("by {} with upstream {} and job {}", case.route, case.upstream, case.job)
+fn world(attempt: &ReplayAttempt) -> String {
+    let case = &attempt.case;
+    format!("route {}, upstream {}, job {}", case.route, case.upstream, case.job)
 }
 
-/// Returns the adopted incidents that are back, and how many were replayed; an empty text if there
-/// are none.
-pub fn incidents(all: &[Incident]) -> String {
+/// Returns the incidents without their expected result, and the counts; empty without incidents.
+pub fn incidents(all: &[AdoptedIncident]) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let back: Vec<_> = all.iter().filter(|one| one.back).collect();
-    let replays = back.iter().filter_map(|one| one.replay.as_ref());
-    let replays = replays.map(|one| format!("\nINCIDENT {}", replay(one)));
+    let regressed: Vec<_> = all.iter().filter(|incident| incident.regressed).collect();
+    let replays = regressed.iter().filter_map(|incident| incident.replay.as_ref());
+    let replays = replays.map(|document| format!("\nINCIDENT {}", replay(document)));
     let replays: String = replays.collect();
-    let count = counted(all.len(), "incident");
-    format!("{replays}\n{count} replayed, {} not as expected\n", back.len())
+    let total = count(all.len(), "incident");
+    format!("{replays}\n{total} replayed, {} not as expected\n", regressed.len())
 }
 
-/// Returns the judgement of stored evidence, and in what it differs from the recorded one.
-pub fn rejudge(outcome: &Rejudged) -> String {
-    let name = &outcome.path;
-    let verdict = match outcome.differences.as_slice() {
-        [] => "same verdict, same funnel",
-        _ => "not what was told when it was written",
+/// Returns the judgement of stored evidence, and its differences from the recorded judgement.
+pub fn rejudgement(rejudgement: &Rejudgement) -> String {
+    let name = &rejudgement.path;
+    let result = match rejudgement.differences.as_slice() {
+        [] => "same verdict and funnel",
+        _ => "differs from the recorded judgement",
     };
-    let mut text = format!("{name}: {verdict}\n");
-    for doubt in &outcome.doubts {
+    let mut text = format!("{name}: {result}\n");
+    for doubt in &rejudgement.doubts {
         let _infallible = writeln!(text, "    doubt: {doubt}");
     }
-    for difference in &outcome.differences {
+    for difference in &rejudgement.differences {
         let _infallible = writeln!(text, "    differs: {difference}");
     }
-    text.push_str(&judgement(&outcome.judgement));
+    text.push_str(&judgement(&rejudgement.judgement));
     text
 }
 
@@ -110,11 +111,11 @@ mod tests {
 
     use super::*;
 
-    fn tried(route: &str, verdict: Verdict, differences: &[&str]) -> Reproduction {
+    fn attempt(route: &str, verdict: Verdict, differences: &[&str]) -> ReplayAttempt {
         let mut case = Case::new("1a2b3c4d");
         (case.route, case.upstream, case.job) = (route.into(), "healthy".into(), "one".into());
         let differences = differences.iter().map(|text| (*text).to_owned()).collect();
-        Reproduction::new(case, Judgement::new(verdict), differences)
+        ReplayAttempt::new(case, Judgement::new(verdict), differences)
     }
 
     fn fail() -> Verdict {
@@ -122,16 +123,17 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_in_several_ways_says_in_how_many_it_was_the_same() {
-        let mut replay = Replay::new("x.jsonl", Faithful::Perhaps);
-        replay.tried = vec![tried("now", fail(), &[]), tried("later", Verdict::Pass, &["verdict"])];
-        replay.lacking = vec!["the program: it was a, and here it is b".into()];
+    fn several_attempts_are_counted_and_listed() {
+        let mut replay = Replay::new("x.jsonl", ReplayOutcome::Uncertain);
+        replay.attempts =
+            vec![attempt("now", fail(), &[]), attempt("later", Verdict::Pass, &["verdict"])];
+        replay.uncertainties = vec!["the program: recorded a, now b".into()];
         replay.other_program = true;
         let text = super::replay(&replay);
         for part in [
-            "x.jsonl: perhaps reproduced",
-            "    not known or not the same: the program: it was a, and here it is b\n    `--any-program` accepts",
-            "    the same in 1 of 2 ways that were tried\n      by now with upstream healthy and job one\n",
+            "x.jsonl: uncertain: same verdict and funnel",
+            "    uncertain: the program: recorded a, now b\n    `--any-program` accepts",
+            "    same result in 1 of 2 attempts\n      route now, upstream healthy, job one\n",
             "    path-not-executed: no span was begun\n",
         ] {
             assert!(text.contains(part), "expected {part}\nfound {text}");
@@ -139,14 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn an_adopted_incident_that_is_back_is_shown_and_the_others_are_counted() {
+    fn a_regressed_incident_is_shown_and_others_are_counted() {
         assert_eq!(incidents(&[]), "");
-        let mut back = Replay::new("zero-spans.jsonl", Faithful::Differs);
-        back.expects = Some("pass".into());
-        let difference = "verdict: pass is expected, and here it is path-not-executed";
-        back.tried = vec![tried("now", fail(), &[difference])];
-        let same = Replay::new("other.jsonl", Faithful::Reproduced);
-        let text = incidents(&[Incident::new(back, true), Incident::new(same, false)]);
+        let mut regressed = Replay::new("zero-spans.jsonl", ReplayOutcome::Different);
+        regressed.expects = Some("pass".into());
+        let difference = "verdict: expected pass, found path-not-executed";
+        regressed.attempts = vec![attempt("now", fail(), &[difference])];
+        let same = Replay::new("other.jsonl", ReplayOutcome::Reproduced);
+        let text =
+            incidents(&[AdoptedIncident::new(regressed, true), AdoptedIncident::new(same, false)]);
         assert!(text.contains("\nINCIDENT zero-spans.jsonl: not as expected\n"), "{text}");
         assert!(text.contains(&format!("    differs: {difference}\n")), "{text}");
         assert!(text.ends_with("\n2 incidents replayed, 1 not as expected\n"), "{text}");

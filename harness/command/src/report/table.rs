@@ -1,9 +1,8 @@
-//! Aligned columns of plain text: without borders, colours and wrapping, which is what crates for tables
-//! are about.
+//! Aligned columns of plain text, without the borders, colours and wrapping of table crates.
 
 use super::line::width;
 
-/// Returns rows under a heading, each column as wide as its widest cell; the last column is not padded.
+/// Returns rows below a heading. Each column is as wide as its widest cell; the last one is not padded.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
     let all: Vec<&Vec<String>> = std::iter::once(&heading).chain(rows).collect();
@@ -11,8 +10,8 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
         .map(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or(0))
         .collect();
     let lines = all.iter().map(|row| {
-        let cells = row.iter().zip(&widths).map(|(cell, wide)| {
-            let padding = " ".repeat(wide - width(cell));
+        let cells = row.iter().zip(&widths).map(|(cell, columns)| {
+            let padding = " ".repeat(columns - width(cell));
             format!("{cell}{padding}")
         });
         let line = cells.collect::<Vec<_>>().join("  ");

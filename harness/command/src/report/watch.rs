@@ -1,12 +1,12 @@
-//! Watched jobs: a frame for a terminal, a line per change for a pipe.
+//! Watched jobs: a frame for a terminal, or a line per change.
 
-use super::line::{cut, plain};
+use super::line::{plain, truncate};
 use super::table::table;
 use spanproof_format::{WatchFrame, WatchedJob};
 
-/// Returns the alarm of a job without spans; an empty text if it has some.
-fn alarm(dark: Option<u64>) -> String {
-    match dark {
+/// Returns the alarm of a job without spans; empty if it has spans.
+fn alarm(without_spans_s: Option<u64>) -> String {
+    match without_spans_s {
         None => String::new(),
         Some(0) => "NO SPANS".into(),
         Some(seconds) => format!("NO SPANS for {seconds} s"),
@@ -19,41 +19,47 @@ fn units(job: &WatchedJob) -> String {
     if units.is_empty() { "0".into() } else { plain(&units.join(", ")) }
 }
 
-/// Returns the number of spans, or `?` if they could not be read.
+/// Returns the number of spans, or `?` if they can't be read.
 fn spans(job: &WatchedJob) -> String {
     job.spans.map_or("?".into(), |count| count.to_string())
 }
 
-/// Returns all jobs as a table above a line of status: at most `height` lines of `width` columns.
+/// Returns a table of the jobs and a status line: at most `height` lines of `width` columns.
 pub fn frame(frame: &WatchFrame, (width, height): (usize, usize)) -> Vec<String> {
     let rows: Vec<Vec<String>> = frame
         .jobs
         .iter()
         .map(|job| {
-            vec![plain(&job.id), plain(&job.status), units(job), spans(job), alarm(job.dark_s)]
+            vec![
+                plain(&job.id),
+                plain(&job.status),
+                units(job),
+                spans(job),
+                alarm(job.without_spans_s),
+            ]
         })
         .collect();
     let text = table(&["job", "status", &frame.unit_table, "spans", ""], &rows);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let room = height.saturating_sub(2).max(2);
     if lines.len() > room {
-        // The newest are at the end.
-        let gone = lines.len() - room;
-        lines.drain(1..=gone);
+        // The newest jobs are at the end.
+        let surplus = lines.len() - room;
+        lines.drain(1..=surplus);
     }
     lines.extend([String::new(), frame.status.clone()]);
-    lines.iter().map(|line| cut(line, width).trim_end().to_owned()).collect()
+    lines.iter().map(|line| truncate(line, width).trim_end().to_owned()).collect()
 }
 
-/// Returns the line of a job that changed at some time.
-pub fn change(at: &str, unit_table: &str, job: &WatchedJob) -> String {
+/// Returns the line of a job that changed.
+pub fn job_line(time: &str, unit_table: &str, job: &WatchedJob) -> String {
     let line = format!(
-        "{at}  job {}  {}  {unit_table}: {}  spans: {}  {}",
+        "{time}  job {}  {}  {unit_table}: {}  spans: {}  {}",
         plain(&job.id),
         plain(&job.status),
         units(job),
         spans(job),
-        alarm(job.dark_s)
+        alarm(job.without_spans_s)
     );
     format!("{}\n", line.trim_end())
 }
@@ -62,16 +68,16 @@ pub fn change(at: &str, unit_table: &str, job: &WatchedJob) -> String {
 mod tests {
     use super::*;
 
-    fn watched(job: usize, units: usize, spans: usize, dark: Option<u64>) -> WatchedJob {
+    fn watched(job: usize, units: usize, spans: usize, without_spans_s: Option<u64>) -> WatchedJob {
         let spans = Some(spans);
         let units = (units > 0).then(|| ("failed".to_owned(), units)).into_iter().collect();
         let mut watched = WatchedJob::new(job.to_string(), "failed");
-        (watched.units, watched.spans, watched.dark_s) = (units, spans, dark);
+        (watched.units, watched.spans, watched.without_spans_s) = (units, spans, without_spans_s);
         watched
     }
 
     #[test]
-    fn a_frame_fits_and_keeps_the_newest() {
+    fn a_frame_fits_the_terminal_and_has_the_newest_jobs() {
         let jobs = (469..=480).map(|job| watched(job, 4, 0, Some(3))).collect();
         let lines = frame(&WatchFrame::new(jobs, "executions", "quiet"), (44, 8));
         assert_eq!(lines.len(), 8);
@@ -82,10 +88,10 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_a_line() {
-        let line = change("12:00:03Z", "executions", &watched(469, 4, 0, Some(0)));
+    fn a_changed_job_is_one_line() {
+        let line = job_line("12:00:03Z", "executions", &watched(469, 4, 0, Some(0)));
         assert_eq!(line, "12:00:03Z  job 469  failed  executions: 4 failed  spans: 0  NO SPANS\n");
-        let line = change("12:00:03Z", "executions", &watched(470, 0, 0, None));
+        let line = job_line("12:00:03Z", "executions", &watched(470, 0, 0, None));
         assert_eq!(line, "12:00:03Z  job 470  failed  executions: 0  spans: 0\n");
     }
 }

@@ -1,4 +1,4 @@
-//! Traces as text: one line per span, with a bar for its time.
+//! Traces as waterfalls: one line per span, with a bar for its time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,20 +6,20 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
-use super::line::{cut, padded, plain, width, wrapped};
-use super::terminal::counted;
-use spanproof_format::{Diagnostic, Row, SpanPlace, Trace, TraceSpan, Traces};
+use super::count::count;
+use super::line::{pad, plain, truncate, width, wrap};
+use spanproof_format::{Diagnostic, Row, SpanPosition, Trace, TraceSpan, Traces};
 
-/// Spans shown of one trace.
+/// Maximum number of spans shown per trace.
 const MAX_SPANS: usize = 500;
-/// Levels of indentation; a deeper span has its depth as a number.
+/// Maximum number of indented levels. Deeper spans show their depth as a number.
 const MAX_LEVELS: usize = 12;
-/// Ids of jobs or executions shown of one trace.
+/// Maximum number of ids of jobs and of executions shown per trace.
 const MAX_IDS: usize = 3;
-/// The columns of the diagnostic functions that are shown before all others.
+/// Columns of the diagnostic functions that are shown first.
 const FIRST_COLUMNS: [&str; 5] =
     ["root_cause_type", "anomaly_reason", "service", "operation", "similar_execution_id"];
-/// The columns of an anomaly that the line of its span shows already.
+/// Columns of an anomaly that the line of its span already shows.
 const SPAN_COLUMNS: [&str; 8] = [
     "is_anomaly",
     "level",
@@ -34,55 +34,51 @@ const SPAN_COLUMNS: [&str; 8] = [
 /// The size and the characters of a waterfall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Canvas {
-    /// Columns of a line.
+    /// Columns per line.
     pub width: usize,
-    /// Whether failures have a colour.
+    /// Whether failures are coloured.
     pub colour: bool,
-    /// Whether bars use block characters; ASCII otherwise.
+    /// Whether bars are drawn with block characters instead of ASCII.
     pub blocks: bool,
 }
 
-/// Returns each trace as a waterfall, with what the diagnostic functions of the database return.
+/// Returns the traces as waterfalls, with the results of the database's diagnostic functions.
 pub fn waterfall(traces: &Traces, canvas: Canvas) -> String {
     let mut text = String::new();
-    for one in &traces.traces {
-        text.push_str(&trace(one, canvas));
-        for answer in &one.diagnostics {
-            text.push_str(&diagnostic(answer, canvas));
+    for trace in &traces.traces {
+        text.push_str(&draw_trace(trace, canvas));
+        for result in &trace.diagnostics {
+            text.push_str(&diagnostic(result, canvas));
         }
         text.push('\n');
     }
     for unread in &traces.unread {
-        text.push_str(&wrapped(
-            &[format!("not looked at: {}", plain(unread))],
-            (0, 2),
-            canvas.width,
-        ));
+        text.push_str(&wrap(&[format!("not read: {}", plain(unread))], (0, 2), canvas.width));
     }
     let spans: usize = traces.traces.iter().map(|trace| trace.spans.len()).sum();
     let _infallible =
-        writeln!(text, "{}, {}", counted(traces.traces.len(), "trace"), counted(spans, "span"));
+        writeln!(text, "{}, {}", count(traces.traces.len(), "trace"), count(spans, "span"));
     text
 }
 
-fn trace(trace: &Trace, canvas: Canvas) -> String {
-    let mut text = wrapped(&head(trace), (0, 2), canvas.width);
-    let most = canvas.width.saturating_sub(25) / 2;
-    let levels = (most / 4).clamp(1, MAX_LEVELS);
+fn draw_trace(trace: &Trace, canvas: Canvas) -> String {
+    let mut text = wrap(&head(trace), (0, 2), canvas.width);
+    let max_width = canvas.width.saturating_sub(25) / 2;
+    let levels = (max_width / 4).clamp(1, MAX_LEVELS);
     let names = trace.spans.iter().take(MAX_SPANS).map(|span| width(&name(span, levels)));
-    let widest = names.max().unwrap_or(0).min(most).max(4);
+    let widest = names.max().unwrap_or(0).min(max_width).max(4);
     for span in trace.spans.iter().take(MAX_SPANS) {
         if let Some(gap) = span.gap_before_ms {
             let indent = "  ".repeat(span.depth.min(levels));
-            let line = format!("{indent}… {} of nothing", duration(milliseconds(gap)));
-            let _infallible = writeln!(text, "{}", cut(&line, canvas.width));
+            let line = format!("{indent}… gap of {}", duration(milliseconds(gap)));
+            let _infallible = writeln!(text, "{}", truncate(&line, canvas.width));
         }
-        let name = padded(&name(span, levels), widest);
+        let name = pad(&name(span, levels), widest);
         let _infallible = writeln!(text, "{}", line(trace, span, &name, canvas));
     }
     if trace.spans.len() > MAX_SPANS {
         let _infallible =
-            writeln!(text, "… {} not shown", counted(trace.spans.len() - MAX_SPANS, "more span"));
+            writeln!(text, "… {} not shown", count(trace.spans.len() - MAX_SPANS, "more span"));
     }
     text
 }
@@ -93,9 +89,9 @@ fn head(trace: &Trace) -> Vec<String> {
     let mut head = vec![plain(&format!("trace {}", trace.trace_id))];
     head.extend(ids("job", &trace.jobs));
     head.extend(ids("execution", &trace.executions));
-    head.push(started.unwrap_or_else(|| "without a start".into()));
+    head.push(started.unwrap_or_else(|| "no start time".into()));
     head.push(duration(milliseconds(trace.duration_ms)));
-    head.push(counted(trace.spans.len(), "span"));
+    head.push(count(trace.spans.len(), "span"));
     let services: BTreeSet<_> = trace.spans.iter().map(|span| plain(&span.service)).collect();
     let services: Vec<_> = services.into_iter().filter(|name| !name.trim().is_empty()).collect();
     head.push(services.join(", "));
@@ -103,25 +99,24 @@ fn head(trace: &Trace) -> Vec<String> {
 }
 
 /// Returns `job 1` or `jobs 1, 2, 3 and 4 more`; `None` if there are no ids.
-fn ids(word: &str, ids: &BTreeSet<String>) -> Option<String> {
-    let count = ids.len();
-    let first: Vec<_> = ids.iter().take(MAX_IDS).map(|id| plain(id)).collect();
-    let s = if count == 1 { "" } else { "s" };
-    let more = count.saturating_sub(MAX_IDS);
+fn ids(noun: &str, ids: &BTreeSet<String>) -> Option<String> {
+    let shown: Vec<_> = ids.iter().take(MAX_IDS).map(|id| plain(id)).collect();
+    let s = if ids.len() == 1 { "" } else { "s" };
+    let more = ids.len().saturating_sub(MAX_IDS);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    (count > 0).then(|| format!("{word}{s} {}{more}", first.join(", ")))
+    (!ids.is_empty()).then(|| format!("{noun}{s} {}{more}", shown.join(", ")))
 }
 
 /// Returns the name of a span, indented by its depth.
 fn name(span: &TraceSpan, levels: usize) -> String {
-    let TraceSpan { service, operation, depth, .. } = span;
+    let TraceSpan { service, name, depth, .. } = span;
     let dot = if service.is_empty() { "" } else { "." };
     let deeper = if *depth > levels { format!("{depth}> ") } else { String::new() };
-    let name = plain(&format!("{service}{dot}{operation}"));
+    let name = plain(&format!("{service}{dot}{name}"));
     format!("{}{deeper}{name}", "  ".repeat((*depth).min(levels)))
 }
 
-/// Returns the error of a span in one text; `None` if it has none.
+/// Returns the error of a span, with its type; `None` if it has none.
 fn error(span: &TraceSpan) -> Option<String> {
     match (&span.error_type, &span.error) {
         (Some(kind), Some(text)) => Some(format!("{kind}: {text}")),
@@ -129,31 +124,32 @@ fn error(span: &TraceSpan) -> Option<String> {
     }
 }
 
-/// Returns `name  ▕ bar ▏ +start duration status error`, cut to the width of the canvas.
+/// Returns the line of a span, truncated to the width of the canvas: name, bar, start, duration,
+/// status, error.
 fn line(trace: &Trace, span: &TraceSpan, name: &str, canvas: Canvas) -> String {
     let offset = match (span.started, trace.started) {
         (Some(started), Some(first)) => format!("+{}", duration(elapsed(first, started))),
         _ => "+?".into(),
     };
-    let took = match (span.open, span.duration_ms) {
-        (true, _) => "open".into(),
+    let length = match (span.open, span.duration_ms) {
+        (true, _) => "not ended".into(),
         (false, Some(ms)) => duration(ms),
         (false, None) => "?".into(),
     };
-    let place = match span.place {
-        SpanPlace::Orphan => Some("orphan: its parent is not here".to_owned()),
-        SpanPlace::Circle => Some("circle: it is its own ancestor".to_owned()),
+    let problem = match span.position {
+        SpanPosition::Orphan => Some("orphan: its parent is missing".to_owned()),
+        SpanPosition::Cycle => Some("cycle: it is its own ancestor".to_owned()),
         _ => None,
     };
-    let mut notes: Vec<String> = place.into_iter().collect();
+    let mut notes: Vec<String> = problem.into_iter().collect();
     notes.push(plain(&span.status));
-    notes.extend(span.started.filter(|_| span.open).map(|at| since(trace, at)));
+    notes.extend(span.started.filter(|_| span.open).map(|start| started_at(trace, start)));
     notes.extend(error(span).as_deref().map(plain));
-    let numbers = format!("{offset:>9} {took:>9}");
+    let numbers = format!("{offset:>9} {length:>9}");
     let rest = canvas.width.saturating_sub(width(name) + numbers.len() + 6);
     let bar = bar(trace, span, (rest / 3).min(60), canvas);
     let head = format!("{name}  {bar}  {numbers}  ");
-    let notes = cut(&notes.join("  "), canvas.width.saturating_sub(width(&head)));
+    let notes = truncate(&notes.join("  "), canvas.width.saturating_sub(width(&head)));
     let notes = if canvas.colour && span.failed == Some(true) {
         format!("\u{1b}[31m{notes}\u{1b}[0m")
     } else {
@@ -162,34 +158,34 @@ fn line(trace: &Trace, span: &TraceSpan, name: &str, canvas: Canvas) -> String {
     format!("{head}{notes}").trim_end().to_owned()
 }
 
-/// Returns since when a span is open, with the day only if it is not that of the trace.
-fn since(trace: &Trace, at: DateTime<Utc>) -> String {
-    let same = trace.started.is_some_and(|first| first.date_naive() == at.date_naive());
-    let format = if same { "open since %H:%M:%SZ" } else { "open since %Y-%m-%d %H:%M:%SZ" };
-    at.format(format).to_string()
+/// Returns the start time of a span that has not ended, with the date if it is not the trace's.
+fn started_at(trace: &Trace, start: DateTime<Utc>) -> String {
+    let same_day = trace.started.is_some_and(|first| first.date_naive() == start.date_naive());
+    let format = if same_day { "since %H:%M:%SZ" } else { "since %Y-%m-%d %H:%M:%SZ" };
+    start.format(format).to_string()
 }
 
-/// Returns the bar of a span: its part of the time of its trace.
+/// Returns the bar of a span: its share of the time of the trace.
 fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String {
-    let (fill, open) = if canvas.blocks { ('█', '░') } else { ('#', '.') };
+    let (full, not_ended) = if canvas.blocks { ('█', '░') } else { ('#', '.') };
     let (Some(first), Some(last), Some(_)) = (trace.started, trace.ended, span.started) else {
         return " ".repeat(width);
     };
     let whole = elapsed(first, last).max(0.001);
     let cell = |at: Option<DateTime<Utc>>| -> usize {
-        #[expect(clippy::cast_precision_loss, reason = "a line has no millions of columns")]
+        #[expect(clippy::cast_precision_loss, reason = "a line never has millions of columns")]
         let cell = at.map_or(0.0, |at| elapsed(first, at) / whole * width as f64);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "it is cut to the bar"
+            reason = "the value is clamped"
         )]
         let cell = cell.clamp(0.0, 10_000.0) as usize;
         cell.min(width)
     };
     let begin = cell(span.started).min(width.saturating_sub(1));
     let end = if span.open { width } else { cell(span.ended).max(begin + 1).min(width) };
-    let fill = if span.open { open } else { fill };
+    let fill = if span.open { not_ended } else { full };
     let filled = end.saturating_sub(begin);
     let bar: String = std::iter::repeat_n(' ', begin)
         .chain(std::iter::repeat_n(fill, filled))
@@ -198,32 +194,32 @@ fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String 
     bar
 }
 
-/// Returns what a diagnostic function says: its anomalies, and how many rows are none.
-fn diagnostic(answer: &Diagnostic, canvas: Canvas) -> String {
-    let asked = plain(&format!("{}({})", answer.function, answer.execution));
-    if let Some(why) = &answer.error {
-        let why = plain(&format!("{asked} could not be asked: {why}"));
-        return format!("  {}\n", cut(&why, canvas.width.saturating_sub(2)));
+/// Returns the result of a diagnostic function: its anomalies, and the number of other rows.
+fn diagnostic(result: &Diagnostic, canvas: Canvas) -> String {
+    let call = plain(&format!("{}({})", result.function, result.execution));
+    if let Some(why) = &result.error {
+        let why = plain(&format!("{call} failed: {why}"));
+        return format!("  {}\n", truncate(&why, canvas.width.saturating_sub(2)));
     }
-    let rows = answer.rows.as_deref().unwrap_or_default();
+    let rows = result.rows.as_deref().unwrap_or_default();
     if rows.is_empty() {
-        return format!("  {asked}: nothing\n");
+        return format!("  {call}: no rows\n");
     }
-    let (sound, odd): (Vec<_>, Vec<_>) =
+    let (normal, anomalies): (Vec<_>, Vec<_>) =
         rows.iter().partition(|row| row.get("is_anomaly") == Some(&Json::Bool(false)));
-    let mut text = format!("  {asked}\n");
-    for row in odd {
-        text.push_str(&wrapped(&pairs(row), (4, 6), canvas.width));
+    let mut text = format!("  {call}\n");
+    for row in anomalies {
+        text.push_str(&wrap(&columns(row), (4, 6), canvas.width));
     }
-    if !sound.is_empty() {
-        let _infallible = writeln!(text, "    {} without an anomaly", counted(sound.len(), "row"));
+    if !normal.is_empty() {
+        let _infallible = writeln!(text, "    {} without an anomaly", count(normal.len(), "row"));
     }
     text
 }
 
 /// Returns the columns of a row that are not null, those that name the reason first.
-fn pairs(row: &Row) -> Vec<String> {
-    // The waterfall shows the span of an anomaly already.
+fn columns(row: &Row) -> Vec<String> {
+    // The waterfall already shows the span of an anomaly.
     let hidden: &[&str] =
         if row.get("anomaly_reason").is_some_and(Json::is_string) { &SPAN_COLUMNS } else { &[] };
     let rank = |name: &str| FIRST_COLUMNS.iter().position(|first| *first == name);
@@ -270,11 +266,11 @@ mod tests {
         start + chrono::Duration::milliseconds(ms.into())
     }
 
-    /// A span of the runner at some depth, open if it has no end.
-    fn span(depth: usize, operation: &str, start: u32, end: Option<u32>) -> TraceSpan {
-        let mut span = TraceSpan::new(operation, operation);
+    /// Creates a span of the runner; without an end, it has not ended.
+    fn span(depth: usize, name: &str, start: u32, end: Option<u32>) -> TraceSpan {
+        let mut span = TraceSpan::new(name, name);
         span.depth = depth;
-        span.place = if depth == 0 { SpanPlace::Root } else { SpanPlace::Child };
+        span.position = if depth == 0 { SpanPosition::Root } else { SpanPosition::Child };
         span.service = "runner".into();
         span.started = Some(at(start));
         span.ended = end.map(at);
@@ -284,15 +280,15 @@ mod tests {
         span
     }
 
-    /// A trace with all that a trace may have, sound and unsound.
+    /// Creates a trace with every kind of span.
     fn example() -> Trace {
         let mut failed = span(1, "hybrid_router_call", 14_000, Some(20_000));
         failed.gap_before_ms = Some(12_000);
         (failed.failed, failed.status) = (Some(true), "failed".into());
         failed.error_type = Some("NoProvider".into());
         failed.error = Some("No healthy\nproviders \u{1b}[2Jfor password=***".into());
-        let placed = |mut span: TraceSpan, place| {
-            span.place = place;
+        let positioned = |mut span: TraceSpan, position| {
+            span.position = position;
             span
         };
         let mut trace = Trace::new("t1");
@@ -304,54 +300,54 @@ mod tests {
             span(0, "execute_question", 0, Some(20_000)),
             span(1, "plan", 0, Some(2_000)),
             failed,
-            placed(span(0, "late", 19_000, None), SpanPlace::Orphan),
-            placed(span(0, "one", 3_000, Some(4_000)), SpanPlace::Circle),
+            positioned(span(0, "late", 19_000, None), SpanPosition::Orphan),
+            positioned(span(0, "one", 3_000, Some(4_000)), SpanPosition::Cycle),
             span(1, "other", 3_500, Some(3_000)),
-            placed(span(0, "日本", 3_700, Some(3_700)), SpanPlace::Circle),
+            positioned(span(0, "日本", 3_700, Some(3_700)), SpanPosition::Cycle),
         ];
         trace
     }
 
-    fn drawn(trace: &Trace, width: usize) -> String {
+    fn draw(trace: &Trace, width: usize) -> String {
         let canvas = Canvas { width, colour: false, blocks: false };
         waterfall(&Traces::new(vec![trace.clone()], Vec::new()), canvas)
     }
 
     #[test]
-    fn a_trace_is_drawn_with_all_that_is_wrong_with_it() {
+    fn a_trace_is_drawn_with_its_problems() {
         let expected = "\
 trace t1  job 469  execution 7  2025-10-22 12:00:00.000Z  20.00 s  7 spans  runner
 runner.execute_question      ######################      +0 ms   20.00 s  completed
   runner.plan                ##                          +0 ms    2.00 s  completed
-  … 12.00 s of nothing
+  … gap of 12.00 s
   runner.hybrid_router_call                 #######   +14.00 s    6.00 s  failed  NoProvider: No healthy providers  [2J…
-runner.late                                      ..   +19.00 s      open  orphan: its parent is not here  started  open…
-runner.one                      #                      +3.00 s    1.00 s  circle: it is its own ancestor  completed
+runner.late                                      ..   +19.00 s not ended  orphan: its parent is missing  started  since…
+runner.one                      #                      +3.00 s    1.00 s  cycle: it is its own ancestor  completed
   runner.other                  #                      +3.50 s   -500 ms  completed
-runner.日本                      #                     +3.70 s      0 ms  circle: it is its own ancestor  completed
+runner.日本                      #                     +3.70 s      0 ms  cycle: it is its own ancestor  completed
 
 1 trace, 7 spans
 ";
-        assert_eq!(drawn(&example(), 120), expected);
+        assert_eq!(draw(&example(), 120), expected);
     }
 
     #[test]
-    fn a_narrow_line_has_all_but_the_ends_of_texts() {
+    fn a_narrow_line_truncates_texts() {
         let expected = "\
 trace t1  job 469  execution 7  2025-10-22 12:00:00.000Z
   20.00 s  7 spans  runner
 runner.execute_q…  ######      +0 ms   20.00 s  completed
   runner.plan      #           +0 ms    2.00 s  completed
-  … 12.00 s of nothing
+  … gap of 12.00 s
   runner.hybrid_…      ##   +14.00 s    6.00 s  failed  NoP…
-runner.late             .   +19.00 s      open  orphan: its…
-runner.one         #         +3.00 s    1.00 s  circle: it …
+runner.late             .   +19.00 s not ended  orphan: its…
+runner.one         #         +3.00 s    1.00 s  cycle: it i…
   runner.other      #        +3.50 s   -500 ms  completed
-runner.日本         #        +3.70 s      0 ms  circle: it …
+runner.日本         #        +3.70 s      0 ms  cycle: it i…
 
 1 trace, 7 spans
 ";
-        assert_eq!(drawn(&example(), 60), expected);
+        assert_eq!(draw(&example(), 60), expected);
     }
 
     #[test]
@@ -359,7 +355,7 @@ runner.日本         #        +3.70 s      0 ms  circle: it …
         let mut trace = example();
         trace.spans[0].service = "長い名前のサービス\u{1b}[31m".into();
         for columns in [40, 41, 60, 80, 200] {
-            let text = drawn(&trace, columns);
+            let text = draw(&trace, columns);
             for line in text.lines() {
                 assert!(width(line) <= columns, "{columns}: {line}");
             }
@@ -368,17 +364,17 @@ runner.日本         #        +3.70 s      0 ms  circle: it …
     }
 
     #[test]
-    fn a_hundred_levels_are_told_by_their_number() {
+    fn deep_spans_show_their_depth_as_a_number() {
         let mut trace = Trace::new("t");
         trace.spans = (0..=100).map(|depth| span(depth, "op", 0, Some(0))).collect();
         trace.spans.iter_mut().for_each(|span| span.service.clear());
-        let text = drawn(&trace, 100);
+        let text = draw(&trace, 100);
         assert!(text.contains("\n                  100> op"), "{text}");
         assert!(text.lines().all(|line| width(line) <= 100), "{text}");
     }
 
     #[test]
-    fn an_answer_begins_with_what_is_wrong_and_counts_what_is_not() {
+    fn anomalies_are_shown_and_other_rows_are_counted() {
         let row = |row: Json| row.as_object().unwrap().clone();
         let rows = vec![
             row(json!({"level": 0, "is_anomaly": false, "operation": "a"})),

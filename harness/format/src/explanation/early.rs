@@ -1,192 +1,197 @@
-//! Codes of the funnel up to the first span: flag, tracer, work, attempt.
+//! Explanations of the codes of stages 1 to 5: flag, tracer, work, attempt.
 
 use super::Explanation;
 
 pub(super) const FLAG_UNSET: Explanation = Explanation::new(
     &[
-        "the environment that the process was given holds the flag, and the tracer's line at startup \
-         shows an empty raw value",
-        "no span is stored",
+        "the environment passed to the process sets the flag, but the tracer line at startup has \
+         an empty value",
+        "no spans are stored",
     ],
     &[
-        "the line shows the value that was given: `flag-unrecognised-value`",
-        "spans are stored although the line says off: `banner-contradicts`",
+        "the line has the value that was set: `flag-unrecognised-value`",
+        "spans are stored although the line reports off: `banner-contradicts`",
     ],
     &[
-        "a wrapper script, an entry point or a process manager that starts the service with an \
-         environment of its own",
-        "the flag is read under another name, or set on another app or process group",
-        "the process was not restarted after the value changed, and reads it only once",
+        "a wrapper script, an entry point or a process manager starts the service with another \
+         environment",
+        "the service reads the flag under another name, or the flag is set on another app or \
+         process group",
+        "the service reads the value once and was not restarted after it changed",
     ],
 );
 
 pub(super) const TRACER_NOT_CONSTRUCTED: Explanation = Explanation::new(
     &[
-        "no line of the output matches the probe `tracer`, and no span is stored",
-        "the flag's value means on",
+        "no line of the output matches the probe `tracer`, and no spans are stored",
+        "the value of the flag means on",
     ],
     &[
-        "spans are stored: then only the line is missing, and nothing is lost",
-        "a line that says off: `flag-unset` or `flag-unrecognised-value`",
+        "spans are stored: only the line is missing, and no span is lost",
+        "a line reports off: `flag-unset` or `flag-unrecognised-value`",
     ],
     &[
-        "another binary was built or started than the one with the tracer",
-        "the service goes on without its database, and builds no tracer then",
-        "the tracer is built later, by the first job, or by another process of the deployment",
-        "the wording of the line changed, and the probe `tracer` did not",
+        "the binary that was built or started does not contain the tracer",
+        "the service starts without its database and then constructs no tracer",
+        "the tracer is constructed later, by the first job, or in another process of the \
+         deployment",
+        "the wording of the line changed, but the probe `tracer` did not",
     ],
 );
 
 pub(super) const PROCESS_CRASHED: Explanation = Explanation::new(
     &[
-        "the process ended although nobody had asked it to, or ended with an error when it was asked",
-        "its exit status or signal, and the last lines it wrote",
+        "the process exited without a request to stop, or failed after one",
+        "its exit status or signal, and its last lines of output",
     ],
     &[
-        "it had to be killed because it did not stop: `not-stopped`",
-        "no case of the run came up: then the world is broken, and nothing is said about the service",
+        "it did not stop in time and was killed: `not-stopped`",
+        "no case of the run became ready: the world is broken, which proves nothing about the \
+         service",
     ],
     &[
-        "a tracer that was never built is called, and the first unit takes the process down",
-        "a panic in a background task that is not caught",
-        "the service gives up when its database or its upstream refuses it",
+        "the first unit uses a tracer that was never constructed, and the process crashes",
+        "a panic in a background task is not caught",
+        "the service exits when its database or its upstream rejects it",
     ],
 );
 
 pub(super) const NEVER_READY: Explanation = Explanation::new(
     &[
-        "the condition under `ready` was not met in time in this case, and was in others",
-        "the process was still there: it was stopped by the harness",
+        "the condition under `ready` is not met in time in this case, but is in others",
+        "the process was still running, and spanproof stopped it",
     ],
     &[
-        "no case became ready: then the world is broken",
-        "the process ended by itself: `process-crashed`",
+        "no case became ready: the world is broken",
+        "the process exited by itself: `process-crashed`",
     ],
     &[
-        "a value of a flag sends the startup into a wait without an end",
-        "the service listens somewhere else under this flag",
+        "with this value of a flag, the startup waits forever",
+        "with this flag, the service listens on another address",
         "`timeout-ms` under `ready` is too short for this combination",
     ],
 );
 
 pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
     &[
-        "the tracer's line says off and shows the value that was given",
-        "the value means on to people: 1, TRUE, yes, on, with spaces or quotes around it",
-        "another spelling, run as an extra case, makes the spans appear",
+        "the tracer line reports off and has the value that was set",
+        "the value means on to people: 1, TRUE, yes or on, also with spaces or quotes",
+        "an extra case with another spelling has spans",
     ],
     &[
-        "several values that mean on were tried and none works: `flag-ignored`",
-        "the line shows an empty value: `flag-unset`",
-        "the spec lists under `enables` what counts, and this value is not there: then off is right",
+        "several values that mean on were run and none works: `flag-ignored`",
+        "the line has an empty value: `flag-unset`",
+        "the spec lists the values that count under `enables`, without this one: off is correct",
     ],
     &[
-        "the value is compared with the exact text true, without trimming and with its case",
-        "quotes or a line break came with the value from a file or a secret store",
-        "two flags of one service follow opposite conventions, one wants 1 and the other true",
+        "the service compares the value with the exact text true, without trimming and \
+         case-sensitively",
+        "quotes or a newline came with the value from a file or a secret store",
+        "two flags of the service have opposite conventions: one expects 1, the other true",
     ],
 );
 
 pub(super) const FLAG_IGNORED: Explanation = Explanation::new(
     &[
-        "at least two values that mean on were run, and the tracer says off under each of them",
-        "no pair of cases that differ in the flag alone differs in spans",
+        "the tracer reports off for at least two values that mean on",
+        "no two cases that differ only in the flag differ in their spans",
     ],
-    &["one of the values records: then the others are `flag-unrecognised-value`"],
+    &["spans are recorded with one of the values: `flag-unrecognised-value` for the others"],
     &[
-        "the variable that is read has another name",
-        "the tracer is built before the configuration is read",
-        "a second switch, or the build, overrules the flag",
+        "the service reads a variable with another name",
+        "the tracer is constructed before the configuration is read",
+        "a second switch, or the build, overrides the flag",
     ],
 );
 
 pub(super) const JOB_NOT_PICKED_UP: Explanation = Explanation::new(
     &[
-        "the submission was accepted, the job's row has one of the statuses under `waiting`, and no \
-         row of work exists",
-        "the process was alive all the time",
+        "the submission was accepted, the job has a status under `waiting`, and no unit has a row",
+        "the process ran the whole time",
     ],
     &[
-        "some rows of work exist, or the job has another status: `job-failed-early`",
-        "the work began and time was up: `job-not-finished`",
+        "the job has units or another status: `job-failed-early`",
+        "a unit started, and the deadline passed: `job-not-finished`",
     ],
     &[
-        "no worker runs in this process, or it listens on another queue than the route writes to",
-        "a lock of a worker that died is still held",
-        "a job of another version waits at the head of the queue and is never taken",
+        "this process runs no worker, or the worker listens on another queue than the route writes \
+         to",
+        "a worker that crashed still holds a lock",
+        "a job of another version is at the head of the queue, and no worker takes it",
     ],
 );
 
 pub(super) const JOB_FAILED_EARLY: Explanation = Explanation::new(
     &[
-        "the submission was refused, or the job ended with fewer rows of work than it has units",
-        "the answer to the submission, the job's status, the number of rows",
+        "the submission was refused, or the job ended with fewer rows in the unit table than units",
+        "the answer to the submission, the status of the job, the number of rows",
     ],
     &[
-        "no row of work and a status that waits: `job-not-picked-up`",
-        "every unit has its row: then missing spans have another reason",
+        "the job has no units and a status under `waiting`: `job-not-picked-up`",
+        "every unit has its row: missing spans have another reason",
     ],
     &[
-        "validation refuses the job, or a needed part of it is not configured",
-        "names differ between parts of the job, such as regions, so that it has no units",
-        "the rows of work could not be written",
-        "`units` of the job in the spec is not what the job has",
+        "validation rejects the job, or a part that it needs is not configured",
+        "names such as regions differ between parts of the job, so that it has no units",
+        "the rows of units could not be written",
+        "`units` in the spec differs from the number of units of the job",
     ],
 );
 
 pub(super) const JOB_NOT_FINISHED: Explanation = Explanation::new(
-    &["every unit has its row, and a job was not among `done` when `settle-ms` was over"],
-    &["the service ended meanwhile: `process-crashed`", "units are missing: `job-failed-early`"],
+    &["every unit has its row, and a job has no status under `done` after `settle-ms`"],
+    &["the service exited: `process-crashed`", "units are missing: `job-failed-early`"],
     &[
         "a call without a timeout waits for an upstream that does not answer",
-        "the writing of a span blocks its unit, for instance on a lock, and has no limit of its own",
-        "the status of the job is never set, or one that ends it is missing under `done`",
+        "writing a span blocks its unit, for example on a lock, and has no timeout",
+        "the service never sets the final status of the job, or `done` does not list it",
     ],
 );
 
 pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
     &[
-        "what a line says and what the tables hold exclude each other: on and no span on any route, \
-         off and spans, acknowledged and none there",
-        "with the witness: successes are reported, and no statement ever reached the server",
+        "a line contradicts the tables: it reports on, and no route records spans; it reports off, \
+         and spans are stored; or it reports a recorded span, and the span is missing",
+        "with the witness: the service reports successful writes, but the server received no \
+         statement",
     ],
     &[
-        "one route records and another does not: `path-not-executed`",
-        "the lines agree with each other and the server refused the rows: `write-failed-silent`",
+        "one route records spans, and another does not: `path-not-executed`",
+        "the lines agree with each other, and the server rejected the rows: `write-failed-silent`",
     ],
     &[
         "the line is printed where the flag is read, not where spans are written",
-        "a disabled tracer returns success, and the caller prints it",
-        "the connection of the tracer is missing, and dummy ids are handed out instead",
+        "a disabled tracer returns success, and its caller prints that",
+        "the tracer has no connection and returns dummy ids",
     ],
 );
 
 pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
     &[
-        "the tracer says that it is on, the work has its rows, and fewer spans were begun than units \
+        "the tracer reports on, every unit has its row, and fewer spans were started than units \
          exist",
-        "the same job by another route leaves spans; an extra case tries that",
-        "with the witness, also for services that say nothing: no statement reached the server",
+        "the same job by another route has spans; an extra case tries that",
+        "with the witness, also for services without debug lines: the server received no statement",
     ],
     &[
-        "no route begins a span: `banner-contradicts`",
-        "spans were begun and have no row: one of the codes of stages accepted and stored",
-        "output was dropped because it was too much: `undetermined`",
+        "no route starts a span: `banner-contradicts`",
+        "spans were started but have no row: one of the codes of the stages accepted and stored",
+        "output was dropped because it was too long: `undetermined`",
     ],
     &[
-        "a second entry point executes the same work on a path that never calls the tracer",
-        "a retry or a batch path that was written before the tracer",
+        "a second entry point runs the same work on a path that never calls the tracer",
+        "a retry or batch path is older than the tracer",
         "another process without the tracer takes jobs from the same queue",
-        "the inner span of an error path is missing, because the call is left out there",
+        "an error path omits the call that starts the inner span",
     ],
 );
 
 pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
-    &["an operation has fewer rows than units, and the table has rows of operations that no \
-         `[[span]]` names, or of another service"],
-    &["every row has a name that the spec knows: then the missing ones have another reason"],
+    &["a span name has fewer rows than units, and the table has spans with names that no \
+         `[[span]]` has, or of another service"],
+    &["every row has a name from the spec: the missing spans have another reason"],
     &[
-        "an operation was renamed in the service, and not where spans are looked for",
+        "a span was renamed in the service, but not where people look for it",
         "the name of the service comes from a variable that is not set",
     ],
 );

@@ -1,22 +1,22 @@
-//! What stands behind each code: the evidence that supports it, what would contradict it, and what
-//! usually causes it. `explain` and `docs/codes.md` are made from this and from nothing else.
+//! Explanations of codes: the evidence for and against each, and its usual causes. `explain` and
+//! `docs/codes.md` print these texts.
 
 mod early;
 mod late;
 
 use super::code::Code;
 
-/// Everything about a code but its meaning and its remedy.
+/// The explanation of a code, besides its meaning and its remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// The evidence by which the code is told.
+    /// Evidence for the code.
     pub supports: &'static [&'static str],
-    /// What would have led to another verdict, and to which.
+    /// Evidence against the code, often with the code that it supports instead.
     pub contradicts: &'static [&'static str],
-    /// What is usually behind it, the likeliest first.
+    /// Usual causes, the most likely first.
     pub causes: &'static [&'static str],
-    /// The experiment that decides where evidence does not.
+    /// The experiment that decides if the evidence does not; `None` if the evidence decides.
     pub experiment: Option<&'static str>,
 }
 
@@ -31,7 +31,7 @@ impl Explanation {
 }
 
 impl Code {
-    /// What stands behind the code.
+    /// Returns the evidence for and against the code, and its usual causes.
     pub fn explanation(self) -> Explanation {
         match self {
             Self::FlagUnset => early::FLAG_UNSET,
@@ -66,7 +66,7 @@ impl Code {
             Self::ExpectedFailurePassed => late::EXPECTED_FAILURE_PASSED,
             Self::UnexpectedRequest => late::UNEXPECTED_REQUEST,
             Self::NotStopped => late::NOT_STOPPED,
-            Self::LeftProcesses => late::LEFT_PROCESSES,
+            Self::ProcessesLeft => late::PROCESSES_LEFT,
             Self::Unknown => Explanation::new(&[], &[], &[]),
         }
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_says_what_supports_contradicts_and_causes_it() {
+    fn every_code_has_evidence_and_causes() {
         for code in Code::ALL {
             let Explanation { supports, contradicts, causes, .. } = code.explanation();
             for items in [supports, contradicts, causes] {
@@ -93,15 +93,15 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_code_is_one() {
+    fn explanations_name_only_existing_codes() {
         let word = regex::Regex::new("`([a-z]+(?:-[a-z]+)+)`").unwrap();
-        let keys = ["grace-ms", "settle-ms", "timeout-ms"];
+        let keys = ["grace-ms", "not-ended", "settle-ms", "timeout-ms"];
         for code in Code::ALL {
             let Explanation { supports, contradicts, causes, .. } = code.explanation();
             let items = [supports, contradicts, causes].concat();
             for name in items.iter().flat_map(|item| word.captures_iter(item)) {
                 let known = name[1].parse::<Code>().is_ok() || keys.contains(&&name[1]);
-                assert!(known, "{code} speaks of `{}`", &name[1]);
+                assert!(known, "the explanation of {code} names `{}`", &name[1]);
             }
         }
     }

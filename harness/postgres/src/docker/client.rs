@@ -1,4 +1,4 @@
-//! The Docker engine: where it is, whether it answers, and what its refusals mean.
+//! Connects to the Docker engine, and turns its errors into ours.
 
 use std::time::Duration;
 
@@ -10,76 +10,77 @@ use testcontainers::core::error::ClientError;
 
 use crate::error::chain;
 use crate::{Error, environment, password};
-use spanproof_lease::wait::{self, Look};
+use spanproof_lease::wait::{self, Attempt};
 
-/// An engine that is there answers in milliseconds.
-const ANSWER: Duration = Duration::from_secs(10);
-/// With less memory than this the data stay on the engine's disk.
-const ROOM: i64 = 4 * 1024 * 1024 * 1024;
+/// Time for the engine to answer, which normally takes milliseconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of memory that the engine's machine must have for data in memory.
+const MIN_MEMORY: i64 = 4 * 1024 * 1024 * 1024;
 
-/// An engine that has answered.
+/// A connection to an engine that has answered.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) engine: Docker,
-    /// Whether the data of a server may be kept in memory.
-    pub(super) roomy: bool,
+    /// Whether the engine's machine has enough memory for the data of a server.
+    pub(super) has_memory: bool,
 }
 
 impl Client {
     /// Connects to the engine that `DOCKER_HOST` names, or to this machine's.
-    pub(super) async fn find() -> Result<Self, Error> {
-        let engine = docker_client_instance().await.map_err(|error| unanswered(reason(&error)))?;
-        let answer = wait::until("its answer", ANSWER, || async {
-            Look::Done(engine.info().await.map_err(|error| engine_message(&error)))
+    pub(super) async fn connect() -> Result<Self, Error> {
+        let engine = docker_client_instance().await.map_err(|error| no_answer(reason(&error)))?;
+        let answer = wait::until("its answer", ANSWER_TIMEOUT, || async {
+            Attempt::Done(engine.info().await.map_err(|error| engine_message(&error)))
         });
-        let info = answer.await.map_err(|overdue| unanswered(overdue.to_string()))?;
-        let info = info.map_err(unanswered)?;
-        Ok(Self { engine, roomy: info.mem_total.unwrap_or_default() >= ROOM })
+        let info = answer.await.map_err(|timeout| no_answer(timeout.to_string()))?;
+        let info = info.map_err(no_answer)?;
+        let has_memory = info.mem_total.unwrap_or_default() >= MIN_MEMORY;
+        Ok(Self { engine, has_memory })
     }
 }
 
-fn unanswered(reason: String) -> Error {
-    let place = environment::docker_host()
-        .map_or_else(String::new, |host| format!(" at `{}`", password::masked(&host)));
-    Error::NoDocker { place, reason }
+fn no_answer(reason: String) -> Error {
+    let host = environment::docker_host()
+        .map_or_else(String::new, |host| format!(" at `{}`", password::mask(&host)));
+    Error::NoDocker { host, reason }
 }
 
-/// Why no container could be made or started.
+/// Returns the error of a container that could not be created or started.
 pub(super) fn start_error(
     error: &TestcontainersError,
     image: &str,
     platform: Option<&str>,
 ) -> Error {
     let TestcontainersError::Client(error) = error else {
-        return container("a container could not be started", image, error.to_string());
+        return container("could not start a container", image, error.to_string());
     };
     let reason = reason(error);
     match error {
-        // It may also have been pulled, and still not be there for this platform.
+        // A pulled image may still lack this platform.
         ClientError::PullImage { .. }
         | ClientError::CreateContainer(BollardError::DockerResponseServerError {
             status_code: 404,
             ..
         }) => missing_image(image, platform, reason),
         ClientError::StartContainer(_) => {
-            container("Docker made a container and can't start it", image, reason)
+            container("Docker can't start a container", image, reason)
         }
-        _ => container("Docker makes no container", image, reason),
+        _ => container("Docker can't create a container", image, reason),
     }
 }
 
-/// Docker has not got the image and can't get it.
+/// Returns the error of an image that Docker does not have and can't pull.
 pub(super) fn missing_image(image: &str, platform: Option<&str>, reason: String) -> Error {
     let platform = platform.map_or_else(String::new, |name| format!(" for `{name}`"));
     Error::NoImage { image: image.to_owned(), platform, reason }
 }
 
 fn container(what: &'static str, image: &str, reason: String) -> Error {
-    let next = format!("`docker run {image}` repeats that, outside of this program");
+    let next = format!("try `docker run {image}`");
     Error::Container { what, image: image.to_owned(), reason, log: String::new(), next }
 }
 
-/// Docker's message, without the wrapping of the client.
+/// Returns Docker's message, without the text that the client adds.
 fn reason(error: &ClientError) -> String {
     match error {
         ClientError::PullImage { err, .. }
@@ -90,7 +91,7 @@ fn reason(error: &ClientError) -> String {
     }
 }
 
-/// An error with its causes; the client's own says only that there is one.
+/// Returns the engine's message, or the client's error with its causes.
 fn engine_message(error: &BollardError) -> String {
     if let BollardError::DockerResponseServerError { message, .. } = error {
         return message.clone();

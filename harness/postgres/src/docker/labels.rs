@@ -1,4 +1,4 @@
-//! Labels that say whose a container is, and the removal of those whose owner is dead.
+//! Labels that identify the owner of a container, and the removal of containers of dead owners.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,38 +9,40 @@ use testcontainers::bollard::query_parameters::{
 };
 
 use crate::Prefix;
-use crate::owner::Owner;
+use crate::process::Process;
 
-/// The owner's process id; who finds a container by hand looks for this.
+/// The owner's process id.
 const PID: &str = "pid";
+/// The owner's start time.
 const STARTED: &str = "started";
 const NAMESPACE: &str = "namespace";
 const BOOT: &str = "boot";
-/// The folder that it goes with: while that is there it is in use, kept, or about to go.
+/// The folder of its lease. While that exists, the container is in use or kept, or the reaper will
+/// remove it.
 const FOLDER: &str = "folder";
 
-/// The full name of a label.
+/// Returns the full name of a label.
 fn label(prefix: &Prefix, name: &str) -> String {
     format!("org.{prefix}.{name}")
 }
 
-/// The labels of a container that goes with `folder`.
+/// Returns the labels of a container of this process with the lease on `folder`.
 pub(super) fn labels(prefix: &Prefix, folder: &Path) -> Vec<(String, String)> {
-    let mut labels = match Owner::me() {
-        Some(me) => vec![
-            (PID, me.pid.to_string()),
-            (STARTED, me.started),
-            (NAMESPACE, me.namespace),
-            (BOOT, me.boot),
+    let mut labels = match Process::current() {
+        Some(owner) => vec![
+            (PID, owner.pid.to_string()),
+            (STARTED, owner.start_time),
+            (NAMESPACE, owner.namespace),
+            (BOOT, owner.boot),
         ],
-        // Nobody can tell later whether we live, so nobody but us removes it.
+        // Without the rest no other process can find out whether we have ended, so none removes it.
         None => vec![(PID, std::process::id().to_string())],
     };
     labels.push((FOLDER, folder.display().to_string()));
     labels.into_iter().map(|(name, value)| (label(prefix, name), value)).collect()
 }
 
-/// Removes the containers of owners that are known to be dead; nobody waits for it.
+/// Removes the containers whose owners are known to be dead.
 pub(super) async fn sweep(client: &Docker, prefix: &Prefix) {
     let filters = HashMap::from([("label", vec![label(prefix, PID)])]);
     let ours = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
@@ -48,25 +50,26 @@ pub(super) async fn sweep(client: &Docker, prefix: &Prefix) {
     for container in containers {
         let labels = container.labels.unwrap_or_default();
         let dead = owner(prefix, &labels).is_some_and(|owner| owner.is_dead());
-        let used =
+        let in_use =
             labels.get(&label(prefix, FOLDER)).is_some_and(|folder| Path::new(folder).exists());
-        if let (true, Some(id)) = (dead && !used, container.id) {
+        if let (true, Some(id)) = (dead && !in_use, container.id) {
             remove(client, &id).await;
         }
     }
 }
 
-/// Removes a container with its volumes; there may be none.
+/// Removes a container with its volumes, if it exists.
 pub(super) async fn remove(client: &Docker, name: &str) {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     let _removed = client.remove_container(name, Some(options)).await;
 }
 
-/// The owner in a container's labels, if they tell all of it.
-fn owner(prefix: &Prefix, labels: &HashMap<String, String>) -> Option<Owner> {
+/// Returns the owner in a container's labels; `None` if a label is missing.
+fn owner(prefix: &Prefix, labels: &HashMap<String, String>) -> Option<Process> {
     let value = |name| labels.get(&label(prefix, name)).cloned();
     let pid = value(PID)?.parse().ok()?;
-    Some(Owner { boot: value(BOOT)?, namespace: value(NAMESPACE)?, started: value(STARTED)?, pid })
+    let (boot, namespace) = (value(BOOT)?, value(NAMESPACE)?);
+    Some(Process { boot, namespace, start_time: value(STARTED)?, pid })
 }
 
 #[cfg(test)]
@@ -74,10 +77,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_labels_name_this_process_and_without_one_nobody() {
+    fn the_labels_identify_this_process_only_together() {
         let prefix = Prefix::default();
         let labels: HashMap<_, _> = labels(&prefix, Path::new("/nowhere")).into_iter().collect();
-        assert_eq!(owner(&prefix, &labels), Owner::me());
+        assert_eq!(owner(&prefix, &labels), Process::current());
         assert_eq!(owner(&Prefix::new("acme").unwrap(), &labels), None);
         for name in ["pid", "started", "namespace", "boot"] {
             let mut fewer = labels.clone();

@@ -1,4 +1,4 @@
-//! Which columns a table has, and of which types.
+//! Reads the columns of a table and their types.
 
 use crate::identifier;
 use std::collections::BTreeMap;
@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use super::reply::Reply;
 use super::session::{Error, Session};
 
-/// A table as the session sees it.
+/// A table that the session can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
-    /// Its name as an SQL identifier.
+    /// Its name as a quoted SQL identifier.
     pub(crate) name: String,
-    /// Its columns with their types, as SQL spells them.
+    /// Its columns with their SQL types.
     columns: BTreeMap<String, String>,
 }
 
 impl Table {
-    /// Looks a table up, by the session's own search path where its name has no schema.
+    /// Looks a table up. A name without a schema is searched in the session's search path.
     pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
         let name_in_sql = identifier::table(name);
         let sql =
@@ -25,8 +25,8 @@ impl Table {
                    from pg_attribute a
                    where a.attrelid = to_regclass(($1::text[])[1]) and a.attnum > 0
                      and not a.attisdropped";
-        let asked = [name_in_sql.clone()];
-        let found = session.rows(&format!("the table `{name}`"), sql, &[&asked]).await?;
+        let parameter = [name_in_sql.clone()];
+        let found = session.rows(&format!("the table `{name}`"), sql, &[&parameter]).await?;
         let rows = match found {
             Reply::Accepted(rows) => rows,
             Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
@@ -42,42 +42,43 @@ impl Table {
         Ok(Reply::Accepted(Self { name: name_in_sql, columns }))
     }
 
-    /// Whether it has the column.
+    /// Whether the table has this column.
     pub(crate) fn has(&self, column: &str) -> bool {
         !column.is_empty() && self.columns.contains_key(column)
     }
 
-    /// The type of a column, as SQL spells it; `None` if there is no such column.
-    pub(crate) fn kind(&self, column: &str) -> Option<&str> {
+    /// Returns the SQL type of a column; `None` if it does not exist.
+    pub(crate) fn column_type(&self, column: &str) -> Option<&str> {
         self.columns.get(column).map(String::as_str)
     }
 
-    /// `"column" = any($n)`, with the values taken as the column's own type, so that its index is
-    /// used. `None` if there is no such column.
+    /// Returns the condition `"column" = any($n)`; `None` if the column does not exist. The values are
+    /// cast to the column's type, so that Postgres can use its index.
     pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
-        let of = self.columns.get(column)?;
-        Some(format!("{} = any(${parameter}::text[]::{of}[])", identifier::name(column)))
+        let column_type = self.columns.get(column)?;
+        Some(format!("{} = any(${parameter}::text[]::{column_type}[])", identifier::name(column)))
     }
 
-    /// `"column" <comparison> $n`, for a parameter with one value. `None` if there is no such
-    /// column.
+    /// Returns the condition `"column" <comparison> $n` for a parameter with one value; `None` if the
+    /// column does not exist.
     pub(crate) fn compares(
         &self,
         column: &str,
         comparison: &str,
         parameter: usize,
     ) -> Option<String> {
-        let of = self.columns.get(column)?;
-        let zone =
-            if of == "timestamp without time zone" { "timestamptz at time zone 'UTC'" } else { of };
+        let cast = match self.columns.get(column)?.as_str() {
+            "timestamp without time zone" => "timestamptz at time zone 'UTC'",
+            column_type => column_type,
+        };
         Some(format!(
-            "{} {comparison} ((${parameter}::text[])[1])::{zone}",
+            "{} {comparison} ((${parameter}::text[])[1])::{cast}",
             identifier::name(column)
         ))
     }
 
-    /// Whether a text can be a value of the column: a word is no number.
-    pub(crate) fn may_hold(&self, column: &str, value: &str) -> bool {
+    /// Whether the column's type allows this value; a `bigint` column can't contain a word.
+    pub(crate) fn can_contain(&self, column: &str, value: &str) -> bool {
         match self.columns.get(column).map(String::as_str) {
             None => false,
             Some("smallint") => value.parse::<i16>().is_ok(),
@@ -88,7 +89,7 @@ impl Table {
         }
     }
 
-    /// The column names, for an error.
+    /// Returns the column names, for error messages.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.keys().map(String::as_str)
     }
@@ -96,9 +97,9 @@ impl Table {
 
 #[cfg(test)]
 impl Table {
-    /// A table `t` with these columns, each with its type.
+    /// Creates a table `t` from columns and their types.
     pub(super) fn with_columns<const N: usize>(columns: [(&str, &str); N]) -> Self {
-        let columns = columns.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
+        let columns = columns.map(|(name, sql)| (name.to_owned(), sql.to_owned())).into();
         Self { name: "\"t\"".into(), columns }
     }
 }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_quoted_and_values_have_the_columns_type() {
+    fn names_are_quoted_and_values_are_cast_to_the_type_of_the_column() {
         let table = table();
         assert_eq!(table.is_any("id", 1).unwrap(), r#""id" = any($1::text[]::bigint[])"#);
         assert_eq!(table.is_any("a\"b.c", 2).unwrap(), r#""a""b.c" = any($2::text[]::text[])"#);
@@ -126,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_no_number() {
+    fn a_number_column_cannot_contain_a_word() {
         let table = table();
-        assert!(table.may_hold("id", "469") && !table.may_hold("id", "bias-1"));
-        assert!(table.may_hold("a\"b.c", "bias-1") && !table.may_hold("none", "1"));
+        assert!(table.can_contain("id", "469") && !table.can_contain("id", "bias-1"));
+        assert!(table.can_contain("a\"b.c", "bias-1") && !table.can_contain("none", "1"));
     }
 }

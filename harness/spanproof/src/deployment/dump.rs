@@ -1,4 +1,4 @@
-//! A dump of a database, as `pg_dump` writes it in plain text. It is read, and never executed.
+//! Reads a plain-text dump of a database, as `pg_dump` writes it. Nothing in it is executed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,42 +8,43 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::lookup::texts;
-use super::moment::Window;
 use super::records::Records;
+use super::selection::JobSelection;
 use super::session::Error;
-use super::subject::Subject;
-use crate::observation::{Neighbour, Owner, Row, Rows, Span, Tables, text, time};
+use super::window::Window;
+use crate::observation::{ConcurrentSpan, Owner, Row, Rows, Span, TableRows, text, time};
 use crate::spec::Spec;
 use crate::timestamp::timestamp;
 
-/// Bytes of the longest line that is read; a longer one is not one of a dump.
+/// Longest line that is read at once.
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
-/// Rows of one table that are kept at most.
+/// Maximum number of rows that are read from one table.
 const ROW_LIMIT: usize = 10_000;
 
-/// A dump in a file of its own, so that it can be read more than once.
+/// A dump in a file, which can be read several times.
 #[derive(Debug)]
 pub struct Dump {
     name: String,
     file: File,
 }
 
-/// Where in the dump the reader is.
+/// The part of the dump that a reader is in.
 enum Position {
-    Outside,
-    /// In the definition of a table, by its name.
+    /// Between statements.
+    TopLevel,
+    /// In the definition of the table with this name.
     Definition(String),
-    /// In the rows of a table that is wanted.
+    /// In the rows of the table that is read; these are its columns.
     Rows(Vec<String>),
-    /// In rows of another one.
-    Others,
+    /// In the rows of another table.
+    OtherRows,
 }
 
 impl Dump {
-    /// Opens a dump; `-` is standard input, which is kept in a scratch file that has no name.
+    /// Opens a dump. `-` is standard input, which is copied to an unnamed temporary file.
     ///
     /// # Errors
-    /// When it can't be read, or is no plain dump.
+    /// When the file can't be read, or is not a plain-text dump.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let failed =
@@ -56,89 +57,92 @@ impl Dump {
         } else {
             File::open(path).map_err(failed)?
         };
-        let mut begin = [0_u8; 5];
-        let read = file.read(&mut begin).map_err(failed)?;
+        let mut magic = [0_u8; 5];
+        let read = file.read(&mut magic).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        let refused =
+        let invalid =
             |reason: &str| Err(Error::File { name: name.clone(), reason: reason.to_owned() });
-        let convertible = |reason: &str| {
+        let needs_conversion = |reason: &str| {
             let (name, reason) = (name.clone(), reason.to_owned());
-            Err(Error::Convertible { name, reason, input: "dump" })
+            Err(Error::NeedsConversion { name, reason, input: "dump" })
         };
-        match &begin[..read] {
-            b"PGDMP" => convertible(
-                "it is a dump in PostgreSQL's custom format; make it plain: \
+        match &magic[..read] {
+            b"PGDMP" => needs_conversion(
+                "it is a dump in Postgres's custom format; convert it with \
                  `pg_restore -f - FILE`",
             ),
             [0x1f, 0x8b, ..] => {
-                convertible("it is compressed by gzip; give it unpacked: `zcat FILE`")
+                needs_conversion("it is compressed with gzip; unpack it with `zcat FILE`")
             }
-            [] => refused("it is empty"),
+            [] => invalid("it is empty"),
             _ => Ok(Self { name, file }),
         }
     }
 
-    /// The file's name.
+    /// Returns the file name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The jobs that are asked for, with their units and spans.
-    pub(super) fn find(&self, spec: &Spec, subject: &Subject) -> Result<Records, Error> {
+    /// Reads the selected jobs with their units and spans.
+    pub(super) fn find(&self, spec: &Spec, selection: &JobSelection) -> Result<Records, Error> {
         let tables = &spec.tables;
-        let jobs = self.jobs(spec, subject)?;
+        let jobs = self.jobs(spec, selection)?;
         let ids = texts(jobs.all(), &tables.jobs.id);
         let units = self.rows(&tables.units.table, |row| {
             text(row, &tables.units.job).is_some_and(|job| ids.contains(&job))
         })?;
         let unit_ids = texts(units.all(), &tables.units.id);
         let spans = self.rows(&tables.spans.table, |row| {
-            // One that names nobody may be of these units, and that it can't be told is a finding.
+            // A span without an owner may belong to these units; the verdict reports it.
             Owner::from_row(tables, row).is_among(&unit_ids, &ids).unwrap_or(true)
         })?;
         let others = self.rows(&tables.spans.table, |row| {
             text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
         let others = Span::from_rows(&tables.spans, others.all());
-        let neighbours = others.iter().filter_map(Neighbour::from_span).collect();
+        let concurrent_spans = others.iter().filter_map(ConcurrentSpan::from_span).collect();
         let unread =
-            vec!["other schemas: a dump is looked into for the tables of the spec only".into()];
-        let tables = Tables { jobs, units, spans };
-        Ok(Records { tables, elsewhere: Vec::new(), neighbours, unread })
+            vec!["other schemas: from a dump, only the tables of the spec are read".into()];
+        let tables = TableRows { jobs, units, spans };
+        Ok(Records { tables, other_tables: Vec::new(), concurrent_spans, unread })
     }
 
-    fn jobs(&self, spec: &Spec, subject: &Subject) -> Result<Rows, Error> {
+    /// Reads the selected jobs.
+    fn jobs(&self, spec: &Spec, selection: &JobSelection) -> Result<Rows, Error> {
         let columns = &spec.tables.jobs;
         let all =
-            self.rows(&columns.table, |row| in_window(row, &columns.created, subject.window))?;
+            self.rows(&columns.table, |row| is_in_window(row, &columns.created, selection.window))?;
         let Rows::Found(mut rows) = all else { return Ok(all) };
         let number = |row: &Row| text(row, &columns.id).and_then(|id| id.parse::<i64>().ok());
         rows.sort_by_key(number);
-        if subject.jobs.is_empty() {
-            return Ok(Rows::Found(rows.split_off(rows.len().saturating_sub(subject.last.max(1)))));
+        if selection.jobs.is_empty() {
+            return Ok(Rows::Found(
+                rows.split_off(rows.len().saturating_sub(selection.last.max(1))),
+            ));
         }
-        let named = |row: &Row, asked: &String| {
+        let matches = |row: &Row, key: &String| {
             [&columns.id, &columns.name].into_iter().any(|column| {
                 let value = text(row, column);
-                value.as_ref() == Some(asked)
-                    || value.is_some_and(|value| *asked == format!("{column}={value}"))
+                value.as_ref() == Some(key)
+                    || value.is_some_and(|value| *key == format!("{column}={value}"))
             })
         };
         let mut found = Vec::new();
-        for asked in &subject.jobs {
-            let meant: Vec<_> = rows.iter().filter(|row| named(row, asked)).cloned().collect();
-            match meant.as_slice() {
+        for key in &selection.jobs {
+            let matching: Vec<_> = rows.iter().filter(|row| matches(row, key)).cloned().collect();
+            match matching.as_slice() {
                 [one] => found.push(one.clone()),
                 [] => {
-                    let why =
-                        format!("no job is `{asked}` in `{}` of {}", columns.table, self.name);
-                    return Err(Error::Missing(why));
+                    let message =
+                        format!("`{}` in `{}` has no job `{key}`", columns.table, self.name);
+                    return Err(Error::NotFound(message));
                 }
                 many => {
                     let ids: Vec<_> =
                         many.iter().filter_map(|row| text(row, &columns.id)).collect();
                     let (ids, id) = (ids.join(", "), &columns.id);
-                    let message = format!("`{asked}` means {} jobs, with {id} {ids}", many.len());
+                    let message = format!("`{key}` matches {} jobs, with {id} {ids}", many.len());
                     return Err(Error::Ambiguous { message, example: format!("{id}=…") });
                 }
             }
@@ -146,7 +150,7 @@ impl Dump {
         Ok(Rows::Found(found))
     }
 
-    /// The rows of one table that are wanted.
+    /// Reads the rows of one table for which `wanted` returns `true`.
     fn rows(&self, table: &str, wanted: impl Fn(&Row) -> bool) -> Result<Rows, Error> {
         let failed = |error: std::io::Error| Error::File {
             name: self.name.clone(),
@@ -169,54 +173,57 @@ impl Dump {
                 break;
             }
             let text = String::from_utf8_lossy(&line);
-            let taken = table_reader.take(text.trim_end_matches(['\n', '\r']), &wanted);
-            taken.map_err(|reason| Error::File {
+            let result = table_reader.read_line(text.trim_end_matches(['\n', '\r']), &wanted);
+            result.map_err(|reason| Error::File {
                 name: self.name.clone(),
                 reason: format!("line {number}: {reason}"),
             })?;
         }
-        table_reader.end().map_err(|reason| Error::File { name: self.name.clone(), reason })
+        table_reader.finish().map_err(|reason| Error::File { name: self.name.clone(), reason })
     }
 }
 
-/// Reads one table out of a dump, line by line.
+/// Reads one table of a dump, line by line.
 struct TableReader<'a> {
     table: &'a str,
     position: Position,
+    /// SQL types by column.
     types: BTreeMap<String, String>,
-    defined: bool,
+    /// Whether the dump contains the table.
+    exists: bool,
     rows: Vec<Row>,
 }
 
 impl<'a> TableReader<'a> {
     fn new(table: &'a str) -> Self {
         let types = BTreeMap::new();
-        Self { table, position: Position::Outside, types, defined: false, rows: Vec::new() }
+        Self { table, position: Position::TopLevel, types, exists: false, rows: Vec::new() }
     }
 
-    /// Whether a name in the dump is the table; without a schema it is meant in any.
-    fn is_meant(&self, name: &str) -> bool {
+    /// Whether a name in the dump is this table. If the spec names no schema, any schema matches.
+    fn is_table(&self, name: &str) -> bool {
         let plain = name.replace('"', "");
         plain == self.table || plain.rsplit('.').next() == Some(self.table)
     }
 
-    fn take(&mut self, line: &str, wanted: &impl Fn(&Row) -> bool) -> Result<(), String> {
+    /// Handles one line.
+    fn read_line(&mut self, line: &str, wanted: &impl Fn(&Row) -> bool) -> Result<(), String> {
         match &mut self.position {
-            Position::Outside => self.outside(line)?,
-            Position::Definition(_) if line.starts_with(')') => self.position = Position::Outside,
+            Position::TopLevel => self.read_statement(line)?,
+            Position::Definition(_) if line.starts_with(')') => self.position = Position::TopLevel,
             Position::Definition(name) => {
                 let mut words = line.trim().trim_end_matches(',').splitn(2, ' ');
-                if let (Some(column), Some(of)) = (words.next(), words.next()) {
-                    let meant = name.clone();
-                    if self.is_meant(&meant) {
-                        self.types.insert(column.replace('"', ""), of.to_owned());
+                if let (Some(column), Some(column_type)) = (words.next(), words.next()) {
+                    let name = name.clone();
+                    if self.is_table(&name) {
+                        self.types.insert(column.replace('"', ""), column_type.to_owned());
                     }
                 }
             }
-            Position::Rows(_) | Position::Others if line == "\\." => {
-                self.position = Position::Outside;
+            Position::Rows(_) | Position::OtherRows if line == "\\." => {
+                self.position = Position::TopLevel;
             }
-            Position::Others => {}
+            Position::OtherRows => {}
             Position::Rows(columns) => {
                 let values: Vec<_> = line.split('\t').collect();
                 if values.len() != columns.len() {
@@ -228,8 +235,8 @@ impl<'a> TableReader<'a> {
                     ));
                 }
                 let typed = columns.iter().zip(values).map(|(column, value)| {
-                    let of = self.types.get(column).map_or("", String::as_str);
-                    (column.clone(), to_json(of, value))
+                    let column_type = self.types.get(column).map_or("", String::as_str);
+                    (column.clone(), to_json(column_type, value))
                 });
                 let row: Row = typed.collect();
                 if wanted(&row) && self.rows.len() < ROW_LIMIT {
@@ -240,52 +247,51 @@ impl<'a> TableReader<'a> {
         Ok(())
     }
 
-    fn outside(&mut self, line: &str) -> Result<(), String> {
+    /// Handles the first line of a statement.
+    fn read_statement(&mut self, line: &str) -> Result<(), String> {
         if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
             let name = rest.split(" (").next().unwrap_or_default().to_owned();
-            self.defined |= self.is_meant(&name);
+            self.exists |= self.is_table(&name);
             self.position = Position::Definition(name);
         } else if let Some(rest) = line.strip_prefix("COPY ") {
             let (name, rest) = rest.split_once(" (").unwrap_or((rest, ""));
             let Some((columns, _)) = rest.split_once(") FROM stdin") else { return Ok(()) };
-            self.position = if self.is_meant(name) {
-                self.defined = true;
+            self.position = if self.is_table(name) {
+                self.exists = true;
                 Position::Rows(columns.split(", ").map(|column| column.replace('"', "")).collect())
             } else {
-                Position::Others
+                Position::OtherRows
             };
         } else if let Some(rest) = line.strip_prefix("INSERT INTO ")
-            && self.is_meant(rest.split(' ').next().unwrap_or_default())
+            && self.is_table(rest.split(' ').next().unwrap_or_default())
         {
-            return Err(
-                "the dump was made with `--inserts`; make it without, as `pg_dump` does by itself"
-                    .into(),
-            );
+            return Err("the dump was made with `--inserts`; make it without this option".into());
         }
         Ok(())
     }
 
-    fn end(self) -> Result<Rows, String> {
+    /// Returns the rows after the last line.
+    fn finish(self) -> Result<Rows, String> {
         match self.position {
-            Position::Rows(_) | Position::Others => Err(format!(
-                "it ends in the middle of a table's rows, after {} of `{}`: it is cut off",
+            Position::Rows(_) | Position::OtherRows => Err(format!(
+                "it is truncated: it ends in the middle of a table, after {} rows of `{}`",
                 self.rows.len(),
                 self.table
             )),
-            _ if self.defined => Ok(Rows::Found(self.rows)),
-            _ => Ok(Rows::Unreadable(format!("there is no table `{}` in the dump", self.table))),
+            _ if self.exists => Ok(Rows::Found(self.rows)),
+            _ => Ok(Rows::Unreadable(format!("the dump has no table `{}`", self.table))),
         }
     }
 }
 
-/// A value as `to_jsonb` would give it, by its column's type.
-fn to_json(of: &str, value: &str) -> Json {
+/// Converts a value to JSON like `to_jsonb`, by the type of its column.
+fn to_json(column_type: &str, value: &str) -> Json {
     if value == "\\N" {
         return Json::Null;
     }
     let value = unescape(value);
     let json = || serde_json::from_str(&value).ok();
-    let known = match of.split([' ', '(']).next().unwrap_or_default() {
+    let known = match column_type.split([' ', '(']).next().unwrap_or_default() {
         "bigint" | "integer" | "smallint" | "numeric" | "double" | "real" | "json" | "jsonb" => {
             json()
         }
@@ -296,7 +302,7 @@ fn to_json(of: &str, value: &str) -> Json {
     known.unwrap_or(Json::String(value))
 }
 
-/// A value without the backslashes of COPY.
+/// Removes the escapes of `COPY`.
 fn unescape(value: &str) -> String {
     let mut plain = String::with_capacity(value.len());
     let mut letters = value.chars();
@@ -319,8 +325,9 @@ fn unescape(value: &str) -> String {
     plain
 }
 
-fn in_window(row: &Row, column: &str, window: Window) -> bool {
-    time(row, column).is_none_or(|at| window.holds(at))
+/// Whether a time is in the window; `true` if the row has none.
+fn is_in_window(row: &Row, column: &str, window: Window) -> bool {
+    time(row, column).is_none_or(|at| window.contains(at))
 }
 
 #[cfg(test)]
@@ -361,7 +368,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     }
 
     #[test]
-    fn rows_are_read_as_the_database_would_give_them() {
+    fn rows_are_converted_like_the_database_does() {
         let rows = dump(DUMP).rows("jobs", |_| true).unwrap();
         let row = Json::from(rows.all()[0].clone());
         assert_eq!(
@@ -374,7 +381,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     }
 
     #[test]
-    fn a_date_before_christ_stays_as_it_is_written() {
+    fn times_are_converted_to_utc_and_dates_before_christ_stay_text() {
         let text = "0044-03-15 12:00:00 BC";
         assert_eq!(to_json("timestamp without time zone", text), Json::from(text));
         let text = "2025-10-22 17:30:01.5+05:30";
@@ -383,13 +390,13 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     }
 
     #[test]
-    fn a_table_that_is_not_there_is_told_and_so_is_a_dump_that_was_cut_off() {
+    fn a_missing_table_and_a_truncated_dump_are_reported() {
         let found = dump(DUMP).rows("executions", |_| true).unwrap();
-        assert_eq!(found, Rows::Unreadable("there is no table `executions` in the dump".into()));
+        assert_eq!(found, Rows::Unreadable("the dump has no table `executions`".into()));
         let error = dump(DUMP.trim_end_matches("\\.\n")).rows("jobs", |_| true).unwrap_err();
-        assert!(error.to_string().contains("it is cut off"), "{error}");
-        let torn = DUMP.replace("\t{}\tf", "");
-        let error = dump(&torn).rows("jobs", |_| true).unwrap_err();
+        assert!(error.to_string().contains("it is truncated"), "{error}");
+        let damaged = DUMP.replace("\t{}\tf", "");
+        let error = dump(&damaged).rows("jobs", |_| true).unwrap_err();
         assert!(
             error.to_string().contains("line 18: a row of `jobs` has 4 values for 6"),
             "{error}"
@@ -399,11 +406,11 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     }
 
     #[test]
-    fn jobs_are_found_by_id_by_name_and_as_the_newest() {
+    fn jobs_are_found_by_id_or_name_and_default_to_the_newest() {
         let (dump, spec) = (dump(DUMP), spec());
         let find = |jobs: &[&str]| {
             let jobs = jobs.iter().map(|job| (*job).to_owned()).collect();
-            dump.jobs(&spec, &Subject { jobs, last: 1, ..Subject::default() })
+            dump.jobs(&spec, &JobSelection { jobs, last: 1, ..JobSelection::default() })
         };
         let ids = |rows: Rows| {
             rows.all().iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>()
@@ -411,6 +418,6 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
         assert_eq!(ids(find(&["469"]).unwrap()), [469]);
         assert_eq!(ids(find(&["b\tias", "id=469"]).unwrap()), [470, 469]);
         assert_eq!(ids(find(&[]).unwrap()), [470]);
-        assert!(find(&["471"]).unwrap_err().to_string().contains("no job is `471`"));
+        assert!(find(&["471"]).unwrap_err().to_string().contains("has no job `471`"));
     }
 }

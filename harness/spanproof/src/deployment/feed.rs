@@ -1,4 +1,4 @@
-//! The newest jobs of a database, with their units and spans, and what announces them.
+//! Polls the newest jobs of a database with their units and spans, and waits for notifications.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use sqlx::postgres::PgListener;
 use super::catalog::Table;
 use super::jobs::newest_jobs;
 use super::lookup::{Key, Lookup, texts};
+use super::selection::JobSelection;
 use super::session::{Error, Session};
-use super::subject::Subject;
 use crate::chain::chain;
 use crate::observation::{Job, Owner, Rows, Unit};
 use crate::spec::Spec;
@@ -17,33 +17,34 @@ use spanproof_lease::wait;
 
 /// Notifications that arrive within this time of each other count as one.
 const BURST: Duration = Duration::from_millis(5);
-/// A job as one poll saw it.
+
+/// The state of a job at one poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobProgress {
-    /// The job's id.
+    /// Job id.
     pub job: String,
-    /// Its status.
+    /// Status of the job.
     pub status: String,
-    /// The number of its units in each status.
+    /// Number of its units in each status.
     pub units: BTreeMap<String, usize>,
-    /// The number of its spans; `None` if they could not be looked for.
+    /// Number of its spans; `None` if they could not be read.
     pub spans: Option<usize>,
 }
 
 impl JobProgress {
-    /// The number of its units.
+    /// Returns the number of its units.
     pub fn unit_count(&self) -> usize {
         self.units.values().sum()
     }
 
-    /// Whether it has units and no span.
-    pub fn is_dark(&self) -> bool {
+    /// Whether the job has units but no span.
+    pub fn has_no_spans(&self) -> bool {
         self.unit_count() > 0 && self.spans == Some(0)
     }
 }
 
-/// The newest jobs of a database: read on request, and announced by its notifications. When to read
-/// them is up to the caller.
+/// Reads the newest jobs of a database, and waits for its notifications. The caller decides when to
+/// poll.
 #[derive(Debug)]
 pub struct JobFeed {
     session: Session,
@@ -52,53 +53,55 @@ pub struct JobFeed {
 }
 
 impl JobFeed {
-    /// Opens the session, and listens on the channel unless its name is empty.
+    /// Connects to a database, and listens on a channel unless its name is empty.
     ///
     /// # Errors
-    /// When the login fails. A channel that can't be listened on is no error.
+    /// When the login fails. A channel that can't be listened on is not an error.
     pub async fn open(url: &str, channel: &str) -> Result<Self, Error> {
         let session = Session::open(url, "watch").await?;
         let listener = listen(url, channel).await;
         Ok(Self { session, listener, unread: Vec::new() })
     }
 
-    /// Whether the database notifies of new jobs.
-    pub fn listens(&self) -> bool {
+    /// Whether the feed listens for notifications.
+    pub fn is_listening(&self) -> bool {
         self.listener.is_some()
     }
 
-    /// The URL, secrets masked.
+    /// Returns the database URL, secrets masked.
     pub fn url(&self) -> &str {
         self.session.url()
     }
 
-    /// Reads the newest jobs, the newest last.
+    /// Reads the newest jobs, oldest first.
     ///
     /// # Errors
-    /// When the database goes away, or a table can't be read.
+    /// When the connection is lost, or a table can't be read.
     pub async fn poll(&mut self, spec: &Spec, last: usize) -> Result<Vec<JobProgress>, Error> {
         self.session.restart_transaction().await?;
         let mut lookup = Lookup::new(&mut self.session, spec);
         let jobs = newest_progress(&mut lookup, last).await;
         self.unread = lookup.unread;
-        // A transaction that stays open keeps the server from tidying up.
+        // An open transaction would hold back vacuum.
         self.session.end_transaction().await?;
         jobs
     }
 
-    /// What the last poll could not read, each with its reason.
+    /// Returns what the last poll could not read, each with its reason.
     pub fn unread(&self) -> &[String] {
         &self.unread
     }
 
-    /// Waits until the database notifies of a new job; forever if it is not listened to.
-    pub async fn notified(&mut self) {
-        // A listener that has lost its connection opens it again by itself.
+    /// Waits for a notification about a new job; forever if the feed does not listen.
+    pub async fn wait_for_job(&mut self) {
+        // The listener reconnects by itself.
         let notified = match &mut self.listener {
             Some(listener) => {
                 let notified = Box::pin(listener.recv()).await.is_ok();
-                // A thousand of them are one reason to poll.
-                while wait::happens(BURST, async { drop(Box::pin(listener.recv()).await) }).await {}
+                // A burst of notifications needs only one poll.
+                while wait::happens_within(BURST, async { drop(Box::pin(listener.recv()).await) })
+                    .await
+                {}
                 notified
             }
             None => false,
@@ -108,12 +111,13 @@ impl JobFeed {
         }
     }
 
-    /// Ends the session.
+    /// Closes the connections.
     pub async fn close(self) {
         self.session.close().await;
     }
 }
 
+/// Listens on a channel; `None` if its name is empty or the database refuses.
 async fn listen(url: &str, channel: &str) -> Option<PgListener> {
     if channel.is_empty() {
         return None;
@@ -123,15 +127,15 @@ async fn listen(url: &str, channel: &str) -> Option<PgListener> {
     Some(listener)
 }
 
-/// The newest jobs as they are now, the newest last.
+/// Reads the current state of the newest jobs, oldest first.
 async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<JobProgress>, Error> {
     let tables = &lookup.spec.tables;
-    let unreadable = |table: &str, reason| Error::Missing(format!("`{table}`: {reason}"));
+    let unreadable = |table: &str, reason| Error::NotFound(format!("`{table}`: {reason}"));
     let name = &tables.jobs.table;
     let table = Table::read(lookup.session, name).await?;
     let table = table.accepted_or(|reason| unreadable(name, reason))?;
-    let subject = Subject { last, ..Subject::default() };
-    let jobs = match newest_jobs(lookup, &table, &subject).await? {
+    let selection = JobSelection { last, ..JobSelection::default() };
+    let jobs = match newest_jobs(lookup, &table, &selection).await? {
         Rows::Found(jobs) => jobs,
         Rows::Unreadable(reason) => return Err(unreadable(name, reason)),
     };
@@ -145,29 +149,30 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
         Key { column: &tables.spans.unit, values: &unit_ids },
         Key { column: tables.span_job(), values: &ids },
     ];
-    let known = lookup.unread.len();
+    let unread_before = lookup.unread.len();
     let spans = lookup.rows_by(&tables.spans.table, &keys).await?;
     let spans = spans.into_result().unwrap_or_else(|reason| {
         lookup.unread.push(format!("{}: {reason}", tables.spans.table));
         Vec::new()
     });
-    let seen = Seen {
+    let poll = Poll {
         units: Unit::from_rows(tables, &units),
         owners: spans.iter().map(|span| Owner::from_row(tables, span)).collect(),
-        all_keys: lookup.unread.len() == known,
+        all_keys: lookup.unread.len() == unread_before,
     };
-    Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| seen.progress(job)).collect())
+    Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
 }
 
-/// The units that one poll read, and of whom its spans are.
-struct Seen {
+/// The units that one poll read, and the owners of the spans.
+struct Poll {
     units: Vec<Unit>,
     owners: Vec<Owner>,
-    /// Whether every key was used to find spans: without one, spans that are not there are not missing.
+    /// Whether spans were searched by every key. If not, a job without spans may still have some.
     all_keys: bool,
 }
 
-impl Seen {
+impl Poll {
+    /// Counts the units and spans of a job.
     fn progress(&self, job: Job) -> JobProgress {
         let id = job.id.unwrap_or_default();
         let units: Vec<_> =
@@ -178,8 +183,8 @@ impl Seen {
             *counts.entry(unit.status.clone().unwrap_or_default()).or_default() += 1;
         }
         let jobs = std::slice::from_ref(&id);
-        let is_own = |owner: &&Owner| owner.is_among(&unit_ids, jobs) == Some(true);
-        let spans = self.owners.iter().filter(is_own).count();
+        let belongs_to_job = |owner: &&Owner| owner.is_among(&unit_ids, jobs) == Some(true);
+        let spans = self.owners.iter().filter(belongs_to_job).count();
         JobProgress {
             status: job.status.unwrap_or_default(),
             units: counts,

@@ -1,4 +1,4 @@
-//! The lines of a log that the probes of a spec match, and facts about the log as a whole.
+//! Reads a log: the lines that the probes of a spec match, and facts about the log as a whole.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -6,19 +6,19 @@ use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-use super::moment::Window;
 use super::session::Error;
+use super::window::Window;
 use crate::chain::chain;
 use crate::log::{Entry, Needles, ScanError, scan};
-use crate::observation::{self, LogLine, Meaning, Sink};
+use crate::observation::{self, LogLine, Sink, TracerEvent};
 use crate::spec::{Probes, Spec};
 
-/// Bytes of lines of one kind that are kept; later lines are counted and dropped.
-const KIND_BYTES: usize = 2 * 1024 * 1024;
-/// Lines about crashed processes that are kept.
-const CRASH_LINES: usize = 4;
+/// Maximum bytes of lines of one kind; later lines are counted and dropped.
+const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
+/// Maximum number of lines about crashed processes.
+const MAX_CRASH_LINES: usize = 4;
 
-/// What runtimes and platforms print about a crashed process.
+/// What runtimes and platforms print when a process crashes.
 const CRASH_PATTERNS: [&str; 8] = [
     r"panicked at ",
     r"^panic: ",
@@ -34,9 +34,9 @@ static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_
 
 /// A log to read.
 pub struct LogStream<'a> {
-    /// Its name; `-` for standard input.
+    /// File name; `-` for standard input.
     pub name: String,
-    /// Its bytes.
+    /// Contents.
     pub bytes: Box<dyn Read + 'a>,
 }
 
@@ -46,7 +46,7 @@ impl std::fmt::Debug for LogStream<'_> {
     }
 }
 
-/// What a line is about.
+/// The kind of a line. Each kind has its own limit of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Banner { enabled: bool },
@@ -56,12 +56,11 @@ enum Kind {
     Unfinished,
 }
 
-/// Reads a log: the lines that a probe matches, and facts about the log as a whole. Lines about
-/// spans count only within the window, where they have a time; lines about the start of the
-/// service always do. Secrets are masked.
+/// Reads a log. Lines about spans count if they have no time or a time in the window; lines about the
+/// start of the service always count. Secrets are masked.
 ///
 /// # Errors
-/// When it can't be read, or is no text.
+/// When the log can't be read, or is not text.
 pub(crate) fn read_log(
     spec: &Spec,
     log: LogStream<'_>,
@@ -69,7 +68,7 @@ pub(crate) fn read_log(
     sink: &mut dyn Sink,
 ) -> Result<observation::Log, Error> {
     let probes = &spec.probes;
-    let needles = Needles::of(probes.patterns().into_iter().chain(CRASH_PATTERNS));
+    let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS));
     let read = observation::Log::default();
     let mut reader = Reader { probes, window, bytes: BTreeMap::new(), read, sink };
     let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
@@ -77,70 +76,72 @@ pub(crate) fn read_log(
     let scanned = scanned.map_err(|error| {
         let (name, reason) = (name.clone(), chain(&error));
         match error {
-            ScanError::Encoded(_) => Error::Convertible { name, reason, input: "log" },
+            ScanError::Encoded(_) => Error::NeedsConversion { name, reason, input: "log" },
             _ => Error::File { name, reason },
         }
     })?;
     let mut read = reader.read;
     let banners: Vec<_> = read.lines.iter().filter_map(|line| probes.banner(&line.text)).collect();
     let last = banners.last().cloned();
-    read.facts.contradicted = banners.iter().filter(|one| Some(*one) != last.as_ref()).count();
+    read.facts.contradictions =
+        banners.iter().filter(|banner| Some(*banner) != last.as_ref()).count();
     read.facts.name = name;
     read.facts.lines = scanned.lines;
     (read.facts.first, read.facts.last) = (scanned.first, scanned.last);
     Ok(read)
 }
 
-/// Reads a log line by line.
+/// Collects matching lines of a log.
 struct Reader<'a> {
     probes: &'a Probes,
     window: Window,
-    /// Bytes of the lines of each kind so far.
+    /// Bytes of each kind so far.
     bytes: BTreeMap<Kind, usize>,
     read: observation::Log,
     sink: &'a mut dyn Sink,
 }
 
 impl Reader<'_> {
+    /// Handles one line.
     fn take(&mut self, number: u64, entry: Entry) {
         let Entry { at, text } = entry;
         if self.probes.started(&text) {
-            self.read.facts.started = Some(number);
+            self.read.facts.last_start = Some(number);
         }
-        let meant = at.is_none_or(|at| self.window.holds(at));
+        let is_in_window = at.is_none_or(|at| self.window.contains(at));
         let Some(kind) = self.kind(&text) else {
             let crashed = CRASH.as_ref().is_some_and(|crashed| crashed.is_match(&text));
             let crashes = &mut self.read.facts.crashes;
-            if crashed && meant && crashes.len() < CRASH_LINES {
+            if crashed && is_in_window && crashes.len() < MAX_CRASH_LINES {
                 crashes.push(format!("log:{number}  {}", crate::mask::text(&text)));
             }
             return;
         };
-        if !meant && !matches!(kind, Kind::Banner { .. }) {
+        if !is_in_window && !matches!(kind, Kind::Banner { .. }) {
             return;
         }
         let bytes = self.bytes.entry(kind).or_default();
         *bytes += text.len();
-        if *bytes > KIND_BYTES {
+        if *bytes > MAX_KIND_BYTES {
             self.read.dropped_bytes += text.len() as u64;
             return;
         }
-        // The flag's value is no secret, and is what the line is read for.
-        let banner = matches!(kind, Kind::Banner { .. });
-        let text = if banner { text } else { crate::mask::text(&text) };
+        // A banner contains the value of the tracing flag, which is not a secret.
+        let is_banner = matches!(kind, Kind::Banner { .. });
+        let text = if is_banner { text } else { crate::mask::text(&text) };
         let line = LogLine { number, at, text };
         self.sink.line(&line);
         self.read.lines.push(line);
     }
 
-    /// The first thing that a line says.
+    /// Returns the kind of a line by its first event; `None` if no probe matches.
     fn kind(&self, text: &str) -> Option<Kind> {
-        Some(match Meaning::all(self.probes, text).next()? {
-            Meaning::Banner(banner) => Kind::Banner { enabled: banner.enabled },
-            Meaning::Attempt(_) => Kind::Attempt,
-            Meaning::Acknowledged => Kind::Acknowledged,
-            Meaning::Refused => Kind::Refused,
-            Meaning::Unfinished => Kind::Unfinished,
+        Some(match TracerEvent::parse(self.probes, text).next()? {
+            TracerEvent::Banner(banner) => Kind::Banner { enabled: banner.enabled },
+            TracerEvent::Attempt(_) => Kind::Attempt,
+            TracerEvent::Acknowledged => Kind::Acknowledged,
+            TracerEvent::Refused => Kind::Refused,
+            TracerEvent::Unfinished => Kind::Unfinished,
         })
     }
 }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_recognised_with_their_numbers_and_times() {
+    fn matching_lines_keep_their_numbers() {
         let log = "noise\n2025-10-22T12:00:00Z 🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n\
                    2025-10-22T12:00:00Z listening on 1\n\
                    2025-10-22T12:00:01Z ❌ StartSpan RecordSpan error: password=hunter2\n\
@@ -169,26 +170,30 @@ mod tests {
         let lines = &found.lines;
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 4]);
         assert!(lines[1].text.ends_with("password=***"), "{}", lines[1].text);
-        assert_eq!((found.facts.lines, found.facts.started), (6, Some(3)));
+        assert_eq!((found.facts.lines, found.facts.last_start), (6, Some(3)));
         assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
     }
 
     #[test]
-    fn what_is_too_much_to_keep_is_counted() {
-        let begun =
+    fn dropped_lines_are_counted() {
+        let attempt =
             "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
         let banner = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
-        let log = format!("{}{banner}", begun.repeat(KIND_BYTES / (begun.len() - 1) + 1000));
+        let log =
+            format!("{}{banner}", attempt.repeat(MAX_KIND_BYTES / (attempt.len() - 1) + 1000));
         let found = read(&log, Window::default());
-        assert!(found.dropped_bytes > 900 * begun.len() as u64);
-        assert!(found.lines.last().unwrap().text.contains("ENABLED"), "one kind drowns no other");
+        assert!(found.dropped_bytes > 900 * attempt.len() as u64);
+        assert!(
+            found.lines.last().unwrap().text.contains("ENABLED"),
+            "each kind has its own limit"
+        );
     }
 
     #[test]
-    fn tracer_lines_that_differ_are_counted() {
+    fn contradicting_tracer_lines_are_counted() {
         let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
         let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
-        assert_eq!(read(&format!("{on}{off}{on}"), Window::default()).facts.contradicted, 1);
-        assert_eq!(read(&format!("{on}{on}"), Window::default()).facts.contradicted, 0);
+        assert_eq!(read(&format!("{on}{off}{on}"), Window::default()).facts.contradictions, 1);
+        assert_eq!(read(&format!("{on}{on}"), Window::default()).facts.contradictions, 0);
     }
 }

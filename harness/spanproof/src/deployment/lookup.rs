@@ -1,53 +1,54 @@
-//! How rows are found: by the values of a column, within a window of time, or both.
+//! Finds rows by the values of a column, within a window of time, or both.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
 use super::catalog::Table;
-use super::moment::Window;
 use super::reply::Reply;
 use super::session::{Error, Session};
+use super::window::Window;
 use crate::observation::{Row, text};
 use crate::spec::Spec;
 
-/// Rows read by one statement at most.
+/// Maximum number of rows that one statement reads.
 pub(super) const ROW_LIMIT: usize = 10_000;
 
-/// A search in a database: where rows are read, as what, and what could not be read.
+/// Reads rows by their keys, and notes what could not be read.
 #[derive(Debug)]
 pub(super) struct Lookup<'a> {
-    /// The transaction in which everything is read.
+    /// The session, whose one transaction reads everything.
     pub(super) session: &'a mut Session,
-    /// Which tables and columns are read.
+    /// The spec with the names of tables and columns.
     pub(super) spec: &'a Spec,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
 }
 
-/// A column, and the values to find in it.
+/// A column and the values to search for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key<'a> {
-    /// The column; empty if the spec names none.
+    /// Column name; empty if the spec names none.
     pub(super) column: &'a str,
-    /// The values.
+    /// Values of the column.
     pub(super) values: &'a [String],
 }
 
 impl<'a> Key<'a> {
-    /// A key with one value.
-    pub(super) fn one(column: &'a str, value: &'a String) -> Self {
+    /// Creates a key with one value.
+    pub(super) fn single(column: &'a str, value: &'a String) -> Self {
         Self { column, values: std::slice::from_ref(value) }
     }
 }
 
 impl<'a> Lookup<'a> {
+    /// Creates a lookup in a session.
     pub(super) fn new(session: &'a mut Session, spec: &'a Spec) -> Self {
         Self { session, spec, unread: Vec::new() }
     }
 
-    /// The rows of a table that any of the keys matches, each row once. Skips columns that the
-    /// table does not have or that no index serves, and notes them as unread.
+    /// Returns the rows of a table that match any of the keys, without duplicates. Skips columns that
+    /// do not exist or have no index, and notes them as unread.
     pub(super) async fn rows_by(
         &mut self,
         name: &str,
@@ -58,16 +59,16 @@ impl<'a> Lookup<'a> {
             Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
         let mut rows: Vec<Row> = Vec::new();
-        let mut known = BTreeSet::new();
-        let mut asked = false;
+        let mut seen = BTreeSet::new();
+        let mut any_key_read = false;
         for Key { column, values } in keys {
             let what = format!("{name} by {column}");
             let values: Vec<_> =
-                values.iter().filter(|value| table.may_hold(column, value)).cloned().collect();
+                values.iter().filter(|value| table.can_contain(column, value)).cloned().collect();
             let mut conditions = Conditions::default();
             if !conditions.is_any(&table, column, &values) {
                 if !column.is_empty() {
-                    self.unread.push(format!("{what}: there is no such column"));
+                    self.unread.push(format!("{what}: no such column"));
                 }
                 continue;
             }
@@ -78,20 +79,20 @@ impl<'a> Lookup<'a> {
             );
             match self.session.look_up(&what, &sql, &conditions.parameters()).await? {
                 Reply::Accepted(found) => {
-                    asked = true;
+                    any_key_read = true;
                     if found.len() == ROW_LIMIT {
                         let limit = format!("{what}: only the first {ROW_LIMIT} rows were read");
                         self.unread.push(limit);
                     }
                     let new = found
                         .into_iter()
-                        .filter(|row| known.insert(Json::from(row.clone()).to_string()));
+                        .filter(|row| seen.insert(Json::from(row.clone()).to_string()));
                     rows.extend(new);
                 }
                 Reply::Refused(reason) => self.unread.push(format!("{what}: {reason}")),
             }
         }
-        Ok(if asked {
+        Ok(if any_key_read {
             Reply::Accepted(rows)
         } else {
             Reply::Refused(self.unread.last().cloned().unwrap_or_default())
@@ -99,7 +100,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// The conditions of a `where` clause, with the values of their parameters.
+/// The conditions of a `where` clause, with the values of its parameters.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     sql: Vec<String>,
@@ -112,28 +113,28 @@ impl Conditions {
         self.sql.push(sql);
     }
 
-    /// Adds that a column has one of the values. `false` if there is no such column.
+    /// Requires that a column has one of the values. Returns `false` if the column does not exist.
     pub(super) fn is_any(&mut self, table: &Table, column: &str, values: &[String]) -> bool {
-        self.add_with(table.is_any(column, self.next()), values)
+        self.add_with(table.is_any(column, self.next_parameter()), values)
     }
 
-    /// Adds that a column has none of the values. `false` if there is no such column.
+    /// Requires that a column has none of the values. Returns `false` if the column does not exist.
     pub(super) fn is_none_of(&mut self, table: &Table, column: &str, values: &[String]) -> bool {
-        let is_any = table.is_any(column, self.next());
+        let is_any = table.is_any(column, self.next_parameter());
         self.add_with(is_any.map(|is_any| format!("not ({is_any})")), values)
     }
 
-    /// Adds that a column's time is within the window. `false` if the window has an end and there
-    /// is no such column.
+    /// Requires that the time in a column is within the window. Returns `false` if the window has a
+    /// bound and the column does not exist.
     pub(super) fn is_within(&mut self, table: &Table, column: &str, window: Window) -> bool {
-        [(">=", window.since), ("<", window.until)].into_iter().all(|(comparison, limit)| {
-            let Some(limit) = limit else { return true };
-            let condition = table.compares(column, comparison, self.next());
-            self.add_with(condition, &[limit.to_rfc3339()])
+        [(">=", window.since), ("<", window.until)].into_iter().all(|(comparison, bound)| {
+            let Some(bound) = bound else { return true };
+            let condition = table.compares(column, comparison, self.next_parameter());
+            self.add_with(condition, &[bound.to_rfc3339()])
         })
     }
 
-    /// `where …`; empty if there are no conditions.
+    /// Returns `where …`; empty without conditions.
     pub(super) fn clause(&self) -> String {
         if self.sql.is_empty() {
             return String::new();
@@ -141,13 +142,13 @@ impl Conditions {
         format!("where {}", self.sql.join(" and "))
     }
 
-    /// The values of the parameters, in their order.
+    /// Returns the values of the parameters, in order.
     pub(super) fn parameters(&self) -> Vec<&[String]> {
         self.parameters.iter().map(Vec::as_slice).collect()
     }
 
-    /// The number of the next parameter.
-    fn next(&self) -> usize {
+    /// Returns the number of the next parameter.
+    fn next_parameter(&self) -> usize {
         self.parameters.len() + 1
     }
 
@@ -159,7 +160,7 @@ impl Conditions {
     }
 }
 
-/// The values of a column as text, without those that are null.
+/// Returns the values of a column as text, without nulls.
 pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
 }
@@ -178,12 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn each_end_of_a_window_is_a_condition_with_the_next_parameter() {
+    fn each_bound_of_a_window_is_a_condition_with_the_next_parameter() {
         let at = |comparison: &str, parameter: usize| {
             format!(r#""at" {comparison} ((${parameter}::text[])[1])::timestamp with time zone"#)
         };
         let (early, late) = ("2025-10-22T12:00:00+00:00", "2025-10-22T13:00:00+00:00");
-        for (window, ends, values) in [
+        for (window, bounds, values) in [
             (window(None, None), vec![], vec![]),
             (window(Some(early), None), vec![at(">=", 2)], vec![early]),
             (window(None, Some(late)), vec![at("<", 2)], vec![late]),
@@ -194,7 +195,7 @@ mod tests {
             assert!(conditions.is_none_of(&table(), "id", &["1".into(), "2".into()]));
             assert!(conditions.is_within(&table(), "at", window));
             let none_of = r#"not ("id" = any($1::text[]::bigint[]))"#.to_owned();
-            let all = [vec!["true".to_owned(), none_of], ends].concat();
+            let all = [vec!["true".to_owned(), none_of], bounds].concat();
             assert_eq!(conditions.clause(), format!("where {}", all.join(" and ")));
             let parameters = conditions.parameters();
             assert_eq!(parameters[0], ["1", "2"]);
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_not_there_adds_nothing() {
+    fn a_missing_column_adds_no_condition() {
         let mut conditions = Conditions::default();
         assert!(!conditions.is_any(&table(), "none", &["1".into()]));
         let day = window(Some("2025-10-22T00:00:00Z"), None);

@@ -1,33 +1,33 @@
-//! An existing system: its database, its log. Everything here only reads, and is
-//! careful with a database that others work on.
+//! An existing system: its database, a dump of it, its log. Everything here only reads, and does not
+//! slow down other users of the database.
 
-mod answer;
 pub(crate) mod catalog;
+mod diagnostic;
 mod dump;
+mod existing;
 mod feed;
-mod gather;
 mod jobs;
 mod log;
 mod lookup;
-mod moment;
 mod records;
 mod reply;
+mod selection;
 mod session;
 mod spans;
-mod subject;
 mod traces;
+mod window;
 
-pub(crate) use answer::Answer;
+pub(crate) use diagnostic::FunctionResult;
 pub use dump::Dump;
+pub(crate) use existing::empty_observation;
+pub use existing::{ExistingSystem, RowSource};
 pub use feed::{JobFeed, JobProgress};
-pub(crate) use gather::unseen;
-pub use gather::{Existing, Rowset};
 pub use log::LogStream;
 pub(crate) use log::read_log;
-pub use moment::{Moment, Window};
 pub(crate) use reply::Reply;
+pub use selection::JobSelection;
 pub(crate) use session::Error;
 pub(crate) use session::Refusal;
 pub use session::{DeploymentError, Session};
-pub use subject::Subject;
 pub use traces::{TraceMatches, TraceQuery, find_traces};
+pub use window::{TimeBound, Window};

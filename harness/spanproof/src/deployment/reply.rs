@@ -1,20 +1,20 @@
-//! A database's reply to one statement.
+//! The reply of a database to one statement.
 
 use crate::observation::{Row, Rows};
 
-/// A reply, with the reason `R` if the statement was refused. Functions return it in a `Result`,
-/// whose `Err` means that the database is gone.
+/// The result of a statement, or the reason `R` why it was refused. Functions return it inside a
+/// `Result`; its `Err` means that the connection is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a refusal is part of what was found"]
+#[must_use = "a refusal must be handled or reported"]
 pub(crate) enum Reply<T, R = String> {
-    /// The statement was carried out, with its result.
+    /// The statement was executed; this is its result.
     Accepted(T),
-    /// The server refused the statement, or it was not sent because it would have cost too much.
+    /// The server refused the statement, or it was not sent because it would be too expensive.
     Refused(R),
 }
 
 impl<T, R> Reply<T, R> {
-    /// Converts the result.
+    /// Maps the result.
     pub(crate) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Reply<U, R> {
         match self {
             Self::Accepted(result) => Reply::Accepted(convert(result)),
@@ -22,7 +22,7 @@ impl<T, R> Reply<T, R> {
         }
     }
 
-    /// Converts the reason.
+    /// Maps the reason.
     pub(crate) fn map_refused<S>(self, convert: impl FnOnce(R) -> S) -> Reply<T, S> {
         match self {
             Self::Accepted(result) => Reply::Accepted(result),
@@ -30,7 +30,7 @@ impl<T, R> Reply<T, R> {
         }
     }
 
-    /// The result as `Ok`, the reason as `Err`.
+    /// Returns the result as `Ok`, the reason as `Err`.
     pub(crate) fn into_result(self) -> Result<T, R> {
         match self {
             Self::Accepted(result) => Ok(result),
@@ -38,34 +38,34 @@ impl<T, R> Reply<T, R> {
         }
     }
 
-    /// The result, or an error made of the reason.
+    /// Returns the result, or converts the reason into an error.
     ///
     /// # Errors
-    /// If the statement was refused.
+    /// When the statement was refused.
     pub(crate) fn accepted_or<E>(self, error: impl FnOnce(R) -> E) -> Result<T, E> {
         self.into_result().map_err(error)
     }
 
-    /// The result; `None` if the statement was refused.
+    /// Returns the result; `None` if the statement was refused.
     pub(crate) fn accepted(self) -> Option<T> {
         self.into_result().ok()
     }
 
-    /// The reason; `None` if the statement was accepted.
+    /// Returns the reason; `None` if the statement was executed.
     pub(crate) fn refused(self) -> Option<R> {
         self.into_result().err()
     }
 }
 
 impl<T: Default, R> Reply<T, R> {
-    /// The result, or an empty one if the statement was refused.
+    /// Returns the result; empty if the statement was refused.
     pub(crate) fn accepted_or_default(self) -> T {
         self.accepted().unwrap_or_default()
     }
 }
 
 impl Reply<Vec<Row>> {
-    /// The rows as evidence, in which a refusal is a table that can't be read.
+    /// Converts the rows into evidence, where a refusal means that the table can't be read.
     pub(crate) fn into_rows(self) -> Rows {
         self.into_result().map_or_else(Rows::Unreadable, Rows::Found)
     }

@@ -1,4 +1,4 @@
-//! A session whose statements lock nothing that a writer needs, and are rolled back.
+//! A database session that does not block writers, and whose transaction is always rolled back.
 
 use crate::chain::debug_as_chain;
 use std::time::Duration;
@@ -14,90 +14,90 @@ use crate::observation::Row;
 
 /// Time limit for the login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time limit for one statement: a longer one would slow down other users.
+/// Time limit for one statement, to spare other users of the database.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Rows of the largest table that is read as a whole.
-const FULL_SCAN_ROWS: f64 = 100_000.0;
+/// A table with more rows is never read by a sequential scan.
+const MAX_SCAN_ROWS: f64 = 100_000.0;
 
-/// A database that can't be looked at.
+/// A database, dump or log can't be read.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DeploymentError {
-    /// It does not let us in.
-    #[error("the database `{url}` does not let us in: {reason}")]
+    /// The login failed.
+    #[error("could not connect to the database `{url}`: {reason}")]
     Login {
-        /// Its URL, secrets masked.
+        /// The URL, secrets masked.
         url: String,
-        /// The server's or the system's words.
+        /// The message of the server or the system.
         reason: String,
     },
-    /// It was there, and went away.
-    #[error("the database went away while {what} was read: {reason}")]
-    Gone {
-        /// What was being read.
+    /// The connection was lost.
+    #[error("the connection to the database was lost during `{what}`: {reason}")]
+    ConnectionLost {
+        /// The step that failed.
         what: String,
-        /// What was heard last.
+        /// The last message.
         reason: String,
     },
-    /// What is asked for is not in it.
+    /// A table, column, job or trace does not exist.
     #[error("{0}")]
-    Missing(String),
-    /// A name means several jobs.
+    NotFound(String),
+    /// A name matches several jobs.
     #[error("{message}; name one, for instance `{example}`")]
     Ambiguous {
-        /// What the name means.
+        /// The jobs that match.
         message: String,
-        /// A name that means one of them.
+        /// A name that matches one of them.
         example: String,
     },
-    /// What is asked for can't be in it, whatever is in it.
+    /// The type of the column does not allow the id.
     #[error("{0}")]
-    Asked(String),
-    /// A log or a dump in a form that another program turns into text.
+    InvalidId(String),
+    /// A log or dump in a format that another program can convert to text.
     #[error("could not read `{name}`: {reason}")]
-    Convertible {
-        /// Which; `-` is standard input.
+    NeedsConversion {
+        /// File name; `-` is standard input.
         name: String,
-        /// The form, and the program.
+        /// The format, and the program that converts it.
         reason: String,
         /// `log` or `dump`.
         input: &'static str,
     },
-    /// A file that can't be read.
+    /// A file can't be read.
     #[error("could not read `{name}`: {reason}")]
     File {
-        /// Which; `-` is standard input.
+        /// File name; `-` is standard input.
         name: String,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
 }
 
-/// The error of this module, by its short name.
+/// Short name within this module.
 pub(crate) type Error = DeploymentError;
 
 debug_as_chain!(DeploymentError);
 
-/// What the server refused, and why.
+/// An error by which the server refused a statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (SQLSTATE {code})")]
 pub(crate) struct Refusal {
-    /// Its SQLSTATE.
+    /// SQLSTATE.
     pub(crate) code: String,
     /// The server's message.
     pub(crate) message: String,
 }
 
-/// What a session may do.
+/// The access mode of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
-    /// Reading, from one snapshot of the database.
+    /// Read only, from one snapshot of the database.
     Read,
-    /// Reading and writing; everything is rolled back.
+    /// Read and write; everything is rolled back.
     Write,
 }
 
-/// One transaction that is always rolled back.
+/// A connection with one open transaction, which is always rolled back.
 #[derive(Debug)]
 pub struct Session {
     connection: PgConnection,
@@ -107,77 +107,78 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session that only reads, for one command.
+    /// Opens a read-only session. Its `application_name` is `spanproof` and the command.
     ///
     /// # Errors
-    /// When the URL is none, or the server does not let us in.
+    /// When the URL is invalid, or the login fails.
     pub async fn open(url: &str, command: &str) -> Result<Self, Error> {
         Self::connect(url, command, Access::Read).await
     }
 
-    /// Opens a session that may write, for one command: whatever it writes is rolled back.
+    /// Opens a session that can write. Everything it writes is rolled back.
     ///
     /// # Errors
-    /// As [`Session::open`].
-    pub async fn open_to_write(url: &str, command: &str) -> Result<Self, Error> {
+    /// Like [`open`](Self::open).
+    pub async fn open_read_write(url: &str, command: &str) -> Result<Self, Error> {
         Self::connect(url, command, Access::Write).await
     }
 
     async fn connect(url: &str, command: &str, access: Access) -> Result<Self, Error> {
         let masked = crate::mask::text(url);
-        let refused = |reason: String| Error::Login { url: masked.clone(), reason };
+        let login_error = |reason: String| Error::Login { url: masked.clone(), reason };
         let options: PgConnectOptions =
-            url.parse().map_err(|error: sqlx::Error| refused(chain(&error)))?;
+            url.parse().map_err(|error: sqlx::Error| login_error(chain(&error)))?;
         let options = options.application_name(&format!("spanproof {command}"));
-        let entering = PgConnection::connect_with(&options);
-        let mut connection = match tokio::time::timeout(LOGIN_TIMEOUT, entering).await {
+        let connecting = PgConnection::connect_with(&options);
+        let mut connection = match tokio::time::timeout(LOGIN_TIMEOUT, connecting).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(refused(with_hint(&error.into()))),
+            Ok(Err(error)) => return Err(login_error(with_hint(&error.into()))),
             Err(_) => {
                 let reason = format!("no answer within {} s", LOGIN_TIMEOUT.as_secs());
-                return Err(refused(reason));
+                return Err(login_error(reason));
             }
         };
         let begin = begin(access);
         let begun = connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
-        begun.map_err(|error| refused(chain(&error)))?;
+        begun.map_err(|error| login_error(chain(&error)))?;
         Ok(Self { connection, url: masked, access, plans: Vec::new() })
     }
 
-    /// Ends the transaction; [`Session::restart_transaction`] begins another.
+    /// Rolls the transaction back. [`restart_transaction`](Self::restart_transaction) begins another.
     ///
     /// # Errors
-    /// When the database is gone.
+    /// When the connection is lost.
     pub(crate) async fn end_transaction(&mut self) -> Result<(), Error> {
-        self.run("the end of a look", "rollback").await
+        self.run("rollback", "rollback").await
     }
 
-    /// Ends the transaction and begins another, which sees what was committed since.
+    /// Rolls the transaction back and begins another, which sees what was committed since.
     ///
     /// # Errors
-    /// When the database is gone.
+    /// When the connection is lost.
     pub(crate) async fn restart_transaction(&mut self) -> Result<(), Error> {
         self.plans.clear();
         let sql = format!("rollback; {}", begin(self.access));
         let begun = self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
-        let what = "the next look".to_owned();
-        begun.map(drop).map_err(|error| Error::Gone { what, reason: chain(&error) })
+        let what = "begin transaction".to_owned();
+        begun.map(drop).map_err(|error| Error::ConnectionLost { what, reason: chain(&error) })
     }
 
-    /// The URL, secrets masked.
+    /// Returns the database URL, secrets masked.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// How the server carried out each look-up.
+    /// Returns Postgres's plan for each query of this transaction, in short.
     pub fn plans(&self) -> &[String] {
         &self.plans
     }
 
-    /// The rows of a query whose only column is JSON; each parameter is `text[]`.
+    /// Returns the rows of a query whose only column is a JSON object. Each parameter is a `text[]`.
+    /// `what` describes the query in errors.
     ///
     /// # Errors
-    /// When the database is gone.
+    /// When the connection is lost.
     pub(crate) async fn rows(
         &mut self,
         what: &str,
@@ -192,10 +193,10 @@ impl Session {
         Ok(found.map(|values| values.into_iter().filter_map(object).collect()))
     }
 
-    /// As [`Session::rows`], unless the server's plan reads a large table as a whole: that is refused.
+    /// Like [`rows`](Self::rows), but refuses a query whose plan scans a large table sequentially.
     ///
     /// # Errors
-    /// As [`Session::rows`].
+    /// Like [`rows`](Self::rows).
     pub(crate) async fn look_up(
         &mut self,
         what: &str,
@@ -207,22 +208,22 @@ impl Session {
             Reply::Accepted(plan) => plan.into_iter().next().unwrap_or_default(),
             Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
-        let (mut ways, mut whole) = (Vec::new(), Vec::new());
-        read_plan(&plan[0]["Plan"], &mut ways, &mut whole);
-        self.plans.push(format!("{what}: {}", ways.join(", ")));
-        for table in whole {
-            let rows = self.estimate(&table).await?;
-            if rows > FULL_SCAN_ROWS {
+        let (mut steps, mut scanned) = (Vec::new(), Vec::new());
+        read_plan(&plan[0]["Plan"], &mut steps, &mut scanned);
+        self.plans.push(format!("{what}: {}", steps.join(", ")));
+        for table in scanned {
+            let rows = self.estimate_rows(&table).await?;
+            if rows > MAX_SCAN_ROWS {
                 return Ok(Reply::Refused(format!(
-                    "no index serves it, and `{table}` has about {rows:.0} rows; it was not tried"
+                    "no index supports it, and `{table}` has about {rows:.0} rows; the query was not run"
                 )));
             }
         }
         self.rows(what, sql, parameters).await
     }
 
-    /// About how many rows a table has.
-    async fn estimate(&mut self, table: &str) -> Result<f64, Error> {
+    /// Returns Postgres's estimate of the number of rows in a table.
+    async fn estimate_rows(&mut self, table: &str) -> Result<f64, Error> {
         let sql = "select to_jsonb(coalesce(max(reltuples), 0)) from pg_class
                    where relname = any($1) and relkind in ('r', 'm', 'p')";
         let name = [table.to_owned()];
@@ -230,8 +231,10 @@ impl Session {
         Ok(found.accepted().and_then(|rows| rows.first()?.as_f64()).unwrap_or_default())
     }
 
-    /// The values of a query's only column, a JSON one. What the server refuses undoes nothing
-    /// that was read before.
+    /// Returns the values of a query whose only column is JSON. The transaction survives a refusal.
+    ///
+    /// # Errors
+    /// When the connection is lost.
     pub(crate) async fn values(
         &mut self,
         what: &str,
@@ -239,16 +242,16 @@ impl Session {
         parameters: &[&[String]],
     ) -> Result<Reply<Vec<Json>>, Error> {
         let arguments = arguments(what, parameters)?;
-        self.run(what, "savepoint look").await?;
+        self.run(what, "savepoint statement").await?;
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql.to_owned()), arguments);
         let rows = query.persistent(false).fetch_all(&mut self.connection).await;
         Ok(self.settle(what, rows).await?.map_refused(|refusal| refusal.message))
     }
 
-    /// Carries out a statement and returns the number of rows that it affected.
+    /// Executes a statement and returns the number of affected rows.
     ///
     /// # Errors
-    /// When the database is gone.
+    /// When the connection is lost.
     pub(crate) async fn execute(
         &mut self,
         what: &str,
@@ -256,13 +259,13 @@ impl Session {
         parameters: &[&[String]],
     ) -> Result<Reply<u64, Refusal>, Error> {
         let arguments = arguments(what, parameters)?;
-        self.run(what, "savepoint look").await?;
+        self.run(what, "savepoint statement").await?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
         let done = query.persistent(false).execute(&mut self.connection).await;
         self.settle(what, done.map(|done| done.rows_affected())).await
     }
 
-    /// Rolls a refused statement back, so that the transaction goes on.
+    /// Rolls a refused statement back, so that the transaction can continue.
     async fn settle<T>(
         &mut self,
         what: &str,
@@ -272,31 +275,35 @@ impl Session {
             Ok(done) => Ok(Reply::Accepted(done)),
             Err(sqlx::Error::Database(error)) => {
                 let refusal = refusal(what, error.as_ref())?;
-                self.run(what, "rollback to savepoint look").await?;
+                self.run(what, "rollback to savepoint statement").await?;
                 Ok(Reply::Refused(refusal))
             }
-            Err(error) => Err(Error::Gone { what: what.to_owned(), reason: chain(&error) }),
+            Err(error) => {
+                Err(Error::ConnectionLost { what: what.to_owned(), reason: chain(&error) })
+            }
         }
     }
 
     async fn run(&mut self, what: &str, sql: &'static str) -> Result<(), Error> {
         let done = self.connection.execute(sql).await;
-        let gone =
-            |error: sqlx::Error| Error::Gone { what: what.to_owned(), reason: chain(&error) };
-        done.map(drop).map_err(gone)
+        let lost = |error: sqlx::Error| Error::ConnectionLost {
+            what: what.to_owned(),
+            reason: chain(&error),
+        };
+        done.map(drop).map_err(lost)
     }
 
-    /// Ends the transaction; it has nothing to keep.
+    /// Rolls the transaction back and closes the connection.
     pub async fn close(mut self) {
-        let _gone = self.connection.execute("rollback").await;
-        let _gone = self.connection.close().await;
+        let _already_lost = self.connection.execute("rollback").await;
+        let _already_lost = self.connection.close().await;
     }
 }
 
-/// How a transaction begins.
+/// Returns the SQL that begins a transaction.
 fn begin(access: Access) -> String {
-    // Nothing is locked that a writer wants, and nothing waits: a lock that is not to be had
-    // at once is not worth a queue of writers behind us.
+    // Reading takes no lock that blocks writers. A short lock timeout, because writers would queue
+    // behind a session that waits for a lock.
     format!(
         "begin transaction {};
          set local statement_timeout = {};
@@ -306,59 +313,63 @@ fn begin(access: Access) -> String {
          set local row_security = on",
         match access {
             Access::Read => "isolation level repeatable read, read only",
-            // As the service's own would begin: a role may be read-only by its settings.
+            // Like the service's transactions; the role's settings may make it read-only.
             Access::Write => "isolation level read committed",
         },
         STATEMENT_TIMEOUT.as_millis()
     )
 }
 
+/// Converts parameters into arguments of a query.
 fn arguments(what: &str, parameters: &[&[String]]) -> Result<PgArguments, Error> {
     let mut arguments = PgArguments::default();
     for parameter in parameters {
         let added = arguments.add(*parameter);
-        added.map_err(|error| Error::Missing(format!("{what}: {error}")))?;
+        added.map_err(|error| Error::NotFound(format!("{what}: {error}")))?;
     }
     Ok(arguments)
 }
 
-/// The message with what to do about it.
+/// Returns the error message with a hint, if there is one.
 fn with_hint(error: &ServerError) -> String {
     error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
 }
 
-/// Why a statement was refused; an error where the session itself was ended.
+/// Converts a server error into a refusal.
+///
+/// # Errors
+/// When the server has terminated the session.
 fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<Refusal, Error> {
     let code = error.code().unwrap_or_default().into_owned();
     let message = crate::mask::text(error.message());
     match code.as_str() {
         "57P01" | "57P02" | "57P03" | "25P03" => {
-            Err(Error::Gone { what: what.to_owned(), reason: message })
+            Err(Error::ConnectionLost { what: what.to_owned(), reason: message })
         }
         "57014" => {
-            let message =
-                format!("it took longer than {} s and was given up", STATEMENT_TIMEOUT.as_secs());
+            let message = format!("the query was canceled after {} s", STATEMENT_TIMEOUT.as_secs());
             Ok(Refusal { code, message })
         }
         _ => Ok(Refusal { code, message }),
     }
 }
 
-/// The ways in which a plan reads tables, and the tables that it goes through as a whole.
-fn read_plan(plan: &Json, ways: &mut Vec<String>, whole: &mut Vec<String>) {
+/// Collects the steps of a plan that read tables or indexes, and the tables that it scans
+/// sequentially.
+fn read_plan(plan: &Json, steps: &mut Vec<String>, scanned: &mut Vec<String>) {
     let text = |name: &str| plan[name].as_str().unwrap_or_default();
     let (node, table, index) = (text("Node Type"), text("Relation Name"), text("Index Name"));
     match (table, index) {
-        (_, index) if !index.is_empty() => ways.push(format!("{node} on {index}")),
+        (_, index) if !index.is_empty() => steps.push(format!("{node} on {index}")),
         (table, _) if !table.is_empty() && node != "Bitmap Heap Scan" => {
-            ways.push(format!("{node} on {table}"));
+            steps.push(format!("{node} on {table}"));
         }
         _ => {}
     }
     if node == "Seq Scan" && !table.is_empty() {
-        whole.push(table.to_owned());
+        scanned.push(table.to_owned());
     }
-    for below in plan["Plans"].as_array().into_iter().flatten() {
-        read_plan(below, ways, whole);
+    for child in plan["Plans"].as_array().into_iter().flatten() {
+        read_plan(child, steps, scanned);
     }
 }

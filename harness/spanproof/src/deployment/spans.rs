@@ -1,21 +1,22 @@
-//! The spans of units, and those of other work at the same time.
+//! Reads the spans of units, and spans of other work from the same period.
 
 use crate::identifier;
 use serde_json::Value as Json;
 
 use super::catalog::Table;
 use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
-use super::moment::Window;
 use super::reply::Reply;
 use super::session::Error;
-use crate::observation::{Neighbour, Row, Rows, Unit, text, time};
+use super::window::Window;
+use crate::observation::{ConcurrentSpan, Row, Rows, Unit, text, time};
 use crate::spec::Spec;
 
-/// Seconds before the first unit's start and after the last one's end in which spans are read.
-const AROUND_SECONDS: i64 = 60;
+/// Spans are read from this many seconds before the first unit's start to as many after the last
+/// unit's end.
+const MARGIN_SECONDS: i64 = 60;
 
-/// The spans of the units: by unit, by job, and if these are fewer than the units, those without a
-/// unit that began while the units were at work.
+/// Reads the spans of units: by unit and by job, and if there are fewer spans than units, also the
+/// spans without a unit that started while the units ran.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],
@@ -32,8 +33,8 @@ pub(super) async fn spans(
     if units.all().is_empty() || found.all().len() >= units.all().len() {
         return Ok(found);
     }
-    let Some(window) = at_work(lookup.spec, units.all()) else { return Ok(found) };
-    match unlinked(lookup, window).await? {
+    let Some(window) = running_window(lookup.spec, units.all()) else { return Ok(found) };
+    match spans_without_unit(lookup, window).await? {
         Reply::Accepted(more) => {
             let mut rows = found.all().to_vec();
             let new = more.into_iter().filter(|row| !rows.contains(row));
@@ -48,8 +49,11 @@ pub(super) async fn spans(
     }
 }
 
-/// The spans that name no unit and began in the window.
-async fn unlinked(lookup: &mut Lookup<'_>, window: Window) -> Result<Reply<Vec<Row>>, Error> {
+/// Reads the spans that name no unit and started in the window.
+async fn spans_without_unit(
+    lookup: &mut Lookup<'_>,
+    window: Window,
+) -> Result<Reply<Vec<Row>>, Error> {
     let spec = lookup.spec;
     let columns = &spec.tables.spans;
     let table = match Table::read(lookup.session, &columns.table).await? {
@@ -58,10 +62,10 @@ async fn unlinked(lookup: &mut Lookup<'_>, window: Window) -> Result<Reply<Vec<R
     };
     let mut conditions = Conditions::default();
     if !conditions.is_within(&table, &columns.started, window) {
-        return Ok(Reply::Refused("there is no such column".into()));
+        return Ok(Reply::Refused("no such column".into()));
     }
-    let operations: Vec<_> = spec.spans.iter().map(|rule| rule.operation.clone()).collect();
-    conditions.is_any(&table, &columns.operation, &operations);
+    let names: Vec<_> = spec.spans.iter().map(|rule| rule.name.clone()).collect();
+    conditions.is_any(&table, &columns.name, &names);
     if table.has(&columns.unit) {
         conditions.add(format!("{} is null", identifier::name(&columns.unit)));
     }
@@ -74,28 +78,29 @@ async fn unlinked(lookup: &mut Lookup<'_>, window: Window) -> Result<Reply<Vec<R
     lookup.session.look_up(&what, &sql, &conditions.parameters()).await
 }
 
-/// The spans of other work that began while the units were at work.
-pub(super) async fn neighbours(
+/// Reads the spans of other work that started while the units ran.
+pub(super) async fn concurrent_spans(
     lookup: &mut Lookup<'_>,
     units: &Rows,
-) -> Result<Vec<Neighbour>, Error> {
+) -> Result<Vec<ConcurrentSpan>, Error> {
     let tables = &lookup.spec.tables;
     let columns = &tables.spans;
     let table = Table::read(lookup.session, &columns.table).await?;
-    let (Reply::Accepted(table), Some(window)) = (table, at_work(lookup.spec, units.all())) else {
+    let (Reply::Accepted(table), Some(window)) = (table, running_window(lookup.spec, units.all()))
+    else {
         return Ok(Vec::new());
     };
     let ids = texts(units.all(), &tables.units.id);
     let mut conditions = Conditions::default();
-    let able = conditions.is_within(&table, &columns.started, window)
+    let has_columns = conditions.is_within(&table, &columns.started, window)
         && conditions.is_none_of(&table, &columns.unit, &ids);
-    if !able {
+    if !has_columns {
         return Ok(Vec::new());
     }
     let sql = format!(
-        "select jsonb_build_object('started', {}, 'operation', {}) from {} {} limit {ROW_LIMIT}",
+        "select jsonb_build_object('started', {}, 'name', {}) from {} {} limit {ROW_LIMIT}",
         identifier::name(&columns.started),
-        identifier::name(&columns.operation),
+        identifier::name(&columns.name),
         table.name,
         conditions.clause()
     );
@@ -108,22 +113,24 @@ pub(super) async fn neighbours(
         }
     };
     let read = |row: &Row| {
-        Some(Neighbour { started: time(row, "started")?, operation: text(row, "operation")? })
+        Some(ConcurrentSpan { started: time(row, "started")?, name: text(row, "name")? })
     };
     Ok(rows.iter().filter_map(read).collect())
 }
 
-/// When the units were at work, with a minute before and after; `None` if no unit has a time.
-fn at_work(spec: &Spec, units: &[Row]) -> Option<Window> {
+/// Returns the window in which the units ran, with a margin on both sides; `None` if no unit has a
+/// time.
+fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     let units = Unit::from_rows(&spec.tables, units);
     let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
-    let around = chrono::Duration::seconds(AROUND_SECONDS);
+    let margin = chrono::Duration::seconds(MARGIN_SECONDS);
     let (first, last) = (times().min()?, times().max()?);
-    Some(Window { since: Some(first - around), until: Some(last + around) })
+    Some(Window { since: Some(first - margin), until: Some(last + margin) })
 }
 
-/// Tables of the same name in other schemas that have spans of these units, each with how many.
-pub(super) async fn spans_elsewhere(
+/// Finds tables of the same name in other schemas that have spans of these units. Returns each with
+/// its number of spans.
+pub(super) async fn spans_in_other_schemas(
     lookup: &mut Lookup<'_>,
     units: &Rows,
 ) -> Result<Vec<(String, u64)>, Error> {
@@ -134,8 +141,8 @@ pub(super) async fn spans_elsewhere(
                where c.relname = ($1::text[])[1] and c.relkind in ('r', 'p')
                  and c.oid is distinct from to_regclass(($2::text[])[1])
                order by 1 limit 20";
-    let asked: [&[String]; 2] = [&[name.to_owned()], &[identifier::table(&columns.table)]];
-    let found = lookup.session.rows("other tables of that name", sql, &asked).await?;
+    let parameters: [&[String]; 2] = [&[name.to_owned()], &[identifier::table(&columns.table)]];
+    let found = lookup.session.rows("tables in other schemas", sql, &parameters).await?;
     let ids = texts(units.all(), &lookup.spec.tables.units.id);
     let mut all = Vec::new();
     for row in found.accepted_or_default() {

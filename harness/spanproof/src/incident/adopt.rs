@@ -1,27 +1,73 @@
-//! Keeping an incident for good: from then on every run replays it.
+//! Adopts incidents: stores them beside the spec, where every check of all cases replays them.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use spanproof_format as format;
-use spanproof_format::{Code, Faithful, Incident, Record, Replay};
+use spanproof_format::{AdoptedIncident, Code, Record, Replay, ReplayOutcome, UnknownCode};
 
 use super::bundle::{Bundle, Writer};
 use super::error::{Error, failed};
 use super::replay::replay;
-use super::setting::Setting;
+use super::setup::Setup;
 use crate::matrix::Case;
 use crate::spec::Spec;
 use crate::trial::World;
 
-/// The folder of incidents that were adopted, beside the spec.
+/// The folder of adopted incidents, beside the spec.
 const FOLDER: &str = "fixtures/incidents";
 
-/// Whether the incident was seen again.
-fn is_seen(replay: &Replay) -> bool {
-    matches!(replay.faithful, Faithful::Reproduced | Faithful::Perhaps)
+/// The verdict that replays of an adopted incident must have: `pass`, `same` or a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedVerdict {
+    /// The case passes.
+    Pass,
+    /// The incident is reproduced.
+    Same,
+    /// The case fails with this code.
+    Code(Code),
 }
 
-/// The incidents in a folder, in the order of their names; none where there is no such folder.
+impl ExpectedVerdict {
+    /// Returns whether a replay of the incident has this verdict.
+    pub fn is_met_by(self, replay: &Replay) -> bool {
+        let verdict = replay.attempts.first().map(|nearest| &nearest.judgement.verdict);
+        match self {
+            Self::Same => is_reproduced(replay),
+            Self::Pass => verdict == Some(&format::Verdict::Pass),
+            Self::Code(code) => verdict.and_then(format::Verdict::code) == Some(code),
+        }
+    }
+}
+
+impl FromStr for ExpectedVerdict {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "pass" => Ok(Self::Pass),
+            "same" => Ok(Self::Same),
+            code => code.parse().map(Self::Code),
+        }
+    }
+}
+
+impl fmt::Display for ExpectedVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass => f.write_str("pass"),
+            Self::Same => f.write_str("same"),
+            Self::Code(code) => write!(f, "{code}"),
+        }
+    }
+}
+
+fn is_reproduced(replay: &Replay) -> bool {
+    matches!(replay.outcome, ReplayOutcome::Reproduced | ReplayOutcome::Uncertain)
+}
+
+/// Returns the incident files in a folder, sorted by name; empty if there is no such folder.
 ///
 /// # Errors
 /// When the folder can't be read.
@@ -37,82 +83,66 @@ pub fn list_incidents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-/// Whether what is expected of an incident, `pass`, `same` or a code, is what came of its replay.
-pub fn is_as_expected(expected: &str, replayed: &Replay) -> bool {
-    let first = replayed.tried.first().map(|one| &one.judgement);
-    match expected {
-        "same" => is_seen(replayed),
-        "pass" => first.is_some_and(|judgement| judgement.verdict == format::Verdict::Pass),
-        code => {
-            let found = first.and_then(|judgement| judgement.verdict.code());
-            found.is_some_and(|found| found.text() == code)
-        }
-    }
-}
-
-/// Replays every incident that was adopted beside the spec of a world.
+/// Replays every adopted incident of a world's spec, with any program.
 ///
 /// # Errors
-/// When one can't be read, or does not fit the spec.
-pub async fn replay_adopted(world: &World) -> Result<Vec<Incident>, Error> {
+/// When an incident can't be read, or does not fit the spec.
+pub async fn replay_adopted(world: &World) -> Result<Vec<AdoptedIncident>, Error> {
     let mut all = Vec::new();
     for path in list_incidents(&world.spec().path(FOLDER.as_ref()))? {
-        let bundle = Bundle::read(&path, false)?;
-        let replayed = Box::pin(replay(world, &bundle, true)).await?;
-        let back = !is_seen(&replayed);
-        all.push(Incident::new(replayed, back));
+        let bundle = Bundle::read(&path)?.with_any_program();
+        let replayed = Box::pin(replay(world, &bundle)).await?;
+        let regressed = !is_reproduced(&replayed);
+        all.push(AdoptedIncident::new(replayed, regressed));
     }
     Ok(all)
 }
 
-/// Writes an incident into the folder of those that are replayed from now on, with what has to come
-/// of it: `pass`, `same` as it was, or a code. What a replay has found out about it is kept, and
-/// any program is meant.
+/// Copies an incident into the folder of adopted incidents, with the verdict that is expected of
+/// its replays and the setup of the nearest replay. The copy accepts any program. Returns its path.
 ///
 /// # Errors
-/// When it was not reproduced at all, is there already, or what is expected is no verdict.
+/// When the incident was not reproduced and is expected to be the same, when several ways were
+/// tried and none reproduced it, or when the file exists or can't be written.
 pub fn adopt(
     spec: &Spec,
     bundle: &Bundle,
     replayed: &Replay,
-    expected: &str,
+    expected: ExpectedVerdict,
 ) -> Result<PathBuf, Error> {
-    let expects = match expected {
-        "same" => None,
-        "pass" => Some("pass".to_owned()),
-        code => Some(code.parse::<Code>()?.to_string()),
+    let reproduced = is_reproduced(replayed);
+    let is_possible = reproduced || expected != ExpectedVerdict::Same;
+    let Some(nearest) = replayed.attempts.first().filter(|_| is_possible) else {
+        let why = "the incident was not reproduced, so it can't be adopted as `same`; adopt it as `pass` to keep it as \
+                   a failure that must not happen";
+        return Err(Error::NotReproduced(why.into()));
     };
-    let seen = is_seen(replayed);
-    let Some(found) = replayed.tried.first().filter(|_| seen || expects.is_some()) else {
-        let why = "the incident was not seen here, so it can't be adopted as `same`; adopted as `pass` it is kept \
-                   as what must never come back";
-        return Err(Error::Unseen(why.into()));
-    };
-    if !seen && replayed.tried.len() > 1 {
-        let why = "the incident was not seen here in any of the ways that were tried, so nobody knows which of them \
-                   to keep; name its route and its upstream, or adopt it where it is seen";
+    if !reproduced && replayed.attempts.len() > 1 {
+        let why = "the incident was not reproduced in any of the ways that were tried, so the way to keep is not known; \
+                   name its route and its upstream, or adopt it where it is reproduced";
         return Err(Error::Ambiguous(why.into()));
     }
     let folder = spec.path(FOLDER.as_ref());
     std::fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
     let name = bundle.path.file_name().unwrap_or_default();
-    let case = &found.case;
-    let setting = Setting {
+    let case = &nearest.case;
+    let setup = Setup {
         flags: Case::from(case.clone()).flags,
         route: Some(case.route.clone()),
         upstream: Some(case.upstream.clone()),
         job: Some(case.job.clone()),
         program: None,
-        ..bundle.setting.clone()
+        ..bundle.setup.clone()
     };
-    let mut writer = Writer::begin(&folder.join(name), bundle.origin)?;
-    writer.write(&Record::Setting(Box::new(setting.into())))?;
-    writer.observation(&bundle.observation)?;
+    let mut writer = Writer::create(&folder.join(name), bundle.origin)?;
+    writer.write(&Record::Setup(Box::new(setup.into())))?;
+    writer.write_observation(&bundle.observation)?;
     if let Some(judgement) = &bundle.judgement {
         writer.write(&Record::Verdict(Box::new(judgement.into())))?;
     }
-    if let Some(expects) = expects {
-        writer.write(&Record::Expects(expects))?;
+    // Without this record, replays are compared with the recorded judgement.
+    if expected != ExpectedVerdict::Same {
+        writer.write(&Record::Expects(expected.to_string()))?;
     }
-    writer.end()
+    writer.finish()
 }

@@ -1,5 +1,5 @@
-//! A bundle: one file of JSON lines, one record each. It is written as it happens, so that whatever
-//! was there before a crash can be read, by `jq`, `grep` and people too.
+//! A bundle: a file of JSON lines, one record per line. Records are written as soon as they are
+//! known, so after a crash the file has everything until then. `jq` and `grep` can read it.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -11,44 +11,53 @@ use sha2::{Digest, Sha256};
 use spanproof_format as format;
 use spanproof_format::{End, Header, IncidentOrigin, Record};
 
-use super::Setting;
 use super::error::{Error, failed};
+use super::setup::Setup;
 use crate::observation::{Observation, Row, Sink, Source};
 use crate::verdict::Judgement;
 
 /// An incident that was read.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// Where it was read from.
+    /// The file it was read from.
     pub path: PathBuf,
     /// When it was written.
     pub written: DateTime<Utc>,
-    /// Where it comes from.
+    /// Whether it was captured from a case or from an existing system.
     pub origin: IncidentOrigin,
-    /// What has to be there to see it again; nothing in a bundle that ends before it.
-    pub(super) setting: Setting,
-    /// What was observed.
+    /// What is known of the setup that a replay recreates.
+    pub(super) setup: Setup,
+    /// The recorded observation.
     pub observation: Observation,
-    /// What was told of it.
+    /// The recorded judgement; `None` if the bundle was cut off before it.
     pub judgement: Option<Judgement>,
-    /// What a replay must come to: `pass` or a code; nothing where it is to be the same again.
+    /// The verdict that a replay must have: `pass` or a code; `None` if it must be the recorded
+    /// one.
     pub expects: Option<String>,
-    /// Why it can't be taken for the whole incident; empty where nothing is wrong.
+    /// Why the bundle may not be the whole incident; empty if it is complete and unchanged.
     pub doubts: Vec<String>,
 }
 
 impl Bundle {
-    /// Assumes a route and an upstream where the bundle does not say them.
+    /// Uses this route and this upstream where the bundle has none.
     #[must_use]
-    pub fn assuming(mut self, route: Option<&str>, upstream: Option<&str>) -> Self {
-        let Setting { route: known_route, upstream: known_upstream, .. } = &mut self.setting;
+    pub fn with_defaults(mut self, route: Option<&str>, upstream: Option<&str>) -> Self {
+        let Setup { route: known_route, upstream: known_upstream, .. } = &mut self.setup;
         *known_route = known_route.take().or_else(|| route.map(str::to_owned));
         *known_upstream = known_upstream.take().or_else(|| upstream.map(str::to_owned));
         self
     }
+
+    /// Accepts any program in a replay. Without this, another program than the recorded one makes
+    /// the replay uncertain.
+    #[must_use]
+    pub fn with_any_program(mut self) -> Self {
+        self.setup.program = None;
+        self
+    }
 }
 
-/// A bundle was read already: what it holds was observed when it was written.
+/// Returns the recorded observation.
 impl Source for &Bundle {
     type Error = std::convert::Infallible;
 
@@ -60,9 +69,9 @@ impl Source for &Bundle {
     }
 }
 
-/// Writes a bundle, record by record.
+/// Writes a bundle record by record.
 #[derive(Debug)]
-#[must_use = "a bundle without its end counts as cut off"]
+#[must_use = "a bundle that is not finished counts as cut off"]
 pub(super) struct Writer {
     path: PathBuf,
     file: File,
@@ -71,8 +80,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Begins a bundle. A file that is there already is never overwritten.
-    pub(super) fn begin(path: &Path, origin: IncidentOrigin) -> Result<Self, Error> {
+    /// Creates the file with its first record. Fails if the file exists.
+    pub(super) fn create(path: &Path, origin: IncidentOrigin) -> Result<Self, Error> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(failed("write", path))?;
         let mut writer = Self { path: path.to_owned(), file, hash: Sha256::new(), records: 0 };
@@ -81,16 +90,16 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Writes one record: whoever reads the file from now on sees it.
+    /// Writes one record.
     pub(super) fn write(&mut self, record: &Record) -> Result<(), Error> {
         let line = serde_json::to_string(record).map_err(|error| Error::Damaged {
             path: self.path.clone(),
             reason: error.to_string(),
         })?;
-        self.line(&line)
+        self.write_line(&line)
     }
 
-    fn line(&mut self, line: &str) -> Result<(), Error> {
+    fn write_line(&mut self, line: &str) -> Result<(), Error> {
         let bytes = format!("{line}\n").into_bytes();
         self.file.write_all(&bytes).map_err(failed("write", &self.path))?;
         self.hash.update(&bytes);
@@ -98,18 +107,18 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes all rows of a table.
-    fn rows(&mut self, rows: &format::Rows, record: fn(Row) -> Record) -> Result<(), Error> {
+    /// Writes the rows of a table, as one record each.
+    fn write_rows(&mut self, rows: &format::Rows, record: fn(Row) -> Record) -> Result<(), Error> {
         let format::Rows::Found(rows) = rows else { return Ok(()) };
         rows.iter().try_for_each(|row| self.write(&record(row.clone())))
     }
 
-    /// Writes an observation: its lists as records of their own, and then everything else.
-    pub(super) fn observation(&mut self, observation: &Observation) -> Result<(), Error> {
+    /// Writes an observation: one record per row, line and exchange, and one for everything else.
+    pub(super) fn write_observation(&mut self, observation: &Observation) -> Result<(), Error> {
         let mut stored = format::Observation::from(observation);
-        self.rows(&stored.jobs, Record::Job)?;
-        self.rows(&stored.units, Record::Unit)?;
-        self.rows(&stored.spans, Record::Span)?;
+        self.write_rows(&stored.jobs, Record::Job)?;
+        self.write_rows(&stored.units, Record::Unit)?;
+        self.write_rows(&stored.spans, Record::Span)?;
         for line in std::mem::take(&mut stored.output.lines) {
             self.write(&Record::Line(line))?;
         }
@@ -119,9 +128,9 @@ impl Writer {
         self.write(&Record::Facts(Box::new(stored.without_lists())))
     }
 
-    /// Ends the bundle: from now on it is whole.
-    pub(super) fn end(mut self) -> Result<PathBuf, Error> {
-        let sha256 = hexadecimal(self.hash.clone());
+    /// Writes the last record, with the checksum. Returns the path of the file.
+    pub(super) fn finish(mut self) -> Result<PathBuf, Error> {
+        let sha256 = hex_digest(self.hash.clone());
         let records = self.records;
         self.write(&Record::End(End::new(records, sha256)))?;
         self.file.sync_all().map_err(failed("write", &self.path))?;
@@ -129,11 +138,12 @@ impl Writer {
     }
 }
 
-pub(super) fn hexadecimal(hash: Sha256) -> String {
+/// Returns a hash as hexadecimal digits.
+pub(super) fn hex_digest(hash: Sha256) -> String {
     format!("{:x}", hash.finalize())
 }
 
-/// The name of a record, as it stands in the file.
-pub(super) fn kind(record: &Json) -> &str {
+/// Returns the name of a record; empty if the line is no record.
+pub(super) fn record_name(record: &Json) -> &str {
     record.as_object().and_then(|fields| fields.keys().next()).map_or("", String::as_str)
 }

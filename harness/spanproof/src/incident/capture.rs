@@ -1,4 +1,4 @@
-//! Writing a bundle: of a case that `check` has run, or of an existing system.
+//! Captures an incident: a case that `check` ran, or a job of an existing system.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,17 @@ use spanproof_format::{IncidentOrigin, Record};
 use super::bundle::Writer;
 use super::error::Error;
 use super::masking::Masking;
-use super::setting::Setting;
-use crate::deployment::{Existing, Subject, unseen};
+use super::setup::Setup;
+use crate::deployment::{ExistingSystem, JobSelection, empty_observation};
 use crate::observation::{LogLine, Observation, Row, Rows, Sink, Source, Table};
 use crate::spec::Spec;
 use crate::upstream::Behaviour;
 use crate::verdict::judge;
 
-/// Writes the bundle of a case that was run.
+/// Writes a case that was run as a bundle. Returns the path of the file.
 ///
 /// # Errors
-/// When the file is there already or can't be written, or a file of the spec can't be read.
+/// When the file exists or can't be written, or a file of the spec can't be read.
 pub fn capture_case(
     spec: &Spec,
     observation: &Observation,
@@ -36,7 +36,7 @@ pub fn capture_case(
         masking.input(&mut input);
         Some(input)
     });
-    let setting = Setting {
+    let setup = Setup {
         flags: case.flags.clone(),
         route: Some(case.route.clone()),
         job: Some(case.job.clone()),
@@ -49,85 +49,89 @@ pub fn capture_case(
     };
     let observation = masking.observation(spec, observation);
     let judgement = judge(spec, &observation);
-    let mut writer = Writer::begin(path, IncidentOrigin::Case)?;
-    writer.write(&Record::Setting(Box::new(setting.into())))?;
-    writer.observation(&observation)?;
+    let mut writer = Writer::create(path, IncidentOrigin::Case)?;
+    writer.write(&Record::Setup(Box::new(setup.into())))?;
+    writer.write_observation(&observation)?;
     writer.write(&Record::Verdict(Box::new((&judgement).into())))?;
-    writer.write(&Record::Masked(masking.account()))?;
-    writer.end()
+    writer.write(&Record::Masked(masking.counts()))?;
+    writer.finish()
 }
 
-/// Writes the bundle of a job of an existing system, while it is being read.
+/// Writes a job of an existing system as a bundle, while it reads the system. Returns the path of
+/// the file.
 ///
 /// # Errors
-/// When the file is there already or can't be written, or the system can't be read; what was read
-/// until then is in the file.
+/// When the file exists or can't be written, or the system can't be read. The file then has
+/// everything that was read before.
 pub async fn capture_deployment(
-    existing: Existing<'_>,
+    existing: ExistingSystem<'_>,
     masking: &mut Masking,
     path: &Path,
 ) -> Result<PathBuf, Error> {
-    let Existing { spec, subject, rows, log } = existing;
-    let mut writer = Writer::begin(path, IncidentOrigin::Deployment)?;
-    let flags = masking.flags(spec, &subject.flags);
-    let subject = &Subject { flags: flags.clone(), ..subject.clone() };
-    let setting = Setting { flags, ..Setting::default() };
-    writer.write(&Record::Setting(Box::new(setting.clone().into())))?;
-    // So that the bundle can be judged, with doubt, if this ends early.
-    writer.write(&Record::Facts(Box::new(format::Observation::from(&unseen(spec, subject)))))?;
-    let mut recording = Recording { spec, masking, writer, failed: None };
-    let existing = Existing { spec, subject, rows, log };
-    let observed = existing.observe(&mut recording).await;
-    let Recording { mut writer, failed, .. } = recording;
-    if let Some(error) = failed {
+    let ExistingSystem { spec, selection, rows, log } = existing;
+    let mut writer = Writer::create(path, IncidentOrigin::Deployment)?;
+    let flags = masking.flags(spec, &selection.flags);
+    let selection = &JobSelection { flags: flags.clone(), ..selection.clone() };
+    let setup = Setup { flags, ..Setup::default() };
+    writer.write(&Record::Setup(Box::new(setup.clone().into())))?;
+    // With this record, a bundle that is cut off can be judged.
+    writer.write(&Record::Facts(Box::new(format::Observation::from(&empty_observation(
+        spec, selection,
+    )))))?;
+    let mut recorder = Recorder { spec, masking, writer, error: None };
+    let existing = ExistingSystem { spec, selection, rows, log };
+    let observed = existing.observe(&mut recorder).await;
+    let Recorder { mut writer, error, .. } = recorder;
+    if let Some(error) = error {
         return Err(error);
     }
     let observation = observed?;
     let flag = spec.tracing_flag().map(|flag| flag.name.as_str());
-    let mut flags = setting.flags.clone();
+    let mut flags = setup.flags.clone();
     let lines = observation.lines();
-    let seen = lines.iter().rev().find_map(|line| spec.probes.banner(line.text));
-    if let (Some(name), Some(raw)) = (flag, seen.and_then(|banner| banner.raw))
+    let banner = lines.iter().rev().find_map(|line| spec.probes.banner(line.text));
+    if let (Some(name), Some(raw)) = (flag, banner.and_then(|banner| banner.raw))
         && flags.iter().all(|(known, _)| known != name)
     {
-        flags.push((name.to_owned(), value(raw)));
+        flags.push((name.to_owned(), flag_value(raw)));
     }
     let route = Some(observation.case.route.clone()).filter(|route| !route.is_empty());
     let units = observation.tables.units.all().len();
-    let setting = Setting { flags, route, units, ..setting };
-    writer.write(&Record::Setting(Box::new(setting.into())))?;
-    // Its rows and lines are in the file, and in the account, already.
+    let setup = Setup { flags, route, units, ..setup };
+    writer.write(&Record::Setup(Box::new(setup.into())))?;
+    // Its rows and lines are already in the file, and counted: the clone's counts are dropped.
     let masked = masking.clone().observation(spec, &observation);
     let facts = Observation::from(format::Observation::from(&observation).without_lists());
     let facts = format::Observation::from(&masking.observation(spec, &facts));
     writer.write(&Record::Facts(Box::new(facts)))?;
     writer.write(&Record::Verdict(Box::new((&judge(spec, &masked)).into())))?;
-    writer.write(&Record::Masked(masking.account()))?;
-    writer.end()
+    writer.write(&Record::Masked(masking.counts()))?;
+    writer.finish()
 }
 
-/// What the service saw: an empty text is most likely a flag that is not set.
-fn value(raw: String) -> crate::spec::Value {
+/// Returns the value that a service printed. An empty one most likely means that the flag is unset.
+fn flag_value(raw: String) -> crate::spec::Value {
     if raw.is_empty() { crate::spec::Value::Unset } else { crate::spec::Value::Set(raw) }
 }
 
-/// Writes rows and lines as they are read.
-struct Recording<'a> {
+/// Masks rows and lines, and writes them as soon as they are read.
+struct Recorder<'a> {
     spec: &'a Spec,
     masking: &'a mut Masking,
     writer: Writer,
-    failed: Option<Error>,
+    /// The first error; after it nothing more is written.
+    error: Option<Error>,
 }
 
-impl Recording<'_> {
+impl Recorder<'_> {
     fn write(&mut self, record: &Record) {
-        if self.failed.is_none() {
-            self.failed = self.writer.write(record).err();
+        if self.error.is_none() {
+            self.error = self.writer.write(record).err();
         }
     }
 }
 
-impl Sink for Recording<'_> {
+impl Sink for Recorder<'_> {
     fn rows(&mut self, table: Table, rows: &Rows) {
         let record: fn(Row) -> Record = match table {
             Table::Jobs => Record::Job,

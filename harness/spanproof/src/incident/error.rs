@@ -1,78 +1,78 @@
-//! Why an incident can't be written, read or replayed.
+//! Errors of incidents.
 
 use crate::chain::debug_as_chain;
 use std::path::{Path, PathBuf};
 
 use spanproof_format::UnknownCode;
 
-/// A bundle that can't be written or read.
+/// Why an incident can't be captured, read, replayed or adopted.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum IncidentError {
-    /// The file itself.
+    /// The file can't be read or written.
     #[error("could not {what} `{}`", path.display())]
     File {
-        /// Read or write.
+        /// The operation: `read`, `write` or `make`.
         what: &'static str,
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// No bundle, or a damaged one.
-    #[error("`{}` is no incident: {reason}", path.display())]
+    /// The file is not a bundle, or is damaged.
+    #[error("`{}` is not an incident file: {reason}", path.display())]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// From a newer version.
-    #[error("`{}` has format {found}, this version reads {reads}; use a newer spanproof", path.display())]
+    /// The file was written by a newer version.
+    #[error("`{}` has format {found}, but this version reads {reads}; use a newer spanproof", path.display())]
     Newer {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Its format.
         found: String,
-        /// The format that can be read.
+        /// The newest format that this version reads.
         reads: &'static str,
     },
-    /// Not as it was written.
-    #[error("`{}` was changed after it was written: its check sum is not that of its records", path.display())]
+    /// The file was edited.
+    #[error("`{}` was changed after it was written: its checksum does not match its records", path.display())]
     Edited {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
     /// The spec does not fit the incident.
     #[error("{0}")]
-    Unfit(String),
-    /// Too little is known of the incident.
+    SpecMismatch(String),
+    /// The incident can be recreated in too many ways.
     #[error("{0}")]
     Ambiguous(String),
-    /// The incident was not seen, so it can't be adopted as it was.
+    /// The incident was not reproduced, so it can't be adopted as `same`.
     #[error("{0}")]
-    Unseen(String),
+    NotReproduced(String),
     /// The expected verdict is not `pass`, `same` or a code.
     #[error(transparent)]
     Code(#[from] UnknownCode),
-    /// The system that was to be captured.
+    /// The existing system can't be read.
     #[error(transparent)]
     Deployment(#[from] crate::deployment::Error),
-    /// A rule file.
+    /// A file of rules, or of the spec, is wrong.
     #[error(transparent)]
     Rules(#[from] crate::document::Error),
-    /// The world of a replay.
+    /// The world of a replay did not come up.
     #[error(transparent)]
     World(#[from] crate::trial::Error),
 }
 
-/// The error of this module, by its short name.
+/// The short name of the error in this module.
 pub(crate) type Error = IncidentError;
 
 debug_as_chain!(IncidentError);
 
-/// An error about a file that can't be read or written.
+/// Returns a function that turns an I/O error into [`Error::File`].
 pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { what, path, source }

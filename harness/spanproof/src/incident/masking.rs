@@ -1,4 +1,4 @@
-//! What may not leave with a bundle: secrets, personal data, and what jobs are about.
+//! Masks bundles: secrets, personal data, and the contents of jobs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,24 +12,35 @@ use spanproof_format::Masked;
 
 use super::error::Error;
 use crate::document::Document;
-use crate::mask::{MASK, text as unsecret};
+use crate::mask::{MASK, text as mask_secrets};
 use crate::observation::{
-    Judged, LogLine, Names, Observation, Part, Row, Rows, Table, Visitor, is_judged, masked_flag,
+    ColumnRole, LogLine, NameMasker, Observation, Part, Row, Rows, Table, Visitor, is_compared,
+    masked_flag,
 };
 use crate::spec::{Spec, Value};
 use crate::upstream::Behaviour;
 
-static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static EMAIL_ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").ok()
 });
 
-/// Masks everything that goes into a bundle, and keeps account of it.
+/// Whether a value is masked as content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Only secrets, e-mail addresses and the matches of rules in it are masked.
+    Kept,
+    /// Every text and number in it is masked.
+    Masked,
+}
+
+/// Masks everything that is written to a bundle, and counts what it masked.
 #[derive(Debug, Clone, Default)]
 pub struct Masking {
     rules: Vec<(String, Regex)>,
-    contents: bool,
-    account: BTreeMap<(String, String), usize>,
-    names: Names,
+    keeps_contents: bool,
+    /// How often each kind of value was masked, by place and kind.
+    counts: BTreeMap<(String, String), usize>,
+    names: NameMasker,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +50,7 @@ struct RuleFile {
     rules: Vec<Rule>,
 }
 
-/// One more thing to mask.
+/// A rule of a user's rule file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
@@ -48,13 +59,13 @@ struct Rule {
 }
 
 impl Masking {
-    /// Secrets and e-mail addresses are always masked, what a rule file names too. What jobs are
-    /// given and give is masked unless `contents` says that it is wanted.
+    /// Creates a masking of secrets, e-mail addresses, the inputs and outputs of jobs, and
+    /// everything that matches a rule file.
     ///
     /// # Errors
-    /// When the rule file can't be read, or a pattern is none.
-    pub fn new(rules: Option<&Path>, contents: bool) -> Result<Self, Error> {
-        let mut masking = Self { contents, ..Self::default() };
+    /// When the rule file can't be read, or a pattern is not a regular expression.
+    pub fn new(rules: Option<&Path>) -> Result<Self, Error> {
+        let mut masking = Self::default();
         if let Some(path) = rules {
             let document = Document::read(path)?;
             let file: RuleFile = document.parse()?;
@@ -62,7 +73,8 @@ impl Masking {
                 let pattern = Regex::new(rule.pattern.get_ref()).map_err(|error| {
                     let reason = error.to_string();
                     let last = reason.lines().last().unwrap_or_default().to_owned();
-                    document.wrong(rule.pattern.span(), format!("not a regular expression: {last}"))
+                    document
+                        .error_at(rule.pattern.span(), format!("not a regular expression: {last}"))
                 })?;
                 masking.rules.push((rule.name, pattern));
             }
@@ -70,54 +82,66 @@ impl Masking {
         Ok(masking)
     }
 
-    /// What was masked so far.
-    pub fn account(&self) -> Vec<Masked> {
-        let all = self.account.iter();
-        all.map(|((place, what), count)| Masked::new(place, what, *count)).collect()
+    /// Sets whether the inputs and outputs of jobs are kept, except for secrets and e-mail
+    /// addresses in them.
+    #[must_use]
+    pub fn keep_contents(self, keep: bool) -> Self {
+        Self { keeps_contents: keep, ..self }
     }
 
-    /// Whether what jobs are given and give is kept.
+    /// Returns how often each kind of value was masked, by place.
+    pub fn counts(&self) -> Vec<Masked> {
+        let counts = self.counts.iter();
+        counts.map(|((place, what), count)| Masked::new(place, what, *count)).collect()
+    }
+
+    /// Returns whether the inputs and outputs of jobs are kept.
     pub(super) fn keeps_contents(&self) -> bool {
-        self.contents
+        self.keeps_contents
     }
 
-    /// Masks a job that is kept on request: secrets and personal data still are.
+    /// Returns how content is masked.
+    fn content(&self) -> Content {
+        if self.keeps_contents { Content::Kept } else { Content::Masked }
+    }
+
+    /// Masks the secrets and personal data of a job whose contents are kept.
     pub(super) fn input(&mut self, input: &mut Json) {
-        self.value("job", input, false);
+        self.value("job", input, Content::Kept);
     }
 
     fn count(&mut self, place: &str, what: &str, times: usize) {
         if times > 0 {
-            *self.account.entry((place.to_owned(), what.to_owned())).or_default() += times;
+            *self.counts.entry((place.to_owned(), what.to_owned())).or_default() += times;
         }
     }
 
-    /// Masks a text.
+    /// Masks secrets, e-mail addresses and the matches of rules in a text.
     pub(super) fn text(&mut self, place: &str, text: &str) -> String {
-        let mut masked = unsecret(text);
-        // Also those that were masked when the evidence was made.
+        let mut masked = mask_secrets(text);
+        // Includes secrets that were masked when the evidence was written.
         self.count(place, "secret", masked.matches(MASK).count());
-        if let Some(address) = ADDRESS.as_ref().filter(|_| masked.contains('@')) {
-            let found = address.find_iter(&masked).count();
-            masked = address.replace_all(&masked, MASK).into_owned();
+        if let Some(email) = EMAIL_ADDRESS.as_ref().filter(|_| masked.contains('@')) {
+            let found = email.find_iter(&masked).count();
+            masked = email.replace_all(&masked, MASK).into_owned();
             self.count(place, "e-mail address", found);
         }
-        for at in 0..self.rules.len() {
-            let (name, rule) = &self.rules[at];
-            let (name, found) = (name.clone(), rule.find_iter(&masked).count());
-            masked = rule.replace_all(&masked, MASK).into_owned();
+        for index in 0..self.rules.len() {
+            let (name, pattern) = &self.rules[index];
+            let (name, found) = (name.clone(), pattern.find_iter(&masked).count());
+            masked = pattern.replace_all(&masked, MASK).into_owned();
             self.count(place, &name, found);
         }
         masked
     }
 
-    /// Masks a value: as text, or where it is what a job is about, every part of it. Names of
-    /// fields and the shape stay, because verdicts are made from these.
-    fn value(&mut self, place: &str, value: &mut Json, content: bool) {
+    /// Masks the texts of a value, or all of its texts and numbers if it is content. Field names
+    /// and the structure stay, because verdicts depend on them.
+    fn value(&mut self, place: &str, value: &mut Json, content: Content) {
         match value {
             Json::Null | Json::Bool(_) => {}
-            Json::String(text) if !content => *text = self.text(place, text),
-            Json::Number(_) if !content => {}
+            Json::String(text) if content == Content::Kept => *text = self.text(place, text),
+            Json::Number(_) if content == Content::Kept => {}
             Json::String(_) | Json::Number(_) => {
                 *value = MASK.into();
                 self.count(place, "content", 1);
@@ -141,15 +165,17 @@ impl Masking {
         }
     }
 
-    /// Masks a column that judging depends on: values that differ still do.
-    fn judged(&mut self, spec: &Spec, judged: Judged, place: &str, value: &mut Json) {
-        let Json::String(text) = value else { return self.value(place, value, false) };
+    /// Masks a column that verdicts depend on. Values that differ still differ afterwards.
+    fn compared_column(&mut self, spec: &Spec, role: ColumnRole, place: &str, value: &mut Json) {
+        let Json::String(text) = value else {
+            return self.value(place, value, Content::Kept);
+        };
         let mut names = std::mem::take(&mut self.names);
-        *text = names.masked(spec, judged, text, |text| self.text(place, text));
+        *text = names.mask(spec, role, text, |text| self.text(place, text));
         self.names = names;
     }
 
-    /// Masks a column: by its name, or as what a job is given and a unit gives.
+    /// Masks a column that verdicts do not depend on. JSON and the outcome of a unit are content.
     fn column(&mut self, place: &str, column: &str, is_outcome: bool, value: &mut Json) {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if !value.is_null() && crate::mask::is_secret(column, &plain) {
@@ -157,13 +183,13 @@ impl Masking {
             self.count(place, "secret", 1);
             return;
         }
-        // JSON in a column of text is JSON as well.
-        let json = match value {
+        // A column of text may contain JSON, too.
+        let is_json = match value {
             Json::Object(_) | Json::Array(_) => true,
             Json::String(text) => text.trim_start().starts_with(['{', '[']),
             _ => false,
         };
-        let content = !self.contents && (json || is_outcome);
+        let content = if is_json || is_outcome { self.content() } else { Content::Kept };
         self.value(place, value, content);
     }
 
@@ -181,11 +207,11 @@ impl Masking {
         line
     }
 
-    /// Masks how an upstream behaves.
+    /// Masks the behaviour of an upstream.
     pub(super) fn behaviour(&mut self, behaviour: Behaviour) -> Behaviour {
         let stored = format::Behaviour::from(behaviour.clone());
         let Ok(mut json) = serde_json::to_value(stored) else { return behaviour };
-        self.value("upstream", &mut json, false);
+        self.value("upstream", &mut json, Content::Kept);
         let masked = serde_json::from_value::<format::Behaviour>(json);
         masked.map_or(behaviour, Behaviour::from)
     }
@@ -206,14 +232,14 @@ impl Masking {
         masked
     }
 
-    /// Masks the body of a question to the upstream: what it asks is content.
+    /// Masks the body of a request to the upstream, which is content.
     fn body(&mut self, place: &str, body: &str) -> String {
         match serde_json::from_str::<Json>(body) {
             Ok(mut json) => {
-                self.value(place, &mut json, !self.contents);
+                self.value(place, &mut json, self.content());
                 json.to_string()
             }
-            Err(_) if self.contents || body.is_empty() => self.text(place, body),
+            Err(_) if self.keeps_contents || body.is_empty() => self.text(place, body),
             Err(_) => {
                 self.count(place, "content", 1);
                 MASK.into()
@@ -222,7 +248,7 @@ impl Masking {
     }
 }
 
-/// Masks what it visits, by the names of a spec.
+/// Masks the parts of an observation that it visits.
 struct Visit<'a> {
     masking: &'a mut Masking,
     spec: &'a Spec,
@@ -232,10 +258,10 @@ impl Visitor for Visit<'_> {
     fn text(&mut self, part: Part, text: &mut String) {
         let tables = &self.spec.tables;
         let place = match part {
-            // Shown where it is used, and counted there.
-            Part::Addresses => return *text = unsecret(text),
+            // Counted where an address is used.
+            Part::Addresses => return *text = mask_secrets(text),
             Part::Command => {
-                // Where it lies on a machine is nobody's business.
+                // The path of the program may be private.
                 if let Some((_, name)) = text.rsplit_once('/') {
                     *text = name.to_owned();
                 }
@@ -255,20 +281,20 @@ impl Visitor for Visit<'_> {
     }
 
     fn named(&mut self, part: Part, name: &str, value: &mut String) {
-        if !is_judged(self.spec, name) {
+        if !is_compared(self.spec, name) {
             *value = crate::mask::variable(name, value);
             self.text(part, value);
         }
     }
 
-    /// The tracing flag's value is what an incident is about.
+    /// The value of the tracing flag stays, because the verdict depends on it.
     fn flag(&mut self, name: &str, value: &mut Value) {
         *value = masked_flag(self.spec, name, value, None);
         let is_masked = value.text().is_some_and(|text| text.contains(MASK));
         self.masking.count("flags", "secret", usize::from(is_masked));
     }
 
-    /// The tracer's own line stays, because the flag's value in it is what it is read for.
+    /// The tracer's startup line stays, because the verdict depends on the flag's value in it.
     fn line(&mut self, text: &mut String) {
         if self.spec.probes.banner(text).is_none() {
             *text = self.masking.text("output", text);
@@ -288,8 +314,8 @@ impl Visitor for Visit<'_> {
         };
         for (column, value) in row.iter_mut() {
             let place = format!("{name}.{column}");
-            match Judged::of(tables, table, column) {
-                Some(judged) => self.masking.judged(self.spec, judged, &place, value),
+            match ColumnRole::find(tables, table, column) {
+                Some(role) => self.masking.compared_column(self.spec, role, &place, value),
                 None => self.masking.column(&place, column, column == outcome, value),
             }
         }

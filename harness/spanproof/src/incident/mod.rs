@@ -1,7 +1,7 @@
-//! Incidents: a case, or a job of an existing system, kept as one file and replayed.
+//! Incidents: a case, or a job of an existing system, stored as one file that can be replayed.
 //!
-//! What comes from elsewhere is data: nothing in a bundle is executed, and nothing of it names a
-//! file that is read or written.
+//! A bundle may come from anywhere. Nothing in it is executed, and nothing in it names a file that
+//! is read or written.
 
 mod adopt;
 mod bundle;
@@ -10,12 +10,11 @@ mod error;
 mod masking;
 mod reading;
 mod replay;
-mod setting;
+mod setup;
 
-pub use adopt::{adopt, is_as_expected, list_incidents, replay_adopted};
+pub use adopt::{ExpectedVerdict, adopt, list_incidents, replay_adopted};
 pub use bundle::Bundle;
 pub use capture::{capture_case, capture_deployment};
 pub use error::IncidentError;
 pub use masking::Masking;
 pub use replay::{rejudge_incident, replay};
-pub(crate) use setting::Setting;

@@ -1,4 +1,4 @@
-//! Reading a bundle that may come from anywhere: cut off, edited, of another version, or no bundle.
+//! Reads bundles, which may be cut off, edited, of another version, or not be bundles.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -8,23 +8,23 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use spanproof_format::{
-    Age, BUNDLE_FORMAT, End, Exchange, Header, Judgement, Observation, OutputLine, Record, Row,
-    Rows, Setting, age,
+    BUNDLE_FORMAT, Code, Compatibility, End, Exchange, Header, Judgement, Observation, OutputLine,
+    Record, Row, Rows, Setup, compatibility,
 };
 
-use super::bundle::{Bundle, hexadecimal, kind};
+use super::bundle::{Bundle, hex_digest, record_name};
 use super::error::{Error, failed};
 
-/// A longer record is none of ours.
-const LONGEST: u64 = 32 * 1024 * 1024;
-/// A longer file is none of ours.
-const MOST: u64 = 512 * 1024 * 1024;
+/// Maximum size of a record, in bytes.
+const MAX_RECORD_BYTES: u64 = 32 * 1024 * 1024;
+/// Maximum size of a file, in bytes.
+const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// The parts of a bundle, as far as they were read.
+/// The records of a bundle that were read so far.
 #[derive(Default)]
-struct Parts {
+struct Records {
     header: Option<Header>,
-    setting: Option<Setting>,
+    setup: Option<Setup>,
     facts: Option<Observation>,
     jobs: Vec<Row>,
     units: Vec<Row>,
@@ -38,89 +38,116 @@ struct Parts {
 }
 
 impl Bundle {
-    /// Reads a bundle. One that is cut off is read as far as it goes, with a doubt; one that was
-    /// edited is refused, unless `edited` says that it is known.
+    /// Reads a bundle. One that was cut off has a doubt.
     ///
     /// # Errors
-    /// When it is no bundle, is damaged, was edited, or is from a newer version.
-    pub fn read(path: &Path, edited: bool) -> Result<Self, Error> {
+    /// When the file is not a bundle, is damaged, was edited, or was written by a newer version.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::read_as(path, Edits::Refused)
+    }
+
+    /// Reads a bundle that may have been edited. One that was has a doubt.
+    ///
+    /// # Errors
+    /// When the file is not a bundle, is damaged, or was written by a newer version.
+    pub fn read_edited(path: &Path) -> Result<Self, Error> {
+        Self::read_as(path, Edits::Accepted)
+    }
+
+    fn read_as(path: &Path, edits: Edits) -> Result<Self, Error> {
         let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
         let file = File::open(path).map_err(failed("read", path))?;
         let meta = file.metadata().map_err(failed("read", path))?;
         if !meta.is_file() {
-            return Err(damaged("it is no file".into()));
+            return Err(damaged("it is not a regular file".into()));
         }
-        if meta.len() > MOST {
+        if meta.len() > MAX_FILE_BYTES {
+            let bytes = meta.len();
             return Err(damaged(format!(
-                "it has {} bytes, and no bundle has more than {MOST}",
-                meta.len()
+                "it has {bytes} bytes, more than the limit of {MAX_FILE_BYTES}"
             )));
         }
         let mut reader = BufReader::new(file);
-        let (mut parts, mut hash, mut line) = (Parts::default(), Sha256::new(), Vec::new());
+        let (mut records, mut hash, mut line) = (Records::default(), Sha256::new(), Vec::new());
         let mut number = 0_u64;
         loop {
             line.clear();
-            let read = reader.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+            let read = reader.by_ref().take(MAX_RECORD_BYTES).read_until(b'\n', &mut line);
             if read.map_err(failed("read", path))? == 0 {
                 break;
             }
             number += 1;
-            if line.len() as u64 == LONGEST {
-                return Err(damaged(format!("line {number} is longer than any record")));
+            if line.len() as u64 == MAX_RECORD_BYTES {
+                return Err(damaged(format!(
+                    "line {number} is longer than the limit of {MAX_RECORD_BYTES} bytes"
+                )));
             }
-            if parts.end.is_some() {
-                parts.doubts.push(format!("something follows its end, from line {number}"));
+            if records.end.is_some() {
+                records.doubts.push(format!("it has more lines after its end, from line {number}"));
                 break;
             }
             let record: Json = match serde_json::from_slice(&line) {
                 Ok(record) => record,
                 // Only the last line can have been cut off.
                 Err(_) if number > 1 && !line.ends_with(b"\n") => break,
-                Err(error) => return Err(damaged(format!("line {number} is no JSON: {error}"))),
+                Err(error) => return Err(damaged(format!("line {number} is not JSON: {error}"))),
             };
-            if kind(&record) == "end" {
-                let sum = hexadecimal(hash.clone());
-                parts.take(record).map_err(|reason| damaged(format!("line {number}: {reason}")))?;
-                if parts.end.as_ref().is_some_and(|end| end.sha256 != sum) {
-                    if !edited {
+            if record_name(&record) == "end" {
+                let digest = hex_digest(hash.clone());
+                records
+                    .add(record)
+                    .map_err(|reason| damaged(format!("line {number}: {reason}")))?;
+                if records.end.as_ref().is_some_and(|end| end.sha256 != digest) {
+                    if edits == Edits::Refused {
                         return Err(Error::Edited { path: path.to_owned() });
                     }
-                    parts.doubts.push("it was changed after it was written".into());
+                    records.doubts.push("it was changed after it was written".into());
                 }
                 continue;
             }
             hash.update(&line);
             if number == 1 {
-                version(path, &record)?;
+                check_format(path, &record)?;
             }
-            parts.take(record).map_err(|reason| damaged(format!("line {number}: {reason}")))?;
+            records.add(record).map_err(|reason| damaged(format!("line {number}: {reason}")))?;
         }
-        parts.bundle(path)
+        records.into_bundle(path)
     }
 }
 
-/// Whether the first record is that of a bundle, and of a version that can be read.
-fn version(path: &Path, record: &Json) -> Result<(), Error> {
+/// What to do with a bundle that was edited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edits {
+    Accepted,
+    Refused,
+}
+
+/// Checks that the first record is a header, with a format that this version reads.
+fn check_format(path: &Path, record: &Json) -> Result<(), Error> {
     let path = path.to_owned();
     let Some(found) = record.pointer("/incident/format").and_then(Json::as_str) else {
-        let reason = "its first line is not that of an incident; `spanproof capture` writes one";
+        let reason = "its first line is not the record `incident`; `spanproof capture` writes incident files";
         return Err(Error::Damaged { path, reason: reason.into() });
     };
-    match age(found, BUNDLE_FORMAT) {
-        Age::Readable => Ok(()),
-        Age::Newer => Err(Error::Newer { path, found: found.to_owned(), reads: BUNDLE_FORMAT }),
-        Age::Strange => Err(Error::Damaged { path, reason: format!("its format is `{found}`") }),
+    match compatibility(found, BUNDLE_FORMAT) {
+        Compatibility::Readable => Ok(()),
+        Compatibility::Newer => {
+            Err(Error::Newer { path, found: found.to_owned(), reads: BUNDLE_FORMAT })
+        }
+        Compatibility::Unsupported => {
+            Err(Error::Damaged { path, reason: format!("its format is `{found}`") })
+        }
     }
 }
 
-impl Parts {
-    fn take(&mut self, record: Json) -> Result<(), String> {
-        let name = kind(&record).to_owned();
+impl Records {
+    /// Adds a record. Of a setup or facts, the last one counts.
+    fn add(&mut self, record: Json) -> Result<(), String> {
+        let name = record_name(&record).to_owned();
         let record: Record = serde_json::from_value(record).map_err(|error| error.to_string())?;
         match record {
             Record::Incident(header) => self.header = Some(header),
-            Record::Setting(setting) => self.setting = Some(*setting),
+            Record::Setup(setup) => self.setup = Some(*setup),
             Record::Facts(facts) => self.facts = Some(*facts),
             Record::Job(row) => self.jobs.push(row),
             Record::Unit(row) => self.units.push(row),
@@ -128,56 +155,81 @@ impl Parts {
             Record::Line(line) => self.lines.push(line),
             Record::Exchange(exchange) => self.exchanges.push(exchange),
             Record::Verdict(judgement) => self.judgement = Some(*judgement),
-            Record::Expects(expects) => self.expects = Some(expects),
+            Record::Expects(expects) => self.expects = Some(with_current_name(expects)),
             Record::Masked(_) => {}
             Record::End(end) => self.end = Some(end),
             _ if Record::NAMES.contains(&name.as_str()) => {
-                return Err(format!("not a record `{name}` as this version knows it"));
+                return Err(format!("this version can't read the record `{name}`"));
             }
-            // A newer minor version may have more records; what they say is not understood.
-            _ => self.doubts.push(format!("its record `{name}` is not known to this version")),
+            // Written by a newer minor version, which has more records.
+            _ => self.doubts.push(format!("this version does not know its record `{name}`")),
         }
         Ok(())
     }
 
-    fn bundle(mut self, path: &Path) -> Result<Bundle, Error> {
-        let counts = format!(
-            "{} jobs, {} units, {} spans and {} lines",
-            self.jobs.len(),
-            self.units.len(),
-            self.spans.len(),
-            self.lines.len()
-        );
+    fn into_bundle(mut self, path: &Path) -> Result<Bundle, Error> {
+        let counts = [
+            counted(self.jobs.len(), "job"),
+            counted(self.units.len(), "unit"),
+            counted(self.spans.len(), "span"),
+            counted(self.lines.len(), "line"),
+        ];
+        let counts = counts.join(", ");
         let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
         let header = self.header.ok_or_else(|| damaged("it is empty".into()))?;
-        let (Some(setting), Some(facts)) = (self.setting, self.facts) else {
-            return Err(damaged(format!(
-                "it is cut off before what it is about was written; it has {counts}"
-            )));
+        let (Some(setup), Some(facts)) = (self.setup, self.facts) else {
+            return Err(damaged(format!("it is cut off before its facts; it has {counts}")));
         };
         if self.end.is_none() {
-            self.doubts.push(format!("it is cut off: it has no end, and {counts}"));
+            self.doubts.push(format!("it is cut off: it has {counts}, and no end"));
         }
-        let filled = |rows: Rows, found: Vec<Row>| match rows {
+        let with_rows = |rows: Rows, found: Vec<Row>| match rows {
             Rows::Found(_) => Rows::Found(found),
             Rows::Unreadable(_) if !found.is_empty() => Rows::Found(found),
             unreadable @ Rows::Unreadable(_) => unreadable,
         };
         let mut stored = facts;
-        stored.jobs = filled(stored.jobs, self.jobs);
-        stored.units = filled(stored.units, self.units);
-        stored.spans = filled(stored.spans, self.spans);
+        stored.jobs = with_rows(stored.jobs, self.jobs);
+        stored.units = with_rows(stored.units, self.units);
+        stored.spans = with_rows(stored.spans, self.spans);
         stored.output.lines = self.lines;
         stored.exchanges = self.exchanges;
         Ok(Bundle {
             path: path.to_owned(),
             written: header.written,
             origin: header.origin,
-            setting: setting.into(),
+            setup: setup.into(),
             observation: stored.into(),
             judgement: self.judgement.map(Into::into),
             expects: self.expects,
             doubts: self.doubts,
         })
+    }
+}
+
+/// Replaces the former name of a code by its current one.
+fn with_current_name(expects: String) -> String {
+    expects.parse::<Code>().map_or(expects, |code| code.to_string())
+}
+
+/// Returns a count with its noun, as `1 job` and `2 jobs`.
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_expected_code_may_have_its_former_name() {
+        for (stored, expected) in [("left-processes", "processes-left"), ("pass", "pass")] {
+            let mut records = Records::default();
+            records.add(json!({ "expects": stored })).unwrap();
+            assert_eq!(records.expects.as_deref(), Some(expected));
+        }
     }
 }

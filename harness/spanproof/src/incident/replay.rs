@@ -1,124 +1,125 @@
-//! Setting the world of an incident up again, running the service in it, and comparing.
+//! Recreates the setup of an incident, runs the service in it, and compares the results.
 
 use std::collections::BTreeMap;
 
 use spanproof_format as format;
-use spanproof_format::{Code, Faithful, Rejudged, Replay, Reproduction};
+use spanproof_format::{Code, Rejudgement, Replay, ReplayAttempt, ReplayOutcome};
 
 use super::bundle::Bundle;
 use super::error::Error;
-use super::setting::Choice;
+use super::setup::Recreation;
 use crate::chain::chain;
 use crate::observation::{Observation, Unit};
 use crate::spec::Spec;
 use crate::trial::{Overrides, World};
 use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
 
-/// More ways than this to set a world up are not tried.
-const MOST: usize = 32;
+/// Maximum number of ways to recreate a setup.
+const MAX_WAYS: usize = 32;
 
-/// Replays an incident. With `any_program` another program than the recorded one is meant.
+/// Replays an incident in every way that fits what is known of its setup.
 ///
 /// # Errors
-/// When the spec does not fit the incident.
-pub async fn replay(world: &World, bundle: &Bundle, any_program: bool) -> Result<Replay, Error> {
-    let choices = bundle.setting.choices(world.spec()).map_err(Error::Unfit)?;
-    let mut lacking = [bundle.doubts.clone(), choices.lacking].concat();
-    let program = other_program(world, bundle).filter(|_| !any_program);
-    let is_other = program.is_some();
-    lacking.extend(program);
-    lacking.extend(unlike(bundle));
-    if choices.all.len() > MOST {
-        let all = choices.all.len();
+/// When the spec does not fit the incident, or the setup can be recreated in too many ways.
+pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
+    let recreations = bundle.setup.recreations(world.spec()).map_err(Error::SpecMismatch)?;
+    let mut uncertainties = [bundle.doubts.clone(), recreations.uncertainties].concat();
+    let other_program = other_program(world, bundle);
+    let is_other_program = other_program.is_some();
+    uncertainties.extend(other_program);
+    uncertainties.extend(clock_uncertainty(bundle));
+    let ways = recreations.all;
+    if ways.len() > MAX_WAYS {
         return Err(Error::Ambiguous(format!(
-            "{} is not known of the incident, and there are {all} ways to set it up; name its route and its upstream",
-            lacking.join(", and ")
+            "the incident can be recreated in {} ways, of which at most {MAX_WAYS} are tried; name its route and its \
+             upstream ({})",
+            ways.len(),
+            uncertainties.join("; ")
         )));
     }
-    let mut tried = Vec::new();
-    for choice in &choices.all {
-        let judged = Box::pin(run(world, bundle, choice)).await;
+    let mut attempts = Vec::new();
+    for way in &ways {
+        let judged = Box::pin(run(world, bundle, way)).await;
         let (judgement, differences) = judged.unwrap_or_else(|why| {
             let difference = format!("the world did not come up: {why}");
             (Judgement::broken(why), vec![difference])
         });
-        let case = choice.case.clone().into();
-        tried.push(Reproduction::new(case, (&judgement).into(), differences));
+        let case = way.case.clone().into();
+        attempts.push(ReplayAttempt::new(case, (&judgement).into(), differences));
     }
-    // Stable: among those that are the same, the order of the spec stays.
-    tried.sort_by_key(|one| (!one.differences.is_empty(), one.differences.len()));
-    let broken =
-        tried.iter().all(|one| matches!(one.judgement.verdict, format::Verdict::Broken(_)));
-    let same = tried.iter().any(|one| one.differences.is_empty());
-    let faithful = match (broken, same, lacking.is_empty()) {
-        (true, false, _) => Faithful::Broken,
-        (_, false, _) => Faithful::Differs,
-        (_, true, true) => Faithful::Reproduced,
-        (_, true, false) => Faithful::Perhaps,
+    // The sort is stable: attempts with as many differences stay in the order of the spec.
+    attempts.sort_by_key(|attempt| attempt.differences.len());
+    let is_broken =
+        |attempt: &ReplayAttempt| matches!(attempt.judgement.verdict, format::Verdict::Broken(_));
+    let broken = attempts.iter().all(is_broken);
+    let same = attempts.iter().any(|attempt| attempt.differences.is_empty());
+    let outcome = match (broken, same, uncertainties.is_empty()) {
+        (true, false, _) => ReplayOutcome::Broken,
+        (_, false, _) => ReplayOutcome::Different,
+        (_, true, true) => ReplayOutcome::Reproduced,
+        (_, true, false) => ReplayOutcome::Uncertain,
     };
-    let mut replay = Replay::new(bundle.path.display().to_string(), faithful);
+    let mut replay = Replay::new(bundle.path.display().to_string(), outcome);
     replay.expects.clone_from(&bundle.expects);
-    (replay.tried, replay.lacking) = (tried, lacking);
-    replay.other_program = is_other;
+    (replay.attempts, replay.uncertainties) = (attempts, uncertainties);
+    replay.other_program = is_other_program;
     Ok(replay)
 }
 
+/// Runs the service in one way. Returns its judgement and the differences from the incident.
 async fn run(
     world: &World,
     bundle: &Bundle,
-    choice: &Choice,
+    way: &Recreation,
 ) -> Result<(Judgement, Vec<String>), String> {
     let recorded = bundle.observation.trial();
     let overrides = Overrides {
-        upstream: choice.behaviour.clone(),
-        job: choice.input.clone(),
+        upstream: way.behaviour.clone(),
+        job: way.input.clone(),
         witness: recorded.is_some_and(|trial| trial.witness.is_some()),
         ..Overrides::default()
     };
     let spec = world.spec();
-    let trial = world.trial_of(&choice.case).overrides(overrides);
+    let trial = world.trial_for(&way.case).overrides(overrides);
     let Judged { observation, judgement } =
         Box::pin(observe(spec, trial)).await.map_err(|error| chain(&error))?;
     if let Verdict::Broken(why) = &judgement.verdict {
         return Err(why.clone());
     }
     let differences = match &bundle.expects {
-        Some(expected) => unexpected(expected, &judgement),
+        Some(expected) => expected_difference(expected, &judgement),
         None => differences(spec, bundle, &judgement, &observation),
     };
     Ok((judgement, differences))
 }
 
-/// How the program differs from the recorded one; `None` if it does not, or none was recorded.
+/// Returns how the program differs from the recorded one; `None` if it does not, or if any program
+/// is accepted.
 fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
-    let recorded = bundle.setting.program.as_ref()?;
-    let here = world.identity().unwrap_or_else(|| "unknown".into());
-    (here != *recorded).then(|| format!("the program: it was {recorded}, and here it is {here}"))
+    let recorded = bundle.setup.program.as_ref()?;
+    let current = world.program_id().unwrap_or_else(|| "unknown".into());
+    let differs = current != *recorded;
+    differs.then(|| format!("the program: recorded {recorded}, now {current}"))
 }
 
-/// What of the world can't be had here, besides the program and what the bundle does not say.
-fn unlike(bundle: &Bundle) -> Vec<String> {
-    let mut lacking = Vec::new();
+/// Returns why the clock may matter; `None` if it does not. A replay can't recreate another clock.
+fn clock_uncertainty(bundle: &Bundle) -> Option<String> {
     let code = bundle.judgement.as_ref().and_then(Judgement::code);
-    if code == Some(Code::ImpossibleTimes) {
-        lacking.push(
-            "the clock: times that are impossible may come from the clock of that machine".into(),
-        );
-    }
-    lacking
+    let text = "the clock: impossible times may come from the clock of the other machine";
+    (code == Some(Code::ImpossibleTimes)).then(|| text.into())
 }
 
-/// In what a judgement is not what a replay must come to.
-fn unexpected(expected: &str, judgement: &Judgement) -> Vec<String> {
-    let found = told(judgement);
+/// Compares a judgement with the expected verdict. Returns no difference if they agree.
+fn expected_difference(expected: &str, judgement: &Judgement) -> Vec<String> {
+    let found = verdict_text(judgement);
     let passes = expected == "pass" && judgement.verdict == Verdict::Pass;
     if passes || found == expected {
         return Vec::new();
     }
-    vec![format!("verdict: {expected} is expected, and here it is {found}")]
+    vec![format!("verdict: expected {expected}, found {found}")]
 }
 
-/// In what a replay is not as the incident.
+/// Returns the differences of a judgement from the recorded one.
 fn differences(
     spec: &Spec,
     bundle: &Bundle,
@@ -129,33 +130,33 @@ fn differences(
         return vec!["the bundle has no verdict to compare with".into()];
     };
     let mut differences = Vec::new();
-    let (was, is) = (told(recorded), told(judgement));
+    let (was, is) = (verdict_text(recorded), verdict_text(judgement));
     if was != is {
-        differences.push(format!("verdict: it was {was}, and here it is {is}"));
+        differences.push(format!("verdict: recorded {was}, now {is}"));
     }
     if recorded.funnel != judgement.funnel {
-        let (was, is) = (stages(recorded.funnel), stages(judgement.funnel));
-        differences.push(format!("funnel: it was {was}, and here it is {is}"));
+        let (was, is) = (funnel_text(recorded.funnel), funnel_text(judgement.funnel));
+        differences.push(format!("funnel: recorded {was}, now {is}"));
     }
-    let (was, is) = (statuses(spec, &bundle.observation), statuses(spec, observation));
+    let (was, is) = (status_counts(spec, &bundle.observation), status_counts(spec, observation));
     if was != is {
-        differences.push(format!("units: they were {was}, and here they are {is}"));
+        differences.push(format!("units: recorded {was}, now {is}"));
     }
     differences
 }
 
-/// Judges the observation of a bundle again, and compares with the judgement that the bundle has.
-pub async fn rejudge_incident(spec: &Spec, bundle: &Bundle) -> Rejudged {
+/// Judges the observation of a bundle again, and compares the judgement with the recorded one.
+pub async fn rejudge_incident(spec: &Spec, bundle: &Bundle) -> Rejudgement {
     let Ok(Judged { observation, judgement }) = observe(spec, bundle).await;
     let differences = differences(spec, bundle, &judgement, &observation);
     let path = bundle.path.display().to_string();
-    let mut rejudged = Rejudged::new(path, (&judgement).into(), differences);
+    let mut rejudged = Rejudgement::new(path, (&judgement).into(), differences);
     rejudged.doubts.clone_from(&bundle.doubts);
     rejudged
 }
 
-/// `pass`, the codes, or what else it is.
-fn told(judgement: &Judgement) -> String {
+/// Returns the codes of a failure, joined by "and", or the name of any other verdict.
+fn verdict_text(judgement: &Judgement) -> String {
     let codes: Vec<_> = judgement.codes().iter().map(ToString::to_string).collect();
     match &judgement.verdict {
         Verdict::Fail(_) => codes.join(" and "),
@@ -167,13 +168,14 @@ fn told(judgement: &Judgement) -> String {
     }
 }
 
-fn stages(funnel: Funnel) -> String {
+/// Returns the counts of the stages, as `8→8→4→4→4→4`.
+fn funnel_text(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
     [executed, attempted, stored, finished, linked, joined].map(|count| count.to_string()).join("→")
 }
 
-/// `4 failed, 1 completed`.
-fn statuses(spec: &Spec, observation: &Observation) -> String {
+/// Returns how many units have each status, as `1 completed, 4 failed`.
+fn status_counts(spec: &Spec, observation: &Observation) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for unit in Unit::from_rows(&spec.tables, observation.tables.units.all()) {
         *counts.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;

@@ -1,4 +1,4 @@
-//! One line, without what its collectors put around it.
+//! One log line, without what log collectors added to it.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -9,19 +9,20 @@ use serde_json::Value as Json;
 
 use crate::timestamp::Fields;
 
-/// A line wrapped more often than this is taken as it stands.
-const LAYERS: usize = 5;
+/// Maximum number of wrappers to remove from a line.
+const MAX_LAYERS: usize = 5;
 
-/// What a service wrote, and when it was collected.
+/// A line as written by the service, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// When, where the line says so with its date.
+    /// The time; `None` if the line has none with a date.
     pub at: Option<DateTime<Utc>>,
-    /// The service's own words.
+    /// The text that the service wrote.
     pub text: String,
 }
 
-/// `2025-10-22T12:34:56.789Z`, with a blank for the `T`, a comma for the point, any zone or none.
+/// Matches `2025-10-22T12:34:56.789Z`, also with a blank for the `T`, a comma for the point,
+/// another zone or no zone.
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
@@ -29,8 +30,8 @@ static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// What stands between a time, or the begin of the line, and the service's words.
-static AROUND: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+/// Prefixes that collectors put between the time, or the start of the line, and the text.
+static PREFIXES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
         // flyctl: `app[148e2] iad [info]`, with or without its process.
         r"^[a-z][\w-]*\[[0-9a-f]+\]\s+[a-z]{3}\s+\[\w+\]\s?",
@@ -40,26 +41,26 @@ static AROUND: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"^[\w.-]+\s+\| ?",
         // kubectl --prefix: `[pod/runner-7f/runner] `.
         r"^\[pod/[^\]]+\]\s?",
-        // A container runtime's own file: `stderr F `.
+        // A log file of a container runtime: `stderr F `.
         r"^(?:stdout|stderr) [FP] ",
     ]
     .iter()
-    .filter_map(|shape| Regex::new(shape).ok())
+    .filter_map(|prefix| Regex::new(prefix).ok())
     .collect()
 });
 
-/// Colours and the like.
-static CONTROL: LazyLock<Option<Regex>> =
+/// Matches terminal escape sequences, such as colours.
+static ESCAPE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").ok());
 
-/// Takes a line out of what its collectors put around it.
-pub(crate) fn entry(line: &str) -> Entry {
-    let plain = match CONTROL.as_ref() {
-        Some(control) if line.contains('\u{1b}') => control.replace_all(line, ""),
+/// Parses a line by removing what log collectors added.
+pub(crate) fn parse_line(line: &str) -> Entry {
+    let plain = match ESCAPE.as_ref() {
+        Some(escape) if line.contains('\u{1b}') => escape.replace_all(line, ""),
         _ => Cow::Borrowed(line),
     };
     let mut entry = Entry { at: None, text: plain.trim_end_matches(['\r', '\n']).to_owned() };
-    for _ in 0..LAYERS {
+    for _ in 0..MAX_LAYERS {
         if !entry.unwrap_once() {
             break;
         }
@@ -68,10 +69,10 @@ pub(crate) fn entry(line: &str) -> Entry {
 }
 
 impl Entry {
-    /// Takes one layer off; says whether there was one.
+    /// Removes one wrapper. Returns whether there was one.
     fn unwrap_once(&mut self) -> bool {
-        if let Some((at, rest)) = timed(&self.text) {
-            // The outermost collector saw it last: the innermost time is the service's own.
+        if let Some((at, rest)) = split_time(&self.text) {
+            // The innermost time is the service's own; outer ones are from collectors.
             self.at = Some(at);
             self.text = rest;
             return true;
@@ -79,8 +80,8 @@ impl Entry {
         if self.text.starts_with('{') {
             return self.unwrap_json();
         }
-        let around = AROUND.iter().find_map(|shape| shape.find(&self.text));
-        let Some(end) = around.map(|found| found.end()) else { return false };
+        let prefix = PREFIXES.iter().find_map(|prefix| prefix.find(&self.text));
+        let Some(end) = prefix.map(|found| found.end()) else { return false };
         self.text.drain(..end);
         true
     }
@@ -94,10 +95,10 @@ impl Entry {
             let own = names.iter().find_map(|name| fields.get(*name));
             own.or_else(|| names.iter().find_map(|name| nested?.get(*name)))
         };
-        let text = find(&["message", "msg", "log", "MESSAGE", "text", "body"]).and_then(words);
+        let text = find(&["message", "msg", "log", "MESSAGE", "text", "body"]).and_then(message);
         let Some(text) = text else { return false };
         let at = find(&["time", "timestamp", "ts", "@timestamp", "__REALTIME_TIMESTAMP"]);
-        if let Some(at) = at.and_then(instant) {
+        if let Some(at) = at.and_then(time) {
             self.at = Some(at);
         }
         text.trim_end_matches(['\r', '\n']).clone_into(&mut self.text);
@@ -105,8 +106,8 @@ impl Entry {
     }
 }
 
-/// A message; journald gives one with bytes of its own as a list of them.
-fn words(value: &Json) -> Option<String> {
+/// Returns the text of a message. In journald's JSON, one that is not UTF-8 is a list of bytes.
+fn message(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
         Json::Array(bytes) => {
@@ -118,15 +119,16 @@ fn words(value: &Json) -> Option<String> {
     }
 }
 
-/// A time in JSON: a text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
-fn instant(value: &Json) -> Option<DateTime<Utc>> {
+/// Parses a time in JSON: a string, or a number of seconds, milli-, micro- or nanoseconds since
+/// 1970.
+fn time(value: &Json) -> Option<DateTime<Utc>> {
     match value {
         Json::String(text) => match text.parse::<i64>() {
-            Ok(number) => since_1970(number),
-            Err(_) => timed(text).map(|(at, _)| at),
+            Ok(number) => unix_time(number),
+            Err(_) => split_time(text).map(|(at, _)| at),
         },
         Json::Number(number) => match number.as_i64() {
-            Some(whole) => since_1970(whole),
+            Some(number) => unix_time(number),
             #[expect(clippy::cast_possible_truncation, reason = "microseconds are exact enough")]
             None => DateTime::from_timestamp_micros((number.as_f64()? * 1e6) as i64),
         },
@@ -134,8 +136,9 @@ fn instant(value: &Json) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Which unit a number is in is told by its size: seconds have ten digits for some centuries.
-fn since_1970(number: i64) -> Option<DateTime<Utc>> {
+/// Returns the time of a number since 1970. Its size tells the unit: until the year 5138, seconds
+/// have fewer than twelve digits.
+fn unix_time(number: i64) -> Option<DateTime<Utc>> {
     match number.unsigned_abs() {
         ..100_000_000_000 => DateTime::from_timestamp(number, 0),
         100_000_000_000..100_000_000_000_000 => DateTime::from_timestamp_millis(number),
@@ -144,9 +147,10 @@ fn since_1970(number: i64) -> Option<DateTime<Utc>> {
     }
 }
 
-/// The time a text begins with, and what comes after it. Without a zone it is UTC.
-fn timed(text: &str) -> Option<(DateTime<Utc>, String)> {
-    // Not a year: no regular expression is needed.
+/// Splits a text into the time at its start and the rest; `None` if it does not start with a time.
+/// A time without a zone is in UTC.
+fn split_time(text: &str) -> Option<(DateTime<Utc>, String)> {
+    // A quick check that saves the regular expression.
     if !text.trim_start_matches('[').starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -162,26 +166,26 @@ fn timed(text: &str) -> Option<(DateTime<Utc>, String)> {
 mod tests {
     use super::*;
 
-    const SAID: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true )";
+    const TEXT: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true )";
 
     #[test]
-    fn the_words_of_the_service_are_the_same_whoever_collected_them() {
-        let json = serde_json::to_string(SAID).unwrap();
-        let bytes: Vec<u8> = SAID.bytes().collect();
+    fn the_text_is_the_same_from_every_collector() {
+        let json = serde_json::to_string(TEXT).unwrap();
+        let bytes: Vec<u8> = TEXT.bytes().collect();
         for (line, time) in [
-            (SAID.to_owned(), None),
-            (format!("\u{1b}[33m{SAID}\u{1b}[0m\r"), None),
-            (format!("2025-10-22T12:00:01Z app[148e2] iad [info] {SAID}"), Some("12:00:01")),
-            (format!("2025-10-22T12:00:01Z app[148e2] iad [info]{SAID}"), Some("12:00:01")),
-            (format!("2025-10-22T14:00:01.5+02:00 {SAID}"), Some("12:00:01.500")),
-            (format!("2025-10-22 12:00:01,250 {SAID}"), Some("12:00:01.250")),
-            (format!("[2025-10-22T12:00:01Z] {SAID}"), Some("12:00:01")),
-            (format!("runner-1  | {SAID}"), None),
-            (format!("runner-1  | 2025-10-22T12:00:01.000000000Z {SAID}"), Some("12:00:01")),
-            (format!("2025-10-22T12:00:01.5Z stderr F {SAID}"), Some("12:00:01.500")),
-            (format!("[pod/runner-7f/runner] {SAID}"), None),
-            (format!("Oct 22 12:00:01 host runner[12]: {SAID}"), None),
-            (format!("2025-10-22T12:00:01+0000 host runner[12]: {SAID}"), Some("12:00:01")),
+            (TEXT.to_owned(), None),
+            (format!("\u{1b}[33m{TEXT}\u{1b}[0m\r"), None),
+            (format!("2025-10-22T12:00:01Z app[148e2] iad [info] {TEXT}"), Some("12:00:01")),
+            (format!("2025-10-22T12:00:01Z app[148e2] iad [info]{TEXT}"), Some("12:00:01")),
+            (format!("2025-10-22T14:00:01.5+02:00 {TEXT}"), Some("12:00:01.500")),
+            (format!("2025-10-22 12:00:01,250 {TEXT}"), Some("12:00:01.250")),
+            (format!("[2025-10-22T12:00:01Z] {TEXT}"), Some("12:00:01")),
+            (format!("runner-1  | {TEXT}"), None),
+            (format!("runner-1  | 2025-10-22T12:00:01.000000000Z {TEXT}"), Some("12:00:01")),
+            (format!("2025-10-22T12:00:01.5Z stderr F {TEXT}"), Some("12:00:01.500")),
+            (format!("[pod/runner-7f/runner] {TEXT}"), None),
+            (format!("Oct 22 12:00:01 host runner[12]: {TEXT}"), None),
+            (format!("2025-10-22T12:00:01+0000 host runner[12]: {TEXT}"), Some("12:00:01")),
             (format!(r#"{{"time":"2025-10-22T12:00:01Z","msg":{json}}}"#), Some("12:00:01")),
             (format!(r#"{{"log":{json},"stream":"stderr","ts":1761134401}}"#), Some("12:00:01")),
             (
@@ -199,8 +203,8 @@ mod tests {
                 Some("12:00:01"),
             ),
         ] {
-            let found = entry(&line);
-            assert_eq!(found.text, SAID, "{line}");
+            let found = parse_line(&line);
+            assert_eq!(found.text, TEXT, "{line}");
             let at = found.at.map(|at| at.to_rfc3339());
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
             assert_eq!(at, expected, "{line}");
@@ -208,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prefix_stays() {
+    fn other_text_is_unchanged() {
         for line in ["", "plain words", "{not json", r#"{"other":"field"}"#, "| pipe", "a [b] c: d"]
         {
-            assert_eq!(entry(line), Entry { at: None, text: line.into() });
+            assert_eq!(parse_line(line), Entry { at: None, text: line.into() });
         }
     }
 }

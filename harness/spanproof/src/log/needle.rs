@@ -1,34 +1,36 @@
-//! What a line must hold so that one of several patterns can match it: most lines of a log hold
-//! none of it, and need no closer look.
+//! Literals that a line must contain for one of several patterns to match. Most lines of a log
+//! contain none and are skipped.
 
 use aho_corasick::AhoCorasick;
 use regex_syntax::hir::{Hir, HirKind};
 
-/// A shorter text stands in too many lines.
-const SHORTEST: usize = 4;
+/// Minimum length of a literal; shorter ones are in too many lines.
+const MIN_LENGTH: usize = 4;
 
-/// Texts of which every interesting line holds one; nothing where that can't be said of a pattern.
+/// Literals of which every matching line contains at least one; `None` if a pattern has no such
+/// set.
 #[derive(Debug, Clone)]
 pub(crate) struct Needles(Option<AhoCorasick>);
 
 impl Needles {
-    /// What the lines hold that one of these regular expressions matches.
-    pub(crate) fn of<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
-        let all = patterns.into_iter().map(|pattern| required(&regex_syntax::parse(pattern).ok()?));
-        let needles: Option<Vec<Vec<String>>> = all.collect();
-        // Leftmost: only then it searches for many texts at once by vector instructions.
+    /// Extracts the literals of these regular expressions.
+    pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+        let literals =
+            patterns.into_iter().map(|pattern| literals(&regex_syntax::parse(pattern).ok()?));
+        let needles: Option<Vec<Vec<String>>> = literals.collect();
+        // Only a leftmost search uses vector instructions for several literals.
         let mut builder = AhoCorasick::builder();
         let builder = builder.match_kind(aho_corasick::MatchKind::LeftmostFirst);
         Self(needles.and_then(|needles| builder.build(needles.concat()).ok()))
     }
 
-    /// Whether every line has to be looked at.
+    /// Whether every line counts as a match.
     #[cfg(test)]
-    fn is_blind(&self) -> bool {
+    fn matches_all(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Where the next needle begins.
+    /// Returns the start of the next literal at or after `from`, or `from` if every line counts.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         match &self.0 {
             Some(needles) => {
@@ -40,27 +42,27 @@ impl Needles {
     }
 }
 
-/// Texts of which whatever matches holds at least one.
-fn required(hir: &Hir) -> Option<Vec<String>> {
+/// Returns literals of which every match contains at least one; `None` if there are none.
+fn literals(hir: &Hir) -> Option<Vec<String>> {
     match hir.kind() {
         HirKind::Literal(literal) => {
-            // Collectors that wrap a line in JSON may write these as escapes.
+            // Collectors that wrap a line in JSON may escape other bytes.
             let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !br#""\/<>&'"#.contains(byte);
             let runs = literal.0.split(|byte| !plain(byte));
             let longest = runs.max_by_key(|run| run.len())?;
             let text = String::from_utf8(longest.to_vec()).ok()?;
-            (text.len() >= SHORTEST).then(|| vec![text])
+            (text.len() >= MIN_LENGTH).then(|| vec![text])
         }
-        HirKind::Capture(group) => required(&group.sub),
-        HirKind::Repetition(repeated) if repeated.min > 0 => required(&repeated.sub),
+        HirKind::Capture(group) => literals(&group.sub),
+        HirKind::Repetition(repeated) if repeated.min > 0 => literals(&repeated.sub),
         HirKind::Concat(parts) => {
             let shortest =
                 |texts: &Vec<String>| texts.iter().map(String::len).min().unwrap_or_default();
-            parts.iter().filter_map(required).max_by_key(shortest)
+            parts.iter().filter_map(literals).max_by_key(shortest)
         }
-        HirKind::Alternation(ways) => {
-            let ways: Option<Vec<_>> = ways.iter().map(required).collect();
-            ways.map(|ways| ways.concat())
+        HirKind::Alternation(branches) => {
+            let all: Option<Vec<_>> = branches.iter().map(literals).collect();
+            all.map(|all| all.concat())
         }
         _ => None,
     }
@@ -71,11 +73,11 @@ mod tests {
     use super::*;
 
     fn needles(pattern: &str) -> Option<Vec<String>> {
-        required(&regex_syntax::parse(pattern).unwrap())
+        literals(&regex_syntax::parse(pattern).unwrap())
     }
 
     #[test]
-    fn a_pattern_has_the_longest_text_that_it_can_not_do_without() {
+    fn a_pattern_needs_its_longest_literal() {
         let one = |text: &str| Some(vec![text.to_owned()]);
         assert_eq!(needles(r"DBTracer: (?<s>ON|OFF) \(FLAG=(?<r>.*)\)$"), one("DBTracer: "));
         assert_eq!(
@@ -90,11 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn without_such_a_text_every_line_is_looked_at() {
+    fn without_a_literal_every_line_matches() {
         for pattern in ["(?i)tracer", "x*", "a|longer", "[0-9]+"] {
             assert_eq!(needles(pattern), None, "{pattern}");
-            assert!(Needles::of([pattern, "tracer"]).is_blind());
+            assert!(Needles::new([pattern, "tracer"]).matches_all());
         }
-        assert!(!Needles::of(["tracer", "span (lost|gone)"]).is_blind());
+        assert!(!Needles::new(["tracer", "span (lost|gone)"]).matches_all());
     }
 }

@@ -1,54 +1,56 @@
-//! One case: a value for every flag, a job, a route and an upstream, and maybe a fault.
+//! A case: a value for every flag, a route, an upstream, a job and an optional fault.
 
 use sha2::{Digest, Sha256};
 
 use crate::spec::{Condition, Facts, Spec, Value};
 
-/// One combination of the matrix.
+/// One combination of values in the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
-    /// Eight hexadecimal digits made from the content: the same for the same combination,
-    /// whatever else is in the spec.
+    /// Eight hexadecimal digits, a hash of the other fields. It does not depend on the rest of the
+    /// spec.
     pub id: String,
-    /// Every flag with its value, in the order of the spec.
+    /// The name and value of every flag, in the order of the spec.
     pub flags: Vec<(String, Value)>,
-    /// The route's name.
+    /// The name of the route.
     pub route: String,
-    /// The upstream's name.
+    /// The name of the upstream.
     pub upstream: String,
-    /// The job's name.
+    /// The name of the job.
     pub job: String,
-    /// The name of the fault of the world, if there is one.
+    /// The name of the fault; `None` if there is none.
     pub fault: Option<String>,
 }
 
 impl Case {
-    /// A case with its id. Flags at their default do not count for the id, so adding a flag to
-    /// the spec renames no case.
+    /// Creates a case without a fault. `parts` are the names of route, upstream and job.
+    ///
+    /// Flags at their default do not count for the id, so a flag that is added to the spec changes
+    /// no id.
     pub fn new(spec: &Spec, flags: Vec<(String, Value)>, parts: [&str; 3]) -> Self {
         let [route, upstream, job] = parts.map(str::to_owned);
         let case = Self { id: String::new(), flags, route, upstream, job, fault: None };
         Self { id: case.hash(spec), ..case }
     }
 
-    /// The same combination under a fault of the world, or under none.
+    /// Returns the case with this fault, or with none.
     #[must_use]
-    pub(crate) fn under(self, spec: &Spec, fault: Option<&str>) -> Self {
+    pub(crate) fn with_fault(self, spec: &Spec, fault: Option<&str>) -> Self {
         let case = Self { fault: fault.map(str::to_owned), ..self };
         Self { id: case.hash(spec), ..case }
     }
 
-    /// Its id, made from everything else.
+    /// Returns the id.
     fn hash(&self, spec: &Spec) -> String {
         let mut hash = Sha256::new();
         for part in [&self.route, &self.upstream, &self.job] {
             hash.update(part);
             hash.update([0]);
         }
-        let mut special: Vec<_> =
+        let mut changed: Vec<_> =
             self.flags.iter().filter(|(name, v)| !is_default(spec, name, v)).collect();
-        special.sort();
-        for (name, value) in special {
+        changed.sort();
+        for (name, value) in changed {
             hash.update(name);
             hash.update([1]);
             hash.update(value.text().unwrap_or("\u{0}unset"));
@@ -61,13 +63,13 @@ impl Case {
         format!("{:x}", hash.finalize())[..8].to_owned()
     }
 
-    /// The value of a flag; unset for a flag that is not in the spec.
+    /// Returns the value of a flag; [`Value::Unset`] if the spec has no such flag.
     pub fn flag(&self, name: &str) -> Value {
         let found = self.flags.iter().find(|(flag, _)| flag == name);
         found.map_or(Value::Unset, |(_, value)| value.clone())
     }
 
-    /// What conditions can ask about.
+    /// Returns the values that conditions refer to.
     pub(crate) fn facts(&self) -> Facts<'_> {
         let set = |name: &String| Value::Set(name.clone());
         let mut facts: Facts<'_> =
@@ -79,22 +81,22 @@ impl Case {
         facts
     }
 
-    /// Whether the condition holds for this case.
-    pub(crate) fn meets(&self, condition: &Condition) -> bool {
+    /// Whether the case meets the condition.
+    pub(crate) fn matches(&self, condition: &Condition) -> bool {
         condition.holds(&self.facts())
     }
 
-    /// Whether spans must be recorded in it.
+    /// Whether the service must record spans in this case.
     pub fn records(&self, spec: &Spec) -> bool {
         spec.tracing_flag().is_none_or(|flag| flag.records(&self.flag(&flag.name)))
     }
 
-    /// The flags as `NAME=value`, without those that are usually unset and are unset here.
+    /// Returns the flags as `NAME=value`, without those that are unset by default and in this case.
     pub fn settings(&self, spec: &Spec) -> String {
-        let usual =
+        let omitted =
             |name: &str, value: &Value| *value == Value::Unset && is_default(spec, name, value);
-        let told = self.flags.iter().filter(|(name, value)| !usual(name, value));
-        let words: Vec<_> = told.map(|(name, value)| format!("{name}={value}")).collect();
+        let printed = self.flags.iter().filter(|(name, value)| !omitted(name, value));
+        let words: Vec<_> = printed.map(|(name, value)| format!("{name}={value}")).collect();
         if words.is_empty() { "no flag set".into() } else { words.join(" ") }
     }
 }

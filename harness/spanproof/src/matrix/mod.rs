@@ -1,5 +1,5 @@
-//! From a spec to its cases: the full product of all values, pure and in a stable order. And what
-//! cases have in common, or differ in.
+//! The cases of a spec: the product of all values in a stable order. Also what cases have in
+//! common, and how they differ. Pure: no I/O.
 
 mod case;
 mod neighbour;
@@ -9,7 +9,7 @@ mod selection;
 mod stored;
 
 pub use case::Case;
-pub(crate) use neighbour::{Change, neighbours};
+pub(crate) use neighbour::{Change, SPELLINGS_OF_ON, neighbours};
 pub(crate) use pattern::Pattern;
 pub use product::{MatrixError, cases};
 pub use selection::{Filter, Selection};

@@ -3,17 +3,17 @@
 use std::fmt;
 
 use super::Case;
-use crate::spec::{Spec, Value};
+use crate::spec::{Flag, Intent, Spec, Value};
 
-/// Spellings of on that services read.
-const SPELLINGS: [&str; 4] = ["true", "1", "on", "yes"];
+/// Common spellings of "on", for a case that may fail because of its spelling.
+pub(crate) const SPELLINGS_OF_ON: &[&str] = &["true", "1", "on", "yes"];
 
-/// The one thing in which a neighbour differs.
+/// The one thing that differs in a neighbour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     /// A flag, `route`, `upstream` or `fault`.
     pub name: String,
-    /// What it is in the neighbour.
+    /// Its value in the neighbour.
     pub value: Value,
 }
 
@@ -27,47 +27,53 @@ impl fmt::Display for Change {
     }
 }
 
-/// Every recording case that differs from this one in one flag, in its route, its upstream or by
-/// having no fault; with `spellings` also in values of the tracing flag that mean on and that the
-/// spec does not have. None that the spec excludes. Those that are likely to tell something come
-/// first.
-pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: bool) -> Vec<(Change, Case)> {
-    let change = |name: &str, value: Value| Change { name: name.to_owned(), value };
-    let set = |name: &String| Value::Set(name.clone());
-    let tracing = spec.tracing_flag();
-    let mut changes = vec![change("fault", Value::Unset)];
-    let of_flag = |flag: &crate::spec::Flag| {
-        let name = flag.name.clone();
-        flag.values.clone().into_iter().map(move |value| Change { name: name.clone(), value })
-    };
-    changes.extend(tracing.into_iter().flat_map(of_flag));
-    if let Some(flag) = tracing.filter(|_| spellings) {
-        let more = SPELLINGS.map(|text| Value::Set(text.to_owned())).into_iter();
-        let more = more.filter(|value| !flag.values.contains(value));
-        changes.extend(more.map(|value| change(&flag.name, value)));
-    }
-    changes.extend(spec.routes.iter().map(|route| change("route", set(&route.name))));
-    let flags = spec.flags.iter().filter(|flag| !flag.tracing);
-    changes.extend(flags.flat_map(of_flag));
-    changes.extend(spec.upstreams.iter().map(|upstream| change("upstream", set(&upstream.name))));
-    changes
+/// Returns the recording cases that differ from `case` in one flag, the route, the upstream or by
+/// having no fault, without those that the spec excludes. The most informative come first.
+///
+/// `spellings` are values to try for the tracing flag besides those of the spec. If there are any,
+/// cases with a value that means on are returned even if the service should not record in them.
+pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(Change, Case)> {
+    changes(spec, spellings)
         .into_iter()
-        .filter_map(|change| Some((made(spec, case, &change)?, change)))
+        .filter_map(|change| Some((apply(spec, case, &change)?, change)))
         .filter(|(other, change)| {
-            let spelled = spellings && tracing.is_some_and(|flag| flag.name == change.name);
-            other.id != case.id && (other.records(spec) || spelled && means_on(change))
+            let is_spelling = !spellings.is_empty() && is_tracing_on(spec, change);
+            other.id != case.id && (other.records(spec) || is_spelling)
         })
-        .filter(|(other, _)| !spec.matrix.exclude.iter().any(|rule| other.meets(rule)))
+        .filter(|(other, _)| !spec.matrix.exclude.iter().any(|rule| other.matches(rule)))
         .map(|(other, change)| (change, other))
         .collect()
 }
 
-fn means_on(change: &Change) -> bool {
-    change.value.intent() == crate::spec::Intent::On
+/// Returns every change of one thing, the most informative first.
+fn changes(spec: &Spec, spellings: &[&str]) -> Vec<Change> {
+    let change = |name: &str, value: Value| Change { name: name.to_owned(), value };
+    let set = |text: &str| Value::Set(text.to_owned());
+    let flag_changes = |flag: &Flag| -> Vec<Change> {
+        flag.values.iter().map(|value| change(&flag.name, value.clone())).collect()
+    };
+    let mut changes = vec![change("fault", Value::Unset)];
+    if let Some(flag) = spec.tracing_flag() {
+        changes.extend(flag_changes(flag));
+        let more = spellings.iter().map(|text| set(text));
+        let more = more.filter(|value| !flag.values.contains(value));
+        changes.extend(more.map(|value| change(&flag.name, value)));
+    }
+    changes.extend(spec.routes.iter().map(|route| change("route", set(&route.name))));
+    let others = spec.flags.iter().filter(|flag| !flag.tracing);
+    changes.extend(others.flat_map(flag_changes));
+    changes.extend(spec.upstreams.iter().map(|upstream| change("upstream", set(&upstream.name))));
+    changes
 }
 
-/// The case with the change; nothing where the change has no place in it.
-fn made(spec: &Spec, case: &Case, change: &Change) -> Option<Case> {
+/// Whether the change gives the tracing flag a value that means on.
+fn is_tracing_on(spec: &Spec, change: &Change) -> bool {
+    let is_tracing = spec.tracing_flag().is_some_and(|flag| flag.name == change.name);
+    is_tracing && change.value.intent() == Intent::On
+}
+
+/// Returns the case with the change; `None` if the change does not apply to it.
+fn apply(spec: &Spec, case: &Case, change: &Change) -> Option<Case> {
     let mut other = case.clone();
     match (change.name.as_str(), change.value.text()) {
         ("fault", text) => other.fault = text.map(str::to_owned),
@@ -78,7 +84,7 @@ fn made(spec: &Spec, case: &Case, change: &Change) -> Option<Case> {
         }
     }
     let fault = other.fault.clone();
-    Some(other.under(spec, fault.as_deref()))
+    Some(other.with_fault(spec, fault.as_deref()))
 }
 
 #[cfg(test)]
@@ -88,11 +94,12 @@ mod tests {
     use super::*;
     use crate::matrix::cases;
 
-    fn told(of: impl Fn(&Case) -> bool, spellings: bool) -> Vec<String> {
+    /// The changes that lead to the neighbours of the first case that meets `condition`.
+    fn changes_from(condition: impl Fn(&Case) -> bool, spellings: &[&str]) -> Vec<String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let spec = Spec::read(&path).unwrap();
         let all = cases(&spec).unwrap();
-        let case = all.iter().find(|case| of(case)).unwrap();
+        let case = all.iter().find(|case| condition(case)).unwrap();
         let found = neighbours(&spec, case, spellings);
         found.into_iter().map(|(change, _)| change.to_string()).collect()
     }
@@ -100,7 +107,6 @@ mod tests {
     #[test]
     fn a_neighbour_differs_in_one_thing_and_records() {
         let recording = |case: &Case| case.flag("ENABLE_DB_TRACING").text() == Some("true");
-        let found = told(recording, false);
         let expected = [
             "setting route=cross-region",
             "setting HYBRID_ROUTER_DISABLE=true",
@@ -108,28 +114,29 @@ mod tests {
             "setting upstream=no-providers-503",
             "setting upstream=slow",
         ];
-        assert_eq!(found, expected);
+        assert_eq!(changes_from(recording, &[]), expected);
     }
 
     #[test]
-    fn excluded_combinations_are_no_neighbours() {
+    fn an_excluded_combination_is_not_a_neighbour() {
         let disabled = |case: &Case| {
             case.flag("ENABLE_DB_TRACING").text() == Some("true")
                 && case.flag("HYBRID_ROUTER_DISABLE").text() == Some("true")
         };
         let expected = ["setting route=cross-region", "unsetting HYBRID_ROUTER_DISABLE"];
-        assert_eq!(told(disabled, false), expected);
+        assert_eq!(changes_from(disabled, &[]), expected);
     }
 
     #[test]
-    fn a_world_without_the_fault_is_the_first() {
-        assert_eq!(told(|case| case.fault.is_some(), false)[0], "a world without the fault");
+    fn the_first_neighbour_has_no_fault() {
+        let found = changes_from(|case| case.fault.is_some(), &[]);
+        assert_eq!(found[0], "a world without the fault");
     }
 
     #[test]
-    fn more_spellings_are_tried_where_the_spelling_is_in_doubt() {
+    fn more_spellings_are_tried_on_request() {
         let upper = |case: &Case| case.flag("ENABLE_DB_TRACING").text() == Some("TRUE");
-        let found = told(upper, true);
+        let found = changes_from(upper, SPELLINGS_OF_ON);
         assert!(found.contains(&"setting ENABLE_DB_TRACING=true".to_owned()), "{found:?}");
         assert!(found.contains(&"setting ENABLE_DB_TRACING=on".to_owned()), "{found:?}");
     }

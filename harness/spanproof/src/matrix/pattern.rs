@@ -1,4 +1,4 @@
-//! What failing cases have in common, and no other case has.
+//! Conditions that the failing cases meet and no other case does.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,42 +6,41 @@ use std::fmt;
 use super::Case;
 use crate::spec::{Spec, Value};
 
-/// More names than this explain nothing to anybody.
-const LONGEST: usize = 3;
+/// The maximum number of names in a pattern; longer ones explain nothing.
+const MAX_TERMS: usize = 3;
 
-/// The fewest names whose values tell some cases from all others: a conjunction that holds for
-/// each of them and for no other case that was run.
+/// The shortest conjunction that holds for some cases and for no other case that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Term>);
 
-/// One name, with those of its values that count.
+/// One name and the values that satisfy the term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
     name: String,
     values: Vec<Value>,
-    /// Every value that was run.
+    /// All values of the name in the cases that were run.
     all: Vec<Value>,
-    /// Whether these are the values by which tracing is on, and there are several.
+    /// Whether `values` are exactly those that switch tracing on, and more than one.
     on: bool,
 }
 
 impl Pattern {
-    /// The pattern of `these` beside `others`; nothing where no conjunction of three names is
-    /// exact. Where all cases are among these it is empty.
-    pub(crate) fn of(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
+    /// Returns the pattern that holds for all of `these` and none of `others`; `None` if no
+    /// conjunction of at most three names does. It is empty if there are no others.
+    pub(crate) fn find(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
         let names: Vec<String> = names(spec)
             .into_iter()
             .filter(|name| values(name, these.iter().chain(others)).len() > 1)
             .collect();
-        (0..=LONGEST.min(names.len())).find_map(|size| {
-            subsets(names.len(), size).into_iter().find_map(|picked| {
-                let picked: Vec<&str> = picked.into_iter().map(|at| names[at].as_str()).collect();
-                exact(&picked, these, others).then(|| Self::terms(spec, &picked, these, others))
+        (0..=MAX_TERMS.min(names.len())).find_map(|size| {
+            subsets(names.len(), size).into_iter().find_map(|subset| {
+                let subset: Vec<&str> = subset.into_iter().map(|at| names[at].as_str()).collect();
+                is_exact(&subset, these, others).then(|| Self::new(spec, &subset, these, others))
             })
         })
     }
 
-    fn terms(spec: &Spec, names: &[&str], these: &[&Case], others: &[&Case]) -> Self {
+    fn new(spec: &Spec, names: &[&str], these: &[&Case], others: &[&Case]) -> Self {
         let term = |name: &&str| {
             let own = values(name, these.iter());
             let all = values(name, these.iter().chain(others));
@@ -49,8 +48,8 @@ impl Pattern {
             let on = flag.is_some_and(|flag| {
                 own.len() > 1 && all.iter().all(|value| flag.records(value) == own.contains(value))
             });
-            let in_order = |values: BTreeSet<Value>| values.into_iter().collect();
-            Term { name: (*name).to_owned(), values: in_order(own), all: in_order(all), on }
+            let sorted = |values: BTreeSet<Value>| values.into_iter().collect();
+            Term { name: (*name).to_owned(), values: sorted(own), all: sorted(all), on }
         };
         Self(names.iter().map(term).collect())
     }
@@ -66,7 +65,7 @@ impl fmt::Display for Pattern {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, values, all, on } = self;
-        let listed = |values: &[&Value]| {
+        let list = |values: &[&Value]| {
             let words: Vec<_> = values.iter().map(ToString::to_string).collect();
             words.join("|")
         };
@@ -74,14 +73,14 @@ impl fmt::Display for Term {
         if *on {
             write!(f, "{name} is on")
         } else if others.len() < values.len() && others.len() == 1 {
-            write!(f, "{name} is not {}", listed(&others))
+            write!(f, "{name} is not {}", list(&others))
         } else {
-            write!(f, "{name}={}", listed(&values.iter().collect::<Vec<_>>()))
+            write!(f, "{name}={}", list(&values.iter().collect::<Vec<_>>()))
         }
     }
 }
 
-/// What can differ between cases, in the order in which it is told.
+/// Returns the names that can differ between cases, in the order of a pattern.
 fn names(spec: &Spec) -> Vec<String> {
     let parts = ["route", "upstream", "job", "fault"].map(str::to_owned);
     parts.into_iter().chain(spec.flags.iter().map(|flag| flag.name.clone())).collect()
@@ -95,9 +94,9 @@ fn values<'a>(name: &str, cases: impl Iterator<Item = &'a &'a Case>) -> BTreeSet
     cases.map(|case| value(name, case)).collect()
 }
 
-/// Whether the values that `these` have under the names are a whole product, and no other case
-/// has any of it.
-fn exact(names: &[&str], these: &[&Case], others: &[&Case]) -> bool {
+/// Whether the values of `these` are a complete product over the names, and no other case has one
+/// of these combinations.
+fn is_exact(names: &[&str], these: &[&Case], others: &[&Case]) -> bool {
     let project =
         |case: &&Case| -> Vec<Value> { names.iter().map(|name| value(name, case)).collect() };
     let own: BTreeSet<Vec<Value>> = these.iter().map(project).collect();
@@ -105,7 +104,7 @@ fn exact(names: &[&str], these: &[&Case], others: &[&Case]) -> bool {
     own.len() == product && !others.iter().map(project).any(|other| own.contains(&other))
 }
 
-/// All ways to pick `size` of `count`, in order.
+/// Returns all subsets of `size` indices below `count`, in order.
 fn subsets(count: usize, size: usize) -> Vec<Vec<usize>> {
     if size == 0 {
         return vec![Vec::new()];
@@ -144,9 +143,9 @@ mod tests {
         let rules: Vec<Condition> =
             rule.split(';').map(|rule| toml::from_str(rule).unwrap()).collect();
         let (these, others): (Vec<&Case>, Vec<&Case>) =
-            all.iter().partition(|case| rules.iter().any(|rule| case.meets(rule)));
+            all.iter().partition(|case| rules.iter().any(|rule| case.matches(rule)));
         assert!(!these.is_empty());
-        Pattern::of(&spec, &these, &others).map(|pattern| pattern.to_string())
+        Pattern::find(&spec, &these, &others).map(|pattern| pattern.to_string())
     }
 
     #[rstest]
@@ -161,12 +160,12 @@ mod tests {
         "route = 'queued'\nupstream = ['slow', 'no-providers']\nENABLE_DB_TRACING = ['true', '1']",
         "route=queued and upstream=no-providers|slow and ENABLE_DB_TRACING=1|true"
     )]
-    fn the_fewest_names_that_tell_them_apart(#[case] rule: &str, #[case] expected: &str) {
+    fn a_pattern_has_the_fewest_names(#[case] rule: &str, #[case] expected: &str) {
         assert_eq!(pattern(rule).as_deref(), Some(expected));
     }
 
     #[test]
-    fn every_value_that_records_is_on() {
+    fn all_recording_values_together_are_printed_as_on() {
         let spec = example(|text| {
             let text = text.replace("enables = [\"true\"]\n", "");
             let fault = regex::Regex::new(r"(?m)^\[\[fault\]\]\n(?:[^\[\n].*\n|\n)*").unwrap();
@@ -176,21 +175,19 @@ mod tests {
         let all = cases(&spec).unwrap();
         let (these, others): (Vec<&Case>, Vec<&Case>) =
             all.iter().partition(|case| case.records(&spec) && case.route == "queued");
-        let pattern = Pattern::of(&spec, &these, &others).unwrap().to_string();
+        let pattern = Pattern::find(&spec, &these, &others).unwrap().to_string();
         assert_eq!(pattern, "route=queued and ENABLE_DB_TRACING is on");
     }
 
     #[test]
-    fn what_is_no_conjunction_is_not_told_as_one() {
+    fn a_disjunction_has_no_pattern() {
         let either = "route = 'queued'\nENABLE_DB_TRACING = 'true';\
                       route = 'cross-region'\nENABLE_DB_TRACING = '1'";
         assert_eq!(pattern(either), None);
     }
 
-    /// Whatever conjunction is planted is found again, or a shorter one that says the same of the
-    /// cases that were run.
     #[rstest]
-    fn a_planted_conjunction_is_exact(
+    fn a_conjunction_is_found_again(
         #[values("queued", "cross-region")] route: &str,
         #[values("healthy", "slow")] upstream: &str,
         #[values("true", "1", "")] flag: &str,

@@ -1,4 +1,4 @@
-//! The full product, with pinned values and excluded combinations; then what is run under faults.
+//! The product of all values, without excluded combinations, and the cases with faults.
 
 use crate::chain::debug_as_chain;
 use std::collections::BTreeMap;
@@ -6,60 +6,61 @@ use std::collections::BTreeMap;
 use super::Case;
 use crate::spec::{Condition, Fault, Spec, Value};
 
-/// The spec's combinations can't be run as they are.
+/// The matrix of a spec is invalid.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatrixError {
-    /// More cases than the limit.
+    /// There are more cases than `limit` allows.
     #[error(
         "the matrix has {found} cases and the limit is {limit} ({factors}); \
          pin or exclude some, or raise `limit` in `[matrix]`"
     )]
     TooMany {
-        /// How many there are.
+        /// The number of cases.
         found: usize,
         /// The limit.
         limit: usize,
-        /// Where they come from.
+        /// The number of values of each name.
         factors: String,
     },
-    /// Nothing is left.
+    /// No case is left.
     #[error("every case of the matrix is excluded; loosen `exclude` or `pin` in `[matrix]`")]
-    None,
-    /// A rule that leaves out nothing.
-    #[error("the rule `exclude` = {rule} leaves out no case; remove it or correct it")]
-    Unused {
+    Empty,
+    /// A rule under `exclude` excludes no case.
+    #[error("the rule {rule} in `exclude` excludes no case; correct or remove it")]
+    UnusedExclude {
         /// The rule.
         rule: String,
     },
-    /// A fault that nothing is run under.
+    /// A fault applies to no case.
     #[error(
-        "the fault `{fault}` meets no case that records{rule}; correct its `when`, or the matrix"
+        "the fault `{fault}` applies to no recording case{rule}; correct its `when`, or the matrix"
     )]
-    Unmet {
-        /// The fault.
+    UnusedFault {
+        /// The name of the fault.
         fault: String,
-        /// Its own condition.
+        /// The condition under `when`.
         rule: String,
     },
-    /// A known failure that no case can have.
+    /// A known failure applies to no case.
     #[error(
-        "the rule `[[expected]]` for {code} meets no case ({rule}); remove it or correct its `when`"
+        "the `[[expected]]` failure `{code}` applies to no case ({rule}); correct its `when`, or \
+         remove it"
     )]
-    Unexpected {
-        /// The code that is expected.
+    UnusedExpected {
+        /// The expected code.
         code: String,
-        /// Where.
+        /// The condition under `when`.
         rule: String,
     },
-    /// Two cases with one id.
+    /// Two cases have the same id.
     #[error("cases `{first}` and `{second}` have the same id {id}; rename a route or a job")]
-    Twins {
+    DuplicateId {
         /// The id.
         id: String,
-        /// One of them.
+        /// The one case.
         first: String,
-        /// The other.
+        /// The other case.
         second: String,
     },
 }
@@ -69,42 +70,45 @@ pub(crate) type Error = MatrixError;
 
 debug_as_chain!(MatrixError);
 
-/// All cases of a spec, in the order of its declarations: the first flag varies slowest.
+/// Returns all cases of a spec in the order of its declarations. The first flag varies slowest.
 ///
 /// # Errors
-/// When there are none, too many, a rule is without effect or two cases have one id.
+/// If there are no cases or too many, if a rule has no effect, or if two cases have the same id.
 pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     let axes = axes(spec);
     let total =
         axes.iter().try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
-    // The limit is checked before anything is made, so that a huge product costs no memory; rules
-    // can only be counted afterwards, within reason.
-    let bound = spec.matrix.limit.saturating_mul(100);
-    if total.is_none_or(|total| total > bound) {
+    // Checked first, so that a huge product takes no memory. The number of cases after `exclude` is
+    // only known once they exist, so up to 100 times the limit is built.
+    let max_product = spec.matrix.limit.saturating_mul(100);
+    if total.is_none_or(|total| total > max_product) {
         return Err(too_many(spec, &axes, total.unwrap_or(usize::MAX)));
     }
     let all = combinations(&axes).map(|values| case(spec, &axes, &values));
     let mut used = vec![false; spec.matrix.exclude.len()];
-    let mut kept: Vec<Case> = all.filter(|case| keep(spec, case, &mut used)).collect();
-    let disturbed = disturbed(spec, &kept)?;
-    kept.extend(disturbed.into_iter().filter(|case| keep(spec, case, &mut used)));
-    kept.retain(|case| case.meets(&spec.matrix.pin));
+    let mut cases: Vec<Case> = all.filter(|case| is_included(spec, case, &mut used)).collect();
+    let with_faults = with_faults(spec, &cases)?;
+    cases.extend(with_faults.into_iter().filter(|case| is_included(spec, case, &mut used)));
+    cases.retain(|case| case.matches(&spec.matrix.pin));
     if let Some(at) = used.iter().position(|used| !used) {
-        return Err(Error::Unused { rule: format!("{{ {} }}", spec.matrix.exclude[at]) });
+        return Err(Error::UnusedExclude { rule: format!("{{ {} }}", spec.matrix.exclude[at]) });
     }
     if let Some(rule) =
-        spec.expected.iter().find(|rule| !kept.iter().any(|case| case.meets(&rule.when)))
+        spec.expected.iter().find(|rule| !cases.iter().any(|case| case.matches(&rule.when)))
     {
-        return Err(Error::Unexpected { code: rule.code.to_string(), rule: rule.when.to_string() });
+        return Err(Error::UnusedExpected {
+            code: rule.code.to_string(),
+            rule: rule.when.to_string(),
+        });
     }
-    match kept.len() {
-        0 => Err(Error::None),
+    match cases.len() {
+        0 => Err(Error::Empty),
         found if found > spec.matrix.limit => Err(too_many(spec, &axes, found)),
-        _ => unique(spec, kept),
+        _ => unique(spec, cases),
     }
 }
 
-/// Every name with its values, after pinning.
+/// Returns every name with its values, after `pin`.
 fn axes(spec: &Spec) -> Vec<(&str, Vec<Value>)> {
     let named = |names: Vec<&String>| names.into_iter().cloned().map(Value::Set).collect();
     let flags = spec.flags.iter().map(|flag| (flag.name.as_str(), flag.values.clone()));
@@ -126,7 +130,7 @@ fn pinned(pin: &Condition, name: &str, values: Vec<Value>) -> Vec<Value> {
     }
 }
 
-/// Counts through all combinations like an odometer.
+/// Returns all combinations; the last axis varies fastest.
 fn combinations<'a>(axes: &'a [(&str, Vec<Value>)]) -> impl Iterator<Item = Vec<&'a Value>> {
     let total: usize = axes.iter().map(|(_, values)| values.len()).product();
     (0..total).map(|number| {
@@ -156,28 +160,29 @@ fn case(spec: &Spec, axes: &[(&str, Vec<Value>)], values: &[&Value]) -> Case {
     Case::new(spec, flags.collect(), [part("route"), part("upstream"), part("job")])
 }
 
-/// The cases that are run once more under each fault.
-fn disturbed(spec: &Spec, kept: &[Case]) -> Result<Vec<Case>, Error> {
+/// Returns the cases that are run once more with each fault.
+fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
     let mut all = Vec::new();
     for fault in &spec.faults {
-        let met = kept.iter().filter(|case| case.records(spec) && meets(spec, fault, case));
+        let affected = cases.iter().filter(|case| case.records(spec) && applies(spec, fault, case));
         let before = all.len();
-        all.extend(met.map(|case| case.clone().under(spec, Some(fault.name()))));
+        all.extend(affected.map(|case| case.clone().with_fault(spec, Some(fault.name()))));
         if all.len() == before {
             let rule = fault.when.as_ref().map(|rule| format!(" where {rule}"));
             let fault = fault.name().to_owned();
-            return Err(Error::Unmet { fault, rule: rule.unwrap_or_default() });
+            return Err(Error::UnusedFault { fault, rule: rule.unwrap_or_default() });
         }
     }
     Ok(all)
 }
 
-/// Whether a fault is combined with a case; without a rule of its own with the plainest ones.
-fn meets(spec: &Spec, fault: &Fault, case: &Case) -> bool {
+/// Whether a fault applies to a case: by its `when`, or else to cases with default flags, the first
+/// value that records and the first upstream.
+fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
     if let Some(rule) = &fault.when {
-        return case.meets(rule);
+        return case.matches(rule);
     }
-    let plain = spec.flags.iter().all(|flag| {
+    let has_default_flags = spec.flags.iter().all(|flag| {
         let value = case.flag(&flag.name);
         if flag.tracing {
             flag.values.iter().find(|value| flag.records(value)) == Some(&value)
@@ -186,30 +191,32 @@ fn meets(spec: &Spec, fault: &Fault, case: &Case) -> bool {
         }
     });
     let first = spec.upstreams.first().is_some_and(|first| first.name == case.upstream);
-    plain && first
+    has_default_flags && first
 }
 
-fn keep(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
-    let mut kept = true;
+/// Whether no rule excludes the case; marks the rules that do as used.
+fn is_included(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
+    let mut included = true;
     for (rule, used) in spec.matrix.exclude.iter().zip(used) {
-        if case.meets(rule) {
+        if case.matches(rule) {
             *used = true;
-            kept = false;
+            included = false;
         }
     }
-    kept
+    included
 }
 
+/// Returns the cases if their ids differ.
 fn unique(spec: &Spec, cases: Vec<Case>) -> Result<Vec<Case>, Error> {
-    let mut seen: BTreeMap<&str, &Case> = BTreeMap::new();
+    let mut by_id: BTreeMap<&str, &Case> = BTreeMap::new();
     let name = |case: &Case| {
         format!("{} {} {} {}", case.settings(spec), case.route, case.upstream, case.job)
     };
     for case in &cases {
-        if let Some(twin) = seen.insert(&case.id, case) {
-            return Err(Error::Twins {
+        if let Some(other) = by_id.insert(&case.id, case) {
+            return Err(Error::DuplicateId {
                 id: case.id.clone(),
-                first: name(twin),
+                first: name(other),
                 second: name(case),
             });
         }
@@ -240,24 +247,24 @@ mod tests {
         Spec::read_with(&path, &[faults, Overlay::new("expected", expected)]).unwrap()
     }
 
-    fn under(spec: &Spec, fault: &str) -> Vec<String> {
+    fn cases_with(spec: &Spec, fault: &str) -> Vec<String> {
         let all = cases(spec).unwrap().into_iter();
-        let met = all.filter(|case| case.fault.as_deref() == Some(fault));
-        met.map(|case| format!("{} {}", case.route, case.upstream)).collect()
+        let affected = all.filter(|case| case.fault.as_deref() == Some(fault));
+        affected.map(|case| format!("{} {}", case.route, case.upstream)).collect()
     }
 
     #[test]
-    fn a_fault_meets_the_plainest_recording_cases_or_those_it_names() {
+    fn a_fault_applies_to_the_default_recording_cases_or_those_in_when() {
         let spec = spec(&[
             "{ kind = 'discarded' }",
             "{ kind = 'locked', name = 'slow', when = { upstream = 'slow', route = 'queued' } }",
         ]);
-        assert_eq!(under(&spec, "discarded"), ["queued healthy", "cross-region healthy"]);
-        assert_eq!(under(&spec, "slow"), ["queued slow"]);
+        assert_eq!(cases_with(&spec, "discarded"), ["queued healthy", "cross-region healthy"]);
+        assert_eq!(cases_with(&spec, "slow"), ["queued slow"]);
     }
 
     #[test]
-    fn a_fault_renames_no_other_case_and_is_another_case_itself() {
+    fn a_fault_adds_cases_and_changes_no_other_id() {
         let before: Vec<_> = cases(&spec(&[])).unwrap().into_iter().map(|case| case.id).collect();
         let after = cases(&spec(&["{ kind = 'locked' }"])).unwrap();
         let ids: Vec<_> = after.iter().map(|case| case.id.clone()).collect();
@@ -266,19 +273,19 @@ mod tests {
     }
 
     #[test]
-    fn a_known_failure_that_no_case_can_have_is_refused() {
+    fn rejects_a_known_failure_that_applies_to_no_case() {
         let text = "[{ code = 'unlinked', reason = 'r', until = 2026-12-31, \
                     when = { HYBRID_ROUTER_DISABLE = 'true', upstream = 'slow' } }]";
         let error = cases(&spec_with(&[], text)).unwrap_err().to_string();
-        assert!(error.contains("for unlinked meets no case"), "{error}");
+        assert!(error.contains("failure `unlinked` applies to no case"), "{error}");
     }
 
     #[test]
-    fn a_fault_that_nothing_is_run_under_is_refused() {
+    fn rejects_a_fault_that_applies_to_no_case() {
         let text = "{ kind = 'locked', when = { ENABLE_DB_TRACING = 'TRUE' } }";
         let error = cases(&spec(&[text])).unwrap_err().to_string();
         assert!(
-            error.starts_with("the fault `locked` meets no case that records where"),
+            error.starts_with("the fault `locked` applies to no recording case where"),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Picking some of the cases: by id, or by the value of a flag or part.
+//! Selects cases by id, or by the value of a flag, the route, the upstream, the job or the fault.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use super::Case;
 use crate::document::suggestion;
 use crate::spec::Value;
 
-/// `NAME=value`, or `!NAME` for a flag that is unset.
+/// A filter for cases: `NAME=value`, or `!NAME` for a flag that is unset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     name: String,
@@ -29,40 +29,44 @@ impl FromStr for Filter {
     }
 }
 
-/// Which cases to run; with nothing given, all.
+/// A selection of cases; the default selects all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Ids, or the beginnings of ids; a case needs one of them.
+    /// Ids or prefixes of ids. A case must have one of them.
     pub ids: Vec<String>,
-    /// A case needs all of them; several for one name are alternatives.
+    /// Filters. A case must meet all of them; several with the same name are alternatives.
     pub filters: Vec<Filter>,
 }
 
 impl Selection {
-    /// The selected cases.
+    /// Returns the selected cases.
     ///
     /// # Errors
-    /// When an id or a filter selects nothing, or an id is the beginning of several; a typing
-    /// error must never make a run green.
+    /// If an id or a filter selects no case, so that a typing error never passes, or if a prefix is
+    /// that of several ids.
     pub fn pick(&self, cases: Vec<Case>) -> Result<Vec<Case>, String> {
         for id in &self.ids {
             match cases.iter().filter(|case| case.id.starts_with(id.as_str())).count() {
-                0 => return Err(format!("no case has the id `{id}`; `spanproof plan` lists them")),
+                0 => {
+                    return Err(format!(
+                        "no case has the id `{id}`; `spanproof plan` lists the ids"
+                    ));
+                }
                 1 => {}
-                n => return Err(format!("`{id}` is the beginning of {n} ids; give more digits")),
+                n => return Err(format!("`{id}` is a prefix of {n} ids; give more digits")),
             }
         }
         for filter in &self.filters {
             check(filter, &cases)?;
         }
-        let picked: Vec<Case> = cases.into_iter().filter(|case| self.wants(case)).collect();
+        let picked: Vec<Case> = cases.into_iter().filter(|case| self.selects(case)).collect();
         if picked.is_empty() {
-            return Err("no case meets all of the given filters together".into());
+            return Err("no case meets all of the filters".into());
         }
         Ok(picked)
     }
 
-    fn wants(&self, case: &Case) -> bool {
+    fn selects(&self, case: &Case) -> bool {
         let facts = case.facts();
         let by_id =
             self.ids.is_empty() || self.ids.iter().any(|id| case.id.starts_with(id.as_str()));
@@ -75,14 +79,16 @@ impl Selection {
     }
 }
 
-/// A filter that selects nothing is a typing error.
+/// Rejects a filter that no case meets.
 fn check(filter: &Filter, cases: &[Case]) -> Result<(), String> {
     let facts: Vec<_> = cases.iter().map(Case::facts).collect();
     let Filter { name, value } = filter;
     if !facts.iter().any(|facts| facts.contains_key(name.as_str())) {
         let names = facts.first().into_iter().flat_map(|facts| facts.keys().copied());
         let hint = suggestion(name, names);
-        return Err(format!("no flag, and no part of a case, is named `{name}`{hint}"));
+        return Err(format!(
+            "`{name}` is neither a flag nor `route`, `upstream`, `job` or `fault`{hint}"
+        ));
     }
     if facts.iter().any(|facts| facts.get(name.as_str()) == Some(value)) {
         return Ok(());

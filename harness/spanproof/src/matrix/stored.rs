@@ -1,4 +1,4 @@
-//! Conversions between cases and [`spanproof_format`].
+//! Conversions of cases and values to and from [`spanproof_format`].
 
 use spanproof_format as format;
 

@@ -1,79 +1,80 @@
-//! What is known of an existing system, besides its rows.
+//! What is known about an existing system besides its rows.
 
 use chrono::{DateTime, Utc};
 
 use super::Span;
 
-/// What was read of a system that nobody started for us, and how.
+/// What was read from an existing system besides its rows, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployment {
-    /// The database's URL or the dump's name; `None` if none was given.
+    /// The database URL or the name of the dump; `None` if neither was given.
     pub(crate) database: Option<String>,
     /// The log; `None` if none was given.
     pub(crate) log: Option<Log>,
-    /// Tables of the span table's name in other schemas that have spans of these units.
-    pub(crate) elsewhere: Vec<(String, u64)>,
-    /// Spans of other work that began at the same time: lines of the log may be about these.
-    pub(crate) neighbours: Vec<Neighbour>,
+    /// Tables with the span table's name in other schemas, each with its number of spans of these
+    /// units.
+    pub(crate) other_tables: Vec<(String, u64)>,
+    /// Spans of other work from the same period: lines of the log may belong to them.
+    pub(crate) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub(crate) unread: Vec<String>,
-    /// How the server carried out each look-up.
+    /// Postgres's plan for each query, in short.
     pub(crate) plans: Vec<String>,
 }
 
-/// A span of other work.
+/// A span of other work that started while the units ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Neighbour {
-    /// Its start.
+pub(crate) struct ConcurrentSpan {
+    /// Start time.
     pub(crate) started: DateTime<Utc>,
-    /// Its operation.
-    pub(crate) operation: String,
+    /// Span name.
+    pub(crate) name: String,
 }
 
-impl Neighbour {
-    /// What is known of a span of other work; `None` if it has no start or no name.
+impl ConcurrentSpan {
+    /// Takes start and name from a span; `None` if it lacks one of them.
     pub(crate) fn from_span(span: &Span) -> Option<Self> {
-        Some(Self { started: span.start()?, operation: span.name.clone()? })
+        Some(Self { started: span.start()?, name: span.name.clone()? })
     }
 }
 
-/// A service's log that was kept elsewhere.
+/// The log of a service that somebody else ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Log {
-    /// The log as a whole.
+    /// Facts about the log as a whole.
     pub(crate) facts: LogFacts,
-    /// The lines that a probe of the spec recognises, in their order.
+    /// The lines that a probe of the spec matches, in order.
     pub(crate) lines: Vec<LogLine>,
-    /// Bytes of such lines that were too many to keep.
+    /// Bytes of matching lines that were dropped because there were too many.
     pub(crate) dropped_bytes: u64,
 }
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogLine {
-    /// Its number, from 1.
+    /// Line number, from 1.
     pub(crate) number: u64,
-    /// When it was written; `None` if it has no time with a date.
+    /// When the line was written; `None` without a timestamp that has a date.
     pub(crate) at: Option<DateTime<Utc>>,
-    /// The service's own words, without what a collector put around them.
+    /// The text that the service wrote, without what a log collector added.
     pub(crate) text: String,
 }
 
-/// A log as a whole.
+/// Facts about a log as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LogFacts {
-    /// Its name; `-` is standard input.
+    /// File name; `-` is standard input.
     pub(crate) name: String,
-    /// How many lines it has.
+    /// Number of lines.
     pub(crate) lines: u64,
-    /// The first time in it.
+    /// First timestamp; `None` if no line has one.
     pub(crate) first: Option<DateTime<Utc>>,
-    /// The last time in it.
+    /// Last timestamp; `None` if no line has one.
     pub(crate) last: Option<DateTime<Utc>>,
-    /// The number of the last line that says that the service starts.
-    pub(crate) started: Option<u64>,
-    /// Lines about a process that died, as `log:12  text`.
+    /// Number of the last line that reports a service start; `None` if there is none.
+    pub(crate) last_start: Option<u64>,
+    /// Lines about a process that crashed, as `log:12  text`.
     pub(crate) crashes: Vec<String>,
-    /// The number of tracer lines that contradict the last one.
-    pub(crate) contradicted: usize,
+    /// Number of tracer lines that contradict the last one.
+    pub(crate) contradictions: usize,
 }

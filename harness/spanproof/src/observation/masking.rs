@@ -1,8 +1,8 @@
-//! Secrets are masked when an observation is made, before anything can write it.
+//! Masks the secrets of an observation when it is made, before anything can write it.
 
 use serde_json::Value as Json;
 
-use super::judged::{Judged, Names, is_judged};
+use super::column_role::{ColumnRole, NameMasker, is_compared};
 use super::visit::{Part, Visitor};
 use super::{Observation, Row, Rows, Table};
 use crate::mask::{MASK, Secrets, is_secret};
@@ -10,44 +10,42 @@ use crate::matrix::Case;
 use crate::spec::{Spec, Value};
 
 impl Observation {
-    /// Masks every text in it, so that it is judged as it was before: the tracing flag stays, and in
-    /// columns that judging depends on values that differ still do.
+    /// Masks every text without changing the verdict: the tracing flag stays, and different values
+    /// stay different in the columns that verdicts compare.
     #[must_use]
     pub(crate) fn masked(mut self, spec: &Spec, secrets: &Secrets) -> Self {
-        // A log was masked line by line while it was read.
-        let keeps_lines = self.deployment().is_some();
-        self.visit(&mut Masks { spec, secrets, keeps_lines, names: Names::default() });
+        // The lines of a log were masked when they were read.
+        let keep_lines = self.deployment().is_some();
+        self.visit(&mut Masker { spec, secrets, keep_lines, names: NameMasker::default() });
         self
     }
 }
 
 impl Rows {
-    /// Masks rows that are no part of an observation, as [`Observation::masked`] does.
+    /// Masks rows that are not part of an observation, as [`Observation::masked`] does.
     #[must_use]
     pub(crate) fn masked(mut self, spec: &Spec, table: Table, secrets: &Secrets) -> Self {
-        self.visit(
-            table,
-            &mut Masks { spec, secrets, keeps_lines: false, names: Names::default() },
-        );
+        let mut masker = Masker { spec, secrets, keep_lines: false, names: NameMasker::default() };
+        self.visit(table, &mut masker);
         self
     }
 }
 
-/// Masks what it visits.
-struct Masks<'a> {
+/// A visitor that masks secrets.
+struct Masker<'a> {
     spec: &'a Spec,
     secrets: &'a Secrets,
-    keeps_lines: bool,
-    names: Names,
+    keep_lines: bool,
+    names: NameMasker,
 }
 
-impl Visitor for Masks<'_> {
+impl Visitor for Masker<'_> {
     fn text(&mut self, _part: Part, text: &mut String) {
         *text = self.secrets.text(text);
     }
 
     fn named(&mut self, _part: Part, name: &str, value: &mut String) {
-        if !is_judged(self.spec, name) {
+        if !is_compared(self.spec, name) {
             *value = self.secrets.variable(name, value);
         }
     }
@@ -57,7 +55,7 @@ impl Visitor for Masks<'_> {
     }
 
     fn line(&mut self, text: &mut String) {
-        if !self.keeps_lines {
+        if !self.keep_lines {
             *text = self.secrets.text(text);
         }
     }
@@ -68,10 +66,10 @@ impl Visitor for Masks<'_> {
 
     fn row(&mut self, table: Table, row: &mut Row) {
         for (column, value) in row.iter_mut() {
-            match (Judged::of(&self.spec.tables, table, column), value) {
-                (Some(judged), Json::String(text)) => {
-                    let secrets = |text: &str| self.secrets.text(text);
-                    *text = self.names.masked(self.spec, judged, text, secrets);
+            match (ColumnRole::find(&self.spec.tables, table, column), value) {
+                (Some(role), Json::String(text)) => {
+                    let mask_secrets = |text: &str| self.secrets.text(text);
+                    *text = self.names.mask(self.spec, role, text, mask_secrets);
                 }
                 (Some(_), Json::Null | Json::Bool(_) | Json::Number(_)) => {}
                 (Some(_), value) => self.secrets.json(value),
@@ -81,23 +79,25 @@ impl Visitor for Masks<'_> {
     }
 }
 
-/// The secrets among the variables of a case; the value of the tracing flag is none.
+/// Collects the secrets among the variables of a case. The tracing flag and its value never count.
 pub(crate) fn secrets<'a>(
     spec: &Spec,
     case: &'a Case,
     environment: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> Secrets {
-    let tracing = spec.tracing_flag().map(|flag| flag.name.as_str());
-    let told = tracing.and_then(|name| case.flags.iter().find(|(flag, _)| flag == name));
-    let told = told.and_then(|(_, value)| value.text());
+    let tracing_flag = spec.tracing_flag().map(|flag| flag.name.as_str());
+    let tracing_value = tracing_flag
+        .and_then(|name| case.flags.iter().find(|(flag, _)| flag == name))
+        .and_then(|(_, value)| value.text());
     let flags = case.flags.iter().filter_map(|(name, value)| Some((name.as_str(), value.text()?)));
     let all = environment.into_iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Secrets::of(
-        all.chain(flags).filter(|(name, value)| Some(*name) != tracing && Some(*value) != told),
+    Secrets::from_variables(
+        all.chain(flags)
+            .filter(|(name, value)| Some(*name) != tracing_flag && Some(*value) != tracing_value),
     )
 }
 
-/// A case as it may be shown and stored.
+/// Returns the case with masked flags, for output and storage.
 #[must_use]
 pub(crate) fn masked_case(spec: &Spec, case: &Case) -> Case {
     let mut case = case.clone();
@@ -107,23 +107,23 @@ pub(crate) fn masked_case(spec: &Spec, case: &Case) -> Case {
     case
 }
 
-/// A masked case whose flags have the values of the spec again, so that conditions can be checked. A
-/// value that the spec does not have stays masked.
+/// Puts the spec's values back into the flags of a masked case, so that conditions can be checked. A
+/// value that the spec does not list stays masked.
 #[must_use]
 pub(crate) fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
     let mut case = case.clone();
     for (name, value) in &mut case.flags {
-        let place = value.text().and_then(|text| text.strip_prefix(MASK)?.parse::<usize>().ok());
+        let number = value.text().and_then(|text| text.strip_prefix(MASK)?.parse::<usize>().ok());
         let flag = spec.flags.iter().find(|flag| flag.name == *name);
-        let value_of_spec =
-            flag.zip(place).and_then(|(flag, at)| flag.values.get(at.checked_sub(1)?));
-        *value = value_of_spec.unwrap_or(value).clone();
+        let original =
+            flag.zip(number).and_then(|(flag, number)| flag.values.get(number.checked_sub(1)?));
+        *value = original.unwrap_or(value).clone();
     }
     case
 }
 
-/// The value of a flag as it may be shown. One under a secret's name is masked; its place among
-/// the values of the spec stays, so that unlike cases are still unlike.
+/// Masks the value of a flag if it is a secret. The mask keeps the value's number in the spec, so
+/// that different cases stay different. The tracing flag is never masked.
 pub(crate) fn masked_flag(
     spec: &Spec,
     name: &str,
@@ -143,8 +143,8 @@ pub(crate) fn masked_flag(
     if masked == *text {
         return value.clone();
     }
-    let place = flag.and_then(|flag| flag.values.iter().position(|other| other == value));
-    Value::Set(place.map_or(masked.clone(), |place| format!("{MASK}{}", place + 1)))
+    let index = flag.and_then(|flag| flag.values.iter().position(|other| other == value));
+    Value::Set(index.map_or(masked.clone(), |index| format!("{MASK}{}", index + 1)))
 }
 
 #[cfg(test)]
@@ -153,14 +153,14 @@ mod tests {
 
     use super::*;
     use crate::observation::{
-        Deployment, Failure, Log, LogFacts, LogLine, Origin, ProcessRun, Reached, Rows, Second,
-        Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work, group,
+        Deployment, Failure, JobRun, LineCounts, Log, LogFacts, LogLine, Origin, ProcessRun, Rows,
+        SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult, Witness, snapshot_name,
     };
     use crate::process::{Ending, Exit, Line, Output, Stream};
     use crate::spec::{Overlay, example};
     use crate::upstream::{Answer, Exchange};
 
-    /// The spec of this repository with a flag of its own that is a secret.
+    /// The spec of this repository with an additional flag that is a secret.
     fn spec() -> Spec {
         let flag = "\n[[flag]]\nname = \"ADMIN_TOKEN\"\nvalues = [\"hunter3\", \"hunter4\"]\n";
         example(|text| text + flag)
@@ -179,7 +179,7 @@ mod tests {
     fn exit() -> Exit {
         Exit {
             ending: Ending::Code(0),
-            asked: true,
+            stop_requested: true,
             killed: false,
             at_ms: 1,
             stop_ms: 1,
@@ -187,51 +187,51 @@ mod tests {
         }
     }
 
-    fn run(said: &str) -> ProcessRun {
-        let lines = vec![Line::new(Stream::Stdout, 0, said)];
+    fn process_run(text: &str) -> ProcessRun {
+        let lines = vec![Line::new(Stream::Stdout, 0, text)];
         ProcessRun {
             output: Output { lines, ..Output::default() },
-            startup: StartupCut::default(),
-            ready: Reached::No(said.to_owned()),
+            startup: LineCounts::default(),
+            ready: WaitResult::NotReached(text.to_owned()),
             exit: exit(),
         }
     }
 
-    fn work(said: &str) -> Work {
-        Work {
-            submission: Some(Submission { request: said.into(), status: 202, body: said.into() }),
-            settled: Some(Reached::No(said.to_owned())),
+    fn job_run(text: &str) -> JobRun {
+        JobRun {
+            submission: Some(Submission { request: text.into(), status: 202, body: text.into() }),
+            settled: Some(WaitResult::NotReached(text.to_owned())),
         }
     }
 
-    fn tables(said: &str) -> Tables {
-        Tables {
-            jobs: Rows::Unreadable(said.into()),
-            units: rows(&json!({"id": 7, "status": "hunter3ed", "output": {"error": said}})),
+    fn tables(text: &str) -> TableRows {
+        TableRows {
+            jobs: Rows::Unreadable(text.into()),
+            units: rows(&json!({"id": 7, "status": "hunter3ed", "output": {"error": text}})),
             spans: rows(
                 &json!({"span_id": "s", "tokens": 5, "metadata": [{"x-api-key": "swordfish"}]}),
             ),
         }
     }
 
-    /// An observation with a secret wherever a text can stand.
-    fn leaking(spec: &Spec) -> Observation {
-        let said = "hunter3 http://u:swordfish@h";
+    /// An observation with a secret in every text.
+    fn with_secrets(spec: &Spec) -> Observation {
+        let text = "hunter3 http://u:swordfish@h";
         let named = |name: &str| (name.to_owned(), "swordfish".to_owned());
         let trial = TrialRecord {
             service: Service {
-                command: format!("runner --api-key swordfish {said}"),
+                command: format!("runner --api-key swordfish {text}"),
                 program: None,
                 environment: [named("DB_PASS"), ("ENABLE_DB_TRACING".into(), "true".into())].into(),
-                names: vec![("DATABASE".into(), said.into())],
+                placeholders: vec![("DATABASE".into(), text.into())],
             },
-            run: run(said),
-            work: work(said),
+            run: process_run(text),
+            job_run: job_run(text),
             witness: Some(Witness {
                 failures: vec![Failure {
                     state: "42501".into(),
-                    message: said.into(),
-                    statement: Some(said.into()),
+                    message: text.into(),
+                    statement: Some(text.into()),
                 }],
                 ..Witness::default()
             }),
@@ -240,27 +240,27 @@ mod tests {
                 method: "POST".into(),
                 path: "/hunter3".into(),
                 headers: [named("x-api-key"), named("authorization"), named("cookie")].into(),
-                body: json!({"max_tokens": 500, "prompt": said}).to_string(),
-                answer: Answer::Unmatched(said.into()),
+                body: json!({"max_tokens": 500, "prompt": text}).to_string(),
+                answer: Answer::Unmatched(text.into()),
             }],
-            second: Some(Box::new(Second {
-                run: run(said),
-                work: work(said),
-                tables: tables(said),
+            second_job: Some(Box::new(SecondJob {
+                run: process_run(text),
+                job_run: job_run(text),
+                tables: tables(text),
             })),
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));
-        Observation { case: case(spec, "hunter3"), tables: tables(said), origin }
+        Observation { case: case(spec, "hunter3"), tables: tables(text), origin }
     }
 
     #[test]
-    fn no_text_of_a_trial_is_left_out() {
+    fn every_text_of_a_trial_is_masked() {
         let spec = spec();
-        let leaking = leaking(&spec);
-        let environment = &leaking.trial().unwrap().service.environment;
-        let secrets = secrets(&spec, &leaking.case, environment);
-        let masked = leaking.masked(&spec, &secrets);
+        let observation = with_secrets(&spec);
+        let environment = &observation.trial().unwrap().service.environment;
+        let secrets = secrets(&spec, &observation.case, environment);
+        let masked = observation.masked(&spec, &secrets);
         assert_eq!(masked.tables.units.all()[0]["status"], "hunter3ed", "a status stays");
         let trial = masked.trial().unwrap();
         assert_eq!(trial.service.environment["ENABLE_DB_TRACING"], "true");
@@ -271,23 +271,23 @@ mod tests {
     }
 
     #[test]
-    fn no_text_of_a_deployment_is_left_out_but_lines_that_were_masked_as_they_were_read() {
+    fn every_text_of_a_deployment_is_masked_except_log_lines() {
         let spec = spec();
-        let said = "hunter3 http://u:swordfish@h";
+        let text = "hunter3 http://u:swordfish@h";
         let banner = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=hunter3)";
         let line = |text: &str| LogLine { number: 1, at: None, text: text.into() };
-        let facts = LogFacts { name: said.into(), ..LogFacts::default() };
+        let facts = LogFacts { name: text.into(), ..LogFacts::default() };
         let deployment = Deployment {
-            database: Some(said.into()),
+            database: Some(text.into()),
             log: Some(Log { facts, lines: vec![line(banner)], dropped_bytes: 0 }),
-            unread: vec![said.into()],
-            plans: vec![said.into()],
+            unread: vec![text.into()],
+            plans: vec![text.into()],
             ..Deployment::default()
         };
         let origin = Origin::Deployment(Box::new(deployment));
         let observation =
-            Observation { case: case(&spec, "hunter3"), tables: tables(said), origin };
-        let secrets = Secrets::of([("ADMIN_TOKEN", "hunter3")]);
+            Observation { case: case(&spec, "hunter3"), tables: tables(text), origin };
+        let secrets = Secrets::from_variables([("ADMIN_TOKEN", "hunter3")]);
         let all = format!("{:?}", observation.masked(&spec, &secrets)).replace("hunter3ed", "");
         let flag = "ENABLE_DB_TRACING=hunter3";
         assert!(all.contains(flag), "{all}");
@@ -296,38 +296,43 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_never_named_by_a_secret() {
+    fn a_snapshot_name_never_contains_a_secret() {
         let spec = spec();
-        let names = ["hunter3", "hunter4", "other"].map(|token| group(&spec, &case(&spec, token)));
+        let names =
+            ["hunter3", "hunter4", "other"].map(|token| snapshot_name(&spec, &case(&spec, token)));
         assert!(!names.join(" ").contains("hunter"), "{names:?}");
         assert!(names[0] != names[1] && names[1] != names[2], "{names:?}");
-        let observation = leaking(&spec);
+        let observation = with_secrets(&spec);
         let environment = &observation.trial().unwrap().service.environment;
         let secrets = secrets(&spec, &observation.case, environment);
-        assert_eq!(group(&spec, &observation.masked(&spec, &secrets).case), names[0]);
+        assert_eq!(snapshot_name(&spec, &observation.masked(&spec, &secrets).case), names[0]);
     }
 
     #[test]
-    fn a_condition_about_a_secret_flag_still_holds() {
+    fn a_masked_flag_gets_its_value_back_for_conditions() {
         let spec = spec();
         let masked = masked_case(&spec, &case(&spec, "hunter4"));
         assert!(!format!("{masked:?}").contains("hunter"));
         let unmasked = unmasked_flags(&spec, &masked);
         assert_eq!(unmasked.flag("ADMIN_TOKEN"), Value::Set("hunter4".into()));
         let other = unmasked_flags(&spec, &masked_case(&spec, &case(&spec, "elsewhere")));
-        assert_eq!(other.flag("ADMIN_TOKEN"), Value::Set("***".into()), "no value of the spec");
+        assert_eq!(
+            other.flag("ADMIN_TOKEN"),
+            Value::Set("***".into()),
+            "the spec does not list it"
+        );
     }
 
     #[test]
-    fn a_row_is_judged_as_it_was_before_it_was_masked() {
+    fn masking_a_row_keeps_the_columns_that_verdicts_compare() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let overlays = [
-            Overlay::new("tables.spans.link", "{ api_key_id = 'api_key_id' }"),
+            Overlay::new("tables.spans.attributes", "{ api_key_id = 'api_key_id' }"),
             Overlay::new("tables.jobs.id", "'job_token'"),
             Overlay::new("tables.jobs.created", "'token_created_at'"),
         ];
         let spec = Spec::read_with(&path, &overlays).unwrap();
-        let secrets = Secrets::of([("ADMIN_TOKEN", "hunter3")]);
+        let secrets = Secrets::from_variables([("ADMIN_TOKEN", "hunter3")]);
         let masked = |table: Table, row: &serde_json::Value| {
             let row = row.as_object().unwrap().clone();
             Rows::Found(vec![row]).masked(&spec, table, &secrets).all()[0].clone()
@@ -336,7 +341,7 @@ mod tests {
         assert_eq!(
             json!(masked(Table::Jobs, &job)),
             job,
-            "columns are named so, and are no secrets"
+            "the column names sound secret, the values are not"
         );
         let span = json!({"api_key_id": "hunter3", "operation": "GET http://u:swordfish@h/x",
             "status": "token=swordfish", "api_key": "swordfish"});

@@ -1,10 +1,10 @@
-//! What was seen of one piece of work: one model, whether a trial ran it or an existing system did, and
-//! the folder it is stored in.
+//! The evidence of one piece of work: one model for trials and existing systems, and the folder that
+//! stores it.
 //!
-//! What judges or shows observations uses this module and never touches a service or a database.
+//! Verdicts and reports read observations and never touch a service or a database.
 
+mod column_role;
 mod deployment;
-mod judged;
 mod line;
 mod masking;
 mod model;
@@ -20,23 +20,24 @@ mod unit;
 mod visit;
 mod witness;
 
+pub(crate) use column_role::{ColumnRole, NameMasker, is_compared};
 pub use deployment::Deployment;
-pub(crate) use deployment::{Log, LogFacts, LogLine, Neighbour};
-pub(crate) use judged::{Judged, Names, is_judged};
-pub use line::Place;
-pub(crate) use line::{Line, Meaning};
-pub(crate) use masking::masked_flag;
-pub(crate) use masking::{masked_case, secrets, unmasked_flags};
+pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine};
+pub use line::Location;
+pub(crate) use line::{Line, TracerEvent};
+pub(crate) use masking::{masked_case, masked_flag, secrets, unmasked_flags};
 pub use model::{Observation, Origin};
 pub(crate) use source::{Sink, Source};
 pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode};
-pub(crate) use startup::{group, redacted};
+pub(crate) use startup::{snapshot_name, startup_snapshot};
 pub(crate) use store::Error;
 pub use store::{EvidenceError, list, read, write};
 pub(crate) use table::Table;
-pub use table::{Row, Rows, Tables};
+pub use table::{Row, Rows, TableRows};
 pub(crate) use table::{text, time};
-pub use trial::{ProcessRun, Reached, Second, Service, StartupCut, Submission, TrialRecord, Work};
+pub use trial::{
+    JobRun, LineCounts, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
+};
 pub(crate) use unit::{Job, Owner, Unit};
 pub(crate) use visit::{Part, Visitor};
 pub use witness::{Failure, Witness};

@@ -1,32 +1,32 @@
-//! One observation, and where it comes from.
+//! An observation and its origin.
 
-use super::{Deployment, Line, Place, Second, SpanRows, SpanSource, Tables, TrialRecord};
+use super::{Deployment, Line, Location, SecondJob, SpanRows, SpanSource, TableRows, TrialRecord};
 use crate::matrix::Case;
 use crate::process::Stream;
 use crate::spec::Spec;
 
-/// What was seen of one piece of work: its rows, and what only its origin can know.
+/// The evidence of one piece of work: its rows, and what only its origin can supply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// The case; of an existing system, what is known of one.
+    /// The case; for an existing system, as much of a case as is known.
     pub case: Case,
     /// The rows of jobs, units and spans.
-    pub tables: Tables,
-    /// Where it comes from.
+    pub tables: TableRows,
+    /// Where the evidence comes from.
     pub origin: Origin,
 }
 
-/// Where an observation comes from, with what can be known there and nowhere else.
+/// Where an observation comes from, with the evidence that only this origin has.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
-    /// A trial of our own: its process, its upstream and its server were ours.
+    /// A trial: spanproof started the process, the upstream and the database server.
     Trial(Box<TrialRecord>),
     /// An existing system: a live database or a dump, and its log.
     Deployment(Box<Deployment>),
 }
 
 impl Observation {
-    /// What only a trial knows; `None` for an existing system.
+    /// Returns the evidence that only a trial has; `None` for an existing system.
     pub fn trial(&self) -> Option<&TrialRecord> {
         match &self.origin {
             Origin::Trial(trial) => Some(trial),
@@ -34,13 +34,13 @@ impl Observation {
         }
     }
 
-    /// What was read of an existing system besides its rows and the lines of its log; `None` for a
+    /// Describes what was read from an existing system besides its rows and log lines; `None` for a
     /// trial.
     pub fn sources(&self) -> Option<spanproof_format::Deployment> {
         self.deployment().map(Into::into)
     }
 
-    /// What is known of an existing system; `None` for a trial.
+    /// Returns the evidence that only an existing system has; `None` for a trial.
     pub(crate) fn deployment(&self) -> Option<&Deployment> {
         match &self.origin {
             Origin::Trial(_) => None,
@@ -48,32 +48,32 @@ impl Observation {
         }
     }
 
-    /// The second job alone, as if there had been no fault; `None` if there was none.
-    pub(crate) fn second(&self) -> Option<Self> {
+    /// Returns the second job as an observation of its own, without the fault; `None` if the case has
+    /// no fault.
+    pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
-        let Second { run, work, tables } = trial.second.as_deref()?.clone();
+        let SecondJob { run, job_run, tables } = trial.second_job.as_deref()?.clone();
         let case = Case { fault: None, ..self.case.clone() };
-        let (second, witness) = (None, None);
-        let record = TrialRecord { run, work, witness, second, ..trial.clone() };
+        let record = TrialRecord { run, job_run, witness: None, second_job: None, ..trial.clone() };
         Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })
     }
 
-    /// Where its spans come from.
+    /// Returns the source of its spans.
     pub(crate) fn span_source<'a>(&'a self, spec: &'a Spec) -> impl SpanSource + 'a {
         SpanRows { mapping: &spec.tables.spans, rows: &self.tables.spans }
     }
 
-    /// Every line of output or log that was kept, with its place.
+    /// Returns every line of output or log with its location.
     pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         match &self.origin {
             Origin::Trial(trial) => {
                 let (mut stdout, mut stderr) = (0, 0);
                 let lines = trial.run.output.lines.iter().map(|line| {
-                    let place = match line.stream {
-                        Stream::Stdout => Place::Stdout(increment(&mut stdout)),
-                        Stream::Stderr => Place::Stderr(increment(&mut stderr)),
+                    let location = match line.stream {
+                        Stream::Stdout => Location::Stdout(increment(&mut stdout)),
+                        Stream::Stderr => Location::Stderr(increment(&mut stderr)),
                     };
-                    Line { place, at: None, text: &line.text }
+                    Line { location, at: None, text: &line.text }
                 });
                 lines.collect()
             }
@@ -84,7 +84,8 @@ impl Observation {
         }
     }
 
-    /// Bytes of output or log that were too many to keep: lines may be among them.
+    /// Returns the number of bytes that were dropped from the output or log because there were too
+    /// many. They may contain matching lines.
     pub(crate) fn dropped_bytes(&self) -> u64 {
         match &self.origin {
             Origin::Trial(trial) => trial.run.output.dropped_bytes,

@@ -1,30 +1,30 @@
-//! The seam between the world and everything that judges it: where observations come from.
+//! Where observations come from: the seam between the world and the verdict.
 
 use super::{LogLine, Observation, Rows, Table};
 
-/// Something that an observation comes from: a trial, a live database, a dump, a stored case or a
-/// bundle. Who uses one does not know which.
+/// A source of one observation: a trial, a live database, a dump, stored evidence or a bundle. The
+/// caller does not know which.
 pub(crate) trait Source {
-    /// Why nothing could be observed.
+    /// Why the source could not be read.
     type Error;
 
-    /// Observes one piece of work. `sink` gets rows and lines as soon as they were read.
+    /// Observes one piece of work. `sink` gets rows and lines as soon as they are read.
     ///
     /// # Errors
-    /// When the world of the source does not come up or goes away.
+    /// When the world does not come up, or a database or file can't be read.
     fn observe(self, sink: &mut dyn Sink)
     -> impl Future<Output = Result<Observation, Self::Error>>;
 }
 
-/// Takes the parts of an observation as they come, and not only when all of it is there.
+/// Receives the parts of an observation as they are read, before it is complete.
 pub(crate) trait Sink {
-    /// Takes the rows of one table.
+    /// Receives the rows of one table.
     fn rows(&mut self, table: Table, rows: &Rows);
-    /// Takes a line of the log.
+    /// Receives a line of the log.
     fn line(&mut self, line: &LogLine);
 }
 
-/// Takes nothing.
+/// Ignores everything.
 impl Sink for () {
     fn rows(&mut self, _table: Table, _rows: &Rows) {}
     fn line(&mut self, _line: &LogLine) {}

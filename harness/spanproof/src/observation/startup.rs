@@ -1,4 +1,4 @@
-//! The startup output as a snapshot: exact, but for what must vary.
+//! The startup output as a snapshot: exact, with placeholders for values that differ from run to run.
 
 use std::fmt::Write as _;
 
@@ -9,35 +9,36 @@ use crate::process::Stream;
 use crate::spec::{Spec, Startup};
 
 impl Observation {
-    /// The name of its startup snapshot: one for each combination of flags.
+    /// Returns the name of its startup snapshot. Cases with the same flags share one.
     pub fn snapshot_name(&self, spec: &Spec) -> String {
-        group(spec, &self.case)
+        snapshot_name(spec, &self.case)
     }
 
-    /// What the service printed until it was ready, as its snapshot has it: what varies is replaced.
-    /// `None` for an existing system.
+    /// Returns the text of its startup snapshot: what the service printed until it was ready, with
+    /// placeholders. `None` for an existing system.
     pub fn startup_text(&self, spec: &Spec) -> Option<String> {
-        Some(redacted(self.trial()?, &spec.startup))
+        Some(startup_snapshot(self.trial()?, &spec.startup))
     }
 }
 
-/// The startup output of both streams, with placeholders for what varies.
-pub(crate) fn redacted(trial: &TrialRecord, startup: &Startup) -> String {
+/// Returns the startup output of both streams, with placeholders for values that differ from run to
+/// run.
+pub(crate) fn startup_snapshot(trial: &TrialRecord, startup: &Startup) -> String {
     let mut text = String::new();
     for stream in [Stream::Stderr, Stream::Stdout] {
         let _infallible = writeln!(text, "{stream}:");
         for line in trial.run.startup_lines(stream) {
             text.push_str("  ");
-            text.push_str(&redact(&line.text, &trial.service.names, startup));
+            text.push_str(&redact(&line.text, &trial.service.placeholders, startup));
             text.push('\n');
         }
     }
     text
 }
 
-fn redact(line: &str, names: &[(String, String)], startup: &Startup) -> String {
+fn redact(line: &str, placeholders: &[(String, String)], startup: &Startup) -> String {
     let mut line = line.to_owned();
-    for (name, value) in names {
+    for (name, value) in placeholders {
         line = line.replace(value, &format!("[{name}]"));
     }
     for rule in &startup.redact {
@@ -46,22 +47,24 @@ fn redact(line: &str, names: &[(String, String)], startup: &Startup) -> String {
     line
 }
 
-/// The name of the group of cases that share one startup output: those with the same flags.
-/// The same whether the case is masked or not: a secret never names a file.
-/// Letters, digits and `-` only, so that it can be a file's name; unlike values never share one.
-pub(crate) fn group(spec: &Spec, case: &Case) -> String {
+/// Returns the name of a case's startup snapshot. Cases with the same flags share one.
+///
+/// The name is a valid file name, and different flag values give different names. It is the same
+/// for the masked case, so it never contains a secret.
+pub(crate) fn snapshot_name(spec: &Spec, case: &Case) -> String {
     let words = case.flags.iter().filter_map(|(name, value)| {
         let default = spec.flags.iter().find(|flag| &flag.name == name)?.default_value();
-        let shown = |value| masked_flag(spec, name, value, None);
-        let (value, default) = (shown(value), shown(&default));
-        (value != default).then(|| format!("{name}-{}", spelled(value.text())))
+        let masked = |value| masked_flag(spec, name, value, None);
+        let (value, default) = (masked(value), masked(&default));
+        (value != default).then(|| format!("{name}-{}", file_name_part(value.text())))
     });
     let words: Vec<_> = words.collect();
     if words.is_empty() { "defaults".into() } else { words.join("--") }
 }
 
-/// A value with everything but letters, digits and `.` spelled as `_` and its hexadecimal code.
-fn spelled(value: Option<&str>) -> String {
+/// Encodes a value for a file name: every character except letters, digits and `.` becomes `_` and
+/// its hexadecimal code.
+fn file_name_part(value: Option<&str>) -> String {
     let Some(text) = value else { return "_unset".into() };
     if text.is_empty() {
         return "_empty".into();
@@ -82,9 +85,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_values_are_spelled_alike() {
+    fn different_values_have_different_file_names() {
         let values = [None, Some(""), Some("true"), Some("TRUE"), Some("true "), Some("\"true\"")];
-        let spelled: Vec<_> = values.into_iter().map(spelled).collect();
-        assert_eq!(spelled, ["_unset", "_empty", "true", "TRUE", "true_20", "_22true_22"]);
+        let parts: Vec<_> = values.into_iter().map(file_name_part).collect();
+        assert_eq!(parts, ["_unset", "_empty", "true", "TRUE", "true_20", "_22true_22"]);
     }
 }

@@ -1,57 +1,58 @@
-//! An observation as a folder: `evidence.json`, and both streams as plain text for people.
+//! An observation as a folder: `evidence.json`, and both output streams as plain text for people.
 
 use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use spanproof_format as format;
-use spanproof_format::{Age, EVIDENCE_FORMAT as FORMAT, age};
+use spanproof_format::{Compatibility, EVIDENCE_FORMAT as FORMAT, compatibility};
 
 use super::{Observation, ProcessRun};
 use crate::process::Stream;
 
+/// File name of the data.
 const DATA: &str = "evidence.json";
 
-/// Evidence could not be written or read.
+/// Evidence can't be written or read.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// A file or folder.
+    /// A file or folder can't be read or written.
     #[error("could not {what} `{}`", path.display())]
     File {
-        /// Read or write.
+        /// What failed: `read`, `write` or `create`.
         what: &'static str,
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
-    /// Not evidence, or damaged.
+    /// The file is damaged, or something else than evidence.
     #[error("`{}` is not evidence: {reason}", path.display())]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// From a newer version.
+    /// The evidence was written by a newer version of spanproof.
     #[error("`{}` has format {found}, this version reads {FORMAT}; use a newer spanproof", path.display())]
     Newer {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The version of its format.
         found: String,
     },
-    /// Nothing there.
-    #[error("`{}` holds no evidence; `spanproof check` writes some", path.display())]
+    /// The folder contains no evidence.
+    #[error("`{}` contains no evidence; `spanproof check` writes it", path.display())]
     Empty {
         /// The folder.
         path: PathBuf,
     },
 }
 
-/// The error of this module, by its short name.
+/// Short name within this module.
 pub(crate) type Error = EvidenceError;
 
 debug_as_chain!(EvidenceError);
@@ -61,49 +62,49 @@ fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error
     move |source| Error::File { what, path, source }
 }
 
-/// Writes evidence into its own folder below `parent` and gives that folder.
+/// Writes evidence into a folder below `parent`, named by the case id, and returns its path.
 ///
 /// # Errors
-/// When a file can't be written, for instance because the disk is full.
+/// When a file can't be written.
 pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error> {
     let folder = parent.join(&observation.case.id);
-    std::fs::create_dir_all(&folder).map_err(file("make", &folder))?;
+    std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
     if let Some(trial) = observation.trial() {
-        streams(&folder, "", &trial.run)?;
-        if let Some(second) = &trial.second {
-            streams(&folder, "recovery-", &second.run)?;
+        write_streams(&folder, "", &trial.run)?;
+        if let Some(second) = &trial.second_job {
+            write_streams(&folder, "recovery-", &second.run)?;
         }
     }
-    // Written last, under another name first: what has this name is whole.
+    // Written last, and renamed when it is complete: a file with this name is never partial.
     let data = folder.join(DATA);
     let json = serde_json::to_vec_pretty(&format::Observation::from(observation))
         .map_err(|error| Error::Damaged { path: data.clone(), reason: error.to_string() })?;
     let partial = folder.join("evidence.json.partial");
-    save(&partial, &json)?;
+    write_file(&partial, &json)?;
     std::fs::rename(&partial, &data).map_err(file("write", &data))?;
     Ok(folder)
 }
 
-/// Writes both streams of a process as plain text.
-fn streams(folder: &Path, prefix: &str, run: &ProcessRun) -> Result<(), Error> {
+/// Writes both output streams of a process as plain text.
+fn write_streams(folder: &Path, prefix: &str, run: &ProcessRun) -> Result<(), Error> {
     for stream in [Stream::Stdout, Stream::Stderr] {
         let mut text = String::new();
         for line in run.output.stream(stream) {
             let _infallible = writeln!(text, "{}", line.text);
         }
-        save(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;
+        write_file(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;
     }
     Ok(())
 }
 
-fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::fs::write(path, bytes).map_err(file("write", path))
 }
 
-/// Reads the evidence of one folder.
+/// Reads the evidence in a folder.
 ///
 /// # Errors
-/// When it is missing, damaged or from a newer version.
+/// When it is missing, damaged or written by a newer version.
 pub fn read(folder: &Path) -> Result<Observation, Error> {
     let path = folder.join(DATA);
     let bytes = std::fs::read(&path).map_err(file("read", &path))?;
@@ -111,11 +112,11 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
         |error: serde_json::Error| Error::Damaged { path: path.clone(), reason: error.to_string() };
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let found = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("none");
-    match age(found, FORMAT) {
-        Age::Readable => {}
-        Age::Newer => return Err(Error::Newer { path, found: found.to_owned() }),
-        Age::Strange => {
-            let reason = format!("its format is `{found}`");
+    match compatibility(found, FORMAT) {
+        Compatibility::Readable => {}
+        Compatibility::Newer => return Err(Error::Newer { path, found: found.to_owned() }),
+        Compatibility::Unsupported => {
+            let reason = format!("it has format `{found}`");
             return Err(Error::Damaged { path, reason });
         }
     }
@@ -123,10 +124,10 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
     Ok(stored.into())
 }
 
-/// The folders below `parent` that hold evidence, in the order of their names.
+/// Lists the folders below `parent` that contain evidence, sorted by name.
 ///
 /// # Errors
-/// When the folder can't be read or holds none.
+/// When `parent` can't be read or contains no evidence.
 pub fn list(parent: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = std::fs::read_dir(parent).map_err(file("read", parent))?;
     let mut folders: Vec<_> =

@@ -1,15 +1,16 @@
-//! The stored form of an observation: conversions between the model and [`spanproof_format`].
+//! Conversions between observations and their stored form in [`spanproof_format`].
 //!
-//! The stored form is one flat object for trials and existing systems. What can't be known of an
-//! existing system has a fixed value there: a service that is ready, an exit that is `unseen`. The
-//! lines of its log are those of a stream `log`.
+//! The stored form is one flat object for trials and existing systems. Fields that an existing
+//! system does not have get fixed values: the service is ready, and its exit is `unseen`. The lines
+//! of its log are stored as output of the stream `log`.
 
 use chrono::DateTime;
 use spanproof_format as format;
 
 use super::{
-    Deployment, Failure, Log, LogFacts, LogLine, Neighbour, Observation, Origin, Place, ProcessRun,
-    Reached, Rows, Second, Service, StartupCut, Submission, Tables, TrialRecord, Witness, Work,
+    ConcurrentSpan, Deployment, Failure, JobRun, LineCounts, Location, Log, LogFacts, LogLine,
+    Observation, Origin, ProcessRun, Rows, SecondJob, Service, Submission, TableRows, TrialRecord,
+    WaitResult, Witness,
 };
 use crate::matrix::Case;
 
@@ -17,42 +18,42 @@ impl From<&Observation> for format::Observation {
     fn from(observation: &Observation) -> Self {
         let Observation { case, tables, origin } = observation.clone();
         let mut stored = match origin {
-            Origin::Trial(trial) => of_trial(case, *trial),
-            Origin::Deployment(deployment) => of_deployment(case, *deployment),
+            Origin::Trial(trial) => from_trial(case, *trial),
+            Origin::Deployment(deployment) => from_deployment(case, *deployment),
         };
-        let Tables { jobs, units, spans } = tables;
+        let TableRows { jobs, units, spans } = tables;
         (stored.jobs, stored.units, stored.spans) = (jobs.into(), units.into(), spans.into());
         stored
     }
 }
 
-fn of_trial(case: Case, trial: TrialRecord) -> format::Observation {
-    let TrialRecord { service, run, work, exchanges, witness, second, timings } = trial;
-    let Service { command, program, environment, names } = service;
+fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
+    let TrialRecord { service, run, job_run, exchanges, witness, second_job, timings } = trial;
+    let Service { command, program, environment, placeholders } = service;
     let ProcessRun { output, startup, ready, exit } = run;
-    let Work { submission, settled } = work;
+    let JobRun { submission, settled } = job_run;
     let mut stored = format::Observation::new(case.into(), ready.into(), exit.into());
     stored.command = command;
     stored.program = program;
     stored.environment = environment;
-    stored.names = names;
+    stored.names = placeholders;
     stored.output = output.into();
     stored.startup = startup.into();
     stored.submission = submission.map(Into::into);
     stored.settled = settled.map(Into::into);
     stored.witness = witness.map(Into::into);
-    stored.recovery = second.map(|second| (*second).into());
+    stored.recovery = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.timings = timings;
     stored
 }
 
-fn of_deployment(case: Case, deployment: Deployment) -> format::Observation {
+fn from_deployment(case: Case, deployment: Deployment) -> format::Observation {
     let flags = case.flags.iter();
     let environment = flags.filter_map(|(name, value)| Some((name.clone(), value.text()?.into())));
     let environment = environment.collect();
     let exit = format::ProcessExit::new(format::Ending::Unseen);
-    let mut stored = format::Observation::new(case.into(), format::Reached::Yes, exit);
+    let mut stored = format::Observation::new(case.into(), format::WaitResult::Reached, exit);
     stored.environment = environment;
     stored.deployment = Some(Box::new((&deployment).into()));
     if let Some(log) = deployment.log {
@@ -65,13 +66,13 @@ fn of_deployment(case: Case, deployment: Deployment) -> format::Observation {
 impl From<format::Observation> for Observation {
     fn from(stored: format::Observation) -> Self {
         let case = stored.case.into();
-        let tables = Tables {
+        let tables = TableRows {
             jobs: stored.jobs.into(),
             units: stored.units.into(),
             spans: stored.spans.into(),
         };
         if let Some(deployment) = stored.deployment {
-            let deployment = existing(*deployment, stored.output);
+            let deployment = to_deployment(*deployment, stored.output);
             return Self { case, tables, origin: Origin::Deployment(Box::new(deployment)) };
         }
         let trial = TrialRecord {
@@ -79,7 +80,7 @@ impl From<format::Observation> for Observation {
                 command: stored.command,
                 program: stored.program,
                 environment: stored.environment,
-                names: stored.names,
+                placeholders: stored.names,
             },
             run: ProcessRun {
                 output: stored.output.into(),
@@ -87,22 +88,22 @@ impl From<format::Observation> for Observation {
                 ready: stored.ready.into(),
                 exit: stored.exit.into(),
             },
-            work: Work {
+            job_run: JobRun {
                 submission: stored.submission.map(Into::into),
                 settled: stored.settled.map(Into::into),
             },
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
             witness: stored.witness.map(Into::into),
-            second: stored.recovery.map(|second| Box::new(second.into())),
+            second_job: stored.recovery.map(|recovery| Box::new(recovery.into())),
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }
     }
 }
 
-/// What is known of an existing system, with the lines of its log.
-fn existing(stored: format::Deployment, output: format::Output) -> Deployment {
-    // A bundle that was cut off has lines, and no facts about the log yet.
+/// Converts the stored form of an existing system, whose log lines are stored as output.
+fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployment {
+    // A truncated bundle may have lines but no facts about the log.
     let facts = stored.log.map(LogFacts::from);
     let facts = facts.or_else(|| (!output.lines.is_empty()).then(LogFacts::default));
     let lines = output.lines.into_iter().map(LogLine::from);
@@ -111,8 +112,8 @@ fn existing(stored: format::Deployment, output: format::Output) -> Deployment {
     Deployment {
         database: stored.database,
         log,
-        elsewhere: stored.elsewhere,
-        neighbours: stored.neighbours.into_iter().map(Into::into).collect(),
+        other_tables: stored.elsewhere,
+        concurrent_spans: stored.neighbours.into_iter().map(Into::into).collect(),
         unread: stored.unread,
         plans: stored.plans,
     }
@@ -120,24 +121,25 @@ fn existing(stored: format::Deployment, output: format::Output) -> Deployment {
 
 impl From<&Deployment> for format::Deployment {
     fn from(deployment: &Deployment) -> Self {
-        let Deployment { database, log, elsewhere, neighbours, unread, plans } = deployment.clone();
+        let Deployment { database, log, other_tables, concurrent_spans, unread, plans } =
+            deployment.clone();
         let mut stored = Self::default();
         stored.database = database;
         stored.log = log.map(|log| log.facts.into());
-        stored.elsewhere = elsewhere;
-        stored.neighbours = neighbours.into_iter().map(Into::into).collect();
+        stored.elsewhere = other_tables;
+        stored.neighbours = concurrent_spans.into_iter().map(Into::into).collect();
         stored.unread = unread;
         stored.plans = plans;
         stored
     }
 }
 
-impl From<Second> for format::Recovery {
-    fn from(second: Second) -> Self {
-        let Second { run, work, tables } = second;
+impl From<SecondJob> for format::Recovery {
+    fn from(second_job: SecondJob) -> Self {
+        let SecondJob { run, job_run, tables } = second_job;
         let ProcessRun { output, startup, ready, exit } = run;
-        let Work { submission, settled } = work;
-        let Tables { jobs, units, spans } = tables;
+        let JobRun { submission, settled } = job_run;
+        let TableRows { jobs, units, spans } = tables;
         let mut stored = Self::new(ready.into(), exit.into());
         stored.output = output.into();
         stored.startup = startup.into();
@@ -148,7 +150,7 @@ impl From<Second> for format::Recovery {
     }
 }
 
-impl From<format::Recovery> for Second {
+impl From<format::Recovery> for SecondJob {
     fn from(stored: format::Recovery) -> Self {
         Self {
             run: ProcessRun {
@@ -157,11 +159,11 @@ impl From<format::Recovery> for Second {
                 ready: stored.ready.into(),
                 exit: stored.exit.into(),
             },
-            work: Work {
+            job_run: JobRun {
                 submission: stored.submission.map(Into::into),
                 settled: stored.settled.map(Into::into),
             },
-            tables: Tables {
+            tables: TableRows {
                 jobs: stored.jobs.into(),
                 units: stored.units.into(),
                 spans: stored.spans.into(),
@@ -188,32 +190,32 @@ impl From<format::Rows> for Rows {
     }
 }
 
-impl From<StartupCut> for format::StartupCut {
-    fn from(cut: StartupCut) -> Self {
-        Self::new(cut.stdout, cut.stderr)
+impl From<LineCounts> for format::LineCounts {
+    fn from(counts: LineCounts) -> Self {
+        Self::new(counts.stdout, counts.stderr)
     }
 }
 
-impl From<format::StartupCut> for StartupCut {
-    fn from(stored: format::StartupCut) -> Self {
+impl From<format::LineCounts> for LineCounts {
+    fn from(stored: format::LineCounts) -> Self {
         Self { stdout: stored.stdout, stderr: stored.stderr }
     }
 }
 
-impl From<Reached> for format::Reached {
-    fn from(reached: Reached) -> Self {
-        match reached {
-            Reached::Yes => Self::Yes,
-            Reached::No(seen) => Self::No(seen),
+impl From<WaitResult> for format::WaitResult {
+    fn from(result: WaitResult) -> Self {
+        match result {
+            WaitResult::Reached => Self::Reached,
+            WaitResult::NotReached(state) => Self::NotReached(state),
         }
     }
 }
 
-impl From<format::Reached> for Reached {
-    fn from(stored: format::Reached) -> Self {
+impl From<format::WaitResult> for WaitResult {
+    fn from(stored: format::WaitResult) -> Self {
         match stored {
-            format::Reached::Yes => Self::Yes,
-            format::Reached::No(seen) => Self::No(seen),
+            format::WaitResult::Reached => Self::Reached,
+            format::WaitResult::NotReached(state) => Self::NotReached(state),
         }
     }
 }
@@ -233,11 +235,13 @@ impl From<format::Submission> for Submission {
 
 impl From<Witness> for format::Witness {
     fn from(witness: Witness) -> Self {
-        let Witness { begun, tried, written, failures, elsewhere } = witness;
+        let Witness { statements, attempted_rows, written_rows, failures, other_tables } = witness;
         let mut stored = Self::default();
-        (stored.begun, stored.tried, stored.written) = (begun, tried, written);
+        stored.begun = statements;
+        stored.tried = attempted_rows;
+        stored.written = written_rows;
         stored.failures = failures.into_iter().map(Into::into).collect();
-        stored.elsewhere = elsewhere;
+        stored.elsewhere = other_tables;
         stored
     }
 }
@@ -245,11 +249,11 @@ impl From<Witness> for format::Witness {
 impl From<format::Witness> for Witness {
     fn from(stored: format::Witness) -> Self {
         Self {
-            begun: stored.begun,
-            tried: stored.tried,
-            written: stored.written,
+            statements: stored.begun,
+            attempted_rows: stored.tried,
+            written_rows: stored.written,
             failures: stored.failures.into_iter().map(Into::into).collect(),
-            elsewhere: stored.elsewhere,
+            other_tables: stored.elsewhere,
         }
     }
 }
@@ -270,35 +274,41 @@ impl From<format::Failure> for Failure {
     }
 }
 
-impl From<Neighbour> for format::Neighbour {
-    fn from(neighbour: Neighbour) -> Self {
-        let Neighbour { started, operation } = neighbour;
-        Self::new(started, operation)
+impl From<ConcurrentSpan> for format::ConcurrentSpan {
+    fn from(span: ConcurrentSpan) -> Self {
+        let ConcurrentSpan { started, name } = span;
+        Self::new(started, name)
     }
 }
 
-impl From<format::Neighbour> for Neighbour {
-    fn from(stored: format::Neighbour) -> Self {
-        Self { started: stored.started, operation: stored.operation }
+impl From<format::ConcurrentSpan> for ConcurrentSpan {
+    fn from(stored: format::ConcurrentSpan) -> Self {
+        Self { started: stored.started, name: stored.name }
     }
 }
 
 impl From<LogFacts> for format::LogFacts {
     fn from(facts: LogFacts) -> Self {
-        let LogFacts { name, lines, first, last, started, crashes, contradicted } = facts;
+        let LogFacts { name, lines, first, last, last_start, crashes, contradictions } = facts;
         let mut stored = Self::default();
         (stored.name, stored.lines) = (name, lines);
-        (stored.first, stored.last, stored.started) = (first, last, started);
-        (stored.crashes, stored.contradicted) = (crashes, contradicted);
+        (stored.first, stored.last, stored.started) = (first, last, last_start);
+        (stored.crashes, stored.contradicted) = (crashes, contradictions);
         stored
     }
 }
 
 impl From<format::LogFacts> for LogFacts {
     fn from(stored: format::LogFacts) -> Self {
-        let format::LogFacts { name, lines, first, last, started, crashes, contradicted, .. } =
-            stored;
-        Self { name, lines, first, last, started, crashes, contradicted }
+        Self {
+            name: stored.name,
+            lines: stored.lines,
+            first: stored.first,
+            last: stored.last,
+            last_start: stored.started,
+            crashes: stored.crashes,
+            contradictions: stored.contradicted,
+        }
     }
 }
 
@@ -320,22 +330,22 @@ impl From<format::OutputLine> for LogLine {
     }
 }
 
-impl From<Place> for format::Place {
-    fn from(place: Place) -> Self {
-        match place {
-            Place::Stdout(number) => Self::Stdout(number),
-            Place::Stderr(number) => Self::Stderr(number),
-            Place::Log(number) => Self::Log(number),
+impl From<Location> for format::Location {
+    fn from(location: Location) -> Self {
+        match location {
+            Location::Stdout(number) => Self::Stdout(number),
+            Location::Stderr(number) => Self::Stderr(number),
+            Location::Log(number) => Self::Log(number),
         }
     }
 }
 
-impl From<format::Place> for Place {
-    fn from(stored: format::Place) -> Self {
+impl From<format::Location> for Location {
+    fn from(stored: format::Location) -> Self {
         match stored {
-            format::Place::Stdout(number) => Self::Stdout(number),
-            format::Place::Stderr(number) => Self::Stderr(number),
-            format::Place::Log(number) => Self::Log(number),
+            format::Location::Stdout(number) => Self::Stdout(number),
+            format::Location::Stderr(number) => Self::Stderr(number),
+            format::Location::Log(number) => Self::Log(number),
         }
     }
 }

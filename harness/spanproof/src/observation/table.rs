@@ -1,9 +1,9 @@
-//! Rows of the three tables, whole and as they are, so that no column is lost before it is judged.
+//! The rows of the three tables with all their columns, so that nothing is lost before the verdict.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-/// One row: its columns by name, as `to_jsonb` gives them (times in UTC, ISO 8601).
+/// One row: its columns by name, as `to_jsonb` returns them (times in UTC, ISO 8601).
 pub type Row = Map<String, Value>;
 
 /// One of the three tables that are read.
@@ -20,15 +20,15 @@ pub(crate) enum Table {
 /// The rows of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rows {
-    /// All of them.
+    /// The rows.
     Found(Vec<Row>),
-    /// The table can't be read, and why.
+    /// The reason why the table can't be read.
     Unreadable(String),
 }
 
 /// The rows of the three tables.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tables {
+pub struct TableRows {
     /// The rows of jobs.
     pub jobs: Rows,
     /// The rows of units.
@@ -37,14 +37,14 @@ pub struct Tables {
     pub spans: Rows,
 }
 
-impl Tables {
-    /// Tables of which none can be read, for one reason.
+impl TableRows {
+    /// Creates three tables that can't be read, all for the same reason.
     pub(crate) fn unreadable(why: &str) -> Self {
         let rows = || Rows::Unreadable(why.to_owned());
         Self { jobs: rows(), units: rows(), spans: rows() }
     }
 
-    /// Each table with its rows.
+    /// Returns each table with its rows.
     pub(crate) fn all(&self) -> [(Table, &Rows); 3] {
         let Self { jobs, units, spans } = self;
         [(Table::Jobs, jobs), (Table::Units, units), (Table::Spans, spans)]
@@ -52,7 +52,7 @@ impl Tables {
 }
 
 impl Rows {
-    /// The rows; none if the table can't be read.
+    /// Returns the rows; empty if the table can't be read.
     pub fn all(&self) -> &[Row] {
         match self {
             Self::Found(rows) => rows,
@@ -60,9 +60,9 @@ impl Rows {
         }
     }
 
-    /// The rows that satisfy `keep`.
+    /// Keeps the rows that satisfy `keep`.
     #[must_use]
-    pub(crate) fn filtered(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
+    pub(crate) fn filter(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
         match self {
             Self::Found(mut rows) => {
                 rows.retain(|row| keep(row));
@@ -72,15 +72,15 @@ impl Rows {
         }
     }
 
-    /// The rows that are not among `before`, by what `same` compares; a table that could not be
-    /// read before was empty.
+    /// Keeps the rows that are not in `before`, compared by `same`. If `before` could not be read,
+    /// all rows stay.
     #[must_use]
-    pub(crate) fn since(self, before: &Self, same: impl Fn(&Row, &Row) -> bool) -> Self {
-        self.filtered(|row| !before.all().iter().any(|old| same(old, row)))
+    pub(crate) fn difference(self, before: &Self, same: impl Fn(&Row, &Row) -> bool) -> Self {
+        self.filter(|row| !before.all().iter().any(|old| same(old, row)))
     }
 }
 
-/// A column as text; `None` if it is null or missing.
+/// Returns a column as text; `None` if it is null or missing.
 pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
     match row.get(column)? {
         Value::Null => None,
@@ -89,7 +89,8 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
     }
 }
 
-/// A column as a time; without a zone it is UTC, as our sessions are.
+/// Returns a column as a time; `None` if it is not one. Times without a zone are UTC, the time zone
+/// of spanproof's sessions.
 pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
     crate::timestamp::timestamp(row.get(column)?.as_str()?)
 }
@@ -105,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn rows_since_are_those_that_were_not_there() {
+    fn the_difference_is_the_rows_that_are_new_or_changed() {
         let before = rows(&[json!({"id": 1, "status": "open"}), json!({"id": 2})]);
         let after = rows(&[json!({"id": 1, "status": "done"}), json!({"id": 2}), json!({"id": 3})]);
         let same_id = |old: &Row, new: &Row| old["id"] == new["id"];
-        assert_eq!(after.clone().since(&before, same_id), rows(&[json!({"id": 3})]));
+        assert_eq!(after.clone().difference(&before, same_id), rows(&[json!({"id": 3})]));
         let changed = rows(&[json!({"id": 1, "status": "done"}), json!({"id": 3})]);
-        assert_eq!(after.clone().since(&before, Row::eq), changed);
+        assert_eq!(after.clone().difference(&before, Row::eq), changed);
         let missing = Rows::Unreadable("no such table".into());
-        assert_eq!(after.clone().since(&missing, Row::eq), after);
+        assert_eq!(after.clone().difference(&missing, Row::eq), after);
     }
 }

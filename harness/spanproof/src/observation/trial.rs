@@ -1,131 +1,132 @@
-//! What a trial knows of its work: the service's run, the job, the upstream and the server.
+//! The evidence that only a trial has: the service's process, the job, the upstream and the witness.
 
 use std::collections::BTreeMap;
 
-use super::{Tables, Witness};
+use super::{TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
 
-/// What only a trial of our own can know.
+/// The evidence that only a trial has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialRecord {
     /// How the service was started.
     pub service: Service,
-    /// The process that did the work, from its start to its end.
+    /// The service's process, from start to exit.
     pub run: ProcessRun,
-    /// The job.
-    pub work: Work,
-    /// What the upstream was asked and what it answered.
+    /// The submitted job.
+    pub job_run: JobRun,
+    /// The requests to the upstream and its answers.
     pub exchanges: Vec<Exchange>,
-    /// The server's testimony; `None` in a normal run, and if its log can't be read.
+    /// What the database witness reports; `None` without a witness, or if the server's log can't be
+    /// read.
     pub witness: Option<Witness>,
-    /// The job that was submitted when a fault was over; `None` if there was no fault.
-    pub second: Option<Box<Second>>,
-    /// Microseconds that each step of the trial took.
+    /// The job that was submitted after the fault was removed; `None` without a fault.
+    pub second_job: Option<Box<SecondJob>>,
+    /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
 }
 
 /// How the service was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// The command.
+    /// The command line.
     pub command: String,
-    /// What identifies the program, in hexadecimal digits; `None` if it can't be read.
+    /// A hash of the program in hexadecimal digits; `None` if its file can't be read.
     pub program: Option<String>,
     /// Its whole environment.
     pub environment: BTreeMap<String, String>,
-    /// The values that differ from run to run, by the placeholder that stands for each.
-    pub names: Vec<(String, String)>,
+    /// Values that differ from run to run, each after the name of its placeholder.
+    pub placeholders: Vec<(String, String)>,
 }
 
-/// One process of the service, from its start to its end.
+/// One process of the service, from start to exit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessRun {
     /// All its output.
     pub output: Output,
-    /// How much of the output came before it was ready.
-    pub startup: StartupCut,
-    /// Whether it became ready.
-    pub ready: Reached,
-    /// How it ended.
+    /// Lines that it printed before it was ready.
+    pub startup: LineCounts,
+    /// Whether it became ready in time.
+    pub ready: WaitResult,
+    /// How it exited.
     pub exit: Exit,
 }
 
-/// The second job of a case under a fault, submitted when the fault was over, and what it left.
+/// The second job of a case with a fault, submitted after the fault was removed, with its evidence.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Second {
-    /// What the service printed: at its startup, and since the fault was over. Of a service that
-    /// was killed and started again, all that the second process printed.
+pub struct SecondJob {
+    /// The process, with the output of its startup and everything since the fault was removed. If
+    /// the service was killed and restarted, this is the second process with all its output.
     pub run: ProcessRun,
-    /// The job.
-    pub work: Work,
-    /// The rows of jobs and units that are new or changed, and the rows of spans that are new.
-    pub tables: Tables,
+    /// The submitted job.
+    pub job_run: JobRun,
+    /// New or changed rows of jobs and units, and new rows of spans.
+    pub tables: TableRows,
 }
 
-/// A job: how the service took it, and whether it ended.
+/// A submitted job: the service's answer, and whether the job ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Work {
+pub struct JobRun {
     /// The service's answer; `None` if no job was submitted.
     pub submission: Option<Submission>,
-    /// Whether every job ended in time; `None` if none was accepted.
-    pub settled: Option<Reached>,
+    /// Whether every job ended in time; `None` if the service accepted no job.
+    pub settled: Option<WaitResult>,
 }
 
-/// How many lines of each stream were written before the service was ready.
+/// Numbers of lines of both output streams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StartupCut {
+pub struct LineCounts {
     /// Lines of standard output.
     pub stdout: usize,
     /// Lines of standard error.
     pub stderr: usize,
 }
 
-/// Whether something awaited happened.
+/// The result of waiting for a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reached {
-    /// It did.
-    Yes,
-    /// It did not, and this was seen instead.
-    No(String),
+pub enum WaitResult {
+    /// The condition became true.
+    Reached,
+    /// It did not become true in time; the text describes the last state.
+    NotReached(String),
 }
 
 /// The service's answer to a submitted job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// Method and path.
+    /// Method and path of the request.
     pub request: String,
-    /// The answer's HTTP status; 0 if there was no answer.
+    /// HTTP status of the answer; 0 without an answer.
     pub status: u16,
-    /// The answer's body, or the reason why there was none.
+    /// Body of the answer, or the reason why there was no answer.
     pub body: String,
 }
 
 impl Submission {
-    /// Whether the service took the job.
-    pub fn accepted(&self) -> bool {
+    /// Whether the service accepted the job: the status is 2xx.
+    pub fn is_accepted(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
-impl Reached {
-    /// Whether it happened.
-    pub fn yes(&self) -> bool {
-        *self == Self::Yes
+impl WaitResult {
+    /// Whether the condition became true.
+    pub fn is_reached(&self) -> bool {
+        *self == Self::Reached
     }
 }
 
-impl StartupCut {
-    /// The cut after everything in `output`.
-    pub(crate) fn after(output: &Output) -> Self {
+impl LineCounts {
+    /// Counts the lines of an output.
+    pub(crate) fn count(output: &Output) -> Self {
         Self {
             stdout: output.stream(Stream::Stdout).count(),
             stderr: output.stream(Stream::Stderr).count(),
         }
     }
 
-    /// The number of lines of one stream.
-    pub(crate) fn of(self, stream: Stream) -> usize {
+    /// Returns the number of lines of one stream.
+    pub(crate) fn stream(self, stream: Stream) -> usize {
         match stream {
             Stream::Stdout => self.stdout,
             Stream::Stderr => self.stderr,
@@ -134,8 +135,8 @@ impl StartupCut {
 }
 
 impl ProcessRun {
-    /// The lines that one stream had before the service was ready.
+    /// Returns the lines that the service printed to a stream before it was ready.
     pub(crate) fn startup_lines(&self, stream: Stream) -> impl Iterator<Item = &Line> {
-        self.output.stream(stream).take(self.startup.of(stream))
+        self.output.stream(stream).take(self.startup.stream(stream))
     }
 }

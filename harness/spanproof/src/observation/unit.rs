@@ -1,5 +1,5 @@
-//! One unit of work and one job, read from their rows, and which of them a span is of: the only
-//! reader of these rows.
+//! Units of work and jobs, read from their rows, and the owner of a span. Nothing else interprets
+//! these rows.
 
 use std::collections::BTreeMap;
 
@@ -13,76 +13,76 @@ use crate::spec::Tables;
 /// A unit of work.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unit {
-    /// Its id.
+    /// Unit id.
     pub id: Option<String>,
     /// The id of its job.
     pub job: Option<String>,
-    /// Its status.
+    /// Status.
     pub status: Option<String>,
-    /// Its start.
+    /// Start time.
     pub started: Option<DateTime<Utc>>,
-    /// Its end.
+    /// End time.
     pub ended: Option<DateTime<Utc>>,
-    /// What it gave.
+    /// The result; `None` if the column is null.
     pub outcome: Option<Json>,
-    /// Which unit of its job it is: the values of its key columns.
+    /// The values of its key columns, which identify it within its job.
     pub key: String,
-    /// What its spans must agree with, by the name of the span's field.
-    pub links: BTreeMap<String, Option<String>>,
+    /// The values that its spans must have, by attribute name.
+    pub span_attributes: BTreeMap<String, Option<String>>,
 }
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Job {
-    /// Its id.
+    /// Job id.
     pub id: Option<String>,
-    /// The name that a submitter knows it by.
+    /// The name that the submitter gave it.
     pub name: Option<String>,
-    /// The route it came in by.
+    /// The route that submitted it.
     pub route: Option<String>,
     /// When it was submitted.
     pub created: Option<DateTime<Utc>>,
-    /// Its status.
+    /// Status.
     pub status: Option<String>,
 }
 
-/// What a span says it is of: its unit, or else its job.
+/// What a span belongs to, by its own columns: a unit, or else a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// A unit, by its id.
     Unit(String),
     /// A job, by its id; the span names no unit.
     Job(String),
-    /// It names neither.
-    Nobody,
+    /// The span names neither.
+    Unknown,
 }
 
 impl Owner {
-    /// Reads the row of a span by the mapping of a spec.
+    /// Reads the owner from the row of a span.
     pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
         match (text(row, &mapping.spans.unit), text(row, mapping.span_job())) {
             (Some(unit), _) => Self::Unit(unit),
             (None, Some(job)) => Self::Job(job),
-            (None, None) => Self::Nobody,
+            (None, None) => Self::Unknown,
         }
     }
 
-    /// Whether it is one of these units or jobs; `None` if nobody is named.
+    /// Whether the owner is one of these units or jobs; `None` if it is unknown.
     pub(crate) fn is_among(&self, units: &[String], jobs: &[String]) -> Option<bool> {
         match self {
             Self::Unit(unit) => Some(units.contains(unit)),
             Self::Job(job) => Some(jobs.contains(job)),
-            Self::Nobody => None,
+            Self::Unknown => None,
         }
     }
 }
 
 impl Unit {
-    /// Reads a row by the mapping of a spec.
+    /// Reads a row.
     pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
         let columns = &mapping.units;
         let key: Vec<_> = columns.key.iter().filter_map(|column| text(row, column)).collect();
-        let links = mapping.spans.link.iter();
+        let attributes = mapping.spans.attributes.iter();
         Self {
             id: text(row, &columns.id),
             job: text(row, &columns.job),
@@ -91,18 +91,20 @@ impl Unit {
             ended: time(row, &columns.completed),
             outcome: row.get(&columns.outcome).filter(|value| !value.is_null()).cloned(),
             key: key.join(" "),
-            links: links.map(|(span, unit)| (span.clone(), text(row, unit))).collect(),
+            span_attributes: attributes
+                .map(|(attribute, column)| (attribute.clone(), text(row, column)))
+                .collect(),
         }
     }
 
-    /// Reads every row of a table.
+    /// Reads every row.
     pub(crate) fn from_rows(mapping: &Tables, rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|row| Self::from_row(mapping, row)).collect()
     }
 }
 
 impl Job {
-    /// Reads a row by the mapping of a spec.
+    /// Reads a row.
     pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
         let columns = &mapping.jobs;
         Self {
@@ -114,7 +116,7 @@ impl Job {
         }
     }
 
-    /// Reads every row of a table.
+    /// Reads every row.
     pub(crate) fn from_rows(mapping: &Tables, rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|row| Self::from_row(mapping, row)).collect()
     }

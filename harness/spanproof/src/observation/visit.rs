@@ -1,11 +1,12 @@
-//! Visiting every text of an observation that may hold a secret or personal data.
+//! Visits every text of an observation that may contain a secret or personal data.
 //!
-//! Each struct is destructured without `..`: a new field does not compile until it is decided here
-//! whether it is visited.
+//! Every struct is destructured without `..`, so a new field does not compile until this file visits
+//! or ignores it.
 
 use super::{
-    Deployment, Failure, Log, LogFacts, LogLine, Neighbour, Observation, Origin, ProcessRun,
-    Reached, Rows, Second, Service, Submission, Table, Tables, TrialRecord, Witness, Work,
+    ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation, Origin,
+    ProcessRun, Rows, SecondJob, Service, Submission, Table, TableRows, TrialRecord, WaitResult,
+    Witness,
 };
 use crate::matrix::Case;
 use crate::observation::Row;
@@ -13,50 +14,50 @@ use crate::process::{Exit, Line, Output};
 use crate::spec::Value;
 use crate::upstream::{Answer, Exchange};
 
-/// What kind of thing a text belongs to.
+/// The part of an observation that a text belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The command that started the service.
+    /// The command line of the service.
     Command,
-    /// The addresses that differ from run to run.
+    /// URLs and ports that differ from run to run.
     Addresses,
     /// The service's environment.
     Environment,
-    /// Output, log lines, and what was seen while waiting.
+    /// Output, log lines, and states seen while waiting.
     Output,
-    /// What the service answered to a job.
+    /// The service's answer to a job.
     Submission,
     /// Requests to the upstream.
     Upstream,
-    /// The server's log.
+    /// The database server's log.
     Witness,
-    /// A database that was already there, and what could not be read of it.
+    /// The database of an existing system, and what could not be read from it.
     Database,
-    /// Why a table can't be read.
+    /// The reason why a table can't be read.
     Table(Table),
 }
 
-/// Changes the texts of an observation; each comes with the part that it belongs to.
+/// Reads or changes the texts of an observation.
 pub(crate) trait Visitor {
-    /// A text in which anything may stand.
+    /// Visits a free text.
     fn text(&mut self, part: Part, text: &mut String);
-    /// A value whose name may say that it is a secret: a variable or a header.
+    /// Visits the value of a variable or header, whose name may mark it as a secret.
     fn named(&mut self, part: Part, name: &str, value: &mut String);
-    /// The value of a flag.
+    /// Visits the value of a flag.
     fn flag(&mut self, name: &str, value: &mut Value);
-    /// A line of output or log.
+    /// Visits a line of output or log.
     fn line(&mut self, text: &mut String);
-    /// The body of a request to the upstream.
+    /// Visits the body of a request to the upstream.
     fn body(&mut self, body: &mut String);
-    /// A row.
+    /// Visits a row.
     fn row(&mut self, table: Table, row: &mut Row);
 }
 
 impl Observation {
-    /// Shows every text to a visitor, which may change it.
+    /// Passes every text to a visitor, which may change it.
     pub(crate) fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { case, tables, origin } = self;
-        // Names of the spec identify a case; they are not data.
+        // Names from the spec identify a case and contain no data.
         let Case { id: _, flags, route: _, upstream: _, job: _, fault: _ } = case;
         for (name, value) in flags {
             visitor.flag(name, value);
@@ -69,7 +70,7 @@ impl Observation {
     }
 }
 
-impl Tables {
+impl TableRows {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { jobs, units, spans } = self;
         for (table, rows) in [(Table::Jobs, jobs), (Table::Units, units), (Table::Spans, spans)] {
@@ -79,7 +80,7 @@ impl Tables {
 }
 
 impl Rows {
-    /// Shows every row of one table to a visitor.
+    /// Passes every row of a table to a visitor.
     pub(crate) fn visit(&mut self, table: Table, visitor: &mut dyn Visitor) {
         match self {
             Self::Found(rows) => {
@@ -94,20 +95,20 @@ impl Rows {
 
 impl TrialRecord {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { service, run, work, exchanges, witness, second, timings: _ } = self;
+        let Self { service, run, job_run, exchanges, witness, second_job, timings: _ } = self;
         service.visit(visitor);
         run.visit(visitor);
-        work.visit(visitor);
+        job_run.visit(visitor);
         for exchange in exchanges {
             visit_exchange(exchange, visitor);
         }
         if let Some(witness) = witness {
             witness.visit(visitor);
         }
-        if let Some(second) = second {
-            let Second { run, work, tables } = &mut **second;
+        if let Some(second_job) = second_job {
+            let SecondJob { run, job_run, tables } = &mut **second_job;
             run.visit(visitor);
-            work.visit(visitor);
+            job_run.visit(visitor);
             tables.visit(visitor);
         }
     }
@@ -115,12 +116,12 @@ impl TrialRecord {
 
 impl Service {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { command, program: _, environment, names } = self;
+        let Self { command, program: _, environment, placeholders } = self;
         visitor.text(Part::Command, command);
         for (name, value) in environment {
             visitor.named(Part::Environment, name, value);
         }
-        for (_, value) in names {
+        for (_, value) in placeholders {
             visitor.text(Part::Addresses, value);
         }
     }
@@ -134,22 +135,22 @@ impl ProcessRun {
             visitor.line(text);
         }
         ready.visit(visitor);
-        let Exit { ending: _, asked: _, killed: _, at_ms: _, stop_ms: _, strays } = exit;
+        let Exit { ending: _, stop_requested: _, killed: _, at_ms: _, stop_ms: _, strays } = exit;
         for stray in strays {
             visitor.text(Part::Output, stray);
         }
     }
 }
 
-impl Reached {
+impl WaitResult {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        if let Self::No(why) = self {
+        if let Self::NotReached(why) = self {
             visitor.text(Part::Output, why);
         }
     }
 }
 
-impl Work {
+impl JobRun {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { submission, settled } = self;
         if let Some(Submission { request, status: _, body }) = submission {
@@ -177,7 +178,8 @@ fn visit_exchange(exchange: &mut Exchange, visitor: &mut dyn Visitor) {
 
 impl Witness {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { begun: _, tried: _, written: _, failures, elsewhere: _ } = self;
+        let Self { statements: _, attempted_rows: _, written_rows: _, failures, other_tables: _ } =
+            self;
         for Failure { state: _, message, statement } in failures {
             visitor.text(Part::Witness, message);
             if let Some(statement) = statement {
@@ -189,7 +191,7 @@ impl Witness {
 
 impl Deployment {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { database, log, elsewhere: _, neighbours, unread, plans } = self;
+        let Self { database, log, other_tables: _, concurrent_spans, unread, plans } = self;
         if let Some(database) = database {
             visitor.text(Part::Database, database);
         }
@@ -199,9 +201,9 @@ impl Deployment {
                 lines: _,
                 first: _,
                 last: _,
-                started: _,
+                last_start: _,
                 crashes,
-                contradicted: _,
+                contradictions: _,
             } = facts;
             visitor.text(Part::Output, name);
             for crash in crashes {
@@ -211,8 +213,8 @@ impl Deployment {
                 visitor.line(text);
             }
         }
-        for Neighbour { started: _, operation } in neighbours {
-            visitor.text(Part::Table(Table::Spans), operation);
+        for ConcurrentSpan { started: _, name } in concurrent_spans {
+            visitor.text(Part::Table(Table::Spans), name);
         }
         for text in unread.iter_mut().chain(plans) {
             visitor.text(Part::Database, text);

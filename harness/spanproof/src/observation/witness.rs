@@ -1,28 +1,29 @@
-//! What the server itself testifies about writing spans.
+//! The database witness: what the server reports about the writing of spans.
 
-/// What happened on the span table and around it, told by the server. The counts survive a
-/// rollback, so they count attempts.
+/// What the server reports about inserts into the span table. The counts survive a rollback, so they
+/// count attempts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// Inserting statements that began; an insert that is refused before it runs is none.
-    pub begun: usize,
-    /// Rows that were to be inserted.
-    pub tried: usize,
-    /// Rows whose statement ended well; the end of its transaction may still undo them.
-    pub written: usize,
-    /// What failed in this database, in its order.
+    /// Insert statements that started executing. A statement that Postgres refuses before that does
+    /// not count.
+    pub statements: usize,
+    /// Rows that the statements tried to insert.
+    pub attempted_rows: usize,
+    /// Rows whose statement succeeded. Their transaction may still roll back.
+    pub written_rows: usize,
+    /// Errors in this database, in order.
     pub failures: Vec<Failure>,
-    /// Tables of the same name in other schemas that have rows, with their number.
-    pub elsewhere: Vec<(String, u64)>,
+    /// Tables of the same name in other schemas that have rows, each with its number of rows.
+    pub other_tables: Vec<(String, u64)>,
 }
 
 /// An error in the server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Its SQLSTATE.
+    /// SQLSTATE.
     pub state: String,
-    /// What the server said, secrets masked.
+    /// The message, secrets masked.
     pub message: String,
-    /// The statement that failed, secrets masked; nothing where it failed outside of any.
+    /// The statement that failed, secrets masked; `None` if the error was outside of a statement.
     pub statement: Option<String>,
 }

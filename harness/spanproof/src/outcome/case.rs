@@ -1,4 +1,4 @@
-//! One case of a run.
+//! The document of one case.
 
 use spanproof_format as format;
 use spanproof_format::{Code, OffReason};
@@ -9,18 +9,19 @@ use crate::verdict::{Evidence, Judgement, Verdict};
 
 /// Returns the document of one case.
 pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
-    let CaseResult { case, judgement, observation, folder, kept } = result;
+    let CaseResult { case, judgement, observation, folder, database_command } = result;
     let trial = observation.as_ref().and_then(|observation| observation.trial());
     let mut document = format::CaseResult::new(case.clone().into(), judgement.into());
     document.settings = case.settings(spec);
-    document.off = off_reason(spec, result);
+    document.off_reason = off_reason(spec, result);
     document.peers = peers(judgement);
     document.evidence = folder.as_ref().map(|folder| folder.display().to_string());
-    document.kept.clone_from(kept);
+    document.database_command.clone_from(database_command);
     document.timings = trial.map(|trial| trial.timings.clone()).unwrap_or_default();
     document
 }
 
+/// Returns why a case that passed recorded no spans; `None` if it had to record, or did not pass.
 fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     let judgement = &result.judgement;
     if judgement.verdict != Verdict::Pass || judgement.recording {
@@ -31,7 +32,7 @@ fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
 }
 
-/// Returns the cases that a verdict of `outcome-changed-by-tracing` was compared with.
+/// Returns the ids of the cases that `outcome-changed-by-tracing` compared this one with.
 fn peers(judgement: &Judgement) -> Vec<String> {
     if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
         return Vec::new();
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cases_that_an_outcome_was_compared_with_are_its_peers() {
+    fn compared_cases_are_peers() {
         assert_eq!(peers(&judgement(Code::OutcomeChangedByTracing)), ["0b", "0c"]);
         assert!(peers(&judgement(Code::Unlinked)).is_empty());
     }

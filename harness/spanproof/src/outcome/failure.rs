@@ -1,4 +1,4 @@
-//! Failing cases in groups, with what the cases of a group have in common.
+//! Groups failing cases by their codes, and finds what the cases of a group have in common.
 
 use spanproof_format as format;
 use spanproof_format::{Code, FailureGroup};
@@ -9,9 +9,9 @@ use crate::suite::{CaseResult, RunResult};
 use crate::verdict::Verdict;
 
 /// Returns the groups of a run, in the order of their first cases.
-pub(super) fn failures(spec: &Spec, ran: &RunResult) -> Vec<FailureGroup> {
+pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     let mut groups: Vec<(Reason<'_>, Vec<&CaseResult>)> = Vec::new();
-    for result in &ran.outcomes {
+    for result in &run.cases {
         let Some(reason) = reason(result) else { continue };
         match groups.iter_mut().find(|(other, _)| *other == reason) {
             Some((_, cases)) => cases.push(result),
@@ -21,50 +21,52 @@ pub(super) fn failures(spec: &Spec, ran: &RunResult) -> Vec<FailureGroup> {
     let group = |((codes, _), cases): (Reason<'_>, Vec<&CaseResult>)| {
         let ids = cases.iter().map(|result| result.case.id.clone()).collect();
         let mut group = FailureGroup::new(codes, ids);
-        group.whenever = whenever(spec, ran, &group.codes).map(|pattern| pattern.to_string());
-        group.counterfactuals = counterfactuals(ran, &group.cases);
+        group.pattern = pattern(spec, run, &group.codes).map(|pattern| pattern.to_string());
+        group.passing_changes = passing_changes(run, &group.cases);
         group
     };
     groups.into_iter().map(group).collect()
 }
 
-/// The codes of a case, or the cause that broke its world.
+/// The codes of a case, or why its world did not come up.
 type Reason<'a> = (Vec<Code>, Option<&'a str>);
 
-/// Returns why a case is red; `None` if it is not.
-fn reason(outcome: &CaseResult) -> Option<Reason<'_>> {
-    match &outcome.judgement.verdict {
+/// Returns why a case failed or broke; `None` if it did not.
+fn reason(result: &CaseResult) -> Option<Reason<'_>> {
+    match &result.judgement.verdict {
         Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,
         Verdict::Broken(cause) => Some((Vec::new(), Some(cause))),
-        Verdict::Fail(_) => Some((outcome.judgement.codes(), None)),
+        Verdict::Fail(_) => Some((result.judgement.codes(), None)),
     }
 }
 
-fn counterfactuals(ran: &RunResult, ids: &[String]) -> Vec<format::Counterfactual> {
-    let facts = ran.counterfactuals.iter().filter(|fact| ids.contains(&fact.of));
-    let document = |fact: &crate::suite::Counterfactual| {
-        let change = (fact.change.name.clone(), fact.change.value.clone().into());
-        format::Counterfactual::new(&fact.of, change, &fact.case, fact.spans)
+/// Returns the passing changes of the cases with these ids.
+fn passing_changes(run: &RunResult, ids: &[String]) -> Vec<format::PassingChange> {
+    let changes = run.passing_changes.iter().filter(|change| ids.contains(&change.failing));
+    let document = |passing: &crate::suite::PassingChange| {
+        let change = (passing.change.name.clone(), passing.change.value.clone().into());
+        format::PassingChange::new(&passing.failing, change, &passing.passing, passing.spans)
     };
-    facts.map(document).collect()
+    changes.map(document).collect()
 }
 
-/// Returns the pattern of the cases with these codes, compared with all other cases that were
-/// judged, extra ones included.
-fn whenever(spec: &Spec, ran: &RunResult, codes: &[Code]) -> Option<Pattern> {
-    let judged = ran.outcomes.iter().chain(&ran.probes);
-    let judged = judged.filter(|o| matches!(o.judgement.verdict, Verdict::Pass | Verdict::Fail(_)));
+/// Returns the pattern that separates the cases with these codes from all other judged cases, extra
+/// cases included; `None` if there is none.
+fn pattern(spec: &Spec, run: &RunResult, codes: &[Code]) -> Option<Pattern> {
+    let is_judged =
+        |result: &&CaseResult| matches!(result.judgement.verdict, Verdict::Pass | Verdict::Fail(_));
+    let judged = run.cases.iter().chain(&run.extra_cases).filter(is_judged);
     let (these, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
-        judged.partition(|outcome| outcome.judgement.codes() == codes);
-    // One case, or no other to compare with, has nothing in common with anything.
+        judged.partition(|result| result.judgement.codes() == codes);
+    // A pattern needs two cases, and at least one other case that it does not match.
     if codes.is_empty() || these.len() < 2 || others.is_empty() {
         return None;
     }
-    let cases = |outcomes: &[&'_ CaseResult]| {
-        outcomes.iter().map(|o| o.case.clone()).collect::<Vec<Case>>()
+    let cases = |results: &[&'_ CaseResult]| {
+        results.iter().map(|result| result.case.clone()).collect::<Vec<Case>>()
     };
     let (these, others) = (cases(&these), cases(&others));
-    Pattern::of(spec, &these.iter().collect::<Vec<_>>(), &others.iter().collect::<Vec<_>>())
+    Pattern::find(spec, &these.iter().collect::<Vec<_>>(), &others.iter().collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
     use crate::matrix::{Change, cases};
     use crate::spec::Value;
-    use crate::suite::Counterfactual;
+    use crate::suite::PassingChange;
     use crate::verdict::{Finding, Judgement};
 
     fn fail(codes: &[Code]) -> Verdict {
@@ -83,21 +85,21 @@ mod tests {
         Verdict::Fail(codes.iter().map(finding).collect())
     }
 
-    /// A run of the first cases, with these verdicts.
+    /// Returns a run of the first cases, with these verdicts.
     fn run(spec: &Spec, verdicts: Vec<Verdict>) -> RunResult {
-        let outcome = |(case, verdict): (Case, Verdict)| CaseResult {
+        let result = |(case, verdict): (Case, Verdict)| CaseResult {
             case,
             judgement: Judgement { verdict, ..Judgement::broken("") },
             observation: None,
             folder: None,
-            kept: None,
+            database_command: None,
         };
-        let outcomes = cases(spec).unwrap().into_iter().zip(verdicts).map(outcome).collect();
-        RunResult { outcomes, ..RunResult::default() }
+        let cases = cases(spec).unwrap().into_iter().zip(verdicts).map(result).collect();
+        RunResult { cases, ..RunResult::default() }
     }
 
     #[test]
-    fn cases_are_grouped_by_all_their_codes_and_broken_ones_by_their_cause() {
+    fn failed_cases_are_grouped_by_codes_and_broken_ones_by_cause() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let spec = Spec::read(&path).unwrap();
         let one = || fail(&[Code::Unlinked]);
@@ -113,19 +115,19 @@ mod tests {
             broken("a"),
             one(),
         ];
-        let mut ran = run(&spec, verdicts);
-        let of = ran.outcomes[7].case.id.clone();
+        let mut run = run(&spec, verdicts);
+        let failing = run.cases[7].case.id.clone();
         let change = Change { name: "route".into(), value: Value::Unset };
-        ran.counterfactuals.push(Counterfactual { of, change, case: "c".into(), spans: 1 });
-        let groups = failures(&spec, &ran);
-        let at = |id: &String| ran.outcomes.iter().position(|result| result.case.id == *id);
-        let cases = groups.iter().map(|group| group.cases.iter().filter_map(at).collect());
+        run.passing_changes.push(PassingChange { failing, change, passing: "c".into(), spans: 1 });
+        let groups = failures(&spec, &run);
+        let index = |id: &String| run.cases.iter().position(|result| result.case.id == *id);
+        let cases = groups.iter().map(|group| group.cases.iter().filter_map(index).collect());
         let cases: Vec<Vec<usize>> = cases.collect();
         assert_eq!(cases, [&[0, 6][..], &[1, 7], &[3], &[4]]);
         let codes: Vec<_> = groups.iter().map(|group| group.codes.len()).collect();
         assert_eq!(codes, [0, 1, 0, 2]);
-        let facts: Vec<_> = groups.iter().map(|group| group.counterfactuals.len()).collect();
-        assert_eq!(facts, [0, 1, 0, 0]);
-        assert_eq!(groups[3].whenever, None, "one case has nothing in common with anything");
+        let changes: Vec<_> = groups.iter().map(|group| group.passing_changes.len()).collect();
+        assert_eq!(changes, [0, 1, 0, 0]);
+        assert_eq!(groups[3].pattern, None, "a single case has no pattern");
     }
 }

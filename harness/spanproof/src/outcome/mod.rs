@@ -1,7 +1,7 @@
-//! What a run, a plan and a query for traces found, as the documents of [`spanproof_format`].
+//! Converts runs, plans and traces into the documents of [`spanproof_format`].
 //!
-//! Everything that a report needs is computed here or to the left of here, so two reports of one
-//! document can't disagree.
+//! Everything that a report prints is computed here or earlier, so two reports of one document
+//! can't disagree.
 
 mod case;
 mod failure;

@@ -1,11 +1,11 @@
-//! The cases of a run before it starts.
+//! The document of a plan: the cases of a run before it starts.
 
 use spanproof_format::{Expectation, Plan, PlannedCase};
 
 use crate::matrix::Case;
 use crate::spec::{Intent, Spec};
 
-/// Returns the document of a run that has not started: its cases, and what is expected of each.
+/// Returns the document of a plan: the cases, and what is expected of each.
 pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
     let units = cases
         .iter()
@@ -40,10 +40,10 @@ mod tests {
 
     #[rstest]
     #[case::on("true", None, Expectation::Spans)]
-    #[case::disturbed("true", Some("table-missing"), Expectation::Recovery)]
-    #[case::spelled("TRUE", None, Expectation::SpellingNotEnabled)]
+    #[case::under_a_fault("true", Some("table-missing"), Expectation::Recovery)]
+    #[case::another_spelling("TRUE", None, Expectation::SpellingNotEnabled)]
     #[case::off("false", None, Expectation::Off)]
-    fn what_is_expected_follows_from_flag_and_fault(
+    fn flag_and_fault_decide_what_is_expected(
         #[case] value: &str,
         #[case] fault: Option<&str>,
         #[case] expected: Expectation,
@@ -51,15 +51,15 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let spec = Spec::read(&path).unwrap();
         let flag = &spec.tracing_flag().unwrap().name;
-        let wanted = |case: &&Case| case.flag(flag).text() == Some(value) && case.fault.is_none();
-        let case = cases(&spec).unwrap().iter().find(wanted).unwrap().clone();
-        let case = case.under(&spec, fault);
+        let matches = |case: &&Case| case.flag(flag).text() == Some(value) && case.fault.is_none();
+        let case = cases(&spec).unwrap().iter().find(matches).unwrap().clone();
+        let case = case.with_fault(&spec, fault);
         let plan = plan(&spec, &[case]);
         assert_eq!((plan.cases.len(), plan.cases[0].expected), (1, expected));
     }
 
     #[test]
-    fn a_plan_counts_the_units_of_the_job_of_each_case() {
+    fn a_plan_adds_up_the_units_of_each_case() {
         let job =
             "\n[[job]]\nname = \"long\"\nfile = \"fixtures/jobs/four-units.json\"\nunits = 100\n";
         let spec = example(|text| text + job);

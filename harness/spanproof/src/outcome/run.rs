@@ -1,7 +1,7 @@
-//! A run of many cases.
+//! The document of a run.
 
 use spanproof_format as format;
-use spanproof_format::{Incident, Run, SnapshotState, Summary};
+use spanproof_format::{AdoptedIncident, Run, SnapshotState, Summary};
 
 use super::case::case;
 use super::failure::failures;
@@ -10,9 +10,14 @@ use crate::suite::{RunResult, Snapshot};
 use crate::verdict::Verdict;
 
 impl RunResult {
-    /// Returns the document of the run: what `check` and `report` print.
-    pub fn document(&self, spec: &Spec, snapshots: &[Snapshot], incidents: Vec<Incident>) -> Run {
-        let cases = self.outcomes.iter().map(|result| case(spec, result)).collect();
+    /// Returns the document that `check` and `report` print.
+    pub fn document(
+        &self,
+        spec: &Spec,
+        snapshots: &[Snapshot],
+        incidents: Vec<AdoptedIncident>,
+    ) -> Run {
+        let cases = self.cases.iter().map(|result| case(spec, result)).collect();
         let mut run = Run::new(summary(self, snapshots), cases);
         run.failures = failures(spec, self);
         run.snapshots = snapshots.iter().map(snapshot).collect();
@@ -22,13 +27,13 @@ impl RunResult {
     }
 }
 
-fn summary(ran: &RunResult, snapshots: &[Snapshot]) -> Summary {
+fn summary(run: &RunResult, snapshots: &[Snapshot]) -> Summary {
     let mut summary = Summary::default();
-    summary.not_run = ran.not_run;
+    summary.not_run = run.not_run;
     summary.snapshots = snapshots.len();
     summary.snapshots_changed =
         snapshots.iter().filter(|one| one.state != SnapshotState::Same).count();
-    for result in &ran.outcomes {
+    for result in &run.cases {
         match &result.judgement.verdict {
             Verdict::Pass => summary.passed += 1,
             Verdict::Fail(_) => summary.failed += 1,

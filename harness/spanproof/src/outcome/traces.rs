@@ -1,73 +1,73 @@
-//! Traces of an existing system.
+//! The document of the traces of an existing system.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
-use spanproof_format::{Diagnostic, Gap, SpanPlace, TraceSpan, Traces};
+use spanproof_format::{Diagnostic, Gap, SpanPosition, TraceSpan, Traces};
 
-use crate::deployment::{Answer, TraceMatches};
-use crate::trace::{Place, Placed, Trace, otlp_request, traces as trees};
+use crate::deployment::{FunctionResult, TraceMatches};
+use crate::trace::{Node, Position, Trace, otlp_request, traces as trees};
 
 impl TraceMatches {
-    /// Returns the document of the traces: what `traces` prints.
+    /// Returns the document that `traces` prints.
     pub fn document(&self) -> Traces {
         let traces = trees(self.spans.clone());
         let traces = traces.iter().map(|one| trace(one, self)).collect();
         Traces::new(traces, self.unread.clone())
     }
 
-    /// Returns the spans as one OTLP request, in JSON.
+    /// Returns the spans as one OTLP request in JSON.
     pub fn otlp(&self) -> Json {
         otlp_request(&trees(self.spans.clone()))
     }
 }
 
 fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
-    let spans = || trace.spans.iter().map(|placed| &placed.span);
+    let spans = || trace.nodes.iter().map(|node| &node.span);
     let jobs = spans().filter_map(|span| match span.attributes.get(&found.job)? {
         Json::String(name) => Some(name.clone()),
         other => Some(other.to_string()),
     });
-    let answers = found.answers.iter().filter(|answer| trace.is_of(&answer.unit));
-    let orphans = trace.spans.iter().filter(|placed| placed.place == Place::Orphan);
-    let gaps = trace.spans.iter().filter_map(|placed| Some(Gap::new(id(placed), placed.gap?.ms)));
+    let diagnostics = found.diagnostics.iter().filter(|result| trace.has_unit(&result.unit));
+    let orphans = trace.nodes.iter().filter(|node| node.position == Position::Orphan);
+    let gaps = trace.nodes.iter().filter_map(|node| Some(Gap::new(id(node), node.gap_ms?)));
     let mut document = format::Trace::new(&trace.id);
     document.started = trace.started();
     document.ended = trace.ended();
-    document.duration_ms = trace.took_ms();
-    document.spans = trace.spans.iter().map(span).collect();
-    document.orphans = orphans.map(|placed| id(placed).to_owned()).collect();
+    document.duration_ms = trace.elapsed_ms();
+    document.spans = trace.nodes.iter().map(span).collect();
+    document.orphans = orphans.map(|node| id(node).to_owned()).collect();
     document.gaps = gaps.collect();
-    document.diagnostics = answers.map(diagnostic).collect();
+    document.diagnostics = diagnostics.map(diagnostic).collect();
     document.jobs = jobs.collect();
     document.executions = spans().filter_map(|span| span.unit.clone()).collect();
     document
 }
 
-fn id(placed: &Placed) -> &str {
-    placed.span.id.as_deref().unwrap_or_default()
+fn id(node: &Node) -> &str {
+    node.span.id.as_deref().unwrap_or_default()
 }
 
-fn diagnostic(answer: &Answer) -> Diagnostic {
-    Diagnostic::new(&answer.unit, &answer.function, answer.rows.clone())
+fn diagnostic(result: &FunctionResult) -> Diagnostic {
+    Diagnostic::new(&result.unit, &result.function, result.rows.clone())
 }
 
-fn span(placed: &Placed) -> TraceSpan {
-    let span = &placed.span;
-    let mut document = TraceSpan::new(id(placed), span.name.as_deref().unwrap_or_default());
+fn span(node: &Node) -> TraceSpan {
+    let span = &node.span;
+    let mut document = TraceSpan::new(id(node), span.name.as_deref().unwrap_or_default());
     document.parent.clone_from(&span.parent);
-    document.depth = placed.depth;
-    document.place = match placed.place {
-        Place::Root => SpanPlace::Root,
-        Place::Child => SpanPlace::Child,
-        Place::Orphan => SpanPlace::Orphan,
-        Place::Circle => SpanPlace::Circle,
+    document.depth = node.depth;
+    document.position = match node.position {
+        Position::Root => SpanPosition::Root,
+        Position::Child => SpanPosition::Child,
+        Position::Orphan => SpanPosition::Orphan,
+        Position::Cycle => SpanPosition::Cycle,
     };
-    document.gap_before_ms = placed.gap.map(|gap| gap.ms);
+    document.gap_before_ms = node.gap_ms;
     document.service = span.service.clone().unwrap_or_default();
     document.started = span.start();
     document.completed = span.ended.as_ref().and_then(|time| time.at);
     document.ended = span.end();
-    document.duration_ms = span.took_ms();
+    document.duration_ms = span.elapsed_ms();
     document.status = span.status.text.clone().unwrap_or_default();
     document.open = !span.has_ended();
     document.failed = Some(span.failed());
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trace_has_its_own_orphans_gaps_and_answers() {
+    fn each_trace_has_its_own_orphans_gaps_and_diagnostics() {
         let span = |trace: &str, id: &str, parent: Json, start: u32, end: u32| {
             row(&json!({
                 "trace_id": trace, "span_id": id, "parent_span_id": parent, "operation": "ask",
@@ -105,11 +105,12 @@ mod tests {
             span("1", "b", "a".into(), 12, 20),
             span("2", "c", "gone".into(), 30, 31),
         ];
-        let answer = |unit: &str, rows| Answer { unit: unit.into(), function: "why".into(), rows };
-        let answers =
-            vec![answer("1", Ok(vec![row(&json!({"a": 1}))])), answer("2", Err("no right".into()))];
+        let result =
+            |unit: &str, rows| FunctionResult { unit: unit.into(), function: "why".into(), rows };
+        let diagnostics =
+            vec![result("1", Ok(vec![row(&json!({"a": 1}))])), result("2", Err("no right".into()))];
         let spans = Span::from_rows(&SpanTable::default(), &spans);
-        let found = TraceMatches { spans, answers, ..TraceMatches::default() };
+        let found = TraceMatches { spans, diagnostics, ..TraceMatches::default() };
         let json = serde_json::to_value(found.document()).unwrap();
         let [first, second] = [0, 1].map(|at| json["traces"][at].clone());
         assert_eq!(json["schema"], 1);

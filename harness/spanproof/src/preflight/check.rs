@@ -1,42 +1,43 @@
-//! One check: what was tried, its result, and what to do.
+//! Builds the results of checks.
 
 use spanproof_format::{Check, CheckResult};
 
-/// What a check tries, before its result is known.
+/// A check without a result.
 #[derive(Debug, Clone)]
-pub(super) struct Topic {
+pub(super) struct PendingCheck {
     name: String,
+    /// How it is checked.
     checked: String,
 }
 
-impl Topic {
+impl PendingCheck {
     pub(super) fn new(name: impl Into<String>, checked: impl Into<String>) -> Self {
         Self { name: name.into(), checked: checked.into() }
     }
 
     pub(super) fn passed(&self, found: impl Into<String>) -> Check {
-        self.check(CheckResult::Passed, found, "")
+        self.finish(CheckResult::Passed, found, "")
     }
 
     pub(super) fn failed(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
-        self.check(CheckResult::Failed, found, next)
+        self.finish(CheckResult::Failed, found, next)
     }
 
     pub(super) fn advice(&self, found: impl Into<String>, next: impl Into<String>) -> Check {
-        self.check(CheckResult::Advice, found, next)
+        self.finish(CheckResult::Advice, found, next)
     }
 
     pub(super) fn untried(&self, why: impl Into<String>, next: impl Into<String>) -> Check {
-        self.check(CheckResult::Untried, why, next)
+        self.finish(CheckResult::Untried, why, next)
     }
 
-    fn check(
+    fn finish(
         &self,
-        outcome: CheckResult,
+        result: CheckResult,
         found: impl Into<String>,
         next: impl Into<String>,
     ) -> Check {
-        let mut check = Check::new(&self.name, outcome, found);
+        let mut check = Check::new(&self.name, result, found);
         check.checked.clone_from(&self.checked);
         check.next = next.into();
         check

@@ -1,4 +1,4 @@
-//! What time it is on the server.
+//! Checks the server's clock.
 
 use std::time::Instant;
 
@@ -6,37 +6,37 @@ use chrono::{DateTime, Utc};
 
 use spanproof_format::Check;
 
-use super::check::Topic;
+use super::check::PendingCheck;
 use super::row::text;
 use crate::deployment::{Error, Session};
 
-/// Difference of the clocks from which on the check advises, in milliseconds.
+/// Difference of the clocks above which the check advises, in milliseconds.
 const ADVICE_MS: i64 = 1_000;
-/// Difference from which on it fails, because look-ups by time miss spans, in milliseconds.
+/// Difference above which it fails, because queries by time miss spans, in milliseconds.
 const FAILURE_MS: i64 = 60_000;
 
-/// How far the server's clock is from that of this machine.
-pub(super) async fn skew(session: &mut Session) -> Result<Check, Error> {
-    let topic = Topic::new("clock", "asked once, with half of the way there and back taken off");
+/// Compares the server's clock with this machine's.
+pub(super) async fn clock_check(session: &mut Session) -> Result<Check, Error> {
+    let check = PendingCheck::new("clock", "read once, corrected by half of the round trip");
     let sql = "select jsonb_build_object('at', clock_timestamp())";
     let (before, start) = (Utc::now(), Instant::now());
     let rows = session.rows("the clock", sql, &[]).await?;
     let half = chrono::Duration::from_std(start.elapsed() / 2).unwrap_or_default();
-    let there = rows.accepted_or_default().pop();
-    let there = there.and_then(|row| text(&row, "at").parse::<DateTime<Utc>>().ok());
-    let Some(there) = there else {
-        return Ok(topic.untried("the server did not tell its time", ""));
+    let row = rows.accepted_or_default().pop();
+    let server_time = row.and_then(|row| text(&row, "at").parse::<DateTime<Utc>>().ok());
+    let Some(server_time) = server_time else {
+        return Ok(check.untried("the server did not return its time", ""));
     };
-    Ok(judge(&topic, (there - (before + half)).num_milliseconds()))
+    Ok(judge(&check, (server_time - (before + half)).num_milliseconds()))
 }
 
-fn judge(topic: &Topic, apart: i64) -> Check {
-    let found = format!("the server's clock is {apart} ms from that of this machine");
-    let next = "keep both by NTP: what is asked for by time misses spans otherwise";
-    match apart.abs() {
-        apart if apart > FAILURE_MS => topic.failed(found, next),
-        apart if apart > ADVICE_MS => topic.advice(found, next),
-        _ => topic.passed(found),
+fn judge(check: &PendingCheck, difference_ms: i64) -> Check {
+    let found = format!("the server's clock differs from this machine's by {difference_ms} ms");
+    let next = "synchronize both clocks by NTP; otherwise queries by time miss spans";
+    match difference_ms.abs() {
+        ms if ms > FAILURE_MS => check.failed(found, next),
+        ms if ms > ADVICE_MS => check.advice(found, next),
+        _ => check.passed(found),
     }
 }
 
@@ -46,8 +46,8 @@ mod tests {
     use spanproof_format::CheckResult;
 
     #[test]
-    fn a_clock_that_is_far_away_on_either_side_is_told() {
-        for (apart, outcome) in [
+    fn a_clock_that_is_ahead_or_behind_is_reported() {
+        for (difference_ms, expected) in [
             (0, CheckResult::Passed),
             (-1_000, CheckResult::Passed),
             (1_001, CheckResult::Advice),
@@ -55,7 +55,8 @@ mod tests {
             (60_001, CheckResult::Failed),
             (-60_001, CheckResult::Failed),
         ] {
-            assert_eq!(judge(&Topic::new("clock", ""), apart).outcome, outcome, "{apart}");
+            let check = judge(&PendingCheck::new("clock", ""), difference_ms);
+            assert_eq!(check.outcome, expected, "{difference_ms}");
         }
     }
 }

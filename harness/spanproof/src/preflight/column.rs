@@ -1,4 +1,4 @@
-//! The columns of the span that is tried, each with a value of its own type.
+//! The columns of the trial span, each with a value of its type.
 
 use crate::identifier;
 use uuid::Uuid;
@@ -23,33 +23,34 @@ const SQL: &str = "select jsonb_build_object('name', a.attname,
        where a.attrelid = to_regclass(($1::text[])[1]) and a.attnum > 0 and not a.attisdropped
        order by a.attnum";
 
-/// A column, with what is written into it.
+/// A column with the value that the trial writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
     /// Its name.
     pub(super) name: String,
-    /// Its type's full name, as SQL.
+    /// Its type with its schema, as SQL.
     sql_type: String,
-    /// What is written, as text.
+    /// The value, as text.
     pub(super) value: String,
-    /// Whether it is written when the span starts.
+    /// Whether the insert sets it.
     pub(super) inserted: bool,
 }
 
 impl Column {
-    /// Its name, as SQL.
+    /// Returns its name as SQL.
     pub(super) fn quoted(&self) -> String {
         identifier::name(&self.name)
     }
 
-    /// The value at a place of the parameter, as its type. No width is named: a cast to one would
-    /// cut what the service's own insert is refused for.
-    pub(super) fn parameter(&self, at: usize) -> String {
-        format!("(($1::text[])[{at}])::{}", self.sql_type)
+    /// Returns the parameter at an index as SQL, cast to the column's type. The type has no width:
+    /// a cast to one would shorten a value that the server refuses from the service.
+    pub(super) fn parameter(&self, index: usize) -> String {
+        format!("(($1::text[])[{index}])::{}", self.sql_type)
     }
 }
 
-/// The columns that a span is started and completed with, and those that can't do without a value.
+/// Returns the columns that the spec maps, and those that need a value. `unit` is the unit that the
+/// span refers to; `None` if the trial has none.
 pub(super) async fn columns(
     session: &mut Session,
     spec: &Spec,
@@ -63,66 +64,67 @@ pub(super) async fn columns(
     let column = |row: &Row| {
         let is = |name: &str| row.get(name) == Some(&true.into());
         let name = text(row, "name");
-        let known = mapped.contains(&name.as_str());
-        if !known && !is("needed") {
+        let is_mapped = mapped.contains(&name.as_str());
+        if !is_mapped && !is("needed") {
             return None;
         }
         let linked = unit_column(spec, &name).and_then(|column| unit?.get(column));
         let linked = linked.filter(|value| !value.is_null());
-        // A root has no parent, and what refers to nothing that is there is left out where it may be.
-        let left_out = name == spans.parent || is("refers") && linked.is_none();
-        let starts = !later.contains(&&name) && !left_out;
+        // A root has no parent. A foreign key without a unit is left out if the table allows it.
+        let is_left_out = name == spans.parent || is("refers") && linked.is_none();
+        let is_set_at_start = !later.contains(&&name) && !is_left_out;
         let value = match linked {
             Some(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             None => spec_value(spec, &name).unwrap_or_else(|| placeholder(row, name == spans.id)),
         };
-        let inserted = !is("fixed") && (starts || is("needed"));
+        let inserted = !is("fixed") && (is_set_at_start || is("needed"));
         Some(Column { name, sql_type: text(row, "type"), value, inserted })
     };
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
-/// The column of the unit that a column of a span repeats; `None` if it repeats none.
+/// Returns the column of the unit with the same value as a column of the span; `None` if there is
+/// none.
 fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {
         name if *name == spans.status => None,
         name if *name == spans.unit => Some(&spec.tables.units.id),
-        name => spans.link.get(name).map(String::as_str),
+        name => spans.attributes.get(name).map(String::as_str),
     }
 }
 
-/// The value that the service would write; `None` if the spec does not say.
+/// Returns the value that the service would write; `None` if the spec does not define it.
 fn spec_value(spec: &Spec, name: &str) -> Option<String> {
     let spans = &spec.tables.spans;
-    let unit = || spec.unit_span().map_or("spanproof preflight", |rule| &rule.operation);
+    let unit_span = || spec.unit_span().map_or("spanproof preflight", |rule| &rule.name);
     match name {
         name if *name == spans.service => Some(spec.service.name.clone()),
-        name if *name == spans.operation => Some(unit().to_owned()),
+        name if *name == spans.name => Some(unit_span().to_owned()),
         name if *name == spans.status => {
-            Some(spans.open.first().cloned().unwrap_or_else(|| "started".into()))
+            Some(spans.not_ended.first().cloned().unwrap_or_else(|| "started".into()))
         }
         _ => None,
     }
 }
 
-/// A value of the column's type; one that nobody has where spans are known by it.
-fn placeholder(row: &Row, id: bool) -> String {
+/// Returns a value of the column's type. The value of an id is unique.
+fn placeholder(row: &Row, is_id: bool) -> String {
     let random = Uuid::new_v4();
     let width = text(row, "width").parse().ok().filter(|width: &usize| *width > 0);
-    let cut = |words: String| words.chars().take(width.unwrap_or(200)).collect();
+    let cut = |text: String| text.chars().take(width.unwrap_or(200)).collect();
     match (text(row, "base").as_str(), text(row, "kind").as_str()) {
         ("uuid", _) => random.to_string(),
         ("json" | "jsonb", _) | (_, "A") => "{}".into(),
         ("bytea", _) => String::new(),
-        (_, "N") if id => format!("-{}", random.as_u128() & 0x7fff),
+        (_, "N") if is_id => format!("-{}", random.as_u128() & 0x7fff),
         (_, "N" | "T") => "0".into(),
         (_, "B") => "false".into(),
         (_, "D") => "now".into(),
         (_, "I") => "127.0.0.1".into(),
         (_, "R") => "empty".into(),
         (_, "E") => text(row, "first"),
-        _ if id => cut(random.simple().to_string()),
+        _ if is_id => cut(random.simple().to_string()),
         _ => cut("spanproof preflight".into()),
     }
 }
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_column_has_a_value() {
+    fn a_column_of_any_type_has_a_value() {
         for (base, kind, width, expected) in [
             ("jsonb", "U", 0, "{}"),
             ("_int4", "A", 0, "{}"),
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_nobody_elses() {
+    fn an_id_is_unique() {
         let row = |base, kind, width| json!({"base": base, "kind": kind, "width": width});
         for (row, length) in [(row("uuid", "U", 0), 36), (row("varchar", "S", 16), 16)] {
             let row = row.as_object().unwrap();

@@ -1,26 +1,26 @@
-//! The tracing flag, as manifests and the running process say.
+//! Checks the tracing flag in manifests and in the running process.
 
 use spanproof_format::Check;
 
-use super::check::Topic;
+use super::check::PendingCheck;
 use super::manifest::{FlagSetting, SettingValue};
 use crate::deployment::{Error, LogStream, Window, read_log};
 use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 
-/// What the log of the running process says of its start.
+/// The startup of a running process, as its log shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Startup {
-    /// The log's name.
+    /// The name of the log.
     pub(crate) log: String,
-    /// The last tracer line, with its number.
+    /// The tracer's last startup line, with its line number; `None` if there is none.
     pub(crate) banner: Option<(u64, Banner)>,
-    /// The line that says that the service starts.
+    /// The number of the line that marks the start of the service; `None` if there is none.
     pub(crate) started: Option<u64>,
 }
 
 impl Startup {
-    /// Reads what a log says of the start of its process.
+    /// Reads the startup of a process from its log.
     ///
     /// # Errors
     /// When the log can't be read.
@@ -28,32 +28,31 @@ impl Startup {
         Ok(Self::from_log(spec, &read_log(spec, log, Window::default(), &mut ())?))
     }
 
-    /// What was recognised in a log, read as the spec says.
-    fn from_log(spec: &Spec, read: &Log) -> Self {
-        let mut banners = read
+    fn from_log(spec: &Spec, log: &Log) -> Self {
+        let mut banners = log
             .lines
             .iter()
             .filter_map(|line| Some((line.number, spec.probes.banner(&line.text)?)));
         Self {
-            log: read.facts.name.clone(),
+            log: log.facts.name.clone(),
             banner: banners.next_back(),
-            started: read.facts.started,
+            started: log.facts.last_start,
         }
     }
 }
 
-/// The values that switch recording on, for an error.
-fn enabling(flag: &Flag) -> String {
+/// Returns the values that enable recording, as a list for a message.
+fn enabling_values(flag: &Flag) -> String {
     let values = flag.enables.clone().unwrap_or_else(|| {
         flag.values.iter().filter(|value| value.intent() == Intent::On).cloned().collect()
     });
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The flag in one manifest, from all places that set it.
+/// Checks the flag's value in one manifest. `settings` are the places that set it.
 pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Check {
-    let checked = "every place of the file that sets it, as it is spelled";
-    let topic = Topic::new(format!("{} in {file}", flag.name), checked);
+    let checked = "each place in the file that sets it, with its exact spelling";
+    let check = PendingCheck::new(format!("{} in {file}", flag.name), checked);
     let mut values: Vec<&String> = Vec::new();
     for setting in settings {
         if let SettingValue::Literal(value) = &setting.value
@@ -66,92 +65,105 @@ pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Chec
         SettingValue::Elsewhere(why) => Some(why),
         SettingValue::Literal(_) => None,
     });
-    let places = |value: &str| -> String {
-        let meant =
-            settings.iter().filter(|one| one.value == SettingValue::Literal(value.to_owned()));
-        let places: Vec<_> =
-            meant.map(|one| one.location.as_str()).filter(|place| !place.is_empty()).collect();
-        if places.is_empty() { String::new() } else { format!(" under {}", places.join(" and ")) }
+    let locations = |value: &str| -> String {
+        let literal = SettingValue::Literal(value.to_owned());
+        let same = settings.iter().filter(|setting| setting.value == literal);
+        let locations: Vec<_> =
+            same.map(|setting| setting.location.as_str()).filter(|text| !text.is_empty()).collect();
+        if locations.is_empty() {
+            String::new()
+        } else {
+            format!(" under {}", locations.join(" and "))
+        }
     };
     match (values.as_slice(), elsewhere) {
         ([], None) => {
-            let next = format!("set {} to one of: {}", flag.name, enabling(flag));
-            topic.failed("it is not set", next)
+            let next = format!("set {} to one of: {}", flag.name, enabling_values(flag));
+            check.failed("it is not set", next)
         }
         ([], Some(why)) => {
             let next = "look at the startup line in the log of the running process";
-            topic.untried(why.clone(), next)
+            check.untried(why.clone(), next)
         }
-        ([value], _) => check_value(flag, &topic, value, &places(value)),
+        ([value], _) => check_value(flag, &check, value, &locations(value)),
         (several, _) => {
             let all: Vec<_> = several
                 .iter()
-                .map(|value| format!("{}{}", spelled(value), places(value)))
+                .map(|value| format!("{}{}", spelled(value), locations(value)))
                 .collect();
-            let next = "leave one: which of them counts is decided by whoever deploys";
-            topic.failed(format!("it is set more than once: {}", all.join(", ")), next)
+            let next = "keep one: which of them the service gets depends on the deployment";
+            check.failed(format!("it is set more than once: {}", all.join(", ")), next)
         }
     }
 }
 
-fn check_value(flag: &Flag, topic: &Topic, text: &str, place: &str) -> Check {
+fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) -> Check {
     let value = Value::Set(text.to_owned());
-    let found = format!("it is {}{place}", spelled(text));
+    let found = format!("it is {}{location}", spelled(text));
     if flag.records(&value) {
-        return topic.passed(found);
+        return check.passed(found);
     }
-    let counts = format!("what switches recording on: {}", enabling(flag));
+    let next = format!("use a value that enables recording: {}", enabling_values(flag));
     match value.intent() {
-        Intent::On => topic.failed(format!("{found}, which means on and does not count"), counts),
-        Intent::Off => topic.failed(format!("{found}, which is off"), counts),
+        Intent::On => {
+            check.failed(format!("{found}, which means on but does not enable recording"), next)
+        }
+        Intent::Off => check.failed(format!("{found}, which means off"), next),
     }
 }
 
+/// Returns a value as it is written, in quotes where spaces would be overlooked.
 fn spelled(text: &str) -> String {
     Value::Set(text.to_owned()).to_string()
 }
 
-/// The running process: what it says that it saw, beside what the manifests say.
+/// Checks the flag's value in the running process, and compares it with the manifests.
 pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[FlagSetting]) -> Check {
     let name = format!("{} in the running process", flag.name);
-    let topic = Topic::new(name, "the last tracer line of the log, beside the manifests");
+    let check = PendingCheck::new(
+        name,
+        "the tracer's last startup line in the log, compared with the manifests",
+    );
     let log = &startup.log;
     let Some((number, banner)) = &startup.banner else {
         return match startup.started {
-            Some(number) => topic.failed(format!("`{log}` has the start of the service (line {number}) and no tracer line"),
-                "check that this binary has the tracer, and builds it before anything else",
+            Some(number) => check.failed(
+                format!("`{log}` has the start of the service (line {number}), but no tracer line"),
+                "check that this binary has the tracer and initializes it first",
             ),
-            None => topic.untried(format!(
-                    "`{log}` has no tracer line, and nothing says that it holds the start of the process"
-                ),
-                "give the log from the start of the process",
+            None => check.untried(
+                format!("`{log}` has no tracer line, and may not have the start of the process"),
+                "supply the log from the start of the process",
             ),
         };
     };
     let raw = banner.raw.as_deref();
-    let saw = raw.map_or("a value it does not print".into(), spelled);
-    let found =
-        format!("its startup line ({log}:{number}) says {}, and that it saw {saw}", state(banner));
-    let mut values = manifests.iter().filter_map(|one| match &one.value {
+    let value = raw.map_or("a value that it does not print".into(), spelled);
+    let found = format!(
+        "its startup line ({log}:{number}) reports {}, and the value {value}",
+        state(banner)
+    );
+    let mut values = manifests.iter().filter_map(|setting| match &setting.value {
         SettingValue::Literal(value) => Some(value),
         SettingValue::Elsewhere(_) => None,
     });
-    if let (Some(raw), Some(other)) = (raw, values.find(|value| Some(value.as_str()) != raw)) {
-        let next = "restart the process: it reads the flag once; or the value is set on another app or process group";
-        let found = format!("{found}; the manifest says {}", spelled(other));
-        if raw != other {
-            return topic.failed(found, next);
-        }
+    if let Some(raw) = raw
+        && let Some(other) = values.find(|value| value.as_str() != raw)
+    {
+        let next = "restart the process, which reads the flag once; or check whether the manifest is of another app or \
+                    process group";
+        return check.failed(format!("{found}; the manifest has {}", spelled(other)), next);
     }
     if banner.enabled {
-        topic.passed(found)
+        check.passed(found)
     } else {
-        topic.failed(found, format!("what switches recording on: {}", enabling(flag)))
+        check
+            .failed(found, format!("use a value that enables recording: {}", enabling_values(flag)))
     }
 }
 
 fn state(banner: &Banner) -> &'static str {
-    if banner.enabled { "that tracing is on" } else { "that tracing is off" }
+    if banner.enabled { "tracing on" } else { "tracing off" }
 }
 
 #[cfg(test)]
@@ -171,17 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn only_a_value_that_counts_passes() {
+    fn only_a_value_that_enables_recording_passes() {
         let elsewhere = FlagSetting {
             location: String::new(),
             value: SettingValue::Elsewhere("a secret".into()),
         };
-        for (settings, outcome, said) in [
+        for (settings, outcome, part) in [
             (vec![value("true")], CheckResult::Passed, "it is true under env"),
             (vec![value("true"), elsewhere.clone()], CheckResult::Passed, "it is true"),
-            (vec![value("TRUE")], CheckResult::Failed, "which means on and does not count"),
+            (
+                vec![value("TRUE")],
+                CheckResult::Failed,
+                "which means on but does not enable recording",
+            ),
             (vec![value("true ")], CheckResult::Failed, "\"true \""),
-            (vec![value("false")], CheckResult::Failed, "which is off"),
+            (vec![value("false")], CheckResult::Failed, "which means off"),
             (
                 vec![value("true"), value("1")],
                 CheckResult::Failed,
@@ -192,7 +208,7 @@ mod tests {
         ] {
             let check = check_manifest(&flag(), "fly.toml", &settings);
             assert_eq!(check.outcome, outcome, "{check:?}");
-            assert!(check.found.contains(said), "{check:?}");
+            assert!(check.found.contains(part), "{check:?}");
         }
     }
 
@@ -204,26 +220,26 @@ mod tests {
             banner: banner.map(|banner| (3, banner)),
             started,
         };
-        for (seen, manifests, outcome, said) in [
+        for (startup, manifests, outcome, part) in [
             (log(Some(banner("true")), None), vec![value("true")], CheckResult::Passed, "x.log:3"),
             (
                 log(Some(banner("")), None),
                 vec![value("true")],
                 CheckResult::Failed,
-                "the manifest says true",
+                "the manifest has true",
             ),
-            (log(Some(banner("1")), None), Vec::new(), CheckResult::Failed, "that it saw 1"),
+            (log(Some(banner("1")), None), Vec::new(), CheckResult::Failed, "and the value 1"),
             (log(None, Some(7)), Vec::new(), CheckResult::Failed, "line 7"),
             (
                 log(None, None),
                 Vec::new(),
                 CheckResult::Untried,
-                "nothing says that it holds the start",
+                "may not have the start of the process",
             ),
         ] {
-            let check = check_startup(&flag(), &seen, &manifests);
+            let check = check_startup(&flag(), &startup, &manifests);
             assert_eq!(check.outcome, outcome, "{check:?}");
-            assert!(check.found.contains(said), "{check:?}");
+            assert!(check.found.contains(part), "{check:?}");
         }
     }
 }

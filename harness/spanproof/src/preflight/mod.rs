@@ -1,15 +1,15 @@
-//! May a deployment record spans? Its database, its manifests and its log are tried, and whatever
-//! was not tried is said.
+//! Checks whether a deployment can record spans: its database, its manifests and its log. Reports
+//! what could not be checked.
 
 mod check;
 mod clock;
 mod column;
 mod database;
-mod declared;
 mod flag;
 mod index;
 mod login;
 mod manifest;
+mod migrations;
 mod privilege;
 mod row;
 mod table;

@@ -1,8 +1,8 @@
-//! The values of a row that a check asked the server for.
+//! Reads values of rows.
 
 use crate::observation::Row;
 
-/// A column as text; empty if it is null or missing.
+/// Returns a column as text; empty if it is null or missing.
 pub(super) fn text(row: &Row, name: &str) -> String {
     crate::observation::text(row, name).unwrap_or_default()
 }

@@ -1,101 +1,105 @@
-//! The tables: where they are, and which columns they have.
+//! Checks the tables of the spec and their columns.
 
-use crate::identifier;
 use std::collections::BTreeMap;
 
 use spanproof_format::Check;
 
-use super::check::Topic;
+use super::check::PendingCheck;
 use super::row::text;
 use super::{index, privilege};
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
+use crate::identifier;
 use crate::observation::Row;
 use crate::spec::Spec;
 
-/// Everything about the tables of the spec.
-pub(super) async fn tables(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
+/// Checks the tables of the spec.
+pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let tables = &spec.tables;
     let mut checks = Vec::new();
     for name in [&tables.jobs.table, &tables.units.table] {
-        checks.push(work_table(session, name).await?);
+        checks.push(work_table_check(session, name).await?);
     }
     let name = &tables.spans.table;
-    let topic = topic(name);
-    let location = match location(session, name).await? {
-        Reply::Accepted(location) => location,
+    let check = pending_check(name);
+    let schemas = match table_schemas(session, name).await? {
+        Reply::Accepted(schemas) => schemas,
         Reply::Refused(why) => {
-            checks.push(topic.untried(why, "let the role read the catalog"));
+            checks.push(check.untried(why, "grant the role access to the catalog"));
             return Ok(checks);
         }
     };
-    let Some(schema) = location.own else {
-        let next = "apply the migrations to this database, or let the role use the schema and name it on its search path";
-        let path = location.path;
+    let Some(schema) = schemas.found else {
+        let next = "apply the migrations to this database, or grant usage on the schema and add it to the search path";
+        let path = schemas.path;
         let others =
-            others_text(&location.others).map_or(String::new(), |others| format!("; {others}"));
-        checks.push(topic.failed(format!("there is none on the search path {path}{others}"), next));
+            others_text(&schemas.others).map_or(String::new(), |others| format!("; {others}"));
+        checks.push(check.failed(format!("not found on the search path {path}{others}"), next));
         return Ok(checks);
     };
-    checks.push(match others_text(&location.others) {
-        None => topic.passed(format!("it is in the schema `{schema}`, and in no other")),
+    checks.push(match others_text(&schemas.others) {
+        None => check.passed(format!("found in the schema `{schema}`, and in no other")),
         Some(others) => {
-            let next =
-                "name the schema where spans are written, so that they can't land in the other";
-            topic.advice(format!("it is in the schema `{schema}`; {others} too"), next)
+            let next = "add the schema to the table's name where spans are written";
+            check.advice(format!("found in the schema `{schema}`; {others}, too"), next)
         }
     });
-    checks.push(columns(session, spec).await?);
-    checks.extend(widths(session, spec).await?);
-    checks.extend(index::indexes(session, spec).await?);
-    checks.push(privilege::privileges(session, spec).await?);
-    checks.push(index::size(session, spec).await?);
+    checks.push(column_check(session, spec).await?);
+    checks.extend(width_check(session, spec).await?);
+    checks.extend(index::index_checks(session, spec).await?);
+    checks.push(privilege::privilege_check(session, spec).await?);
+    checks.push(index::size_check(session, spec).await?);
     Ok(checks)
 }
 
-fn topic(name: &str) -> Topic {
-    Topic::new(format!("table {name}"), "looked up by the role's search path, and in every schema")
+fn pending_check(name: &str) -> PendingCheck {
+    let checked = "looked up on the role's search path, and in every schema";
+    PendingCheck::new(format!("table {name}"), checked)
 }
 
-/// A table of work, which spans are compared with.
-async fn work_table(session: &mut Session, name: &str) -> Result<Check, Error> {
-    let topic = topic(name);
-    let next = "spans can be recorded without it, and not be compared with the work they are of";
+/// Checks the table of jobs or units, which spans are compared with.
+async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Error> {
+    let check = pending_check(name);
+    let next = "spans can be recorded without it, but not compared with the work";
     if let Reply::Refused(why) = Table::read(session, name).await? {
-        return Ok(topic.advice(why, next));
+        return Ok(check.advice(why, next));
     }
-    Ok(match location(session, name).await? {
-        Reply::Refused(why) => topic.untried(why, ""),
-        Reply::Accepted(Location { own: Some(schema), others, .. }) => match others_text(&others) {
-            None => topic.passed(format!("it is in the schema `{schema}`, and can be read")),
-            Some(others) => {
-                let found = format!("it is in the schema `{schema}`; {others} too");
-                topic.advice(found, "name the schema, so that the right one is compared with")
+    Ok(match table_schemas(session, name).await? {
+        Reply::Refused(why) => check.untried(why, ""),
+        Reply::Accepted(TableSchemas { found: Some(schema), others, .. }) => {
+            match others_text(&others) {
+                None => check.passed(format!("found in the schema `{schema}`, and readable")),
+                Some(others) => {
+                    let found = format!("found in the schema `{schema}`; {others}, too");
+                    check.advice(found, "add the schema to the table's name in the spec")
+                }
             }
-        },
-        Reply::Accepted(Location { path, .. }) => {
-            topic.advice(format!("there is none on the search path {path}"), next)
+        }
+        Reply::Accepted(TableSchemas { path, .. }) => {
+            check.advice(format!("not found on the search path {path}"), next)
         }
     })
 }
 
+/// Returns which other schemas have a table of the same name; `None` if there are none.
 fn others_text(schemas: &[String]) -> Option<String> {
     let named: Vec<_> = schemas.iter().map(|schema| format!("`{schema}`")).collect();
     let has = if named.len() == 1 { "has" } else { "have" };
-    (!named.is_empty()).then(|| format!("{} {has} one of that name", named.join(", ")))
+    (!named.is_empty()).then(|| format!("{} {has} a table of this name", named.join(", ")))
 }
 
-/// Where tables of one name are.
-struct Location {
-    /// The search path they are looked for on.
+/// The schemas that have a table of some name.
+struct TableSchemas {
+    /// The role's search path.
     path: String,
-    /// The schema of the one that is found.
-    own: Option<String>,
-    /// The schemas of those that are not.
+    /// The schema of the table that the role finds; `None` if it finds none.
+    found: Option<String>,
+    /// The schemas with another table of this name.
     others: Vec<String>,
 }
 
-async fn location(session: &mut Session, name: &str) -> Result<Reply<Location>, Error> {
+/// Looks up the tables of a name, which may have a schema.
+async fn table_schemas(session: &mut Session, name: &str) -> Result<Reply<TableSchemas>, Error> {
     let sql = "select jsonb_build_object('schema', n.nspname, 'own',
                   case ($1::text[])[1] when '' then pg_table_is_visible(c.oid)
                   else n.nspname = ($1::text[])[1] and has_schema_privilege(n.oid, 'usage') end)
@@ -103,42 +107,47 @@ async fn location(session: &mut Session, name: &str) -> Result<Reply<Location>, 
                where c.relname = ($1::text[])[2] and c.relkind in ('r', 'p', 'v', 'm', 'f')
                  and n.nspname not like 'pg\\_%' order by n.nspname limit 50";
     let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
-    let asked = [schema.to_owned(), plain.to_owned()];
-    let rows = match session.rows("the tables of that name", sql, &[&asked]).await? {
+    let parameters = [schema.to_owned(), plain.to_owned()];
+    let rows = match session.rows("the tables of that name", sql, &[&parameters]).await? {
         Reply::Accepted(rows) => rows,
         Reply::Refused(why) => return Ok(Reply::Refused(why)),
     };
     let path = "select to_jsonb(current_setting('search_path'))";
     let path = session.values("the search path", path, &[]).await?.accepted_or_default();
     let path = path.first().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let (own, others): (Vec<&Row>, Vec<&Row>) =
+    let (found, others): (Vec<&Row>, Vec<&Row>) =
         rows.iter().partition(|row| row.get("own") == Some(&true.into()));
     let schema = |row: &&Row| text(row, "schema");
     let others = others.iter().map(schema).collect();
-    Ok(Reply::Accepted(Location { path, own: own.first().map(schema), others }))
+    Ok(Reply::Accepted(TableSchemas { path, found: found.first().map(schema), others }))
 }
 
-/// Whether every column of the spec is there.
-async fn columns(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
+/// Checks that the span table has every column of the spec.
+async fn column_check(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let spans = &spec.tables.spans;
-    let topic = Topic::new("columns", "each that `[tables.spans]` names");
+    let check = PendingCheck::new("columns", "each column that `[tables.spans]` names");
     let table = match Table::read(session, &spans.table).await? {
         Reply::Accepted(table) => table,
-        Reply::Refused(why) => return Ok(topic.failed(why, "grant select on it to the role")),
+        Reply::Refused(why) => {
+            return Ok(check.failed(why, "grant select on the table to the role"));
+        }
     };
     let wanted = spans.columns();
     let missing: Vec<_> = wanted.iter().filter(|column| !table.has(column)).copied().collect();
     if missing.is_empty() {
-        let found = format!("all {} columns of the spec are there", wanted.len());
-        return Ok(topic.passed(found));
+        let found = format!("all {} columns of the spec exist", wanted.len());
+        return Ok(check.passed(found));
     }
     let (missing, all) = (missing.join(", "), table.names().collect::<Vec<_>>().join(", "));
     let found = format!("`{}` has no {missing}; it has {all}", spans.table);
-    Ok(topic.failed(found, "apply the migrations, or name the columns under `[tables.spans]`"))
+    Ok(check.failed(found, "apply the migrations, or correct the names in `[tables.spans]`"))
 }
 
-/// The types of a table's columns, with their widths.
-async fn types(session: &mut Session, name: &str) -> Result<BTreeMap<String, String>, Error> {
+/// Returns the types of a table's columns, with their widths, by name.
+async fn column_types(
+    session: &mut Session,
+    name: &str,
+) -> Result<BTreeMap<String, String>, Error> {
     let sql = "select jsonb_build_object('name', attname, 'type', format_type(atttypid, atttypmod))
                from pg_attribute where attrelid = to_regclass(($1::text[])[1]) and attnum > 0
                  and not attisdropped";
@@ -147,25 +156,28 @@ async fn types(session: &mut Session, name: &str) -> Result<BTreeMap<String, Str
     Ok(rows.accepted_or_default().iter().map(pair).collect())
 }
 
-/// A linking column that is narrower than what it links to loses the span with the longest value.
-async fn widths(session: &mut Session, spec: &Spec) -> Result<Option<Check>, Error> {
+/// Checks that no attribute column is narrower than its column of the unit: the server would refuse
+/// a span with a longer value. `None` if all are wide enough.
+async fn width_check(session: &mut Session, spec: &Spec) -> Result<Option<Check>, Error> {
     let tables = &spec.tables;
-    let spans = types(session, &tables.spans.table).await?;
-    let units = types(session, &tables.units.table).await?;
-    let width = |of: Option<&String>| -> Option<u32> {
-        of?.strip_prefix("character varying(")?.trim_end_matches(')').parse().ok()
+    let spans = column_types(session, &tables.spans.table).await?;
+    let units = column_types(session, &tables.units.table).await?;
+    let width = |sql_type: Option<&String>| -> Option<u32> {
+        sql_type?.strip_prefix("character varying(")?.trim_end_matches(')').parse().ok()
     };
-    let narrow = tables.spans.link.iter().filter_map(|(span, unit)| {
-        let (own, theirs) = (width(spans.get(span))?, units.get(unit)?);
-        let wider = width(Some(theirs)).is_none_or(|theirs| theirs > own);
-        let text = theirs.starts_with("character varying") || theirs == "text";
-        (text && wider)
-            .then(|| format!("`{span}` holds {own} characters, `{unit}` of the unit is {theirs}"))
+    let narrow = tables.spans.attributes.iter().filter_map(|(span, unit)| {
+        let (span_width, unit_type) = (width(spans.get(span))?, units.get(unit)?);
+        let is_wider = width(Some(unit_type)).is_none_or(|width| width > span_width);
+        let is_text = unit_type.starts_with("character varying") || unit_type == "text";
+        (is_text && is_wider).then(|| {
+            format!("`{span}` holds {span_width} characters, `{unit}` of the unit is {unit_type}")
+        })
     });
     let narrow: Vec<_> = narrow.collect();
-    let topic = Topic::new("widths", "each linking column beside what it links to");
+    let check =
+        PendingCheck::new("widths", "each attribute column, compared with its column of the unit");
     Ok((!narrow.is_empty()).then(|| {
-        let next = "make the column as wide as the unit's: a longer value is refused with 22001, and the span with it";
-        topic.advice(narrow.join("; "), next)
+        let next = "widen the column to the unit's; a span with a longer value is refused (SQLSTATE 22001)";
+        check.advice(narrow.join("; "), next)
     }))
 }

@@ -1,4 +1,4 @@
-//! A running child: its output so far, its exit, and stopping it with all that it started.
+//! A running child process: its output, its exit, and stopping it with all of its descendants.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -11,19 +11,19 @@ use nix::unistd::Pid;
 use tokio::sync::watch;
 
 use super::Error;
-use super::output::{Output, Stream, Tap};
+use super::output::{Output, Stream, StreamReader};
 use super::strays::{Stray, descendants, holders};
 use spanproof_lease::{Guard, Resource};
 
-/// How long the last bytes of a dead group may take to arrive before its pipes are looked into.
-const LAST_BYTES: Duration = Duration::from_millis(300);
+/// How long the pipes of a killed group may stay open before their other holders are killed.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It exited with this code.
+    /// The process exited with this code.
     Code(i32),
-    /// It was ended by this signal.
+    /// The process was terminated by this signal.
     Signal(i32),
 }
 
@@ -39,124 +39,134 @@ impl std::fmt::Display for Ending {
     }
 }
 
-/// The end of a process, with who asked for it.
+/// The exit of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
     /// How it ended.
     pub ending: Ending,
-    /// Whether it ended after it was asked to stop; otherwise it ended by itself.
-    pub asked: bool,
-    /// Whether it had to be killed because it did not stop in time.
+    /// Whether the process exited after SIGTERM was sent, and not by itself.
+    pub stop_requested: bool,
+    /// Whether the process was killed because it did not stop in time.
     pub killed: bool,
-    /// Milliseconds from its start.
+    /// Milliseconds from the start of the process to its exit.
     pub at_ms: u64,
-    /// Milliseconds from being asked to stop until it was gone; 0 when it was not asked.
+    /// Milliseconds from SIGTERM to the exit; 0 if no signal was sent.
     pub stop_ms: u64,
-    /// Processes that had left its process group and outlived it, as `pid (name)`: those that
-    /// descend from it or held its output open. They were killed.
+    /// Processes outside the process group that outlived the process and were killed, as
+    /// `pid (name)`: its descendants, and those that held its output open.
     pub strays: Vec<String>,
 }
 
-/// A running process with its two output streams followed.
+/// A running process whose output is read in the background.
 #[derive(Debug)]
 pub(crate) struct Child {
     command: String,
     process: std::process::Child,
     start: Instant,
-    taps: [Tap; 2],
+    streams: [StreamReader; 2],
     pipes: [String; 2],
-    changed: watch::Receiver<()>,
-    gone: watch::Receiver<bool>,
+    output_changed: watch::Receiver<()>,
+    exited: watch::Receiver<bool>,
     guard: Option<Guard>,
 }
 
 impl Child {
-    /// Follows a process that was just started in its own process group with both streams piped.
+    /// Takes over a process that was just started in a new group with both streams piped.
     pub(super) fn follow(mut process: std::process::Child, command: String) -> Result<Self, Error> {
         let start = Instant::now();
-        let failed = || Error::system(format!("the output of `{command}` could not be followed"));
+        let failed = || Error::system(format!("the output of `{command}` could not be read"));
         let guard = spanproof_lease::guard(Resource::Group(process.id())).map_err(failed())?;
-        let (changes, changed) = watch::channel(());
+        let (changes, output_changed) = watch::channel(());
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
             return Err(failed()(std::io::Error::other("its streams are not piped")));
         };
-        let pipes = [inode(&stdout), inode(&stderr)];
-        let taps = [
-            Tap::open(stdout, Stream::Stdout, start, changes.clone()).map_err(failed())?,
-            Tap::open(stderr, Stream::Stderr, start, changes).map_err(failed())?,
+        let pipes = [pipe_name(&stdout), pipe_name(&stderr)];
+        let streams = [
+            StreamReader::open(stdout, Stream::Stdout, start, changes.clone()).map_err(failed())?,
+            StreamReader::open(stderr, Stream::Stderr, start, changes).map_err(failed())?,
         ];
-        let gone = watch_exit(process.id());
-        Ok(Self { command, process, start, taps, pipes, changed, gone, guard: Some(guard) })
+        let exited = watch_exit(process.id());
+        let guard = Some(guard);
+        Ok(Self { command, process, start, streams, pipes, output_changed, exited, guard })
     }
 
-    /// The command as one line.
+    /// Returns the command as one line.
     pub(crate) fn command(&self) -> &str {
         &self.command
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Whether the process has ended by itself.
+    /// Whether the process has exited.
     pub(crate) fn has_exited(&self) -> bool {
-        *self.gone.borrow()
+        *self.exited.borrow()
     }
 
-    /// What it has written until now: what is in the pipes at this moment is read first, so
-    /// everything that was written before some event is there when this is called after it.
+    /// Returns the output so far. It reads the pipes first, so it has everything that was written
+    /// before the call.
     pub(crate) fn output(&self) -> Output {
-        for tap in &self.taps {
-            tap.catch_up();
+        for stream in &self.streams {
+            stream.catch_up();
         }
-        self.taps[0].snapshot().merged(self.taps[1].snapshot())
+        let [stdout, stderr] = &self.streams;
+        stdout.snapshot().merged(stderr.snapshot())
     }
 
-    /// Asks the process to stop (SIGTERM to its group), kills the whole group when `grace` is over
-    /// or when it is gone, and gives how it ended with all it wrote. A process that has ended by
-    /// itself is only cleaned up after.
+    /// Stops the process and returns its exit and its whole output.
+    ///
+    /// Sends SIGTERM to the group unless the process has exited by itself, and SIGKILL when the
+    /// process has exited or `grace` is over.
     ///
     /// # Errors
-    /// When the process can't be waited for.
+    /// If the process can't be waited for.
     pub(crate) async fn stop(mut self, grace: Duration) -> Result<(Exit, Output), Error> {
-        let asked = !self.has_exited();
-        let mut family = descendants(self.id());
-        let asked_at = Instant::now();
-        if asked {
+        let stop_requested = !self.has_exited();
+        let mut strays = descendants(self.id());
+        let signalled = Instant::now();
+        if stop_requested {
             self.signal(Signal::SIGTERM);
         }
-        let in_time = tokio::time::timeout(grace, self.gone.wait_for(|gone| *gone)).await.is_ok();
-        let stop_ms = if asked { millis(asked_at.elapsed()) } else { 0 };
+        let in_time =
+            tokio::time::timeout(grace, self.exited.wait_for(|exited| *exited)).await.is_ok();
+        let stop_ms = if stop_requested { millis(signalled.elapsed()) } else { 0 };
         let at_ms = millis(self.start.elapsed());
-        // Once more: it may have started others while it stopped.
-        family.extend(descendants(self.id()));
-        // The leader is not reaped yet, so its id still names this group and no other.
+        // Again, because it may have started others while it stopped.
+        strays.extend(descendants(self.id()));
+        // The leader is not reaped yet, so its id can't be that of another group.
         self.signal(Signal::SIGKILL);
         let status = self.reap()?;
-        family.retain(Stray::lives);
-        family.iter().for_each(Stray::kill);
-        family.extend(self.last_bytes().await);
-        family.sort();
-        family.dedup();
-        let strays = family.iter().map(Stray::to_string).collect();
-        let exit = Exit { ending: ending(status), asked, killed: !in_time, at_ms, stop_ms, strays };
+        strays.retain(Stray::is_running);
+        strays.iter().for_each(Stray::kill);
+        strays.extend(self.close_pipes().await);
+        strays.sort();
+        strays.dedup();
+        let exit = Exit {
+            ending: ending(status),
+            stop_requested,
+            killed: !in_time,
+            at_ms,
+            stop_ms,
+            strays: strays.iter().map(Stray::to_string).collect(),
+        };
         Ok((exit, self.output()))
     }
 
-    /// Kills the whole group at once, as a machine that goes down would, and waits until the process
-    /// is gone. [`Child::stop`] then gives what it left.
+    /// Kills the whole group and waits for the process to exit. [`Child::stop`] then returns its
+    /// exit and output.
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
-        // An error would mean that its watcher is gone, which ends with the process.
-        let _gone = self.gone.wait_for(|gone| *gone).await;
+        // An error means that the watching task is gone, and it ends with the process.
+        let _exited = self.exited.wait_for(|exited| *exited).await;
     }
 
     fn signal(&self, signal: Signal) {
         if let Ok(id) = i32::try_from(self.process.id()) {
-            // ESRCH: the group is gone, which is what was wanted.
+            // ESRCH means that the group is already gone.
             let _sent = killpg(Pid::from_raw(id), signal);
         }
     }
@@ -167,44 +177,47 @@ impl Child {
         status.map_err(Error::system(format!("`{}` could not be waited for", self.command)))
     }
 
-    /// Waits for both streams to close; kills whoever outside the group still holds them.
-    async fn last_bytes(&mut self) -> Vec<Stray> {
-        if self.closed_within(LAST_BYTES).await {
+    /// Waits for both streams to close. Kills the processes outside the group that hold them open,
+    /// and returns those.
+    async fn close_pipes(&mut self) -> Vec<Stray> {
+        if self.closed_within(CLOSE_TIMEOUT).await {
             return Vec::new();
         }
         let strays = holders(&self.pipes);
         strays.iter().for_each(Stray::kill);
-        self.closed_within(LAST_BYTES).await;
+        self.closed_within(CLOSE_TIMEOUT).await;
         strays
     }
 
     async fn closed_within(&mut self, within: Duration) -> bool {
-        let taps = self.taps.clone();
-        let both = || taps.iter().all(Tap::closed);
-        let wait = async { while !both() && self.changed.changed().await.is_ok() {} };
-        tokio::time::timeout(within, wait).await.is_ok() && both()
+        let streams = self.streams.clone();
+        let closed = || streams.iter().all(StreamReader::is_closed);
+        let wait = async { while !closed() && self.output_changed.changed().await.is_ok() {} };
+        tokio::time::timeout(within, wait).await.is_ok() && closed()
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         if self.guard.is_some() {
-            let family = descendants(self.id());
+            let strays = descendants(self.id());
             self.signal(Signal::SIGKILL);
             let _reaped = self.reap();
-            family.iter().chain(&holders(&self.pipes)).for_each(Stray::kill);
+            strays.iter().chain(&holders(&self.pipes)).for_each(Stray::kill);
         }
     }
 }
 
-/// Tells when the process has ended, without reaping it: until then its id can't be given to
-/// another process, so signals to its group never reach a stranger.
+/// Returns a channel that turns `true` when the process has exited. It does not reap the process,
+/// so its id can't be reused and signals to its group never reach another one.
 fn watch_exit(id: u32) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::task::spawn_blocking(move || {
         if let Ok(id) = i32::try_from(id) {
-            let only_look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-            while waitid(Id::Pid(Pid::from_raw(id)), only_look) == Err(nix::errno::Errno::EINTR) {}
+            let without_reaping = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+            while waitid(Id::Pid(Pid::from_raw(id)), without_reaping)
+                == Err(nix::errno::Errno::EINTR)
+            {}
         }
         sender.send_replace(true);
     });
@@ -223,7 +236,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The pipe's name as `/proc/*/fd` shows it.
-fn inode(fd: &OwnedFd) -> String {
+/// Returns the name of a pipe as in `/proc/*/fd`.
+fn pipe_name(fd: &OwnedFd) -> String {
     nix::sys::stat::fstat(fd).map(|stat| format!("pipe:[{}]", stat.st_ino)).unwrap_or_default()
 }

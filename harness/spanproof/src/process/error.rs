@@ -1,29 +1,29 @@
-//! What can go wrong with a child process; each error carries the command as one pasteable line.
+//! Errors of child processes. Each has the command as one line that can be pasted into a shell.
 
 use crate::chain::debug_as_chain;
 use std::io;
 
-/// A program could not be started, followed or stopped.
+/// A child process could not be started, read or stopped.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {
-    /// There is no such program.
+    /// The program does not exist.
     #[error("`{command}`: there is no program at `{program}`; build it first or correct the path")]
     Missing {
         /// The command as one line.
         command: String,
-        /// The program's path as it was looked for.
+        /// The path of the program that was tried.
         program: String,
     },
-    /// The file is there and can't be executed.
+    /// The file is not executable.
     #[error("`{command}`: `{program}` is not executable; try `chmod +x {program}`")]
     NotExecutable {
         /// The command as one line.
         command: String,
-        /// The program's path.
+        /// The path of the program.
         program: String,
     },
-    /// The system refused to start it.
+    /// The system could not start the program.
     #[error("`{command}` could not be started")]
     Spawn {
         /// The command as one line.
@@ -32,20 +32,20 @@ pub enum ProcessError {
         #[source]
         source: io::Error,
     },
-    /// A command that should have succeeded did not.
-    #[error("`{command}` ended with {status}{tail}")]
+    /// A command failed.
+    #[error("`{command}` failed with {status}{tail}")]
     Failed {
         /// The command as one line.
         command: String,
-        /// How it ended.
+        /// The exit status.
         status: String,
-        /// The end of its output, each line indented, or nothing.
+        /// The end of its output, each line indented; may be empty.
         tail: String,
     },
     /// A pipe, a port or a registration failed.
     #[error("{what}")]
     System {
-        /// What was being done.
+        /// What failed.
         what: String,
         /// The system's reason.
         #[source]
@@ -59,6 +59,7 @@ pub(crate) type Error = ProcessError;
 debug_as_chain!(ProcessError);
 
 impl Error {
+    /// Returns a function that adds `what` to an I/O error.
     pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::System { what, source }

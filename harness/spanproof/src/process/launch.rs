@@ -1,4 +1,4 @@
-//! What to start, and starting it: a clean environment, its own process group, both streams piped.
+//! Starts a program with a clean environment, in a new process group, with both streams piped.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
@@ -11,66 +11,65 @@ use sha2::{Digest, Sha256};
 
 use super::{Child, Error};
 use crate::environment::program_folders;
-use spanproof_lease::finish;
+use spanproof_lease::output;
 
-/// So much of a file is looked at: enough for a script, and for a binary's build id.
-const BEGIN: u64 = 64 * 1024;
+/// Bytes at the start of a file that identify it: a whole script, or the build id of a binary.
+const HEAD: u64 = 64 * 1024;
 
-/// A program, its arguments, the folder it runs in and the whole environment it gets.
+/// A program with its arguments, its working folder and its whole environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Launch {
-    /// Path of the program, or a bare name that is looked up in this process's `PATH`.
+    /// The path of the program, or a bare name to look up in this process's `PATH`.
     pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<String>,
-    /// The folder it runs in.
+    /// The working folder.
     pub folder: PathBuf,
-    /// Its environment, complete: nothing is inherited.
+    /// The complete environment: nothing is inherited.
     pub environment: BTreeMap<String, String>,
 }
 
 impl Launch {
-    /// The command as one line that can be pasted into a shell, without its environment.
-    pub(crate) fn line(&self) -> String {
+    /// Returns the command as one line that can be pasted into a shell, without its environment.
+    fn command_line(&self) -> String {
         let words = std::iter::once(self.program.to_string_lossy().into_owned())
             .chain(self.args.iter().cloned());
         words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
     }
 
-    /// What identifies the program and those of its arguments that are files: a digest of their
-    /// lengths and of how they begin, where a linker puts a build id. Nothing where the program
-    /// can't be read.
+    /// Returns a hash of the program and of those arguments that are files; `None` if none of them
+    /// can be read. It covers the length and the first 64 KiB of each file, where the build id is.
     pub(crate) fn identity(&self) -> Option<String> {
-        let found = self.found();
+        let program = self.program_file();
         let arguments = self.args.iter().map(|arg| self.folder.join(arg));
         let mut hash = Sha256::new();
         let mut any = false;
-        for path in std::iter::once(found).chain(arguments) {
+        for path in std::iter::once(program).chain(arguments) {
             let Ok(file) = std::fs::File::open(&path) else { continue };
             let Ok(meta) = file.metadata() else { continue };
-            let mut begin = Vec::new();
-            if meta.is_file() && file.take(BEGIN).read_to_end(&mut begin).is_ok() {
+            let mut head = Vec::new();
+            if meta.is_file() && file.take(HEAD).read_to_end(&mut head).is_ok() {
                 hash.update(meta.len().to_le_bytes());
-                hash.update(&begin);
+                hash.update(&head);
                 any = true;
             }
         }
         any.then(|| format!("{:x}", hash.finalize())[..16].to_owned())
     }
 
-    /// The program's file: a bare name is looked up in `PATH`.
-    fn found(&self) -> PathBuf {
+    /// Returns the file of the program, by looking up a bare name in `PATH`.
+    fn program_file(&self) -> PathBuf {
         if self.program.components().count() > 1 {
             return self.folder.join(&self.program);
         }
-        let mut all = program_folders().into_iter().map(|folder| folder.join(&self.program));
-        all.find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
+        let mut candidates = program_folders().into_iter().map(|folder| folder.join(&self.program));
+        candidates.find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
     }
 
     /// Starts the program.
     ///
     /// # Errors
-    /// When the program is missing, is not executable or can't be started.
+    /// If the program is missing, is not executable or can't be started.
     pub(crate) fn start(&self) -> Result<Child, Error> {
         let mut command = command(&self.program);
         command
@@ -82,21 +81,24 @@ impl Launch {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        let child = command.spawn().map_err(|source| self.refused(source))?;
-        Child::follow(child, self.line())
+        let child = command.spawn().map_err(|source| self.error(source))?;
+        Child::follow(child, self.command_line())
     }
 
-    fn refused(&self, source: std::io::Error) -> Error {
-        let command = self.line();
+    fn error(&self, source: std::io::Error) -> Error {
+        let command = self.command_line();
         let program = self.program.display().to_string();
         let path = self.folder.join(&self.program);
         if !self.folder.is_dir() {
-            let what = format!("`{command}`: no folder `{}` to run it in", self.folder.display());
+            let what = format!(
+                "`{command}`: the working folder `{}` does not exist",
+                self.folder.display()
+            );
             return Error::System { what, source };
         }
         match source.kind() {
             ErrorKind::NotFound => Error::Missing { command, program },
-            ErrorKind::PermissionDenied if !executable(&path) => {
+            ErrorKind::PermissionDenied if !is_executable(&path) => {
                 Error::NotExecutable { command, program }
             }
             _ => Error::Spawn { command, source },
@@ -104,7 +106,7 @@ impl Launch {
     }
 }
 
-fn executable(path: &Path) -> bool {
+fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path)
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
@@ -114,7 +116,8 @@ fn command(program: &Path) -> Command {
     Command::new(program)
 }
 
-/// A word as a shell takes it. Fewer words are quoted than by crates for this: `--name=value` is not.
+/// Quotes a word for a shell if it needs quotes. Unlike crates for this, it leaves `--name=value`
+/// as it is.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -124,22 +127,22 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
-/// A command that runs to its end with this process's own environment, such as a build.
+/// A command that runs to its end in this process's environment, such as a build.
 #[derive(Debug, Clone)]
 pub(crate) struct Run<'a> {
-    /// Program and arguments; the first is the program.
+    /// The program and its arguments.
     pub words: &'a [String],
-    /// The folder it runs in.
+    /// The working folder.
     pub folder: &'a Path,
-    /// Whether its standard error goes straight to ours, for the user to follow.
+    /// Whether standard error is inherited, so that the user sees it.
     pub show: bool,
 }
 
-/// Runs a command to its end and gives what it wrote to standard output. Dropping the future kills
-/// the command with all that it started.
+/// Runs a command to its end and returns its standard output. Dropping the future kills the command
+/// and its descendants.
 ///
 /// # Errors
-/// When it can't be started or does not exit with 0.
+/// If the command can't be started or does not exit with 0.
 pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     let line = what.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     let (program, args) = what
@@ -150,7 +153,7 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     let mut command = command(Path::new(program));
     command.args(args).current_dir(what.folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-    let output = finish(command).await.map_err(|source| match source.kind() {
+    let output = output(command).await.map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::Missing { command: line.clone(), program: program.clone() },
         _ => Error::Spawn { command: line.clone(), source },
     })?;
@@ -161,10 +164,10 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     Err(Error::Failed { command: line, status: output.status.to_string(), tail })
 }
 
-/// The last `most` lines of `text`, each on a new indented line.
-fn tail(text: &str, most: usize) -> String {
+/// Returns the last `count` lines of `text`, each on a new indented line.
+fn tail(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(most);
+    let from = lines.len().saturating_sub(count);
     lines[from..].iter().map(|line| format!("\n    {line}")).collect()
 }
 
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_program_is_named_with_its_command() {
+    async fn a_missing_program_is_reported_with_its_command() {
         let error = launch("/no/such/runner", Path::new("/")).start().unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_without_the_executable_bit_is_said_to_be_so() {
+    async fn a_file_without_the_executable_bit_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runner");
         std::fs::write(&path, "#!/bin/sh\n").unwrap();
@@ -201,13 +204,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_fails_shows_the_end_of_its_errors() {
+    async fn a_failed_command_is_reported_with_the_end_of_its_errors() {
         let words = ["sh", "-c", "echo one >&2; echo two >&2; exit 3"].map(String::from);
         let error =
             run(&Run { words: &words, folder: Path::new("/"), show: false }).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`sh -c 'echo one >&2; echo two >&2; exit 3'` ended with exit status: 3\n    one\n    two"
+            "`sh -c 'echo one >&2; echo two >&2; exit 3'` failed with exit status: 3\n    one\n    two"
         );
     }
 }

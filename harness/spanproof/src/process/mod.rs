@@ -1,6 +1,4 @@
-//! The service under test as a child process: launch, output, exit.
-//!
-//! Knows nothing of specs: it is told a program, its arguments, a folder and the whole environment.
+//! The service under test as a child process: launch, output, exit. Does not depend on specs.
 
 mod child;
 mod error;

@@ -1,4 +1,4 @@
-//! The two output streams of a child: drained from the first byte, kept apart, in order, with times.
+//! The two output streams of a child, read from the first byte, as lines with times.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
-/// How many bytes of one stream are kept; what comes after is read, counted and dropped.
-const KEPT: usize = 8 * 1024 * 1024;
-/// A longer line is broken here, so that a stream without line ends still shows.
-const LONGEST: usize = 64 * 1024;
+/// Maximum number of bytes to keep of a stream. Later ones are read, counted and dropped.
+const MAX_KEPT: usize = 8 * 1024 * 1024;
+/// Maximum length of a line in bytes; a longer one is split, so that a stream without line ends is
+/// shown too.
+const MAX_LINE: usize = 64 * 1024;
 
-/// One of a process's two output streams.
+/// One of the two output streams of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stream {
     /// Standard output.
@@ -30,56 +31,57 @@ impl std::fmt::Display for Stream {
     }
 }
 
-/// One line of output.
+/// A line of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Which stream it came from.
+    /// The stream of the line.
     pub stream: Stream,
-    /// Milliseconds from the start of the process until it was read.
+    /// Milliseconds from the start of the process until the line was read.
     pub at_ms: u64,
-    /// The line without its end; bytes that are not UTF-8 stand as `\u{FFFD}`.
+    /// The line without its end; `\u{FFFD}` stands for bytes that are not UTF-8.
     pub text: String,
 }
 
 impl Line {
-    /// A line of a stream.
+    /// Creates a line.
     pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
         Self { stream, at_ms, text: text.into() }
     }
 }
 
-/// What a process has written so far.
+/// The output of a process so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
-    /// All lines, in the order in which they were read.
+    /// The lines in the order in which they were read.
     pub lines: Vec<Line>,
-    /// How many lines held bytes that are not UTF-8.
+    /// The number of lines with bytes that are not UTF-8.
     pub invalid_lines: usize,
-    /// How many bytes came after the limit of what is kept, and were dropped.
+    /// The number of bytes that were dropped because the limit was reached.
     pub dropped_bytes: u64,
 }
 
+/// What was read from a stream.
 #[derive(Debug)]
-struct Shared {
+struct Received {
     output: Output,
     partial: Vec<u8>,
-    kept: usize,
+    kept_bytes: usize,
     closed: bool,
 }
 
-/// One end of a pipe with what came through it. Whoever drains it holds the lock, so lines keep
-/// their order whether the follower or a [`Tap::catch_up`] reads them.
+/// Reads one stream in the background. Readers hold the lock while they read, so lines stay in
+/// order whether the background task or [`StreamReader::catch_up`] reads them.
 #[derive(Debug, Clone)]
-pub(super) struct Tap {
+pub(super) struct StreamReader {
     stream: Stream,
     start: Instant,
     pipe: Arc<Receiver>,
-    shared: Arc<Mutex<Shared>>,
+    received: Arc<Mutex<Received>>,
     changed: watch::Sender<()>,
 }
 
-impl Tap {
-    /// Follows `fd` in the background until it closes.
+impl StreamReader {
+    /// Reads `fd` in the background until it closes.
     pub(super) fn open(
         fd: OwnedFd,
         stream: Stream,
@@ -87,81 +89,86 @@ impl Tap {
         changed: watch::Sender<()>,
     ) -> std::io::Result<Self> {
         let pipe = Arc::new(Receiver::from_owned_fd(fd)?);
-        let shared =
-            Shared { output: Output::default(), partial: Vec::new(), kept: 0, closed: false };
-        let tap = Self { stream, start, pipe, shared: Arc::new(Mutex::new(shared)), changed };
-        let follower = tap.clone();
+        let received = Received {
+            output: Output::default(),
+            partial: Vec::new(),
+            kept_bytes: 0,
+            closed: false,
+        };
+        let reader =
+            Self { stream, start, pipe, received: Arc::new(Mutex::new(received)), changed };
+        let background = reader.clone();
         tokio::spawn(async move {
-            while follower.pipe.readable().await.is_ok() {
-                if follower.catch_up() {
+            while background.pipe.readable().await.is_ok() {
+                if background.catch_up() {
                     break;
                 }
             }
         });
-        Ok(tap)
+        Ok(reader)
     }
 
-    /// Reads what is in the pipe at this moment; says whether the stream has ended.
+    /// Reads what is in the pipe. Returns whether the stream has ended.
     pub(super) fn catch_up(&self) -> bool {
-        let mut shared = self.lock();
-        if shared.closed {
+        let mut received = self.lock();
+        if received.closed {
             return true;
         }
-        let mut chunk = vec![0_u8; LONGEST];
-        // Bounded, so that a flood can't hold the lock for ever.
+        let mut chunk = vec![0_u8; MAX_LINE];
+        // At most 64 chunks, so that a flood can't hold the lock forever.
         for _ in 0..64 {
             match self.pipe.try_read(&mut chunk) {
-                Ok(0) => shared.closed = true,
+                Ok(0) => received.closed = true,
                 Ok(n) => {
-                    shared.take(&chunk[..n], self.stream, self.start.elapsed());
+                    received.take(&chunk[..n], self.stream, self.start.elapsed());
                     continue;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => shared.closed = true,
+                Err(_) => received.closed = true,
             }
             break;
         }
-        if shared.closed {
-            shared.end_line(self.stream, self.start.elapsed());
+        if received.closed {
+            received.end_line(self.stream, self.start.elapsed());
         }
-        let closed = shared.closed;
-        drop(shared);
+        let closed = received.closed;
+        drop(received);
         self.changed.send_replace(());
         closed
     }
 
     /// Whether the stream has ended.
-    pub(super) fn closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// What came through so far, whole lines and a last one without its end.
+    /// Returns the output so far, with a last line that may be incomplete.
     pub(super) fn snapshot(&self) -> Output {
-        let shared = self.lock();
-        let mut output = shared.output.clone();
-        if !shared.partial.is_empty() {
-            let text = String::from_utf8_lossy(&shared.partial).into_owned();
+        let received = self.lock();
+        let mut output = received.output.clone();
+        if !received.partial.is_empty() {
+            let text = String::from_utf8_lossy(&received.partial).into_owned();
             let at_ms = millis(self.start.elapsed());
             output.lines.push(Line::new(self.stream, at_ms, text));
         }
         output
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shared {
+impl Received {
     fn take(&mut self, bytes: &[u8], stream: Stream, at: Duration) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if self.kept >= KEPT {
+            if self.kept_bytes >= MAX_KEPT {
                 self.output.dropped_bytes += part.len() as u64;
                 continue;
             }
-            self.kept += part.len();
+            self.kept_bytes += part.len();
             self.partial.extend_from_slice(part.strip_suffix(b"\n").unwrap_or(part));
-            if part.ends_with(b"\n") || self.partial.len() >= LONGEST {
+            if part.ends_with(b"\n") || self.partial.len() >= MAX_LINE {
                 self.push(stream, at);
             }
         }
@@ -189,7 +196,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Output {
-    /// Both streams as one, ordered by the time at which each line was read.
+    /// Merges two streams, ordered by the time at which each line was read.
     pub(super) fn merged(self, other: Self) -> Self {
         let mut lines = self.lines;
         lines.extend(other.lines);
@@ -201,14 +208,14 @@ impl Output {
         }
     }
 
-    /// The lines of one stream.
+    /// Returns the lines of one stream.
     pub fn stream(&self, stream: Stream) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(move |line| line.stream == stream)
     }
 
-    /// The last `most` lines of both streams, as text, for an error message.
-    pub fn tail(&self, most: usize) -> String {
-        let from = self.lines.len().saturating_sub(most);
+    /// Returns the last `count` lines of both streams as text for an error message.
+    pub fn tail(&self, count: usize) -> String {
+        let from = self.lines.len().saturating_sub(count);
         let lines = self.lines[from..].iter();
         lines.map(|line| format!("\n    {}: {}", line.stream, line.text)).collect()
     }
@@ -218,32 +225,36 @@ impl Output {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[&[u8]]) -> Shared {
-        let mut shared =
-            Shared { output: Output::default(), partial: Vec::new(), kept: 0, closed: false };
+    fn read(bytes: &[&[u8]]) -> Received {
+        let mut received = Received {
+            output: Output::default(),
+            partial: Vec::new(),
+            kept_bytes: 0,
+            closed: false,
+        };
         for chunk in bytes {
-            shared.take(chunk, Stream::Stdout, Duration::ZERO);
+            received.take(chunk, Stream::Stdout, Duration::ZERO);
         }
-        shared.end_line(Stream::Stdout, Duration::ZERO);
-        shared
+        received.end_line(Stream::Stdout, Duration::ZERO);
+        received
     }
 
     #[test]
-    fn lines_that_arrive_in_pieces_are_put_together() {
+    fn a_line_that_arrives_in_pieces_is_one_line() {
         let output = read(&[b"on", b"e\ntw", b"o\r\nthree"]).output;
         let texts: Vec<_> = output.lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["one", "two", "three"]);
     }
 
     #[test]
-    fn bytes_that_are_not_text_are_kept_as_marks_and_counted() {
+    fn invalid_utf_8_is_replaced_and_counted() {
         let output = read(&[b"a\xff\xfeb\nfine\n"]).output;
         assert_eq!(output.lines[0].text, "a\u{fffd}\u{fffd}b");
         assert_eq!(output.invalid_lines, 1);
     }
 
     #[test]
-    fn a_flood_is_counted_and_not_kept() {
+    fn output_beyond_the_limit_is_dropped_and_counted() {
         let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
         let chunks: Vec<&[u8]> = std::iter::repeat_n(line.as_slice(), 9 * 1024).collect();
         let output = read(&chunks).output;

@@ -1,8 +1,8 @@
-//! A free TCP port that nobody else can take before the child does.
+//! Reserves a free TCP port for a child.
 //!
-//! The port stays bound here, without listening, for as long as the reservation lives. The kernel
-//! gives a bound port to nobody who asks for "any port", and still lets a program bind it that
-//! sets `SO_REUSEADDR`, as every common server library does on Unix.
+//! The port stays bound here, without listening, until the reservation is dropped. The kernel never
+//! assigns a bound port to a bind to port 0, but lets a program bind it explicitly with
+//! `SO_REUSEADDR`, which every common server library sets on Unix.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,20 +10,20 @@ use socket2::{Domain, Socket, Type};
 
 use super::Error;
 
-/// A port on 127.0.0.1 that is kept for one child.
+/// A reserved port on 127.0.0.1.
 #[derive(Debug)]
-#[must_use = "the port is free for all as soon as this is dropped"]
+#[must_use = "dropping it releases the port"]
 pub(crate) struct Reservation {
     _bound: Socket,
     port: u16,
 }
 
 impl Reservation {
-    /// Takes a free port.
+    /// Reserves a free port.
     ///
     /// # Errors
-    /// When no port is free or sockets can't be made.
-    pub(crate) fn take() -> Result<Self, Error> {
+    /// If no port is free or the socket can't be created.
+    pub(crate) fn new() -> Result<Self, Error> {
         let reserve = || {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             socket.set_reuse_address(true)?;
@@ -35,7 +35,7 @@ impl Reservation {
         reserve().map_err(Error::system("a free port could not be reserved on 127.0.0.1"))
     }
 
-    /// The port's number.
+    /// Returns the number of the port.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -46,11 +46,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_can_listen_on_a_reserved_port_and_nobody_is_given_it() {
-        let reservation = Reservation::take().unwrap();
+    fn only_an_explicit_bind_gets_a_reserved_port() {
+        let reservation = Reservation::new().unwrap();
         let child = std::net::TcpListener::bind(("127.0.0.1", reservation.port())).unwrap();
         for _ in 0..200 {
-            assert_ne!(Reservation::take().unwrap().port(), reservation.port());
+            assert_ne!(Reservation::new().unwrap().port(), reservation.port());
         }
         drop(child);
     }

@@ -1,4 +1,4 @@
-//! Conversions between the output and the end of processes and [`spanproof_format`].
+//! Conversions of output and exits to and from [`spanproof_format`].
 
 use spanproof_format as format;
 
@@ -39,7 +39,7 @@ impl From<format::OutputLine> for Line {
     fn from(stored: format::OutputLine) -> Self {
         let stream = match stored.stream {
             format::Stream::Stdout => Stream::Stdout,
-            // No trial writes lines of a log: whatever it is, it is no standard output.
+            // A trial has no lines of a log; anything but standard output is standard error.
             format::Stream::Stderr | format::Stream::Log => Stream::Stderr,
         };
         Self { stream, at_ms: stored.at_ms, text: stored.text }
@@ -48,9 +48,9 @@ impl From<format::OutputLine> for Line {
 
 impl From<Exit> for format::ProcessExit {
     fn from(exit: Exit) -> Self {
-        let Exit { ending, asked, killed, at_ms, stop_ms, strays } = exit;
+        let Exit { ending, stop_requested, killed, at_ms, stop_ms, strays } = exit;
         let mut stored = Self::new(ending.into());
-        (stored.asked, stored.killed) = (asked, killed);
+        (stored.stop_requested, stored.killed) = (stop_requested, killed);
         (stored.at_ms, stored.stop_ms) = (at_ms, stop_ms);
         stored.strays = strays;
         stored
@@ -59,8 +59,9 @@ impl From<Exit> for format::ProcessExit {
 
 impl From<format::ProcessExit> for Exit {
     fn from(stored: format::ProcessExit) -> Self {
-        let format::ProcessExit { ending, asked, killed, at_ms, stop_ms, strays, .. } = stored;
-        Self { ending: ending.into(), asked, killed, at_ms, stop_ms, strays }
+        let format::ProcessExit { ending, stop_requested, killed, at_ms, stop_ms, strays, .. } =
+            stored;
+        Self { ending: ending.into(), stop_requested, killed, at_ms, stop_ms, strays }
     }
 }
 
@@ -78,7 +79,7 @@ impl From<format::Ending> for Ending {
         match stored {
             format::Ending::Code(code) => Self::Code(code),
             format::Ending::Signal(signal) => Self::Signal(signal),
-            // Only an existing system has an end that nobody saw.
+            // Only an existing system has an exit that was not seen.
             format::Ending::Unseen => Self::Code(0),
         }
     }

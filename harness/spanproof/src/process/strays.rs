@@ -1,20 +1,20 @@
-//! Processes that left the group of the service that started them.
+//! Processes that were started by the service and left its process group.
 //!
-//! Two traces lead to them: they hold the service's output open, or they descend from it. A daemon
-//! that does neither (its own output, and a parent that had ended before the service was asked to
-//! stop) is not found: the system keeps no record of where it came from, and a mark in the
-//! environment would not leave the service what the spec gives it.
+//! They are found because they hold the service's output open or because they descend from it. A
+//! daemon with its own output, whose parent exited before the service was stopped, is not found:
+//! the system does not record its origin, and the service's environment must have no extra
+//! variable.
 
 use std::collections::BTreeMap;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A process as it was when it was found; its id alone may name another one later.
+/// A process outside the group. Its start time tells it from a later process with the same id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stray {
     id: u32,
-    /// Its start in the system's ticks, which tells it from a later process with its id.
+    /// The start time in clock ticks since boot.
     start: u64,
     name: String,
 }
@@ -26,40 +26,41 @@ impl std::fmt::Display for Stray {
 }
 
 impl Stray {
-    /// Kills it, unless it has ended.
+    /// Kills the process if it is still running.
     pub(super) fn kill(&self) {
-        if let (true, Ok(id)) = (self.lives(), i32::try_from(self.id)) {
+        if let (true, Ok(id)) = (self.is_running(), i32::try_from(self.id)) {
             let _sent = kill(Pid::from_raw(id), Signal::SIGKILL);
         }
     }
 
-    /// Whether it still runs: the same process, and not a zombie.
-    pub(super) fn lives(&self) -> bool {
-        Stat::of(self.id).is_some_and(|now| now.start == self.start && !now.ended)
+    /// Whether the same process is still running and is not a zombie.
+    pub(super) fn is_running(&self) -> bool {
+        Stat::read(self.id).is_some_and(|now| now.start == self.start && !now.has_ended)
     }
 }
 
-/// What `/proc/ID/stat` says. A crate for `/proc` reads fifty fields of every process, and we need five.
+/// Five fields of `/proc/ID/stat`. A crate for `/proc` would read all fifty of every process.
 struct Stat {
     name: String,
     parent: u32,
     group: u32,
     start: u64,
-    ended: bool,
+    has_ended: bool,
 }
 
 impl Stat {
-    fn of(id: u32) -> Option<Self> {
-        Self::read(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
+    /// Reads the fields of a process; `None` if it is gone.
+    fn read(id: u32) -> Option<Self> {
+        Self::parse(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
     }
 
-    /// The name may hold anything, blanks and parentheses too.
-    fn read(text: &str) -> Option<Self> {
+    /// Parses the file; the name may contain blanks and parentheses.
+    fn parse(text: &str) -> Option<Self> {
         let (before, after) = text.rsplit_once(") ")?;
         let words: Vec<&str> = after.split_ascii_whitespace().collect();
         Some(Self {
             name: before.split_once(" (")?.1.to_owned(),
-            ended: matches!(*words.first()?, "Z" | "X"),
+            has_ended: matches!(*words.first()?, "Z" | "X"),
             parent: words.get(1)?.parse().ok()?,
             group: words.get(2)?.parse().ok()?,
             start: words.get(19)?.parse().ok()?,
@@ -67,31 +68,31 @@ impl Stat {
     }
 }
 
-/// Every process that descends from `leader` and is not in its group any more.
+/// Returns every descendant of `leader` that has left its group.
 pub(super) fn descendants(leader: u32) -> Vec<Stray> {
     let all: BTreeMap<u32, Stat> =
-        ids().into_iter().filter_map(|id| Some((id, Stat::of(id)?))).collect();
+        ids().into_iter().filter_map(|id| Some((id, Stat::read(id)?))).collect();
     let parent = |id: u32| all.get(&id).map(|stat| stat.parent);
     let descends = |id: u32| {
-        // Bounded: the table was not read in one moment, so it may hold a circle.
-        let up = std::iter::successors(parent(id), |up| parent(*up));
-        up.take(all.len()).any(|up| up == leader)
+        // The table was not read at once, so it may have a cycle: limit the steps.
+        let ancestors = std::iter::successors(parent(id), |ancestor| parent(*ancestor));
+        ancestors.take(all.len()).any(|ancestor| ancestor == leader)
     };
     all.iter()
-        .filter(|(id, stat)| stat.group != leader && !stat.ended && descends(**id))
+        .filter(|(id, stat)| stat.group != leader && !stat.has_ended && descends(**id))
         .map(|(id, stat)| Stray { id: *id, start: stat.start, name: stat.name.clone() })
         .collect()
 }
 
-/// Every other process that holds one of `pipes` open.
+/// Returns every other process that holds one of `pipes` open.
 pub(super) fn holders(pipes: &[String]) -> Vec<Stray> {
     let own = std::process::id();
     ids()
         .into_iter()
         .filter(|id| *id != own)
         .filter_map(|id| {
-            let stat = Stat::of(id)?;
-            holds(id, pipes).then_some(Stray { id, start: stat.start, name: stat.name })
+            let stat = Stat::read(id)?;
+            holds_open(id, pipes).then_some(Stray { id, start: stat.start, name: stat.name })
         })
         .collect()
 }
@@ -101,7 +102,7 @@ fn ids() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-fn holds(id: u32, pipes: &[String]) -> bool {
+fn holds_open(id: u32, pipes: &[String]) -> bool {
     let Ok(files) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return false };
     files
         .flatten()
@@ -114,21 +115,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_and_blanks_is_read() {
+    fn parses_a_name_with_parentheses_and_blanks() {
         let text = "7 (a) b (c)) S 3 5 5 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 2";
-        let stat = Stat::read(text).unwrap();
+        let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.name.as_str(), stat.parent, stat.group), ("a) b (c)", 3, 5));
-        assert_eq!((stat.start, stat.ended), (4711, false));
+        assert_eq!((stat.start, stat.has_ended), (4711, false));
     }
 
     #[test]
-    fn a_later_process_with_the_same_id_is_never_killed() {
+    fn a_later_process_with_the_same_id_is_not_killed() {
         let id = std::process::id();
-        let start = Stat::of(id).unwrap().start;
+        let start = Stat::read(id).unwrap().start;
         let own = Stray { id, start, name: String::new() };
-        assert!(own.lives());
+        assert!(own.is_running());
         let earlier = Stray { start: start - 1, ..own };
-        assert!(!earlier.lives());
+        assert!(!earlier.is_running());
         earlier.kill();
     }
 }

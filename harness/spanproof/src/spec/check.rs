@@ -1,4 +1,4 @@
-//! What a spec file may not say although each key of it is right by itself.
+//! Checks of a whole spec file, after each key has been parsed.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,40 +10,42 @@ use super::file::SpecFile;
 use super::{Condition, Fault, Job, Value, placeholder};
 use crate::document::{Document, Error, suggestion};
 
-/// The newest version of the file's format that is understood.
+/// The supported version of the file format.
 const SCHEMA: u32 = 1;
-/// Names of a case's parts that are not flags.
+/// The names in conditions that are not flags.
 const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
 
-/// Where each job says how many units it has.
+/// The `units` of each job with its position in the file.
 #[derive(Debug, Deserialize)]
-struct UnitPlaces {
-    job: Vec<UnitPlace>,
+struct JobUnits {
+    job: Vec<Units>,
 }
 
 #[derive(Debug, Deserialize)]
-struct UnitPlace {
+struct Units {
     units: Spanned<usize>,
 }
 
-/// A file to be checked, with its text for the errors.
+/// A parsed file, and its text for the errors.
 pub(super) struct Check<'a> {
     pub(super) document: &'a Document,
     pub(super) file: &'a SpecFile,
 }
 
 impl Check<'_> {
-    pub(super) fn all(&self) -> Result<(), Error> {
+    /// Runs every check; `Err` is the first problem.
+    pub(super) fn run(&self) -> Result<(), Error> {
         let schema = &self.file.schema;
         if *schema.get_ref() != SCHEMA {
-            let message = format!("this version understands `schema = {SCHEMA}`");
-            return Err(self.document.wrong(schema.span(), message));
+            let message =
+                format!("expected `schema = {SCHEMA}`, the version that this spanproof reads");
+            return Err(self.document.error_at(schema.span(), message));
         }
         self.service()?;
-        self.names("route", &self.file.routes, |route| &route.name)?;
-        self.names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
-        self.names("job", &self.file.jobs, |job| &job.name)?;
-        self.names("span", &self.file.spans, |span| &span.operation)?;
+        self.unique_names("route", &self.file.routes, |route| &route.name)?;
+        self.unique_names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
+        self.unique_names("job", &self.file.jobs, |job| &job.name)?;
+        self.unique_names("span", &self.file.spans, |span| &span.name)?;
         self.units()?;
         self.flags()?;
         self.faults()?;
@@ -54,15 +56,15 @@ impl Check<'_> {
 
     fn service(&self) -> Result<(), Error> {
         let service = &self.file.service;
-        let wrong = |message: &str| Err(self.document.wrong(service.span(), message));
+        let wrong = |message: &str| Err(self.document.error_at(service.span(), message));
         let (cargo, command) = (&service.get_ref().cargo, &service.get_ref().command);
         if cargo.is_some() != command.is_empty() {
             return wrong("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
         }
         let ready = &service.get_ref().ready;
-        let ways = [ready.http.is_some(), ready.line.is_some(), ready.sql.is_some()];
-        if ways.iter().filter(|way| **way).count() != 1 {
-            return wrong("`ready` needs one of `http`, `line` and `sql`");
+        let conditions = [ready.http.is_some(), ready.line.is_some(), ready.sql.is_some()];
+        if conditions.iter().filter(|given| **given).count() != 1 {
+            return wrong("`ready` needs exactly one of `http`, `line` and `sql`");
         }
         if let Some(error) = ready.line.as_ref().and_then(|line| regex::Regex::new(line).err()) {
             return wrong(&format!("`ready.line` is not a regular expression: {error}"));
@@ -70,36 +72,37 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// At least one item, and no name twice.
-    fn names<T>(
+    /// Requires at least one item, and different names.
+    fn unique_names<T>(
         &self,
         kind: &str,
         items: &[Spanned<T>],
         name: impl Fn(&T) -> &str,
     ) -> Result<(), Error> {
         if items.is_empty() {
-            return Err(self.document.wrong(0..0, format!("at least one `[[{kind}]]` is needed")));
+            return Err(self
+                .document
+                .error_at(0..0, format!("the spec needs at least one `[[{kind}]]`")));
         }
         for (at, item) in items.iter().enumerate() {
             let this = name(item.get_ref());
             if items[..at].iter().any(|other| name(other.get_ref()) == this) {
                 let message = format!("`{this}` is declared twice; remove one `[[{kind}]]`");
-                return Err(self.document.wrong(item.span(), message));
+                return Err(self.document.error_at(item.span(), message));
             }
         }
         Ok(())
     }
 
-    /// A job without units passes whatever the service does.
+    /// Rejects jobs without units: they would pass whatever the service does.
     fn units(&self) -> Result<(), Error> {
-        let places: UnitPlaces = self.document.parse()?;
+        let places: JobUnits = self.document.parse()?;
         for (job, place) in self.file.jobs.iter().zip(places.job) {
             let Job { name, units, .. } = job.get_ref();
             if *units == 0 {
-                let message = "has no units, so nothing could be proven; say how many it has";
-                return Err(self
-                    .document
-                    .wrong(place.units.span(), format!("job `{name}` {message}")));
+                let message =
+                    format!("job `{name}` has no units, so it proves nothing; set `units`");
+                return Err(self.document.error_at(place.units.span(), message));
             }
         }
         Ok(())
@@ -107,35 +110,34 @@ impl Check<'_> {
 
     fn flags(&self) -> Result<(), Error> {
         if !self.file.flags.is_empty() {
-            self.names("flag", &self.file.flags, |flag| &flag.name)?;
+            self.unique_names("flag", &self.file.flags, |flag| &flag.name)?;
         }
         let mut tracing = 0;
         for flag in &self.file.flags {
-            let wrong = |message: String| Err(self.document.wrong(flag.span(), message));
-            let span = flag.get_ref();
-            let name = &span.name;
+            let wrong = |message: String| Err(self.document.error_at(flag.span(), message));
+            let flag = flag.get_ref();
+            let name = &flag.name;
             if name.is_empty() || name.contains(['=', '\0']) || PARTS.contains(&name.as_str()) {
-                return wrong(format!("`{name}` can't be the name of an environment variable"));
+                return wrong(format!("`{name}` can't be the name of a flag"));
             }
-            if span.values.is_empty() {
-                let message = "has no values; give at least one, or remove the flag";
-                return wrong(format!("flag `{name}` {message}"));
+            if flag.values.is_empty() {
+                return wrong(format!("flag `{name}` has no values; add one, or remove the flag"));
             }
-            for (at, value) in span.values.iter().enumerate() {
-                if span.values[..at].contains(value) {
+            for (at, value) in flag.values.iter().enumerate() {
+                if flag.values[..at].contains(value) {
                     return wrong(format!("flag `{name}` has the value {value} twice"));
                 }
             }
-            let also = span.default.iter().chain(span.enables.iter().flatten());
-            if let Some(value) = also.into_iter().find(|value| !span.values.contains(value)) {
-                return wrong(format!("flag `{name}`: {value} is not among its `values`"));
+            let also = flag.default.iter().chain(flag.enables.iter().flatten());
+            if let Some(value) = also.into_iter().find(|value| !flag.values.contains(value)) {
+                return wrong(format!("flag `{name}`: {value} is not one of its `values`"));
             }
-            if span.tracing && !span.values.iter().any(|value| span.records(value)) {
-                let message = "has `tracing = true`, and none of its values records, so nothing \
-                               could be proven; add a value that means on, or name one in `enables`";
+            if flag.tracing && !flag.values.iter().any(|value| flag.records(value)) {
+                let message = "has `tracing = true`, but none of its values switches tracing on; \
+                               add a value that means on, or name one in `enables`";
                 return wrong(format!("flag `{name}` {message}"));
             }
-            tracing += usize::from(span.tracing);
+            tracing += usize::from(flag.tracing);
             if tracing > 1 {
                 return wrong("only one flag may have `tracing = true`".into());
             }
@@ -149,43 +151,43 @@ impl Check<'_> {
     fn faults(&self) -> Result<(), Error> {
         let faults = &self.file.faults;
         if !faults.is_empty() {
-            self.names("fault", faults, Fault::name)?;
+            self.unique_names("fault", faults, Fault::name)?;
         }
-        let answers = self.file.probes.recognises_failures();
+        let has_failure_probe = self.file.probes.has_failure_probe();
         for fault in faults {
-            if let Some(problem) = fault.get_ref().problem(&self.file.tables, answers) {
-                return Err(self.document.wrong(fault.span(), problem));
+            if let Some(problem) = fault.get_ref().problem(&self.file.tables, has_failure_probe) {
+                return Err(self.document.error_at(fault.span(), problem));
             }
         }
         Ok(())
     }
 
     fn spans(&self) -> Result<(), Error> {
-        let operations = || self.file.spans.iter().map(|span| span.get_ref().operation.as_str());
-        let mut own = 0;
+        let names = || self.file.spans.iter().map(|span| span.get_ref().name.as_str());
+        let mut roots = 0;
         for span in &self.file.spans {
-            let wrong = |message: String| Err(self.document.wrong(span.span(), message));
+            let wrong = |message: String| Err(self.document.error_at(span.span(), message));
             match &span.get_ref().parent {
-                None => own += 1,
+                None => roots += 1,
                 Some(_) if self.file.tables.spans.parent.is_empty() => {
-                    let operation = &span.get_ref().operation;
-                    let message = "has a `parent`, and `parent` in `[tables.spans]` is empty; \
+                    let name = &span.get_ref().name;
+                    let message = "has a `parent`, but `parent` in `[tables.spans]` is empty; \
                                    name the column, or remove the span";
-                    return wrong(format!("`{operation}` {message}"));
+                    return wrong(format!("`{name}` {message}"));
                 }
-                Some(parent) if operations().any(|name| name == parent) => {}
+                Some(parent) if names().any(|name| name == parent) => {}
                 Some(parent) => {
-                    let hint = suggestion(parent, operations());
-                    return wrong(format!("no `[[span]]` has the operation `{parent}`{hint}"));
+                    let hint = suggestion(parent, names());
+                    return wrong(format!("no `[[span]]` has the name `{parent}`{hint}"));
                 }
             }
-            if own > 1 {
-                return wrong("only one `[[span]]` may be without a `parent`".into());
+            if roots > 1 {
+                return wrong("only one `[[span]]` may have no `parent`".into());
             }
         }
-        if own == 0 {
-            let message = "one `[[span]]` must be without a `parent`: the unit's own span";
-            return Err(self.document.wrong(0..0, message));
+        if roots == 0 {
+            let message = "one `[[span]]` must have no `parent`: the span of the unit itself";
+            return Err(self.document.error_at(0..0, message));
         }
         Ok(())
     }
@@ -213,24 +215,27 @@ impl Check<'_> {
     }
 
     fn condition(&self, rule: &Condition, span: Range<usize>) -> Result<(), Error> {
-        let known = self.known();
+        let known = self.possible_values();
         for (name, values) in rule.terms() {
             let Some(possible) = known.get(name) else {
                 let hint = suggestion(name, known.keys().copied());
-                let message = format!("no flag, and no part of a case, is named `{name}`{hint}");
-                return Err(self.document.wrong(span, message));
+                let message = format!(
+                    "`{name}` is neither a flag nor `route`, `upstream`, `job` or `fault`{hint}"
+                );
+                return Err(self.document.error_at(span, message));
             };
             if let Some(value) = values.iter().find(|value| !possible.contains(value)) {
                 let list: Vec<_> = possible.iter().map(ToString::to_string).collect();
                 let list = list.join(", ");
                 let message = format!("`{name}` is never {value}; its values are {list}");
-                return Err(self.document.wrong(span, message));
+                return Err(self.document.error_at(span, message));
             }
         }
         Ok(())
     }
 
-    fn known(&self) -> BTreeMap<&str, Vec<Value>> {
+    /// Returns every name that a condition may use, with its values.
+    fn possible_values(&self) -> BTreeMap<&str, Vec<Value>> {
         let set = |name: &String| Value::Set(name.clone());
         let file = self.file;
         let mut known: BTreeMap<&str, Vec<Value>> = file

@@ -1,4 +1,4 @@
-//! A condition on a case: which values its flags, route, upstream and job have.
+//! A condition on a case: the values that its flags, route, upstream, job and fault may have.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +9,12 @@ use serde::{Deserialize, Deserializer};
 use super::Value;
 use super::value::ValueVisitor;
 
-/// What is known about a case, by the names conditions use: each flag's value, and `route`,
-/// `upstream` and `job` with their names.
+/// The values of a case by the names that conditions use: the flags, `route`, `upstream`, `job` and
+/// `fault`.
 pub(crate) type Facts<'a> = BTreeMap<&'a str, Value>;
 
-/// Holds when every named fact has one of its values. `{ ROUTER_OFF = "true", route = ["a", "b"] }`
+/// Holds if every named fact has one of the listed values:
+/// `{ ROUTER_OFF = "true", route = ["a", "b"] }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
@@ -22,14 +23,14 @@ pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
 struct OneOrMany(Vec<Value>);
 
 impl Condition {
-    /// Whether every named fact has one of the values.
+    /// Whether the facts meet the condition.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         self.0.iter().all(|(name, values)| {
             facts.get(name.as_str()).is_some_and(|fact| values.0.contains(fact))
         })
     }
 
-    /// Every name with the values it may have.
+    /// Returns every name with its allowed values.
     pub(crate) fn terms(&self) -> impl Iterator<Item = (&str, &[Value])> {
         self.0.iter().map(|(name, values)| (name.as_str(), values.0.as_slice()))
     }
@@ -48,9 +49,9 @@ impl fmt::Display for Condition {
 
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
+        struct OneOrManyVisitor;
 
-        impl<'de> Visitor<'de> for Either {
+        impl<'de> Visitor<'de> for OneOrManyVisitor {
             type Value = OneOrMany;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +75,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
             }
         }
 
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(OneOrManyVisitor)
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_condition_holds_when_every_fact_has_one_of_its_values() {
+    fn a_condition_holds_if_every_fact_has_an_allowed_value() {
         let condition: Condition =
             toml::from_str("route = ['a', 'b']\nFLAG = { unset = true }").unwrap();
         let facts = |route: &str, flag: Value| {

@@ -1,4 +1,4 @@
-//! `[[expected]]`: a failure that is known, and accepted until a day.
+//! `[[expected]]`: a known failure that is accepted until a date.
 
 use serde::{Deserialize, Deserializer};
 use spanproof_format::Code;
@@ -6,19 +6,19 @@ use spanproof_format::Code;
 use super::Condition;
 use crate::document::suggestion;
 
-/// A known failure. It is accepted with exactly this code, for a reason, until a day.
+/// A known failure, accepted with exactly this code.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
-    /// The code, as in a verdict.
+    /// The code of the finding.
     #[serde(deserialize_with = "known_code")]
     pub code: Code,
-    /// The cases it is expected in.
+    /// The cases that are expected to fail.
     #[serde(default)]
     pub when: Condition,
-    /// Why it is accepted for now.
+    /// Why the failure is accepted for now.
     pub reason: String,
-    /// The last day on which it is accepted.
+    /// The last day on which the failure is accepted (UTC).
     pub until: Day,
 }
 
@@ -30,12 +30,12 @@ fn known_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Err
     })
 }
 
-/// A day of the calendar, as `2026-12-31`; in the file a date or a text.
+/// A calendar date such as `2026-12-31`; in TOML a date or a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(chrono::NaiveDate);
 
 impl Day {
-    /// The day that it is, in UTC.
+    /// Returns the current date in UTC.
     pub fn today() -> Self {
         Self(chrono::Utc::now().date_naive())
     }
@@ -52,7 +52,7 @@ impl std::str::FromStr for Day {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let day = text.parse().map(Self);
-        day.map_err(|_| format!("`{text}` is no day; write it as `2026-12-31`"))
+        day.map_err(|_| format!("`{text}` is not a date; expected one like `2026-12-31`"))
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_does_not_exist_is_refused_with_the_nearest() {
+    fn an_unknown_code_is_rejected_with_the_nearest_known_one() {
         let error =
             toml::from_str::<Expected>("code = 'unliked'\nreason = 'r'\nuntil = 2026-12-31");
         let error = error.unwrap_err().to_string();
@@ -90,10 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_a_date_or_a_text() {
+    fn a_day_is_a_toml_date_or_a_string() {
         assert_eq!(until("2026-12-31").unwrap().until, until("'2026-12-31'").unwrap().until);
         assert!(until("2026-12-31").unwrap().until > until("2026-12-30").unwrap().until);
         let error = until("'soon'").unwrap_err().to_string();
-        assert!(error.contains("`soon` is no day; write it as `2026-12-31`"), "{error}");
+        assert!(error.contains("`soon` is not a date; expected one like `2026-12-31`"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! `[[fault]]`: what goes wrong in the world while a job runs, and is put right again.
+//! `[[fault]]`: a fault that is injected while a job runs and removed afterwards.
 
 use std::path::PathBuf;
 
@@ -8,30 +8,30 @@ use serde::de::Error as _;
 use super::{Condition, Tables};
 use crate::document::suggestion;
 
-/// One fault of the world. It happens before the job is submitted and is over when the job has
-/// ended; then a second job must record as if nothing had been.
+/// A fault of the world. It is in force from before the job is submitted until the job ends. Then
+/// a second job must record as if there had been no fault.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Fault {
-    /// What happens.
+    /// What goes wrong.
     pub kind: FaultKind,
-    /// What it is called; by default as its kind.
+    /// The name; the kind's own by default.
     name: Option<String>,
-    /// The recording cases that are run once more under it. By default those with every other
-    /// flag at its default, the first upstream and the first value that records.
+    /// The recording cases that are run once more with this fault. By default those with the first
+    /// value that records, every other flag at its default, and the first upstream.
     pub when: Option<Condition>,
-    /// Whether it hits the work itself as well, so that the job's outcome is not compared. By
-    /// default only where the kind can't be kept away from the work.
+    /// Whether the fault also hits the work itself, so that the job's outcome is not compared.
+    /// `false` by default, except for kinds that can't spare the work.
     hits_work: Option<bool>,
-    /// For the kind `sql`: the file that makes it happen.
+    /// For the kind `sql`: the file that injects the fault.
     pub apply: Option<PathBuf>,
-    /// For the kind `sql`: the file that puts it right.
+    /// For the kind `sql`: the file that removes it.
     pub clear: Option<PathBuf>,
 }
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident $text:literal;)*) => {
-        /// What can happen to the world of a case.
+        /// The kinds of faults.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FaultKind { $($(#[doc = $doc])* $name,)* }
 
@@ -39,13 +39,13 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The kind as the spec has it.
+            /// Returns the kind as written in a spec.
             pub fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// What it does, in the words of its documentation.
-            pub fn about(self) -> &'static str {
+            /// Returns a phrase that describes the fault.
+            pub fn description(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc),*).trim_ascii_start(),)* }
             }
         }
@@ -55,41 +55,41 @@ macro_rules! kinds {
 kinds! {
     /// the service may not insert into the span table any more: 42501
     InsertRevoked "insert-revoked";
-    /// the span table has another name: 42P01
+    /// the span table is renamed: 42P01
     TableMissing "table-missing";
-    /// the span table's column for the operation has another name: 42703
+    /// the column for the span's name is renamed: 42703
     ColumnMissing "column-missing";
-    /// the span table's schema has another name: 42P01 or 3F000
+    /// the schema of the span table is renamed: 42P01 or 3F000
     SchemaMissing "schema-missing";
-    /// writing a span is refused as on a read-only server: 25006
+    /// writing a span fails as on a read-only server: 25006
     ReadOnly "read-only";
-    /// somebody else holds a lock on the span table for as long as the job runs
+    /// another session locks the span table until the job ends
     Locked "locked";
-    /// writing a span takes for ever, and the server ends statements after 250 ms, or after what
-    /// the service itself has set: 57014
+    /// writing a span never returns, and the server cancels statements after 250 ms, or after the
+    /// service's own `statement_timeout`: 57014
     StatementTimeout "statement-timeout";
-    /// somebody else holds a lock that writing a span needs, and the server ends waiting for it
+    /// another session holds a lock that writing a span needs, and the server stops waiting for it
     /// after 250 ms: 55P03
     LockTimeout "lock-timeout";
-    /// the database lets nobody in who is not in already: 53300, or 55000 for a superuser
+    /// the database accepts no new connections: 53300, or 55000 for a superuser
     ConnectionLimit "connection-limit";
-    /// the server ends each session that writes a span: 57P01
+    /// the server terminates every session that writes a span: 57P01
     BackendTerminated "backend-terminated";
-    /// a constraint refuses spans when their transaction ends: 23514
+    /// a constraint rejects spans at commit: 23514
     CommitRefused "commit-refused";
-    /// a trigger takes every span and keeps none
+    /// a trigger discards every span without an error
     Discarded "discarded";
-    /// the service is killed while every unit waits for the upstream, and started again
+    /// the service is killed and restarted while every unit waits for the upstream
     KilledMidJob "killed-mid-job";
-    /// the service is killed as soon as the job has ended, and started again
+    /// the service is killed and restarted as soon as the job has ended
     KilledAtExit "killed-at-exit";
-    /// what the files `apply` and `clear` do
+    /// the SQL files `apply` and `clear` inject and remove it
     Sql "sql";
 }
 
 impl FaultKind {
-    /// Whether the service itself is killed.
-    pub(crate) fn kills(self) -> bool {
+    /// Whether the fault kills the service.
+    pub(crate) fn kills_service(self) -> bool {
         matches!(self, Self::KilledMidJob | Self::KilledAtExit)
     }
 }
@@ -105,25 +105,25 @@ impl<'de> Deserialize<'de> for FaultKind {
         let text = String::deserialize(deserializer)?;
         Self::ALL.iter().find(|kind| kind.text() == text).copied().ok_or_else(|| {
             let hint = suggestion(&text, Self::ALL.iter().map(|kind| kind.text()));
-            D::Error::custom(format!("no kind of fault is named `{text}`{hint}"))
+            D::Error::custom(format!("unknown kind of fault `{text}`{hint}"))
         })
     }
 }
 
 impl Fault {
-    /// What it is called.
+    /// Returns the name.
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_else(|| self.kind.text())
     }
 
-    /// Whether it hits the work itself as well.
+    /// Whether the fault also hits the work itself.
     pub(crate) fn hits_work(&self) -> bool {
-        let unavoidable = matches!(self.kind, FaultKind::ConnectionLimit | FaultKind::KilledMidJob);
-        self.hits_work.unwrap_or(unavoidable)
+        let default = matches!(self.kind, FaultKind::ConnectionLimit | FaultKind::KilledMidJob);
+        self.hits_work.unwrap_or(default)
     }
 
-    /// What is wrong with it by itself, for an error that names its place.
-    pub(super) fn problem(&self, tables: &Tables, answers: bool) -> Option<String> {
+    /// Returns what is wrong with the fault; `None` if nothing is.
+    pub(super) fn problem(&self, tables: &Tables, has_failure_probe: bool) -> Option<String> {
         let name = self.name();
         let files = (self.apply.is_some(), self.clear.is_some());
         match (self.kind, files) {
@@ -133,25 +133,25 @@ impl Fault {
             }
             (_, (false, false)) => {}
             (kind, _) => {
-                let message = format!("`{kind}` takes no files; only the kind `sql` does");
+                let message = format!("the kind `{kind}` takes no files; only `sql` does");
                 return Some(format!("fault `{name}`: {message}"));
             }
         }
         let schema = |table: &str| table.split_once('.').map(|(schema, _)| schema.to_owned());
-        let of_spans = schema(&tables.spans.table);
-        let shared = [&tables.jobs.table, &tables.units.table].map(|table| schema(table));
+        let span_schema = schema(&tables.spans.table);
+        let other_schemas = [&tables.jobs.table, &tables.units.table].map(|table| schema(table));
         if self.kind == FaultKind::SchemaMissing
-            && (of_spans.is_none() || shared.contains(&of_spans))
+            && (span_schema.is_none() || other_schemas.contains(&span_schema))
         {
             return Some(format!(
-                "fault `{name}`: `schema-missing` needs the span table in a schema of its own, named in \
-                 `[tables.spans]`: otherwise the work would miss its tables too"
+                "fault `{name}`: `schema-missing` needs the span table in a separate schema, named in \
+                 `table` under `[tables.spans]`; otherwise the work would lose its tables too"
             ));
         }
-        if !answers && !self.kind.kills() {
+        if !has_failure_probe && !self.kind.kills_service() {
             return Some(format!(
-                "fault `{name}`: whether the service says something can't be told without `refused` or \
-                 `unfinished` in `[probes]`"
+                "fault `{name}`: `[probes]` needs `refused` or `unfinished`, to recognise that the \
+                 service reports a lost span"
             ));
         }
         None

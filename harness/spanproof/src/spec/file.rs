@@ -1,4 +1,4 @@
-//! A whole spec file: reading and checking it.
+//! Reading and checking a whole spec file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,12 +8,11 @@ use spanproof_postgres::Options;
 use toml::Spanned;
 
 use super::check::Check;
-use super::overlay::overlaid;
-use super::probe::{ProbeFile, Probes, compiled};
+use super::probe::{self, ProbeFile, Probes};
 use super::section::{
     Database, Flag, Job, Matrix, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
-use super::{Condition, Expected, Fault, FaultKind, Overlay, Tables};
+use super::{Condition, Expected, Fault, FaultKind, Overlay, Tables, deprecated, overlay};
 use crate::document::{Document, Error};
 
 #[derive(Debug, Deserialize)]
@@ -47,10 +46,10 @@ pub(super) struct SpecFile {
     pub(super) startup: StartupFile,
 }
 
-/// A whole spec, checked.
+/// A checked spec.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// The folder of the file; every path in it is relative to this.
+    /// The folder of the file. Paths in the spec are relative to it.
     pub(crate) folder: PathBuf,
     /// The service under test.
     pub(crate) service: Service,
@@ -64,20 +63,22 @@ pub struct Spec {
     pub(crate) jobs: Vec<Job>,
     /// The flags with their values.
     pub(crate) flags: Vec<Flag>,
-    /// What goes wrong in the world.
+    /// The faults of the world.
     pub(crate) faults: Vec<Fault>,
-    /// Failures that are known, and accepted until a day.
+    /// Known failures, each accepted until a date.
     pub(crate) expected: Vec<Expected>,
-    /// Which combinations are run.
+    /// The combinations to run.
     pub(crate) matrix: Matrix,
     /// The spans each unit should leave.
     pub(crate) spans: Vec<SpanRule>,
-    /// How to recognise what the service says.
+    /// Patterns for the output of the service.
     pub(crate) probes: Probes,
-    /// Where jobs, units and spans are.
+    /// The tables of jobs, units and spans.
     pub(crate) tables: Tables,
-    /// What the service prints at startup.
+    /// The expected startup output.
     pub(crate) startup: Startup,
+    /// A warning for each former name in the file.
+    pub(super) warnings: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,27 +107,30 @@ impl Spec {
     /// Reads a spec file.
     ///
     /// # Errors
-    /// When it can't be read, or says something it may not; the error names file, line and key.
+    /// If the file can't be read or is not a valid spec; the error names file, line and key.
     pub fn read(path: &Path) -> Result<Self, Error> {
         Self::read_with(path, &[])
     }
 
-    /// Reads a spec file, with values in place of its own.
+    /// Reads a spec file and replaces some of its values.
     ///
     /// # Errors
-    /// As [`Spec::read`], and when a value is no TOML or its key is inside of one that is no table.
+    /// As [`Spec::read`], and if a value is not TOML or its key does not lead through tables.
     pub(crate) fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
-        Self::from_document(&overlaid(&Document::read(path)?, overlays)?)
+        let (document, mut warnings) = overlay::apply(&Document::read(path)?, overlays)?;
+        let mut spec = Self::from_document(&document)?;
+        warnings.append(&mut spec.warnings);
+        Ok(Self { warnings, ..spec })
     }
 
-    /// Reads a spec from a text.
+    /// Reads a spec from a document in memory.
     ///
     /// # Errors
     /// As [`Spec::read`].
     pub(crate) fn from_document(document: &Document) -> Result<Self, Error> {
-        let file: SpecFile = document.parse()?;
+        let (file, warnings): (SpecFile, _) = deprecated::parse(document)?;
         let check = Check { document, file: &file };
-        check.all()?;
+        check.run()?;
         let folder = document.path().parent().unwrap_or(Path::new("")).to_owned();
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         Ok(Self {
@@ -148,15 +152,22 @@ impl Spec {
             probes: file.probes.compile(document)?,
             tables: file.tables,
             startup: startup(document, file.startup)?,
+            warnings,
         })
     }
 
-    /// The folder of the file; every path in it is relative to this.
+    /// Returns the folder of the spec file. Paths in the spec are relative to it.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The name of the service under test.
+    /// Returns a warning for each former name that the file uses, with its line and the present
+    /// name. The library does not print them.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Returns the name of the service under test.
     pub fn service_name(&self) -> &str {
         &self.service.name
     }
@@ -166,62 +177,62 @@ impl Spec {
         self.service.cargo.is_some() || !self.service.build.is_empty()
     }
 
-    /// The name of the table of jobs.
+    /// Returns the name of the table of jobs.
     pub fn job_table(&self) -> &str {
         &self.tables.jobs.table
     }
 
-    /// The name of the table of units.
+    /// Returns the name of the table of units.
     pub fn unit_table(&self) -> &str {
         &self.tables.units.table
     }
 
-    /// The channel on which the database notifies of new jobs; empty if there is none.
+    /// Returns the channel on which the database notifies of new jobs; empty if there is none.
     pub fn channel(&self) -> &str {
         &self.tables.jobs.channel
     }
 
-    /// How long after the end of its job a span may be on its way.
+    /// Returns how long the service may take to write a span after its job has ended.
     pub fn flush_time(&self) -> Duration {
         Duration::from_millis(self.service.flush_ms)
     }
 
-    /// The flags, in the order of the file.
+    /// Returns the flags in the order of the file.
     pub fn flags(&self) -> &[Flag] {
         &self.flags
     }
 
-    /// The kind of disposable Postgres that `[database]` asks for.
+    /// Returns the options of the disposable Postgres, from `[database]`.
     ///
     /// # Errors
-    /// If its `source` names no known source.
+    /// If `source` is not a known source.
     pub fn postgres_options(&self) -> Result<Options, spanproof_postgres::Error> {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());
         Ok(Options { source: source.parse()?, version, platform, ..Options::default() })
     }
 
-    /// A path of the spec, seen from the current folder.
+    /// Resolves a path of the spec.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// The flag that switches recording, if there is one.
+    /// Returns the flag that switches tracing; `None` if there is none.
     pub fn tracing_flag(&self) -> Option<&Flag> {
         self.flags.iter().find(|flag| flag.tracing)
     }
 
-    /// Whether the spec has a fault of the world of this kind, under the kind's own name.
+    /// Whether the spec has a fault of this kind that is named as its kind.
     pub fn has_fault(&self, kind: FaultKind) -> bool {
         self.fault(kind.text()).is_some()
     }
 
-    /// The fault of that name; `None` if the spec has none.
+    /// Returns the fault of that name; `None` if there is none.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
     }
 
-    /// The span every unit has of its own.
+    /// Returns the rule for the span of the unit itself, which has no parent.
     pub(crate) fn unit_span(&self) -> Option<&SpanRule> {
         self.spans.iter().find(|span| span.parent.is_none())
     }
@@ -233,7 +244,7 @@ fn inner<T>(items: Vec<Spanned<T>>) -> Vec<T> {
 
 fn startup(document: &Document, file: StartupFile) -> Result<Startup, Error> {
     let redact = file.redact.into_iter().map(|rule| {
-        let pattern = compiled(document, &rule.pattern)?;
+        let pattern = probe::compile(document, &rule.pattern)?;
         Ok(Redaction { pattern, name: rule.name })
     });
     Ok(Startup { snapshots: file.snapshots, redact: redact.collect::<Result<_, Error>>()? })

@@ -1,7 +1,8 @@
-//! The spec: what a user declares in `spanproof.toml`, read with errors that name file and line.
+//! The spec: what a user declares in `spanproof.toml`. Errors name file and line.
 
 mod check;
 mod condition;
+mod deprecated;
 mod expected;
 mod fault;
 mod file;
@@ -26,7 +27,7 @@ pub(crate) use table::{JobTable, SpanTable, Tables};
 pub(crate) use value::Intent;
 pub use value::Value;
 
-/// The spec of this repository, with its text changed: the spec of tests.
+/// Returns the spec of this repository with its text changed.
 #[cfg(test)]
 pub(crate) fn example(change: impl FnOnce(String) -> String) -> Spec {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
@@ -34,5 +35,5 @@ pub(crate) fn example(change: impl FnOnce(String) -> String) -> Spec {
     Spec::from_document(&crate::document::Document::new(path, text)).unwrap()
 }
 
-/// The spec's usual file name.
+/// The default file name of a spec.
 pub const FILE: &str = "spanproof.toml";

@@ -1,44 +1,73 @@
-//! Values of a spec that are given in place of what its file says.
+//! Values that replace those of a spec file.
 
 use toml::{Table, Value};
 
+use super::deprecated;
 use crate::document::{Document, Error};
 
-/// A value of a spec, by its key.
+/// A value for one key of a spec, in place of the file's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Overlay {
-    /// The key, with a dot between its parts: `service.settle-ms`. A key that names a list, such as
-    /// `fault`, stands for the whole list.
+    /// The key, with dots between its parts: `service.settle-ms`. The key of a list, such as
+    /// `fault`, means the whole list.
     pub key: String,
     /// The value as TOML: `4000`, `"text"`, `{ a = 1 }`, `[]`.
     pub value: String,
 }
 
 impl Overlay {
-    /// A value for a key.
+    /// Creates an overlay.
     pub(crate) fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
         Self { key: key.into(), value: value.into() }
     }
+
+    /// Returns the overlay as a line of TOML.
+    fn line(&self) -> Document {
+        Document::new("a value set over the spec", format!("{} = {}", self.key, self.value))
+    }
 }
 
-/// The document of a spec with these values in place of its own. Lines of errors are then those of
-/// the changed document, whose order is another one.
-pub(super) fn overlaid(document: &Document, overlays: &[Overlay]) -> Result<Document, Error> {
+/// Returns the document with the overlays applied, and a warning for each former name.
+///
+/// The keys of the changed document are sorted, so its lines are not those of the file.
+pub(super) fn apply(
+    document: &Document,
+    overlays: &[Overlay],
+) -> Result<(Document, Vec<String>), Error> {
     if overlays.is_empty() {
-        return Ok(document.clone());
+        return Ok((document.clone(), Vec::new()));
     }
-    let mut table: Table = document.parse()?;
+    let (mut table, mut warnings): (Table, _) = deprecated::parse(document)?;
     for overlay in overlays {
-        let value = value(overlay)?;
-        put(&mut table, &overlay.key, value).map_err(|reason| refused(overlay, reason))?;
+        let mut entry = (overlay.key.clone(), parse_value(overlay)?);
+        if let Ok((line, found)) = deprecated::parse::<Table>(&overlay.line())
+            && !found.is_empty()
+        {
+            entry = only_entry(line, overlay.key.split('.').count()).unwrap_or(entry);
+            warnings.extend(found);
+        }
+        let (key, value) = entry;
+        set(&mut table, &key, value).map_err(|reason| rejected(overlay, reason))?;
     }
     let text = toml::to_string(&table)
-        .map_err(|error| document.wrong(0..0, format!("not to be written again: {error}")))?;
-    Ok(Document::new(document.path(), text))
+        .map_err(|error| document.error_at(0..0, format!("can't be written as TOML: {error}")))?;
+    Ok((Document::new(document.path(), text), warnings))
 }
 
-/// The value of an overlay.
-fn value(overlay: &Overlay) -> Result<Value, Error> {
+/// Returns the only entry of a table, its key with `parts` parts; `None` if the key has fewer.
+fn only_entry(table: Table, parts: usize) -> Option<(String, Value)> {
+    let (mut key, mut value) = (Vec::new(), Value::Table(table));
+    for _ in 0..parts {
+        let Value::Table(table) = value else { return None };
+        let (part, inner) = table.into_iter().next()?;
+        key.push(part);
+        value = inner;
+    }
+    Some((key.join("."), value))
+}
+
+/// Parses the value of an overlay.
+fn parse_value(overlay: &Overlay) -> Result<Value, Error> {
     let text = &overlay.value;
     let parsed = |value: &str| {
         let mut table: Table = toml::from_str(&format!("value = {value}")).ok()?;
@@ -46,18 +75,18 @@ fn value(overlay: &Overlay) -> Result<Value, Error> {
         table.is_empty().then_some(value)
     };
     let quoted = Value::String(text.clone()).to_string();
-    parsed(text).ok_or_else(|| refused(overlay, format!("is no TOML; as a text it is `{quoted}`")))
+    parsed(text)
+        .ok_or_else(|| rejected(overlay, format!("is not TOML; a string needs quotes: `{quoted}`")))
 }
 
-fn refused(overlay: &Overlay, reason: impl std::fmt::Display) -> Error {
+fn rejected(overlay: &Overlay, reason: impl std::fmt::Display) -> Error {
     let Overlay { key, value } = overlay;
-    let line = Document::new("a value set over the spec", format!("{key} = {value}"));
     let at = key.len() + 3;
-    line.wrong(at..at + value.len(), format!("`{value}` {reason}"))
+    overlay.line().error_at(at..at + value.len(), format!("`{value}` {reason}"))
 }
 
-/// Puts a value at a key; `Err` with the reason why it can't stand there.
-fn put(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+/// Sets a key to a value; `Err` is the reason why it can't be set.
+fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let Some((first, rest)) = key.split_once('.') else {
         table.insert(key.to_owned(), value);
         return Ok(());
@@ -70,7 +99,7 @@ fn put(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let inner = inner.as_table_mut();
     let inner =
         inner.ok_or_else(|| format!("can't be set in `{first}`, which is of type {kind}"))?;
-    put(inner, rest, value)
+    set(inner, rest, value)
 }
 
 #[cfg(test)]
@@ -81,35 +110,39 @@ mod tests {
 
     const TEXT: &str = "a = 1\n[b]\nc = 'x'\nd = { e = 2 }\n[[f]]\ng = 1\n";
 
-    fn overlaid(key: &str, value: &str) -> Result<Table, String> {
+    fn apply(key: &str, value: &str) -> Result<Table, String> {
         let document = Document::new("spec.toml", TEXT);
-        let document = super::overlaid(&document, &[Overlay::new(key, value)]);
-        document.and_then(|document| document.parse()).map_err(|error| error.to_string())
+        let document = super::apply(&document, &[Overlay::new(key, value)]);
+        document.and_then(|(document, _)| document.parse()).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_value_is_replaced_as_a_whole_or_added() {
-        assert_eq!(overlaid("a", "7").unwrap()["a"].as_integer(), Some(7));
-        let changed = overlaid("b.d", "{}").unwrap();
+    fn a_value_is_replaced_or_added() {
+        assert_eq!(apply("a", "7").unwrap()["a"].as_integer(), Some(7));
+        let changed = apply("b.d", "{}").unwrap();
         assert_eq!(changed["b"]["d"], Value::Table(Table::new()));
         assert_eq!(changed["b"]["c"].as_str(), Some("x"), "its neighbour stays");
-        let changed = overlaid("f", "[{ g = 2 }, { g = 3 }]").unwrap();
+        let changed = apply("f", "[{ g = 2 }, { g = 3 }]").unwrap();
         assert_eq!(changed["f"].as_array().unwrap().len(), 2);
-        assert_eq!(overlaid("new.key", "true").unwrap()["new"]["key"].as_bool(), Some(true));
+        assert_eq!(apply("new.key", "true").unwrap()["new"]["key"].as_bool(), Some(true));
     }
 
     #[rstest]
     #[case::in_a_value("a.b", "1", "1:7: `1` can't be set in `a`, which is of type integer")]
     #[case::in_a_list("f.g", "2", "1:7: `2` can't be set in the list `f`; set the list as a whole")]
-    #[case::word("b.c", "took_ms", "1:7: `took_ms` is no TOML; as a text it is `\"took_ms\"`")]
-    #[case::half("a", "{", "1:5: `{` is no TOML; as a text it is `\"{\"`")]
-    #[case::more_than_a_value("a", "1\nb = 2", "is no TOML")]
-    fn what_can_not_be_put_there_is_refused(
+    #[case::word(
+        "b.c",
+        "took_ms",
+        "1:7: `took_ms` is not TOML; a string needs quotes: `\"took_ms\"`"
+    )]
+    #[case::half("a", "{", "1:5: `{` is not TOML; a string needs quotes: `\"{\"`")]
+    #[case::more_than_a_value("a", "1\nb = 2", "is not TOML")]
+    fn rejects_a_value_that_does_not_fit(
         #[case] key: &str,
         #[case] value: &str,
         #[case] reason: &str,
     ) {
-        let error = overlaid(key, value).unwrap_err();
+        let error = apply(key, value).unwrap_err();
         assert!(error.contains(reason), "expected {reason}\nfound {error}");
     }
 }

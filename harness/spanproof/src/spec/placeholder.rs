@@ -1,4 +1,4 @@
-//! Placeholders that a spec may use, and where; any other is refused instead of passed on as text.
+//! Checks the placeholders in a spec: an unknown one is an error, not text for the service.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,78 +10,78 @@ use toml::Spanned;
 
 use crate::document::{Document, Error, suggestion};
 
-/// What stands for what a case gets, in `[service.env]` and in `service.url`.
-const OF_A_CASE: [&str; 3] = ["{database.url}", "{upstream.url}", "{port}"];
-/// What stands for the job or a part of it, in the body of a route.
-const OF_A_JOB: [&str; 2] = ["{job}", "{job:/pointer}"];
+/// The placeholders of `[service.env]` and `service.url`.
+const CASE_PLACEHOLDERS: [&str; 3] = ["{database.url}", "{upstream.url}", "{port}"];
+/// The placeholders of a route's `body`.
+const JOB_PLACEHOLDERS: [&str; 2] = ["{job}", "{job:/pointer}"];
 
-/// Text in braces that is meant to be a placeholder; other braces, as JSON has them, are not.
-static LIKE_ONE: LazyLock<Option<Regex>> =
+/// Matches text in braces that is meant as a placeholder, and not braces of JSON.
+static PLACEHOLDER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\{[a-z][a-z.]*(?::[^{}\s]*)?\}").ok());
 
-/// The keys that are filled, each with its place in the file. Everything else is read elsewhere.
+/// The keys that may have placeholders, with their positions in the file.
 #[derive(Debug, Deserialize)]
-struct Filled {
-    service: FilledService,
+struct Templates {
+    service: ServiceTemplates,
     #[serde(default)]
-    route: Vec<FilledRoute>,
+    route: Vec<RouteTemplates>,
 }
 
 #[derive(Debug, Deserialize)]
-struct FilledService {
+struct ServiceTemplates {
     #[serde(default)]
     env: BTreeMap<String, Spanned<String>>,
     url: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct FilledRoute {
+struct RouteTemplates {
     body: Option<Spanned<String>>,
 }
 
-/// Refuses a placeholder that nothing stands for.
+/// Rejects unknown placeholders.
 ///
 /// # Errors
-/// Pointing at the text that has it, with the nearest that is known.
+/// If a text has an unknown placeholder; the error names the nearest known one.
 pub(super) fn check(document: &Document) -> Result<(), Error> {
-    let filled: Filled = document.parse()?;
-    for text in filled.service.env.values().chain(&filled.service.url) {
-        let known = |found: &str| OF_A_CASE.contains(&found);
+    let templates: Templates = document.parse()?;
+    for text in templates.service.env.values().chain(&templates.service.url) {
+        let known = |found: &str| CASE_PLACEHOLDERS.contains(&found);
         if let Some(found) = unknown(text.get_ref(), known) {
-            return Err(wrong(document, text, &found, &OF_A_CASE));
+            return Err(error(document, text, &found, &CASE_PLACEHOLDERS));
         }
     }
-    for body in filled.route.iter().filter_map(|route| route.body.as_ref()) {
-        // A body that is not JSON is told where the files of the spec are read.
+    for body in templates.route.iter().filter_map(|route| route.body.as_ref()) {
+        // A body that is not JSON is reported later, when the files of the spec are read.
         let Ok(json) = serde_json::from_str(body.get_ref()) else { continue };
         if let Some(found) = unknown_in(&json) {
-            return Err(wrong(document, body, &found, &OF_A_JOB));
+            return Err(error(document, body, &found, &JOB_PLACEHOLDERS));
         }
     }
     Ok(())
 }
 
-fn wrong(document: &Document, text: &Spanned<String>, found: &str, known: &[&str]) -> Error {
-    let alike = known.iter().copied().filter(|name| name.contains(':') == found.contains(':'));
-    let mut hint = suggestion(found, alike);
+fn error(document: &Document, text: &Spanned<String>, found: &str, known: &[&str]) -> Error {
+    let similar = known.iter().copied().filter(|name| name.contains(':') == found.contains(':'));
+    let mut hint = suggestion(found, similar);
     if hint.is_empty() {
         let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-        hint = format!("; known are {}", known.join(", "));
+        hint = format!("; expected one of {}", known.join(", "));
     }
-    document.wrong(text.span(), format!("nothing stands for `{found}` here{hint}"))
+    document.error_at(text.span(), format!("unknown placeholder `{found}`{hint}"))
 }
 
-/// The first text like a placeholder that is not known.
+/// Returns the first unknown placeholder in a text.
 fn unknown(text: &str, known: impl Fn(&str) -> bool) -> Option<String> {
-    let like = LIKE_ONE.as_ref()?;
-    like.find_iter(text).map(|found| found.as_str()).find(|found| !known(found)).map(str::to_owned)
+    let mut found = PLACEHOLDER.as_ref()?.find_iter(text).map(|found| found.as_str());
+    found.find(|found| !known(found)).map(str::to_owned)
 }
 
-/// The first such text in the strings of a body.
+/// Returns the first unknown placeholder in the strings of a body.
 fn unknown_in(body: &Json) -> Option<String> {
-    let of_a_job = |found: &str| found == "{job}" || found.starts_with("{job:/");
+    let known = |found: &str| found == "{job}" || found.starts_with("{job:/");
     match body {
-        Json::String(text) => unknown(text, of_a_job),
+        Json::String(text) => unknown(text, known),
         Json::Array(items) => items.iter().find_map(unknown_in),
         Json::Object(fields) => fields.values().find_map(unknown_in),
         _ => None,
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_looks_like_a_placeholder_is_looked_at() {
+    fn other_text_in_braces_is_not_a_placeholder() {
         for (text, found) in [
             ("{port}", Some("{port}")),
             ("a {upstrem.url}", Some("{upstrem.url}")),

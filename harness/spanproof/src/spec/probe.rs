@@ -1,4 +1,4 @@
-//! Patterns that recognise what the service says about its tracing.
+//! Probes: patterns that recognise the lines in which the service reports on its tracing.
 
 use regex::Regex;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use crate::document::{Document, Error};
 
-/// The patterns as the file has them. All are optional: a service may say nothing.
+/// The patterns as written in the file. All are optional: a service may print nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ProbeFile {
@@ -31,35 +31,39 @@ pub(crate) struct Probes {
     unfinished: Option<Regex>,
 }
 
-/// What a tracer line at startup says.
+/// The facts in the tracer's line at startup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Banner {
-    /// Whether it says that tracing is on.
+    /// Whether the line reports that tracing is on.
     pub enabled: bool,
-    /// The flag's raw value as the service saw it, when it says so.
+    /// The raw value of the flag in the service; `None` if the line does not have it.
     pub raw: Option<String>,
 }
 
-/// What a line about the start of a span says.
+/// The facts in a line about the start of a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// The span's operation, when it says so.
-    pub operation: Option<String>,
-    /// Whether the tracer was enabled; taken as yes when it does not say.
+    /// The span's name; `None` if the line does not have it.
+    pub name: Option<String>,
+    /// Whether the tracer was enabled; `true` if the line has no state.
     pub enabled: bool,
 }
 
 impl ProbeFile {
-    /// Whether there is a pattern for what a service says when a span is lost.
-    pub(super) fn recognises_failures(&self) -> bool {
+    /// Whether a pattern recognises that the service reports a lost span.
+    pub(super) fn has_failure_probe(&self) -> bool {
         self.refused.is_some() || self.unfinished.is_some()
     }
 
+    /// Compiles the patterns.
+    ///
+    /// # Errors
+    /// If one is not a regular expression, or lacks a group or `enabled`.
     pub(super) fn compile(self, document: &Document) -> Result<Probes, Error> {
         let tracer = pattern(document, self.tracer, &["state"])?;
         if let (Some(_), None) = (&tracer, &self.enabled) {
-            let message = "`tracer` needs `enabled`: the text of its `state` that means on";
-            return Err(document.wrong(0..0, message));
+            let message = "`tracer` needs `enabled`: the text of the group `state` that means on";
+            return Err(document.error_at(0..0, message));
         }
         Ok(Probes {
             started: pattern(document, self.started, &[])?,
@@ -76,35 +80,35 @@ impl ProbeFile {
 fn pattern(
     document: &Document,
     text: Option<Spanned<String>>,
-    captures: &[&str],
+    groups: &[&str],
 ) -> Result<Option<Regex>, Error> {
     let Some(text) = text else { return Ok(None) };
-    let regex = compiled(document, &text)?;
-    for capture in captures {
-        if regex.capture_names().flatten().all(|name| name != *capture) {
-            let message = format!("the pattern needs a group named `(?<{capture}>…)`");
-            return Err(document.wrong(text.span(), message));
+    let regex = compile(document, &text)?;
+    for group in groups {
+        if regex.capture_names().flatten().all(|name| name != *group) {
+            let message = format!("the pattern needs a group named `(?<{group}>…)`");
+            return Err(document.error_at(text.span(), message));
         }
     }
     Ok(Some(regex))
 }
 
-/// A regular expression of the file.
-pub(super) fn compiled(document: &Document, text: &Spanned<String>) -> Result<Regex, Error> {
+/// Compiles a regular expression of the file.
+pub(super) fn compile(document: &Document, text: &Spanned<String>) -> Result<Regex, Error> {
     Regex::new(text.get_ref()).map_err(|error| {
         let reason = error.to_string();
         let last = reason.lines().last().unwrap_or_default().replace("error: ", "");
-        document.wrong(text.span(), format!("not a regular expression: {last}"))
+        document.error_at(text.span(), format!("not a regular expression: {last}"))
     })
 }
 
 impl Probes {
-    /// Whether the line says that the service starts, whatever its flags are.
+    /// Whether the line reports the start of the service, whatever its flags are.
     pub(crate) fn started(&self, line: &str) -> bool {
         self.started.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
-    /// The patterns, as they stand in the spec.
+    /// Returns the patterns as written in the spec.
     pub(crate) fn patterns(&self) -> Vec<&str> {
         let all = [
             &self.started,
@@ -118,16 +122,16 @@ impl Probes {
     }
 
     /// Whether there is a pattern for the tracer line.
-    pub(crate) fn knows_tracer(&self) -> bool {
+    pub(crate) fn has_tracer(&self) -> bool {
         self.tracer.is_some()
     }
 
     /// Whether there is a pattern for the start of a span.
-    pub(crate) fn knows_attempts(&self) -> bool {
+    pub(crate) fn has_attempt(&self) -> bool {
         self.attempt.is_some()
     }
 
-    /// What the line says, if it is the tracer's line at startup.
+    /// Parses the tracer's line at startup; `None` if it is another line.
     pub(crate) fn banner(&self, line: &str) -> Option<Banner> {
         let found = self.tracer.as_ref()?.captures(line)?;
         Some(Banner {
@@ -136,25 +140,25 @@ impl Probes {
         })
     }
 
-    /// What the line says, if it is about the start of a span.
+    /// Parses a line about the start of a span; `None` if it is another line.
     pub(crate) fn attempt(&self, line: &str) -> Option<Attempt> {
         let found = self.attempt.as_ref()?.captures(line)?;
         let enabled = found.name("enabled").is_none_or(|word| word.as_str() == "true");
-        let operation = found.name("operation").map(|name| name.as_str().to_owned());
-        Some(Attempt { operation, enabled })
+        let name = found.name("name").map(|name| name.as_str().to_owned());
+        Some(Attempt { name, enabled })
     }
 
-    /// Whether the line says that a span was written.
+    /// Whether the line reports that a span was written.
     pub(crate) fn acknowledged(&self, line: &str) -> bool {
         self.acknowledged.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
-    /// Whether the line says that a span could not be written.
+    /// Whether the line reports that a span could not be written.
     pub(crate) fn refused(&self, line: &str) -> bool {
         self.refused.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
-    /// Whether the line says that a span could not be completed.
+    /// Whether the line reports that a span could not be completed.
     pub(crate) fn unfinished(&self, line: &str) -> bool {
         self.unfinished.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }

@@ -1,4 +1,4 @@
-//! The sections of a spec file, as values.
+//! The sections of a spec file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,37 +7,37 @@ use serde::Deserialize;
 
 use super::{Condition, Intent, Value};
 
-/// `[service]`: what is started, and how.
+/// `[service]`: how the service is built, started and stopped.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Service {
-    /// The service's name, as its spans carry it.
+    /// The name of the service in its spans.
     pub name: String,
-    /// Build and start a binary of this cargo workspace.
+    /// The binary of the cargo workspace to build and start.
     pub cargo: Option<Cargo>,
-    /// A command that builds it, run once.
+    /// The command that builds the service, run once.
     #[serde(default)]
     pub build: Vec<String>,
-    /// The command that starts it, unless `cargo` says.
+    /// The command that starts the service; empty if `cargo` is given.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Its environment besides the flags. `{database.url}`, `{upstream.url}` and `{port}` stand
-    /// for what each case gets.
+    /// The environment besides the flags. Each case fills in `{database.url}`, `{upstream.url}` and
+    /// `{port}`.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Where its HTTP interface is.
+    /// The base URL of the service's HTTP interface.
     #[serde(default = "loopback")]
     pub url: String,
-    /// When it is ready.
+    /// When the service is ready.
     pub ready: Ready,
-    /// How it is stopped.
+    /// How the service is stopped.
     #[serde(default)]
     pub stop: Stop,
-    /// How long a job may take, in milliseconds.
+    /// The time limit of a job, in milliseconds.
     #[serde(default = "ten_seconds")]
     pub settle_ms: u64,
-    /// How long after the end of its job a span may be on its way, in milliseconds: a service
-    /// that collects spans writes them, or says that it could not, within this time.
+    /// The time within which the service writes the spans of a job that has ended, or reports that
+    /// it can't, in milliseconds.
     #[serde(default = "five_seconds")]
     pub flush_ms: u64,
 }
@@ -50,15 +50,15 @@ pub(crate) struct Cargo {
     pub bin: String,
 }
 
-/// When the service is ready: one of three conditions, within a deadline.
+/// When the service is ready: one of three conditions, and a deadline.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Ready {
-    /// This path answers with a success.
+    /// A path that answers with a success status.
     pub http: Option<String>,
-    /// One of its output lines matches this pattern.
+    /// A pattern that matches an output line.
     pub line: Option<String>,
-    /// This query gives a row whose first column is true.
+    /// A query that returns a row whose first column is true.
     pub sql: Option<String>,
     /// The deadline in milliseconds.
     #[serde(default = "ten_seconds")]
@@ -69,7 +69,7 @@ pub(crate) struct Ready {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Stop {
-    /// Milliseconds between SIGTERM and SIGKILL.
+    /// The time between SIGTERM and SIGKILL, in milliseconds.
     pub grace_ms: u64,
 }
 
@@ -88,12 +88,12 @@ pub(crate) struct Database {
     /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or
     /// `download:VERSION`.
     pub source: String,
-    /// The major version it must have, as a number or as a text.
+    /// The required major version, a number or a string in TOML.
     #[serde(deserialize_with = "major")]
     pub version: Option<u32>,
     /// The platform of a container, such as `linux/amd64`.
     pub platform: Option<String>,
-    /// SQL files that are run in each case's database before the service starts.
+    /// SQL files to run in each case's database before the service starts.
     pub seed: Vec<PathBuf>,
 }
 
@@ -113,11 +113,11 @@ impl Default for Database {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Route {
-    /// Its name.
+    /// The name of the route.
     pub name: String,
     /// The HTTP path that jobs are posted to.
     pub path: String,
-    /// The JSON body; `"{job}"` stands for the job, `"{job:/pointer}"` for a part of it.
+    /// The JSON body, in which `"{job}"` is the job and `"{job:/pointer}"` a part of it.
     #[serde(default = "whole_job")]
     pub body: String,
 }
@@ -126,9 +126,9 @@ pub(crate) struct Route {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamRule {
-    /// Its name.
+    /// The name of the upstream.
     pub name: String,
-    /// Its behaviour file.
+    /// The behaviour file.
     pub file: PathBuf,
 }
 
@@ -136,14 +136,14 @@ pub(crate) struct UpstreamRule {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Job {
-    /// Its name.
+    /// The name of the job.
     pub name: String,
-    /// Its JSON file.
+    /// The JSON file.
     pub file: PathBuf,
-    /// How many units it has.
+    /// The number of units.
     pub units: usize,
-    /// Where in the file its id stands, as a JSON pointer: a second job of one case gets an id of
-    /// its own there. Without it the same text is submitted again.
+    /// The JSON pointer to the id in the file: the second job of a case gets another id there. If
+    /// `None`, the second job has the same text.
     pub id: Option<String>,
 }
 
@@ -151,28 +151,27 @@ pub(crate) struct Job {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flag {
-    /// The variable.
+    /// The name of the variable.
     pub(crate) name: String,
-    /// The values it is run with.
+    /// The values that cases use.
     pub(crate) values: Vec<Value>,
-    /// The value that stands for "nothing special"; cases with it are named as if the flag were
-    /// not in the spec. Unset by default, or the first value where unset is not among them.
+    /// The default value, which does not count for a case's id. If `None`, the default is unset, or
+    /// the first value if unset is not one of `values`.
     pub(crate) default: Option<Value>,
-    /// Whether this flag switches the recording of spans.
+    /// Whether the flag switches tracing.
     #[serde(default)]
     pub(crate) tracing: bool,
-    /// The values that the service promises to read as on. Without it every value that means on
-    /// is expected to record.
+    /// The values that the service reads as on. If `None`, every value that means on.
     pub(crate) enables: Option<Vec<Value>>,
 }
 
 impl Flag {
-    /// The variable.
+    /// Returns the name of the variable.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The value that stands for "nothing special".
+    /// Returns the default value.
     pub fn default_value(&self) -> Value {
         let first = || self.values.first().cloned().unwrap_or(Value::Unset);
         match &self.default {
@@ -182,7 +181,7 @@ impl Flag {
         }
     }
 
-    /// Whether spans must be recorded under `value`.
+    /// Whether the service must record spans with this value.
     pub fn records(&self, value: &Value) -> bool {
         match &self.enables {
             Some(values) => values.contains(value),
@@ -191,54 +190,54 @@ impl Flag {
     }
 }
 
-/// `[matrix]`: which combinations are run.
+/// `[matrix]`: the combinations to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Matrix {
-    /// More cases than this are refused.
+    /// The maximum number of cases.
     pub limit: usize,
-    /// Combinations that are left out.
+    /// Combinations to leave out.
     pub exclude: Vec<Condition>,
-    /// Values that are fixed.
+    /// Values to fix.
     pub pin: Condition,
 }
 
-/// `[[span]]`: a span that each unit should leave.
+/// `[[span]]`: a span that each unit must have.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanRule {
-    /// Its operation.
-    pub operation: String,
-    /// The operation of its parent; the one without a parent is the unit's own span.
+    /// Its name.
+    pub name: String,
+    /// The name of the parent span; `None` for the span of the unit itself.
     pub parent: Option<String>,
-    /// It is expected only where this holds.
+    /// The span is required only in these cases.
     #[serde(default)]
     pub when: Condition,
-    /// It is not expected where this holds.
+    /// The span is not required in these cases.
     pub unless: Option<Condition>,
 }
 
-/// `[startup]`: what the service prints until it is ready.
+/// `[startup]`: the output of the service until it is ready.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Startup {
-    /// The folder with one snapshot per combination of flags.
+    /// The folder of snapshots, one for each combination of flags.
     pub snapshots: Option<PathBuf>,
-    /// What varies and is replaced.
+    /// Texts that vary and are replaced.
     pub redact: Vec<Redaction>,
 }
 
-/// Text that varies from run to run, and the placeholder that stands for it.
+/// A text that varies from run to run, and its placeholder.
 #[derive(Debug, Clone)]
 pub(crate) struct Redaction {
-    /// What varies.
+    /// Matches the text.
     pub pattern: regex::Regex,
-    /// The placeholder's name, shown as `[NAME]`.
+    /// The name of the placeholder, printed as `[NAME]`.
     pub name: String,
 }
 
-/// A major version: `16` and `"16"` are the same.
+/// Deserializes a major version, `16` or `"16"`.
 fn major<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    struct Major;
-    impl serde::de::Visitor<'_> for Major {
+    struct MajorVisitor;
+    impl serde::de::Visitor<'_> for MajorVisitor {
         type Value = u32;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -255,7 +254,7 @@ fn major<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32
             text.parse().map_err(|_| E::invalid_value(unexpected, &self))
         }
     }
-    deserializer.deserialize_any(Major).map(Some)
+    deserializer.deserialize_any(MajorVisitor).map(Some)
 }
 
 fn loopback() -> String {
@@ -266,7 +265,7 @@ fn whole_job() -> String {
     "\"{job}\"".into()
 }
 
-/// The delay of a batch that most exporters have by default.
+/// The default delay of OpenTelemetry's batch span processor.
 fn five_seconds() -> u64 {
     5_000
 }
@@ -280,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_a_number_or_a_text() {
+    fn a_version_is_a_number_or_a_string() {
         let version = |text: &str| toml::from_str::<Database>(text).unwrap().version;
         assert_eq!(version("version = 16"), Some(16));
         assert_eq!(version("version = \"16\""), Some(16));

@@ -1,18 +1,18 @@
-//! Where jobs, units and spans are in the database: tables and columns, with defaults.
+//! The tables and columns of jobs, units and spans, with defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-/// The three tables that are read after a case.
+/// The three tables that are read after each case.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tables {
-    /// Jobs.
+    /// The table of jobs.
     pub jobs: JobTable,
-    /// Units: the pieces of work that should leave spans.
+    /// The table of units: the pieces of work that must have spans.
     pub units: UnitTable,
-    /// Spans.
+    /// The table of spans.
     pub spans: SpanTable,
 }
 
@@ -20,21 +20,21 @@ pub(crate) struct Tables {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct JobTable {
-    /// Its name, with a schema where needed.
+    /// The name of the table, with its schema if it needs one.
     pub table: String,
-    /// The column with a job's id, as units refer to it.
+    /// The column of the job's id, which units refer to.
     pub id: String,
-    /// The column with the name that a submitter knows it by; empty where there is none.
+    /// The column of the name that the submitter gave; empty if there is none.
     pub name: String,
-    /// The column with the route it came in by; empty where there is none.
+    /// The column of the route; empty if there is none.
     pub route: String,
-    /// The column with the time it was submitted; empty where there is none.
+    /// The column of the time of submission; empty if there is none.
     pub created: String,
-    /// The channel that a new job is notified on; empty where there is none.
+    /// The channel on which the database notifies of new jobs; empty if there is none.
     pub channel: String,
-    /// The column with a job's status.
+    /// The column of the status.
     pub status: String,
-    /// The statuses of a job that waits for a worker.
+    /// The statuses of a job that is waiting for a worker.
     pub waiting: Vec<String>,
     /// The statuses of a job that has ended.
     pub done: Vec<String>,
@@ -44,21 +44,21 @@ pub(crate) struct JobTable {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct UnitTable {
-    /// Its name, with a schema where needed.
+    /// The name of the table, with its schema if it needs one.
     pub table: String,
-    /// The column with a unit's id.
+    /// The column of the unit's id.
     pub id: String,
-    /// The column with the id of its job; empty where there is none.
+    /// The column of the id of the unit's job; empty if there is none.
     pub job: String,
-    /// The column with a unit's status.
+    /// The column of the status.
     pub status: String,
-    /// The column with its start; empty where there is none.
+    /// The column of the start time; empty if there is none.
     pub started: String,
-    /// The column with its end; empty where there is none.
+    /// The column of the end time; empty if there is none.
     pub completed: String,
-    /// The column with what the unit gave; empty where there is none.
+    /// The column of the unit's result; empty if there is none.
     pub outcome: String,
-    /// The columns that say which unit of its job it is.
+    /// The columns that identify a unit within its job.
     pub key: Vec<String>,
 }
 
@@ -66,57 +66,57 @@ pub(crate) struct UnitTable {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct SpanTable {
-    /// Its name, with a schema where needed.
+    /// The name of the table, with its schema if it needs one.
     pub table: String,
-    /// The column with the trace id.
+    /// The column of the trace id.
     pub trace: String,
-    /// The column with the span's id.
+    /// The column of the span id.
     pub id: String,
-    /// The column with the parent's id; empty where there is none.
+    /// The column of the parent's span id; empty if there is none.
     pub parent: String,
-    /// The column with the service's name; empty where there is none.
+    /// The column of the service's name; empty if there is none.
     pub service: String,
-    /// The column with the operation.
-    pub operation: String,
-    /// The column with the start.
+    /// The column of the span's name.
+    pub name: String,
+    /// The column of the start time.
     pub started: String,
-    /// The column with the end.
+    /// The column of the end time.
     pub completed: String,
-    /// The column with the duration; empty where there is none.
+    /// The column of the duration; empty if there is none.
     pub duration: String,
-    /// The column with the status.
+    /// The column of the status.
     pub status: String,
     /// The statuses of a span that has not ended.
-    pub open: Vec<String>,
-    /// The column with the error's text; empty where there is none.
+    pub not_ended: Vec<String>,
+    /// The column of the error's message; empty if there is none.
     pub error: String,
-    /// The column with the error's type; empty where there is none.
+    /// The column of the error's type; empty if there is none.
     pub error_type: String,
-    /// The column that names the unit.
+    /// The column of the unit's id.
     pub unit: String,
-    /// More columns that must agree with the unit's: span column to unit column.
-    pub link: BTreeMap<String, String>,
-    /// The header by which the upstream is told the trace id.
+    /// Attributes that must agree with the unit: span column to unit column.
+    pub attributes: BTreeMap<String, String>,
+    /// The header that carries the trace id to the upstream; `None` if there is none.
     pub header: Option<String>,
 }
 
 impl Tables {
-    /// The column of spans that names the job; empty where there is none.
+    /// Returns the column of spans with the job's id; empty if there is none.
     pub(crate) fn span_job(&self) -> &str {
-        let found = self.spans.link.iter().find(|(_, unit)| **unit == self.units.job);
+        let found = self.spans.attributes.iter().find(|(_, unit)| **unit == self.units.job);
         found.map_or("", |(span, _)| span.as_str())
     }
 }
 
 impl SpanTable {
-    /// The columns that are named, each once.
+    /// Returns the names of the columns, each once.
     pub(crate) fn columns(&self) -> Vec<&str> {
-        let own = [
+        let columns = [
             &self.trace,
             &self.id,
             &self.parent,
             &self.service,
-            &self.operation,
+            &self.name,
             &self.started,
             &self.completed,
             &self.duration,
@@ -125,7 +125,7 @@ impl SpanTable {
             &self.unit,
         ];
         let mut seen = BTreeSet::new();
-        let all = own.into_iter().chain(self.link.keys()).map(String::as_str);
+        let all = columns.into_iter().chain(self.attributes.keys()).map(String::as_str);
         all.filter(|name| !name.is_empty() && seen.insert(*name)).collect()
     }
 }
@@ -163,23 +163,26 @@ impl Default for UnitTable {
 
 impl Default for SpanTable {
     fn default() -> Self {
-        let link = ["job_id", "model_id", "region", "status"];
+        let attributes = ["job_id", "model_id", "region", "status"];
         Self {
             table: "trace_spans".into(),
             trace: "trace_id".into(),
             id: "span_id".into(),
             parent: "parent_span_id".into(),
             service: "service".into(),
-            operation: "operation".into(),
+            name: "operation".into(),
             started: "started_at".into(),
             completed: "completed_at".into(),
             duration: "duration_ms".into(),
             status: "status".into(),
-            open: words(&["started"]),
+            not_ended: words(&["started"]),
             error: "error_message".into(),
             error_type: "error_type".into(),
             unit: "execution_id".into(),
-            link: link.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect(),
+            attributes: attributes
+                .into_iter()
+                .map(|name| (name.to_owned(), name.to_owned()))
+                .collect(),
             header: None,
         }
     }

@@ -1,33 +1,33 @@
-//! One value of a flag: unset, empty and each spelling are different values.
+//! The value of a flag. Unset, empty and each spelling are different values.
 
 use std::fmt;
 
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value of an environment variable, or its absence. In TOML a string or `{ unset = true }`, in
+/// The value of an environment variable, or its absence. In TOML a string or `{ unset = true }`; in
 /// JSON a string or `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Value {
-    /// The variable is not in the environment at all.
+    /// The variable is not in the environment.
     Unset,
     /// The variable has this text, which may be empty.
     Set(String),
 }
 
-/// What a person who sets a value means by it.
+/// What a person means by a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Intent {
-    /// Switch it on.
+    /// The flag is on.
     On,
-    /// Leave it off.
+    /// The flag is off.
     Off,
 }
 
 impl Value {
-    /// What a person means by this value, whatever the service reads: spelling, case, blanks and
-    /// quotes do not change the meaning, and an unknown word is meant to be something, so on.
+    /// Returns what a person means by this value, whatever the service reads. Case, blanks and
+    /// quotes do not matter, and an unknown word means on.
     pub(crate) fn intent(&self) -> Intent {
         let Self::Set(text) = self else { return Intent::Off };
         let word = text.trim().trim_matches(['"', '\'']).trim().to_ascii_lowercase();
@@ -39,7 +39,7 @@ impl Value {
         }
     }
 
-    /// The text to put into the environment; nothing when the variable stays unset.
+    /// Returns the text of the variable; `None` if it is unset.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Unset => None,
@@ -48,7 +48,7 @@ impl Value {
     }
 }
 
-/// `unset`, or the text, in quotes where it could be misread.
+/// Prints `unset` or the text, in quotes if it could be misread.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |text: &str| {
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_on_is_meant_on_and_of_off_off() {
+    fn every_spelling_means_on_or_off() {
         for on in ["true", "TRUE", "True", "1", "yes", "on", "true ", " true", "true\n", "\"true\""]
         {
             assert_eq!(Value::Set(on.into()).intent(), Intent::On, "{on:?}");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn unset_and_empty_stay_apart_in_every_form() {
+    fn unset_and_empty_differ_as_text_and_as_json() {
         let (unset, empty) = (Value::Unset, Value::Set(String::new()));
         assert_eq!((unset.to_string(), empty.to_string()), ("unset".into(), "\"\"".into()));
         let json = serde_json::to_string(&[&unset, &empty]).unwrap();
@@ -134,15 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_misread_is_shown_in_quotes() {
-        for (text, shown) in [
+    fn an_ambiguous_text_is_printed_in_quotes() {
+        for (text, expected) in [
             ("true", "true"),
             ("true ", "\"true \""),
             ("\"true\"", "'\"true\"'"),
             ("unset", "\"unset\""),
             ("true\n", "\"true\\n\""),
         ] {
-            assert_eq!(Value::Set(text.into()).to_string(), shown);
+            assert_eq!(Value::Set(text.into()).to_string(), expected);
         }
     }
 }

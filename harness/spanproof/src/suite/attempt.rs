@@ -1,10 +1,10 @@
-//! One case of a run: it is run and judged, and a second time with the server as a witness if that may
-//! tell why it failed.
+//! One case of a run: runs it and judges it, and repeats it with the server as a witness if that
+//! may explain a failure.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::options::{Keep, RunOptions};
-use super::result::{Ended, JudgedCase};
+use super::options::{KeepDatabases, RunOptions};
+use super::result::{CaseOutcome, JudgedCase};
 use crate::chain::chain;
 use crate::matrix::Case;
 use crate::observation::{self, Observation};
@@ -12,69 +12,69 @@ use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, Verdict, explains, judge};
 use spanproof_postgres::Database;
 
-/// Second looks in one run: a few cases show what failing ones have in common.
-const SECOND_LOOKS: usize = 8;
+/// Maximum number of cases that one run repeats: a few show what the failing ones have in common.
+const MAX_REPEATS: usize = 8;
 
-/// How many second looks a run has left.
+/// The number of cases that a run may still repeat.
 #[derive(Debug)]
-pub(super) struct Budget(AtomicUsize);
+pub(super) struct RepeatBudget(AtomicUsize);
 
-impl Default for Budget {
+impl Default for RepeatBudget {
     fn default() -> Self {
-        Self(AtomicUsize::new(SECOND_LOOKS))
+        Self(AtomicUsize::new(MAX_REPEATS))
     }
 }
 
-impl Budget {
+impl RepeatBudget {
     /// Takes one; `false` if none is left.
     fn take(&self) -> bool {
-        let less = |left: usize| left.checked_sub(1);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        let decrement = |left: usize| left.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement).is_ok()
     }
 }
 
-/// One run of a case with its judgement, and its database as the service left it.
+/// A judged trial of a case, and its database as the service left it.
 struct Attempt {
     observation: Observation,
     judgement: Judgement,
     database: Database,
 }
 
-/// Runs one case, judges it and stores what was observed.
+/// Runs one case, judges it and stores its evidence.
 pub(super) async fn run_case(
     world: &World,
     case: &Case,
     options: &RunOptions,
-    budget: &Budget,
-) -> Ended {
+    budget: &RepeatBudget,
+) -> CaseOutcome {
     let first = run_once(world, case, options.witness).await?;
     let Attempt { observation, judgement, database } = match first.judgement.next {
         Some(Experiment::Witness) if budget.take() => {
-            more_telling(first, run_once(world, case, true).await.ok())
+            prefer_explanation(first, run_once(world, case, true).await.ok())
         }
         _ => first,
     };
     let folder = observation::write(&options.evidence, &observation);
     let folder = folder.map_err(|error| chain(&error))?;
-    let keep = match options.keep {
-        Keep::Nothing => false,
-        Keep::Failing => judgement.verdict != Verdict::Pass,
-        Keep::Everything => true,
+    let keep = match options.keep_databases {
+        KeepDatabases::Never => false,
+        KeepDatabases::OnFailure => judgement.verdict != Verdict::Pass,
+        KeepDatabases::Always => true,
     };
-    let kept =
+    let database_command =
         if keep { Some(database.keep().await.map_err(|error| chain(&error))?) } else { None };
-    Ok(JudgedCase { observation, judgement, folder, kept })
+    Ok(JudgedCase { observation, judgement, folder, database_command })
 }
 
 async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
-    let ran = world.trial_of(case).witness_if(witness).run_holding().await;
-    let (observation, database) = ran.map_err(|error| chain(&error))?;
+    let trial = world.trial_for(case).witness_if(witness).run_keeping_database().await;
+    let (observation, database) = trial.map_err(|error| chain(&error))?;
     let judgement = judge(world.spec(), &observation);
     Ok(Attempt { observation, judgement, database })
 }
 
-/// The second attempt if it explains what the first one saw, and the first one otherwise.
-fn more_telling(first: Attempt, second: Option<Attempt>) -> Attempt {
+/// Returns the second attempt if it explains the failure of the first one, otherwise the first one.
+fn prefer_explanation(first: Attempt, second: Option<Attempt>) -> Attempt {
     match second {
         Some(second) if explains(&second.judgement, &first.judgement) => second,
         _ => first,

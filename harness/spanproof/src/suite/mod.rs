@@ -1,4 +1,4 @@
-//! Many cases on several workers, judged together; and the startup snapshots they share.
+//! Runs many cases on several workers and judges them together. Compares startup snapshots.
 
 mod attempt;
 mod options;
@@ -10,10 +10,10 @@ mod run;
 mod sabotages;
 mod snapshot;
 
-pub use options::{Keep, RunOptions};
-pub use prove::{Proven, prove};
-pub use record::is_run;
-pub(crate) use result::Counterfactual;
+pub use options::{KeepDatabases, RunOptions};
+pub use prove::{ProofResult, prove};
+pub use record::is_run_folder;
+pub(crate) use result::PassingChange;
 pub use result::{CaseResult, RunResult};
 pub use run::{RunEvent, rejudge_run, run};
 pub use snapshot::{Snapshot, compare_snapshots, update_snapshots};

@@ -1,4 +1,4 @@
-//! How cases are run, and what stays of them.
+//! The options of a run.
 
 use std::path::PathBuf;
 
@@ -6,35 +6,35 @@ use tokio::sync::watch;
 
 use crate::spec::Day;
 
-/// How to run.
+/// The options of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// How many cases run at once.
+    /// Number of cases that run at once.
     pub workers: usize,
-    /// The folder that the evidence goes to, one folder per case.
+    /// The folder for the evidence, with one folder per case.
     pub evidence: PathBuf,
-    /// Which databases stay.
-    pub keep: Keep,
-    /// Whether the server is a witness in every case; otherwise it is in a second look at cases
-    /// whose own evidence does not tell why spans were not written.
+    /// Which databases are kept.
+    pub keep_databases: KeepDatabases,
+    /// Whether the server is a witness in every case. If not, it is one only when a case is
+    /// repeated because its evidence does not explain why spans are missing.
     pub witness: bool,
-    /// Whether extra cases may be run to find out what alone would make a failing case pass.
+    /// Whether extra cases may run, to find single changes that make failing cases pass.
     pub probe: bool,
-    /// The day by which known failures are accepted.
+    /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
-    /// Becomes true when no more cases should start and running ones should be dropped.
+    /// Becomes `true` to cancel the run: no more cases start, and running ones are dropped.
     pub cancelled: watch::Receiver<bool>,
 }
 
 impl RunOptions {
-    /// Creates options with two workers a processor and extra cases, that keep no database.
+    /// Creates options with two workers per processor and with extra cases. No database is kept.
     pub fn new(evidence: impl Into<PathBuf>, cancelled: watch::Receiver<bool>) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             workers: 2 * processors,
             evidence: evidence.into(),
-            keep: Keep::Nothing,
+            keep_databases: KeepDatabases::Never,
             witness: false,
             probe: true,
             today: Day::today(),
@@ -43,14 +43,14 @@ impl RunOptions {
     }
 }
 
-/// Which databases outlive the run.
+/// Which databases are kept after the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Keep {
+pub enum KeepDatabases {
     /// None.
     #[default]
-    Nothing,
-    /// Those of cases that do not pass by themselves.
-    Failing,
+    Never,
+    /// Those of cases that do not pass, before they are compared with other cases.
+    OnFailure,
     /// All.
-    Everything,
+    Always,
 }

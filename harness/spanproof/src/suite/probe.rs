@@ -1,84 +1,90 @@
-//! Counterfactuals: for a failing case, what alone would make its spans appear. What no case of
-//! the run tells is tried, within a budget.
+//! Finds single changes that make a failing case record its spans. Where the run has no case with a
+//! change, an extra case is run, up to a limit.
 
 use std::path::Path;
 
 use tokio::sync::watch;
 
-use super::result::{CaseResult, Counterfactual, JudgedCase, RunResult};
-use crate::matrix::{Case, neighbours};
+use super::result::{CaseResult, JudgedCase, PassingChange, RunResult};
+use crate::matrix::{Case, SPELLINGS_OF_ON, neighbours};
 use crate::observation;
 use crate::trial::World;
 use crate::verdict::{Judged, Verdict, observe};
 use spanproof_format::Code;
 
-/// Extra cases of one run.
-const BUDGET: usize = 12;
-/// Changes that are told about one failure.
-const TOLD: usize = 3;
-/// The folder of the extra cases' evidence, in that of the run.
-pub(super) const FOLDER: &str = "probes";
+/// Maximum number of extra cases in one run.
+const MAX_EXTRA_CASES: usize = 12;
+/// Maximum number of changes that are reported for one failure.
+const MAX_CHANGES: usize = 3;
+/// The folder for the evidence of the extra cases, in the folder of the run.
+const FOLDER: &str = "probes";
 
-/// Looks for counterfactuals of each kind of failure, and runs extra cases for it. `cases` are as
-/// they were before anything in them was masked.
+/// Adds the passing changes of one case per kind of failure, and runs extra cases to find them.
+/// `cases` are not masked: masked flags can't be run.
 pub(super) async fn probe(
     world: &World,
     cases: &[Case],
-    ran: &mut RunResult,
+    result: &mut RunResult,
     folder: &Path,
     cancelled: &watch::Receiver<bool>,
 ) {
-    let mut left = BUDGET;
-    for (id, codes) in representatives(ran) {
-        let Some(case) = cases.iter().find(|case| case.id == id) else { continue };
-        let mut told = 0;
-        for (change, other) in neighbours(world.spec(), case, about_spelling(&codes)) {
-            if told == TOLD || *cancelled.borrow() {
+    let mut left = MAX_EXTRA_CASES;
+    for (failing, codes) in representatives(result) {
+        let Some(case) = cases.iter().find(|case| case.id == failing) else { continue };
+        let mut changes = 0;
+        let spellings = if is_about_spelling(&codes) { SPELLINGS_OF_ON } else { &[] };
+        for (change, neighbour) in neighbours(world.spec(), case, spellings) {
+            if changes == MAX_CHANGES || *cancelled.borrow() {
                 break;
             }
-            let known = ran.outcomes.iter().chain(&ran.probes).any(|o| o.case.id == other.id);
-            if !known && left > 0 {
+            if find(result, &neighbour.id).is_none() && left > 0 {
                 left -= 1;
-                ran.probes.extend(Box::pin(run(world, &other, &folder.join(FOLDER))).await);
+                let extra = Box::pin(run(world, &neighbour, &folder.join(FOLDER))).await;
+                result.extra_cases.extend(extra);
             }
-            let found = ran.outcomes.iter().chain(&ran.probes).find(|o| o.case.id == other.id);
-            if let Some(outcome) = found.filter(|outcome| records(outcome)) {
-                let (case, spans) = (outcome.case.id.clone(), outcome.judgement.spans);
-                let of = id.clone();
-                ran.counterfactuals.push(Counterfactual { of, change, case, spans });
-                told += 1;
+            let found = find(result, &neighbour.id).filter(|found| passes_and_records(found));
+            if let Some(found) = found {
+                let (passing, spans) = (found.case.id.clone(), found.judgement.spans);
+                let failing = failing.clone();
+                result.passing_changes.push(PassingChange { failing, change, passing, spans });
+                changes += 1;
             }
         }
     }
 }
 
-/// The first failing case of each kind that should have recorded, with its codes.
-fn representatives(ran: &RunResult) -> Vec<(String, Vec<Code>)> {
+/// Returns the result of the case with this id; `None` if it was not run.
+fn find<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
+    result.cases.iter().chain(&result.extra_cases).find(|one| one.case.id == id)
+}
+
+/// Returns the first failing case for each list of codes, among the cases that should record spans.
+fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let mut found: Vec<(String, Vec<Code>)> = Vec::new();
-    for outcome in ran.outcomes.iter().filter(|outcome| outcome.judgement.recording) {
-        let codes = outcome.judgement.codes();
+    for one in result.cases.iter().filter(|one| one.judgement.recording) {
+        let codes = one.judgement.codes();
         if !codes.is_empty() && found.iter().all(|(_, other)| *other != codes) {
-            found.push((outcome.case.id.clone(), codes));
+            found.push((one.case.id.clone(), codes));
         }
     }
     found
 }
 
-/// Whether another spelling of the flag may be what is missing.
-fn about_spelling(codes: &[Code]) -> bool {
+/// Returns whether another spelling of the flag may make the case pass.
+fn is_about_spelling(codes: &[Code]) -> bool {
     let spelling = [Code::FlagUnset, Code::FlagUnrecognisedValue, Code::FlagIgnored];
     codes.first().is_some_and(|code| spelling.contains(code))
 }
 
-fn records(outcome: &CaseResult) -> bool {
-    let judgement = &outcome.judgement;
+fn passes_and_records(result: &CaseResult) -> bool {
+    let judgement = &result.judgement;
     judgement.verdict == Verdict::Pass && judgement.recording && judgement.spans > 0
 }
 
-/// One extra case; `None` if its world does not come up.
+/// Runs one extra case; `None` if its world does not come up or its evidence can't be written.
 async fn run(world: &World, case: &Case, folder: &Path) -> Option<CaseResult> {
     let Judged { observation, judgement } =
-        observe(world.spec(), world.trial_of(case)).await.ok()?;
+        observe(world.spec(), world.trial_for(case)).await.ok()?;
     let folder = observation::write(folder, &observation).ok()?;
-    Some(JudgedCase { observation, judgement, folder, kept: None }.into_result())
+    Some(JudgedCase { observation, judgement, folder, database_command: None }.into_result())
 }

@@ -1,7 +1,7 @@
-//! Proof that the gate can fail: healthy cases are sabotaged in known ways, and each time the
-//! verdict must be red, for the right reason.
+//! Proves that the verdicts can fail: sabotages healthy cases in known ways, and checks that each
+//! sabotage is detected with an expected code.
 
-use spanproof_format::{Proof, ProofResult, Proofs};
+use spanproof_format::{Proof, Proofs, SabotageResult};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -13,136 +13,140 @@ use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Judged, Judgement, Verdict, compare, judge, observe};
 
-/// What came of proving.
+/// The result of [`prove`].
 #[derive(Debug, Clone)]
-pub enum Proven {
-    /// The cases that were to be sabotaged do not all pass as they are: what they were told.
+pub enum ProofResult {
+    /// Nothing was sabotaged, because a case does not pass without sabotage. Contains the judgement
+    /// of each case.
     Unhealthy(Vec<(Case, Judgement)>),
-    /// One proof for each sabotage and case, in that order.
+    /// One proof per sabotage and case, in that order.
     Done(Proofs),
 }
 
-/// Sabotages the plainest recording case of each route, and a case with tracing off, each in every
-/// way that the spec has a place for. `workers` cases run at once.
+/// Sabotages one case per route with tracing on, and one with tracing off, in every way that fits
+/// the spec. Runs `workers` cases at once. Returns `None` if it was cancelled.
 ///
 /// # Errors
-/// When the world of an unsabotaged case does not come up; nothing where it was cancelled.
+/// When the world of a case does not come up without sabotage.
 pub async fn prove(
     world: &World,
     cases: &[Case],
     workers: usize,
     cancelled: watch::Receiver<bool>,
-) -> Result<Option<Proven>, crate::trial::Error> {
+) -> Result<Option<ProofResult>, crate::trial::Error> {
     let spec = world.spec();
-    let mut healthy = Vec::new();
-    for case in plainest(spec, cases) {
-        let judged = observe(spec, world.trial_of(&case).witness()).await?;
-        healthy.push(Healthy { case, judged });
+    let mut baselines = Vec::new();
+    for case in baseline_cases(spec, cases) {
+        let judged = observe(spec, world.trial_for(&case).witness()).await?;
+        baselines.push(Baseline { case, judged });
         if *cancelled.borrow() {
             return Ok(None);
         }
     }
     let observations: Vec<&Observation> =
-        healthy.iter().map(|one| &one.judged.observation).collect();
-    let mut compared: Vec<_> = healthy.iter().map(|one| one.judged.judgement.clone()).collect();
+        baselines.iter().map(|baseline| &baseline.judged.observation).collect();
+    let mut compared: Vec<_> =
+        baselines.iter().map(|baseline| baseline.judged.judgement.clone()).collect();
     compare(spec, &observations, &mut compared);
     if compared.iter().any(|judgement| judgement.verdict != Verdict::Pass) {
-        let cases = healthy.into_iter().map(|one| one.case);
-        return Ok(Some(Proven::Unhealthy(cases.zip(compared).collect())));
+        let cases = baselines.into_iter().map(|baseline| baseline.case);
+        return Ok(Some(ProofResult::Unhealthy(cases.zip(compared).collect())));
     }
-    let work: Vec<(Sabotage, Case)> = sabotages(spec)
+    let tasks: Vec<(Sabotage, Case)> = sabotages(spec)
         .into_iter()
         .flat_map(|sabotage| {
-            let fits = |one: &&Healthy| one.case.records(spec) == sabotage.on;
+            let fits = |baseline: &&Baseline| baseline.case.records(spec) == sabotage.records;
             let cases: Vec<Case> =
-                healthy.iter().filter(fits).map(|one| one.case.clone()).collect();
+                baselines.iter().filter(fits).map(|baseline| baseline.case.clone()).collect();
             cases.into_iter().map(move |case| (sabotage.clone(), case))
         })
         .collect();
-    let Some(all) = sabotaged(world, &work, workers, cancelled).await else { return Ok(None) };
-    let proofs = work.into_iter().zip(all).map(|((sabotage, case), found)| {
-        let result = result(spec, &sabotage, found, &healthy);
-        let mut proof = Proof::new(sabotage.name, sabotage.what, case.into(), result);
-        proof.right = sabotage.right.iter().map(ToString::to_string).collect();
+    let Some(observed) = run_all(world, &tasks, workers, cancelled).await else { return Ok(None) };
+    let proofs = tasks.into_iter().zip(observed).map(|((sabotage, case), observed)| {
+        let result = sabotage_result(spec, &sabotage, observed, &baselines);
+        let mut proof = Proof::new(sabotage.name, sabotage.description, case.into(), result);
+        proof.expected_codes = sabotage.expected.iter().map(ToString::to_string).collect();
         proof
     });
-    Ok(Some(Proven::Done(Proofs::new(proofs.collect()))))
+    Ok(Some(ProofResult::Done(Proofs::new(proofs.collect()))))
 }
 
-/// A case that passes as it is, judged by itself.
-struct Healthy {
+/// A case without sabotage, judged but not yet compared with others.
+struct Baseline {
     case: Case,
     judged: Judged,
 }
 
-/// The plainest case of each route, with tracing on and with tracing off.
-fn plainest(spec: &Spec, cases: &[Case]) -> Vec<Case> {
+/// Returns the first case without a fault for each route, with tracing on and with tracing off.
+fn baseline_cases(spec: &Spec, cases: &[Case]) -> Vec<Case> {
     let mut found: Vec<Case> = Vec::new();
     for case in cases.iter().filter(|case| case.fault.is_none()) {
-        let same =
+        let same_kind =
             |other: &Case| other.route == case.route && other.records(spec) == case.records(spec);
-        if !found.iter().any(same) {
+        if !found.iter().any(same_kind) {
             found.push(case.clone());
         }
     }
-    // What is compared between on and off must be the same but for the flag.
-    let plain = |case: &Case| spec.upstreams.first().is_some_and(|u| u.name == case.upstream);
-    found.sort_by_key(|case| (!plain(case), !case.records(spec)));
+    // On and off are compared between cases that differ in the flag only: those come first.
+    let first_upstream =
+        |case: &Case| spec.upstreams.first().is_some_and(|u| u.name == case.upstream);
+    found.sort_by_key(|case| (!first_upstream(case), !case.records(spec)));
     found
 }
 
-/// Runs every sabotage, with the server as a witness; `None` if it was cancelled.
-async fn sabotaged(
+/// Runs every sabotage, with the server as a witness. Returns one observation per task, or why its
+/// world did not come up; `None` if it was cancelled.
+async fn run_all(
     world: &World,
-    work: &[(Sabotage, Case)],
+    tasks: &[(Sabotage, Case)],
     workers: usize,
     mut cancelled: watch::Receiver<bool>,
 ) -> Option<Vec<Result<Observation, String>>> {
-    let mut slots: Vec<Option<Result<Observation, String>>> = vec![None; work.len()];
-    let mut waiting = work.iter().enumerate();
+    let mut slots: Vec<Option<Result<Observation, String>>> = vec![None; tasks.len()];
+    let mut waiting = tasks.iter().enumerate();
     let mut running = JoinSet::new();
     loop {
         while running.len() < workers.max(1) {
-            let Some((at, (sabotage, case))) = waiting.next() else { break };
-            let trial = world.trial_of(case).overrides(sabotage.overrides.clone()).witness();
-            running.spawn(async move { (at, trial.run().await.map_err(|error| chain(&error))) });
+            let Some((index, (sabotage, case))) = waiting.next() else { break };
+            let trial = world.trial_for(case).overrides(sabotage.overrides.clone()).witness();
+            running.spawn(async move { (index, trial.run().await.map_err(|error| chain(&error))) });
         }
         tokio::select! {
-            ended = running.join_next() => match ended {
+            finished = running.join_next() => match finished {
                 None => break,
-                Some(Ok((at, ended))) => slots[at] = Some(ended),
-                // A panic: its slot stays empty, and is told as impossible.
+                Some(Ok((index, observed))) => slots[index] = Some(observed),
+                // It panicked: its slot stays empty.
                 Some(Err(_)) => {}
             },
             _ = cancelled.wait_for(|cancelled| *cancelled) => return None,
         }
     }
-    let lost = || Err("it panicked".to_owned());
-    Some(slots.into_iter().map(|slot| slot.unwrap_or_else(lost)).collect())
+    let panicked = || Err("it panicked".to_owned());
+    Some(slots.into_iter().map(|slot| slot.unwrap_or_else(panicked)).collect())
 }
 
-/// What is found in a sabotaged case beside the healthy ones.
-fn result(
+/// Judges a sabotaged case, compared with the other baselines.
+fn sabotage_result(
     spec: &Spec,
     sabotage: &Sabotage,
-    found: Result<Observation, String>,
-    healthy: &[Healthy],
-) -> ProofResult {
-    let found = match found {
-        Ok(found) => found,
-        Err(why) => return ProofResult::Impossible(why),
+    observed: Result<Observation, String>,
+    baselines: &[Baseline],
+) -> SabotageResult {
+    let observation = match observed {
+        Ok(observation) => observation,
+        Err(why) => return SabotageResult::Impossible(why),
     };
-    let peers = healthy.iter().filter(|one| one.case.id != found.case.id);
+    let peers = baselines.iter().filter(|baseline| baseline.case.id != observation.case.id);
     let (others, judged): (Vec<_>, Vec<_>) =
-        peers.map(|one| (&one.judged.observation, one.judged.judgement.clone())).unzip();
-    let observations: Vec<&Observation> = std::iter::once(&found).chain(others).collect();
-    let mut judgements: Vec<_> = std::iter::once(judge(spec, &found)).chain(judged).collect();
+        peers.map(|peer| (&peer.judged.observation, peer.judged.judgement.clone())).unzip();
+    let observations: Vec<&Observation> = std::iter::once(&observation).chain(others).collect();
+    let mut judgements: Vec<_> = std::iter::once(judge(spec, &observation)).chain(judged).collect();
     compare(spec, &observations, &mut judgements);
     let judgement = judgements.swap_remove(0);
     match judgement.code() {
-        Some(code) if sabotage.right.contains(&code) => ProofResult::Caught(code.to_string()),
-        Some(code) => ProofResult::Missed(code.to_string()),
-        None => ProofResult::Missed(match judgement.verdict {
+        Some(code) if sabotage.expected.contains(&code) => SabotageResult::Caught(code.to_string()),
+        Some(code) => SabotageResult::Missed(code.to_string()),
+        None => SabotageResult::Missed(match judgement.verdict {
             Verdict::Broken(why) => format!("broken: {why}"),
             _ => "pass".into(),
         }),

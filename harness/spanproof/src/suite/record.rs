@@ -1,5 +1,5 @@
-//! What a run was meant to do, written beside its evidence, so that a run which ended early is
-//! never taken for a whole one.
+//! The file `run.json`: which cases a run planned, and what kept it from running them. It is stored
+//! beside the evidence, so that an incomplete run is never taken for a complete one.
 
 use std::path::Path;
 
@@ -11,43 +11,43 @@ use crate::spec::Spec;
 
 const FILE: &str = "run.json";
 
-/// The record of a run.
+/// The content of `run.json`.
 #[derive(Debug, Clone)]
-pub(super) struct Record(RunPlan);
+pub(super) struct RunRecord(RunPlan);
 
-impl Record {
-    /// Creates the record of these cases, secrets masked.
+impl RunRecord {
+    /// Creates the record of a run that plans these cases. Secrets are masked.
     pub(super) fn new(spec: &Spec, planned: &[Case]) -> Self {
         let planned = planned.iter().map(|case| masked_case(spec, case).into()).collect();
         Self(RunPlan::new(planned))
     }
 
-    /// The cases that were to be run.
+    /// Returns the planned cases.
     pub(super) fn planned(&self) -> Vec<Case> {
         self.0.planned.iter().cloned().map(Case::from).collect()
     }
 
-    /// Why the world of a case did not come up; `None` if it did, or was not run.
+    /// Returns why the world of a case did not come up; `None` if it did, or the case was not run.
     pub(super) fn broken(&self, id: &str) -> Option<&str> {
         self.0.broken.get(id).map(String::as_str)
     }
 
-    /// Notes why the world of a case did not come up.
+    /// Adds a case whose world did not come up.
     pub(super) fn add_broken(&mut self, id: &str, cause: &str) {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }
 
-    /// Why the run stopped early; `None` if it did not.
+    /// Returns why the run stopped early; `None` if it did not.
     pub(super) fn halted(&self) -> Option<&str> {
         self.0.halted.as_deref()
     }
 
-    /// Notes whether the run stops early, and why.
+    /// Sets why the run stopped early; `None` if it did not.
     pub(super) fn set_halted(&mut self, reason: Option<String>) {
         self.0.halted = reason;
     }
 
-    /// Writes the record; what had been written before is replaced as a whole.
+    /// Writes the record, and atomically replaces an earlier one.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(FILE);
         let partial = folder.join("run.json.partial");
@@ -59,7 +59,8 @@ impl Record {
         std::fs::rename(&partial, &path).map_err(failed)
     }
 
-    /// The record of a folder; nothing where the folder holds evidence from elsewhere.
+    /// Reads the record of a folder; `None` if the folder has none, as with evidence from
+    /// elsewhere.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(FILE);
         let bytes = match std::fs::read(&path) {
@@ -73,7 +74,7 @@ impl Record {
     }
 }
 
-/// Whether a folder holds the record of a run.
-pub fn is_run(folder: &Path) -> bool {
+/// Returns whether a folder holds a run: whether it has the file `run.json`.
+pub fn is_run_folder(folder: &Path) -> bool {
     folder.join(FILE).is_file()
 }

@@ -14,111 +14,114 @@ pub struct CaseResult {
     pub case: Case,
     /// Its judgement.
     pub judgement: Judgement,
-    /// What was observed; `None` if the world did not come up.
+    /// Its observation; `None` if the world did not come up.
     pub observation: Option<Observation>,
-    /// The folder with its evidence.
+    /// The folder with its evidence; `None` if the world did not come up.
     pub folder: Option<PathBuf>,
-    /// A command that opens its database, if that was kept.
-    pub kept: Option<String>,
+    /// The command that opens its database; `None` if the database was not kept.
+    pub database_command: Option<String>,
 }
 
 /// The results of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunResult {
-    /// One outcome per case that was started, in the order of the cases.
-    pub outcomes: Vec<CaseResult>,
-    /// Cases that were not run, because the run was cancelled or could not go on.
+    /// The results of the cases that finished, in the order of the plan.
+    pub cases: Vec<CaseResult>,
+    /// Number of cases that were not run because the run was cancelled or stopped early.
     pub not_run: usize,
-    /// Why the run could not go on.
+    /// Why the run stopped early; `None` if it did not.
     pub halted: Option<String>,
-    /// Extra cases that were run to find out what matters.
-    pub(crate) probes: Vec<CaseResult>,
-    /// What alone makes failing cases pass.
-    pub(crate) counterfactuals: Vec<Counterfactual>,
+    /// The results of extra cases, which were run to find passing changes.
+    pub(crate) extra_cases: Vec<CaseResult>,
+    /// Single changes that make failing cases pass.
+    pub(crate) passing_changes: Vec<PassingChange>,
 }
 
-/// One change by which a failing case passes and records.
+/// A single change that makes a failing case pass and record spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Counterfactual {
-    /// The failing case.
-    pub of: String,
-    /// What differs, and nothing else.
+pub(crate) struct PassingChange {
+    /// The id of the failing case.
+    pub failing: String,
+    /// The only difference.
     pub change: Change,
-    /// The case with the change.
-    pub case: String,
-    /// How many spans it has.
+    /// The id of the case with the change.
+    pub passing: String,
+    /// Number of spans that the case with the change recorded.
     pub spans: usize,
 }
 
-/// A case that was run and judged by itself, or why its world did not come up.
-pub(super) type Ended = Result<JudgedCase, String>;
+/// A case that was run and judged, or why its world did not come up.
+pub(super) type CaseOutcome = Result<JudgedCase, String>;
 
-/// A case that was run and judged by itself.
+/// A case that was run and judged, and not yet compared with other cases.
 #[derive(Debug, Clone)]
 pub(super) struct JudgedCase {
     pub(super) observation: Observation,
     pub(super) judgement: Judgement,
     pub(super) folder: PathBuf,
-    pub(super) kept: Option<String>,
+    pub(super) database_command: Option<String>,
 }
 
 impl JudgedCase {
-    /// The outcome of a case that is not compared with others.
+    /// Converts it into a result, without a comparison with other cases.
     pub(super) fn into_result(self) -> CaseResult {
-        let Self { observation, judgement, folder, kept } = self;
+        let Self { observation, judgement, folder, database_command } = self;
         CaseResult {
-            // The case as the observation has it: with its secrets masked.
+            // In the observation's copy of the case, secrets are masked.
             case: observation.case.clone(),
             judgement,
             observation: Some(observation),
             folder: Some(folder),
-            kept,
+            database_command,
         }
     }
 }
 
 impl RunResult {
-    /// How many extra cases were run to find out what matters.
-    pub fn extra_cases(&self) -> usize {
-        self.probes.len()
+    /// Returns the number of extra cases that were run to find passing changes.
+    pub fn extra_case_count(&self) -> usize {
+        self.extra_cases.len()
     }
 
-    /// Compares the cases of a run with each other, and with the failures that are known. `slots`
-    /// stand where their cases stand; one that is empty was not run.
+    /// Compares the cases with each other and with the failures that the spec expects. `slots` has
+    /// one entry per case, in the same order; `None` if the case was not run.
     pub(super) fn new(
         spec: &Spec,
         today: Day,
         cases: &[Case],
-        slots: Vec<Option<Ended>>,
+        slots: Vec<Option<CaseOutcome>>,
         halted: Option<String>,
     ) -> Self {
         let not_run = slots.iter().filter(|slot| slot.is_none()).count();
-        let ended = cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot?)));
-        let mut outcomes: Vec<CaseResult> = ended
-            .map(|(case, ended)| match ended {
+        let finished = cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot?)));
+        let mut results: Vec<CaseResult> = finished
+            .map(|(case, outcome)| match outcome {
                 Ok(judged) => judged.into_result(),
-                Err(cause) => {
-                    let (case, judgement) = (masked_case(spec, case), Judgement::broken(cause));
-                    CaseResult { case, judgement, observation: None, folder: None, kept: None }
-                }
+                Err(cause) => CaseResult {
+                    case: masked_case(spec, case),
+                    judgement: Judgement::broken(cause),
+                    observation: None,
+                    folder: None,
+                    database_command: None,
+                },
             })
             .collect();
         let mut observations = Vec::new();
         let mut judgements = Vec::new();
-        for outcome in &mut outcomes {
-            if let Some(observation) = &outcome.observation {
+        for result in &results {
+            if let Some(observation) = &result.observation {
                 observations.push(observation);
-                judgements.push(outcome.judgement.clone());
+                judgements.push(result.judgement.clone());
             }
         }
         compare(spec, &observations, &mut judgements);
         let mut judgements = judgements.into_iter();
-        for outcome in outcomes.iter_mut().filter(|outcome| outcome.observation.is_some()) {
+        for result in results.iter_mut().filter(|result| result.observation.is_some()) {
             if let Some(mut judgement) = judgements.next() {
-                expect(spec, &outcome.case, &mut judgement, today);
-                outcome.judgement = judgement;
+                expect(spec, &result.case, &mut judgement, today);
+                result.judgement = judgement;
             }
         }
-        Self { outcomes, not_run, halted, ..Self::default() }
+        Self { cases: results, not_run, halted, ..Self::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! Running cases side by side, each judged as it ends, and then all beside each other.
+//! Runs cases in parallel, judges each when it finishes, and then compares all of them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,111 +6,111 @@ use std::sync::Arc;
 
 use tokio::task::{Id, JoinSet};
 
-use super::attempt::{Budget, run_case};
+use super::attempt::{RepeatBudget, run_case};
 use super::options::RunOptions;
 use super::probe::probe;
-use super::record::Record;
-use super::result::{Ended, JudgedCase, RunResult};
+use super::record::RunRecord;
+use super::result::{CaseOutcome, JudgedCase, RunResult};
 use crate::matrix::Case;
 use crate::observation;
 use crate::spec::{Day, Spec};
 use crate::trial::World;
 use crate::verdict::{Verdict, expect, judge};
 
-/// Something to tell whoever watches the run.
+/// An event during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunEvent {
-    /// A case has ended; its own verdict, before it is compared with its peers.
-    Ended {
+    /// A case finished. It is not yet compared with other cases, which may change its verdict.
+    CaseFinished {
         /// The case.
         case: Case,
-        /// `pass`, a code or `broken`.
+        /// `pass`, `known`, `skipped`, `broken`, or the first code of a failure.
         verdict: String,
-        /// Whether it passed.
+        /// Whether the case neither failed nor broke.
         passed: bool,
     },
 }
 
-/// Runs cases and judges them.
+/// Runs cases and judges them. Calls `on_event` when a case finishes.
 ///
 /// # Errors
-/// When the record of the run can't be written.
+/// When `run.json` can't be written to the folder of the evidence.
 pub async fn run(
     world: &World,
     cases: &[Case],
     options: RunOptions,
-    mut watch: impl FnMut(RunEvent),
+    mut on_event: impl FnMut(RunEvent),
 ) -> Result<RunResult, observation::Error> {
-    let mut record = Record::new(world.spec(), cases);
+    let mut record = RunRecord::new(world.spec(), cases);
     record.write(&options.evidence)?;
-    let mut waiting = order(world.spec(), cases).into_iter();
-    let mut running: JoinSet<Ended> = JoinSet::new();
-    let mut places: HashMap<Id, usize> = HashMap::new();
-    let mut slots: Vec<Option<Ended>> = vec![None; cases.len()];
+    let mut waiting = start_order(world.spec(), cases).into_iter();
+    let mut running: JoinSet<CaseOutcome> = JoinSet::new();
+    let mut indexes: HashMap<Id, usize> = HashMap::new();
+    let mut slots: Vec<Option<CaseOutcome>> = vec![None; cases.len()];
     let mut cancelled = options.cancelled.clone();
-    let budget = Arc::new(Budget::default());
+    let budget = Arc::new(RepeatBudget::default());
     loop {
         while running.len() < options.workers.max(1)
             && record.halted().is_none()
             && !*cancelled.borrow()
         {
-            let Some(at) = waiting.next() else { break };
-            let (case, budget) = (cases[at].clone(), Arc::clone(&budget));
+            let Some(index) = waiting.next() else { break };
+            let (case, budget) = (cases[index].clone(), Arc::clone(&budget));
             let (world, options) = (world.clone(), options.clone());
             let task =
                 running.spawn(async move { run_case(&world, &case, &options, &budget).await });
-            places.insert(task.id(), at);
+            indexes.insert(task.id(), index);
         }
         let next = tokio::select! {
             next = running.join_next_with_id() => next,
             _ = cancelled.wait_for(|cancelled| *cancelled) => None,
         };
-        let (id, ended) = match next {
+        let (id, outcome) = match next {
             None => break,
-            Some(Ok((id, ended))) => (id, ended),
-            Some(Err(panicked)) => (panicked.id(), Err(panicked.to_string())),
+            Some(Ok((id, outcome))) => (id, outcome),
+            Some(Err(panic)) => (panic.id(), Err(panic.to_string())),
         };
-        let Some(at) = places.remove(&id) else { continue };
-        watch(event(world.spec(), &cases[at], ended.as_ref(), options.today));
-        if let Err(cause) = &ended {
-            record.add_broken(&cases[at].id, cause);
+        let Some(index) = indexes.remove(&id) else { continue };
+        on_event(event(world.spec(), &cases[index], outcome.as_ref(), options.today));
+        if let Err(cause) = &outcome {
+            record.add_broken(&cases[index].id, cause);
         }
-        slots[at] = Some(ended);
-        record.set_halted(never_up(world.spec(), cases, &slots, options.workers));
+        slots[index] = Some(outcome);
+        record.set_halted(halt_reason(world.spec(), cases, &slots, options.workers));
     }
     running.shutdown().await;
     record.write(&options.evidence)?;
     let halted = record.halted().map(str::to_owned);
-    let mut ran = RunResult::new(world.spec(), options.today, cases, slots, halted);
-    if options.probe && ran.halted.is_none() {
-        Box::pin(probe(world, cases, &mut ran, &options.evidence, &cancelled)).await;
+    let mut result = RunResult::new(world.spec(), options.today, cases, slots, halted);
+    if options.probe && result.halted.is_none() {
+        Box::pin(probe(world, cases, &mut result, &options.evidence, &cancelled)).await;
     }
-    Ok(ran)
+    Ok(result)
 }
 
-/// The order in which cases are started: every value of the tracing flag in turn, so that a
-/// service which fails under one value only is seen beside the others early on.
-fn order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut turns: Vec<(usize, usize)> = cases
+/// Returns the indexes of the cases in the order in which they start: one case of each value of the
+/// tracing flag, then the next of each. A service that fails under one value only shows this early.
+fn start_order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut rounds: Vec<(usize, usize)> = cases
         .iter()
         .enumerate()
-        .map(|(at, case)| {
+        .map(|(index, case)| {
             let value = spec.tracing_flag().map(|flag| case.flag(&flag.name).to_string());
-            let turn = seen.entry(value.unwrap_or_default()).or_default();
-            *turn += 1;
-            (*turn, at)
+            let round = counts.entry(value.unwrap_or_default()).or_default();
+            *round += 1;
+            (*round, index)
         })
         .collect();
-    turns.sort_unstable();
-    turns.into_iter().map(|(_, at)| at).collect()
+    rounds.sort_unstable();
+    rounds.into_iter().map(|(_, index)| index).collect()
 }
 
-/// The event of a case that has ended, with its own verdict: it is compared with others later.
-fn event(spec: &Spec, case: &Case, ended: Result<&JudgedCase, &String>, today: Day) -> RunEvent {
-    let verdict = ended.map(|ended| {
-        let mut judgement = ended.judgement.clone();
-        expect(spec, &ended.observation.case, &mut judgement, today);
+/// Returns the event of a case that finished.
+fn event(spec: &Spec, case: &Case, outcome: Result<&JudgedCase, &String>, today: Day) -> RunEvent {
+    let verdict = outcome.map(|judged| {
+        let mut judgement = judged.judgement.clone();
+        expect(spec, &judged.observation.case, &mut judgement, today);
         judgement.verdict
     });
     let (verdict, passed) = match verdict {
@@ -122,57 +122,59 @@ fn event(spec: &Spec, case: &Case, ended: Result<&JudgedCase, &String>, today: D
         Ok(Verdict::Known(_)) => ("known".to_owned(), true),
         Ok(Verdict::Skipped(_)) => ("skipped".to_owned(), true),
     };
-    RunEvent::Ended { case: case.clone(), verdict, passed }
+    RunEvent::CaseFinished { case: case.clone(), verdict, passed }
 }
 
-/// When none of the first cases came up, with tracing on and with tracing off, the others will not
-/// either: going on would only take time.
-fn never_up(
+/// Returns why the run should stop: no service of the first cases became ready, neither with
+/// tracing on nor with tracing off, so the other cases would fail alike. `None` if the run should
+/// continue.
+fn halt_reason(
     spec: &Spec,
     cases: &[Case],
-    slots: &[Option<Ended>],
+    slots: &[Option<CaseOutcome>],
     workers: usize,
 ) -> Option<String> {
-    let ready =
-        |ended: &JudgedCase| ended.observation.trial().is_some_and(|trial| trial.run.ready.yes());
-    let up = |ended: &Ended| ended.as_ref().is_ok_and(ready);
-    let records = |case: &Case| case.records(spec);
-    let ended = || cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot.as_ref()?)));
-    let all_kinds = [true, false].into_iter().all(|kind| {
-        let wanted = cases.iter().any(|case| records(case) == kind);
-        !wanted || ended().any(|(case, _)| records(case) == kind)
+    let is_ready = |case: &JudgedCase| {
+        case.observation.trial().is_some_and(|trial| trial.run.ready.is_reached())
+    };
+    let finished =
+        || cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot.as_ref()?)));
+    let both_kinds = [true, false].into_iter().all(|records| {
+        let exists = cases.iter().any(|case| case.records(spec) == records);
+        !exists || finished().any(|(case, _)| case.records(spec) == records)
     });
-    let count = ended().count();
-    if count < workers.max(2) || !all_kinds || ended().any(|(_, ended)| up(ended)) {
+    let count = finished().count();
+    let any_ready = finished().any(|(_, outcome)| outcome.as_ref().is_ok_and(is_ready));
+    if count < workers.max(2) || !both_kinds || any_ready {
         return None;
     }
     Some(format!("none of the first {count} cases came up, so the others were not run"))
 }
 
-/// Judges stored evidence again, without running anything. Cases that were planned and left no
-/// evidence are broken or not run, as they were.
+/// Judges the stored evidence of a run again, and runs nothing. A planned case without evidence is
+/// broken or not run, as `run.json` records it.
 ///
 /// # Errors
-/// When there is no evidence, or some can't be read.
+/// When the folder has no evidence, or a file can't be read.
 pub fn rejudge_run(
     spec: &Spec,
-    parent: &Path,
+    folder: &Path,
     today: Day,
 ) -> Result<RunResult, observation::Error> {
     let read = |folder: PathBuf| -> Result<JudgedCase, observation::Error> {
         let observation = observation::read(&folder)?;
         let judgement = judge(spec, &observation);
-        Ok(JudgedCase { observation, judgement, folder, kept: None })
+        Ok(JudgedCase { observation, judgement, folder, database_command: None })
     };
-    let Some(record) = Record::read(parent)? else {
-        let folders = observation::list(parent)?.into_iter();
-        let found = folders.map(read).collect::<Result<Vec<_>, _>>()?;
-        let cases: Vec<_> = found.iter().map(|one| one.observation.case.clone()).collect();
-        let slots = found.into_iter().map(|judged| Some(Ok(judged)));
+    let Some(record) = RunRecord::read(folder)? else {
+        let folders = observation::list(folder)?.into_iter();
+        let judged = folders.map(read).collect::<Result<Vec<_>, _>>()?;
+        let cases: Vec<_> = judged.iter().map(|one| one.observation.case.clone()).collect();
+        let slots = judged.into_iter().map(|one| Some(Ok(one)));
         return Ok(RunResult::new(spec, today, &cases, slots.collect(), None));
     };
-    let slot = |case: &Case| -> Result<Option<Ended>, observation::Error> {
-        let folder = parent.join(&case.id);
+    let slot = |case: &Case| -> Result<Option<CaseOutcome>, observation::Error> {
+        let folder = folder.join(&case.id);
         if let Some(cause) = record.broken(&case.id) {
             return Ok(Some(Err(cause.to_owned())));
         }

@@ -1,114 +1,120 @@
-//! The known ways in which a healthy world is sabotaged, and what must be told of each.
+//! The known ways to sabotage a healthy case, and the codes with which each must be detected.
 
 use crate::identifier;
 use crate::spec::{Flag, Spec, Value};
 use crate::trial::Overrides;
 use spanproof_format::Code;
 
-/// Codes that are right where the server refuses or loses a write.
+/// Codes for a write that the server refused or lost.
 const REFUSED: &[Code] = &[Code::WriteFailedReported, Code::WriteFailedSilent];
-/// Codes that are right where the work is not done.
-const UNDONE: &[Code] = &[Code::JobFailedEarly, Code::JobNotPickedUp, Code::JobNotFinished];
-/// A value that no service takes for on.
-const NONSENSE: &str = "spanproof";
+/// Codes for a job that was not executed.
+const NOT_EXECUTED: &[Code] = &[Code::JobFailedEarly, Code::JobNotPickedUp, Code::JobNotFinished];
+/// A value of the flag that no service reads as on.
+const UNKNOWN_VALUE: &str = "spanproof";
 
-/// One thing that is done to a healthy world, and the codes of which one must be found.
+/// One change to a healthy case, and the codes of which one must be found.
 #[derive(Debug, Clone)]
 pub(super) struct Sabotage {
     pub(super) name: &'static str,
-    pub(super) what: &'static str,
-    /// Whether it is done to a case with tracing on, or to one with tracing off.
-    pub(super) on: bool,
-    pub(super) right: Vec<Code>,
+    /// The change, as a sentence.
+    pub(super) description: &'static str,
+    /// Whether it is made to cases that record spans, or to cases with tracing off.
+    pub(super) records: bool,
+    /// The codes of which one must be found.
+    pub(super) expected: Vec<Code>,
+    /// The change, as overrides of a trial.
     pub(super) overrides: Overrides,
 }
 
-/// Every sabotage that the spec has a place for.
+/// Returns every sabotage that fits the spec.
 pub(super) fn sabotages(spec: &Spec) -> Vec<Sabotage> {
-    let mut all = flag(spec);
-    all.extend(writes(spec));
-    all.extend(rows(spec));
-    all.extend(work(spec));
+    let mut all = flag_sabotages(spec);
+    all.extend(write_sabotages(spec));
+    all.extend(row_sabotages(spec));
+    all.extend(work_sabotages(spec));
     all
 }
 
+/// Creates a sabotage of cases that record spans.
 fn sabotage(
     name: &'static str,
-    what: &'static str,
-    right: &[Code],
+    description: &'static str,
+    expected: &[Code],
     overrides: Overrides,
 ) -> Sabotage {
-    Sabotage { name, what, on: true, right: right.to_vec(), overrides }
+    Sabotage { name, description, records: true, expected: expected.to_vec(), overrides }
 }
 
-/// What the service hears of its flag.
-fn flag(spec: &Spec) -> Vec<Sabotage> {
+/// Sabotages of the flag's value.
+fn flag_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let Some(flag) = spec.tracing_flag() else { return Vec::new() };
-    let with = |value: Value| Overrides {
+    let with_value = |value: Value| Overrides {
         env: [(flag.name.clone(), value)].into(),
         ..Overrides::default()
     };
-    // Without a tracer line nothing tells a dropped flag from a path that is not traced.
-    let unheard: &[Code] = match (spec.probes.knows_tracer(), spec.probes.knows_attempts()) {
+    // Without a tracer line, a dropped flag looks like a path that is not traced.
+    let not_on: &[Code] = match (spec.probes.has_tracer(), spec.probes.has_attempt()) {
         (true, _) => &[Code::FlagUnset, Code::FlagUnrecognisedValue],
         (false, true) => &[Code::PathNotExecuted],
         (false, false) => &[Code::PathNotExecuted, Code::Undetermined],
     };
     let mut all = Vec::new();
     if !flag.records(&Value::Unset) {
-        let what = "the flag never reaches the service";
-        all.push(sabotage("flag-dropped", what, unheard, with(Value::Unset)));
+        let description = "the flag never reaches the service";
+        all.push(sabotage("flag-dropped", description, not_on, with_value(Value::Unset)));
     }
-    let what = "the service gets a value that means nothing";
-    all.push(sabotage("flag-misspelt", what, unheard, with(Value::Set(NONSENSE.into()))));
+    let description = "the service gets an unknown value of the flag";
+    let unknown = with_value(Value::Set(UNKNOWN_VALUE.into()));
+    all.push(sabotage("flag-misspelt", description, not_on, unknown));
     if let Some(value) = flag.values.iter().find(|value| flag.records(value))
-        && has_off(flag)
+        && has_off_value(flag)
     {
-        let what = "the service gets the flag although the case has tracing off";
-        let leaked = sabotage("flag-forced", what, &[Code::LeakedWhileOff], with(value.clone()));
-        all.push(Sabotage { on: false, ..leaked });
+        let description = "the service gets the flag although the case has tracing off";
+        let expected = [Code::LeakedWhileOff];
+        let forced = sabotage("flag-forced", description, &expected, with_value(value.clone()));
+        all.push(Sabotage { records: false, ..forced });
     }
     all
 }
 
-/// Whether there is a value by which tracing is off.
-pub(super) fn has_off(flag: &Flag) -> bool {
+/// Returns whether the flag has a value that switches tracing off.
+fn has_off_value(flag: &Flag) -> bool {
     flag.values.iter().any(|value| !flag.records(value))
 }
 
-/// What the server does with writes.
-fn writes(spec: &Spec) -> Vec<Sabotage> {
+/// Sabotages of the server's writes of spans.
+fn write_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let spans = identifier::table(&spec.tables.spans.table);
-    let before = |sql: String| Overrides { before: sql, ..Overrides::default() };
+    let before = |sql: String| Overrides { sql_before: sql, ..Overrides::default() };
     let discarded = [&[Code::SilentlyDiscarded, Code::Undetermined], REFUSED].concat();
     let removed = [&[Code::RolledBack, Code::Undetermined], REFUSED].concat();
     vec![
         sabotage(
             "write-discarded",
-            "a trigger takes every span and keeps none",
+            "a trigger discards every span without an error",
             &discarded,
             before(trigger(&spans, "return null;")),
         ),
         sabotage(
             "write-refused",
-            "a trigger refuses every span",
+            "a trigger refuses every span with an error",
             REFUSED,
             before(trigger(&spans, "raise exception 'sabotage';")),
         ),
         sabotage(
             "rows-removed",
-            "every span is deleted",
+            "every span is deleted afterwards",
             &removed,
             after(&spans, &format!("delete from {spans}")),
         ),
     ]
 }
 
-/// SQL on a table whose own rules are taken off first: they would only keep the sabotage out.
+/// Runs SQL after the service stopped. Drops the table's constraints first, which could refuse it.
 fn after(table: &str, sql: &str) -> Overrides {
     let name = literal(table);
-    let bare = format!(
-        "create function pg_temp.bare() returns void language plpgsql as $$
+    let drop_constraints = format!(
+        "create function pg_temp.drop_constraints() returns void language plpgsql as $$
         declare rule name;
         begin
           for rule in select conname from pg_constraint
@@ -124,46 +130,46 @@ fn after(table: &str, sql: &str) -> Overrides {
             execute format('alter table %s alter column %I drop not null', {name}, rule);
           end loop;
         end $$;
-        select pg_temp.bare();"
+        select pg_temp.drop_constraints();"
     );
-    Overrides { after: format!("{bare} {sql}"), ..Overrides::default() }
+    Overrides { sql_after: format!("{drop_constraints} {sql}"), ..Overrides::default() }
 }
 
-/// A trigger before each row of a table.
+/// Returns SQL that creates a trigger which runs before each insert into a table.
 fn trigger(table: &str, body: &str) -> String {
     format!(
         "create schema spanproof_sabotage; \
-         create function spanproof_sabotage.strike() returns trigger language plpgsql as \
+         create function spanproof_sabotage.on_insert() returns trigger language plpgsql as \
          $$ begin {body} return new; end $$; \
          create trigger spanproof_sabotage before insert on {table} \
-         for each row execute function spanproof_sabotage.strike();"
+         for each row execute function spanproof_sabotage.on_insert();"
     )
 }
 
-/// What the rows of spans say.
-fn rows(spec: &Spec) -> Vec<Sabotage> {
+/// Sabotages of the stored rows of spans.
+fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let table = &spec.tables.spans;
     let spans = identifier::table(&table.table);
     let [unit, status, completed, started] =
         [&table.unit, &table.status, &table.completed, &table.started]
             .map(|name| identifier::name(name));
-    let set = |what: String| after(&spans, &format!("update {spans} set {what}"));
-    let open = table.open.first().map_or("null".to_owned(), |open| literal(open));
+    let set = |columns: String| after(&spans, &format!("update {spans} set {columns}"));
+    let not_ended = table.not_ended.first().map_or("null".to_owned(), |text| literal(text));
     let duration = identifier::name(&table.duration);
-    let unlasting =
+    let no_duration =
         if table.duration.is_empty() { String::new() } else { format!(", {duration} = null") };
     let mut all = vec![
         sabotage(
             "links-blanked",
-            "no span names its unit",
+            "no span refers to its unit",
             &[Code::Unlinked],
             set(format!("{unit} = null")),
         ),
         sabotage(
             "never-completed",
-            "every span is as if it had never ended",
+            "no span has ended",
             &[Code::NotFinished],
-            set(format!("{status} = {open}, {completed} = null{unlasting}")),
+            set(format!("{status} = {not_ended}, {completed} = null{no_duration}")),
         ),
         sabotage(
             "time-reversed",
@@ -173,78 +179,75 @@ fn rows(spec: &Spec) -> Vec<Sabotage> {
         ),
         sabotage(
             "recorded-twice",
-            "every outermost span is there twice",
+            "every root span is stored twice",
             &[Code::Duplicate],
-            after(&spans, &twice(spec)),
+            after(&spans, &duplicate_roots(spec)),
         ),
     ];
-    if table.link.contains_key(&table.status) {
-        let what = "every span has a status that its unit does not have";
-        let code = [Code::StatusDisagrees];
-        all.push(sabotage("status-changed", what, &code, set(format!("{status} = 'sabotaged'"))));
+    if table.attributes.contains_key(&table.status) {
+        let description = "every span has a status that differs from its unit's";
+        let expected = [Code::StatusDisagrees];
+        let changed = set(format!("{status} = 'sabotaged'"));
+        all.push(sabotage("status-changed", description, &expected, changed));
     }
     if spec.spans.iter().any(|rule| rule.parent.is_some()) {
         let parent = identifier::name(&table.parent);
-        let what = "no inner span names its parent";
-        all.push(sabotage(
-            "parent-cut",
-            what,
-            &[Code::BrokenTree],
-            set(format!("{parent} = null")),
-        ));
+        let description = "no span refers to its parent";
+        let cut = set(format!("{parent} = null"));
+        all.push(sabotage("parent-cut", description, &[Code::BrokenTree], cut));
     }
     if let Some(header) = &table.header {
-        let cut = Overrides { forget: Some(header.clone()), ..Overrides::default() };
-        let what = "the upstream is not told the trace";
-        all.push(sabotage("header-cut", what, &[Code::BrokenTree], cut));
+        let cut = Overrides { drop_header: Some(header.clone()), ..Overrides::default() };
+        let description = "requests to the upstream have no trace header";
+        all.push(sabotage("header-cut", description, &[Code::BrokenTree], cut));
     }
     all
 }
 
-/// A second row for each outermost span: the same but for its id and for what must be unique.
-fn twice(spec: &Spec) -> String {
+/// Returns SQL that inserts a copy of each root span, with another id and without unique columns.
+fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));
-    let outermost = match table.parent.as_str() {
+    let is_root = match table.parent.as_str() {
         "" => "true".to_owned(),
         parent => format!("{} is null", identifier::name(parent)),
     };
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
-        "create function pg_temp.twice() returns void language plpgsql as $$
-        declare others text; fresh text;
+        "create function pg_temp.duplicate_roots() returns void language plpgsql as $$
+        declare copied text; new_id text;
         begin
-          select string_agg(quote_ident(a.attname), ', ') into others from pg_attribute a
+          select string_agg(quote_ident(a.attname), ', ') into copied from pg_attribute a
           where a.attrelid = to_regclass({name}) and a.attnum > 0 and not a.attisdropped
             and a.attgenerated = '' and a.attidentity = '' and a.attname <> {column}
             and not exists (select from pg_index i where i.indrelid = a.attrelid
               and i.indisunique and a.attnum = any (i.indkey::smallint[]));
           select case a.atttypid when 'uuid'::regtype then 'md5(%2$s::text)::uuid'
-            else 'left(md5(%2$s::text), length(%2$s::text))' end into fresh from pg_attribute a
+            else 'left(md5(%2$s::text), length(%2$s::text))' end into new_id from pg_attribute a
           where a.attrelid = to_regclass({name}) and a.attname = {column};
-          execute format('insert into {spans} (%1$s, %2$s) select %1$s, ' || fresh
-            || ' from {spans} where {outermost}', others, {quoted_id});
+          execute format('insert into {spans} (%1$s, %2$s) select %1$s, ' || new_id
+            || ' from {spans} where {is_root}', copied, {quoted_id});
         end $$;
-        select pg_temp.twice();",
+        select pg_temp.duplicate_roots();",
         quoted_id = literal(&id),
     )
 }
 
-/// A text as an SQL literal.
+/// Quotes a text as an SQL literal.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// What becomes of the work.
-fn work(spec: &Spec) -> Vec<Sabotage> {
+/// Sabotages of the work itself.
+fn work_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let units = identifier::table(&spec.tables.units.table);
     let before = Overrides {
-        before: trigger(&units, "raise exception 'sabotage';"),
+        sql_before: trigger(&units, "raise exception 'sabotage';"),
         ..Overrides::default()
     };
-    let killed = Overrides { kill: true, ..Overrides::default() };
+    let killed = Overrides { kill_after_submit: true, ..Overrides::default() };
     let mut all = vec![
-        sabotage("work-refused", "no unit of work can be begun", UNDONE, before),
+        sabotage("work-refused", "a trigger refuses every unit of work", NOT_EXECUTED, before),
         sabotage(
             "killed",
             "the service is killed while the job runs",
@@ -253,16 +256,12 @@ fn work(spec: &Spec) -> Vec<Sabotage> {
         ),
     ];
     let outcome = &spec.tables.units.outcome;
-    if !outcome.is_empty() && spec.tracing_flag().is_some_and(has_off) {
+    if !outcome.is_empty() && spec.tracing_flag().is_some_and(has_off_value) {
         let column = identifier::name(outcome);
         let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
-        let what = "the work gives something else with tracing on";
-        all.push(sabotage(
-            "outcome-changed",
-            what,
-            &[Code::OutcomeChangedByTracing],
-            after(&units, &sql),
-        ));
+        let description = "the work has another outcome with tracing on";
+        let expected = [Code::OutcomeChangedByTracing];
+        all.push(sabotage("outcome-changed", description, &expected, after(&units, &sql)));
     }
     all
 }
@@ -272,11 +271,11 @@ mod tests {
     use super::*;
     use crate::spec::example;
 
-    /// A name of a column with a dot in it was taken for a schema and a table.
+    /// A dot was once read as the end of a table's name.
     #[test]
-    fn a_dot_in_a_column_is_a_part_of_its_name() {
-        let named = "\n[tables.spans]\nstatus = \"span.status\"\nparent = \"span.parent\"\n";
-        let spec = example(|text| text.replace("\n[tables.spans]\n", named));
+    fn a_column_name_may_contain_a_dot() {
+        let columns = "\n[tables.spans]\nstatus = \"span.status\"\nparent = \"span.parent\"\n";
+        let spec = example(|text| text.replace("\n[tables.spans]\n", columns));
         assert_eq!(spec.tables.spans.status, "span.status");
         let sql: String =
             sabotages(&spec).iter().map(|one| format!("{:?}", one.overrides)).collect();

@@ -1,5 +1,5 @@
-//! The startup snapshots: one file per combination of flags, in the format of insta, so that
-//! `cargo test` and `check` share them.
+//! Startup snapshots: one file per combination of flags, in insta's format, so that `cargo test`
+//! and `check` can share them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,33 +11,33 @@ use super::result::CaseResult;
 use crate::observation;
 use crate::spec::Spec;
 
-/// One snapshot.
+/// A startup snapshot, compared with what the service printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The group's name, which is the file's name without its ending.
+    /// The name of the group of cases, which is the file name without its extension.
     pub group: String,
     /// The file.
     pub path: PathBuf,
-    /// How many cases printed it.
+    /// Number of cases in the group that became ready.
     pub cases: usize,
-    /// What was printed.
+    /// The startup output of the group's first case.
     pub text: String,
-    /// How it compares.
+    /// The result of the comparison.
     pub state: SnapshotState,
-    /// The difference, or what was printed if there is no file; empty if nothing changed.
+    /// The difference, or the output if there is no file yet; empty if nothing changed.
     pub detail: String,
 }
 
-/// Compares the startup output of every group of cases with its snapshot. Nothing where the spec
-/// declares no snapshots.
-pub fn compare_snapshots(spec: &Spec, outcomes: &[CaseResult]) -> Vec<Snapshot> {
+/// Compares the startup output of each group of cases with its snapshot. Empty if the spec declares
+/// no snapshots.
+pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
     let Some(folder) = &spec.startup.snapshots else { return Vec::new() };
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for outcome in outcomes {
-        let trial = outcome.observation.as_ref().and_then(|observation| observation.trial());
-        if let Some(trial) = trial.filter(|trial| trial.run.ready.yes()) {
-            let text = observation::redacted(trial, &spec.startup);
-            groups.entry(observation::group(spec, &outcome.case)).or_default().push(text);
+    for result in results {
+        let trial = result.observation.as_ref().and_then(|observation| observation.trial());
+        if let Some(trial) = trial.filter(|trial| trial.run.ready.is_reached()) {
+            let text = observation::startup_snapshot(trial, &spec.startup);
+            groups.entry(observation::snapshot_name(spec, &result.case)).or_default().push(text);
         }
     }
     groups
@@ -47,14 +47,15 @@ pub fn compare_snapshots(spec: &Spec, outcomes: &[CaseResult]) -> Vec<Snapshot> 
             let text = texts[0].clone();
             let (state, detail) = match texts.iter().find(|other| **other != text) {
                 Some(other) => (SnapshotState::Unstable, difference(&text, other)),
-                None => state(&path, &text),
+                None => compare(&path, &text),
             };
             Snapshot { group, path, cases: texts.len(), text, state, detail }
         })
         .collect()
 }
 
-fn state(path: &Path, text: &str) -> (SnapshotState, String) {
+/// Compares an output with the stored snapshot. Returns the difference, too.
+fn compare(path: &Path, text: &str) -> (SnapshotState, String) {
     match std::fs::read_to_string(path).ok().as_deref().map(content) {
         None => (SnapshotState::Missing, text.to_owned()),
         Some(stored) if stored.trim_end() == text.trim_end() => {
@@ -64,19 +65,20 @@ fn state(path: &Path, text: &str) -> (SnapshotState, String) {
     }
 }
 
-/// What stands after insta's header. insta's own reader is not public, and this is three lines.
+/// Returns a snapshot without insta's header. insta's own reader is not public.
 fn content(file: &str) -> &str {
     let body = file.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
     body.map_or(file, |(_, content)| content)
 }
 
+/// Returns a unified diff with one line of context.
 fn difference(old: &str, new: &str) -> String {
     let (old, new) = (old.trim_end(), new.trim_end());
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().context_radius(1).to_string()
 }
 
-/// Writes every snapshot that is missing or changed; gives how many.
+/// Writes every snapshot that is missing or changed, and returns how many.
 ///
 /// # Errors
 /// When a file can't be written.
@@ -100,14 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_of_a_snapshot_is_not_compared() {
+    fn the_header_is_not_compared() {
         assert_eq!(content("---\nsource: x\nexpression: y\n---\nline\n---\n"), "line\n---\n");
         assert_eq!(content("no header"), "no header");
     }
 
     #[test]
-    fn a_change_is_shown_as_lines() {
-        let shown = difference("a\nb\n", "a\nc\n");
-        assert!(shown.contains("-b\n") && shown.contains("+c"), "{shown}");
+    fn a_difference_is_a_diff_of_lines() {
+        let diff = difference("a\nb\n", "a\nc\n");
+        assert!(diff.contains("-b\n") && diff.contains("+c"), "{diff}");
     }
 }

@@ -1,7 +1,8 @@
-//! Spans as traces: trees, in the order of time, with whatever is wrong with them; and as OTLP. Pure.
+//! Builds the trees of traces from spans, with their orphans, cycles and gaps. Converts traces to
+//! OTLP.
 
 mod otlp;
 mod tree;
 
 pub(crate) use otlp::otlp_request;
-pub(crate) use tree::{Place, Placed, Trace, traces};
+pub(crate) use tree::{Node, Position, Trace, traces};

@@ -1,4 +1,4 @@
-//! Traces as OTLP/JSON, which any trace viewer opens.
+//! Converts traces to OTLP/JSON, which any trace viewer opens.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 use super::Trace;
 use crate::observation::{Span, StatusCode};
 
-/// Returns the traces as an `ExportTraceServiceRequest` in the JSON of the OpenTelemetry protocol:
-/// ids in hexadecimal digits, times in nanoseconds as text.
+/// Returns the traces as an `ExportTraceServiceRequest` in the JSON encoding of OTLP: ids are
+/// hexadecimal, times are nanoseconds as strings.
 pub(crate) fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Json {
     let mut services: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
-    for placed in traces.into_iter().flat_map(|trace| &trace.spans) {
+    for node in traces.into_iter().flat_map(|trace| &trace.nodes) {
         services
-            .entry(placed.span.service.as_deref().unwrap_or_default())
+            .entry(node.span.service.as_deref().unwrap_or_default())
             .or_default()
-            .push(span_document(&placed.span));
+            .push(span_json(&node.span));
     }
     let resources: Vec<Json> = services
         .into_iter()
@@ -32,7 +32,7 @@ pub(crate) fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> J
     json!({ "resourceSpans": resources })
 }
 
-fn span_document(span: &Span) -> Json {
+fn span_json(span: &Span) -> Json {
     let ended = span.ended.as_ref().and_then(|time| time.at);
     let started = span.start().or(ended).unwrap_or_default();
     let ended = ended.unwrap_or(started).max(started);
@@ -48,12 +48,12 @@ fn span_document(span: &Span) -> Json {
         StatusCode::Error => 2,
     };
     let mut status = json!({ "code": code });
-    if let Some(trouble) = span.error_text() {
-        status["message"] = trouble.into();
+    if let Some(message) = span.error_text() {
+        status["message"] = message.into();
     }
     let mut document = json!({
-        "traceId": identity(span.trace.as_deref().unwrap_or_default(), 16),
-        "spanId": identity(span.id.as_deref().unwrap_or_default(), 8),
+        "traceId": hex_id(span.trace.as_deref().unwrap_or_default(), 16),
+        "spanId": hex_id(span.id.as_deref().unwrap_or_default(), 8),
         "name": span.name.as_deref().unwrap_or_default(),
         "kind": 1,
         "startTimeUnixNano": nanoseconds(started),
@@ -62,7 +62,7 @@ fn span_document(span: &Span) -> Json {
         "status": status,
     });
     if let Some(parent) = &span.parent {
-        document["parentSpanId"] = identity(parent, 8).into();
+        document["parentSpanId"] = hex_id(parent, 8).into();
     }
     document
 }
@@ -71,14 +71,14 @@ fn nanoseconds(at: DateTime<Utc>) -> String {
     at.timestamp_nanos_opt().unwrap_or_default().max(0).to_string()
 }
 
-/// Returns an id of so many bytes as hexadecimal digits: the last digits of the recorded id if it has
-/// enough, such as a UUID for a span, and a hash of it otherwise.
-fn identity(id: &str, bytes: usize) -> String {
+/// Returns an id of `bytes` bytes as hexadecimal digits. Takes the last digits of a recorded id
+/// that has enough of them, such as a UUID as a span id, and a hash of any other.
+fn hex_id(id: &str, bytes: usize) -> String {
     let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
     let hexadecimal = digits.chars().all(|c| c.is_ascii_hexdigit());
     if hexadecimal && digits.len() >= 2 * bytes {
         let tail = &digits[digits.len() - 2 * bytes..];
-        // Zero is no id in this protocol.
+        // In OTLP an id of zeros is invalid.
         if tail.bytes().any(|byte| byte != b'0') {
             return tail.to_owned();
         }
@@ -105,6 +105,7 @@ mod tests {
     use crate::spec::SpanTable;
     use crate::trace::traces;
 
+    /// Returns the request for a root span and a child that has not ended.
     fn exported() -> Json {
         let row = |span: &str, parent: Json, end: Json| {
             let row = json!({"trace_id": "0af76519-16cd-43dd-8448-eb211c80319c", "span_id": span,
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_times_and_values_are_as_the_protocol_has_them() {
+    fn ids_times_and_values_are_encoded_as_otlp_defines() {
         let spans = &exported()["resourceSpans"][0];
         assert_eq!(spans["resource"]["attributes"][0]["value"]["stringValue"], "runner");
         let [first, second] = [0, 1].map(|at| spans["scopeSpans"][0]["spans"][at].clone());
@@ -137,21 +138,22 @@ mod tests {
         assert_eq!(second["endTimeUnixNano"], second["startTimeUnixNano"]);
         assert_eq!(second["status"], json!({"code": 0}));
         let attributes = first["attributes"].as_array().unwrap();
-        let of =
+        let attribute =
             |name: &str| attributes.iter().find(|one| one["key"] == name).unwrap()["value"].clone();
-        assert_eq!(of("job_id"), json!({"intValue": "469"}));
-        assert_eq!(of("metadata"), json!({"stringValue": "{\"a\":1}"}));
+        assert_eq!(attribute("job_id"), json!({"intValue": "469"}));
+        assert_eq!(attribute("metadata"), json!({"stringValue": "{\"a\":1}"}));
         let open = second["attributes"].as_array().unwrap().last().unwrap().clone();
         assert_eq!(open, json!({"key": "spanproof.open", "value": {"boolValue": true}}));
     }
 
     #[test]
-    fn whatever_an_id_is_made_of_it_becomes_one_of_the_right_length() {
-        assert_eq!(identity("00f067aa0ba902b7", 8), "00f067aa0ba902b7");
+    fn every_id_becomes_one_of_the_right_length() {
+        assert_eq!(hex_id("00f067aa0ba902b7", 8), "00f067aa0ba902b7");
         for id in ["", "7", "not hexadecimal", "00000000-0000-0000-0000-000000000000"] {
-            let made = identity(id, 8);
-            assert!(made.len() == 16 && made.bytes().any(|byte| byte != b'0'), "{made}");
-            assert_eq!(made, identity(id, 8));
+            let encoded = hex_id(id, 8);
+            let is_valid = encoded.len() == 16 && encoded.bytes().any(|byte| byte != b'0');
+            assert!(is_valid, "{encoded}");
+            assert_eq!(encoded, hex_id(id, 8));
         }
     }
 }

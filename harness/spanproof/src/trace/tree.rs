@@ -1,5 +1,5 @@
-//! The tree of a trace. Spans whose parent is missing, or that stand in a circle, are shown as such
-//! and never lost.
+//! The tree of a trace. Spans whose parent is missing, or whose ancestors form a cycle, are marked
+//! and never dropped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,72 +7,63 @@ use chrono::{DateTime, Utc};
 
 use crate::observation::Span;
 
-/// A gap is told when it is longer than this, in milliseconds,
-const LONG_MS: i64 = 5_000;
-/// or longer than half of its trace.
-const HALF: i64 = 2;
+/// Milliseconds without spans that are a gap in any trace.
+const GAP_MS: i64 = 5_000;
 
-/// Why a span stands where it stands.
+/// The position of a span in the tree of its trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Position {
     /// It has no parent.
     Root,
-    /// It stands below its parent.
+    /// Its parent is in the trace.
     Child,
-    /// Its parent was never written.
+    /// Its parent is not in the trace.
     Orphan,
-    /// Its ancestors stand in a circle.
-    Circle,
+    /// It is the earliest span of a cycle.
+    Cycle,
 }
 
-/// A time in which nothing ran, before a span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gap {
-    /// How long, in milliseconds.
-    pub ms: i64,
-}
-
-/// A span in its place.
+/// A span as a node of the tree.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Placed {
+pub(crate) struct Node {
     /// The span.
     pub span: Span,
-    /// How deep it stands.
+    /// Number of ancestors above it.
     pub depth: usize,
-    /// Why it stands there.
-    pub place: Place,
-    /// A long time before it in which none of its siblings ran.
-    pub gap: Option<Gap>,
+    /// Its position.
+    pub position: Position,
+    /// Milliseconds before its start in which none of its siblings ran; `None` if that is no gap.
+    pub gap_ms: Option<i64>,
 }
 
-/// A trace, its spans in the order in which they are shown.
+/// A trace as a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trace {
-    /// Its id.
+    /// The trace's id; empty for spans without one.
     pub id: String,
-    /// Its spans.
-    pub spans: Vec<Placed>,
+    /// Its spans, depth first, siblings in the order of their start.
+    pub nodes: Vec<Node>,
 }
 
 impl Trace {
-    /// Whether a span of it is of this unit.
-    pub(crate) fn is_of(&self, unit: &str) -> bool {
-        self.spans.iter().any(|placed| placed.span.unit.as_deref() == Some(unit))
+    /// Returns whether it has a span of this unit.
+    pub(crate) fn has_unit(&self, unit: &str) -> bool {
+        self.nodes.iter().any(|node| node.span.unit.as_deref() == Some(unit))
     }
 
-    /// When its first span began.
+    /// Returns the first start of a span; `None` if no span has one.
     pub(crate) fn started(&self) -> Option<DateTime<Utc>> {
-        self.spans.iter().filter_map(|placed| placed.span.start()).min()
+        self.nodes.iter().filter_map(|node| node.span.start()).min()
     }
 
-    /// When its last span ended, or began.
+    /// Returns the last end or start of a span; `None` if no span has either.
     pub(crate) fn ended(&self) -> Option<DateTime<Utc>> {
-        let ends = self.spans.iter().flat_map(|placed| [placed.span.start(), placed.span.end()]);
-        ends.flatten().max()
+        let times = self.nodes.iter().flat_map(|node| [node.span.start(), node.span.end()]);
+        times.flatten().max()
     }
 
-    /// From the first start to the last end, in milliseconds.
-    pub(crate) fn took_ms(&self) -> i64 {
+    /// Returns the milliseconds from the first start to the last end; `0` if no span has a time.
+    pub(crate) fn elapsed_ms(&self) -> i64 {
         match (self.started(), self.ended()) {
             (Some(started), Some(ended)) => (ended - started).num_milliseconds(),
             _ => 0,
@@ -80,8 +71,8 @@ impl Trace {
     }
 }
 
-/// Puts spans together to traces, the earliest first. Spans without a trace id are one trace,
-/// whose id is empty.
+/// Groups spans into traces, the earliest first. Spans without a trace id form one trace, whose id
+/// is empty.
 pub(crate) fn traces(spans: Vec<Span>) -> Vec<Trace> {
     let mut groups: BTreeMap<String, Vec<Span>> = BTreeMap::new();
     for span in spans {
@@ -92,114 +83,127 @@ pub(crate) fn traces(spans: Vec<Span>) -> Vec<Trace> {
     all
 }
 
-fn trace(id: String, mut spans: Vec<Span>) -> Trace {
+fn trace(trace_id: String, mut spans: Vec<Span>) -> Trace {
     spans.sort_by(|a, b| (a.start(), &a.id).cmp(&(b.start(), &b.id)));
     let mut first: HashMap<&str, usize> = HashMap::new();
-    for (at, span) in spans.iter().enumerate() {
-        first.entry(id_of(span)).or_insert(at);
+    for (index, span) in spans.iter().enumerate() {
+        first.entry(id(span)).or_insert(index);
     }
     let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
-    let mut tops: Vec<(usize, Place)> = Vec::new();
-    for (at, span) in spans.iter().enumerate() {
+    let mut tops: Vec<(usize, Position)> = Vec::new();
+    for (index, span) in spans.iter().enumerate() {
         match &span.parent {
-            None => tops.push((at, Place::Root)),
-            Some(parent) if !first.contains_key(parent.as_str()) => tops.push((at, Place::Orphan)),
-            Some(parent) => children.entry(parent).or_default().push(at),
+            None => tops.push((index, Position::Root)),
+            Some(parent) if !first.contains_key(parent.as_str()) => {
+                tops.push((index, Position::Orphan));
+            }
+            Some(parent) => children.entry(parent).or_default().push(index),
         }
     }
-    let mut order =
-        Order { spans: &spans, children, placed: vec![false; spans.len()], all: Vec::new() };
-    for (at, place) in tops {
-        order.descend(at, place);
+    let mut walk =
+        Walk { spans: &spans, children, visited: vec![false; spans.len()], order: Vec::new() };
+    for (index, position) in tops {
+        walk.visit(index, position);
     }
-    // What no root leads to stands in a circle, or below one.
-    for at in 0..spans.len() {
-        if !order.placed[at] {
-            order.descend(circle(&spans, &first, at), Place::Circle);
+    // A span that no root or orphan leads to is in a cycle, or below one.
+    for index in 0..spans.len() {
+        if !walk.visited[index] {
+            walk.visit(cycle_start(&spans, &first, index), Position::Cycle);
         }
     }
-    let all = order.all;
-    let mut trace = Trace { id, spans: Vec::new() };
-    trace.spans = all
-        .into_iter()
-        .map(|(at, depth, place)| Placed { span: spans[at].clone(), depth, place, gap: None })
-        .collect();
-    gaps(&mut trace);
+    let order = walk.order;
+    let node = |(index, depth, position): (usize, usize, Position)| Node {
+        span: spans[index].clone(),
+        depth,
+        position,
+        gap_ms: None,
+    };
+    let mut trace = Trace { id: trace_id, nodes: order.into_iter().map(node).collect() };
+    set_gaps(&mut trace);
     trace
 }
 
-/// A span's id; empty if it has none.
-fn id_of(span: &Span) -> &str {
+/// Returns a span's id; empty if it has none.
+fn id(span: &Span) -> &str {
     span.id.as_deref().unwrap_or_default()
 }
 
-/// The earliest span of the circle that a span's ancestors lead to.
-fn circle(spans: &[Span], first: &HashMap<&str, usize>, at: usize) -> usize {
-    let above = |at: usize| {
-        spans[at].parent.as_deref().and_then(|parent| first.get(parent)).copied().unwrap_or(at)
+/// Returns the earliest span of the cycle that is above a span.
+fn cycle_start(spans: &[Span], first: &HashMap<&str, usize>, index: usize) -> usize {
+    let parent = |index: usize| {
+        let id = spans[index].parent.as_deref();
+        id.and_then(|id| first.get(id)).copied().unwrap_or(index)
     };
     let mut seen = BTreeSet::new();
-    let mut here = at;
-    while seen.insert(here) {
-        here = above(here);
+    let mut current = index;
+    while seen.insert(current) {
+        current = parent(current);
     }
-    let (start, mut earliest) = (here, here);
-    while above(here) != start {
-        here = above(here);
-        earliest = earliest.min(here);
+    let (start, mut earliest) = (current, current);
+    while parent(current) != start {
+        current = parent(current);
+        earliest = earliest.min(current);
     }
     earliest
 }
 
-/// Going through a tree without recursion: it may be deep.
-struct Order<'a> {
+/// A walk through the trees of a trace, depth first. Not recursive, because a tree may be deep.
+struct Walk<'a> {
     spans: &'a [Span],
     children: HashMap<&'a str, Vec<usize>>,
-    placed: Vec<bool>,
-    all: Vec<(usize, usize, Place)>,
+    visited: Vec<bool>,
+    /// Index, depth and position of each visited span.
+    order: Vec<(usize, usize, Position)>,
 }
 
-impl Order<'_> {
-    fn descend(&mut self, top: usize, place: Place) {
-        let mut waiting = vec![(top, 0, place)];
-        while let Some((at, depth, place)) = waiting.pop() {
-            if std::mem::replace(&mut self.placed[at], true) {
+impl Walk<'_> {
+    fn visit(&mut self, top: usize, position: Position) {
+        let mut pending = vec![(top, 0, position)];
+        while let Some((index, depth, position)) = pending.pop() {
+            if std::mem::replace(&mut self.visited[index], true) {
                 continue;
             }
-            self.all.push((at, depth, place));
-            // Taken away: a second span of the same id has not got the same children again.
-            let below = self.children.remove(id_of(&self.spans[at])).unwrap_or_default();
-            waiting.extend(below.into_iter().rev().map(|child| (child, depth + 1, Place::Child)));
+            self.order.push((index, depth, position));
+            // Removed, so that a second span with the same id does not get the children again.
+            let children = self.children.remove(id(&self.spans[index])).unwrap_or_default();
+            let children = children.into_iter().rev();
+            pending.extend(children.map(|child| (child, depth + 1, Position::Child)));
         }
     }
 }
 
-/// Finds the long times before a first child, and between siblings.
-fn gaps(trace: &mut Trace) {
-    let whole = trace.took_ms();
-    let mut busy: Vec<Option<DateTime<Utc>>> = Vec::new();
-    for placed in &mut trace.spans {
-        let Placed { span, depth, gap, .. } = placed;
+/// Returns whether a time without spans is long, or longer than half of its trace.
+fn is_gap(ms: i64, trace_ms: i64) -> bool {
+    ms > GAP_MS || ms > 0 && ms * 2 > trace_ms
+}
+
+/// Sets the gaps before first children, and between siblings.
+fn set_gaps(trace: &mut Trace) {
+    let trace_ms = trace.elapsed_ms();
+    // Per depth: until when the spans seen so far were running; `None` if one has not ended. The
+    // last entry is the start of the last span, from which its first child is measured.
+    let mut busy_until: Vec<Option<DateTime<Utc>>> = Vec::new();
+    for node in &mut trace.nodes {
+        let Node { span, depth, gap_ms, .. } = node;
         let (depth, ended) = (*depth, span.end());
-        busy.truncate(depth + 1);
-        let first = busy.len() <= depth;
-        // A first child waits since its parent's start, which stands one deeper in the list.
-        let since = busy.get(depth).copied().flatten();
+        busy_until.truncate(depth + 1);
+        let is_first = busy_until.len() <= depth;
+        let since = busy_until.get(depth).copied().flatten();
         if let (Some(since), Some(started)) = (since, span.start()) {
             let ms = (started - since).num_milliseconds();
-            if ms > LONG_MS || ms > 0 && ms * HALF > whole {
-                *gap = Some(Gap { ms });
+            if is_gap(ms, trace_ms) {
+                *gap_ms = Some(ms);
             }
         }
-        let until = match (busy.get(depth).copied().flatten(), ended) {
-            (Some(before), Some(ended)) => Some(before.max(ended)),
-            (None, ended) if first || depth == 0 && busy.is_empty() => ended,
-            // An earlier sibling is open: it may have been busy all the time.
+        let until = match (since, ended) {
+            (Some(since), Some(ended)) => Some(since.max(ended)),
+            (None, ended) if is_first || depth == 0 && busy_until.is_empty() => ended,
+            // An earlier sibling has not ended: it may have been running all the time.
             _ => None,
         };
-        busy.truncate(depth);
-        busy.push(until);
-        busy.push(span.start());
+        busy_until.truncate(depth);
+        busy_until.push(until);
+        busy_until.push(span.start());
     }
 }
 
@@ -210,7 +214,7 @@ mod tests {
     use super::*;
     use crate::spec::SpanTable;
 
-    /// `id parent start end`, in milliseconds; `-` for none.
+    /// Creates spans from `id parent start end`, with times in milliseconds and `-` for none.
     fn spans(spans: &[&str]) -> Vec<Span> {
         let at = |ms: &str| {
             let ms: i64 = ms.parse().ok()?;
@@ -228,70 +232,72 @@ mod tests {
         spans.iter().map(row).collect()
     }
 
-    fn shown(spans: &[&str]) -> Vec<String> {
+    /// Returns each span as a line of the tree, indented by dots.
+    fn lines(spans: &[&str]) -> Vec<String> {
         let traces = traces(self::spans(spans));
-        let line = |placed: &Placed| {
-            let gap = placed.gap.map(|gap| format!(" gap {}", gap.ms)).unwrap_or_default();
-            format!("{}{} {:?}{gap}", ".".repeat(placed.depth), id_of(&placed.span), placed.place)
+        let line = |node: &Node| {
+            let gap = node.gap_ms.map(|ms| format!(" gap {ms}")).unwrap_or_default();
+            format!("{}{} {:?}{gap}", ".".repeat(node.depth), id(&node.span), node.position)
         };
-        traces.iter().flat_map(|trace| trace.spans.iter().map(line)).collect()
+        traces.iter().flat_map(|trace| trace.nodes.iter().map(line)).collect()
     }
 
     #[test]
-    fn children_stand_below_their_parents_in_the_order_of_time() {
+    fn children_are_below_their_parents_in_order_of_start() {
         assert_eq!(
-            shown(&["c a 30 40", "a - 0 100", "b a 10 20", "d c 31 39"]),
+            lines(&["c a 30 40", "a - 0 100", "b a 10 20", "d c 31 39"]),
             ["a Root", ".b Child", ".c Child", "..d Child"]
         );
     }
 
     #[test]
-    fn orphans_circles_and_repeated_ids_are_not_lost() {
+    fn orphans_cycles_and_repeated_ids_are_not_dropped() {
         assert_eq!(
-            shown(&["a - 0 9", "o gone 1 2", "x y 3 4", "y x 4 5", "s s 5 6", "a - 7 8"]),
-            ["a Root", "o Orphan", "a Root", "x Circle", ".y Child", "s Circle"]
+            lines(&["a - 0 9", "o gone 1 2", "x y 3 4", "y x 4 5", "s s 5 6", "a - 7 8"]),
+            ["a Root", "o Orphan", "a Root", "x Cycle", ".y Child", "s Cycle"]
         );
     }
 
     #[test]
-    fn what_hangs_below_a_circle_is_not_one_itself() {
+    fn a_span_below_a_cycle_is_not_part_of_it() {
         assert_eq!(
-            shown(&["e d 0 1", "d y 1 2", "y x 3 4", "x y 4 5"]),
-            ["y Circle", ".d Child", "..e Child", ".x Child"]
+            lines(&["e d 0 1", "d y 1 2", "y x 3 4", "x y 4 5"]),
+            ["y Cycle", ".d Child", "..e Child", ".x Child"]
         );
     }
 
     #[test]
-    fn no_span_is_lost_whatever_the_parents_are() {
-        // Every way to give four spans, two of which have the same id, one of five parents.
-        for ways in 0..5_usize.pow(4) {
-            let parents = (0..4).map(|at| ["-", "a", "b", "c", "gone"][ways / 5_usize.pow(at) % 5]);
+    fn no_span_is_dropped_for_any_combination_of_parents() {
+        // Four spans, two of which have the same id, each with one of five parents.
+        for combination in 0..5_usize.pow(4) {
+            let names = ["-", "a", "b", "c", "gone"];
+            let parents = (0..4).map(|at| names[combination / 5_usize.pow(at) % 5]);
             let spans: Vec<_> = ["a", "b", "c", "a"]
                 .iter()
                 .zip(parents)
-                .map(|(id, up)| format!("{id} {up} 1 2"))
+                .map(|(id, parent)| format!("{id} {parent} 1 2"))
                 .collect();
             let spans: Vec<&str> = spans.iter().map(String::as_str).collect();
-            assert_eq!(shown(&spans).len(), 4, "{spans:?}");
+            assert_eq!(lines(&spans).len(), 4, "{spans:?}");
         }
     }
 
     #[test]
-    fn a_long_time_of_nothing_is_a_gap_and_an_open_span_hides_none() {
+    fn a_long_time_without_spans_is_a_gap_unless_a_sibling_has_not_ended() {
         assert_eq!(
-            shown(&["a - 0 100000", "b a 60000 61000", "c a 90000 91000"]),
+            lines(&["a - 0 100000", "b a 60000 61000", "c a 90000 91000"]),
             ["a Root", ".b Child gap 60000", ".c Child gap 29000"]
         );
         assert_eq!(
-            shown(&["a - 0 100000", "b a 1000 -", "c a 90000 91000"]),
+            lines(&["a - 0 100000", "b a 1000 -", "c a 90000 91000"]),
             ["a Root", ".b Child", ".c Child"]
         );
-        assert_eq!(shown(&["a - 0 100", "b a 10 90"]), ["a Root", ".b Child"]);
-        assert_eq!(shown(&["a - 0 10", "b - 60000 60010"]), ["a Root", "b Root gap 59990"]);
+        assert_eq!(lines(&["a - 0 100", "b a 10 90"]), ["a Root", ".b Child"]);
+        assert_eq!(lines(&["a - 0 10", "b - 60000 60010"]), ["a Root", "b Root gap 59990"]);
     }
 
     #[test]
-    fn a_thousand_levels_are_a_tree_too() {
+    fn a_tree_may_have_a_thousand_levels() {
         let spans: Vec<String> = (0..1000)
             .map(|n| {
                 format!("s{n} {} {n} 5000", if n == 0 { "-".into() } else { format!("s{}", n - 1) })
@@ -299,6 +305,6 @@ mod tests {
             .collect();
         let spans: Vec<&str> = spans.iter().map(String::as_str).collect();
         let traces = traces(self::spans(&spans));
-        assert_eq!(traces[0].spans.last().unwrap().depth, 999);
+        assert_eq!(traces[0].nodes.last().unwrap().depth, 999);
     }
 }

@@ -1,4 +1,4 @@
-//! The one way to run a trial: a case, and what differs from the spec's world.
+//! Builds a trial: a case, and the settings that replace those of the spec.
 
 use std::path::Path;
 
@@ -13,19 +13,20 @@ use crate::spec::Value;
 use crate::upstream::Behaviour;
 use spanproof_postgres::Database;
 
-/// A trial before it is started.
+/// A trial that has not started yet.
 #[derive(Debug)]
-#[must_use = "nothing is started before `start` or `run`"]
+#[must_use = "a builder does nothing until `start` or `run`"]
 pub struct TrialBuilder {
     world: World,
     case: Case,
     overrides: Overrides,
-    /// What a call was wrong about; told at the start.
+    /// The error of a call; returned by `start`.
     error: Option<Error>,
 }
 
 impl World {
-    /// A trial with every flag at its default, and the first route, upstream and job of the spec.
+    /// Creates a trial with every flag at its default, and the first route, upstream and job of the
+    /// spec.
     pub fn trial(&self) -> TrialBuilder {
         let spec = self.spec();
         let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
@@ -35,11 +36,11 @@ impl World {
             spec.jobs.first().map(|job| job.name.as_str()),
         ]
         .map(Option::unwrap_or_default);
-        self.trial_of(&Case::new(spec, flags.collect(), [route, upstream, job]))
+        self.trial_for(&Case::new(spec, flags.collect(), [route, upstream, job]))
     }
 
-    /// A trial of a case.
-    pub fn trial_of(&self, case: &Case) -> TrialBuilder {
+    /// Creates a trial of a case.
+    pub fn trial_for(&self, case: &Case) -> TrialBuilder {
         TrialBuilder {
             world: self.clone(),
             case: case.clone(),
@@ -55,12 +56,12 @@ impl TrialBuilder {
         self.value(name, Value::Set(value.into()))
     }
 
-    /// Takes a flag out of the environment.
+    /// Removes a flag from the environment.
     pub fn unset(self, name: &str) -> Self {
         self.value(name, Value::Unset)
     }
 
-    /// Sets a flag or takes it out of the environment.
+    /// Sets a flag, or removes it from the environment.
     pub fn value(mut self, name: &str, value: Value) -> Self {
         if let Some((_, old)) = self.case.flags.iter_mut().find(|(flag, _)| flag == name) {
             *old = value;
@@ -73,19 +74,19 @@ impl TrialBuilder {
         self
     }
 
-    /// Chooses the route.
+    /// Submits the job by this route.
     pub fn route(mut self, name: &str) -> Self {
         name.clone_into(&mut self.case.route);
         self
     }
 
-    /// Chooses the upstream's behaviour.
+    /// Gives the upstream this behaviour of the spec.
     pub fn upstream(mut self, name: &str) -> Self {
         name.clone_into(&mut self.case.upstream);
         self
     }
 
-    /// Gives the upstream a behaviour that the spec does not list, from its file.
+    /// Gives the upstream the behaviour in a file, which the spec need not list.
     pub fn upstream_file(mut self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         self.case.upstream = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -96,60 +97,60 @@ impl TrialBuilder {
         self
     }
 
-    /// Chooses the job.
+    /// Submits this job of the spec.
     pub fn job(mut self, name: &str) -> Self {
         name.clone_into(&mut self.case.job);
         self
     }
 
-    /// Submits this job in place of the one that the case names.
+    /// Submits this JSON as the job.
     pub fn input(mut self, job: Json) -> Self {
         self.overrides.job = Some(job);
         self
     }
 
-    /// Applies a fault of the spec while the job runs; another job follows when it is over.
+    /// Applies a fault of the spec while the job runs, removes it, and submits a second job.
     pub fn fault(mut self, name: &str) -> Self {
         self.case.fault = Some(name.to_owned());
         self
     }
 
-    /// Adds a variable to the service's environment, or changes one that the spec gives it.
+    /// Sets a variable of the service's environment, in place of the spec's.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.overrides.env.insert(name.into(), Value::Set(value.into()));
         self
     }
 
-    /// Runs SQL in the case's database before the service starts.
+    /// Runs SQL in the trial's database before the service starts.
     pub fn sql_before(mut self, sql: impl Into<String>) -> Self {
-        self.overrides.before = sql.into();
+        self.overrides.sql_before = sql.into();
         self
     }
 
-    /// Runs SQL in the case's database when the service has stopped, before anything is read.
+    /// Runs SQL in the trial's database after the service has stopped, before any row is read.
     pub fn sql_after(mut self, sql: impl Into<String>) -> Self {
-        self.overrides.after = sql.into();
+        self.overrides.sql_after = sql.into();
         self
     }
 
-    /// Makes the server a witness: it counts the attempts to write spans, and its log is read.
+    /// Counts attempts to write spans by triggers, and reads the server's log.
     pub fn witness(self) -> Self {
         self.witness_if(true)
     }
 
-    /// Makes the server a witness, or not.
+    /// Like [`witness`](Self::witness) if `witness` is true.
     pub fn witness_if(mut self, witness: bool) -> Self {
         self.overrides.witness = witness;
         self
     }
 
-    /// Overrides deadlines of the spec.
+    /// Replaces timeouts of the spec.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.overrides.timeouts = timeouts;
         self
     }
 
-    /// Takes these overrides in place of all that were given so far.
+    /// Replaces all overrides that were given so far.
     pub(crate) fn overrides(mut self, overrides: Overrides) -> Self {
         self.overrides = overrides;
         self
@@ -158,19 +159,21 @@ impl TrialBuilder {
     /// Starts the service and waits until it is ready.
     ///
     /// # Errors
-    /// When the world does not come up; that the service does not is in the observation.
+    /// When the world does not come up. A service that does not become ready is evidence, not an
+    /// error.
     pub async fn start(self) -> Result<Trial, Error> {
         let Self { world, case, overrides, error } = self;
         if let Some(error) = error {
             return Err(error);
         }
-        let parts = [&case.route, &case.upstream, &case.job].map(String::as_str);
-        let named = Case::new(world.spec(), case.flags.clone(), parts);
-        let case = named.under(world.spec(), case.fault.as_deref());
-        Box::pin(Trial::begin(world, case, overrides)).await
+        let names = [&case.route, &case.upstream, &case.job].map(String::as_str);
+        let without_fault = Case::new(world.spec(), case.flags.clone(), names);
+        let case = without_fault.with_fault(world.spec(), case.fault.as_deref());
+        Box::pin(Trial::start(world, case, overrides)).await
     }
 
-    /// Runs the case to its end: start, submit, settle, finish.
+    /// Runs the whole trial: starts the service, submits the job, waits for its end, and collects the
+    /// evidence.
     ///
     /// # Errors
     /// When the world does not come up.
@@ -178,12 +181,12 @@ impl TrialBuilder {
         Box::pin(self.start().await?.complete()).await
     }
 
-    /// As [`TrialBuilder::run`], with the database as the service left it.
+    /// Like [`run`](Self::run), and also returns the database as the service left it.
     ///
     /// # Errors
     /// When the world does not come up.
-    pub async fn run_holding(self) -> Result<(Observation, Database), Error> {
-        Box::pin(self.start().await?.complete_holding()).await
+    pub async fn run_keeping_database(self) -> Result<(Observation, Database), Error> {
+        Box::pin(self.start().await?.complete_keeping_database()).await
     }
 }
 

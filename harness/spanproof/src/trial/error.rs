@@ -1,4 +1,4 @@
-//! What makes a trial impossible: our own world, never the service under test.
+//! Errors of the world of a trial, never of the service under test.
 
 use crate::chain::debug_as_chain;
 use std::path::PathBuf;
@@ -7,104 +7,104 @@ use spanproof_postgres::ServerError;
 
 use crate::{document, process, upstream};
 
-/// A cause of some other type.
+/// An underlying error of any type.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The world of a trial did not come up.
+/// The world of a trial can't be created, used or removed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WorldError {
-    /// A file of the spec.
+    /// The spec is invalid.
     #[error(transparent)]
     Document(#[from] document::Error),
-    /// A file that the spec names.
+    /// A file that the spec names can't be read or is invalid.
     #[error("{what} `{}`: {reason}", path.display())]
     File {
-        /// What it should be.
+        /// The kind of file, such as `job file`.
         what: &'static str,
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// What is wrong with it.
         reason: String,
     },
-    /// The service could not be built or started.
+    /// The service can't be built or started.
     #[error(transparent)]
     Process(#[from] process::Error),
-    /// The build gave no such binary.
-    #[error("`cargo build --bin {bin}` made no binary of that name")]
+    /// The build produced no binary.
+    #[error("`cargo build --bin {bin}` produced no binary `{bin}`")]
     NoBinary {
-        /// The binary.
+        /// The name of the binary.
         bin: String,
     },
-    /// The disposable Postgres.
+    /// The disposable Postgres failed.
     #[error(transparent)]
     Postgres(#[from] spanproof_postgres::Error),
-    /// A seed file failed in a case's database.
+    /// A seed file failed.
     #[error("seed `{}` failed", path.display())]
     Seed {
         /// The file.
         path: PathBuf,
-        /// The server's message, with the line of the file that it is about.
+        /// The server's message, with the line in the file.
         source: Cause,
     },
-    /// The fake upstream.
+    /// The fake upstream failed.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
-    /// The database of the case could not be read.
-    #[error("the case's database can't be read")]
+    /// The trial's database can't be read.
+    #[error("the trial's database can't be read")]
     Database(#[source] ServerError),
-    /// The witness could not be put on, or heard.
+    /// The triggers of the database witness can't be created, or its log can't be read.
     #[error("the database witness failed")]
     Witness(#[source] ServerError),
-    /// A fault of the world could not be made to happen, or put right.
-    #[error("the fault `{name}` could not be brought about")]
+    /// A fault can't be applied or removed.
+    #[error("the fault `{name}` could not be applied or removed")]
     Fault {
-        /// Its name.
+        /// The name of the fault.
         name: String,
-        /// The server's message, or what was awaited.
+        /// The server's message, or a timeout.
         source: Cause,
     },
-    /// SQL that a trial runs in its database failed there.
-    #[error("the SQL that is run {when} failed")]
+    /// SQL of a trial failed.
+    #[error("the SQL to run {when} failed")]
     Sql {
-        /// When it is run.
+        /// When it runs.
         when: &'static str,
-        /// The server's message, with the line that it is about.
+        /// The server's message, with the line.
         source: Cause,
     },
-    /// `[tables]` names what the migrations do not make.
+    /// `[tables]` names a table or column that the migrations do not create.
     #[error("`{key}` = `{named}`: {missing}; found: {found}{hint}")]
     Schema {
         /// The key of the spec.
         key: String,
-        /// What it names.
+        /// The value of the key.
         named: String,
-        /// What there is not.
+        /// What is missing.
         missing: String,
-        /// What there is instead.
+        /// The tables or columns that exist.
         found: String,
-        /// `; did you mean …?`, and how to switch the key off; or nothing.
+        /// `; did you mean …?` and how to switch the key off; may be empty.
         hint: String,
     },
-    /// A name that the spec does not have.
+    /// The spec does not have this name.
     #[error("the spec has no {kind} `{found}`{hint}")]
     Unknown {
-        /// Route, upstream, job, flag or fault.
+        /// `route`, `upstream`, `job`, `flag` or `fault`.
         kind: &'static str,
         /// The name.
         found: String,
-        /// `; did you mean …?` or nothing.
+        /// `; did you mean …?`; may be empty.
         hint: String,
     },
 }
 
-/// The error of this module, by its short name.
+/// Short name within this module.
 pub(crate) type Error = WorldError;
 
 debug_as_chain!(WorldError);
 
 impl Error {
-    /// Whether the user's own files or words are wrong, and not the world around them.
+    /// Whether the user's files or arguments are wrong, not the environment.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Document(_) | Self::File { .. } | Self::Unknown { .. } | Self::Schema { .. } => {

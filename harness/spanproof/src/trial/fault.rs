@@ -1,4 +1,4 @@
-//! A fault of the world: made to happen, and put right.
+//! Applies and removes the fault of a case.
 
 use crate::identifier;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
@@ -10,77 +10,78 @@ use spanproof_postgres::ServerError;
 use crate::spec::{Fault, FaultKind, Tables};
 use spanproof_postgres::Database;
 
-/// Milliseconds after which the server ends statements, or waiting for a lock.
-const LIMIT_MS: u32 = 250;
-/// The name that a table, column or schema has while it is missing.
-const AWAY: &str = "spanproof_away";
-/// How long putting it right may wait for those who use the table, in milliseconds.
-const PATIENCE_MS: u32 = 5_000;
+/// Statement timeout or lock timeout under a fault, in milliseconds.
+const TIMEOUT_MS: u32 = 250;
+/// The name of a table, column or schema while it is missing.
+const HIDDEN_NAME: &str = "spanproof_away";
+/// Lock timeout for the removal of a fault, in milliseconds.
+const REMOVAL_TIMEOUT_MS: u32 = 5_000;
 
-/// A role with the rights that a service needs and no others: privileges do not bind a superuser.
-/// Sessions that begin from now on have it.
-const ROLE: &str = r"
+/// Creates a role with the privileges of a normal service, because privileges do not restrict a
+/// superuser. New sessions use the role.
+const CREATE_ROLE: &str = r"
 create role {role};
 do $$
 declare
-  place text;
+  namespace text;
 begin
-  for place in select nspname from pg_namespace where nspname !~ '^(pg_|information_schema$)' loop
-    execute format('grant usage on schema %I to {role}', place);
-    execute format('grant all on all tables in schema %I to {role}', place);
-    execute format('grant all on all sequences in schema %I to {role}', place);
+  for namespace in select nspname from pg_namespace where nspname !~ '^(pg_|information_schema$)' loop
+    execute format('grant usage on schema %I to {role}', namespace);
+    execute format('grant all on all tables in schema %I to {role}', namespace);
+    execute format('grant all on all sequences in schema %I to {role}', namespace);
   end loop;
 end $$;
 alter database {database} set role to {role};";
 
-/// A trigger on the span table whose function has the given body.
-const TRIGGER: &str = r##"
+/// Creates a trigger on the span table; `{body}` is the body of its function.
+const CREATE_TRIGGER: &str = r##"
 create schema spanproof_fault;
-create function spanproof_fault.strike() returns trigger language plpgsql security definer as $$
+create function spanproof_fault.fail() returns trigger language plpgsql security definer as $$
 begin
   {body}
   return new;
 end $$;
 create {constraint} trigger "#spanproof_fault" {when} on {table} {deferred}
-  for each {each} execute function spanproof_fault.strike();"##;
+  for each {each} execute function spanproof_fault.fail();"##;
 
-/// What removes the trigger with its function.
-const NO_TRIGGER: &str = "drop schema if exists spanproof_fault cascade;";
+/// Removes the trigger and its function.
+const DROP_TRIGGER: &str = "drop schema if exists spanproof_fault cascade;";
 
-/// What ends those who sleep in the trigger.
-const AWAKE: &str = "select pg_cancel_backend(pid) from pg_stat_activity \
+/// Cancels statements that sleep in the trigger.
+const CANCEL_SLEEPERS: &str = "select pg_cancel_backend(pid) from pg_stat_activity \
     where datname = current_database() and wait_event = 'PgSleep';";
 
-/// A fault that can happen to one case's database.
+/// A fault that is ready to be applied to the database of one trial.
 #[derive(Debug)]
 pub(super) struct ActiveFault {
     fault: Fault,
     url: String,
     names: Names,
-    /// Open before anybody is kept out.
+    /// Opened before the fault, which may refuse new connections.
     control: PgConnection,
-    /// Holds a lock by being in a transaction.
-    holder: Option<PgConnection>,
-    files: Option<(String, String)>,
+    /// A session that holds a table lock in an open transaction; `None` without a lock.
+    lock_holder: Option<PgConnection>,
+    /// The user's SQL that applies and removes a fault of the kind `sql`.
+    sql_files: Option<(String, String)>,
 }
 
-/// Identifiers, quoted where a user chose them.
+/// Identifiers for the SQL of faults; those from the spec are quoted.
 #[derive(Debug)]
 struct Names {
     table: String,
-    /// Only the table's own name.
+    /// The table without its schema.
     bare: String,
-    /// The schema with a dot, or nothing where the search path finds the table.
+    /// The schema with a dot; empty if the spec names no schema.
     prefix: String,
     schema: String,
     column: String,
-    /// Named as the case's database, which is ours.
+    /// The role has the same name as the trial's database.
     role: String,
     superuser: bool,
 }
 
 impl ActiveFault {
-    /// Prepares what must be there before the service starts.
+    /// Prepares what must exist before the service starts.
     pub(super) async fn prepare(
         world: &World,
         fault: &Fault,
@@ -90,14 +91,14 @@ impl ActiveFault {
         let superuser = "select rolsuper from pg_roles where rolname = current_user";
         let superuser: bool =
             sqlx::query_scalar(superuser).fetch_one(&mut control).await.map_err(failed(fault))?;
-        let names = Names::of(&world.spec().tables, database.name(), superuser);
+        let names = Names::new(&world.spec().tables, database.name(), superuser);
         let (fault, url) = (fault.clone(), database.url().to_owned());
-        let files = world.fault_files(fault.name()).cloned();
-        let mut active = Self { fault, url, names, control, holder: None, files };
+        let sql_files = world.fault_sql(fault.name()).cloned();
+        let mut active = Self { fault, url, names, control, lock_holder: None, sql_files };
         let sql = match active.fault.kind {
-            FaultKind::InsertRevoked if superuser => ROLE.to_owned(),
+            FaultKind::InsertRevoked if superuser => CREATE_ROLE.to_owned(),
             FaultKind::StatementTimeout => {
-                format!("alter database {{database}} set statement_timeout = {LIMIT_MS}")
+                format!("alter database {{database}} set statement_timeout = {TIMEOUT_MS}")
             }
             _ => String::new(),
         };
@@ -105,41 +106,42 @@ impl ActiveFault {
         Ok(active)
     }
 
-    /// Makes it happen.
+    /// Applies the fault.
     pub(super) async fn apply(&mut self) -> Result<(), Error> {
-        let sql = match &self.files {
+        let sql = match &self.sql_files {
             Some((sql, _)) => sql.clone(),
-            None => self.names.fill(&applying(self.fault.kind, self.names.superuser)),
+            None => self.names.fill(&apply_sql(self.fault.kind, self.names.superuser)),
         };
         self.run(sql).await?;
-        let held = match self.fault.kind {
+        let locked_table = match self.fault.kind {
             FaultKind::Locked => "{table}",
-            FaultKind::LockTimeout => "spanproof_fault.held",
+            FaultKind::LockTimeout => "spanproof_fault.locked",
             _ => return Ok(()),
         };
-        let sql = format!("begin; lock table {} in access exclusive mode", self.names.fill(held));
-        let mut holder = connect(&self.url).await?;
+        let sql =
+            format!("begin; lock table {} in access exclusive mode", self.names.fill(locked_table));
+        let mut lock_holder = connect(&self.url).await?;
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
-        holder.execute(sql).await.map_err(failed(&self.fault))?;
-        self.holder = Some(holder);
+        lock_holder.execute(sql).await.map_err(failed(&self.fault))?;
+        self.lock_holder = Some(lock_holder);
         Ok(())
     }
 
-    /// Puts it right.
+    /// Removes the fault.
     pub(super) async fn clear(&mut self) -> Result<(), Error> {
-        // The end of its session is the end of its lock.
-        if let Some(holder) = self.holder.take() {
-            drop(sqlx::Connection::close(holder).await);
+        // Closing the session releases its lock.
+        if let Some(lock_holder) = self.lock_holder.take() {
+            drop(sqlx::Connection::close(lock_holder).await);
         }
-        let sql = match &self.files {
+        let sql = match &self.sql_files {
             Some((_, sql)) => sql.clone(),
-            None => self.names.fill(&clearing(self.fault.kind, self.names.superuser)),
+            None => self.names.fill(&clear_sql(self.fault.kind, self.names.superuser)),
         };
-        self.run(format!("set lock_timeout = {PATIENCE_MS}; {sql}")).await
+        self.run(format!("set lock_timeout = {REMOVAL_TIMEOUT_MS}; {sql}")).await
     }
 
-    /// Removes what would outlive the database; the service is gone by now.
-    pub(super) async fn remove(mut self) -> Result<(), Error> {
+    /// Removes what would outlive the database. Called after the service has stopped.
+    pub(super) async fn clean_up(mut self) -> Result<(), Error> {
         if self.fault.kind == FaultKind::InsertRevoked && self.names.superuser {
             let sql =
                 "alter database {database} reset role; drop owned by {role}; drop role {role};";
@@ -149,12 +151,12 @@ impl ActiveFault {
         Ok(())
     }
 
-    /// What happens.
+    /// Returns the kind of the fault.
     pub(super) fn kind(&self) -> FaultKind {
         self.fault.kind
     }
 
-    /// Our own session, which stays open while nobody else is let in.
+    /// Returns spanproof's session, which stays open while the database refuses new connections.
     pub(super) fn session(&mut self) -> &mut PgConnection {
         &mut self.control
     }
@@ -165,13 +167,14 @@ impl ActiveFault {
     }
 }
 
+/// Converts an error of the SQL of a fault.
 fn failed(fault: &Fault) -> impl FnOnce(sqlx::Error) -> Error {
     let name = fault.name().to_owned();
     move |error| Error::Fault { name, source: ServerError::from(error).into() }
 }
 
 impl Names {
-    fn of(tables: &Tables, database: &str, superuser: bool) -> Self {
+    fn new(tables: &Tables, database: &str, superuser: bool) -> Self {
         let table = &tables.spans.table;
         let (schema, bare) = identifier::parts(table);
         let prefix =
@@ -182,12 +185,13 @@ impl Names {
             bare: identifier::name(bare),
             prefix,
             schema: identifier::name(schema),
-            column: identifier::name(&tables.spans.operation),
+            column: identifier::name(&tables.spans.name),
             role: database.to_owned(),
             superuser,
         }
     }
 
+    /// Replaces the placeholders in SQL.
     fn fill(&self, sql: &str) -> String {
         sql.replace("{table}", &self.table)
             .replace("{bare}", &self.bare)
@@ -199,20 +203,22 @@ impl Names {
     }
 }
 
-/// The statements that make a fault happen. A superuser is bound by no privilege and by no limit.
-fn applying(kind: FaultKind, superuser: bool) -> String {
+/// Returns the SQL that applies a fault. Privileges and connection limits do not restrict a
+/// superuser, so it needs other statements.
+fn apply_sql(kind: FaultKind, superuser: bool) -> String {
     let trigger = |when: &str, each: &str, body: &str| {
-        let sql = TRIGGER.replace("{when}", when).replace("{each}", each).replace("{body}", body);
+        let sql =
+            CREATE_TRIGGER.replace("{when}", when).replace("{each}", each).replace("{body}", body);
         sql.replace("{constraint}", "").replace("{deferred}", "")
     };
     match kind {
         FaultKind::InsertRevoked if superuser => "revoke insert on {table} from {role}".into(),
         FaultKind::InsertRevoked => "revoke insert on {table} from current_user".into(),
-        FaultKind::TableMissing => format!("alter table {{table}} rename to {AWAY}"),
+        FaultKind::TableMissing => format!("alter table {{table}} rename to {HIDDEN_NAME}"),
         FaultKind::ColumnMissing => {
-            format!("alter table {{table}} rename column {{column}} to {AWAY}")
+            format!("alter table {{table}} rename column {{column}} to {HIDDEN_NAME}")
         }
-        FaultKind::SchemaMissing => format!("alter schema {{schema}} rename to {AWAY}"),
+        FaultKind::SchemaMissing => format!("alter schema {{schema}} rename to {HIDDEN_NAME}"),
         FaultKind::ReadOnly => {
             let text = "'cannot execute % in a read-only transaction', tg_op";
             let body = format!("raise exception {text} using errcode = '25006';");
@@ -230,7 +236,9 @@ fn applying(kind: FaultKind, superuser: bool) -> String {
             let text = "'new row for relation \"%\" violates a check at the commit', tg_table_name";
             let body = format!("raise exception {text} using errcode = '23514';");
             let deferred = "deferrable initially deferred";
-            let sql = TRIGGER.replace("{constraint}", "constraint").replace("{deferred}", deferred);
+            let sql = CREATE_TRIGGER
+                .replace("{constraint}", "constraint")
+                .replace("{deferred}", deferred);
             sql.replace("{when}", "after insert").replace("{each}", "row").replace("{body}", &body)
         }
         FaultKind::Discarded => trigger("before insert", "row", "return null;"),
@@ -238,10 +246,10 @@ fn applying(kind: FaultKind, superuser: bool) -> String {
             trigger("before insert", "statement", "perform pg_sleep(86400);")
         }
         FaultKind::LockTimeout => {
-            let wait = format!("perform set_config('lock_timeout', '{LIMIT_MS}', true);");
-            let body = format!("{wait} lock table spanproof_fault.held;");
+            let wait = format!("perform set_config('lock_timeout', '{TIMEOUT_MS}', true);");
+            let body = format!("{wait} lock table spanproof_fault.locked;");
             let sql = trigger("before insert", "statement", &body);
-            format!("{sql} create table spanproof_fault.held ();")
+            format!("{sql} create table spanproof_fault.locked ();")
         }
         FaultKind::Locked | FaultKind::KilledMidJob | FaultKind::KilledAtExit | FaultKind::Sql => {
             String::new()
@@ -249,18 +257,18 @@ fn applying(kind: FaultKind, superuser: bool) -> String {
     }
 }
 
-/// The statements that put it right.
-fn clearing(kind: FaultKind, superuser: bool) -> String {
+/// Returns the SQL that removes a fault.
+fn clear_sql(kind: FaultKind, superuser: bool) -> String {
     match kind {
         FaultKind::InsertRevoked if superuser => "grant insert on {table} to {role}".into(),
         FaultKind::InsertRevoked => "grant insert on {table} to current_user".into(),
         FaultKind::TableMissing => {
-            format!("alter table {{prefix}}{AWAY} rename to {{bare}}")
+            format!("alter table {{prefix}}{HIDDEN_NAME} rename to {{bare}}")
         }
         FaultKind::ColumnMissing => {
-            format!("alter table {{table}} rename column {AWAY} to {{column}}")
+            format!("alter table {{table}} rename column {HIDDEN_NAME} to {{column}}")
         }
-        FaultKind::SchemaMissing => format!("alter schema {AWAY} rename to {{schema}}"),
+        FaultKind::SchemaMissing => format!("alter schema {HIDDEN_NAME} rename to {{schema}}"),
         FaultKind::ConnectionLimit if superuser => {
             "update pg_database set datallowconn = true where datname = current_database()".into()
         }
@@ -269,8 +277,8 @@ fn clearing(kind: FaultKind, superuser: bool) -> String {
         | FaultKind::BackendTerminated
         | FaultKind::CommitRefused
         | FaultKind::LockTimeout
-        | FaultKind::Discarded => NO_TRIGGER.into(),
-        FaultKind::StatementTimeout => format!("{AWAKE} {NO_TRIGGER}"),
+        | FaultKind::Discarded => DROP_TRIGGER.into(),
+        FaultKind::StatementTimeout => format!("{CANCEL_SLEEPERS} {DROP_TRIGGER}"),
         FaultKind::Locked | FaultKind::KilledMidJob | FaultKind::KilledAtExit | FaultKind::Sql => {
             String::new()
         }

@@ -1,4 +1,4 @@
-//! Submitting a job and waiting for its end.
+//! Submits a job and waits for its end.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tokio::sync::Mutex;
 use super::readiness::client;
 use super::rows::read_rows;
 use crate::chain::chain;
-use crate::observation::{Job, Reached, Row, Rows, Submission};
+use crate::observation::{Job, Row, Rows, Submission, WaitResult};
 use crate::process::Child;
 use crate::spec::Tables;
-use spanproof_lease::wait::{self, Look};
+use spanproof_lease::wait::{self, Attempt};
 
-/// Posts a job. That the service refuses it, or does not answer, is evidence.
+/// Submits a job by HTTP POST. A refusal, or no answer, is evidence and not an error.
 pub(super) async fn submit(url: &str, path: &str, body: &Json, within: Duration) -> Submission {
     let sent = client().post(format!("{url}{path}")).json(body).timeout(within).send().await;
     let (status, body) = match sent {
@@ -27,35 +27,34 @@ pub(super) async fn submit(url: &str, path: &str, body: &Json, within: Duration)
     Submission { request: format!("POST {path}"), status, body }
 }
 
-/// Waits until every job has ended that is not among `before`, the service has ended, or time is
-/// up.
-pub(super) async fn settled(
+/// Waits until every job that is not in `before` has ended, the service has exited, or time is up.
+pub(super) async fn settle(
     connection: &mut PgConnection,
     tables: &Tables,
     before: Option<&Rows>,
     child: &Child,
     within: Duration,
-) -> Reached {
+) -> WaitResult {
     let (connection, jobs) = (Mutex::new(connection), &tables.jobs);
-    let looked = wait::until("the end of every job", within, || async {
-        let ended = child.has_exited();
+    let result = wait::until("the end of every job", within, || async {
+        let exited = child.has_exited();
         let rows = read_rows(*connection.lock().await, &jobs.table).await;
         let rows = match before {
-            Some(before) => rows.since(before, Row::eq),
+            Some(before) => rows.difference(before, Row::eq),
             None => rows,
         };
         let statuses = Job::from_rows(tables, rows.all()).into_iter().map(|job| job.status);
         let statuses: Vec<_> =
             statuses.map(|status| status.unwrap_or_else(|| "none".into())).collect();
         if !statuses.is_empty() && statuses.iter().all(|status| jobs.done.contains(status)) {
-            return Look::Done(Reached::Yes);
+            return Attempt::Done(WaitResult::Reached);
         }
         let seen = format!("jobs with status: {}", statuses.join(", "));
-        if ended {
-            return Look::Done(Reached::No(format!("the service ended; {seen}")));
+        if exited {
+            return Attempt::Done(WaitResult::NotReached(format!("the service exited; {seen}")));
         }
-        Look::NotYet(seen)
+        Attempt::NotYet(seen)
     })
     .await;
-    looked.unwrap_or_else(|overdue| Reached::No(overdue.to_string()))
+    result.unwrap_or_else(|timeout| WaitResult::NotReached(timeout.to_string()))
 }

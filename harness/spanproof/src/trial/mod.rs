@@ -1,10 +1,9 @@
-//! Running one case: world up, job in, settled, observation home, world down.
+//! Runs one case: creates its world, submits the job, waits, collects the evidence, removes the world.
 
 mod builder;
-mod clock;
-mod disturbed;
 mod error;
 mod fault;
+mod fault_run;
 mod job;
 mod overrides;
 mod program;
@@ -15,6 +14,7 @@ mod run;
 mod schema;
 mod service;
 mod session;
+mod stopwatch;
 mod witness;
 mod world;
 

@@ -1,4 +1,4 @@
-//! What differs, in one trial, from the world that the spec declares.
+//! Settings of one trial that replace those of the spec.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,56 +8,56 @@ use serde_json::Value as Json;
 use crate::spec::{self, Value};
 use crate::upstream::Behaviour;
 
-/// Everything that one trial does otherwise than the spec says. Sabotages, replays, second looks
-/// and tests are trials with overrides.
+/// Everything that a trial may do differently from its spec. Sabotages, replays, second looks and
+/// tests use it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
-    /// Variables that the service gets otherwise than the case says, or not at all.
+    /// Environment variables to set or remove, in place of those of the spec and the case.
     pub env: BTreeMap<String, Value>,
-    /// SQL that is run before the service starts.
-    pub before: String,
-    /// SQL that is run when the service has stopped, before anything is read.
-    pub after: String,
-    /// How the upstream behaves.
+    /// SQL to run before the service starts.
+    pub sql_before: String,
+    /// SQL to run after the service has stopped, before any row is read.
+    pub sql_after: String,
+    /// The behaviour of the upstream; `None` for the one that the case names.
     pub upstream: Option<Behaviour>,
-    /// The job that is submitted.
+    /// The job to submit; `None` for the one that the case names.
     pub job: Option<Json>,
-    /// Whether the server is a witness: it counts the attempts to write spans, and its log is read.
+    /// Whether to count attempts to write spans by triggers, and to read the server's log.
     pub witness: bool,
-    /// Whether the service is killed as soon as the job is submitted.
-    pub kill: bool,
-    /// A header that is taken off the requests that the upstream has recorded.
-    pub forget: Option<String>,
-    /// Deadlines.
+    /// Whether to kill the service right after the job is submitted.
+    pub kill_after_submit: bool,
+    /// A header to remove from the recorded upstream requests.
+    pub drop_header: Option<String>,
+    /// Timeouts.
     pub timeouts: Timeouts,
 }
 
-/// Deadlines that differ from the spec's; `None` is as the spec says.
+/// Timeouts that replace those of the spec; `None` keeps the spec's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until the service is ready.
+    /// From the start of the service until it is ready.
     pub ready: Option<Duration>,
-    /// Until every job has ended.
+    /// From the submission until every job has ended.
     pub settle: Option<Duration>,
-    /// How long a span may be on its way after the end of its job.
+    /// How long after the end of its job a span may still be written.
     pub flush: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Option<Duration>,
 }
 
-/// The deadlines of one trial.
+/// The timeouts of one trial.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadlines {
+pub(super) struct EffectiveTimeouts {
     pub(super) ready: Duration,
     pub(super) settle: Duration,
     pub(super) flush: Duration,
     pub(super) grace: Duration,
 }
 
-impl Deadlines {
-    /// Those of the spec, where nothing overrides them.
+impl EffectiveTimeouts {
+    /// Takes each timeout from `timeouts`, or else from the spec.
     pub(super) fn new(service: &spec::Service, timeouts: Timeouts) -> Self {
-        let or = |given: Option<Duration>, ms: u64| given.unwrap_or(Duration::from_millis(ms));
+        let or = |timeout: Option<Duration>, ms: u64| timeout.unwrap_or(Duration::from_millis(ms));
         Self {
             ready: or(timeouts.ready, service.ready.timeout_ms),
             settle: or(timeouts.settle, service.settle_ms),

@@ -1,4 +1,4 @@
-//! The service as the spec declares it: building it, and how each case starts it.
+//! Builds the service, and creates the command and environment that each case starts it with.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,19 +16,19 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// A binary that is there already.
-    pub(super) fn at(path: PathBuf) -> Self {
+    /// Uses an existing binary.
+    pub(super) fn from_binary(path: PathBuf) -> Self {
         Self { path, args: Vec::new() }
     }
 
-    /// Builds the service as the spec says and gives its program.
+    /// Builds the service by the rules of the spec. `show` prints the output of the build.
     pub(super) async fn build(spec: &Spec, show: bool) -> Result<Self, Error> {
         let service = &spec.service;
         if !service.build.is_empty() {
             run(&Run { words: &service.build, folder: &spec.folder, show }).await?;
         }
         if let Some(cargo) = &service.cargo {
-            return Self::cargo(spec, cargo, show).await;
+            return Self::build_cargo(spec, cargo, show).await;
         }
         let (program, args) = service.command.split_first().ok_or_else(|| Error::Unknown {
             kind: "command",
@@ -36,26 +36,26 @@ impl Program {
             hint: String::new(),
         })?;
         let path = PathBuf::from(program);
-        // A bare name is looked up in PATH; a path is relative to the spec.
+        // A bare name is looked up in `PATH`; a path is relative to the spec.
         let path = if path.components().count() > 1 { absolute(spec.path(&path)) } else { path };
         Ok(Self { path, args: args.to_vec() })
     }
 
-    async fn cargo(spec: &Spec, cargo: &Cargo, show: bool) -> Result<Self, Error> {
+    async fn build_cargo(spec: &Spec, cargo: &Cargo, show: bool) -> Result<Self, Error> {
         let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
         let words: Vec<String> =
             words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect();
         let messages = run(&Run { words: &words, folder: &spec.folder, show }).await?;
         let built = String::from_utf8_lossy(&messages).lines().rev().find_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            let named = message.pointer("/target/name")?.as_str()? == cargo.bin;
+            let is_target = message.pointer("/target/name")?.as_str()? == cargo.bin;
             let path = message.get("executable")?.as_str()?;
-            named.then(|| PathBuf::from(path))
+            is_target.then(|| PathBuf::from(path))
         });
-        built.map(Self::at).ok_or_else(|| Error::NoBinary { bin: cargo.bin.clone() })
+        built.map(Self::from_binary).ok_or_else(|| Error::NoBinary { bin: cargo.bin.clone() })
     }
 
-    /// How to start it in one case.
+    /// Creates the launch of one case.
     pub(super) fn launch(&self, spec: &Spec, environment: BTreeMap<String, String>) -> Launch {
         Launch {
             program: self.path.clone(),
@@ -70,7 +70,7 @@ fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// What differs from case to case, by the name that stands for it in the spec.
+/// The values of the placeholders in the spec, which differ from trial to trial.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
     pub(super) database: String,
@@ -79,25 +79,27 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
+    /// Replaces the placeholders in a text of the spec.
     pub(super) fn fill(&self, text: &str) -> String {
         text.replace("{database.url}", &self.database)
             .replace("{upstream.url}", &self.upstream)
             .replace("{port}", &self.port.to_string())
     }
 
-    /// Placeholders for a snapshot, longest value first so that none hides in another.
-    pub(super) fn names(&self) -> Vec<(String, String)> {
+    /// Returns the values that snapshots replace, each after the name of its placeholder. The longest
+    /// value comes first, because a shorter one may be part of it.
+    pub(super) fn placeholders(&self) -> Vec<(String, String)> {
         let database = crate::mask::text(&self.database);
-        let mut names = vec![
+        let mut placeholders = vec![
             ("DATABASE".to_owned(), database),
             ("UPSTREAM".to_owned(), self.upstream.clone()),
             ("PORT".to_owned(), self.port.to_string()),
         ];
-        names.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        names
+        placeholders.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        placeholders
     }
 
-    /// The whole environment of a case: what the spec says and nothing else.
+    /// Returns the whole environment of a case: the variables of the spec and the flags of the case.
     pub(super) fn environment(&self, spec: &Spec, case: &Case) -> BTreeMap<String, String> {
         let fixed = spec.service.env.iter().map(|(name, text)| (name.clone(), self.fill(text)));
         let flags = case.flags.iter().filter_map(|(name, value)| {

@@ -1,4 +1,4 @@
-//! When the service is ready, and what it looks like when it is not.
+//! Waits until the service is ready, by the rule of the spec.
 
 use std::time::Duration;
 
@@ -6,38 +6,39 @@ use regex::Regex;
 use sqlx::{Connection, PgConnection};
 
 use super::program::Addresses;
-use crate::observation::Reached;
+use crate::observation::WaitResult;
 use crate::process::Child;
 use crate::spec::Ready;
-use spanproof_lease::wait::{self, Look};
+use spanproof_lease::wait::{self, Attempt};
 
-/// Waits until the service is ready, has ended, or the deadline has passed.
-pub(super) async fn ready(
+/// Waits until the service is ready, has exited, or time is up.
+pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
     addresses: &Addresses,
     url: &str,
     within: Duration,
-) -> Reached {
-    let probe = Probe::of(rule, url, &addresses.database);
-    let awaited = probe.awaited();
-    let looked = wait::until(&awaited, within, || async {
-        // Looked at first: a service that has ended can't be ready, but may have been.
-        let ended = child.has_exited();
-        match probe.look(child).await {
-            Ok(()) => Look::Done(Ok(())),
-            Err(_) if ended => Look::Done(Err(())),
-            Err(seen) => Look::NotYet(seen),
+) -> WaitResult {
+    let probe = Probe::new(rule, url, &addresses.database);
+    let awaited = probe.description();
+    let result = wait::until(&awaited, within, || async {
+        // Read before the probe: a service may have become ready just before it exited.
+        let exited = child.has_exited();
+        match probe.check(child).await {
+            Ok(()) => Attempt::Done(Ok(())),
+            Err(_) if exited => Attempt::Done(Err(())),
+            Err(seen) => Attempt::NotYet(seen),
         }
     })
     .await;
-    match looked {
-        Ok(Ok(())) => Reached::Yes,
-        Ok(Err(())) => Reached::No(format!("the service ended before {awaited}")),
-        Err(overdue) => Reached::No(overdue.to_string()),
+    match result {
+        Ok(Ok(())) => WaitResult::Reached,
+        Ok(Err(())) => WaitResult::NotReached(format!("the service exited before {awaited}")),
+        Err(timeout) => WaitResult::NotReached(timeout.to_string()),
     }
 }
 
+/// How readiness is checked.
 enum Probe {
     Http { client: reqwest::Client, url: String },
     Line(Option<Regex>),
@@ -45,7 +46,7 @@ enum Probe {
 }
 
 impl Probe {
-    fn of(rule: &Ready, url: &str, database: &str) -> Self {
+    fn new(rule: &Ready, url: &str, database: &str) -> Self {
         match (&rule.http, &rule.line, &rule.sql) {
             (Some(path), _, _) => Self::Http { client: client(), url: format!("{url}{path}") },
             (None, Some(line), _) => Self::Line(Regex::new(line).ok()),
@@ -56,21 +57,26 @@ impl Probe {
         }
     }
 
-    fn awaited(&self) -> String {
+    /// Describes the awaited condition as a noun phrase.
+    fn description(&self) -> String {
         match self {
-            Self::Http { url, .. } => format!("a success of GET {url}"),
+            Self::Http { url, .. } => format!("a successful answer to `GET {url}`"),
             Self::Line(Some(pattern)) => format!("a line that matches `{pattern}`"),
             Self::Line(None) => "a line".into(),
-            Self::Sql { query, .. } => format!("a true row of `{query}`"),
+            Self::Sql { query, .. } => format!("the result `true` of `{query}`"),
         }
     }
 
-    async fn look(&self, child: &Child) -> Result<(), String> {
+    /// Checks the condition once.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    async fn check(&self, child: &Child) -> Result<(), String> {
         match self {
             Self::Http { client, url } => match client.get(url).send().await {
                 Ok(answer) if answer.status().is_success() => Ok(()),
                 Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),
-                Err(error) if error.is_connect() => Err("nothing listens there".into()),
+                Err(error) if error.is_connect() => Err("connection refused".into()),
                 Err(error) => Err(error.to_string()),
             },
             Self::Line(pattern) => {
@@ -79,7 +85,11 @@ impl Probe {
                 if output.lines.iter().any(|line| matches(&line.text)) {
                     return Ok(());
                 }
-                Err(format!("{} lines, none like it", output.lines.len()))
+                Err(match output.lines.len() {
+                    0 => "no output".into(),
+                    1 => "1 line, which does not match".into(),
+                    count => format!("{count} lines, none of which matches"),
+                })
             }
             Self::Sql { database, query } => {
                 let failed = |error: sqlx::Error| error.to_string();
@@ -88,13 +98,13 @@ impl Probe {
                 let row: Option<bool> =
                     query.fetch_optional(&mut connection).await.map_err(failed)?;
                 drop(connection.close().await);
-                row.filter(|ready| *ready).map(drop).ok_or_else(|| "no true row".into())
+                row.filter(|ready| *ready).map(drop).ok_or_else(|| "no row, or not `true`".into())
             }
         }
     }
 }
 
-/// A client that keeps no connection and follows no proxy: the service is on loopback.
+/// Creates a client without connection pool and proxy, because the service is on loopback.
 pub(super) fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
     builder.build().unwrap_or_default()

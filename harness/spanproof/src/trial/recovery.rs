@@ -1,71 +1,73 @@
-//! Telling the second job of a case under a fault apart from the first one.
+//! Separates the evidence of the two jobs of a case with a fault.
 
 use super::service::StoppedService;
 use crate::matrix::Case;
 use crate::observation::{
-    Observation, Origin, ProcessRun, Row, Rows, Second, StartupCut, Tables, TrialRecord, Work,
+    JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
+    TrialRecord,
 };
 use crate::process::{Output, Stream};
 use crate::spec;
 
-/// What the first job had left when the fault was removed.
+/// The evidence of the first job at the moment the fault was removed.
 #[derive(Debug)]
 pub(super) struct FirstJob {
     /// The rows at that moment.
-    pub(super) tables: Tables,
-    /// The job.
-    pub(super) work: Work,
-    /// How many lines the service had printed.
-    pub(super) lines_before: StartupCut,
-    /// The service that the fault has ended; `None` if it runs on.
+    pub(super) tables: TableRows,
+    /// The submitted job.
+    pub(super) job_run: JobRun,
+    /// Lines that the service had printed.
+    pub(super) lines: LineCounts,
+    /// The process that the fault killed; `None` if it kept running.
     pub(super) stopped: Option<StoppedService>,
 }
 
 impl FirstJob {
-    /// The observation of the first job, with the second job in it. `tables` and `record` are those
-    /// of the trial at its end.
-    pub(super) fn with_second(
+    /// Returns the observation of the first job, which contains the second one. `tables` and `record`
+    /// are from the end of the trial and cover both jobs.
+    pub(super) fn with_second_job(
         self,
         mapping: &spec::Tables,
         case: Case,
-        tables: Tables,
+        tables: TableRows,
         record: TrialRecord,
     ) -> Observation {
-        let since = since(mapping, &self.tables, tables);
-        let TrialRecord { service, run, work, exchanges, witness, second: _, timings } = record;
-        let later = later(&run.output, run.startup, self.lines_before);
+        let second_tables = rows_of_second_job(mapping, &self.tables, tables);
+        let TrialRecord { service, run, job_run, exchanges, witness, second_job: _, timings } =
+            record;
+        let output = output_of_second_job(&run.output, run.startup, self.lines);
         let second =
-            Second { run: ProcessRun { output: later, ..run.clone() }, work, tables: since };
+            SecondJob { run: ProcessRun { output, ..run.clone() }, job_run, tables: second_tables };
         let (service, run, exchanges) = if let Some(first) = self.stopped {
             (first.service, first.run, [first.exchanges, exchanges].concat())
         } else {
-            let output = until(&run.output, self.lines_before);
+            let output = output_before(&run.output, self.lines);
             (service, ProcessRun { output, ..run }, exchanges)
         };
-        let second = Some(Box::new(second));
-        let work = self.work;
-        let record = TrialRecord { service, run, work, exchanges, witness, second, timings };
+        let second_job = Some(Box::new(second));
+        let job_run = self.job_run;
+        let record = TrialRecord { service, run, job_run, exchanges, witness, second_job, timings };
         Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }
     }
 }
 
-/// The rows that the second job left: jobs and units that are new or changed, and new spans.
-fn since(mapping: &spec::Tables, first: &Tables, all: Tables) -> Tables {
+/// Returns the rows of the second job: new or changed jobs and units, and new spans.
+fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows) -> TableRows {
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
-    let units = all.units.since(&first.units, Row::eq);
-    // Spans of the first job that were still on their way are not the second's.
+    let units = all.units.difference(&first.units, Row::eq);
+    // A span of the first job may arrive late; it does not belong to the second job.
     let id = |row: &Row, column: &String| row.get(column).cloned();
-    let is_of = |rows: &Rows, span: &Row| {
+    let belongs_to = |rows: &Rows, span: &Row| {
         let unit = id(span, &mapping.spans.unit);
         unit.is_some() && rows.all().iter().any(|row| id(row, &mapping.units.id) == unit)
     };
-    let late = |span: &Row| is_of(&first.units, span) && !is_of(&units, span);
-    let spans = all.spans.since(&first.spans, same_id).filtered(|span| !late(span));
-    Tables { jobs: all.jobs.since(&first.jobs, Row::eq), units, spans }
+    let is_late = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
+    let spans = all.spans.difference(&first.spans, same_id).filter(|span| !is_late(span));
+    TableRows { jobs: all.jobs.difference(&first.jobs, Row::eq), units, spans }
 }
 
-/// Each line with its number in its stream, from 0.
-fn pick(output: &Output, keep: impl Fn(Stream, usize) -> bool) -> Output {
+/// Keeps the lines that satisfy `keep`, which gets each line's index in its stream.
+fn filter_lines(output: &Output, keep: impl Fn(Stream, usize) -> bool) -> Output {
     let mut counts = [0_usize; 2];
     let lines = output.lines.iter().filter(|line| {
         let count = &mut counts[usize::from(line.stream == Stream::Stderr)];
@@ -75,11 +77,14 @@ fn pick(output: &Output, keep: impl Fn(Stream, usize) -> bool) -> Output {
     Output { lines: lines.cloned().collect(), ..output.clone() }
 }
 
-fn until(output: &Output, cut: StartupCut) -> Output {
-    pick(output, |stream, at| at < cut.of(stream))
+/// Returns the first lines of each stream.
+fn output_before(output: &Output, counts: LineCounts) -> Output {
+    filter_lines(output, |stream, index| index < counts.stream(stream))
 }
 
-/// The startup, and what came after the cut.
-fn later(output: &Output, startup: StartupCut, cut: StartupCut) -> Output {
-    pick(output, |stream, at| at < startup.of(stream) || at >= cut.of(stream))
+/// Returns the lines of the startup, and those after the first job.
+fn output_of_second_job(output: &Output, startup: LineCounts, first: LineCounts) -> Output {
+    filter_lines(output, |stream, index| {
+        index < startup.stream(stream) || index >= first.stream(stream)
+    })
 }

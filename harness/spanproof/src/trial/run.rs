@@ -1,110 +1,112 @@
-//! One trial: a service that runs in a world of its own.
+//! A trial: a service that runs with its own database and upstream.
 
 use sqlx::{Connection, PgConnection};
 
-use super::clock::Clock;
 use super::fault::ActiveFault;
-use super::overrides::{Deadlines, Overrides};
+use super::overrides::{EffectiveTimeouts, Overrides};
 use super::recovery::FirstJob;
 use super::rows::read_tables;
-use super::service::{RunningService, Start};
+use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql, seed};
+use super::stopwatch::Stopwatch;
 use super::{Error, World, job, witness};
 use crate::document::suggestion;
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    Observation, Origin, Reached, Rows, Submission, TrialRecord, Work, secrets,
+    JobRun, Observation, Origin, Rows, Submission, TrialRecord, WaitResult, secrets,
 };
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
 use crate::upstream::Behaviour;
 use spanproof_postgres::Database;
 
-/// A running service with its own database and upstream. Dropping it stops and removes all.
+/// A running service with its own database and upstream. Dropping it kills the service and removes
+/// the database.
 #[derive(Debug)]
-#[must_use = "dropping a trial stops its service"]
+#[must_use = "dropping a trial kills its service"]
 pub struct Trial {
     pub(super) world: World,
     pub(super) case: Case,
     pub(super) overrides: Overrides,
-    pub(super) deadlines: Deadlines,
+    pub(super) timeouts: EffectiveTimeouts,
     pub(super) behaviour: Behaviour,
     pub(super) service: RunningService,
     pub(super) database: Database,
     pub(super) fault: Option<ActiveFault>,
-    /// The first job of a case under a fault, once the fault is over.
-    pub(super) first: Option<FirstJob>,
-    pub(super) work: Work,
+    /// The first job of a case with a fault; `None` until the fault is removed.
+    pub(super) first_job: Option<FirstJob>,
+    pub(super) job_run: JobRun,
     pub(super) secrets: Secrets,
-    pub(super) clock: Clock,
+    pub(super) stopwatch: Stopwatch,
 }
 
 impl Trial {
-    pub(super) async fn begin(
+    /// Creates the database and the upstream, and starts the service.
+    pub(super) async fn start(
         world: World,
         case: Case,
         mut overrides: Overrides,
     ) -> Result<Self, Error> {
         let spec = world.spec();
-        let fault = fault(&world, &case)?;
-        // Under a fault two jobs are run, and a witness could not tell them apart.
+        let fault = find_fault(&world, &case)?;
+        // A case with a fault runs two jobs, and the witness could not tell them apart.
         overrides.witness &= fault.is_none();
         let behaviour = match overrides.upstream.take() {
             Some(behaviour) => behaviour,
             None => world.behaviour(&case.upstream)?.clone(),
         };
-        let deadlines = Deadlines::new(&spec.service, overrides.timeouts);
-        let mut clock = Clock::start();
-        let database = database(&world, &overrides).await?;
+        let timeouts = EffectiveTimeouts::new(&spec.service, overrides.timeouts);
+        let mut stopwatch = Stopwatch::start();
+        let database = create_database(&world, &overrides).await?;
         let fault = match fault {
             Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),
             None => None,
         };
-        clock.lap("clone");
-        // It is killed while it waits for an answer.
+        stopwatch.lap("clone");
+        // The service is killed while it waits for an answer.
         let hangs = fault.as_ref().is_some_and(|fault| fault.kind() == FaultKind::KilledMidJob);
-        let start = Start {
+        let options = ServiceOptions {
             case: &case,
-            behaviour: &if hangs { behaviour.clone().hanging() } else { behaviour.clone() },
+            behaviour: &if hangs { behaviour.clone().without_answers() } else { behaviour.clone() },
             database: database.url(),
             env: &overrides.env,
-            within: deadlines.ready,
+            ready_timeout: timeouts.ready,
         };
-        let service = RunningService::start(&world, &start, &mut clock).await?;
+        let service = RunningService::start(&world, &options, &mut stopwatch).await?;
         let secrets = secrets(spec, &case, &service.environment);
         Ok(Self {
             world,
             case,
             overrides,
-            deadlines,
+            timeouts,
             behaviour,
             service,
             database,
             fault,
-            first: None,
-            work: Work::default(),
+            first_job: None,
+            job_run: JobRun::default(),
             secrets,
-            clock,
+            stopwatch,
         })
     }
 
-    /// The service's base URL.
+    /// Returns the service's base URL.
     pub fn url(&self) -> String {
         self.service.addresses.fill(&self.world.spec().service.url)
     }
 
-    /// The URL of this trial's own database.
+    /// Returns the URL of this trial's database.
     pub fn database_url(&self) -> &str {
         self.database.url()
     }
 
-    /// Whether the service became ready.
-    pub fn ready(&self) -> &Reached {
+    /// Returns whether the service became ready in time.
+    pub fn ready(&self) -> &WaitResult {
         &self.service.ready
     }
 
-    /// What the service has written so far, secrets masked.
+    /// Returns what the service has printed so far, secrets masked.
     pub fn output(&self) -> Output {
         let mut output = self.service.child.output();
         for line in &mut output.lines {
@@ -113,84 +115,90 @@ impl Trial {
         output
     }
 
-    /// Submits the case's job, waits for its end and finishes. Under a fault of the world that is
-    /// done twice: while it lasts, and when it is over.
+    /// Submits the job, waits for its end, stops the service and collects the evidence. If the case
+    /// has a fault, one job runs under the fault and a second one after it.
     ///
     /// # Errors
     /// When the world breaks.
     pub async fn complete(self) -> Result<Observation, Error> {
-        Ok(Box::pin(self.complete_holding()).await?.0)
+        Ok(Box::pin(self.complete_keeping_database()).await?.0)
     }
 
-    /// As [`Trial::complete`], with the database as the service left it.
-    pub(super) async fn complete_holding(mut self) -> Result<(Observation, Database), Error> {
-        if self.service.ready.yes() {
+    /// Like [`complete`](Self::complete), and also returns the database as the service left it.
+    pub(super) async fn complete_keeping_database(
+        mut self,
+    ) -> Result<(Observation, Database), Error> {
+        if self.service.ready.is_reached() {
             match self.fault.as_ref().map(ActiveFault::kind) {
-                Some(kind) => Box::pin(self.work_under_fault(kind)).await?,
-                None => Box::pin(self.work()).await?,
+                Some(kind) => Box::pin(self.run_under_fault(kind)).await?,
+                None => Box::pin(self.run_job()).await?,
             }
         }
         Box::pin(self.end()).await
     }
 
-    async fn work(&mut self) -> Result<(), Error> {
+    async fn run_job(&mut self) -> Result<(), Error> {
         self.submit().await?;
-        if self.overrides.kill {
+        if self.overrides.kill_after_submit {
             self.service.child.kill().await;
         }
         self.settle().await?;
         Ok(())
     }
 
-    /// Submits the case's job by its route. An answer that refuses it is evidence, and no error.
+    /// Submits the job by the route of the case. A refusal is evidence, not an error.
     ///
     /// # Errors
     /// When the case names a route or a job that the spec does not have.
     pub async fn submit(&mut self) -> Result<&Submission, Error> {
         let request = match &self.overrides.job {
-            Some(job) => self.world.filled(&self.case.route, job)?,
+            Some(job) => self.world.request_for(&self.case.route, job)?,
             None => self.world.request(&self.case.route, &self.case.job)?,
         };
         let submission = self.send(request).await;
-        Ok(self.work.submission.insert(submission))
+        Ok(self.job_run.submission.insert(submission))
     }
 
     pub(super) async fn send(&mut self, request: super::Request) -> Submission {
-        self.clock.skip();
-        let (url, within) = (self.url(), self.deadlines.settle);
+        self.stopwatch.skip();
+        let (url, within) = (self.url(), self.timeouts.settle);
         let mut submission = job::submit(&url, &request.path, &request.body, within).await;
         submission.body = self.secrets.text(&submission.body);
-        self.clock.lap("submit");
+        self.stopwatch.lap("submit");
         submission
     }
 
-    /// Waits until every job in the database has ended, the service has, or time is up.
+    /// Waits until every job in the database has ended, the service has exited, or time is up.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn settle(&mut self) -> Result<Reached, Error> {
-        if !self.work.submission.as_ref().is_some_and(Submission::accepted) {
-            return Ok(Reached::No("no job was accepted".into()));
+    pub async fn settle(&mut self) -> Result<WaitResult, Error> {
+        if !self.job_run.submission.as_ref().is_some_and(Submission::is_accepted) {
+            return Ok(WaitResult::NotReached("no job was accepted".into()));
         }
         let settled = self.wait_for_jobs(None).await?;
-        Ok(self.work.settled.insert(settled).clone())
+        Ok(self.job_run.settled.insert(settled).clone())
     }
 
-    /// Waits until every job has ended that is not as it was `before`.
-    pub(super) async fn wait_for_jobs(&mut self, before: Option<&Rows>) -> Result<Reached, Error> {
-        self.clock.skip();
-        let mut own = None;
+    /// Waits until every job has ended whose row is new or differs from `before`.
+    pub(super) async fn wait_for_jobs(
+        &mut self,
+        before: Option<&Rows>,
+    ) -> Result<WaitResult, Error> {
+        self.stopwatch.skip();
+        let mut opened = None;
         let connection: &mut PgConnection = match &mut self.fault {
             Some(fault) => fault.session(),
-            None => own.insert(connect(self.database.url()).await?),
+            None => opened.insert(connect(self.database.url()).await?),
         };
         let (tables, child) = (&self.world.spec().tables, &self.service.child);
-        let settled = job::settled(connection, tables, before, child, self.deadlines.settle).await;
-        self.clock.lap("settle");
+        let limit = self.timeouts.settle;
+        let settled = job::settle(connection, tables, before, child, limit).await;
+        self.stopwatch.lap("settle");
         Ok(settled)
     }
 
-    /// Stops the service and reads everything; the world of this trial is gone then.
+    /// Stops the service, collects the evidence, and removes the database and the upstream.
     ///
     /// # Errors
     /// When the service can't be stopped or the database can't be read.
@@ -199,27 +207,28 @@ impl Trial {
     }
 
     async fn end(mut self) -> Result<(Observation, Database), Error> {
-        self.clock.skip();
+        self.stopwatch.skip();
         let spec = self.world.spec();
-        let stopped = self.service.stop(self.deadlines.grace).await?;
-        self.clock.lap("stop");
+        let stopped = self.service.stop(self.timeouts.grace).await?;
+        self.stopwatch.lap("stop");
         let mut connection = connect(self.database.url()).await?;
-        // First: what we read ourselves is not the service's.
+        // Before the other reads: those would appear in the server's log, too.
         let witness = if self.overrides.witness {
             let (server, table) = (self.world.server(), &spec.tables.spans.table);
-            witness::testify(server, &self.database, &mut connection, table).await?
+            witness::read(server, &self.database, &mut connection, table).await?
         } else {
             None
         };
-        run_sql(&mut connection, "after the service has stopped", &self.overrides.after).await?;
+        run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
+            .await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
         drop(connection.close().await);
         if let Some(fault) = self.fault {
-            fault.remove().await?;
+            fault.clean_up().await?;
         }
-        self.clock.lap("collect");
+        self.stopwatch.lap("collect");
         let mut exchanges = stopped.exchanges;
-        if let Some(header) = &self.overrides.forget {
+        if let Some(header) = &self.overrides.drop_header {
             for exchange in &mut exchanges {
                 exchange.headers.remove(&header.to_lowercase());
             }
@@ -227,14 +236,14 @@ impl Trial {
         let record = TrialRecord {
             service: stopped.service,
             run: stopped.run,
-            work: self.work,
+            job_run: self.job_run,
             exchanges,
             witness,
-            second: None,
-            timings: self.clock.laps,
+            second_job: None,
+            timings: self.stopwatch.laps,
         };
-        let observation = match self.first {
-            Some(first) => first.with_second(&spec.tables, self.case, tables, record),
+        let observation = match self.first_job {
+            Some(first_job) => first_job.with_second_job(&spec.tables, self.case, tables, record),
             None => {
                 Observation { case: self.case, tables, origin: Origin::Trial(Box::new(record)) }
             }
@@ -243,23 +252,23 @@ impl Trial {
     }
 }
 
-/// The case's own database, seeded and prepared by the overrides.
-async fn database(world: &World, overrides: &Overrides) -> Result<Database, Error> {
-    let database = world.server().migrated(world.migrations()).await?;
+/// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.
+async fn create_database(world: &World, overrides: &Overrides) -> Result<Database, Error> {
+    let database = world.server().migrated_database(world.migrations()).await?;
     seed(world, &database).await?;
-    if overrides.witness || !overrides.before.is_empty() {
+    if overrides.witness || !overrides.sql_before.is_empty() {
         let mut connection = connect(database.url()).await?;
         if overrides.witness {
-            witness::install(&mut connection, &world.spec().tables.spans.table).await?;
+            witness::install_triggers(&mut connection, &world.spec().tables.spans.table).await?;
         }
-        run_sql(&mut connection, "before the service starts", &overrides.before).await?;
+        run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
         drop(connection.close().await);
     }
     Ok(database)
 }
 
-/// The fault of a case.
-fn fault<'a>(world: &'a World, case: &Case) -> Result<Option<&'a Fault>, Error> {
+/// Looks up the fault of a case in the spec; `None` if the case has none.
+fn find_fault<'a>(world: &'a World, case: &Case) -> Result<Option<&'a Fault>, Error> {
     let Some(name) = &case.fault else { return Ok(None) };
     let spec = world.spec();
     let unknown = || Error::Unknown {

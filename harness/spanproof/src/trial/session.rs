@@ -1,19 +1,19 @@
-//! Our own sessions on a case's database.
+//! spanproof's sessions on a trial's database.
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection};
 
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
-/// What a fault of the world may have changed for the sessions of the service is not for ours.
-const OURS: &str =
+/// Undoes settings that a fault may have changed for the service's sessions.
+const SESSION_SETTINGS: &str =
     "set timezone = 'UTC'; set statement_timeout = 0; set lock_timeout = 0; set role none";
 
-/// A session of our own.
+/// Connects to a trial's database.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
     let failed = |error: sqlx::Error| Error::Database(error.into());
     let mut connection = PgConnection::connect(url).await.map_err(failed)?;
-    connection.execute(sqlx::raw_sql(OURS)).await.map_err(failed)?;
+    connection.execute(sqlx::raw_sql(SESSION_SETTINGS)).await.map_err(failed)?;
     Ok(connection)
 }
 
@@ -31,7 +31,7 @@ pub(super) async fn seed(world: &World, database: &Database) -> Result<(), Error
     Ok(())
 }
 
-/// Runs the SQL of an override, `when` it is to be run; nothing if there is none.
+/// Runs the SQL of an override, which may be empty. `when` is part of the error message.
 pub(super) async fn run_sql(
     connection: &mut PgConnection,
     when: &'static str,
@@ -43,25 +43,25 @@ pub(super) async fn run_sql(
     execute(connection, sql).await.map_err(|error| Error::Sql { when, source: error.into() })
 }
 
-/// Statements that failed on the server.
+/// SQL failed on the server.
 #[derive(Debug, thiserror::Error)]
 enum SqlError {
-    /// The server names the line, from 1.
+    /// The server reports a position; lines count from 1.
     #[error("line {line}")]
-    At { line: usize, source: ServerError },
-    /// The server names no line.
+    AtLine { line: usize, source: ServerError },
+    /// The server reports no position.
     #[error(transparent)]
-    Somewhere(ServerError),
+    Other(ServerError),
 }
 
-/// Runs statements.
+/// Runs one or more statements.
 async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), SqlError> {
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     let failed = |error: sqlx::Error| {
         let source = ServerError::from(error);
         match source.line_in(sql) {
-            Some(line) => SqlError::At { line, source },
-            None => SqlError::Somewhere(source),
+            Some(line) => SqlError::AtLine { line, source },
+            None => SqlError::Other(source),
         }
     };
     connection.execute(statements).await.map(drop).map_err(failed)

@@ -1,4 +1,4 @@
-//! What all trials of a spec share: its files, the program, the server with its template.
+//! What all trials of a spec share: its files, the program, and the server with its template.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,15 +25,15 @@ struct Inner {
     server: Server,
     migrations: Migrations,
     files: Files,
-    own_server: bool,
-    build: Duration,
-    database: Duration,
+    owns_server: bool,
+    build_time: Duration,
+    database_time: Duration,
 }
 
-/// A POST that submits a job.
+/// An HTTP POST that submits a job.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Request {
-    /// The path that a route posts to.
+    /// The path of the route.
     pub(super) path: String,
     /// The JSON body.
     pub(super) body: Json,
@@ -45,14 +45,14 @@ struct Files {
     jobs: BTreeMap<String, Json>,
     bodies: BTreeMap<String, Json>,
     behaviours: BTreeMap<String, Behaviour>,
-    /// What each fault of the kind `sql` does, and what puts it right.
+    /// The SQL that applies and removes each fault of the kind `sql`.
     faults: BTreeMap<String, (String, String)>,
     seeds: Vec<(PathBuf, String)>,
 }
 
-/// How to open a [`World`].
+/// Options for opening a [`World`].
 #[derive(Debug)]
-#[must_use = "nothing is started before `open`"]
+#[must_use = "a builder does nothing until `open`"]
 pub struct WorldBuilder {
     spec: PathBuf,
     binary: Option<PathBuf>,
@@ -65,63 +65,63 @@ pub struct WorldBuilder {
 }
 
 impl WorldBuilder {
-    /// Takes a binary that is there already instead of building the service.
+    /// Uses an existing binary instead of building the service.
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
         self
     }
 
-    /// Adds a variable to the environment of the service in every case.
+    /// Adds a variable to the service's environment in every trial.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Sets a value of the spec in place of what its file says: the key with dots between its
-    /// parts, and the value as TOML, such as `("service.settle-ms", "4000")`.
+    /// Replaces a value of the spec. The key has dots between its parts, and the value is TOML, such as
+    /// `("service.settle-ms", "4000")`.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.overlays.push(Overlay::new(key, value));
         self
     }
 
-    /// Runs one more SQL file in each case's database before the service starts.
+    /// Runs an SQL file in the database of every trial before the service starts.
     pub fn seed(mut self, path: impl Into<PathBuf>) -> Self {
         self.seeds.push(path.into());
         self
     }
 
-    /// Makes the data directory from nothing and applies every migration, whatever is cached.
+    /// Creates the data directory and applies every migration from scratch, without the cache.
     pub fn fresh(mut self) -> Self {
         self.fresh = true;
         self
     }
 
-    /// Uses the server that all tests of this run share, in this process and in others.
+    /// Uses the server that all processes of this test run share.
     pub fn shared_server(mut self) -> Self {
         self.shared = true;
         self
     }
 
-    /// Shows what the build prints, on standard error.
+    /// Prints the output of the build on standard error.
     pub fn show_build(mut self) -> Self {
         self.show_build = true;
         self
     }
 
-    /// Reads the spec and its files, builds the service, starts the server, applies the migrations.
+    /// Reads the spec and its files, builds the service, starts the server and applies the migrations.
     ///
     /// # Errors
-    /// When one of these fails.
+    /// When one of these steps fails.
     pub async fn open(self) -> Result<World, Error> {
         let spec = Spec::read_with(&self.spec, &self.overlays)?;
         self.open_spec(spec).await
     }
 
-    /// As [`WorldBuilder::open`], with a spec that was read already: what was [set](Self::set) does
-    /// not count.
+    /// Like [`open`](Self::open), with a spec that the caller has read. Values from [`set`](Self::set)
+    /// are ignored.
     ///
     /// # Errors
-    /// When the service can't be built, the server does not start or a migration fails.
+    /// When the service can't be built, the server does not start, or a migration fails.
     pub async fn open_spec(self, mut spec: Spec) -> Result<World, Error> {
         spec.service.env.extend(self.env);
         let mut seeds: Vec<_> = spec.database.seed.iter().map(|path| spec.path(path)).collect();
@@ -130,36 +130,39 @@ impl WorldBuilder {
         let migrations = Migrations::read(spec.path(&spec.database.migrations))?;
         let start = Instant::now();
         let program = match self.binary {
-            Some(path) => Program::at(path),
+            Some(path) => Program::from_binary(path),
             None => Program::build(&spec, self.show_build).await?,
         };
-        let build = start.elapsed();
+        let build_time = start.elapsed();
         let start = Instant::now();
-        let migrated = Some(migrations.clone());
-        let options =
-            Options { migrations: migrated, fresh: self.fresh, ..spec.postgres_options()? };
+        let options = Options {
+            migrations: Some(migrations.clone()),
+            fresh: self.fresh,
+            ..spec.postgres_options()?
+        };
         let server =
             if self.shared { Server::join(options).await? } else { Server::start(options).await? };
         server.prepare(&migrations).await?;
-        super::schema::compare(&server, &migrations, &spec.tables).await?;
-        let database = start.elapsed();
-        let own_server = !self.shared;
+        super::schema::check(&server, &migrations, &spec.tables).await?;
+        let database_time = start.elapsed();
+        let owns_server = !self.shared;
         Ok(World(Arc::new(Inner {
             spec,
             program,
             server,
             migrations,
             files,
-            own_server,
-            build,
-            database,
+            owns_server,
+            build_time,
+            database_time,
         })))
     }
 }
 
 impl World {
-    /// A world for the spec at `path`.
-    pub fn of(path: impl Into<PathBuf>) -> WorldBuilder {
+    /// Creates a builder for the world of the spec at `path`.
+    #[expect(clippy::new_ret_no_self, reason = "a world exists only after `open`")]
+    pub fn new(path: impl Into<PathBuf>) -> WorldBuilder {
         WorldBuilder {
             spec: path.into(),
             binary: None,
@@ -172,38 +175,38 @@ impl World {
         }
     }
 
-    /// The spec.
+    /// Returns the spec.
     pub fn spec(&self) -> &Spec {
         &self.0.spec
     }
 
-    /// The server that each case gets its database from.
+    /// Returns the server that contains the databases of the trials.
     pub fn server(&self) -> &Server {
         &self.0.server
     }
 
-    /// The migrations that are applied.
+    /// Returns the migrations that the databases have.
     pub fn migrations(&self) -> &Migrations {
         &self.0.migrations
     }
 
-    /// What identifies the program of the service; nothing where it can't be read.
-    pub fn identity(&self) -> Option<String> {
+    /// Returns a hash that identifies the service's program; `None` if its file can't be read.
+    pub fn program_id(&self) -> Option<String> {
         self.0.program.launch(&self.0.spec, BTreeMap::new()).identity()
     }
 
-    /// How long the build took, and then the server with its template.
-    pub fn durations(&self) -> (Duration, Duration) {
-        (self.0.build, self.0.database)
+    /// Returns how long the build took, and how long the server with its template took.
+    pub fn startup_times(&self) -> (Duration, Duration) {
+        (self.0.build_time, self.0.database_time)
     }
 
-    /// Stops the server, unless it is the shared one.
+    /// Stops the server unless it is shared.
     ///
     /// # Errors
-    /// When something of it can't be removed.
+    /// When the server can't be stopped or its files can't be removed.
     pub async fn close(self) -> Result<(), Error> {
         match Arc::into_inner(self.0) {
-            Some(inner) if inner.own_server => Ok(inner.server.close().await?),
+            Some(inner) if inner.owns_server => Ok(inner.server.close().await?),
             _ => Ok(()),
         }
     }
@@ -220,28 +223,28 @@ impl World {
         &self.0.files.seeds
     }
 
-    /// What a fault of the kind `sql` does, and what puts it right.
-    pub(super) fn fault_files(&self, name: &str) -> Option<&(String, String)> {
+    /// Returns the SQL that applies and removes a fault; `None` unless its kind is `sql`.
+    pub(super) fn fault_sql(&self, name: &str) -> Option<&(String, String)> {
         self.0.files.faults.get(name)
     }
 
-    /// The same request with an id of its own for the job, where the spec says where it stands.
+    /// Creates the request for the second job. The job gets another id if the spec says where it is.
     pub(super) fn second_request(&self, route: &str, name: &str) -> Result<Request, Error> {
         let mut job = find("job", &self.0.files.jobs, name)?.clone();
         let rule = self.0.spec.jobs.iter().find(|job| job.name == name);
         if let Some(Json::String(id)) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
             id.push_str("-again");
         }
-        self.filled(route, &job)
+        self.request_for(route, &job)
     }
 
-    /// The request that submits a job of the spec.
+    /// Creates the request that submits a job of the spec.
     pub(super) fn request(&self, route: &str, job: &str) -> Result<Request, Error> {
-        self.filled(route, find("job", &self.0.files.jobs, job)?)
+        self.request_for(route, find("job", &self.0.files.jobs, job)?)
     }
 
-    /// The request that submits a job that is given.
-    pub(super) fn filled(&self, route: &str, job: &Json) -> Result<Request, Error> {
+    /// Creates the request that submits a job given as JSON.
+    pub(super) fn request_for(&self, route: &str, job: &Json) -> Result<Request, Error> {
         let body = find("route", &self.0.files.bodies, route)?;
         let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
         let path = rule.map_or("", |rule| rule.path.as_str()).to_owned();
@@ -249,6 +252,7 @@ impl World {
     }
 }
 
+/// Looks up a name of the spec.
 fn find<'a, T>(
     kind: &'static str,
     all: &'a BTreeMap<String, T>,
@@ -270,15 +274,15 @@ impl Files {
             if let Some(id) =
                 job.id.as_ref().filter(|id| !value.pointer(id).is_some_and(Json::is_string))
             {
-                let reason = format!("`id` = `{id}` points to no text in it");
+                let reason = format!("`id` = `{id}` does not point to a string in it");
                 return Err(Error::File { what: "job file", path, reason });
             }
             jobs.insert(job.name.clone(), value);
         }
         let mut bodies = BTreeMap::new();
         for route in &spec.routes {
-            let place = PathBuf::from(format!("[[route]] {}", route.name));
-            bodies.insert(route.name.clone(), json("body of", &place, &route.body)?);
+            let name = PathBuf::from(format!("[[route]] {}", route.name));
+            bodies.insert(route.name.clone(), json("body of", &name, &route.body)?);
         }
         let mut behaviours = BTreeMap::new();
         for upstream in &spec.upstreams {
@@ -287,7 +291,7 @@ impl Files {
         let mut faults = BTreeMap::new();
         for fault in &spec.faults {
             if let (Some(apply), Some(clear)) = (&fault.apply, &fault.clear) {
-                let read = |path: &PathBuf| text("file of a fault", &spec.path(path));
+                let read = |path: &PathBuf| text("fault file", &spec.path(path));
                 faults.insert(fault.name().to_owned(), (read(apply)?, read(clear)?));
             }
         }
@@ -299,6 +303,7 @@ impl Files {
     }
 }
 
+/// Reads a file as text.
 fn text(what: &'static str, path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|error| Error::File {
         what,
@@ -307,6 +312,7 @@ fn text(what: &'static str, path: &Path) -> Result<String, Error> {
     })
 }
 
+/// Parses the text of a file as JSON.
 fn json(what: &'static str, path: &Path, text: &str) -> Result<Json, Error> {
     serde_json::from_str(text).map_err(|error| Error::File {
         what,

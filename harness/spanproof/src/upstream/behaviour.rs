@@ -1,4 +1,4 @@
-//! How an upstream behaves: a file with replies, tried in order.
+//! The behaviour of an upstream: a file of replies that are tried in order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,43 +12,44 @@ use crate::document::{Document, Error};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Behaviour {
-    /// One line that says what the upstream does.
+    /// One line that describes the upstream.
     pub about: String,
-    /// The replies; a request gets the first whose method and path are its own.
+    /// The replies. A request gets the first one that has its method and path.
     #[serde(rename = "reply")]
     pub replies: Vec<Reply>,
 }
 
-/// One reply. With `json` or `text` it answers; with `close` or `hang` it does not.
+/// One reply: an answer, or none with `close` or `hang`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Reply {
-    /// The request's method.
+    /// The method of the request.
     pub method: String,
-    /// The request's path, exactly, without its query.
+    /// The exact path of the request, without its query.
     pub path: String,
-    /// Only so many requests get this reply; later ones go on to the next.
+    /// The maximum number of requests that get this reply; later ones get the next. `None` for no
+    /// limit.
     pub times: Option<u64>,
-    /// The answer comes after so many milliseconds.
+    /// The delay of the answer, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
-    /// The answer's HTTP status.
+    /// The HTTP status of the answer.
     #[serde(default = "ok")]
     pub status: u16,
-    /// The answer's headers.
+    /// The headers of the answer.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body; `"{request:/pointer}"` stands for a value of the request's own JSON body.
+    /// A JSON body, in which `"{request:/pointer}"` is a value from the JSON body of the request.
     pub json: Option<String>,
-    /// A body that is sent as it stands, whether it is JSON or not.
+    /// A body that is sent unchanged.
     pub text: Option<String>,
-    /// So many spaces are added to the body.
+    /// The number of spaces to append to the body.
     #[serde(default)]
     pub pad_bytes: usize,
-    /// The connection is closed without an answer.
+    /// Whether the connection is closed without an answer.
     #[serde(default)]
     pub close: bool,
-    /// The request is never answered.
+    /// Whether the request is never answered.
     #[serde(default)]
     pub hang: bool,
 }
@@ -58,9 +59,9 @@ fn ok() -> u16 {
 }
 
 impl Behaviour {
-    /// The same, but nothing is ever answered.
+    /// Returns the behaviour with replies that never answer.
     #[must_use]
-    pub(crate) fn hanging(mut self) -> Self {
+    pub(crate) fn without_answers(mut self) -> Self {
         for reply in &mut self.replies {
             (reply.hang, reply.close) = (true, false);
             (reply.json, reply.text) = (None, None);
@@ -71,11 +72,11 @@ impl Behaviour {
     /// Reads a behaviour file.
     ///
     /// # Errors
-    /// When it can't be read or is not one; the error names file, line and key.
+    /// If the file can't be read or is not a behaviour; the error names file, line and key.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let behaviour: Self = document.parse()?;
-        behaviour.check().map_err(|message| document.wrong(0..0, message))?;
+        behaviour.check().map_err(|message| document.error_at(0..0, message))?;
         Ok(behaviour)
     }
 
@@ -85,8 +86,8 @@ impl Behaviour {
         }
         for reply in &self.replies {
             let name = format!("the reply to `{} {}`", reply.method, reply.path);
-            let ways = [reply.json.is_some(), reply.text.is_some(), reply.close, reply.hang];
-            if ways.iter().filter(|way| **way).count() > 1 {
+            let kinds = [reply.json.is_some(), reply.text.is_some(), reply.close, reply.hang];
+            if kinds.iter().filter(|given| **given).count() > 1 {
                 return Err(format!("{name} has more than one of `json`, `text`, `close`, `hang`"));
             }
             if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {
@@ -113,7 +114,7 @@ impl Behaviour {
 }
 
 impl Reply {
-    /// The JSON body before its placeholders are filled.
+    /// Returns the JSON body with its placeholders.
     pub(super) fn template(&self) -> Result<Option<Value>, serde_json::Error> {
         self.json.as_deref().map(serde_json::from_str).transpose()
     }

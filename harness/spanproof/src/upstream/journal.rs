@@ -1,43 +1,43 @@
-//! What the upstream was asked and what it answered.
+//! The journal of an upstream: its requests and answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// A longer request body is cut here.
-const BODY: usize = 64 * 1024;
+/// Maximum length of a request body in the journal, in bytes; the rest is cut off.
+const MAX_BODY: usize = 64 * 1024;
 
-/// What a request got.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// An answer with this HTTP status.
     Status(u16),
     /// The connection was closed without an answer.
     Closed,
-    /// Nothing, for ever.
+    /// The request was never answered.
     Hanging,
-    /// No reply of the behaviour was meant for it: it got 404, and this is the nearest reply.
+    /// The behaviour has no reply for the request, so it got 404. The text is the nearest reply.
     Unmatched(String),
 }
 
-/// One request with its answer.
+/// A request and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// Milliseconds from the start of the upstream.
     pub at_ms: u64,
-    /// The request's method.
+    /// The method of the request.
     pub method: String,
-    /// The request's path.
+    /// The path of the request.
     pub path: String,
-    /// The request's headers, names in lower case, secrets masked.
+    /// The headers of the request, names in lower case, secrets masked.
     pub headers: BTreeMap<String, String>,
-    /// The request's body as text, secrets masked, cut at 64 KiB.
+    /// The body of the request as text, secrets masked, cut off at 64 KiB.
     pub body: String,
-    /// What it got.
+    /// The answer.
     pub answer: Answer,
 }
 
-/// The journal while it is being written.
+/// A journal that is being written; clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     start: Instant,
@@ -49,13 +49,14 @@ impl Journal {
         Self { start: Instant::now(), exchanges: Arc::default() }
     }
 
-    pub(super) fn write(&self, request: &wiremock::Request, answer: Answer) {
+    /// Adds a request and its answer.
+    pub(super) fn add(&self, request: &wiremock::Request, answer: Answer) {
         let headers = request.headers.iter().map(|(name, value)| {
             let name = name.as_str().to_owned();
             let value = String::from_utf8_lossy(value.as_bytes());
             (name.clone(), crate::mask::variable(&name, &value))
         });
-        let body = &request.body[..request.body.len().min(BODY)];
+        let body = &request.body[..request.body.len().min(MAX_BODY)];
         let exchange = Exchange {
             at_ms: u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
             method: request.method.to_string(),
@@ -67,7 +68,8 @@ impl Journal {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
     }
 
-    pub(super) fn read(&self) -> Vec<Exchange> {
+    /// Returns the exchanges so far, in order.
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

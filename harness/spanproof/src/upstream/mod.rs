@@ -1,6 +1,5 @@
-//! The fake upstream: an HTTP server on loopback that behaves as a file says and keeps a journal.
-//!
-//! Knows nothing of specs: it is given a behaviour.
+//! The fake upstream: an HTTP server on loopback that answers by a behaviour file and keeps a
+//! journal. Does not depend on specs.
 
 mod behaviour;
 mod journal;

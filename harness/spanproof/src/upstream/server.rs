@@ -1,4 +1,4 @@
-//! A behaviour, mounted on a wiremock server.
+//! Serves a behaviour with wiremock.
 
 use crate::chain::debug_as_chain;
 use std::net::TcpListener;
@@ -12,9 +12,9 @@ use super::behaviour::{Behaviour, Reply};
 use super::journal::{Answer, Exchange, Journal};
 use crate::template;
 
-/// wiremock's lowest priority: what nothing else took.
-const LAST: u8 = u8::MAX;
-/// Longer than any run: an answer that never comes.
+/// The lowest priority of wiremock, for requests that no reply matches.
+const LOWEST_PRIORITY: u8 = u8::MAX;
+/// Delay of an answer that must not come: longer than any run.
 const NEVER: Duration = Duration::from_hours(24);
 
 /// The fake upstream could not be started.
@@ -22,7 +22,7 @@ const NEVER: Duration = Duration::from_hours(24);
 #[error("the fake upstream could not listen on 127.0.0.1")]
 pub struct UpstreamError(#[source] std::io::Error);
 
-/// A running fake upstream; it stops when dropped.
+/// A running fake upstream. It stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     server: MockServer,
@@ -36,14 +36,14 @@ debug_as_chain!(UpstreamError);
 
 /// The error that makes wiremock close a connection without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("connection closed on purpose")]
-struct ClosedOnPurpose;
+#[error("the behaviour closes the connection")]
+struct CloseConnection;
 
 impl Upstream {
-    /// Starts an upstream that behaves as told.
+    /// Starts an upstream with a behaviour.
     ///
     /// # Errors
-    /// When no port is free.
+    /// If no port is free.
     pub(crate) async fn start(behaviour: &Behaviour) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(UpstreamError)?;
         let builder = MockServer::builder().listener(listener).disable_request_recording();
@@ -56,14 +56,14 @@ impl Upstream {
         Ok(Self { server, journal })
     }
 
-    /// Its base URL, without a slash at the end.
+    /// Returns the base URL, without a trailing slash.
     pub(crate) fn url(&self) -> String {
         self.server.uri()
     }
 
-    /// What it was asked so far, in order.
+    /// Returns the requests and answers so far, in order.
     pub(crate) fn journal(&self) -> Vec<Exchange> {
-        self.journal.read()
+        self.journal.exchanges()
     }
 }
 
@@ -72,14 +72,14 @@ fn mock(reply: &Reply, journal: &Journal) -> Mock {
     let journal = journal.clone();
     let mock = if reply.close {
         builder.respond_with_err(move |request: &Request| {
-            journal.write(request, Answer::Closed);
-            ClosedOnPurpose
+            journal.add(request, Answer::Closed);
+            CloseConnection
         })
     } else {
         let reply = reply.clone();
         builder.respond_with(move |request: &Request| {
             let answer = if reply.hang { Answer::Hanging } else { Answer::Status(reply.status) };
-            journal.write(request, answer);
+            journal.add(request, answer);
             response(&reply, request)
         })
     };
@@ -96,35 +96,35 @@ fn response(reply: &Reply, request: &Request) -> ResponseTemplate {
         response = response.set_delay(delay);
     }
     let json = reply.template().ok().flatten().map(|template| {
-        let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        template::fill(&template, "request", &asked).to_string()
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        template::fill(&template, "request", &body).to_string()
     });
-    let kind = if json.is_some() { "application/json" } else { "text/plain" };
+    let content_type = if json.is_some() { "application/json" } else { "text/plain" };
     let mut body = json.or_else(|| reply.text.clone()).unwrap_or_default();
     body.extend(std::iter::repeat_n(' ', reply.pad_bytes));
-    response = response.set_body_raw(body, kind);
+    response = response.set_body_raw(body, content_type);
     for (name, value) in &reply.headers {
         response = response.insert_header(name.as_str(), value.as_str());
     }
     response
 }
 
-/// Takes what no reply was meant for, and notes the reply that comes nearest.
+/// Returns the mock that answers all other requests with 404 and records the nearest reply.
 fn unmatched(behaviour: &Behaviour, journal: &Journal) -> Mock {
-    let known: Vec<String> =
+    let replies: Vec<String> =
         behaviour.replies.iter().map(|r| format!("{} {}", r.method, r.path)).collect();
     let journal = journal.clone();
     let respond = move |request: &Request| {
-        let asked = format!("{} {}", request.method, request.url.path());
-        let nearest = known
+        let request_line = format!("{} {}", request.method, request.url.path());
+        let nearest = replies
             .iter()
-            .min_by_key(|reply| strsim::levenshtein(reply, &asked))
+            .min_by_key(|reply| strsim::levenshtein(reply, &request_line))
             .cloned()
             .unwrap_or_default();
-        journal.write(request, Answer::Unmatched(nearest));
+        journal.add(request, Answer::Unmatched(nearest));
         ResponseTemplate::new(404).set_body_raw("no reply for this request", "text/plain")
     };
-    Mock::given(any()).respond_with(respond).with_priority(LAST)
+    Mock::given(any()).respond_with(respond).with_priority(LOWEST_PRIORITY)
 }
 
 #[cfg(test)]
@@ -139,12 +139,12 @@ mod tests {
 
     async fn post(upstream: &Upstream, path: &str, body: &str) -> reqwest::Result<(u16, String)> {
         let url = format!("{}{path}", upstream.url());
-        let answer = reqwest::Client::new().post(url).body(body.to_owned()).send().await?;
-        Ok((answer.status().as_u16(), answer.text().await?))
+        let response = reqwest::Client::new().post(url).body(body.to_owned()).send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
     }
 
     #[tokio::test]
-    async fn replies_follow_the_request_and_the_journal_tells_both() {
+    async fn replies_follow_the_request_and_the_journal_has_both() {
         let upstream = upstream(
             "about = 'echo'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1\nstatus = 404\n\
              [[reply]]\nmethod = 'POST'\npath = '/a'\njson = '{\"m\": \"{request:/model}\"}'",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_nothing_matched_names_the_nearest_reply() {
+    async fn the_journal_names_the_nearest_reply_of_an_unmatched_request() {
         let upstream = upstream(
             "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/inference'\n\
              [[reply]]\nmethod = 'GET'\npath = '/health'",
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_connection_gives_no_answer_at_all() {
+    async fn a_closed_connection_gets_no_answer() {
         let upstream =
             upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\nclose = true").await;
         assert!(post(&upstream, "/a", "").await.is_err());

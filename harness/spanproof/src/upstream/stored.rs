@@ -1,4 +1,4 @@
-//! Conversions between exchanges and behaviours and [`spanproof_format`].
+//! Conversions of exchanges and behaviours to and from [`spanproof_format`].
 
 use spanproof_format as format;
 

@@ -142,7 +142,7 @@ impl Scene<'_> {
         let facts = self.facts;
         let Some(log) = self.log() else { return };
         let enabled = facts.attempts.iter().any(|said| said.what.enabled);
-        if !facts.spec.probes.knows_tracer() || enabled || !facts.spans.is_empty() {
+        if !facts.spec.probes.has_tracer() || enabled || !facts.spans.is_empty() {
             return;
         }
         let searched =
@@ -159,7 +159,7 @@ impl Scene<'_> {
                                look at the first lines after the start of the process";
                 return Finding::new(Code::Undetermined, message, [vec![searched], idle].concat());
             }
-            if let Some(number) = log.started {
+            if let Some(number) = log.last_start {
                 let message =
                     format!("the service started (log:{number}), and no tracer line was printed");
                 return Finding::new(Code::TracerNotConstructed, message, vec![searched]);
@@ -250,7 +250,7 @@ impl Scene<'_> {
         let facts = self.facts;
         let (units, missing) = (facts.units.len(), lost::unbegun(facts));
         // Rows in another schema were written, whatever the log says.
-        if missing.is_empty() || !self.deployment.elsewhere.is_empty() {
+        if missing.is_empty() || !self.deployment.other_tables.is_empty() {
             return checks.count(1);
         }
         let Some(log) = self.log() else {
@@ -300,7 +300,7 @@ impl Scene<'_> {
 
     /// Stages 6 and 7: what was begun has a row.
     fn accepted(&self, checks: &mut Checks) {
-        let elsewhere = &self.deployment.elsewhere;
+        let elsewhere = &self.deployment.other_tables;
         if !elsewhere.is_empty() && !lost::unbegun(self.facts).is_empty() {
             return checks.expect(false, || {
                 let found: Vec<_> = elsewhere

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::facts::{Facts, Match};
-use crate::observation::{Failure, Field, Line, Place, Rows, Span, Submission, Unit};
+use crate::observation::{Failure, Field, Line, Location, Rows, Span, Submission, Unit};
 use crate::process::Ending;
 use crate::spec::Value;
 use crate::upstream::Exchange;
@@ -19,7 +19,7 @@ pub enum Evidence {
     /// A line of output or log.
     Line {
         /// Where it stands.
-        place: Place,
+        place: Location,
         /// The line.
         text: String,
     },
@@ -166,7 +166,7 @@ impl Evidence {
     /// A span with some of its fields; those that are not recorded at all are left out.
     pub(super) fn span(facts: &Facts<'_>, span: &Span, fields: &[Field]) -> Self {
         let mapping = &facts.spec.tables.spans;
-        let fields = fields.iter().map(|field| (field.column(mapping), span.recorded(*field)));
+        let fields = fields.iter().map(|field| (field.column(mapping), span.field_text(*field)));
         let named = fields.filter(|(name, _)| !name.is_empty());
         Self::span_with(facts, span, named.map(|(name, value)| (name.to_owned(), value)).collect())
     }
@@ -237,7 +237,7 @@ impl<T> From<&Match<'_, T>> for Evidence {
 
 impl From<Line<'_>> for Evidence {
     fn from(line: Line<'_>) -> Self {
-        Self::Line { place: line.place, text: line.text.to_owned() }
+        Self::Line { place: line.location, text: line.text.to_owned() }
     }
 }
 

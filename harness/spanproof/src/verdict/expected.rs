@@ -12,7 +12,7 @@ use spanproof_format::Code;
 /// Compares a judgement with what is expected of its case, on a given day.
 pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
     let case = unmasked_flags(spec, case);
-    let mut rules = spec.expected.iter().filter(|rule| case.meets(&rule.when));
+    let mut rules = spec.expected.iter().filter(|rule| case.matches(&rule.when));
     let Some(first) = rules.next() else { return };
     let all: Vec<&Expected> = std::iter::once(first).chain(rules).collect();
     match &mut judgement.verdict {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::observation::{
-    Deployment, Job, Line, Meaning, Observation, ProcessRun, Rows, Span, SpanSource, TrialRecord,
+    Deployment, Job, Line, TracerEvent, Observation, ProcessRun, Rows, Span, SpanSource, TrialRecord,
     Unit, unmasked_flags,
 };
 use crate::spec::{Attempt, Banner, SpanRule, Spec};
@@ -79,7 +79,7 @@ impl<'a> Facts<'a> {
             jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
             units,
             spans,
-            span_place: source.place().to_owned(),
+            span_place: source.source_name().to_owned(),
             unreadable,
         };
         for line in observation.lines() {
@@ -88,32 +88,32 @@ impl<'a> Facts<'a> {
         if let Some(deployment) = observation.deployment() {
             // A log may hold many starts: the last one counts.
             facts.banners.drain(..facts.banners.len().saturating_sub(1));
-            facts.leave_to_neighbours(deployment);
+            facts.drop_lines_of_other_work(deployment);
         }
         facts
     }
 
     fn take(&mut self, line: Line<'a>) {
-        for meaning in Meaning::all(&self.spec.probes, line.text) {
-            match meaning {
-                Meaning::Banner(what) => self.banners.push(Match { line, what }),
-                Meaning::Attempt(what) => self.attempts.push(Match { line, what }),
-                Meaning::Acknowledged => self.acknowledged.push(Match { line, what: () }),
-                Meaning::Refused => self.refused.push(Match { line, what: () }),
-                Meaning::Unfinished => self.unfinished.push(Match { line, what: () }),
+        for event in TracerEvent::parse(&self.spec.probes, line.text) {
+            match event {
+                TracerEvent::Banner(what) => self.banners.push(Match { line, what }),
+                TracerEvent::Attempt(what) => self.attempts.push(Match { line, what }),
+                TracerEvent::Acknowledged => self.acknowledged.push(Match { line, what: () }),
+                TracerEvent::Refused => self.refused.push(Match { line, what: () }),
+                TracerEvent::Unfinished => self.unfinished.push(Match { line, what: () }),
             }
         }
     }
 
     /// Takes away the lines that are about spans of other work: as many as such spans are there.
-    fn leave_to_neighbours(&mut self, deployment: &'a Deployment) {
+    fn drop_lines_of_other_work(&mut self, deployment: &'a Deployment) {
         let mut theirs: BTreeMap<&str, usize> = BTreeMap::new();
-        for neighbour in &deployment.neighbours {
-            *theirs.entry(&neighbour.operation).or_default() += 1;
+        for span in &deployment.concurrent_spans {
+            *theirs.entry(&span.name).or_default() += 1;
         }
         let before = self.attempts.len();
         self.attempts.retain(|attempt| {
-            let name = attempt.what.operation.as_deref().unwrap_or_default();
+            let name = attempt.what.name.as_deref().unwrap_or_default();
             match theirs.get_mut(name).filter(|left| **left > 0 && attempt.what.enabled) {
                 Some(left) => {
                     *left -= 1;
@@ -162,7 +162,7 @@ impl<'a> Facts<'a> {
     /// under test that no operation of the spec explains.
     pub(super) fn strangers(&self) -> impl Iterator<Item = &Span> {
         self.spans.iter().filter(|span| {
-            let named = |name: &String| self.spec.spans.iter().any(|rule| rule.operation == *name);
+            let named = |name: &String| self.spec.spans.iter().any(|rule| rule.name == *name);
             !(is_own(self.spec, span) && span.name.as_ref().is_some_and(named))
         })
     }
@@ -175,8 +175,8 @@ impl<'a> Facts<'a> {
     /// How many times a span of this operation was begun with the tracer enabled. Lines that name
     /// no operation count for the unit's own span.
     pub(super) fn attempts(&self, operation: &str) -> usize {
-        let own = self.spec.unit_span().is_some_and(|rule| rule.operation == operation);
-        let counts = |attempt: &Attempt| match &attempt.operation {
+        let own = self.spec.unit_span().is_some_and(|rule| rule.name == operation);
+        let counts = |attempt: &Attempt| match &attempt.name {
             Some(name) => attempt.enabled && name == operation,
             None => attempt.enabled && own,
         };

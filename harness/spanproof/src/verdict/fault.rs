@@ -12,7 +12,7 @@ use spanproof_format::Code;
 
 /// Judges the job under the fault.
 pub(super) fn disturbed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
-    if fault.kind.kills() {
+    if fault.kind.kills_service() {
         killed(facts, fault, checks);
     } else {
         reported(facts, fault, checks);
@@ -40,7 +40,7 @@ fn reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
             fault.name(),
             missing.join(", ")
         );
-        let (name, about) = (fault.name().to_owned(), fault.kind.about().to_owned());
+        let (name, about) = (fault.name().to_owned(), fault.kind.description().to_owned());
         let begun = Evidence::lines(&facts.attempts);
         let claimed = Evidence::lines(&facts.acknowledged);
         let lines = [vec![Evidence::Fault { name, about }], begun, claimed];
@@ -65,7 +65,7 @@ fn missing(facts: &Facts<'_>) -> Vec<String> {
         let whole = whole.count();
         (whole < units).then(|| format!("{whole} of {units} `{operation}` spans are whole"))
     };
-    facts.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
+    facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
 }
 
 /// What was begun before the service was killed is there; when the job had ended, whole.

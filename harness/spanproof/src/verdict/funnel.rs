@@ -27,12 +27,12 @@ impl Funnel {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
         let executed = facts.units.len();
         let least = |count: &dyn Fn(&str) -> usize| {
-            let counts = facts.rules.iter().map(|rule| count(&rule.operation));
+            let counts = facts.rules.iter().map(|rule| count(&rule.name));
             counts.min().unwrap_or(0)
         };
         let rows = least(&|operation| facts.of_operation(operation).count());
         let begun = least(&|operation| facts.attempts(operation));
-        let attempted = if facts.spec.probes.knows_attempts() { begun.max(rows) } else { rows };
+        let attempted = if facts.spec.probes.has_attempt() { begun.max(rows) } else { rows };
         let attempted = attempted.min(executed);
         let stored = rows.min(attempted);
         let ended = least(&|operation| {
@@ -53,7 +53,7 @@ impl Funnel {
 /// Whether the unit has each of its spans, and each agrees with it.
 fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
     facts.rules.iter().all(|rule| {
-        let spans = facts.spans_of(unit, &rule.operation);
+        let spans = facts.spans_of(unit, &rule.name);
         !spans.is_empty() && spans.iter().all(|span| differences(span, unit).is_empty())
     })
 }
@@ -61,7 +61,7 @@ fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
 /// The linking fields in which a span differs from its unit.
 pub(super) fn differences<'a>(span: &'a Span, unit: &Unit) -> Vec<&'a str> {
     let differs = |(name, value): &(&'a String, &Option<String>)| {
-        unit.links.get(*name).is_none_or(|other| other != *value)
+        unit.span_attributes.get(*name).is_none_or(|other| other != *value)
     };
-    span.links.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
+    span.unit_attributes.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
 }

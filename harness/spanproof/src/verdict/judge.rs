@@ -83,9 +83,9 @@ fn judge_trial(facts: &Facts<'_>, trial: &TrialRecord) -> Judgement {
 /// Judges the second job of a case under a fault as if there had been none; `None` if the job could
 /// not be submitted.
 fn judge_second(facts: &Facts<'_>, fault: &Fault) -> Option<Judgement> {
-    let second = facts.observation.second()?;
+    let second = facts.observation.second_job()?;
     let mut facts = Facts::read(facts.spec, &second);
-    if fault.kind.kills() {
+    if fault.kind.kills_service() {
         // It may have taken up again what it was killed in.
         facts.expected = facts.expected.max(facts.units.len());
     }

@@ -11,15 +11,15 @@ use spanproof_format::Code;
 pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
     let units = facts.units.len();
     for rule in &facts.rules {
-        let stored = facts.of_operation(&rule.operation).count();
+        let stored = facts.of_operation(&rule.name).count();
         let clean = checks.is_clean();
         if stored >= units || !clean {
             checks.count(1);
             continue;
         }
-        let loss = Loss { facts, operation: &rule.operation, stored };
+        let loss = Loss { facts, operation: &rule.name, stored };
         let witness = facts.trial().and_then(|trial| trial.witness.as_ref());
-        let finding = match (stage::renamed(facts, &rule.operation), witness) {
+        let finding = match (stage::renamed(facts, &rule.name), witness) {
             (Some(finding), _) => finding,
             (None, None) => loss.by_own_words(),
             (None, Some(witness)) => {
@@ -39,7 +39,7 @@ pub(super) fn unbegun(facts: &Facts<'_>) -> Vec<String> {
         let rows = facts.of_operation(operation).count();
         (rows < units).then(|| format!("{rows} of {units} `{operation}` spans are there"))
     };
-    facts.rules.iter().filter_map(|rule| of(&rule.operation)).collect()
+    facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
 }
 
 /// Spans of one operation without a row.
@@ -54,7 +54,7 @@ impl Loss<'_> {
     /// What is missing, in words.
     fn count(&self) -> String {
         let Self { facts, operation, stored } = self;
-        if !facts.spec.probes.knows_attempts() {
+        if !facts.spec.probes.has_attempt() {
             return format!("{} units left {stored} `{operation}` spans", facts.units.len());
         }
         let begun = facts.attempts(operation);
@@ -83,7 +83,7 @@ impl Loss<'_> {
 
     fn acknowledged(&self) -> bool {
         let Facts { spec, acknowledged, .. } = self.facts;
-        spec.probes.knows_attempts() && acknowledged.len() >= self.facts.all_attempts().max(1)
+        spec.probes.has_attempt() && acknowledged.len() >= self.facts.all_attempts().max(1)
     }
 
     /// What would decide.
@@ -106,7 +106,7 @@ impl Loss<'_> {
             return Finding::new(Code::WriteFailedReported, message, [refused, rows].concat());
         }
         let lines = [self.lines(), rows].concat();
-        if !self.facts.spec.probes.knows_attempts() {
+        if !self.facts.spec.probes.has_attempt() {
             let message = format!(
                 "{count}, and the service says nothing: never tried, refused and discarded look alike; {}",
                 self.next()
@@ -173,7 +173,7 @@ impl Loss<'_> {
         if self.facts.killed() {
             return Code::LostAtExit;
         }
-        match self.facts.spec.probes.knows_attempts() {
+        match self.facts.spec.probes.has_attempt() {
             true if self.acknowledged() => Code::BannerContradicts,
             true => Code::WriteFailedSilent,
             false => Code::PathNotExecuted,

@@ -11,7 +11,7 @@ use spanproof_format::Code;
 /// The tracer does not say that it is on; and where the value means on, it says that it is off,
 /// with the value it saw: a spelling that does not count is never silent.
 pub(super) fn banner(facts: &Facts<'_>, checks: &mut Checks) {
-    if !facts.spec.probes.knows_tracer() {
+    if !facts.spec.probes.has_tracer() {
         return;
     }
     let told = setting(facts);

@@ -16,7 +16,7 @@ const TERMINATED: i32 = 128 + SIGTERM;
 
 /// The process stopped when asked and left nothing behind.
 pub(super) fn process(facts: &Facts<'_>, checks: &mut Checks) {
-    let Some(Exit { ending, asked, killed, stop_ms, strays, .. }) =
+    let Some(Exit { ending, stop_requested, killed, stop_ms, strays, .. }) =
         facts.run().map(|run| &run.exit)
     else {
         return;
@@ -28,7 +28,7 @@ pub(super) fn process(facts: &Facts<'_>, checks: &mut Checks) {
         Finding::new(Code::NotStopped, message, vec![exit()])
     });
     let stopped = matches!(ending, Ending::Code(0 | TERMINATED) | Ending::Signal(SIGTERM));
-    checks.expect(!asked || *killed || stopped, || {
+    checks.expect(!stop_requested || *killed || stopped, || {
         let message = format!("the service was asked to stop, and ended with {ending}");
         let evidence = [vec![exit()], Evidence::last_lines(facts, 3)].concat();
         Finding::new(Code::ProcessCrashed, message, evidence)
@@ -37,7 +37,7 @@ pub(super) fn process(facts: &Facts<'_>, checks: &mut Checks) {
         let message =
             format!("{} processes outlived the service and held its output open", strays.len());
         let left = some(strays.iter().cloned().map(Evidence::Process));
-        Finding::new(Code::LeftProcesses, message, left)
+        Finding::new(Code::ProcessesLeft, message, left)
     });
 }
 

@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::judge::judge;
 use super::judgement::{Judgement, Verdict};
 use super::outcome::Outcome;
-use crate::observation::{Job, Observation, Reached, Unit};
+use crate::observation::{Job, Observation, WaitResult, Unit};
 use crate::spec::{Spec, Value};
 use spanproof_format::Code;
 
@@ -32,7 +32,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
 
 /// Whether the service became ready. An existing system did.
 fn was_ready(observation: &Observation) -> bool {
-    observation.trial().is_none_or(|trial| trial.run.ready.yes())
+    observation.trial().is_none_or(|trial| trial.run.ready.is_reached())
 }
 
 /// A service that became ready in no case is not a finding about one: its world is wrong. One that
@@ -203,6 +203,6 @@ fn outcome(spec: &Spec, observation: &Observation) -> Outcome {
 }
 
 fn settled(observation: &Observation) -> bool {
-    let work = observation.trial().map(|trial| &trial.work);
-    work.and_then(|work| work.settled.as_ref()).is_some_and(Reached::yes)
+    let work = observation.trial().map(|trial| &trial.job_run);
+    work.and_then(|work| work.settled.as_ref()).is_some_and(WaitResult::is_reached)
 }

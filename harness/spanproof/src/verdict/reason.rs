@@ -84,7 +84,7 @@ impl Weighing<'_> {
 
     fn attempts(&mut self, log: &LogFacts) {
         let Facts { spec, attempts, refused, units, .. } = self.facts;
-        let (knows, idle) = (spec.probes.knows_attempts(), attempts.is_empty());
+        let (knows, idle) = (spec.probes.has_attempt(), attempts.is_empty());
         if !knows {
             self.against(
                 "the spec has no probe `attempt`: whether spans were begun, the log can't tell",
@@ -105,11 +105,11 @@ impl Weighing<'_> {
 
     /// What is not known of the log.
     fn log(&mut self, log: &LogFacts) {
-        if log.contradicted > 0 {
+        if log.contradictions > 0 {
             self.against(format!(
                 "{} earlier tracer lines in the log say otherwise than the last one: starts with other values, or \
                  other processes; only the last one was taken",
-                log.contradicted
+                log.contradictions
             ));
         }
         if log.first.is_none() && !self.facts.units.is_empty() {
@@ -118,7 +118,7 @@ impl Weighing<'_> {
                  (`docker logs --timestamps`, `journalctl -o short-iso`)",
             );
         }
-        if log.started.is_none() && self.facts.banners.is_empty() {
+        if log.last_start.is_none() && self.facts.banners.is_empty() {
             self.against("no line of the log says that the service started: it may begin later");
         }
         for line in &log.crashes {

@@ -5,14 +5,14 @@ use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::tree;
-use crate::observation::{Field, ProcessRun, Reached, Span};
+use crate::observation::{Field, ProcessRun, WaitResult, Span};
 use crate::spec::{Banner, Value};
 use spanproof_format::Code;
 
 /// Why nothing was learned, when the service runs and never became ready.
 pub(super) fn never_ready(run: &ProcessRun) -> Option<String> {
     match &run.ready {
-        Reached::No(why) if run.exit.asked => {
+        WaitResult::NotReached(why) if run.exit.stop_requested => {
             let tail = run.output.tail(5);
             Some(format!("the service did not become ready: {why}{tail}"))
         }
@@ -24,12 +24,12 @@ pub(super) fn never_ready(run: &ProcessRun) -> Option<String> {
 pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(run) = facts.run() else { return };
     let exit = &run.exit;
-    checks.expect(exit.asked, || {
-        let when = if run.ready.yes() { "while the job ran" } else { "before it was ready" };
+    checks.expect(exit.stop_requested, || {
+        let when = if run.ready.is_reached() { "while the job ran" } else { "before it was ready" };
         let message = format!("the service ended by itself {when}, with {}", exit.ending);
         let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
         let mut evidence = vec![Evidence::Exit { ending, at_ms, remark: None }];
-        if facts.spec.probes.knows_tracer() && facts.banners.is_empty() {
+        if facts.spec.probes.has_tracer() && facts.banners.is_empty() {
             evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
         evidence.extend(Evidence::last_lines(facts, 3));
@@ -39,7 +39,7 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// Stages 1 to 3: the flag reached the service, a tracer exists, and it says that it is enabled.
 pub(super) fn constructed(facts: &Facts<'_>, checks: &mut Checks) {
-    if !facts.spec.probes.knows_tracer() {
+    if !facts.spec.probes.has_tracer() {
         return;
     }
     let stored = !facts.spans.is_empty();
@@ -113,9 +113,9 @@ fn startup_lines(facts: &Facts<'_>) -> Vec<Evidence> {
 
 /// Stage 4: every unit of the job was executed, and the job ended.
 pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
-    let Some(work) = facts.trial().map(|trial| &trial.work) else { return };
+    let Some(work) = facts.trial().map(|trial| &trial.job_run) else { return };
     let Some(submission) = &work.submission else { return };
-    checks.expect(submission.accepted(), || {
+    checks.expect(submission.is_accepted(), || {
         let message = "the service refused the job";
         let answer = Evidence::Submission(submission.clone());
         Finding::new(Code::JobFailedEarly, message, vec![answer])
@@ -129,7 +129,7 @@ pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
         let message = format!("the job has {expected} units, and {done} were executed");
         Finding::new(Code::Duplicate, message, Evidence::units(facts))
     });
-    if let (true, Some(Reached::No(why))) = (checks.is_clean(), &work.settled) {
+    if let (true, Some(WaitResult::NotReached(why))) = (checks.is_clean(), &work.settled) {
         checks.expect(false, || {
             let mut lines = Evidence::jobs(facts, false);
             lines.extend(Evidence::units(facts));
@@ -164,7 +164,7 @@ fn missing_units(facts: &Facts<'_>, done: usize, expected: usize) -> Finding {
 /// Stage 5: a span was begun for every unit.
 pub(super) fn attempted(facts: &Facts<'_>, checks: &mut Checks) {
     let units = facts.units.len();
-    if !facts.spec.probes.knows_attempts() {
+    if !facts.spec.probes.has_attempt() {
         return;
     }
     let idle: Vec<_> = facts.attempts.iter().filter(|found| !found.what.enabled).collect();
@@ -175,14 +175,14 @@ pub(super) fn attempted(facts: &Facts<'_>, checks: &mut Checks) {
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
     for rule in &facts.rules {
-        let begun = facts.attempts(&rule.operation);
-        let stored = facts.of_operation(&rule.operation).count();
+        let begun = facts.attempts(&rule.name);
+        let stored = facts.of_operation(&rule.name).count();
         let clean = checks.is_clean();
         checks.expect(begun.max(stored) >= units || !clean, || {
-            if let Some(finding) = renamed(facts, &rule.operation) {
+            if let Some(finding) = renamed(facts, &rule.name) {
                 return finding;
             }
-            let operation = &rule.operation;
+            let operation = &rule.name;
             let message = format!(
                 "{units} units were executed{}, and {begun} `{operation}` spans were begun: \
                  their work runs outside the tracer",
@@ -246,7 +246,7 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
         };
         Finding::new(Code::NotFinished, message, lines)
     });
-    let impossible: Vec<_> = facts.spans.iter().filter(|span| span.is_impossible()).collect();
+    let impossible: Vec<_> = facts.spans.iter().filter(|span| span.has_negative_duration()).collect();
     let clean = checks.is_clean();
     checks.expect(impossible.is_empty() || !clean, || {
         let fields = [Field::Started, Field::Ended, Field::Duration];
@@ -261,7 +261,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     let table = &facts.spec.tables.spans;
     let rules = &facts.rules;
     let expected: Vec<_> =
-        rules.iter().flat_map(|rule| facts.of_operation(&rule.operation)).collect();
+        rules.iter().flat_map(|rule| facts.of_operation(&rule.name)).collect();
     let unit_of = |span: &Span| {
         let id = span.unit.as_ref()?;
         facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
@@ -272,7 +272,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
             format!("{} of {} spans name no unit in `{}`", lost.len(), expected.len(), table.unit);
         let lines = some(lost.iter().map(|span| {
             let unit = (!table.unit.is_empty()).then(|| (table.unit.clone(), span.unit.clone()));
-            let links = span.links.iter().map(|(name, value)| (name.clone(), value.clone()));
+            let links = span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
             Evidence::span_with(facts, span, unit.into_iter().chain(links).collect())
         }));
         Finding::new(Code::Unlinked, message, lines)
@@ -288,7 +288,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
                 Code::Unlinked
             };
             let message = format!("a span differs from its unit in {}", differences.join(", "));
-            let value = |name: &str| span.links.get(name).cloned().flatten();
+            let value = |name: &str| span.unit_attributes.get(name).cloned().flatten();
             let fields = differences.iter().map(|name| ((*name).to_owned(), value(name)));
             let span = Evidence::span_with(facts, span, fields.collect());
             Finding::new(code, message, vec![span, Evidence::unit(facts, unit)])
@@ -300,13 +300,13 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
     for unit in &facts.units {
         for rule in &facts.rules {
-            let spans = facts.spans_of(unit, &rule.operation);
+            let spans = facts.spans_of(unit, &rule.name);
             let clean = checks.is_clean();
             checks.expect(spans.len() <= 1 || !clean, || {
                 let message = format!(
                     "a unit has {} `{}` spans and should have one",
                     spans.len(),
-                    rule.operation
+                    rule.name
                 );
                 let shown = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
                 let lines = some(spans.iter().map(shown));

@@ -8,8 +8,8 @@ use spanproof_format::Code;
 use super::{Evidence, Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
-    Observation, Origin, ProcessRun, Reached, Row, Rows, Service, StartupCut, Submission, Tables,
-    TrialRecord, Work,
+    Observation, Origin, ProcessRun, WaitResult, Row, Rows, Service, LineCounts, Submission, TableRows,
+    TrialRecord, JobRun,
 };
 use crate::process::{Ending, Exit, Line, Output, Stream};
 use crate::spec::{Spec, Value, example};
@@ -90,9 +90,9 @@ fn exchange(answer: Answer, trace: &str) -> Exchange {
 struct Parts {
     case: Case,
     output: Output,
-    ready: Reached,
+    ready: WaitResult,
     submission: Option<Submission>,
-    settled: Option<Reached>,
+    settled: Option<WaitResult>,
     jobs: Rows,
     units: Rows,
     spans: Rows,
@@ -108,16 +108,16 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
     Parts {
         case: Case::new(&spec(), flags, ["queued", "healthy", "four-units"]),
         output: Output { lines, ..Output::default() },
-        ready: Reached::Yes,
+        ready: WaitResult::Reached,
         submission: Some(Submission { request: "POST /".into(), status: 202, body: "{}".into() }),
-        settled: Some(Reached::Yes),
+        settled: Some(WaitResult::Reached),
         jobs: rows(vec![json!({"id": 1, "status": "completed"})]),
         units: rows((1..=4).map(unit).collect()),
         spans: rows(spans),
         exchanges,
         exit: Exit {
             ending: Ending::Code(0),
-            asked: true,
+            stop_requested: true,
             killed: false,
             at_ms: 100,
             stop_ms: 1,
@@ -135,17 +135,17 @@ impl Parts {
                 command: "runner".into(),
                 program: None,
                 environment: std::collections::BTreeMap::new(),
-                names: Vec::new(),
+                placeholders: Vec::new(),
             },
-            run: ProcessRun { output, startup: StartupCut { stdout: 0, stderr: 1 }, ready, exit },
-            work: Work { submission, settled },
+            run: ProcessRun { output, startup: LineCounts { stdout: 0, stderr: 1 }, ready, exit },
+            job_run: JobRun { submission, settled },
             exchanges,
             witness: None,
-            second: None,
+            second_job: None,
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));
-        Observation { case, tables: Tables { jobs, units, spans }, origin }
+        Observation { case, tables: TableRows { jobs, units, spans }, origin }
     }
 }
 
@@ -204,11 +204,11 @@ type Change = fn(&mut Parts);
 #[case::spelling("flag-unrecognised-value", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"); none(&mut e.spans); })]
 #[case::no_tracer("tracer-not-constructed", |e: &mut Parts| { drop_lines(e, "Span"); drop_lines(e, "DBTracer"); none(&mut e.spans); })]
 #[case::banner_off_rows_there("banner-contradicts", |e: &mut Parts| banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"))]
-#[case::crashed("process-crashed", |e: &mut Parts| { e.exit.asked = false; e.exit.ending = Ending::Signal(6); none(&mut e.spans); })]
+#[case::crashed("process-crashed", |e: &mut Parts| { e.exit.stop_requested = false; e.exit.ending = Ending::Signal(6); none(&mut e.spans); })]
 #[case::not_picked_up("job-not-picked-up", |e: &mut Parts| { set_job(e, "queued"); none(&mut e.units); none(&mut e.spans); })]
 #[case::failed_early("job-failed-early", |e: &mut Parts| { set_job(e, "failed"); none(&mut e.units); none(&mut e.spans); })]
 #[case::refused("job-failed-early", |e: &mut Parts| { e.submission.as_mut().unwrap().status = 400; none(&mut e.units); })]
-#[case::still_running("job-not-finished", |e: &mut Parts| { set_job(e, "processing"); e.settled = Some(Reached::No("late".into())); })]
+#[case::still_running("job-not-finished", |e: &mut Parts| { set_job(e, "processing"); e.settled = Some(WaitResult::NotReached("late".into())); })]
 #[case::other_path("path-not-executed", |e: &mut Parts| { drop_lines(e, "Span"); none(&mut e.spans); })]
 #[case::child_never_called("path-not-executed", |e: &mut Parts| { drop_lines(e, "hybrid_router_call"); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
 #[case::reported("write-failed-reported", |e: &mut Parts| { each_line(e, "✅ StartSpan RecordSpan success", "❌ StartSpan RecordSpan error: permission denied"); none(&mut e.spans); })]
@@ -236,7 +236,7 @@ type Change = fn(&mut Parts);
 #[case::output_dropped("undetermined", |e: &mut Parts| { drop_lines(e, "Span"); none(&mut e.spans); e.output.dropped_bytes = 9; })]
 #[case::crashed_at_stop("process-crashed", |e: &mut Parts| e.exit.ending = Ending::Signal(11))]
 #[case::ignores_sigterm("not-stopped", |e: &mut Parts| e.exit.killed = true)]
-#[case::strays("left-processes", |e: &mut Parts| e.exit.strays.push("7 (sleep)".into()))]
+#[case::strays("processes-left", |e: &mut Parts| e.exit.strays.push("7 (sleep)".into()))]
 fn a_recording_case_is_judged_by_the_first_stage_that_loses_units(
     #[case] code: &str,
     #[case] change: Change,
@@ -308,20 +308,20 @@ fn without_a_promise_every_spelling_that_means_on_must_record() {
 #[test]
 fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
     let mut evidence = on();
-    evidence.ready = Reached::No("late".into());
+    evidence.ready = WaitResult::NotReached("late".into());
     assert!(matches!(judged(&spec(), &evidence).verdict, Verdict::Broken(_)));
 }
 
 #[test]
 fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
     let mut dead = on();
-    dead.ready = Reached::No("ended".into());
-    dead.exit.asked = false;
+    dead.ready = WaitResult::NotReached("ended".into());
+    dead.exit.stop_requested = false;
     let alone = judged_all(&spec(), std::slice::from_ref(&dead));
     assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
     let beside = judged_all(&spec(), &[dead.clone(), off()]);
     assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
-    dead.exit.asked = true;
+    dead.exit.stop_requested = true;
     let hanging = judged_all(&spec(), &[dead, off()]);
     assert_eq!(hanging[0].code(), Some(Code::NeverReady));
 }

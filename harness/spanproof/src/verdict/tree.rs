@@ -7,12 +7,12 @@ use crate::observation::{Field, Span, Unit};
 /// What keeps the unit's spans from being one tree.
 pub(super) fn faults(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
     let Some(own) = facts.rules.first() else { return Vec::new() };
-    let Some(root) = facts.spans_of(unit, &own.operation).first().copied() else {
+    let Some(root) = facts.spans_of(unit, &own.name).first().copied() else {
         return Vec::new();
     };
     let mut faults = Vec::new();
     for rule in &facts.rules {
-        for span in facts.spans_of(unit, &rule.operation) {
+        for span in facts.spans_of(unit, &rule.name) {
             let fault = match &rule.parent {
                 _ if span.id.is_none() || span.trace.is_none() => {
                     Some("without an id or a trace".to_owned())

@@ -55,9 +55,10 @@ impl<'a> Testimony<'a> {
 
     /// The one fate that the counts, the failures and the rows leave.
     pub(super) fn fate(&self) -> Fate {
-        let Witness { begun, tried, written, ref elsewhere, .. } = *self.witness;
+        let Witness { statements, attempted_rows, written_rows, ref other_tables, .. } =
+            *self.witness;
         // Where statements came, somebody was let in.
-        let denied = |fate: &Fate| *fate == Fate::NeverConnected && begun > 0;
+        let denied = |fate: &Fate| *fate == Fate::NeverConnected && statements > 0;
         let fates = self.failures.iter().map(|failure| match &failure.statement {
             // A database that lets nobody in: where there is a statement, it means something else.
             None if failure.state == "55000" => Fate::NeverConnected,
@@ -65,21 +66,21 @@ impl<'a> Testimony<'a> {
         });
         let failure = fates.clone().find(|fate| !denied(fate));
         let failed = fates.filter(|fate| !denied(fate)).count();
-        if !elsewhere.is_empty() {
+        if !other_tables.is_empty() {
             return Fate::Elsewhere;
         }
         match failure {
-            None if begun == 0 => Fate::NeverTried,
-            None if tried == 0 => Fate::Empty,
-            None if tried > written => Fate::Discarded,
+            None if statements == 0 => Fate::NeverTried,
+            None if attempted_rows == 0 => Fate::Empty,
+            None if attempted_rows > written_rows => Fate::Discarded,
             // All that came is there: the others never came.
-            None if self.kept >= written => Fate::NeverTried,
+            None if self.kept >= written_rows => Fate::NeverTried,
             None => Fate::Undone,
-            Some(fate) if begun == 0 => fate,
-            Some(Fate::CutOff) if tried == 0 => Fate::CutOff,
-            Some(_) if tried > written + failed => Fate::Poisoned,
-            Some(fate) if tried > written || tried == 0 => fate,
-            Some(_) if written > self.kept => Fate::LostAtCommit,
+            Some(fate) if statements == 0 => fate,
+            Some(Fate::CutOff) if attempted_rows == 0 => Fate::CutOff,
+            Some(_) if attempted_rows > written_rows + failed => Fate::Poisoned,
+            Some(fate) if attempted_rows > written_rows || attempted_rows == 0 => fate,
+            Some(_) if written_rows > self.kept => Fate::LostAtCommit,
             Some(fate) => fate,
         }
     }
@@ -92,9 +93,15 @@ impl<'a> Testimony<'a> {
 
     /// The counts and the server's own words.
     pub(super) fn lines(&self) -> Vec<Evidence> {
-        let Witness { begun, tried, written, ref elsewhere, .. } = *self.witness;
-        let mut lines = vec![Evidence::Witness { begun, tried, written, kept: self.kept }];
-        lines.extend(elsewhere.iter().map(|(table, rows)| Evidence::Elsewhere {
+        let Witness { statements, attempted_rows, written_rows, ref other_tables, .. } =
+            *self.witness;
+        let mut lines = vec![Evidence::Witness {
+            begun: statements,
+            tried: attempted_rows,
+            written: written_rows,
+            kept: self.kept,
+        }];
+        lines.extend(other_tables.iter().map(|(table, rows)| Evidence::Elsewhere {
             table: table.clone(),
             rows: *rows,
             of_units: false,
@@ -165,9 +172,11 @@ mod tests {
         #[case] kept: usize,
         #[case] fate: Fate,
     ) {
-        let [begun, tried, written] = counts;
+        let [statements, attempted_rows, written_rows] = counts;
         let failures = states.iter().map(|state| failure(state)).collect();
-        let witness = Witness { begun, tried, written, failures, elsewhere: Vec::new() };
+        let other_tables = Vec::new();
+        let witness =
+            Witness { statements, attempted_rows, written_rows, failures, other_tables };
         assert_eq!(Testimony::of(&witness, "public.trace_spans", kept).fate(), fate);
     }
 
@@ -188,7 +197,7 @@ mod tests {
     fn a_client_that_went_away_and_a_refused_session_beside_others_decide_nothing() {
         let without = |state: &str| Failure { statement: None, ..failure(state) };
         let failures = vec![without("08006"), without("53300")];
-        let witness = Witness { begun: 2, tried: 2, failures, ..Witness::default() };
+        let witness = Witness { statements: 2, attempted_rows: 2, failures, ..Witness::default() };
         assert_eq!(Testimony::of(&witness, "trace_spans", 0).fate(), Fate::Discarded);
     }
 
@@ -201,8 +210,8 @@ mod tests {
 
     #[test]
     fn rows_in_another_schema_are_the_whole_story() {
-        let elsewhere = vec![("tenant.trace_spans".to_owned(), 4)];
-        let witness = Witness { elsewhere, ..Witness::default() };
+        let other_tables = vec![("tenant.trace_spans".to_owned(), 4)];
+        let witness = Witness { other_tables, ..Witness::default() };
         let testimony = Testimony::of(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::Elsewhere);
         assert!(

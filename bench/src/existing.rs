@@ -1,0 +1,140 @@
+//! Rows `log` and `diagnose`: reading a long log and an existing database with many spans.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use spanproof::{ExistingSystem, JobSelection, LogStream, RowSource, Session, Spec, diagnose};
+use sqlx::AssertSqlSafe;
+
+use crate::part::{Start, report};
+use crate::place::Place;
+use crate::plain::{Directory, migrate};
+use crate::stats::{Times, milliseconds};
+use crate::table::{Outcome, Row};
+
+const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spanproof.toml");
+const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+/// Bytes of the log.
+const BYTES: usize = 1_000_000_000;
+/// Jobs of the small database. A job has four units with two spans each.
+const FEW: usize = 1_250;
+/// Jobs of the large database, with ten million spans.
+const MANY: usize = 1_250_000;
+const LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]{\"level\":\"info\",\"provider\":\"us-east\",\"message\":\"Created execution record in real-time\"}\n";
+const START_LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
+
+/// Reads a log of 1 GB, compared with `grep -c`.
+pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
+    let path = place.path("long.log");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    let block = LINE.repeat(10_000);
+    for _ in 0..BYTES / block.len() {
+        file.write_all(block.as_bytes())?;
+    }
+    file.write_all(START_LINE.as_bytes())?;
+    file.into_inner()?;
+    let name = path.to_str().context("the path of the log is not UTF-8")?;
+    let (mut ours, mut grep) = (Vec::new(), Vec::new());
+    for _ in 0..samples {
+        let start = Instant::now();
+        let report = Start::new(place, &["log", name]).finish()?;
+        ours.push(milliseconds(start));
+        ensure!(report.texts("spans") == ["1"], "the line about a span was not found");
+        let start = Instant::now();
+        let output =
+            Command::new("grep").args(["-c", "StartSpan", name]).stdin(Stdio::null()).output()?;
+        grep.push(milliseconds(start));
+        ensure!(output.stdout == b"1\n", "grep did not find the line");
+    }
+    std::fs::remove_file(&path)?;
+    Ok(Outcome::at_most(Row::Log, &Times::new(ours), &Times::new(grep), 1.5))
+}
+
+/// Our side of `log`.
+pub fn read_log(path: &Path) -> Result<()> {
+    let spec = Spec::read(Path::new(SPEC))?;
+    let bytes = Box::new(std::fs::File::open(path)?);
+    let log = Some(LogStream { name: path.display().to_string(), bytes });
+    let selection = JobSelection::default();
+    let existing =
+        ExistingSystem { spec: &spec, selection: &selection, rows: RowSource::None, log };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let observation = runtime.block_on(existing.read())?;
+    let document = spanproof_format::Observation::from(&observation);
+    report("spans", document.output.lines.len());
+    Ok(())
+}
+
+/// Diagnoses a job among ten million spans, compared with ten thousand.
+pub fn measure_diagnose(place: &Place, samples: usize) -> Result<Outcome> {
+    let folder = place.path("servers").join("production");
+    std::fs::create_dir(&folder)?;
+    place.give(&folder)?;
+    let directory = Directory { folder, binaries: place.binaries.clone() };
+    directory.initdb()?;
+    let server = directory.spawn()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    for (name, jobs) in [("few", FEW), ("many", MANY)] {
+        runtime.block_on(fill(&directory, name, jobs))?;
+    }
+    let (mut few, mut many, mut plans) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..samples {
+        for (name, jobs, times) in [("few", FEW, &mut few), ("many", MANY, &mut many)] {
+            let (url, job) = (directory.url(name), (jobs / 2).to_string());
+            let start = Instant::now();
+            let report = Start::new(place, &["diagnose", &url, &job]).finish()?;
+            times.push(milliseconds(start));
+            ensure!(report.texts("spans") == ["8"], "expected 8 spans of the job");
+            plans = report.texts("plan");
+        }
+    }
+    server.stop()?;
+    std::fs::remove_dir_all(&directory.folder)?;
+    let outcome = Outcome::at_most(Row::Diagnose, &Times::new(many), &Times::new(few), 1.5);
+    Ok(plans.into_iter().fold(outcome, Outcome::note))
+}
+
+/// Creates a database with this number of jobs.
+async fn fill(directory: &Directory, name: &'static str, jobs: usize) -> Result<()> {
+    let mut connection = directory.connect("postgres").await?;
+    let create = AssertSqlSafe(format!("create database {name}"));
+    sqlx::raw_sql(create).execute(&mut connection).await?;
+    migrate(&directory.url(name), Path::new(MIGRATIONS)).await?;
+    let mut connection = directory.connect(name).await?;
+    let sql = format!(
+        "insert into jobs (jobspec_id, jobspec, status, route, created_at)
+         select 'job-' || n, '{{}}', 'failed', 'queued', now() - n * interval '1 second' from generate_series(1, {jobs}) n;
+         insert into executions (job_id, region, model_id, question_id, status, trace_id, started_at, completed_at)
+         select n, 'r' || u, 'm', 'q', 'failed', gen_random_uuid(), now() - n * interval '1 second',
+                now() - n * interval '1 second' from generate_series(1, {jobs}) n, generate_series(1, 4) u;
+         insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at, duration_ms,
+                status, job_id, execution_id, model_id, region)
+         select trace_id, gen_random_uuid(), 'runner', o, started_at, completed_at, 1, 'failed', job_id, id, model_id,
+                region from executions, unnest(array['execute_question', 'hybrid_router_call']) o;
+         analyze"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+    Ok(())
+}
+
+/// Our side of `diagnose`.
+pub async fn diagnose_job(url: &str, job: &str) -> Result<()> {
+    let spec = Spec::read(Path::new(SPEC))?;
+    let mut session = Session::open(url, "bench").await?;
+    let selection = JobSelection { jobs: vec![job.to_owned()], last: 1, ..JobSelection::default() };
+    let rows = RowSource::Session(&mut session);
+    let existing = ExistingSystem { spec: &spec, selection: &selection, rows, log: None };
+    let observation = existing.read().await?;
+    session.close().await;
+    let diagnosis = diagnose(&spec, &observation);
+    for job in diagnosis.jobs {
+        report("spans", job.spans);
+    }
+    for plan in diagnosis.sources.into_iter().flat_map(|sources| sources.plans) {
+        report("plan", plan);
+    }
+    Ok(())
+}

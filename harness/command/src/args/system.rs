@@ -1,0 +1,213 @@
+//! Arguments of the commands that read an existing system.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Format;
+use spanproof::TimeBound;
+use spanproof::Value;
+
+/// An existing system: its database or a dump, its log, and the jobs to select.
+#[derive(Debug, Args)]
+pub(crate) struct SystemArgs {
+    /// Database URL; only read [default: `$DATABASE_URL`]
+    ///
+    /// Everything is read in one read-only transaction. A URL with a password belongs in the variable
+    /// `DATABASE_URL`: other users of this machine can see arguments.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Plain `pg_dump` file, instead of a database
+    ///
+    /// `-` reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "database")]
+    pub(crate) dump: Option<PathBuf>,
+    /// Log of the service; `-` reads standard input
+    ///
+    /// Plain lines, JSON lines, or lines with the prefix of flyctl, Docker or journald.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Select a job by id or name [default: the newest]
+    ///
+    /// Repeatable.
+    #[arg(long = "job", value_name = "ID")]
+    pub(crate) jobs: Vec<String>,
+    /// Number of newest jobs
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) last: u16,
+    /// Select jobs since `2h` ago or `2025-10-22T14:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<TimeBound>,
+    /// Select jobs before `30m` ago or `2025-10-22T16:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<TimeBound>,
+    /// Value of a flag: NAME=VALUE, or !NAME if unset
+    ///
+    /// Repeatable. Takes precedence over `--manifest`.
+    #[arg(long = "flag", value_name = "NAME=VALUE", value_parser = flag_value)]
+    pub(crate) flags: Vec<(String, Value)>,
+    /// Deploy manifest with the values of flags
+    ///
+    /// TOML, YAML, JSON, or lines of NAME=value. Repeatable.
+    #[arg(long = "manifest", value_name = "FILE")]
+    pub(crate) manifests: Vec<PathBuf>,
+    /// Spec file
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples (DATABASE_URL names the database):
+  spanproof diagnose --log runner.log
+  spanproof diagnose --job 469 --log runner.log
+  spanproof diagnose --dump backup.sql --flag ENABLE_DB_TRACING=true
+  flyctl logs --no-tail | spanproof diagnose --log - --since 2h")]
+pub(crate) struct Diagnose {
+    #[command(flatten)]
+    pub(crate) system: SystemArgs,
+    /// Show how the server executed each query
+    #[arg(long)]
+    pub(crate) plans: bool,
+    /// Output format
+    ///
+    /// The default is `human`.
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_default_value = true)]
+    pub(crate) format: Format,
+}
+
+/// The output format of `traces`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceFormat {
+    /// A waterfall, for people
+    Human,
+    /// One JSON document, for programs
+    Json,
+    /// One OTLP/JSON document, for trace viewers
+    Otlp,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples (DATABASE_URL names the database):
+  spanproof traces                                   the newest traces
+  spanproof traces --job 469
+  spanproof traces --job 469 --format otlp > traces.json
+  spanproof traces --trace 0af76519-16cd-43dd-8448-eb211c80319c")]
+pub(crate) struct Traces {
+    /// Database URL; only read [default: `$DATABASE_URL`]
+    ///
+    /// Everything is read in one read-only transaction. A URL with a password belongs in the variable
+    /// `DATABASE_URL`: other users of this machine can see arguments.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Show the traces of a job, by id or name
+    #[arg(long, value_name = "ID", conflicts_with_all = ["execution", "trace"])]
+    pub(crate) job: Option<String>,
+    /// Show the traces of an execution
+    #[arg(long, value_name = "ID", conflicts_with = "trace")]
+    pub(crate) execution: Option<String>,
+    /// Show one trace
+    #[arg(long, value_name = "ID")]
+    pub(crate) trace: Option<String>,
+    /// Number of newest traces
+    ///
+    /// Used if no job, execution or trace is given.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) last: u16,
+    /// Select traces since `2h` ago or `2025-10-22T14:00Z`
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["job", "execution", "trace"])]
+    pub(crate) since: Option<TimeBound>,
+    /// Select traces before `30m` ago or `2025-10-22T16:00Z`
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["job", "execution", "trace"])]
+    pub(crate) until: Option<TimeBound>,
+    /// Columns per line [default: terminal width, or 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..))]
+    pub(crate) width: Option<u16>,
+    /// Spec file
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
+    pub(crate) config: PathBuf,
+    /// Output format
+    ///
+    /// The default is `human`.
+    #[arg(long, value_enum, default_value_t = TraceFormat::Human, hide_default_value = true)]
+    pub(crate) format: TraceFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples (DATABASE_URL names the database):
+  spanproof watch                            until Ctrl-C
+  spanproof watch --for 10m >> spans.log     prints a line per change")]
+pub(crate) struct Watch {
+    /// Database URL; only read [default: `$DATABASE_URL`]
+    ///
+    /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine can
+    /// see arguments.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Number of newest jobs
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(crate) last: u16,
+    /// Poll when the database notifies on this channel
+    ///
+    /// The default is `channel` in the spec.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// Stop after this time without changes, e.g. `30s`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until_idle: Option<TimeBound>,
+    /// Stop after this time, e.g. `10m`
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) time_limit: Option<TimeBound>,
+    /// Spec file
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples (DATABASE_URL names the database):
+  spanproof preflight --manifest fly.toml
+  spanproof preflight --role runner --manifest deploy.yaml --log runner.log
+
+The trial insert of a span is rolled back.
+Exit codes: 0 nothing failed, 1 spans would be lost, 3 no connection")]
+pub(crate) struct Preflight {
+    /// Database URL of the service [default: `$DATABASE_URL`]
+    ///
+    /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine can
+    /// see arguments.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Role of the service, if the URL has another one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// Deploy manifest that sets the flag
+    ///
+    /// TOML, YAML, JSON, or lines of NAME=value. Repeatable.
+    #[arg(long = "manifest", value_name = "FILE")]
+    pub(crate) manifests: Vec<PathBuf>,
+    /// Log of the running process, from its start
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Spec file
+    #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
+    pub(crate) config: PathBuf,
+    /// Output format
+    ///
+    /// The default is `human`.
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_default_value = true)]
+    pub(crate) format: Format,
+}
+
+/// Parses `NAME=VALUE`, or `!NAME` for an unset flag.
+fn flag_value(text: &str) -> Result<(String, Value), String> {
+    match (text.split_once('='), text.strip_prefix('!')) {
+        (Some((name, value)), _) if !name.is_empty() => {
+            Ok((name.to_owned(), Value::Set(value.to_owned())))
+        }
+        (None, Some(name)) if !name.is_empty() => Ok((name.to_owned(), Value::Unset)),
+        _ => Err("expected NAME=VALUE, or !NAME for an unset flag".into()),
+    }
+}

@@ -1,0 +1,49 @@
+//! Former names in a spec: every command that reads the spec prints a warning for each.
+
+use rstest::rstest;
+
+use super::project::Project;
+
+/// A project whose spec has one former key, in its last line.
+fn project() -> (Project, String) {
+    let project = Project::new("obedient");
+    project.edit("name = \"work\"", "operation = \"work\"");
+    let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let line = spec.lines().count();
+    let warning = format!(
+        "warning: spanproof.toml:{line}: `operation` is now called `name`; the old name works \
+         until 0.3\n"
+    );
+    (project, warning)
+}
+
+#[rstest]
+#[case::plan(&["plan"])]
+#[case::report(&["report"])]
+#[case::preflight(&["preflight"])]
+#[case::diagnose(&["diagnose", "--log", "job.json"])]
+#[case::traces(&["traces"])]
+#[case::watch(&["watch"])]
+fn every_command_prints_the_warning_once(#[case] args: &[&str]) {
+    let (project, warning) = project();
+    let output = project.run(args);
+    assert_eq!(output.stderr.matches(&warning).count(), 1, "{output:?}");
+}
+
+#[test]
+fn a_warning_leaves_the_json_document_alone() {
+    let (project, warning) = project();
+    let output = project.run(&["check", "--format", "json"]);
+    assert_eq!(output.stderr.matches(&warning).count(), 1, "{output:?}");
+    assert!(output.json()["cases"].is_array(), "{output:?}");
+}
+
+#[test]
+fn both_names_of_a_key_are_refused() {
+    let project = Project::new("obedient");
+    project.append("operation = \"other\"");
+    let output = project.run(&["plan"]);
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+    let expected = "`operation` is the old name of `name`, and both are given; remove `operation`";
+    assert!(output.stderr.contains(expected), "{output:?}");
+}

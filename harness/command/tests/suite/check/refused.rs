@@ -1,0 +1,329 @@
+//! Wrong specs, files and arguments: exit code 2 and an error that names file, line and key.
+
+use rstest::rstest;
+
+use super::project::Project;
+use crate::run::Output;
+
+#[test]
+fn a_missing_spec_is_reported_with_the_option_that_names_one() {
+    let project = Project::new("obedient");
+    std::fs::remove_file(project.path().join("spanproof.toml")).unwrap();
+    let Output { code, stderr, .. } = project.run(&["check"]);
+    assert_eq!(code, 2);
+    assert_eq!(stderr, "error: no spec file `spanproof.toml`; use `--config FILE`\n");
+}
+
+#[rstest]
+#[case::unknown_key(
+    "[[job]]",
+    "[[job]]\nunit = 1",
+    "spanproof.toml:14:1: unknown key `unit`, expected one of `name`, `file`, `units`, `id`; did you mean `units`?"
+)]
+#[case::wrong_type(
+    "units = 1",
+    "units = \"one\"",
+    "spanproof.toml:16:9: invalid type: string \"one\", expected usize"
+)]
+#[case::version_in_words(
+    "schema = 1",
+    "schema = 1\ndatabase = { version = \"sixteen\" }",
+    "spanproof.toml:2:24: invalid value: string \"sixteen\", expected a major version of PostgreSQL, such as `16` or `\"16\"`"
+)]
+#[case::version_below_zero(
+    "schema = 1",
+    "schema = 1\ndatabase = { version = -1 }",
+    "spanproof.toml:2:24: invalid value: integer `-1`, expected a major version of PostgreSQL, such as `16`"
+)]
+#[case::fault_without_a_kind(
+    "schema = 1",
+    "schema = 1\nfault = [{ kind = \"table-mising\" }]",
+    "unknown kind of fault `table-mising`; did you mean `table-missing`?"
+)]
+#[case::fault_without_its_files(
+    "schema = 1",
+    "schema = 1\nfault = [{ kind = \"sql\" }]",
+    "spanproof.toml:2:10: fault `sql`: the kind `sql` needs `apply` and `clear`"
+)]
+#[case::fault_without_a_probe(
+    "schema = 1",
+    "schema = 1\nfault = [{ kind = \"locked\" }]",
+    "`[probes]` needs `refused` or `unfinished`"
+)]
+#[case::expected_code(
+    "schema = 1",
+    "schema = 1\nexpected = [{ code = \"unliked\", reason = \"r\", until = 2030-01-01 }]",
+    "spanproof.toml:2:22: no code is named `unliked`; did you mean `unlinked`?"
+)]
+#[case::newer_schema(
+    "schema = 1",
+    "schema = 2",
+    "spanproof.toml:1:10: expected `schema = 1`, the version that this spanproof reads"
+)]
+#[case::no_values(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [] }]",
+    "spanproof.toml:2:9: flag `A` has no values; add one, or remove the flag"
+)]
+#[case::flag_declared_twice(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"x\"] }, { name = \"A\", values = [\"y\"] }]",
+    "spanproof.toml:2:41: `A` is declared twice; remove one `[[flag]]`"
+)]
+#[case::value_given_twice(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"x\", \"x\"] }]",
+    "flag `A` has the value x twice"
+)]
+#[case::two_tracing_flags(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, values = [\"x\"] }, { name = \"B\", tracing = true, values = [\"x\"] }]",
+    "only one flag may have `tracing = true`"
+)]
+#[case::enables(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", enables = [\"on\"], values = [\"x\"] }]",
+    "flag `A`: on is not one of its `values`"
+)]
+#[case::parent(
+    "name = \"work\"",
+    "name = \"work\"\n[[span]]\nname = \"call\"\nparent = \"wrok\"",
+    "no `[[span]]` has the name `wrok`; did you mean `work`?"
+)]
+#[case::condition(
+    "name = \"work\"",
+    "name = \"work\"\nwhen = { rout = \"direct\" }",
+    "`rout` is neither a flag nor `route`, `upstream`, `job` or `fault`; did you mean `route`?"
+)]
+#[case::condition_value(
+    "name = \"work\"",
+    "name = \"work\"\nwhen = { route = \"other\" }",
+    "`route` is never other; its values are direct"
+)]
+#[case::pattern(
+    "[[route]]",
+    "[probes]\nattempt = \"(\"\n[[route]]",
+    "spanproof.toml:8:11: not a regular expression: unclosed group"
+)]
+#[case::probe_group(
+    "[[route]]",
+    "[probes]\ntracer = \"x\"\nenabled = \"ON\"\n[[route]]",
+    "the pattern needs a group named `(?<state>…)`"
+)]
+#[case::ready("line = \"^ready$\", ", "", "`ready` needs exactly one of `http`, `line` and `sql`")]
+#[case::unused_rule(
+    "[[route]]",
+    "[matrix]\nexclude = [{ route = \"direct\", upstream = \"healthy\" }, { job = \"one\", route = [] }]\n[[route]]",
+    "the rule { job=one and route= } in `exclude` excludes no case; correct or remove it"
+)]
+#[case::limit(
+    "schema = 1",
+    "schema = 1\nmatrix = { limit = 3 }\nflag = [{ name = \"A\", values = [\"1\", \"2\", \"3\", \"4\"] }]",
+    "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); pin or exclude some, or raise `limit` in `[matrix]`"
+)]
+#[case::no_units(
+    "units = 1",
+    "units = 0",
+    "spanproof.toml:16:9: job `one` has no units, so it proves nothing; set `units`"
+)]
+#[case::enables_nothing(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, enables = [], values = [\"true\"] }]",
+    "spanproof.toml:2:9: flag `A` has `tracing = true`, but none of its values switches tracing on"
+)]
+#[case::means_nothing(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, values = [{ unset = true }, \"false\"] }]",
+    "spanproof.toml:2:9: flag `A` has `tracing = true`, but none of its values switches tracing on"
+)]
+#[case::placeholder_in_env(
+    "[[route]]",
+    "[service.env]\nBASE = \"{upstrem.url}/v1\"\n[[route]]",
+    "spanproof.toml:8:8: unknown placeholder `{upstrem.url}`; did you mean `{upstream.url}`?"
+)]
+#[case::placeholder_in_url(
+    "command =",
+    "url = \"http://127.0.0.1:{prt}\"\ncommand =",
+    "spanproof.toml:4:7: unknown placeholder `{prt}`; did you mean `{port}`?"
+)]
+#[case::placeholder_in_body(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\nbody = '{\"a\": [\"{jobs:/id}\"]}'",
+    "spanproof.toml:10:8: unknown placeholder `{jobs:/id}`; did you mean `{job:/pointer}`?"
+)]
+#[case::parent_without_column(
+    "name = \"work\"",
+    "name = \"work\"\n[[span]]\nname = \"call\"\nparent = \"work\"\n[tables.spans]\nparent = \"\"",
+    "`call` has a `parent`, but `parent` in `[tables.spans]` is empty"
+)]
+#[case::table(
+    "[[route]]",
+    "[tables.units]\ntable = \"execution\"\n[[route]]",
+    "`tables.units.table` = `execution`: the migrations create no such table; found: `executions`, `jobs`, `trace_spans`; did you mean `executions`?"
+)]
+#[case::table_of_a_schema(
+    "[[route]]",
+    "[tables.jobs]\ntable = \"public.job\"\n[[route]]",
+    "found: `public.executions`, `public.jobs`, `public.trace_spans`; did you mean `public.jobs`?"
+)]
+#[case::column(
+    "[[route]]",
+    "[tables.jobs]\nstatus = \"state\"\n[[route]]",
+    "`tables.jobs.status` = `state`: `jobs` has no such column; found: `status`; did you mean `status`?"
+)]
+#[case::key_column(
+    "[[route]]",
+    "[tables.units]\nkey = [\"regon\"]\n[[route]]",
+    "`tables.units.key` = `regon`: `executions` has no such column; found: "
+)]
+#[case::link_to_a_unit(
+    "[[route]]",
+    "[tables.spans.attributes]\njob_id = \"jobid\"\n[[route]]",
+    "`tables.spans.attributes` = `jobid`: `executions` has no such column; found: "
+)]
+#[case::link_of_a_span(
+    "[[route]]",
+    "[tables.spans.attributes]\njobid = \"job_id\"\n[[route]]",
+    "`tables.spans.attributes` = `jobid`: `trace_spans` has no such column; found: "
+)]
+fn an_error_in_a_spec_is_reported_with_its_position(
+    #[case] old: &str,
+    #[case] new: &str,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    project.edit(old, new);
+    let Output { code, stdout, stderr } = project.run(&["check"]);
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    assert!(stderr.contains(expected), "expected {expected}\nfound {stderr}");
+}
+
+#[rstest]
+#[case::job(
+    "job.json",
+    "{ not json",
+    "job file `./job.json`: not JSON: key must be a string at line 1 column 3"
+)]
+#[case::upstream(
+    "upstream.toml",
+    "about = 1",
+    "./upstream.toml:1:9: invalid type: integer `1`, expected a string"
+)]
+#[case::query(
+    "upstream.toml",
+    "about = \"x\"\n[[reply]]\nmethod = \"GET\"\npath = \"/price?x=1\"",
+    "the path must start with `/` and have no query"
+)]
+#[case::method(
+    "upstream.toml",
+    "about = \"x\"\n[[reply]]\nmethod = \"G T\"\npath = \"/\"",
+    "`G T` is not an HTTP method"
+)]
+#[case::no_replies(
+    "upstream.toml",
+    "about = \"x\"\nreply = []",
+    "a behaviour needs at least one `[[reply]]`"
+)]
+#[case::two_versions(
+    "migrations/0001_other.up.sql",
+    "select 1",
+    "have the same version 1; renumber one"
+)]
+fn an_error_in_a_file_that_the_spec_names_is_reported(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    project.write(name, text);
+    let Output { code, stderr, .. } = project.run(&["check"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains(expected), "expected {expected}\nfound {stderr}");
+}
+
+#[test]
+fn an_empty_migrations_folder_is_refused() {
+    let project = Project::new("obedient");
+    std::fs::remove_file(project.path().join("migrations/0001_work.up.sql")).unwrap();
+    let Output { code, stderr, .. } = project.run(&["check"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("migrations in `./migrations`: it has no `NNNN_name.up.sql`"),
+        "{stderr}"
+    );
+}
+
+#[rstest]
+#[case::missing("no/such/service", "there is no program at")]
+#[case::not_executable("job.json", "is not executable; try `chmod +x")]
+fn a_service_that_can_not_be_started_is_reported(#[case] program: &str, #[case] expected: &str) {
+    let project = Project::new("obedient");
+    let path = project.path().join(program);
+    let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let old = text.lines().find(|line| line.starts_with("command")).unwrap();
+    project.edit(old, &format!("command = [\"{}\"]", path.display()));
+    let Output { code, stdout, stderr } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(format!("{stdout}{stderr}").contains(expected), "{stdout}{stderr}");
+}
+
+#[rstest]
+#[case::id(&["check", "--case", "ffff"], "no case has the id `ffff`")]
+#[case::name(&["check", "--filter", "rout=direct"], "`rout` is neither a flag nor `route`, `upstream`, `job` or `fault`; did you mean `route`?")]
+#[case::value(&["check", "--filter", "route=other"], "`route` is never other; its values are direct")]
+fn a_selection_without_cases_exits_with_4(#[case] args: &[&str], #[case] expected: &str) {
+    let Output { code, stdout, stderr } = Project::new("obedient").run(args);
+    assert_eq!((code, stdout.as_str()), (4, ""), "{stderr}");
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[rstest]
+#[case::code(&["explain", "flag-unsett"], "did you mean `flag-unset`?")]
+#[case::filter(&["check", "--filter", "x"], "expected NAME=VALUE, or !NAME")]
+#[case::command(&["chek"], "a similar subcommand exists: 'check'")]
+fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
+    let Output { code, stderr, .. } = Project::new("obedient").run(args);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[test]
+fn snapshots_are_never_written_in_ci() {
+    let project = Project::new("obedient");
+    let command = project.spanproof(&["check", "--update"]).env("CI", "true");
+    let Output { code, stderr, .. } = command.output();
+    assert_eq!(code, 2);
+    assert!(stderr.contains("refused while CI is set"), "{stderr}");
+}
+
+#[test]
+fn a_missing_default_column_is_reported_unless_it_is_switched_off() {
+    let project = Project::new("never-ready");
+    project.write(
+        "migrations/0002_less.up.sql",
+        "alter table trace_spans drop duration_ms, drop parent_span_id, drop service;\n\
+         alter table executions drop output;",
+    );
+    let Output { code, stderr, .. } = project.run(&["check"]);
+    assert_eq!(code, 2, "{stderr}");
+    let expected = "`tables.units.outcome` = `output`: `executions` has no such column; found: ";
+    assert!(stderr.contains(expected), "{stderr}");
+    assert!(stderr.contains("; use `\"\"` if there is none"), "{stderr}");
+    project.append("[tables.units]\noutcome = \"\"");
+    project.append("[tables.spans]\nduration = \"\"\nparent = \"\"\nservice = \"\"");
+    let Output { code, stdout, stderr } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stdout.contains("did not become ready"), "{stdout}{stderr}");
+}
+
+#[test]
+fn braces_that_are_not_placeholders_stay() {
+    let project = Project::new("never-ready");
+    project.edit("[[route]]", "[service.env]\nJSON = '{\"a\": {}} {A} {port}'\n[[route]]");
+    project.edit(
+        "path = \"/jobs\"",
+        "path = \"/jobs\"\nbody = '{\"a\": \"{}\", \"b\": \"{job:/x/0/Y}\"}'",
+    );
+    let Output { code, stdout, stderr } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+}

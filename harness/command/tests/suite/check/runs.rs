@@ -1,0 +1,109 @@
+//! Runs as a whole: a value that breaks the service is a finding, and an incomplete run is never
+//! reported as a complete one.
+
+use rstest::rstest;
+
+use super::project::Project;
+use crate::run::Output;
+
+/// Ten cases: two values of the tracing flag, the failing one first, by five routes.
+fn failing_when_on(mode: &str) -> Project {
+    let project = Project::new("fails-when-on");
+    project.append("[[flag]]\nname = \"TRACE\"\ntracing = true\nvalues = [\"true\", \"false\"]");
+    project.append(&format!("[[flag]]\nname = \"MODE\"\nvalues = [\"{mode}\"]"));
+    for route in ["b", "c", "d", "e"] {
+        project.append(&format!("[[route]]\nname = \"{route}\"\npath = \"/{route}\""));
+    }
+    project
+}
+
+#[rstest]
+#[case::exits("exits", "process-crashed", "stderr:1  no table of spans", "4")]
+#[case::exits_alone("exits", "process-crashed", "stderr:1  no table of spans", "1")]
+#[case::hangs("hangs", "never-ready", "the service did not become ready", "4")]
+fn a_service_that_fails_under_one_value_fails_only_those_cases(
+    #[case] mode: &str,
+    #[case] finding: &str,
+    #[case] evidence: &str,
+    #[case] workers: &str,
+) {
+    let Output { code, stdout, stderr } = failing_when_on(mode).run(&["check", "-j", workers]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert_eq!(stdout.matches(&format!("FAIL {finding}\n")).count(), 5, "{stdout}");
+    assert!(stdout.contains(evidence), "{stdout}");
+    assert!(!stdout.contains("not run"), "{stdout}");
+}
+
+#[test]
+fn nothing_is_built_without_build() {
+    let Output { stderr, .. } = Project::new("obedient").run(&["check"]);
+    assert!(!stderr.contains("building"), "{stderr}");
+}
+
+#[test]
+fn the_folder_of_runs_ignores_itself_unless_the_user_decides_otherwise() {
+    let project = Project::new("obedient");
+    project.run(&["check"]);
+    let file = project.path().join(".spanproof/.gitignore");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "*\n");
+    std::fs::write(&file, "mine\n").unwrap();
+    project.run(&["check"]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine\n");
+}
+
+#[test]
+fn a_report_without_a_spec_names_the_file_it_wants() {
+    let project = Project::new("obedient");
+    let Output { code, stderr, .. } = project.run(&["report", "--config", "nowhere.toml"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("no spec file `nowhere.toml`"), "{stderr}");
+}
+
+#[test]
+fn a_run_stops_early_if_the_service_never_comes_up() {
+    let project = Project::new("exits-at-once");
+    let values: Vec<_> = (0..40).map(|number| format!("\"{number}\"")).collect();
+    project.append(&format!("[[flag]]\nname = \"N\"\nvalues = [{}]", values.join(", ")));
+    let Output { code, stdout, .. } = project.run(&["check", "-j", "2"]);
+    assert_eq!(code, 3, "{stdout}");
+    assert!(stdout.contains("came up, so the others were not run"), "{stdout}");
+    assert!(stdout.contains("the service ended before it was ready, with exit code 7"));
+    let Output { code, stdout, .. } = project.run(&["report"]);
+    assert_eq!(code, 3, "{stdout}");
+    assert!(stdout.contains(" not run: "), "{stdout}");
+}
+
+#[test]
+fn cases_without_evidence_stay_broken_in_the_report() {
+    let project = Project::new("obedient");
+    project.write("seed.sql", "insert into nowhere values (1)");
+    project.append("[database]\nseed = [\"seed.sql\"]");
+    for command in ["check", "report"] {
+        let Output { code, stdout, stderr } = project.run(&[command]);
+        assert_eq!(code, 3, "{command}: {stdout}{stderr}");
+        let cause = "relation \"nowhere\" does not exist";
+        assert!(stdout.contains(cause), "{command}: {stdout}");
+    }
+}
+
+#[test]
+fn runs_that_never_started_do_not_evict_evidence() {
+    let project = Project::new("obedient");
+    assert_eq!(project.run(&["check"]).code, 1);
+    project.write("migrations/0002_broken.up.sql", "create tabel a ();");
+    for _ in 0..6 {
+        assert_eq!(project.run(&["check"]).code, 3);
+    }
+    assert_eq!(project.run(&["report"]).code, 1, "the first run's evidence is still there");
+}
+
+#[test]
+fn the_repeat_command_names_the_binary() {
+    let project = Project::new("obedient");
+    let binary = project.path().join("other.sh");
+    project.write("other.sh", "#!/bin/sh\nexit 4\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&binary, executable).unwrap();
+    let Output { stdout, .. } = project.run(&["check", "--binary", "other.sh"]);
+    assert!(stdout.contains("check --binary other.sh --case "), "{stdout}");
+}

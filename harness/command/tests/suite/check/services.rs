@@ -1,0 +1,76 @@
+//! Services that misbehave: `check` reports what they did, and none of their processes stays.
+
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+
+use super::project::Project;
+use crate::run::Output;
+
+#[rstest]
+#[case::exits_at_once("exits-at-once", 3, &["the service ended before it was ready, with exit code 7", "stderr: cannot open the database"])]
+#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 lines, none like it", "stdout: warming up"])]
+#[case::ignores_sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
+#[case::leaves_grandchild("leaves-grandchild", 1, &["processes-left: ", "1 processes outlived the service and held its output open", "(sleep)"])]
+#[case::leaves_daemon("leaves-daemon", 1, &["processes-left: ", "1 processes outlived the service"])]
+#[case::refuses_the_job("obedient", 1, &["job-failed-early: ", "POST /jobs: no answer: ", "repeat:   ", " check --case "])]
+fn a_misbehaving_service_is_reported(
+    #[case] service: &str,
+    #[case] expected_code: i32,
+    #[case] expected: &[&str],
+) {
+    let Output { code, stdout, stderr } = Project::new(service).run(&["check"]);
+    assert_eq!(code, expected_code, "{stdout}{stderr}");
+    for text in expected {
+        assert!(stdout.contains(text), "expected {text}\nfound {stdout}{stderr}");
+    }
+}
+
+#[test]
+fn a_flood_of_output_is_drained_and_counted() {
+    let project = Project::new("floods");
+    project.edit("timeout-ms = 1500", "timeout-ms = 20000");
+    project.edit("[[route]]", "[tables.jobs]\nstatus = \"status\"\n[[route]]");
+    let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "out"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stdout.contains("did not become ready"), "{stdout}");
+    let folder = evidence(&project);
+    let text = std::fs::read_to_string(folder.join("evidence.json")).unwrap();
+    let evidence: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(evidence["output"]["dropped_bytes"].as_u64().unwrap() > 1_000_000);
+}
+
+#[test]
+fn invalid_utf_8_is_replaced_in_stored_output() {
+    let project = Project::new("invalid-utf8");
+    let Output { stdout, stderr, .. } = project.run(&["check", "--evidence", "out"]);
+    let folder = evidence(&project);
+    let stored = std::fs::read_to_string(folder.join("stdout.log")).unwrap();
+    assert_eq!(stored, "half a \u{fffd} character\nready\n", "{stdout}{stderr}");
+}
+
+/// Returns the folder of the only case in `out`.
+fn evidence(project: &Project) -> PathBuf {
+    let entries = std::fs::read_dir(project.path().join("out")).unwrap().flatten();
+    entries.map(|entry| entry.path()).find(|path| path.is_dir()).unwrap()
+}
+
+#[rstest]
+#[case::leaves_grandchild("leaves-grandchild", "sleep 612")]
+#[case::leaves_daemon("leaves-daemon", "sleep 613")]
+fn processes_that_a_service_started_are_killed(#[case] service: &str, #[case] child: &str) {
+    let project = Project::new(service);
+    project.run(&["check"]);
+    let runs_in_project = |process: &Path| {
+        let folder = std::fs::read_link(process.join("cwd")).ok();
+        folder.is_some_and(|folder| folder == project.path())
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let left: Vec<_> = processes
+        .filter(|entry| runs_in_project(&entry.path()))
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.starts_with(child))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}

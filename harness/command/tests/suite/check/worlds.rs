@@ -1,0 +1,78 @@
+//! Worlds that do not come up: `check` exits with 3 and names what failed and what to do.
+
+use rstest::rstest;
+
+use super::project::Project;
+use crate::run::{Output, Spanproof};
+
+#[test]
+fn a_syntax_error_in_a_migration_is_reported_with_its_line() {
+    let project = Project::new("obedient");
+    project.write("migrations/0002_broken.up.sql", "create table a (n int);\ncreate tabel b ();");
+    let Output { code, stderr, .. } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stderr}");
+    let expected = "migration `0002_broken.up.sql`:2 failed: syntax error at or near \"tabel\"";
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[rstest]
+#[case::unreachable(
+    "postgres://u:hunter2@127.0.0.1:1/db",
+    3,
+    "could not log in to postgres://u:***@127.0.0.1:1/db"
+)]
+#[case::folder("binaries:/nowhere", 3, "there are no server binaries in `/nowhere`")]
+#[case::version_in_words("sixteen", 2, "`sixteen` is not a Postgres source")]
+fn a_missing_postgres_is_named(
+    #[case] source: &str,
+    #[case] expected_code: i32,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    let command = project.spanproof(&["check"]).env("SPANPROOF_POSTGRES", source);
+    let Output { code, stderr, .. } = command.output();
+    assert_eq!(code, expected_code, "{stderr}");
+    assert!(stderr.contains(expected), "{stderr}");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+}
+
+#[test]
+fn if_no_source_works_each_is_reported_with_its_reason() {
+    let project = Project::new("obedient");
+    project.append("[database]\nversion = 99");
+    let command = project.spanproof(&["check"]).env("DOCKER_HOST", "unix:///nowhere.sock");
+    let Output { code, stderr, .. } = command.output();
+    assert_eq!(code, 3, "{stderr}");
+    for part in ["no Postgres found; tried server binaries: ", "; Docker: ", "to get one: "] {
+        assert!(stderr.contains(part), "expected {part}\nfound {stderr}");
+    }
+}
+
+#[test]
+fn a_failing_seed_breaks_the_case_and_is_named() {
+    let project = Project::new("obedient");
+    project.write("seed.sql", "insert into nowhere values (1)");
+    project.append("[database]\nseed = [\"seed.sql\"]");
+    let Output { code, stdout, stderr } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stdout.contains("seed `./seed.sql` failed: "), "{stdout}");
+    assert!(stdout.contains("relation \"nowhere\" does not exist"), "{stdout}");
+}
+
+#[test]
+fn an_evidence_folder_that_can_not_be_written_is_named() {
+    let project = Project::new("obedient");
+    let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "job.json"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stderr.contains("could not write `job.json/run.json`"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_full_disk_is_reported() {
+    let project = Project::new("obedient");
+    // No file may grow beyond a megabyte: for the server that is a full disk.
+    let script = "trap '' XFSZ; ulimit -f 1024; spanproof check";
+    let Output { code, stderr, .. } = Spanproof::shell(project.path(), script).output();
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("`initdb` failed: "), "{stderr}");
+}

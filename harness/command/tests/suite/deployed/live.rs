@@ -1,0 +1,137 @@
+//! The database of the incident, diagnosed as it is and with changes.
+
+use rstest::rstest;
+
+use super::production::{LOG, Production};
+use super::scene::run;
+use crate::run::Output;
+
+const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
+
+#[tokio::test]
+async fn jobs_469_to_472_ran_outside_the_tracer() {
+    let production = Production::new("").await;
+    let Output { code, stdout, stderr } = production.diagnose(&[]).await;
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    for job in 469..=472 {
+        let name = format!("bias-detection-{}", 1_761_134_400 + 900 * (job - 469));
+        let row = format!("{job}  {name}  -      failed  4 failed    0      path-not-executed");
+        assert!(stdout.contains(&row), "expected {row}\nfound {stdout}");
+    }
+    assert!(stdout.contains("FAIL path-not-executed (jobs 469, 470, 471, 472)"), "{stdout}");
+    assert!(
+        stdout.contains("16 units were executed, and 0 `execute_question` spans were begun"),
+        "{stdout}"
+    );
+    let dump = run(production.folder.path(), &["diagnose", "--dump", DUMP, "--log", LOG]);
+    // A dump has no other schemas to look at.
+    let verdict = |text: &str| {
+        text[text.find("\njob ").unwrap()..].replace(
+        "    against:  not looked at: other schemas: from a dump, only the tables of the spec are read\n", "")
+    };
+    assert_eq!(verdict(&dump.stdout), verdict(&stdout), "the dump has another verdict");
+    production.close().await;
+}
+
+/// A change in the database, arguments, and a part of the answer.
+#[rstest]
+#[case::no_privilege(
+    "do $$ begin create role diagnose_reader; exception when duplicate_object then null; end $$; \
+     grant usage on schema public to diagnose_reader; grant select on jobs, executions to diagnose_reader; \
+     do $$ begin execute format('alter database %I set role = diagnose_reader', current_database()); end $$",
+    &[],
+    "against:  spans can't be read, so some may be there: permission denied for table trace_spans"
+)]
+#[case::no_table("drop table trace_spans", &[], "against:  spans can't be read, so some may be there: relation \"trace_spans\" does not exist")]
+#[case::renamed_column(
+    "alter table trace_spans rename execution_id to exec",
+    &[],
+    "against:  not looked at: trace_spans by execution_id: no such column"
+)]
+#[case::spans_in_another_schema(
+    "create schema other; create table other.trace_spans (like public.trace_spans including all); \
+     insert into other.trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id) \
+     select gen_random_uuid(), gen_random_uuid(), 'runner', 'execute_question', now(), 'started', id from executions",
+    &[],
+    "FAIL wrong-destination (jobs 469, 470, 471, 472)"
+)]
+#[case::spans_without_ids(
+    "insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at, duration_ms, status) \
+     select gen_random_uuid(), gen_random_uuid(), 'runner', o, started_at at time zone 'UTC', \
+     completed_at at time zone 'UTC', 1, 'failed' from executions, \
+     unnest(array['execute_question', 'hybrid_router_call']) o",
+    &["--job", "469"],
+    "FAIL unlinked (job 469)"
+)]
+#[case::no_index(
+    "drop index idx_trace_spans_execution_id; insert into trace_spans (trace_id, span_id, service, operation, \
+     started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' \
+     from generate_series(1, 150000); analyze trace_spans",
+    &[],
+    "trace_spans by execution_id: no index supports it, and `trace_spans` has about 150000 rows; the query was not run"
+)]
+#[case::job_by_name("", &["--job", "bias-detection-1761134400"], "FAIL path-not-executed (job 469)")]
+#[case::job_by_column("", &["--job", "id=470"], "FAIL path-not-executed (job 470)")]
+#[case::jobs_by_time("", &["--since", "2025-10-22T12:20Z", "--until", "2025-10-22T12:40Z"], "FAIL path-not-executed (job 471)")]
+#[case::newest_jobs("", &["--last", "2"], "FAIL path-not-executed (jobs 471, 472)")]
+#[tokio::test]
+async fn a_changed_database_has_another_diagnosis(
+    #[case] change: &str,
+    #[case] args: &[&str],
+    #[case] expected: &str,
+) {
+    let production = Production::new(change).await;
+    let Output { code, stdout, stderr } = production.diagnose(args).await;
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}{stderr}");
+    production.close().await;
+}
+
+#[rstest]
+#[case::no_such_job(
+    "",
+    "471a",
+    "`jobs` has no job `471a`; the newest are id=472 (jobspec_id bias-detection-1761137100), id=471"
+)]
+#[case::sql_in_the_name(
+    "",
+    "x'; drop table jobs; --",
+    "`jobs` has no job `x'; drop table jobs; --`"
+)]
+#[case::two_jobs(
+    "update jobs set jobspec_id = '470' where id = 471",
+    "470",
+    "`470` matches 2 jobs: id=470 (jobspec_id bias-detection-1761135300), id=471 (jobspec_id 470); choose one, for example with `--job id=470`"
+)]
+#[case::no_rows("truncate jobs, executions", "1", "`jobs` is empty")]
+#[case::no_id(
+    "alter table jobs rename id to number",
+    "469",
+    "`jobs` has no column `id`: it has created_at, jobspec_data, jobspec_id, number"
+)]
+#[tokio::test]
+async fn a_name_that_is_not_exactly_one_job_is_refused(
+    #[case] change: &str,
+    #[case] job: &str,
+    #[case] expected: &str,
+) {
+    let production = Production::new(change).await;
+    let Output { code, stderr, .. } = production.diagnose(&["--job", job]).await;
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains(expected), "expected {expected}\nfound {stderr}");
+    production.close().await;
+}
+
+#[test]
+fn a_refused_login_is_reported_without_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "postgres://u:hunter2@127.0.0.1:1/none";
+    let Output { code, stderr, .. } = run(folder.path(), &["diagnose", "--database", url]);
+    assert_eq!(code, 3);
+    assert!(
+        stderr.contains("could not connect to the database `postgres://u:***@127.0.0.1:1/none`"),
+        "{stderr}"
+    );
+    let Output { code, stderr, .. } = run(folder.path(), &["diagnose", "--database", "nonsense"]);
+    assert_eq!(code, 3, "{stderr}");
+}

@@ -1,0 +1,84 @@
+//! Logs as they come: prefixed, compressed, empty, huge.
+
+use rstest::rstest;
+
+use super::scene::{ON, Scene, codes, command, first_message, run};
+use crate::run::Output;
+
+#[rstest]
+#[case::gzip(b"\x1f\x8b\x08\x00rest".as_slice(), "compressed by gzip; unpack it: `zcat FILE")]
+#[case::utf_16(b"\xff\xfeD\x00B\x00".as_slice(), "in UTF-16; convert it: `iconv")]
+#[case::binary(b"\x7fELF\x00\x00".as_slice(), "not text: it contains NUL bytes")]
+fn a_file_that_is_not_a_log_is_refused(#[case] bytes: &[u8], #[case] expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("runner.log"), bytes).unwrap();
+    let Output { code, stderr, .. } = run(folder.path(), &["diagnose", "--log", "runner.log"]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("could not read `runner.log`") && stderr.contains(expected),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn an_empty_log_and_latin_1_prove_nothing() {
+    for bytes in [b"".as_slice(), b"caf\xe9\n"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("runner.log"), bytes).unwrap();
+        let Output { code, stdout, stderr } =
+            run(folder.path(), &["diagnose", "--log", "runner.log"]);
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stdout.contains("FAIL undetermined"), "{stdout}");
+    }
+}
+
+#[test]
+fn a_log_is_read_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let prefixed = format!("2025-10-22T12:00:00Z app[148e2] iad [info]{ON}");
+    let command = command(folder.path(), &["diagnose", "--log", "-"]);
+    let Output { stdout, .. } = command.stdin(prefixed).output();
+    assert!(stdout.contains("log       -: 1 line, 2025-10-22 12:00:00Z"), "{stdout}");
+    assert!(stdout.contains("log:1  🔍 DBTracer: ENABLED"), "{stdout}");
+}
+
+#[rstest]
+#[case::missing(&["--log", "none.log"], "could not open the log `none.log`")]
+#[case::folder(&["--log", "."], "the log `.` is a folder")]
+#[case::both(&["--log", "-", "--dump", "-"], "can't both be standard input")]
+#[case::nothing(&[], "no database, dump or log: use `--database URL`")]
+#[case::job(&["--log", "x.log", "--job", "469"], "`--job` needs a database or a dump")]
+#[case::flag(&["--log", "x.log", "--flag", "ENABLE_DB_TRACIN=true"], "did you mean `ENABLE_DB_TRACING`")]
+#[case::flag_without_a_name(&["--log", "x.log", "--flag", "=true"], "write NAME=VALUE")]
+#[case::time(&["--log", "x.log", "--since", "yesterday"], "`yesterday` is not a time; write `30m`")]
+#[case::window(&["--log", "x.log", "--since", "1h", "--until", "2h"], "nothing is between")]
+#[case::config_twice(&["--log", "x.log", "--config", "none.toml"], "the argument '--config <FILE>' cannot be used multiple times")]
+fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.log"), ON).unwrap();
+    let Output { code, stdout, stderr } = run(folder.path(), &[&["diagnose"], args].concat());
+    assert_eq!(code, 2, "{stdout}{stderr}");
+    assert!(stderr.contains(expected), "expected {expected}\nfound {stderr}");
+}
+
+#[test]
+fn lines_of_another_time_are_not_evidence() {
+    // The spans of another job, an hour before.
+    let begun = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
+    let log = format!(
+        "2025-10-22T10:59:00Z {ON}{}2025-10-22T12:00:01Z something else\n",
+        format!("2025-10-22T11:00:00Z {begun}\n").repeat(8)
+    );
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
+}
+
+#[test]
+fn an_incompletely_read_log_proves_no_absence() {
+    let begun = "🔍 StartSpan called: service=runner, operation=other, enabled=true\n";
+    let log = format!("{ON}{}", begun.repeat(40_000));
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"]);
+    let message = first_message(&json);
+    assert!(message.contains("it looks like path-not-executed, but "), "{message}");
+}

@@ -1,0 +1,8 @@
+//! Existing systems: a database or a dump, and a log.
+
+mod live;
+mod locks;
+mod logs;
+mod observations;
+mod production;
+mod scene;

@@ -1,0 +1,187 @@
+//! The verdict of `diagnose` for each combination of startup line, lines about spans, and rows.
+
+use rstest::rstest;
+
+use super::scene::{ON, STARTED, Scene, codes, diagnose, first_message, run};
+use crate::run::Output;
+
+const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
+const OFF_1: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n";
+const OFF_FALSE: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)\n";
+const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
+                     🔍 StartSpan called: service=runner, operation=hybrid_router_call, enabled=true\n";
+const IDLE: &str =
+    "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false\n";
+const DONE: &str = "✅ StartSpan RecordSpan success\n✅ StartSpan RecordSpan success\n";
+const FAILED: &str = "❌ StartSpan RecordSpan error: relation \"trace_spans\" does not exist\n";
+const PANIC: &str = "thread 'worker' panicked at src/tracer.rs:7:5\n";
+
+/// Numbers of units and of units with spans in the dump, lines of the log, and the verdict.
+#[rstest]
+#[case::no_units_and_no_tracer_line(0, 0, &[STARTED], "tracer-not-constructed")]
+#[case::panic(0, 0, &[PANIC], "process-crashed")]
+#[case::flag_unset(4, 0, &[OFF, IDLE, DONE], "flag-unset")]
+#[case::flag_unset_and_no_span_lines(4, 0, &[OFF], "flag-unset")]
+#[case::unrecognised_spelling(4, 0, &[OFF_1, IDLE], "flag-unrecognised-value")]
+#[case::no_span_lines(4, 0, &[ON, STARTED], "path-not-executed")]
+#[case::no_units(0, 0, &[ON], "job-failed-early")]
+#[case::writes_fail(4, 0, &[ON, BEGUN, FAILED, BEGUN, FAILED, BEGUN, FAILED, BEGUN, FAILED], "write-failed-reported")]
+#[case::writes_vanish(4, 0, &[ON, BEGUN, DONE, BEGUN, DONE, BEGUN, DONE, BEGUN, DONE], "undetermined")]
+#[case::no_lines_about_writes(4, 0, &[ON, BEGUN, BEGUN, BEGUN, BEGUN], "write-failed-silent")]
+#[case::no_tracer_line_and_no_start(4, 0, &["something else\n"], "undetermined")]
+#[case::no_log(4, 0, &[], "undetermined")]
+#[case::disabled_spans_and_no_tracer_line(4, 0, &[IDLE, IDLE], "undetermined")]
+#[case::last_start_counts(4, 0, &[ON, OFF, IDLE], "flag-unset")]
+#[case::disabled_and_recording(4, 4, &[OFF], "banner-contradicts")]
+fn an_observation_has_one_verdict(
+    #[case] units: usize,
+    #[case] spans: usize,
+    #[case] log: &[&str],
+    #[case] code: &str,
+) {
+    let scene = Scene { units, spans, ..Scene::default() };
+    let log = (!log.is_empty()).then(|| log.concat());
+    let (exit_code, json) = scene.diagnose(log.as_deref(), &[]);
+    assert_eq!(codes(&json), [code], "{json:#}");
+    assert_eq!(exit_code, 1);
+}
+
+/// A change in the rows of spans, and the verdict.
+#[rstest]
+#[case::healthy(("", ""), None)]
+#[case::without_ids(("\t469\t1\tm\tr1", "\t\\N\t\\N\t\\N\t\\N"), Some("unlinked"))]
+#[case::open(("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted"), Some("not-finished"))]
+#[case::another_end(("10\tfailed", "10\tcompleted"), Some("status-disagrees"))]
+#[case::backwards(("\t10\tfailed", "\t-10\tfailed"), Some("impossible-times"))]
+#[case::no_parent(("\ts1\trunner", "\t\\N\trunner"), Some("broken-tree"))]
+#[case::renamed(("execute_question", "execute"), Some("wrong-attributes"))]
+fn spans_are_judged_as_in_check(
+    #[case] change: (&'static str, &'static str),
+    #[case] code: Option<&str>,
+) {
+    let scene = Scene { units: 4, spans: 4, change, ..Scene::default() };
+    let (exit_code, json) = scene.diagnose(Some(ON), &[]);
+    assert_eq!(codes(&json).first().map(String::as_str), code, "{json:#}");
+    assert_eq!(exit_code, i32::from(code.is_some()));
+    assert_eq!(json["jobs"][0]["spans"], 8);
+}
+
+#[rstest]
+#[case::waits("queued", 0, "job-not-picked-up")]
+#[case::runs("processing", 0, "job-not-finished")]
+fn a_job_without_work_has_lost_no_span(
+    #[case] job: &'static str,
+    #[case] units: usize,
+    #[case] code: &str,
+) {
+    let scene = Scene { job, units, ..Scene::default() };
+    assert_eq!(codes(&scene.diagnose(Some(ON), &[]).1), [code]);
+}
+
+#[test]
+fn open_spans_of_a_running_job_are_not_lost() {
+    let change = ("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted");
+    let scene = Scene { job: "processing", spans: 4, change, ..Scene::default() };
+    let (_, json) = scene.diagnose(Some(ON), &[]);
+    assert_eq!(codes(&json), ["job-not-finished"]);
+}
+
+#[test]
+fn tracing_that_is_off_passes_unless_the_flag_is_declared() {
+    let scene = Scene::default();
+    let Output { code, stdout, .. } = scene.run(Some(OFF_FALSE), &[]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.contains("ENABLE_DB_TRACING is off, so no spans are expected"), "{stdout}");
+    let (exit_code, json) = scene.diagnose(Some(OFF), &["--flag", "ENABLE_DB_TRACING=true"]);
+    assert_eq!((exit_code, codes(&json)), (1, vec!["flag-unset".to_owned()]));
+    let message = first_message(&json);
+    assert!(message.contains("ENABLE_DB_TRACING=true is said to be set"), "{message}");
+}
+
+/// Logs alone, without a database: the outputs that the original debugging session waited for.
+#[rstest]
+#[case::enabled_and_written(&[ON, BEGUN, DONE], "undetermined", "2 spans were begun and 2 reported as written")]
+#[case::disabled(&[OFF, IDLE], "flag-unset", "the service saw ENABLE_DB_TRACING unset or empty")]
+#[case::no_tracer_line(&["job runner started\n"], "undetermined", "get the log from the start of the process")]
+#[case::enabled_without_spans(&[ON, STARTED], "undetermined", "no span was begun")]
+#[case::enabled_and_refused(&[ON, BEGUN, FAILED], "write-failed-reported", "1 writes failed")]
+fn a_log_alone_has_a_verdict(#[case] log: &[&str], #[case] finding: &str, #[case] expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("runner.log"), log.concat()).unwrap();
+    let Output { code, stdout, stderr } = run(folder.path(), &["diagnose", "--log", "runner.log"]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(stdout.contains(&format!("FAIL {finding}")) && stdout.contains(expected), "{stdout}");
+}
+
+#[test]
+fn a_log_of_another_time_proves_nothing() {
+    let log = format!("2025-10-21T12:00:00Z {ON}2025-10-21T13:00:00Z something\n");
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"]);
+    let message = first_message(&json);
+    assert!(message.contains("the log is of another time"), "{message}");
+}
+
+#[test]
+fn a_diagnosis_lists_what_contradicts_it() {
+    let log = format!("{OFF}{ON}{PANIC}");
+    let Output { stdout, .. } = Scene::default().run(Some(&log), &[]);
+    for expected in [
+        "FAIL path-not-executed (job 469)",
+        "for:      the work was done: 4 rows in `executions`",
+        "against:  1 earlier tracer lines in the log say otherwise",
+        "against:  the lines of the log have no times",
+        "against:  the log tells of a process that died: log:3",
+        "against:  another process than the one whose log is `runner.log` may have done the work",
+        "more:     spanproof explain path-not-executed",
+    ] {
+        assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}");
+    }
+}
+
+/// Two jobs at the same time; only one of them is traced.
+#[rstest]
+#[case::both(&[], &["path-not-executed"])]
+#[case::untraced(&["--job", "470"], &["path-not-executed"])]
+#[case::traced(&["--job", "469"], &[])]
+fn lines_about_stored_spans_are_not_evidence_for_another_job(
+    #[case] more: &[&str],
+    #[case] expected: &[&str],
+) {
+    let mut dump = Scene { spans: 4, ..Scene::default() }.dump();
+    let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";
+    dump = dump.replace(job, &format!("{job}470\tbias-2\tfailed\t2025-10-22 12:00:00+00\n"));
+    let unit = "1\t469\tr1\tm\tq\tfailed\t2025-10-22 12:00:00.02+00\t2025-10-22 12:00:00.04+00\n";
+    assert!(dump.contains(unit), "{dump}");
+    let untraced: String =
+        (5..=8).map(|id| unit.replacen("1\t469\tr1", &format!("{id}\t470\tr{id}"), 1)).collect();
+    dump = dump.replace(unit, &format!("{unit}{untraced}"));
+    let lines = format!("{BEGUN}{DONE}").repeat(4);
+    let timed: String =
+        lines.lines().map(|line| format!("2025-10-22T12:00:00.03Z {line}\n")).collect();
+    let log = format!("2025-10-22T11:59:00Z {ON}{timed}2025-10-22T12:01:00Z end\n");
+    let (_, json) = diagnose(&dump, Some(&log), more);
+    assert_eq!(codes(&json), expected, "{json:#}");
+}
+
+#[test]
+fn a_manifest_declares_the_value_of_a_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("fly.toml");
+    std::fs::write(&manifest, "[env]\nENABLE_DB_TRACING = 'true'\n").unwrap();
+    let manifest = manifest.to_str().unwrap();
+    let (_, json) = Scene::default().diagnose(Some(OFF), &["--manifest", manifest]);
+    let message = first_message(&json);
+    assert!(message.contains("ENABLE_DB_TRACING=true is said to be set"), "{message}");
+    let other = folder.path().join(".env");
+    std::fs::write(&other, "ENABLE_DB_TRACING=1\n").unwrap();
+    let both = ["--manifest", manifest, "--manifest", other.to_str().unwrap()];
+    let Output { code, stderr, .. } = Scene::default().run(Some(OFF), &both);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("`ENABLE_DB_TRACING` is `true` in one manifest and `1` in `"),
+        "{stderr}"
+    );
+    let decided = [&both[..], &["--flag", "ENABLE_DB_TRACING=true"]].concat();
+    assert_eq!(Scene::default().run(Some(OFF), &decided).code, 1);
+}

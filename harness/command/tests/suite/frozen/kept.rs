@@ -1,0 +1,137 @@
+//! What outlives a run: the folders of servers with their journals and marks, and databases on a
+//! given server. A repository can't store a FIFO, so each test creates that of its folder.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+use rstest::rstest;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+use super::live::Live;
+use super::{fixture, fixtures};
+use crate::folder::{copy, names};
+use crate::run::{Output, Spanproof};
+use crate::wait::wait_until;
+
+/// A folder for temporary files that contains the folder of a server.
+#[derive(Debug)]
+struct Leftover {
+    scratch: tempfile::TempDir,
+    folder: PathBuf,
+}
+
+impl Leftover {
+    /// Copies a folder of the fixture and replaces `FOLDER`, `RECORD` and `CACHE` by its paths.
+    fn new(name: &str) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join(name);
+        copy(&fixtures().join("kept").join(name), &folder);
+        let left = Self { scratch, folder };
+        let users = left.folder.join("users");
+        nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        // The sweep ignores younger folders: somebody may just be creating them.
+        let minute = SystemTime::now() - Duration::from_mins(1);
+        let minute = minute.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
+        let (at, flags) = (nix::fcntl::AT_FDCWD, UtimensatFlags::NoFollowSymlink);
+        utimensat(at, &users, &minute, &minute as &TimeSpec, flags).unwrap();
+        for (name, private) in [("things", true), ("record", true), ("kept", false)] {
+            let path = left.folder.join(name);
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            std::fs::write(&path, left.with_paths(&text)).unwrap();
+            let mode = if private { 0o600 } else { 0o644 };
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        }
+        std::fs::create_dir(left.folder.join("data")).unwrap();
+        std::fs::write(left.folder.join("data/PG_VERSION"), "any\n").unwrap();
+        left
+    }
+
+    fn with_paths(&self, text: &str) -> String {
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        text.replace("FOLDER", &path(&self.folder))
+            .replace("RECORD", &path(&self.record()))
+            .replace("CACHE", &path(&self.cache()))
+    }
+
+    /// Returns the file by which other processes find a shared server.
+    fn record(&self) -> PathBuf {
+        self.scratch.path().join("spanproof-70f2733551de0472.server")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.scratch.path().join("cache")
+    }
+
+    /// Runs the command with this folder for temporary files and with servers from binaries.
+    fn run(&self, args: &[&str]) -> Output {
+        let command = Spanproof::new(self.scratch.path(), args).env("TMPDIR", self.scratch.path());
+        command.env("SPANPROOF_POSTGRES", "binaries").output()
+    }
+}
+
+#[rstest]
+#[case::server_of_a_run("spanproof-postgres-843f4b194ef4", false)]
+#[case::shared_server("spanproof-postgres-b77df4d20838", true)]
+fn a_kept_server_is_listed_and_removed(#[case] name: &str, #[case] shared: bool) {
+    let left = Leftover::new(name);
+    if shared {
+        std::fs::copy(left.folder.join("record"), left.record()).unwrap();
+    }
+    let folder = left.folder.to_str().unwrap();
+    let doctor = left.run(&["doctor"]);
+    let line = format!("kept      {folder}: ");
+    assert!(doctor.code == 0 && doctor.stdout.contains(&line), "expected {line}\nfound {doctor:?}");
+    let plan = left.run(&["clean", "--dry-run"]);
+    assert!(plan.stdout.contains(&format!("would remove {folder}\n")), "{plan:?}");
+    assert!(left.folder.join("data/PG_VERSION").exists());
+    let removed = left.run(&["clean", folder]);
+    assert_eq!((removed.code, removed.stdout), (0, format!("removed {folder}\n")));
+    assert!(!left.folder.exists() && !left.record().exists(), "{:?}", names(left.scratch.path()));
+}
+
+#[test]
+fn folders_of_a_dead_process_are_removed() {
+    let left = Leftover::new("spanproof-74023cffbd7c");
+    let making = left.cache().join("making-628929ae2ba0401b9747eaf52353609c");
+    std::fs::create_dir_all(&making).unwrap();
+    std::fs::write(making.join("half"), "").unwrap();
+    let doctor = left.run(&["doctor"]);
+    assert!(doctor.code == 0 && !doctor.stdout.contains("74023cffbd7c"), "{doctor:?}");
+    wait_until("the removal of both folders", Duration::from_secs(20), || {
+        let present = left.folder.exists() || making.exists();
+        if present { Err((names(&left.folder), names(&left.cache()))) } else { Ok(()) }
+    });
+    assert!(left.cache().exists(), "a folder that the journal does not name was removed");
+}
+
+/// Runs SQL on a server.
+fn execute(url: &str, sql: String) -> Result<(), sqlx::Error> {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = PgConnection::connect(url).await?;
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
+        connection.close().await
+    })
+}
+
+#[test]
+fn a_kept_database_on_a_given_server_is_removed_by_its_name() {
+    let live = Live::start();
+    let name = fixture("kept/database").trim().to_owned();
+    execute(&live.url, format!("create database {name}")).unwrap();
+    execute(&live.url, format!("create database my_{name}")).unwrap();
+    let clean = |args: &[&str]| {
+        let command = Spanproof::new(fixtures().join("kept"), &[&["clean"], args].concat());
+        command.env("SPANPROOF_POSTGRES", &live.url).output()
+    };
+    let plan = clean(&["--dry-run"]);
+    assert!(plan.stdout.contains(&format!("would remove {name}\n")), "{plan:?}");
+    assert!(!plan.stdout.contains("my_"), "{plan:?}");
+    let removed = clean(&[&name]);
+    assert_eq!((removed.code, removed.stdout), (0, format!("removed {name}\n")));
+    // Its name can be used again, and the other database still exists.
+    execute(&live.url, format!("create database {name}")).unwrap();
+    execute(&live.url, format!("drop database my_{name}")).unwrap();
+}

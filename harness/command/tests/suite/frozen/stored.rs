@@ -1,0 +1,128 @@
+//! Specs, stored runs and bundles, read without running anything.
+
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use super::contains::contains;
+use super::{fixture, fixtures, run};
+use crate::folder::{copy, names};
+
+/// Sentences of a report; their wording is not part of the format.
+const WORDING: [&str; 4] = [
+    "/cases/*/verdict/fail/*/message",
+    "/cases/*/verdict/known",
+    "/cases/*/verdict/broken",
+    "/cases/*/evidence",
+];
+
+#[rstest]
+#[case::service_built_by_cargo("spanproof")]
+#[case::service_as_a_command("command")]
+#[case::required_keys_only("minimal")]
+fn a_spec_has_the_same_plan(#[case] name: &str) {
+    let output = run(&["plan", "--config", &format!("spec/{name}.toml")]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stderr.lines().all(|line| line.starts_with("warning: ")), "{output:?}");
+    assert_eq!(output.stdout, fixture(&format!("spec/{name}.plan.txt")));
+}
+
+/// Runs `report` on a stored run and returns its document and exit code.
+fn report(folder: &str) -> (Json, i32) {
+    let args = ["report", folder, "--config", "spec/spanproof.toml", "--format", "json"];
+    let output = run(&args);
+    (output.json(), output.code)
+}
+
+#[test]
+fn a_stored_run_has_the_same_verdicts() {
+    let frozen = serde_json::from_str(&fixture("json/report.json")).unwrap();
+    let (found, code) = report("run");
+    contains(&frozen, &found, &WORDING).unwrap();
+    assert_eq!(code, 3, "one case is broken");
+}
+
+/// Returns the failures in a report for people: headings with codes, and evidence.
+fn failures(text: &str) -> Vec<&str> {
+    let is_failure = |line: &&str| {
+        let evidence = line.starts_with("      ") || line.starts_with("    evidence: ");
+        evidence || line.starts_with("FAIL ") || line.starts_with("BROKEN ")
+    };
+    text.lines().filter(is_failure).collect()
+}
+
+#[test]
+fn a_stored_run_has_the_same_failures_and_evidence() {
+    let output = run(&["report", "run", "--config", "spec/spanproof.toml"]);
+    assert_eq!(output.code, 3, "{output:?}");
+    let frozen = fixture("json/report.txt");
+    let expected = failures(&frozen);
+    assert_eq!(expected.iter().filter(|line| line.starts_with("FAIL ")).count(), 5, "{frozen}");
+    assert_eq!(failures(&output.stdout), expected);
+}
+
+/// `run-1.0` has only the keys of the first minor version, and no record of the run.
+#[rstest]
+fn evidence_of_every_minor_version_is_read(
+    #[values("1.0", "1.1", "1.2", "1.3", "1.9")] version: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&fixtures().join("run-1.0"), folder.path());
+    let mut ids = Vec::new();
+    for id in names(folder.path()) {
+        let path = folder.path().join(&id).join("evidence.json");
+        let mut evidence: Json =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(evidence["format"], "1.0");
+        evidence["format"] = version.into();
+        if version == "1.9" {
+            evidence["weather"] = json!({"wind": 3});
+        }
+        std::fs::write(&path, evidence.to_string()).unwrap();
+        ids.push(id);
+    }
+    assert_eq!(ids, ["7b3ed58e", "8cc6a924", "c9fd3662"]);
+    let whole: Json = serde_json::from_str(&fixture("json/report.json")).unwrap();
+    let mut cases = whole["cases"].as_array().unwrap().clone();
+    cases.retain(|case| ids.iter().any(|id| case["id"] == **id));
+    cases.sort_by_key(|case| case["id"].to_string());
+    let (found, code) = report(folder.path().to_str().unwrap());
+    contains(&json!({ "cases": cases }), &found, &WORDING).unwrap();
+    assert_eq!(code, 1, "two cases fail");
+}
+
+/// Returns the facts in a replay's report: the bundle, codes, evidence, the numbers of the funnel,
+/// and one line for each doubt. Messages are left out.
+fn facts(text: &str) -> Vec<String> {
+    let fact = |line: &str| {
+        let inner = line.strip_prefix("    ").filter(|inner| !inner.starts_with(' '));
+        match inner.map(|inner| (inner, inner.split_once(": "))) {
+            Some((_, Some(("funnel", stages)))) => {
+                format!("funnel {}", stages.split(' ').next().unwrap())
+            }
+            Some((_, Some((name, _)))) => name.to_owned(),
+            Some((whole, None)) => whole.to_owned(),
+            None if line.starts_with(' ') => line.to_owned(),
+            None => line.split(": ").next().unwrap().to_owned(),
+        }
+    };
+    text.lines().map(fact).collect()
+}
+
+#[rstest]
+#[case::failing_case("case")]
+#[case::passing_case("pass")]
+#[case::case_with_a_witness("witness")]
+#[case::case_under_a_fault("fault")]
+#[case::with_contents("fault-contents")]
+#[case::existing_system("deployment")]
+#[case::cut_off("cut-off")]
+fn a_bundle_has_the_same_verdict(#[case] name: &str) {
+    let bundle = format!("{name}.jsonl");
+    let args = ["replay", &bundle, "--assert-only", "--config", "../spec/spanproof.toml"];
+    let folder = fixtures().join("bundles");
+    let output = crate::run::run(folder, &args);
+    let found = format!("{}exit {}\n", output.stdout, output.code);
+    let frozen = fixture(&format!("bundles/{name}.txt"));
+    assert!(frozen.contains("    funnel: "), "{frozen}");
+    assert_eq!(facts(&found), facts(&frozen), "{found}{}", output.stderr);
+}

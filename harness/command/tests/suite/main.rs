@@ -1,0 +1,25 @@
+//! The command `spanproof`, and the shape of this repository: one test binary, one module a theme.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
+
+mod architecture;
+mod check;
+mod deployed;
+mod excerpt;
+mod folder;
+mod frozen;
+mod incident;
+mod markdown;
+mod preflight;
+mod readme;
+mod reference;
+mod repository;
+mod run;
+mod test_files;
+mod traces;
+mod wait;
+mod watch;

@@ -1,0 +1,135 @@
+//! The README and the pages in `docs/`: commands exit as documented, print what the page shows, and
+//! examples and tables are those of the code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use spanproof_format::Exit;
+
+use crate::excerpt::find;
+use crate::folder;
+use crate::markdown::{Block, blocks};
+use crate::repository::{read, root};
+use crate::run::{Output, Spanproof, run};
+
+/// Commands on a page that report findings, by a part of them; they exit with 1.
+const WITH_FINDINGS: [&str; 2] = ["--config fixtures/incidents", " diagnose "];
+/// Time limit for one command on a page.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Returns the pages that these tests check.
+fn pages() -> Vec<String> {
+    let docs = folder::names(&root().join("docs")).into_iter().map(|name| format!("docs/{name}"));
+    ["README.md".to_owned()].into_iter().chain(docs).collect()
+}
+
+/// Runs a command of a page with the binary under test.
+fn run_on_page(command: &str) -> Output {
+    let script = command.replacen("cargo run -- ", "spanproof ", 1);
+    assert!(script.starts_with("spanproof "), "`{command}` does not run spanproof");
+    Spanproof::shell(root(), &script).timeout(COMMAND_TIMEOUT).output()
+}
+
+/// Each command in a `sh` block runs. Each `text` block is an excerpt of what a command in the `sh`
+/// block before it printed. Nobody runs `console` blocks.
+#[test]
+fn commands_exit_and_print_as_documented() {
+    let mut outputs: BTreeMap<String, Output> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for page in pages() {
+        let mut last: Option<Block> = None;
+        for block in blocks(&page) {
+            let Block { location, language, text } = &block;
+            match language.as_str() {
+                // This test is part of `cargo test`.
+                "sh" => {
+                    for command in text.lines().filter(|line| *line != "cargo test") {
+                        let output = outputs
+                            .entry(command.to_owned())
+                            .or_insert_with(|| run_on_page(command));
+                        let finds = WITH_FINDINGS.iter().any(|part| command.contains(part));
+                        if output.code != i32::from(finds) || output.stdout.is_empty() {
+                            wrong.push(format!("{location}: `{command}`: {output:#?}"));
+                        }
+                    }
+                    last = Some(block);
+                }
+                "console" => last = None,
+                "text" => {
+                    let commands = last.iter().flat_map(|block| block.text.lines());
+                    let printed: Vec<_> =
+                        commands.filter_map(|command| outputs.get(command)).collect();
+                    let found = printed.iter().map(|output| find(text, &output.stdout));
+                    if let Err(missing) = found.fold(Err(text.clone()), Result::or) {
+                        wrong.push(format!("{location}: nobody printed\n{missing}\n{printed:#?}"));
+                    }
+                }
+                "json" | "rust" | "toml" => {}
+                other => wrong.push(format!("{location}: no test knows `{other}` blocks")),
+            }
+        }
+    }
+    assert!(outputs.len() > 8, "only {} commands were found", outputs.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// The pages say `cargo run` and name no binary: cargo has to find the right one.
+#[test]
+fn cargo_finds_the_binary_by_itself() {
+    let mut command = assert_cmd::Command::new(env!("CARGO"));
+    let output = command.args(["run", "--", "explain"]).current_dir(root()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("stage 1, delivered"), "{stderr}");
+}
+
+/// The example in the README and in the documentation of the library.
+#[test]
+fn the_example_is_a_test() {
+    let test = read("tests/example.rs");
+    let example = test.split_once("// README\n").unwrap().1;
+    let blocks = blocks("README.md");
+    let rust: Vec<_> = blocks.iter().filter(|block| block.language == "rust").collect();
+    assert_eq!(rust.first().unwrap().text, example);
+    let documentation: String = example.lines().map(|line| format!("//! {line}\n")).collect();
+    let documentation = documentation.replace("//! \n", "//!\n");
+    let library = read("harness/spanproof/src/lib.rs");
+    assert!(library.contains(&documentation), "the library's documentation lacks\n{documentation}");
+}
+
+#[test]
+fn tables_of_exit_codes_are_complete() {
+    let rows = Exit::ALL.iter().map(|exit| format!("| {} | {} |\n", exit.code(), exit.meaning()));
+    let table = format!("| exit code | meaning |\n|---|---|\n{}\n", rows.collect::<String>());
+    let mut tables = 0;
+    for name in pages() {
+        let text = format!("{}\n", read(&name));
+        if text.contains("| exit code |") {
+            tables += 1;
+            assert!(text.contains(&table), "{name} should have this table:\n{table}");
+        }
+    }
+    assert!(tables > 0, "no page lists the exit codes");
+}
+
+/// The spec that `docs/getting-started.md` writes step by step, for `fixtures/python-runner`.
+#[test]
+fn the_spec_of_getting_started_passes() {
+    let service = root().join("fixtures/python-runner");
+    let scratch = tempfile::tempdir().unwrap();
+    folder::copy(&service, scratch.path());
+    let blocks = blocks("docs/getting-started.md");
+    let spec: String =
+        blocks.iter().filter(|block| block.language == "toml").map(|block| &*block.text).collect();
+    std::fs::write(scratch.path().join("spanproof.toml"), spec).unwrap();
+    let Output { code, stdout, stderr } = run(scratch.path(), &["check"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert_eq!(stderr.matches("warning: ").count(), 0, "{stderr}");
+    let behaviour = blocks.iter().find(|block| block.text.contains("[[reply]]")).unwrap();
+    let file = std::fs::read_to_string(service.join("upstream/answers.toml")).unwrap();
+    assert!(
+        file.contains(&behaviour.text),
+        "{} is not in upstream/answers.toml",
+        behaviour.location
+    );
+}

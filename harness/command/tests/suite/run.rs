@@ -1,0 +1,231 @@
+//! Starts the command `spanproof`; the other files of this suite leave that to this one.
+
+use std::ffi::OsStr;
+use std::io::{BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value as Json;
+
+use crate::wait::wait_until;
+
+/// The spec of this repository.
+pub(crate) const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spanproof.toml");
+/// The migrations of this repository.
+pub(crate) const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+/// The binary under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_spanproof");
+/// Time limit for a command to exit after a signal, or by itself.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time limit for the next output of a command; in milliseconds.
+const READ_TIMEOUT: u16 = 30_000;
+/// Variables of the machine that would change what the command does or prints.
+const REMOVED: [&str; 7] = [
+    "CI",
+    "DATABASE_URL",
+    "SPANPROOF_POSTGRES",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "FORCE_COLOR",
+    "COLUMNS",
+];
+
+/// A command line that runs `spanproof`.
+#[derive(Debug)]
+pub(crate) struct Spanproof {
+    command: std::process::Command,
+    stdin: Option<String>,
+    timeout: Duration,
+}
+
+/// The exit code of a command and everything that it printed.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// The exit code; -1 if a signal killed the process.
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Spanproof {
+    /// `spanproof ARGS` in `folder`.
+    pub(crate) fn new(folder: impl AsRef<Path>, args: &[&str]) -> Self {
+        Self::program(BINARY, folder.as_ref(), args)
+    }
+
+    /// A shell script in which `spanproof` is the binary under test.
+    pub(crate) fn shell(folder: impl AsRef<Path>, script: &str) -> Self {
+        Self::program("sh", folder.as_ref(), &["-c", &with_binary(script)])
+    }
+
+    /// The same on a terminal; its output, escape sequences included, is in `stdout`.
+    pub(crate) fn terminal(folder: impl AsRef<Path>, script: &str) -> Self {
+        let args = ["-qec", &with_binary(script), "/dev/null"];
+        Self::program("script", folder.as_ref(), &args)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts the command")]
+    fn program(program: &str, folder: &Path, args: &[&str]) -> Self {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(folder).args(args);
+        for name in REMOVED {
+            command.env_remove(name);
+        }
+        Self { command, stdin: None, timeout: Duration::from_mins(2) }
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value.as_ref());
+        self
+    }
+
+    /// Writes `text` to its standard input; otherwise that is empty.
+    pub(crate) fn stdin(mut self, text: impl Into<String>) -> Self {
+        self.stdin = Some(text.into());
+        self
+    }
+
+    /// Kills it after `timeout` instead of two minutes.
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn output(self) -> Output {
+        let mut command = assert_cmd::Command::from_std(self.command);
+        let command = command.timeout(self.timeout).write_stdin(self.stdin.unwrap_or_default());
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// Runs it to its end on another thread, so that the test can do something meanwhile.
+    pub(crate) async fn output_async(self) -> Output {
+        tokio::task::spawn_blocking(|| self.output()).await.unwrap()
+    }
+
+    /// Starts it; the test goes on while it runs.
+    pub(crate) fn spawn(mut self) -> Running {
+        let command = self.command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = child.stdout.take().map(BufReader::new);
+        Running { child, stdin, stdout }
+    }
+}
+
+/// A command that runs while the test does; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: Option<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    /// Returns its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Writes to its standard input.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.stdin.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Closes the pipe of its standard output.
+    pub(crate) fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
+    /// Reads the next line of its standard output.
+    pub(crate) fn next_line(&mut self) -> String {
+        let text = self.read_until("\n");
+        text.trim_end_matches('\n').to_owned()
+    }
+
+    /// Reads lines up to the first one that contains all of `words`, and returns it.
+    pub(crate) fn line(&mut self, words: &[&str]) -> String {
+        loop {
+            let line = self.next_line();
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+        }
+    }
+
+    /// Reads its standard output up to the first `end`.
+    pub(crate) fn read_until(&mut self, end: &str) -> String {
+        let stdout = self.stdout.as_mut().unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(end.as_bytes()) {
+            let mut fds = [PollFd::new(stdout.get_ref().as_fd(), PollFlags::POLLIN)];
+            let is_ready = !stdout.buffer().is_empty() || poll(&mut fds, READ_TIMEOUT).unwrap() > 0;
+            let byte =
+                if is_ready { stdout.by_ref().bytes().next().transpose().unwrap() } else { None };
+            assert!(byte.is_some(), "no {end:?} after {:?}", String::from_utf8_lossy(&text));
+            text.extend(byte);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Waits for its exit.
+    pub(crate) fn status(&mut self) -> ExitStatus {
+        let id = self.id();
+        wait_until("the command's exit", EXIT_TIMEOUT, || self.child.try_wait().unwrap().ok_or(id))
+    }
+
+    /// Waits for its exit and returns the exit code and everything that was not read before.
+    pub(crate) fn output(mut self) -> Output {
+        let code = self.status().code().unwrap_or(-1);
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        if let Some(mut pipe) = self.stdout.take() {
+            pipe.read_to_string(&mut stdout).unwrap();
+        }
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        Output { code, stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _exited = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Output {
+    /// The JSON document in `stdout`.
+    pub(crate) fn json(&self) -> Json {
+        let json = serde_json::from_str(&self.stdout);
+        assert!(json.is_ok(), "stdout is not JSON: {self:?}");
+        json.unwrap()
+    }
+}
+
+/// Runs `spanproof ARGS` in `folder`.
+pub(crate) fn run(folder: impl AsRef<Path>, args: &[&str]) -> Output {
+    Spanproof::new(folder, args).output()
+}
+
+/// A script that finds the binary under test as `spanproof`.
+fn with_binary(script: &str) -> String {
+    let folder = Path::new(BINARY).parent().unwrap();
+    format!("PATH='{}':$PATH; export PATH; {script}", folder.display())
+}

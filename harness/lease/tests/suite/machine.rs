@@ -1,0 +1,200 @@
+//! Processes and shared memory of this machine, seen from outside.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid};
+
+use crate::user::account;
+
+/// Longest time until everything is removed.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Pauses between two polls and leaves the processors to the processes under test.
+#[expect(clippy::disallowed_methods, reason = "between two polls, before a deadline")]
+pub(crate) fn pause() {
+    std::thread::sleep(Duration::from_millis(2));
+}
+
+/// Waits until `condition` is true.
+pub(crate) fn await_that(what: &str, condition: impl Fn() -> bool) {
+    await_none(what, || if condition() { vec![] } else { vec!["not yet".to_owned()] });
+}
+
+/// Waits until `left` returns an empty list.
+pub(crate) fn await_none(what: &str, left: impl Fn() -> Vec<String>) {
+    let start = Instant::now();
+    while let left = left()
+        && !left.is_empty()
+    {
+        assert!(start.elapsed() < REMOVAL_LIMIT, "{what}: {left:#?}");
+        pause();
+    }
+}
+
+/// Waits for `time`, the random moment of a kill.
+pub(crate) fn await_moment(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        pause();
+    }
+}
+
+pub(crate) fn processes() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Returns the fields of `/proc/PID/stat` after the name: first the state, then the parent.
+fn stat(id: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read(format!("/proc/{id}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat).into_owned();
+    Some(stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect())
+}
+
+/// Returns whether a process runs; a zombie does not.
+pub(crate) fn runs(id: u32) -> bool {
+    stat(id).is_some_and(|fields| fields[0] != "Z" && fields[0] != "X")
+}
+
+pub(crate) fn start_time(id: u32) -> u64 {
+    stat(id).unwrap()[19].parse().unwrap()
+}
+
+pub(crate) fn session(id: u32) -> u32 {
+    stat(id).unwrap()[3].parse().unwrap()
+}
+
+fn arguments(id: u32) -> Vec<String> {
+    let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).split('\0').map(str::to_owned).collect()
+}
+
+/// Returns the members of process group `id`, and the processes whose parent is a member.
+pub(crate) fn group(id: u32) -> Vec<u32> {
+    let is_member = |other: &u32| stat(*other).is_some_and(|fields| fields[2] == id.to_string());
+    let is_related = |other: &u32| {
+        is_member(other)
+            || stat(*other)
+                .is_some_and(|fields| fields[1].parse().is_ok_and(|parent| is_member(&parent)))
+    };
+    processes().into_iter().filter(is_related).collect()
+}
+
+/// Returns the reapers of the lease on `folder`.
+pub(crate) fn reapers(folder: &Path) -> Vec<u32> {
+    let name = folder.to_str().unwrap();
+    let is_reaper = |id: &u32| {
+        let line = arguments(*id);
+        // A subshell of a reaper has the same command line and another group.
+        line.iter().any(|word| word == "spanproof-reaper")
+            && line.iter().any(|word| word == name)
+            && stat(*id).is_some_and(|fields| fields[2] == id.to_string())
+    };
+    processes().into_iter().filter(|id| runs(*id)).filter(is_reaper).collect()
+}
+
+/// Returns the processes that work in `folder` or have it in their command line.
+fn processes_of(folder: &Path) -> Vec<u32> {
+    let name = folder.to_str().unwrap();
+    let uses = |id: &u32| {
+        let cwd = std::fs::read_link(format!("/proc/{id}/cwd"));
+        cwd.is_ok_and(|cwd| cwd.starts_with(folder))
+            || arguments(*id).iter().any(|word| word.contains(name))
+    };
+    processes().into_iter().filter(|id| runs(*id)).filter(uses).collect()
+}
+
+/// Returns what is left of the lease on `folder`.
+pub(crate) fn left(folder: &Path) -> Vec<String> {
+    let mut left: Vec<_> = processes_of(folder)
+        .iter()
+        .map(|id| format!("process {id} {:?}", arguments(*id).last()))
+        .collect();
+    if folder.exists() {
+        left.push(format!("{} {:?}", folder.display(), std::fs::read_dir(folder)));
+    }
+    left
+}
+
+pub(crate) fn signal(id: u32, signal: Signal) {
+    // It may have ended.
+    let _sent = kill(Pid::from_raw(i32::try_from(id).unwrap()), signal);
+}
+
+/// One row of `/proc/sysvipc/shm`.
+struct Segment {
+    id: String,
+    creator: u32,
+    attached: u32,
+    owner: u32,
+}
+
+fn segments() -> Vec<Segment> {
+    let table = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let rows = table.lines().skip(1).map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let number = |field: usize| fields[field].parse().unwrap();
+        let (creator, attached, owner) = (number(4), number(6), number(7));
+        Segment { id: fields[1].to_owned(), creator, attached, owner }
+    });
+    rows.collect()
+}
+
+/// Returns whether a segment of this id exists.
+pub(crate) fn has_segment(id: &str) -> bool {
+    segments().iter().any(|segment| segment.id == id)
+}
+
+/// Returns whether the process `creator` has left a segment.
+pub(crate) fn has_segment_of(creator: u32) -> bool {
+    segments().iter().any(|segment| segment.creator == creator && segment.attached == 0)
+}
+
+/// Returns the shared memory of the servers' account that no process has, nor is about to have: its
+/// creator has ended. As root that account is one that no other server runs as.
+pub(crate) fn unused_memory() -> BTreeSet<String> {
+    let owner = account().map_or_else(Uid::effective, |account| account.uid).as_raw();
+    let segments = segments().into_iter().filter(|segment| {
+        segment.owner == owner && segment.attached == 0 && !runs(segment.creator)
+    });
+    let segments = segments.map(|found| format!("segment {} of {}", found.id, found.creator));
+    let named = std::fs::read_dir("/dev/shm").unwrap().flatten();
+    let named = named.filter(|entry| entry.metadata().is_ok_and(|file| file.uid() == owner));
+    let named = named.filter_map(|entry| entry.path().to_str().map(str::to_owned));
+    let named: Vec<_> = named.filter(|name| name.starts_with("/dev/shm/PostgreSQL.")).collect();
+    let used = if named.is_empty() { String::new() } else { used_names() };
+    segments.chain(named.into_iter().filter(|name| !used.contains(name))).collect()
+}
+
+/// Returns a text with the names of the files that processes have open or mapped.
+fn used_names() -> String {
+    let mut names = String::new();
+    for id in processes() {
+        let open = std::fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
+        for file in open.filter_map(|entry| std::fs::read_link(entry.path()).ok()) {
+            names.push_str(&file.to_string_lossy());
+            names.push('\n');
+        }
+        let maps = std::fs::read(format!("/proc/{id}/maps")).unwrap_or_default();
+        names.push_str(&String::from_utf8_lossy(&maps));
+    }
+    names
+}
+
+/// Locks the shared memory for one test at a time, also among several runs of this program: its
+/// account is the same in all of them.
+pub(crate) fn lock_memory() -> Flock<File> {
+    let memory = File::open("/dev/shm").unwrap();
+    Flock::lock(memory, FlockArg::LockExclusive).unwrap()
+}
+
+/// Waits until there is no unused memory except what was unused `before`.
+pub(crate) fn await_no_memory(before: &BTreeSet<String>) {
+    await_none("shared memory", || unused_memory().difference(before).cloned().collect());
+}

@@ -1,0 +1,203 @@
+//! One user: everything is removed, whether the user, its reaper or its server dies.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::machine::{
+    self, await_no_memory, await_none, await_that, has_segment_of, left, lock_memory, reapers,
+    runs, unused_memory,
+};
+use crate::user::{User, command, template_data};
+
+/// Creates a folder for leases that the account of a server can enter.
+pub(crate) fn parent_folder() -> TempDir {
+    let parent = tempfile::Builder::new().prefix("reaper test's ").tempdir().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(parent.path(), mode).unwrap();
+    parent
+}
+
+/// Starts a user with a lease in `parent`, and with a process group and a folder that are guarded.
+pub(crate) fn user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
+    let mut user = User::start(parent);
+    let folder = parent.join("spanproof-a b's-0123456789ab");
+    user.ask(&format!("create {}", folder.display()));
+    user.ask(&format!("folder {}", parent.join("a \"folder\"'s").display()));
+    let leader: u32 = user.ask("group 6543").parse().unwrap();
+    await_that("the group", || machine::group(leader).len() == 3);
+    (user, folder, machine::group(leader))
+}
+
+pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
+    await_none("the lease", || left(folder));
+    let of_group = || group.iter().filter(|id| runs(**id)).map(u32::to_string).collect();
+    await_none("the group", of_group);
+    assert!(!parent.join("a \"folder\"'s").exists());
+}
+
+/// Makes a lease old enough for a sweep.
+pub(crate) fn age(folder: &Path) {
+    let old = SystemTime::now() - Duration::from_mins(1);
+    let old = nix::sys::time::TimeSpec::from(old.duration_since(SystemTime::UNIX_EPOCH).unwrap());
+    let follow = nix::sys::stat::UtimensatFlags::NoFollowSymlink;
+    // Another reaper may have removed it by now.
+    let _aged =
+        nix::sys::stat::utimensat(nix::fcntl::AT_FDCWD, &folder.join("users"), &old, &old, follow);
+}
+
+#[test]
+fn a_killed_user_leaves_nothing() {
+    let parent = parent_folder();
+    let _lock = lock_memory();
+    let before = unused_memory();
+    let template = template_data(parent.path());
+    let (mut user, folder, group) = user(parent.path());
+    let postmaster = user.ask(&format!("posix-server {}", template.display())).parse().unwrap();
+    await_server(&folder);
+    user.kill();
+    await_removal(parent.path(), &folder, &group);
+    assert!(!runs(postmaster));
+    await_no_memory(&before);
+}
+
+fn await_server(folder: &Path) {
+    await_that("the server", || {
+        let lock = std::fs::read_to_string(folder.join("data/postmaster.pid"));
+        lock.is_ok_and(|lock| lock.contains("ready"))
+    });
+}
+
+#[test]
+fn the_segment_of_a_killed_postmaster_is_removed() {
+    let parent = parent_folder();
+    let _lock = lock_memory();
+    let before = unused_memory();
+    let template = template_data(parent.path());
+    let (mut user, folder, group) = user(parent.path());
+    let postmaster = user.ask(&format!("server {}", template.display())).parse().unwrap();
+    await_server(&folder);
+    machine::signal(postmaster, Signal::SIGKILL);
+    // Its children end when they notice; then no process has the segment.
+    await_that("a leak", || has_segment_of(postmaster));
+    drop(user);
+    await_removal(parent.path(), &folder, &group);
+    await_no_memory(&before);
+}
+
+#[test]
+fn a_killed_reaper_is_replaced() {
+    let parent = parent_folder();
+    let (mut user, folder, group) = user(parent.path());
+    for _ in 0..3 {
+        let reaper = reapers(&folder)[0];
+        machine::signal(reaper, Signal::SIGKILL);
+        let has_another = || reapers(&folder).iter().any(|id| *id != reaper);
+        await_that("another reaper", has_another);
+    }
+    user.kill();
+    await_removal(parent.path(), &folder, &group);
+}
+
+#[test]
+fn a_sweep_removes_a_lease_whose_user_and_reaper_are_dead() {
+    let parent = parent_folder();
+    let unrelated = parent.path().join("spanproof-unrelated");
+    std::fs::create_dir(&unrelated).unwrap();
+    std::fs::write(unrelated.join("things"), "+ folder /nowhere\n").unwrap();
+    let (mut dead, folder, group) = user(parent.path());
+    machine::signal(dead.id(), Signal::SIGSTOP);
+    machine::signal(reapers(&folder)[0], Signal::SIGKILL);
+    dead.kill();
+    await_that("the end of the reaper", || reapers(&folder).is_empty());
+    assert!(runs(group[0]));
+    let mut living = User::start(parent.path());
+    let live = parent.path().join("spanproof-live-0123456789ab");
+    living.ask(&format!("create {}", live.display()));
+    await_that("its reaper", || reapers(&live).len() == 1);
+    age(&folder);
+    age(&live);
+    let mut next = User::start(parent.path());
+    next.ask(&format!("guard {}", parent.path().join("spanproof-of-next").display()));
+    await_removal(parent.path(), &folder, &group);
+    assert!(unrelated.exists() && live.exists());
+    assert_eq!(reapers(&live).len(), 1);
+}
+
+/// Writes a kept lease without users or a reaper, whose journal has `entries`.
+fn write_lease(parent: &Path, boot: &str, entries: &str) -> PathBuf {
+    let folder = parent.join("spanproof-0123456789ab");
+    std::fs::create_dir(&folder).unwrap();
+    nix::unistd::mkfifo(&folder.join("users"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::write(folder.join("things"), format!("boot {boot}\n{entries}")).unwrap();
+    File::create(folder.join("kept")).unwrap();
+    folder
+}
+
+fn this_boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned()
+}
+
+/// A process in its own group that belongs to no lease. Dropping it kills it.
+pub(crate) struct UnrelatedProcess(pub(crate) std::process::Child);
+
+impl UnrelatedProcess {
+    pub(crate) fn start() -> Self {
+        let mut sleep = command(Path::new("sleep"));
+        std::os::unix::process::CommandExt::process_group(&mut sleep, 0);
+        Self(sleep.arg("7654").spawn().unwrap())
+    }
+}
+
+impl Drop for UnrelatedProcess {
+    fn drop(&mut self) {
+        let _killed = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[test]
+fn kills_a_process_only_if_boot_and_start_time_match() {
+    let parent = parent_folder();
+    let cases = [(0, this_boot(), false), (1, this_boot(), true), (0, "another".into(), true)];
+    for (later, boot, survives) in cases {
+        let process = UnrelatedProcess::start();
+        let id = process.0.id();
+        let start = machine::start_time(id) + later;
+        let other = parent.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        let entries = format!(
+            "+ group {id} {start} {}\n+ folder {}\n",
+            machine::session(id),
+            other.display()
+        );
+        let folder = write_lease(parent.path(), &boot, &entries);
+        spanproof_lease::remove_folder(&folder).unwrap();
+        assert_eq!(runs(id), survives, "{entries}");
+        assert!(!folder.exists() && !other.exists());
+    }
+}
+
+#[test]
+fn kept_folders_stay_until_removed() {
+    let parent = parent_folder();
+    let (mut keeper, folder, group) = user(parent.path());
+    keeper.ask("keep");
+    let mut other = User::start(parent.path());
+    let remove = format!("remove {}", folder.display());
+    assert!(other.ask(&remove).ends_with("is in use"));
+    keeper.kill();
+    await_that("the end of the reaper", || reapers(&folder).is_empty());
+    age(&folder);
+    // Its first lease: it sweeps.
+    other.ask(&format!("guard {}", parent.path().join("sweeps").display()));
+    let kept = format!("kept {}", parent.path().display());
+    assert_eq!(other.ask(&kept), format!("[{folder:?}]"));
+    assert!(runs(group[0]) && folder.exists());
+    assert_eq!(other.ask(&remove), "done");
+    await_removal(parent.path(), &folder, &group);
+    assert_eq!(other.ask(&kept), "[]");
+}

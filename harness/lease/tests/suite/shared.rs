@@ -1,0 +1,110 @@
+//! Several users of one lease, and a parent process that keeps it.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use crate::machine::{self, await_none, await_that, left, reapers, runs};
+use crate::removal::{UnrelatedProcess, await_removal, parent_folder, user};
+use crate::user::User;
+
+fn join(parent: &Path, folder: &Path) -> (User, String) {
+    let mut user = User::start(parent);
+    let answer = user.ask(&format!("join {}", folder.display()));
+    (user, answer)
+}
+
+/// Waits twice as long as it takes to remove another lease, so that a lease that is wrongly removed
+/// is gone by then.
+fn await_other_removals(parent: &Path) {
+    let folder = parent.join("spanproof-other");
+    for _ in 0..2 {
+        let mut user = User::start(parent);
+        user.ask(&format!("create {}", folder.display()));
+        user.ask("group 6543");
+        user.kill();
+        await_none("the other lease", || left(&folder));
+    }
+}
+
+#[test]
+fn a_lease_is_removed_with_its_last_user() {
+    let parent = parent_folder();
+    let (mut first, folder, group) = user(parent.path());
+    let (mut second, joined) = join(parent.path(), &folder);
+    assert_eq!(joined, "joined");
+    first.kill();
+    // The second user still replaces the reaper.
+    let reaper = reapers(&folder)[0];
+    machine::signal(reaper, Signal::SIGKILL);
+    await_that("another reaper", || reapers(&folder).iter().any(|id| *id != reaper));
+    assert!(runs(group[0]) && folder.join("users").exists());
+    second.ask("leave");
+    await_removal(parent.path(), &folder, &group);
+    assert_eq!(join(parent.path(), &folder).1, "none");
+}
+
+#[test]
+fn a_lease_stays_while_its_parent_process_runs() {
+    let parent = parent_folder();
+    let mut runner = UnrelatedProcess::start();
+    let folder = parent.path().join("spanproof-0123456789ab");
+    let mut first = User::start(parent.path());
+    first.ask(&format!("parent {}", runner.0.id()));
+    first.ask(&format!("create {}", folder.display()));
+    let group: u32 = first.ask("group 6543").parse().unwrap();
+    first.kill();
+    await_other_removals(parent.path());
+    assert!(runs(group) && folder.exists());
+    let (mut second, joined) = join(parent.path(), &folder);
+    assert_eq!(joined, "joined");
+    // It stays as a zombie, which counts as ended.
+    runner.0.kill().unwrap();
+    await_other_removals(parent.path());
+    assert!(runs(group) && folder.exists());
+    second.kill();
+    await_removal(parent.path(), &folder, &[group]);
+}
+
+/// The record is a FIFO here, so that the reaper blocks when it reads it.
+#[test]
+fn a_user_that_joins_before_the_record_is_removed_keeps_the_lease() {
+    let parent = parent_folder();
+    let folder = parent.path().join("spanproof-0123456789ab");
+    let records = parent.path().join("records");
+    std::fs::create_dir(&records).unwrap();
+    let record = records.join("a record's");
+    nix::unistd::mkfifo(&record, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut first = User::start(parent.path());
+    first.ask(&format!("record {}", record.display()));
+    first.ask(&format!("create {}", folder.display()));
+    let group: u32 = first.ask("group 6543").parse().unwrap();
+    first.kill();
+    // This blocks until the reaper opens it, after it has seen the last user end.
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&record).unwrap();
+    let (mut late, joined) = join(parent.path(), &folder);
+    assert_eq!(joined, "joined");
+    std::io::Write::write_all(&mut writer, format!("{}\n", folder.display()).as_bytes()).unwrap();
+    drop(writer);
+    await_that("the removal of the record", || !record.exists());
+    await_that("the mark", || folder.join("over").exists());
+    await_other_removals(parent.path());
+    assert!(runs(group), "the late user still has the lease");
+    assert_eq!(join(parent.path(), &folder).1, "none");
+    late.kill();
+    await_removal(parent.path(), &folder, &[group]);
+}
+
+#[test]
+fn a_record_that_names_another_lease_stays() {
+    let parent = parent_folder();
+    let folder = parent.path().join("spanproof-0123456789ab");
+    let record = parent.path().join("record");
+    std::fs::write(&record, "/another\n").unwrap();
+    let mut user = User::start(parent.path());
+    user.ask(&format!("record {}", record.display()));
+    user.ask(&format!("create {}", folder.display()));
+    user.kill();
+    await_removal(parent.path(), &folder, &[]);
+    assert!(record.exists());
+}

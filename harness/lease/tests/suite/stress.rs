@@ -1,0 +1,155 @@
+//! Kills at random moments. `SPANPROOF_STRESS` sets the number of rounds, `SPANPROOF_SEED` repeats a
+//! run.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+
+use crate::machine::{
+    await_moment, await_no_memory, await_none, await_that, has_segment, left, lock_memory,
+    processes, reapers, runs, signal, unused_memory,
+};
+use crate::removal::{UnrelatedProcess, age, await_removal, parent_folder};
+use crate::user::{User, command, template_data};
+
+/// A random number generator that repeats itself from the same seed.
+struct Rng(u64);
+
+impl Rng {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let seed = number("SPANPROOF_SEED").unwrap_or(now.as_secs());
+        println!("SPANPROOF_SEED={seed}");
+        Self(seed)
+    }
+
+    /// Returns a number from 0 to `limit`, exclusive.
+    fn next_below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "the length and the seed of a run")]
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+/// A segment of shared memory that belongs to no lease. Dropping it removes it.
+struct UnrelatedSegment(String);
+
+impl UnrelatedSegment {
+    fn create() -> Self {
+        let output = command(Path::new("ipcmk")).args(["-M", "4096"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        Self(text.rsplit(' ').next().unwrap().trim().to_owned())
+    }
+
+    fn exists(&self) -> bool {
+        has_segment(&self.0)
+    }
+}
+
+impl Drop for UnrelatedSegment {
+    fn drop(&mut self) {
+        let _removed = command(Path::new("ipcrm")).args(["-m", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_kill_during_initdb_leaves_nothing() {
+    let parent = parent_folder();
+    let mut rng = Rng::new();
+    let _lock = lock_memory();
+    let segment = UnrelatedSegment::create();
+    let before = unused_memory();
+    for round in 0..number("SPANPROOF_STRESS").unwrap_or(30) {
+        let folder = parent.path().join(format!("spanproof-initdb-{round}"));
+        let mut user = User::start(parent.path());
+        user.ask(&format!("create {}", folder.display()));
+        user.ask("initdb");
+        let moment = rng.next_below(700);
+        await_moment(Duration::from_millis(moment));
+        user.kill();
+        await_none(&format!("after {moment} ms"), || left(&folder));
+        await_no_memory(&before);
+    }
+    assert!(segment.exists());
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing() {
+    let parent = parent_folder();
+    let mut rng = Rng::new();
+    let template = template_data(parent.path());
+    let unrelated = UnrelatedProcess::start();
+    let _lock = lock_memory();
+    let segment = UnrelatedSegment::create();
+    let unrelated_folder = parent.path().join("spanproof-unrelated");
+    std::fs::create_dir(&unrelated_folder).unwrap();
+    let before = unused_memory();
+    for round in 0..number("SPANPROOF_STRESS").unwrap_or(12) {
+        let folder = parent.path().join(format!("spanproof-a b's-{round}"));
+        let mut user = User::start(parent.path());
+        user.send(&format!("create {}", folder.display()));
+        user.send(&format!("folder {}", parent.path().join("a \"folder\"'s").display()));
+        user.send(&format!("group {}", sleep_seconds()));
+        user.send(&format!("server {}", template.display()));
+        let moment = rng.next_below(500);
+        await_moment(Duration::from_millis(moment));
+        let victim = round % 4;
+        println!("round {round}: victim {victim} after {moment} ms");
+        let supervising = reapers(&folder);
+        match victim {
+            1 => postmaster(&folder).into_iter().for_each(|id| signal(id, Signal::SIGKILL)),
+            // Stopped first, so that it can't start another reaper.
+            3 => signal(user.id(), Signal::SIGSTOP),
+            _ => {}
+        }
+        if victim >= 2 {
+            for id in &supervising {
+                signal(*id, Signal::SIGKILL);
+            }
+        }
+        user.kill();
+        let sweeper = (victim >= 2).then(|| {
+            await_that("the end of the reaper", || !supervising.iter().any(|id| runs(*id)));
+            sweep(parent.path(), &folder)
+        });
+        await_removal(parent.path(), &folder, &[]);
+        drop(sweeper);
+        await_none("groups", || sleepers().iter().map(u32::to_string).collect());
+        await_no_memory(&before);
+        assert!(runs(unrelated.0.id()) && unrelated_folder.exists() && segment.exists());
+    }
+}
+
+/// Starts a later process, which sweeps.
+fn sweep(parent: &Path, folder: &Path) -> User {
+    age(folder);
+    let mut next = User::start(parent);
+    next.ask(&format!("guard {}", folder.with_extension("next").display()));
+    next
+}
+
+fn postmaster(folder: &Path) -> Option<u32> {
+    let lock = std::fs::read_to_string(folder.join("data/postmaster.pid")).ok()?;
+    lock.lines().next()?.parse().ok()
+}
+
+/// Returns how long the groups of this process sleep: other processes may run this test, too.
+fn sleep_seconds() -> u32 {
+    1_000_000 + std::process::id()
+}
+
+/// Returns the sleeping members of the groups, and the daemons.
+fn sleepers() -> Vec<u32> {
+    let command = format!("sleep\0{}\0", sleep_seconds());
+    let sleeps = |id: &u32| {
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line == command.as_bytes()
+    };
+    processes().into_iter().filter(sleeps).filter(|id| runs(*id)).collect()
+}

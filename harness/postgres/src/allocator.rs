@@ -1,0 +1,90 @@
+//! Names, creates and drops the databases of one run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Error;
+use super::admin::Admin;
+use super::background::Background;
+use super::drop_queue::{DropQueue, DropsPaused};
+use super::run::Run;
+
+/// Names, creates and drops the databases of one run.
+#[derive(Debug)]
+pub(super) struct Allocator {
+    pub(super) admin: Admin,
+    pub(super) run: Run,
+    pub(super) drop_queue: DropQueue,
+    /// Copies the templates, which must exist before a database can be cloned.
+    pub(super) copying: Background,
+    /// Whether the server is ours, with everything on it.
+    pub(super) is_ours: bool,
+    next_number: AtomicU32,
+}
+
+impl Allocator {
+    /// `folder` is the folder of a server of ours; `None` if no drop may be deferred.
+    pub(super) fn new(
+        admin: Admin,
+        run: Run,
+        copying: Background,
+        folder: Option<PathBuf>,
+        is_ours: bool,
+    ) -> Self {
+        let drop_queue = DropQueue::new(folder);
+        Self { admin, run, drop_queue, copying, is_ours, next_number: AtomicU32::new(0) }
+    }
+
+    /// Returns a name that no other database has.
+    pub(super) fn new_name(&self, kind: &str) -> String {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        self.run.database(kind, &number.to_string())
+    }
+
+    /// Creates a database with nothing in it.
+    pub(super) async fn create_empty(&self, name: &str) -> Result<(), Error> {
+        self.clone_database("template0", name).await
+    }
+
+    /// Creates a copy of `template`.
+    pub(super) async fn clone_database(&self, template: &str, name: &str) -> Result<(), Error> {
+        self.copying.wait().await?;
+        self.admin.create(name, template).await
+    }
+
+    /// Defers drops until the returned value is dropped.
+    pub(super) fn pause_drops(&self) -> DropsPaused<'_> {
+        self.drop_queue.pause()
+    }
+
+    /// Drops a database that has no sessions: in the background if the server is ours.
+    pub(super) async fn discard(self: &Arc<Self>, name: String) -> Result<(), Error> {
+        if !self.is_ours {
+            return self.admin.drop_database(&name).await;
+        }
+        self.drop_queue.push(name);
+        let allocator = Arc::clone(self);
+        tokio::spawn(async move { allocator.drop_due().await });
+        Ok(())
+    }
+
+    /// Drops the discarded databases that are due.
+    pub(super) async fn drop_due(&self) {
+        self.drop_queue.drop_due(&self.admin).await;
+    }
+
+    /// Drops every database of this run.
+    pub(super) async fn drop_all(&self) -> Result<(), Error> {
+        let names: Vec<String> =
+            sqlx::query_scalar("select datname::text from pg_database where datname like $1")
+                .bind(self.run.pattern())
+                .fetch_all(&self.admin.pool)
+                .await
+                .map_err(Error::database("list the databases of this run"))?;
+        for name in names {
+            self.admin.drop_database(&name).await?;
+        }
+        Ok(())
+    }
+}

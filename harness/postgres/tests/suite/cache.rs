@@ -1,0 +1,177 @@
+//! Servers on data directories from a cache work, whatever state the cache is in.
+
+use std::path::Path;
+
+use spanproof_postgres::{Cache, Migrations, Options, Server};
+
+use crate::{chain, execute, migrations, query, table_migration};
+
+/// Starts an unshared server that has `migrations` from the start, with its cache in `folder`.
+async fn start(folder: &Path, migrations: &Migrations) -> Server {
+    let options = Options {
+        migrations: Some(migrations.clone()),
+        cache: Some(folder.to_owned()),
+        ..Options::default()
+    };
+    Server::start(options).await.unwrap()
+}
+
+/// Checks that the databases of a server are migrated and empty, and returns its notes.
+async fn check_server(folder: &Path, migrations: &Migrations) -> Vec<String> {
+    let server = start(folder, migrations).await;
+    let (one, other) = (
+        server.migrated_database(migrations).await.unwrap(),
+        server.migrated_database(migrations).await.unwrap(),
+    );
+    assert_ne!(one.name(), other.name());
+    for database in [one, other] {
+        assert_eq!(query::<i64>(&database, "select count(*) from a").await, 0);
+        execute(&database, "insert into a values (1)").await;
+        database.close().await.unwrap();
+    }
+    let notes = server.origin().notes.clone();
+    server.close().await.unwrap();
+    notes
+}
+
+/// Returns the files in a cache that are not entries.
+fn other_files(folder: &Path) -> Vec<String> {
+    let entries: Vec<_> = Cache::new(folder).entries().into_iter().map(|entry| entry.key).collect();
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !entries.contains(name))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_second_start_uses_the_entry_of_the_first() {
+    let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
+    assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
+    let entries = Cache::new(cache.path()).entries();
+    assert_eq!(entries.len(), 1);
+    assert!(entries[0].label.contains(" with 1 migrations of "), "{}", entries[0].label);
+    // A new data directory would not have this file.
+    let mark = cache.path().join(&entries[0].key).join("data/PG_VERSION.mark");
+    std::fs::write(&mark, "").unwrap();
+    assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
+    assert!(mark.exists());
+    assert_eq!(Cache::new(cache.path()).entries().len(), 1);
+}
+
+#[tokio::test]
+async fn other_migrations_get_another_entry() {
+    let (cache, (_folder, one)) = (tempfile::tempdir().unwrap(), table_migration());
+    let (_other, two) = migrations(&[("0001_a.up.sql", "create table a (n int, m int)")]);
+    check_server(cache.path(), &one).await;
+    check_server(cache.path(), &two).await;
+    assert_eq!(Cache::new(cache.path()).entries().len(), 2);
+}
+
+#[tokio::test]
+async fn servers_that_start_at_the_same_time_create_one_entry() {
+    let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
+    let all = (0..3).map(|_| check_server(cache.path(), &migrations));
+    for notes in join_all(all).await {
+        assert_eq!(notes, Vec::<String>::new());
+    }
+    assert_eq!(Cache::new(cache.path()).entries().len(), 1);
+    assert_eq!(other_files(cache.path()), Vec::<String>::new());
+}
+
+#[rstest::rstest]
+#[case::missing_file(|data: &Path| std::fs::remove_file(data.join("global/pg_control")).unwrap())]
+#[case::truncated_file(|data: &Path| {
+    let wal = std::fs::read_dir(data.join("pg_wal")).unwrap().flatten()
+        .find(|entry| entry.file_type().unwrap().is_file()).unwrap();
+    std::fs::File::options().write(true).open(wal.path()).unwrap().set_len(4096).unwrap();
+})]
+#[tokio::test]
+async fn a_damaged_entry_is_replaced_with_a_note(#[case] damage: fn(&Path)) {
+    let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
+    check_server(cache.path(), &migrations).await;
+    let key = Cache::new(cache.path()).entries()[0].key.clone();
+    damage(&cache.path().join(&key).join("data"));
+    let notes = check_server(cache.path(), &migrations).await;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].starts_with("replaced a damaged cache entry: "), "{notes:?}");
+    assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
+}
+
+#[rstest::rstest]
+#[case::missing(|mark: &Path| std::fs::remove_file(mark).unwrap())]
+#[case::truncated(|mark: &Path| std::fs::write(mark, "{").unwrap())]
+#[tokio::test]
+async fn an_entry_without_a_valid_mark_is_replaced(#[case] damage: fn(&Path)) {
+    let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
+    check_server(cache.path(), &migrations).await;
+    let key = Cache::new(cache.path()).entries()[0].key.clone();
+    let entry = cache.path().join(&key);
+    damage(&entry.join("complete.json"));
+    std::fs::remove_file(entry.join("data/global/pg_control")).unwrap();
+    assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
+    assert!(entry.join("data/global/pg_control").exists(), "it is a new one");
+    assert_eq!(Cache::new(cache.path()).entries().len(), 1, "and is complete");
+}
+
+#[tokio::test]
+async fn a_read_only_cache_is_reported_and_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (_folder, migrations) = table_migration();
+    let notes = check_server(&file, &migrations).await;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let expected = format!("nothing is cached: {} can't be written to: ", file.display());
+    assert!(notes[0].starts_with(&expected), "{notes:?}");
+}
+
+#[tokio::test]
+async fn a_fresh_server_does_not_use_the_cache() {
+    let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
+    let options = Options {
+        migrations: Some(migrations.clone()),
+        cache: Some(cache.path().to_owned()),
+        fresh: true,
+        ..Options::default()
+    };
+    let server = Server::start(options).await.unwrap();
+    let database = server.migrated_database(&migrations).await.unwrap();
+    assert_eq!(query::<i64>(&database, "select count(*) from a").await, 0);
+    database.close().await.unwrap();
+    server.close().await.unwrap();
+    assert_eq!(Cache::new(cache.path()).entries(), Vec::new());
+}
+
+#[tokio::test]
+async fn a_failed_migration_is_reported_and_not_cached() {
+    let cache = tempfile::tempdir().unwrap();
+    let (_folder, migrations) =
+        migrations(&[("0001_a.up.sql", "create table a (n int);\ncreate tabel b ();")]);
+    let options = Options {
+        migrations: Some(migrations),
+        cache: Some(cache.path().to_owned()),
+        ..Options::default()
+    };
+    let error = Server::start(options).await.map_err(chain).unwrap_err();
+    let expected = "migration `0001_a.up.sql`:2 failed: syntax error at or near \"tabel\"";
+    assert!(error.starts_with(expected), "{error}");
+    assert_eq!(Cache::new(cache.path()).entries(), Vec::new());
+}
+
+async fn join_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waiting: Vec<_> = all.map(Box::pin).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        waiting.retain_mut(|one| match one.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
+}

@@ -1,0 +1,81 @@
+//! Clones of a template: each is handed out once, to a caller that waits for it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use spanproof_postgres::{Options, Server, Source};
+
+use crate::{execute, query, table_migration};
+
+#[tokio::test]
+async fn each_clone_has_the_migrations_and_its_own_rows() {
+    let server = Server::start(Options::default()).await.unwrap();
+    let (_folder, migrations) = table_migration();
+    let one = server.migrated_database(&migrations).await.unwrap();
+    let other = server.migrated_database(&migrations).await.unwrap();
+    execute(&one, "insert into a values (1)").await;
+    assert_eq!(query::<i64>(&other, "select count(*) from a").await, 0);
+    one.close().await.unwrap();
+    other.close().await.unwrap();
+    server.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_database_is_handed_out_twice() {
+    let server = Server::start(Options::default()).await.unwrap();
+    let (_folder, migrations) = table_migration();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (server, migrations) = (server.clone(), migrations.clone());
+        tasks.spawn(async move {
+            let database = server.migrated_database(&migrations).await.unwrap();
+            assert_eq!(query::<i64>(&database, "select count(*) from a").await, 0);
+            query::<i32>(&database, "insert into a values (1) returning n").await;
+            let name = database.name().to_owned();
+            database.close().await.unwrap();
+            name
+        });
+    }
+    let names: BTreeSet<String> = tasks.join_all().await.into_iter().collect();
+    assert_eq!(names.len(), 40);
+    server.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cancelled_request_takes_no_database_from_others() {
+    let server = Server::start(Options::default()).await.unwrap();
+    let (_folder, migrations) = table_migration();
+    server.prepare(&migrations).await.unwrap();
+    for _ in 0..20 {
+        let cancelled = server.migrated_database(&migrations);
+        assert!(tokio::time::timeout(Duration::from_micros(1), cancelled).await.is_err());
+    }
+    let database = server.migrated_database(&migrations).await.unwrap();
+    assert_eq!(query::<i64>(&database, "select count(*) from a").await, 0);
+    database.close().await.unwrap();
+    server.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn close_drops_all_our_databases_on_an_existing_server() {
+    let host = Server::start(Options::default()).await.unwrap();
+    let database = host.empty_database().await.unwrap();
+    let sql = "select coalesce(string_agg(datname, ' '), '') from pg_database \
+               where datname like 'spanproof%' and datname <> current_database()";
+    let before: String = query(&database, sql).await;
+    let source = Source::Url(database.url().to_owned());
+    let existing =
+        Server::start_ignoring_env(Options { source, ..Options::default() }).await.unwrap();
+    let (_folder, migrations) = table_migration();
+    let mut clones = Vec::new();
+    for _ in 0..4 {
+        clones.push(existing.migrated_database(&migrations).await.unwrap());
+    }
+    let during: String = query(&database, sql).await;
+    assert!(during.contains("_template_") && during.contains("_case_"), "{during}");
+    existing.close().await.unwrap();
+    assert_eq!(query::<String>(&database, sql).await, before, "also those still in use");
+    drop(clones);
+    database.close().await.unwrap();
+    host.close().await.unwrap();
+}

@@ -1,0 +1,86 @@
+//! Binaries that are downloaded from a mirror.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use spanproof_postgres::Source;
+use wiremock::matchers::path_regex;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::{assert_passed, command, query, server_and_database, single_test, start, variable};
+
+const TEST: &str = "download::a_server_starts_from_downloaded_binaries";
+/// The version that the second process downloads.
+const VERSION: &str = "SPANPROOF_TEST_DOWNLOAD_VERSION";
+
+/// Runs itself in a second process, with a mirror in its environment.
+#[tokio::test]
+async fn a_server_starts_from_downloaded_binaries() {
+    if let Some(version) = variable(VERSION) {
+        return start_twice(&version).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o755);
+    let mirror = MockServer::start().await;
+    let (version, archive) = archive(folder.path()).await;
+    let sum = format!("{:x}", Sha256::digest(&archive));
+    for (ending, reply) in [
+        ("sha256", ResponseTemplate::new(200).set_body_string(format!("{sum}  archive\n"))),
+        ("gz", ResponseTemplate::new(200).set_body_bytes(archive)),
+    ] {
+        let v = version.replace('.', r"\.");
+        let request = path_regex(format!(r"^/{v}/postgresql-{v}-[a-z0-9_-]+\.tar\..*{ending}$"));
+        Mock::given(request).respond_with(reply).expect(1).mount(&mirror).await;
+    }
+    let cache = folder.path().join("cache");
+    let mut second = single_test(&std::env::current_exe().unwrap(), TEST);
+    second.env("SPANPROOF_DOWNLOAD_MIRROR", mirror.uri()).env("XDG_CACHE_HOME", &cache);
+    second.env(VERSION, &version);
+    assert_passed(&tokio::task::spawn_blocking(move || second.output().unwrap()).await.unwrap());
+    let initdb = format!("spanproof/download/{version}/bin/initdb");
+    assert!(cache.join(initdb).is_file());
+    mirror.verify().await;
+}
+
+async fn start_twice(version: &str) {
+    let cache = variable("XDG_CACHE_HOME").unwrap();
+    // The second server uses the download of the first.
+    for _ in 0..2 {
+        let server = start(Source::Download(Some(version.to_owned()))).await.unwrap();
+        let origin = server.origin().to_string();
+        let expected = format!("server binaries in {cache}/spanproof/download/{version}/bin");
+        assert!(origin.ends_with(&expected), "{origin}");
+        let database = server.empty_database().await.unwrap();
+        assert_eq!(query::<i32>(&database, "select 1").await, 1);
+        database.close().await.unwrap();
+        server.close().await.unwrap();
+    }
+}
+
+/// Packs this machine's binaries in the layout of the archives and returns a version and the archive.
+/// The binaries look for their libraries beside them, and have the paths of other files built in.
+async fn archive(folder: &Path) -> (String, Vec<u8>) {
+    let (server, database) = server_and_database().await;
+    let version = format!("{}.0.0", server.origin().version);
+    let sql = |name| format!("select setting from pg_config where name = '{name}'");
+    let bin = query::<String>(&database, &sql("BINDIR")).await;
+    let libraries = query::<String>(&database, &sql("PKGLIBDIR")).await;
+    database.close().await.unwrap();
+    server.close().await.unwrap();
+    let name = format!("postgresql-{version}");
+    let root = folder.join(&name);
+    std::fs::create_dir_all(root.join("bin")).unwrap();
+    for program in ["postgres", "initdb"] {
+        std::fs::copy(Path::new(&bin).join(program), root.join("bin").join(program)).unwrap();
+    }
+    std::os::unix::fs::symlink(libraries, root.join("lib")).unwrap();
+    let mut tar = command("tar".as_ref());
+    tar.arg("-C").arg(folder).args(["-czf", "archive", &name]);
+    assert!(tar.current_dir(folder).status().unwrap().success());
+    (version, std::fs::read(folder.join("archive")).unwrap())
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}

@@ -1,0 +1,110 @@
+//! What goes wrong in a test is reported: leaked connections, failed migrations, dead servers.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use spanproof_postgres::{Error, Options, Server, Source, blocking};
+use sqlx::{Connection, PgConnection};
+
+use crate::{chain, data_directory, migrations, query, table_migration};
+
+#[tokio::test]
+async fn a_leaked_connection_is_reported_and_the_database_dropped() {
+    let server = Server::shared().await.unwrap();
+    let database = server.empty_database().await.unwrap();
+    let url = database.url().to_owned();
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    let options = options.application_name("a leaking test");
+    let mut leaked = PgConnection::connect_with(&options).await.unwrap();
+    sqlx::query("select 1, 'a secret', 'it''s'").execute(&mut leaked).await.unwrap();
+    let name = database.name().to_owned();
+    let error = database.close().await.unwrap_err();
+    assert!(matches!(error, Error::Leaked { .. }), "{error}");
+    let text = error.to_string();
+    for part in [
+        format!("database `{name}` was dropped with sessions still on it: process "),
+        "(a leaking test), idle, last statement: select 1, '…', '…''…'; close".to_owned(),
+        "close each connection, and each pool with `close().await`".to_owned(),
+    ] {
+        assert!(text.contains(&part), "expected {part}\nfound {text}");
+    }
+    let error = PgConnection::connect(&url).await.unwrap_err();
+    let code = error.as_database_error().and_then(|error| error.code().map(String::from));
+    assert_eq!(code.as_deref(), Some("3D000"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dropped_connection_is_not_a_leak() {
+    let server = Server::shared().await.unwrap();
+    for _ in 0..5 {
+        let database = server.empty_database().await.unwrap();
+        let pool = sqlx::PgPool::connect(database.url()).await.unwrap();
+        sqlx::query("select 1").execute(&pool).await.unwrap();
+        drop(pool);
+        database.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_dead_server_is_reported_with_its_log() {
+    let server = Server::start(Options::default()).await.unwrap();
+    let database = server.empty_database().await.unwrap();
+    let data = data_directory(&database).await;
+    let file = std::fs::read_to_string(format!("{data}/postmaster.pid")).unwrap();
+    let id: i32 = file.lines().next().unwrap().parse().unwrap();
+    kill(Pid::from_raw(id), Signal::SIGKILL).unwrap();
+    let error = server.empty_database().await.map_err(chain).unwrap_err();
+    assert!(error.starts_with("the Postgres server in `"), "{error}");
+    assert!(error.contains("ended with signal: 9 (SIGKILL)"), "{error}");
+    assert!(error.contains("database system is ready to accept connections"), "{error}");
+    drop(database);
+    server.close().await.unwrap();
+    assert!(!std::path::Path::new(&data).exists(), "{data} is left");
+    let memory = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let creators = memory.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4));
+    assert!(!creators.into_iter().any(|creator| creator == id.to_string()), "{memory}");
+}
+
+#[tokio::test]
+async fn a_failed_migration_is_reported_with_its_line_and_the_servers_message() {
+    let server = Server::shared().await.unwrap();
+    let (_folder, migrations) = migrations(&[
+        ("0001_fine.up.sql", "create table a (n int);"),
+        ("0002_broken.up.sql", "create table b (n int);\n\ncreate tabel c (n int);"),
+    ]);
+    let error = server.migrated_database(&migrations).await.unwrap_err();
+    assert_eq!(error.server().unwrap().sqlstate(), Some("42601"));
+    let text = "migration `0002_broken.up.sql`:3 failed: syntax error at or near \"tabel\" (SQLSTATE 42601)";
+    assert_eq!(format!("{error:?}"), text, "what `unwrap` prints");
+    assert_eq!(chain(error), text);
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_reported_without_its_password() {
+    let source = Source::Url("postgres://someone:secret@127.0.0.1:1/db".into());
+    let options = Options { source, ..Options::default() };
+    let error = Server::start_ignoring_env(options).await.map_err(chain).unwrap_err();
+    assert!(
+        error.starts_with("could not log in to postgres://someone:***@127.0.0.1:1/db"),
+        "{error}"
+    );
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn a_test_that_is_not_async_gets_a_database() {
+    let (folder, _migrations) = table_migration();
+    let database = blocking::migrated(folder.path()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let rows = runtime.block_on(query::<i64>(&database, "select count(*) from a"));
+    assert_eq!(rows, 0);
+    blocking::close(database).unwrap();
+}
+
+/// As in an async test that calls code that is not async.
+#[tokio::test]
+async fn a_blocking_call_works_inside_a_runtime() {
+    let (_folder, migrations) = table_migration();
+    let database = blocking::migrated(migrations.folder()).unwrap();
+    assert!(database.url().starts_with("postgres://"));
+    blocking::close(database).unwrap();
+}

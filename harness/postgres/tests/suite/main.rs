@@ -1,0 +1,158 @@
+//! The disposable Postgres: its sources, databases, clones and cache.
+//!
+//! The tests need server binaries on this machine. The Docker tests also need an image that can be
+//! run at once: set `SPANPROOF_TEST_IMAGE`, for instance to `postgres:16`, or to what
+//! `fixtures/postgres-image/build` has built. If it is not set, no image is pulled or built, and
+//! those tests check the error of an image that can't be pulled, with or without Docker. With
+//! `SPANPROOF_TEST_SOURCES=all`, which `.ci/run` sets, they fail instead. Without the feature
+//! `docker` there are no Docker tests.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod binaries;
+mod cache;
+mod clones;
+mod conformance;
+#[cfg(feature = "docker")]
+mod containers;
+#[cfg(feature = "download")]
+mod download;
+#[cfg(feature = "docker")]
+mod engines;
+mod existing;
+mod failures;
+mod prefix;
+mod sharing;
+mod standby;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use spanproof_postgres::{Database, Error, Migrations, Options, Server, Source};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// Starts a server from binaries, and creates a database on it.
+async fn server_and_database() -> (Server, Database) {
+    let server = start(Source::Binaries(None)).await.unwrap();
+    let database = server.empty_database().await.unwrap();
+    (server, database)
+}
+
+async fn start(source: Source) -> Result<Server, Error> {
+    start_with(Options { source, ..Options::default() }).await
+}
+
+async fn start_with(options: Options) -> Result<Server, Error> {
+    let overridden = options.clone().with_source_from_env()?;
+    assert_eq!(options, overridden, "unset SPANPROOF_POSTGRES: it would replace every source");
+    Server::start(options).await
+}
+
+/// Returns the image for the Docker tests; `None` if there is none and not all sources are required.
+#[cfg(feature = "docker")]
+fn test_image() -> Option<String> {
+    let image = variable("SPANPROOF_TEST_IMAGE");
+    let all = variable("SPANPROOF_TEST_SOURCES").is_some_and(|sources| sources == "all");
+    assert!(
+        image.is_some() || !all,
+        "SPANPROOF_TEST_SOURCES=all, but SPANPROOF_TEST_IMAGE is not set"
+    );
+    image
+}
+
+#[cfg(any(feature = "docker", feature = "download"))]
+#[expect(clippy::disallowed_methods, reason = "the variables of this suite")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn migrations(files: &[(&str, &str)]) -> (tempfile::TempDir, Migrations) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let read = Migrations::read(folder.path()).unwrap();
+    (folder, read)
+}
+
+/// Returns migrations that create the table `a`.
+fn table_migration() -> (tempfile::TempDir, Migrations) {
+    migrations(&[("0001_a.up.sql", "create table a (n int)")])
+}
+
+async fn log_in(database: &Database) -> PgConnection {
+    PgConnection::connect(database.url()).await.unwrap()
+}
+
+/// Runs statements.
+async fn execute(database: &Database, sql: &str) {
+    let mut connection = log_in(database).await;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Runs a query and returns its only value.
+async fn query<T>(database: &Database, sql: &str) -> T
+where
+    T: sqlx::Type<sqlx::Postgres> + for<'r> sqlx::Decode<'r, sqlx::Postgres> + Send + Unpin,
+{
+    let mut connection = log_in(database).await;
+    let value = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    value
+}
+
+/// Returns the names of all databases on the server of `url`.
+async fn database_names(url: &str) -> BTreeSet<String> {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let names = sqlx::query_scalar("select datname::text from pg_database")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    names.into_iter().collect()
+}
+
+async fn data_directory(database: &Database) -> String {
+    query(database, "select current_setting('data_directory')").await
+}
+
+/// Returns an error with its causes in one line, as programs print it.
+fn chain(error: Error) -> String {
+    let error: Box<dyn std::error::Error> = error.into();
+    let causes = std::iter::successors(Some(&*error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(feature = "docker")]
+fn docker(arguments: &[&str]) -> Output {
+    command(Path::new("docker")).args(arguments).output().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "programs that look at the results from outside")]
+fn command(program: &Path) -> Command {
+    Command::new(program)
+}
+
+/// Returns the standard output without surrounding white space.
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Returns standard output and standard error.
+fn all_output(output: &Output) -> String {
+    format!("{}{}", stdout(output), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Returns a command that runs one test of this suite in a process of its own.
+fn single_test(program: &Path, test: &str) -> Command {
+    let mut command = command(program);
+    command.args(["--exact", test]);
+    command
+}
+
+fn assert_passed(output: &Output) {
+    let text = all_output(output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "is there a test of this name? {text}");
+}

@@ -1,0 +1,113 @@
+//! Two prefixes are independent.
+
+use std::time::Duration;
+
+use spanproof_lease::wait::{self, Attempt};
+use spanproof_postgres::{Cache, Database, Error, Options, Prefix, Server, Source, kept};
+
+use crate::{chain, data_directory, execute, query, table_migration};
+
+/// The id of a run that has ended.
+const DEAD: &str = "fedcba9876543210";
+
+fn acme() -> Prefix {
+    Prefix::new("acme").unwrap()
+}
+
+async fn existing_server(url: &str, prefix: Prefix) -> Server {
+    let source = Source::Url(url.to_owned());
+    Server::start_ignoring_env(Options { source, prefix, ..Options::default() }).await.unwrap()
+}
+
+async fn create(database: &Database, name: &str) {
+    execute(database, &format!("create database {name}")).await;
+}
+
+async fn exists(database: &Database, name: &str) -> bool {
+    let sql = format!("select exists (select from pg_database where datname = '{name}')");
+    query(database, &sql).await
+}
+
+#[tokio::test]
+async fn a_prefix_neither_lists_nor_sweeps_databases_of_another() {
+    let host = Server::start(Options::default()).await.unwrap();
+    let database = host.empty_database().await.unwrap();
+    let dead = |prefix: &Prefix| format!("{prefix}_{DEAD}_case_0");
+    let kept_name = |prefix: &Prefix| format!("{prefix}_kept_{DEAD}_case_0");
+    for prefix in [Prefix::default(), acme()] {
+        create(&database, &dead(&prefix)).await;
+        create(&database, &kept_name(&prefix)).await;
+    }
+    for (own, other) in [(acme(), Prefix::default()), (Prefix::default(), acme())] {
+        let server = existing_server(database.url(), own.clone()).await;
+        let fresh = server.empty_database().await.unwrap();
+        assert!(fresh.name().starts_with(&format!("{own}_")), "{}", fresh.name());
+        assert_eq!(kept::databases(&server).await.unwrap(), [kept_name(&own)]);
+        let refused = kept::drop_databases(&server, vec![kept_name(&other)]).await.unwrap_err();
+        assert!(matches!(refused, Error::NotKept { .. }), "{refused}");
+        // This waits for the sweep.
+        server.close().await.unwrap();
+        assert!(!exists(&database, &dead(&own)).await, "a dead database of {own} is left");
+        assert!(exists(&database, &kept_name(&own)).await, "the kept database of {own} is gone");
+        assert!(
+            exists(&database, &kept_name(&other)).await,
+            "the kept database of {other} is gone"
+        );
+        if own == acme() {
+            assert!(exists(&database, &dead(&other)).await, "the dead database of {other} is gone");
+        }
+        drop(fresh);
+    }
+    let server = existing_server(database.url(), Prefix::default()).await;
+    kept::drop_databases(&server, vec![format!("spanproof_kept_{DEAD}_case_0")]).await.unwrap();
+    assert_eq!(kept::databases(&server).await.unwrap(), Vec::<String>::new());
+    server.close().await.unwrap();
+    database.close().await.unwrap();
+    host.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_prefix_names_the_role_the_databases_and_the_kept_folder() {
+    let cache = tempfile::tempdir().unwrap();
+    let (_folder, migrations) = table_migration();
+    let options = Options {
+        prefix: acme(),
+        cache: Some(cache.path().to_owned()),
+        migrations: Some(migrations.clone()),
+        ..Options::default()
+    };
+    // From scratch, then from the cache.
+    Server::start(options.clone()).await.unwrap().close().await.unwrap();
+    let server = Server::start(options).await.unwrap();
+    assert_eq!(Cache::new(cache.path()).entries().len(), 1);
+    let database = server.migrated_database(&migrations).await.unwrap();
+    assert_eq!(query::<String>(&database, "select current_user::text").await, "acme");
+    assert!(database.name().starts_with("acme_"), "{}", database.name());
+    let data = data_directory(&database).await;
+    let folder = std::path::Path::new(&data).parent().unwrap().to_owned();
+    database.keep().await.unwrap();
+    server.close().await.unwrap();
+    let listed = [acme(), Prefix::default()].map(|prefix| kept::folders(&prefix).contains(&folder));
+    // A process that another test starts inherits our open files for a moment.
+    let removed = wait::until("the removal", Duration::from_secs(10), || async {
+        match kept::remove_folder(&folder) {
+            Ok(()) => Attempt::Done(()),
+            Err(error) => Attempt::NotYet(chain(error)),
+        }
+    });
+    removed.await.unwrap();
+    assert_eq!(listed, [true, false]);
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn two_prefixes_share_no_server() {
+    let mut servers = Vec::new();
+    for prefix in [Prefix::default(), acme()] {
+        let options = Options { prefix, ..Options::default() };
+        let database = Server::join(options).await.unwrap().empty_database().await.unwrap();
+        servers.push(data_directory(&database).await);
+        database.close().await.unwrap();
+    }
+    assert_ne!(servers[0], servers[1]);
+}

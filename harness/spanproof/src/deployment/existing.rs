@@ -1,0 +1,106 @@
+//! Reads an existing system as an observation.
+
+use super::dump::Dump;
+use super::log::{LogStream, read_log};
+use super::records::Records;
+use super::selection::JobSelection;
+use super::session::{Error, Session};
+use super::window::Window;
+use crate::mask::Secrets;
+use crate::matrix::Case;
+use crate::observation::{Deployment, Job, Observation, Origin, Sink, Source, TableRows, Unit};
+use crate::spec::Spec;
+
+/// Where the rows of an existing system come from.
+#[derive(Debug)]
+pub enum RowSource<'a> {
+    /// A session on its database.
+    Session(&'a mut Session),
+    /// A dump of its database.
+    Dump(&'a Dump),
+    /// There are no rows, only a log.
+    None,
+}
+
+/// An existing system, and which of its jobs to read.
+#[derive(Debug)]
+pub struct ExistingSystem<'a> {
+    /// The spec with its tables and probes.
+    pub spec: &'a Spec,
+    /// The jobs to read.
+    pub selection: &'a JobSelection,
+    /// Where its rows come from.
+    pub rows: RowSource<'a>,
+    /// Its log; `None` if there is none.
+    pub log: Option<LogStream<'a>>,
+}
+
+impl ExistingSystem<'_> {
+    /// Reads rows and log as an [`Observation`], secrets masked.
+    ///
+    /// # Errors
+    /// When the database, dump or log can't be read.
+    pub async fn read(self) -> Result<Observation, Error> {
+        self.observe(&mut ()).await
+    }
+}
+
+impl Source for ExistingSystem<'_> {
+    type Error = Error;
+
+    /// Reads the rows, then the lines of the log from the time of these jobs. Secrets are masked in the
+    /// observation, but not in the rows that `sink` gets.
+    async fn observe(self, sink: &mut dyn Sink) -> Result<Observation, Error> {
+        let Self { spec, selection, rows, log } = self;
+        let (found, database, plans) = match rows {
+            RowSource::Session(session) => {
+                let found = Records::find(session, spec, selection, sink).await?;
+                (found, Some(session.url().to_owned()), session.plans().to_vec())
+            }
+            RowSource::Dump(dump) => {
+                let found = dump.find(spec, selection)?;
+                for (table, rows) in found.tables.all() {
+                    sink.rows(table, rows);
+                }
+                (found, Some(dump.name().to_owned()), Vec::new())
+            }
+            RowSource::None => (Records::empty(), None, Vec::new()),
+        };
+        let window = log_window(spec, &found.tables, selection.window);
+        let log = log.map(|log| read_log(spec, log, window, sink)).transpose()?;
+        let Records { tables, other_tables, concurrent_spans, unread } = found;
+        let jobs = Job::from_rows(&spec.tables, tables.jobs.all());
+        let route = jobs.into_iter().find_map(|job| job.route).unwrap_or_default();
+        let case = Case::new(spec, selection.flags.clone(), [&route, "", ""]);
+        let deployment =
+            Deployment { database, log, other_tables, concurrent_spans, unread, plans };
+        let origin = Origin::Deployment(Box::new(deployment));
+        Ok(Observation { case, tables, origin }.masked(spec, &Secrets::default()))
+    }
+}
+
+/// Creates the observation of a system before anything is read.
+pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observation {
+    Observation {
+        case: Case::new(spec, selection.flags.clone(), ["", "", ""]),
+        tables: Records::empty().tables,
+        origin: Origin::Deployment(Box::default()),
+    }
+}
+
+/// Returns the window in which log lines may belong to these jobs. Bounds of `requested` take
+/// precedence.
+fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
+    let jobs = Job::from_rows(&spec.tables, found.jobs.all());
+    let units = Unit::from_rows(&spec.tables, found.units.all());
+    let created = jobs.iter().filter_map(|job| job.created);
+    let first = created.chain(units.iter().filter_map(|unit| unit.started)).min();
+    let ended: Vec<_> = units.iter().filter_map(|unit| unit.ended).collect();
+    let flush =
+        chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5000));
+    let since = first.map(|first| first - flush);
+    // A unit without an end may still be running.
+    let is_running = ended.len() < units.len() || ended.is_empty();
+    let until = ended.iter().max().filter(|_| !is_running).map(|last| *last + flush);
+    Window { since: requested.since.or(since), until: requested.until.or(until) }
+}

@@ -1,0 +1,130 @@
+//! The columns that a verdict compares, and how names in them are masked: different names stay
+//! different.
+
+use std::collections::BTreeMap;
+
+use super::Table;
+use crate::mask;
+use crate::spec::{Spec, Tables};
+
+/// What a verdict compares in a column. The spec decides, not the column's name: a job's id stays
+/// an id in a column `job_token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ColumnRole {
+    /// A time or duration, which cannot contain a secret.
+    Time,
+    /// A status; the spec lists the known ones.
+    Status,
+    /// An id or a name, which is compared with other rows.
+    Name,
+}
+
+impl ColumnRole {
+    /// Returns the role of a column; `None` if verdicts do not depend on it.
+    pub(crate) fn find(tables: &Tables, table: Table, column: &str) -> Option<Self> {
+        let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
+        let is_any = |names: &[&String]| names.iter().any(|name| *name == column);
+        let (is_time, is_status, is_name) = match table {
+            Table::Jobs => {
+                (is_any(&[&jobs.created]), jobs.status == column, is_any(&[&jobs.id, &jobs.route]))
+            }
+            Table::Units => (
+                is_any(&[&units.started, &units.completed]),
+                units.status == column,
+                is_any(&[&units.id, &units.job, &spans.trace])
+                    || units.key.iter().chain(spans.attributes.values()).any(|name| name == column),
+            ),
+            Table::Spans => (
+                is_any(&[&spans.started, &spans.completed, &spans.duration]),
+                spans.status == column,
+                is_any(&[&spans.trace, &spans.id, &spans.parent, &spans.unit])
+                    || is_any(&[&spans.service, &spans.name])
+                    || spans.attributes.contains_key(column),
+            ),
+        };
+        let roles = [(is_time, Self::Time), (is_status, Self::Status), (is_name, Self::Name)];
+        roles.into_iter().find(|(applies, _)| *applies).map(|(_, role)| role)
+    }
+}
+
+/// Whether verdicts depend on this variable or header: the tracing flag, or the header that carries
+/// the trace id.
+pub(crate) fn is_compared(spec: &Spec, name: &str) -> bool {
+    spec.tracing_flag().is_some_and(|flag| flag.name == name)
+        || spec.tables.spans.header.as_deref() == Some(name)
+}
+
+/// Masks names so that different names stay different: if several become the same masked text, all
+/// but the first get a number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NameMasker(BTreeMap<String, Vec<String>>);
+
+impl NameMasker {
+    /// Masks the text of a column with this role. Names are masked by `mask_secrets`, except ids and
+    /// names that the spec contains.
+    pub(crate) fn mask(
+        &mut self,
+        spec: &Spec,
+        role: ColumnRole,
+        text: &str,
+        mask_secrets: impl FnOnce(&str) -> String,
+    ) -> String {
+        match role {
+            ColumnRole::Time => text.to_owned(),
+            ColumnRole::Status => mask::text(text),
+            ColumnRole::Name if is_id(text) || is_in_spec(spec, text) => text.to_owned(),
+            ColumnRole::Name => self.distinct(text, mask_secrets(text)),
+        }
+    }
+
+    /// Adds a number to a masked text that already stands for another name.
+    fn distinct(&mut self, text: &str, masked: String) -> String {
+        if !masked.contains(mask::MASK) {
+            return masked;
+        }
+        let names = self.0.entry(masked.clone()).or_default();
+        let index = names.iter().position(|name| name == text).unwrap_or(names.len());
+        if index == names.len() {
+            names.push(text.to_owned());
+        }
+        if index == 0 { masked } else { format!("{masked} ({})", index + 1) }
+    }
+}
+
+/// Whether the text is a number, a UUID or a trace context. Ids are never masked: a short secret may
+/// be part of one by chance, and the same id may also be in a JSON number or a header.
+fn is_id(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+/// Whether the spec contains this name: then it is not a secret, and verdicts compare it.
+fn is_in_spec(spec: &Spec, text: &str) -> bool {
+    spec.service.name == text
+        || spec.spans.iter().any(|rule| rule.name == text)
+        || spec.routes.iter().any(|route| route.name == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::example;
+
+    #[test]
+    fn different_names_stay_different_and_masking_is_idempotent() {
+        let spec = example(|text| text.replace("\"runner\"", "\"tokens:refresh\""));
+        let names = ["Basic Llama-1b", "Basic Mistral-7b", "***", "us-east", "Basic Llama-1b"];
+        let mask = |names: &[String]| -> Vec<String> {
+            let mut masker = NameMasker::default();
+            let masked = |name: &String| masker.mask(&spec, ColumnRole::Name, name, mask::text);
+            names.iter().map(masked).collect()
+        };
+        let once = mask(&names.map(String::from));
+        assert_eq!(once, ["Basic ***", "Basic *** (2)", "***", "us-east", "Basic ***"]);
+        assert_eq!(mask(&once), once);
+        let ids = ["91234", "5bc8fbbc-bde5-c099-1234-d8399f767c45", "eu-1234-west"];
+        let secret = |text: &str| text.replace("1234", "***");
+        let masked = ids.map(|id| NameMasker::default().mask(&spec, ColumnRole::Name, id, secret));
+        assert_eq!(masked, [ids[0], ids[1], "eu-***-west"]);
+        assert_eq!(mask(std::slice::from_ref(&spec.service.name)), ["tokens:refresh"]);
+    }
+}

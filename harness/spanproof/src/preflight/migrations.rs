@@ -1,0 +1,180 @@
+//! Checks that the tables, views and functions of the migrations exist.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use spanproof_format::Check;
+
+use super::check::PendingCheck;
+use super::row::text;
+use crate::chain::chain;
+use crate::deployment::{Error, Reply, Session};
+use crate::identifier;
+use crate::spec::Spec;
+use spanproof_postgres::Migrations;
+
+/// Matches `create`, `drop` and `alter`, with the kind and name of the object and the rest.
+static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?im)^\s*(create|drop|alter)\s+(?:or\s+replace\s+)?(?:unlogged\s+)?(?:materialized\s+)?(table|view|function)\s+(?:if\s+(?:not\s+)?exists\s+)?([\w."]+)([^;]*)"#,
+    )
+    .ok()
+});
+
+/// Matches what is not a statement of the migration: comments and function bodies.
+static BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?s)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$body\$.*?\$body\$|\$function\$.*?\$function\$",
+    )
+    .ok()
+});
+
+/// Returns the kinds of the objects that exist after these statements, by name.
+fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
+    let mut objects = BTreeMap::new();
+    for sql in statements {
+        let sql = BODY.iter().fold(sql, |sql, body| body.replace_all(&sql, "''").into_owned());
+        for found in STATEMENT.iter().flat_map(|statement| statement.captures_iter(&sql)) {
+            let (name, rest) = (found[3].replace('"', ""), &found[4]);
+            match found[1].to_lowercase().as_str() {
+                "create" => drop(objects.insert(name, found[2].to_lowercase())),
+                "drop" => {
+                    let others =
+                        rest.split(',').skip(1).filter_map(|one| one.split_whitespace().next());
+                    for name in others.map(|name| name.replace('"', "")).chain([name]) {
+                        objects.remove(&name);
+                    }
+                }
+                _ => rename(&mut objects, &name, rest),
+            }
+        }
+    }
+    objects
+}
+
+/// Applies `alter … rename to b` and `alter … set schema s`. Ignores any other `alter`.
+fn rename(objects: &mut BTreeMap<String, String>, name: &str, rest: &str) {
+    let mut words = rest.split_whitespace().rev();
+    let (Some(last), Some(before), Some(first)) = (words.next(), words.next(), words.next()) else {
+        return;
+    };
+    let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
+    let schema = name.rsplit_once('.').map_or(String::new(), |(schema, _)| format!("{schema}."));
+    let plain = name.rsplit('.').next().unwrap_or(name);
+    let last = last.replace('"', "");
+    let new_name = if is(first, "rename") && is(before, "to") {
+        format!("{schema}{last}")
+    } else if is(first, "set") && is(before, "schema") {
+        format!("{last}.{plain}")
+    } else {
+        return;
+    };
+    if let Some(kind) = objects.remove(name) {
+        objects.insert(new_name, kind);
+    }
+}
+
+/// Checks that everything that the migrations create exists, and that the role may use it.
+pub(super) async fn migration_checks(
+    session: &mut Session,
+    spec: &Spec,
+) -> Result<Vec<Check>, Error> {
+    let folder = spec.path(&spec.database.migrations);
+    let checked = "tables and views read with `limit 0`, execute privileges of functions";
+    let check = PendingCheck::new("migrations", checked);
+    let migrations = match Migrations::read(&folder) {
+        Ok(migrations) => migrations,
+        Err(why) => {
+            let next = "run preflight where the migrations are";
+            return Ok(vec![check.untried(chain(&why), next)]);
+        }
+    };
+    let mut failed = Vec::new();
+    let mut counts = BTreeMap::new();
+    for (name, kind) in &objects(migrations.statements()) {
+        *counts.entry(kind.clone()).or_insert(0_usize) += 1;
+        let problem = match kind.as_str() {
+            "function" => function_problem(session, name).await?,
+            _ => relation_problem(session, name).await?,
+        };
+        let check = PendingCheck::new(format!("{kind} {name}"), checked);
+        failed.extend(problem.map(|problem| check.failed(problem, next(kind))));
+    }
+    if failed.is_empty() {
+        let counts: Vec<_> =
+            counts.iter().map(|(kind, count)| format!("{kind}s: {count}")).collect();
+        let counts = counts.join(", ");
+        let found = format!("all that they create exists, and the role may use it ({counts})");
+        return Ok(vec![check.passed(found)]);
+    }
+    Ok(failed)
+}
+
+/// Returns what to do about a missing object.
+fn next(kind: &str) -> String {
+    format!("apply the migrations to this database, and grant the role access to the {kind}")
+}
+
+/// Returns why a table or view can't be read; `None` if it can.
+async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
+    let sql = format!("select to_jsonb(r) from {} r limit 0", identifier::table(name));
+    Ok(session.values(name, &sql, &[]).await?.refused())
+}
+
+/// Returns why a function can't be called; `None` if it can.
+async fn function_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
+    let sql = "select jsonb_build_object('may', bool_and(has_function_privilege(p.oid, 'execute')))
+               from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+               where p.proname = ($1::text[])[1]
+                 and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])";
+    let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
+    let rows = session.rows(name, sql, &[&[plain.to_owned()], &[schema.to_owned()]]).await?;
+    let rows = match rows {
+        Reply::Accepted(rows) => rows,
+        Reply::Refused(why) => return Ok(Some(why)),
+    };
+    Ok(match rows.first().map(|row| text(row, "may")).as_deref() {
+        Some("true") => None,
+        Some("false") => Some("the role may not execute it".into()),
+        _ => Some("there is no such function on the search path".into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_created_renamed_and_dropped() {
+        for (sql, expected) in [
+            (
+                "CREATE TABLE a (id int);\n-- create table c (id int)\ncreate or replace view \"b\" as select 1;",
+                "table a, view b",
+            ),
+            (
+                "create function app.c() returns int;\nCREATE TABLE IF NOT EXISTS d (id int);",
+                "function app.c, table d",
+            ),
+            (
+                "create table a ();\ncreate table b ();\ncreate table c ();\ndrop table if exists a, \"b\" cascade;",
+                "table c",
+            ),
+            (
+                "create function f() returns void as $$\ncreate table inner_one ();\n$$ language sql;",
+                "function f",
+            ),
+            ("/*\ncreate table a ();\n*/\ncreate materialized view m as select 1;", "view m"),
+            ("create table s.a ();\nalter table s.a rename to b;", "table s.b"),
+            ("create table a ();\nalter table a\n  set schema s;", "table s.a"),
+            ("create table a (x int);\nalter table a rename column x to y;", "table a"),
+            ("create function f(a int, b int) returns int;\ndrop function f(int, int);", ""),
+        ] {
+            let objects = objects([sql.to_owned()].into_iter());
+            let found: Vec<_> =
+                objects.iter().map(|(name, kind)| format!("{kind} {name}")).collect();
+            assert_eq!(found.join(", "), expected, "{sql}");
+        }
+    }
+}

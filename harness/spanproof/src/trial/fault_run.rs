@@ -1,0 +1,123 @@
+//! Runs a trial with a fault: one job while the fault is in force, and a second one after it.
+
+use tokio::sync::Mutex;
+
+use super::Error;
+use super::recovery::FirstJob;
+use super::rows::{read_rows, read_tables};
+use super::run::Trial;
+use super::service::{RunningService, ServiceOptions, StoppedService};
+use super::session::connect;
+use crate::observation::{LineCounts, Rows, Submission};
+use crate::spec::FaultKind;
+use spanproof_lease::wait::{self, Attempt};
+
+/// Unchanged polls in a row after which no more requests or rows are expected.
+const STABLE_POLLS: usize = 10;
+
+impl Trial {
+    /// Runs a job under the fault, removes the fault, and runs a second job.
+    pub(super) async fn run_under_fault(&mut self, kind: FaultKind) -> Result<(), Error> {
+        if let Some(fault) = &mut self.fault {
+            fault.apply().await?;
+        }
+        self.submit().await?;
+        match kind {
+            FaultKind::KilledMidJob => self.wait_for_requests().await?,
+            _ => drop(self.settle().await?),
+        }
+        if !kind.kills_service() {
+            self.wait_for_lost_spans().await;
+        }
+        let stopped = if kind.kills_service() { Some(self.restart().await?) } else { None };
+        let lines = match &stopped {
+            Some(_) => LineCounts::default(),
+            None => LineCounts::count(&self.service.child.output()),
+        };
+        if let Some(fault) = &mut self.fault {
+            fault.clear().await?;
+        }
+        let mut connection = connect(self.database.url()).await?;
+        let tables = read_tables(&mut connection, &self.world.spec().tables).await;
+        drop(sqlx::Connection::close(connection).await);
+        let first_jobs = tables.jobs.clone();
+        let job_run = std::mem::take(&mut self.job_run);
+        self.first_job = Some(FirstJob { tables, job_run, lines, stopped });
+        if self.service.ready.is_reached() && !self.service.child.has_exited() {
+            self.run_second_job(&first_jobs).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the second job. `first_jobs` are the rows of jobs that existed before it.
+    async fn run_second_job(&mut self, first_jobs: &Rows) -> Result<(), Error> {
+        let request = self.world.second_request(&self.case.route, &self.case.job)?;
+        let submission = self.send(request).await;
+        let accepted = submission.is_accepted();
+        self.job_run.submission = Some(submission);
+        if accepted {
+            self.job_run.settled = Some(self.wait_for_jobs(Some(first_jobs)).await?);
+        }
+        Ok(())
+    }
+
+    /// Waits for a line about lost spans, because a service that batches spans may not have tried to
+    /// write them yet. If no line appears, that is evidence.
+    async fn wait_for_lost_spans(&self) {
+        let (probes, child) = (&self.world.spec().probes, &self.service.child);
+        let _timed_out = wait::until("a line about lost spans", self.timeouts.flush, || async {
+            let is_loss = |line: &str| probes.refused(line) || probes.unfinished(line);
+            let seen = child.output().lines.iter().any(|line| is_loss(&line.text));
+            if seen || child.has_exited() {
+                Attempt::Done(())
+            } else {
+                Attempt::NotYet(String::new())
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the service has sent every request that it sends before the first answer; the
+    /// upstream does not answer.
+    async fn wait_for_requests(&mut self) -> Result<(), Error> {
+        let accepted = self.job_run.submission.as_ref().is_some_and(Submission::is_accepted);
+        let Some(fault) = self.fault.as_mut().filter(|_| accepted) else { return Ok(()) };
+        let tables = &self.world.spec().tables;
+        let (upstream, child) = (&self.service.upstream, &self.service.child);
+        let state = Mutex::new((fault.session(), [0; 3], 0));
+        let within = self.timeouts.settle;
+        let result = wait::until("requests that wait for the upstream", within, || async {
+            let (session, last, unchanged) = &mut *state.lock().await;
+            let requests = upstream.journal().len();
+            let units = read_rows(session, &tables.units.table).await.all().len();
+            let spans = read_rows(session, &tables.spans.table).await.all().len();
+            let counts = [requests, units, spans];
+            *unchanged = if counts == *last { *unchanged + 1 } else { 0 };
+            *last = counts;
+            if (requests > 0 && *unchanged >= STABLE_POLLS) || child.has_exited() {
+                return Attempt::Done(());
+            }
+            Attempt::NotYet(format!("{requests} requests, {units} units, {spans} spans"))
+        })
+        .await;
+        result.map_err(|timeout| Error::Fault {
+            name: self.case.fault.clone().unwrap_or_default(),
+            source: timeout.into(),
+        })
+    }
+
+    /// Kills the service and starts it again with an upstream that answers.
+    async fn restart(&mut self) -> Result<StoppedService, Error> {
+        self.stopwatch.skip();
+        let options = ServiceOptions {
+            case: &self.case,
+            behaviour: &self.behaviour,
+            database: self.database.url(),
+            env: &self.overrides.env,
+            ready_timeout: self.timeouts.ready,
+        };
+        self.service.child.kill().await;
+        let next = RunningService::start(&self.world, &options, &mut self.stopwatch).await?;
+        std::mem::replace(&mut self.service, next).stop_killed().await
+    }
+}

@@ -1,0 +1,31 @@
+//! Measures how long each step of a trial takes.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Measures consecutive steps.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    last: Instant,
+    /// Microseconds of each step.
+    pub(super) laps: BTreeMap<String, u64>,
+}
+
+impl Stopwatch {
+    /// Starts a stopwatch.
+    pub(super) fn start() -> Self {
+        Self { last: Instant::now(), laps: BTreeMap::new() }
+    }
+
+    /// Ends a step and starts the next. Steps with the same name are added up.
+    pub(super) fn lap(&mut self, step: &str) {
+        let elapsed = u64::try_from(self.last.elapsed().as_micros()).unwrap_or(u64::MAX);
+        *self.laps.entry(step.to_owned()).or_default() += elapsed;
+        self.last = Instant::now();
+    }
+
+    /// Starts a step. The time since the last one does not count.
+    pub(super) fn skip(&mut self) {
+        self.last = Instant::now();
+    }
+}

@@ -1,0 +1,63 @@
+//! Databases that reject spans. The service uses a role without special rights, because privileges
+//! do not bind a superuser.
+
+use rstest::rstest;
+use spanproof::{Observation, World, judge, judge_all};
+use spanproof_format::Code;
+
+use crate::world::repository;
+
+async fn open(binary: &str, seed: &str) -> World {
+    World::new(repository("spanproof.toml"))
+        .binary(binary)
+        .seed(repository("fixtures/seeds/service-role.sql"))
+        .seed(repository(&format!("fixtures/seeds/{seed}.sql")))
+        .env("DATABASE_URL", "{database.url}&options=-c%20role%3Dspanproof_service")
+        .shared_server()
+        .open()
+        .await
+        .unwrap()
+}
+
+async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
+    let trial = world.trial().flag("ENABLE_DB_TRACING", value).env("FAULT", bug).route(route);
+    trial.run().await.unwrap()
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_unreported_rejection_is_a_silent_failure(
+    #[values("queued", "cross-region")] route: &str,
+) {
+    let world = open(env!("CARGO_BIN_EXE_faulty-runner"), "insert-revoked").await;
+    let observation = observe(&world, "silent-write-failure", "true", route).await;
+    let judgement = judge(world.spec(), &observation);
+    assert_eq!(judgement.code(), Some(Code::WriteFailedSilent), "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains("trace_spans: 0 `execute_question` of 0 rows"), "{finding}");
+}
+
+#[rstest]
+#[case::table_missing("table-missing", "relation \"trace_spans\" does not exist")]
+#[case::insert_revoked("insert-revoked", "permission denied for table trace_spans")]
+#[case::column_missing(
+    "column-missing",
+    "column \"region\" of relation \"trace_spans\" does not exist"
+)]
+#[tokio::test]
+async fn the_healthy_runner_reports_a_rejection_and_completes_its_job(
+    #[case] seed: &str,
+    #[case] error: &str,
+    #[values("queued", "cross-region")] route: &str,
+) {
+    let world = open(env!("CARGO_BIN_EXE_runner"), seed).await;
+    let off = observe(&world, "", "false", route).await;
+    let on = observe(&world, "", "true", route).await;
+    let judgements = judge_all(world.spec(), &[off, on]);
+    let [off, on] = &judgements[..] else { panic!("two judgements") };
+    assert_eq!(off.code(), None, "{off:?}");
+    // A changed outcome of the job would be a second finding.
+    assert_eq!(on.codes(), [Code::WriteFailedReported]);
+    let finding = on.findings()[0].to_string();
+    assert!(finding.contains(error), "expected {error}\nfound {finding}");
+}

@@ -1,0 +1,45 @@
+//! Verdicts that depend on the other cases of a run.
+
+use spanproof::{Observation, World, judge_all};
+use spanproof_format::Code;
+
+use crate::world::faulty;
+
+const FLAG: &str = "ENABLE_DB_TRACING";
+
+async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
+    let trial = world.trial().flag(FLAG, value).env("FAULT", bug).route(route);
+    trial.run().await.unwrap()
+}
+
+/// Judges the observations together and returns the code of each; `None` for a pass.
+fn codes(world: &World, observations: &[Observation]) -> Vec<Option<Code>> {
+    judge_all(world.spec(), observations).iter().map(spanproof::Judgement::code).collect()
+}
+
+#[tokio::test]
+async fn an_untraced_route_fails_beside_a_traced_one() {
+    let world = faulty().await;
+    let queued = observe(&world, "cross-region-untraced", "true", "queued").await;
+    let cross_region = observe(&world, "cross-region-untraced", "true", "cross-region").await;
+    let codes = codes(&world, &[queued, cross_region]);
+    assert_eq!(codes, [None, Some(Code::PathNotExecuted)]);
+}
+
+#[tokio::test]
+async fn a_banner_is_contradicted_if_no_route_is_traced() {
+    let world = faulty().await;
+    let queued = observe(&world, "banner-lies", "true", "queued").await;
+    let cross_region = observe(&world, "banner-lies", "true", "cross-region").await;
+    let codes = codes(&world, &[queued, cross_region]);
+    assert_eq!(codes, [Some(Code::BannerContradicts); 2]);
+}
+
+#[tokio::test]
+async fn an_outcome_changed_by_tracing_fails_the_case_with_tracing() {
+    let world = faulty().await;
+    let off = observe(&world, "outcome", "false", "queued").await;
+    let on = observe(&world, "outcome", "true", "queued").await;
+    let codes = codes(&world, &[off, on]);
+    assert_eq!(codes, [None, Some(Code::OutcomeChangedByTracing)]);
+}
