@@ -46,7 +46,8 @@ pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
     Ok(Exit::Passed)
 }
 
-/// Removes databases kept on the server whose URL the spec has, and returns their names.
+/// Removes databases kept on the server of the spec, if it has a URL. Returns their names, also with
+/// `--dry-run`.
 fn clean_server(args: &Clean) -> Result<Vec<String>, Failure> {
     let options = doctor::postgres_options(&args.config)?;
     if !matches!(options.source, Source::Url(_)) {

@@ -50,7 +50,7 @@ codes! {
         "the flag is on, but the service prints no tracer line at startup"
         "check that this binary contains the tracer and constructs it before the first job";
     ProcessCrashed "process-crashed" Constructed
-        "the service exited by itself"
+        "the service exited unexpectedly"
         "read the last lines of its output; the exit status names the signal or code";
     NeverReady "never-ready" Constructed
         "the service does not become ready in this case, but does in others"

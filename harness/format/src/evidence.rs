@@ -62,9 +62,9 @@ pub enum Evidence {
     RowCount {
         /// The table.
         table: String,
-        /// All of its rows, or those of one operation.
+        /// The number of all rows, or of the spans with one name.
         rows: usize,
-        /// The operation that is counted, and the number of all rows.
+        /// The counted span name and the number of all rows; `None` if all rows are counted.
         of: Option<(String, usize)>,
     },
     /// A table that can't be read.
@@ -120,13 +120,13 @@ pub enum Evidence {
     ServerLog(Failure),
     /// One of two compared cases, with the outcome of its job.
     Compared {
-        /// How the two cases differ: `on` or `off`, `with` or `without`.
+        /// How the case differs from the other: `on`, `off`, `with` or `without`.
         word: String,
         /// The case's id.
         case: String,
         /// The outcome of the case's job.
         outcome: String,
-        /// Whether the finding is about the other of the two cases.
+        /// Whether this is the other case, not the one with the finding.
         other: bool,
     },
     /// A fault of the world.

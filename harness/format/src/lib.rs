@@ -72,7 +72,7 @@ pub use explanation::Explanation;
 pub use finding::Finding;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{
-    ConcurrentSpan, Deployment, Failure, LineCounts, LogFacts, Observation, Recovery, RunPlan,
+    ConcurrentSpan, Deployment, Failure, LineCounts, LogFacts, Observation, RunPlan, SecondJob,
     Submission, WaitResult, Witness,
 };
 pub use output::{Ending, Location, Output, OutputLine, ProcessExit, Stream};

@@ -13,8 +13,8 @@ use super::version::EVIDENCE_FORMAT;
 
 /// The evidence of one case, or of an existing system: `evidence.json`.
 ///
-/// For an existing system, unknown fields have fixed values: the service is ready, and its exit is
-/// [unseen](super::Ending::Unseen).
+/// For an existing system, fields of the process have fixed values: the service is ready, and its
+/// exit is [unseen](super::Ending::Unseen).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Observation {
@@ -30,7 +30,8 @@ pub struct Observation {
     /// The environment of the service, secrets masked.
     pub environment: BTreeMap<String, String>,
     /// Values that differ between runs, each with its placeholder.
-    pub names: Vec<(String, String)>,
+    #[serde(rename = "names")]
+    pub placeholders: Vec<(String, String)>,
     /// The output, or the lines of a log.
     pub output: Output,
     /// How many lines the service printed before it was ready.
@@ -51,8 +52,8 @@ pub struct Observation {
     #[serde(default)]
     pub witness: Option<Witness>,
     /// The second job, submitted after a fault; `None` if there was no fault.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery: Option<Recovery>,
+    #[serde(default, rename = "recovery", skip_serializing_if = "Option::is_none")]
+    pub second_job: Option<SecondJob>,
     /// Requests to the upstream, with their answers.
     pub exchanges: Vec<Exchange>,
     /// How the service ended.
@@ -67,7 +68,7 @@ pub struct Observation {
 /// The second job, submitted after a fault, and its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Recovery {
+pub struct SecondJob {
     /// The output.
     pub output: Output,
     /// How many lines the service printed before it was ready.
@@ -98,14 +99,14 @@ pub struct LineCounts {
     pub stderr: usize,
 }
 
-/// Whether something that was awaited happened.
+/// The result of waiting for a condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitResult {
-    /// It happened.
+    /// The condition was met.
     #[serde(rename = "yes")]
     Reached,
-    /// It did not happen in time; what was last seen.
+    /// The condition was not met in time; the last observed state.
     #[serde(rename = "no")]
     NotReached(String),
 }
@@ -126,16 +127,20 @@ pub struct Submission {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Witness {
-    /// `INSERT` statements started.
-    pub begun: usize,
-    /// Rows to be inserted.
-    pub tried: usize,
-    /// Rows inserted by statements that succeeded.
-    pub written: usize,
+    /// The number of `INSERT` statements.
+    #[serde(rename = "begun")]
+    pub statements: usize,
+    /// The number of rows to insert.
+    #[serde(rename = "tried")]
+    pub attempted_rows: usize,
+    /// The number of rows inserted by statements that succeeded.
+    #[serde(rename = "written")]
+    pub written_rows: usize,
     /// Errors in this database, in order.
     pub failures: Vec<Failure>,
     /// Tables with the same name in other schemas, with their number of rows.
-    pub elsewhere: Vec<(String, u64)>,
+    #[serde(rename = "elsewhere")]
+    pub other_tables: Vec<(String, u64)>,
 }
 
 /// An error in the server's log.
@@ -160,21 +165,22 @@ pub struct Deployment {
     pub log: Option<LogFacts>,
     /// Tables with the span table's name in other schemas, with their number of spans of these
     /// units.
-    pub elsewhere: Vec<(String, u64)>,
+    #[serde(rename = "elsewhere")]
+    pub other_tables: Vec<(String, u64)>,
     /// Spans of other work, started at the same time.
-    #[serde(default)]
-    pub neighbours: Vec<ConcurrentSpan>,
+    #[serde(default, rename = "neighbours")]
+    pub concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub unread: Vec<String>,
-    /// How the server carried out each query.
+    /// The server's plan of each query.
     pub plans: Vec<String>,
 }
 
-/// A span of other work.
+/// A span of other work, started at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConcurrentSpan {
-    /// Its start.
+    /// Its start time.
     pub started: DateTime<Utc>,
     /// Its name.
     #[serde(rename = "operation")]
@@ -194,11 +200,13 @@ pub struct LogFacts {
     /// The last timestamp; `None` if the log has no timestamps.
     pub last: Option<DateTime<Utc>>,
     /// The number of the last line that reports a start of the service; `None` if there is none.
-    pub started: Option<u64>,
+    #[serde(rename = "started")]
+    pub last_start: Option<u64>,
     /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
     /// How many tracer lines contradict the last one.
-    pub contradicted: usize,
+    #[serde(rename = "contradicted")]
+    pub contradictions: usize,
 }
 
 /// The plan of a run: `run.json`, beside the folders of its cases.
@@ -224,7 +232,7 @@ impl Observation {
             command: String::new(),
             program: None,
             environment: BTreeMap::new(),
-            names: Vec::new(),
+            placeholders: Vec::new(),
             output: Output::default(),
             startup: LineCounts::default(),
             ready,
@@ -234,7 +242,7 @@ impl Observation {
             units: Rows::default(),
             spans: Rows::default(),
             witness: None,
-            recovery: None,
+            second_job: None,
             exchanges: Vec::new(),
             exit,
             timings: BTreeMap::new(),
@@ -256,7 +264,7 @@ impl Observation {
     }
 }
 
-impl Recovery {
+impl SecondJob {
     /// Creates the evidence of a second job, without output and rows.
     pub fn new(ready: WaitResult, exit: ProcessExit) -> Self {
         Self {
@@ -274,7 +282,7 @@ impl Recovery {
 }
 
 impl LineCounts {
-    /// Creates a cut after so many lines of each stream.
+    /// Creates counts.
     pub fn new(stdout: usize, stderr: usize) -> Self {
         Self { stdout, stderr }
     }

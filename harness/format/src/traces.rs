@@ -82,8 +82,9 @@ pub struct TraceSpan {
     pub duration_ms: Option<f64>,
     /// Its status, as recorded.
     pub status: String,
-    /// Whether it has not ended.
-    pub open: bool,
+    /// Whether the span has not ended.
+    #[serde(rename = "open")]
+    pub not_ended: bool,
     /// Whether the span failed; `None` in a document of 0.1.0.
     #[serde(default)]
     pub failed: Option<bool>,
@@ -173,7 +174,7 @@ impl TraceSpan {
             ended: None,
             duration_ms: None,
             status: String::new(),
-            open: true,
+            not_ended: true,
             failed: Some(false),
             error: None,
             error_type: None,

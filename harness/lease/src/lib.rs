@@ -20,8 +20,8 @@
 //! A lease is a FIFO. Each user has it open for writing, and a small `/bin/sh` process, the reaper,
 //! reads from it. The kernel closes the FIFO for a process that dies, so no process has to release
 //! its lease. If the reaper is killed, a remaining user starts another one. If no user remains, the
-//! next process that creates a lease removes the leftovers. The reaper needs `/bin/sh` and the usual
-//! small tools.
+//! next process that creates a lease removes the leftovers. The reaper needs `/bin/sh` and the
+//! usual small tools.
 //!
 //! [`output`] runs a command and kills it if the caller stops waiting or dies. [`wait`] waits for a
 //! condition with a deadline.

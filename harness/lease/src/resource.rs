@@ -14,7 +14,8 @@ pub enum Resource {
     /// A folder with its contents.
     Folder(PathBuf),
     /// A Postgres server, by its data directory, which need not exist yet: `initdb` and server
-    /// processes that use it, and their shared memory. The directory itself stays; guard its folder.
+    /// processes that use it, and their shared memory. The directory itself stays; guard its
+    /// folder.
     Server(PathBuf),
 }
 

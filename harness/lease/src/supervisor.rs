@@ -1,7 +1,7 @@
 //! Starts the reaper of a lease, and opens the FIFO that it waits on.
 //!
-//! The folder of a lease has a FIFO. Each user has it open for writing and the reaper reads from it.
-//! The kernel closes it for a process that dies, so a killed user is never counted.
+//! The folder of a lease has a FIFO. Each user has it open for writing and the reaper reads from
+//! it. The kernel closes it for a process that dies, so a killed user is never counted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

@@ -34,8 +34,8 @@ impl Admin {
     /// Connects as soon as the server accepts a connection.
     ///
     /// # Errors
-    /// If `exited` returns a reason, if the server refuses with an error that will not pass, or after
-    /// `limit`.
+    /// If `exited` returns a reason, if the server refuses with an error that will not pass, or
+    /// after `limit`.
     pub(super) async fn connect(
         url: &str,
         run: &Run,

@@ -214,14 +214,14 @@ mod tests {
         );
     }
 
-    /// Creates a folder that every user can enter, with an `initdb` and a `postgres` of this text and
-    /// mode.
+    /// Creates a folder that every user can enter, with an `initdb` and a `postgres` of this text
+    /// and mode.
     fn folder(postgres: &str, mode: u32) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.path().join("initdb"), "").unwrap();
-        // Copied by another process: running a file that this process has just written can fail with
-        // "text file busy".
+        // Copied by another process: running a file that this process has just written can fail
+        // with "text file busy".
         let (text, program) = (folder.path().join("text"), folder.path().join("postgres"));
         std::fs::write(&text, postgres).unwrap();
         let copied = command(Path::new("cp"), None).args([&text, &program]).status().unwrap();

@@ -1,8 +1,8 @@
 //! A cache of data directories.
 //!
 //! An entry is named by a hash of what it was created from and of the boot of this machine. Within
-//! one boot the page cache has every byte, so nothing has to be flushed to disk. An entry appears by
-//! one rename, with its completion mark. It is read under a shared lock; removing it needs an
+//! one boot the page cache has every byte, so nothing has to be flushed to disk. An entry appears
+//! by one rename, with its completion mark. It is read under a shared lock; removing it needs an
 //! exclusive lock.
 
 use std::collections::HashMap;
@@ -315,8 +315,9 @@ impl PartialCopy {
         Ok(self)
     }
 
-    /// Copies the templates, after the server has started. At its start a server removes the catalog
-    /// caches of existing databases, which would cost each clone two milliseconds at its first login.
+    /// Copies the templates, after the server has started. At its start a server removes the
+    /// catalog caches of existing databases, which would cost each clone two milliseconds at its
+    /// first login.
     pub(super) fn copy_templates(self) -> io::Result<()> {
         self.files.copy(&self.entry.data, &self.to, self.owner)
     }

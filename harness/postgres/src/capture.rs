@@ -101,9 +101,9 @@ impl Capture {
     }
 }
 
-/// Lists the files of a data directory, or of the folder of a database, without the lock file of the
-/// running server and without the free space and visibility maps. Those are a fifth of the files of
-/// each clone, and a server creates them again when a table needs them.
+/// Lists the files of a data directory, or of the folder of a database, without the lock file of
+/// the running server and without the free space and visibility maps. Those are a fifth of the
+/// files of each clone, and a server creates them again when a table needs them.
 fn list_files(root: &Path) -> io::Result<Listing> {
     let mut listing = Listing::read(root)?;
     listing.files.retain(|path| {

@@ -56,8 +56,8 @@ impl Database {
     }
 
     /// Keeps the database and its server beyond the end of this process, until a function in
-    /// [`kept`](crate::kept) removes it. Returns the `psql` command that connects to it. On a server
-    /// that was not started by us the password is left out.
+    /// [`kept`](crate::kept) removes it. Returns the `psql` command that connects to it. On a
+    /// server that was not started by us the password is left out.
     ///
     /// # Errors
     /// If it can't be marked as kept.

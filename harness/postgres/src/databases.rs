@@ -102,8 +102,8 @@ impl Databases {
         self.explain(pool.cloned()).await
     }
 
-    /// Returns the template's name, and the clone that is in the data directory from the start if no
-    /// other process has taken it.
+    /// Returns the template's name, and the clone that is in the data directory from the start if
+    /// no other process has taken it.
     async fn template(
         &self,
         migrations: &Migrations,

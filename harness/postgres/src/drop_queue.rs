@@ -1,7 +1,7 @@
 //! Databases to be dropped when the server is idle.
 //!
-//! Dropping a database takes a server as long as creating one. So on a server of ours the drops wait
-//! until it is idle, or until room gets short. Those that remain are removed with the server.
+//! Dropping a database takes a server as long as creating one. So on a server of ours the drops
+//! wait until it is idle, or until room gets short. Those that remain are removed with the server.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

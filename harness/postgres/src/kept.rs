@@ -1,7 +1,7 @@
 //! Servers and databases that were [kept](crate::Database::keep) beyond the end of their run.
 //!
-//! They stay until these functions remove them: a server that we started by its folder, a database on
-//! an existing server by its name.
+//! They stay until these functions remove them: a server that we started by its folder, a database
+//! on an existing server by its name.
 
 use std::path::{Path, PathBuf};
 

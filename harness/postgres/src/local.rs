@@ -143,8 +143,8 @@ impl ServerFolder {
         Err(Error::Program { program: "initdb".into(), reason })
     }
 
-    /// Returns the command of a single-user server, which brings a copy of the data directory to the
-    /// state after a clean shutdown.
+    /// Returns the command of a single-user server, which brings a copy of the data directory to
+    /// the state after a clean shutdown.
     pub(super) fn single_user_server(&self, data: &Path) -> Result<(Command, Guard), Error> {
         let mut command = self.command("postgres");
         command.arg("--single").arg("-D").arg(data);

@@ -12,8 +12,8 @@ use sqlx::postgres::PgConnection;
 use super::Error;
 use super::server_error::ServerError;
 
-/// The migrations of one folder, named as sqlx does: `0001_name.up.sql` and `0001_name.down.sql`, or
-/// `0001_name.sql`.
+/// The migrations of one folder, named as sqlx does: `0001_name.up.sql` and `0001_name.down.sql`,
+/// or `0001_name.sql`.
 #[derive(Debug, Clone)]
 pub struct Migrations {
     folder: PathBuf,

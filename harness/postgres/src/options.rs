@@ -28,8 +28,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns these options with the source from `SPANPROOF_POSTGRES`, or unchanged if the variable
-    /// is not set.
+    /// Returns these options with the source from `SPANPROOF_POSTGRES`, or unchanged if the
+    /// variable is not set.
     ///
     /// # Errors
     /// If the variable does not name a source.

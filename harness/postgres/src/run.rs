@@ -2,8 +2,8 @@
 
 use super::prefix::Prefix;
 
-/// A run's prefix and id: 16 hexadecimal digits. Each of its administrative connections has a shared
-/// advisory lock of that number, which shows other runs that it is alive.
+/// A run's prefix and id: 16 hexadecimal digits. Each of its administrative connections has a
+/// shared advisory lock of that number, which shows other runs that it is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     prefix: Prefix,

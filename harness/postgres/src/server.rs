@@ -43,9 +43,9 @@ impl Server {
         Ok(Self(Arc::new(Inner { handle, origin })))
     }
 
-    /// Returns the server that all tests of this run share, in this process and in others. The first
-    /// caller starts it. It stops after the last process that uses it has ended, and the test runner
-    /// that started those processes.
+    /// Returns the server that all tests of this run share, in this process and in others. The
+    /// first caller starts it. It stops after the last process that uses it has ended, and the test
+    /// runner that started those processes.
     ///
     /// # Errors
     /// If the server can't be started.

@@ -105,7 +105,7 @@ async fn join_recorded(record: &Path, run: &Run) -> Result<Option<SharedServer>,
     if read(record).map_err(failed())?.is_none_or(|(current, _)| current != folder) {
         return Ok(None);
     }
-    // A server may have died while the lease goes on.
+    // A server may have died although its lease still exists.
     let Ok(admin) = Admin::connect(&url, run, LOGIN_TIMEOUT, || None).await else {
         let _removed = std::fs::remove_file(record);
         return Ok(None);

@@ -1,8 +1,8 @@
 //! Drops databases that dead runs left on an existing or a shared server.
 //!
-//! A database is named after its run: `<prefix>_<run>_<kind>_<n>`. Each administrative connection of
-//! a run has a shared advisory lock on the run's number. So a run whose lock no connection has is
-//! dead, whatever machine it ran on.
+//! A database is named after its run: `<prefix>_<run>_<kind>_<n>`. Each administrative connection
+//! of a run has a shared advisory lock on the run's number. So a run whose lock no connection has
+//! is dead, whatever machine it ran on.
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
@@ -120,7 +120,7 @@ mod tests {
             assert!(!left.contains(name), "{name} is left");
         }
         for name in &kept {
-            assert!(left.contains(name), "{name} is gone");
+            assert!(left.contains(name), "{name} was dropped");
         }
         drop((user, live, admin));
         pool.close().await;

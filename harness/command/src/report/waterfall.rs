@@ -131,7 +131,7 @@ fn line(trace: &Trace, span: &TraceSpan, name: &str, canvas: Canvas) -> String {
         (Some(started), Some(first)) => format!("+{}", duration(elapsed(first, started))),
         _ => "+?".into(),
     };
-    let length = match (span.open, span.duration_ms) {
+    let length = match (span.not_ended, span.duration_ms) {
         (true, _) => "not ended".into(),
         (false, Some(ms)) => duration(ms),
         (false, None) => "?".into(),
@@ -143,7 +143,7 @@ fn line(trace: &Trace, span: &TraceSpan, name: &str, canvas: Canvas) -> String {
     };
     let mut notes: Vec<String> = problem.into_iter().collect();
     notes.push(plain(&span.status));
-    notes.extend(span.started.filter(|_| span.open).map(|start| started_at(trace, start)));
+    notes.extend(span.started.filter(|_| span.not_ended).map(|start| started_at(trace, start)));
     notes.extend(error(span).as_deref().map(plain));
     let numbers = format!("{offset:>9} {length:>9}");
     let rest = canvas.width.saturating_sub(width(name) + numbers.len() + 6);
@@ -184,8 +184,8 @@ fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String 
         cell.min(width)
     };
     let begin = cell(span.started).min(width.saturating_sub(1));
-    let end = if span.open { width } else { cell(span.ended).max(begin + 1).min(width) };
-    let fill = if span.open { not_ended } else { full };
+    let end = if span.not_ended { width } else { cell(span.ended).max(begin + 1).min(width) };
+    let fill = if span.not_ended { not_ended } else { full };
     let filled = end.saturating_sub(begin);
     let bar: String = std::iter::repeat_n(' ', begin)
         .chain(std::iter::repeat_n(fill, filled))
@@ -275,7 +275,7 @@ mod tests {
         span.started = Some(at(start));
         span.ended = end.map(at);
         span.duration_ms = end.map(|end| f64::from(end) - f64::from(start));
-        span.open = end.is_none();
+        span.not_ended = end.is_none();
         span.status = if end.is_some() { "completed" } else { "started" }.into();
         span
     }

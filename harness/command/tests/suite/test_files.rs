@@ -55,9 +55,9 @@ fn reached(crate_root: &Path) -> BTreeSet<PathBuf> {
             let below = folder.join(&found[2]);
             let mut paths = vec![folder.join(format!("{}.rs", &found[2])), below.join("mod.rs")];
             // A path is relative to the folder of the file that names it.
-            let path = named.captures(&found[1]).map(|path| file.with_file_name(&path[1]));
-            paths.extend(path);
+            paths.extend(named.captures(&found[1]).map(|path| file.with_file_name(&path[1])));
             paths.retain(|path| path.exists());
+            paths.iter_mut().for_each(|path| *path = path.canonicalize().unwrap());
             left.extend(paths.into_iter().map(|path| (path, below.clone())));
         }
         reached.insert(file);

@@ -15,7 +15,7 @@ fn join(parent: &Path, folder: &Path) -> (User, String) {
 }
 
 /// Waits twice as long as it takes to remove another lease, so that a lease that is wrongly removed
-/// is gone by then.
+/// no longer exists by then.
 fn await_other_removals(parent: &Path) {
     let folder = parent.join("spanproof-other");
     for _ in 0..2 {

@@ -1,5 +1,5 @@
-//! Kills at random moments. `SPANPROOF_STRESS` sets the number of rounds, `SPANPROOF_SEED` repeats a
-//! run.
+//! Kills at random moments. `SPANPROOF_STRESS` sets the number of rounds, `SPANPROOF_SEED` repeats
+//! a run.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -59,8 +59,8 @@ impl Container {
         let (engine, prefix) = (client.engine.clone(), options.prefix.clone());
         // It is not awaited; it ends with this thread.
         tokio::spawn(async move { labels::sweep(&engine, &prefix).await });
-        // We choose the name and guard it before the container exists, so that it is removed even if
-        // this process is killed now.
+        // We choose the name and guard it before the container exists, so that it is removed even
+        // if this process is killed now.
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("{}-{unique}", options.prefix);
         let folder = environment::temporary().join(format!("spanproof-postgres-{}", &unique[..12]));

@@ -57,8 +57,9 @@ async fn start_twice(version: &str) {
     }
 }
 
-/// Packs this machine's binaries in the layout of the archives and returns a version and the archive.
-/// The binaries look for their libraries beside them, and have the paths of other files built in.
+/// Packs this machine's binaries in the layout of the archives and returns a version and the
+/// archive. The binaries look for their libraries beside them, and have the paths of other files
+/// built in.
 async fn archive(folder: &Path) -> (String, Vec<u8>) {
     let (server, database) = server_and_database().await;
     let version = format!("{}.0.0", server.origin().version);

@@ -48,7 +48,8 @@ async fn start_with(options: Options) -> Result<Server, Error> {
     Server::start(options).await
 }
 
-/// Returns the image for the Docker tests; `None` if there is none and not all sources are required.
+/// Returns the image for the Docker tests; `None` if there is none and not all sources are
+/// required.
 #[cfg(feature = "docker")]
 fn test_image() -> Option<String> {
     let image = variable("SPANPROOF_TEST_IMAGE");

@@ -48,13 +48,19 @@ async fn a_prefix_neither_lists_nor_sweeps_databases_of_another() {
         // This waits for the sweep.
         server.close().await.unwrap();
         assert!(!exists(&database, &dead(&own)).await, "a dead database of {own} is left");
-        assert!(exists(&database, &kept_name(&own)).await, "the kept database of {own} is gone");
+        assert!(
+            exists(&database, &kept_name(&own)).await,
+            "the kept database of {own} was dropped"
+        );
         assert!(
             exists(&database, &kept_name(&other)).await,
-            "the kept database of {other} is gone"
+            "the kept database of {other} was dropped"
         );
         if own == acme() {
-            assert!(exists(&database, &dead(&other)).await, "the dead database of {other} is gone");
+            assert!(
+                exists(&database, &dead(&other)).await,
+                "the dead database of {other} was dropped"
+            );
         }
         drop(fresh);
     }

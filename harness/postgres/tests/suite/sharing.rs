@@ -208,8 +208,8 @@ fn migrations_folder() -> PathBuf {
     FOLDER.get_or_init(table_migration).0.path().to_owned()
 }
 
-/// Returns the command of a process in `checkout`. Processes with the same folder for temporary files
-/// find each other.
+/// Returns the command of a process in `checkout`. Processes with the same folder for temporary
+/// files find each other.
 fn process(role: &str, checkout: &Path, temporary: &Path) -> Command {
     let test = "sharing::a_process_has_its_own_database";
     let mut command = single_test(&std::env::current_exe().unwrap(), test);

@@ -36,13 +36,13 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.command = command;
     stored.program = program;
     stored.environment = environment;
-    stored.names = placeholders;
+    stored.placeholders = placeholders;
     stored.output = output.into();
     stored.startup = startup.into();
     stored.submission = submission.map(Into::into);
     stored.settled = settled.map(Into::into);
     stored.witness = witness.map(Into::into);
-    stored.recovery = second_job.map(|second_job| (*second_job).into());
+    stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.timings = timings;
     stored
@@ -80,7 +80,7 @@ impl From<format::Observation> for Observation {
                 command: stored.command,
                 program: stored.program,
                 environment: stored.environment,
-                placeholders: stored.names,
+                placeholders: stored.placeholders,
             },
             run: ProcessRun {
                 output: stored.output.into(),
@@ -94,7 +94,7 @@ impl From<format::Observation> for Observation {
             },
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
             witness: stored.witness.map(Into::into),
-            second_job: stored.recovery.map(|recovery| Box::new(recovery.into())),
+            second_job: stored.second_job.map(|recovery| Box::new(recovery.into())),
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }
@@ -112,8 +112,8 @@ fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployme
     Deployment {
         database: stored.database,
         log,
-        other_tables: stored.elsewhere,
-        concurrent_spans: stored.neighbours.into_iter().map(Into::into).collect(),
+        other_tables: stored.other_tables,
+        concurrent_spans: stored.concurrent_spans.into_iter().map(Into::into).collect(),
         unread: stored.unread,
         plans: stored.plans,
     }
@@ -126,15 +126,15 @@ impl From<&Deployment> for format::Deployment {
         let mut stored = Self::default();
         stored.database = database;
         stored.log = log.map(|log| log.facts.into());
-        stored.elsewhere = other_tables;
-        stored.neighbours = concurrent_spans.into_iter().map(Into::into).collect();
+        stored.other_tables = other_tables;
+        stored.concurrent_spans = concurrent_spans.into_iter().map(Into::into).collect();
         stored.unread = unread;
         stored.plans = plans;
         stored
     }
 }
 
-impl From<SecondJob> for format::Recovery {
+impl From<SecondJob> for format::SecondJob {
     fn from(second_job: SecondJob) -> Self {
         let SecondJob { run, job_run, tables } = second_job;
         let ProcessRun { output, startup, ready, exit } = run;
@@ -150,8 +150,8 @@ impl From<SecondJob> for format::Recovery {
     }
 }
 
-impl From<format::Recovery> for SecondJob {
-    fn from(stored: format::Recovery) -> Self {
+impl From<format::SecondJob> for SecondJob {
+    fn from(stored: format::SecondJob) -> Self {
         Self {
             run: ProcessRun {
                 output: stored.output.into(),
@@ -237,11 +237,11 @@ impl From<Witness> for format::Witness {
     fn from(witness: Witness) -> Self {
         let Witness { statements, attempted_rows, written_rows, failures, other_tables } = witness;
         let mut stored = Self::default();
-        stored.begun = statements;
-        stored.tried = attempted_rows;
-        stored.written = written_rows;
+        stored.statements = statements;
+        stored.attempted_rows = attempted_rows;
+        stored.written_rows = written_rows;
         stored.failures = failures.into_iter().map(Into::into).collect();
-        stored.elsewhere = other_tables;
+        stored.other_tables = other_tables;
         stored
     }
 }
@@ -249,11 +249,11 @@ impl From<Witness> for format::Witness {
 impl From<format::Witness> for Witness {
     fn from(stored: format::Witness) -> Self {
         Self {
-            statements: stored.begun,
-            attempted_rows: stored.tried,
-            written_rows: stored.written,
+            statements: stored.statements,
+            attempted_rows: stored.attempted_rows,
+            written_rows: stored.written_rows,
             failures: stored.failures.into_iter().map(Into::into).collect(),
-            other_tables: stored.elsewhere,
+            other_tables: stored.other_tables,
         }
     }
 }
@@ -292,8 +292,8 @@ impl From<LogFacts> for format::LogFacts {
         let LogFacts { name, lines, first, last, last_start, crashes, contradictions } = facts;
         let mut stored = Self::default();
         (stored.name, stored.lines) = (name, lines);
-        (stored.first, stored.last, stored.started) = (first, last, last_start);
-        (stored.crashes, stored.contradicted) = (crashes, contradictions);
+        (stored.first, stored.last, stored.last_start) = (first, last, last_start);
+        (stored.crashes, stored.contradictions) = (crashes, contradictions);
         stored
     }
 }
@@ -305,9 +305,9 @@ impl From<format::LogFacts> for LogFacts {
             lines: stored.lines,
             first: stored.first,
             last: stored.last,
-            last_start: stored.started,
+            last_start: stored.last_start,
             crashes: stored.crashes,
-            contradictions: stored.contradicted,
+            contradictions: stored.contradictions,
         }
     }
 }

@@ -69,7 +69,7 @@ fn span(node: &Node) -> TraceSpan {
     document.ended = span.end();
     document.duration_ms = span.elapsed_ms();
     document.status = span.status.text.clone().unwrap_or_default();
-    document.open = !span.has_ended();
+    document.not_ended = !span.has_ended();
     document.failed = Some(span.failed());
     document.error.clone_from(&span.error);
     document.error_type.clone_from(&span.error_type);

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn former_names_are_to_be_removed_in_0_3() {
+    fn former_names_are_removed_in_0_3() {
         let minor: u32 = env!("CARGO_PKG_VERSION_MINOR").parse().unwrap();
         assert!(minor < 3, "remove this module, and `FORMER` of `Code` from specs");
     }

@@ -7,7 +7,7 @@ use super::judgement::Judgement;
 use super::reason::weigh;
 use crate::observation::{Job, Observation, Row, Unit};
 use crate::spec::Spec;
-use spanproof_format::{Code, JobDiagnosis, Diagnosis, JobSummary};
+use spanproof_format::{Code, Diagnosis, JobDiagnosis, JobSummary};
 
 /// What is known of each job, and the verdicts on them.
 struct DiagnosedJobs {
@@ -75,7 +75,11 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
 
 /// The diagnosis of jobs with the same code: one alone was judged already, several are judged
 /// together.
-fn diagnose_group(spec: &Spec, observation: &Observation, members: &[&JudgedJob<'_>]) -> JobDiagnosis {
+fn diagnose_group(
+    spec: &Spec,
+    observation: &Observation,
+    members: &[&JudgedJob<'_>],
+) -> JobDiagnosis {
     let id = |job: &&JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
     let jobs = members.iter().map(id).collect();
     if let [JudgedJob { observation, judgement, .. }] = members {

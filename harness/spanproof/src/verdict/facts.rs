@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::observation::{
-    Deployment, Job, Line, TracerEvent, Observation, ProcessRun, Rows, Span, SpanSource, TrialRecord,
-    Unit, unmasked_flags,
+    Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
+    TrialRecord, Unit, unmasked_flags,
 };
 use crate::spec::{Attempt, Banner, SpanRule, Spec};
 use crate::upstream::Exchange;

@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::judge::judge;
 use super::judgement::{Judgement, Verdict};
 use super::outcome::Outcome;
-use crate::observation::{Job, Observation, WaitResult, Unit};
+use crate::observation::{Job, Observation, Unit, WaitResult};
 use crate::spec::{Spec, Value};
 use spanproof_format::Code;
 

@@ -5,7 +5,7 @@ use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::tree;
-use crate::observation::{Field, ProcessRun, WaitResult, Span};
+use crate::observation::{Field, ProcessRun, Span, WaitResult};
 use crate::spec::{Banner, Value};
 use spanproof_format::Code;
 
@@ -246,7 +246,8 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
         };
         Finding::new(Code::NotFinished, message, lines)
     });
-    let impossible: Vec<_> = facts.spans.iter().filter(|span| span.has_negative_duration()).collect();
+    let impossible: Vec<_> =
+        facts.spans.iter().filter(|span| span.has_negative_duration()).collect();
     let clean = checks.is_clean();
     checks.expect(impossible.is_empty() || !clean, || {
         let fields = [Field::Started, Field::Ended, Field::Duration];
@@ -260,8 +261,7 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     let table = &facts.spec.tables.spans;
     let rules = &facts.rules;
-    let expected: Vec<_> =
-        rules.iter().flat_map(|rule| facts.of_operation(&rule.name)).collect();
+    let expected: Vec<_> = rules.iter().flat_map(|rule| facts.of_operation(&rule.name)).collect();
     let unit_of = |span: &Span| {
         let id = span.unit.as_ref()?;
         facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
@@ -272,7 +272,8 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
             format!("{} of {} spans name no unit in `{}`", lost.len(), expected.len(), table.unit);
         let lines = some(lost.iter().map(|span| {
             let unit = (!table.unit.is_empty()).then(|| (table.unit.clone(), span.unit.clone()));
-            let links = span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
+            let links =
+                span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
             Evidence::span_with(facts, span, unit.into_iter().chain(links).collect())
         }));
         Finding::new(Code::Unlinked, message, lines)
@@ -303,11 +304,8 @@ pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
             let spans = facts.spans_of(unit, &rule.name);
             let clean = checks.is_clean();
             checks.expect(spans.len() <= 1 || !clean, || {
-                let message = format!(
-                    "a unit has {} `{}` spans and should have one",
-                    spans.len(),
-                    rule.name
-                );
+                let message =
+                    format!("a unit has {} `{}` spans and should have one", spans.len(), rule.name);
                 let shown = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
                 let lines = some(spans.iter().map(shown));
                 let unit = vec![Evidence::unit(facts, unit)];

@@ -8,8 +8,8 @@ use spanproof_format::Code;
 use super::{Evidence, Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
-    Observation, Origin, ProcessRun, WaitResult, Row, Rows, Service, LineCounts, Submission, TableRows,
-    TrialRecord, JobRun,
+    JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, Service, Submission, TableRows,
+    TrialRecord, WaitResult,
 };
 use crate::process::{Ending, Exit, Line, Output, Stream};
 use crate::spec::{Spec, Value, example};

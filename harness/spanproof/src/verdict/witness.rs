@@ -175,8 +175,7 @@ mod tests {
         let [statements, attempted_rows, written_rows] = counts;
         let failures = states.iter().map(|state| failure(state)).collect();
         let other_tables = Vec::new();
-        let witness =
-            Witness { statements, attempted_rows, written_rows, failures, other_tables };
+        let witness = Witness { statements, attempted_rows, written_rows, failures, other_tables };
         assert_eq!(Testimony::of(&witness, "public.trace_spans", kept).fate(), fate);
     }
 
