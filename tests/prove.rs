@@ -26,6 +26,8 @@ fn select(all: &Proofs, predicate: fn(&SabotageResult) -> bool) -> Vec<&Proof> {
 async fn every_sabotage_is_caught() {
     let ProofResult::Done(all) = prove_all(&healthy().await).await else { panic!("not healthy") };
     assert_eq!(all.proofs.len(), 16 * 2, "16 sabotages on 2 routes");
+    let page = std::fs::read_to_string(repository("docs/verdicts.md")).unwrap();
+    assert!(page.contains(" in 16 ways,"), "docs/verdicts.md counts the sabotages");
     let not_caught = select(&all, |result| !matches!(result, SabotageResult::Caught(_)));
     assert!(not_caught.is_empty(), "{not_caught:?}");
     assert_eq!((all.caught, all.missed, all.impossible), (16 * 2, 0, 0));

@@ -1,5 +1,6 @@
 //! Replays as text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::count::count;
@@ -66,7 +67,15 @@ pub fn incidents(all: &[AdoptedIncident]) -> String {
     let replays = replays.map(|document| format!("\nINCIDENT {}", replay(document)));
     let replays: String = replays.collect();
     let total = count(all.len(), "incident");
-    format!("{replays}\n{total} replayed, {} not as expected\n", regressed.len())
+    // Incidents that differ only in the faulty program are the same case of a program without faults.
+    let attempts = all.iter().filter_map(|incident| incident.replay.as_ref()?.attempts.first());
+    let cases: BTreeSet<_> = attempts.map(|attempt| &attempt.case.id).collect();
+    let distinct = match cases.len() {
+        0 => String::new(),
+        distinct if distinct == all.len() => String::new(),
+        distinct => format!(" as {}", count(distinct, "distinct case")),
+    };
+    format!("{replays}\n{total} replayed{distinct}, {} not as expected\n", regressed.len())
 }
 
 /// Returns the judgement of stored evidence, and its differences from the recorded judgement.
@@ -112,7 +121,7 @@ mod tests {
     use super::*;
 
     fn attempt(route: &str, verdict: Verdict, differences: &[&str]) -> ReplayAttempt {
-        let mut case = Case::new("1a2b3c4d");
+        let mut case = Case::new(format!("id of {route}"));
         (case.route, case.upstream, case.job) = (route.into(), "healthy".into(), "one".into());
         let differences = differences.iter().map(|text| (*text).to_owned()).collect();
         ReplayAttempt::new(case, Judgement::new(verdict), differences)
@@ -147,11 +156,24 @@ mod tests {
         regressed.expects = Some("pass".into());
         let difference = "verdict: expected pass, found path-not-executed";
         regressed.attempts = vec![attempt("now", fail(), &[difference])];
-        let same = Replay::new("other.jsonl", ReplayOutcome::Reproduced);
-        let text =
-            incidents(&[AdoptedIncident::new(regressed, true), AdoptedIncident::new(same, false)]);
+        let mut same = Replay::new("other.jsonl", ReplayOutcome::Reproduced);
+        same.attempts = vec![attempt("later", Verdict::Pass, &[])];
+        let all = [AdoptedIncident::new(regressed, true), AdoptedIncident::new(same, false)];
+        let text = incidents(&all);
         assert!(text.contains("\nINCIDENT zero-spans.jsonl: not as expected\n"), "{text}");
         assert!(text.contains(&format!("    differs: {difference}\n")), "{text}");
         assert!(text.ends_with("\n2 incidents replayed, 1 not as expected\n"), "{text}");
+    }
+
+    #[test]
+    fn incidents_of_the_same_case_are_counted_once() {
+        let incident = |path: &str, route: &str| {
+            let mut replay = Replay::new(path, ReplayOutcome::Reproduced);
+            replay.attempts = vec![attempt(route, Verdict::Pass, &[])];
+            AdoptedIncident::new(replay, false)
+        };
+        let all = [incident("a", "now"), incident("b", "later"), incident("c", "now")];
+        let expected = "\n3 incidents replayed as 2 distinct cases, 0 not as expected\n";
+        assert_eq!(incidents(&all), expected);
     }
 }

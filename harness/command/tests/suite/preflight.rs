@@ -146,7 +146,7 @@ async fn whatever_would_lose_spans_fails(#[case] change: &str, #[case] expected:
 #[case::unset(&["--manifest", "absent.yaml"], 1, "FAIL       ENABLE_DB_TRACING in absent.yaml: it is not set")]
 #[case::not_restarted(&["--manifest", "fly.toml", "--log", "off.log"], 1, "reports tracing off, and the value 1; the manifest has true")]
 #[case::no_tracer_line(&["--log", "absent.yaml"], 4, "not tried  ENABLE_DB_TRACING in the running process: `absent.yaml` has no tracer line")]
-#[case::no_flag(&["--config", "spanproof.toml", "--manifest", "fly.toml"], 4, "not tried  the flag: no `[[flag]]` of the spec has `tracing = true`")]
+#[case::no_flag(&["--config", "spanproof.toml", "--manifest", "fly.toml"], 4, "not tried  the flag: no `[[flag]]` in the spec has `tracing = true`")]
 #[case::no_input(&[], 4, "0 passed, 0 failed, 0 advice, 3 not tried")]
 #[case::unreachable(&["--database", "postgres://u:hunter2@127.0.0.1:1/x"], 3, "could not connect to the database `postgres://u:***@127.0.0.1:1/x`")]
 #[tokio::test]

@@ -73,6 +73,12 @@ fn commands_exit_and_print_as_documented() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+#[test]
+fn the_readme_is_a_front_page() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 150, "README.md has {lines} lines; move some to `docs/`");
+}
+
 /// The pages say `cargo run` and name no binary: cargo has to find the right one.
 #[test]
 fn cargo_finds_the_binary_by_itself() {

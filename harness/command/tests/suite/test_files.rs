@@ -57,8 +57,7 @@ fn reached(crate_root: &Path) -> BTreeSet<PathBuf> {
             // A path is relative to the folder of the file that names it.
             paths.extend(named.captures(&found[1]).map(|path| file.with_file_name(&path[1])));
             paths.retain(|path| path.exists());
-            paths.iter_mut().for_each(|path| *path = path.canonicalize().unwrap());
-            left.extend(paths.into_iter().map(|path| (path, below.clone())));
+            left.extend(paths.iter().map(|path| (path.canonicalize().unwrap(), below.clone())));
         }
         reached.insert(file);
     }

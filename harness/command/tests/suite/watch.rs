@@ -139,6 +139,8 @@ async fn work_that_stays_without_spans_is_reported_once_more() {
     watched.execute(SPANS).await;
     let line = watch.next_line();
     assert!(line.ends_with("spans: 4"), "{line}");
+    watch.signal(Signal::SIGTERM);
+    assert_eq!(watch.output().code, 143);
     watched.close().await;
 }
 

@@ -64,6 +64,6 @@ fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
         "1" => "1 policy".to_owned(),
         several => format!("{several} policies"),
     };
-    let next = "check that the policies allow every span; the trial insert below tries one";
+    let next = "check that the policies allow every span; the check `a span, written and undone` tries one";
     check.advice(format!("{found}; row-level security is on, with {policies}"), next)
 }

@@ -11,7 +11,7 @@ use crate::identifier;
 use crate::observation::Row;
 use crate::spec::Spec;
 
-const NAME: &str = "trial insert";
+const NAME: &str = "a span, written and undone";
 /// Common texts of a final status, tried after those that the spec has for jobs.
 const FINAL_STATUSES: [&str; 6] = ["completed", "ok", "done", "OK", "DONE", "finished"];
 

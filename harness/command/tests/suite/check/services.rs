@@ -9,7 +9,7 @@ use crate::run::Output;
 
 #[rstest]
 #[case::exits_at_once("exits-at-once", 3, &["the service ended before it was ready, with exit code 7", "stderr: cannot open the database"])]
-#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 lines, none like it", "stdout: warming up"])]
+#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 line, which does not match", "stdout: warming up"])]
 #[case::ignores_sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
 #[case::leaves_grandchild("leaves-grandchild", 1, &["processes-left: ", "1 processes outlived the service and held its output open", "(sleep)"])]
 #[case::leaves_daemon("leaves-daemon", 1, &["processes-left: ", "1 processes outlived the service"])]

@@ -107,7 +107,7 @@ async fn a_changed_database_has_another_diagnosis(
 #[case::no_id(
     "alter table jobs rename id to number",
     "469",
-    "`jobs` has no column `id`: it has created_at, jobspec_data, jobspec_id, number"
+    "`jobs` has no column `id`, only created_at, jobspec_data, jobspec_id, number"
 )]
 #[tokio::test]
 async fn a_name_that_is_not_exactly_one_job_is_refused(

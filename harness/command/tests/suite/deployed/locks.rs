@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use spanproof_lease::wait::{Attempt, until};
-use sqlx::{Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::production::{LOG, Production};
 use crate::run::Output;
@@ -82,9 +82,7 @@ async fn one_read_only_transaction_is_all_that_the_server_gets(
 #[tokio::test]
 async fn an_uncommitted_write_is_not_waited_for() {
     let mut production = Production::new("").await;
-    production
-        .execute("begin; update jobs set jobspec_id = 'changed'; delete from executions")
-        .await;
+    production.execute("begin; update jobs set status = 'queued'; delete from executions").await;
     let Output { code, stdout, stderr } = production.diagnose(&[]).await;
     assert_eq!(code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAIL path-not-executed (jobs 469, 470, 471, 472)"), "{stdout}");
@@ -112,6 +110,8 @@ async fn a_locked_table_is_given_up_and_no_writer_waits() {
     assert!(stdout.contains("canceling statement due to lock timeout"), "{stdout}{stderr}");
     assert!(start.elapsed() < COMMAND_TIMEOUT, "{:?}", start.elapsed());
     assert_eq!(modes, ["AccessShareLock"]);
+    writer.close().await.unwrap();
+    observer.close().await.unwrap();
     production.close().await;
 }
 
@@ -146,5 +146,6 @@ async fn a_terminated_session_is_reported() {
     assert_eq!(code, 3, "{stdout}{stderr}");
     let expected = "the connection to the database was lost during `executions by job_id`";
     assert!(stderr.contains(expected), "expected {expected}\nfound {stderr}");
+    other.close().await.unwrap();
     production.close().await;
 }

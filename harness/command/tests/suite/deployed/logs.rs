@@ -45,13 +45,13 @@ fn a_log_is_read_from_standard_input() {
 #[rstest]
 #[case::missing(&["--log", "none.log"], "could not open the log `none.log`")]
 #[case::folder(&["--log", "."], "the log `.` is a folder")]
-#[case::both(&["--log", "-", "--dump", "-"], "can't both be standard input")]
+#[case::both(&["--log", "-", "--dump", "-"], "can't both read standard input")]
 #[case::nothing(&[], "no database, dump or log: use `--database URL`")]
 #[case::job(&["--log", "x.log", "--job", "469"], "`--job` needs a database or a dump")]
 #[case::flag(&["--log", "x.log", "--flag", "ENABLE_DB_TRACIN=true"], "did you mean `ENABLE_DB_TRACING`")]
-#[case::flag_without_a_name(&["--log", "x.log", "--flag", "=true"], "write NAME=VALUE")]
+#[case::flag_without_a_name(&["--log", "x.log", "--flag", "=true"], "expected NAME=VALUE, or !NAME for an unset flag")]
 #[case::time(&["--log", "x.log", "--since", "yesterday"], "`yesterday` is not a time; write `30m`")]
-#[case::window(&["--log", "x.log", "--since", "1h", "--until", "2h"], "nothing is between")]
+#[case::window(&["--log", "x.log", "--since", "1h", "--until", "2h"], "`--since` must be before `--until`")]
 #[case::config_twice(&["--log", "x.log", "--config", "none.toml"], "the argument '--config <FILE>' cannot be used multiple times")]
 fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
