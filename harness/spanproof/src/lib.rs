@@ -34,7 +34,8 @@
 //! #[case("", 0)]
 //! #[tokio::test]
 //! async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
-//!     let world = World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
+//!     let world =
+//!         World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
 //!     let world = world.open().await.unwrap();
 //!     let observation = world.trial().flag("ENABLE_DB_TRACING", value).run().await.unwrap();
 //!     assert_eq!(observation.tables.spans.all().len(), spans);

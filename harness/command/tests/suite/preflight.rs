@@ -51,7 +51,7 @@ async fn a_deployment_that_records_passes_and_nothing_is_left_behind() {
         "ok         indexes: on span_id, execution_id, trace_id, job_id, started_at",
         "ok         privileges: `preflight_tracer` may insert, update and select",
         "ok         migrations: all that they create exists, and the role may use it (functions: 7, tables: 4, views: 2)",
-        "ok         trial insert: inserted, read, completed and rolled back; nothing is left",
+        "ok         a span, written and undone: inserted, read, completed and rolled back; nothing is left",
     ] {
         assert!(output.contains(line), "expected {line}\nfound {output}");
     }
@@ -89,23 +89,23 @@ async fn json_has_each_check_with_its_result_and_the_next_step() {
 
 /// A change in the database, and the checks that fail.
 #[rstest]
-#[case::no_insert("revoke insert on trace_spans from preflight_tracer", &["FAIL       privileges: `preflight_tracer` has no insert", "FAIL       trial insert: inserting it was refused: permission denied"])]
+#[case::no_insert("revoke insert on trace_spans from preflight_tracer", &["FAIL       privileges: `preflight_tracer` has no insert", "FAIL       a span, written and undone: inserting it was refused: permission denied"])]
 #[case::no_update("revoke update on trace_spans from preflight_tracer", &["completing it was refused: permission denied"])]
-#[case::no_table("drop table trace_spans cascade", &["FAIL       table trace_spans: not found on the search path \"$user\", public [", "not tried  trial insert"])]
+#[case::no_table("drop table trace_spans cascade", &["FAIL       table trace_spans: not found on the search path \"$user\", public [", "not tried  a span, written and undone"])]
 #[case::no_column("alter table trace_spans rename model_id to model", &["FAIL       columns: `trace_spans` has no model_id; it has "])]
-#[case::discarded_by_a_trigger("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before insert on trace_spans for each row execute function gone()", &["FAIL       trial insert: the server accepted the span without an error, and stored none"])]
+#[case::discarded_by_a_trigger("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before insert on trace_spans for each row execute function gone()", &["FAIL       a span, written and undone: the server accepted the span without an error, and stored none"])]
 #[case::check_constraint("alter table trace_spans add check (service <> 'runner')", &["inserting it was refused: new row for relation"])]
 #[case::deferred_constraint("create table known (id uuid primary key); alter table trace_spans add foreign key (trace_id) references known deferrable initially deferred", &["checking its deferred constraints was refused: insert or update on table \"trace_spans\" violates foreign key"])]
 #[case::unknown_required_columns("alter table trace_spans add tenant text not null, add kind uuid not null, add at date not null, add tags int[] not null, add raw bytea not null", &[])]
-#[case::discarded_by_a_rule("create rule gone as on insert to trace_spans do instead nothing", &["FAIL       trial insert: the server accepted the span without an error, and stored none"])]
+#[case::discarded_by_a_rule("create rule gone as on insert to trace_spans do instead nothing", &["FAIL       a span, written and undone: the server accepted the span without an error, and stored none"])]
 #[case::moved_by_a_trigger("create table newer () inherits (trace_spans); grant select, insert, update on newer to preflight_tracer; create function route() returns trigger language plpgsql as 'begin insert into newer values (new.*); return null; end'; alter table newer alter id set default 1; create trigger route before insert on trace_spans for each row execute function route()", &[])]
-#[case::discarded_update("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before update on trace_spans for each row execute function gone()", &["FAIL       trial insert: completing it changed no row, without an error"])]
-#[case::update_without_effect("create function same() returns trigger language plpgsql as 'begin return old; end'; create trigger same before update on trace_spans for each row execute function same()", &["FAIL       trial insert: completing it succeeded, but did not change the row"])]
+#[case::discarded_update("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before update on trace_spans for each row execute function gone()", &["FAIL       a span, written and undone: completing it changed no row, without an error"])]
+#[case::update_without_effect("create function same() returns trigger language plpgsql as 'begin return old; end'; create trigger same before update on trace_spans for each row execute function same()", &["FAIL       a span, written and undone: completing it succeeded, but did not change the row"])]
 #[case::sequence("alter table trace_spans add n bigserial", &["inserting it was refused: permission denied for sequence trace_spans_n_seq (SQLSTATE 42501)", "next: grant usage on that sequence to the role"])]
 #[case::foreign_key_to_a_unit("alter table trace_spans add foreign key (execution_id) references executions", &[])]
 #[case::required_unit("insert into jobs (jobspec_id, jobspec, route) values ('a', '{}', 'queued'); insert into executions (job_id, region, model_id, question_id) select id, repeat('r', 100), 'm', 'q' from jobs; alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &[])]
 #[case::required_unit_that_does_not_exist("alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &["inserting it was refused: insert or update on table \"trace_spans\" violates foreign key constraint \"trace_spans_execution_id_fkey\" (SQLSTATE 23503)"])]
-#[case::large_table_without_index("alter table trace_spans drop constraint trace_spans_span_id_key; insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 110000); analyze trace_spans", &["FAIL       index on span_id: missing on a table of about 110000 rows; needed to complete spans", "next: create index concurrently on \"trace_spans\" (\"span_id\")", "not tried  trial insert: inserted and rolled back; reading and completing it would scan the whole table"])]
+#[case::large_table_without_index("alter table trace_spans drop constraint trace_spans_span_id_key; insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 110000); analyze trace_spans", &["FAIL       index on span_id: missing on a table of about 110000 rows; needed to complete spans", "next: create index concurrently on \"trace_spans\" (\"span_id\")", "not tried  a span, written and undone: inserted and rolled back; reading and completing it would scan the whole table"])]
 #[case::column_privileges("revoke insert, update on trace_spans from preflight_tracer; grant insert (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms, status, job_id, execution_id, model_id, region, error_message), update (completed_at, duration_ms, status, error_message) on trace_spans to preflight_tracer", &[])]
 #[case::no_error_column("alter table trace_spans rename error_message to error", &["FAIL       columns: `trace_spans` has no error_message; it has "])]
 #[case::narrow_column("drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans alter operation type varchar(5)", &["inserting it was refused: value too long for type character varying(5) (SQLSTATE 22001)"])]
@@ -119,7 +119,7 @@ async fn json_has_each_check_with_its_result_and_the_next_step() {
 #[case::no_index("insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 20000); drop index trace_spans_execution_id_idx; analyze trace_spans", &["FAIL       index on execution_id: missing on a table of about 20000 rows"])]
 #[case::same_name_in_another_schema("create schema other; create table other.trace_spans (id int)", &["advice     table trace_spans: found in the schema `public`; `other` has a table of this name, too"])]
 #[case::read_only_database("do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$", &["FAIL       writable: transactions of `preflight_tracer` are read-only", "(SQLSTATE 25006)"])]
-#[case::row_level_security("alter table trace_spans enable row level security", &["advice     privileges: ", "row-level security is on, with no policy", "FAIL       trial insert: inserting it was refused: new row violates row-level security"])]
+#[case::row_level_security("alter table trace_spans enable row level security", &["advice     privileges: ", "row-level security is on, with no policy", "FAIL       a span, written and undone: inserting it was refused: new row violates row-level security"])]
 #[tokio::test]
 async fn whatever_would_lose_spans_fails(#[case] change: &str, #[case] expected: &[&str]) {
     let (database, connection) = database(change).await;

@@ -65,7 +65,10 @@ fn a_stored_run_has_the_same_failures_and_evidence() {
     assert_eq!(output.code, 3, "{output:?}");
     let frozen = fixture("json/report.txt");
     // The words of a heading are not part of the format.
-    let frozen = frozen.replace(" by ", ", route ").replace(" with upstream ", ", upstream ");
+    let frozen = frozen
+        .replace(" by ", ", route ")
+        .replace(" with upstream ", ", upstream ")
+        .replace(" under ", ", fault ");
     let expected = failures(&frozen);
     assert_eq!(expected.iter().filter(|line| line.starts_with("FAIL ")).count(), 5, "{frozen}");
     assert_eq!(failures(&output.stdout), expected);
