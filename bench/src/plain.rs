@@ -31,7 +31,8 @@ const SETTINGS: [&str; 17] = [
     "unix_socket_permissions=0700",
     "dynamic_shared_memory_type=mmap",
 ];
-/// Deadline for the first connection.
+/// Time limit for the first connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The folder and the binaries of a plain server.
 #[derive(Debug, Clone)]
