@@ -1,5 +1,5 @@
-//! Databases that reject spans. The service uses a role without special rights, because privileges
-//! do not bind a superuser.
+//! Tests with databases that reject spans. The service uses a role without special rights, because
+//! privileges do not bind a superuser.
 
 use rstest::rstest;
 use spanproof::{Observation, World, judge, judge_all};
@@ -7,6 +7,7 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
+/// Opens a world whose databases reject spans, because of the SQL file `seed`.
 async fn open(binary: &str, seed: &str) -> World {
     World::new(repository("spanproof.toml"))
         .binary(binary)
@@ -26,7 +27,7 @@ async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observat
 
 #[rstest]
 #[tokio::test]
-async fn an_unreported_rejection_is_a_silent_failure(
+async fn a_rejection_that_the_runner_does_not_report_is_a_silent_failure(
     #[values("queued", "cross-region")] route: &str,
 ) {
     let world = open(env!("CARGO_BIN_EXE_faulty-runner"), "insert-revoked").await;
@@ -54,9 +55,9 @@ async fn the_healthy_runner_reports_a_rejection_and_completes_its_job(
     let off = observe(&world, "", "false", route).await;
     let on = observe(&world, "", "true", route).await;
     let judgements = judge_all(world.spec(), &[off, on]);
-    let [off, on] = &judgements[..] else { panic!("two judgements") };
+    let [off, on] = &judgements[..] else { panic!("expected 2 judgements") };
     assert_eq!(off.code(), None, "{off:?}");
-    // A changed outcome of the job would be a second finding.
+    // If the rejection changed the outcome of the job, there would be a second code.
     assert_eq!(on.codes(), [Code::WriteFailedReported]);
     let finding = on.findings()[0].to_string();
     assert!(finding.contains(error), "expected {error}\nfound {finding}");

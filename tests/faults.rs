@@ -1,5 +1,5 @@
-//! Faults of the world. Under each one the healthy runner reports lost spans and completes its job,
-//! and it records again afterwards.
+//! Tests of faults outside the runner, such as a locked table. Under each fault the healthy runner
+//! reports lost spans and completes its job. After the fault it records spans again.
 
 use rstest::rstest;
 use spanproof::{FaultKind, Observation, World, judge, judge_all};
@@ -7,12 +7,14 @@ use spanproof_format::Code;
 
 use crate::world::{faulty, healthy, repository};
 
+/// Runs a trial under `fault`. `bug` is the fault of the faulty runner.
 async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observation {
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).route(route);
     trial.fault(fault).run().await.unwrap()
 }
 
-/// Each fault, a text that the runner prints under it, and the number of stored spans of eight.
+/// A case has a fault, a text that the runner prints under the fault, and how many of eight spans
+/// are stored.
 #[rstest]
 #[case("insert-revoked", "permission denied for table trace_spans", 0)]
 #[case("table-missing", "relation \"trace_spans\" does not exist", 0)]
@@ -42,7 +44,7 @@ async fn the_healthy_runner_reports_lost_spans_and_recovers(
     assert!(output.contains(text), "expected {text}\nfound {output}");
     assert_eq!(observation.tables.spans.all().len(), spans);
     let second = trial.second_job.as_ref().unwrap();
-    assert_eq!(second.tables.spans.all().len(), 8, "spans of the second job");
+    assert_eq!(second.tables.spans.all().len(), 8, "the second job lacks spans");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Incidents from production: one as a spec, and all of them as bundles to replay.
+//! Tests of incidents from production. One incident has its own spec. All of them are bundles, the
+//! files that incidents are captured to and replayed from.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +13,13 @@ use tempfile::TempDir;
 
 use crate::world::repository;
 
-/// Jobs 469 to 472: four failed executions each and no span, although the flag was `true`.
+/// In production, jobs 469 to 472 had four failed executions each and left no span, although the
+/// flag was `true`.
 #[rstest]
 #[case::faulty_runner(env!("CARGO_BIN_EXE_faulty-runner"), Some(Code::PathNotExecuted), 0)]
 #[case::healthy_runner(env!("CARGO_BIN_EXE_runner"), None, 8)]
 #[tokio::test]
-async fn jobs_of_the_cross_region_route_leave_spans_only_in_the_healthy_runner(
+async fn only_the_healthy_runner_records_spans_of_cross_region_jobs(
     #[case] binary: &str,
     #[case] code: Option<Code>,
     #[case] spans: usize,
@@ -37,7 +39,7 @@ async fn jobs_of_the_cross_region_route_leave_spans_only_in_the_healthy_runner(
         let units = observation.tables.units.all();
         assert_eq!(units.len(), 4);
         for unit in units {
-            // Failed after one round trip, and the reason is stored.
+            // The unit failed after one request, and the reason is stored.
             assert_eq!(unit["status"], "failed");
             assert_eq!(unit["output"]["error"], "No healthy providers available");
         }
@@ -49,7 +51,8 @@ async fn jobs_of_the_cross_region_route_leave_spans_only_in_the_healthy_runner(
     }
 }
 
-/// Every incident in `fixtures/incidents`: the fault of the runner that shows it, and its verdict.
+/// Every incident in `fixtures/incidents`: its name, the fault of the runner that causes it, and
+/// the code of its verdict.
 const INCIDENTS: [(&str, &str, &str); 8] = [
     ("inference-suffix", "wrong-path", "unexpected-request"),
     ("never-picked-up", "never-picked-up", "job-not-picked-up"),
@@ -71,9 +74,10 @@ fn every_incident_is_in_the_table() {
     assert_eq!(names, INCIDENTS.map(|(name, ..)| name));
 }
 
-/// The bundles expect a pass, so the healthy runner must pass and the faulty one must not.
+/// Each bundle expects a pass, so a replay with the healthy runner must pass. Without this
+/// expectation, a replay with the faulty runner must show the recorded failure.
 #[tokio::test]
-async fn each_incident_happens_again_only_with_its_fault() {
+async fn each_incident_happens_again_with_its_fault_and_not_with_the_healthy_runner() {
     let spec = repository("spanproof.toml");
     let healthy = World::new(&spec).binary(env!("CARGO_BIN_EXE_runner")).shared_server();
     let healthy = healthy.open().await.unwrap();
@@ -123,7 +127,7 @@ async fn a_production_job_is_replayed_on_every_route_and_upstream() {
     assert_eq!(result.outcome, ReplayOutcome::Different);
 }
 
-/// Adopted incidents are replayed whenever all cases run.
+/// An adopted incident is a bundle in the repository that is replayed whenever all cases run.
 #[tokio::test]
 async fn an_adopted_incident_that_happens_again_is_reported() {
     let world =
@@ -134,19 +138,19 @@ async fn an_adopted_incident_that_happens_again_is_reported() {
     let regressed: Vec<_> = all.iter().filter(|incident| incident.regressed).collect();
     let names: Vec<_> =
         regressed.iter().map(|incident| Path::new(&incident.path).file_stem().unwrap()).collect();
-    assert_eq!(names, ["stuck-started", "zero-spans"], "both used the cross-region route");
+    assert_eq!(names, ["stuck-started", "zero-spans"], "these two used the cross-region route");
     let difference = "verdict: expected pass, found path-not-executed";
     assert_eq!(regressed[1].differences, [difference]);
     assert_eq!(regressed[1].expects.as_deref(), Some("pass"));
 }
 
-/// A captured case whose runner does not trace the cross-region route.
-struct Captured {
+/// A case captured to a bundle. Its runner does not trace the cross-region route.
+struct CapturedCase {
     world: World,
     folder: TempDir,
 }
 
-impl Captured {
+impl CapturedCase {
     async fn new() -> Self {
         let world = World::new(repository("spanproof.toml"));
         let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
@@ -201,10 +205,10 @@ impl Captured {
 
 #[tokio::test]
 async fn a_captured_case_is_reproduced() {
-    let captured = Captured::new().await;
+    let captured = CapturedCase::new().await;
     let setup = captured.setup();
-    assert!(setup.behaviour.unwrap().replies[0].delay_ms > 0, "the bundle has the delays");
-    assert!(setup.input.is_some(), "`keep_contents` keeps the job");
+    assert!(setup.behaviour.unwrap().replies[0].delay_ms > 0, "the bundle has no delay");
+    assert!(setup.input.is_some(), "`keep_contents` did not keep the job");
     let result = replay(&captured.world, &captured.bundle()).await.unwrap();
     assert_eq!(result.outcome, ReplayOutcome::Reproduced, "{result:#?}");
 }
@@ -213,7 +217,7 @@ async fn a_captured_case_is_reproduced() {
 async fn a_replay_with_another_program_reports_the_program_and_its_verdict() {
     let healthy = World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_runner"));
     let healthy = healthy.shared_server().open().await.unwrap();
-    let result = replay(&healthy, &Captured::new().await.bundle()).await.unwrap();
+    let result = replay(&healthy, &CapturedCase::new().await.bundle()).await.unwrap();
     assert_eq!(result.outcome, ReplayOutcome::Different);
     let program = &result.uncertainties[0];
     assert!(program.starts_with("the program: recorded "), "{program}");
@@ -223,7 +227,7 @@ async fn a_replay_with_another_program_reports_the_program_and_its_verdict() {
 
 #[tokio::test]
 async fn an_unknown_route_and_upstream_make_a_replay_uncertain() {
-    let captured = Captured::new().await;
+    let captured = CapturedCase::new().await;
     let bundle = captured.edited(|setup| {
         (setup.route, setup.upstream, setup.behaviour) = (None, None, None);
     });
@@ -235,12 +239,11 @@ async fn an_unknown_route_and_upstream_make_a_replay_uncertain() {
     assert!(uncertainties.contains("the route of the job: all 2"), "{uncertainties}");
 }
 
-/// Every name is the path of an existing and valid file, so a replay that read files by names from
-/// a bundle would not fail.
+/// Each name is the path of a valid file. A replay that opened this file would not fail.
 #[tokio::test]
 async fn names_in_a_bundle_are_never_read_as_files() {
     type Edit = fn(&mut Setup, String);
-    let captured = Captured::new().await;
+    let captured = CapturedCase::new().await;
     let edits: [(&str, &str, Edit); 4] = [
         ("route", "spanproof.toml", |setup, path| setup.route = Some(path)),
         ("upstream", "fixtures/upstream/slow.toml", |setup, path| {

@@ -1,4 +1,5 @@
-//! Tests of the harness and the runner together, one module per behaviour.
+//! Tests of the harness together with the runner, the service under test. Each module tests one
+//! behaviour.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod databases;

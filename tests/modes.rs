@@ -1,7 +1,9 @@
-//! Every loss mode as a test of its own: the verdict has the expected code, funnel and evidence.
-//! The healthy runner passes under the same conditions.
+//! Tests of loss modes, the ways in which spans are lost. Each mode is a fault of the runner under
+//! one condition. A test checks the code and the evidence of the verdict, and its funnel: how many
+//! units of work reached each stage of recording. The healthy runner must pass under the same
+//! conditions.
 //!
-//! `SPANPROOF_TEST_RUNS=20` repeats each mode twenty times, four trials at a time: the verdict must
+//! `SPANPROOF_TEST_RUNS=20` repeats each mode twenty times, four trials at a time. The verdict must
 //! be the same each time.
 
 use std::collections::BTreeSet;
@@ -17,15 +19,16 @@ use crate::reasons;
 use crate::world::{faulty, healthy, repository};
 
 const FLAG: &str = "ENABLE_DB_TRACING";
-/// Trials of one mode that run at the same time.
+/// Number of trials of one mode that run at the same time.
 const CONCURRENT_TRIALS: usize = 4;
-const BOTH: &[&str] = &["queued", "cross-region"];
+const BOTH_ROUTES: &[&str] = &["queued", "cross-region"];
 
-/// Units per stage: expected, executed, attempted, stored, finished, linked, joined.
+/// Number of units that reached each stage: expected, executed, attempted, stored, finished,
+/// linked, joined.
 type Units = [usize; 7];
-/// A number that depends on the order of concurrent units.
+/// Stands for a number that depends on the order of concurrent units.
 const ANY: usize = usize::MAX;
-const ALL: Units = [4; 7];
+const ALL_JOINED: Units = [4; 7];
 const NOT_SUBMITTED: Units = [0; 7];
 const NONE_EXECUTED: Units = [4, 0, 0, 0, 0, 0, 0];
 const NONE_ATTEMPTED: Units = [4, 4, 0, 0, 0, 0, 0];
@@ -34,9 +37,11 @@ const NONE_FINISHED: Units = [4, 4, 4, 4, 0, 0, 0];
 const NONE_LINKED: Units = [4, 4, 4, 4, 4, 0, 0];
 const NONE_JOINED: Units = [4, 4, 4, 4, 4, 4, 0];
 
-const DEFAULT: Timeouts = Timeouts { ready: None, settle: None, flush: None, grace: None };
-/// For runners that never become ready, finish or stop. A runner needs at most 5 s to stop.
-const SHORT: Timeouts = Timeouts {
+/// The timeouts of the spec.
+const SPEC_TIMEOUTS: Timeouts = Timeouts { ready: None, settle: None, flush: None, grace: None };
+/// Short timeouts for runners that never become ready, finish a job or stop. A healthy runner needs
+/// up to 5 s to stop.
+const SHORT_TIMEOUTS: Timeouts = Timeouts {
     ready: Some(Duration::from_secs(4)),
     settle: Some(Duration::from_secs(4)),
     flush: None,
@@ -48,54 +53,64 @@ const SHORT: Timeouts = Timeouts {
 struct Mode {
     /// `FAULT` of the faulty runner; empty for the healthy runner.
     bug: &'static str,
-    /// The expected first code; `None` for a pass.
+    /// The expected first code; `None` if the verdict is a pass.
     code: Option<Code>,
-    /// Further codes that are true as well.
+    /// The expected codes after the first one.
     also: &'static [Code],
-    /// A part of the first finding.
+    /// A text that the first finding must contain.
     proof: &'static str,
+    /// The expected funnel.
     units: Units,
     /// The value of the tracing flag.
     value: &'static str,
     routes: &'static [&'static str],
     upstream: &'static str,
-    /// A fault of the world.
+    /// A fault outside the runner, by its name in the spec.
     fault: Option<&'static str>,
-    /// Whether the database witness is on.
+    /// Whether the database witness, which collects evidence on the server, is on.
     witness: bool,
-    /// SQL before the service starts.
+    /// SQL that runs before the service starts.
     sql: &'static str,
-    /// Changes to the spec.
+    /// Keys of the spec and the values that replace theirs.
     spec: &'static [(&'static str, &'static str)],
-    /// Other values of the flag that are judged in the same run, together with the other route.
+    /// Other values of the tracing flag. If there are any, trials with these values and a trial on
+    /// the other route are judged together with this one.
     peers: &'static [&'static str],
     timeouts: Timeouts,
 }
 
+/// A mode in which the runner with this fault passes.
 const fn passes(bug: &'static str) -> Mode {
     Mode {
         bug,
         code: None,
         also: &[],
         proof: "",
-        units: ALL,
+        units: ALL_JOINED,
         value: "true",
-        routes: BOTH,
+        routes: BOTH_ROUTES,
         upstream: "healthy",
         fault: None,
         witness: false,
         sql: "",
         spec: &[],
         peers: &[],
-        timeouts: DEFAULT,
+        timeouts: SPEC_TIMEOUTS,
     }
 }
 
+/// A mode in which the runner with this fault gets one code.
 const fn fails(bug: &'static str, code: Code, proof: &'static str, units: Units) -> Mode {
     Mode { code: Some(code), proof, units, ..passes(bug) }
 }
 
-const fn witnessed(bug: &'static str, code: Code, proof: &'static str, units: Units) -> Mode {
+/// A mode as of [`fails`], with the database witness.
+const fn fails_with_witness(
+    bug: &'static str,
+    code: Code,
+    proof: &'static str,
+    units: Units,
+) -> Mode {
     Mode { witness: true, ..fails(bug, code, proof, units) }
 }
 
@@ -147,13 +162,13 @@ modes! {
         ..fails("strict-flag", Code::FlagIgnored, "DISABLED (ENABLE_DB_TRACING=true)", NONE_ATTEMPTED)
     };
     hangs_at_start: Mode {
-        timeouts: SHORT,
+        timeouts: SHORT_TIMEOUTS,
         peers: &["0"],
         ..fails("hangs-at-start", Code::NeverReady, "connection refused", NOT_SUBMITTED)
     };
     lenient_flag: Mode {
         value: "false",
-        ..fails("lenient-flag", Code::LeakedWhileOff, "ENABLED (ENABLE_DB_TRACING=false)", ALL)
+        ..fails("lenient-flag", Code::LeakedWhileOff, "ENABLED (ENABLE_DB_TRACING=false)", ALL_JOINED)
     };
     ok_while_disabled: Mode {
         value: "false",
@@ -186,12 +201,12 @@ modes! {
     early_failure: fails("early-failure", Code::JobFailedEarly, "jobs: failed", NONE_EXECUTED);
     never_picked_up: Mode {
         routes: &["queued"],
-        timeouts: SHORT,
+        timeouts: SHORT_TIMEOUTS,
         ..fails("never-picked-up", Code::JobNotPickedUp, "jobs: queued", NONE_EXECUTED)
     };
     tracer_hangs: Mode {
         also: &[Code::NotStopped],
-        timeouts: SHORT,
+        timeouts: SHORT_TIMEOUTS,
         ..fails("tracer-hangs", Code::JobNotFinished, "running", NONE_ATTEMPTED)
     };
     renamed: fails(
@@ -208,7 +223,7 @@ modes! {
     );
     ends_before_start: Mode {
         sql: "alter table trace_spans drop constraint trace_spans_ends_after_it_starts",
-        ..fails("ends-before-start", Code::ImpossibleTimes, "completed_at=", ALL)
+        ..fails("ends-before-start", Code::ImpossibleTimes, "completed_at=", ALL_JOINED)
     };
     not_linked: fails("not-linked", Code::Unlinked, "execution_id=null", NONE_LINKED);
     links_crossed: fails("links-crossed", Code::Unlinked, "differs from its unit in ", NONE_LINKED);
@@ -227,10 +242,10 @@ modes! {
         "upstream: none of 4 requests carried",
         NONE_JOINED,
     );
-    duplicate: fails("duplicate", Code::Duplicate, "execute_question span", ALL);
+    duplicate: fails("duplicate", Code::Duplicate, "execute_question span", ALL_JOINED);
     outcome: Mode {
         peers: &["0"],
-        ..fails("outcome", Code::OutcomeChangedByTracing, "job failed", ALL)
+        ..fails("outcome", Code::OutcomeChangedByTracing, "job failed", ALL_JOINED)
     };
     errors_unfinished: Mode {
         upstream: "no-providers",
@@ -249,9 +264,9 @@ modes! {
         "wrong-path",
         Code::UnexpectedRequest,
         "upstream: POST /inference/inference",
-        ALL,
+        ALL_JOINED,
     );
-    leaves_process: fails("leaves-process", Code::ProcessesLeft, "(sleep)", ALL);
+    leaves_process: fails("leaves-process", Code::ProcessesLeft, "(sleep)", ALL_JOINED);
     sampled: fails("sampled", Code::Undetermined, "of 4 rows", [4, 4, 4, ANY, ANY, ANY, ANY]);
     acknowledged_only: fails(
         "acknowledged-only",
@@ -267,43 +282,43 @@ modes! {
     );
     login_refused: fails("login-refused", Code::WriteFailedReported, "does not exist", NONE_STORED);
 
-    acknowledged_only_with_witness: witnessed(
+    acknowledged_only_with_witness: fails_with_witness(
         "acknowledged-only",
         Code::BannerContradicts,
         "witness: 0 inserting statements began",
         NONE_STORED,
     );
-    sampled_with_witness: witnessed(
+    sampled_with_witness: fails_with_witness(
         "sampled",
         Code::BannerContradicts,
         "4 are kept",
         [4, 4, 4, ANY, ANY, ANY, ANY],
     );
-    rolled_back_with_witness: witnessed(
+    rolled_back_with_witness: fails_with_witness(
         "rolled-back",
         Code::RolledBack,
         "8 written, 0 are kept",
         NONE_STORED,
     );
-    conflict_ignored_with_witness: witnessed(
+    conflict_ignored_with_witness: fails_with_witness(
         "conflict-ignored",
         Code::SilentlyDiscarded,
         "8 rows were tried, 1 written",
         NONE_STORED,
     );
-    batch_with_witness: witnessed(
+    batch_with_witness: fails_with_witness(
         "batch",
         Code::BatchPoisoned,
         "server log: 23505 duplicate key value",
         NONE_STORED,
     );
-    login_refused_with_witness: witnessed(
+    login_refused_with_witness: fails_with_witness(
         "login-refused",
         Code::WriteFailedReported,
         "the server let nobody in, 28000",
         NONE_STORED,
     );
-    elsewhere_with_witness: witnessed(
+    elsewhere_with_witness: fails_with_witness(
         "elsewhere",
         Code::WrongDestination,
         "tenant.trace_spans: 8 rows",
@@ -357,9 +372,11 @@ async fn check(mode: &'static Mode) {
     }
     let count = running.len();
     let errors: Vec<String> = running.join_all().await.into_iter().flatten().collect();
-    assert!(errors.is_empty(), "{} of {count} verdicts:\n{}", errors.len(), errors.join("\n"));
+    let wrong = errors.len();
+    assert!(errors.is_empty(), "{wrong} of {count} verdicts are wrong:\n{}", errors.join("\n"));
 }
 
+/// Returns the world for a mode, with the changes that the mode makes to the spec.
 async fn world(mode: &Mode) -> World {
     if mode.spec.is_empty() {
         return if mode.bug.is_empty() { healthy().await } else { faulty().await };
@@ -370,7 +387,7 @@ async fn world(mode: &Mode) -> World {
     builder.open().await.unwrap()
 }
 
-/// Judges a mode on one route, together with its peers.
+/// Runs and judges a mode on one route, together with the peers of the mode.
 async fn judgement(world: &World, mode: &Mode, route: &str, permits: &Semaphore) -> Judgement {
     let other_routes =
         mode.routes.iter().filter(|other| **other != route && !mode.peers.is_empty());
@@ -392,7 +409,7 @@ async fn observe(world: &World, mode: &Mode, value: &str, route: &str) -> Observ
     trial.run().await.unwrap()
 }
 
-/// Compares a judgement with a mode; the error shows both.
+/// Compares a judgement with what the mode expects. The error shows both.
 fn compare(mode: &Mode, judgement: &Judgement) -> Result<(), String> {
     let Funnel { expected, executed, attempted, stored, finished, linked, joined } =
         judgement.funnel;
@@ -413,7 +430,7 @@ fn compare(mode: &Mode, judgement: &Judgement) -> Result<(), String> {
     ))
 }
 
-#[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for more repetitions")]
+#[expect(clippy::disallowed_methods, reason = "a variable asks for more repetitions")]
 fn repetitions() -> usize {
     std::env::var("SPANPROOF_TEST_RUNS").map_or(1, |runs| runs.parse().unwrap())
 }
@@ -430,7 +447,7 @@ fn every_fault_of_the_runner_has_a_mode() {
     assert_eq!(tested, faults);
 }
 
-/// A fault that only passes, in every mode that it has, is not counted.
+/// A fault is not counted if the runner passes in every mode with this fault.
 #[test]
 fn the_readme_counts_the_defects() {
     let defects: BTreeSet<&str> =

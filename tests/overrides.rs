@@ -1,4 +1,4 @@
-//! Overrides of a single trial: SQL in its database, the job, the timeouts.
+//! Tests of what a single trial can override: SQL in its database, the job and the timeouts.
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Verdicts that depend on the other cases of a run.
+//! Tests of verdicts that depend on the peers of a case, the other cases that are judged with it.
 
 use spanproof::{Observation, World, judge_all};
 use spanproof_format::Code;
@@ -7,6 +7,7 @@ use crate::world::faulty;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 
+/// Runs a trial of the faulty runner with the fault `bug`.
 async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, value).env("FAULT", bug).route(route);
     trial.run().await.unwrap()
@@ -18,7 +19,7 @@ fn codes(world: &World, observations: &[Observation]) -> Vec<Option<Code>> {
 }
 
 #[tokio::test]
-async fn an_untraced_route_fails_beside_a_traced_one() {
+async fn an_untraced_route_fails_if_another_route_is_traced() {
     let world = faulty().await;
     let queued = observe(&world, "cross-region-untraced", "true", "queued").await;
     let cross_region = observe(&world, "cross-region-untraced", "true", "cross-region").await;
@@ -27,7 +28,7 @@ async fn an_untraced_route_fails_beside_a_traced_one() {
 }
 
 #[tokio::test]
-async fn a_banner_is_contradicted_if_no_route_is_traced() {
+async fn the_startup_line_of_the_tracer_is_contradicted_if_no_route_is_traced() {
     let world = faulty().await;
     let queued = observe(&world, "banner-lies", "true", "queued").await;
     let cross_region = observe(&world, "banner-lies", "true", "cross-region").await;

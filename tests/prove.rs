@@ -1,5 +1,6 @@
-//! `prove`: sabotages of a healthy runner are caught by the right code, and a sabotage without effect
-//! is reported as missed.
+//! Tests of `prove`, which sabotages healthy cases to show that verdicts can fail. Each sabotage of
+//! the healthy runner is caught with the right code. A sabotage without effect is reported as
+//! missed.
 
 use spanproof::{ProofResult, World, cases, prove};
 use spanproof_format::{Proof, Proofs, SabotageResult};
@@ -12,6 +13,7 @@ async fn prove_all(world: &World) -> ProofResult {
     prove(world, &all, 4, cancelled).await.unwrap().unwrap()
 }
 
+/// Opens a world of the faulty runner with the fault `bug`.
 async fn faulty(bug: &str) -> World {
     let world =
         World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
@@ -24,10 +26,12 @@ fn select(all: &Proofs, predicate: fn(&SabotageResult) -> bool) -> Vec<&Proof> {
 
 #[tokio::test]
 async fn every_sabotage_is_caught() {
-    let ProofResult::Done(all) = prove_all(&healthy().await).await else { panic!("not healthy") };
-    assert_eq!(all.proofs.len(), 16 * 2, "16 sabotages on 2 routes");
+    let ProofResult::Done(all) = prove_all(&healthy().await).await else {
+        panic!("the healthy runner fails without a sabotage")
+    };
+    assert_eq!(all.proofs.len(), 16 * 2, "expected 16 sabotages on each of 2 routes");
     let page = std::fs::read_to_string(repository("docs/verdicts.md")).unwrap();
-    assert!(page.contains(" in 16 ways,"), "docs/verdicts.md counts the sabotages");
+    assert!(page.contains(" in 16 ways,"), "docs/verdicts.md has another number of sabotages");
     let not_caught = select(&all, |result| !matches!(result, SabotageResult::Caught(_)));
     assert!(not_caught.is_empty(), "{not_caught:?}");
     assert_eq!((all.caught, all.missed, all.impossible), (16 * 2, 0, 0));
@@ -49,7 +53,7 @@ async fn a_sabotage_without_effect_is_missed() {
 #[tokio::test]
 async fn an_unhealthy_runner_is_not_sabotaged() {
     let ProofResult::Unhealthy(judgements) = prove_all(&faulty("not-linked").await).await else {
-        panic!("unlinked spans pass")
+        panic!("the runner passes, although its spans are not linked")
     };
     let failed = judgements.iter().filter(|(_, judgement)| judgement.code().is_some()).count();
     assert_eq!((failed, judgements.len()), (2, 4));

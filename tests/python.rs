@@ -1,5 +1,5 @@
-//! A service in another language, with another schema and other log lines. The healthy service
-//! passes every case of its spec, and each bug has its code.
+//! Tests of a service in another language, with another schema and other log lines. The healthy
+//! service passes every case of its spec, and each bug of the faulty service has its code.
 
 use rstest::rstest;
 use spanproof::World;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::world::repository;
 
-/// Cases that run at the same time.
+/// Number of cases that run at the same time.
 const WORKERS: usize = 4;
 
 async fn world(program: &str, bug: &str) -> World {
@@ -35,7 +35,7 @@ async fn the_healthy_service_passes_every_case_of_its_spec() {
     }
     assert_eq!(observations.len(), 54);
     let recorded: usize = observations.iter().map(|one| one.tables.spans.all().len()).sum();
-    assert_eq!(recorded, 20 * 6, "6 spans in 20 cases, and none under a fault");
+    assert_eq!(recorded, 20 * 6, "expected 6 spans in each of 20 cases, and none under a fault");
     for judgement in judge_all(world.spec(), &observations) {
         judgement.passed().unwrap();
     }
@@ -50,7 +50,7 @@ async fn the_healthy_service_passes_every_case_of_its_spec() {
 #[case::unflushed("unflushed", "on", "write-failed-silent", "0 inserting statements began")]
 #[case::strict("strict", "ON", "flag-unrecognised-value", "\"state\": \"idle\", \"value\": \"ON\"")]
 #[tokio::test]
-async fn each_bug_has_its_code(
+async fn each_bug_gets_its_code(
     #[case] bug: &str,
     #[case] value: &str,
     #[case] code: &str,
@@ -67,14 +67,14 @@ async fn each_bug_has_its_code(
 }
 
 #[tokio::test]
-async fn an_untraced_route_fails_beside_a_traced_one() {
+async fn an_untraced_route_fails_if_another_route_is_traced() {
     let world = world("faulty.py", "untraced").await;
-    let mut found = Vec::new();
+    let mut observations = Vec::new();
     for route in ["later", "now"] {
-        found.push(world.trial().flag("TRACING", "on").route(route).run().await.unwrap());
+        observations.push(world.trial().flag("TRACING", "on").route(route).run().await.unwrap());
     }
-    let codes = judge_all(world.spec(), &found);
-    let codes: Vec<_> = codes.iter().map(|told| told.code().map(Code::text)).collect();
+    let judgements = judge_all(world.spec(), &observations);
+    let codes: Vec<_> = judgements.iter().map(|one| one.code().map(Code::text)).collect();
     assert_eq!(codes, [None, Some("path-not-executed")]);
 }
 
@@ -84,6 +84,6 @@ async fn every_sabotage_is_caught() {
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let all = cases(world.spec()).unwrap();
     let proven = prove(&world, &all, WORKERS, cancelled).await.unwrap().unwrap();
-    let ProofResult::Done(all) = proven else { panic!("not healthy: {proven:?}") };
+    let ProofResult::Done(all) = proven else { panic!("the service is not healthy: {proven:?}") };
     assert_eq!((all.caught, all.proofs.len()), (16 * 2, 16 * 2), "{all:?}");
 }

@@ -1,5 +1,5 @@
-//! What a run reports besides codes: the pattern of failing cases, the single changes that make them
-//! pass, and expected failures.
+//! Tests of what a run of many cases reports besides the code of each case: the pattern of failing
+//! cases, the single changes that make failing cases pass, and expected failures.
 
 use rstest::rstest;
 use spanproof::{Case, RunOptions, World, cases};
@@ -8,16 +8,17 @@ use spanproof_format::{Code, Evidence, PassingChange, Run, Verdict};
 use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
-/// Codes that only a whole run reports, each tested here.
+/// Codes that only a run of many cases reports. This module tests each of them.
 pub(crate) const CODES_OF_RUNS: [Code; 1] = [Code::ExpectedFailurePassed];
 
-/// Whether a run may add cases to find out what makes a failing one pass.
+/// Whether a run may add cases to find out which change makes a failing case pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Probe {
-    ExtraCases,
-    Off,
+enum ExtraCases {
+    Allowed,
+    Forbidden,
 }
 
+/// Opens a world of the faulty runner with the fault `bug`.
 async fn world(bug: &str) -> World {
     let world =
         World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
@@ -25,48 +26,50 @@ async fn world(bug: &str) -> World {
 }
 
 /// Runs the selected cases. Returns the document of the run and the number of extra cases.
-async fn run(world: &World, select: impl Fn(&Case) -> bool, probe: Probe) -> (Run, usize) {
+async fn run(world: &World, select: impl Fn(&Case) -> bool, extra: ExtraCases) -> (Run, usize) {
     let all = cases(world.spec()).unwrap();
     let selected: Vec<Case> = all.into_iter().filter(select).collect();
     let folder = tempfile::tempdir().unwrap();
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let mut options = RunOptions::new(folder.path(), cancelled);
     options.workers = 4;
-    options.probe = probe == Probe::ExtraCases;
+    options.probe = extra == ExtraCases::Allowed;
     options.today = "2026-01-01".parse().unwrap();
     let result = spanproof::run(world, &selected, options, |_| {}).await.unwrap();
     (result.document(world.spec(), &[], Vec::new()), result.extra_case_count())
 }
 
-/// The passing changes of a run's only group of failures, as `name=value: spans`.
+/// Returns the single changes that make the failing cases pass, each as `name=value: spans`. The
+/// run must have one group of failing cases.
 fn passing_changes(run: &Run) -> Vec<String> {
     assert_eq!(run.failures.len(), 1, "{:#?}", run.failures);
-    let facts = run.failures[0].passing_changes.iter();
-    let text = |fact: &PassingChange| {
-        let value = fact.value.as_deref().unwrap_or("nothing");
-        format!("{}={value}: {}", fact.name, fact.spans)
+    let changes = run.failures[0].passing_changes.iter();
+    let text = |change: &PassingChange| {
+        let value = change.value.as_deref().unwrap_or("nothing");
+        format!("{}={value}: {}", change.name, change.spans)
     };
-    facts.map(text).collect()
+    changes.map(text).collect()
 }
 
-fn recording(case: &Case) -> bool {
+/// Returns whether a case should record spans and has no fault.
+fn records(case: &Case) -> bool {
     case.flag(FLAG).text() == Some("true") && case.fault.is_none()
 }
 
 #[tokio::test]
 async fn extra_cases_explain_a_single_failing_case() {
     let one = |case: &Case| {
-        recording(case)
+        records(case)
             && case.route == "cross-region"
             && case.upstream == "healthy"
             && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
     };
     let world = world("cross-region-untraced").await;
-    let (document, extra) = run(&world, one, Probe::ExtraCases).await;
+    let (document, extra) = run(&world, one, ExtraCases::Allowed).await;
     assert!(passing_changes(&document).contains(&"route=queued: 8".to_owned()), "{document:#?}");
     assert_eq!(document.failures[0].pattern.as_deref(), Some("route=cross-region"));
     assert!((1..=12).contains(&extra), "{extra}");
-    let (document, extra) = run(&world, one, Probe::Off).await;
+    let (document, extra) = run(&world, one, ExtraCases::Forbidden).await;
     assert_eq!(
         (passing_changes(&document), &document.failures[0].pattern, extra),
         (Vec::new(), &None, 0)
@@ -81,12 +84,12 @@ async fn failing_cases_are_reported_as_one_pattern(#[case] bug: &str, #[case] pa
     let some = |case: &Case| {
         case.fault.is_none() && [None, Some("true"), Some("TRUE")].contains(&case.flag(FLAG).text())
     };
-    let (document, extra) = run(&world(bug).await, some, Probe::ExtraCases).await;
+    let (document, extra) = run(&world(bug).await, some, ExtraCases::Allowed).await;
     assert_eq!(document.failures.len(), 1, "{document:#?}");
     assert_eq!(document.failures[0].pattern.as_deref(), Some(pattern));
-    let found = passing_changes(&document).iter().any(|fact| fact.starts_with("route=queued"));
+    let found = passing_changes(&document).iter().any(|change| change.starts_with("route=queued"));
     assert_eq!(found, bug == "cross-region-untraced", "{document:#?}");
-    assert_eq!(extra, 0, "the cases of the run suffice");
+    assert_eq!(extra, 0, "the run added cases, although its own cases suffice");
 }
 
 #[tokio::test]
@@ -96,7 +99,7 @@ async fn an_expected_failure_fails_no_case() {
     let world = World::new(repository("spanproof.toml")).set("expected", rule);
     let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
     let world = world.env("FAULT", "cross-region-untraced").open().await.unwrap();
-    let (document, _) = run(&world, recording, Probe::ExtraCases).await;
+    let (document, _) = run(&world, records, ExtraCases::Allowed).await;
     let accepted = Verdict::Known("path-not-executed until 2026-01-01: soon".into());
     let known = document.cases.iter().filter(|case| case.verdict == accepted).count();
     assert_eq!(
@@ -112,22 +115,22 @@ async fn an_expected_failure_that_passes_is_reported() {
                 when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' } }]";
     let world = World::new(repository("spanproof.toml")).set("expected", rule);
     let world = world.binary(env!("CARGO_BIN_EXE_runner")).shared_server().open().await.unwrap();
-    let one = |case: &Case| recording(case) && case.upstream == "healthy";
-    let (document, _) = run(&world, one, Probe::Off).await;
-    let failed = document.cases.iter().filter(|case| case.route == "cross-region");
-    for case in failed {
+    let one = |case: &Case| records(case) && case.upstream == "healthy";
+    let (document, _) = run(&world, one, ExtraCases::Forbidden).await;
+    for case in document.cases.iter().filter(|case| case.route == "cross-region") {
         let codes: Vec<Code> = case.verdict.findings().iter().map(|finding| finding.code).collect();
         assert_eq!(codes, CODES_OF_RUNS, "{case:#?}");
     }
     assert_eq!((document.summary.failed, document.summary.passed), (2, 2), "{document:#?}");
 }
 
-/// The service acknowledges each span, so that its output allows several reasons.
+/// The service reports success for each span and stores none, so that without the witness several
+/// reasons are possible.
 #[tokio::test]
 async fn an_undetermined_case_is_run_again_with_the_witness() {
     let world = world("rolled-back").await;
-    let one = |case: &Case| recording(case) && case.upstream == "slow" && case.route == "queued";
-    let (document, _) = run(&world, one, Probe::Off).await;
+    let one = |case: &Case| records(case) && case.upstream == "slow" && case.route == "queued";
+    let (document, _) = run(&world, one, ExtraCases::Forbidden).await;
     let finding = &document.cases[0].verdict.findings()[0];
     assert_eq!(finding.code, Code::RolledBack);
     let witness = Evidence::Witness { begun: 8, tried: 8, written: 8, kept: 0 };

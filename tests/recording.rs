@@ -1,4 +1,5 @@
-//! The values of the flag that record spans, on both routes, and the rows of recorded spans.
+//! Tests of the values of the tracing flag with which the runner records spans, and of the rows of
+//! the recorded spans.
 
 use rstest::rstest;
 use spanproof::{Verdict, judge};
@@ -6,7 +7,6 @@ use sqlx::{Connection, PgConnection};
 
 use crate::world::healthy;
 
-/// The tracing flag.
 const FLAG: &str = "ENABLE_DB_TRACING";
 
 #[rstest]
@@ -22,7 +22,7 @@ const FLAG: &str = "ENABLE_DB_TRACING";
 #[case::trailing_space("true ", 0)]
 #[case::quoted("\"true\"", 0)]
 #[tokio::test]
-async fn only_the_exact_text_true_records(
+async fn spans_need_exactly_the_text_true(
     #[case] value: &str,
     #[case] spans: usize,
     #[values("queued", "cross-region")] route: &str,
@@ -36,7 +36,9 @@ async fn only_the_exact_text_true_records(
 
 #[rstest]
 #[tokio::test]
-async fn an_unset_flag_records_nothing(#[values("queued", "cross-region")] route: &str) {
+async fn the_runner_records_nothing_if_the_flag_is_unset(
+    #[values("queued", "cross-region")] route: &str,
+) {
     let world = healthy().await;
     let observation = world.trial().unset(FLAG).route(route).run().await.unwrap();
     assert!(!observation.trial().unwrap().service.environment.contains_key(FLAG));
@@ -49,7 +51,7 @@ async fn each_execution_has_a_span_with_the_router_call_as_its_child() {
     let world = healthy().await;
     let (_, database) = world.trial().flag(FLAG, "true").run_keeping_database().await.unwrap();
     let mut rows = PgConnection::connect(database.url()).await.unwrap();
-    let joined: i64 = sqlx::query_scalar(
+    let complete: i64 = sqlx::query_scalar(
         "select count(*) from executions e
          join trace_spans own on own.execution_id = e.id and own.operation = 'execute_question'
          join trace_spans call on call.parent_span_id = own.span_id
@@ -62,13 +64,13 @@ async fn each_execution_has_a_span_with_the_router_call_as_its_child() {
     .fetch_one(&mut rows)
     .await
     .unwrap();
-    assert_eq!(joined, 4);
-    let healthy: i64 =
+    assert_eq!(complete, 4);
+    let causes: i64 =
         sqlx::query_scalar("select count(*) from executions e, identify_root_cause(e.id)")
             .fetch_one(&mut rows)
             .await
             .unwrap();
-    assert_eq!(healthy, 0, "a healthy execution has no root cause");
+    assert_eq!(causes, 0, "a healthy execution must have no root cause");
 }
 
 #[tokio::test]
@@ -92,7 +94,7 @@ async fn an_unknown_flag_is_an_error_with_a_suggestion() {
 }
 
 #[tokio::test]
-async fn stored_evidence_has_the_same_verdict() {
+async fn a_stored_observation_gets_the_same_verdict() {
     let world = healthy().await;
     let observation = world.trial().flag(FLAG, "true").run().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

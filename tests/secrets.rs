@@ -1,10 +1,11 @@
-//! Secrets of the environment and of the upstream never reach the evidence.
+//! Tests that secrets of the environment and of the upstream never reach the evidence.
 
 use spanproof::judge;
 
 use crate::world::healthy;
 
-/// An answer with a URL with a password, a secret of the environment, and texts shaped like secrets.
+/// An upstream whose answer contains a URL with a password, a secret of the service's environment,
+/// and texts that look like secrets.
 const BEHAVIOUR: &str = r#"
 about = "An answer full of secrets."
 
@@ -39,10 +40,10 @@ async fn secrets_of_the_environment_and_of_answers_are_masked() {
         texts.push(std::fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     let row = observation.tables.units.all()[0]["output"].to_string();
-    assert!(row.contains("rules"), "the row contains the answer: {row}");
+    assert!(row.contains("rules"), "the row does not contain the answer: {row}");
     for text in &texts {
         for secret in ["hunter2", "hunter3", "swordfish"] {
-            assert!(!text.contains(secret), "{secret}: {text}");
+            assert!(!text.contains(secret), "the evidence contains {secret}: {text}");
         }
     }
     judge(world.spec(), &observation).passed().unwrap();

@@ -1,4 +1,4 @@
-//! SIGTERM during a job: running units fail, and their spans end.
+//! Tests the shutdown of the runner during a job.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use crate::world::{healthy, repository};
 
 #[tokio::test]
-async fn running_units_fail_and_their_spans_end() {
+async fn sigterm_fails_the_running_units_and_ends_their_spans() {
     let world = healthy().await;
     let mut trial = world
         .trial()

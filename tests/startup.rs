@@ -1,5 +1,5 @@
-//! The exact startup output under each combination of flags. `spanproof check` compares it with the
-//! same snapshots.
+//! Tests of the exact startup output under each combination of flags. `spanproof check` compares
+//! the output with the same snapshots.
 
 use rstest::rstest;
 use spanproof::Value;
@@ -42,7 +42,7 @@ async fn the_startup_output_matches_its_snapshot(
 }
 
 #[tokio::test]
-async fn the_tracer_line_is_printed_at_every_log_level() {
+async fn the_line_that_says_whether_tracing_is_on_is_printed_at_log_level_error() {
     let world = healthy().await;
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("LOG_LEVEL", "error");
     let observation = trial.start().await.unwrap().finish().await.unwrap();
@@ -67,12 +67,12 @@ async fn passwords_are_masked_in_output_and_evidence() {
 #[case::missing("", "DATABASE_URL")]
 #[case::unreachable("postgres://u:hunter2@127.0.0.1:1/db", "u:***@127.0.0.1:1")]
 #[tokio::test]
-async fn a_missing_database_is_a_fatal_error(#[case] url: &str, #[case] error: &str) {
+async fn the_runner_does_not_start_without_a_database(#[case] url: &str, #[case] error: &str) {
     let world = healthy().await;
     let trial = world.trial().env("DATABASE_URL", url);
     let observation = trial.start().await.unwrap().finish().await.unwrap();
     let run = &observation.trial().unwrap().run;
-    assert!(!run.exit.stop_requested, "the runner exited by itself");
+    assert!(!run.exit.stop_requested, "the runner did not exit by itself");
     assert_eq!(run.exit.ending, spanproof::Ending::Code(1));
     let output = run.output.tail(100);
     assert!(output.contains(error) && !output.contains("hunter2"), "{output}");

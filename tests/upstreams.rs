@@ -1,4 +1,5 @@
-//! Every behaviour of the upstream: the stored result of a unit, and that its spans are complete.
+//! Tests of every behaviour of the fake upstream. Each test checks the stored result of a unit of
+//! work, and that the spans of the unit are complete.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,9 @@ use spanproof::judge;
 
 use crate::world::{self, repository};
 
-/// Defines a test for each behaviour, and the list of them. A row is the name of a file with `_` for
-/// `-`, the status and error code of the unit, and the number of requests.
+/// Defines a test for each behaviour, and the list of behaviours. A row has the name of the
+/// behaviour's file with `_` for `-`, the status and error code of the unit, and the number of
+/// requests.
 macro_rules! behaviours {
     ($($name:ident: $status:literal, $error_code:literal, $requests:literal;)*) => {
         const BEHAVIOURS: &[&str] = &[$(stringify!($name),)*];
@@ -42,7 +44,7 @@ behaviours! {
     null_fields: "failed", "ROUTER_ERROR", 1;
 }
 
-/// Runs a job of one unit, so that the number of requests is the number of attempts.
+/// Runs a job of one unit, so that all requests are attempts of the same unit.
 async fn check(name: &str, status: &str, error_code: &str, requests: usize) {
     let world = world::healthy().await;
     let file = format!("fixtures/upstream/{}.toml", name.replace('_', "-"));
@@ -72,7 +74,7 @@ fn every_behaviour_has_a_test() {
 }
 
 #[tokio::test]
-async fn each_unit_asks_for_its_region_and_model() {
+async fn each_request_has_the_region_and_model_of_its_unit() {
     let world = world::healthy().await;
     let observation = world.trial().flag("ENABLE_DB_TRACING", "true").run().await.unwrap();
     let mut requests: Vec<_> = observation

@@ -1,14 +1,15 @@
-//! The database witness: a service prints nothing about its tracing, its database loses spans, and
-//! the server's log and triggers show why.
+//! Tests of the database witness, which collects evidence with the server's log and triggers. The
+//! spec recognises no line of the service, the database loses spans, and the witness shows why.
 
 use rstest::rstest;
 use spanproof::{Judgement, TrialBuilder, World, judge};
 
 use crate::world::repository;
 
-/// Opens a world whose spec has no probes, with a database that `seed` prepares. The service uses a
+/// Opens a world, what all trials of a program share. Its spec has no probes, the patterns that
+/// recognise lines of the service. The SQL file `seed` prepares each database. The service uses a
 /// role without special rights, because privileges do not bind a superuser.
-async fn without_probes(binary: &str, seed: Option<&str>) -> World {
+async fn open_without_probes(binary: &str, seed: Option<&str>) -> World {
     let search_path = if seed == Some("spans-elsewhere") { "tenant,public" } else { "public" };
     let options = format!("-c%20role%3Dspanproof_service%20-c%20search_path%3D{search_path}");
     let mut world = World::new(repository("spanproof.toml"))
@@ -24,6 +25,7 @@ async fn without_probes(binary: &str, seed: Option<&str>) -> World {
     world.open().await.unwrap()
 }
 
+/// Returns a trial, one run of the service. `bug` is the fault of the faulty runner.
 fn trial(world: &World, bug: &str) -> TrialBuilder {
     world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).job("one-unit")
 }
@@ -54,7 +56,7 @@ async fn the_witness_shows_how_spans_were_lost(
     #[case] message: &str,
     #[case] evidence: &str,
 ) {
-    let world = without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
+    let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
     let without_witness = judge_trial(&world, "").await;
     assert_eq!(without_witness.code().unwrap().text(), "undetermined");
     let judgement = judge_trial_with_witness(&world, "").await;
@@ -67,7 +69,7 @@ async fn the_witness_shows_how_spans_were_lost(
 
 #[tokio::test]
 async fn the_witness_shows_that_no_span_was_attempted() {
-    let world = without_probes(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
+    let world = open_without_probes(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
     let judgement = judge_trial_with_witness(&world, "banner-lies").await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), "path-not-executed", "{finding}");
@@ -76,7 +78,7 @@ async fn the_witness_shows_that_no_span_was_attempted() {
 
 #[tokio::test]
 async fn a_healthy_service_passes_with_and_without_the_witness() {
-    let world = without_probes(env!("CARGO_BIN_EXE_runner"), None).await;
+    let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), None).await;
     judge_trial_with_witness(&world, "").await.passed().unwrap();
     judge_trial(&world, "").await.passed().unwrap();
 }

@@ -1,4 +1,5 @@
-//! The worlds that tests share: one server for the test binary, one world per runner.
+//! The worlds of the tests. A world is what trials share: the spec, the program of the runner and
+//! the Postgres server. All tests of this binary share one server, and one world per runner.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! Rows `log` and `diagnose`: reading a long log and an existing database with many spans.
+//! Rows `log` and `diagnose`: the time to read a long log, and to diagnose a job in a database with
+//! many spans.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -9,21 +10,23 @@ use anyhow::{Context, Result, ensure};
 use spanproof::{ExistingSystem, JobSelection, LogStream, RowSource, Session, Spec, diagnose};
 use sqlx::AssertSqlSafe;
 
-use crate::part::{Start, report};
+use crate::part::{SideCommand, report};
 use crate::place::Place;
 use crate::plain::{Directory, migrate};
-use crate::stats::{Times, milliseconds};
+use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 
 const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spanproof.toml");
 const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
-/// Bytes of the log.
-const BYTES: usize = 1_000_000_000;
-/// Jobs of the small database. A job has four units with two spans each.
-const FEW: usize = 1_250;
-/// Jobs of the large database, with ten million spans.
-const MANY: usize = 1_250_000;
+/// Size of the log in bytes.
+const LOG_BYTES: usize = 1_000_000_000;
+/// Number of jobs in the small database. A job has four units of work with two spans each.
+const FEW_JOBS: usize = 1_250;
+/// Number of jobs in the large database, which has ten million spans.
+const MANY_JOBS: usize = 1_250_000;
+/// The line that the log repeats.
 const LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]{\"level\":\"info\",\"provider\":\"us-east\",\"message\":\"Created execution record in real-time\"}\n";
+/// The last line of the log, and the only one about a span.
 const START_LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
 
 /// Reads a log of 1 GB, compared with `grep -c`.
@@ -31,7 +34,7 @@ pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
     let path = place.path("long.log");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
     let block = LINE.repeat(10_000);
-    for _ in 0..BYTES / block.len() {
+    for _ in 0..LOG_BYTES / block.len() {
         file.write_all(block.as_bytes())?;
     }
     file.write_all(START_LINE.as_bytes())?;
@@ -40,20 +43,20 @@ pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
     let (mut ours, mut grep) = (Vec::new(), Vec::new());
     for _ in 0..samples {
         let start = Instant::now();
-        let report = Start::new(place, &["log", name]).finish()?;
-        ours.push(milliseconds(start));
+        let report = SideCommand::new(place, &["log", name]).run()?;
+        ours.push(milliseconds_since(start));
         ensure!(report.texts("spans") == ["1"], "the line about a span was not found");
         let start = Instant::now();
         let output =
             Command::new("grep").args(["-c", "StartSpan", name]).stdin(Stdio::null()).output()?;
-        grep.push(milliseconds(start));
+        grep.push(milliseconds_since(start));
         ensure!(output.stdout == b"1\n", "grep did not find the line");
     }
     std::fs::remove_file(&path)?;
-    Ok(Outcome::at_most(Row::Log, &Times::new(ours), &Times::new(grep), 1.5))
+    Ok(Outcome::with_max_ratio(Row::Log, &Times::new(ours), &Times::new(grep), 1.5))
 }
 
-/// Our side of `log`.
+/// Reads a log as `diagnose` does. The child process calls this.
 pub fn read_log(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let bytes = Box::new(std::fs::File::open(path)?);
@@ -68,37 +71,37 @@ pub fn read_log(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Diagnoses a job among ten million spans, compared with ten thousand.
+/// Diagnoses a job among ten million spans, compared with ten thousand spans.
 pub fn measure_diagnose(place: &Place, samples: usize) -> Result<Outcome> {
     let folder = place.path("servers").join("production");
     std::fs::create_dir(&folder)?;
-    place.give(&folder)?;
+    place.chown_to_server_user(&folder)?;
     let directory = Directory { folder, binaries: place.binaries.clone() };
     directory.initdb()?;
     let server = directory.spawn()?;
     let runtime = tokio::runtime::Runtime::new()?;
-    for (name, jobs) in [("few", FEW), ("many", MANY)] {
-        runtime.block_on(fill(&directory, name, jobs))?;
+    for (name, jobs) in [("few", FEW_JOBS), ("many", MANY_JOBS)] {
+        runtime.block_on(create_jobs(&directory, name, jobs))?;
     }
     let (mut few, mut many, mut plans) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..samples {
-        for (name, jobs, times) in [("few", FEW, &mut few), ("many", MANY, &mut many)] {
+        for (name, jobs, times) in [("few", FEW_JOBS, &mut few), ("many", MANY_JOBS, &mut many)] {
             let (url, job) = (directory.url(name), (jobs / 2).to_string());
             let start = Instant::now();
-            let report = Start::new(place, &["diagnose", &url, &job]).finish()?;
-            times.push(milliseconds(start));
+            let report = SideCommand::new(place, &["diagnose", &url, &job]).run()?;
+            times.push(milliseconds_since(start));
             ensure!(report.texts("spans") == ["8"], "expected 8 spans of the job");
             plans = report.texts("plan");
         }
     }
     server.stop()?;
     std::fs::remove_dir_all(&directory.folder)?;
-    let outcome = Outcome::at_most(Row::Diagnose, &Times::new(many), &Times::new(few), 1.5);
-    Ok(plans.into_iter().fold(outcome, Outcome::note))
+    let outcome = Outcome::with_max_ratio(Row::Diagnose, &Times::new(many), &Times::new(few), 1.5);
+    Ok(plans.into_iter().fold(outcome, Outcome::with_note))
 }
 
-/// Creates a database with this number of jobs.
-async fn fill(directory: &Directory, name: &'static str, jobs: usize) -> Result<()> {
+/// Creates the database `name` with `jobs` jobs.
+async fn create_jobs(directory: &Directory, name: &'static str, jobs: usize) -> Result<()> {
     let mut connection = directory.connect("postgres").await?;
     let create = AssertSqlSafe(format!("create database {name}"));
     sqlx::raw_sql(create).execute(&mut connection).await?;
@@ -120,7 +123,7 @@ async fn fill(directory: &Directory, name: &'static str, jobs: usize) -> Result<
     Ok(())
 }
 
-/// Our side of `diagnose`.
+/// Diagnoses a job. The child process calls this.
 pub async fn diagnose_job(url: &str, job: &str) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let mut session = Session::open(url, "bench").await?;

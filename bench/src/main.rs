@@ -1,9 +1,10 @@
-//! Compares a disposable Postgres of the harness with its peers, and measures the cost of reading
-//! an existing system.
+//! Compares a disposable Postgres of the harness with its peers, other libraries that give tests a
+//! database, and measures the cost of reading an existing system.
 //!
-//! Each side runs in a separate process, and the sides take turns, so that noise of the machine
-//! affects both. Every side proves its work: the rows that it read, and the database and server
-//! that it used.
+//! A row of the printed table has two sides: the harness, and what it is compared with. Each side
+//! runs in a separate process, and the sides take turns, so that noise of the machine affects both.
+//! Every side proves its work: it reports the rows that it read and the server and database that it
+//! used.
 
 mod clones;
 mod existing;
@@ -26,10 +27,10 @@ use clap::{Parser, Subcommand};
 use place::Place;
 use table::{Outcome, Row};
 
-/// Compare this harness with its peers; exits with 1 if a goal is missed.
+/// Compare this harness with its peers; exit with 1 if a goal is missed.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Samples of each side of a row.
+    /// Take this many samples of each side of a row.
     #[arg(long, default_value_t = 15)]
     samples: usize,
     /// Measure only this row; can be repeated.
@@ -41,16 +42,17 @@ struct Arguments {
     /// Use the temporary folder on disk instead of /dev/shm; needs root.
     #[arg(long)]
     disk: bool,
-    /// Image for testcontainers.
+    /// Use this image for testcontainers.
     #[arg(long, default_value = "spanproof-postgres:15")]
     image: String,
     #[command(subcommand)]
-    part: Option<Part>,
+    child: Option<ChildCommand>,
 }
 
+/// The command of the processes that this program starts.
 #[derive(Debug, Subcommand)]
-enum Part {
-    /// Run one side of a row.
+enum ChildCommand {
+    /// Run one side of a row in this process.
     #[command(hide = true)]
     Part(part::Arguments),
 }
@@ -58,11 +60,11 @@ enum Part {
 fn main() -> Result<ExitCode> {
     let started = std::time::Instant::now();
     let arguments = Arguments::parse();
-    if let Some(Part::Part(part)) = &arguments.part {
-        part::run(part, started)?;
+    if let Some(ChildCommand::Part(side)) = &arguments.child {
+        part::run(side, started)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.disk && place::in_memory() {
+    if arguments.disk && place::has_room_in_memory() {
         return place::restart_on_disk();
     }
     let place = Place::new(arguments.disk)?;
@@ -84,7 +86,7 @@ impl Arguments {
     }
 }
 
-/// Measures a row. A row that can't be measured counts as a missed goal.
+/// Measures both sides of a row. A row that can't be measured counts as a missed goal.
 fn measure(row: Row, arguments: &Arguments, place: &Place) -> Outcome {
     let samples = arguments.samples.max(1);
     let outcome = match row {

@@ -1,4 +1,5 @@
-//! Row `nextest`: 100 processes with one test each share a server, compared with a running server.
+//! Row `nextest`: 100 processes with one test each, which share a server that the harness starts,
+//! compared with the same on a server that already runs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::place::Place;
 use crate::plain::Directory;
-use crate::stats::{Times, milliseconds};
+use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
@@ -17,20 +18,21 @@ const WORKERS: usize = 2;
 
 /// The program that runs the tests.
 #[derive(Debug)]
-enum Runner {
+enum TestRunner {
     Nextest,
-    /// Nextest is not installed: the bench starts this test binary.
+    /// Nextest is not installed: the bench runs this binary once for each test.
     TestBinary(String),
 }
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
-    let runner = Runner::find(place)?;
+    let runner = TestRunner::find(place)?;
     let folder = start::new_folder(place, "nextest")?;
     let directory = Directory { folder, binaries: place.binaries.clone() };
     let migrations = place.path("migrations");
-    let server = tokio::runtime::Runtime::new()?.block_on(start::plain(&directory, &migrations))?;
+    let server = tokio::runtime::Runtime::new()?
+        .block_on(start::start_plain_server(&directory, &migrations))?;
     let url = directory.url("postgres");
-    let (mut ours, mut given, mut servers) = (Vec::new(), Vec::new(), 0);
+    let (mut ours, mut on_running, mut servers) = (Vec::new(), Vec::new(), 0);
     // Fills the cache and builds the tests.
     run_all(place, &runner, None)?;
     for _ in 0..samples.div_ceil(5) {
@@ -38,25 +40,27 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
         ours.push(time);
         servers = servers.max(count);
         let (time, count) = run_all(place, &runner, Some(&url))?;
-        ensure!(count == 1, "the tests used {count} servers instead of the given one");
-        given.push(time);
+        ensure!(count == 1, "the tests used {count} servers instead of the one that already runs");
+        on_running.push(time);
     }
     server.stop()?;
     let by = match runner {
-        Runner::Nextest => "by cargo nextest".to_owned(),
-        Runner::TestBinary(_) => {
+        TestRunner::Nextest => "by cargo nextest".to_owned(),
+        TestRunner::TestBinary(_) => {
             format!("by the bench with {WORKERS} workers, because cargo nextest is not installed")
         }
     };
-    let outcome = Outcome::at_most(Row::Nextest, &Times::new(ours), &Times::new(given), 1.5);
-    Ok(outcome.and(servers == 1, "1 server").note(format!(
-        "{TESTS} tests run {by}, {} rounds; servers started in one run: {servers}",
+    let outcome =
+        Outcome::with_max_ratio(Row::Nextest, &Times::new(ours), &Times::new(on_running), 1.5);
+    Ok(outcome.with_goal(servers == 1, "1 server").with_note(format!(
+        "{TESTS} tests, run {by}, {} rounds; servers used in one run: {servers}",
         samples.div_ceil(5)
     )))
 }
 
-/// Runs all tests. Returns the milliseconds and the number of servers.
-fn run_all(place: &Place, runner: &Runner, url: Option<&str>) -> Result<(f64, usize)> {
+/// Runs all tests, on the server of `url` if there is one. Returns the duration in milliseconds and
+/// the number of servers that the tests used.
+fn run_all(place: &Place, runner: &TestRunner, url: Option<&str>) -> Result<(f64, usize)> {
     let identities = place.path("identities");
     let _missing = std::fs::remove_file(&identities);
     let with_env = |mut command: Command| {
@@ -67,18 +71,20 @@ fn run_all(place: &Place, runner: &Runner, url: Option<&str>) -> Result<(f64, us
     };
     let started = Instant::now();
     match runner {
-        Runner::Nextest => nextest(with_env(cargo(place, &["nextest", "run", "--no-fail-fast"])))?,
-        Runner::TestBinary(binary) => processes(|number| {
+        TestRunner::Nextest => {
+            run_nextest(with_env(cargo(place, &["nextest", "run", "--no-fail-fast"])))?
+        }
+        TestRunner::TestBinary(binary) => run_processes(|number| {
             let mut command = with_env(place.command(binary));
             command.args(["--exact", &format!("t{number:02}")]);
             command
         })?,
     }
-    let time = milliseconds(started);
+    let time = milliseconds_since(started);
     let text = std::fs::read_to_string(&identities).context("no test ran")?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    proof::distinct(&lines, TESTS)?;
-    // Folder and start time of the server, without the database.
+    proof::check_distinct(&lines, TESTS)?;
+    // An identity consists of data directory and start time of the server, and the database.
     let server = |line: &String| line.rsplit_once(' ').map(|(server, _)| server.to_owned());
     let servers: std::collections::HashSet<_> = lines.iter().map(server).collect();
     Ok((time, servers.len()))
@@ -92,15 +98,15 @@ fn cargo(place: &Place, subcommand: &[&str]) -> Command {
     command
 }
 
-fn nextest(mut command: Command) -> Result<()> {
+fn run_nextest(mut command: Command) -> Result<()> {
     let output = command.output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "nextest failed: {errors}");
     Ok(())
 }
 
-/// Runs one process per test, like nextest, two at a time.
-fn processes(command: impl Fn(usize) -> Command + Sync) -> Result<()> {
+/// Runs one process per test, as nextest does, [`WORKERS`] at a time.
+fn run_processes(command: impl Fn(usize) -> Command + Sync) -> Result<()> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let work = || -> Result<()> {
         loop {
@@ -120,7 +126,7 @@ fn processes(command: impl Fn(usize) -> Command + Sync) -> Result<()> {
     })
 }
 
-impl Runner {
+impl TestRunner {
     fn find(place: &Place) -> Result<Self> {
         let version = place.command("cargo").args(["nextest", "--version"]).output()?;
         if version.status.success() {

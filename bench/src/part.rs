@@ -1,4 +1,7 @@
-//! One side of a row in a separate process: its arguments and its report.
+//! Runs one side of a row, the harness or what it is compared with, in a separate process.
+//!
+//! The parent process runs a [`SideCommand`] and reads a [`Report`]. The child process parses
+//! [`Arguments`] and calls [`run`].
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -23,34 +26,34 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Side {
-    /// Our server until the first query, and stopping it.
+    /// Start a server with the harness, run a query, and stop the server.
     Ours,
-    /// A plain server in a new directory until the first query.
+    /// Start a plain server in a new data directory and run a query.
     PlainNew { folder: PathBuf },
-    /// A plain server in an existing directory.
+    /// Start a plain server in an existing data directory and run a query.
     PlainExisting { folder: PathBuf },
-    /// Our databases in sequence.
+    /// Create databases with the harness, one after the other.
     Clones { count: usize },
-    /// Our databases for two workers whose tests take at least `pace` ms.
-    Pool { count: usize, pace: u64 },
-    /// Reads a log.
+    /// Run tests with the harness's databases on two workers; a test takes at least this many ms.
+    Pool { count: usize, min_test_ms: u64 },
+    /// Read a log.
     Log { path: PathBuf },
-    /// Diagnoses a job.
+    /// Diagnose a job.
     Diagnose { url: String, job: String },
-    /// Runs tests of one query on two threads.
+    /// Run tests of one query on two threads, with the databases of one library.
     Tests {
-        kind: peers::Kind,
+        library: peers::Library,
         count: usize,
         #[arg(default_value = "")]
         image: String,
     },
 }
 
-/// Runs one side; `started` is the start of this process.
+/// Runs one side. `started` is the start of this process, from which the side measures its times.
 pub fn run(arguments: &Arguments, started: Instant) -> Result<()> {
     let Arguments { migrations, binaries, side } = arguments;
-    if let Side::Tests { kind, count, image } = side {
-        return peers::tests(*kind, *count, image, arguments);
+    if let Side::Tests { library, count, image } = side {
+        return peers::run_tests(*library, *count, image, arguments);
     }
     let runtime = tokio::runtime::Runtime::new()?;
     let directory = |folder: &PathBuf| crate::plain::Directory {
@@ -59,15 +62,17 @@ pub fn run(arguments: &Arguments, started: Instant) -> Result<()> {
     };
     runtime.block_on(async {
         match side {
-            Side::Ours => start::ours(migrations, started).await,
+            Side::Ours => start::measure_ours(migrations, started).await,
             Side::PlainNew { folder } => {
-                start::plain_new(&directory(folder), migrations, started).await
+                start::measure_plain_new(&directory(folder), migrations, started).await
             }
             Side::PlainExisting { folder } => {
-                start::plain_existing(&directory(folder), started).await
+                start::measure_plain_existing(&directory(folder), started).await
             }
-            Side::Clones { count } => clones::ours(migrations, *count).await,
-            Side::Pool { count, pace } => pool::ours(migrations, *count, *pace).await,
+            Side::Clones { count } => clones::measure_ours(migrations, *count).await,
+            Side::Pool { count, min_test_ms } => {
+                pool::measure_ours(migrations, *count, *min_test_ms).await
+            }
             Side::Log { path } => existing::read_log(path),
             Side::Diagnose { url, job } => existing::diagnose_job(url, job).await,
             Side::Tests { .. } => Ok(()),
@@ -75,25 +80,28 @@ pub fn run(arguments: &Arguments, started: Instant) -> Result<()> {
     })
 }
 
-/// Reports a value to the parent process.
+/// Reports a value to the parent process, as a line with its name.
 pub fn report(name: &str, value: impl std::fmt::Display) {
     println!("{name} {value}");
 }
 
-/// The output of a side: lines of a name and a value.
+/// The output of a side: lines with a name and a value.
 #[derive(Debug)]
 pub struct Report(String);
 
 impl Report {
+    /// Returns all values with this name.
     pub fn texts(&self, name: &str) -> Vec<String> {
         let lines = self.0.lines().filter_map(|line| line.split_once(' '));
         lines.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).collect()
     }
 
+    /// Returns all values with this name as numbers.
     pub fn numbers(&self, name: &str) -> Vec<f64> {
         self.texts(name).iter().filter_map(|text| text.parse().ok()).collect()
     }
 
+    /// Returns the first value with this name as a number.
     pub fn number(&self, name: &str) -> Result<f64> {
         self.numbers(name)
             .first()
@@ -106,11 +114,11 @@ impl Report {
     }
 }
 
-/// The command that starts a side.
+/// A command that runs one side in a child process.
 #[derive(Debug)]
-pub struct Start(Command);
+pub struct SideCommand(Command);
 
-impl Start {
+impl SideCommand {
     pub fn new(place: &Place, side: &[&str]) -> Self {
         let mut command = place.command(place.path("bench"));
         command.arg("part").arg("--migrations").arg(place.path("migrations"));
@@ -118,12 +126,14 @@ impl Start {
         Self(command)
     }
 
+    /// Changes the command, for instance its environment.
     pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.0);
         self
     }
 
-    pub fn finish(mut self) -> Result<Report> {
+    /// Runs the child process to its end and returns its report.
+    pub fn run(mut self) -> Result<Report> {
         let output = self.0.stdin(Stdio::null()).output().context("starting a side failed")?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{}: {}", output.status, errors.trim());

@@ -1,5 +1,6 @@
-//! Rows `sqlx-test`, `pgtemp`, `embedded`, `testcontainers`: a test of one query in a migrated
-//! database, written in the way of each library.
+//! Rows `sqlx-test`, `pgtemp`, `embedded`, `testcontainers`: tests that run one query in a migrated
+//! database. The harness is compared with a peer, another library that gives tests a database. Each
+//! test is written in the usual way of its library.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,21 +15,21 @@ use testcontainers::core::{IntoContainerPort, Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::part::{Arguments, Report, Start, report};
+use crate::part::{Arguments, Report, SideCommand, report};
 use crate::place::Place;
 use crate::plain::{self, Directory, PlainServer};
-use crate::stats::{Times, milliseconds};
+use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
 const THREADS: usize = 2;
 const TESTS: usize = 100;
-/// Tests of a peer that starts a server for each test.
-const FEW: usize = 6;
+/// Number of tests for a peer that starts a server for each test.
+const TESTS_OF_SLOW_PEER: usize = 6;
 
-/// The library that provides the databases.
+/// The library that gives the tests their databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub enum Library {
     Ours,
     SqlxTest,
     Pgtemp,
@@ -38,92 +39,98 @@ pub enum Kind {
 
 /// Runs the same number of rounds for both sides, in turn.
 pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<Outcome> {
-    let (kind, count, least) = match row {
-        Row::SqlxTest => (Kind::SqlxTest, TESTS, 4.0),
-        Row::Pgtemp => (Kind::Pgtemp, FEW, 40.0),
-        Row::Embedded => (Kind::Embedded, FEW, 40.0),
-        Row::Testcontainers => (Kind::Testcontainers, FEW, 50.0),
+    let (library, count, min_speedup) = match row {
+        Row::SqlxTest => (Library::SqlxTest, TESTS, 4.0),
+        Row::Pgtemp => (Library::Pgtemp, TESTS_OF_SLOW_PEER, 40.0),
+        Row::Embedded => (Library::Embedded, TESTS_OF_SLOW_PEER, 40.0),
+        Row::Testcontainers => (Library::Testcontainers, TESTS_OF_SLOW_PEER, 50.0),
         other => bail!("{other} has no peer"),
     };
-    let server = if kind == Kind::SqlxTest { Some(server_for_sqlx(place)?) } else { None };
+    let server = if library == Library::SqlxTest { Some(server_for_sqlx(place)?) } else { None };
     let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
     // Fills the cache.
-    round(place, Kind::Ours, 2, "", None)?;
+    run_round(place, Library::Ours, 2, "", None)?;
     for _ in 0..samples.div_ceil(5) {
-        ours.add(&round(place, Kind::Ours, TESTS, "", None)?, TESTS)?;
+        ours.add(&run_round(place, Library::Ours, TESTS, "", None)?, TESTS)?;
         let url = server.as_ref().map(|(_, url)| url.as_str());
-        theirs.add(&round(place, kind, count, image, url)?, count)?;
+        theirs.add(&run_round(place, library, count, image, url)?, count)?;
     }
     if let Some((server, _)) = server {
         server.stop()?;
     }
-    let outcome = Outcome::faster(row, &Times::new(ours.each), &Times::new(theirs.each), least);
-    Ok(outcome.note(format!(
-        "time of all tests divided by their number, on {THREADS} threads: {TESTS} of our tests, \
-         including the start of our server, and {count} of the peer's, {} rounds each; a single test \
-         takes {} and {}",
+    let (each_ours, each_theirs) = (Times::new(ours.each), Times::new(theirs.each));
+    let outcome = Outcome::with_min_speedup(row, &each_ours, &each_theirs, min_speedup);
+    Ok(outcome.with_note(format!(
+        "a time is the duration of all tests on {THREADS} threads, divided by their number: {TESTS} \
+         tests of the harness, with the start of its server, and {count} of the peer, {} rounds \
+         each; a single test takes {} with the harness and {} with the peer",
         samples.div_ceil(5),
         Times::new(ours.tests).to_text(),
         Times::new(theirs.tests).to_text()
     )))
 }
 
+/// Times in milliseconds of all rounds of one library.
 #[derive(Debug, Default)]
 struct Rounds {
+    /// For each round, the duration of the whole round divided by the number of tests.
     each: Vec<f64>,
+    /// For each test of all rounds, the duration of this test alone.
     tests: Vec<f64>,
 }
 
 impl Rounds {
     fn add(&mut self, report: &Report, count: usize) -> Result<()> {
-        proof::distinct(&report.texts("identity"), count)?;
+        proof::check_distinct(&report.texts("identity"), count)?;
         self.each.push(report.number("all")? / f64::from(u32::try_from(count)?));
         self.tests.extend(report.numbers("test"));
         Ok(())
     }
 }
 
-fn round(
+/// Runs `count` tests in a child process.
+fn run_round(
     place: &Place,
-    kind: Kind,
+    library: Library,
     count: usize,
     image: &str,
     url: Option<&str>,
 ) -> Result<Report> {
-    let name = kind.to_possible_value().context("a kind without a name")?;
+    let name = library.to_possible_value().context("the library has no name")?;
     let side = ["tests", name.get_name(), &count.to_string(), image];
-    let start = Start::new(place, &side).with(|command| {
+    let start = SideCommand::new(place, &side).with(|command| {
         command.envs(url.map(|url| ("DATABASE_URL", url)));
-        // These two can't run a server as root, or need `sudo` for it.
-        if let (Kind::Pgtemp | Kind::Embedded, Some(user)) = (kind, &place.user) {
+        // pgtemp and postgresql_embedded can't run a server as root, or need `sudo` for it.
+        if let (Library::Pgtemp | Library::Embedded, Some(user)) = (library, &place.user) {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).env("HOME", place.path("tmp"));
         }
         if place.disk {
             command.env("BENCH_ON_DISK", "1");
         }
     });
-    start.finish().with_context(|| format!("tests of {}", name.get_name()))
+    start.run().with_context(|| format!("the tests with {} failed", name.get_name()))
 }
 
-/// Starts the server that `#[sqlx::test]` needs.
+/// Starts a server for `#[sqlx::test]`, which starts none. Returns the server and its URL.
 fn server_for_sqlx(place: &Place) -> Result<(PlainServer, String)> {
     let folder = start::new_folder(place, "sqlx-test")?;
     let directory = Directory { folder, binaries: place.binaries.clone() };
     let migrations = place.path("migrations");
-    let server = tokio::runtime::Runtime::new()?.block_on(start::plain(&directory, &migrations))?;
+    let server = tokio::runtime::Runtime::new()?
+        .block_on(start::start_plain_server(&directory, &migrations))?;
     Ok((server, directory.url("postgres")))
 }
 
-/// Runs tests on two threads, each in its own runtime, like `#[tokio::test]` and `#[sqlx::test]`.
-/// Runs in a separate process.
-pub fn tests(kind: Kind, count: usize, image: &str, arguments: &Arguments) -> Result<()> {
+/// Runs tests on two threads. Each test has its own runtime, as with `#[tokio::test]` and
+/// `#[sqlx::test]`. The child process calls this.
+pub fn run_tests(library: Library, count: usize, image: &str, arguments: &Arguments) -> Result<()> {
     let next = AtomicUsize::new(0);
-    let test = |number: usize| match kind {
-        Kind::SqlxTest => sqlx_test(number, &arguments.migrations),
-        Kind::Ours => in_runtime(ours(&arguments.migrations)),
-        Kind::Pgtemp => in_runtime(pgtemp(arguments)),
-        Kind::Embedded => in_runtime(embedded(arguments)),
-        Kind::Testcontainers => in_runtime(container(image, &arguments.migrations)),
+    let test = |number: usize| match library {
+        Library::SqlxTest => test_sqlx(number, &arguments.migrations),
+        Library::Ours => run_in_runtime(test_ours(&arguments.migrations)),
+        Library::Pgtemp => run_in_runtime(test_pgtemp(arguments)),
+        Library::Embedded => run_in_runtime(test_embedded(arguments)),
+        Library::Testcontainers => run_in_runtime(test_container(image, &arguments.migrations)),
     };
     let work = || -> Result<()> {
         loop {
@@ -133,35 +140,35 @@ pub fn tests(kind: Kind, count: usize, image: &str, arguments: &Arguments) -> Re
             }
             let started = Instant::now();
             test(number)?;
-            report("test", milliseconds(started));
+            report("test", milliseconds_since(started));
         }
     };
     let started = Instant::now();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|_| Err(anyhow!("a test of {kind:?} panicked")))
+            thread.join().unwrap_or_else(|_| Err(anyhow!("a test of {library:?} panicked")))
         })
     })?;
-    report("all", milliseconds(started));
+    report("all", milliseconds_since(started));
     Ok(())
 }
 
-fn in_runtime(test: impl Future<Output = Result<String>>) -> Result<()> {
+fn run_in_runtime(test: impl Future<Output = Result<String>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     report("identity", runtime.block_on(test)?);
     Ok(())
 }
 
-async fn ours(migrations: &Path) -> Result<String> {
+async fn test_ours(migrations: &Path) -> Result<String> {
     let database = spanproof_postgres::Database::migrated(migrations).await?;
-    let identity = proof::visit(database.url()).await?;
+    let identity = proof::connect_and_query(database.url()).await?;
     database.close().await?;
     Ok(identity)
 }
 
-/// The expansion of `#[sqlx::test(migrations = "…")]`.
-fn sqlx_test(number: usize, migrations: &Path) -> Result<()> {
+/// Does what the expansion of `#[sqlx::test(migrations = "…")]` does.
+fn test_sqlx(number: usize, migrations: &Path) -> Result<()> {
     static MIGRATOR: Mutex<Option<&'static sqlx::migrate::Migrator>> = Mutex::new(None);
     let migrator = {
         let mut migrator = MIGRATOR.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,19 +191,20 @@ fn sqlx_test(number: usize, migrations: &Path) -> Result<()> {
     (test as fn(sqlx::PgPool) -> _).run_test(arguments)
 }
 
-async fn pgtemp(arguments: &Arguments) -> Result<String> {
+async fn test_pgtemp(arguments: &Arguments) -> Result<String> {
     let builder = pgtemp::PgTempDB::builder().with_bin_path(&arguments.binaries);
     let server = builder.start_async().await;
     let url = server.connection_uri();
     drop(plain::connect_when_ready(&url).await?);
     plain::migrate(&url, &arguments.migrations).await?;
-    let identity = proof::visit(&url).await?;
+    let identity = proof::connect_and_query(&url).await?;
     server.shutdown();
     Ok(identity)
 }
 
-async fn embedded(arguments: &Arguments) -> Result<String> {
-    let installation = arguments.binaries.parent().context("binaries without a folder")?;
+async fn test_embedded(arguments: &Arguments) -> Result<String> {
+    let installation =
+        arguments.binaries.parent().context("the folder of the binaries has no parent")?;
     let mut settings = postgresql_embedded::Settings::new();
     installation.clone_into(&mut settings.installation_dir);
     settings.trust_installation_dir = true;
@@ -207,13 +215,13 @@ async fn embedded(arguments: &Arguments) -> Result<String> {
     server.create_database("bench").await?;
     let url = server.settings().url("bench");
     plain::migrate(&url, &arguments.migrations).await?;
-    let identity = proof::visit(&url).await?;
+    let identity = proof::connect_and_query(&url).await?;
     server.stop().await?;
     drop(server);
     Ok(identity)
 }
 
-async fn container(image: &str, migrations: &Path) -> Result<String> {
+async fn test_container(image: &str, migrations: &Path) -> Result<String> {
     let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
     let mut request = GenericImage::new(name, tag)
         .with_exposed_port(5432.tcp())
@@ -223,12 +231,13 @@ async fn container(image: &str, migrations: &Path) -> Result<String> {
     if std::env::var_os("BENCH_ON_DISK").is_none() {
         request = request.with_mount(Mount::tmpfs_mount("/var/lib/postgresql/data"));
     }
-    let container = request.start().await.with_context(|| format!("no container of {image}"))?;
+    let container =
+        request.start().await.with_context(|| format!("can't start a container of {image}"))?;
     let port = container.get_host_port_ipv4(5432).await?;
     let url = format!("postgres://postgres:postgres@127.0.0.1:{port}/postgres");
     drop(plain::connect_when_ready(&url).await?);
     plain::migrate(&url, migrations).await?;
-    let identity = proof::visit(&url).await?;
+    let identity = proof::connect_and_query(&url).await?;
     container.rm().await?;
     Ok(identity)
 }

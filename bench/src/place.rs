@@ -1,4 +1,4 @@
-//! The folder of a run, in memory or on disk.
+//! The folder with all files of one run of the benchmark, in memory or on disk.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -9,17 +9,21 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::{Uid, User};
 use spanproof_lease::{Guard, Resource};
 
-/// Free bytes of `/dev/shm` that the harness needs to use it.
+/// Free bytes that `/dev/shm` must have: with less the harness puts its data on disk.
 const MIN_FREE: u64 = 1 << 30;
-/// Mounts a tiny `/dev/shm` for this process and its children only.
+/// Shell script that mounts a tiny `/dev/shm`, in its own mount namespace, and runs its arguments.
 const HIDE_SHM: &str = "mount -t tmpfs -o size=64k none /dev/shm && exec \"$0\" \"$@\"";
 
-/// The folder of a run, and the user that runs its servers.
+/// The folder with all files of one run of the benchmark, and the user that its plain servers run
+/// as.
 #[derive(Debug)]
 pub struct Place {
     folder: PathBuf,
+    /// The folder of the newest server binaries.
     pub binaries: PathBuf,
+    /// The user that servers run as: `postgres` if this process runs as root; `None` otherwise.
     pub user: Option<User>,
+    /// Whether the folder is on disk.
     pub disk: bool,
     _guard: Guard,
     _folder: tempfile::TempDir,
@@ -39,13 +43,14 @@ impl Place {
             _guard: guard,
             _folder: folder,
         };
-        place.open(&place.folder, 0o755)?;
+        place.set_mode(&place.folder, 0o755)?;
         for (name, mode) in [("tmp", 0o1777), ("cache", 0o755), ("servers", 0o755)] {
             std::fs::create_dir(place.path(name))?;
-            place.open(&place.path(name), mode)?;
+            place.set_mode(&place.path(name), mode)?;
         }
-        place.give(&place.path("servers"))?;
-        // Copied, because the other user may have no access to the checkout.
+        place.chown_to_server_user(&place.path("servers"))?;
+        // This program and the migrations are copied, because the servers' user may have no access
+        // to the checkout.
         std::fs::copy(std::env::current_exe()?, place.path("bench"))?;
         std::fs::create_dir(place.path("migrations"))?;
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))? {
@@ -59,20 +64,21 @@ impl Place {
         self.folder.join(name)
     }
 
-    /// Makes the user of the servers the owner of `path`.
-    pub fn give(&self, path: &Path) -> Result<()> {
+    /// Makes the user that servers run as the owner of `path`.
+    pub fn chown_to_server_user(&self, path: &Path) -> Result<()> {
         let Some(user) = &self.user else { return Ok(()) };
         chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).with_context(|| {
             format!("can't change the owner of {} to {}", path.display(), user.name)
         })
     }
 
-    fn open(&self, path: &Path, mode: u32) -> Result<()> {
+    fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
             .with_context(|| format!("can't change the mode of {}", path.display()))
     }
 
-    /// Returns a command that uses caches and temporary files in this folder and no inherited server.
+    /// Returns a command with its caches and temporary files in this folder. Variables that name an
+    /// existing server or a test runner are removed from its environment.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("TMPDIR", self.path("tmp")).env("XDG_CACHE_HOME", self.path("cache"));
@@ -89,20 +95,21 @@ impl Place {
     }
 }
 
-/// Returns whether `/dev/shm` has room for the data of the harness.
-pub fn in_memory() -> bool {
+/// Returns whether `/dev/shm` has enough room, so that the harness puts its data there.
+pub fn has_room_in_memory() -> bool {
     nix::sys::statvfs::statvfs("/dev/shm")
         .is_ok_and(|stat| stat.blocks_available() * stat.fragment_size() >= MIN_FREE)
 }
 
-/// Restarts this program with a tiny `/dev/shm`, so that every side uses the disk.
+/// Replaces this process by this program with a tiny `/dev/shm`, so that the harness uses the disk,
+/// too.
 pub fn restart_on_disk() -> Result<ExitCode> {
     let error = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "sh", "-c", HIDE_SHM])
         .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .exec();
-    Err(error).context("starting `unshare`, which --disk needs, failed")
+    Err(error).context("--disk needs `unshare`, which can't be started")
 }
 
 fn newest_binaries() -> Result<PathBuf> {

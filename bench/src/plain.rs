@@ -1,4 +1,4 @@
-//! A Postgres server without the harness: `initdb`, a process, migrations by sqlx.
+//! A plain server: a Postgres server without the harness, made by `initdb` and migrated by sqlx.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use nix::unistd::{Pid, Uid, User};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-/// The settings of the harness's own servers.
+/// The settings of the servers that the harness starts.
 const SETTINGS: [&str; 17] = [
     "listen_addresses=",
     "fsync=off",
@@ -31,7 +31,7 @@ const SETTINGS: [&str; 17] = [
     "unix_socket_permissions=0700",
     "dynamic_shared_memory_type=mmap",
 ];
-/// Time limit for the first connection.
+/// Longest wait for the first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The folder and the binaries of a plain server.
@@ -68,12 +68,16 @@ impl Directory {
         Ok(command)
     }
 
-    /// Initialises the data directory, without a password.
+    /// Initialises the data directory. Its server requires no password.
     pub fn initdb(&self) -> Result<()> {
         let mut command = self.command("initdb")?;
         command.args(["-U", "spanproof", "--auth=trust", "--encoding=UTF8", "-D"]).arg(self.data());
-        let output = command.stderr(Stdio::piped()).output().context("initdb")?;
-        ensure!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        let output = command.stderr(Stdio::piped()).output().context("can't start initdb")?;
+        ensure!(
+            output.status.success(),
+            "initdb failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 
@@ -86,16 +90,16 @@ impl Directory {
         let log = std::fs::File::create(self.folder.join("log"))?;
         Ok(PlainServer {
             directory: self.clone(),
-            child: command.stderr(log).spawn().context("postgres")?,
+            child: command.stderr(log).spawn().context("can't start postgres")?,
         })
     }
 
-    /// Connects as soon as the server accepts connections.
+    /// Connects to `database` as soon as the server accepts connections.
     pub async fn connect(&self, database: &str) -> Result<PgConnection> {
         connect_when_ready(&self.url(database)).await
     }
 
-    /// Creates a database and applies the migrations.
+    /// Creates the database `name` and applies the migrations.
     pub async fn create_migrated(&self, name: &'static str, migrations: &Path) -> Result<()> {
         let mut connection = self.connect("postgres").await?;
         let create = sqlx::AssertSqlSafe(format!("create database {name}"));

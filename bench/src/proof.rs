@@ -1,18 +1,20 @@
-//! The query of every test; its result proves which database was used.
+//! The query of every test. Its result proves that the database is migrated, and identifies it.
 
 use anyhow::{Result, ensure};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgExecutor};
 
-/// Rows and objects that migrations created, and the identity of server and database.
+/// Returns the sum of three counts of what the migrations created, and the identity of server and
+/// database.
 const QUERY: &str = "select (select count(*) from currencies) * 1000000 \
     + (select count(*) from _sqlx_migrations where success) * 1000 \
     + (select count(*) from busy_products), \
     concat_ws(' ', current_setting('data_directory'), pg_postmaster_start_time(), current_database())";
-/// Seven currencies, eleven migrations, no product.
+/// The sum for 7 currencies, 11 migrations and 0 busy products.
 const EXPECTED: i64 = 7_011_000;
 
-/// Runs the query, checks that the database is migrated, and returns an identity unique to it.
+/// Runs the query, checks that the database is migrated, and returns the identity of server and
+/// database.
 pub async fn query(executor: impl PgExecutor<'_>) -> Result<String> {
     let (found, identity): (i64, String) = sqlx::query_as(QUERY).fetch_one(executor).await?;
     ensure!(found == EXPECTED, "the database is not migrated: expected {EXPECTED}, found {found}");
@@ -20,15 +22,15 @@ pub async fn query(executor: impl PgExecutor<'_>) -> Result<String> {
 }
 
 /// Connects, runs the query and disconnects.
-pub async fn visit(url: &str) -> Result<String> {
+pub async fn connect_and_query(url: &str) -> Result<String> {
     let mut connection = PgConnection::connect(url).await?;
     let identity = query(&mut connection).await?;
     connection.close().await?;
     Ok(identity)
 }
 
-/// Checks that there are `count` identities and that all differ.
-pub fn distinct(identities: &[String], count: usize) -> Result<()> {
+/// Checks that there are `count` identities and that they all differ.
+pub fn check_distinct(identities: &[String], count: usize) -> Result<()> {
     let different: std::collections::HashSet<_> = identities.iter().collect();
     ensure!(identities.len() == count, "expected {count} databases, found {}", identities.len());
     ensure!(

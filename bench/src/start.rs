@@ -1,4 +1,5 @@
-//! Rows `cold`, `warm` and `stop`: starting a server until the first query, and stopping it.
+//! Rows `cold`, `warm` and `stop`: the time from the start of a server to the result of the first
+//! query, and the time to stop the server.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -6,36 +7,36 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use spanproof_postgres::{Migrations, Options, Server};
 
-use crate::part::{Report, Start, report};
+use crate::part::{Report, SideCommand, report};
 use crate::place::Place;
 use crate::plain::{Directory, migrate};
 use crate::proof;
-use crate::stats::{Times, milliseconds};
+use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 
-/// Deadline for all traces of a stopped server to disappear.
+/// Longest wait until process, folder and shared memory of a stopped server are gone.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub fn cold(place: &Place, samples: usize) -> Result<Outcome> {
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for number in 0..samples {
         let cache = place.path(&format!("cache-{number}"));
-        let side = Start::new(place, &["ours"]).with(|command| {
+        let side = SideCommand::new(place, &["ours"]).with(|command| {
             command.env("XDG_CACHE_HOME", &cache);
         });
-        ours.push(side.finish()?.number("first")?);
+        ours.push(side.run()?.number("first")?);
         ensure!(cache.join("spanproof/postgres").is_dir(), "nothing was cached");
         std::fs::remove_dir_all(&cache)?;
         let folder = new_folder(place, &format!("new-{number}"))?;
-        plain.push(Start::new(place, &["plain-new", text(&folder)?]).finish()?.number("first")?);
+        plain.push(SideCommand::new(place, &["plain-new", text(&folder)?]).run()?.number("first")?);
         std::fs::remove_dir_all(&folder)?;
     }
-    Ok(Outcome::at_most(Row::Cold, &Times::new(ours), &Times::new(plain), 1.15))
+    Ok(Outcome::with_max_ratio(Row::Cold, &Times::new(ours), &Times::new(plain), 1.15))
 }
 
 pub fn warm(place: &Place, samples: usize) -> Result<Outcome> {
     let folder = new_folder(place, "existing")?;
-    Start::new(place, &["plain-new", text(&folder)?]).finish()?;
+    SideCommand::new(place, &["plain-new", text(&folder)?]).run()?;
     // Fills the cache.
     run_ours(place)?;
     let (mut ours, mut plain, mut reports) = (Vec::new(), Vec::new(), Vec::new());
@@ -44,21 +45,22 @@ pub fn warm(place: &Place, samples: usize) -> Result<Outcome> {
         ours.push(report.number("first")?);
         reports.push(report);
         plain.push(
-            Start::new(place, &["plain-existing", text(&folder)?]).finish()?.number("first")?,
+            SideCommand::new(place, &["plain-existing", text(&folder)?]).run()?.number("first")?,
         );
     }
     let ours = Times::new(ours);
     let median = |name| {
         Times::new(reports.iter().flat_map(|report| report.numbers(name)).collect()).median()
     };
-    let outcome = Outcome::at_most(Row::Warm, &ours, &Times::new(plain), 1.6).note(format!(
-        "server start {:.1}, database {:.1}, query {:.1}",
-        median("server"),
-        median("database"),
-        median("query")
-    ));
-    // The absolute goal applies to memory only.
-    Ok(if place.disk { outcome } else { outcome.and(ours.median() <= 80.0, "<= 80 ms") })
+    let outcome =
+        Outcome::with_max_ratio(Row::Warm, &ours, &Times::new(plain), 1.6).with_note(format!(
+            "server start {:.1}, database {:.1}, query {:.1}",
+            median("server"),
+            median("database"),
+            median("query")
+        ));
+    // The goal in milliseconds applies only to data in memory.
+    Ok(if place.disk { outcome } else { outcome.with_goal(ours.median() <= 80.0, "<= 80 ms") })
 }
 
 pub fn stop(place: &Place, samples: usize) -> Result<Outcome> {
@@ -79,15 +81,15 @@ pub fn stop(place: &Place, samples: usize) -> Result<Outcome> {
         reached: true,
         notes: vec![format!("close() returned after {:.1}", all("close").median())],
     };
-    Ok(outcome.and(times.median() <= 50.0, "<= 50 ms"))
+    Ok(outcome.with_goal(times.median() <= 50.0, "<= 50 ms"))
 }
 
 fn run_ours(place: &Place) -> Result<Report> {
-    Start::new(place, &["ours"]).finish()
+    SideCommand::new(place, &["ours"]).run()
 }
 
 fn text(path: &Path) -> Result<&str> {
-    path.to_str().context("a path that is not UTF-8")
+    path.to_str().with_context(|| format!("the path {} is not UTF-8", path.display()))
 }
 
 /// Creates a folder that a plain server can write to.
@@ -97,63 +99,72 @@ pub fn new_folder(place: &Place, name: &str) -> Result<PathBuf> {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir(&folder)?;
-    place.give(&folder)?;
+    place.chown_to_server_user(&folder)?;
     Ok(folder)
 }
 
-/// Our side: starts a server until the first query, takes a second database, and stops. Runs in a separate process.
-pub async fn ours(folder: &Path, started: Instant) -> Result<()> {
+/// Starts a server with the harness, runs the first query, creates a second database, and stops the
+/// server. The child process calls this.
+pub async fn measure_ours(folder: &Path, started: Instant) -> Result<()> {
     let migrations = Migrations::read(folder)?;
     let options = Options { migrations: Some(migrations.clone()), ..Options::default() };
     let server = Server::start(options).await?;
-    let server_ms = milliseconds(started);
+    let server_ms = milliseconds_since(started);
     let one = server.migrated_database(&migrations).await?;
-    let database_ms = milliseconds(started);
-    let first = proof::visit(one.url()).await?;
-    let query_ms = milliseconds(started);
+    let database_ms = milliseconds_since(started);
+    let first = proof::connect_and_query(one.url()).await?;
+    let query_ms = milliseconds_since(started);
     report("first", query_ms);
     report("server", server_ms);
     report("database", database_ms - server_ms);
     report("query", query_ms - database_ms);
     let two = server.migrated_database(&migrations).await?;
-    proof::distinct(&[first, proof::visit(two.url()).await?], 2)?;
-    let traces = Traces::from_url(one.url())?;
+    proof::check_distinct(&[first, proof::connect_and_query(two.url()).await?], 2)?;
+    let resources = ServerResources::from_url(one.url())?;
     let stop_started = Instant::now();
     server.close().await?;
-    report("close", milliseconds(stop_started));
-    while traces.exist() {
+    report("close", milliseconds_since(stop_started));
+    while resources.exist() {
         ensure!(
             stop_started.elapsed() < STOP_TIMEOUT,
-            "{traces:?} still exist after {STOP_TIMEOUT:?}"
+            "{resources:?} still exist after {STOP_TIMEOUT:?}"
         );
         tokio::time::sleep(Duration::from_micros(200)).await;
     }
-    report("stop", milliseconds(stop_started));
+    report("stop", milliseconds_since(stop_started));
     Ok(())
 }
 
-/// Starts a plain server in a new directory. Runs in a separate process.
-pub async fn plain_new(directory: &Directory, migrations: &Path, started: Instant) -> Result<()> {
+/// Starts a plain server in a new directory and runs the first query. The child process calls this.
+pub async fn measure_plain_new(
+    directory: &Directory,
+    migrations: &Path,
+    started: Instant,
+) -> Result<()> {
     directory.initdb()?;
     let server = directory.spawn()?;
     directory.create_migrated("bench", migrations).await?;
-    proof::visit(&directory.url("bench")).await?;
-    report("first", milliseconds(started));
+    proof::connect_and_query(&directory.url("bench")).await?;
+    report("first", milliseconds_since(started));
     server.stop()
 }
 
-/// Starts a plain server in a directory with a migrated database. Runs in a separate process.
-pub async fn plain_existing(directory: &Directory, started: Instant) -> Result<()> {
+/// Starts a plain server in a directory with a migrated database and runs the first query. The
+/// child process calls this.
+pub async fn measure_plain_existing(directory: &Directory, started: Instant) -> Result<()> {
     let server = directory.spawn()?;
     let mut connection = directory.connect("bench").await?;
     proof::query(&mut connection).await?;
-    report("first", milliseconds(started));
+    report("first", milliseconds_since(started));
     drop(connection);
     server.stop()
 }
 
-/// Starts a plain server with a migrated database `bench`.
-pub async fn plain(directory: &Directory, migrations: &Path) -> Result<crate::plain::PlainServer> {
+/// Creates and starts a plain server with a migrated database `bench`.
+pub async fn start_plain_server(
+    directory: &Directory,
+    migrations: &Path,
+) -> Result<crate::plain::PlainServer> {
     directory.initdb()?;
     let server = directory.spawn()?;
     drop(directory.connect("postgres").await?);
@@ -162,23 +173,26 @@ pub async fn plain(directory: &Directory, migrations: &Path) -> Result<crate::pl
     Ok(server)
 }
 
-/// Process, folder and shared memory of a running server; all disappear when it stops.
+/// Process, folder and shared memory of a running server. All of them disappear when it stops.
 #[derive(Debug)]
-struct Traces {
+struct ServerResources {
     folder: PathBuf,
     process: u32,
 }
 
-impl Traces {
+impl ServerResources {
     fn from_url(url: &str) -> Result<Self> {
-        let (_, folder) = url.split_once("host=").context("a URL without a socket")?;
+        let (_, folder) = url.split_once("host=").context("the URL has no socket folder")?;
         let folder = PathBuf::from(folder.split('&').next().unwrap_or_default());
         let file = std::fs::read_to_string(folder.join("data/postmaster.pid"))?;
-        let process = file.lines().next().context("an empty postmaster.pid")?.parse()?;
-        let traces = Self { folder, process };
-        ensure!(traces.segments() > 0, "{traces:?} has no shared memory: the search is wrong");
-        ensure!(traces.folder.join(".s.PGSQL.5432").exists(), "{traces:?} has no socket");
-        Ok(traces)
+        let process = file.lines().next().context("postmaster.pid is empty")?.parse()?;
+        let resources = Self { folder, process };
+        ensure!(resources.segments() > 0, "no shared memory found of {resources:?}");
+        ensure!(
+            resources.folder.join(".s.PGSQL.5432").exists(),
+            "no socket found of {resources:?}"
+        );
+        Ok(resources)
     }
 
     /// Returns the number of shared memory segments that the server created.

@@ -1,6 +1,6 @@
-//! Statistics of measured times.
+//! Statistics of measured durations.
 
-/// Milliseconds, sorted.
+/// Durations in milliseconds, sorted.
 #[derive(Debug, Clone, Default)]
 pub struct Times(Vec<f64>);
 
@@ -28,6 +28,7 @@ impl Times {
         self.0.len()
     }
 
+    /// Returns the median; from 100 durations on with the 99th percentile in parentheses.
     pub fn to_text(&self) -> String {
         if self.count() < 100 {
             format!("{:.1}", self.median())
@@ -37,6 +38,6 @@ impl Times {
     }
 }
 
-pub fn milliseconds(since: std::time::Instant) -> f64 {
+pub fn milliseconds_since(since: std::time::Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }

@@ -4,32 +4,32 @@ use clap::ValueEnum;
 
 use crate::stats::Times;
 
-/// A measurement.
+/// A row of the table: one thing that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Row {
-    /// Start without a cache, until the first query in a migrated database.
+    /// Start a server without a cache and run a query in a migrated database.
     Cold,
-    /// Start with a cache, until the first query in a migrated database.
+    /// Start a server with a cache and run a query in a migrated database.
     Warm,
-    /// Migrated databases in sequence.
+    /// Create migrated databases one after the other, compared with copying the files of one.
     Clone,
-    /// Waiting for a database while two workers run tests.
+    /// Wait for a database while two workers run tests.
     Pool,
-    /// A test of one query, compared with `#[sqlx::test]`.
+    /// Run tests of one query each, compared with `#[sqlx::test]`.
     SqlxTest,
-    /// A test of one query, compared with pgtemp.
+    /// Run tests of one query each, compared with pgtemp.
     Pgtemp,
-    /// A test of one query, compared with `postgresql_embedded`.
+    /// Run tests of one query each, compared with `postgresql_embedded`.
     Embedded,
-    /// A test of one query, compared with testcontainers.
+    /// Run tests of one query each, compared with testcontainers.
     Testcontainers,
-    /// 100 processes with one test each, run by nextest.
+    /// Run 100 processes with one test each, compared with the same on a server that already runs.
     Nextest,
-    /// Stopping a server.
+    /// Stop a server.
     Stop,
-    /// Reading a log of 1 GB, compared with `grep -c`.
+    /// Read a log of 1 GB, compared with `grep -c`.
     Log,
-    /// Diagnosing a job among ten million spans, compared with ten thousand.
+    /// Diagnose a job among ten million spans, compared with ten thousand spans.
     Diagnose,
 }
 
@@ -45,14 +45,17 @@ impl std::fmt::Display for Row {
     }
 }
 
-/// The result of one row.
+/// The result of one row: its cells, and the notes printed below the table.
 #[derive(Debug)]
 pub struct Outcome {
     pub row: Row,
+    /// The time of the harness.
     pub ours: String,
+    /// The time of what the harness is compared with.
     pub other: String,
     pub ratio: String,
     pub goal: String,
+    /// Whether all goals are reached.
     pub reached: bool,
     pub notes: Vec<String>,
 }
@@ -65,43 +68,43 @@ impl Outcome {
         Self { row, ours, other, ratio, goal, reached: false, notes }
     }
 
-    /// Compares medians: ours may take at most `most` times as long.
-    pub fn at_most(row: Row, ours: &Times, other: &Times, most: f64) -> Self {
+    /// Compares medians. The goal is that `ours` is at most `max_ratio` times `other`.
+    pub fn with_max_ratio(row: Row, ours: &Times, other: &Times, max_ratio: f64) -> Self {
         let ratio = ours.median() / other.median();
         Self {
             row,
             ours: ours.to_text(),
             other: other.to_text(),
             ratio: format!("{ratio:.2} x"),
-            goal: format!("<= {most} x"),
-            reached: ratio <= most,
+            goal: format!("<= {max_ratio} x"),
+            reached: ratio <= max_ratio,
             notes: Vec::new(),
         }
     }
 
-    /// Compares medians: ours must be at least `least` times as fast.
-    pub fn faster(row: Row, ours: &Times, other: &Times, least: f64) -> Self {
+    /// Compares medians. The goal is that `other` is at least `min_speedup` times `ours`.
+    pub fn with_min_speedup(row: Row, ours: &Times, other: &Times, min_speedup: f64) -> Self {
         let ratio = other.median() / ours.median();
         Self {
             row,
             ours: ours.to_text(),
             other: other.to_text(),
             ratio: format!("{ratio:.1} x faster"),
-            goal: format!(">= {least} x"),
-            reached: ratio >= least,
+            goal: format!(">= {min_speedup} x"),
+            reached: ratio >= min_speedup,
             notes: Vec::new(),
         }
     }
 
-    /// Adds a goal.
-    pub fn and(mut self, holds: bool, goal: &str) -> Self {
-        self.reached &= holds;
+    /// Adds a goal and whether it is reached.
+    pub fn with_goal(mut self, reached: bool, goal: &str) -> Self {
+        self.reached &= reached;
         self.goal =
             if self.goal.is_empty() { goal.to_owned() } else { format!("{}, {goal}", self.goal) };
         self
     }
 
-    pub fn note(mut self, note: String) -> Self {
+    pub fn with_note(mut self, note: String) -> Self {
         self.notes.push(note);
         self
     }
@@ -135,7 +138,7 @@ pub fn print(outcomes: &[Outcome]) {
         }
     }
     println!(
-        "\nTimes in ms: the median, and in parentheses the 99th percentile of 100 and more samples."
+        "\nTimes are medians in ms; the 99th percentile of 100 or more samples is in parentheses."
     );
     for outcome in outcomes {
         for note in &outcome.notes {

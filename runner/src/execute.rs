@@ -1,4 +1,4 @@
-//! Executes jobs: the units of a job run concurrently, each traced by `execute_question`.
+//! Executes jobs. The units of a job run concurrently, each in its own span `execute_question`.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::spans::{ExecutionRef, OpenSpan, SpanStart, SpanStatus, Tracer};
 use crate::stop::{Phase, Stop};
 use crate::store::{ExecutionEnd, ExecutionStart, Job, JobStatus, LEASE, Store};
 
-/// Units of one job that run at the same time, at most.
+/// Maximum number of units of one job that run at the same time.
 const MAX_CONCURRENT_UNITS: usize = 10;
 
 /// Executes jobs of every route.
@@ -25,12 +25,13 @@ pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) upstream: Option<Arc<dyn Upstream>>,
     pub(crate) tracers: Tracers,
+    /// Splits a job into units.
     pub(crate) units: fn(&JobSpec) -> Vec<Unit>,
     pub(crate) stop: Stop,
 }
 
 impl Executor {
-    /// Executes a job and renews its lease meanwhile.
+    /// Executes a job. Meanwhile renews its lease, which keeps other workers from claiming it.
     pub(crate) async fn run(self: &Arc<Self>, job: Job) {
         let (job_id, route) = (job.id, job.route.as_str());
         tracing::info!(job_id, route, "job started");
@@ -103,12 +104,11 @@ impl Executor {
         }
     }
 
-    /// Executes one unit and returns whether it succeeded.
-    ///
-    /// `Err` if the tables of jobs or executions can't be written. Tracing never fails a unit.
+    /// Executes one unit and returns whether it succeeded; `Err` if its execution can't be stored.
+    /// An error of the tracer never fails a unit.
     async fn execute_question(&self, job: &Job, unit: &Unit) -> Result<bool, sqlx::Error> {
         let tracer = self.tracers.for_route(job.route);
-        // Needed without tracing too: the upstream receives it and may record its own spans.
+        // The upstream receives the trace id even without tracing, and may record its own spans.
         let trace_id = Uuid::new_v4();
         let recorded = tracer.enabled().then_some(trace_id);
         let execution_id = match self.store.start_execution(job.id, unit, recorded).await? {
@@ -139,7 +139,7 @@ impl Executor {
         Ok(result.is_ok())
     }
 
-    /// Asks the router, inside a child span of `root`.
+    /// Sends the unit's question to the router, inside a child span of `root`.
     async fn call_router(
         &self,
         tracer: &Tracer,
@@ -154,7 +154,7 @@ impl Executor {
         let span = SpanStart::child(root, "hybrid_router_call", execution, metadata);
         let span = tracer.start(span).await;
         let result = tokio::select! {
-            // Cancellation is checked first: a unit that starts after it sends no request.
+            // Cancellation is checked first, so that a unit that starts after it sends no request.
             biased;
             () = self.stop.wait_for(Phase::Cancelled) => {
                 Err(Failure::new(Kind::Shutdown, "the runner stopped before the router answered"))
@@ -205,8 +205,8 @@ fn panic_message(error: JoinError) -> String {
     text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message").to_owned()
 }
 
-/// Logs the result of a unit. Foreign texts are logged as strings, which are quoted and escaped, so
-/// that their line breaks start no new line of the log.
+/// Logs the result of a unit. Texts of the client and the upstream are logged as strings, which are
+/// quoted and escaped: a line break in such a text starts no new line of the log.
 fn log_result(job: &Job, execution_id: i64, unit: &Unit, result: &Result<Answer, Failure>) {
     let (job_id, model, region) = (job.id, unit.model_id.as_str(), unit.region.as_str());
     match result {

@@ -1,8 +1,11 @@
 //! The job runner: the system under test.
 //!
-//! Jobs are submitted by two routes; both execute questions with the same code, and a database
-//! tracer records each question. A program can replace single parts of the runner ([`Assembly`]):
-//! tests start runners with known faults this way, and this crate contains no fault.
+//! Clients submit jobs by two HTTP routes. A job consists of units: one question for one model in
+//! one region. Both routes execute units with the same code, and a tracer records the spans of each
+//! unit in the database.
+//!
+//! [`Assembly`] replaces single parts of the runner. Tests use it to start runners with known
+//! faults, so this crate itself contains no fault.
 
 mod api;
 mod app;

@@ -16,6 +16,6 @@ pub(crate) fn start(level: LogLevel) {
         .with_target(false)
         .without_time()
         .try_init();
-    // Fails for a second runner in the same process, which then uses the log of the first.
+    // This fails if another runner of this process has started the log. Both use that log then.
     drop(result);
 }

@@ -13,7 +13,7 @@ pub(crate) enum Phase {
     Cancelled,
 }
 
-/// Receives the phase; cloned by every task that has to stop.
+/// Receives the phase of the shutdown. Each task that has to stop has a clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(watch::Receiver<Phase>);
 

@@ -10,10 +10,10 @@ use crate::execute::Executor;
 use crate::stop::Phase;
 use crate::store::{Claim, JobQueue, JobStatus};
 
-/// Polling interval of the queue without notifications. Polling finds jobs whose worker died or
-/// whose notification was lost with a connection.
+/// Polling interval of the queue while no notification arrives. Polling finds jobs whose worker
+/// died, and jobs whose notification was lost with a connection.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// A job whose workers died this often fails.
+/// How many workers may die while they execute a job before the job fails.
 const MAX_ATTEMPTS: i32 = 3;
 
 /// Executes jobs of the queue until shutdown.
@@ -67,7 +67,7 @@ impl Worker {
         }
     }
 
-    /// Waits for a notification, the polling interval or shutdown.
+    /// Waits until a notification arrives, the polling interval has passed, or shutdown begins.
     async fn wait(&mut self) {
         let received = tokio::select! {
             () = self.executor.stop.wait_for(Phase::Draining) => return,
@@ -79,7 +79,8 @@ impl Worker {
         }
     }
 
-    /// Gives a failing database time to recover; ends early on shutdown.
+    /// Waits for the polling interval, so that a failing database can recover. Returns at once on
+    /// shutdown.
     async fn pause(&self) {
         drop(timeout(POLL_INTERVAL, self.executor.stop.wait_for(Phase::Draining)).await);
     }

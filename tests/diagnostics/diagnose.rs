@@ -1,4 +1,4 @@
-//! `diagnose_execution_trace`: the anomalies and their limits.
+//! Tests of the function `diagnose_execution_trace`: which anomalies it reports above which limits.
 
 use rstest::rstest;
 
@@ -22,7 +22,7 @@ async fn a_healthy_execution_has_no_anomaly_and_no_negative_gap() {
 
 #[rstest]
 #[case::at_the_limit(5000, None)]
-#[case::above_it(5001, Some("Gap of 5001ms before next operation"))]
+#[case::above_the_limit(5001, Some("Gap of 5001ms before next operation"))]
 #[tokio::test]
 async fn a_gap_between_siblings_is_an_anomaly_above_5000_ms(
     #[case] gap: i64,
@@ -39,13 +39,13 @@ async fn a_gap_between_siblings_is_an_anomaly_above_5000_ms(
 }
 
 #[rstest]
-#[case::at_the_limit_before_the_child(5000, 5010, 5020, &[])]
-#[case::above_it_before_the_child(5001, 5010, 5020, &["runner.execute_question: Waited 5001ms before its first child"])]
-#[case::ninety_seconds(90_000, 90_010, 90_020, &["runner.execute_question: Waited 90000ms before its first child"])]
-#[case::at_the_limit_after_the_child(10, 20, 5020, &[])]
-#[case::above_it_after_the_child(10, 20, 5021, &["runner.hybrid_router_call: Gap of 5001ms before its parent ended"])]
+#[case::wait_at_the_limit(5000, 5010, 5020, &[])]
+#[case::wait_above_the_limit(5001, 5010, 5020, &["runner.execute_question: Waited 5001ms before its first child"])]
+#[case::wait_of_ninety_seconds(90_000, 90_010, 90_020, &["runner.execute_question: Waited 90000ms before its first child"])]
+#[case::gap_after_the_child_at_the_limit(10, 20, 5020, &[])]
+#[case::gap_after_the_child_above_the_limit(10, 20, 5021, &["runner.hybrid_router_call: Gap of 5001ms before its parent ended"])]
 #[tokio::test]
-async fn waiting_inside_a_parent_is_an_anomaly_above_5000_ms(
+async fn idle_time_inside_a_parent_is_an_anomaly_above_5000_ms(
     #[case] child_start: i64,
     #[case] child_end: i64,
     #[case] parent_end: i64,
@@ -86,7 +86,7 @@ async fn a_gap_is_unknown_while_an_earlier_sibling_is_open() {
 
 #[rstest]
 #[case::at_the_limit(120_000, &[])]
-#[case::above_it(120_001, &["modal.inference: Operation took 120001ms (more than 120000ms)"])]
+#[case::above_the_limit(120_001, &["modal.inference: Operation took 120001ms (more than 120000ms)"])]
 #[tokio::test]
 async fn a_long_span_is_an_anomaly_above_120_s(#[case] duration: i64, #[case] anomalies: &[&str]) {
     let world = World::new().await;
@@ -155,7 +155,10 @@ async fn spans_of_the_same_execution_do_not_count_for_the_average() {
 #[case::timed_out(Span::new("a.b", 0, 1).timed_out(), "a.b: Operation timed out: Unknown error")]
 #[case::failed_and_slow(Span::new("a.b", 0, 120_001).failed("boom"), "a.b: Operation failed: boom; Operation took 120001ms (more than 120000ms)")]
 #[tokio::test]
-async fn a_failure_is_reported_beside_other_anomalies(#[case] span: Span, #[case] anomaly: &str) {
+async fn a_failure_is_reported_together_with_other_anomalies(
+    #[case] span: Span,
+    #[case] anomaly: &str,
+) {
     let world = World::new().await;
     let execution = world.execution("failed").await;
     world.add(&[&span.for_execution(execution)]).await;
@@ -168,22 +171,22 @@ async fn a_failure_is_reported_beside_other_anomalies(#[case] span: Span, #[case
 #[case::the_execution_was_cancelled("cancelled", 1, true)]
 #[case::the_execution_runs("running", 1, false)]
 #[case::the_execution_is_pending("pending", 1, false)]
-#[case::nearly_too_old("running", 110, false)]
-#[case::too_old("running", 121, true)]
+#[case::open_for_less_than_two_minutes("running", 110, false)]
+#[case::open_for_more_than_two_minutes("running", 121, true)]
 #[tokio::test]
 async fn an_open_span_is_an_anomaly_unless_it_may_still_end(
     #[case] status: &str,
     #[case] seconds: i64,
-    #[case] left_open: bool,
+    #[case] is_anomaly: bool,
 ) {
     let world = World::new().await;
     let execution = world.execution(status).await;
     let span = Span::new("runner.execute_question", 0, 0).for_execution(execution).open();
     world.add(&[&span.started_ago(seconds)]).await;
     let expected: &[&str] =
-        if left_open { &["runner.execute_question: Operation never finished"] } else { &[] };
+        if is_anomaly { &["runner.execute_question: Operation never finished"] } else { &[] };
     assert_eq!(world.anomalies(execution).await, expected);
-    assert_eq!(world.root_cause(execution).await.is_some(), left_open);
+    assert_eq!(world.root_cause(execution).await.is_some(), is_anomaly);
 }
 
 #[tokio::test]
@@ -201,7 +204,7 @@ async fn an_open_span_is_an_anomaly_after_the_end_of_its_parent() {
 }
 
 #[tokio::test]
-async fn a_missing_duration_is_computed() {
+async fn a_missing_duration_is_computed_from_start_and_end() {
     let world = World::new().await;
     let execution = world.execution("completed").await;
     world
@@ -217,7 +220,10 @@ async fn a_missing_duration_is_computed() {
 #[case::unknown(Some(2), "Unknown execution: there is none with id 2")]
 #[case::null(None, "Unknown execution: there is none with id NULL")]
 #[tokio::test]
-async fn the_result_is_never_empty(#[case] execution: Option<i64>, #[case] anomaly: &str) {
+async fn an_execution_without_spans_has_one_row_with_the_reason(
+    #[case] execution: Option<i64>,
+    #[case] anomaly: &str,
+) {
     let world = World::new().await;
     world.execution("failed").await;
     let rows = world.diagnose(execution).await;

@@ -1,4 +1,4 @@
-//! The views and functions that read traces: their results and their limits.
+//! Tests of the views and functions of the database that read traces: their results and limits.
 
 mod diagnose;
 mod ownership;

@@ -1,10 +1,11 @@
-//! Which spans belong to an execution, and which tables the functions read.
+//! Tests of which spans belong to an execution, and of which tables the functions read.
 
 use sqlx::Executor;
 
 use super::world::{Span, World};
 
-async fn names(world: &World, execution: i64) -> Vec<String> {
+/// Returns the names of the spans of an execution, in the order of the diagnosis.
+async fn span_names(world: &World, execution: i64) -> Vec<String> {
     let rows = world.diagnose(execution).await;
     rows.into_iter().map(|row| row.name.unwrap_or_default()).collect()
 }
@@ -16,7 +17,7 @@ async fn a_span_without_execution_id_belongs_to_the_execution_of_its_trace() {
         .for_execution(world.execution("completed").await);
     let router = Span::new("router.inference", 1, 9).child_of(&root).unlinked();
     world.add(&[&root, &router]).await;
-    assert_eq!(names(&world, 1).await, ["runner.execute_question", "router.inference"]);
+    assert_eq!(span_names(&world, 1).await, ["runner.execute_question", "router.inference"]);
 }
 
 #[tokio::test]
@@ -25,17 +26,17 @@ async fn spans_are_found_by_the_trace_id_of_the_execution() {
     let execution = world.execution("completed").await;
     let span = Span::new("runner.execute_question", 0, 10);
     world.add(&[&span]).await;
-    assert_eq!(names(&world, execution).await, [""]);
+    assert_eq!(span_names(&world, execution).await, [""]);
     sqlx::query("update executions set trace_id = $1")
         .bind(span.trace)
         .execute(&world.pool)
         .await
         .unwrap();
-    assert_eq!(names(&world, execution).await, ["runner.execute_question"]);
+    assert_eq!(span_names(&world, execution).await, ["runner.execute_question"]);
 }
 
 #[tokio::test]
-async fn in_a_shared_trace_each_execution_has_only_spans_with_its_id() {
+async fn an_execution_in_a_shared_trace_has_only_spans_with_its_id() {
     let world = World::new().await;
     let first = Span::new("runner.first", 0, 10).for_execution(world.execution("completed").await);
     let second = Span::new("runner.second", 20, 30)
@@ -43,8 +44,8 @@ async fn in_a_shared_trace_each_execution_has_only_spans_with_its_id() {
         .for_execution(world.execution("completed").await);
     let unlinked = Span::new("router.inference", 5, 9).in_trace_of(&first).unlinked();
     world.add(&[&first, &second, &unlinked]).await;
-    assert_eq!(names(&world, 1).await, ["runner.first"]);
-    assert_eq!(names(&world, 2).await, ["runner.second"]);
+    assert_eq!(span_names(&world, 1).await, ["runner.first"]);
+    assert_eq!(span_names(&world, 2).await, ["runner.second"]);
 }
 
 #[tokio::test]
@@ -55,9 +56,9 @@ async fn spans_of_a_deleted_execution_are_diagnosed() {
         .add(&[&Span::new("runner.execute_question", 0, 10).for_execution(execution).timed_out()])
         .await;
     world.pool.execute("delete from jobs").await.unwrap();
-    assert_eq!(names(&world, execution).await, ["runner.execute_question"]);
+    assert_eq!(span_names(&world, execution).await, ["runner.execute_question"]);
     assert_eq!(
-        world.cause(execution).await.as_deref(),
+        world.cause_text(execution).await.as_deref(),
         Some("SERVICE_TIMEOUT runner.execute_question")
     );
 }

@@ -1,10 +1,12 @@
-//! `identify_root_cause`: the categories, their limits, and the choice between several causes.
+//! Tests of the function `identify_root_cause`: the categories of causes, their limits, and the
+//! choice between several causes.
 
 use rstest::rstest;
 use sqlx::Executor;
 
 use super::world::{Span, World};
 
+/// Returns the category of the root cause of a failed execution with this span.
 async fn category(span: Span) -> Option<String> {
     let world = World::new().await;
     let execution = world.execution("failed").await;
@@ -26,7 +28,10 @@ async fn category(span: Span) -> Option<String> {
 #[case("HTTP 503: {\"detail\":\"no healthy providers available\"}", "PROVIDER_UNAVAILABLE")]
 #[case("Provider returned empty response", "UNKNOWN")]
 #[tokio::test]
-async fn each_message_has_its_category(#[case] message: &'static str, #[case] expected: &str) {
+async fn each_error_message_has_its_category(
+    #[case] message: &'static str,
+    #[case] expected: &str,
+) {
     let span = Span::new("runner.hybrid_router_call", 0, 12).failed(message);
     assert_eq!(category(span).await.as_deref(), Some(expected));
 }
@@ -42,7 +47,8 @@ async fn each_error_type_has_its_category(
     #[case] error_type: Option<&'static str>,
     #[case] expected: &str,
 ) {
-    let span = Span::new("runner.hybrid_router_call", 0, 12).failed(None).error_type(error_type);
+    let span =
+        Span::new("runner.hybrid_router_call", 0, 12).failed(None).with_error_type(error_type);
     assert_eq!(category(span).await.as_deref(), Some(expected));
 }
 
@@ -60,13 +66,17 @@ async fn each_span_has_its_category(#[case] span: Span, #[case] expected: &str) 
 }
 
 #[rstest]
-#[case::sixty_seconds_between(10, 60_010, None)]
-#[case::more_between(10, 60_011, Some("NETWORK_TIMEOUT runner.fetch"))]
-#[case::two_minutes(120_000, 120_000, None)]
-#[case::more_than_two_minutes(120_001, 120_001, Some("PERFORMANCE_DEGRADATION runner.fetch"))]
-#[case::both(120_001, 180_002, Some("NETWORK_TIMEOUT runner.fetch"))]
+#[case::idle_for_sixty_seconds(10, 60_010, None)]
+#[case::idle_for_more_than_sixty_seconds(10, 60_011, Some("NETWORK_TIMEOUT runner.fetch"))]
+#[case::slow_for_two_minutes(120_000, 120_000, None)]
+#[case::slow_for_more_than_two_minutes(
+    120_001,
+    120_001,
+    Some("PERFORMANCE_DEGRADATION runner.fetch")
+)]
+#[case::idle_and_slow(120_001, 180_002, Some("NETWORK_TIMEOUT runner.fetch"))]
 #[tokio::test]
-async fn idle_and_slow_spans_are_causes_above_their_limits(
+async fn idle_time_and_slow_spans_are_causes_above_their_limits(
     #[case] end: i64,
     #[case] next: i64,
     #[case] expected: Option<&str>,
@@ -75,14 +85,14 @@ async fn idle_and_slow_spans_are_causes_above_their_limits(
     let fetch = Span::new("runner.fetch", 0, end).for_execution(world.execution("completed").await);
     let store = Span::new("runner.store", next, next + 1).in_trace_of(&fetch);
     world.add(&[&fetch, &store]).await;
-    assert_eq!(world.cause(1).await.as_deref(), expected);
+    assert_eq!(world.cause_text(1).await.as_deref(), expected);
 }
 
 #[rstest]
 #[case::at_the_limit(60_000, None)]
-#[case::above_it(60_001, Some("NETWORK_TIMEOUT runner.execute_question"))]
+#[case::above_the_limit(60_001, Some("NETWORK_TIMEOUT runner.execute_question"))]
 #[tokio::test]
-async fn waiting_inside_a_parent_is_a_cause_above_60_s(
+async fn idle_time_inside_a_parent_is_a_cause_above_60_s(
     #[case] wait: i64,
     #[case] expected: Option<&str>,
 ) {
@@ -91,11 +101,11 @@ async fn waiting_inside_a_parent_is_a_cause_above_60_s(
         .for_execution(world.execution("completed").await);
     let call = Span::new("runner.hybrid_router_call", wait, wait + 1).child_of(&root);
     world.add(&[&root, &call]).await;
-    assert_eq!(world.cause(1).await.as_deref(), expected);
+    assert_eq!(world.cause_text(1).await.as_deref(), expected);
 }
 
 #[tokio::test]
-async fn the_failure_of_the_deepest_child_is_the_cause() {
+async fn the_deepest_failed_span_is_the_cause() {
     let world = World::new().await;
     let root = Span::new("runner.execute_question", 0, 30)
         .for_execution(world.execution("failed").await)
@@ -105,7 +115,7 @@ async fn the_failure_of_the_deepest_child_is_the_cause() {
     let router = Span::new("router.inference", 10, 20)
         .child_of(&call)
         .failed("No healthy providers available")
-        .error_type("PROVIDER_UNAVAILABLE");
+        .with_error_type("PROVIDER_UNAVAILABLE");
     world.add(&[&root, &call, &router]).await;
     let cause = world.root_cause(1).await.unwrap();
     assert_eq!(cause.root_cause_type, "PROVIDER_UNAVAILABLE");
@@ -123,13 +133,13 @@ async fn a_failure_has_priority_over_gaps_and_open_spans() {
     let late =
         Span::new("runner.store", 70_030, 70_031).in_trace_of(&early).failed("connection refused");
     world.add(&[&early, &open]).await;
-    assert_eq!(world.cause(1).await.as_deref(), Some("NOT_FINISHED runner.cache"));
+    assert_eq!(world.cause_text(1).await.as_deref(), Some("NOT_FINISHED runner.cache"));
     world.add(&[&late]).await;
-    assert_eq!(world.cause(1).await.as_deref(), Some("CONNECTION_FAILURE runner.store"));
+    assert_eq!(world.cause_text(1).await.as_deref(), Some("CONNECTION_FAILURE runner.store"));
 }
 
 #[tokio::test]
-async fn a_recovered_failure_is_not_the_cause() {
+async fn a_failure_that_the_parent_recovered_from_is_not_the_cause() {
     let world = World::new().await;
     let root = Span::new("runner.execute_question", 0, 100)
         .for_execution(world.execution("failed").await)
@@ -138,16 +148,19 @@ async fn a_recovered_failure_is_not_the_cause() {
     let first_try = Span::new("dns.query", 2, 10).child_of(&retried).failed("connection reset");
     let call = Span::new("runner.hybrid_router_call", 50, 90).child_of(&root).failed("timeout");
     world.add(&[&root, &retried, &first_try, &call]).await;
-    assert_eq!(world.cause(1).await.as_deref(), Some("SERVICE_TIMEOUT runner.hybrid_router_call"));
+    assert_eq!(
+        world.cause_text(1).await.as_deref(),
+        Some("SERVICE_TIMEOUT runner.hybrid_router_call")
+    );
 }
 
 #[tokio::test]
-async fn the_earliest_of_equal_failures_is_the_cause() {
+async fn the_earliest_of_failures_at_the_same_depth_is_the_cause() {
     let world = World::new().await;
     let later = Span::new("runner.second", 20, 30).for_execution(world.execution("failed").await);
     let earlier = Span::new("runner.first", 0, 10).in_trace_of(&later);
     world.add(&[&later.failed("timeout"), &earlier.failed("connection refused")]).await;
-    assert_eq!(world.cause(1).await.as_deref(), Some("CONNECTION_FAILURE runner.first"));
+    assert_eq!(world.cause_text(1).await.as_deref(), Some("CONNECTION_FAILURE runner.first"));
 }
 
 #[tokio::test]
@@ -159,8 +172,8 @@ async fn healthy_and_running_executions_have_no_cause() {
     let running =
         Span::new("runner.execute_question", 0, 0).for_execution(world.execution("running").await);
     world.add(&[&done, &call, &running.open().started_ago(1)]).await;
-    assert_eq!(world.cause(1).await, None);
-    assert_eq!(world.cause(2).await, None);
+    assert_eq!(world.cause_text(1).await, None);
+    assert_eq!(world.cause_text(2).await, None);
 }
 
 #[tokio::test]

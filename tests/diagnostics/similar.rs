@@ -1,12 +1,13 @@
-//! `find_similar_traces`: the score, the order and the errors.
+//! Tests of the function `find_similar_traces`: the score, the order and the errors.
 
 use rstest::rstest;
 use sqlx::Row;
 
 use super::world::{Span, World};
 
+/// A row of `find_similar_traces`.
 #[derive(Debug, PartialEq)]
-struct Similar {
+struct SimilarTrace {
     id: i64,
     score: f64,
     status: String,
@@ -15,11 +16,11 @@ struct Similar {
 }
 
 impl World {
-    async fn similar(
+    async fn find_similar(
         &self,
         execution: i64,
         limit: impl Into<Option<i32>>,
-    ) -> Result<Vec<Similar>, sqlx::Error> {
+    ) -> Result<Vec<SimilarTrace>, sqlx::Error> {
         let rows = sqlx::query("select * from find_similar_traces($1, $2)")
             .bind(execution)
             .bind(limit.into())
@@ -27,7 +28,7 @@ impl World {
             .await?;
         Ok(rows
             .iter()
-            .map(|row| Similar {
+            .map(|row| SimilarTrace {
                 id: row.get("similar_execution_id"),
                 score: row.get("similarity_score"),
                 status: row.get("status"),
@@ -39,12 +40,12 @@ impl World {
 
     /// Returns the scores in the order of the rows, with three decimals.
     async fn scores(&self, execution: i64) -> Vec<String> {
-        let rows = self.similar(execution, 5).await.unwrap();
+        let rows = self.find_similar(execution, 5).await.unwrap();
         rows.iter().map(|row| format!("{:.3}", row.score)).collect()
     }
 
-    /// Adds a traced execution: a root span of 100 ms with one child.
-    async fn traced(&self, model: &str, region: &str) -> Span {
+    /// Adds an execution with a root span of 100 ms and one child span. Returns the root span.
+    async fn add_traced_execution(&self, model: &str, region: &str) -> Span {
         let execution = self.execution_with("completed", model, region).await;
         let root = Span::new("runner.execute_question", 0, 100).for_execution(execution);
         let call = Span::new("runner.hybrid_router_call", 10, 90).child_of(&root);
@@ -56,11 +57,11 @@ impl World {
 #[tokio::test]
 async fn an_identical_trace_scores_1_and_nested_spans_count_once() {
     let world = World::new().await;
-    world.traced("llama", "us-east").await;
-    world.traced("llama", "us-east").await;
+    world.add_traced_execution("llama", "us-east").await;
+    world.add_traced_execution("llama", "us-east").await;
     assert_eq!(
-        world.similar(1, 5).await.unwrap(),
-        [Similar {
+        world.find_similar(1, 5).await.unwrap(),
+        [SimilarTrace {
             id: 2,
             score: 1.0,
             status: "completed".into(),
@@ -94,9 +95,9 @@ async fn each_difference_reduces_the_score(
 }
 
 #[tokio::test]
-async fn one_common_operation_of_two_costs_half_their_weight() {
+async fn a_trace_that_lacks_one_of_two_operations_loses_half_of_their_weight() {
     let world = World::new().await;
-    world.traced("llama", "us-east").await;
+    world.add_traced_execution("llama", "us-east").await;
     let execution = world.execution("completed").await;
     world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(execution)]).await;
     assert_eq!(world.scores(1).await, ["0.875"]);
@@ -112,26 +113,26 @@ async fn rows_are_ordered_by_score_then_newest_first() {
         ("llama", "eu-west"),
         ("llama", "us-east"),
     ] {
-        world.traced(model, region).await;
+        world.add_traced_execution(model, region).await;
     }
-    let ids = |rows: Vec<Similar>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(ids(world.similar(1, 5).await.unwrap()), [5, 3, 4, 2]);
-    assert_eq!(ids(world.similar(1, 2).await.unwrap()), [5, 3]);
+    let ids = |rows: Vec<SimilarTrace>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(world.find_similar(1, 5).await.unwrap()), [5, 3, 4, 2]);
+    assert_eq!(ids(world.find_similar(1, 2).await.unwrap()), [5, 3]);
 }
 
 #[tokio::test]
 async fn the_failure_point_is_the_root_cause() {
     let world = World::new().await;
-    world.traced("llama", "us-east").await;
+    world.add_traced_execution("llama", "us-east").await;
     let execution = world.execution("failed").await;
     let root = Span::new("runner.execute_question", 0, 10).for_execution(execution).failed("no");
     let call = Span::new("runner.hybrid_router_call", 1, 9).child_of(&root).timed_out();
     world.add(&[&root, &call]).await;
-    let row = &world.similar(1, 5).await.unwrap()[0];
+    let row = &world.find_similar(1, 5).await.unwrap()[0];
     assert_eq!(row.status, "failed");
     assert_eq!(row.failure_point.as_deref(), Some("runner.hybrid_router_call"));
     assert_eq!(
-        world.cause(execution).await.as_deref(),
+        world.cause_text(execution).await.as_deref(),
         Some("SERVICE_TIMEOUT runner.hybrid_router_call")
     );
 }
@@ -145,9 +146,9 @@ async fn unknown_values_add_nothing_to_the_score() {
             .add(&[&Span::new("runner.execute_question", 0, 0).for_execution(execution).open()])
             .await;
     }
-    // Only its spans exist, so it has no model and no region.
+    // Execution 999 has a span and no row, so its model and region are unknown.
     world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(999)]).await;
-    let rows = world.similar(1, 5).await.unwrap();
+    let rows = world.find_similar(1, 5).await.unwrap();
     let found: Vec<_> = rows
         .iter()
         .map(|row| (row.id, format!("{:.2}", row.score), &*row.status, row.total_duration_ms))
@@ -161,20 +162,20 @@ async fn unknown_values_add_nothing_to_the_score() {
 #[tokio::test]
 async fn a_trace_with_an_open_span_has_no_duration() {
     let world = World::new().await;
-    world.traced("llama", "us-east").await;
-    let root = world.traced("llama", "us-east").await;
+    world.add_traced_execution("llama", "us-east").await;
+    let root = world.add_traced_execution("llama", "us-east").await;
     world.add(&[&Span::new("runner.store", 95, 0).child_of(&root).open()]).await;
-    let row = &world.similar(1, 5).await.unwrap()[0];
+    let row = &world.find_similar(1, 5).await.unwrap()[0];
     assert_eq!((&*row.status, row.total_duration_ms), ("started", None));
 }
 
 #[tokio::test]
 async fn executions_without_spans_are_not_compared() {
     let world = World::new().await;
-    world.traced("llama", "us-east").await;
-    let bare = world.execution("failed").await;
-    assert_eq!(world.similar(1, 5).await.unwrap(), []);
-    assert_eq!(world.similar(bare, 5).await.unwrap(), []);
+    world.add_traced_execution("llama", "us-east").await;
+    let without_spans = world.execution("failed").await;
+    assert_eq!(world.find_similar(1, 5).await.unwrap(), []);
+    assert_eq!(world.find_similar(without_spans, 5).await.unwrap(), []);
 }
 
 #[rstest]
@@ -190,8 +191,8 @@ async fn rejects_invalid_arguments(
     #[case] message: &str,
 ) {
     let world = World::new().await;
-    world.traced("llama", "us-east").await;
-    let error = world.similar(execution, limit).await.unwrap_err();
+    world.add_traced_execution("llama", "us-east").await;
+    let error = world.find_similar(execution, limit).await.unwrap_err();
     let error = error.as_database_error().unwrap();
     assert_eq!((error.code().as_deref(), error.message()), (Some(code), message));
 }

@@ -1,10 +1,13 @@
-//! `trace_waterfall` and `trace_spans_health`.
+//! Tests of the views `trace_waterfall` and `trace_spans_health`.
 
 use sqlx::Executor;
 
 use super::world::{Span, World};
 
-/// Returns the waterfall, one line per span: indented by level, with path, name, offset and placement.
+/// Returns the rows of `trace_waterfall`, one line per span. A line is indented by level and has
+/// the path, the operation, the offset in milliseconds, and the column `placement`: whether the
+/// span is a root, a child or part of a parent cycle, or has a parent that is missing or of another
+/// trace.
 async fn waterfall(world: &World) -> String {
     let rows: Vec<(i32, Vec<i32>, String, String, f64)> = sqlx::query_as(
         "select level, path, placement, operation, offset_ms::float8 from trace_waterfall",
@@ -23,12 +26,13 @@ async fn waterfall(world: &World) -> String {
     lines.join("\n")
 }
 
+/// Returns a span of 100 ms. Its name is `service.operation`.
 fn span(name: &'static str, start: i64) -> Span {
     Span::new(name, start, start + 100)
 }
 
 #[tokio::test]
-async fn the_waterfall_is_depth_first_by_start_with_offsets() {
+async fn children_follow_their_parent_in_the_order_of_their_starts() {
     let world = World::new().await;
     let root = span("s.root", 1_000);
     let late = span("s.late", 1_020).child_of(&root);
@@ -75,7 +79,7 @@ async fn a_span_without_parent_in_its_trace_is_at_the_top_level() {
 }
 
 #[tokio::test]
-async fn spans_in_a_parent_cycle_appear_once_from_the_earliest_on() {
+async fn a_parent_cycle_begins_with_its_earliest_span_and_has_each_span_once() {
     let world = World::new().await;
     let root = span("s.root", 0);
     let mut first = span("s.first", 10).in_trace_of(&root);
@@ -115,6 +119,8 @@ async fn the_waterfall_of_one_trace_uses_the_index() {
     );
 }
 
+/// The columns that [`health`] selects. The last column says whether the oldest open span started
+/// about an hour ago.
 type Health = (i64, i64, i64, i64, Option<i64>, i64, i64, i64, i64, bool);
 
 async fn health(world: &World) -> Health {

@@ -1,4 +1,4 @@
-//! A migrated database, and builders for executions and spans.
+//! The world of these tests: a migrated database, and builders for executions and spans.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use spanproof_postgres::{Database, Migrations, Server};
@@ -40,22 +40,22 @@ impl Span {
         }
     }
 
-    /// Sets the execution.
+    /// Sets the execution that the span belongs to.
     pub(super) fn for_execution(self, execution: i64) -> Self {
         Self { execution: Some(execution), ..self }
     }
 
-    /// Makes it a child of another span.
+    /// Makes the span a child of `parent`, in the parent's trace and execution.
     pub(super) fn child_of(self, parent: &Self) -> Self {
         Self { parent: Some(parent.id), execution: parent.execution, ..self.in_trace_of(parent) }
     }
 
-    /// Moves it to the trace and execution of another span.
+    /// Moves the span to the trace and execution of another span.
     pub(super) fn in_trace_of(self, other: &Self) -> Self {
         Self { trace: other.trace, execution: other.execution, ..self }
     }
 
-    /// Removes the execution.
+    /// Removes the execution id from the span.
     pub(super) fn unlinked(self) -> Self {
         Self { execution: None, ..self }
     }
@@ -68,10 +68,11 @@ impl Span {
         Self { status: "timeout", ..self }
     }
 
-    pub(super) fn error_type(self, error_type: impl Into<Option<&'static str>>) -> Self {
+    pub(super) fn with_error_type(self, error_type: impl Into<Option<&'static str>>) -> Self {
         Self { error_type: error_type.into(), ..self }
     }
 
+    /// Makes the span one that has not ended.
     pub(super) fn open(self) -> Self {
         Self { status: "started", end: None, ..self }
     }
@@ -106,6 +107,7 @@ pub(super) struct Cause {
     pub(super) recommendation: String,
 }
 
+/// A migrated database with one job.
 #[derive(Debug)]
 pub(super) struct World {
     _database: Database,
@@ -129,7 +131,7 @@ impl World {
         Self { _database: database, pool }
     }
 
-    /// Inserts an execution of that job.
+    /// Inserts an execution of the job and returns its id.
     pub(super) async fn execution(&self, status: &str) -> i64 {
         self.execution_with(status, "llama", "us-east").await
     }
@@ -147,6 +149,7 @@ impl World {
         .unwrap()
     }
 
+    /// Inserts spans.
     pub(super) async fn add(&self, spans: &[&Span]) {
         for span in spans {
             let (service, operation) = span.name.split_once('.').unwrap();
@@ -193,7 +196,7 @@ impl World {
                 assert_eq!(
                     is_anomaly,
                     anomaly.is_some(),
-                    "an anomaly without a reason, or the reverse"
+                    "`is_anomaly` and `anomaly_reason` disagree"
                 );
                 Diagnosis { name, duration_ms, gap_after_ms, wait_before_child_ms, anomaly }
             })
@@ -225,7 +228,7 @@ impl World {
     }
 
     /// Returns the root cause of an execution as `TYPE service.operation`.
-    pub(super) async fn cause(&self, execution: i64) -> Option<String> {
+    pub(super) async fn cause_text(&self, execution: i64) -> Option<String> {
         let cause = self.root_cause(execution).await?;
         let service = cause.affected_service.unwrap_or_default();
         let operation = cause.affected_operation.unwrap_or_default();

@@ -88,14 +88,15 @@ fn write_job(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit, 
     Ok(Exit::Passed)
 }
 
-/// Returns the path of the incident: as given, or from the name of the case or job.
+/// Returns the path of the incident file: the argument `--output`, or a name with the id of the
+/// case or job.
 fn output_path(args: &Capture, name: &str) -> PathBuf {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let name: String = name.chars().map(allowed).take(64).collect();
     args.output.clone().unwrap_or_else(|| format!("incident-{name}.jsonl").into())
 }
 
-/// Prints the path of the incident and what is masked in it.
+/// Prints the path of the incident file, and how many values are masked there.
 fn print_summary(args: &Capture, path: &Path, masking: &Masking) {
     let mut text = format!("{}\n", path.display());
     for masked in masking.counts() {
@@ -108,7 +109,8 @@ fn print_summary(args: &Capture, path: &Path, masking: &Masking) {
     }
 }
 
-/// Returns the exit code and the text of an error. An unreachable database is the world's fault.
+/// Converts an error to an exit code and a text. The code is [`Exit::World`] if Postgres or the
+/// service did not start.
 pub(super) fn incident_failure(error: IncidentError) -> Failure {
     match error {
         IncidentError::Deployment(error) => sources::deployment_failure(error),
@@ -121,13 +123,13 @@ pub(super) fn incident_failure(error: IncidentError) -> Failure {
     }
 }
 
-/// Returns the arguments that help; empty if there are none.
+/// Returns the arguments that resolve an error; empty if there are none.
 fn hint(error: &IncidentError) -> &'static str {
     match error {
-        IncidentError::Edited { .. } => "`--edited` accepts it",
-        IncidentError::SpecMismatch(_) => "`--config`",
-        IncidentError::Ambiguous(_) => "`--route`, `--upstream`",
-        IncidentError::NotReproduced(_) => "`--adopt=pass`",
+        IncidentError::Edited { .. } => "`--edited` accepts the change",
+        IncidentError::SpecMismatch(_) => "`--config FILE` selects another spec",
+        IncidentError::Ambiguous(_) => "use `--route NAME` and `--upstream NAME`",
+        IncidentError::NotReproduced(_) => "`--adopt=pass` needs no reproduction",
         _ => "",
     }
 }
@@ -140,13 +142,19 @@ mod tests {
     fn errors_of_incidents_name_the_arguments_that_help() {
         let unknown = spanproof_format::UnknownCode("unliked".into());
         let rows = [
-            (IncidentError::Edited { path: "x".into() }, "(`--edited` accepts it)"),
+            (IncidentError::Edited { path: "x".into() }, "(`--edited` accepts the change)"),
             (
                 IncidentError::SpecMismatch("the spec differs".into()),
-                "the spec differs (`--config`)",
+                "the spec differs (`--config FILE` selects another spec)",
             ),
-            (IncidentError::Ambiguous("say more".into()), "say more (`--route`, `--upstream`)"),
-            (IncidentError::NotReproduced("not seen".into()), "not seen (`--adopt=pass`)"),
+            (
+                IncidentError::Ambiguous("say more".into()),
+                "say more (use `--route NAME` and `--upstream NAME`)",
+            ),
+            (
+                IncidentError::NotReproduced("not seen".into()),
+                "not seen (`--adopt=pass` needs no reproduction)",
+            ),
             (
                 unknown.into(),
                 "`unliked`; did you mean `unlinked`?; `spanproof explain` lists all codes",

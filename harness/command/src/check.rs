@@ -20,7 +20,7 @@ use spanproof::{Case, cases};
 use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult, Snapshot};
 use spanproof_format::{AdoptedIncident, Run, StepTime, Summary, Timings};
 
-/// The steps of a trial, in order.
+/// The steps of a trial in their order. A trial is one start of the service for one case.
 const STEPS: [&str; 8] =
     ["clone", "upstream", "launch", "ready", "submit", "settle", "stop", "collect"];
 /// Time limit for background work after the last result.
@@ -44,7 +44,8 @@ fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
 pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
     let start = Instant::now();
     if args.update && environment::is_ci() {
-        let text = "`--update` is refused while CI is set; accept snapshots on your own machine";
+        let text = "`--update` is refused because the environment variable `CI` is set; accept \
+                    snapshots on your own machine";
         return Err(Failure::usage(anyhow!(text)));
     }
     let (spec, cases) = select_cases(&args.cases)?;
@@ -59,7 +60,7 @@ pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
         loop {
             tokio::select! {
                 result = &mut run => return match signal {
-                    // A failure after a signal is a consequence of it.
+                    // A failure after a signal is a consequence of the signal.
                     Some(exit) => Ok(exit),
                     None => result,
                 },
@@ -71,8 +72,8 @@ pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
     result
 }
 
-/// Waits for SIGINT or SIGTERM, cancels the run and returns the exit code. A second signal ends the
-/// process at once; the reaper then removes what is left.
+/// Waits for SIGINT or SIGTERM, cancels the run and returns the exit code. A second signal ends
+/// this process at once. Another process, the reaper, then removes the run's servers and folders.
 fn cancel_on_signal(
     cancel: watch::Sender<bool>,
 ) -> Result<impl Future<Output = Exit> + use<>, Failure> {
@@ -102,14 +103,14 @@ async fn run(
     start: Instant,
 ) -> Result<Exit, Failure> {
     let world = tokio::select! {
-        world = open(args, spec) => world?,
+        world = open_world(args, spec) => world?,
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
     };
     if args.prove {
         return prove(args, world, &cases, cancelled).await;
     }
-    // The folder is created after the world: a world that does not come up must not replace evidence.
-    let evidence = evidence(args, world.spec())?;
+    // Created only now, so that a run without Postgres or a service removes no older evidence.
+    let evidence = evidence_folder(args, world.spec())?;
     let cancel = cancelled.clone();
     let mut options = RunOptions::new(&evidence.path, cancelled);
     (options.workers, options.keep_databases) = (workers(args), keep_databases(args));
@@ -184,7 +185,7 @@ fn snapshots(args: &Check, spec: &Spec, result: &RunResult) -> Result<Vec<Snapsh
     Ok(spanproof::compare_snapshots(spec, &result.cases))
 }
 
-/// Sabotages healthy cases and prints whether each sabotage was detected.
+/// Sabotages passing cases and prints whether each sabotage was detected.
 async fn prove(
     args: &Check,
     world: World,
@@ -219,8 +220,8 @@ async fn prove(
     }
 }
 
-/// Opens the world and prints which Postgres it uses.
-async fn open(args: &Check, spec: Spec) -> Result<World, Failure> {
+/// Builds the service, starts Postgres and prints which Postgres is used.
+async fn open_world(args: &Check, spec: Spec) -> Result<World, Failure> {
     let failure = |error: spanproof::WorldError| {
         if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
     };
@@ -240,9 +241,9 @@ async fn open(args: &Check, spec: Spec) -> Result<World, Failure> {
 }
 
 /// Returns the folder for the evidence of this run.
-fn evidence(args: &Check, spec: &Spec) -> Result<RunFolder, Failure> {
+fn evidence_folder(args: &Check, spec: &Spec) -> Result<RunFolder, Failure> {
     if let Some(folder) = &args.evidence {
-        return Ok(RunFolder::chosen(folder));
+        return Ok(RunFolder::from_argument(folder));
     }
     RunFolder::create(spec.folder()).map_err(|error| {
         let context = "could not create the folder for the evidence";
@@ -263,7 +264,7 @@ fn workers(args: &Check) -> usize {
     args.jobs.map_or(2 * processors, usize::from)
 }
 
-/// Prints the results as text. Commands that repeat a case start with `repeat`.
+/// Prints the results as text. The printed commands that repeat a case start with `repeat`.
 pub(super) fn print_report(run: &Run, repeat: &str, elapsed: Duration) {
     let mut text = report::run(run, repeat);
     text.push_str(&report::incidents(&run.incidents));
@@ -274,7 +275,7 @@ pub(super) fn print_report(run: &Run, repeat: &str, elapsed: Duration) {
     output::print(&text);
 }
 
-/// Returns the times of the steps that happen `once` per run, and of the steps of trials.
+/// Returns the durations of the steps that happen `once` per run, and of the steps of trials.
 fn timings(once: &[(&str, Duration)], run: &Run) -> Timings {
     let micros = |time: &Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let once = once.iter().map(|(step, time)| ((*step).to_owned(), micros(time))).collect();
@@ -285,7 +286,7 @@ fn timings(once: &[(&str, Duration)], run: &Run) -> Timings {
     Timings::new(once, STEPS.iter().filter_map(step).collect())
 }
 
-/// Returns the exit code of the most severe result. A run with cases that were not run never passes.
+/// Returns the exit code of the most severe result. If cases were not run, the run does not pass.
 pub(super) fn exit_code(summary: &Summary) -> Exit {
     if summary.broken > 0 {
         Exit::World

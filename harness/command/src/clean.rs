@@ -11,7 +11,7 @@ pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
         count += 1;
         output::print(&format!("{verb} {name}\n"));
     };
-    let selected = |name: &str| args.names.is_empty() || args.names.iter().any(|one| one == name);
+    let selected = |name: &str| args.names.is_empty() || args.names.iter().any(|arg| arg == name);
     for folder in kept::folders(&Prefix::default()) {
         if !selected(&folder.to_string_lossy()) {
             continue;
@@ -46,8 +46,8 @@ pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
     Ok(Exit::Passed)
 }
 
-/// Removes databases kept on the server of the spec, if it has a URL. Returns their names, also with
-/// `--dry-run`.
+/// Removes kept databases from the server that the spec names by URL, and returns their names. With
+/// `--dry-run`, only returns the names. Empty if the spec has no URL.
 fn clean_server(args: &Clean) -> Result<Vec<String>, Failure> {
     let options = doctor::postgres_options(&args.config)?;
     if !matches!(options.source, Source::Url(_)) {

@@ -5,7 +5,7 @@ use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
 use spanproof::Rows;
 use spanproof::diagnose as judge;
-use spanproof_format::Verdict;
+use spanproof_format::{JobDiagnosis, Verdict};
 
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.system.config)?;
@@ -23,6 +23,7 @@ pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
         Format::Human => report::diagnosis(&document, args.plans),
         Format::Json => output::json(&document)?,
     });
-    let passed = document.diagnoses.iter().all(|one| one.judgement.verdict == Verdict::Pass);
+    let passes = |diagnosis: &JobDiagnosis| diagnosis.judgement.verdict == Verdict::Pass;
+    let passed = document.diagnoses.iter().all(passes);
     Ok(if passed { Exit::Passed } else { Exit::Findings })
 }

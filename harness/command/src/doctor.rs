@@ -1,4 +1,5 @@
-//! `spanproof doctor`: starts each source of Postgres, lists the cache and what is kept.
+//! `spanproof doctor`: starts a server from each source of Postgres, and lists the cached data
+//! directories and the kept folders.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,12 +15,13 @@ pub(super) fn doctor(args: &Doctor) -> Result<Exit, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
     let works = runtime.block_on(check_sources(&options));
-    output::print(&cache());
-    output::print(&kept_folders());
+    output::print(&cache_text());
+    output::print(&kept_folders_text());
     Ok(if works { Exit::Passed } else { Exit::World })
 }
 
-/// Returns the Postgres options of the spec, if it exists, with the source from the environment.
+/// Returns the Postgres options of the spec, or the defaults if there is no spec. An environment
+/// variable takes precedence for the source.
 pub(super) fn postgres_options(config: &Path) -> Result<Options, Failure> {
     let mut options = Options::default();
     if config.is_file() {
@@ -31,11 +33,11 @@ pub(super) fn postgres_options(config: &Path) -> Result<Options, Failure> {
     options.with_source_from_env().map_err(Failure::usage)
 }
 
-/// Starts a server from each source and prints the result. Returns whether one works.
+/// Starts a server from each source and prints the results. Returns whether any source works.
 async fn check_sources(options: &Options) -> bool {
     let sources = match &options.source {
         Source::Auto => vec![Source::Binaries(None), Source::Docker(None)],
-        one => vec![one.clone()],
+        source => vec![source.clone()],
     };
     let mut works = false;
     for source in sources {
@@ -47,12 +49,10 @@ async fn check_sources(options: &Options) -> bool {
         let started = Instant::now();
         let (sign, text) = match start(Options { source, ..options.clone() }).await {
             Ok(origin) => {
-                let used = if works { "works, too" } else { "would be used" };
+                let used = if works { "also works" } else { "would be used" };
                 works = true;
-                (
-                    "ok",
-                    format!("{origin}: {used}; a database in {} ms", started.elapsed().as_millis()),
-                )
+                let elapsed = started.elapsed().as_millis();
+                ("ok", format!("{origin}: {used}; a new database was ready after {elapsed} ms"))
             }
             Err(error) => {
                 ("no", spanproof::mask_secrets(&format!("{:#}", anyhow::Error::new(error))))
@@ -72,7 +72,8 @@ async fn start(options: Options) -> Result<String, spanproof_postgres::Error> {
     Ok(origin)
 }
 
-fn cache() -> String {
+/// Returns the lines about the cache: its folder and its data directories.
+fn cache_text() -> String {
     let Some(cache) = Cache::for_user(&Prefix::default()) else {
         return "--  cache     none: neither XDG_CACHE_HOME nor HOME is set\n".into();
     };
@@ -84,13 +85,17 @@ fn cache() -> String {
         let megabytes = entry.bytes / (1024 * 1024);
         let used = SystemTime::now().duration_since(entry.last_used).unwrap_or_default();
         let (label, key) = (entry.label, entry.key);
-        let _ok =
-            writeln!(text, "              {key} {label}, {megabytes} MB, used {} ago", ago(used));
+        let _ok = writeln!(
+            text,
+            "              {key} {label}, {megabytes} MB, used {} ago",
+            rounded(used)
+        );
     }
     text
 }
 
-fn kept_folders() -> String {
+/// Returns a line for each kept folder.
+fn kept_folders_text() -> String {
     let mut text = String::new();
     for folder in kept::folders(&Prefix::default()) {
         let _ok =
@@ -99,7 +104,8 @@ fn kept_folders() -> String {
     text
 }
 
-fn ago(time: Duration) -> String {
+/// Returns a duration with its unit: seconds, minutes or hours.
+fn rounded(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),

@@ -1,14 +1,18 @@
 //! The environment variables of the command, and its program name.
 
 use std::env;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 
-/// Returns `DATABASE_URL`, the default database of commands that read an existing system. Unlike an
-/// argument, it hides a password from other users.
+/// Returns `DATABASE_URL`, the default database of commands that read an existing system. Other
+/// users of the machine can see a password in an argument, but not in this variable.
 pub(super) fn database_url() -> Option<String> {
     variable("DATABASE_URL")
 }
 
-/// Returns whether this is CI, where nobody can accept a snapshot: `CI` is set and not `false`.
+/// Returns whether the command runs in CI, where nobody can accept a snapshot: `CI` is set and is
+/// not `false`.
 pub(super) fn is_ci() -> bool {
     variable("CI").is_some_and(|value| value != "false")
 }
@@ -31,6 +35,24 @@ pub(super) fn is_dumb_terminal() -> bool {
 /// Returns the first word of the command line: the name or path of this program.
 pub(super) fn program_name() -> String {
     env::args().next().unwrap_or_else(|| "spanproof".into())
+}
+
+/// Starts this program again without `PGOPTIONS`, if the variable is set. The driver adds it to every
+/// session and has no switch against that, so that a caller's `search_path` or read-only state
+/// would reach the disposable server. Returns if there is nothing to do or the start fails.
+pub(super) fn drop_session_options() {
+    if variable("PGOPTIONS").is_none() {
+        return;
+    }
+    let Ok(program) = env::current_exe() else { return };
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let _error = restarted(&program).arg0(name).args(arguments).env_remove("PGOPTIONS").exec();
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program replaces itself")]
+fn restarted(program: &Path) -> Command {
+    Command::new(program)
 }
 
 /// Returns the value of a variable; `None` if it is unset, empty or not UTF-8.

@@ -11,7 +11,7 @@ const MIN: Duration = Duration::from_millis(50);
 /// After a poll that took *t*, the next one waits at least `BACKOFF × t`.
 const BACKOFF: u32 = 4;
 
-/// The time between two polls. It grows while nothing changes, and if polls are slow.
+/// The time between two polls. It grows while nothing changes, and after slow polls.
 #[derive(Debug)]
 pub(super) struct Interval {
     current: Duration,
@@ -28,7 +28,7 @@ impl Interval {
         self.backoff = elapsed * BACKOFF;
     }
 
-    /// Returns the minimum time until the next poll after a notification.
+    /// Returns the minimum time between two polls, also if a notification arrives.
     pub(super) fn min(&self) -> Duration {
         MIN.max(self.backoff)
     }

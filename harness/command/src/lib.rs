@@ -30,6 +30,9 @@ pub fn main() -> Exit {
         Ok(args) => args,
         Err(exit) => return exit,
     };
+    if matches!(args.command, Command::Check(_) | Command::Replay(_) | Command::Doctor(_)) {
+        environment::drop_session_options();
+    }
     let result = match args.command {
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => check::plan(&plan),
@@ -64,12 +67,13 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Wrong arguments or a wrong file: exit code 2.
+    /// Creates the failure for wrong arguments or a wrong file, with exit code 2.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self::new(Exit::Usage, &error.into())
     }
 
-    /// The world broke: exit code 3.
+    /// Creates the failure for a Postgres, a service or a system that does not work, with exit code
+    /// 3.
     fn world(error: impl Into<anyhow::Error>) -> Self {
         Self::new(Exit::World, &error.into())
     }

@@ -1,4 +1,4 @@
-//! Printing. Results go to standard output, everything else to standard error.
+//! Prints results to standard output, and everything else to standard error.
 
 use std::io::Write;
 
@@ -29,19 +29,20 @@ pub(super) fn terminal_size() -> Option<(usize, usize)> {
 
 /// Prints a note or progress.
 pub(super) fn note(text: &str) {
-    raw_error(&format!("{text}\n"));
+    print_stderr(&format!("{text}\n"));
 }
 
 /// Prints a warning.
 pub(super) fn warning(text: &str) {
-    raw_error(&format!("warning: {text}\n"));
+    print_stderr(&format!("warning: {text}\n"));
 }
 
 /// Prints an error.
 pub(super) fn error(text: &str) {
-    raw_error(&format!("error: {text}\n"));
+    print_stderr(&format!("error: {text}\n"));
 }
 
-pub(super) fn raw_error(text: &str) {
+/// Prints a text to standard error. Ignores a closed pipe.
+pub(super) fn print_stderr(text: &str) {
     let _closed = std::io::stderr().lock().write_all(text.as_bytes());
 }

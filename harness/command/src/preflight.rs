@@ -31,13 +31,14 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     })
 }
 
+/// Creates a check that could not be made, because `option` is missing.
 fn untried(name: &str, found: &str, option: &str) -> Check {
     let mut check = Check::new(name, CheckResult::Untried, found);
     check.next = format!("use `{option}`");
     check
 }
 
-/// Checks the flag in the manifests and in the running process.
+/// Checks the tracing flag in the manifests, and in the log of the running process.
 fn check_flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
     let Some(flag) = spec.tracing_flag() else {
         let why = "no `[[flag]]` in the spec has `tracing = true`";

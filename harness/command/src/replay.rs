@@ -18,7 +18,7 @@ pub(super) fn replay(args: &Replay) -> Result<Exit, Failure> {
     if !args.bisect {
         return result;
     }
-    // A commit that can't be tested is neither good nor bad.
+    // `git bisect` must skip a commit that can't be tested.
     Ok(match result {
         Ok(exit @ (Exit::Passed | Exit::Findings)) => exit,
         Ok(_) => Exit::Skip,
@@ -43,7 +43,7 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     }
     if args.assert_only {
         let runtime = runtime()?;
-        let exits = bundles.iter().map(|bundle| runtime.block_on(assert_only(&spec, bundle)));
+        let exits = bundles.iter().map(|bundle| runtime.block_on(rejudge(&spec, bundle)));
         return Ok(worst(exits));
     }
     if args.adopt.is_some() && bundles.len() != 1 {
@@ -52,7 +52,7 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
     runtime.block_on(async {
-        let world = open(args, spec).await?;
+        let world = open_world(args, spec).await?;
         let mut exits = Vec::new();
         for bundle in &bundles {
             exits.push(Box::pin(replay_one(args, &world, bundle)).await?);
@@ -70,7 +70,7 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths = spanproof::list_incidents(path).map_err(incident_failure)?;
     if paths.is_empty() {
         let text = format!(
-            "no incident in `{}`; `spanproof replay FILE --adopt` saves one",
+            "no incident in `{}`; `spanproof replay FILE --adopt` saves an incident",
             path.display()
         );
         return Err(Failure { exit: Exit::Nothing, text });
@@ -78,7 +78,8 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// Returns the most severe exit code: a broken world, then findings, then uncertain replays.
+/// Returns the most severe exit code. The order is: Postgres or the service did not start,
+/// findings, uncertain replays.
 fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
     let rank = |exit: &Exit| match exit {
         Exit::World => 0,
@@ -89,7 +90,8 @@ fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
     exits.min_by_key(rank).unwrap_or(Exit::Nothing)
 }
 
-async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
+/// Builds the service, starts Postgres and prints which Postgres is used.
+async fn open_world(args: &Replay, spec: Spec) -> Result<World, Failure> {
     let failure = |error: spanproof::WorldError| incident_failure(IncidentError::World(error));
     let mut builder = World::new(&args.config).show_build();
     match &args.binary {
@@ -104,7 +106,8 @@ async fn open(args: &Replay, spec: Spec) -> Result<World, Failure> {
     Ok(world)
 }
 
-async fn assert_only(spec: &Spec, bundle: &Bundle) -> Exit {
+/// Judges the stored evidence of an incident again and prints the result.
+async fn rejudge(spec: &Spec, bundle: &Bundle) -> Exit {
     let rejudgement = spanproof::rejudge_incident(spec, bundle).await;
     output::print(&report::rejudgement(&rejudgement));
     match (rejudgement.differences.is_empty(), rejudgement.doubts.is_empty()) {

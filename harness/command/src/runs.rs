@@ -1,9 +1,8 @@
 //! The folders of runs below `.spanproof/runs`, beside the spec.
 //!
-//! A new run removes earlier ones: those that are older than [`MAX_AGE`], and all but the newest
-//! [`MAX_RUNS`]. It removes no run that is in use, and none that is newer than a run in use. It
-//! removes only folders that have a run's name and its file `run.json`, so other folders are safe
-//! there.
+//! A new run removes earlier runs: every run that is older than [`MAX_AGE`], and all but the newest
+//! [`MAX_RUNS`]. It keeps a run that is in use, and every run that is newer than a run in use. It
+//! keeps all folders whose name is not that of a run, or that contain no `run.json`.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,7 +17,7 @@ const MAX_RUNS: usize = 5;
 /// Maximum age of a run.
 const MAX_AGE: Duration = Duration::from_hours(14 * 24);
 
-/// The folder beside the spec.
+/// The folder beside the spec that contains the folder `runs`.
 const FOLDER: &str = ".spanproof";
 /// The name of a run's folder is the time of its start in this format, `-`, and its process id.
 const NAME_FORMAT: &str = "%Y%m%dT%H%M%S%.3fZ";
@@ -26,15 +25,15 @@ const NAME_FORMAT: &str = "%Y%m%dT%H%M%S%.3fZ";
 /// The folder for the evidence of a run.
 #[derive(Debug)]
 pub(super) struct RunFolder {
-    /// Its path.
+    /// The path of the folder.
     pub(super) path: PathBuf,
     /// The open folder, locked while the run uses it. `None` if the user chose the folder.
     _lock: Option<File>,
 }
 
 impl RunFolder {
-    /// Uses a folder that the user chose.
-    pub(super) fn chosen(path: &Path) -> Self {
+    /// Uses the folder that the user chose.
+    pub(super) fn from_argument(path: &Path) -> Self {
         Self { path: path.to_owned(), _lock: None }
     }
 
@@ -48,7 +47,7 @@ impl RunFolder {
         let path = parent.join(name);
         std::fs::create_dir(&path)?;
         let folder = File::open(&path)?;
-        // A file system without locks is no reason to fail: the run is the newest one.
+        // Without a lock, other runs can still not remove this one while it is the newest.
         let _locked = folder.lock();
         Ok(Self { path, _lock: Some(folder) })
     }
@@ -56,14 +55,14 @@ impl RunFolder {
 
 /// Returns the folder of the newest run; `None` if there is no run.
 pub(super) fn newest(spec: &Path) -> Option<PathBuf> {
-    all(&runs_folder(spec)).into_iter().rfind(|folder| is_run_folder(folder))
+    run_folders(&runs_folder(spec)).into_iter().rfind(|folder| is_run_folder(folder))
 }
 
 fn runs_folder(spec: &Path) -> PathBuf {
     spec.join(FOLDER).join("runs")
 }
 
-/// Creates a `.gitignore` that ignores the whole folder. Keeps one that exists.
+/// Creates a `.gitignore` that ignores the whole folder. Keeps an existing `.gitignore`.
 fn create_gitignore(folder: &Path) -> std::io::Result<()> {
     match File::create_new(folder.join(".gitignore")) {
         Ok(mut file) => file.write_all(b"*\n"),
@@ -73,9 +72,9 @@ fn create_gitignore(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Returns the folders that have the name of a run, oldest first.
-fn all(parent: &Path) -> Vec<PathBuf> {
+fn run_folders(parent: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-    // Symbolic links are no folders here.
+    // `file_type` does not follow symbolic links, so links to folders are left out.
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let mut folders: Vec<_> =
         folders.map(|entry| entry.path()).filter(|p| has_run_name(p)).collect();
@@ -90,23 +89,23 @@ fn has_run_name(path: &Path) -> bool {
     })
 }
 
-/// Makes room for one more run.
+/// Removes runs that are too old, and so many others that a new run makes at most [`MAX_RUNS`].
 fn remove_old_runs(parent: &Path, now: SystemTime) {
-    let folders = all(parent);
+    let folders = run_folders(parent);
     let oldest_in_use = folders.iter().position(|folder| is_in_use(folder));
     let finished = &folders[..oldest_in_use.unwrap_or(folders.len())];
     let runs: Vec<_> = finished.iter().filter(|folder| is_run_folder(folder)).collect();
     let surplus = (runs.len() + 1).saturating_sub(MAX_RUNS);
     for (index, folder) in runs.into_iter().enumerate() {
         if index < surplus || is_too_old(folder, now) {
-            // Another process may be removing it, too.
+            // Ignores an error, because another process may be removing the same folder.
             let _removed = std::fs::remove_dir_all(folder);
         }
     }
 }
 
-/// Returns whether a process holds the lock of a folder. On a file system without locks every
-/// folder counts as in use.
+/// Returns whether a process holds the lock of a folder. `true` for every folder of a file system
+/// without locks.
 fn is_in_use(folder: &Path) -> bool {
     File::open(folder).is_ok_and(|folder| folder.try_lock().is_err())
 }
@@ -121,7 +120,7 @@ fn is_too_old(folder: &Path, now: SystemTime) -> bool {
 mod tests {
     use super::*;
 
-    /// Creates the folder of a run that started on a day of January, and finished `age` ago.
+    /// Creates the folder of a run that started on this day of January and finished `age` ago.
     fn run(parent: &Path, day: u8, age: Duration) -> PathBuf {
         let folder = parent.join(format!("202601{day:02}T000000.000Z-1"));
         std::fs::create_dir(&folder).unwrap();
@@ -130,22 +129,22 @@ mod tests {
         folder
     }
 
-    /// Returns the days of the folders that are left after old runs were removed.
+    /// Removes old runs and returns the days of the remaining folders.
     fn days_left(parent: &Path) -> Vec<u8> {
         remove_old_runs(parent, SystemTime::now());
         let day = |folder: PathBuf| folder.file_name()?.to_str()?[6..8].parse().ok();
-        all(parent).into_iter().filter_map(day).collect()
+        run_folders(parent).into_iter().filter_map(day).collect()
     }
 
     const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
-    fn the_newest_runs_are_kept() {
+    fn the_newest_four_runs_are_kept() {
         let parent = tempfile::tempdir().unwrap();
         for day in 1..=6 {
             run(parent.path(), day, HOUR);
         }
-        assert_eq!(days_left(parent.path()), [3, 4, 5, 6], "and a new one is the fifth");
+        assert_eq!(days_left(parent.path()), [3, 4, 5, 6], "a new run would be the fifth");
     }
 
     #[test]
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_in_use_and_newer_ones_are_kept() {
+    fn a_run_in_use_and_all_newer_runs_are_kept() {
         let parent = tempfile::tempdir().unwrap();
         run(parent.path(), 1, MAX_AGE + HOUR);
         let in_use = run(parent.path(), 2, MAX_AGE + HOUR);
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn only_folders_of_runs_are_removed() {
+    fn folders_that_are_not_runs_are_kept() {
         let parent = tempfile::tempdir().unwrap();
         for day in 1..=4 {
             let folder = run(parent.path(), day, MAX_AGE + HOUR);
@@ -198,6 +197,6 @@ mod tests {
         assert!(has_run_name(&path) && is_in_use(&path));
         drop(folder);
         assert!(!is_in_use(&path));
-        assert_eq!(newest(spec.path()), None, "it has no `run.json` yet");
+        assert_eq!(newest(spec.path()), None, "the folder has no `run.json` yet");
     }
 }

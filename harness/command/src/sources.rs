@@ -41,14 +41,14 @@ pub(super) fn database_url(argument: Option<&String>) -> Option<String> {
     argument.cloned().or_else(environment::database_url)
 }
 
-/// Returns the database URL from the argument or the environment; an error without one.
+/// Returns the database URL from the argument or the environment; `Err` if neither has a URL.
 pub(super) fn required_database_url(argument: Option<&String>) -> Result<String, Failure> {
     database_url(argument).ok_or_else(|| {
         Failure::usage(anyhow!("no database: use `--database URL` or set `DATABASE_URL`"))
     })
 }
 
-/// Returns the selected jobs. Checks the names of flags against the spec.
+/// Returns which jobs the arguments select; `Err` if the spec lacks a flag that they name.
 fn selection(system: &SystemArgs, spec: &Spec) -> Result<JobSelection, Failure> {
     for (name, _) in &system.flags {
         if spec.flags().iter().all(|flag| flag.name() != name) {
@@ -64,7 +64,7 @@ fn selection(system: &SystemArgs, spec: &Spec) -> Result<JobSelection, Failure> 
     })
 }
 
-/// Returns a window of time; an error if it is empty.
+/// Returns the window from `since` until `until`; `Err` if the window is empty.
 pub(super) fn window(
     since: Option<TimeBound>,
     until: Option<TimeBound>,
@@ -81,7 +81,7 @@ pub(super) fn window(
     Ok(Window { since, until })
 }
 
-/// Reads the settings of a flag in a manifest.
+/// Reads how a manifest sets a flag.
 pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<FlagSetting>, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
@@ -92,7 +92,7 @@ pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<FlagSetting>, Fail
         .map_err(|why| Failure::usage(anyhow!("could not parse the manifest `{name}`: {why}")))
 }
 
-/// Returns the known flags: from arguments, otherwise from manifests.
+/// Returns the flags whose values are known. An argument `--flag` takes precedence over manifests.
 fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
     let mut flags = system.flags.clone();
     for (path, flag) in
@@ -122,7 +122,7 @@ fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failu
     Ok(flags)
 }
 
-/// Opens the log.
+/// Opens a log. The path `-` means standard input.
 pub(super) fn log(path: &Path) -> Result<LogStream<'static>, Failure> {
     let name = path.display().to_string();
     if name == "-" {
@@ -179,7 +179,8 @@ impl Inputs {
         Ok(Self { selection, session, dump, log })
     }
 
-    /// Returns the existing system, which can be observed once.
+    /// Returns the existing system. A second call returns it without the log, which can be read
+    /// only once.
     pub(super) fn existing_system<'a>(
         &'a mut self,
         spec: &'a Spec,
@@ -214,8 +215,8 @@ pub(super) async fn observe(
     observation.map_err(deployment_failure)
 }
 
-/// Returns the exit code and the text of an error: an unreachable database is the world's fault, a
-/// missing job means that there is nothing to check.
+/// Converts an error to an exit code and a text. The code is [`Exit::World`] if the database can't
+/// be reached, and [`Exit::Nothing`] if the selected job is missing or ambiguous.
 pub(super) fn deployment_failure(error: DeploymentError) -> Failure {
     match error {
         DeploymentError::Login { .. } | DeploymentError::ConnectionLost { .. } => {

@@ -41,17 +41,18 @@ async fn find(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Fai
     matches.map_err(deployment_failure)
 }
 
-/// Returns the size and style of the waterfall: plain if standard output is not a terminal.
+/// Returns the width and the style of the waterfall. The style is plain ASCII if standard output is
+/// not a terminal.
 fn canvas(args: &Traces) -> Canvas {
     let terminal = std::io::stdout().is_terminal();
-    let capable = terminal && !environment::is_dumb_terminal();
+    let styled = terminal && !environment::is_dumb_terminal();
     let width = args
         .width
         .map(usize::from)
         .or_else(|| terminal.then(output::terminal_size).flatten().map(|(columns, _)| columns));
     Canvas {
         width: width.unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH),
-        colour: (capable || environment::is_colour_forced()) && !environment::is_colour_disabled(),
-        blocks: capable,
+        colour: (styled || environment::is_colour_forced()) && !environment::is_colour_disabled(),
+        blocks: styled,
     }
 }

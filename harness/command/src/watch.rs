@@ -35,7 +35,7 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
             let feed = JobFeed::open(&url, channel).await.map_err(deployment_failure)?;
             Watcher::new(args, &spec, (&url, channel), feed).run().await
         };
-        // Whichever ends first, dropping `watch` restores the screen.
+        // Dropping `watch` restores the screen, also after a signal.
         tokio::select! {
             result = watch => result,
             _ = int.recv() => Ok(Exit::Interrupted),
@@ -44,7 +44,7 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
     })
 }
 
-/// The alternate screen of a terminal. Dropping it restores the terminal.
+/// The alternate screen of a terminal. Dropping this value restores the terminal.
 struct Screen;
 
 impl Screen {
@@ -75,10 +75,11 @@ struct Watcher<'a> {
     interval: Interval,
     screen: Option<Screen>,
     jobs: Vec<JobProgress>,
-    /// Jobs with units and without spans, with the time of the poll that first found this.
+    /// Jobs that have units but no spans, with the time of the poll that first found no spans.
     without_spans: HashMap<String, Instant>,
-    /// Jobs reported as still without spans after the flush time.
+    /// Jobs that were reported because they had no spans after the flush time.
     reported: HashSet<String>,
+    /// What can't be read, with the reasons.
     unread: Vec<String>,
     start: Instant,
     last_change: Instant,
@@ -152,7 +153,8 @@ impl<'a> Watcher<'a> {
             let until = end.map_or(next, |end| next.min(end));
             let step = until.saturating_duration_since(now);
             let step = if self.screen.is_some() { step.min(REDRAW_INTERVAL) } else { step };
-            // One notification brings the next poll forward; later ones change nothing.
+            // The first notification brings the next poll forward. Later notifications have no
+            // effect.
             let notification = async {
                 if notified { std::future::pending().await } else { self.feed.wait_for_job().await }
             };
@@ -173,7 +175,7 @@ impl<'a> Watcher<'a> {
         limit.into_iter().chain(idle).min()
     }
 
-    /// Prints once what can't be read.
+    /// Prints what can't be read, each item only once.
     fn report_unread(&mut self) {
         for unread in self.feed.unread() {
             if !self.unread.contains(unread) {
@@ -185,8 +187,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Stores the jobs of a poll. Without a screen, prints those that changed. Returns whether a job
-    /// changed; `None` if standard output is closed.
+    /// Stores the jobs that a poll found. Without a screen, prints the jobs that changed. Returns
+    /// whether a job changed; `None` if standard output is closed.
     fn update(&mut self, jobs: Vec<JobProgress>) -> Option<bool> {
         for job in &jobs {
             if job.has_no_spans() {
@@ -201,8 +203,8 @@ impl<'a> Watcher<'a> {
         for job in &jobs {
             let since = self.without_spans.get(&job.job);
             let overdue = since.is_some_and(|since| since.elapsed() >= flush_time);
-            let report_again = overdue && self.reported.insert(job.job.clone());
-            if report_again || !self.jobs.contains(job) {
+            let newly_overdue = overdue && self.reported.insert(job.job.clone());
+            if newly_overdue || !self.jobs.contains(job) {
                 changed.push(job.clone());
             }
         }

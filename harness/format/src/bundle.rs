@@ -1,4 +1,5 @@
-//! Incidents: a file of JSON lines, one record per line.
+//! Incidents. An incident is a file of JSON lines, one record per line. It contains the evidence of
+//! a case or of an existing system, and what a replay needs to run the case again.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,11 +19,11 @@ use super::version::BUNDLE_FORMAT;
 pub enum Record {
     /// The first record.
     Incident(Header),
-    /// What is needed to recreate the world.
+    /// What a replay needs to recreate the incident.
     #[serde(rename = "setting")]
     Setup(Box<Setup>),
-    /// The observation without rows, lines and exchanges. A later record replaces an earlier one,
-    /// which was written before everything was known.
+    /// The observation without rows, lines and exchanges. If a file has several of these records,
+    /// only the last is valid: the others were written before everything was known.
     Facts(Box<Observation>),
     /// A job's row.
     Job(Row),
@@ -38,11 +39,12 @@ pub enum Record {
     Verdict(Box<Judgement>),
     /// What was masked.
     Masked(Vec<Masked>),
-    /// The verdict that a replay must have. Without this record, it is the recorded verdict.
+    /// The verdict that a replay must have. Without this record, a replay must have the verdict of
+    /// the record `verdict`.
     Expects(String),
     /// The last record.
     End(End),
-    /// A record of a newer version or a damaged one, unchanged.
+    /// A record of a newer version, or a damaged record, unchanged.
     #[serde(untagged)]
     Unknown(Json),
 }
@@ -51,11 +53,11 @@ pub enum Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Header {
-    /// The version, `major.minor`.
+    /// The version of the file's format, `major.minor`.
     pub format: String,
     /// The time of the capture.
     pub written: DateTime<Utc>,
-    /// The version of spanproof that wrote it.
+    /// The version of spanproof that wrote the file.
     pub by: String,
     /// The source of the incident.
     pub origin: IncidentOrigin,
@@ -75,7 +77,7 @@ pub enum IncidentOrigin {
     Unknown,
 }
 
-/// What is needed to recreate the world of an incident, as far as it is known.
+/// What a replay needs to recreate an incident, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Setup {
@@ -85,44 +87,45 @@ pub struct Setup {
     pub route: Option<String>,
     /// The job's name in the spec.
     pub job: Option<String>,
-    /// The number of its units.
+    /// The number of the job's units.
     pub units: usize,
-    /// The job's JSON; `None` if the capture masked its contents.
+    /// The job's JSON; `None` if the capture masked it.
     pub input: Option<Json>,
     /// The name of the upstream's behaviour.
     pub upstream: Option<String>,
     /// The upstream's behaviour.
     pub behaviour: Option<Behaviour>,
-    /// The fault of the world.
+    /// The name of the fault that was in force; `None` if there was none.
     pub fault: Option<String>,
-    /// The identity of the program; `None` if any program is accepted.
+    /// The hash of the service's program, as in [`Observation::program`]; `None` if a replay
+    /// accepts any program.
     pub program: Option<String>,
 }
 
-/// How often one kind of value was masked in one place.
+/// How many values of one kind were masked in one location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Masked {
-    /// The place: a table's column, the environment, the output and so on.
+    /// The location of the values: a table's column, the environment, the output and so on.
     pub place: String,
-    /// The kind of value: a secret or content.
+    /// The kind of the values: secrets or content.
     pub what: String,
     /// The number of masked values.
     pub count: usize,
 }
 
-/// The last record of an incident: count and checksum of all records before it.
+/// The last record of an incident: number and checksum of all records before this one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct End {
-    /// The number of records before it.
+    /// The number of records before this one.
     pub records: u64,
-    /// SHA-256 of all bytes before it, in hexadecimal.
+    /// SHA-256 of all bytes before this record, in hexadecimal.
     pub sha256: String,
 }
 
 impl Record {
-    /// The names of all records of this version, as an incident file has them.
+    /// The names of all records of this version, as they appear in an incident file.
     pub const NAMES: &[&str] = &[
         "incident", "setting", "facts", "job", "unit", "span", "line", "exchange", "verdict",
         "masked", "expects", "end",
@@ -137,7 +140,7 @@ impl Header {
 }
 
 impl Masked {
-    /// Creates a count.
+    /// Creates a count of masked values.
     pub fn new(place: impl Into<String>, what: impl Into<String>, count: usize) -> Self {
         Self { place: place.into(), what: what.into(), count }
     }

@@ -1,28 +1,29 @@
-//! One case of the matrix.
+//! Cases: the combinations with which a service is tried.
 
 use serde::{Deserialize, Serialize};
 
-/// One combination: a value for every flag, a route, an upstream, a job, and maybe a fault.
+/// One combination with which the service is tried: a value for every flag, a route, an upstream, a
+/// job, and perhaps a fault. The spec defines each of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Case {
-    /// The id: eight hexadecimal digits, a hash of the content.
+    /// The id: eight hexadecimal digits, a hash of the other fields without flags at their default.
     pub id: String,
     /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
     pub flags: Vec<(String, Option<String>)>,
-    /// The route's name.
+    /// The name of the route, the way in which the job is submitted.
     pub route: String,
-    /// The upstream's name.
+    /// The name of the upstream, the fake HTTP server that the service calls.
     pub upstream: String,
     /// The job's name.
     pub job: String,
-    /// The name of the fault of the world; `None` if there is none.
+    /// The name of the fault that is in force while the job runs; `None` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
 impl Case {
-    /// Creates a case with an id and no content.
+    /// Creates a case with this id; all other fields are empty.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), ..Self::default() }
     }

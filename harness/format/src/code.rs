@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $text:literal $stage:ident $meaning:literal $remedy:literal;)*) => {
-        /// Why spans are missing, or what else is wrong. Former names of a renamed code can still be
-        /// read.
+        /// A code of a finding: why spans are missing, or what else is wrong. A renamed code can
+        /// still be read by its former names.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
@@ -24,7 +24,7 @@ macro_rules! codes {
                 match self { $(Self::$name => $text,)* Self::Unknown => "unknown" }
             }
 
-            /// Returns the stage of the funnel that loses units.
+            /// Returns the stage of the funnel at which units with this code are lost.
             pub fn stage(self) -> Stage {
                 match self { $(Self::$name => Stage::$stage,)* Self::Unknown => Stage::Outcome }
             }
@@ -36,7 +36,7 @@ macro_rules! codes {
 
             /// Returns what to do, as a sentence without a period.
             pub fn remedy(self) -> &'static str {
-                match self { $(Self::$name => $remedy,)* Self::Unknown => "use the version of spanproof that wrote it" }
+                match self { $(Self::$name => $remedy,)* Self::Unknown => "use the version of spanproof that wrote the document" }
             }
         }
     };
@@ -47,7 +47,7 @@ codes! {
         "the flag is set in the service's environment, but the service reads it as unset"
         "look for a wrapper, an entry point or a secret store that drops the variable before the service reads it";
     TracerNotConstructed "tracer-not-constructed" Constructed
-        "the flag is on, but the service prints no tracer line at startup"
+        "the flag is on, but the service prints no startup line that says whether tracing is on"
         "check that this binary contains the tracer and constructs it before the first job";
     ProcessCrashed "process-crashed" Constructed
         "the service exited unexpectedly"
@@ -71,7 +71,7 @@ codes! {
         "the job was still running at the deadline"
         "look for a call without a timeout, or raise `settle-ms` if the job needs longer";
     BannerContradicts "banner-contradicts" Attempted
-        "the service's tracer lines contradict what it records"
+        "the lines that the service prints about its tracer contradict the recorded spans"
         "trust the database, not the log line; print the line where spans are written";
     PathNotExecuted "path-not-executed" Attempted
         "the work ran on a code path that never calls the tracer"
@@ -144,7 +144,7 @@ codes! {
         "stop these processes when the service stops";
 }
 
-/// A text that is not a code.
+/// The error for a text that is not a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no code is named `{0}`")]
 pub struct UnknownCode(pub String);
@@ -179,14 +179,15 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// A stage of the funnel, or one of two groups of codes beside the funnel.
+/// A stage of the funnel, the steps that each unit of a job passes on the way to a complete trace.
+/// `Off` and `Outcome` are not stages, but groups of codes that belong to no stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Stage {
     /// The process gets the flag in its environment.
     Delivered,
-    /// A tracer exists.
+    /// The service constructs a tracer.
     Constructed,
     /// The tracer reports that it is enabled.
     Enabled,
@@ -204,14 +205,14 @@ pub enum Stage {
     Linked,
     /// The spans of each unit form one tree.
     Joined,
-    /// With tracing off, no span is recorded.
+    /// No stage: no span is recorded while tracing is off.
     Off,
-    /// The job and the process end as expected.
+    /// No stage: the job and the process end as expected.
     Outcome,
 }
 
 impl Stage {
-    /// Returns the number of the stage in the funnel, from 1; `None` beside the funnel.
+    /// Returns the number of the stage in the funnel, from 1; `None` for `Off` and `Outcome`.
     pub fn number(self) -> Option<u8> {
         Some(match self {
             Self::Delivered => 1,
@@ -252,14 +253,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_json_of_a_code_are_the_same() {
+    fn json_contains_the_text_of_a_code() {
         for code in Code::ALL {
             assert_eq!(serde_json::to_string(code).unwrap(), format!("{:?}", code.text()));
         }
     }
 
     #[test]
-    fn a_former_name_is_read_and_never_written() {
+    fn former_names_are_read_but_never_written() {
         for (former, code) in FORMER {
             assert!(Code::ALL.iter().all(|code| code.text() != *former), "`{former}` is in use");
             assert_eq!(former.parse(), Ok(*code));

@@ -1,4 +1,4 @@
-//! `diagnose --format json`.
+//! The document that `diagnose --format json` prints.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use super::version::SCHEMA;
 pub struct Diagnosis {
     /// The version of this document.
     pub schema: u32,
-    /// The database, the log and the query plans; `None` for a trial.
+    /// The database, the log and the query plans; `None` for the evidence of a case.
     pub sources: Option<Deployment>,
     /// The jobs, in the order of their rows.
     pub jobs: Vec<JobSummary>,
-    /// The verdicts, each for one or more jobs.
+    /// The diagnoses. Each has one verdict that applies to one or more jobs.
     pub diagnoses: Vec<JobDiagnosis>,
     /// The name of the table of units.
     #[serde(default)]
@@ -33,19 +33,19 @@ pub struct Diagnosis {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobSummary {
-    /// Its id.
+    /// The job's id.
     pub id: String,
-    /// The name its submitter uses for it; `None` if it has none.
+    /// The name that the submitter gave the job; `None` if it has none.
     pub name: Option<String>,
-    /// The route it was submitted by; `None` if unknown.
+    /// The route by which the job was submitted; `None` if unknown.
     pub route: Option<String>,
-    /// Its status.
+    /// The job's status.
     pub status: String,
     /// The number of units by status.
     pub units: BTreeMap<String, usize>,
     /// The number of spans.
     pub spans: usize,
-    /// The code of its verdict; `None` if it passes.
+    /// The first code of the job's verdict; `None` if the job passes.
     pub code: Option<Code>,
 }
 
@@ -55,7 +55,7 @@ pub struct JobSummary {
 pub struct JobDiagnosis {
     /// The ids of the jobs; empty if no database was given.
     pub jobs: Vec<String>,
-    /// The judgement of these jobs together.
+    /// The judgement of all these jobs together.
     pub judgement: Judgement,
     /// Reasons for and against the verdict.
     pub reasons: Vec<Reason>,

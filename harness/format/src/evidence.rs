@@ -1,4 +1,4 @@
-//! Evidence of a finding, as data.
+//! The evidence of a finding, as data.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -38,7 +38,7 @@ pub enum Evidence {
     Unit {
         /// The table.
         table: String,
-        /// The unit's id.
+        /// The unit's id; `None` if its row has none.
         id: Option<String>,
         /// What identifies the unit within its job.
         key: String,
@@ -49,22 +49,23 @@ pub enum Evidence {
     Span {
         /// The table.
         table: String,
-        /// The span's id.
+        /// The span's id; `None` if its row has none.
         id: Option<String>,
-        /// The span's name.
+        /// The span's name; `None` if its row has none.
         name: Option<String>,
         /// Fields with their values; `None` is null.
         fields: Vec<(String, Option<String>)>,
-        /// What is wrong with the span; `None` if the fields show it.
+        /// What is wrong with the span; `None` if the fields show the error.
         remark: Option<String>,
     },
     /// The number of rows in a table.
     RowCount {
         /// The table.
         table: String,
-        /// The number of all rows, or of the spans with one name.
+        /// The number of counted rows: all rows, or the spans with one name.
         rows: usize,
-        /// The counted span name and the number of all rows; `None` if all rows are counted.
+        /// The name of the counted spans, and the number of all rows; `None` if all rows are
+        /// counted.
         of: Option<(String, usize)>,
     },
     /// A table that can't be read.
@@ -80,7 +81,7 @@ pub enum Evidence {
         table: String,
         /// The number of spans.
         rows: u64,
-        /// Whether they are known to belong to the units.
+        /// Whether the spans are known to belong to the units of the case.
         of_units: bool,
     },
     /// The service's answer to a job.
@@ -98,38 +99,40 @@ pub enum Evidence {
     Exit {
         /// The exit code or signal.
         ending: Ending,
-        /// Milliseconds since its start; `None` if the time does not matter.
+        /// Milliseconds from the start of the service to its exit; `None` if the time does not
+        /// matter.
         at_ms: Option<u64>,
-        /// A further remark.
+        /// A further remark; `None` if there is none.
         remark: Option<String>,
     },
     /// A process that kept running after the service stopped, as `pid (name)`.
     Process(String),
-    /// The counts of the database witness for the span table.
+    /// The counts of the database witness, which counts the inserts of spans on the server.
     Witness {
-        /// `INSERT` statements started.
+        /// `INSERT` statements that were started.
         begun: usize,
-        /// Rows to be inserted.
+        /// Rows that the statements were to insert.
         tried: usize,
-        /// Rows inserted by statements that succeeded.
+        /// Rows that successful statements inserted.
         written: usize,
-        /// Rows in the table.
+        /// Rows in the span table at the end.
         kept: usize,
     },
     /// An error in the server's log.
     ServerLog(Failure),
-    /// One of two compared cases, with the outcome of its job.
+    /// One of two cases that are compared, with the outcome of its job.
     Compared {
-        /// How the case differs from the other: `on`, `off`, `with` or `without`.
+        /// How the case differs from the other one: tracing is `on` or `off`, or the case is `with`
+        /// or `without` a fault.
         word: String,
         /// The case's id.
         case: String,
         /// The outcome of the case's job.
         outcome: String,
-        /// Whether this is the other case, not the one with the finding.
+        /// `false` for the case that has the finding; `true` for the case that it is compared with.
         other: bool,
     },
-    /// A fault of the world.
+    /// The fault that was in force.
     Fault {
         /// Its name.
         name: String,
@@ -138,9 +141,9 @@ pub enum Evidence {
     },
     /// Any other evidence, as text.
     Note(String),
-    /// The number of omitted pieces of the same kind.
+    /// The number of omitted pieces of evidence of the same kind.
     More(usize),
-    /// Evidence of a newer version, unchanged.
+    /// A kind of evidence of a newer version, unchanged.
     #[serde(untagged)]
     Unknown(Json),
 }

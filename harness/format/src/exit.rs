@@ -40,7 +40,7 @@ impl Exit {
         self as u8
     }
 
-    /// Returns the exit code with this number; `None` if the command does not use it.
+    /// Returns the exit code with this number; `None` if the command has no such exit code.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.iter().find(|exit| exit.code() == code).copied()
     }

@@ -1,4 +1,5 @@
-//! Flags as a JSON object, in order. A value is a string, or null if the flag is unset.
+//! Converts flags from and to a JSON object in the order of the flags. A value is a string, or null
+//! if the flag is unset.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value as Json};

@@ -1,4 +1,4 @@
-//! Verdicts and the funnel.
+//! Verdicts, and the funnel: how many units of a job pass each stage on the way to a full trace.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -11,13 +11,15 @@ use super::finding::Finding;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The case meets every expectation.
+    /// The case meets every expectation of the spec.
     Pass,
     /// The case fails; the first finding names the reason.
     Fail(Vec<Finding>),
-    /// The world did not come up, for this reason. Says nothing about the service.
+    /// The database or the service did not start, for this reason. This proves nothing about the
+    /// service.
     Broken(String),
-    /// The case fails as the spec expects for now: the code, until when, and why.
+    /// The case fails as a rule under `[[expected]]` predicts. Contains the code, the last day of
+    /// the rule and its reason.
     Known(String),
     /// The case was not run, for this reason.
     Skipped(String),
@@ -26,7 +28,8 @@ pub enum Verdict {
     Unknown(Json),
 }
 
-/// How many units pass each stage. No number exceeds the one before it.
+/// How many units of a job pass each stage. A unit is one piece of the job's work and must leave
+/// spans. No number exceeds the number of the stage before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Funnel {
@@ -46,7 +49,7 @@ pub struct Funnel {
     pub joined: usize,
 }
 
-/// A verdict with its counts.
+/// A verdict with the counts that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Judgement {
@@ -58,9 +61,10 @@ pub struct Judgement {
     pub recording: bool,
     /// The number of spans.
     pub spans: usize,
-    /// The number of comparisons.
+    /// The number of comparisons with the spec.
     pub assertions: usize,
-    /// The experiment that would tell more; `None` if there is none or in a document of 0.1.0.
+    /// The experiment that would give more evidence; `None` if there is none, and in documents of
+    /// version 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Experiment>,
 }
@@ -70,7 +74,7 @@ pub struct Judgement {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Experiment {
-    /// The same case with the database witness.
+    /// The same case with the database witness, which counts the inserts of spans on the server.
     Witness,
     /// An experiment of a newer version.
     #[serde(other)]

@@ -7,7 +7,8 @@
 //! [`WaitResult`] and [`Rows`] change only with a major version. [`parse`] rejects another major
 //! version. For an incident, compare the format in its first record with [`compatibility`].
 //!
-//! Times are [`chrono`] types and rows are [`serde_json`] maps. The public types use no other crate.
+//! Times are [`chrono`] types and rows are [`serde_json`] maps. The public types use no other
+//! crate.
 //!
 //! ```
 //! use spanproof_format::{Code, Run, Verdict, parse};
@@ -34,8 +35,8 @@
 //! | the plan of a run: `run.json` | `check`, beside the folders of its cases | [`RunPlan`] |
 //! | an incident, one [`Record`] per line | `capture` | [`Record`] |
 //!
-//! [`Plan`], [`Proofs`], [`Replay`], [`Rejudgement`], [`Timings`] and [`WatchFrame`] are only printed
-//! as text.
+//! [`Plan`], [`Proofs`], [`Replay`], [`Rejudgement`], [`Timings`] and [`WatchFrame`] are only
+//! printed as text.
 
 mod bundle;
 mod case;

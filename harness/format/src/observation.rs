@@ -1,4 +1,4 @@
-//! The evidence of one case and the plan of a run, as stored in folders.
+//! The evidence of one case and the plan of a run, as `check` stores them in folders.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,28 @@ use super::version::EVIDENCE_FORMAT;
 
 /// The evidence of one case, or of an existing system: `evidence.json`.
 ///
-/// For an existing system, fields of the process have fixed values: the service is ready, and its
-/// exit is [unseen](super::Ending::Unseen).
+/// The evidence of a case comes from a trial: spanproof starts the service, submits the job, reads
+/// the rows and stops the service. For an existing system, fields about the process have fixed
+/// values: the service is ready, and its exit is [unseen](super::Ending::Unseen).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Observation {
-    /// The version, `major.minor`.
+    /// The version of the format, `major.minor`.
     pub format: String,
-    /// The case; for an existing system, as far as it is known.
+    /// The case. For an existing system, it contains only what is known.
     pub case: Case,
     /// The command that started the service.
     pub command: String,
-    /// The identity of the program; `None` if unknown.
+    /// A hash of the service's program and of its arguments that are files, in hexadecimal digits;
+    /// `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// The environment of the service, secrets masked.
+    /// The environment of the service, with secrets masked.
     pub environment: BTreeMap<String, String>,
-    /// Values that differ between runs, each with its placeholder.
+    /// Values that differ between runs, such as ports, each with its placeholder.
     #[serde(rename = "names")]
     pub placeholders: Vec<(String, String)>,
-    /// The output, or the lines of a log.
+    /// The output of the service, or the relevant lines of a log.
     pub output: Output,
     /// How many lines the service printed before it was ready.
     pub startup: LineCounts,
@@ -48,28 +50,30 @@ pub struct Observation {
     pub units: Rows,
     /// Rows of spans.
     pub spans: Rows,
-    /// The report of the database witness; `None` without a witness.
+    /// The report of the database witness, which counts the inserts of spans on the server; `None`
+    /// without a witness.
     #[serde(default)]
     pub witness: Option<Witness>,
-    /// The second job, submitted after a fault; `None` if there was no fault.
+    /// The job that was submitted after a fault was removed, and its evidence; `None` if there was
+    /// no fault.
     #[serde(default, rename = "recovery", skip_serializing_if = "Option::is_none")]
     pub second_job: Option<SecondJob>,
-    /// Requests to the upstream, with their answers.
+    /// Requests to the upstream (the fake HTTP server that the service calls), with their answers.
     pub exchanges: Vec<Exchange>,
     /// How the service ended.
     pub exit: ProcessExit,
-    /// The duration of each step of the trial, in microseconds.
+    /// The duration of each step of the trial, in microseconds, by the name of the step.
     pub timings: BTreeMap<String, u64>,
     /// More about the existing system; `None` for a trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Box<Deployment>>,
 }
 
-/// The second job, submitted after a fault, and its evidence.
+/// The evidence of the second job of a case, which was submitted after a fault was removed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SecondJob {
-    /// The output.
+    /// The output of the service.
     pub output: Output,
     /// How many lines the service printed before it was ready.
     pub startup: LineCounts,
@@ -106,7 +110,7 @@ pub enum WaitResult {
     /// The condition was met.
     #[serde(rename = "yes")]
     Reached,
-    /// The condition was not met in time; the last observed state.
+    /// The condition was not met in time. Contains the last observed state.
     #[serde(rename = "no")]
     NotReached(String),
 }
@@ -115,7 +119,7 @@ pub enum WaitResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Submission {
-    /// Method and path.
+    /// The request's method and path.
     pub request: String,
     /// The answer's HTTP status; 0 if there was no answer.
     pub status: u16,
@@ -123,22 +127,23 @@ pub struct Submission {
     pub body: String,
 }
 
-/// What the database witness reports about the span table.
+/// What the database witness reports. The witness counts the inserts into the span table on the
+/// server and reads the server's errors.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Witness {
-    /// The number of `INSERT` statements.
+    /// The number of `INSERT` statements that were started.
     #[serde(rename = "begun")]
     pub statements: usize,
-    /// The number of rows to insert.
+    /// The number of rows that the statements were to insert.
     #[serde(rename = "tried")]
     pub attempted_rows: usize,
-    /// The number of rows inserted by statements that succeeded.
+    /// The number of rows that successful statements inserted.
     #[serde(rename = "written")]
     pub written_rows: usize,
-    /// Errors in this database, in order.
+    /// Errors in the case's database, in the order of the server's log.
     pub failures: Vec<Failure>,
-    /// Tables with the same name in other schemas, with their number of rows.
+    /// Tables with the span table's name in other schemas, with their number of rows.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
 }
@@ -149,9 +154,9 @@ pub struct Witness {
 pub struct Failure {
     /// The SQLSTATE.
     pub state: String,
-    /// The server's message, secrets masked.
+    /// The server's message, with secrets masked.
     pub message: String,
-    /// The failed statement, secrets masked; `None` if there was none.
+    /// The failed statement, with secrets masked; `None` if the error has no statement.
     pub statement: Option<String>,
 }
 
@@ -159,30 +164,30 @@ pub struct Failure {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// The database's URL or the dump's name; `None` if none was given.
+    /// The database's URL or the dump's name; `None` if neither was given.
     pub database: Option<String>,
-    /// A summary of the log; `None` if none was given.
+    /// A summary of the log; `None` if no log was given.
     pub log: Option<LogFacts>,
-    /// Tables with the span table's name in other schemas, with their number of spans of these
-    /// units.
+    /// Tables with the span table's name in other schemas. Each has its number of spans that belong
+    /// to the observed units.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
-    /// Spans of other work, started at the same time.
+    /// Spans that started while the observed units ran, but belong to none of them.
     #[serde(default, rename = "neighbours")]
     pub concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub unread: Vec<String>,
-    /// The server's plan of each query.
+    /// The query plan that the server reported for each query.
     pub plans: Vec<String>,
 }
 
-/// A span of other work, started at the same time.
+/// A span that started while the observed units ran, but belongs to none of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConcurrentSpan {
-    /// Its start time.
+    /// The span's start time.
     pub started: DateTime<Utc>,
-    /// Its name.
+    /// The span's name.
     #[serde(rename = "operation")]
     pub name: String,
 }
@@ -191,7 +196,7 @@ pub struct ConcurrentSpan {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogFacts {
-    /// Its name; `-` is standard input.
+    /// The name of the log's file; `-` is standard input.
     pub name: String,
     /// The number of lines.
     pub lines: u64,
@@ -204,7 +209,8 @@ pub struct LogFacts {
     pub last_start: Option<u64>,
     /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
-    /// How many tracer lines contradict the last one.
+    /// How many startup lines about tracing differ from the last such line: they say on instead of
+    /// off (or off instead of on), or have another value of the flag.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
 }
@@ -213,13 +219,13 @@ pub struct LogFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunPlan {
-    /// The version, `major.minor`.
+    /// The version of the format, `major.minor`.
     pub format: String,
     /// Every planned case.
     pub planned: Vec<Case>,
-    /// Ids of the cases whose world did not come up, each with the cause.
+    /// Ids of the cases whose database or service did not start, each with the cause.
     pub broken: BTreeMap<String, String>,
-    /// Why the run stopped early; `None` if it did not.
+    /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
 }
 
@@ -282,7 +288,7 @@ impl SecondJob {
 }
 
 impl LineCounts {
-    /// Creates counts.
+    /// Creates the counts of both streams.
     pub fn new(stdout: usize, stderr: usize) -> Self {
         Self { stdout, stderr }
     }
@@ -303,7 +309,7 @@ impl Failure {
 }
 
 impl ConcurrentSpan {
-    /// Creates a span of other work.
+    /// Creates a span from its start time and its name.
     pub fn new(started: DateTime<Utc>, name: impl Into<String>) -> Self {
         Self { started, name: name.into() }
     }

@@ -58,18 +58,18 @@ pub enum Location {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProcessExit {
-    /// How it ended.
+    /// How the process ended.
     pub ending: Ending,
-    /// Whether it exited after a request to stop (SIGTERM).
+    /// Whether the process exited after a request to stop (SIGTERM).
     #[serde(rename = "asked")]
     pub stop_requested: bool,
-    /// Whether it was killed because it did not stop in time.
+    /// Whether the process was killed because it did not stop in time.
     pub killed: bool,
-    /// Milliseconds from its start to its exit.
+    /// Milliseconds from the start of the process to its exit.
     pub at_ms: u64,
-    /// Milliseconds from the request to stop to its exit; 0 without a request.
+    /// Milliseconds from the request to stop to the exit; 0 without a request.
     pub stop_ms: u64,
-    /// Processes that kept running after its exit, as `pid (name)`.
+    /// Processes that it started and that kept running after its exit, as `pid (name)`.
     pub strays: Vec<String>,
 }
 
@@ -77,16 +77,16 @@ pub struct ProcessExit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// With this exit code.
+    /// The process returned this exit code.
     Code(i32),
-    /// By this signal.
+    /// The signal with this number killed the process.
     Signal(i32),
-    /// Unknown, because the process belongs to an existing system.
+    /// It is unknown how the process ended, because it belongs to an existing system.
     Unseen,
 }
 
 impl OutputLine {
-    /// Creates a line without a number.
+    /// Creates a line without a line number.
     pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
         Self { stream, at_ms, text: text.into(), number: None }
     }

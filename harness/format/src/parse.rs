@@ -1,4 +1,4 @@
-//! Parsing documents, with a version check.
+//! Parses documents and checks their versions.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -10,7 +10,7 @@ use super::run::Run;
 use super::traces::Traces;
 use super::version::{Compatibility, EVIDENCE_FORMAT, compatibility};
 
-/// A document with a version, which [`parse`] checks.
+/// A document that [`parse`] can parse. It contains its version.
 pub trait Document: DeserializeOwned {
     /// The JSON key of the version.
     const KEY: &'static str;
@@ -41,7 +41,7 @@ documents! {
 #[non_exhaustive]
 pub enum ParseError {
     /// The text is not JSON or not this kind of document.
-    #[error("not a document of this kind")]
+    #[error("the text is not JSON, or not a document of the expected kind")]
     Json(#[from] serde_json::Error),
     /// The document has another major version or none.
     #[error("expected a document of version {reads}, found version {found}")]

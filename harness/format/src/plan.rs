@@ -1,4 +1,4 @@
-//! The plan of a run.
+//! The plan of a run: its cases, before they are run.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,21 +23,21 @@ pub struct Plan {
 pub struct PlannedCase {
     /// The case.
     pub case: Case,
-    /// The flags as `NAME=value`.
+    /// The set flags as `NAME=value`, separated by spaces.
     pub settings: String,
     /// The expected result.
     pub expected: Expectation,
 }
 
-/// The expected result of a case, and why.
+/// The expected result of a case, and the reason for the expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Expectation {
     /// Spans, because tracing is on.
     Spans,
-    /// Tracing is on under a fault: the service reports lost spans, the job's result is unchanged,
-    /// and spans are recorded again after the fault.
+    /// Tracing is on while a fault is in force. The service reports lost spans, the job's result is
+    /// the same as without the fault, and spans are recorded again after the fault.
     Recovery,
     /// No spans, because the value means on but `enables` in the spec does not list this spelling.
     /// The service must report that tracing is off.
@@ -52,10 +52,10 @@ impl Expectation {
         match self {
             Self::Spans => "spans are recorded",
             Self::Recovery => {
-                "lost spans are reported, the job is unchanged, and spans are recorded after the fault"
+                "lost spans are reported, the job's result is unchanged, and spans return after the fault"
             }
             Self::SpellingNotEnabled => {
-                "no spans: the value means on, but its spelling is not enabled; reported as off"
+                "no spans: the value means on, but `enables` lacks its spelling; reported as off"
             }
             Self::Off => "no spans: tracing is off; the job runs",
         }

@@ -1,10 +1,10 @@
-//! `preflight --format json`.
+//! The document that `preflight --format json` prints.
 
 use serde::{Deserialize, Serialize};
 
 use super::version::SCHEMA;
 
-/// The results of a preflight.
+/// The results of a preflight, which checks whether an existing system can record spans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Preflight {
@@ -22,19 +22,19 @@ pub struct Preflight {
     pub checks: Vec<Check>,
 }
 
-/// One check.
+/// One check of a preflight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// Its name.
+    /// The name of the check.
     pub name: String,
-    /// Its result.
+    /// The result of the check.
     pub outcome: CheckResult,
     /// What the check did.
     pub checked: String,
     /// What the check found.
     pub found: String,
-    /// What to do next; empty if nothing.
+    /// What the user should do next; empty if there is nothing to do.
     pub next: String,
 }
 

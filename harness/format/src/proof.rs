@@ -1,4 +1,4 @@
-//! Sabotages of healthy cases.
+//! Proofs that spanproof detects lost spans: it sabotages passing cases and judges them again.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +11,17 @@ use super::version::SCHEMA;
 pub struct Proofs {
     /// The version of this document.
     pub schema: u32,
-    /// One proof for each sabotage and case.
+    /// One proof for each pair of a sabotage and a case.
     pub proofs: Vec<Proof>,
-    /// Sabotages detected with an expected code.
+    /// Sabotages that were detected with an expected code.
     pub caught: usize,
-    /// Sabotages not detected, or with another code.
+    /// Sabotages that were not detected, or were detected with another code.
     pub missed: usize,
-    /// Sabotages that are not possible here.
+    /// Sabotages that the case does not allow.
     pub impossible: usize,
 }
 
-/// One sabotage of one case.
+/// One sabotage of one passing case, and whether its verdict detected the sabotage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proof {
@@ -30,7 +30,7 @@ pub struct Proof {
     /// What the sabotage does.
     #[serde(rename = "what")]
     pub description: String,
-    /// The expected codes, of which one must be found.
+    /// The expected codes. Any one of them counts as detected.
     #[serde(rename = "right")]
     pub expected_codes: Vec<String>,
     /// The sabotaged case.
@@ -44,11 +44,11 @@ pub struct Proof {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SabotageResult {
-    /// Detected with this expected code.
+    /// The sabotage was detected with this expected code.
     Caught(String),
-    /// Not detected: this other code, or `pass`.
+    /// The sabotage was not detected. Contains the unexpected code, or `pass`.
     Missed(String),
-    /// Not possible here, for this reason.
+    /// The case does not allow the sabotage, for this reason.
     Impossible(String),
 }
 

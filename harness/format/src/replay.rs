@@ -1,4 +1,5 @@
-//! Replays of incidents, and new judgements of stored evidence.
+//! Replays of incidents, and new judgements of stored evidence. An incident is a file with the
+//! evidence and the verdict of a case or of an existing system. A replay runs the case again.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,33 +14,34 @@ pub struct Replay {
     pub path: String,
     /// The expected verdict; `None` if the recorded verdict is expected.
     pub expects: Option<String>,
-    /// How the replay compares with the incident.
+    /// How the result of the replay compares with the incident.
     #[serde(rename = "faithful")]
     pub outcome: ReplayOutcome,
     /// Every attempt, the one closest to the incident first.
     #[serde(rename = "tried")]
     pub attempts: Vec<ReplayAttempt>,
-    /// Parts of the world that are unknown or could not be recreated.
+    /// Which conditions of the incident are unknown or could not be recreated.
     #[serde(rename = "lacking")]
     pub uncertainties: Vec<String>,
-    /// Whether the program differs from the recorded one; `uncertainties` mentions this, too.
+    /// Whether the service's program differs from the recorded program; `uncertainties` also
+    /// mentions this.
     #[serde(default)]
     pub other_program: bool,
 }
 
-/// How a replay compares with its incident.
+/// How the result of a replay compares with its incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayOutcome {
-    /// The same verdict and funnel, in the same world.
+    /// The same verdict and funnel, under the same conditions.
     Reproduced,
-    /// The same verdict and funnel, in a world that may differ.
+    /// The same verdict and funnel, under conditions that may differ.
     #[serde(rename = "perhaps")]
     Uncertain,
     /// Another verdict or funnel.
     #[serde(rename = "differs")]
     Different,
-    /// The world did not come up.
+    /// No result, because the database or the service did not start.
     Broken,
 }
 
@@ -49,24 +51,24 @@ pub enum ReplayOutcome {
 pub struct ReplayAttempt {
     /// The case that was run.
     pub case: Case,
-    /// Its judgement.
+    /// The judgement of the case.
     pub judgement: Judgement,
     /// Differences from the incident; empty if there are none.
     pub differences: Vec<String>,
 }
 
-/// An adopted incident and its replay.
+/// An incident that was adopted as a regression test, and its replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AdoptedIncident {
     /// The file of the incident.
     pub path: String,
-    /// The expected verdict.
+    /// The expected verdict; `None` if the recorded verdict is expected.
     pub expects: Option<String>,
     /// Whether the replay has another verdict than expected.
     #[serde(rename = "back")]
     pub regressed: bool,
-    /// Differences of the closest attempt; empty if there are none.
+    /// Differences between the incident and the closest attempt; empty if there are none.
     pub differences: Vec<String>,
     /// The replay; `None` in documents of early versions.
     #[serde(default)]
@@ -123,7 +125,7 @@ impl AdoptedIncident {
 }
 
 impl Rejudgement {
-    /// Creates a judgement without doubts.
+    /// Creates the result of a new judgement, without doubts.
     pub fn new(path: impl Into<String>, judgement: Judgement, differences: Vec<String>) -> Self {
         Self { path: path.into(), doubts: Vec::new(), judgement, differences }
     }

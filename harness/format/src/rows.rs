@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// One row: its columns by name, as Postgres's `to_jsonb` returns them.
+/// One row, as Postgres's `to_jsonb` returns it: the values by column name.
 pub type Row = Map<String, Value>;
 
 /// The rows of one table.

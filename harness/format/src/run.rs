@@ -1,4 +1,4 @@
-//! `check --format json` and `report --format json`.
+//! The document that `check --format json` and `report --format json` print.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::judgement::{Experiment, Funnel, Judgement, Verdict};
 use super::replay::AdoptedIncident;
 use super::version::SCHEMA;
 
-/// The results of a run.
+/// The results of a run of `check`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Run {
@@ -25,10 +25,10 @@ pub struct Run {
     pub failures: Vec<FailureGroup>,
     /// The startup snapshots.
     pub snapshots: Vec<Snapshot>,
-    /// The adopted incidents that were replayed.
+    /// The replayed incidents that were adopted as regression tests.
     #[serde(default)]
     pub incidents: Vec<AdoptedIncident>,
-    /// Why the run stopped early; `None` if it did not.
+    /// Why the run stopped early; `None` if it did not stop early.
     #[serde(default)]
     pub halted: Option<String>,
 }
@@ -43,7 +43,7 @@ pub struct Summary {
     pub failed: usize,
     /// Cases with a failure that the spec expects for now.
     pub known: usize,
-    /// Cases whose world did not come up.
+    /// Cases whose database or service did not start.
     pub broken: usize,
     /// Cases that were not run.
     pub not_run: usize,
@@ -51,12 +51,12 @@ pub struct Summary {
     pub units: usize,
     /// Spans that were found.
     pub spans: usize,
-    /// Comparisons that were made.
+    /// Comparisons with the spec that were made.
     pub assertions: usize,
-    /// Snapshots that were compared; 0 in a document of 0.1.0.
+    /// Startup snapshots that were compared; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub snapshots: usize,
-    /// Snapshots that differ, are missing or are unstable; 0 in a document of 0.1.0.
+    /// Startup snapshots that differ, are missing or are unstable; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub snapshots_changed: usize,
 }
@@ -70,7 +70,7 @@ pub struct CaseResult {
     /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
     #[serde(with = "flags")]
     pub flags: Vec<(String, Option<String>)>,
-    /// The flags as `NAME=value`, without those that are unset by default.
+    /// The flags as `NAME=value`, separated by spaces, without flags that are unset by default.
     #[serde(default)]
     pub settings: String,
     /// The route's name.
@@ -79,7 +79,7 @@ pub struct CaseResult {
     pub upstream: String,
     /// The job's name.
     pub job: String,
-    /// The name of the fault of the world; `None` if there is none.
+    /// The name of the fault that was in force while the job ran; `None` if there was none.
     #[serde(default)]
     pub fault: Option<String>,
     /// Whether spans were expected.
@@ -88,27 +88,29 @@ pub struct CaseResult {
     pub funnel: Funnel,
     /// The verdict.
     pub verdict: Verdict,
-    /// The number of spans; 0 in a document of 0.1.0.
+    /// The number of spans; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub spans: usize,
-    /// The number of comparisons; 0 in a document of 0.1.0.
+    /// The number of comparisons with the spec; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub assertions: usize,
-    /// The experiment that would tell more; `None` if there is none or in a document of 0.1.0.
+    /// The experiment that would give more evidence; `None` if there is none, and in documents of
+    /// version 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Experiment>,
-    /// Why a passing case recorded no span; `None` if it had to record spans or did not pass.
+    /// Why a passing case recorded no span; `None` if the case had to record spans or did not pass.
     #[serde(default, rename = "off")]
     pub off_reason: Option<OffReason>,
     /// Ids of the other cases that must run to repeat the failure.
     #[serde(default)]
     pub peers: Vec<String>,
-    /// The folder with the evidence of the case; `None` if the world did not come up.
+    /// The folder with the evidence of the case; `None` if the database or the service did not
+    /// start.
     pub evidence: Option<String>,
     /// The command that opens the database of the case; `None` if the database was not kept.
     #[serde(default, rename = "kept")]
     pub database_command: Option<String>,
-    /// Microseconds of each step of the trial.
+    /// The duration of each step of the trial, in microseconds, by the name of the step.
     #[serde(default)]
     pub timings: BTreeMap<String, u64>,
 }
@@ -127,23 +129,26 @@ pub enum OffReason {
     Unknown,
 }
 
-/// Cases that failed with the same codes, or whose world broke for the same cause.
+/// Cases that failed with the same codes, or whose database or service did not start for the same
+/// cause.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailureGroup {
-    /// The codes, the one that names the reason first; empty if the world broke.
+    /// The codes. The first one names the reason. Empty if the database or the service did not
+    /// start.
     pub codes: Vec<Code>,
     /// Ids of the cases, in the order of the run.
     pub cases: Vec<String>,
-    /// The pattern that matches exactly these cases; `None` if there is none.
+    /// The condition that is true for exactly these cases, such as `route=queued`; `None` if there
+    /// is none.
     #[serde(rename = "whenever")]
     pub pattern: Option<String>,
-    /// Single changes that make a case of the group pass.
+    /// Changes of one flag or other input. Each makes a case of the group pass.
     #[serde(default, rename = "counterfactuals")]
     pub passing_changes: Vec<PassingChange>,
 }
 
-/// A single change that makes a failing case pass and record.
+/// A change of one flag or other input that makes a failing case pass and record spans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PassingChange {
@@ -152,7 +157,7 @@ pub struct PassingChange {
     pub failing_case: String,
     /// What changes: a flag, `route`, `upstream` or `fault`.
     pub name: String,
-    /// The new value; `None` if the flag is unset or the fault is left out.
+    /// The new value; `None` if the change unsets the flag or removes the fault.
     pub value: Option<String>,
     /// The id of the passing case, which has the change.
     #[serde(rename = "case")]
@@ -161,13 +166,14 @@ pub struct PassingChange {
     pub spans: usize,
 }
 
-/// A startup snapshot, compared with the printed startup output.
+/// A startup snapshot: a file with the lines that the service printed at startup, which `check`
+/// compares with what the service prints now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The group of cases that share the snapshot.
+    /// The name of the group of cases that share the snapshot.
     pub group: String,
-    /// The file.
+    /// The path of the snapshot file.
     pub path: String,
     /// The result of the comparison.
     pub state: SnapshotState,
@@ -176,16 +182,16 @@ pub struct Snapshot {
     pub detail: String,
 }
 
-/// How a snapshot compares with the printed output.
+/// The result of comparing a snapshot with the printed output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SnapshotState {
-    /// The output is the same.
+    /// The printed output is the same as the snapshot.
     Same,
-    /// The output differs.
+    /// The printed output differs from the snapshot.
     Changed,
-    /// The file does not exist.
+    /// The snapshot file does not exist.
     Missing,
     /// Cases of the same group printed different output.
     Unstable,
@@ -243,7 +249,7 @@ impl CaseResult {
 }
 
 impl FailureGroup {
-    /// Creates a group without a pattern and passing changes.
+    /// Creates a group without a pattern and without passing changes.
     pub fn new(codes: Vec<Code>, cases: Vec<String>) -> Self {
         Self { codes, cases, ..Self::default() }
     }
@@ -263,7 +269,7 @@ impl PassingChange {
 }
 
 impl Snapshot {
-    /// Creates a snapshot.
+    /// Creates a snapshot without `detail`.
     pub fn new(group: impl Into<String>, path: impl Into<String>, state: SnapshotState) -> Self {
         Self { group: group.into(), path: path.into(), state, detail: String::new() }
     }

@@ -1,18 +1,18 @@
-//! The times of a run.
+//! How long the steps of a run took.
 
 use serde::{Deserialize, Serialize};
 
-/// The times of a run.
+/// The durations of a run's steps. A trial is one start of the service for one case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Timings {
-    /// Steps that happen once per run, in microseconds.
+    /// Steps that happen once per run, each with its duration in microseconds.
     pub once: Vec<(String, u64)>,
-    /// Steps of trials, in order, without steps that no trial had.
+    /// Steps that at least one trial had, in the order of a trial.
     pub steps: Vec<StepTime>,
 }
 
-/// The time of one step in all trials.
+/// The durations of one step in all trials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepTime {
@@ -20,21 +20,21 @@ pub struct StepTime {
     pub name: String,
     /// The number of trials with this step.
     pub count: usize,
-    /// The sum over all trials, in microseconds.
+    /// The sum of the durations, in microseconds.
     pub sum_us: u64,
-    /// The median, in microseconds.
+    /// The median of the durations, in microseconds.
     pub median_us: u64,
 }
 
 impl Timings {
-    /// Creates the times of a run.
+    /// Creates the durations of a run's steps.
     pub fn new(once: Vec<(String, u64)>, steps: Vec<StepTime>) -> Self {
         Self { once, steps }
     }
 }
 
 impl StepTime {
-    /// Creates the time of a step from its microseconds in each trial; `None` if the list is empty.
+    /// Creates a step from its durations in microseconds, one per trial; `None` if there are none.
     pub fn new(name: impl Into<String>, mut micros: Vec<u64>) -> Option<Self> {
         micros.sort_unstable();
         let median_us = micros.get(micros.len() / 2).copied()?;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_has_count_sum_and_median() {
+    fn new_computes_count_sum_and_median() {
         let step = StepTime::new("ready", vec![30, 10, 20]).unwrap();
         assert_eq!((step.count, step.sum_us, step.median_us), (3, 60, 20));
         assert_eq!(StepTime::new("ready", Vec::new()), None);

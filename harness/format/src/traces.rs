@@ -1,4 +1,4 @@
-//! `traces --format json`.
+//! The document that `traces --format json` prints.
 
 use std::collections::BTreeSet;
 
@@ -21,31 +21,32 @@ pub struct Traces {
     pub unread: Vec<String>,
 }
 
-/// A trace, with what the database's diagnostic functions return for it.
+/// A trace, with the results of the database's diagnostic functions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Trace {
-    /// Its id; empty for spans without a trace id.
+    /// The trace id; empty if the spans have no trace id.
     pub trace_id: String,
-    /// The start of its first span.
+    /// The start of the first span.
     pub started: Option<DateTime<Utc>>,
-    /// The latest end or start of its spans; `None` in a document of 0.1.0.
+    /// The latest end or start of a span; `None` in documents of version 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
-    /// Milliseconds from the first start to the last end.
+    /// Milliseconds from `started` to `ended`.
     pub duration_ms: i64,
-    /// Its spans, each after its parent.
+    /// The spans of the trace. Each span follows its parent.
     pub spans: Vec<TraceSpan>,
-    /// Ids of spans whose parent is missing.
+    /// Ids of spans whose parent is not in the trace.
     pub orphans: Vec<String>,
-    /// Long gaps between spans.
+    /// Long gaps, in which no span of the same parent ran.
     pub gaps: Vec<Gap>,
-    /// Results of the database's diagnostic functions for its executions.
+    /// Results of the diagnostic functions, which are called with the ids of `executions`.
     pub diagnostics: Vec<Diagnostic>,
-    /// Ids of the jobs of its spans; empty in a document of 0.1.0.
+    /// Ids of the jobs of the spans; empty in documents of version 0.1.0.
     #[serde(default)]
     pub jobs: BTreeSet<String>,
-    /// Ids of the executions of its spans; empty in a document of 0.1.0.
+    /// Ids of the executions of the spans; empty in documents of version 0.1.0. An execution is a
+    /// unit of a job: a row of the unit table.
     #[serde(default)]
     pub executions: BTreeSet<String>,
 }
@@ -54,45 +55,46 @@ pub struct Trace {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TraceSpan {
-    /// Its id.
+    /// The span's id.
     pub id: String,
-    /// Its parent's id; `None` for a root span.
+    /// The parent's id; `None` for a root span.
     pub parent: Option<String>,
-    /// Its depth in the tree; 0 for a root span.
+    /// The span's depth in the tree; 0 for a root span.
     pub depth: usize,
-    /// Its position in the tree.
+    /// The span's position in the tree.
     #[serde(rename = "place")]
     pub position: SpanPosition,
-    /// Milliseconds before the span in which no sibling ran; `None` if the gap is not long.
+    /// Milliseconds before the span in which no span of the same parent ran; `None` if the gap is
+    /// not long.
     pub gap_before_ms: Option<i64>,
-    /// The service's name.
+    /// The name of the service that recorded the span.
     pub service: String,
-    /// Its name.
+    /// The span's name.
     #[serde(rename = "operation")]
     pub name: String,
-    /// Its start.
+    /// The recorded start time.
     pub started: Option<DateTime<Utc>>,
-    /// Its end, as recorded.
+    /// The recorded end time.
     pub completed: Option<DateTime<Utc>>,
-    /// Its end, also if only the duration was recorded; `None` until it ends or in a document of
-    /// 0.1.0.
+    /// The end time, computed if only the duration was recorded; `None` until the span ends, and in
+    /// documents of version 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
-    /// Its duration in milliseconds.
+    /// The duration in milliseconds; `None` if unknown.
     pub duration_ms: Option<f64>,
-    /// Its status, as recorded.
+    /// The recorded status.
     pub status: String,
     /// Whether the span has not ended.
     #[serde(rename = "open")]
     pub not_ended: bool,
-    /// Whether the span failed; `None` in a document of 0.1.0.
+    /// Whether the span failed; `None` in documents of version 0.1.0.
     #[serde(default)]
     pub failed: Option<bool>,
-    /// The error message.
+    /// The error message; `None` if there is none.
     pub error: Option<String>,
-    /// The error type (`error.type`).
+    /// The error type (`error.type`); `None` if there is none.
     pub error_type: Option<String>,
-    /// The id of its execution.
+    /// The id of the span's execution, as in [`Trace::executions`].
     pub execution: Option<String>,
     /// All other recorded columns.
     pub attributes: Map<String, Json>,
@@ -106,9 +108,9 @@ pub enum SpanPosition {
     /// The span has no parent.
     #[default]
     Root,
-    /// The span is below its parent.
+    /// The span has a parent in the trace.
     Child,
-    /// The parent is missing.
+    /// The span names a parent that is not in the trace.
     Orphan,
     /// The span is its own ancestor.
     #[serde(rename = "circle")]
@@ -118,13 +120,13 @@ pub enum SpanPosition {
     Unknown,
 }
 
-/// A long gap between spans.
+/// A long gap, in which no span of the same parent ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gap {
     /// The id of the span after the gap.
     pub before: String,
-    /// The length in milliseconds.
+    /// The length of the gap in milliseconds.
     pub ms: i64,
 }
 

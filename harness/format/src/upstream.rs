@@ -1,4 +1,4 @@
-//! The upstream: its behaviour, its requests and its answers.
+//! The upstream, a fake HTTP server that the service calls: its behaviour, requests and answers.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub enum Answer {
     Status(u16),
     /// The connection was closed without a response.
     Closed,
-    /// No response; the connection stayed open.
+    /// The upstream sent no response and kept the connection open.
     Hanging,
     /// HTTP 404, because no reply of the behaviour matches. Contains the most similar reply.
     Unmatched(String),

@@ -1,4 +1,5 @@
-//! Versions of stored formats. Every minor version of the supported major version can be read.
+//! Versions of documents and stored files. Every minor version of the supported major version can
+//! be read.
 
 /// The version of printed JSON documents: the value of their key `schema`.
 pub const SCHEMA: u32 = 1;
@@ -9,14 +10,14 @@ pub const EVIDENCE_FORMAT: &str = "1.3";
 /// The version of incidents written by this crate.
 pub const BUNDLE_FORMAT: &str = "1.1";
 
-/// Whether a file's version can be read.
+/// Whether a file of some version can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compatibility {
-    /// The same major version.
+    /// The file has the supported major version.
     Readable,
-    /// A newer major version.
+    /// The file has a newer major version.
     Newer,
-    /// An older major version, or not a version.
+    /// The file has an older major version, or its version is not `major.minor`.
     Unsupported,
 }
 

@@ -1,4 +1,4 @@
-//! What `watch` shows.
+//! The screens that `watch` shows.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct WatchFrame {
     pub jobs: Vec<WatchedJob>,
     /// The name of the table of units.
     pub unit_table: String,
-    /// The status line: the database, and how it is watched.
+    /// The status line: the database, and whether changes are found by notifications or polling.
     pub status: String,
 }
 
@@ -28,13 +28,14 @@ pub struct WatchedJob {
     pub units: BTreeMap<String, usize>,
     /// The number of spans; `None` if they can't be read.
     pub spans: Option<usize>,
-    /// Seconds since the job has units but no spans; `None` if it has spans or no units.
+    /// For how many seconds the job has had units but no spans; `None` if it has spans or has no
+    /// units.
     #[serde(rename = "dark_s")]
     pub without_spans_s: Option<u64>,
 }
 
 impl WatchFrame {
-    /// Creates a frame.
+    /// Creates a screen.
     pub fn new(
         jobs: Vec<WatchedJob>,
         unit_table: impl Into<String>,

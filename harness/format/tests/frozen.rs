@@ -1,4 +1,5 @@
-//! Files of version 0.1.0 can be read, and written again without loss of a key or a value.
+//! Tests that this version can read the files of version 0.1.0, and can write them again without
+//! loss of a key or a value.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -11,11 +12,12 @@ use spanproof_format::{
     Traces, Verdict,
 };
 
-fn folder(name: &str) -> PathBuf {
+/// Returns the path of a file or folder that version 0.1.0 wrote.
+fn frozen_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format-1").join(name)
 }
 
-/// Returns JSON pointers to the values of `old` that are missing in `new` or differ.
+/// Returns JSON pointers to the values of `old` that are missing in `new` or different there.
 fn losses(old: &Json, new: &Json, at: &str) -> Vec<String> {
     match (old, new) {
         (Json::Object(old), Json::Object(new)) => {
@@ -36,6 +38,7 @@ fn losses(old: &Json, new: &Json, at: &str) -> Vec<String> {
     }
 }
 
+/// Asserts that reading `text` and writing it again loses no key and no value.
 fn assert_lossless<T: DeserializeOwned + Serialize>(text: &str, path: &Path) {
     let name = path.display();
     let old: Json = serde_json::from_str(text).unwrap();
@@ -45,7 +48,7 @@ fn assert_lossless<T: DeserializeOwned + Serialize>(text: &str, path: &Path) {
 }
 
 fn assert_lossless_file<T: DeserializeOwned + Serialize>(name: &str) {
-    let path = folder(name);
+    let path = frozen_path(name);
     assert_lossless::<T>(&std::fs::read_to_string(&path).unwrap(), &path);
 }
 
@@ -63,7 +66,7 @@ fn reads_evidence_and_the_plan_of_a_run() {
     assert_lossless_file::<RunPlan>("run/run.json");
     let mut count = 0;
     for run in ["run", "run-1.0"] {
-        for entry in std::fs::read_dir(folder(run)).unwrap().flatten() {
+        for entry in std::fs::read_dir(frozen_path(run)).unwrap().flatten() {
             let path = entry.path().join("evidence.json");
             if path.is_file() {
                 assert_lossless::<Observation>(&std::fs::read_to_string(&path).unwrap(), &path);
@@ -71,16 +74,16 @@ fn reads_evidence_and_the_plan_of_a_run() {
             }
         }
     }
-    assert!(count > 10, "only {count} folders were read");
+    assert!(count > 10, "only {count} files `evidence.json` were read");
 }
 
 #[test]
 fn reads_every_record_of_an_incident() {
     let mut count = 0;
-    for entry in std::fs::read_dir(folder("bundles")).unwrap().flatten() {
+    for entry in std::fs::read_dir(frozen_path("bundles")).unwrap().flatten() {
         let path = entry.path();
-        let cut_off = path.file_stem().is_some_and(|name| name == "cut-off");
-        if path.extension().is_none_or(|ending| ending != "jsonl") || cut_off {
+        let incomplete = path.file_stem().is_some_and(|name| name == "cut-off");
+        if path.extension().is_none_or(|extension| extension != "jsonl") || incomplete {
             continue;
         }
         for line in std::fs::read_to_string(&path).unwrap().lines() {
@@ -91,10 +94,10 @@ fn reads_every_record_of_an_incident() {
     assert!(count > 50, "only {count} records were read");
 }
 
-/// Additions of a newer minor version become `Unknown`; everything else is read.
+/// Codes, verdicts and records of a newer minor version become `Unknown`, and new keys are ignored.
 #[test]
-fn reads_a_newer_document_without_its_additions() {
-    let text = std::fs::read_to_string(folder("json/report.json")).unwrap();
+fn additions_of_a_newer_minor_version_are_read_as_unknown() {
+    let text = std::fs::read_to_string(frozen_path("json/report.json")).unwrap();
     let mut newer: Json = serde_json::from_str(&text).unwrap();
     newer["weather"] = "fine".into();
     let failed = |case: &Json| case["verdict"].get("fail").is_some();
@@ -117,17 +120,16 @@ fn reads_a_newer_document_without_its_additions() {
     assert_eq!(beam["beam"]["colour"], 1);
     let record: Record = serde_json::from_str(r#"{"weather": {"sky": "blue"}}"#).unwrap();
     assert!(matches!(record, Record::Unknown(_)));
-    let preflight =
-        r#"{"name": "n", "outcome": "postponed", "checked": "", "found": "", "next": ""}"#;
-    let check: Check = serde_json::from_str(preflight).unwrap();
+    let check = r#"{"name": "n", "outcome": "postponed", "checked": "", "found": "", "next": ""}"#;
+    let check: Check = serde_json::from_str(check).unwrap();
     assert_eq!(check.outcome, CheckResult::Unknown);
 }
 
 #[test]
-fn names_has_every_record() {
+fn names_contains_every_record_in_the_files() {
     let mut names: Vec<String> = Vec::new();
     for name in ["case", "deployment", "fault"] {
-        let text = std::fs::read_to_string(folder(&format!("bundles/{name}.jsonl"))).unwrap();
+        let text = std::fs::read_to_string(frozen_path(&format!("bundles/{name}.jsonl"))).unwrap();
         for line in text.lines() {
             let record: Json = serde_json::from_str(line).unwrap();
             names.extend(record.as_object().unwrap().keys().cloned());

@@ -1,8 +1,8 @@
 //! The folder of a lease: its name, and the files that mark its state.
 
-/// Prefix of every folder's name.
+/// Prefix of the names of all folders that a sweep checks.
 pub(super) const PREFIX: &str = "spanproof-";
 /// This file marks a folder that stays after its last user.
-pub(super) const KEPT: &str = "kept";
+pub(super) const KEPT_FILE: &str = "kept";
 /// This file marks a folder that is about to be removed: no user may join any more.
-pub(super) const CLOSED: &str = "over";
+pub(super) const CLOSED_FILE: &str = "over";

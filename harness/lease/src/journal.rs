@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::resource::{Process, Resource, with_path};
+use super::resource::{Process, Resource, line_with_path};
 
 /// File name of the journal in the folder of its lease.
 pub(super) const FILE: &str = "things";
@@ -19,12 +19,12 @@ pub(super) const FILE: &str = "things";
 /// Options of a new lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeaseOptions {
-    /// A file outside the folder from which other processes learn the folder: its first line is
-    /// [`Lease::folder`](super::Lease::folder). It is removed before anything else, if it still
-    /// names this folder.
+    /// A file outside the folder that tells other processes where the folder is: the first line of
+    /// this file is [`Lease::folder`](super::Lease::folder). The file is removed before anything
+    /// else, unless it names another folder by then.
     pub record: Option<PathBuf>,
-    /// The id of a process, such as a test runner. While it runs, the lease stays, even without
-    /// users.
+    /// The id of a process, such as a test runner. While this process runs, the lease stays, even
+    /// without users.
     pub parent: Option<u32>,
 }
 
@@ -37,7 +37,7 @@ impl Journal {
         head.extend(std::fs::read("/proc/sys/kernel/random/boot_id")?.trim_ascii());
         head.push(b'\n');
         if let Some(record) = &options.record {
-            head.extend(with_path("record ", record)?);
+            head.extend(line_with_path("record ", record)?);
             head.push(b'\n');
         }
         // A parent that has ended already is left out.
@@ -78,7 +78,7 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // If the journal can't be written any more, its lease has ended.
+        // An error means that the lease has ended, and then nothing is registered any more.
         let _written = self.journal.append(b"- ", &self.line);
     }
 }

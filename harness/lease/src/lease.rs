@@ -1,4 +1,4 @@
-//! A folder, and what is guarded with it, for as long as any process uses it.
+//! A folder that exists as long as any process uses it, and the resources removed with it.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::sys::stat::Mode;
 
 use super::environment::temporary_folder;
-use super::folder::{CLOSED, KEPT, PREFIX};
+use super::folder::{CLOSED_FILE, KEPT_FILE, PREFIX};
 use super::journal::{Guard, Journal, LeaseOptions};
 use super::resource::Resource;
 use super::supervisor;
 use super::sweep;
 use super::watcher::Watcher;
 
-/// One user of a folder. When the last user has ended, in whatever way, everything that is guarded
-/// with the folder is removed, and then the folder.
+/// Makes this process a user of a folder. When the last user has ended, in whatever way, every
+/// resource registered with [`Lease::guard`] is removed, and then the folder. The reaper, a
+/// `/bin/sh` process, removes them.
 #[derive(Debug)]
 pub struct Lease {
     folder: PathBuf,
@@ -44,7 +45,7 @@ impl Lease {
         sweep::sweep_once();
         let folder = std::path::absolute(folder)?;
         DirBuilder::new().mode(0o700).create(&folder)?;
-        let lease = Self::fill(&folder, &options);
+        let lease = Self::create_files(&folder, &options);
         if lease.is_err() {
             // Nobody knows this folder yet, and it has no server.
             let _removed = std::fs::remove_dir_all(&folder);
@@ -52,11 +53,13 @@ impl Lease {
         lease
     }
 
-    /// Creates the FIFO first: a sweep finds a folder that has one, even if nothing else is in it.
-    fn fill(folder: &Path, options: &LeaseOptions) -> io::Result<Self> {
+    /// Creates the files of a lease and starts its reaper. The FIFO comes first: a sweep recognizes
+    /// a folder by its FIFO, even if the folder contains nothing else.
+    fn create_files(folder: &Path, options: &LeaseOptions) -> io::Result<Self> {
         nix::unistd::mkfifo(&folder.join(supervisor::FIFO), Mode::S_IRUSR | Mode::S_IWUSR)?;
         let journal = Journal::create(folder, options)?;
-        // Opening for writing fails without a reader, so we read until the reaper does.
+        // A FIFO without a reader can't be opened for writing, so this process is the reader until
+        // the reaper is.
         let reader = supervisor::open_for_reading(folder)?;
         let fifo = supervisor::open_for_writing(folder)?.ok_or(io::ErrorKind::BrokenPipe)?;
         supervisor::start_in_background(folder)?;
@@ -64,17 +67,18 @@ impl Lease {
         Self::new(folder, journal, fifo)
     }
 
-    /// Adds this process to the users of `folder`; `None` if its last user has ended, or if it is
-    /// being removed.
+    /// Adds this process to the users of `folder`; `None` if the last user of the folder has ended,
+    /// or if the folder is being removed.
     ///
     /// # Errors
     /// If the folder exists and can't be used.
     pub fn join(folder: &Path) -> io::Result<Option<Self>> {
         let folder = std::path::absolute(folder)?;
         let joined = supervisor::open_for_writing(&folder).and_then(|fifo| match fifo {
-            // A reaper waits for everybody who opened the FIFO before this file existed. If the
-            // file exists now, the reaper may have finished waiting before we opened it.
-            Some(_) if folder.join(CLOSED).exists() => Ok(None),
+            // The reaper waits for every process that opens the FIFO before the file `CLOSED_FILE`
+            // exists. If this file exists now, the reaper may have finished waiting before we
+            // opened the FIFO.
+            Some(_) if folder.join(CLOSED_FILE).exists() => Ok(None),
             Some(fifo) => Self::new(&folder, Journal::open(&folder)?, fifo).map(Some),
             None => Ok(None),
         });
@@ -94,7 +98,7 @@ impl Lease {
     ///
     /// # Errors
     /// If the journal can't be written, or if the leader of a process group has ended.
-    #[expect(clippy::needless_pass_by_value, reason = "the same as `guard`")]
+    #[expect(clippy::needless_pass_by_value, reason = "like the function `guard`")]
     pub fn guard(&self, resource: Resource) -> io::Result<Guard> {
         self.journal.guard(&resource)
     }
@@ -104,22 +108,23 @@ impl Lease {
         &self.folder
     }
 
-    /// Keeps the folder, and what is guarded with it, until
-    /// [`remove_folder`](super::remove_folder) is called.
+    /// Keeps the folder and its guarded resources until [`remove_folder`](super::remove_folder) is
+    /// called.
     ///
     /// # Errors
-    /// If the mark can't be written.
+    /// If the file that marks the folder as kept can't be created.
     pub fn keep(&self) -> io::Result<()> {
-        File::create(self.folder.join(KEPT)).map(drop)
+        File::create(self.folder.join(KEPT_FILE)).map(drop)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // The watcher has the FIFO open, too.
+        // Ends the watcher, which has the FIFO open, too.
         self.watcher = None;
         if supervisor::has_no_reader(&self.fifo) {
-            // The folder may have been removed. If this fails, a later sweep removes the rest.
+            // This fails if the folder has been removed. After another error, a later sweep removes
+            // the folder.
             let _started = supervisor::start_in_background(&self.folder);
         }
         supervisor::reap_children();
@@ -133,7 +138,7 @@ impl Drop for Lease {
 /// If the folder of the lease can't be created, `/bin/sh` can't be started, or the leader of a
 /// process group has ended.
 pub fn guard(resource: Resource) -> io::Result<Guard> {
-    // Never dropped: it ends with the process.
+    // A static is never dropped: this lease ends with the process.
     static LEASE: Mutex<Option<Lease>> = Mutex::new(None);
     let mut lease = LEASE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(lease) = &*lease {

@@ -1,9 +1,9 @@
 //! Folders, processes, containers and database servers that never outlive the processes that use
 //! them, however those end: by a panic, `abort`, a signal or SIGKILL.
 //!
-//! A [`Lease`] is on a folder. Every process that uses the folder has its own lease on it. When the
-//! last of them has ended, everything that is [guarded](Lease::guard) with the folder is removed,
-//! and then the folder. [`guard`] does the same for the calling process alone:
+//! A [`Lease`] makes a process a user of a folder; every user has its own. When the last user has
+//! ended, every resource registered with [`Lease::guard`] is removed, and then the folder.
+//! [`guard`] registers a resource that is removed when the calling process alone has ended:
 //!
 //! ```
 //! use spanproof_lease::{Resource, guard};
@@ -17,11 +17,11 @@
 //! # }
 //! ```
 //!
-//! A lease is a FIFO. Each user has it open for writing, and a small `/bin/sh` process, the reaper,
-//! reads from it. The kernel closes the FIFO for a process that dies, so no process has to release
-//! its lease. If the reaper is killed, a remaining user starts another one. If no user remains, the
-//! next process that creates a lease removes the leftovers. The reaper needs `/bin/sh` and the
-//! usual small tools.
+//! The folder contains a FIFO. Each user has the FIFO open for writing, and a small `/bin/sh`
+//! process, the reaper, reads from it. The kernel closes the FIFO for a process that dies, so no
+//! process has to release its lease. If the reaper is killed, a remaining user starts another
+//! reaper. If no user remains either, the next process that creates a lease sweeps: it removes what
+//! is left over. The reaper needs `/bin/sh` and the usual small tools.
 //!
 //! [`output`] runs a command and kills it if the caller stops waiting or dies. [`wait`] waits for a
 //! condition with a deadline.

@@ -1,5 +1,5 @@
-//! Runs a command in its own process group, which never outlives the call: it is killed when the
-//! future is dropped and when this process dies.
+//! Runs a command in its own process group. The group never outlives the call: it is killed when
+//! the future is dropped and when this process dies.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
@@ -61,7 +61,7 @@ impl RunningCommand {
 
 impl Drop for RunningCommand {
     fn drop(&mut self) {
-        // Without an id it has been reaped, and another group may have the number by now.
+        // A child without an id has been reaped, and its former id may belong to another group.
         let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else { return };
         let _sent = killpg(Pid::from_raw(id), Signal::SIGKILL);
         crate::wait::block_until(KILL_TIMEOUT, || !matches!(self.child.try_wait(), Ok(None)));

@@ -12,15 +12,15 @@ export LC_ALL=C
 folder=$1
 now=${2-}
 
-# Opened now, so that the journal can be read even after another process removes the folder.
+# Opens the journal now, so that it can be read even after another process removes the folder.
 if [ -r "$folder/things" ]; then exec 3<"$folder/things"; else exec 3</dev/null; fi
 
 pause() { sleep 0.01; }
 
 # --- Processes ------------------------------------------------------------------------------
 
-# Prints what follows the name in /proc/$1/stat: the first word is the state, the 20th the start
-# time.
+# Prints what follows the process name in /proc/$1/stat: the first word is the state, the 20th word
+# is the start time.
 stat_of() {
   IFS= read -r stat <"/proc/$1/stat" || return 1
   printf '%s\n' "${stat##*) }"
@@ -72,8 +72,8 @@ to_kill() {
 }
 
 # Prints the processes with the name $3 that use a data directory: their working directory is $2
-# (its path in the kernel), or they have $1 (the path in the journal) or $2 as an argument and have
-# not entered it yet.
+# (its path in the kernel), or they have not entered it yet and have $1 (the path in the journal) or
+# $2 as an argument.
 processes_of_data() {
   cwds=
   for id in $(grep -lxs "$3" /proc/[0-9]*/comm | tr -dc '0-9\n'); do
@@ -131,8 +131,8 @@ note_lock() {
 ${owner#-} $((since - 1)) $segment"
 }
 
-# Removes the noted memory that no process uses. A segment must have been created by the noted
-# process after its start, and be attached to no process: an id alone may have been reused.
+# Removes the noted memory that no process uses. A segment is removed only if the noted process
+# created it after its start: the id of a creator alone may have been reused.
 remove_memory() {
   [ -z "$users" ] || remove_names
   for id in $(makers=$makers awk '
@@ -145,15 +145,14 @@ remove_memory() {
 }
 
 # Removes the names in /dev/shm that the noted users created since the noted times and that no
-# process has open or mapped. A server keeps the memory that it uses mapped, so the rest is left
-# over.
+# process has open or mapped. A server keeps its memory mapped, so no server uses these names.
 remove_names() {
   mine=$(stat -c '%u %Y %n' /dev/shm/PostgreSQL.* | users=$users awk '
     BEGIN { n = split(ENVIRON["users"], line, "\n") }
     { for (i = 1; i <= n; i++) if (split(line[i], f, " ") == 2 && f[1] == $1 && $2 >= f[2]) {
       print $3; break } }')
   [ -n "$mine" ] || return 0
-  # Open files first, then mappings: a server does it in this order, too.
+  # Lists open files first, then mappings, because a server opens a file before it maps the file.
   had=$({ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; } | grep -o '/dev/shm/PostgreSQL\.[0-9]*')
   for name in $mine; do
     printf '%s\n' "$had" | grep -qxF "$name" || rm -f -- "$name"
@@ -162,9 +161,9 @@ remove_names() {
 
 # --- Removal --------------------------------------------------------------------------------
 
-# Sends SIGSTOP to every process to kill, so that none starts another one or creates memory in the
-# meantime, and sets $victims to them. Gives up after 20 rounds on a process that can't be stopped,
-# such as one that waits for a disk.
+# Sets $victims to the processes to kill and sends SIGSTOP to each of them, so that none starts
+# another process or creates memory before it is killed. Gives up after 20 rounds: a process that
+# waits for a disk, for example, can't be stopped.
 freeze() {
   tries=0 before=
   while victims=$(to_kill) && [ -n "$victims" ]; do
@@ -206,7 +205,8 @@ await_exit() {
 real_path() { (cd -P -- "$1" && pwd -P) || printf '%s\n' "$1"; }
 
 # Stops the server of data directory $1. First its postmaster gets SIGQUIT, an immediate shutdown.
-# Processes that remain, or that have no postmaster, get SIGSTOP, are noted and get SIGKILL.
+# Processes that remain, or that have no postmaster, get SIGSTOP, then their shared memory is noted,
+# then they get SIGKILL.
 stop_server() {
   data=$(real_path "$1")
   rounds=0
@@ -228,7 +228,7 @@ stop_server() {
     await_exit $ids
     rounds=$((rounds + 1))
   done
-  # A killed server leaves its lock file, which may be newer than when we first read it.
+  # A killed server leaves its lock file. The server may have changed it after we read it above.
   note_lock "$data"
 }
 
@@ -241,8 +241,8 @@ remove_folder() {
   done
 }
 
-# Removes the folder of the lease. `things` and `users`, by which a sweep finds it, are removed
-# last.
+# Removes the folder of the lease. The files by which a sweep finds the folder, `things` and
+# `users`, are removed last.
 remove_lease() {
   for entry in "$folder"/* "$folder"/.[!.]* "$folder"/..?*; do
     case ${entry#"$folder"/} in
@@ -269,10 +269,11 @@ registered() {
     END { for (i = 1; i <= n; i++) if (live[order[i]] > 0) print order[i] }' <&3
 }
 
-# Prints the names of the registered resources of kind $1, a line each.
+# Prints the names of the registered resources of kind $1, one per line.
 names() { printf '%s\n' "$resources" | sed -n "s/^$1 //p"; }
 
-# Stops the processes, all of this boot. Running initdb processes are treated as groups.
+# Stops the registered processes, which must be of this boot. Each running initdb process is treated
+# as the leader of a group.
 stop_processes() {
   booted=$(sed -n 's/^btime //p' /proc/stat)
   users= makers=
@@ -285,7 +286,7 @@ stop_processes() {
       done
     done)
   kill_groups
-  # Not through a pipe: variables set in its subshell would be lost.
+  # No pipe here: the loop would run in a subshell and its variables would be lost.
   servers=$(names server)
   while IFS= read -r data; do
     [ -z "$data" ] || stop_server "$data"
@@ -310,7 +311,8 @@ remove_everything() {
 
 await_users() { while IFS= read -r _; do :; done; }
 
-# Removes the file from which other processes learn the folder. It may name another lease by now.
+# Removes the record, the file that tells other processes where the folder is, unless it names
+# another folder by now.
 remove_record() {
   [ -n "$record" ] || return 0
   IFS= read -r first <"$record" || return 0
@@ -338,7 +340,7 @@ if [ -z "$now" ]; then
   ! [ -e "$folder/kept" ] || exit 0
 fi
 remove_record
-# From here on no process can join. Those that have joined until now are waited for.
+# From here on no process can join. The processes that have joined before are waited for.
 : >"$folder/over"
 await_users
 [ -n "$now" ] || ! [ -e "$folder/kept" ] || exit 0

@@ -13,14 +13,14 @@ pub enum Resource {
     Container(String),
     /// A folder with its contents.
     Folder(PathBuf),
-    /// A Postgres server, by its data directory, which need not exist yet: `initdb` and server
-    /// processes that use it, and their shared memory. The directory itself stays; guard its
-    /// folder.
+    /// A Postgres server, by its data directory, which need not exist yet. Removing it kills the
+    /// `initdb` and server processes that use the directory, and removes their shared memory. The
+    /// directory itself stays; to remove it as well, guard it as a [`Folder`](Self::Folder).
     Server(PathBuf),
 }
 
 impl Resource {
-    /// Returns its line in a journal, without the sign and the line break.
+    /// Returns the resource's line in a journal, without the leading `+` or `-` and the line break.
     pub(super) fn line(&self) -> io::Result<Vec<u8>> {
         let line = match self {
             Self::Group(id) => {
@@ -28,20 +28,20 @@ impl Resource {
                 format!("group {id} {start} {session}").into_bytes()
             }
             Self::Container(id) => format!("container {id}").into_bytes(),
-            Self::Folder(path) => with_path("folder ", path)?,
-            Self::Server(path) => with_path("server ", path)?,
+            Self::Folder(path) => line_with_path("folder ", path)?,
+            Self::Server(path) => line_with_path("server ", path)?,
         };
-        one_line(line)
+        reject_line_breaks(line)
     }
 }
 
 /// Returns `text` followed by the absolute form of `path`: the reaper works in `/`.
-pub(super) fn with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn line_with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
     let path = std::path::absolute(path)?;
-    one_line([text.as_bytes(), path.as_os_str().as_bytes()].concat())
+    reject_line_breaks([text.as_bytes(), path.as_os_str().as_bytes()].concat())
 }
 
-fn one_line(line: Vec<u8>) -> io::Result<Vec<u8>> {
+fn reject_line_breaks(line: Vec<u8>) -> io::Result<Vec<u8>> {
     if line.contains(&b'\n') {
         let text = String::from_utf8_lossy(&line).into_owned();
         let error = format!("{text:?} can't be guarded: it contains a line break");
@@ -50,7 +50,7 @@ fn one_line(line: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// What distinguishes a process from a later one with the same id.
+/// What distinguishes a process from a later process with the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     /// Start time, in clock ticks since the boot.
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_a_group_has_its_start_time() {
+    fn the_line_of_a_group_has_the_start_time_of_its_leader() {
         let id = std::process::id();
         let line = String::from_utf8(Resource::Group(id).line().unwrap()).unwrap();
         let words: Vec<_> = line.split(' ').collect();

@@ -21,24 +21,25 @@ pub(super) const FIFO: &str = "users";
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
-/// When a reaper starts to remove things.
+/// Removal a reaper starts to remove the resources of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
-    /// After the last user and the parent have ended. A kept folder stays.
-    Unused,
+pub(super) enum Removal {
+    /// After the last user and the [parent](super::LeaseOptions::parent) have ended. A kept folder
+    /// stays.
+    AfterLastUser,
     /// At once, even if the folder is kept.
     Now,
 }
 
 /// Opens the FIFO of `folder` without blocking.
-fn open(folder: &Path, options: &mut OpenOptions) -> io::Result<File> {
+fn open_fifo(folder: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
     options.custom_flags(flags.bits()).open(folder.join(FIFO))
 }
 
 /// Opens the FIFO as a user does; `None` if no reaper reads from it.
 pub(super) fn open_for_writing(folder: &Path) -> io::Result<Option<File>> {
-    match open(folder, OpenOptions::new().write(true)) {
+    match open_fifo(folder, OpenOptions::new().write(true)) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Ok(None),
         Err(error) => Err(error),
@@ -48,14 +49,14 @@ pub(super) fn open_for_writing(folder: &Path) -> io::Result<Option<File>> {
 /// Opens the FIFO as a reaper does. The file can be opened before the reaper is started, so that
 /// the FIFO always has a reader.
 pub(super) fn open_for_reading(folder: &Path) -> io::Result<File> {
-    let reader = open(folder, OpenOptions::new().read(true))?;
+    let reader = open_fifo(folder, OpenOptions::new().read(true))?;
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::empty()))?;
     Ok(reader)
 }
 
 /// Returns whether any process has the FIFO open for writing.
 pub(super) fn has_users(folder: &Path) -> io::Result<bool> {
-    match open(folder, OpenOptions::new().read(true))?.read(&mut [0]) {
+    match open_fifo(folder, OpenOptions::new().read(true))?.read(&mut [0]) {
         Ok(0) => Ok(false),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
@@ -74,12 +75,12 @@ pub(super) fn lost_its_reader(fifo: &PollFd<'_>) -> bool {
 }
 
 /// Starts a reaper for `folder`. Starting a second one is harmless.
-#[expect(clippy::disallowed_methods, reason = "the reaper is the process that watches ours")]
-pub(super) fn start(folder: &Path, reader: File, when: When) -> io::Result<Child> {
+#[expect(clippy::disallowed_methods, reason = "the reaper must outlive this process")]
+pub(super) fn start(folder: &Path, reader: File, when: Removal) -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");
     // Reapers recognize each other by this name.
     command.args(["-c", SCRIPT, "spanproof-reaper"]).arg(folder);
-    if when == When::Now {
+    if when == Removal::Now {
         command.arg("now");
     }
     command.current_dir("/").process_group(0);
@@ -87,9 +88,9 @@ pub(super) fn start(folder: &Path, reader: File, when: When) -> io::Result<Child
     command.spawn()
 }
 
-/// Starts a reaper and does not wait for it. [`reap_children`] collects its exit status.
+/// Starts a reaper and returns at once. [`reap_children`] collects the reaper's exit status.
 pub(super) fn start_in_background(folder: &Path) -> io::Result<()> {
-    let child = start(folder, open_for_reading(folder)?, When::Unused)?;
+    let child = start(folder, open_for_reading(folder)?, Removal::AfterLastUser)?;
     children().push(child);
     Ok(())
 }

@@ -10,18 +10,18 @@ use std::time::{Duration, SystemTime};
 use nix::unistd::Uid;
 
 use super::environment::temporary_folder;
-use super::folder::{KEPT, PREFIX};
+use super::folder::{KEPT_FILE, PREFIX};
 use super::journal;
-use super::supervisor::{self, When};
+use super::supervisor::{self, Removal};
 
-/// Minimum age of a folder to be removed: a younger one may still be under construction.
+/// Minimum age of a folder that a sweep removes. A process may still be creating a younger folder.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
 /// Starts to remove, in the background, what is left of processes that died together with their
 /// reaper.
 ///
 /// It checks this user's `spanproof-*` folders in the folder for temporary files and in `/dev/shm`.
-/// What can't be removed now is tried again by the next sweep.
+/// If a folder can't be removed now, the next sweep tries again.
 pub fn sweep() {
     let thread = std::thread::Builder::new().name("reaper-sweep".into());
     let _started = thread.spawn(|| {
@@ -40,7 +40,7 @@ pub(super) fn sweep_once() {
 /// Returns this user's folders that were [kept](super::Lease::keep).
 pub fn kept_folders() -> Vec<PathBuf> {
     let mut folders = prefixed_folders();
-    folders.retain(|folder| is_lease(folder) && folder.join(KEPT).exists());
+    folders.retain(|folder| is_lease(folder) && folder.join(KEPT_FILE).exists());
     folders
 }
 
@@ -61,14 +61,14 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
         return failed(io::ErrorKind::ResourceBusy, "is in use");
     }
     let reader = supervisor::open_for_reading(folder)?;
-    supervisor::start(folder, reader, When::Now)?.wait()?;
+    supervisor::start(folder, reader, Removal::Now)?.wait()?;
     if folder.exists() {
         return failed(io::ErrorKind::DirectoryNotEmpty, "could not be removed");
     }
     Ok(())
 }
 
-/// Returns every path with our prefix in the places where leases are created.
+/// Returns every path named `spanproof-*` in the folder for temporary files and in `/dev/shm`.
 fn prefixed_folders() -> Vec<PathBuf> {
     let mut parents = vec![temporary_folder()];
     let memory = PathBuf::from("/dev/shm");
@@ -87,8 +87,8 @@ fn prefixed_folders() -> Vec<PathBuf> {
 
 fn sweep_folder(folder: &Path) {
     if !is_lease(folder) {
-        if is_unfilled(folder) {
-            // This removes empty folders only.
+        if is_abandoned(folder) {
+            // Fails if the folder is not empty.
             let _removed = std::fs::remove_dir(folder);
         }
         return;
@@ -97,13 +97,13 @@ fn sweep_folder(folder: &Path) {
         .is_ok_and(|fifo| fifo.modified().is_ok_and(is_old));
     let has_no_reaper = || matches!(supervisor::open_for_writing(folder), Ok(None));
     let has_no_users = || matches!(supervisor::has_users(folder), Ok(false));
-    if old && !folder.join(KEPT).exists() && has_no_reaper() && has_no_users() {
+    if old && !folder.join(KEPT_FILE).exists() && has_no_reaper() && has_no_users() {
         let _started = supervisor::start_in_background(folder);
     }
 }
 
-/// Returns whether the folder has a FIFO of this user, and no journal of another user. The owner of
-/// the folder itself may be the user that a server runs as.
+/// Returns whether the folder has a FIFO of this user, and no journal of another user. The folder
+/// itself may belong to the user that a server runs as.
 fn is_lease(folder: &Path) -> bool {
     let is_mine = |file: &Metadata| file.uid() == Uid::effective().as_raw();
     let fifo = symlink_metadata(folder.join(supervisor::FIFO));
@@ -116,8 +116,12 @@ fn is_lease(folder: &Path) -> bool {
         )
 }
 
-/// Returns whether a process died after it created this folder and before it created the FIFO.
-fn is_unfilled(folder: &Path) -> bool {
+/// Returns whether this folder, which has no FIFO, is left over from a process that died before it
+/// created the FIFO: the folder is old, belongs to this user, and its name is one that [`guard`]
+/// creates.
+///
+/// [`guard`]: super::guard
+fn is_abandoned(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let unique = name.rsplit('-').next().unwrap_or_default();
     let is_named_by_us = unique.len() == 12 && unique.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// First polling interval; each following one is half as long again, up to a limit.
+/// First polling interval. Each following interval is 1.5 times as long, up to a limit.
 const FIRST_INTERVAL: Duration = Duration::from_millis(1);
 /// Longest polling interval of [`until`].
 const LONGEST_INTERVAL: Duration = Duration::from_millis(20);
@@ -18,7 +18,7 @@ const SHORT_INTERVAL: Duration = Duration::from_millis(2);
 pub struct Timeout {
     /// What was awaited, as a noun phrase.
     pub awaited: String,
-    /// How long it was awaited.
+    /// How long the wait lasted.
     pub waited: Duration,
     /// What the last attempt saw.
     pub last_seen: String,
@@ -33,8 +33,8 @@ pub enum Attempt<T> {
     NotYet(String),
 }
 
-/// Calls `attempt` repeatedly until it returns [`Attempt::Done`] or `limit` has passed. It polls
-/// every 20 ms, and more often at first.
+/// Calls `attempt` until it returns [`Attempt::Done`] or `limit` has passed: every 20 ms, and more
+/// often at first.
 ///
 /// # Errors
 /// [`Timeout`] if `limit` has passed.
@@ -111,7 +111,7 @@ where
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "between two attempts, before a deadline")]
+#[expect(clippy::disallowed_methods, reason = "the pause between two attempts, before a deadline")]
 async fn sleep(interval: Duration) {
     tokio::time::sleep(interval).await;
 }

@@ -12,14 +12,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::supervisor;
 
-/// Milliseconds between two starts, so that reapers that die at once are not started in a tight
-/// loop.
+/// Milliseconds between two starts of a reaper, so that reapers that die at once are not started
+/// in a tight loop.
 const RESTART_INTERVAL: u8 = 50;
 
-/// Watches the reaper until it is dropped.
+/// A thread that watches the reaper. Dropping this value ends the thread.
 #[derive(Debug)]
 pub(super) struct Watcher {
-    /// Closing it ends the thread.
+    /// Closing this pipe ends the thread.
     stop: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
+use super::connection::connect_options;
 use super::existing::login_error;
 use super::run::Run;
 use super::server_error::Refusal;
@@ -42,8 +43,8 @@ impl Admin {
         limit: Duration,
         mut exited: impl FnMut() -> Option<String>,
     ) -> Result<Self, Error> {
-        let connect: PgConnectOptions =
-            url.parse().map_err(|error: sqlx::Error| login_error(url, Refusal::from(error)))?;
+        let connect =
+            connect_options(url).map_err(|error| login_error(url, Refusal::from(error)))?;
         let connect = connect.application_name(run.prefix().as_str());
         let server_version = Arc::new(AtomicU32::new(0));
         let options = pool_options(run, &server_version);

@@ -211,12 +211,14 @@ pub enum Error {
         source: Cause,
     },
     /// A migration failed on the server.
-    #[error("migration `{file}`{line} failed")]
+    #[error("migration `{file}`:{line} failed{next}")]
     Migration {
         /// The file.
         file: String,
-        /// `:LINE`, if the server reports a position; otherwise empty.
-        line: String,
+        /// The line of the statement that failed.
+        line: usize,
+        /// What to do, after a semicolon; empty if there is no advice for this error.
+        next: &'static str,
         /// The server's message.
         #[source]
         source: ServerError,

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgPool};
 use url::Url;
 
 use super::Error;
+use super::connection::connect_options;
 use super::password::mask;
 use super::server_error::Refusal;
 use spanproof_lease::wait::{self, Attempt};
@@ -23,8 +24,7 @@ pub(super) fn with_database(url: &str, database: &str) -> Result<String, Error> 
 
 /// Waits until the server accepts a connection. It may be starting, or have too many connections.
 pub(super) async fn wait_for_login(url: &str) -> Result<(), Error> {
-    let connect: PgConnectOptions =
-        url.parse().map_err(|error: sqlx::Error| login_error(url, Refusal::from(error)))?;
+    let connect = connect_options(url).map_err(|error| login_error(url, Refusal::from(error)))?;
     let connect = &connect;
     let login = wait::until("a login", LOGIN_TIMEOUT, || async move {
         match PgConnection::connect_with(connect).await.map_err(Refusal::from) {

@@ -1,9 +1,9 @@
-//! Prints an error with its causes on one line, secrets masked.
+//! Formats an error with its causes on one line, secrets masked.
 
 use std::iter::successors;
 
-/// Returns an error and its sources as one line, outermost first, secrets masked. A source whose
-/// text is already there is not repeated.
+/// Returns an error and its sources as one line, outermost first, secrets masked. A source is left
+/// out if its text is already in the line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| cause.source()) {
@@ -15,8 +15,8 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     crate::mask::text(&text)
 }
 
-/// Implements `Debug` for an error as its text with all causes, which is what `unwrap` and a test
-/// that returns the error print.
+/// Implements `Debug` for an error as its text with all causes, because `unwrap` and a test that
+/// returns an error print it with `Debug`.
 macro_rules! debug_as_chain {
     ($error:ty) => {
         impl std::fmt::Debug for $error {

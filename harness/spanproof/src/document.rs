@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::DeTable;
 
-/// The least Jaro-Winkler similarity, from 0 to 1, of a "did you mean".
+/// Minimum Jaro-Winkler similarity, from 0 to 1, of a name that an error suggests.
 const MIN_SIMILARITY: f64 = 0.7;
 
 /// A file can't be read, or its content is invalid.
@@ -44,12 +44,12 @@ pub enum SpecError {
     },
 }
 
-/// The error of this module, by its short name.
+/// Short name of [`SpecError`] inside the crate.
 pub(crate) type Error = SpecError;
 
 debug_as_chain!(SpecError);
 
-/// The text of a file and its path, for errors that point into it.
+/// The text of a file and its path, for errors that point at a position in the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     path: PathBuf,
@@ -96,7 +96,7 @@ impl Document {
     /// Reads a `T` from the TOML of this text.
     ///
     /// # Errors
-    /// If it is not a `T`; the error points at the position.
+    /// If the TOML is not a `T`; the error points at the position.
     pub(crate) fn decode<T: DeserializeOwned>(
         &self,
         root: Spanned<DeTable<'_>>,
@@ -133,7 +133,7 @@ impl Document {
     }
 }
 
-/// Adds the nearest expected name to serde's message about an unknown one.
+/// Adds the most similar expected name to serde's message about an unknown name.
 fn with_suggestion(message: &str) -> String {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match names.split_first() {
@@ -149,7 +149,7 @@ fn with_suggestion(message: &str) -> String {
     }
 }
 
-/// Returns the name that is most similar to `found`; `None` if none is similar.
+/// Returns the name that is most similar to `found`; `None` if no name is similar.
 pub(crate) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (strsim::jaro_winkler(found, name), name))
@@ -158,7 +158,7 @@ pub(crate) fn nearest<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> 
         .map(|(_, name)| name)
 }
 
-/// Returns "; did you mean `…`?" with the most similar name; an empty string if none is similar.
+/// Returns "; did you mean `…`?" with the most similar name; an empty string if no name is similar.
 pub fn suggestion<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(found, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_quoted_with_its_line() {
+    fn a_value_of_the_wrong_type_is_quoted_with_its_line() {
         let error = Document::new("a.toml", "first = \"x\"").parse::<Pair>().unwrap_err();
         assert!(
             error.to_string().starts_with(

@@ -14,12 +14,12 @@ pub(crate) fn parts(table: &str) -> (Option<&str>, &str) {
     table.rsplit_once('.').map_or((None, table), |(schema, table)| (Some(schema), table))
 }
 
-/// Quotes a table and its schema, as named by the server.
+/// Quotes a table name and a schema name, both as the server's catalog has them.
 pub(crate) fn in_schema(schema: &str, table: &str) -> String {
     format!("{}.{}", name(schema), name(table))
 }
 
-/// Quotes one name: of a column, role, function or schema. A dot is a part of the name.
+/// Quotes the name of a column, role, function or schema. A dot is a part of the name.
 pub(crate) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

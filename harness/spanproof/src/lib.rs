@@ -33,7 +33,7 @@
 //! #[case("TRUE", 0)]
 //! #[case("", 0)]
 //! #[tokio::test]
-//! async fn only_the_exact_text_true_records(#[case] value: &str, #[case] spans: usize) {
+//! async fn spans_need_exactly_the_text_true(#[case] value: &str, #[case] spans: usize) {
 //!     let world =
 //!         World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
 //!     let world = world.open().await.unwrap();
@@ -44,11 +44,11 @@
 //! # fn main() {}
 //! ```
 //!
-//! [`World::new`] reads a spec. [`World::trial`] describes one case; a value that is not set is the
-//! spec's default. [`judge`] compares the observation with the spec; the error of
-//! [`Judgement::passed`] is the text that the command prints. [`judge_all`] also compares cases
-//! with each other, [`run`] runs many cases, and [`prove`] sabotages healthy cases to show that the
-//! verdicts can fail.
+//! A [`World`] has what trials share: the spec, the program and a Postgres server. [`World::new`]
+//! reads a spec. [`World::trial`] describes one case; a value that is not set is the spec's
+//! default. [`judge`] compares the observation with the spec; the error of [`Judgement::passed`] is
+//! the text that the command prints. [`judge_all`] also compares cases with each other, [`run`]
+//! runs many cases, and [`prove`] sabotages healthy cases to show that the verdicts can fail.
 //!
 //! # A verdict on stored evidence
 //!

@@ -9,27 +9,29 @@ use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
 use serde_json::{Map, Value as Json};
 
-/// Replaces a secret.
+/// The text that replaces a secret.
 pub(crate) const MASK: &str = "***";
 /// Minimum length of a secret, in characters; shorter texts occur by chance.
 const MIN_LENGTH: usize = 4;
 
-/// Every shape needs one of these words; without them no other pattern is tried.
+/// Matches words and signs of which one is in or beside every secret with a known shape. Other
+/// patterns are tried only on texts in which this one matches.
 const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
-/// Matches the name of a possible secret; [`is_secret`] decides.
+/// Matches the name of a value that may be a secret; [`is_secret`] decides.
 const NAME: &str =
     r"(?P<name>[a-z0-9_-]*(?:pass|pwd|secret|token|key|credential|cookie|auth)[a-z0-9_-]*)";
-/// Matches a value in escaped quotes, in quotes or as a bare word, also one that was cut off before
+/// Matches a value in escaped quotes, in quotes or as a bare word. The value may be cut off before
 /// its closing quote.
 const VALUE: &str = concat!(
     r#"(?P<value>\\+".*?(?:\\+"|$)|"(?:[^"\\]|\\.)*(?:"|\\?$)|'(?:[^'\\]|\\.)*(?:'|\\?$)"#,
     r#"|[^\s"'&;,(){}\[\]\\](?:[^\s"'&;,)}\]\\]|\\[^\s"'])*)"#
 );
 
+/// The compiled [`HINT`].
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
 
-/// Patterns of secrets. The group `value` is the secret. If there is a group `name`, [`is_secret`]
-/// decides.
+/// Patterns of secrets with a known shape. The group `value` is the secret. If there is a group
+/// `name`, [`is_secret`] decides whether the value is a secret.
 static SHAPES: LazyLock<Vec<Regex>> =
     LazyLock::new(|| shapes().iter().filter_map(|shape| Regex::new(shape).ok()).collect());
 
@@ -39,7 +41,8 @@ fn shapes() -> [String; 8] {
         r"[A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@]*:(?P<value>[^\s/?#]+)@".to_owned(),
         // A whole cookie header.
         r#"(?i)\b(?:set-)?cookie\s*[:=]\s*(?P<value>[^\s"'][^\r\n"]*)"#.to_owned(),
-        // `'--password=…'` on a command line; before the next shape, whose value ends at a blank.
+        // `'--password=…'` on a command line. The next pattern must not match it first: there, a
+        // value ends at a space.
         format!(r"(?is)'--?{NAME}=(?P<value>[^']+)"),
         // `password=…`, `"api_key": "…"`, `token: Some("…")`, `Authorization: Bearer …`.
         format!(
@@ -49,7 +52,7 @@ fn shapes() -> [String; 8] {
         format!(r"(?is)(?:^|\s)--?{NAME}\s+{VALUE}"),
         // SQL.
         r"(?is)\b(?P<name>password)\s+(?P<value>'(?:[^'\\]|\\.)*(?:'|\\?$))".to_owned(),
-        // A token after its scheme.
+        // `Bearer …` and `Basic …`.
         r"(?i)\b(?:bearer|basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})".to_owned(),
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<value>.+?)(?:-----END|$)".to_owned(),
     ]
@@ -111,14 +114,14 @@ fn is_harmless(value: &str) -> bool {
 }
 
 /// Removes the quotes around a value.
-fn unquoted(value: &str) -> &str {
+fn trim_quotes(value: &str) -> &str {
     let quotes: &[char] = &['"', '\'', '\\'];
     value.trim_start_matches(quotes).trim_end_matches(quotes)
 }
 
 /// Whether the value in a match of a shape is a secret.
 fn is_secret_match(shape: &Captures<'_>, value: &str) -> bool {
-    let inner = unquoted(value);
+    let inner = trim_quotes(value);
     let Some(name) = shape.name("name") else {
         // A lower-case word after `basic` is prose, not a token.
         return !is_harmless(inner) && !inner.chars().all(|c| c.is_ascii_lowercase())
@@ -134,16 +137,16 @@ fn mask_shape(shape: &Regex, text: &str, found: &mut Vec<String>) -> String {
     while let Some(captures) = shape.captures_at(text, at) {
         let Some(value) = captures.name("value") else { break };
         if !is_secret_match(&captures, value.as_str()) {
-            // The value may itself be the name of another.
+            // The value may itself be the name of a secret, as in `key: password=…`.
             at = value.start();
             continue;
         }
-        let inner = unquoted(value.as_str());
+        let inner = trim_quotes(value.as_str());
         let (head, tail) = match value.as_str().split_once(inner) {
             Some((head, tail)) if !inner.is_empty() => (head, tail),
             _ => ("", ""),
         };
-        // A bare value after a quoted name is a number in JSON; with quotes the mask stays JSON.
+        // A bare value after a quoted name is a number in JSON. The mask needs quotes to be JSON.
         let quote = captures.name("quote").filter(|_| head.is_empty());
         let quote = quote.map_or("", |quote| quote.as_str());
         found.push(inner.to_owned());
@@ -173,8 +176,8 @@ pub fn text(text: &str) -> String {
     mask_shapes(text).0
 }
 
-/// Masks the value of an environment variable or a header: all of it if its name is that of a
-/// secret, or else by shape.
+/// Masks the value of an environment variable or a header: the whole value if the name is a name
+/// for secrets, otherwise only secrets with a known shape.
 pub(crate) fn variable(name: &str, value: &str) -> String {
     if is_secret(name, value) { MASK.to_owned() } else { text(value) }
 }
@@ -191,8 +194,8 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Collects the secrets of these variables: the values of those whose name is that of a secret,
-    /// and secrets with a known shape in the others, such as the password of a URL.
+    /// Collects the secrets of these variables: the whole value of a variable with a name for
+    /// secrets, and secrets with a known shape in any value, such as the password in a URL.
     pub(crate) fn from_variables<'a>(
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
@@ -201,13 +204,13 @@ impl Secrets {
             if is_secret(name, value) {
                 values.push(value.to_owned());
             }
-            // `postgres://postgres:postgres@…`: a password that also occurs as a plain word is not
-            // secret.
+            // A password that also occurs elsewhere in the value is not secret, as in
+            // `postgres://postgres:postgres@…`.
             let (masked, found) = mask_shapes(value);
             let found = found.into_iter().filter(|secret| !masked.contains(secret.as_str()));
-            values.extend(found.flat_map(|secret| [decoded(&secret), secret]));
+            values.extend(found.flat_map(|secret| [percent_decode(&secret), secret]));
         }
-        let escaped: Vec<_> = values.iter().map(|value| escaped(value)).collect();
+        let escaped: Vec<_> = values.iter().map(|value| json_escape(value)).collect();
         values.extend(escaped);
         values.retain(|value| value.chars().count() >= MIN_LENGTH && !is_harmless(value));
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -215,7 +218,7 @@ impl Secrets {
         Self(values)
     }
 
-    /// Masks these secrets in a text, and those with a known shape. JSON stays JSON.
+    /// Masks these secrets, and secrets with a known shape, in a text. JSON stays JSON.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for secret in self.0.iter().filter(|secret| text.contains(secret.as_str())) {
@@ -233,12 +236,12 @@ impl Secrets {
         mask_shapes(&masked).0
     }
 
-    /// Masks a value by its name, or else as a text.
+    /// Masks the whole value if the name is a name for secrets, otherwise the secrets in it.
     pub(crate) fn variable(&self, name: &str, value: &str) -> String {
         if is_secret(name, value) { MASK.to_owned() } else { self.text(value) }
     }
 
-    /// Masks a JSON value with the names in it.
+    /// Masks the secrets in a JSON value, and in the names of its fields.
     pub(crate) fn json(&self, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.text(text),
@@ -254,7 +257,7 @@ impl Secrets {
         }
     }
 
-    /// Masks the value of a field: all of it if the name is that of a secret.
+    /// Masks the value of a field: the whole value if the field has a name for secrets.
     pub(crate) fn field(&self, name: &str, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.variable(name, text),
@@ -269,13 +272,13 @@ impl Secrets {
 }
 
 /// Returns a value as written in a JSON string.
-fn escaped(value: &str) -> String {
+fn json_escape(value: &str) -> String {
     let quoted = Json::from(value).to_string();
     quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(value).to_owned()
 }
 
 /// Decodes the percent encoding of a part of a URL.
-fn decoded(part: &str) -> String {
+fn percent_decode(part: &str) -> String {
     percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
@@ -283,10 +286,10 @@ fn decoded(part: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Returns the rows of a table that are masked in another way.
-    fn wrong(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
-        let wrong = table.iter().filter(|(before, after)| masked(before) != *after);
-        wrong.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()
+    /// Returns the rows whose first text is not masked as the second text says.
+    fn mismatches(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
+        let mismatches = table.iter().filter(|(before, after)| masked(before) != *after);
+        mismatches.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()
     }
 
     #[test]
@@ -322,13 +325,13 @@ mod tests {
             ("runner '--api-key=a b' x", "runner '--api-key=***' x"),
             ("create user u password 'a b'", "create user u password '***'"),
         ];
-        assert_eq!(wrong(&table, text), Vec::<String>::new());
+        assert_eq!(mismatches(&table, text), Vec::<String>::new());
         let twice = table.map(|(_, after)| (after, after));
-        assert_eq!(wrong(&twice, text), Vec::<String>::new(), "masking again changes nothing");
+        assert_eq!(mismatches(&twice, text), Vec::<String>::new(), "masking again changes nothing");
     }
 
     #[test]
-    fn other_text_is_unchanged() {
+    fn text_without_secrets_is_unchanged() {
         let table = [
             "http://127.0.0.1:80/a@b",
             "nothing to hide",
@@ -345,7 +348,7 @@ mod tests {
             "key=value primary_key: id",
             "compass: north, bypass=x",
         ];
-        assert_eq!(wrong(&table.map(|line| (line, line)), text), Vec::<String>::new());
+        assert_eq!(mismatches(&table.map(|line| (line, line)), text), Vec::<String>::new());
     }
 
     #[test]
@@ -404,7 +407,7 @@ mod tests {
             (r#"["a\"b\\c"]"#, r#"["***"]"#),
             ("true info 1234 postgres", "true info 1234 postgres"),
         ];
-        assert_eq!(wrong(&table, |before| secrets.text(before)), Vec::<String>::new());
+        assert_eq!(mismatches(&table, |before| secrets.text(before)), Vec::<String>::new());
         assert!(!format!("{secrets:?}").contains("hunter"));
     }
 
@@ -421,6 +424,6 @@ mod tests {
             (r#"{"a":{"x-api-key":"k"},"hunter3":[1]}"#, r#"{"a":{"x-api-key":"***"},"***":[1]}"#),
             (r#"{"password": "cut off"#, r#"{"password": "***"#),
         ];
-        assert_eq!(wrong(&table, |before| secrets.text(before)), Vec::<String>::new());
+        assert_eq!(mismatches(&table, |before| secrets.text(before)), Vec::<String>::new());
     }
 }

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-/// Replaces every placeholder of `name` in `template` with `value`, or with the part of it that the
-/// pointer selects; `null` if there is no such part.
+/// Replaces every placeholder of `name` in `template` with `value`, or with the part of `value`
+/// that the pointer selects; `null` if there is no such part.
 pub(crate) fn fill(template: &Value, name: &str, value: &Value) -> Value {
     match template {
         Value::String(text) => fill_text(text, name, value),
@@ -41,9 +41,9 @@ struct Placeholder<'a> {
     after: &'a str,
 }
 
-/// Returns the first placeholder of `name`; `None` if there is none.
+/// Returns the first placeholder of `name`; `None` if the text has no such placeholder.
 fn placeholder<'a>(text: &'a str, name: &str) -> Option<Placeholder<'a>> {
-    // `{jobs}` also starts with `{job`: skip it and go on.
+    // `{jobs}` also starts with `{job`, and is skipped.
     text.match_indices(&format!("{{{name}")).find_map(|(start, begin)| {
         let inner = &text[start + begin.len()..];
         let end = inner.find('}')?;

@@ -3,14 +3,14 @@
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
-/// Number of digits of a fraction in nanoseconds; further ones are ignored.
+/// Number of digits of nanoseconds; further digits of a fraction are ignored.
 const NANO_DIGITS: usize = 9;
 
 /// Parses a value in ISO 8601, as `to_jsonb`, `COPY` and `pg_dump` print it. A value without a
 /// zone is in UTC, and a date is midnight in UTC.
 ///
-/// `None` if the text is anything else, if words follow the time, and for `infinity`, `-infinity`
-/// and dates before Christ.
+/// Returns `None` for any other text: also if something follows the time, and for `infinity`,
+/// `-infinity` and dates before Christ.
 pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     let Some((date, rest)) = text.split_once(['T', ' ']) else {
         return Some(date(text)?.and_time(NaiveTime::MIN).and_utc());
@@ -53,7 +53,7 @@ impl Fields<'_> {
     }
 }
 
-/// Parses a date, whose year has more than four digits after 9999.
+/// Parses a date. A year after 9999 has more than four digits.
 fn date(text: &str) -> Option<NaiveDate> {
     let (year, rest) = text.split_once('-')?;
     let [month, day] = pairs(rest.split('-'))?;
@@ -61,6 +61,7 @@ fn date(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
 }
 
+/// Converts the digits of a fraction of a second to nanoseconds.
 fn nanos(fraction: &str) -> Option<u32> {
     number(fraction.get(..NANO_DIGITS.min(fraction.len()))?)?;
     let digits = fraction.chars().chain(std::iter::repeat('0')).take(NANO_DIGITS);
@@ -89,7 +90,8 @@ fn offset(zone: &str) -> Option<Duration> {
     })
 }
 
-/// Parses `N` numbers of two digits each; `None` if there are more, fewer or other texts.
+/// Parses `N` numbers of two digits each; `None` if there are not `N` texts, or a text is not such
+/// a number.
 fn pairs<'a, const N: usize>(texts: impl Iterator<Item = &'a str>) -> Option<[u32; N]> {
     let numbers: Option<Vec<_>> =
         texts.map(|text| number(text).filter(|_| text.len() == 2)).collect();
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_other_texts() {
+    fn rejects_texts_that_are_not_times() {
         for text in [
             "",
             "infinity",

@@ -41,7 +41,8 @@ pub(crate) fn routes(store: Store, executor: Arc<Executor>, tasks: Tasks, stop: 
         .with_state(Arc::new(Api { store, executor, tasks, stop }))
 }
 
-/// Answers once database, worker and listener are up; each request queries the database.
+/// Answers that the runner is ready: the listener is opened after database and worker. Fails if a
+/// query to the database fails.
 async fn health(State(api): State<Arc<Api>>) -> Reply {
     api.store.missing_table().await?;
     let tracing = api.executor.tracers.for_route(Route::Queued).enabled();
@@ -75,7 +76,7 @@ async fn view(State(api): State<Arc<Api>>, Path(jobspec_id): Path<String>) -> Re
 }
 
 impl Api {
-    /// Parses the body of a submission; refuses it during shutdown.
+    /// Parses the body of a submission; `Err` during shutdown.
     fn body(&self, body: Body) -> Result<Value, ErrorReply> {
         if self.stop.is_requested() {
             let reason = "the runner is stopping";

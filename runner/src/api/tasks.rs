@@ -1,4 +1,4 @@
-//! Background tasks that requests start. They outlive the request, and shutdown waits for them.
+//! Background tasks that requests start. A task outlives its request, and shutdown waits for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +24,7 @@ impl Tasks {
     }
 
     fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
-        // A panic elsewhere leaves the set of tasks intact.
+        // The set of tasks is valid even if a thread panicked while it held the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

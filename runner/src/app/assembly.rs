@@ -1,4 +1,5 @@
-//! The parts of a runner. The defaults are healthy; a program can replace each of them.
+//! The parts of a runner, such as its tracers and its queue. The default parts have no fault, and a
+//! program can replace each of them.
 
 use std::sync::Arc;
 
@@ -14,11 +15,11 @@ use crate::store::{JobQueue, Route, Store};
 /// How to build a runner: three steps that a program can replace.
 #[derive(Debug, Clone, Copy)]
 pub struct Assembly {
-    /// Returns the value of an environment variable; flags are read through it.
+    /// Returns the value of an environment variable. All flags are read with this function.
     pub environment: fn(&str) -> Option<String>,
     /// Changes the configuration before it is printed.
     pub adjust: fn(&mut Config),
-    /// Builds the parts. Tracers print here whether they are enabled.
+    /// Builds the parts. Each new tracer prints whether it is enabled.
     pub parts: fn(&Context<'_>) -> Result<Parts, StartError>,
 }
 
@@ -28,7 +29,7 @@ impl Default for Assembly {
     }
 }
 
-/// What parts are built from.
+/// The values that [`Assembly::parts`] builds the parts from.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The configuration.
@@ -39,7 +40,7 @@ pub struct Context<'a> {
     pub store: &'a Store,
 }
 
-/// The tracer of each route. A healthy runner uses one tracer for both.
+/// The tracer of each route. A healthy runner uses one tracer for both routes.
 #[derive(Debug, Clone)]
 pub struct Tracers {
     /// Traces jobs submitted by `POST /api/v1/jobs`.
@@ -67,7 +68,7 @@ impl Tracers {
 /// The parts of a runner.
 #[derive(Debug)]
 pub struct Parts {
-    /// Record spans, one tracer per route.
+    /// The tracers that record spans.
     pub tracers: Tracers,
     /// Answers questions; `None` if no router is configured.
     pub upstream: Option<Arc<dyn Upstream>>,
@@ -78,7 +79,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Builds the healthy parts.
+    /// Builds the healthy parts, which have no fault.
     pub fn new(context: &Context<'_>) -> Result<Self, StartError> {
         let spans = PostgresSpans::connect_lazy(context.database.clone());
         let tracer = Tracer::new(&context.config.tracing, Box::new(Stderr), Box::new(spans));

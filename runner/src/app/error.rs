@@ -1,5 +1,5 @@
-//! Start errors. Each is printed as one line, so its message includes its cause. Passwords are
-//! masked.
+//! Errors that prevent the start. Each error is printed as one line, so its message includes its
+//! cause. Passwords are masked.
 
 use crate::config::{ConfigError, DatabaseUrl};
 use crate::database_error::one_line;

@@ -42,7 +42,7 @@ pub fn run(assembly: &Assembly) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(StartError::from).and_then(|runtime| {
         let result = runtime.block_on(serve(assembly));
-        // Does not wait for tasks that exceeded their deadlines.
+        // This does not wait for tasks that exceeded their deadlines.
         runtime.shutdown_background();
         result
     });
@@ -103,7 +103,7 @@ async fn shut_down(stop_sender: &watch::Sender<Phase>, running: impl Future<Outp
     tracing::info!("stopped");
 }
 
-/// Reads the flags, prints each whatever the log level, and returns the first error.
+/// Reads the flags and prints each of them, whatever the log level; `Err` has the first error.
 fn configure(assembly: &Assembly) -> Result<Config, StartError> {
     let mut config = Config::read(assembly.environment);
     (assembly.adjust)(&mut config);
@@ -122,7 +122,8 @@ async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartErro
     let options = PgConnectOptions::from_str(url.expose())
         .map_err(|error| StartError::DatabaseUrl { url: url.clone(), reason: one_line(&error) })?
         .application_name("runner");
-    // One connection first: a pool would replace the reason of a failure by its own timeout.
+    // A single connection comes first: a pool would report a timeout instead of the reason why
+    // connecting failed.
     let connection = timeout(CONNECT_TIMEOUT, options.connect())
         .await
         .map_err(|_| StartError::Timeout { url: url.clone(), seconds: CONNECT_TIMEOUT.as_secs() })?
@@ -138,12 +139,13 @@ async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartErro
     }
 }
 
-/// Opens all connections of the pool, so that jobs still run if the server accepts none later.
+/// Opens all connections of the pool, so that jobs still run if the server accepts no further
+/// connection later.
 async fn open_connections(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut acquiring: JoinSet<_> = (0..POOL_SIZE).map(|_| pool.acquire()).collect();
     let mut connections = Vec::new();
     while let Some(acquired) = acquiring.join_next().await {
-        // Held until all are open, so that the pool returns none of them twice.
+        // Connections are held until all are open, so that the pool returns none of them twice.
         connections.extend(acquired.ok().transpose()?);
     }
     Ok(())

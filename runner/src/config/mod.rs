@@ -1,4 +1,5 @@
-//! The flags. Each is read once, and its effective value is printed at startup.
+//! The flags: environment variables that configure the runner. Each flag is read once, and its
+//! effective value is printed at startup.
 //!
 //! No other module reads environment variables.
 

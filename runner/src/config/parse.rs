@@ -6,7 +6,8 @@ use super::mask::mask_url;
 use super::setting::{Setting, Source};
 use super::values::{LogLevel, Switch};
 
-/// Parses a switch that only the exact text `on` turns on. `words` name its effective values: off, on.
+/// Parses a switch. Only the exact text `on` turns it on. `words` are its two effective values:
+/// first the one for off, then the one for on.
 pub(super) fn switch(
     name: &'static str,
     raw: Option<String>,
@@ -30,7 +31,7 @@ fn means_off(text: &str) -> bool {
     ["false", "0", "no", "off"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Returns a base URL without trailing slashes; `None` if the text is empty.
+/// Parses a base URL and removes trailing slashes; `None` if the text is empty.
 pub(super) fn base(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);
@@ -69,7 +70,7 @@ pub(super) fn seconds(text: &str) -> Result<Option<u64>, String> {
     }
 }
 
-/// Parses `n`, `:n` or `host:n` as an address to bind; without a host, all interfaces.
+/// Parses `n`, `:n` or `host:n` as an address to bind. Without a host, it means all interfaces.
 pub(super) fn listen(text: &str) -> Result<String, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let port: u16 = port.parse().map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
@@ -77,7 +78,7 @@ pub(super) fn listen(text: &str) -> Result<String, String> {
     Ok(format!("{host}:{port}"))
 }
 
-/// Parses a log level; an unknown text is reported and means info.
+/// Parses a log level. An unknown text means info, and its setting has a note.
 pub(super) fn log_level(raw: Option<String>) -> (LogLevel, Setting) {
     let read = match raw.as_deref() {
         None | Some("") => None,
@@ -93,7 +94,7 @@ pub(super) fn log_level(raw: Option<String>) -> (LogLevel, Setting) {
     (level, Setting { name: "LOG_LEVEL", raw, effective, source, note })
 }
 
-/// Returns the setting of a flag that holds a URL, secrets masked.
+/// Returns the setting of a flag whose value is a URL, with secrets masked.
 pub(super) fn url_setting(
     name: &'static str,
     raw: Option<&str>,

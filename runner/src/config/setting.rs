@@ -1,4 +1,5 @@
-//! One flag as printed at startup: its raw value, its effective value and the source of it.
+//! A line about one flag in the startup output: the flag's raw value, the effective value, and the
+//! source of the effective value.
 
 use std::fmt;
 
@@ -9,11 +10,11 @@ pub enum Source {
     Environment,
     /// The default: the flag is unset or empty.
     Default,
-    /// Another flag, which takes precedence or is the fallback.
+    /// Another flag, which takes precedence over this one or is the fallback for it.
     Flag(&'static str),
-    /// A switch with a value that means neither on nor off; it stays off.
+    /// The flag is a switch, and its value means neither on nor off. The switch stays off.
     Unrecognised,
-    /// The value can't be parsed.
+    /// The value of the flag can't be parsed, so another value is used.
     Invalid,
 }
 
@@ -34,7 +35,8 @@ impl fmt::Display for Source {
 pub struct Setting {
     /// The name of the flag.
     pub name: &'static str,
-    /// The value in the environment, secrets masked. `None` if unset, which differs from empty.
+    /// The value in the environment, with secrets masked; `None` if the flag is unset. An empty
+    /// value is `Some`.
     pub raw: Option<String>,
     /// The value that the runner uses.
     pub effective: String,

@@ -25,7 +25,11 @@ fn line(config: &Config, name: &str) -> String {
 #[case("\"true\"", false, "disabled source=unrecognised (only `true` counts)")]
 #[case("false", false, "disabled source=environment")]
 #[case("", false, "disabled source=default")]
-fn only_the_exact_text_enables_tracing(#[case] raw: &str, #[case] on: bool, #[case] suffix: &str) {
+fn tracing_is_enabled_only_by_the_exact_text_true(
+    #[case] raw: &str,
+    #[case] on: bool,
+    #[case] suffix: &str,
+) {
     let config = read(&[("ENABLE_DB_TRACING", raw)]);
     assert_eq!(config.tracing, Switch { raw: Some(raw.into()), on });
     let expected = format!("config: ENABLE_DB_TRACING={raw:?} effective={suffix}");
@@ -48,10 +52,7 @@ fn an_unset_flag_is_printed_as_unset() {
 #[case(&[("HYBRID_BASE", "http://a"), ("HYBRID_ROUTER_DISABLE", "1")], RouterChoice::BaseUrl("http://a".into()))]
 #[case(&[("ENABLE_HYBRID_DEFAULT", "1")], RouterChoice::BaseUrl("http://127.0.0.1:8000".into()))]
 #[case(&[("ENABLE_HYBRID_DEFAULT", "true")], RouterChoice::NotConfigured)]
-fn the_router_is_chosen_by_four_flags(
-    #[case] flags: &[(&str, &str)],
-    #[case] expected: RouterChoice,
-) {
+fn four_flags_choose_the_router(#[case] flags: &[(&str, &str)], #[case] expected: RouterChoice) {
     let config = read(flags);
     assert_eq!(config.router, expected);
     assert_eq!(config.errors, []);
@@ -62,7 +63,7 @@ fn the_router_is_chosen_by_four_flags(
 #[case("a:8000")]
 #[case("not a url")]
 #[case("http://a/?x=1")]
-fn rejects_a_base_that_is_no_http_url(#[case] base: &str) {
+fn rejects_a_router_url_that_is_not_a_base_url(#[case] base: &str) {
     for flag in ["HYBRID_BASE", "HYBRID_ROUTER_URL"] {
         let config = read(&[(flag, base)]);
         assert_eq!(config.errors.len(), 1, "{flag}={base}");
@@ -95,7 +96,7 @@ fn an_invalid_timeout_falls_back_to_the_second_flag(
 #[case("127.0.0.1:9000", "127.0.0.1:9000")]
 #[case("[::1]:9000", "[::1]:9000")]
 #[case("", "0.0.0.0:8090")]
-fn the_host_is_optional(#[case] raw: &str, #[case] address: &str) {
+fn the_host_of_the_listen_address_is_optional(#[case] raw: &str, #[case] address: &str) {
     assert_eq!(read(&[("HTTP_PORT", raw)]).listen, address);
 }
 
@@ -116,7 +117,7 @@ fn an_unknown_level_is_reported(#[case] raw: &str, #[case] level: LogLevel, #[ca
 }
 
 #[test]
-fn the_database_is_required_and_its_password_masked() {
+fn the_database_url_is_required_and_its_password_is_masked() {
     let config = read(&[]);
     let expected = "config: DATABASE_URL=\"postgres://u:***@h/d\" effective=postgres://u:***@h/d \
                     source=environment";

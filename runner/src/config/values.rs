@@ -1,4 +1,4 @@
-//! The configuration. It is read through a function, so that tests need no environment.
+//! The configuration. Flags are looked up by a function, so that tests set no environment variable.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Config {
     pub log_level: LogLevel,
     /// The database of jobs, executions and spans.
     pub database_url: DatabaseUrl,
-    /// One entry per flag, in printing order.
+    /// One entry per flag, in the order in which they are printed.
     pub settings: Vec<Setting>,
     /// Invalid flags; the runner does not start if there are any.
     pub errors: Vec<ConfigError>,

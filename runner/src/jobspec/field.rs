@@ -1,4 +1,4 @@
-//! Reads fields of JSON; errors name the field.
+//! Reads fields of JSON. Each error names the field.
 
 use serde_json::Value as Json;
 
@@ -59,7 +59,7 @@ pub(super) fn list<'a>(
     }
 }
 
-/// Reads a list of distinct non-empty strings.
+/// Reads a list of distinct strings as [`text`] reads them. A missing list is empty.
 pub(super) fn texts(
     value: Option<&Json>,
     field: &str,
@@ -78,7 +78,7 @@ pub(super) fn texts(
     Ok(texts)
 }
 
-/// Like [`texts`], and rejects an empty list.
+/// Does the same as [`texts`] and rejects an empty list.
 pub(super) fn non_empty_texts(
     value: Option<&Json>,
     field: &str,

@@ -5,12 +5,13 @@ use serde_json::Value as Json;
 use super::field::{self, InvalidField};
 use super::units::units;
 
+/// The success rate of a job that has none.
 const DEFAULT_RATE: f64 = 0.67;
-/// Widths of the database columns, in characters.
+// Widths of the database columns, in characters.
 const MAX_ID: usize = 255;
 const MAX_NAME: usize = 100;
 
-/// The keys of a job that the runner uses. The stored JSON keeps the other keys too.
+/// The keys of a job that the runner uses. The stored JSON also has the other keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobSpec {
     /// The id chosen by the submitter.
@@ -30,7 +31,7 @@ pub struct JobSpec {
 pub struct Model {
     /// The id.
     pub id: String,
-    /// The regions that serve it; empty means all.
+    /// The regions that serve the model; an empty list means all regions.
     pub regions: Vec<String>,
 }
 
@@ -65,9 +66,9 @@ impl JobSpec {
         })
     }
 
-    /// Returns whether enough of the units succeeded; `false` without units.
+    /// Returns whether enough of the units succeeded; `false` if there are no units.
     pub fn is_satisfied(&self, succeeded: usize, total: usize) -> bool {
-        // Division rounds like the parsed decimal does; multiplication would not.
+        // The quotient is rounded exactly as the parsed decimal was. A product would not be.
         let exact = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
         total > 0 && exact(succeeded) / exact(total) >= self.min_success_rate
     }
@@ -113,8 +114,8 @@ impl Submission {
         Ok(Self { spec, json })
     }
 
-    /// Parses the body of the cross-region route. Its regions and success rate replace those of the
-    /// jobspec, in the stored JSON too.
+    /// Parses the body of the cross-region route, which contains a jobspec. The regions and the
+    /// success rate of the body replace those of the jobspec, also in the stored JSON.
     pub fn from_cross_region(body: &Json) -> Result<Self, InvalidField> {
         let Some(jobspec) = body.get("jobspec").filter(|jobspec| !jobspec.is_null()) else {
             return Err(InvalidField::new("jobspec", "is missing"));

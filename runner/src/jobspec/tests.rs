@@ -18,7 +18,7 @@ fn valid() -> Json {
 }
 
 #[test]
-fn each_region_asks_each_question_of_each_model_it_serves() {
+fn a_job_has_a_unit_for_each_region_question_and_model_of_the_region() {
     let spec = Submission::from_json(valid()).unwrap().spec;
     let units: Vec<_> = units(&spec)
         .into_iter()
@@ -52,7 +52,7 @@ fn each_region_asks_each_question_of_each_model_it_serves() {
     "`models[].regions` serve none of the job's regions (us-east, eu-west): the job could never execute")]
 #[case("/constraints", json!({ "regions": ["us-east"], "min_success_rate": 67 }),
     "`constraints.min_success_rate` must be a number from 0 to 1, found 67")]
-fn rejects_an_invalid_jobspec_by_field(
+fn the_error_of_an_invalid_jobspec_names_the_field(
     #[case] pointer: &str,
     #[case] value: Json,
     #[case] reason: &str,
@@ -77,7 +77,10 @@ fn a_cross_region_body_replaces_regions_and_rate() {
 #[case(json!({ "jobspec": valid() }), "`target_regions` is missing or empty: the job could never execute")]
 #[case(json!({ "jobspec": valid(), "target_regions": ["eu-west"], "min_regions": 3 }),
     "`min_regions` asks for more regions than `target_regions` has (1)")]
-fn rejects_an_invalid_cross_region_body_by_field(#[case] body: Json, #[case] reason: &str) {
+fn the_error_of_an_invalid_cross_region_body_names_the_field(
+    #[case] body: Json,
+    #[case] reason: &str,
+) {
     assert_eq!(Submission::from_cross_region(&body).unwrap_err().to_string(), reason);
 }
 

@@ -2,7 +2,7 @@
 
 use super::submission::JobSpec;
 
-/// One question for one model in one region: one row of `executions`, one trace.
+/// One question for one model in one region. A unit has one row in `executions` and one trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// The region to ask in.
@@ -13,7 +13,8 @@ pub struct Unit {
     pub model_id: String,
 }
 
-/// Returns every region × question × model that serves the region, in the order of the jobspec.
+/// Returns one unit for each region, each question, and each model that serves the region, in the
+/// order of the jobspec.
 pub fn units(spec: &JobSpec) -> Vec<Unit> {
     let mut units = Vec::new();
     for region in &spec.regions {

@@ -14,11 +14,13 @@ use super::{Answer, Upstream};
 use crate::Pending;
 use crate::jobspec::Unit;
 
-/// Paths of the inference endpoint. The next one is tried only if a path answers 404.
+/// Paths of the inference endpoint. A path is tried only if the router answered 404 to the paths
+/// before it.
 const PATHS: [&str; 4] = ["/inference", "/api/v1/inference", "/api/inference", "/v1/inference"];
-/// Bytes of a successful response, at most. Bounds the memory that a broken upstream can use.
+/// Maximum size of a successful response, in bytes. It limits the memory that a broken upstream can
+/// use.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-/// Bytes that are read of a response without success.
+/// How many bytes of an error response are read, rounded up to whole chunks.
 const MAX_ERROR_BODY: usize = 2048;
 
 /// The router at one base URL.
@@ -32,12 +34,13 @@ pub struct HybridRouter {
 impl HybridRouter {
     /// Creates a client for a base URL without trailing slash.
     pub fn new(base: String, timeout: Duration) -> Result<Self, reqwest::Error> {
-        // No proxy: reqwest would read its variables from the environment, unseen in the config.
+        // Otherwise reqwest would read the environment variables for proxies, which are not in the
+        // printed configuration.
         let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
         Ok(Self { client, base, timeout })
     }
 
-    async fn ask(&self, unit: &Unit, trace_id: Uuid) -> Result<Answer, Failure> {
+    async fn send_question(&self, unit: &Unit, trace_id: Uuid) -> Result<Answer, Failure> {
         let body = json!({
             "model": unit.model_id,
             "prompt": unit.question_id,
@@ -53,9 +56,10 @@ impl HybridRouter {
                 .post(format!("{}{path}", self.base))
                 .header("Accept", "application/json")
                 .header("X-Trace-Id", trace_id.to_string());
-            let response = request.json(&body).send().await.map_err(|error| network(&error))?;
+            let response =
+                request.json(&body).send().await.map_err(|error| network_failure(&error))?;
             let status = response.status().as_u16();
-            let body = read(response).await?;
+            let body = read_body(response).await?;
             let answer = classify(status, &body).map_err(|failure| failure.with("path", path));
             match answer {
                 Err(failure) if failure.kind == Kind::Http(404) => not_found = Some(failure),
@@ -69,8 +73,9 @@ impl HybridRouter {
 impl Upstream for HybridRouter {
     fn infer<'a>(&'a self, unit: &'a Unit, trace_id: Uuid) -> Pending<'a, Result<Answer, Failure>> {
         Box::pin(async move {
-            // One timeout for all paths together, so that four slow 404s don't take four times as long.
-            let result = tokio::time::timeout(self.timeout, self.ask(unit, trace_id)).await;
+            // All paths together have one timeout: four slow 404s don't take four times as long.
+            let result =
+                tokio::time::timeout(self.timeout, self.send_question(unit, trace_id)).await;
             result.unwrap_or_else(|_| {
                 let message = format!("no answer from the router within {:?}", self.timeout);
                 Err(Failure::new(Kind::Timeout, message))
@@ -79,11 +84,11 @@ impl Upstream for HybridRouter {
     }
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
+async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     let success = response.status().is_success();
     let limit = if success { MAX_BODY } else { MAX_ERROR_BODY };
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| network(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| network_failure(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > limit {
             if success {
@@ -96,8 +101,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// Returns the failure of a request without complete response, with all causes in its message.
-fn network(error: &reqwest::Error) -> Failure {
+/// Returns the failure of a request that got no complete response. Its message has all causes.
+fn network_failure(error: &reqwest::Error) -> Failure {
     let causes = std::iter::successors(error.source(), |cause| (**cause).source());
     // The text of the error itself is only the URL.
     let causes: Vec<_> = causes.map(ToString::to_string).collect();

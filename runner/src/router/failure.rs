@@ -81,7 +81,7 @@ impl Kind {
     }
 }
 
-/// Why a unit has no answer.
+/// The reason why a unit has no answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// The kind.
@@ -92,7 +92,7 @@ pub struct Failure {
     pub message: String,
     /// The provider that the router asked, if it reports one.
     pub provider: Option<String>,
-    /// More keys of the stored `failure` object. They override the standard ones.
+    /// More keys of the stored `failure` object. Each overrides the standard key of the same name.
     pub details: Box<Map<String, Json>>,
 }
 

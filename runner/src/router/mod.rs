@@ -1,4 +1,5 @@
-//! The client of the upstream router, and its failures.
+//! The upstream of the runner: a router that forwards questions to model providers. This module has
+//! its client, and interprets its answers and failures.
 
 mod answer;
 mod client;
@@ -26,8 +27,8 @@ pub struct Answer {
     pub metadata: serde_json::Value,
 }
 
-/// Answers questions.
+/// Answers the questions of units.
 pub trait Upstream: fmt::Debug + Send + Sync {
-    /// Asks the question of a unit. The request carries the trace id.
+    /// Sends the unit's question and returns the answer. The request carries the trace id.
     fn infer<'a>(&'a self, unit: &'a Unit, trace_id: Uuid) -> Pending<'a, Result<Answer, Failure>>;
 }

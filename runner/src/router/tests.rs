@@ -1,4 +1,4 @@
-//! Tests of the responses of a router, one row each.
+//! Tests of how the responses of a router are interpreted. Each case is one response.
 
 use rstest::rstest;
 
@@ -103,7 +103,7 @@ fn an_empty_text_is_an_answer() {
 }
 
 #[test]
-fn stores_2048_bytes_of_an_unusable_body() {
+fn a_failure_contains_2048_bytes_of_an_unusable_body() {
     let output = classify(500, "é".repeat(3000).as_bytes()).unwrap_err().output();
     assert_eq!(output["failure"]["body"].as_str().unwrap().len(), 2048);
 }

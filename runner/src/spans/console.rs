@@ -1,4 +1,4 @@
-//! Where the debug lines about tracing are printed.
+//! Prints the debug lines about tracing.
 
 use std::fmt;
 use std::io::{self, Write};

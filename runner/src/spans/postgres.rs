@@ -10,13 +10,14 @@ use super::span::{SpanEnd, SpanStart};
 use super::storage::{SpanError, SpanStore};
 use crate::Pending;
 
-/// Timeout of one write. A unit waits this long for its span at most.
+/// Timeout of one write, and so the longest time that a unit waits for a span.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Statement and lock timeout of the server, in milliseconds. Shorter than [`WRITE_TIMEOUT`]: the
-/// server could otherwise insert a span after it was reported as failed, and nobody would end it.
+/// Statement and lock timeout of the server, in milliseconds. With a timeout longer than
+/// [`WRITE_TIMEOUT`], the server could insert a span after the tracer has reported it as failed.
+/// Nothing would end such a span.
 const SERVER_TIMEOUT_MS: &str = "900";
 
-/// Stores spans in Postgres. Uses its own connections, so that a locked span table blocks no job.
+/// Stores spans in Postgres. It has its own connections, so that a locked span table blocks no job.
 #[derive(Debug)]
 pub struct PostgresSpans {
     pool: PgPool,

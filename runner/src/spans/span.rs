@@ -22,13 +22,13 @@ pub struct ExecutionRef {
 /// A span that starts.
 #[derive(Debug, Clone)]
 pub struct SpanStart {
-    /// The trace, shared by all spans of one unit.
+    /// The id of the trace. All spans of one unit have the same.
     pub trace_id: Uuid,
-    /// The span.
+    /// The id of the span.
     pub span_id: Uuid,
-    /// The parent; `None` for a root span.
+    /// The id of the parent span; `None` for a root span.
     pub parent_span_id: Option<Uuid>,
-    /// The span name.
+    /// The name of the span.
     pub operation: &'static str,
     /// Start time.
     pub started_at: DateTime<Utc>,
@@ -69,17 +69,18 @@ impl SpanStart {
     }
 }
 
-/// A span that started and has not ended. It may be unrecorded.
+/// A span that started and has not ended. The database may have no row for it.
 #[derive(Debug)]
 #[must_use = "a span that is never finished stays `started` in the database"]
 pub struct OpenSpan {
-    /// The trace.
+    /// The id of the trace.
     pub trace_id: Uuid,
-    /// The span.
+    /// The id of the span.
     pub span_id: Uuid,
-    /// The span name.
+    /// The name of the span.
     pub operation: &'static str,
     pub(super) started_at: DateTime<Utc>,
+    /// The start on the monotonic clock.
     pub(super) clock: Instant,
     /// Whether the database has a row to update.
     pub(super) recorded: bool,
@@ -88,7 +89,8 @@ pub struct OpenSpan {
 impl OpenSpan {
     pub(super) fn end(&self, status: SpanStatus, error: Option<(String, String)>) -> SpanEnd {
         let elapsed = self.clock.elapsed();
-        // Start plus a monotonic duration: a wall clock set back can't put the end before the start.
+        // The end is the start plus a monotonic duration. It is never before the start, even if the
+        // wall clock is set back.
         let completed_at = chrono::Duration::from_std(elapsed)
             .ok()
             .and_then(|elapsed| self.started_at.checked_add_signed(elapsed))
@@ -122,11 +124,11 @@ impl SpanStatus {
 /// A span that ends.
 #[derive(Debug, Clone)]
 pub struct SpanEnd {
-    /// The span.
+    /// The id of the span.
     pub span_id: Uuid,
     /// End time.
     pub completed_at: DateTime<Utc>,
-    /// Monotonic duration.
+    /// Duration on the monotonic clock.
     pub duration: Duration,
     /// The status.
     pub status: SpanStatus,

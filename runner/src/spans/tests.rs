@@ -63,7 +63,7 @@ const STARTED: &str =
       "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false"],
     &[])]
 #[tokio::test]
-async fn prints_a_line_for_each_step(
+async fn a_tracer_prints_a_line_for_each_step(
     #[case] raw: Option<&str>,
     #[case] on: bool,
     #[case] fails: bool,

@@ -8,7 +8,7 @@ use super::span::{OpenSpan, SpanStart, SpanStatus};
 use super::storage::SpanStore;
 use crate::config::Switch;
 
-/// Records the spans of units if its flag enables it.
+/// Prints debug lines about spans, and records the spans if its flag is on.
 #[derive(Debug)]
 pub struct Tracer {
     enabled: bool,
@@ -60,7 +60,8 @@ impl Tracer {
         }
     }
 
-    /// Ends a span; `error` is its type and message. Writes nothing if the start was not recorded.
+    /// Ends a span. `error` has the type and the message of the error of its work. Writes nothing
+    /// if the start of the span was not recorded.
     pub async fn finish(
         &self,
         span: OpenSpan,
@@ -76,7 +77,7 @@ impl Tracer {
         }
     }
 
-    /// Marks the open spans of an execution as failed.
+    /// Ends the open spans of an execution as failed.
     pub async fn abandon(&self, execution_id: i64, reason: &str) {
         if !self.enabled {
             return;

@@ -1,4 +1,4 @@
-//! Executions: one row per unit, inserted before the router is asked and always finished.
+//! Executions, one row per unit. A row is inserted before the router is asked, and always finished.
 
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::spans::SpanStatus;
 pub enum ExecutionStart {
     /// A new row, with this id.
     New(i64),
-    /// The unfinished row of a worker that died, with this id. It starts again.
+    /// The row with this id, which a worker that died left unfinished. The unit starts again.
     Restarted(i64),
     /// An earlier worker finished the unit.
     AlreadyFinished {
@@ -119,8 +119,8 @@ impl Store {
     }
 }
 
-/// Replaces U+0000, which `jsonb` rejects: an upstream that sends one must not prevent the end of
-/// its execution.
+/// Replaces U+0000, which `jsonb` rejects. An execution must end even if the upstream sends this
+/// character.
 fn replace_nul(value: Json) -> Json {
     match value {
         Json::String(text) if text.contains('\0') => Json::String(text.replace('\0', "\u{fffd}")),

@@ -1,4 +1,4 @@
-//! Jobs: submitted, loaded and finished.
+//! Submits, loads and finishes jobs.
 
 use serde_json::Value as Json;
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
-    /// The name of this process in leases.
+    /// The name by which the leases of this process are known.
     worker: String,
 }
 
@@ -24,13 +24,13 @@ pub struct Store {
 const TABLES: [&str; 3] = ["jobs", "executions", "job_queue"];
 
 impl Store {
-    /// Uses the database of this pool, under a new worker name.
+    /// Creates a store with the database of this pool and a new worker name.
     pub fn new(pool: PgPool) -> Self {
         Self { pool, worker: format!("runner-{}", Uuid::new_v4()) }
     }
 
-    /// Returns the first required table that is missing. The span table is not required: jobs run
-    /// without it, and each span reports a failed write.
+    /// Returns the first required table that is missing; `None` if none is. The span table is not
+    /// required: jobs run without it, and the tracer reports each span that can't be written.
     pub async fn missing_table(&self) -> Result<Option<&'static str>, sqlx::Error> {
         for table in TABLES {
             let found: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")

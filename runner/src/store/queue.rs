@@ -1,4 +1,5 @@
-//! The job queue in Postgres. A worker claims a job by a lease.
+//! The job queue in Postgres. A worker claims a job with a lease: until the lease ends, no other
+//! worker claims the job.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use crate::Pending;
 
 /// The NOTIFY channel for new jobs.
 pub const CHANNEL: &str = "job_queue";
-/// Duration of a lease. If the worker does not renew it in time, another one may claim the job.
+/// Duration of a lease. If a worker does not renew its lease in time, another worker may claim the
+/// job.
 pub const LEASE: Duration = Duration::from_secs(15);
 
 /// A job that this process claimed.
@@ -85,7 +87,7 @@ impl Store {
         Ok(listener)
     }
 
-    /// Renews the lease of a job; returns `false` if another worker has claimed it.
+    /// Renews the lease of a job; returns `false` if another worker has claimed the job.
     pub(crate) async fn renew_lease(&self, job_id: i64) -> Result<bool, sqlx::Error> {
         let renewed = sqlx::query(
             "UPDATE job_queue

@@ -17,12 +17,12 @@ pub(crate) struct Capture {
     /// Without this option, a job of an existing system is captured.
     #[arg(long = "case", value_name = "ID", conflicts_with_all = ["database", "dump", "log", "jobs"])]
     pub(crate) case: Option<String>,
-    /// Run folder of the case [default: the newest]
+    /// Run folder of the case [default: the newest run]
     #[arg(long, value_name = "DIR", requires = "case")]
     pub(crate) run: Option<PathBuf>,
-    /// File to write [default: incident-….jsonl]
+    /// Incident file to write [default: incident-….jsonl]
     ///
-    /// It must not exist.
+    /// The file must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// TOML file with more patterns to mask
@@ -48,7 +48,7 @@ pub(crate) struct Assumptions {
     /// Upstream behaviour, if the incident lacks it
     #[arg(long, value_name = "NAME")]
     pub(crate) upstream: Option<String>,
-    /// Accept another program than the recorded one
+    /// Accept another program than the recorded program
     #[arg(long)]
     pub(crate) any_program: bool,
     /// Accept an incident edited after its capture
@@ -68,8 +68,8 @@ Examples:
 Exit codes:
   0  the same result, or the expected result of an adopted incident
   1  another result
-  3  the world broke
-  6  the same result, in a world that may differ
+  3  no result, because Postgres or the service did not start
+  6  the same result, but the conditions may differ
 With --bisect: 0 the incident is absent, 1 it is present, 125 unknown")]
 pub(crate) struct Replay {
     /// Incident file, or folder of incidents

@@ -11,7 +11,7 @@ use spanproof_format::{Code, UnknownCode};
 pub(crate) struct Doctor {
     /// Spec file
     ///
-    /// Its `[database]` selects the server. The file does not have to exist.
+    /// The section `[database]` selects the server. The file does not have to exist.
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }
@@ -25,8 +25,8 @@ pub(crate) struct Clean {
     pub(crate) cache: bool,
     /// Spec file
     ///
-    /// If its `[database]` has a URL, databases kept on that server are removed, too. The file does
-    /// not have to exist.
+    /// If the section `[database]` has a URL, databases kept on that server are removed, too. The
+    /// file does not have to exist.
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// Print what would be removed; remove nothing

@@ -76,12 +76,13 @@ pub(super) enum Format {
     Json,
 }
 
-/// Parses the arguments. Prints the help, the version or an error, and returns the exit code then.
+/// Parses the arguments. If they are wrong or ask for the help or the version, prints the text and
+/// returns `Err` with the exit code.
 pub(super) fn parse() -> Result<Cli, Exit> {
     let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
         if error.use_stderr() {
-            output::raw_error(&error.render().to_string());
+            output::print_stderr(&error.render().to_string());
             return Exit::Usage;
         }
         output::print(&error.render().to_string());
@@ -141,7 +142,7 @@ mod tests {
         let command = command();
         let subcommands = command.get_subcommands().filter(|command| command.get_name() != "help");
         for command in std::iter::once(&command).chain(subcommands) {
-            // 0 switches wrapping off.
+            // The width 0 disables wrapping.
             let help = command.clone().term_width(0).render_help().to_string();
             for line in help.lines() {
                 let columns = console::measure_text_width(line);
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arguments_are_consistent() {
+    fn the_definitions_of_the_arguments_are_valid() {
         command().debug_assert();
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Check {
     pub(crate) jobs: Option<u16>,
     /// Write missing and changed startup snapshots
     ///
-    /// Refused if CI is set.
+    /// Refused if the environment variable `CI` is set.
     #[arg(long)]
     pub(crate) update: bool,
     /// Show how long each step took
@@ -63,9 +63,9 @@ pub(crate) struct Check {
     /// The default is a new folder in `.spanproof/runs`, beside the spec.
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence: Option<PathBuf>,
-    /// Sabotage healthy cases and expect failures
+    /// Sabotage passing cases and expect failures
     ///
-    /// Proves that the check can fail: sabotages the simplest healthy cases in known ways, without
+    /// Proves that the check can fail: sabotages the simplest passing cases in known ways, without
     /// changing the service, and expects the right code each time.
     #[arg(long, conflicts_with_all = ["update", "format"])]
     pub(crate) prove: bool,
@@ -83,13 +83,13 @@ pub(crate) struct Check {
     pub(crate) format: Format,
 }
 
-/// The experiments that find reasons.
+/// Which further evidence is collected to find the reasons of failures.
 #[derive(Debug, Args)]
 pub(crate) struct ExperimentArgs {
-    /// Collect evidence on the server in every case
+    /// Count inserts of spans on the server in every case
     ///
-    /// The database server counts attempts to write spans and logs their errors. Without this option,
-    /// the few cases that need this evidence run again with it.
+    /// Postgres counts the attempts to insert spans and logs their errors. Without this option,
+    /// only cases whose reason is undetermined run a second time with these counts.
     #[arg(long)]
     pub(crate) witness: bool,
     /// Run no extra cases to explain failures

@@ -13,8 +13,8 @@ use spanproof::Value;
 pub(crate) struct SystemArgs {
     /// Database URL; only read [default: `$DATABASE_URL`]
     ///
-    /// Everything is read in one read-only transaction. A URL with a password belongs in the variable
-    /// `DATABASE_URL`: other users of this machine can see arguments.
+    /// Everything is read in one read-only transaction. A URL with a password belongs in the
+    /// variable `DATABASE_URL`: other users of this machine can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Plain `pg_dump` file, instead of a database
@@ -97,8 +97,8 @@ Examples (DATABASE_URL names the database):
 pub(crate) struct Traces {
     /// Database URL; only read [default: `$DATABASE_URL`]
     ///
-    /// Everything is read in one read-only transaction. A URL with a password belongs in the variable
-    /// `DATABASE_URL`: other users of this machine can see arguments.
+    /// Everything is read in one read-only transaction. A URL with a password belongs in the
+    /// variable `DATABASE_URL`: other users of this machine can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Show the traces of a job, by id or name
@@ -142,8 +142,8 @@ Examples (DATABASE_URL names the database):
 pub(crate) struct Watch {
     /// Database URL; only read [default: `$DATABASE_URL`]
     ///
-    /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine can
-    /// see arguments.
+    /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine
+    /// can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Number of newest jobs
@@ -176,11 +176,11 @@ Exit codes: 0 nothing failed, 1 spans would be lost, 3 no connection")]
 pub(crate) struct Preflight {
     /// Database URL of the service [default: `$DATABASE_URL`]
     ///
-    /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine can
-    /// see arguments.
+    /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine
+    /// can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Role of the service, if the URL has another one
+    /// Role of the service, if the URL has another role
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
     /// Deploy manifest that sets the flag

@@ -9,8 +9,8 @@ use super::count::count;
 use super::run::{FUNNEL, stages};
 use super::table::table;
 
-/// Returns the sources, the jobs, and the verdicts with their reasons. With `plans`, also how the
-/// server executed each query.
+/// Returns the sources, the jobs, and the verdicts with their reasons. With `plans`, also returns
+/// how the server executed each query.
 pub fn diagnosis(diagnosis: &Diagnosis, plans: bool) -> String {
     let mut text = String::new();
     if let Some(deployment) = &diagnosis.sources {
@@ -108,7 +108,7 @@ fn job_diagnosis(tracing_flag: Option<&str>, diagnosis: &JobDiagnosis) -> String
         }
     }
     if let Some(code) = judgement.verdict.code() {
-        // An undetermined verdict names its own next step.
+        // The message of an undetermined verdict already names the next step.
         if code != Code::Undetermined {
             let _infallible = writeln!(text, "    next:     {}", code.remedy());
         }

@@ -2,12 +2,13 @@
 
 use console::Alignment;
 
-/// Replaces characters that move the cursor, end the line or change the writing direction by spaces.
+/// Replaces characters that move the cursor, end the line or change the writing direction by
+/// spaces.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if harmless(c) { c } else { ' ' }).collect()
+    text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect()
 }
 
-fn harmless(c: char) -> bool {
+fn is_harmless(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -32,9 +33,9 @@ fn split(text: &str, columns: usize) -> (&str, &str) {
     text.split_at(console::truncate_str(text, columns, "").len())
 }
 
-/// Wraps pieces, separated by two spaces, to lines of at most `columns` columns. `first` and `rest` are
-/// the indents of the first and of all other lines. Unlike a crate that wraps words, it breaks a piece
-/// only if it does not fit in one line.
+/// Wraps pieces, separated by two spaces, to lines of at most `columns` columns. `first` and `rest`
+/// are the indents of the first line and of all other lines. Crates that wrap words would break
+/// every piece. This function breaks only pieces that do not fit in one line.
 pub(super) fn wrap(pieces: &[String], (first, rest): (usize, usize), columns: usize) -> String {
     let line = " ".repeat(first);
     let mut lines = Lines { finished: Vec::new(), line, is_empty: true, indent: rest, columns };

@@ -1,5 +1,5 @@
-//! Documents as text for people. Reports use only [`spanproof_format`] and compute nothing, so that two
-//! reports of a document can't disagree.
+//! Converts documents to text for people. Reports use only [`spanproof_format`] and compute
+//! nothing, so that two reports of a document can't disagree.
 
 mod count;
 mod diagnosis;

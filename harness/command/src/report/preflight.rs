@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use spanproof_format::{CheckResult, Preflight};
 
-/// Returns a line per check, with the next step, and the counts.
+/// Returns a line per check with its next step, and the counts at the end.
 pub fn preflight(preflight: &Preflight) -> String {
     let mut text = String::new();
     for check in &preflight.checks {

@@ -1,11 +1,11 @@
-//! Sabotages as text.
+//! Results of sabotages as text.
 
 use std::fmt::Write as _;
 
 use super::table::table;
 use spanproof_format::{Proofs, SabotageResult};
 
-/// Returns a line per sabotage and case, details of misses, and the counts.
+/// Returns a line per sabotage and case, the details of missed sabotages, and the counts.
 pub fn proofs(document: &Proofs) -> String {
     let rows: Vec<Vec<String>> = document
         .proofs
@@ -14,7 +14,7 @@ pub fn proofs(document: &Proofs) -> String {
             let result = match &proof.result {
                 SabotageResult::Caught(code) => format!("caught: {code}"),
                 SabotageResult::Missed(code) => format!("MISSED: {code}"),
-                _ => "not possible here".into(),
+                _ => "not possible".into(),
             };
             let cells = [&proof.name, &proof.description, &proof.case.route, &result];
             cells.into_iter().cloned().collect()
@@ -34,7 +34,7 @@ pub fn proofs(document: &Proofs) -> String {
             SabotageResult::Impossible(why) => {
                 let (name, route) = (&proof.name, &proof.case.route);
                 let _infallible =
-                    writeln!(text, "\n{name} on route {route} is not possible here: {why}");
+                    writeln!(text, "\n{name} is not possible on route {route}: {why}");
             }
             _ => {}
         }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missed_sabotage_has_its_expected_codes() {
+    fn a_missed_sabotage_is_printed_with_its_expected_codes() {
         let proof = |name: &str, result| {
             let mut case = Case::new("1a2b3c4d");
             case.route = "queued".into();
@@ -69,13 +69,13 @@ mod tests {
 sabotage       description           route   result
 flag-misspelt  the flag is misspelt  queued  MISSED: pass
 flag-unset     the flag is misspelt  queued  caught: flag-unset
-no-table       the flag is misspelt  queued  not possible here
+no-table       the flag is misspelt  queued  not possible
 
 MISSED flag-misspelt on route queued: the flag is misspelt
     expected flag-unset or flag-unrecognised-value, found pass
     case 1a2b3c4d
 
-no-table on route queued is not possible here: no such table
+no-table is not possible on route queued: no such table
 
 1 caught, 1 missed, 1 not possible
 ";

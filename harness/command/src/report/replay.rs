@@ -25,11 +25,11 @@ pub fn replay(replay: &Replay) -> String {
         let all = count(replay.attempts.len(), "attempt");
         let _infallible = writeln!(text, "    same result in {} of {all}", same.len());
         for attempt in &same {
-            let _infallible = writeln!(text, "      {}", world(attempt));
+            let _infallible = writeln!(text, "      {}", conditions(attempt));
         }
     }
     let closest = if same.is_empty() { "closest: " } else { "" };
-    let _infallible = writeln!(text, "    {closest}{}", world(first));
+    let _infallible = writeln!(text, "    {closest}{}", conditions(first));
     for difference in &first.differences {
         let _infallible = writeln!(text, "    differs: {difference}");
     }
@@ -44,20 +44,22 @@ fn outcome(replay: &Replay) -> String {
         }
         (ReplayOutcome::Reproduced, None) => "reproduced: same verdict and funnel".into(),
         (ReplayOutcome::Uncertain, None) => {
-            "uncertain: same verdict and funnel, in a world that may differ".into()
+            "uncertain: same verdict and funnel, but the conditions may differ".into()
         }
         (ReplayOutcome::Different, Some(_)) => "not as expected".into(),
         (ReplayOutcome::Different, None) => "not reproduced".into(),
-        _ => "not replayed: the world did not come up".into(),
+        _ => "not replayed: Postgres or the service did not start".into(),
     }
 }
 
-fn world(attempt: &ReplayAttempt) -> String {
+/// Returns the inputs of the attempt's case.
+fn conditions(attempt: &ReplayAttempt) -> String {
     let case = &attempt.case;
     format!("route {}, upstream {}, job {}", case.route, case.upstream, case.job)
 }
 
-/// Returns the incidents without their expected result, and the counts; empty without incidents.
+/// Returns the incidents whose replay had another verdict than expected, and the counts of all
+/// incidents; empty if there are no incidents.
 pub fn incidents(all: &[AdoptedIncident]) -> String {
     if all.is_empty() {
         return String::new();
@@ -67,15 +69,19 @@ pub fn incidents(all: &[AdoptedIncident]) -> String {
     let replays = replays.map(|document| format!("\nINCIDENT {}", replay(document)));
     let replays: String = replays.collect();
     let total = count(all.len(), "incident");
-    // Incidents that differ only in the faulty program are the same case of a program without faults.
+    // Incidents of different programs can be the same case once all faults are repaired.
     let attempts = all.iter().filter_map(|incident| incident.replay.as_ref()?.attempts.first());
     let cases: BTreeSet<_> = attempts.map(|attempt| &attempt.case.id).collect();
     let distinct = match cases.len() {
         0 => String::new(),
         distinct if distinct == all.len() => String::new(),
-        distinct => format!(" as {}", count(distinct, "distinct case")),
+        distinct => format!(" ({})", count(distinct, "distinct case")),
     };
-    format!("{replays}\n{total} replayed{distinct}, {} not as expected\n", regressed.len())
+    let result = match regressed.len() {
+        0 => "all as expected".to_owned(),
+        number => format!("{number} not as expected"),
+    };
+    format!("{replays}\n{total} replayed{distinct}: {result}\n")
 }
 
 /// Returns the judgement of stored evidence, and its differences from the recorded judgement.
@@ -150,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regressed_incident_is_shown_and_others_are_counted() {
+    fn regressed_incidents_are_printed_and_all_are_counted() {
         assert_eq!(incidents(&[]), "");
         let mut regressed = Replay::new("zero-spans.jsonl", ReplayOutcome::Different);
         regressed.expects = Some("pass".into());
@@ -162,7 +168,7 @@ mod tests {
         let text = incidents(&all);
         assert!(text.contains("\nINCIDENT zero-spans.jsonl: not as expected\n"), "{text}");
         assert!(text.contains(&format!("    differs: {difference}\n")), "{text}");
-        assert!(text.ends_with("\n2 incidents replayed, 1 not as expected\n"), "{text}");
+        assert!(text.ends_with("\n2 incidents replayed: 1 not as expected\n"), "{text}");
     }
 
     #[test]
@@ -173,7 +179,7 @@ mod tests {
             AdoptedIncident::new(replay, false)
         };
         let all = [incident("a", "now"), incident("b", "later"), incident("c", "now")];
-        let expected = "\n3 incidents replayed as 2 distinct cases, 0 not as expected\n";
+        let expected = "\n3 incidents replayed (2 distinct cases): all as expected\n";
         assert_eq!(incidents(&all), expected);
     }
 }

@@ -32,8 +32,8 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
     line
 }
 
-/// Returns the table of cases, the failures with their evidence and a command that repeats them, and
-/// the snapshots that differ. The command starts with `repeat`.
+/// Returns the table of cases, the failures with their evidence and a command that repeats them,
+/// and the snapshots that differ. The command starts with `repeat`.
 pub fn run(run: &Run, repeat: &str) -> String {
     let faults = run.cases.iter().any(|case| case.fault.is_some());
     let rows: Vec<_> = run
@@ -64,7 +64,8 @@ pub fn run(run: &Run, repeat: &str) -> String {
 /// The heading of the funnel's column: the stages in the order of [`stages`].
 pub(super) const FUNNEL: &str = "executed→attempted→stored→finished→linked→joined";
 
-/// Returns the headings of the columns that identify a case; with `fault` only if `faults`.
+/// Returns the headings of the columns that identify a case. `faults` is whether there is a column
+/// for the fault.
 fn headings(faults: bool) -> Vec<&'static str> {
     let mut headings = vec!["case", "flags", "route", "upstream", "job"];
     headings.extend(faults.then_some("fault"));
@@ -139,7 +140,7 @@ fn failure_group(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     text
 }
 
-/// Returns a change as a phrase.
+/// Returns a change as a phrase, such as `setting route=queued`.
 fn phrase(change: &PassingChange) -> String {
     match (change.name.as_str(), &change.value) {
         ("fault", None) => "removing the fault".into(),
@@ -148,7 +149,7 @@ fn phrase(change: &PassingChange) -> String {
     }
 }
 
-/// Returns the findings of a case, or why its world broke.
+/// Returns the findings of a case, or why its database or service did not start.
 fn findings(case: &CaseResult) -> String {
     let mut text = String::new();
     let CaseResult { settings, route, upstream, verdict, .. } = case;
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undetermined_case_has_a_command_that_decides() {
+    fn an_undetermined_case_has_a_command_that_finds_the_reason() {
         let known = case("0a", Verdict::Known("unlinked until 2026-01-01: soon".into()));
         let finding = Finding::new(Code::Undetermined, "either");
         let mut undetermined = case("0b", Verdict::Fail(vec![finding]));
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_group_has_its_pattern_and_the_changes_that_pass() {
+    fn a_failure_group_has_a_pattern_and_passing_changes() {
         let mut finding = Finding::new(Code::PathNotExecuted, "no span was begun");
         finding.evidence = vec!["stderr:1  FLAG=true".into()];
         let fail = Verdict::Fail(vec![finding]);

@@ -2,7 +2,8 @@
 
 use super::line::width;
 
-/// Returns rows below a heading. Each column is as wide as its widest cell; the last one is not padded.
+/// Returns rows below a heading. Each column is as wide as its widest cell. Lines do not end with
+/// spaces.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
     let all: Vec<&Vec<String>> = std::iter::once(&heading).chain(rows).collect();

@@ -3,7 +3,8 @@
 use super::table::table;
 use spanproof_format::Timings;
 
-/// Returns a table of steps: first those that happen once per run, then those of trials.
+/// Returns a table of steps: first the steps that happen once per run, then the steps of trials (a
+/// trial is one start of the service for one case).
 pub fn timings(timings: &Timings) -> String {
     let once = timings
         .once

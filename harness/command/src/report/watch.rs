@@ -1,10 +1,10 @@
-//! Watched jobs: a frame for a terminal, or a line per change.
+//! Watched jobs as text: a screen for a terminal, or a line per change.
 
 use super::line::{plain, truncate};
 use super::table::table;
 use spanproof_format::{WatchFrame, WatchedJob};
 
-/// Returns the alarm of a job without spans; empty if it has spans.
+/// Returns the alarm of a job that has units but no spans; empty for other jobs.
 fn alarm(without_spans_s: Option<u64>) -> String {
     match without_spans_s {
         None => String::new(),
@@ -24,7 +24,8 @@ fn spans(job: &WatchedJob) -> String {
     job.spans.map_or("?".into(), |count| count.to_string())
 }
 
-/// Returns a table of the jobs and a status line: at most `height` lines of `width` columns.
+/// Returns a screen with a table of the jobs and a status line: at most `height` lines of `width`
+/// columns.
 pub fn frame(frame: &WatchFrame, (width, height): (usize, usize)) -> Vec<String> {
     let rows: Vec<Vec<String>> = frame
         .jobs
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_fits_the_terminal_and_has_the_newest_jobs() {
+    fn a_screen_fits_the_terminal_and_has_the_newest_jobs() {
         let jobs = (469..=480).map(|job| watched(job, 4, 0, Some(3))).collect();
         let lines = frame(&WatchFrame::new(jobs, "executions", "quiet"), (44, 8));
         assert_eq!(lines.len(), 8);
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_job_is_one_line() {
+    fn a_changed_job_is_printed_as_one_line() {
         let line = job_line("12:00:03Z", "executions", &watched(469, 4, 0, Some(0)));
         assert_eq!(line, "12:00:03Z  job 469  failed  executions: 4 failed  spans: 0  NO SPANS\n");
         let line = job_line("12:00:03Z", "executions", &watched(470, 0, 0, None));

@@ -16,10 +16,10 @@ const MAX_SPANS: usize = 500;
 const MAX_LEVELS: usize = 12;
 /// Maximum number of ids of jobs and of executions shown per trace.
 const MAX_IDS: usize = 3;
-/// Columns of the diagnostic functions that are shown first.
+/// Columns of the rows of diagnostic functions that are shown before all other columns.
 const FIRST_COLUMNS: [&str; 5] =
     ["root_cause_type", "anomaly_reason", "service", "operation", "similar_execution_id"];
-/// Columns of an anomaly that the line of its span already shows.
+/// Columns of an anomaly's row that repeat what the line of the anomaly's span shows.
 const SPAN_COLUMNS: [&str; 8] = [
     "is_anomaly",
     "level",
@@ -83,7 +83,7 @@ fn draw_trace(trace: &Trace, canvas: Canvas) -> String {
     text
 }
 
-/// Returns the parts of the heading of a trace.
+/// Returns the pieces of a trace's heading.
 fn head(trace: &Trace) -> Vec<String> {
     let started = trace.started.map(|at| at.format("%Y-%m-%d %H:%M:%S%.3fZ").to_string());
     let mut head = vec![plain(&format!("trace {}", trace.trace_id))];
@@ -107,7 +107,7 @@ fn ids(noun: &str, ids: &BTreeSet<String>) -> Option<String> {
     (!ids.is_empty()).then(|| format!("{noun}{s} {}{more}", shown.join(", ")))
 }
 
-/// Returns the name of a span, indented by its depth.
+/// Returns the service and the name of a span, indented by the depth of the span.
 fn name(span: &TraceSpan, levels: usize) -> String {
     let TraceSpan { service, name, depth, .. } = span;
     let dot = if service.is_empty() { "" } else { "." };
@@ -158,14 +158,15 @@ fn line(trace: &Trace, span: &TraceSpan, name: &str, canvas: Canvas) -> String {
     format!("{head}{notes}").trim_end().to_owned()
 }
 
-/// Returns the start time of a span that has not ended, with the date if it is not the trace's.
+/// Returns the start time of a span that has not ended. Contains the date if the trace started on
+/// another day.
 fn started_at(trace: &Trace, start: DateTime<Utc>) -> String {
     let same_day = trace.started.is_some_and(|first| first.date_naive() == start.date_naive());
     let format = if same_day { "since %H:%M:%SZ" } else { "since %Y-%m-%d %H:%M:%SZ" };
     start.format(format).to_string()
 }
 
-/// Returns the bar of a span: its share of the time of the trace.
+/// Returns the bar of a span. Its position and length show when the span ran during the trace.
 fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String {
     let (full, not_ended) = if canvas.blocks { ('█', '░') } else { ('#', '.') };
     let (Some(first), Some(last), Some(_)) = (trace.started, trace.ended, span.started) else {
@@ -194,7 +195,8 @@ fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String 
     bar
 }
 
-/// Returns the result of a diagnostic function: its anomalies, and the number of other rows.
+/// Returns the result of a diagnostic function: the rows that are anomalies, and the number of
+/// other rows.
 fn diagnostic(result: &Diagnostic, canvas: Canvas) -> String {
     let call = plain(&format!("{}({})", result.function, result.execution));
     if let Some(why) = &result.error {
@@ -217,7 +219,7 @@ fn diagnostic(result: &Diagnostic, canvas: Canvas) -> String {
     text
 }
 
-/// Returns the columns of a row that are not null, those that name the reason first.
+/// Returns the columns of a row that are not null, in the order of [`FIRST_COLUMNS`].
 fn columns(row: &Row) -> Vec<String> {
     // The waterfall already shows the span of an anomaly.
     let hidden: &[&str] =
@@ -266,7 +268,7 @@ mod tests {
         start + chrono::Duration::milliseconds(ms.into())
     }
 
-    /// Creates a span of the runner; without an end, it has not ended.
+    /// Creates a span of the service `runner`. Without `end`, the span has not ended.
     fn span(depth: usize, name: &str, start: u32, end: Option<u32>) -> TraceSpan {
         let mut span = TraceSpan::new(name, name);
         span.depth = depth;
@@ -280,7 +282,7 @@ mod tests {
         span
     }
 
-    /// Creates a trace with every kind of span.
+    /// Creates a trace with spans in every position, a failed span and a span that has not ended.
     fn example() -> Trace {
         let mut failed = span(1, "hybrid_router_call", 14_000, Some(20_000));
         failed.gap_before_ms = Some(12_000);
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_drawn_with_its_problems() {
+    fn a_trace_is_drawn_with_failed_and_misplaced_spans() {
         let expected = "\
 trace t1  job 469  execution 7  2025-10-22 12:00:00.000Z  20.00 s  7 spans  runner
 runner.execute_question      ######################      +0 ms   20.00 s  completed
@@ -332,7 +334,7 @@ runner.日本                      #                     +3.70 s      0 ms  cycl
     }
 
     #[test]
-    fn a_narrow_line_truncates_texts() {
+    fn texts_are_truncated_on_a_narrow_canvas() {
         let expected = "\
 trace t1  job 469  execution 7  2025-10-22 12:00:00.000Z
   20.00 s  7 spans  runner

@@ -1,5 +1,5 @@
-//! The shape of this repository: imports go one way, files stay small, and documents name files that
-//! exist.
+//! Tests of the structure of this repository: modules import in one direction, files are small, and
+//! documents name files that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::repository::{files, read, root};
 
-/// The crates of the harness from left to right, each with those that it depends on.
+/// The crates of the harness. Each depends on exactly the crates in its list, which come before it.
 const CRATES: [(&str, &[&str]); 5] = [
     ("lease", &[]),
     ("postgres", &["lease"]),
@@ -16,7 +16,7 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("spanproof", &["format", "lease", "postgres"]),
     ("command", &["format", "lease", "postgres", "spanproof"]),
 ];
-/// Modules of the library from left to right: each imports only from the lines before its own.
+/// Modules of the library. Each imports only from modules in the lines before its own line.
 const ORDER: [&[&str]; 12] = [
     &["environment", "identifier", "mask", "template", "timestamp"],
     &["chain"],
@@ -31,8 +31,8 @@ const ORDER: [&[&str]; 12] = [
     &["suite"],
     &["outcome"],
 ];
-/// Folders whose files don't import each other in a circle.
-const ONE_WAY: [&str; 13] = [
+/// Folders in which no file imports itself through other files.
+const WITHOUT_CYCLES: [&str; 13] = [
     "command/src/report",
     "lease/src",
     "postgres/src",
@@ -47,7 +47,7 @@ const ONE_WAY: [&str; 13] = [
     "spanproof/src/trial",
     "spanproof/src/verdict",
 ];
-/// File names that don't name what is in the file.
+/// File names that do not say what is in the file.
 const VAGUE_NAMES: [&str; 7] = ["utils", "helpers", "common", "core", "imp", "misc", "manager"];
 
 /// Returns the source files of all crates with their texts.
@@ -57,12 +57,12 @@ fn sources() -> Vec<(PathBuf, String)> {
     all.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Returns the line of [`ORDER`] that a module is in.
+/// Returns the index of the line of [`ORDER`] with a module; `None` if no line has it.
 fn rank(module: &str) -> Option<usize> {
     ORDER.iter().position(|line| line.contains(&module))
 }
 
-/// Returns the names that a source text, without its tests, has directly after `<start>::`.
+/// Returns the names that follow `<start>::` in a source text. Ignores the module `tests`.
 fn names_after(start: &str, text: &str) -> BTreeSet<String> {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let single = Regex::new(&format!(r"\b{start}::(\w+)")).unwrap();
@@ -77,33 +77,33 @@ fn names_after(start: &str, text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn modules_import_only_from_their_left() {
+fn modules_import_only_from_earlier_modules() {
     let source = root().join("harness/spanproof/src");
     for path in files(&source, "rs") {
         let inside = path.strip_prefix(&source).unwrap();
         let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
         let Some(line) = rank(module) else {
-            assert!(module == "lib", "`{module}` is not in the order of modules");
+            assert!(module == "lib", "`{module}` is not in `ORDER`");
             continue;
         };
         for other in names_after("crate", &std::fs::read_to_string(&path).unwrap()) {
             let Some(other_line) = rank(&other) else {
-                panic!("{inside:?} imports `{other}`, which is not in the order of modules")
+                panic!("{inside:?} imports `{other}`, which is not in `ORDER`")
             };
             assert!(
                 other == module || other_line < line,
-                "{inside:?} imports `{other}`, which is beside or to the right of `{module}`"
+                "{inside:?} imports `{other}`, which is not in a line before `{module}`"
             );
         }
     }
 }
 
-/// Returns for each file of a folder the files beside it that it imports from, directly or through
-/// a name that `mod.rs` exports.
-fn imports_inside(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+/// Returns each file of a folder with the other files of the folder from which it imports, directly
+/// or through a name that `mod.rs` exports.
+fn imports_within(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let folder = root().join("harness").join(folder);
-    let front = if folder.ends_with("src") { "lib.rs" } else { "mod.rs" };
-    let module = std::fs::read_to_string(folder.join(front)).unwrap();
+    let root_file = if folder.ends_with("src") { "lib.rs" } else { "mod.rs" };
+    let module = std::fs::read_to_string(folder.join(root_file)).unwrap();
     let exports = Regex::new(r"use (\w+)::(?:\{([^}]*)\}|(\w+));").unwrap();
     let mut origins: BTreeMap<String, String> = BTreeMap::new();
     for found in exports.captures_iter(&module) {
@@ -113,7 +113,7 @@ fn imports_inside(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let all: BTreeSet<String> = files(&folder, "rs").iter().map(|path| stem(path)).collect();
     let mut edges = BTreeMap::new();
-    for path in files(&folder, "rs").into_iter().filter(|path| !path.ends_with(front)) {
+    for path in files(&folder, "rs").into_iter().filter(|path| !path.ends_with(root_file)) {
         let text = std::fs::read_to_string(&path).unwrap();
         let code: Vec<_> =
             text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -129,9 +129,9 @@ fn imports_inside(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn files_of_a_folder_do_not_import_in_a_circle() {
-    for folder in ONE_WAY {
-        let mut edges = imports_inside(folder);
+fn files_of_a_folder_import_each_other_without_cycles() {
+    for folder in WITHOUT_CYCLES {
+        let mut edges = imports_within(folder);
         assert!(edges.values().any(|others| !others.is_empty()), "`{folder}` has no imports");
         while let Some(leaf) = edges
             .iter()
@@ -140,7 +140,7 @@ fn files_of_a_folder_do_not_import_in_a_circle() {
         {
             edges.remove(&leaf);
         }
-        assert!(edges.is_empty(), "files of `{folder}` import each other in a circle: {edges:?}");
+        assert!(edges.is_empty(), "files of `{folder}` import each other in a cycle: {edges:?}");
     }
 }
 
@@ -156,7 +156,7 @@ fn reports_import_only_the_format_crate_and_only_args_imports_clap() {
             reports += 1;
             assert!(
                 !harness.is_match(&text),
-                "{inside:?} imports more of the harness than the format crate"
+                "{inside:?} imports a crate of the harness other than the format crate"
             );
         }
         assert!(inside.starts_with("args") || !text.contains("clap::"), "{inside:?} names clap");
@@ -165,7 +165,7 @@ fn reports_import_only_the_format_crate_and_only_args_imports_clap() {
 }
 
 #[test]
-fn crates_depend_only_on_those_to_their_left() {
+fn crates_depend_on_exactly_the_listed_crates() {
     for (name, others) in CRATES {
         let manifest = root().join("harness").join(name).join("Cargo.toml");
         let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
@@ -173,13 +173,12 @@ fn crates_depend_only_on_those_to_their_left() {
         let found = found.filter(|key| key.starts_with("spanproof"));
         let found: BTreeSet<_> = found.map(|key| key.trim_start_matches("spanproof-")).collect();
         let others = others.iter().copied().collect();
-        assert_eq!(found, others, "what `{name}` depends on");
+        assert_eq!(found, others, "the dependencies of `{name}`");
     }
 }
 
-/// Modules are private, and names are exported one by one.
 #[test]
-fn the_library_has_at_most_120_public_names() {
+fn the_library_has_no_public_module_and_80_to_120_public_names() {
     let text = read("harness/spanproof/src/lib.rs");
     assert!(!text.contains("pub mod "), "a module of the library is public");
     let exports = Regex::new(r"pub use (?:[\w:]+::)?(?:\{([^}]*)\}|(\w+)[^;]*);").unwrap();
@@ -210,9 +209,9 @@ fn each_file_has_documentation_and_at_most_400_lines() {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let lines = code.lines().count();
         let limit = if path.ends_with("tests.rs") { 500 } else { 400 };
-        assert!(lines <= limit, "{path:?} has {lines} lines, and {limit} are allowed");
+        assert!(lines <= limit, "{path:?} has {lines} lines; the limit is {limit}");
         let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(!VAGUE_NAMES.contains(&name), "{path:?}: name it after its main type");
+        assert!(!VAGUE_NAMES.contains(&name), "{path:?}: name the file after its main type");
     }
 }
 

@@ -1,8 +1,9 @@
-//! Compares an excerpt on a page with what a command printed.
+//! Compares an excerpt on a page of documentation with the output of a command.
 
 use regex::Regex;
 
-/// What differs from run to run and from machine to machine.
+/// Patterns of texts that differ from run to run or from machine to machine, with the placeholders
+/// that replace these texts before the comparison.
 const VARYING: [(&str, &str); 9] = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "[TIME]"),
     (r"\b\d+(\.\d+)? (ms|s|min|h)\b", "[DURATION]"),
@@ -10,7 +11,7 @@ const VARYING: [(&str, &str); 9] = [
     (r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", "[UUID]"),
     (r"runs/[^/ ]+", "runs/[RUN]"),
     (r"\S*spanproof (check|replay)", "spanproof $1"),
-    // Units run at the same time, so any of them may get any id.
+    // Units run in parallel, so their ids differ from run to run.
     (r"executions \d+ \(.*?\)", "executions [UNIT]"),
     (r"\d+ (MB|GB)\b", "[SIZE]"),
     (r"PostgreSQL \d+(\.\d+)?", "PostgreSQL [VERSION]"),
@@ -19,11 +20,11 @@ const VARYING: [(&str, &str); 9] = [
 /// Lines of an excerpt that stand for any number of lines.
 const OMISSIONS: [&str; 2] = ["...", "…"];
 
-/// Checks that `printed` contains the lines of `excerpt` one after the other, from the first to the
-/// last, apart from times, ids and sizes. A line `...` stands for any number of lines.
+/// Checks that `printed` contains all lines of `excerpt`, in the same order and without other lines
+/// between them. Times, ids and sizes may differ. A line `...` stands for any number of lines.
 ///
 /// # Errors
-/// The part of the excerpt that is missing.
+/// The lines of the excerpt that are missing, up to the next line `...`.
 pub(crate) fn find(excerpt: &str, printed: &str) -> Result<(), String> {
     let (excerpt, printed) = (lines(excerpt), lines(printed));
     let mut rest = printed.as_slice();
@@ -37,10 +38,10 @@ pub(crate) fn find(excerpt: &str, printed: &str) -> Result<(), String> {
         rest = &rest[start + part.len()..];
         parts += 1;
     }
-    if parts > 0 { Ok(()) } else { Err("an excerpt without lines".to_owned()) }
+    if parts > 0 { Ok(()) } else { Err("the excerpt has no lines".to_owned()) }
 }
 
-/// Returns the lines with everything that varies replaced.
+/// Returns the lines of a text, with placeholders for the texts that match [`VARYING`].
 fn lines(text: &str) -> Vec<String> {
     let patterns = VARYING.map(|(pattern, name)| (Regex::new(pattern).unwrap(), name));
     let spaces = Regex::new(" {2,}").unwrap();
@@ -49,14 +50,14 @@ fn lines(text: &str) -> Vec<String> {
         let masked = patterns.iter().fold(line.clone(), |line, (pattern, name)| {
             pattern.replace_all(&line, *name).into_owned()
         });
-        // A longer time moves the columns after it.
+        // A longer time moves the columns behind it, so all gaps between columns are shortened.
         if masked == line { line } else { spaces.replace_all(&masked, "  ").into_owned() }
     };
     text.lines().map(stable).collect()
 }
 
 #[test]
-fn an_excerpt_has_consecutive_lines_of_the_output() {
+fn find_accepts_only_consecutive_lines_of_the_output() {
     let printed = "one  12.5 s\ntwo\nthree\nfour\n";
     for excerpt in ["two\n", "one  3 s\ntwo\n", "one  9 s\n...\nfour\n", "…\nthree\n"] {
         assert_eq!(find(excerpt, printed), Ok(()), "{excerpt}");
@@ -67,7 +68,7 @@ fn an_excerpt_has_consecutive_lines_of_the_output() {
         ("three\n...\ntwo\n", "two"),
         ("two\n...\ntwo\n", "two"),
         ("tw\n", "tw"),
-        ("...\n", "an excerpt without lines"),
+        ("...\n", "the excerpt has no lines"),
     ] {
         assert_eq!(find(excerpt, printed), Err(missing.to_owned()), "{excerpt}");
     }

@@ -1,4 +1,5 @@
-//! The command `spanproof`, and the shape of this repository: one test binary, one module a theme.
+//! Tests of the command `spanproof` and of the structure of this repository. All tests are in this
+//! one binary, with one module per topic.
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -1,17 +1,18 @@
-//! Markdown pages as lists of fenced code blocks.
+//! Reads the fenced code blocks of Markdown pages.
 
 use crate::repository::read;
 
 /// A fenced code block.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
-    /// The page, relative to the root, and the line of the opening fence.
+    /// `PAGE:LINE`: the path of the page below the root of the repository, and the line number of
+    /// the opening fence.
     pub(crate) location: String,
     pub(crate) language: String,
     pub(crate) text: String,
 }
 
-/// Returns the blocks of a page in their order; `name` is relative to the root.
+/// Returns the blocks of a page in their order. `name` is relative to the root of the repository.
 pub(crate) fn blocks(name: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut is_open = false;
@@ -19,7 +20,7 @@ pub(crate) fn blocks(name: &str) -> Vec<Block> {
         match line.strip_prefix("```") {
             Some("") => is_open = false,
             Some(language) => {
-                assert!(!is_open, "{name}:{}: a fence in a block", index + 1);
+                assert!(!is_open, "{name}:{}: a block starts inside another block", index + 1);
                 is_open = true;
                 blocks.push(Block {
                     location: format!("{name}:{}", index + 1),

@@ -1,4 +1,4 @@
-//! `preflight`: it reports what would lose spans, and leaves nothing behind.
+//! Tests of `preflight`, which reports why a deployment would lose spans, and changes nothing.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::run::{MIGRATIONS, Output, SPEC, Spanproof};
 
-/// Creates the role that these tests use, with the privileges of a tracer.
+/// SQL that creates the role `preflight_tracer`, with the privileges that a tracer needs.
 const ROLE: &str =
     "do $$ begin create role preflight_tracer; exception when duplicate_object or unique_violation then null; end $$;
     grant select, insert, update on all tables in schema public to preflight_tracer;";
 
-/// Creates a migrated database, with a change.
+/// Creates a migrated database and executes `change` in it.
 async fn database(change: &str) -> (Database, PgConnection) {
     let database = Database::migrated(MIGRATIONS).await.unwrap();
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
@@ -22,8 +22,8 @@ async fn database(change: &str) -> (Database, PgConnection) {
     (database, connection)
 }
 
-/// Runs `preflight`, with the spec of this repository unless `args` names another; returns its exit
-/// code and both of its outputs.
+/// Runs `preflight`, with the spec of this repository unless `args` has `--config`. Returns the
+/// exit code, and standard output followed by standard error.
 async fn preflight(folder: &Path, args: &[&str]) -> (i32, String) {
     let spec: &[&str] = if args.contains(&"--config") { &[] } else { &["--config", SPEC] };
     let command = Spanproof::new(folder, &[&["preflight"], args, spec].concat());
@@ -32,7 +32,7 @@ async fn preflight(folder: &Path, args: &[&str]) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn a_deployment_that_records_passes_and_nothing_is_left_behind() {
+async fn a_working_deployment_passes_every_check_and_is_not_changed() {
     let (database, mut connection) = database("").await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("fly.toml"), "[env]\nENABLE_DB_TRACING = 'true'\n").unwrap();
@@ -50,7 +50,7 @@ async fn a_deployment_that_records_passes_and_nothing_is_left_behind() {
         "ok         columns: all 14 columns of the spec exist",
         "ok         indexes: on span_id, execution_id, trace_id, job_id, started_at",
         "ok         privileges: `preflight_tracer` may insert, update and select",
-        "ok         migrations: all that they create exists, and the role may use it (functions: 7, tables: 4, views: 2)",
+        "ok         migrations: every object that they create exists, and the role may use it (functions: 7, tables: 4, views: 2)",
         "ok         a span, written and undone: inserted, read, completed and rolled back; nothing is left",
     ] {
         assert!(output.contains(line), "expected {line}\nfound {output}");
@@ -64,7 +64,7 @@ async fn a_deployment_that_records_passes_and_nothing_is_left_behind() {
 }
 
 #[tokio::test]
-async fn json_has_each_check_with_its_result_and_the_next_step() {
+async fn a_check_in_json_has_its_result_and_the_next_step() {
     let (database, connection) =
         database("alter table executions alter region type varchar(200)").await;
     connection.close().await.unwrap();
@@ -79,39 +79,40 @@ async fn json_has_each_check_with_its_result_and_the_next_step() {
     let expected = serde_json::json!({
         "name": "widths",
         "outcome": "advice",
-        "checked": "each attribute column, compared with its column of the unit",
-        "found": "`region` holds 100 characters, `region` of the unit is character varying(200)",
-        "next": "widen the column to the unit's; a span with a longer value is refused (SQLSTATE 22001)",
+        "checked": "each attribute column, compared with the unit's column",
+        "found": "`region` holds 100 characters, but the unit's `region` is character varying(200)",
+        "next": "make the column as wide as the unit's: the server refuses a span whose value is too long (SQLSTATE 22001)",
     });
     assert_eq!(widths, Some(&expected));
     database.close().await.unwrap();
 }
 
-/// A change in the database, and the checks that fail.
+/// Each case has a change of the database, and expected lines of the output. The command must exit
+/// with 1 unless all expected lines are advice.
 #[rstest]
-#[case::no_insert("revoke insert on trace_spans from preflight_tracer", &["FAIL       privileges: `preflight_tracer` has no insert", "FAIL       a span, written and undone: inserting it was refused: permission denied"])]
-#[case::no_update("revoke update on trace_spans from preflight_tracer", &["completing it was refused: permission denied"])]
+#[case::no_insert("revoke insert on trace_spans from preflight_tracer", &["FAIL       privileges: `preflight_tracer` lacks insert", "FAIL       a span, written and undone: inserting the span was refused: permission denied"])]
+#[case::no_update("revoke update on trace_spans from preflight_tracer", &["completing the span was refused: permission denied"])]
 #[case::no_table("drop table trace_spans cascade", &["FAIL       table trace_spans: not found on the search path \"$user\", public [", "not tried  a span, written and undone"])]
 #[case::no_column("alter table trace_spans rename model_id to model", &["FAIL       columns: `trace_spans` has no model_id; it has "])]
-#[case::discarded_by_a_trigger("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before insert on trace_spans for each row execute function gone()", &["FAIL       a span, written and undone: the server accepted the span without an error, and stored none"])]
-#[case::check_constraint("alter table trace_spans add check (service <> 'runner')", &["inserting it was refused: new row for relation"])]
-#[case::deferred_constraint("create table known (id uuid primary key); alter table trace_spans add foreign key (trace_id) references known deferrable initially deferred", &["checking its deferred constraints was refused: insert or update on table \"trace_spans\" violates foreign key"])]
+#[case::discarded_by_a_trigger("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before insert on trace_spans for each row execute function gone()", &["FAIL       a span, written and undone: the server reported no error, but stored no span"])]
+#[case::check_constraint("alter table trace_spans add check (service <> 'runner')", &["inserting the span was refused: new row for relation"])]
+#[case::deferred_constraint("create table known (id uuid primary key); alter table trace_spans add foreign key (trace_id) references known deferrable initially deferred", &["checking the deferred constraints was refused: insert or update on table \"trace_spans\" violates foreign key"])]
 #[case::unknown_required_columns("alter table trace_spans add tenant text not null, add kind uuid not null, add at date not null, add tags int[] not null, add raw bytea not null", &[])]
-#[case::discarded_by_a_rule("create rule gone as on insert to trace_spans do instead nothing", &["FAIL       a span, written and undone: the server accepted the span without an error, and stored none"])]
+#[case::discarded_by_a_rule("create rule gone as on insert to trace_spans do instead nothing", &["FAIL       a span, written and undone: the server reported no error, but stored no span"])]
 #[case::moved_by_a_trigger("create table newer () inherits (trace_spans); grant select, insert, update on newer to preflight_tracer; create function route() returns trigger language plpgsql as 'begin insert into newer values (new.*); return null; end'; alter table newer alter id set default 1; create trigger route before insert on trace_spans for each row execute function route()", &[])]
-#[case::discarded_update("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before update on trace_spans for each row execute function gone()", &["FAIL       a span, written and undone: completing it changed no row, without an error"])]
-#[case::update_without_effect("create function same() returns trigger language plpgsql as 'begin return old; end'; create trigger same before update on trace_spans for each row execute function same()", &["FAIL       a span, written and undone: completing it succeeded, but did not change the row"])]
-#[case::sequence("alter table trace_spans add n bigserial", &["inserting it was refused: permission denied for sequence trace_spans_n_seq (SQLSTATE 42501)", "next: grant usage on that sequence to the role"])]
+#[case::discarded_update("create function gone() returns trigger language plpgsql as 'begin return null; end'; create trigger gone before update on trace_spans for each row execute function gone()", &["FAIL       a span, written and undone: the server reported no error, but completing the span changed no row"])]
+#[case::update_without_effect("create function same() returns trigger language plpgsql as 'begin return old; end'; create trigger same before update on trace_spans for each row execute function same()", &["FAIL       a span, written and undone: completing the span succeeded, but its end time is still null"])]
+#[case::sequence("alter table trace_spans add n bigserial", &["inserting the span was refused: permission denied for sequence trace_spans_n_seq (SQLSTATE 42501)", "next: grant usage on that sequence to the role"])]
 #[case::foreign_key_to_a_unit("alter table trace_spans add foreign key (execution_id) references executions", &[])]
 #[case::required_unit("insert into jobs (jobspec_id, jobspec, route) values ('a', '{}', 'queued'); insert into executions (job_id, region, model_id, question_id) select id, repeat('r', 100), 'm', 'q' from jobs; alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &[])]
-#[case::required_unit_that_does_not_exist("alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &["inserting it was refused: insert or update on table \"trace_spans\" violates foreign key constraint \"trace_spans_execution_id_fkey\" (SQLSTATE 23503)"])]
-#[case::large_table_without_index("alter table trace_spans drop constraint trace_spans_span_id_key; insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 110000); analyze trace_spans", &["FAIL       index on span_id: missing on a table of about 110000 rows; needed to complete spans", "next: create index concurrently on \"trace_spans\" (\"span_id\")", "not tried  a span, written and undone: inserted and rolled back; reading and completing it would scan the whole table"])]
+#[case::required_unit_that_does_not_exist("alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &["inserting the span was refused: insert or update on table \"trace_spans\" violates foreign key constraint \"trace_spans_execution_id_fkey\" (SQLSTATE 23503)"])]
+#[case::large_table_without_index("alter table trace_spans drop constraint trace_spans_span_id_key; insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 110000); analyze trace_spans", &["FAIL       index on span_id: missing on a table of about 110000 rows; it is needed to complete spans", "next: create index concurrently on \"trace_spans\" (\"span_id\")", "not tried  a span, written and undone: inserted and rolled back, but not read and completed, because that would scan the whole table"])]
 #[case::column_privileges("revoke insert, update on trace_spans from preflight_tracer; grant insert (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms, status, job_id, execution_id, model_id, region, error_message), update (completed_at, duration_ms, status, error_message) on trace_spans to preflight_tracer", &[])]
 #[case::no_error_column("alter table trace_spans rename error_message to error", &["FAIL       columns: `trace_spans` has no error_message; it has "])]
-#[case::narrow_column("drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans alter operation type varchar(5)", &["inserting it was refused: value too long for type character varying(5) (SQLSTATE 22001)"])]
-#[case::narrow_attribute("alter table executions alter region type varchar(200)", &["advice     widths: `region` holds 100 characters, `region` of the unit is character varying(200)"])]
+#[case::narrow_column("drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans alter operation type varchar(5)", &["inserting the span was refused: value too long for type character varying(5) (SQLSTATE 22001)"])]
+#[case::narrow_attribute("alter table executions alter region type varchar(200)", &["advice     widths: `region` holds 100 characters, but the unit's `region` is character varying(200)"])]
 #[case::no_usage_on_the_schema("revoke usage on schema public from public", &["FAIL       table trace_spans: not found on the search path \"$user\", public; `public` has a table of this name"])]
-#[case::read_only_role("do $$ begin execute format('alter role preflight_tracer in database %I set default_transaction_read_only = on', current_database()); end $$", &["ok         settings: of `preflight_tracer`: default_transaction_read_only=on", "FAIL       writable: transactions of `preflight_tracer` are read-only", "inserting it was refused: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)"])]
+#[case::read_only_role("do $$ begin execute format('alter role preflight_tracer in database %I set default_transaction_read_only = on', current_database()); end $$", &["ok         settings: of `preflight_tracer`: default_transaction_read_only=on", "FAIL       writable: transactions of `preflight_tracer` are read-only", "inserting the span was refused: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)"])]
 #[case::other_search_path("create schema other; do $$ begin execute format('alter role preflight_tracer in database %I set search_path = other', current_database()); end $$", &["FAIL       table trace_spans: not found on the search path other; `public` has a table of this name"])]
 #[case::never_analysed("alter table trace_spans set (autovacuum_enabled = off); insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 20000); drop index trace_spans_execution_id_idx", &["FAIL       index on execution_id: missing on a table of about "])]
 #[case::no_function("drop function identify_root_cause cascade", &["FAIL       function identify_root_cause: there is no such function"])]
@@ -119,9 +120,12 @@ async fn json_has_each_check_with_its_result_and_the_next_step() {
 #[case::no_index("insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 20000); drop index trace_spans_execution_id_idx; analyze trace_spans", &["FAIL       index on execution_id: missing on a table of about 20000 rows"])]
 #[case::same_name_in_another_schema("create schema other; create table other.trace_spans (id int)", &["advice     table trace_spans: found in the schema `public`; `other` has a table of this name, too"])]
 #[case::read_only_database("do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$", &["FAIL       writable: transactions of `preflight_tracer` are read-only", "(SQLSTATE 25006)"])]
-#[case::row_level_security("alter table trace_spans enable row level security", &["advice     privileges: ", "row-level security is on, with no policy", "FAIL       a span, written and undone: inserting it was refused: new row violates row-level security"])]
+#[case::row_level_security("alter table trace_spans enable row level security", &["advice     privileges: ", "row-level security is on, with no policy", "FAIL       a span, written and undone: inserting the span was refused: new row violates row-level security"])]
 #[tokio::test]
-async fn whatever_would_lose_spans_fails(#[case] change: &str, #[case] expected: &[&str]) {
+async fn preflight_reports_changes_that_would_lose_spans(
+    #[case] change: &str,
+    #[case] expected: &[&str],
+) {
     let (database, connection) = database(change).await;
     connection.close().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -145,12 +149,12 @@ async fn whatever_would_lose_spans_fails(#[case] change: &str, #[case] expected:
 #[case::set_twice(&["--manifest", "fly.toml", "--manifest", "both.env"], 1, "FAIL       ENABLE_DB_TRACING in both.env: it is set more than once: true, false")]
 #[case::unset(&["--manifest", "absent.yaml"], 1, "FAIL       ENABLE_DB_TRACING in absent.yaml: it is not set")]
 #[case::not_restarted(&["--manifest", "fly.toml", "--log", "off.log"], 1, "reports tracing off, and the value 1; the manifest has true")]
-#[case::no_tracer_line(&["--log", "absent.yaml"], 4, "not tried  ENABLE_DB_TRACING in the running process: `absent.yaml` has no tracer line")]
+#[case::no_line_about_tracing(&["--log", "absent.yaml"], 4, "not tried  ENABLE_DB_TRACING in the running process: `absent.yaml` has no startup line that says whether tracing is on")]
 #[case::no_flag(&["--config", "spanproof.toml", "--manifest", "fly.toml"], 4, "not tried  the flag: no `[[flag]]` in the spec has `tracing = true`")]
 #[case::no_input(&[], 4, "0 passed, 0 failed, 0 advice, 3 not tried")]
 #[case::unreachable(&["--database", "postgres://u:hunter2@127.0.0.1:1/x"], 3, "could not connect to the database `postgres://u:***@127.0.0.1:1/x`")]
 #[tokio::test]
-async fn checks_without_their_input_are_reported_as_not_tried(
+async fn missing_and_wrong_inputs_are_reported(
     #[case] args: &[&str],
     #[case] expected_code: i32,
     #[case] expected: &str,
@@ -192,7 +196,7 @@ async fn a_missing_role_is_reported() {
 }
 
 #[tokio::test]
-async fn a_locked_table_is_reported_without_waiting_for_it() {
+async fn a_locked_table_is_reported() {
     let (database, mut connection) = database("").await;
     let lock = "begin; lock table trace_spans in access exclusive mode";
     connection.execute(sqlx::raw_sql(lock)).await.unwrap();
@@ -201,13 +205,14 @@ async fn a_locked_table_is_reported_without_waiting_for_it() {
     let (code, output) = preflight(folder.path(), &args).await;
     assert_eq!(code, 1, "{output}");
     let expected =
-        "inserting it was refused: canceling statement due to lock timeout (SQLSTATE 55P03)";
+        "inserting the span was refused: canceling statement due to lock timeout (SQLSTATE 55P03)";
     assert!(output.contains(expected), "expected {expected}\nfound {output}");
     connection.close().await.unwrap();
     database.close().await.unwrap();
 }
 
-/// Each format, with a value that means on and does not count.
+/// Each case has a manifest in another format, with a value that means on, but that `enables` in
+/// the spec does not list.
 #[rstest]
 #[case::toml("fly.toml", "[env]\nENABLE_DB_TRACING = 'TRUE'", "it is TRUE under env")]
 #[case::yaml(

@@ -1,5 +1,5 @@
-//! The README and the pages in `docs/`: commands exit as documented, print what the page shows, and
-//! examples and tables are those of the code.
+//! Tests the README and the pages in `docs/`. Commands must exit as documented and print what the
+//! page shows. Examples and tables must be the same as in the code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::markdown::{Block, blocks};
 use crate::repository::{read, root};
 use crate::run::{Output, Spanproof, run};
 
-/// Commands on a page that report findings, by a part of them; they exit with 1.
+/// Texts that identify the commands that report findings, and so exit with 1.
 const WITH_FINDINGS: [&str; 2] = ["--config fixtures/incidents", " diagnose "];
 /// Time limit for one command on a page.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Returns the pages that these tests check.
+/// Returns the paths of the pages that these tests check.
 fn pages() -> Vec<String> {
     let docs = folder::names(&root().join("docs")).into_iter().map(|name| format!("docs/{name}"));
     ["README.md".to_owned()].into_iter().chain(docs).collect()
@@ -30,8 +30,8 @@ fn run_on_page(command: &str) -> Output {
     Spanproof::shell(root(), &script).timeout(COMMAND_TIMEOUT).output()
 }
 
-/// Each command in a `sh` block runs. Each `text` block is an excerpt of what a command in the `sh`
-/// block before it printed. Nobody runs `console` blocks.
+/// Runs each command in a `sh` block. A `text` block must be an excerpt of what a command in the
+/// previous `sh` block printed. `console` blocks are not run.
 #[test]
 fn commands_exit_and_print_as_documented() {
     let mut outputs: BTreeMap<String, Output> = BTreeMap::new();
@@ -41,7 +41,7 @@ fn commands_exit_and_print_as_documented() {
         for block in blocks(&page) {
             let Block { location, language, text } = &block;
             match language.as_str() {
-                // This test is part of `cargo test`.
+                // `cargo test` is not run, because this test is part of it.
                 "sh" => {
                     for command in text.lines().filter(|line| *line != "cargo test") {
                         let output = outputs
@@ -61,11 +61,13 @@ fn commands_exit_and_print_as_documented() {
                         commands.filter_map(|command| outputs.get(command)).collect();
                     let found = printed.iter().map(|output| find(text, &output.stdout));
                     if let Err(missing) = found.fold(Err(text.clone()), Result::or) {
-                        wrong.push(format!("{location}: nobody printed\n{missing}\n{printed:#?}"));
+                        wrong.push(format!(
+                            "{location}: no command printed\n{missing}\n{printed:#?}"
+                        ));
                     }
                 }
                 "json" | "rust" | "toml" => {}
-                other => wrong.push(format!("{location}: no test knows `{other}` blocks")),
+                other => wrong.push(format!("{location}: unknown language `{other}`")),
             }
         }
     }
@@ -74,14 +76,15 @@ fn commands_exit_and_print_as_documented() {
 }
 
 #[test]
-fn the_readme_is_a_front_page() {
+fn the_readme_has_at_most_150_lines() {
     let lines = read("README.md").lines().count();
     assert!(lines <= 150, "README.md has {lines} lines; move some to `docs/`");
 }
 
-/// The pages say `cargo run` and name no binary: cargo has to find the right one.
+/// The commands on the pages are `cargo run` without `--bin`, so cargo must choose the binary
+/// `spanproof`.
 #[test]
-fn cargo_finds_the_binary_by_itself() {
+fn cargo_run_starts_spanproof_by_default() {
     let mut command = assert_cmd::Command::new(env!("CARGO"));
     let output = command.args(["run", "--", "explain"]).current_dir(root()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -89,9 +92,10 @@ fn cargo_finds_the_binary_by_itself() {
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("stage 1, delivered"), "{stderr}");
 }
 
-/// The example in the README and in the documentation of the library.
+/// The test `tests/example.rs` contains the example of the README and of the library's
+/// documentation.
 #[test]
-fn the_example_is_a_test() {
+fn the_documented_example_equals_the_test() {
     let test = read("tests/example.rs");
     let example = test.split_once("// README\n").unwrap().1;
     let blocks = blocks("README.md");
@@ -118,7 +122,8 @@ fn tables_of_exit_codes_are_complete() {
     assert!(tables > 0, "no page lists the exit codes");
 }
 
-/// The spec that `docs/getting-started.md` writes step by step, for `fixtures/python-runner`.
+/// Joins the pieces of a spec that `docs/getting-started.md` shows step by step. The spec is for
+/// the service in `fixtures/python-runner`.
 #[test]
 fn the_spec_of_getting_started_passes() {
     let service = root().join("fixtures/python-runner");

@@ -1,5 +1,5 @@
-//! The reference pages: `docs/spec.md` lists exactly the keys that each section of a spec and a
-//! behaviour file may have, and `docs/codes.md` is what `explain` prints.
+//! Tests the reference pages. `docs/spec.md` must list exactly the keys that each section of a spec
+//! and of a behaviour file may have. `docs/codes.md` must be the output of `explain --markdown`.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,13 @@ use spanproof::FaultKind;
 use crate::check::project::Project;
 use crate::repository::read;
 
-/// A key that no section has: the error about it lists those that the section has.
+/// A key that no section may have. The error about this key lists all keys that the section may
+/// have.
 const UNKNOWN: &str = "no-such-key = 1";
 
-/// Tables of the page: their heading, the start of their header, and a text of the spec that is
-/// replaced so that the section has an unknown key.
+/// The tables of `docs/spec.md`. Each has the heading of its section, the first cell of its header,
+/// and an edit of a spec that adds an unknown key to the described section: the text to replace
+/// and its replacement. `KEY` stands for the unknown key.
 const TABLES: [(&str, &str, &str, &str); 13] = [
     ("`service`", "key", "[service]", "[service]\nKEY"),
     ("`database`", "key", "schema = 1", "schema = 1\ndatabase = { KEY }"),
@@ -27,12 +29,12 @@ const TABLES: [(&str, &str, &str, &str); 13] = [
     ("`tables`", "key of `[tables.units]`", "schema = 1", "schema = 1\ntables.units = { KEY }"),
     ("`tables`", "key of `[tables.spans]`", "schema = 1", "schema = 1\ntables.spans = { KEY }"),
     ("`startup`", "key", "schema = 1", "schema = 1\nstartup = { KEY }"),
-    // Both sections of a behaviour file are in one table.
+    // One table describes both sections of a behaviour file, so there is no edit of a spec.
     ("An upstream's behaviour file", "key", "", ""),
 ];
 
-/// Rows of the page that describe a section of their own: the heading above their table, their key,
-/// and the same replacement.
+/// Rows of tables of `docs/spec.md` that describe a section. Each has the heading of its table, its
+/// key, and the edit of a spec that adds an unknown key, as in [`TABLES`].
 const ROWS: [(&str, &str, &str, &str); 7] = [
     ("`service`", "cargo", "[service]", "[service]\ncargo = { KEY }"),
     ("`service`", "ready", "ready = {", "ready = { KEY,"),
@@ -43,13 +45,13 @@ const ROWS: [(&str, &str, &str, &str); 7] = [
     ("`startup`", "redact", "schema = 1", "schema = 1\nstartup = { redact = [{ KEY }] }"),
 ];
 
-/// Returns the words in backticks that look like keys.
+/// Returns the words in backticks that have the form of a key.
 fn keys(text: &str) -> BTreeSet<String> {
     let quoted = Regex::new("`([a-z-]+)`").unwrap();
     quoted.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
-/// Returns the rows of a table: the cell with the key, and the rest.
+/// Returns the rows of a table. Each is the cell with the key, and the text of all other cells.
 fn rows(page: &str, heading: &str, header: &str) -> Vec<(String, String)> {
     let section = page.split("\n## ").find(|text| text.starts_with(&format!("{heading}\n")));
     let section = section.unwrap_or_else(|| panic!("no section {heading}"));
@@ -61,26 +63,28 @@ fn rows(page: &str, heading: &str, header: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the keys that the command names in its error about the unknown key.
-fn accepted(project: &Project, command: &str) -> BTreeSet<String> {
+/// Runs a command and returns the keys in its error about the unknown key.
+fn accepted_keys(project: &Project, command: &str) -> BTreeSet<String> {
     let output = project.run(&[command]);
     let error = output.stderr.split_once("unknown key `no-such-key`, expected ");
     assert!(error.is_some(), "{output:?}");
     keys(error.unwrap().1.split([';', '\n']).next().unwrap())
 }
 
-/// Returns the keys that a section of the spec may have.
+/// Returns the keys that a section of the spec may have. Replacing `old` by `new` adds the unknown
+/// key to the section.
 fn accepted_in(old: &str, new: &str) -> BTreeSet<String> {
     let project = Project::new("obedient");
     project.edit(old, &new.replace("KEY", UNKNOWN));
-    accepted(&project, "plan")
+    accepted_keys(&project, "plan")
 }
 
-/// Returns the keys that a section of a behaviour file may have; `text` is the file.
+/// Returns the keys that a section of a behaviour file may have. `text` is the text of the file,
+/// with `KEY` in the section.
 fn accepted_in_behaviour(text: &str) -> BTreeSet<String> {
     let project = Project::new("obedient");
     project.write("upstream.toml", &text.replace("KEY", UNKNOWN));
-    accepted(&project, "check")
+    accepted_keys(&project, "check")
 }
 
 #[test]
@@ -97,9 +101,9 @@ fn each_table_lists_exactly_the_keys_of_its_section() {
         };
         assert_eq!(listed, accepted, "docs/spec.md (left), {heading}, {header}");
     }
-    // Of the others, one lists `schema`, and one `route`, `upstream` and `job`.
+    // Two tables are not in `TABLES`: one lists `schema`, the other `route`, `upstream`, `job`.
     let tables = page.lines().filter(|line| line.starts_with("| key ")).count();
-    assert_eq!(tables, TABLES.len() + 2, "a table of docs/spec.md is compared with nothing");
+    assert_eq!(tables, TABLES.len() + 2, "`TABLES` lacks a table of docs/spec.md");
 }
 
 #[test]
@@ -114,7 +118,7 @@ fn each_row_lists_exactly_the_keys_of_its_section() {
 }
 
 #[test]
-fn the_headings_are_exactly_the_sections_of_a_spec() {
+fn headings_equal_the_sections_of_a_spec() {
     let page = read("docs/spec.md");
     let headings = page.lines().filter(|line| line.starts_with("## "));
     let mut listed: BTreeSet<_> = headings.flat_map(keys).collect();
@@ -137,7 +141,7 @@ fn the_table_of_faults_lists_exactly_the_kinds() {
 }
 
 #[test]
-fn the_page_of_codes_is_what_explain_prints() {
+fn the_page_of_codes_equals_the_output_of_explain() {
     assert!(
         read("docs/codes.md") == spanproof_cli::report::reference(),
         "docs/codes.md is out of date; run `cargo run -- explain --markdown > docs/codes.md`"

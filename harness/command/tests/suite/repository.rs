@@ -1,4 +1,4 @@
-//! The files of this repository.
+//! Finds and reads the files of this repository.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-/// Returns the text of a file; `name` is relative to the root.
+/// Returns the text of a file. `name` is relative to the root of the repository.
 pub(crate) fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Starts the command `spanproof`; the other files of this suite leave that to this one.
+//! Starts the command `spanproof`. No other file of this suite starts it.
 
 use std::ffi::OsStr;
 use std::io::{BufReader, Read, Write};
@@ -20,11 +20,11 @@ pub(crate) const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spanpr
 pub(crate) const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_spanproof");
-/// Time limit for a command to exit after a signal, or by itself.
+/// Time limit for a command to exit, after a signal or by itself.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time limit for the next output of a command; in milliseconds.
+/// Time limit for the next output of a command, in milliseconds.
 const READ_TIMEOUT: u16 = 30_000;
-/// Variables of the machine that would change what the command does or prints.
+/// Environment variables that are removed, because they change what the command does or prints.
 const REMOVED: [&str; 7] = [
     "CI",
     "DATABASE_URL",
@@ -35,7 +35,7 @@ const REMOVED: [&str; 7] = [
     "COLUMNS",
 ];
 
-/// A command line that runs `spanproof`.
+/// A command line that runs `spanproof`, and that is not started yet.
 #[derive(Debug)]
 pub(crate) struct Spanproof {
     command: std::process::Command,
@@ -53,17 +53,18 @@ pub(crate) struct Output {
 }
 
 impl Spanproof {
-    /// `spanproof ARGS` in `folder`.
+    /// Creates the command `spanproof ARGS`, to run in `folder`.
     pub(crate) fn new(folder: impl AsRef<Path>, args: &[&str]) -> Self {
         Self::program(BINARY, folder.as_ref(), args)
     }
 
-    /// A shell script in which `spanproof` is the binary under test.
+    /// Creates the command that runs a shell script, in which `spanproof` is the binary under test.
     pub(crate) fn shell(folder: impl AsRef<Path>, script: &str) -> Self {
         Self::program("sh", folder.as_ref(), &["-c", &with_binary(script)])
     }
 
-    /// The same on a terminal; its output, escape sequences included, is in `stdout`.
+    /// Creates the command that runs a shell script on a terminal. The terminal's output is in
+    /// `stdout`, with all escape sequences.
     pub(crate) fn terminal(folder: impl AsRef<Path>, script: &str) -> Self {
         let args = ["-qec", &with_binary(script), "/dev/null"];
         Self::program("script", folder.as_ref(), &args)
@@ -85,19 +86,19 @@ impl Spanproof {
         self
     }
 
-    /// Writes `text` to its standard input; otherwise that is empty.
+    /// Sets the text of standard input, which is empty by default.
     pub(crate) fn stdin(mut self, text: impl Into<String>) -> Self {
         self.stdin = Some(text.into());
         self
     }
 
-    /// Kills it after `timeout` instead of two minutes.
+    /// Sets the time after which [`Self::output`] kills the command; the default is two minutes.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the command until it exits.
     pub(crate) fn output(self) -> Output {
         let mut command = assert_cmd::Command::from_std(self.command);
         let command = command.timeout(self.timeout).write_stdin(self.stdin.unwrap_or_default());
@@ -110,12 +111,12 @@ impl Spanproof {
         }
     }
 
-    /// Runs it to its end on another thread, so that the test can do something meanwhile.
+    /// Runs the command until it exits, on another thread, so that the test can act while it runs.
     pub(crate) async fn output_async(self) -> Output {
         tokio::task::spawn_blocking(|| self.output()).await.unwrap()
     }
 
-    /// Starts it; the test goes on while it runs.
+    /// Starts the command and returns while it runs.
     pub(crate) fn spawn(mut self) -> Running {
         let command = self.command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -125,7 +126,7 @@ impl Spanproof {
     }
 }
 
-/// A command that runs while the test does; killed when dropped.
+/// A running command. Dropping this value kills the process.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -134,34 +135,34 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Returns its process id.
+    /// Returns the process id of the command.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the command.
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
     }
 
-    /// Writes to its standard input.
+    /// Writes a text to the command's standard input.
     pub(crate) fn write(&mut self, text: &str) {
         self.stdin.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Closes the pipe of its standard output.
+    /// Closes the pipe of the command's standard output.
     pub(crate) fn close_stdout(&mut self) {
         self.stdout = None;
     }
 
-    /// Reads the next line of its standard output.
+    /// Reads the next line of standard output.
     pub(crate) fn next_line(&mut self) -> String {
         let text = self.read_until("\n");
         text.trim_end_matches('\n').to_owned()
     }
 
-    /// Reads lines up to the first one that contains all of `words`, and returns it.
-    pub(crate) fn line(&mut self, words: &[&str]) -> String {
+    /// Reads lines up to the first line that contains all of `words`, and returns this line.
+    pub(crate) fn line_with(&mut self, words: &[&str]) -> String {
         loop {
             let line = self.next_line();
             if words.iter().all(|word| line.contains(word)) {
@@ -170,7 +171,7 @@ impl Running {
         }
     }
 
-    /// Reads its standard output up to the first `end`.
+    /// Reads standard output up to the first `end`, and returns the text with `end`.
     pub(crate) fn read_until(&mut self, end: &str) -> String {
         let stdout = self.stdout.as_mut().unwrap();
         let mut text = Vec::new();
@@ -179,19 +180,20 @@ impl Running {
             let is_ready = !stdout.buffer().is_empty() || poll(&mut fds, READ_TIMEOUT).unwrap() > 0;
             let byte =
                 if is_ready { stdout.by_ref().bytes().next().transpose().unwrap() } else { None };
-            assert!(byte.is_some(), "no {end:?} after {:?}", String::from_utf8_lossy(&text));
+            assert!(byte.is_some(), "expected {end:?} after {:?}", String::from_utf8_lossy(&text));
             text.extend(byte);
         }
         String::from_utf8(text).unwrap()
     }
 
-    /// Waits for its exit.
+    /// Waits until the command exits.
     pub(crate) fn status(&mut self) -> ExitStatus {
         let id = self.id();
         wait_until("the command's exit", EXIT_TIMEOUT, || self.child.try_wait().unwrap().ok_or(id))
     }
 
-    /// Waits for its exit and returns the exit code and everything that was not read before.
+    /// Waits until the command exits, and returns the exit code and all output that was not read
+    /// before.
     pub(crate) fn output(mut self) -> Output {
         let code = self.status().code().unwrap_or(-1);
         let (mut stdout, mut stderr) = (String::new(), String::new());
@@ -211,7 +213,7 @@ impl Drop for Running {
 }
 
 impl Output {
-    /// The JSON document in `stdout`.
+    /// Parses the JSON document in `stdout`.
     pub(crate) fn json(&self) -> Json {
         let json = serde_json::from_str(&self.stdout);
         assert!(json.is_ok(), "stdout is not JSON: {self:?}");
@@ -224,7 +226,7 @@ pub(crate) fn run(folder: impl AsRef<Path>, args: &[&str]) -> Output {
     Spanproof::new(folder, args).output()
 }
 
-/// A script that finds the binary under test as `spanproof`.
+/// Returns the script with a `PATH` in which `spanproof` is the binary under test.
 fn with_binary(script: &str) -> String {
     let folder = Path::new(BINARY).parent().unwrap();
     format!("PATH='{}':$PATH; export PATH; {script}", folder.display())

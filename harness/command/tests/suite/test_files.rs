@@ -1,4 +1,5 @@
-//! No source file is forgotten: each one is compiled, and each crate has one test binary at most.
+//! Tests that each source file is compiled, and that each package has at most one integration-test
+//! binary.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ fn manifest(package: &Path) -> toml::Table {
     std::fs::read_to_string(package.join("Cargo.toml")).unwrap().parse().unwrap()
 }
 
-/// Returns the root files of a package's integration tests, whether declared or found by cargo.
+/// Returns the root files of a package's integration tests: the declared ones, and those that cargo
+/// finds by itself.
 fn test_targets(package: &Path) -> BTreeSet<PathBuf> {
     let manifest = manifest(package);
     let declared = manifest.get("test").and_then(toml::Value::as_array).into_iter().flatten();
@@ -42,32 +44,32 @@ fn test_targets(package: &Path) -> BTreeSet<PathBuf> {
     targets
 }
 
-/// Returns a crate's root file and all files that its `mod` lines reach.
-fn reached(crate_root: &Path) -> BTreeSet<PathBuf> {
+/// Returns a crate's root file and all files that are included by `mod` lines.
+fn included_files(crate_root: &Path) -> BTreeSet<PathBuf> {
     let module =
         Regex::new(r"(?m)^\s*((?:#\[[^\n]*\]\s*)*)(?:pub(?:\([\w ]+\))? )?mod (\w+);").unwrap();
     let named = Regex::new(r#"#\[path = "([^"]+)"\]"#).unwrap();
-    let mut reached = BTreeSet::new();
+    let mut included = BTreeSet::new();
     let mut left = vec![(crate_root.to_owned(), crate_root.parent().unwrap().to_owned())];
     while let Some((file, folder)) = left.pop() {
         let text = std::fs::read_to_string(&file).unwrap();
         for found in module.captures_iter(&text) {
             let below = folder.join(&found[2]);
             let mut paths = vec![folder.join(format!("{}.rs", &found[2])), below.join("mod.rs")];
-            // A path is relative to the folder of the file that names it.
+            // The path in `#[path]` is relative to the folder of the file that has the attribute.
             paths.extend(named.captures(&found[1]).map(|path| file.with_file_name(&path[1])));
             paths.retain(|path| path.exists());
             left.extend(paths.iter().map(|path| (path.canonicalize().unwrap(), below.clone())));
         }
-        reached.insert(file);
+        included.insert(file);
     }
-    reached
+    included
 }
 
-/// Returns the files below a folder that no crate root reaches.
-fn forgotten(folder: &Path, crate_roots: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    let reached: BTreeSet<_> = crate_roots.iter().flat_map(|root| reached(root)).collect();
-    files(folder, "rs").into_iter().filter(|file| !reached.contains(file)).collect()
+/// Returns the files below a folder that no crate includes.
+fn uncompiled(folder: &Path, crate_roots: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let included: BTreeSet<_> = crate_roots.iter().flat_map(|root| included_files(root)).collect();
+    files(folder, "rs").into_iter().filter(|file| !included.contains(file)).collect()
 }
 
 #[test]
@@ -83,19 +85,19 @@ fn each_source_file_and_test_file_is_compiled() {
     for package in packages() {
         let roots = ["lib.rs", "main.rs"].map(|name| package.join("src").join(name));
         let roots = roots.into_iter().filter(|path| path.exists()).collect();
-        assert_eq!(forgotten(&package.join("src"), &roots), Vec::<PathBuf>::new());
+        assert_eq!(uncompiled(&package.join("src"), &roots), Vec::<PathBuf>::new());
         let targets = test_targets(&package);
         let folder = package.join("tests");
         if folder.exists() {
-            assert_eq!(forgotten(&folder, &targets), Vec::<PathBuf>::new());
+            assert_eq!(uncompiled(&folder, &targets), Vec::<PathBuf>::new());
         }
     }
     let runner = test_targets(&root().join("runner"));
-    assert_eq!(forgotten(&root().join("tests"), &runner), Vec::<PathBuf>::new());
+    assert_eq!(uncompiled(&root().join("tests"), &runner), Vec::<PathBuf>::new());
 }
 
 #[test]
-fn a_file_without_a_mod_line_is_forgotten() {
+fn a_file_without_a_mod_line_is_uncompiled() {
     let package = tempfile::tempdir().unwrap();
     let suite = package.path().join("tests/suite");
     let write = |name: &str, text: &str| {
@@ -114,7 +116,7 @@ fn a_file_without_a_mod_line_is_forgotten() {
     let targets = test_targets(package.path());
     assert_eq!(targets, [suite.join("main.rs")].into());
     let planted = ["folder/planted.rs", "planted.rs"].map(|name| suite.join(name));
-    assert_eq!(forgotten(&package.path().join("tests"), &targets), planted);
+    assert_eq!(uncompiled(&package.path().join("tests"), &targets), planted);
     std::fs::write(package.path().join("tests/second.rs"), "").unwrap();
     assert_eq!(test_targets(package.path()).len(), 2);
 }

@@ -1,4 +1,4 @@
-//! `traces`: traces in a database, found and shown.
+//! Tests of `traces`, which finds traces in a database and prints them.
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -9,8 +9,9 @@ use crate::run::{MIGRATIONS, Output, SPEC, Spanproof, run};
 
 const TRACE: &str = "0af76519-16cd-43dd-8448-eb211c80319c";
 
-/// One job with two units. The first has spans of two services, of which one names only the trace;
-/// the second has an unfinished span whose parent is missing.
+/// SQL that inserts one job with two units. The first unit has spans of two services; the span of
+/// `router` has no job and no unit. The second unit has a span that has not ended and whose parent
+/// is missing.
 const ROWS: &str = "
 insert into jobs (jobspec_id, jobspec, status, route) values ('bias-1', '{}', 'failed', 'queued');
 insert into executions (job_id, region, model_id, question_id, status, trace_id)
@@ -27,7 +28,7 @@ insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, 
  '00000000-0000-4000-8000-000000000009', 'runner', 'execute_question', '2025-10-22 12:00:00Z', null,
  null, 'started', 1, 2, null)";
 
-/// Creates a migrated database with these rows.
+/// Creates a migrated database and executes `rows` in it.
 async fn database(rows: &'static str) -> Database {
     let database = Database::migrated(MIGRATIONS).await.unwrap();
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
@@ -36,7 +37,7 @@ async fn database(rows: &'static str) -> Database {
     database
 }
 
-/// Runs `traces` on a database with these rows.
+/// Runs `traces` on a migrated database in which `rows` was executed.
 async fn traces(rows: &'static str, args: &[&str]) -> Output {
     let database = database(rows).await;
     let start = ["traces", "--config", SPEC, "--database", database.url()];
@@ -68,7 +69,7 @@ async fn traces_are_found_by_job_execution_trace_and_time(
 }
 
 #[tokio::test]
-async fn a_waterfall_shows_nesting_gaps_failures_and_answers_of_the_database() {
+async fn a_waterfall_shows_gaps_failures_and_results_of_diagnostic_functions() {
     let Output { code, stdout, stderr } = traces(ROWS, &["--job", "1", "--width", "110"]).await;
     assert_eq!(code, 0, "{stderr}");
     for expected in [
@@ -94,7 +95,7 @@ async fn a_waterfall_shows_nesting_gaps_failures_and_answers_of_the_database() {
 #[case::forced("TERM=dumb CLICOLOR_FORCE=1", false, true)]
 #[case::not_forced("TERM=dumb CLICOLOR_FORCE=0", false, false)]
 #[tokio::test]
-async fn a_terminal_gets_what_it_can_show(
+async fn blocks_and_colours_depend_on_the_environment(
     #[case] variables: &str,
     #[case] blocks: bool,
     #[case] colour: bool,
@@ -138,7 +139,9 @@ async fn the_otlp_export_has_services_and_parents() {
     let services = json["resourceSpans"].as_array().unwrap();
     let names: Vec<_> = services
         .iter()
-        .map(|one| one["resource"]["attributes"][0]["value"]["stringValue"].as_str().unwrap())
+        .map(|service| {
+            service["resource"]["attributes"][0]["value"]["stringValue"].as_str().unwrap()
+        })
         .collect();
     assert_eq!(names, ["router", "runner"]);
     assert_eq!(stdout.lines().count(), 1);
@@ -149,18 +152,18 @@ async fn the_otlp_export_has_services_and_parents() {
 }
 
 #[rstest]
-#[case::no_job(ROWS, &["--job", "7"], 4, "`jobs` has no job `7`; the newest are id=1 (jobspec_id bias-1)")]
+#[case::no_job(ROWS, &["--job", "7"], 4, "`jobs` has no job `7`; the newest jobs are id=1 (jobspec_id bias-1)")]
 #[case::no_execution(ROWS, &["--execution", "7"], 4, "`trace_spans` has no span of the execution `7`; the newest span belongs to trace")]
 #[case::no_trace(ROWS, &["--trace", "0af76519-16cd-43dd-8448-000000000000"], 4, "`trace_spans` has no span of the trace `0af7")]
 #[case::no_uuid(ROWS, &["--trace", "x"], 2, "`x` is not a trace id: `trace_spans.trace_id` has the type uuid")]
 #[case::no_number(ROWS, &["--execution", "x"], 2, "`x` is not an execution id: `trace_spans.execution_id` has the type bigint")]
 #[case::no_span("select 1", &[], 4, "`trace_spans` has no span; `trace_spans` is empty; `spanproof diagnose` explains")]
-#[case::no_time(ROWS, &["--until", "2020-01-01"], 4, "`trace_spans` has no span at this time; the newest span belongs to trace 0af")]
+#[case::no_time(ROWS, &["--until", "2020-01-01"], 4, "`trace_spans` has no span in this period; the newest span belongs to trace 0af")]
 #[case::empty_window(ROWS, &["--since", "1h", "--until", "2h"], 2, "`--since` must be before `--until`")]
 #[case::no_table("drop table trace_spans cascade", &[], 4, "`trace_spans` (`table` under `[tables.spans]`): relation \"trace_spans\" does not exist")]
-#[case::column("alter table trace_spans rename span_id to own_id", &[], 4, "`trace_spans` has no column `span_id`, only ")]
-#[case::its_key("alter table trace_spans rename started_at to since", &[], 4, "; set `started` under `[tables.spans]`")]
-#[case::unit_column("alter table trace_spans rename execution_id to work", &["--execution", "1"], 4, "; set `unit` under `[tables.spans]`")]
+#[case::no_span_id_column("alter table trace_spans rename span_id to own_id", &[], 4, "`trace_spans` has no column `span_id`, only ")]
+#[case::no_start_column("alter table trace_spans rename started_at to since", &[], 4, "; set `started` under `[tables.spans]`")]
+#[case::no_unit_column("alter table trace_spans rename execution_id to work", &["--execution", "1"], 4, "; set `unit` under `[tables.spans]`")]
 #[case::narrow(ROWS, &["--width", "39"], 2, "39 is not in 40..")]
 #[case::job_and_trace(ROWS, &["--job", "1", "--trace", "x"], 2, "cannot be used with")]
 #[tokio::test]
@@ -175,7 +178,7 @@ async fn missing_traces_and_wrong_arguments_are_reported(
     assert!(stderr.contains(expected), "expected {expected}\nfound {stderr}");
 }
 
-/// One trace of 12 000 spans, and four others that are older.
+/// SQL that inserts a trace of 12 000 spans and four older traces.
 const BIG: &str = "
 insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, status)
 select '0af76519-16cd-43dd-8448-eb211c803191', md5('s' || n)::uuid, case when n > 1 then md5('s1')::uuid end,
@@ -186,7 +189,7 @@ select ('0af76519-16cd-43dd-8448-eb211c80320' || n)::uuid, gen_random_uuid(), 's
        now() - n * interval '1 h', now(), 'completed' from generate_series(1, 4) n";
 
 #[tokio::test]
-async fn a_big_trace_does_not_hide_others_and_omitted_spans_are_counted() {
+async fn a_big_trace_is_shortened_and_other_traces_are_shown() {
     let Output { code, stdout, stderr } = traces(BIG, &[]).await;
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(stdout.lines().filter(|line| line.starts_with("trace ")).count(), 5, "{stdout}");
@@ -197,11 +200,11 @@ async fn a_big_trace_does_not_hide_others_and_omitted_spans_are_counted() {
     ] {
         assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}");
     }
-    // The parent was inserted last, and is read nevertheless.
+    // The root span was inserted last. If it had not been read, the output would name a parent.
     assert!(!stdout.contains("parent"), "{stdout}");
 }
 
-/// A table without constraints, with times that have no zone.
+/// SQL that creates a span table without constraints and time zones, and inserts impossible spans.
 const LOOSE: &str = "
 drop table trace_spans cascade;
 create table trace_spans (trace_id text, span_id text, parent_span_id text, service text, operation text,
@@ -214,7 +217,7 @@ insert into trace_spans values
 ('t', null, null, null, null, null, null, null, null, null)";
 
 #[tokio::test]
-async fn a_table_with_impossible_rows_is_shown() {
+async fn traces_with_impossible_spans_are_shown() {
     let Output { code, stdout, stderr } = traces(LOOSE, &["--width", "100"]).await;
     assert_eq!(code, 0, "{stderr}");
     for expected in [
@@ -243,7 +246,7 @@ async fn a_table_with_impossible_rows_is_shown() {
 }
 
 #[tokio::test]
-async fn missing_and_failing_functions_are_not_an_error() {
+async fn missing_and_failing_diagnostic_functions_are_reported() {
     let change = "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id)
         values ('0af76519-16cd-43dd-8448-eb211c80319c', '00000000-0000-4000-8000-000000000001', 'runner', 'x', now(), 'started', 1);
         drop function find_similar_traces; drop function identify_root_cause;

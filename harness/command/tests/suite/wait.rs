@@ -1,11 +1,12 @@
-//! Waiting for what a process or a database is about to do.
+//! Waits until a process or a database reaches a state.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use spanproof_lease::wait::block_until;
 
-/// Returns the value of the first `Ok`; panics after `timeout`, with the last `Err`.
+/// Calls `look` until it returns `Ok`, and returns the value. Panics after `timeout` with the last
+/// `Err`.
 pub(crate) fn wait_until<T, S: Debug>(
     what: &str,
     timeout: Duration,

@@ -1,4 +1,5 @@
-//! `watch`: jobs, executions and spans as they arrive, over a pipe and on a terminal.
+//! Tests of `watch`, which shows jobs, their executions (units) and their spans as they arrive. The
+//! output goes to a pipe or to a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -35,12 +36,12 @@ impl Watched {
         sqlx::query_scalar(sql).fetch_one(&mut self.connection).await.unwrap()
     }
 
-    /// Starts `watch` on it.
+    /// Starts `watch` on the database.
     fn watch(&self, args: &[&str]) -> Running {
         Spanproof::new(".", &self.args(args)).spawn()
     }
 
-    /// Runs `watch` on it until it exits by itself.
+    /// Runs `watch` on the database until it exits by itself.
     fn watch_to_end(&self, args: &[&str]) -> Output {
         run(".", &self.args(args))
     }
@@ -56,16 +57,16 @@ impl Watched {
 }
 
 #[tokio::test]
-async fn each_change_is_a_line_and_work_without_spans_is_reported_at_once() {
+async fn watch_prints_each_change_and_reports_missing_spans_immediately() {
     let mut watched = Watched::new().await;
     let mut watch = watched.watch(&[]);
     watched.execute(JOB).await;
-    watch.line(&["job 1  processing  executions: 0  spans: 0"]);
+    watch.line_with(&["job 1  processing  executions: 0  spans: 0"]);
     watched.execute(EXECUTIONS).await;
-    let line = watch.line(&["job 1", "executions: 4 failed  spans: 0"]);
+    let line = watch.line_with(&["job 1", "executions: 4 failed  spans: 0"]);
     assert!(line.ends_with("NO SPANS"), "{line}");
     watched.execute(SPANS).await;
-    let line = watch.line(&["job 1", "spans: 4"]);
+    let line = watch.line_with(&["job 1", "spans: 4"]);
     assert!(!line.contains("NO SPANS") && !line.contains('\u{1b}'), "{line}");
     watch.signal(Signal::SIGINT);
     let Output { code, stderr, .. } = watch.output();
@@ -75,7 +76,7 @@ async fn each_change_is_a_line_and_work_without_spans_is_reported_at_once() {
 }
 
 #[tokio::test]
-async fn it_exits_after_its_time() {
+async fn watch_exits_after_its_time_limit() {
     let watched = Watched::new().await;
     let Output { code, stderr, .. } = watched.watch_to_end(&["--for", "1s"]);
     assert_eq!(code, 0, "{stderr}");
@@ -83,11 +84,11 @@ async fn it_exits_after_its_time() {
 }
 
 #[tokio::test]
-async fn it_exits_when_its_reader_closes_the_pipe() {
+async fn watch_exits_when_the_reader_closes_the_pipe() {
     let mut watched = Watched::new().await;
     watched.execute(JOB).await;
     let mut watch = watched.watch(&[]);
-    watch.line(&["job 1"]);
+    watch.line_with(&["job 1"]);
     watch.close_stdout();
     watched.execute(EXECUTIONS).await;
     assert_eq!(watch.output().code, 0);
@@ -95,7 +96,7 @@ async fn it_exits_when_its_reader_closes_the_pipe() {
 }
 
 #[tokio::test]
-async fn it_exits_when_nothing_has_changed_for_some_time() {
+async fn watch_exits_after_a_time_without_changes() {
     let mut watched = Watched::new().await;
     watched.execute(&format!("{JOB};{EXECUTIONS};{SPANS}")).await;
     let start = Instant::now();
@@ -107,11 +108,11 @@ async fn it_exits_when_nothing_has_changed_for_some_time() {
 }
 
 #[tokio::test]
-async fn a_terminated_session_is_opened_again_and_no_transaction_stays_open() {
+async fn watch_leaves_no_transaction_open_and_reconnects() {
     let mut watched = Watched::new().await;
     watched.execute(JOB).await;
     let mut watch = watched.watch(&[]);
-    watch.line(&["job 1"]);
+    watch.line_with(&["job 1"]);
     let idle = "select count(*) from pg_stat_activity where application_name = 'spanproof watch' \
                 and state like 'idle in transaction%' and datname = current_database()";
     assert_eq!(watched.query(idle).await, 0);
@@ -119,7 +120,7 @@ async fn a_terminated_session_is_opened_again_and_no_transaction_stays_open() {
                      where application_name = 'spanproof watch' and datname = current_database()";
     watched.execute(terminate).await;
     watched.execute(EXECUTIONS).await;
-    watch.line(&["job 1", "4 failed"]);
+    watch.line_with(&["job 1", "4 failed"]);
     watch.signal(Signal::SIGTERM);
     let Output { code, stderr, .. } = watch.output();
     assert_eq!(code, 143, "{stderr}");
@@ -128,7 +129,7 @@ async fn a_terminated_session_is_opened_again_and_no_transaction_stays_open() {
 }
 
 #[tokio::test]
-async fn work_that_stays_without_spans_is_reported_once_more() {
+async fn a_job_that_stays_without_spans_is_reported_twice() {
     let mut watched = Watched::new().await;
     watched.execute(&format!("{JOB};{EXECUTIONS}")).await;
     let mut watch = watched.watch(&[]);
@@ -145,27 +146,27 @@ async fn work_that_stays_without_spans_is_reported_once_more() {
 }
 
 #[tokio::test]
-async fn a_flood_of_notifications_does_not_cause_a_flood_of_queries() {
+async fn many_notifications_cause_few_queries() {
     let mut watched = Watched::new().await;
     watched.execute(JOB).await;
     let mut watch = watched.watch(&["--channel", "my \"own\"", "--until-idle", "2s"]);
-    watch.line(&["job 1"]);
-    let looks = "select xact_rollback from pg_stat_database where datname = current_database()";
-    let before = watched.query(looks).await;
+    watch.line_with(&["job 1"]);
+    let polls = "select xact_rollback from pg_stat_database where datname = current_database()";
+    let before = watched.query(polls).await;
     watched
         .execute("select pg_notify('my \"own\"', n::text) from generate_series(1, 5000) n")
         .await;
     let Output { code, stderr, .. } = watch.output();
     assert_eq!(code, 0, "{stderr}");
     watched.execute("select pg_stat_clear_snapshot()").await;
-    let after = watched.query(looks).await;
-    assert!(after - before < 60, "{} looks", after - before);
+    let after = watched.query(polls).await;
+    assert!(after - before < 60, "{} polls", after - before);
     assert!(stderr.contains("(notifications and polling)"), "{stderr}");
     watched.close().await;
 }
 
-/// Spans that name only their execution, in a large table without an index on it; and a status
-/// with a line break and an escape sequence.
+/// A large table of spans that have only an `execution_id`, without an index on this column. The
+/// job's status has a line break and an escape sequence.
 const UNINDEXED: &str = "
 alter table jobs drop constraint jobs_status_check; update jobs set status = E'do\\nne\\x1b[2J';
 drop index trace_spans_execution_id_idx;
@@ -174,24 +175,24 @@ select gen_random_uuid(), gen_random_uuid(), 's', 'o', now(), 'started', n from 
 analyze trace_spans";
 
 #[tokio::test]
-async fn spans_that_could_not_be_counted_are_not_reported_as_missing() {
+async fn uncounted_spans_are_not_reported_as_missing() {
     let mut watched = Watched::new().await;
     watched.execute(&format!("{JOB};{EXECUTIONS};{UNINDEXED}")).await;
     let Output { code, stdout, stderr } = watched.watch_to_end(&["--for", "1s"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.contains("job 1  do ne [2J  executions: 4 failed  spans: ?\n"), "{stdout}");
     assert_eq!(stdout.lines().count(), 1, "{stdout:?}");
-    let reason = "trace_spans by execution_id: no index supports it";
+    let reason = "trace_spans by execution_id: no index supports this query";
     assert_eq!(stderr.matches(reason).count(), 1, "{stderr}");
     watched.close().await;
 }
 
 #[test]
-fn ctrl_c_stops_it_while_a_database_does_not_answer() {
+fn ctrl_c_stops_watch_while_the_database_does_not_answer() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
     let mut watch = Spanproof::new(".", &["watch", "--config", SPEC, "--database", &url]).spawn();
-    // From here on it waits for an answer.
+    // After this, `watch` waits for an answer.
     let (_connection, _) = silent.accept().unwrap();
     let start = Instant::now();
     watch.signal(Signal::SIGINT);
@@ -199,13 +200,15 @@ fn ctrl_c_stops_it_while_a_database_does_not_answer() {
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
-/// The escape sequences that a terminal gets first and last.
+/// The escape sequence that switches to the alternate screen.
 const ENTER: &str = "\u{1b}[?1049h";
+/// The escape sequence that hides the cursor.
 const HIDE_CURSOR: &str = "\u{1b}[?25l";
+/// The escape sequences that show the cursor and leave the alternate screen.
 const LEAVE: &str = "\u{1b}[?25h\u{1b}[?1049l";
 
 #[tokio::test]
-async fn it_restores_the_terminal_after_its_time_and_after_ctrl_c() {
+async fn watch_restores_the_terminal_after_its_time_limit_and_after_ctrl_c() {
     let mut watched = Watched::new().await;
     watched.execute(&format!("{JOB};{EXECUTIONS}")).await;
     let script =

@@ -4,12 +4,12 @@ use super::Explanation;
 
 pub(super) const FLAG_UNSET: Explanation = Explanation::new(
     &[
-        "the environment passed to the process sets the flag, but the tracer line at startup has \
-         an empty value",
+        "the environment passed to the process sets the flag, but the startup line about tracing \
+         reports an empty value",
         "no spans are stored",
     ],
     &[
-        "the line has the value that was set: `flag-unrecognised-value`",
+        "the line reports the value that was set: `flag-unrecognised-value`",
         "spans are stored although the line reports off: `banner-contradicts`",
     ],
     &[
@@ -23,7 +23,7 @@ pub(super) const FLAG_UNSET: Explanation = Explanation::new(
 
 pub(super) const TRACER_NOT_CONSTRUCTED: Explanation = Explanation::new(
     &[
-        "no line of the output matches the probe `tracer`, and no spans are stored",
+        "no line of the output matches `tracer` under `[probes]`, and no spans are stored",
         "the value of the flag means on",
     ],
     &[
@@ -35,19 +35,19 @@ pub(super) const TRACER_NOT_CONSTRUCTED: Explanation = Explanation::new(
         "the service starts without its database and then constructs no tracer",
         "the tracer is constructed later, by the first job, or in another process of the \
          deployment",
-        "the wording of the line changed, but the probe `tracer` did not",
+        "the wording of the line changed, but the pattern `tracer` under `[probes]` did not",
     ],
 );
 
 pub(super) const PROCESS_CRASHED: Explanation = Explanation::new(
     &[
-        "the process exited without a request to stop, or failed after one",
-        "its exit status or signal, and its last lines of output",
+        "the process exited without a request to stop, or exited with an error after a request",
+        "its exit status or signal and its last lines of output show the error",
     ],
     &[
-        "it did not stop in time and was killed: `not-stopped`",
-        "no case of the run became ready: the world is broken, which proves nothing about the \
-         service",
+        "the process did not stop in time and was killed: `not-stopped`",
+        "the service became ready in no case of the run: the cases are broken, which proves \
+         nothing about the service",
     ],
     &[
         "the first unit uses a tracer that was never constructed, and the process crashes",
@@ -62,7 +62,7 @@ pub(super) const NEVER_READY: Explanation = Explanation::new(
         "the process was still running, and spanproof stopped it",
     ],
     &[
-        "no case became ready: the world is broken",
+        "the service became ready in no case of the run: the cases are broken",
         "the process exited by itself: `process-crashed`",
     ],
     &[
@@ -74,19 +74,19 @@ pub(super) const NEVER_READY: Explanation = Explanation::new(
 
 pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
     &[
-        "the tracer line reports off and has the value that was set",
+        "the startup line about tracing reports off and the value that was set",
         "the value means on to people: 1, TRUE, yes or on, also with spaces or quotes",
         "an extra case with another spelling has spans",
     ],
     &[
-        "several values that mean on were run and none works: `flag-ignored`",
-        "the line has an empty value: `flag-unset`",
-        "the spec lists the values that count under `enables`, without this one: off is correct",
+        "cases with several values that mean on were run, and none records spans: `flag-ignored`",
+        "the line reports an empty value: `flag-unset`",
+        "`enables` in the spec lists the accepted values, but not this value: off is correct",
     ],
     &[
         "the service compares the value with the exact text true, without trimming and \
          case-sensitively",
-        "quotes or a newline came with the value from a file or a secret store",
+        "the value comes from a file or a secret store and contains quotes or a newline",
         "two flags of the service have opposite conventions: one expects 1, the other true",
     ],
 );
@@ -94,9 +94,9 @@ pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
 pub(super) const FLAG_IGNORED: Explanation = Explanation::new(
     &[
         "the tracer reports off for at least two values that mean on",
-        "no two cases that differ only in the flag differ in their spans",
+        "cases that differ only in the flag record the same spans",
     ],
-    &["spans are recorded with one of the values: `flag-unrecognised-value` for the others"],
+    &["spans are recorded with one of the values: the other values are `flag-unrecognised-value`"],
     &[
         "the service reads a variable with another name",
         "the tracer is constructed before the configuration is read",
@@ -124,15 +124,15 @@ pub(super) const JOB_NOT_PICKED_UP: Explanation = Explanation::new(
 pub(super) const JOB_FAILED_EARLY: Explanation = Explanation::new(
     &[
         "the submission was refused, or the job ended with fewer rows in the unit table than units",
-        "the answer to the submission, the status of the job, the number of rows",
+        "the answer to the submission, the status of the job and the number of rows show which",
     ],
     &[
         "the job has no units and a status under `waiting`: `job-not-picked-up`",
         "every unit has its row: missing spans have another reason",
     ],
     &[
-        "validation rejects the job, or a part that it needs is not configured",
-        "names such as regions differ between parts of the job, so that it has no units",
+        "validation rejects the job, or something that the job needs is not configured",
+        "parts of the job use different names, for example for a region, so that it has no units",
         "the rows of units could not be written",
         "`units` in the spec differs from the number of units of the job",
     ],
@@ -152,7 +152,7 @@ pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
     &[
         "a line contradicts the tables: it reports on, and no route records spans; it reports off, \
          and spans are stored; or it reports a recorded span, and the span is missing",
-        "with the witness: the service reports successful writes, but the server received no \
+        "with `check --witness`: the service reports successful writes, but the server received no \
          statement",
     ],
     &[
@@ -170,8 +170,9 @@ pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
     &[
         "the tracer reports on, every unit has its row, and fewer spans were started than units \
          exist",
-        "the same job by another route has spans; an extra case tries that",
-        "with the witness, also for services without debug lines: the server received no statement",
+        "the same job by another route has spans; an extra case of the run tries this",
+        "with `check --witness`, also for services without debug lines: the server received no \
+         statement",
     ],
     &[
         "no route starts a span: `banner-contradicts`",
@@ -188,7 +189,7 @@ pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
 
 pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
     &["a span name has fewer rows than units, and the table has spans with names that no \
-         `[[span]]` has, or of another service"],
+         `[[span]]` has, or spans of another service"],
     &["every row has a name from the spec: the missing spans have another reason"],
     &[
         "a span was renamed in the service, but not where people look for it",

@@ -1,12 +1,12 @@
-//! Explanations of the codes of stages 6 to 10, from the write to the joined trace, and of the codes
-//! beside the funnel.
+//! Explanations of the codes of stages 6 to 10, from the write to the joined trace, and of the
+//! codes that belong to no stage.
 
 use super::Explanation;
 
 pub(super) const WRITE_FAILED_REPORTED: Explanation = Explanation::new(
     &[
-        "spans were started, rows are missing, and a line matches the probe `refused`",
-        "with the witness: the server's error with its SQLSTATE",
+        "spans were started, rows are missing, and a line matches `refused` under `[probes]`",
+        "with `check --witness`: the server's error with its SQLSTATE",
     ],
     &[
         "no line reports the failure: `write-failed-silent`",
@@ -24,13 +24,13 @@ pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
     &[
         "spans were started, or the witness counted inserts, but rows are missing and no line \
          reports it",
-        "with the witness: the server's error, or no statement at the server",
-        "under a fault of the world: spans were lost, and no line matches `refused` or \
-         `unfinished`",
+        "with `check --witness`: the server's error, or no statement at the server",
+        "under a fault: spans were lost, and no line matches `refused` or `unfinished` under \
+         `[probes]`",
     ],
     &[
-        "a line matches the probe `refused`: `write-failed-reported`",
-        "the service reports every span as recorded: `undetermined`, which the witness decides",
+        "a line matches `refused` under `[probes]`: `write-failed-reported`",
+        "the service reports every span as recorded: `undetermined`; `check --witness` decides",
     ],
     &[
         "the result of the write is ignored, or its error is only counted",
@@ -41,7 +41,8 @@ pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
 
 pub(super) const BATCH_POISONED: Explanation = Explanation::new(
     &[
-        "the witness counts more rows to insert than inserted, and fewer errors than lost rows",
+        "the witness counts fewer rows inserted than to be inserted, and fewer errors than lost \
+         rows",
         "the server's error names one row, and the other rows of the statement are missing, too",
     ],
     &["each row failed separately: `write-failed-reported` or `write-failed-silent`"],
@@ -56,7 +57,7 @@ pub(super) const WRONG_DESTINATION: Explanation = Explanation::new(
     &["no such table has rows: the counts of the witness decide between the other codes"],
     &[
         "the search path of the role or the connection has another schema first",
-        "each tenant has a schema, and the tracer uses another one than the readers",
+        "each tenant has a schema, and the tracer uses another schema than the readers of spans",
         "`[tables.spans]` in the spec names another table than the service writes to",
     ],
 );
@@ -66,7 +67,8 @@ pub(super) const ROLLED_BACK: Explanation = Explanation::new(
          has no error"],
     &[
         "an error at the end of the transaction: `write-failed-reported` or `write-failed-silent`",
-        "fewer rows inserted than to be inserted, without an error: `silently-discarded`",
+        "the witness counts fewer rows inserted than to be inserted, and the server's log has no \
+         error: `silently-discarded`",
     ],
     &[
         "spans are written in the transaction of the work, which rolls back on failure",
@@ -79,7 +81,7 @@ pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
     &[
         "the witness counts rows that were to be inserted but were not, and the server's log has \
          no error",
-        "the write succeeds for the service",
+        "the service sees a successful write",
     ],
     &[
         "the rows were inserted: `rolled-back`",
@@ -88,30 +90,30 @@ pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
     ],
     &[
         "a trigger that returns null, left over from an experiment or a partitioning scheme",
-        "on conflict do nothing, with a key that already exists",
-        "a rule on the table that does nothing instead",
+        "an insert with `on conflict do nothing`, and a key that already exists",
+        "a rule on the table that replaces the insert by nothing",
     ],
 );
 
 pub(super) const UNDETERMINED: Explanation = Explanation {
     supports: &[
-        "rows are missing, and the lines of the service fit several reasons: it reports every span \
-         as recorded, or prints nothing",
+        "rows are missing, and the lines of the service fit several reasons: the service reports \
+         every span as recorded, or prints nothing",
         "or the line that would decide may be in output that was dropped because it was too long",
     ],
     contradicts: &[
         "the witness was on: its counts, the server's errors and the rows leave only one reason",
     ],
     causes: &[
-        "a service without debug lines, on a server whose log spanproof can't read: one given by \
-         URL, or in Docker",
-        "more cases needed the witness than a run repeats",
+        "a service without debug lines, on a server whose log spanproof can't read: a server given \
+         by URL or in Docker",
+        "more cases needed a second run with the witness than one run allows",
     ],
     experiment: Some(
         "run the case with `check --witness` on a server that spanproof starts. Rows in another \
-         schema mean `wrong-destination`; rows inserted but not kept, `rolled-back`; rows not \
-         inserted, `silently-discarded`; an error of the server, a failed write; no statement, \
-         that the service never sent one",
+         schema mean `wrong-destination`. Rows inserted but not kept mean `rolled-back`. Rows not \
+         inserted mean `silently-discarded`. An error of the server means a failed write. No \
+         statement means that the service never sent the span",
     ),
 };
 
@@ -119,7 +121,7 @@ pub(super) const NOT_FINISHED: Explanation = Explanation::new(
     &[
         "a span has a status under `not-ended`, or no end, although its job ended and the service \
          stopped by itself",
-        "a line matches the probe `unfinished`, if the service prints one",
+        "a line matches `unfinished` under `[probes]`, if the service prints such lines",
     ],
     &["the service was killed: `lost-at-exit`", "the row is missing: a code of an earlier stage"],
     &[
@@ -131,7 +133,7 @@ pub(super) const NOT_FINISHED: Explanation = Explanation::new(
 pub(super) const LOST_AT_EXIT: Explanation = Explanation::new(
     &[
         "spans are missing or have not ended, and spanproof or a fault killed the service",
-        "the same case with a clean stop, or without the fault, has them",
+        "the same case with a clean stop, or without the fault, has every span with its end",
     ],
     &["the service stopped by itself: `not-finished`, or a code of an earlier stage"],
     &[
@@ -154,9 +156,12 @@ pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
 pub(super) const UNLINKED: Explanation = Explanation::new(
     &[
         "the column under `unit` is null or is not the id of a unit of the case",
-        "or a column under `attributes` differs from the unit's",
+        "or a column under `attributes` differs from the unit's column",
     ],
-    &["only the status differs: `status-disagrees`", "the row is missing: an earlier stage"],
+    &[
+        "only the status differs: `status-disagrees`",
+        "the row is missing: a code of an earlier stage",
+    ],
     &[
         "the ids are known only after the span starts, are set in memory, and are not in the \
          update that ends the span",
@@ -181,7 +186,7 @@ pub(super) const BROKEN_TREE: Explanation = Explanation::new(
          one unit are in several traces",
         "the upstream got requests, but none had the trace id in the header under `header`",
     ],
-    &["a span is missing: an earlier stage", "a span exists twice: `duplicate`"],
+    &["a span is missing: a code of an earlier stage", "a span exists twice: `duplicate`"],
     &[
         "the parent's id is not passed to the code that starts the inner span",
         "each span gets a new trace id",
@@ -190,7 +195,7 @@ pub(super) const BROKEN_TREE: Explanation = Explanation::new(
 );
 
 pub(super) const DUPLICATE: Explanation = Explanation::new(
-    &["a unit has two spans of a name that it should have once, or the job has too many units"],
+    &["a unit has two spans of a name, but should have one, or the job has too many units"],
     &["the second span belongs to another unit: `unlinked`"],
     &[
         "two tracers, or a wrapper around a function that is traced already",
@@ -210,8 +215,8 @@ pub(super) const LEAKED_WHILE_OFF: Explanation = Explanation::new(
 );
 
 pub(super) const NOT_RECOVERED: Explanation = Explanation::new(
-    &["a fault of the world was removed, but the next job lacks spans; the finding has the code \
-         and the lines of that job"],
+    &["a fault was removed, but the next job lacks spans; the finding has the code and the lines \
+         of that job"],
     &["the job under the fault already fails: only that failure is reported"],
     &[
         "after an error, the tracer switches itself off until the next start",
@@ -224,11 +229,11 @@ pub(super) const OUTCOME_CHANGED_BY_TRACING: Explanation = Explanation::new(
     &[
         "the same job, with the same route and flags except tracing, has another status, or its \
          units have other results",
-        "or this happens under a fault that affects spans only",
+        "or the status or the results change under a fault that affects spans only",
     ],
     &["no case with tracing off, or without the fault, was run: nothing to compare with"],
     &[
-        "an error of the tracer reaches the work, or panics",
+        "the work fails or panics because of an error of the tracer",
         "spans are written in the transaction of the work",
         "waiting for the span table uses up the time or the connections of the work",
     ],
@@ -251,7 +256,7 @@ pub(super) const UNEXPECTED_REQUEST: Explanation = Explanation::new(
 
 pub(super) const NOT_STOPPED: Explanation = Explanation::new(
     &["the service got SIGTERM and was killed after `grace-ms`"],
-    &["it exited with an error: `process-crashed`"],
+    &["the service exited with an error: `process-crashed`"],
     &[
         "a shell in front of the service does not forward the signal",
         "the service does not handle the signal, or waits for work that does not end",
@@ -260,7 +265,7 @@ pub(super) const NOT_STOPPED: Explanation = Explanation::new(
 
 pub(super) const PROCESSES_LEFT: Explanation = Explanation::new(
     &["processes that the service started were running, or held its output open, after it exited"],
-    &["they exited while spanproof waited for the last output"],
+    &["the processes exited while spanproof waited for the last output"],
     &[
         "the service starts a helper or daemon and does not stop it",
         "a child leaves the process group",

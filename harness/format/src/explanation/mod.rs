@@ -1,5 +1,5 @@
-//! Explanations of codes: the evidence for and against each, and its usual causes. `explain` and
-//! `docs/codes.md` print these texts.
+//! Explanations of codes: the evidence for and against each code, and its usual causes. `explain`
+//! prints these texts, and `docs/codes.md` contains them.
 
 mod early;
 mod late;
@@ -16,7 +16,7 @@ pub struct Explanation {
     pub contradicts: &'static [&'static str],
     /// Usual causes, the most likely first.
     pub causes: &'static [&'static str],
-    /// The experiment that decides if the evidence does not; `None` if the evidence decides.
+    /// The experiment to run if the evidence fits several codes; `None` if no experiment is needed.
     pub experiment: Option<&'static str>,
 }
 
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn undetermined_names_the_experiment() {
+    fn explanation_of_undetermined_names_the_witness_experiment() {
         let experiment = Code::Undetermined.explanation().experiment.unwrap();
         assert!(experiment.contains("--witness"), "{experiment}");
     }

@@ -1,4 +1,4 @@
-//! Processes and shared memory of this machine, seen from outside.
+//! Finds the processes and the shared memory that exist on this machine.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,32 +12,36 @@ use nix::unistd::{Pid, Uid};
 
 use crate::user::account;
 
-/// Longest time until everything is removed.
-const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait for a condition, such as the removal of a lease.
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Pauses between two polls and leaves the processors to the processes under test.
-#[expect(clippy::disallowed_methods, reason = "between two polls, before a deadline")]
+#[expect(clippy::disallowed_methods, reason = "the pause between two polls, before a deadline")]
 pub(crate) fn pause() {
     std::thread::sleep(Duration::from_millis(2));
 }
 
-/// Waits until `condition` is true.
-pub(crate) fn await_that(what: &str, condition: impl Fn() -> bool) {
-    await_none(what, || if condition() { vec![] } else { vec!["not yet".to_owned()] });
-}
-
-/// Waits until `left` returns an empty list.
-pub(crate) fn await_none(what: &str, left: impl Fn() -> Vec<String>) {
+/// Waits until `condition` is true, which means that `event` has happened.
+pub(crate) fn await_that(event: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while let left = left()
-        && !left.is_empty()
-    {
-        assert!(start.elapsed() < REMOVAL_LIMIT, "{what}: {left:#?}");
+    while !condition() {
+        assert!(start.elapsed() < WAIT_LIMIT, "waited {WAIT_LIMIT:?} for {event}");
         pause();
     }
 }
 
-/// Waits for `time`, the random moment of a kill.
+/// Waits until `list` returns an empty list, which means that `event` has happened.
+pub(crate) fn await_none(event: &str, list: impl Fn() -> Vec<String>) {
+    let start = Instant::now();
+    while let left = list()
+        && !left.is_empty()
+    {
+        assert!(start.elapsed() < WAIT_LIMIT, "waited {WAIT_LIMIT:?} for {event}; left: {left:#?}");
+        pause();
+    }
+}
+
+/// Waits for `time`, until the random moment of a kill.
 pub(crate) fn await_moment(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
@@ -50,7 +54,7 @@ pub(crate) fn processes() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Returns the fields of `/proc/PID/stat` after the name: first the state, then the parent.
+/// Returns the fields of `/proc/PID/stat` after the process name: first the state, then the parent.
 fn stat(id: u32) -> Option<Vec<String>> {
     let stat = std::fs::read(format!("/proc/{id}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat).into_owned();
@@ -76,7 +80,7 @@ fn arguments(id: u32) -> Vec<String> {
 }
 
 /// Returns the members of process group `id`, and the processes whose parent is a member.
-pub(crate) fn group(id: u32) -> Vec<u32> {
+pub(crate) fn group_with_children(id: u32) -> Vec<u32> {
     let is_member = |other: &u32| stat(*other).is_some_and(|fields| fields[2] == id.to_string());
     let is_related = |other: &u32| {
         is_member(other)
@@ -91,7 +95,7 @@ pub(crate) fn reapers(folder: &Path) -> Vec<u32> {
     let name = folder.to_str().unwrap();
     let is_reaper = |id: &u32| {
         let line = arguments(*id);
-        // A subshell of a reaper has the same command line and another group.
+        // A subshell of a reaper has the reaper's command line, but leads no group.
         line.iter().any(|word| word == "spanproof-reaper")
             && line.iter().any(|word| word == name)
             && stat(*id).is_some_and(|fields| fields[2] == id.to_string())
@@ -110,8 +114,8 @@ fn processes_of(folder: &Path) -> Vec<u32> {
     processes().into_iter().filter(|id| runs(*id)).filter(uses).collect()
 }
 
-/// Returns what is left of the lease on `folder`.
-pub(crate) fn left(folder: &Path) -> Vec<String> {
+/// Returns descriptions of the processes and the files that are left of the lease on `folder`.
+pub(crate) fn leftovers(folder: &Path) -> Vec<String> {
     let mut left: Vec<_> = processes_of(folder)
         .iter()
         .map(|id| format!("process {id} {:?}", arguments(*id).last()))
@@ -123,7 +127,7 @@ pub(crate) fn left(folder: &Path) -> Vec<String> {
 }
 
 pub(crate) fn signal(id: u32, signal: Signal) {
-    // It may have ended.
+    // The process may have ended.
     let _sent = kill(Pid::from_raw(i32::try_from(id).unwrap()), signal);
 }
 
@@ -146,18 +150,19 @@ fn segments() -> Vec<Segment> {
     rows.collect()
 }
 
-/// Returns whether a segment of this id exists.
+/// Returns whether a segment with this id exists.
 pub(crate) fn has_segment(id: &str) -> bool {
     segments().iter().any(|segment| segment.id == id)
 }
 
-/// Returns whether the process `creator` has left a segment.
-pub(crate) fn has_segment_of(creator: u32) -> bool {
+/// Returns whether a segment that the process `creator` created is attached to no process.
+pub(crate) fn has_unused_segment_of(creator: u32) -> bool {
     segments().iter().any(|segment| segment.creator == creator && segment.attached == 0)
 }
 
-/// Returns the shared memory of the servers' account that no process has, nor is about to have: its
-/// creator has ended. As root that account is one that no other server runs as.
+/// Returns the unused shared memory that belongs to the [`account`] of the test servers: segments
+/// that no process has attached and whose creator has ended, and files in `/dev/shm` that no
+/// process has open or mapped.
 pub(crate) fn unused_memory() -> BTreeSet<String> {
     let owner = account().map_or_else(Uid::effective, |account| account.uid).as_raw();
     let segments = segments().into_iter().filter(|segment| {
@@ -172,7 +177,7 @@ pub(crate) fn unused_memory() -> BTreeSet<String> {
     segments.chain(named.into_iter().filter(|name| !used.contains(name))).collect()
 }
 
-/// Returns a text with the names of the files that processes have open or mapped.
+/// Returns a text that contains the name of every file that a process has open or mapped.
 fn used_names() -> String {
     let mut names = String::new();
     for id in processes() {
@@ -187,14 +192,16 @@ fn used_names() -> String {
     names
 }
 
-/// Locks the shared memory for one test at a time, also among several runs of this program: its
-/// account is the same in all of them.
+/// Waits until no other test looks at the shared memory, in this or another run of this program:
+/// the servers of all these tests run as the same account.
 pub(crate) fn lock_memory() -> Flock<File> {
     let memory = File::open("/dev/shm").unwrap();
     Flock::lock(memory, FlockArg::LockExclusive).unwrap()
 }
 
-/// Waits until there is no unused memory except what was unused `before`.
-pub(crate) fn await_no_memory(before: &BTreeSet<String>) {
-    await_none("shared memory", || unused_memory().difference(before).cloned().collect());
+/// Waits until there is no unused shared memory except what was unused `before`.
+pub(crate) fn await_memory_removal(before: &BTreeSet<String>) {
+    await_none("the removal of shared memory", || {
+        unused_memory().difference(before).cloned().collect()
+    });
 }

@@ -1,6 +1,6 @@
-//! Nothing outlives the last user of a lease, whichever process is killed, and when.
+//! Tests that nothing outlives the last user of a lease, whichever process is killed, and when.
 //!
-//! The users are separate processes: this program, started again by the tests.
+//! A user is a process that uses a lease. The tests start this test program again as each user.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(clippy::print_stdout, reason = "a user's answers, and the seed of a random test")]
 

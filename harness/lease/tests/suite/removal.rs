@@ -1,4 +1,4 @@
-//! One user: everything is removed, whether the user, its reaper or its server dies.
+//! Tests with one user: everything is removed, whether the user, its reaper or its server dies.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::machine::{
-    self, await_no_memory, await_none, await_that, has_segment_of, left, lock_memory, reapers,
-    runs, unused_memory,
+    self, await_memory_removal, await_none, await_that, has_unused_segment_of, leftovers,
+    lock_memory, reapers, runs, unused_memory,
 };
 use crate::user::{User, command, template_data};
 
-/// Creates a folder for leases that the account of a server can enter.
+/// Creates a folder for leases. The account of a server can enter this folder.
 pub(crate) fn parent_folder() -> TempDir {
     let parent = tempfile::Builder::new().prefix("reaper test's ").tempdir().unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -22,29 +22,29 @@ pub(crate) fn parent_folder() -> TempDir {
 }
 
 /// Starts a user with a lease in `parent`, and with a process group and a folder that are guarded.
-pub(crate) fn user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
+pub(crate) fn start_user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
     let mut user = User::start(parent);
     let folder = parent.join("spanproof-a b's-0123456789ab");
     user.ask(&format!("create {}", folder.display()));
     user.ask(&format!("folder {}", parent.join("a \"folder\"'s").display()));
     let leader: u32 = user.ask("group 6543").parse().unwrap();
-    await_that("the group", || machine::group(leader).len() == 3);
-    (user, folder, machine::group(leader))
+    await_that("3 processes of the group", || machine::group_with_children(leader).len() == 3);
+    (user, folder, machine::group_with_children(leader))
 }
 
 pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
-    await_none("the lease", || left(folder));
-    let of_group = || group.iter().filter(|id| runs(**id)).map(u32::to_string).collect();
-    await_none("the group", of_group);
+    await_none("the removal of the lease", || leftovers(folder));
+    let running = || group.iter().filter(|id| runs(**id)).map(u32::to_string).collect();
+    await_none("the end of the group", running);
     assert!(!parent.join("a \"folder\"'s").exists());
 }
 
 /// Makes a lease old enough for a sweep.
-pub(crate) fn age(folder: &Path) {
+pub(crate) fn make_old(folder: &Path) {
     let old = SystemTime::now() - Duration::from_mins(1);
     let old = nix::sys::time::TimeSpec::from(old.duration_since(SystemTime::UNIX_EPOCH).unwrap());
     let follow = nix::sys::stat::UtimensatFlags::NoFollowSymlink;
-    // Another reaper may have removed it by now.
+    // Another reaper may have removed the folder by now.
     let _aged =
         nix::sys::stat::utimensat(nix::fcntl::AT_FDCWD, &folder.join("users"), &old, &old, follow);
 }
@@ -55,17 +55,17 @@ fn a_killed_user_leaves_nothing() {
     let _lock = lock_memory();
     let before = unused_memory();
     let template = template_data(parent.path());
-    let (mut user, folder, group) = user(parent.path());
+    let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("posix-server {}", template.display())).parse().unwrap();
     await_server(&folder);
     user.kill();
     await_removal(parent.path(), &folder, &group);
     assert!(!runs(postmaster));
-    await_no_memory(&before);
+    await_memory_removal(&before);
 }
 
 fn await_server(folder: &Path) {
-    await_that("the server", || {
+    await_that("the start of the server", || {
         let lock = std::fs::read_to_string(folder.join("data/postmaster.pid"));
         lock.is_ok_and(|lock| lock.contains("ready"))
     });
@@ -77,21 +77,21 @@ fn the_segment_of_a_killed_postmaster_is_removed() {
     let _lock = lock_memory();
     let before = unused_memory();
     let template = template_data(parent.path());
-    let (mut user, folder, group) = user(parent.path());
+    let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("server {}", template.display())).parse().unwrap();
     await_server(&folder);
     machine::signal(postmaster, Signal::SIGKILL);
-    // Its children end when they notice; then no process has the segment.
-    await_that("a leak", || has_segment_of(postmaster));
+    // The postmaster's children end when they notice its death. Then no process uses the segment.
+    await_that("an unused segment", || has_unused_segment_of(postmaster));
     drop(user);
     await_removal(parent.path(), &folder, &group);
-    await_no_memory(&before);
+    await_memory_removal(&before);
 }
 
 #[test]
 fn a_killed_reaper_is_replaced() {
     let parent = parent_folder();
-    let (mut user, folder, group) = user(parent.path());
+    let (mut user, folder, group) = start_user(parent.path());
     for _ in 0..3 {
         let reaper = reapers(&folder)[0];
         machine::signal(reaper, Signal::SIGKILL);
@@ -108,7 +108,7 @@ fn a_sweep_removes_a_lease_whose_user_and_reaper_are_dead() {
     let unrelated = parent.path().join("spanproof-unrelated");
     std::fs::create_dir(&unrelated).unwrap();
     std::fs::write(unrelated.join("things"), "+ folder /nowhere\n").unwrap();
-    let (mut dead, folder, group) = user(parent.path());
+    let (mut dead, folder, group) = start_user(parent.path());
     machine::signal(dead.id(), Signal::SIGSTOP);
     machine::signal(reapers(&folder)[0], Signal::SIGKILL);
     dead.kill();
@@ -117,9 +117,9 @@ fn a_sweep_removes_a_lease_whose_user_and_reaper_are_dead() {
     let mut living = User::start(parent.path());
     let live = parent.path().join("spanproof-live-0123456789ab");
     living.ask(&format!("create {}", live.display()));
-    await_that("its reaper", || reapers(&live).len() == 1);
-    age(&folder);
-    age(&live);
+    await_that("the reaper of the live lease", || reapers(&live).len() == 1);
+    make_old(&folder);
+    make_old(&live);
     let mut next = User::start(parent.path());
     next.ask(&format!("guard {}", parent.path().join("spanproof-of-next").display()));
     await_removal(parent.path(), &folder, &group);
@@ -182,17 +182,17 @@ fn kills_a_process_only_if_boot_and_start_time_match() {
 }
 
 #[test]
-fn kept_folders_stay_until_removed() {
+fn a_kept_folder_stays_until_it_is_removed() {
     let parent = parent_folder();
-    let (mut keeper, folder, group) = user(parent.path());
+    let (mut keeper, folder, group) = start_user(parent.path());
     keeper.ask("keep");
     let mut other = User::start(parent.path());
     let remove = format!("remove {}", folder.display());
     assert!(other.ask(&remove).ends_with("is in use"));
     keeper.kill();
     await_that("the end of the reaper", || reapers(&folder).is_empty());
-    age(&folder);
-    // Its first lease: it sweeps.
+    make_old(&folder);
+    // A process sweeps when it creates its first lease.
     other.ask(&format!("guard {}", parent.path().join("sweeps").display()));
     let kept = format!("kept {}", parent.path().display());
     assert_eq!(other.ask(&kept), format!("[{folder:?}]"));

@@ -1,11 +1,11 @@
-//! Several users of one lease, and a parent process that keeps it.
+//! Tests with several users of one lease, and with a parent process that keeps the lease.
 
 use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::machine::{self, await_none, await_that, left, reapers, runs};
-use crate::removal::{UnrelatedProcess, await_removal, parent_folder, user};
+use crate::machine::{self, await_none, await_that, leftovers, reapers, runs};
+use crate::removal::{UnrelatedProcess, await_removal, parent_folder, start_user};
 use crate::user::User;
 
 fn join(parent: &Path, folder: &Path) -> (User, String) {
@@ -14,8 +14,8 @@ fn join(parent: &Path, folder: &Path) -> (User, String) {
     (user, answer)
 }
 
-/// Waits twice as long as it takes to remove another lease, so that a lease that is wrongly removed
-/// no longer exists by then.
+/// Creates another lease and waits for its removal, twice. If the lease under test is wrongly
+/// removed, it no longer exists when this function returns.
 fn await_other_removals(parent: &Path) {
     let folder = parent.join("spanproof-other");
     for _ in 0..2 {
@@ -23,14 +23,14 @@ fn await_other_removals(parent: &Path) {
         user.ask(&format!("create {}", folder.display()));
         user.ask("group 6543");
         user.kill();
-        await_none("the other lease", || left(&folder));
+        await_none("the removal of the other lease", || leftovers(&folder));
     }
 }
 
 #[test]
 fn a_lease_is_removed_with_its_last_user() {
     let parent = parent_folder();
-    let (mut first, folder, group) = user(parent.path());
+    let (mut first, folder, group) = start_user(parent.path());
     let (mut second, joined) = join(parent.path(), &folder);
     assert_eq!(joined, "joined");
     first.kill();
@@ -58,7 +58,7 @@ fn a_lease_stays_while_its_parent_process_runs() {
     assert!(runs(group) && folder.exists());
     let (mut second, joined) = join(parent.path(), &folder);
     assert_eq!(joined, "joined");
-    // It stays as a zombie, which counts as ended.
+    // The parent process stays as a zombie, which counts as ended.
     runner.0.kill().unwrap();
     await_other_removals(parent.path());
     assert!(runs(group) && folder.exists());
@@ -66,7 +66,8 @@ fn a_lease_stays_while_its_parent_process_runs() {
     await_removal(parent.path(), &folder, &[group]);
 }
 
-/// The record is a FIFO here, so that the reaper blocks when it reads it.
+/// The record, the file that names the folder, is a FIFO here, so that the reaper blocks when it
+/// reads the record.
 #[test]
 fn a_user_that_joins_before_the_record_is_removed_keeps_the_lease() {
     let parent = parent_folder();
@@ -80,14 +81,14 @@ fn a_user_that_joins_before_the_record_is_removed_keeps_the_lease() {
     first.ask(&format!("create {}", folder.display()));
     let group: u32 = first.ask("group 6543").parse().unwrap();
     first.kill();
-    // This blocks until the reaper opens it, after it has seen the last user end.
+    // This blocks until the reaper opens the record, which it does when the last user has ended.
     let mut writer = std::fs::OpenOptions::new().write(true).open(&record).unwrap();
     let (mut late, joined) = join(parent.path(), &folder);
     assert_eq!(joined, "joined");
     std::io::Write::write_all(&mut writer, format!("{}\n", folder.display()).as_bytes()).unwrap();
     drop(writer);
     await_that("the removal of the record", || !record.exists());
-    await_that("the mark", || folder.join("over").exists());
+    await_that("the file `over`", || folder.join("over").exists());
     await_other_removals(parent.path());
     assert!(runs(group), "the late user still has the lease");
     assert_eq!(join(parent.path(), &folder).1, "none");

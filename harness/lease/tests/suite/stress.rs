@@ -1,5 +1,5 @@
-//! Kills at random moments. `SPANPROOF_STRESS` sets the number of rounds, `SPANPROOF_SEED` repeats
-//! a run.
+//! Tests that kill processes at random moments. `SPANPROOF_STRESS` sets the number of rounds.
+//! `SPANPROOF_SEED` repeats the moments of an earlier run.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -7,19 +7,19 @@ use std::time::{Duration, SystemTime};
 use nix::sys::signal::Signal;
 
 use crate::machine::{
-    await_moment, await_no_memory, await_none, await_that, has_segment, left, lock_memory,
-    processes, reapers, runs, signal, unused_memory,
+    await_memory_removal, await_moment, await_none, await_that, has_segment, leftovers,
+    lock_memory, processes, reapers, runs, signal, unused_memory,
 };
-use crate::removal::{UnrelatedProcess, age, await_removal, parent_folder};
+use crate::removal::{UnrelatedProcess, await_removal, make_old, parent_folder};
 use crate::user::{User, command, template_data};
 
-/// A random number generator that repeats itself from the same seed.
+/// A random number generator that returns the same numbers for the same seed.
 struct Rng(u64);
 
 impl Rng {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let seed = number("SPANPROOF_SEED").unwrap_or(now.as_secs());
+        let seed = number_from_env("SPANPROOF_SEED").unwrap_or(now.as_secs());
         println!("SPANPROOF_SEED={seed}");
         Self(seed)
     }
@@ -32,12 +32,13 @@ impl Rng {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "the length and the seed of a run")]
+/// Returns the number in an environment variable; `None` if the variable is unset.
+fn number_from_env(variable: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "the number of rounds and the seed")]
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }
 
-/// A segment of shared memory that belongs to no lease. Dropping it removes it.
+/// A segment of shared memory that belongs to no lease. Dropping this value removes the segment.
 struct UnrelatedSegment(String);
 
 impl UnrelatedSegment {
@@ -65,7 +66,7 @@ fn a_kill_during_initdb_leaves_nothing() {
     let _lock = lock_memory();
     let segment = UnrelatedSegment::create();
     let before = unused_memory();
-    for round in 0..number("SPANPROOF_STRESS").unwrap_or(30) {
+    for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(30) {
         let folder = parent.path().join(format!("spanproof-initdb-{round}"));
         let mut user = User::start(parent.path());
         user.ask(&format!("create {}", folder.display()));
@@ -73,8 +74,9 @@ fn a_kill_during_initdb_leaves_nothing() {
         let moment = rng.next_below(700);
         await_moment(Duration::from_millis(moment));
         user.kill();
-        await_none(&format!("after {moment} ms"), || left(&folder));
-        await_no_memory(&before);
+        let event = format!("the removal of the lease after a kill at {moment} ms");
+        await_none(&event, || leftovers(&folder));
+        await_memory_removal(&before);
     }
     assert!(segment.exists());
 }
@@ -90,7 +92,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     let unrelated_folder = parent.path().join("spanproof-unrelated");
     std::fs::create_dir(&unrelated_folder).unwrap();
     let before = unused_memory();
-    for round in 0..number("SPANPROOF_STRESS").unwrap_or(12) {
+    for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(12) {
         let folder = parent.path().join(format!("spanproof-a b's-{round}"));
         let mut user = User::start(parent.path());
         user.send(&format!("create {}", folder.display()));
@@ -99,12 +101,13 @@ fn a_kill_at_any_moment_leaves_nothing() {
         user.send(&format!("server {}", template.display()));
         let moment = rng.next_below(500);
         await_moment(Duration::from_millis(moment));
+        // 0 kills only the user, 1 also the postmaster, 2 and 3 also the reapers.
         let victim = round % 4;
         println!("round {round}: victim {victim} after {moment} ms");
         let supervising = reapers(&folder);
         match victim {
             1 => postmaster(&folder).into_iter().for_each(|id| signal(id, Signal::SIGKILL)),
-            // Stopped first, so that it can't start another reaper.
+            // The user is stopped first, so that it can't start another reaper.
             3 => signal(user.id(), Signal::SIGSTOP),
             _ => {}
         }
@@ -120,15 +123,15 @@ fn a_kill_at_any_moment_leaves_nothing() {
         });
         await_removal(parent.path(), &folder, &[]);
         drop(sweeper);
-        await_none("groups", || sleepers().iter().map(u32::to_string).collect());
-        await_no_memory(&before);
+        await_none("the end of the groups", || sleepers().iter().map(u32::to_string).collect());
+        await_memory_removal(&before);
         assert!(runs(unrelated.0.id()) && unrelated_folder.exists() && segment.exists());
     }
 }
 
-/// Starts a later process, which sweeps.
+/// Makes the lease old and starts another user, whose first lease sweeps.
 fn sweep(parent: &Path, folder: &Path) -> User {
-    age(folder);
+    make_old(folder);
     let mut next = User::start(parent);
     next.ask(&format!("guard {}", folder.with_extension("next").display()));
     next
@@ -139,12 +142,13 @@ fn postmaster(folder: &Path) -> Option<u32> {
     lock.lines().next()?.parse().ok()
 }
 
-/// Returns how long the groups of this process sleep: other processes may run this test, too.
+/// Returns how many seconds the groups of this test sleep. The number contains the id of this
+/// process, so that another run of this test has another number.
 fn sleep_seconds() -> u32 {
     1_000_000 + std::process::id()
 }
 
-/// Returns the sleeping members of the groups, and the daemons.
+/// Returns the `sleep` processes that the users of this test started and that still run.
 fn sleepers() -> Vec<u32> {
     let command = format!("sleep\0{}\0", sleep_seconds());
     let sleeps = |id: &u32| {

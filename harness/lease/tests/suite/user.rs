@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use nix::unistd::{Uid, User as Account};
 use spanproof_lease::{Guard, Lease, LeaseOptions, Resource};
 
-/// Set in the environment of a user process.
-const ROLE: &str = "SPANPROOF_REAPER_USER";
+/// Environment variable that makes this test program a user process.
+const ROLE_VARIABLE: &str = "SPANPROOF_REAPER_USER";
 
 /// The folder of the newest Postgres binaries: in `PATH`, or where Debian puts them.
 static BINARIES: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -23,7 +23,7 @@ static BINARIES: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 fn path_folders() -> Vec<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "where programs are")]
+    #[expect(clippy::disallowed_methods, reason = "`PATH` has the folders of programs")]
     std::env::var_os("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect())
 }
 
@@ -36,7 +36,7 @@ fn major_version(folder: &Path) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// A user process, as the test sees it.
+/// A user process, and the pipes through which a test sends commands and reads answers.
 pub(crate) struct User {
     process: Child,
     commands: ChildStdin,
@@ -44,11 +44,12 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Starts a user whose sweeps, and whose own lease, are in the folder `temporary`.
+    /// Starts a user whose folder for temporary files is `temporary`: there it sweeps, and there it
+    /// creates the lease of [`spanproof_lease::guard`].
     pub(crate) fn start(temporary: &Path) -> Self {
         let mut command = command(&std::env::current_exe().unwrap());
         command.args(["--exact", "user_process", "--nocapture"]);
-        command.env(ROLE, "yes").env("TMPDIR", temporary);
+        command.env(ROLE_VARIABLE, "yes").env("TMPDIR", temporary);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut process = command.spawn().unwrap();
         let commands = process.stdin.take().unwrap();
@@ -68,7 +69,7 @@ impl User {
 
     /// Sends `command` and does not wait for the answer.
     pub(crate) fn send(&mut self, command: &str) {
-        // It may have been killed.
+        // The process may have been killed.
         let _sent = writeln!(self.commands, "{command}");
     }
 
@@ -100,7 +101,7 @@ impl Drop for User {
 /// Runs the commands from standard input, if this process was started as a user.
 pub(crate) fn serve() {
     #[expect(clippy::disallowed_methods, reason = "the role of this process")]
-    if std::env::var(ROLE).is_err() {
+    if std::env::var(ROLE_VARIABLE).is_err() {
         return;
     }
     let mut state = State::default();
@@ -140,13 +141,13 @@ impl State {
                 return spanproof_lease::remove_folder(Path::new(argument))
                     .map_or_else(|error| error.to_string(), |()| done);
             }
-            // Below a folder: other programs keep folders on this machine, too.
+            // Lists only folders below `argument`: other programs may keep folders, too.
             "kept" => {
                 let mut folders = spanproof_lease::kept_folders();
                 folders.retain(|folder| folder.starts_with(argument));
                 return format!("{folders:?}");
             }
-            // A folder of this process alone, without a lease of its own.
+            // Guards a folder with the lease of the whole process, not with `self.lease`.
             "guard" => {
                 let resource = Resource::Folder(argument.into());
                 self.guards.push(spanproof_lease::guard(resource).unwrap());
@@ -159,7 +160,7 @@ impl State {
             "group" => return self.group(argument).to_string(),
             "initdb" => return self.initdb().to_string(),
             "server" => return self.server(Path::new(argument), "mmap").to_string(),
-            // Harder to clean up than the servers of spanproof: it has a file in /dev/shm.
+            // Harder to clean up than the servers of spanproof: this server has a file in /dev/shm.
             "posix-server" => return self.server(Path::new(argument), "posix").to_string(),
             other => panic!("unknown command `{other}`"),
         }
@@ -170,8 +171,8 @@ impl State {
         self.guards.push(self.lease.as_ref().unwrap().guard(resource).unwrap());
     }
 
-    /// Starts a shell as the leader of a group. It waits for a line, so that it does nothing before
-    /// it is guarded.
+    /// Starts the shell `command` as the leader of a guarded process group. The shell waits for a
+    /// line, so that it starts nothing before it is guarded.
     fn spawn_guarded(&mut self, mut command: Command) -> u32 {
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
         self.guard(Resource::Group(child.id()));
@@ -181,7 +182,8 @@ impl State {
         id
     }
 
-    /// Starts a group of two, with a daemon beside it, that sleep for `seconds`.
+    /// Starts a process group of a shell and a `sleep`, and another `sleep` as a daemon outside the
+    /// group. Both sleep for `seconds`.
     fn group(&mut self, seconds: &str) -> u32 {
         let mut shell = command(Path::new("/bin/sh"));
         shell.args(["-c", "read go || exit; setsid sleep $1 & sleep $1 & wait", "sh", seconds]);
@@ -189,7 +191,7 @@ impl State {
         self.spawn_guarded(shell)
     }
 
-    /// Guards the data directory in the folder of the lease and returns its path.
+    /// Guards the server of the data directory in the lease's folder, and returns the directory.
     fn guard_data(&mut self) -> PathBuf {
         let folder = self.lease.as_ref().unwrap().folder().to_owned();
         if let Some(account) = account() {
@@ -216,7 +218,7 @@ impl State {
     fn server(&mut self, template: &Path, shared_memory: &str) -> u32 {
         let data = self.guard_data();
         let mut copy = command(Path::new("cp"));
-        // Its errors are expected if this process is killed.
+        // `cp` prints errors if this process is killed.
         let copy = copy.arg("-a").arg(template).arg(&data).stderr(Stdio::null());
         let status = copy.status().unwrap();
         assert!(status.success());
@@ -241,7 +243,7 @@ fn postgres(data: &Path, shared_memory: &str) -> Child {
     server.spawn().unwrap()
 }
 
-/// Creates a data directory in `folder` for the servers to copy.
+/// Creates a data directory in `folder`. Each server gets a copy of it.
 pub(crate) fn template_data(folder: &Path) -> PathBuf {
     let data = folder.join("template");
     let mut initdb = command(&BINARIES.join("initdb"));
@@ -255,8 +257,9 @@ pub(crate) fn template_data(folder: &Path) -> PathBuf {
     data
 }
 
-/// Returns the account that servers run as; `None` for our own. Other programs may run theirs as
-/// `postgres` or `nobody`, and the tests must not see the memory of those.
+/// Returns the account that the servers run as; `None` for the account of this process. As root it
+/// is `daemon`: servers of other programs may run as `postgres` or `nobody`, and the tests must not
+/// count the shared memory of those servers.
 pub(crate) fn account() -> Option<Account> {
     Uid::effective().is_root().then(|| Account::from_name("daemon").unwrap().unwrap())
 }

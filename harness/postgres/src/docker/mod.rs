@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
 use self::client::Client;
+use super::connection::connect_options;
 use super::options::Options;
 use super::prefix::Prefix;
 use super::server_error::{Refusal, ServerError};
@@ -103,7 +104,9 @@ impl Container {
         let Some(running) = &self.running else { return Ok(self) };
         let login = match address(running).await {
             Ok((host, port)) => {
-                self.url = format!("postgres://postgres:{password}@{host}:{port}/postgres");
+                self.url = format!(
+                    "postgres://postgres:{password}@{host}:{port}/postgres?sslmode=disable"
+                );
                 log_in(running, &self.url).await
             }
             Err(reason) => Err(reason),
@@ -216,8 +219,7 @@ async fn address(container: &ContainerAsync<GenericImage>) -> Result<(String, u1
 
 /// Waits until the server accepts a connection or its container has ended.
 async fn log_in(container: &ContainerAsync<GenericImage>, url: &str) -> Result<(), String> {
-    let connect: PgConnectOptions =
-        url.parse().map_err(|error| Refusal::from(error).to_string())?;
+    let connect = connect_options(url).map_err(|error| Refusal::from(error).to_string())?;
     let connect = &connect;
     wait::until("a login", LOGIN_TIMEOUT, || async move {
         let error = match PgConnection::connect_with(connect).await {

@@ -1,4 +1,4 @@
-//! Missing binaries, wrong versions and missing features.
+//! Tests of the errors about missing binaries, wrong versions and missing cargo features.
 
 use rstest::rstest;
 use spanproof_postgres::{Options, Source};
@@ -15,7 +15,7 @@ async fn a_folder_without_binaries_is_reported() {
     assert_eq!(error.to_string(), expected);
 }
 
-/// Returns options with a version that no server has.
+/// Returns options that require version 99, which no server has.
 fn version_99(source: Source) -> Options {
     Options { source, version: Some(99), ..Options::default() }
 }
@@ -33,7 +33,7 @@ async fn rejects_a_server_of_another_version(#[case] case: TestSource) {
         #[cfg(feature = "docker")]
         TestSource::Docker => match crate::test_image() {
             Some(image) => Source::Docker(Some(image)),
-            None => return crate::containers::check_missing_image().await,
+            None => return crate::containers::check_unusable_image().await,
         },
     };
     let error = start_with(version_99(source)).await.map_err(chain).unwrap_err();
@@ -41,14 +41,14 @@ async fn rejects_a_server_of_another_version(#[case] case: TestSource) {
     assert!(error.contains(" is PostgreSQL ") && error.ends_with(expected), "{error}");
     #[cfg(feature = "docker")]
     if case == TestSource::Docker {
-        crate::containers::assert_no_container_is_left().await;
+        crate::containers::await_no_container().await;
     }
     database.close().await.unwrap();
     server.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn if_no_source_works_each_is_reported_with_its_reason() {
+async fn if_no_source_works_the_error_has_a_reason_for_each() {
     let error = start_with(version_99(Source::Auto)).await.map_err(chain).unwrap_err();
     assert!(error.starts_with("no Postgres found; tried server binaries: "), "{error}");
     let docker =
@@ -59,7 +59,7 @@ async fn if_no_source_works_each_is_reported_with_its_reason() {
 
 #[cfg(not(all(feature = "docker", feature = "download")))]
 #[tokio::test]
-async fn a_missing_source_is_reported_with_its_feature() {
+async fn a_source_that_is_not_built_in_is_reported_with_its_cargo_feature() {
     for (is_missing, source, what) in [
         (!cfg!(feature = "docker"), Source::Docker(None), "Docker source (feature `docker`)"),
         (

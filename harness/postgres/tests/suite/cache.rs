@@ -1,4 +1,5 @@
-//! Servers on data directories from a cache work, whatever state the cache is in.
+//! Tests that servers work with a cache of migrated data directories, whatever state the cache is
+//! in.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use spanproof_postgres::{Cache, Migrations, Options, Server};
 
 use crate::{chain, execute, migrations, query, table_migration};
 
-/// Starts an unshared server that has `migrations` from the start, with its cache in `folder`.
+/// Starts an unshared server with a template for `migrations` and with its cache in `folder`.
 async fn start(folder: &Path, migrations: &Migrations) -> Server {
     let options = Options {
         migrations: Some(migrations.clone()),
@@ -16,7 +17,7 @@ async fn start(folder: &Path, migrations: &Migrations) -> Server {
     Server::start(options).await.unwrap()
 }
 
-/// Checks that the databases of a server are migrated and empty, and returns its notes.
+/// Starts a server, checks that its databases are migrated and empty, and returns its notes.
 async fn check_server(folder: &Path, migrations: &Migrations) -> Vec<String> {
     let server = start(folder, migrations).await;
     let (one, other) = (
@@ -34,7 +35,7 @@ async fn check_server(folder: &Path, migrations: &Migrations) -> Vec<String> {
     notes
 }
 
-/// Returns the files in a cache that are not entries.
+/// Returns the names of the files in a cache that belong to no entry.
 fn other_files(folder: &Path) -> Vec<String> {
     let entries: Vec<_> = Cache::new(folder).entries().into_iter().map(|entry| entry.key).collect();
     std::fs::read_dir(folder)
@@ -45,17 +46,17 @@ fn other_files(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_second_start_uses_the_entry_of_the_first() {
+async fn the_second_server_uses_the_entry_of_the_first() {
     let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
     assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
     let entries = Cache::new(cache.path()).entries();
     assert_eq!(entries.len(), 1);
     assert!(entries[0].label.contains(" with 1 migrations of "), "{}", entries[0].label);
-    // A new data directory would not have this file.
-    let mark = cache.path().join(&entries[0].key).join("data/PG_VERSION.mark");
-    std::fs::write(&mark, "").unwrap();
+    // A new entry would not have this file.
+    let extra_file = cache.path().join(&entries[0].key).join("data/PG_VERSION.mark");
+    std::fs::write(&extra_file, "").unwrap();
     assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
-    assert!(mark.exists());
+    assert!(extra_file.exists());
     assert_eq!(Cache::new(cache.path()).entries().len(), 1);
 }
 
@@ -99,10 +100,10 @@ async fn a_damaged_entry_is_replaced_with_a_note(#[case] damage: fn(&Path)) {
 }
 
 #[rstest::rstest]
-#[case::missing(|mark: &Path| std::fs::remove_file(mark).unwrap())]
-#[case::truncated(|mark: &Path| std::fs::write(mark, "{").unwrap())]
+#[case::missing(|file: &Path| std::fs::remove_file(file).unwrap())]
+#[case::truncated(|file: &Path| std::fs::write(file, "{").unwrap())]
 #[tokio::test]
-async fn an_entry_without_a_valid_mark_is_replaced(#[case] damage: fn(&Path)) {
+async fn an_entry_without_a_valid_complete_json_is_replaced(#[case] damage: fn(&Path)) {
     let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
     check_server(cache.path(), &migrations).await;
     let key = Cache::new(cache.path()).entries()[0].key.clone();
@@ -110,12 +111,12 @@ async fn an_entry_without_a_valid_mark_is_replaced(#[case] damage: fn(&Path)) {
     damage(&entry.join("complete.json"));
     std::fs::remove_file(entry.join("data/global/pg_control")).unwrap();
     assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
-    assert!(entry.join("data/global/pg_control").exists(), "it is a new one");
-    assert_eq!(Cache::new(cache.path()).entries().len(), 1, "and is complete");
+    assert!(entry.join("data/global/pg_control").exists(), "the entry was not replaced");
+    assert_eq!(Cache::new(cache.path()).entries().len(), 1, "the new entry is not complete");
 }
 
 #[tokio::test]
-async fn a_read_only_cache_is_reported_and_not_used() {
+async fn a_cache_that_is_a_file_is_reported_and_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();

@@ -1,4 +1,5 @@
-//! One test of all promises, run with every source.
+//! One test that runs with every source: a server has the right version, settings and databases,
+//! and is removed with everything it created.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -20,26 +21,29 @@ use crate::{
 #[cfg(feature = "docker")]
 use crate::{docker, stdout};
 
-/// The case that is also run as an ordinary user.
-const BINARIES_CASE: &str = "conformance::a_source_keeps_every_promise::case_2_binaries";
+/// The case that the case `ordinary_user` runs in another process.
+const BINARIES_CASE: &str =
+    "conformance::a_server_of_each_source_works_and_is_removed::case_2_binaries";
 
-/// The cases of the test.
+/// The source of the server under test, and the user who starts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TestSource {
     Url,
     Binaries,
+    /// Server binaries, started by a user who is not root.
     OrdinaryUser,
     #[cfg(feature = "docker")]
     Docker,
 }
 
-/// What a server may leave behind, recorded while it runs.
+/// What a server must not leave behind, recorded while it runs.
 #[derive(Debug)]
-enum Traces {
+enum Leftovers {
     Local {
         data: PathBuf,
         postmaster: Pid,
     },
+    /// The databases that an existing server had before the test.
     Databases {
         before: BTreeSet<String>,
     },
@@ -56,18 +60,18 @@ enum Traces {
 #[case::ordinary_user(TestSource::OrdinaryUser)]
 #[cfg_attr(feature = "docker", case::docker(TestSource::Docker))]
 #[tokio::test]
-async fn a_source_keeps_every_promise(#[case] case: TestSource) {
+async fn a_server_of_each_source_works_and_is_removed(#[case] case: TestSource) {
     if case == TestSource::OrdinaryUser {
-        return as_an_ordinary_user().await;
+        return run_as_ordinary_user().await;
     }
-    // The existing server. Its databases are compared after ours is closed.
+    // The existing server of the case `Url`. Its databases are compared before and after the test.
     let host = if case == TestSource::Url { Some(server_and_database().await) } else { None };
     let source = match (case, &host) {
         (_, Some((_, database))) => Source::Url(database.url().to_owned()),
         #[cfg(feature = "docker")]
         (TestSource::Docker, _) => match crate::test_image() {
             Some(image) => Source::Docker(Some(image)),
-            None => return crate::containers::check_missing_image().await,
+            None => return crate::containers::check_unusable_image().await,
         },
         _ => Source::Binaries(None),
     };
@@ -80,14 +84,14 @@ async fn a_source_keeps_every_promise(#[case] case: TestSource) {
     check_empty_database(&server).await;
     check_settings(&server, case).await;
     check_clones(&server).await;
-    check_close(&server).await;
-    let traces = Traces::record(case, &server, before).await;
-    // Dropped without `close`, with a session on it.
+    check_close_with_a_leaked_session(&server).await;
+    let leftovers = Leftovers::record(case, &server, before).await;
+    // This database is dropped without `close` and while it has a session.
     let dropped = server.empty_database().await.unwrap();
     let session = log_in(&dropped).await;
     drop(dropped);
     server.close().await.unwrap();
-    traces.assert_removed(host.as_ref().map(|(_, database)| database.url())).await;
+    leftovers.assert_removed(host.as_ref().map(|(_, database)| database.url())).await;
     drop(session);
     if let Some((server, database)) = host {
         database.close().await.unwrap();
@@ -95,8 +99,9 @@ async fn a_source_keeps_every_promise(#[case] case: TestSource) {
     }
 }
 
-/// Runs the case of the binaries in another process. As root, the process runs as `nobody`.
-async fn as_an_ordinary_user() {
+/// Runs [`BINARIES_CASE`] in a child process. If this process runs as root, the child runs as
+/// `nobody`.
+async fn run_as_ordinary_user() {
     let folder = tempfile::tempdir().unwrap();
     // `nobody` may not be able to enter the folder of the checkout.
     let program = folder.path().join("suite");
@@ -111,13 +116,16 @@ async fn as_an_ordinary_user() {
         command.uid(uid).gid(gid);
     }
     assert_passed(&command.output().unwrap());
-    // The reaper of the process ends a moment later. The cache stays.
-    let removed =
-        wait::until("the removal of all but the program", Duration::from_secs(5), || async {
+    // The reaper of the process removes its files a moment later. The cache stays.
+    let removed = wait::until(
+        "the removal of all files except program and cache",
+        Duration::from_secs(5),
+        || async {
             let left = std::fs::read_dir(folder.path()).unwrap().flatten().map(|e| e.file_name());
             let left: Vec<_> = left.filter(|name| name != "suite" && name != ".cache").collect();
             if left.is_empty() { Attempt::Done(()) } else { Attempt::NotYet(format!("{left:?}")) }
-        });
+        },
+    );
     removed.await.unwrap();
 }
 
@@ -167,7 +175,7 @@ async fn check_clones(server: &Server) {
     other.close().await.unwrap();
 }
 
-async fn check_close(server: &Server) {
+async fn check_close_with_a_leaked_session(server: &Server) {
     let database = server.empty_database().await.unwrap();
     let url = database.url().to_owned();
     let session = log_in(&database).await;
@@ -179,17 +187,17 @@ async fn check_close(server: &Server) {
     assert_eq!(code.as_deref(), Some("3D000"), "{error}");
 }
 
-impl Traces {
+impl Leftovers {
     async fn record(source: TestSource, server: &Server, before: BTreeSet<String>) -> Self {
         let database = server.empty_database().await.unwrap();
-        let traces = match source {
+        let leftovers = match source {
             TestSource::Binaries | TestSource::OrdinaryUser => Self::local(&database).await,
             TestSource::Url => Self::Databases { before },
             #[cfg(feature = "docker")]
             TestSource::Docker => Self::container(&database).await,
         };
         database.close().await.unwrap();
-        traces
+        leftovers
     }
 
     async fn local(database: &Database) -> Self {
@@ -210,7 +218,8 @@ impl Traces {
         Self::Container { volume: stdout(&volume), id }
     }
 
-    /// `host` is a URL on the existing server of the case `Url`.
+    /// Panics if anything is left. `host` is the URL of the existing server; only the case `Url`
+    /// has such a server.
     async fn assert_removed(&self, host: Option<&str>) {
         match self {
             Self::Local { data, postmaster } => {

@@ -1,4 +1,4 @@
-//! Containers: their owners and platforms, and images that can't be used.
+//! Tests of containers: their owner labels, their platform, and errors about images.
 
 use std::process::Output;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use spanproof_postgres::{Options, Server, Source};
 
 use crate::{chain, command, docker, start, stdout, test_image, variable};
 
-/// Checks the error of an image that can't be pulled; without Docker, the error of that.
-pub(crate) async fn check_missing_image() {
+/// Checks the error about an image that can't be pulled. If Docker does not answer, checks the
+/// error about Docker.
+pub(crate) async fn check_unusable_image() {
     // The domain `.invalid` never exists.
     let image = "spanproof.invalid/postgres";
     let error = start(Source::Docker(Some(image.into()))).await.map_err(chain).unwrap_err();
@@ -31,13 +32,13 @@ pub(crate) async fn check_missing_image() {
 }
 
 #[tokio::test]
-async fn a_missing_image_is_reported() {
-    check_missing_image().await;
+async fn an_unusable_image_is_reported() {
+    check_unusable_image().await;
 }
 
 #[tokio::test]
 async fn a_missing_platform_is_reported() {
-    let Some(image) = test_image() else { return check_missing_image().await };
+    let Some(image) = test_image() else { return check_unusable_image().await };
     let source = Source::Docker(Some(image.clone()));
     let platform = Some("linux/s390x".to_owned());
     let options = Options { source: source.clone(), platform, ..Options::default() };
@@ -50,11 +51,11 @@ async fn a_missing_platform_is_reported() {
     Server::start(options).await.unwrap().close().await.unwrap();
 }
 
-/// Docker can create a container of this image, but not start it.
+/// The image is one of which Docker can create a container but not start it.
 #[tokio::test]
-async fn a_container_that_can_not_start_is_removed() {
+async fn a_container_that_can_not_start_is_reported_and_removed() {
     if test_image().is_none() {
-        return check_missing_image().await;
+        return check_unusable_image().await;
     }
     let image = format!("spanproof-unstartable:{}", std::process::id());
     let folder = tempfile::tempdir().unwrap();
@@ -71,13 +72,14 @@ async fn a_container_that_can_not_start_is_removed() {
     assert!(error.ends_with(&next), "{error}");
 }
 
-/// If it exits at once, it never has a port; if it exits later, its port does not answer.
+/// A container that exits at once never has a port. The port of one that exits later does not
+/// answer.
 #[rstest]
 #[case::at_once("0")]
 #[case::a_moment_later("1")]
 #[tokio::test]
 async fn a_container_that_exits_is_reported_with_its_log(#[case] seconds: &str) {
-    let Some(base) = test_image() else { return check_missing_image().await };
+    let Some(base) = test_image() else { return check_unusable_image().await };
     let image = format!("spanproof-brief-{seconds}:{}", std::process::id());
     let created = docker(&["create", &base]);
     let id = stdout(&created);
@@ -95,7 +97,8 @@ async fn a_container_that_exits_is_reported_with_its_log(#[case] seconds: &str) 
     assert_eq!(error, expected);
 }
 
-/// Returns the error of an image. Checks that its container is removed, and removes the image.
+/// Returns the error of starting a server from an image. Checks that the image's container is
+/// removed, and removes the image.
 async fn start_error(image: &str) -> String {
     let error = start(Source::Docker(Some(image.into()))).await.map_err(chain).unwrap_err();
     let filter = format!("ancestor={image}");
@@ -105,7 +108,7 @@ async fn start_error(image: &str) -> String {
     error
 }
 
-/// A process of this machine, as the labels of a container identify it.
+/// A process that owns a container, with the properties in the container's labels.
 #[derive(Debug, Clone)]
 struct Owner {
     pid: u32,
@@ -148,14 +151,15 @@ fn exists(id: &str) -> bool {
 
 #[tokio::test]
 async fn a_sweep_removes_containers_of_dead_owners_only() {
-    let Some(image) = test_image() else { return check_missing_image().await };
+    let Some(image) = test_image() else { return check_unusable_image().await };
     let mut child = command("true".as_ref()).spawn().unwrap();
     let ended = Owner::read(child.id());
     child.wait().unwrap();
     let living = Owner::read(1);
     let dead = [ended.clone(), Owner { start_time: "1".into(), ..living.clone() }];
     let dead = dead.map(|owner| owner.create_container(&image));
-    // Docker lists newer containers first: once the dead ones are removed, these were checked.
+    // Docker lists newer containers first, so the sweep checks these before it removes the dead
+    // owners' containers.
     let kept = [
         living.create_container(&image),
         Owner { boot: "another".into(), ..ended.clone() }.create_container(&image),
@@ -185,13 +189,14 @@ async fn a_sweep_removes_containers_of_dead_owners_only() {
     }
     server.close().await.unwrap();
     swept.unwrap();
-    assert_eq!(left, [true; 4], "a live owner, another boot, an incomplete owner, no labels");
+    let kept_names = "a live owner, an owner of another boot, incomplete labels, no labels";
+    assert_eq!(left, [true; 4], "the sweep must keep the containers with {kept_names}");
 }
 
-/// Waits until this process has no container. Another test may have one for a moment.
-pub(crate) async fn assert_no_container_is_left() {
+/// Waits until this process has no container. Another test of this process may still have one.
+pub(crate) async fn await_no_container() {
     let label = format!("label=org.spanproof.pid={}", std::process::id());
-    wait::until("the removal of our containers", Duration::from_secs(30), || async {
+    wait::until("the removal of this process's containers", Duration::from_secs(30), || async {
         let left = stdout(&docker(&["ps", "--all", "--quiet", "--filter", &label]));
         if left.is_empty() { Attempt::Done(()) } else { Attempt::NotYet(left) }
     })

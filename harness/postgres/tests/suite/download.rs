@@ -1,4 +1,4 @@
-//! Binaries that are downloaded from a mirror.
+//! Tests of server binaries that are downloaded from a mirror.
 
 use std::path::Path;
 
@@ -9,14 +9,16 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::{assert_passed, command, query, server_and_database, single_test, start, variable};
 
+/// The test that runs itself in a second process.
 const TEST: &str = "download::a_server_starts_from_downloaded_binaries";
-/// The version that the second process downloads.
-const VERSION: &str = "SPANPROOF_TEST_DOWNLOAD_VERSION";
+/// Environment variable with the version that the second process downloads.
+const VERSION_VARIABLE: &str = "SPANPROOF_TEST_DOWNLOAD_VERSION";
 
-/// Runs itself in a second process, with a mirror in its environment.
+/// The first process starts a mirror and runs this test again. The second process downloads from
+/// the mirror, whose URL it has in its environment.
 #[tokio::test]
 async fn a_server_starts_from_downloaded_binaries() {
-    if let Some(version) = variable(VERSION) {
+    if let Some(version) = variable(VERSION_VARIABLE) {
         return start_twice(&version).await;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -35,7 +37,7 @@ async fn a_server_starts_from_downloaded_binaries() {
     let cache = folder.path().join("cache");
     let mut second = single_test(&std::env::current_exe().unwrap(), TEST);
     second.env("SPANPROOF_DOWNLOAD_MIRROR", mirror.uri()).env("XDG_CACHE_HOME", &cache);
-    second.env(VERSION, &version);
+    second.env(VERSION_VARIABLE, &version);
     assert_passed(&tokio::task::spawn_blocking(move || second.output().unwrap()).await.unwrap());
     let initdb = format!("spanproof/download/{version}/bin/initdb");
     assert!(cache.join(initdb).is_file());
@@ -44,7 +46,8 @@ async fn a_server_starts_from_downloaded_binaries() {
 
 async fn start_twice(version: &str) {
     let cache = variable("XDG_CACHE_HOME").unwrap();
-    // The second server uses the download of the first.
+    // The second server uses what was downloaded for the first: the mirror expects each request
+    // only once.
     for _ in 0..2 {
         let server = start(Source::Download(Some(version.to_owned()))).await.unwrap();
         let origin = server.origin().to_string();
@@ -57,9 +60,9 @@ async fn start_twice(version: &str) {
     }
 }
 
-/// Packs this machine's binaries in the layout of the archives and returns a version and the
-/// archive. The binaries look for their libraries beside them, and have the paths of other files
-/// built in.
+/// Packs this machine's server binaries in the layout of the mirror's archives. Returns a version
+/// and the archive. The archive contains programs and libraries only: the paths of all other files
+/// are built into the programs.
 async fn archive(folder: &Path) -> (String, Vec<u8>) {
     let (server, database) = server_and_database().await;
     let version = format!("{}.0.0", server.origin().version);

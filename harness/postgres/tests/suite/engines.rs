@@ -1,16 +1,19 @@
-//! Docker engines at other addresses: `DOCKER_HOST` is used, and a silent engine is reported.
+//! Tests of Docker engines at the address in `DOCKER_HOST`: an engine that answers is used, and one
+//! that does not is reported.
 
 use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
-use crate::containers::check_missing_image;
+use crate::containers::check_unusable_image;
 use crate::{all_output, assert_passed, single_test, test_image, variable};
 
 const SOCKET: &str = "/var/run/docker.sock";
-const DOCKER_CASE: &str = "conformance::a_source_keeps_every_promise::case_4_docker";
-/// The test that checks the error if no engine answers.
-const NO_ENGINE_TEST: &str = "containers::a_missing_image_is_reported";
+/// The test of a server in a container.
+const DOCKER_CASE: &str =
+    "conformance::a_server_of_each_source_works_and_is_removed::case_4_docker";
+/// A test that checks the error about the engine if no engine answers.
+const NO_ENGINE_TEST: &str = "containers::an_unusable_image_is_reported";
 
 /// Forwards a TCP port to the engine's socket until this process ends.
 fn forward_port() -> u16 {
@@ -39,18 +42,18 @@ fn forward(client: TcpStream, engine: UnixStream) {
 }
 
 #[tokio::test]
-async fn an_engine_at_a_tcp_address_keeps_every_promise() {
+async fn a_server_of_an_engine_at_a_tcp_address_works_and_is_removed() {
     if test_image().is_none() {
-        return check_missing_image().await;
+        return check_unusable_image().await;
     }
     let host = variable("DOCKER_HOST");
-    assert_eq!(host, None, "unset DOCKER_HOST: this test uses {SOCKET}");
+    assert_eq!(host, None, "this test needs an engine at {SOCKET}: unset DOCKER_HOST");
     let mut command = single_test(&std::env::current_exe().unwrap(), DOCKER_CASE);
     command.env("DOCKER_HOST", format!("tcp://127.0.0.1:{}", forward_port()));
     assert_passed(&command.output().unwrap());
 }
 
-/// The test that is run checks the error.
+/// Runs [`NO_ENGINE_TEST`] in another process, with the address of an engine that does not answer.
 #[test]
 fn an_engine_that_does_not_answer_is_reported() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! An existing server that can't be used: each error has advice.
+//! Tests that the error about an existing server that can't be used has advice.
 
 use std::time::Duration;
 
@@ -26,17 +26,17 @@ async fn a_wrong_password_is_reported_and_not_printed() {
     server.close().await.unwrap();
 }
 
-/// Returns the error of logging in as `role`.
-async fn login_error(database: &Database, role: &str) -> String {
+/// Returns the error of starting with an existing server whose URL has the user `role`.
+async fn start_error(database: &Database, role: &str) -> String {
     let url = database.url().replace("spanproof@", &format!("{role}@"));
     start(Source::Url(url)).await.map_err(chain).unwrap_err()
 }
 
 #[tokio::test]
-async fn rejects_a_role_that_may_not_create_databases() {
+async fn a_role_that_may_not_create_databases_is_rejected_with_advice() {
     let (server, database) = server_and_database().await;
     execute(&database, "create role plain login").await;
-    let error = login_error(&database, "plain").await;
+    let error = start_error(&database, "plain").await;
     let expected = ": the role `plain` may not create databases; as an administrator, run \
                     `alter role plain createdb`";
     assert!(error.starts_with("no database can be created on postgres://plain@"), "{error}");
@@ -51,7 +51,7 @@ async fn rejects_a_role_that_may_not_create_databases() {
 }
 
 #[tokio::test]
-async fn rejects_a_read_only_server() {
+async fn a_role_with_read_only_transactions_is_rejected_with_advice() {
     let (server, database) = server_and_database().await;
     let settings = "default_transaction_read_only = on";
     execute(
@@ -59,7 +59,7 @@ async fn rejects_a_read_only_server() {
         &format!("create role reader login createdb; alter role reader set {settings}"),
     )
     .await;
-    let error = login_error(&database, "reader").await;
+    let error = start_error(&database, "reader").await;
     let expected = ": it is read-only (`default_transaction_read_only` is on); name another one, \
                     or run `alter role reader set default_transaction_read_only = off`";
     assert!(error.starts_with("no database can be created on postgres://reader@"), "{error}");
@@ -74,7 +74,7 @@ async fn a_server_without_free_connections_is_reported_with_advice() {
     execute(&database, "create role narrow login createdb connection limit 1").await;
     let url = database.url().replace("spanproof@", "narrow@");
     let only = PgConnection::connect(&url).await.unwrap();
-    let error = login_error(&database, "narrow").await;
+    let error = start_error(&database, "narrow").await;
     let expected = "last seen: too many connections for role \"narrow\" (SQLSTATE 53300); end some of \
                 its connections, or raise its `max_connections` or the role's `connection limit`";
     assert!(error.ends_with(expected), "{error}");
@@ -104,7 +104,7 @@ async fn a_stopped_server_is_reported_with_advice() {
     assert!(error.ends_with(expected), "{error}");
 }
 
-/// Configures the server to require a password from `role`, and waits until it does.
+/// Makes the server require a password from `role`, and waits until a login without one fails.
 async fn require_password(database: &Database, role: &str) {
     let file = format!("{}/pg_hba.conf", data_directory(database).await);
     let rules = format!("('local all {role} scram-sha-256'), ('local all all trust')");

@@ -1,4 +1,5 @@
-//! What goes wrong in a test is reported: leaked connections, failed migrations, dead servers.
+//! Tests of the errors about leaked connections, failed migrations and servers that ended, and of
+//! the blocking functions.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -8,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use crate::{chain, data_directory, migrations, query, table_migration};
 
 #[tokio::test]
-async fn a_leaked_connection_is_reported_and_the_database_dropped() {
+async fn a_leaked_connection_is_reported_and_its_database_is_dropped() {
     let server = Server::shared().await.unwrap();
     let database = server.empty_database().await.unwrap();
     let url = database.url().to_owned();
@@ -74,7 +75,7 @@ async fn a_failed_migration_is_reported_with_its_line_and_the_servers_message() 
     let error = server.migrated_database(&migrations).await.unwrap_err();
     assert_eq!(error.server().unwrap().sqlstate(), Some("42601"));
     let text = "migration `0002_broken.up.sql`:3 failed: syntax error at or near \"tabel\" (SQLSTATE 42601)";
-    assert_eq!(format!("{error:?}"), text, "what `unwrap` prints");
+    assert_eq!(format!("{error:?}"), text, "`unwrap` prints the debug format");
     assert_eq!(chain(error), text);
 }
 
@@ -100,7 +101,7 @@ fn a_test_that_is_not_async_gets_a_database() {
     blocking::close(database).unwrap();
 }
 
-/// As in an async test that calls code that is not async.
+/// An async test may call a blocking function, which must therefore work inside a runtime.
 #[tokio::test]
 async fn a_blocking_call_works_inside_a_runtime() {
     let (_folder, migrations) = table_migration();

@@ -1,11 +1,11 @@
-//! The disposable Postgres: its sources, databases, clones and cache.
+//! Tests of the disposable Postgres: its sources, databases, clones and cache.
 //!
-//! The tests need server binaries on this machine. The Docker tests also need an image that can be
-//! run at once: set `SPANPROOF_TEST_IMAGE`, for instance to `postgres:16`, or to what
-//! `fixtures/postgres-image/build` has built. If it is not set, no image is pulled or built, and
-//! those tests check the error of an image that can't be pulled, with or without Docker. With
-//! `SPANPROOF_TEST_SOURCES=all`, which `.ci/run` sets, they fail instead. Without the feature
-//! `docker` there are no Docker tests.
+//! The tests need server binaries on this machine. The Docker tests also need an image that is
+//! already on this machine: set `SPANPROOF_TEST_IMAGE`, for instance to `postgres:16`, or to the
+//! image that `fixtures/postgres-image/build` builds. No test pulls or builds it. If the variable
+//! is not set, the Docker tests check the error about an image that can't be pulled, or about
+//! Docker if it does not answer. With `SPANPROOF_TEST_SOURCES=all`, which `.ci/run` sets, they fail
+//! instead. Without the feature `docker` there are no Docker tests.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod binaries;
@@ -21,6 +21,7 @@ mod engines;
 mod existing;
 mod failures;
 mod prefix;
+mod scripts;
 mod sharing;
 mod standby;
 
@@ -44,11 +45,14 @@ async fn start(source: Source) -> Result<Server, Error> {
 
 async fn start_with(options: Options) -> Result<Server, Error> {
     let overridden = options.clone().with_source_from_env()?;
-    assert_eq!(options, overridden, "unset SPANPROOF_POSTGRES: it would replace every source");
+    assert_eq!(
+        options, overridden,
+        "SPANPROOF_POSTGRES replaces the source of this test: unset it"
+    );
     Server::start(options).await
 }
 
-/// Returns the image for the Docker tests; `None` if there is none and not all sources are
+/// Returns the image for the Docker tests; `None` if no image is set and not all sources are
 /// required.
 #[cfg(feature = "docker")]
 fn test_image() -> Option<String> {
@@ -62,11 +66,12 @@ fn test_image() -> Option<String> {
 }
 
 #[cfg(any(feature = "docker", feature = "download"))]
-#[expect(clippy::disallowed_methods, reason = "the variables of this suite")]
+#[expect(clippy::disallowed_methods, reason = "variables configure this suite")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Writes migrations, given as file names and contents, to a new folder and reads them.
 fn migrations(files: &[(&str, &str)]) -> (tempfile::TempDir, Migrations) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -76,7 +81,7 @@ fn migrations(files: &[(&str, &str)]) -> (tempfile::TempDir, Migrations) {
     (folder, read)
 }
 
-/// Returns migrations that create the table `a`.
+/// Returns one migration, which creates the table `a`.
 fn table_migration() -> (tempfile::TempDir, Migrations) {
     migrations(&[("0001_a.up.sql", "create table a (n int)")])
 }
@@ -85,7 +90,6 @@ async fn log_in(database: &Database) -> PgConnection {
     PgConnection::connect(database.url()).await.unwrap()
 }
 
-/// Runs statements.
 async fn execute(database: &Database, sql: &str) {
     let mut connection = log_in(database).await;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
@@ -130,7 +134,10 @@ fn docker(arguments: &[&str]) -> Output {
     command(Path::new("docker")).args(arguments).output().unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "programs that look at the results from outside")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests use `docker`, `tar` and Postgres programs"
+)]
 fn command(program: &Path) -> Command {
     Command::new(program)
 }
@@ -155,5 +162,5 @@ fn single_test(program: &Path, test: &str) -> Command {
 fn assert_passed(output: &Output) {
     let text = all_output(output);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "is there a test of this name? {text}");
+    assert!(text.contains("1 passed"), "the program did not run exactly one test: {text}");
 }

@@ -1,4 +1,4 @@
-//! Two prefixes are independent.
+//! Tests that servers with different prefixes have separate databases, roles and kept folders.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use spanproof_postgres::{Cache, Database, Error, Options, Prefix, Server, Source
 
 use crate::{chain, data_directory, execute, query, table_migration};
 
-/// The id of a run that has ended.
-const DEAD: &str = "fedcba9876543210";
+/// The id of a test run that has ended.
+const DEAD_RUN: &str = "fedcba9876543210";
 
 fn acme() -> Prefix {
     Prefix::new("acme").unwrap()
@@ -29,13 +29,13 @@ async fn exists(database: &Database, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_prefix_neither_lists_nor_sweeps_databases_of_another() {
+async fn a_server_neither_lists_nor_drops_databases_of_another_prefix() {
     let host = Server::start(Options::default()).await.unwrap();
     let database = host.empty_database().await.unwrap();
-    let dead = |prefix: &Prefix| format!("{prefix}_{DEAD}_case_0");
-    let kept_name = |prefix: &Prefix| format!("{prefix}_kept_{DEAD}_case_0");
+    let dead_name = |prefix: &Prefix| format!("{prefix}_{DEAD_RUN}_case_0");
+    let kept_name = |prefix: &Prefix| format!("{prefix}_kept_{DEAD_RUN}_case_0");
     for prefix in [Prefix::default(), acme()] {
-        create(&database, &dead(&prefix)).await;
+        create(&database, &dead_name(&prefix)).await;
         create(&database, &kept_name(&prefix)).await;
     }
     for (own, other) in [(acme(), Prefix::default()), (Prefix::default(), acme())] {
@@ -45,9 +45,9 @@ async fn a_prefix_neither_lists_nor_sweeps_databases_of_another() {
         assert_eq!(kept::databases(&server).await.unwrap(), [kept_name(&own)]);
         let refused = kept::drop_databases(&server, vec![kept_name(&other)]).await.unwrap_err();
         assert!(matches!(refused, Error::NotKept { .. }), "{refused}");
-        // This waits for the sweep.
+        // Closing the server waits until it has dropped the databases of ended runs.
         server.close().await.unwrap();
-        assert!(!exists(&database, &dead(&own)).await, "a dead database of {own} is left");
+        assert!(!exists(&database, &dead_name(&own)).await, "a dead database of {own} is left");
         assert!(
             exists(&database, &kept_name(&own)).await,
             "the kept database of {own} was dropped"
@@ -56,16 +56,17 @@ async fn a_prefix_neither_lists_nor_sweeps_databases_of_another() {
             exists(&database, &kept_name(&other)).await,
             "the kept database of {other} was dropped"
         );
+        // In the second round, the server of the first round has dropped this database.
         if own == acme() {
             assert!(
-                exists(&database, &dead(&other)).await,
+                exists(&database, &dead_name(&other)).await,
                 "the dead database of {other} was dropped"
             );
         }
         drop(fresh);
     }
     let server = existing_server(database.url(), Prefix::default()).await;
-    kept::drop_databases(&server, vec![format!("spanproof_kept_{DEAD}_case_0")]).await.unwrap();
+    kept::drop_databases(&server, vec![format!("spanproof_kept_{DEAD_RUN}_case_0")]).await.unwrap();
     assert_eq!(kept::databases(&server).await.unwrap(), Vec::<String>::new());
     server.close().await.unwrap();
     database.close().await.unwrap();
@@ -82,7 +83,7 @@ async fn the_prefix_names_the_role_the_databases_and_the_kept_folder() {
         migrations: Some(migrations.clone()),
         ..Options::default()
     };
-    // From scratch, then from the cache.
+    // The first server fills the cache, and the second one starts from it.
     Server::start(options.clone()).await.unwrap().close().await.unwrap();
     let server = Server::start(options).await.unwrap();
     assert_eq!(Cache::new(cache.path()).entries().len(), 1);
@@ -94,13 +95,15 @@ async fn the_prefix_names_the_role_the_databases_and_the_kept_folder() {
     database.keep().await.unwrap();
     server.close().await.unwrap();
     let listed = [acme(), Prefix::default()].map(|prefix| kept::folders(&prefix).contains(&folder));
-    // A process that another test starts inherits our open files for a moment.
-    let removed = wait::until("the removal", Duration::from_secs(10), || async {
-        match kept::remove_folder(&folder) {
-            Ok(()) => Attempt::Done(()),
-            Err(error) => Attempt::NotYet(chain(error)),
-        }
-    });
+    // A folder in use can't be removed. A process that another test starts inherits the open files
+    // of this process for a moment, and counts as a user of the folder.
+    let removed =
+        wait::until("the removal of the kept folder", Duration::from_secs(10), || async {
+            match kept::remove_folder(&folder) {
+                Ok(()) => Attempt::Done(()),
+                Err(error) => Attempt::NotYet(chain(error)),
+            }
+        });
     removed.await.unwrap();
     assert_eq!(listed, [true, false]);
     assert!(!folder.exists());

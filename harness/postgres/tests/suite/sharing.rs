@@ -1,8 +1,8 @@
-//! All processes of a run share one server, which leaves nothing behind.
+//! Tests that all processes of a test run share one server, which leaves nothing behind.
 //!
-//! The processes are this test program again, with `ROLE` in their environment.
-#![expect(clippy::disallowed_methods, reason = "processes, and their environment, are the subject")]
-#![expect(clippy::print_stdout, reason = "how a process reports to the test")]
+//! The tests start this test program again as each process, with [`ROLE`] in its environment.
+#![expect(clippy::disallowed_methods, reason = "the tests start processes and set their variables")]
+#![expect(clippy::print_stdout, reason = "a process reports to its test on standard output")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,17 +18,19 @@ use spanproof_postgres::{Cache, Database, Migrations, Options, Server};
 
 use crate::{data_directory, database_names, query, single_test, table_migration};
 
-/// What a process does after it has used its database: `close`, `drop`, `kill`, `abort`, `wait`; or
-/// `run`, which starts two other processes, one after the other.
+/// Environment variable that says how a process ends after it has used its database: `close`,
+/// `drop`, `kill`, `abort` or `wait`. A process with the value `run` uses no database and starts
+/// two other processes, one after the other.
 const ROLE: &str = "SPANPROOF_TEST_ROLE";
-/// The folder with the migrations.
+/// Environment variable with the folder of the migrations.
 const MIGRATIONS: &str = "SPANPROOF_TEST_MIGRATIONS";
-/// The number of processes that start, clone and die; several hundred for the long form.
-const PROCESSES: &str = "SPANPROOF_TEST_SHARING_PROCESSES";
-/// Longest time until a reaper has removed everything.
+/// Environment variable with the number of processes of the test
+/// `eight_processes_at_a_time_use_a_database_and_end`.
+const PROCESS_COUNT: &str = "SPANPROOF_TEST_SHARING_PROCESSES";
+/// Longest wait until servers, databases and files are removed.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(5);
 
-/// The database of a process, as the process reports it.
+/// What a process prints about its database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Report {
     /// The data directory of the server.
@@ -37,7 +39,7 @@ struct Report {
     database: String,
 }
 
-/// The test that runs in the processes. Run without a role, it closes its database.
+/// The processes run this test with a role. Without a role it closes its database.
 #[tokio::test]
 async fn a_process_has_its_own_database() {
     let role = std::env::var(ROLE).unwrap_or_else(|_| "close".into());
@@ -66,7 +68,7 @@ async fn a_process_has_its_own_database() {
     database.close().await.unwrap();
 }
 
-/// Checks that the database has no row of another process, and prints a report.
+/// Inserts a row, checks that the database has no row of another process, and prints a report.
 async fn use_and_report(database: &Database) {
     let id = std::process::id();
     query::<i32>(database, &format!("insert into a values ({id}) returning n")).await;
@@ -77,7 +79,7 @@ async fn use_and_report(database: &Database) {
 }
 
 #[test]
-fn processes_at_the_same_time_share_one_server() {
+fn processes_that_run_at_the_same_time_share_one_server() {
     let temporary = tempfile::tempdir().unwrap();
     let running: Vec<_> = (0..6).map(|_| start("wait", Path::new("."), temporary.path())).collect();
     let ended: Vec<_> =
@@ -90,10 +92,10 @@ fn processes_at_the_same_time_share_one_server() {
 }
 
 #[test]
-fn processes_of_one_runner_share_one_server_one_after_the_other() {
+fn processes_that_one_runner_starts_one_by_one_share_one_server() {
     let temporary = tempfile::tempdir().unwrap();
     let mut runner = process("run", Path::new("."), temporary.path());
-    // Cargo and nextest set such a variable for the processes that they start.
+    // Cargo sets this variable for the processes that it starts, and nextest sets a similar one.
     let output = runner.env("CARGO", "cargo").output().unwrap();
     let reports = reports(&[output]);
     assert_eq!(reports.len(), 2);
@@ -102,7 +104,7 @@ fn processes_of_one_runner_share_one_server_one_after_the_other() {
 }
 
 #[test]
-fn without_a_runner_the_server_stops_with_its_last_user() {
+fn without_a_runner_the_server_stops_after_its_last_process() {
     let temporary = tempfile::tempdir().unwrap();
     let first = run("close", temporary.path());
     await_removal(&first, temporary.path());
@@ -114,7 +116,7 @@ fn without_a_runner_the_server_stops_with_its_last_user() {
 #[rstest]
 #[case::closed("close")]
 #[case::dropped("drop")]
-fn even_the_shortest_process_fills_the_cache(#[case] role: &str) {
+fn a_process_that_uses_one_database_fills_the_cache(#[case] role: &str) {
     let (temporary, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut process = process(role, Path::new("."), temporary.path());
     let reports = reports(&[process.env("XDG_CACHE_HOME", cache.path()).output().unwrap()]);
@@ -140,7 +142,7 @@ fn two_checkouts_share_no_server() {
 #[test]
 fn a_killed_server_is_replaced() {
     let temporary = tempfile::tempdir().unwrap();
-    let (mut first, reports) = start_and_use(temporary.path());
+    let (mut first, reports) = start_waiting(temporary.path());
     let file = std::fs::read_to_string(reports[0].data.join("postmaster.pid")).unwrap();
     kill(Pid::from_raw(file.lines().next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
     let second = run("close", temporary.path());
@@ -152,32 +154,33 @@ fn a_killed_server_is_replaced() {
 }
 
 #[test]
-fn the_next_process_drops_the_database_of_a_dead_one() {
+fn the_next_process_drops_the_database_of_a_killed_process() {
     let temporary = tempfile::tempdir().unwrap();
-    let (mut living, reports) = start_and_use(temporary.path());
+    let (mut living, reports) = start_waiting(temporary.path());
     let killed = run("kill", temporary.path());
     let next = run("close", temporary.path());
     assert_eq!(servers(&[reports.clone(), killed.clone(), next].concat()).len(), 1);
     let socket = reports[0].data.parent().unwrap().display();
     let url = format!("postgres://spanproof@localhost/postgres?host={socket}");
-    let dropped = wait::until("the drop of the dead one's database", REMOVAL_LIMIT, || async {
-        let names = database_names(&url).await;
-        if names.contains(&killed[0].database) {
-            Attempt::NotYet(format!("{names:?}"))
-        } else {
-            Attempt::Done(names)
-        }
-    });
+    let dropped =
+        wait::until("the drop of the killed process's database", REMOVAL_LIMIT, || async {
+            let names = database_names(&url).await;
+            if names.contains(&killed[0].database) {
+                Attempt::NotYet(format!("{names:?}"))
+            } else {
+                Attempt::Done(names)
+            }
+        });
     let names = tokio::runtime::Runtime::new().unwrap().block_on(dropped).unwrap();
-    assert!(names.contains(&reports[0].database), "the living one's database stays");
+    assert!(names.contains(&reports[0].database), "the running process lost its database");
     living.kill().unwrap();
     living.wait().unwrap();
     await_removal(&reports, temporary.path());
 }
 
 #[test]
-fn eight_processes_at_a_time_start_clone_and_die() {
-    let count = std::env::var(PROCESSES).map_or(40, |text| text.parse().unwrap());
+fn eight_processes_at_a_time_use_a_database_and_end() {
+    let count = std::env::var(PROCESS_COUNT).map_or(40, |text| text.parse().unwrap());
     let temporary = tempfile::tempdir().unwrap();
     let start_time = Instant::now();
     let (mut running, mut ended): (Vec<Child>, Vec<Output>) = (Vec::new(), Vec::new());
@@ -189,27 +192,28 @@ fn eight_processes_at_a_time_start_clone_and_die() {
     }
     ended.extend(running.into_iter().map(|child| child.wait_with_output().unwrap()));
     let reports = reports(&ended);
-    assert_eq!(reports.len(), count, "each has used its own database");
+    assert_eq!(reports.len(), count, "not every process reported a database");
     let unique: BTreeSet<_> = reports.iter().collect();
-    assert_eq!(unique.len(), count, "no database was handed out twice");
+    assert_eq!(unique.len(), count, "two processes used the same database");
     println!("{count} processes, {} servers, {:?}", servers(&reports).len(), start_time.elapsed());
     await_removal(&reports, temporary.path());
 }
 
-/// Reads the migrations from a folder that killed processes do not leave behind.
+/// Reads the migrations. A process that a test started reads them from the test's folder, because a
+/// folder of its own would be left behind if the process is killed.
 fn process_migrations() -> Migrations {
     let folder = std::env::var(MIGRATIONS).map(PathBuf::from);
     Migrations::read(folder.unwrap_or_else(|_| migrations_folder())).unwrap()
 }
 
-/// Returns the folder with the migrations of all processes, which is written once.
+/// Returns the folder with the migrations for all processes. The first call creates the folder.
 fn migrations_folder() -> PathBuf {
     static FOLDER: OnceLock<(tempfile::TempDir, Migrations)> = OnceLock::new();
     FOLDER.get_or_init(table_migration).0.path().to_owned()
 }
 
-/// Returns the command of a process in `checkout`. Processes with the same folder for temporary
-/// files find each other.
+/// Returns the command that starts a process in the folder `checkout`. Processes with the same
+/// folder for temporary files find each other's server.
 fn process(role: &str, checkout: &Path, temporary: &Path) -> Command {
     let test = "sharing::a_process_has_its_own_database";
     let mut command = single_test(&std::env::current_exe().unwrap(), test);
@@ -218,7 +222,8 @@ fn process(role: &str, checkout: &Path, temporary: &Path) -> Command {
     if std::env::var(MIGRATIONS).is_err() {
         command.env(MIGRATIONS, migrations_folder());
     }
-    // A process with a role passes its own value on.
+    // A test must not pass on the variables of the runner that started it. A process with a role
+    // was started by a test and passes on what the test set.
     for name in ["CARGO", "NEXTEST"] {
         if std::env::var(ROLE).is_err() {
             command.env_remove(name);
@@ -232,15 +237,15 @@ fn run(role: &str, temporary: &Path) -> Vec<Report> {
     reports(&[process(role, Path::new("."), temporary).output().unwrap()])
 }
 
-/// Starts a process with pipes. One that waits ends when its input is closed.
+/// Starts a process with pipes. A process with the role `wait` ends when its input is closed.
 fn start(role: &str, checkout: &Path, temporary: &Path) -> Child {
     let mut command = process(role, checkout, temporary);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
-/// Starts a process that waits, and returns its report.
-fn start_and_use(temporary: &Path) -> (Child, Vec<Report>) {
+/// Starts a process with the role `wait` and returns it with its report.
+fn start_waiting(temporary: &Path) -> (Child, Vec<Report>) {
     use std::io::BufRead;
     let mut child = start("wait", Path::new("."), temporary);
     let output = std::io::BufReader::new(child.stdout.take().unwrap());
@@ -270,11 +275,11 @@ fn servers(reports: &[Report]) -> BTreeSet<PathBuf> {
     reports.iter().map(|report| report.data.clone()).collect()
 }
 
-/// Waits until the servers' folders are removed, and everything in the folder for temporary files.
+/// Waits until the folders of the servers are removed and the folder for temporary files is empty.
 fn await_removal(reports: &[Report], temporary: &Path) {
     let mut folders: Vec<PathBuf> =
         servers(reports).into_iter().map(|data| data.parent().unwrap().to_owned()).collect();
-    let removed = wait::until("the removal of everything", REMOVAL_LIMIT, || {
+    let removed = wait::until("the removal of servers and temporary files", REMOVAL_LIMIT, || {
         folders.retain(|folder| folder.exists());
         let entries = std::fs::read_dir(temporary).unwrap().flatten().map(|entry| entry.path());
         let left: Vec<_> = folders.iter().cloned().chain(entries).collect();

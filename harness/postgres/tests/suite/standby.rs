@@ -1,4 +1,4 @@
-//! A standby server: it accepts connections and is read-only.
+//! Tests the error about a standby, a server that accepts connections and is read-only.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::{all_output, chain, command, query, server_and_database, start};
 
-/// A standby without a primary. Dropping it stops the server.
+/// A standby server without a primary. Dropping this value stops the server.
 #[derive(Debug)]
 struct Standby {
     running: Child,
@@ -70,7 +70,7 @@ fn program(bin: &Path, name: &str, user: Option<&User>) -> Command {
 }
 
 #[tokio::test]
-async fn rejects_a_standby() {
+async fn a_standby_is_rejected_with_advice() {
     let (server, database) = server_and_database().await;
     let sql = "select setting from pg_config where name = 'BINDIR'";
     let bin = PathBuf::from(query::<String>(&database, sql).await);
@@ -78,7 +78,7 @@ async fn rejects_a_standby() {
     server.close().await.unwrap();
     let standby = Standby::start(&bin);
     let url = standby.url();
-    wait::until("a login", Duration::from_secs(30), || async {
+    wait::until("a login on the standby", Duration::from_secs(30), || async {
         match PgConnection::connect(&url).await {
             Ok(_) => Attempt::Done(()),
             Err(error) => Attempt::NotYet(error.to_string()),

@@ -9,14 +9,14 @@ use super::session::{Error, Session};
 /// A table that the session can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
-    /// Its name as a quoted SQL identifier.
+    /// Table name as a quoted SQL identifier.
     pub(crate) name: String,
-    /// Its columns with their SQL types.
+    /// SQL types by column name.
     columns: BTreeMap<String, String>,
 }
 
 impl Table {
-    /// Looks a table up. A name without a schema is searched in the session's search path.
+    /// Looks up a table. For a name without a schema, uses the session's search path.
     pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
         let name_in_sql = identifier::table(name);
         let sql =
@@ -43,7 +43,7 @@ impl Table {
     }
 
     /// Whether the table has this column.
-    pub(crate) fn has(&self, column: &str) -> bool {
+    pub(crate) fn has_column(&self, column: &str) -> bool {
         !column.is_empty() && self.columns.contains_key(column)
     }
 
@@ -52,16 +52,16 @@ impl Table {
         self.columns.get(column).map(String::as_str)
     }
 
-    /// Returns the condition `"column" = any($n)`; `None` if the column does not exist. The values are
-    /// cast to the column's type, so that Postgres can use its index.
-    pub(crate) fn is_any(&self, column: &str, parameter: usize) -> Option<String> {
+    /// Returns the condition `"column" = any($n)`; `None` if the column does not exist. The values
+    /// are cast to the column's type, so that Postgres can use an index on the column.
+    pub(crate) fn any_condition(&self, column: &str, parameter: usize) -> Option<String> {
         let column_type = self.columns.get(column)?;
         Some(format!("{} = any(${parameter}::text[]::{column_type}[])", identifier::name(column)))
     }
 
-    /// Returns the condition `"column" <comparison> $n` for a parameter with one value; `None` if the
-    /// column does not exist.
-    pub(crate) fn compares(
+    /// Returns the condition `"column" <comparison> $n` for a parameter with one value; `None` if
+    /// the column does not exist.
+    pub(crate) fn comparison(
         &self,
         column: &str,
         comparison: &str,
@@ -119,10 +119,13 @@ mod tests {
     #[test]
     fn names_are_quoted_and_values_are_cast_to_the_type_of_the_column() {
         let table = table();
-        assert_eq!(table.is_any("id", 1).unwrap(), r#""id" = any($1::text[]::bigint[])"#);
-        assert_eq!(table.is_any("a\"b.c", 2).unwrap(), r#""a""b.c" = any($2::text[]::text[])"#);
-        assert_eq!(table.is_any("none", 1), None);
-        let at = table.compares("at", ">=", 3).unwrap();
+        assert_eq!(table.any_condition("id", 1).unwrap(), r#""id" = any($1::text[]::bigint[])"#);
+        assert_eq!(
+            table.any_condition("a\"b.c", 2).unwrap(),
+            r#""a""b.c" = any($2::text[]::text[])"#
+        );
+        assert_eq!(table.any_condition("none", 1), None);
+        let at = table.comparison("at", ">=", 3).unwrap();
         assert_eq!(at, r#""at" >= (($3::text[])[1])::timestamptz at time zone 'UTC'"#);
     }
 

@@ -1,4 +1,5 @@
-//! Calls the diagnostic functions of a database that explain executions, if it has them.
+//! Calls the diagnostic functions of a database, if it has them. They explain executions, which are
+//! the units of work of this repository's runner.
 
 use crate::identifier;
 use serde_json::Value as Json;
@@ -26,8 +27,8 @@ pub(crate) struct FunctionResult {
     pub rows: Result<Vec<Row>, String>,
 }
 
-/// Calls the diagnostic functions for the executions of these spans. Notes missing functions as
-/// unread.
+/// Calls the diagnostic functions for the executions that these spans name. Adds missing functions
+/// to `unread`.
 pub(super) async fn explain_executions(
     lookup: &mut Lookup<'_>,
     spans: &[Row],
@@ -49,7 +50,7 @@ pub(super) async fn explain_executions(
         let functions = existing.join(", ");
         let executions = if more == 1 { "execution" } else { "executions" };
         lookup.unread.push(format!(
-            "{functions}: not called for {more} more {executions}; query one by its id"
+            "{functions}: not called for {more} more {executions}; query one execution by its id"
         ));
     }
     let mut results = Vec::new();
@@ -82,7 +83,7 @@ async fn call(
     function: &str,
     unit: &String,
 ) -> Result<Reply<Vec<Row>>, Error> {
-    // The subquery makes `r` a row; for a function with one column it would be a plain value.
+    // Because of the subquery `r` is a row, also if the function returns only one column.
     let sql = format!(
         "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
         identifier::name(function)

@@ -16,7 +16,7 @@ use crate::observation::{ConcurrentSpan, Owner, Row, Rows, Span, TableRows, text
 use crate::spec::Spec;
 use crate::timestamp::timestamp;
 
-/// Longest line that is read at once.
+/// Maximum number of bytes of a line; a longer line is read in pieces.
 const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 /// Maximum number of rows that are read from one table.
 const ROW_LIMIT: usize = 10_000;
@@ -34,7 +34,7 @@ enum Position {
     TopLevel,
     /// In the definition of the table with this name.
     Definition(String),
-    /// In the rows of the table that is read; these are its columns.
+    /// In the rows of the table that the reader looks for. Contains the table's columns.
     Rows(Vec<String>),
     /// In the rows of another table.
     OtherRows,
@@ -50,10 +50,10 @@ impl Dump {
         let failed =
             |error: std::io::Error| Error::File { name: name.clone(), reason: error.to_string() };
         let mut file = if name == "-" {
-            let mut spool = tempfile::tempfile().map_err(failed)?;
-            std::io::copy(&mut std::io::stdin().lock(), &mut spool).map_err(failed)?;
-            spool.rewind().map_err(failed)?;
-            spool
+            let mut copy = tempfile::tempfile().map_err(failed)?;
+            std::io::copy(&mut std::io::stdin().lock(), &mut copy).map_err(failed)?;
+            copy.rewind().map_err(failed)?;
+            copy
         } else {
             File::open(path).map_err(failed)?
         };
@@ -84,7 +84,7 @@ impl Dump {
         &self.name
     }
 
-    /// Reads the selected jobs with their units and spans.
+    /// Reads the selected jobs with their units of work and spans.
     pub(super) fn find(&self, spec: &Spec, selection: &JobSelection) -> Result<Records, Error> {
         let tables = &spec.tables;
         let jobs = self.jobs(spec, selection)?;
@@ -94,16 +94,17 @@ impl Dump {
         })?;
         let unit_ids = texts(units.all(), &tables.units.id);
         let spans = self.rows(&tables.spans.table, |row| {
-            // A span without an owner may belong to these units; the verdict reports it.
+            // A span that names neither a unit nor a job may belong to these units; the verdict
+            // decides.
             Owner::from_row(tables, row).is_among(&unit_ids, &ids).unwrap_or(true)
         })?;
-        let others = self.rows(&tables.spans.table, |row| {
+        let other_spans = self.rows(&tables.spans.table, |row| {
             text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
-        let others = Span::from_rows(&tables.spans, others.all());
-        let concurrent_spans = others.iter().filter_map(ConcurrentSpan::from_span).collect();
+        let other_spans = Span::from_rows(&tables.spans, other_spans.all());
+        let concurrent_spans = other_spans.iter().filter_map(ConcurrentSpan::from_span).collect();
         let unread =
-            vec!["other schemas: from a dump, only the tables of the spec are read".into()];
+            vec!["other schemas: only the tables that the spec names are read from a dump".into()];
         let tables = TableRows { jobs, units, spans };
         Ok(Records { tables, other_tables: Vec::new(), concurrent_spans, unread })
     }
@@ -150,8 +151,8 @@ impl Dump {
         Ok(Rows::Found(found))
     }
 
-    /// Reads the rows of one table for which `wanted` returns `true`.
-    fn rows(&self, table: &str, wanted: impl Fn(&Row) -> bool) -> Result<Rows, Error> {
+    /// Reads the rows of one table for which `is_wanted` returns `true`.
+    fn rows(&self, table: &str, is_wanted: impl Fn(&Row) -> bool) -> Result<Rows, Error> {
         let failed = |error: std::io::Error| Error::File {
             name: self.name.clone(),
             reason: error.to_string(),
@@ -173,7 +174,7 @@ impl Dump {
                 break;
             }
             let text = String::from_utf8_lossy(&line);
-            let result = table_reader.read_line(text.trim_end_matches(['\n', '\r']), &wanted);
+            let result = table_reader.read_line(text.trim_end_matches(['\n', '\r']), &is_wanted);
             result.map_err(|reason| Error::File {
                 name: self.name.clone(),
                 reason: format!("line {number}: {reason}"),
@@ -207,7 +208,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Handles one line.
-    fn read_line(&mut self, line: &str, wanted: &impl Fn(&Row) -> bool) -> Result<(), String> {
+    fn read_line(&mut self, line: &str, is_wanted: &impl Fn(&Row) -> bool) -> Result<(), String> {
         match &mut self.position {
             Position::TopLevel => self.read_statement(line)?,
             Position::Definition(_) if line.starts_with(')') => self.position = Position::TopLevel,
@@ -239,7 +240,7 @@ impl<'a> TableReader<'a> {
                     (column.clone(), to_json(column_type, value))
                 });
                 let row: Row = typed.collect();
-                if wanted(&row) && self.rows.len() < ROW_LIMIT {
+                if is_wanted(&row) && self.rows.len() < ROW_LIMIT {
                     self.rows.push(row);
                 }
             }
@@ -274,7 +275,7 @@ impl<'a> TableReader<'a> {
     fn finish(self) -> Result<Rows, String> {
         match self.position {
             Position::Rows(_) | Position::OtherRows => Err(format!(
-                "it is truncated: it ends in the middle of a table, after {} rows of `{}`",
+                "the dump is truncated: it ends in the middle of a table, after {} rows of `{}`",
                 self.rows.len(),
                 self.table
             )),
@@ -284,7 +285,7 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// Converts a value to JSON like `to_jsonb`, by the type of its column.
+/// Converts a value to the JSON that `to_jsonb` returns for a column of this type.
 fn to_json(column_type: &str, value: &str) -> Json {
     if value == "\\N" {
         return Json::Null;
@@ -325,7 +326,7 @@ fn unescape(value: &str) -> String {
     plain
 }
 
-/// Whether a time is in the window; `true` if the row has none.
+/// Whether the time in a column is in the window; `true` if the row has no time there.
 fn is_in_window(row: &Row, column: &str, window: Window) -> bool {
     time(row, column).is_none_or(|at| window.contains(at))
 }
@@ -368,7 +369,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     }
 
     #[test]
-    fn rows_are_converted_like_the_database_does() {
+    fn rows_are_converted_to_the_json_that_postgres_returns() {
         let rows = dump(DUMP).rows("jobs", |_| true).unwrap();
         let row = Json::from(rows.all()[0].clone());
         assert_eq!(
@@ -381,7 +382,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     }
 
     #[test]
-    fn times_are_converted_to_utc_and_dates_before_christ_stay_text() {
+    fn times_are_converted_to_utc_and_years_bc_stay_text() {
         let text = "0044-03-15 12:00:00 BC";
         assert_eq!(to_json("timestamp without time zone", text), Json::from(text));
         let text = "2025-10-22 17:30:01.5+05:30";
@@ -394,7 +395,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
         let found = dump(DUMP).rows("executions", |_| true).unwrap();
         assert_eq!(found, Rows::Unreadable("the dump has no table `executions`".into()));
         let error = dump(DUMP.trim_end_matches("\\.\n")).rows("jobs", |_| true).unwrap_err();
-        assert!(error.to_string().contains("it is truncated"), "{error}");
+        assert!(error.to_string().contains("the dump is truncated"), "{error}");
         let damaged = DUMP.replace("\t{}\tf", "");
         let error = dump(&damaged).rows("jobs", |_| true).unwrap_err();
         assert!(

@@ -14,9 +14,9 @@ use crate::spec::Spec;
 /// Where the rows of an existing system come from.
 #[derive(Debug)]
 pub enum RowSource<'a> {
-    /// A session on its database.
+    /// A session on the system's database.
     Session(&'a mut Session),
-    /// A dump of its database.
+    /// A dump of the system's database.
     Dump(&'a Dump),
     /// There are no rows, only a log.
     None,
@@ -25,13 +25,13 @@ pub enum RowSource<'a> {
 /// An existing system, and which of its jobs to read.
 #[derive(Debug)]
 pub struct ExistingSystem<'a> {
-    /// The spec with its tables and probes.
+    /// The spec, which names the tables and the patterns of log lines.
     pub spec: &'a Spec,
     /// The jobs to read.
     pub selection: &'a JobSelection,
-    /// Where its rows come from.
+    /// Where the rows come from.
     pub rows: RowSource<'a>,
-    /// Its log; `None` if there is none.
+    /// The service's log; `None` if there is no log.
     pub log: Option<LogStream<'a>>,
 }
 
@@ -48,8 +48,8 @@ impl ExistingSystem<'_> {
 impl Source for ExistingSystem<'_> {
     type Error = Error;
 
-    /// Reads the rows, then the lines of the log from the time of these jobs. Secrets are masked in the
-    /// observation, but not in the rows that `sink` gets.
+    /// Reads the rows, then the log lines of the period in which the jobs ran. Secrets are masked
+    /// in the observation, but not in the rows that `sink` gets.
     async fn observe(self, sink: &mut dyn Sink) -> Result<Observation, Error> {
         let Self { spec, selection, rows, log } = self;
         let (found, database, plans) = match rows {
@@ -79,7 +79,7 @@ impl Source for ExistingSystem<'_> {
     }
 }
 
-/// Creates the observation of a system before anything is read.
+/// Creates the observation of a system of which nothing has been read.
 pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observation {
     Observation {
         case: Case::new(spec, selection.flags.clone(), ["", "", ""]),

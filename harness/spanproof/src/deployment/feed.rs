@@ -1,4 +1,5 @@
-//! Polls the newest jobs of a database with their units and spans, and waits for notifications.
+//! Polls the newest jobs of a database with their units of work and spans, and waits for
+//! notifications.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::observation::{Job, Owner, Rows, Unit};
 use crate::spec::Spec;
 use spanproof_lease::wait;
 
-/// Notifications that arrive within this time of each other count as one.
+/// Notifications that follow each other within this time count as one.
 const BURST: Duration = Duration::from_millis(5);
 
 /// The state of a job at one poll.
@@ -25,14 +26,14 @@ pub struct JobProgress {
     pub job: String,
     /// Status of the job.
     pub status: String,
-    /// Number of its units in each status.
+    /// Number of the job's units of work in each status.
     pub units: BTreeMap<String, usize>,
-    /// Number of its spans; `None` if they could not be read.
+    /// Number of the job's spans; `None` if they could not be read.
     pub spans: Option<usize>,
 }
 
 impl JobProgress {
-    /// Returns the number of its units.
+    /// Returns the number of the job's units.
     pub fn unit_count(&self) -> usize {
         self.units.values().sum()
     }
@@ -43,8 +44,8 @@ impl JobProgress {
     }
 }
 
-/// Reads the newest jobs of a database, and waits for its notifications. The caller decides when to
-/// poll.
+/// Reads the newest jobs of a database, and waits for the database's notifications. The caller
+/// decides when to poll.
 #[derive(Debug)]
 pub struct JobFeed {
     session: Session,
@@ -53,7 +54,7 @@ pub struct JobFeed {
 }
 
 impl JobFeed {
-    /// Connects to a database, and listens on a channel unless its name is empty.
+    /// Connects to a database, and listens on a channel unless the channel's name is empty.
     ///
     /// # Errors
     /// When the login fails. A channel that can't be listened on is not an error.
@@ -94,7 +95,7 @@ impl JobFeed {
 
     /// Waits for a notification about a new job; forever if the feed does not listen.
     pub async fn wait_for_job(&mut self) {
-        // The listener reconnects by itself.
+        // The listener reconnects if its connection is lost.
         let notified = match &mut self.listener {
             Some(listener) => {
                 let notified = Box::pin(listener.recv()).await.is_ok();
@@ -117,7 +118,7 @@ impl JobFeed {
     }
 }
 
-/// Listens on a channel; `None` if its name is empty or the database refuses.
+/// Listens on a channel; `None` if the channel's name is empty or the database refuses.
 async fn listen(url: &str, channel: &str) -> Option<PgListener> {
     if channel.is_empty() {
         return None;
@@ -158,7 +159,7 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     let poll = Poll {
         units: Unit::from_rows(tables, &units),
         owners: spans.iter().map(|span| Owner::from_row(tables, span)).collect(),
-        all_keys: lookup.unread.len() == unread_before,
+        is_complete: lookup.unread.len() == unread_before,
     };
     Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
 }
@@ -167,8 +168,9 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
 struct Poll {
     units: Vec<Unit>,
     owners: Vec<Owner>,
-    /// Whether spans were searched by every key. If not, a job without spans may still have some.
-    all_keys: bool,
+    /// Whether spans could be searched both by unit and by job. If not, a job for which no span was
+    /// found may have spans.
+    is_complete: bool,
 }
 
 impl Poll {
@@ -188,7 +190,7 @@ impl Poll {
         JobProgress {
             status: job.status.unwrap_or_default(),
             units: counts,
-            spans: Some(spans).filter(|spans| *spans > 0 || self.all_keys),
+            spans: Some(spans).filter(|spans| *spans > 0 || self.is_complete),
             job: id,
         }
     }

@@ -1,4 +1,4 @@
-//! Finds jobs by id or name, or the newest ones.
+//! Finds jobs by id or name, or the newest jobs.
 
 use super::catalog::Table;
 use super::lookup::{Conditions, Lookup};
@@ -12,14 +12,14 @@ use crate::spec::JobTable;
 /// Number of newest jobs that an error lists as examples.
 const EXAMPLES: usize = 3;
 
-/// Reads the selected jobs: those that are named, or else the newest.
+/// Reads the jobs that the selection names, or the newest jobs if it names no job.
 pub(super) async fn jobs(lookup: &mut Lookup<'_>, selection: &JobSelection) -> Result<Rows, Error> {
     let columns = &lookup.spec.tables.jobs;
     let table = match Table::read(lookup.session, &columns.table).await? {
         Reply::Accepted(table) => table,
         Reply::Refused(reason) => return Ok(Rows::Unreadable(reason)),
     };
-    if !table.has(&columns.id) {
+    if !table.has_column(&columns.id) {
         return Err(Error::NotFound(format!(
             "`{}` has no column `{}`, only {}; set `id` under `[tables.jobs]`",
             columns.table,
@@ -51,7 +51,7 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
         let is_searched =
             only_column.is_none_or(|only| only == column) && table.can_contain(column, value);
         let mut conditions = Conditions::default();
-        if !is_searched || !conditions.is_any(table, column, &[value.to_owned()]) {
+        if !is_searched || !conditions.require_any(table, column, &[value.to_owned()]) {
             continue;
         }
         let clause = conditions.clause();
@@ -87,7 +87,7 @@ async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Err
     let hint = if newest.is_empty() {
         format!("`{}` is empty", columns.table)
     } else {
-        format!("the newest are {}", newest.join(", "))
+        format!("the newest jobs are {}", newest.join(", "))
     };
     Ok(Error::NotFound(format!("`{}` has no job `{key}`; {hint}", columns.table)))
 }
@@ -107,9 +107,9 @@ pub(super) async fn newest_jobs(
 ) -> Result<Rows, Error> {
     let columns = &lookup.spec.tables.jobs;
     let mut conditions = Conditions::default();
-    if !conditions.is_within(table, &columns.created, selection.window) {
+    if !conditions.require_within(table, &columns.created, selection.window) {
         return Err(Error::NotFound(format!(
-            "`{}` has no column `{}`, which a window of time needs; set `created` under \
+            "`{}` has no column `{}`, which selecting jobs by time needs; set `created` under \
              `[tables.jobs]`",
             columns.table, columns.created
         )));

@@ -1,4 +1,5 @@
-//! Reads a log: the lines that the probes of a spec match, and facts about the log as a whole.
+//! Reads a log: the lines that the probes (line patterns) of a spec match, and facts about the log
+//! as a whole.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,7 +14,8 @@ use crate::log::{Entry, Needles, ScanError, scan};
 use crate::observation::{self, LogLine, Sink, TracerEvent};
 use crate::spec::{Probes, Spec};
 
-/// Maximum bytes of lines of one kind; later lines are counted and dropped.
+/// Maximum number of bytes of lines of one kind. Further lines are dropped, and their bytes
+/// counted.
 const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum number of lines about crashed processes.
 const MAX_CRASH_LINES: usize = 4;
@@ -30,6 +32,7 @@ const CRASH_PATTERNS: [&str; 8] = [
     r"Out of memory: Killed process",
 ];
 
+/// Matches the [`CRASH_PATTERNS`].
 static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
 /// A log to read.
@@ -56,8 +59,8 @@ enum Kind {
     Unfinished,
 }
 
-/// Reads a log. Lines about spans count if they have no time or a time in the window; lines about the
-/// start of the service always count. Secrets are masked.
+/// Reads a log. Keeps lines about spans if they have no time or a time in the window, and all lines
+/// that say whether tracing is on. Secrets are masked.
 ///
 /// # Errors
 /// When the log can't be read, or is not text.
@@ -95,7 +98,7 @@ pub(crate) fn read_log(
 struct Reader<'a> {
     probes: &'a Probes,
     window: Window,
-    /// Bytes of each kind so far.
+    /// Bytes of the lines of each kind so far.
     bytes: BTreeMap<Kind, usize>,
     read: observation::Log,
     sink: &'a mut dyn Sink,
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn matching_lines_keep_their_numbers() {
+    fn matching_lines_in_the_window_are_kept_with_their_line_numbers() {
         let log = "noise\n2025-10-22T12:00:00Z 🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n\
                    2025-10-22T12:00:00Z listening on 1\n\
                    2025-10-22T12:00:01Z ❌ StartSpan RecordSpan error: password=hunter2\n\
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_lines_are_counted() {
+    fn bytes_of_dropped_lines_are_counted() {
         let attempt =
             "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
         let banner = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
@@ -185,12 +188,12 @@ mod tests {
         assert!(found.dropped_bytes > 900 * attempt.len() as u64);
         assert!(
             found.lines.last().unwrap().text.contains("ENABLED"),
-            "each kind has its own limit"
+            "a line of another kind is kept"
         );
     }
 
     #[test]
-    fn contradicting_tracer_lines_are_counted() {
+    fn startup_lines_that_contradict_the_last_one_are_counted() {
         let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
         let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
         assert_eq!(read(&format!("{on}{off}{on}"), Window::default()).facts.contradictions, 1);

@@ -14,10 +14,10 @@ use crate::spec::Spec;
 /// Maximum number of rows that one statement reads.
 pub(super) const ROW_LIMIT: usize = 10_000;
 
-/// Reads rows by their keys, and notes what could not be read.
+/// Reads rows by the values of their columns, and lists what could not be read.
 #[derive(Debug)]
 pub(super) struct Lookup<'a> {
-    /// The session, whose one transaction reads everything.
+    /// The session. One transaction of it reads everything.
     pub(super) session: &'a mut Session,
     /// The spec with the names of tables and columns.
     pub(super) spec: &'a Spec,
@@ -28,7 +28,7 @@ pub(super) struct Lookup<'a> {
 /// A column and the values to search for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key<'a> {
-    /// Column name; empty if the spec names none.
+    /// Column name; empty if the spec names no column.
     pub(super) column: &'a str,
     /// Values of the column.
     pub(super) values: &'a [String],
@@ -36,7 +36,7 @@ pub(super) struct Key<'a> {
 
 impl<'a> Key<'a> {
     /// Creates a key with one value.
-    pub(super) fn single(column: &'a str, value: &'a String) -> Self {
+    pub(super) fn with_value(column: &'a str, value: &'a String) -> Self {
         Self { column, values: std::slice::from_ref(value) }
     }
 }
@@ -47,8 +47,8 @@ impl<'a> Lookup<'a> {
         Self { session, spec, unread: Vec::new() }
     }
 
-    /// Returns the rows of a table that match any of the keys, without duplicates. Skips columns that
-    /// do not exist or have no index, and notes them as unread.
+    /// Returns the rows of a table that match any of the keys, without duplicates. Skips keys whose
+    /// column does not exist or has no index, and adds them to `unread`.
     pub(super) async fn rows_by(
         &mut self,
         name: &str,
@@ -66,7 +66,7 @@ impl<'a> Lookup<'a> {
             let values: Vec<_> =
                 values.iter().filter(|value| table.can_contain(column, value)).cloned().collect();
             let mut conditions = Conditions::default();
-            if !conditions.is_any(&table, column, &values) {
+            if !conditions.require_any(&table, column, &values) {
                 if !column.is_empty() {
                     self.unread.push(format!("{what}: no such column"));
                 }
@@ -114,23 +114,28 @@ impl Conditions {
     }
 
     /// Requires that a column has one of the values. Returns `false` if the column does not exist.
-    pub(super) fn is_any(&mut self, table: &Table, column: &str, values: &[String]) -> bool {
-        self.add_with(table.is_any(column, self.next_parameter()), values)
+    pub(super) fn require_any(&mut self, table: &Table, column: &str, values: &[String]) -> bool {
+        self.add_with_values(table.any_condition(column, self.next_parameter()), values)
     }
 
     /// Requires that a column has none of the values. Returns `false` if the column does not exist.
-    pub(super) fn is_none_of(&mut self, table: &Table, column: &str, values: &[String]) -> bool {
-        let is_any = table.is_any(column, self.next_parameter());
-        self.add_with(is_any.map(|is_any| format!("not ({is_any})")), values)
+    pub(super) fn require_none_of(
+        &mut self,
+        table: &Table,
+        column: &str,
+        values: &[String],
+    ) -> bool {
+        let is_any = table.any_condition(column, self.next_parameter());
+        self.add_with_values(is_any.map(|is_any| format!("not ({is_any})")), values)
     }
 
     /// Requires that the time in a column is within the window. Returns `false` if the window has a
     /// bound and the column does not exist.
-    pub(super) fn is_within(&mut self, table: &Table, column: &str, window: Window) -> bool {
+    pub(super) fn require_within(&mut self, table: &Table, column: &str, window: Window) -> bool {
         [(">=", window.since), ("<", window.until)].into_iter().all(|(comparison, bound)| {
             let Some(bound) = bound else { return true };
-            let condition = table.compares(column, comparison, self.next_parameter());
-            self.add_with(condition, &[bound.to_rfc3339()])
+            let condition = table.comparison(column, comparison, self.next_parameter());
+            self.add_with_values(condition, &[bound.to_rfc3339()])
         })
     }
 
@@ -152,7 +157,7 @@ impl Conditions {
         self.parameters.len() + 1
     }
 
-    fn add_with(&mut self, condition: Option<String>, values: &[String]) -> bool {
+    fn add_with_values(&mut self, condition: Option<String>, values: &[String]) -> bool {
         let Some(condition) = condition else { return false };
         self.sql.push(condition);
         self.parameters.push(values.to_vec());
@@ -192,8 +197,8 @@ mod tests {
         ] {
             let mut conditions = Conditions::default();
             conditions.add("true".into());
-            assert!(conditions.is_none_of(&table(), "id", &["1".into(), "2".into()]));
-            assert!(conditions.is_within(&table(), "at", window));
+            assert!(conditions.require_none_of(&table(), "id", &["1".into(), "2".into()]));
+            assert!(conditions.require_within(&table(), "at", window));
             let none_of = r#"not ("id" = any($1::text[]::bigint[]))"#.to_owned();
             let all = [vec!["true".to_owned(), none_of], bounds].concat();
             assert_eq!(conditions.clause(), format!("where {}", all.join(" and ")));
@@ -206,10 +211,10 @@ mod tests {
     #[test]
     fn a_missing_column_adds_no_condition() {
         let mut conditions = Conditions::default();
-        assert!(!conditions.is_any(&table(), "none", &["1".into()]));
+        assert!(!conditions.require_any(&table(), "none", &["1".into()]));
         let day = window(Some("2025-10-22T00:00:00Z"), None);
-        assert!(!conditions.is_within(&table(), "none", day));
-        assert!(conditions.is_within(&table(), "none", Window::default()));
+        assert!(!conditions.require_within(&table(), "none", day));
+        assert!(conditions.require_within(&table(), "none", Window::default()));
         assert_eq!((conditions.clause(), conditions.parameters().len()), (String::new(), 0));
     }
 }

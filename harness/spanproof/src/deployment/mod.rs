@@ -1,5 +1,6 @@
-//! An existing system: its database, a dump of it, its log. Everything here only reads, and does not
-//! slow down other users of the database.
+//! An existing system: its database or a dump, and its log. This module only reads, except for the
+//! session of `preflight`, whose changes are rolled back. Its queries do not slow down other users
+//! of the database.
 
 pub(crate) mod catalog;
 mod diagnostic;

@@ -1,4 +1,4 @@
-//! The selected jobs with their units and spans.
+//! The selected jobs with their units of work and spans.
 
 use super::jobs::jobs;
 use super::lookup::{Key, Lookup, texts};
@@ -12,10 +12,10 @@ use crate::spec::Spec;
 #[derive(Debug)]
 pub(super) struct Records {
     pub(super) tables: TableRows,
-    /// Tables with the span table's name in other schemas, each with its number of spans of these
-    /// units.
+    /// Tables with the span table's name in other schemas, each with the number of its spans that
+    /// name one of these units.
     pub(super) other_tables: Vec<(String, u64)>,
-    /// Spans of other work from the same period.
+    /// Spans of other jobs that started while these units ran.
     pub(super) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
@@ -28,8 +28,8 @@ impl Records {
         Self { tables, other_tables: Vec::new(), concurrent_spans: Vec::new(), unread: Vec::new() }
     }
 
-    /// Reads the selected jobs and the rows that belong to them from a database, by its indexes. `sink`
-    /// gets the rows of each table as soon as they are read.
+    /// Reads the selected jobs and the rows that belong to them from a database. Sends no query
+    /// that would scan a large table. `sink` gets the rows of each table as soon as they are read.
     ///
     /// # Errors
     /// When the connection is lost, or a job does not exist.
@@ -49,13 +49,13 @@ impl Records {
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
         sink.rows(Table::Spans, &spans);
-        let complete = spans.all().len() >= units.all().len();
+        let has_enough_spans = spans.all().len() >= units.all().len();
         let other_tables = match &spans {
-            Rows::Found(_) if complete => Vec::new(),
+            Rows::Found(_) if has_enough_spans => Vec::new(),
             _ => spans_in_other_schemas(&mut lookup, &units).await?,
         };
         let concurrent_spans = match &spans {
-            Rows::Found(_) if !complete => concurrent_spans(&mut lookup, &units).await?,
+            Rows::Found(_) if !has_enough_spans => concurrent_spans(&mut lookup, &units).await?,
             _ => Vec::new(),
         };
         let tables = TableRows { jobs, units, spans };

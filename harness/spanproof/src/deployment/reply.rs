@@ -2,8 +2,8 @@
 
 use crate::observation::{Row, Rows};
 
-/// The result of a statement, or the reason `R` why it was refused. Functions return it inside a
-/// `Result`; its `Err` means that the connection is lost.
+/// The result of a statement, or the reason `R` why it was refused. Functions return a reply inside
+/// a `Result`, whose `Err` means that the connection is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a refusal must be handled or reported"]
 pub(crate) enum Reply<T, R = String> {

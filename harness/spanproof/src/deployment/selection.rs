@@ -8,9 +8,9 @@ use crate::spec::Value;
 pub struct JobSelection {
     /// Ids or names of jobs; empty for the newest jobs.
     pub jobs: Vec<String>,
-    /// How many of the newest jobs to read.
+    /// Number of newest jobs to read if `jobs` is empty.
     pub last: usize,
-    /// The window for submissions of jobs and for lines of the log.
+    /// The window in which jobs were submitted and log lines were written.
     pub window: Window,
     /// Flags whose values are known, from a manifest or the command line.
     pub flags: Vec<(String, Value)>,

@@ -4,8 +4,8 @@ use crate::chain::debug_as_chain;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use spanproof_postgres::ServerError;
-use sqlx::postgres::{PgArguments, PgConnectOptions};
+use spanproof_postgres::{ServerError, connect_options};
+use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::reply::Reply;
@@ -43,14 +43,14 @@ pub enum DeploymentError {
     #[error("{0}")]
     NotFound(String),
     /// A name matches several jobs.
-    #[error("{message}; name one, for instance `{example}`")]
+    #[error("{message}; name one job, for instance `{example}`")]
     Ambiguous {
         /// The jobs that match.
         message: String,
-        /// A name that matches one of them.
+        /// A name that matches one of these jobs.
         example: String,
     },
-    /// The type of the column does not allow the id.
+    /// An id has a form that the type of its column does not allow.
     #[error("{0}")]
     InvalidId(String),
     /// A log or dump in a format that another program can convert to text.
@@ -73,7 +73,7 @@ pub enum DeploymentError {
     },
 }
 
-/// Short name within this module.
+/// Short name of [`DeploymentError`] inside the crate.
 pub(crate) type Error = DeploymentError;
 
 debug_as_chain!(DeploymentError);
@@ -107,7 +107,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a read-only session. Its `application_name` is `spanproof` and the command.
+    /// Opens a read-only session with the `application_name` `spanproof <command>`.
     ///
     /// # Errors
     /// When the URL is invalid, or the login fails.
@@ -126,8 +126,7 @@ impl Session {
     async fn connect(url: &str, command: &str, access: Access) -> Result<Self, Error> {
         let masked = crate::mask::text(url);
         let login_error = |reason: String| Error::Login { url: masked.clone(), reason };
-        let options: PgConnectOptions =
-            url.parse().map_err(|error: sqlx::Error| login_error(chain(&error)))?;
+        let options = connect_options(url).map_err(|error| login_error(chain(&error)))?;
         let options = options.application_name(&format!("spanproof {command}"));
         let connecting = PgConnection::connect_with(&options);
         let mut connection = match tokio::time::timeout(LOGIN_TIMEOUT, connecting).await {
@@ -138,13 +137,14 @@ impl Session {
                 return Err(login_error(reason));
             }
         };
-        let begin = begin(access);
+        let begin = begin_sql(access);
         let begun = connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
         begun.map_err(|error| login_error(chain(&error)))?;
         Ok(Self { connection, url: masked, access, plans: Vec::new() })
     }
 
-    /// Rolls the transaction back. [`restart_transaction`](Self::restart_transaction) begins another.
+    /// Rolls the transaction back. [`restart_transaction`](Self::restart_transaction) begins the
+    /// next transaction.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -152,13 +152,13 @@ impl Session {
         self.run("rollback", "rollback").await
     }
 
-    /// Rolls the transaction back and begins another, which sees what was committed since.
+    /// Rolls the transaction back and begins a new one, which sees everything committed so far.
     ///
     /// # Errors
     /// When the connection is lost.
     pub(crate) async fn restart_transaction(&mut self) -> Result<(), Error> {
         self.plans.clear();
-        let sql = format!("rollback; {}", begin(self.access));
+        let sql = format!("rollback; {}", begin_sql(self.access));
         let begun = self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
         let what = "begin transaction".to_owned();
         begun.map(drop).map_err(|error| Error::ConnectionLost { what, reason: chain(&error) })
@@ -169,13 +169,13 @@ impl Session {
         &self.url
     }
 
-    /// Returns Postgres's plan for each query of this transaction, in short.
+    /// Returns a short form of Postgres's plan for each query of this transaction.
     pub fn plans(&self) -> &[String] {
         &self.plans
     }
 
-    /// Returns the rows of a query whose only column is a JSON object. Each parameter is a `text[]`.
-    /// `what` describes the query in errors.
+    /// Returns the rows of a query whose only column is a JSON object. Each parameter is a
+    /// `text[]`. `what` describes the query in errors.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -215,7 +215,7 @@ impl Session {
             let rows = self.estimate_rows(&table).await?;
             if rows > MAX_SCAN_ROWS {
                 return Ok(Reply::Refused(format!(
-                    "no index supports it, and `{table}` has about {rows:.0} rows; the query was not run"
+                    "no index supports this query, and `{table}` has about {rows:.0} rows; the query was not run"
                 )));
             }
         }
@@ -245,7 +245,7 @@ impl Session {
         self.run(what, "savepoint statement").await?;
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql.to_owned()), arguments);
         let rows = query.persistent(false).fetch_all(&mut self.connection).await;
-        Ok(self.settle(what, rows).await?.map_refused(|refusal| refusal.message))
+        Ok(self.reply(what, rows).await?.map_refused(|refusal| refusal.message))
     }
 
     /// Executes a statement and returns the number of affected rows.
@@ -262,11 +262,12 @@ impl Session {
         self.run(what, "savepoint statement").await?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
         let done = query.persistent(false).execute(&mut self.connection).await;
-        self.settle(what, done.map(|done| done.rows_affected())).await
+        self.reply(what, done.map(|done| done.rows_affected())).await
     }
 
-    /// Rolls a refused statement back, so that the transaction can continue.
-    async fn settle<T>(
+    /// Converts the result of a statement into a reply. Rolls a refused statement back, so that the
+    /// transaction can continue.
+    async fn reply<T>(
         &mut self,
         what: &str,
         done: Result<T, sqlx::Error>,
@@ -301,8 +302,8 @@ impl Session {
 }
 
 /// Returns the SQL that begins a transaction.
-fn begin(access: Access) -> String {
-    // Reading takes no lock that blocks writers. A short lock timeout, because writers would queue
+fn begin_sql(access: Access) -> String {
+    // Reading takes no lock that blocks writers. The lock timeout is short, because writers queue
     // behind a session that waits for a lock.
     format!(
         "begin transaction {};
@@ -313,7 +314,7 @@ fn begin(access: Access) -> String {
          set local row_security = on",
         match access {
             Access::Read => "isolation level repeatable read, read only",
-            // Like the service's transactions; the role's settings may make it read-only.
+            // As in the service's transactions. A setting of the role may make this one read-only.
             Access::Write => "isolation level read committed",
         },
         STATEMENT_TIMEOUT.as_millis()

@@ -1,4 +1,5 @@
-//! Reads the spans of units, and spans of other work from the same period.
+//! Reads the spans of units of work, and the spans of other jobs that started while these units
+//! ran.
 
 use crate::identifier;
 use serde_json::Value as Json;
@@ -11,12 +12,12 @@ use super::window::Window;
 use crate::observation::{ConcurrentSpan, Row, Rows, Unit, text, time};
 use crate::spec::Spec;
 
-/// Spans are read from this many seconds before the first unit's start to as many after the last
-/// unit's end.
+/// Number of seconds before the first unit's start, and after the last unit's end, in which spans
+/// are read, too.
 const MARGIN_SECONDS: i64 = 60;
 
-/// Reads the spans of units: by unit and by job, and if there are fewer spans than units, also the
-/// spans without a unit that started while the units ran.
+/// Reads the spans that name one of the units or jobs. If these are fewer spans than units, adds
+/// the spans that name no unit and started while the units ran.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],
@@ -61,12 +62,12 @@ async fn spans_without_unit(
         Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
     };
     let mut conditions = Conditions::default();
-    if !conditions.is_within(&table, &columns.started, window) {
+    if !conditions.require_within(&table, &columns.started, window) {
         return Ok(Reply::Refused("no such column".into()));
     }
     let names: Vec<_> = spec.spans.iter().map(|rule| rule.name.clone()).collect();
-    conditions.is_any(&table, &columns.name, &names);
-    if table.has(&columns.unit) {
+    conditions.require_any(&table, &columns.name, &names);
+    if table.has_column(&columns.unit) {
         conditions.add(format!("{} is null", identifier::name(&columns.unit)));
     }
     let sql = format!(
@@ -78,7 +79,7 @@ async fn spans_without_unit(
     lookup.session.look_up(&what, &sql, &conditions.parameters()).await
 }
 
-/// Reads the spans of other work that started while the units ran.
+/// Reads the spans of other units that started while these units ran.
 pub(super) async fn concurrent_spans(
     lookup: &mut Lookup<'_>,
     units: &Rows,
@@ -92,8 +93,8 @@ pub(super) async fn concurrent_spans(
     };
     let ids = texts(units.all(), &tables.units.id);
     let mut conditions = Conditions::default();
-    let has_columns = conditions.is_within(&table, &columns.started, window)
-        && conditions.is_none_of(&table, &columns.unit, &ids);
+    let has_columns = conditions.require_within(&table, &columns.started, window)
+        && conditions.require_none_of(&table, &columns.unit, &ids);
     if !has_columns {
         return Ok(Vec::new());
     }
@@ -104,7 +105,7 @@ pub(super) async fn concurrent_spans(
         table.name,
         conditions.clause()
     );
-    let what = format!("spans of other work by {}", columns.started);
+    let what = format!("spans of other jobs by {}", columns.started);
     let rows = match lookup.session.look_up(&what, &sql, &conditions.parameters()).await? {
         Reply::Accepted(rows) => rows,
         Reply::Refused(reason) => {
@@ -128,8 +129,8 @@ fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     Some(Window { since: Some(first - margin), until: Some(last + margin) })
 }
 
-/// Finds tables of the same name in other schemas that have spans of these units. Returns each with
-/// its number of spans.
+/// Finds tables in other schemas that have the span table's name and spans of these units. Returns
+/// each table with the number of these spans.
 pub(super) async fn spans_in_other_schemas(
     lookup: &mut Lookup<'_>,
     units: &Rows,
@@ -146,12 +147,12 @@ pub(super) async fn spans_in_other_schemas(
     let ids = texts(units.all(), &lookup.spec.tables.units.id);
     let mut all = Vec::new();
     for row in found.accepted_or_default() {
-        let Some(other) = row.get("name").and_then(Json::as_str) else { continue };
+        let Some(table) = row.get("name").and_then(Json::as_str) else { continue };
         let by_unit = Key { column: &columns.unit, values: &ids };
-        if let Reply::Accepted(rows) = lookup.rows_by(other, &[by_unit]).await?
+        if let Reply::Accepted(rows) = lookup.rows_by(table, &[by_unit]).await?
             && !rows.is_empty()
         {
-            all.push((other.to_owned(), rows.len() as u64));
+            all.push((table.to_owned(), rows.len() as u64));
         }
     }
     Ok(all)

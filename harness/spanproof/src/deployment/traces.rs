@@ -1,4 +1,4 @@
-//! Finds traces of an existing system by job, unit or trace id, or the newest ones.
+//! Finds traces of an existing system by job, unit of work or trace id, or the newest traces.
 
 use crate::identifier;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use crate::mask::Secrets;
 use crate::observation::{self, Row, Rows, Span};
 use crate::spec::{SpanTable, Spec};
 
-/// Spans per statement when the newest traces are searched.
+/// Number of spans that one statement reads while it searches the newest traces.
 const PAGE_SPANS: usize = 2_000;
 
 /// Which traces to find.
@@ -32,7 +32,7 @@ pub enum TraceQuery {
 /// The traces that match a query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TraceMatches {
-    /// The span column with the job's id; empty if the spec names none.
+    /// The span column with the job's id; empty if the spec names no such column.
     pub(crate) job: String,
     /// Every span of the traces, earliest first, secrets masked.
     pub(crate) spans: Vec<Span>,
@@ -42,8 +42,8 @@ pub struct TraceMatches {
     pub(crate) unread: Vec<String>,
 }
 
-/// Finds traces: all spans of every trace with a span that matches the query. The window applies only
-/// to [`TraceQuery::Newest`].
+/// Finds traces: all spans of every trace with a span that matches the query. The window applies
+/// only to [`TraceQuery::Newest`].
 ///
 /// # Errors
 /// When no span matches, or the table can't be read.
@@ -87,7 +87,7 @@ fn require_column(
     key: &str,
     column: &str,
 ) -> Result<(), Error> {
-    if table.has(column) {
+    if table.has_column(column) {
         return Ok(());
     }
     let all = table.names().collect::<Vec<_>>().join(", ");
@@ -109,13 +109,13 @@ async fn trace_ids(
     let found = match query {
         TraceQuery::Newest(count) => return newest_traces(lookup, table, window, *count).await,
         TraceQuery::Trace(id) => {
-            require_type(table, columns, "a trace id", Key::single(&columns.trace, id))?;
-            lookup.rows_by(&columns.table, &[Key::single(&columns.trace, id)]).await?
+            require_type(table, columns, "a trace id", Key::with_value(&columns.trace, id))?;
+            lookup.rows_by(&columns.table, &[Key::with_value(&columns.trace, id)]).await?
         }
         TraceQuery::Unit(id) => {
             require_column(table, columns, "unit", &columns.unit)?;
-            require_type(table, columns, "an execution id", Key::single(&columns.unit, id))?;
-            lookup.rows_by(&columns.table, &[Key::single(&columns.unit, id)]).await?
+            require_type(table, columns, "an execution id", Key::with_value(&columns.unit, id))?;
+            lookup.rows_by(&columns.table, &[Key::with_value(&columns.unit, id)]).await?
         }
         TraceQuery::Job(key) => {
             let jobs = read_table(lookup, "jobs", &tables.jobs.table).await?;
@@ -137,7 +137,7 @@ async fn trace_ids(
     Ok(traces)
 }
 
-/// Fails if the type of the column does not allow the id.
+/// Fails if the column's type does not allow the id. `what` describes the id.
 fn require_type(table: &Table, columns: &SpanTable, what: &str, key: Key<'_>) -> Result<(), Error> {
     let (name, column_type) = (&columns.table, table.column_type(key.column).unwrap_or_default());
     match key.values.iter().find(|id| !table.can_contain(key.column, id)) {
@@ -149,8 +149,8 @@ fn require_type(table: &Table, columns: &SpanTable, what: &str, key: Key<'_>) ->
     }
 }
 
-/// Returns the ids of the traces with the newest spans. One trace may fill a page, so each page
-/// excludes the traces found so far.
+/// Returns the ids of the traces with the newest spans. Reads spans in pages. One trace may fill a
+/// page, so each page excludes the traces found so far.
 async fn newest_traces(
     lookup: &mut Lookup<'_>,
     table: &Table,
@@ -163,8 +163,8 @@ async fn newest_traces(
     loop {
         let mut conditions = Conditions::default();
         conditions.add(format!("{trace} is not null"));
-        conditions.is_none_of(table, &columns.trace, &traces);
-        conditions.is_within(table, &columns.started, window);
+        conditions.require_none_of(table, &columns.trace, &traces);
+        conditions.require_within(table, &columns.started, window);
         let sql = format!(
             "select jsonb_build_object('trace', {trace}) from {} {} order by {} desc limit {PAGE_SPANS}",
             table.name,
@@ -185,8 +185,8 @@ async fn newest_traces(
     }
 }
 
-/// Reads all spans of the traces, earliest first. If there are too many, the latest are left out,
-/// because parents start before their children.
+/// Reads all spans of the traces, earliest first. If there are too many, leaves the latest out:
+/// parents start before their children, so the trees keep their roots.
 async fn all_spans(
     lookup: &mut Lookup<'_>,
     table: &Table,
@@ -195,7 +195,7 @@ async fn all_spans(
     let columns = &lookup.spec.tables.spans;
     let what = format!("{} by {}", columns.table, columns.trace);
     let mut conditions = Conditions::default();
-    conditions.is_any(table, &columns.trace, traces);
+    conditions.require_any(table, &columns.trace, traces);
     let (clause, parameters) = (conditions.clause(), conditions.parameters());
     // `offset 0` keeps `order by` from changing which index Postgres chooses.
     let sql = format!(
@@ -235,7 +235,7 @@ async fn no_span(
         TraceQuery::Unit(unit) => format!(" of the execution `{unit}`"),
         TraceQuery::Trace(trace) => format!(" of the trace `{trace}`"),
         TraceQuery::Newest(_) if window == Window::default() => String::new(),
-        TraceQuery::Newest(_) => " at this time".into(),
+        TraceQuery::Newest(_) => " in this period".into(),
     };
     let newest = newest_traces(lookup, table, Window::default(), 1).await?;
     let hint = match newest.first() {

@@ -2,21 +2,22 @@
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, Utc};
 
-/// A half-open window of time; `None` leaves that side open.
+/// A window of time. `None` as its start or end means that this side has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
-    /// First point in time that is included.
+    /// Start of the window; this point in time is included.
     pub since: Option<DateTime<Utc>>,
-    /// First point in time that is not included any more.
+    /// End of the window; this point in time is not included.
     pub until: Option<DateTime<Utc>>,
 }
 
-/// A bound of a window as a user enters it: `2h` for two hours ago, or a date with or without a time.
+/// A bound of a window as a user enters it: `2h` for two hours ago, or a date with or without a
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeBound {
-    /// This long before now.
+    /// A duration before now.
     Ago(Duration),
-    /// At this time.
+    /// A point in time.
     At(DateTime<Utc>),
 }
 
@@ -43,17 +44,17 @@ impl std::str::FromStr for TimeBound {
     fn from_str(text: &str) -> Result<Self, String> {
         let invalid = || {
             format!(
-                "`{text}` is not a time; write `30m`, `2h` or `3d` for that long ago, or a time such as \
+                "`{text}` is not a time; write `30m`, `2h` or `3d` for a duration before now, or a time such as \
                  `2025-10-22T14:00Z`"
             )
         };
-        if let Some(ago) = ago(text) {
+        if let Some(ago) = duration(text) {
             return Ok(Self::Ago(ago));
         }
         if let Ok(at) = DateTime::parse_from_rfc3339(&text.replace(' ', "T")) {
             return Ok(Self::At(at.to_utc()));
         }
-        // Without a time zone it is UTC, like all output.
+        // A time without a time zone is in UTC, like all times that spanproof prints.
         let plain = text.trim_end_matches('Z').replace(' ', "T");
         for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
             if let Ok(at) = NaiveDateTime::parse_from_str(&plain, format) {
@@ -65,8 +66,8 @@ impl std::str::FromStr for TimeBound {
     }
 }
 
-/// Parses an amount of time with a unit, such as `90m`.
-fn ago(text: &str) -> Option<Duration> {
+/// Parses a duration, such as `90m`.
+fn duration(text: &str) -> Option<Duration> {
     let number: i64 = text.get(..text.len().checked_sub(1)?)?.parse().ok()?;
     match text.chars().last()? {
         's' => Duration::try_seconds(number),
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_bound_is_an_amount_of_time_or_a_time_in_utc() {
+    fn a_time_bound_is_a_duration_before_now_or_a_time_in_utc() {
         let now = "2025-10-22T14:00:00Z".parse::<DateTime<Utc>>().unwrap();
         for (text, expected) in [
             ("90m", "2025-10-22T12:30:00+00:00"),

@@ -1,4 +1,5 @@
-//! Adopts incidents: stores them beside the spec, where every check of all cases replays them.
+//! Adopts incidents: stores them beside the spec, where `spanproof check` replays them whenever it
+//! runs all cases.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,7 @@ impl fmt::Display for ExpectedVerdict {
     }
 }
 
+/// Whether the incident happened again, perhaps with parts of its setup assumed.
 fn is_reproduced(replay: &Replay) -> bool {
     matches!(replay.outcome, ReplayOutcome::Reproduced | ReplayOutcome::Uncertain)
 }
@@ -83,7 +85,8 @@ pub fn list_incidents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-/// Replays every adopted incident of a world's spec, with any program.
+/// Replays every adopted incident of the spec with the program and Postgres of `world`. The program
+/// may differ from the recorded one.
 ///
 /// # Errors
 /// When an incident can't be read, or does not fit the spec.
@@ -98,12 +101,13 @@ pub async fn replay_adopted(world: &World) -> Result<Vec<AdoptedIncident>, Error
     Ok(all)
 }
 
-/// Copies an incident into the folder of adopted incidents, with the verdict that is expected of
-/// its replays and the setup of the nearest replay. The copy accepts any program. Returns its path.
+/// Copies an incident into the folder of adopted incidents, with the verdict that its replays must
+/// have, and with the setup whose replay came nearest to the incident. Replays of the copy accept
+/// any program. Returns the path of the copy.
 ///
 /// # Errors
-/// When the incident was not reproduced and is expected to be the same, when several ways were
-/// tried and none reproduced it, or when the file exists or can't be written.
+/// When `expected` is `same` but the incident was not reproduced, when several setups were tried
+/// and none reproduced the incident, or when the file exists or can't be written.
 pub fn adopt(
     spec: &Spec,
     bundle: &Bundle,
@@ -118,8 +122,8 @@ pub fn adopt(
         return Err(Error::NotReproduced(why.into()));
     };
     if !reproduced && replayed.attempts.len() > 1 {
-        let why = "the incident was not reproduced in any of the ways that were tried, so the way to keep is not known; \
-                   name its route and its upstream, or adopt it where it is reproduced";
+        let why = "the incident was not reproduced with any of the setups that were tried, so it is not known which \
+                   setup to keep; name the route and the upstream, or adopt the incident where it is reproduced";
         return Err(Error::Ambiguous(why.into()));
     }
     let folder = spec.path(FOLDER.as_ref());

@@ -1,5 +1,5 @@
-//! A bundle: a file of JSON lines, one record per line. Records are written as soon as they are
-//! known, so after a crash the file has everything until then. `jq` and `grep` can read it.
+//! A bundle, the file of an incident: JSON lines, one record per line, which `jq` and `grep` can
+//! read. Records are written as soon as they are known, so a crash loses only the records after it.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -16,14 +16,14 @@ use super::setup::Setup;
 use crate::observation::{Observation, Row, Sink, Source};
 use crate::verdict::Judgement;
 
-/// An incident that was read.
+/// An incident that was read from its file.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// The file it was read from.
+    /// The file from which the bundle was read.
     pub path: PathBuf,
-    /// When it was written.
+    /// When the bundle was written.
     pub written: DateTime<Utc>,
-    /// Whether it was captured from a case or from an existing system.
+    /// Whether the incident was captured from a case or from an existing system.
     pub origin: IncidentOrigin,
     /// What is known of the setup that a replay recreates.
     pub(super) setup: Setup,
@@ -39,7 +39,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Uses this route and this upstream where the bundle has none.
+    /// Uses this route if the bundle has no route, and this upstream if the bundle has no upstream.
     #[must_use]
     pub fn with_defaults(mut self, route: Option<&str>, upstream: Option<&str>) -> Self {
         let Setup { route: known_route, upstream: known_upstream, .. } = &mut self.setup;
@@ -143,7 +143,7 @@ pub(super) fn hex_digest(hash: Sha256) -> String {
     format!("{:x}", hash.finalize())
 }
 
-/// Returns the name of a record; empty if the line is no record.
+/// Returns the name of a record; empty if the JSON is not a record.
 pub(super) fn record_name(record: &Json) -> &str {
     record.as_object().and_then(|fields| fields.keys().next()).map_or("", String::as_str)
 }

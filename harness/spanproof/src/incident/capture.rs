@@ -16,7 +16,7 @@ use crate::spec::Spec;
 use crate::upstream::Behaviour;
 use crate::verdict::judge;
 
-/// Writes a case that was run as a bundle. Returns the path of the file.
+/// Writes a case that was run to a bundle, the file of an incident. Returns the path of the file.
 ///
 /// # Errors
 /// When the file exists or can't be written, or a file of the spec can't be read.
@@ -57,12 +57,12 @@ pub fn capture_case(
     writer.finish()
 }
 
-/// Writes a job of an existing system as a bundle, while it reads the system. Returns the path of
-/// the file.
+/// Reads a job of an existing system, and writes each row and line to a bundle as soon as it is
+/// read. Returns the path of the file.
 ///
 /// # Errors
-/// When the file exists or can't be written, or the system can't be read. The file then has
-/// everything that was read before.
+/// When the file exists or can't be written, or the system can't be read. The file then contains
+/// what was read before the error.
 pub async fn capture_deployment(
     existing: ExistingSystem<'_>,
     masking: &mut Masking,
@@ -99,7 +99,8 @@ pub async fn capture_deployment(
     let units = observation.tables.units.all().len();
     let setup = Setup { flags, route, units, ..setup };
     writer.write(&Record::Setup(Box::new(setup.into())))?;
-    // Its rows and lines are already in the file, and counted: the clone's counts are dropped.
+    // The file already contains the observation's rows and lines, and what was masked in them is
+    // counted. So the counts of this clone are dropped.
     let masked = masking.clone().observation(spec, &observation);
     let facts = Observation::from(format::Observation::from(&observation).without_lists());
     let facts = format::Observation::from(&masking.observation(spec, &facts));
@@ -109,7 +110,8 @@ pub async fn capture_deployment(
     writer.finish()
 }
 
-/// Returns the value that a service printed. An empty one most likely means that the flag is unset.
+/// Returns the flag's value that a service printed. An empty text most likely means that the flag
+/// is unset.
 fn flag_value(raw: String) -> crate::spec::Value {
     if raw.is_empty() { crate::spec::Value::Unset } else { crate::spec::Value::Set(raw) }
 }
@@ -119,7 +121,7 @@ struct Recorder<'a> {
     spec: &'a Spec,
     masking: &'a mut Masking,
     writer: Writer,
-    /// The first error; after it nothing more is written.
+    /// The first error. After an error nothing more is written.
     error: Option<Error>,
 }
 

@@ -33,7 +33,7 @@ pub enum IncidentError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format version of the file.
         found: String,
         /// The newest format that this version reads.
         reads: &'static str,
@@ -59,15 +59,15 @@ pub enum IncidentError {
     /// The existing system can't be read.
     #[error(transparent)]
     Deployment(#[from] crate::deployment::Error),
-    /// A file of rules, or of the spec, is wrong.
+    /// A file with masking rules, or a file of the spec, is invalid.
     #[error(transparent)]
     Rules(#[from] crate::document::Error),
-    /// The world of a replay did not come up.
+    /// The service or the Postgres of a replay did not start.
     #[error(transparent)]
     World(#[from] crate::trial::Error),
 }
 
-/// The short name of the error in this module.
+/// Short name of [`IncidentError`] inside the crate.
 pub(crate) type Error = IncidentError;
 
 debug_as_chain!(IncidentError);

@@ -24,12 +24,12 @@ static EMAIL_ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").ok()
 });
 
-/// Whether a value is masked as content.
+/// How a value is masked. The contents of jobs are their inputs and outputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
-    /// Only secrets, e-mail addresses and the matches of rules in it are masked.
+    /// Only secrets, e-mail addresses and matches of the user's rules are masked.
     Kept,
-    /// Every text and number in it is masked.
+    /// Every text and number is masked.
     Masked,
 }
 
@@ -38,11 +38,12 @@ enum Content {
 pub struct Masking {
     rules: Vec<(String, Regex)>,
     keeps_contents: bool,
-    /// How often each kind of value was masked, by place and kind.
+    /// How often each kind of value was masked: by place, such as a column, and by kind.
     counts: BTreeMap<(String, String), usize>,
     names: NameMasker,
 }
 
+/// A user's rule file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleFile {
@@ -60,7 +61,7 @@ struct Rule {
 
 impl Masking {
     /// Creates a masking of secrets, e-mail addresses, the inputs and outputs of jobs, and
-    /// everything that matches a rule file.
+    /// everything that matches a pattern of the rule file.
     ///
     /// # Errors
     /// When the rule file can't be read, or a pattern is not a regular expression.
@@ -89,7 +90,7 @@ impl Masking {
         Self { keeps_contents: keep, ..self }
     }
 
-    /// Returns how often each kind of value was masked, by place.
+    /// Returns how often each kind of value was masked at each place, such as a column.
     pub fn counts(&self) -> Vec<Masked> {
         let counts = self.counts.iter();
         counts.map(|((place, what), count)| Masked::new(place, what, *count)).collect()
@@ -110,6 +111,7 @@ impl Masking {
         self.value("job", input, Content::Kept);
     }
 
+    /// Counts values of one kind (`what`) that were masked at a place.
     fn count(&mut self, place: &str, what: &str, times: usize) {
         if times > 0 {
             *self.counts.entry((place.to_owned(), what.to_owned())).or_default() += times;
@@ -119,7 +121,7 @@ impl Masking {
     /// Masks secrets, e-mail addresses and the matches of rules in a text.
     pub(super) fn text(&mut self, place: &str, text: &str) -> String {
         let mut masked = mask_secrets(text);
-        // Includes secrets that were masked when the evidence was written.
+        // Also counts secrets that were masked when the evidence was written.
         self.count(place, "secret", masked.matches(MASK).count());
         if let Some(email) = EMAIL_ADDRESS.as_ref().filter(|_| masked.contains('@')) {
             let found = email.find_iter(&masked).count();
@@ -135,8 +137,7 @@ impl Masking {
         masked
     }
 
-    /// Masks the texts of a value, or all of its texts and numbers if it is content. Field names
-    /// and the structure stay, because verdicts depend on them.
+    /// Masks a JSON value. Field names and the structure stay, because verdicts depend on them.
     fn value(&mut self, place: &str, value: &mut Json, content: Content) {
         match value {
             Json::Null | Json::Bool(_) => {}
@@ -165,7 +166,7 @@ impl Masking {
         }
     }
 
-    /// Masks a column that verdicts depend on. Values that differ still differ afterwards.
+    /// Masks a column that verdicts depend on. Different values stay different.
     fn compared_column(&mut self, spec: &Spec, role: ColumnRole, place: &str, value: &mut Json) {
         let Json::String(text) = value else {
             return self.value(place, value, Content::Kept);
@@ -175,7 +176,8 @@ impl Masking {
         self.names = names;
     }
 
-    /// Masks a column that verdicts do not depend on. JSON and the outcome of a unit are content.
+    /// Masks a column that verdicts do not depend on. JSON values and the outcome of a unit of work
+    /// count as contents of a job.
     fn column(&mut self, place: &str, column: &str, is_outcome: bool, value: &mut Json) {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if !value.is_null() && crate::mask::is_secret(column, &plain) {
@@ -196,14 +198,14 @@ impl Masking {
     /// Masks the rows of one table.
     pub(super) fn rows(&mut self, spec: &Spec, table: Table, rows: &Rows) -> Rows {
         let mut rows = rows.clone();
-        rows.visit(table, &mut Visit { masking: self, spec });
+        rows.visit(table, &mut MaskingVisitor { masking: self, spec });
         rows
     }
 
     /// Masks a line of a log.
     pub(super) fn line(&mut self, spec: &Spec, line: &LogLine) -> LogLine {
         let mut line = line.clone();
-        Visit { masking: self, spec }.line(&mut line.text);
+        MaskingVisitor { masking: self, spec }.line(&mut line.text);
         line
     }
 
@@ -220,7 +222,7 @@ impl Masking {
     pub(super) fn flags(&mut self, spec: &Spec, flags: &[(String, Value)]) -> Vec<(String, Value)> {
         let mut flags = flags.to_vec();
         for (name, value) in &mut flags {
-            Visit { masking: self, spec }.flag(name, value);
+            MaskingVisitor { masking: self, spec }.flag(name, value);
         }
         flags
     }
@@ -228,11 +230,11 @@ impl Masking {
     /// Masks an observation.
     pub(super) fn observation(&mut self, spec: &Spec, observation: &Observation) -> Observation {
         let mut masked = observation.clone();
-        masked.visit(&mut Visit { masking: self, spec });
+        masked.visit(&mut MaskingVisitor { masking: self, spec });
         masked
     }
 
-    /// Masks the body of a request to the upstream, which is content.
+    /// Masks the body of a request to the upstream, which belongs to the contents of a job.
     fn body(&mut self, place: &str, body: &str) -> String {
         match serde_json::from_str::<Json>(body) {
             Ok(mut json) => {
@@ -248,17 +250,17 @@ impl Masking {
     }
 }
 
-/// Masks the parts of an observation that it visits.
-struct Visit<'a> {
+/// A visitor that masks every text of an observation.
+struct MaskingVisitor<'a> {
     masking: &'a mut Masking,
     spec: &'a Spec,
 }
 
-impl Visitor for Visit<'_> {
+impl Visitor for MaskingVisitor<'_> {
     fn text(&mut self, part: Part, text: &mut String) {
         let tables = &self.spec.tables;
         let place = match part {
-            // Counted where an address is used.
+            // Not counted here, but in the texts that contain the address.
             Part::Addresses => return *text = mask_secrets(text),
             Part::Command => {
                 // The path of the program may be private.
@@ -280,21 +282,22 @@ impl Visitor for Visit<'_> {
         *text = self.masking.text(place, text);
     }
 
-    fn named(&mut self, part: Part, name: &str, value: &mut String) {
+    fn named_value(&mut self, part: Part, name: &str, value: &mut String) {
         if !is_compared(self.spec, name) {
             *value = crate::mask::variable(name, value);
             self.text(part, value);
         }
     }
 
-    /// The value of the tracing flag stays, because the verdict depends on it.
+    /// Masks the value of any flag except the tracing flag, on whose value the verdict depends.
     fn flag(&mut self, name: &str, value: &mut Value) {
         *value = masked_flag(self.spec, name, value, None);
         let is_masked = value.text().is_some_and(|text| text.contains(MASK));
         self.masking.count("flags", "secret", usize::from(is_masked));
     }
 
-    /// The tracer's startup line stays, because the verdict depends on the flag's value in it.
+    /// Masks any line except the startup line that says whether tracing is on: the verdict depends
+    /// on the flag's value in it.
     fn line(&mut self, text: &mut String) {
         if self.spec.probes.banner(text).is_none() {
             *text = self.masking.text("output", text);

@@ -1,7 +1,7 @@
 //! Incidents: a case, or a job of an existing system, stored as one file that can be replayed.
 //!
-//! A bundle may come from anywhere. Nothing in it is executed, and nothing in it names a file that
-//! is read or written.
+//! A bundle is the file of an incident, and may come from anywhere. Nothing in it is executed, and
+//! no path in it is read or written.
 
 mod adopt;
 mod bundle;

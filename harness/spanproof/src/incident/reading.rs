@@ -1,4 +1,5 @@
-//! Reads bundles, which may be cut off, edited, of another version, or not be bundles.
+//! Reads bundles, the files of incidents. A file may be cut off, edited, of another version, or not
+//! a bundle at all.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -38,7 +39,7 @@ struct Records {
 }
 
 impl Bundle {
-    /// Reads a bundle. One that was cut off has a doubt.
+    /// Reads a bundle. If it was cut off, its `doubts` say so.
     ///
     /// # Errors
     /// When the file is not a bundle, is damaged, was edited, or was written by a newer version.
@@ -46,7 +47,7 @@ impl Bundle {
         Self::read_as(path, Edits::Refused)
     }
 
-    /// Reads a bundle that may have been edited. One that was has a doubt.
+    /// Reads a bundle that may have been edited. If it was edited, its `doubts` say so.
     ///
     /// # Errors
     /// When the file is not a bundle, is damaged, or was written by a newer version.
@@ -83,12 +84,14 @@ impl Bundle {
                 )));
             }
             if records.end.is_some() {
-                records.doubts.push(format!("it has more lines after its end, from line {number}"));
+                records.doubts.push(format!(
+                    "the file has more lines after its record `end`, from line {number}"
+                ));
                 break;
             }
             let record: Json = match serde_json::from_slice(&line) {
                 Ok(record) => record,
-                // Only the last line can have been cut off.
+                // Only the last line can be incomplete.
                 Err(_) if number > 1 && !line.ends_with(b"\n") => break,
                 Err(error) => return Err(damaged(format!("line {number} is not JSON: {error}"))),
             };
@@ -101,7 +104,7 @@ impl Bundle {
                     if edits == Edits::Refused {
                         return Err(Error::Edited { path: path.to_owned() });
                     }
-                    records.doubts.push("it was changed after it was written".into());
+                    records.doubts.push("the file was changed after it was written".into());
                 }
                 continue;
             }
@@ -141,7 +144,8 @@ fn check_format(path: &Path, record: &Json) -> Result<(), Error> {
 }
 
 impl Records {
-    /// Adds a record. Of a setup or facts, the last one counts.
+    /// Adds a record. A later setup replaces an earlier setup, and later facts replace earlier
+    /// facts.
     fn add(&mut self, record: Json) -> Result<(), String> {
         let name = record_name(&record).to_owned();
         let record: Record = serde_json::from_value(record).map_err(|error| error.to_string())?;
@@ -161,27 +165,32 @@ impl Records {
             _ if Record::NAMES.contains(&name.as_str()) => {
                 return Err(format!("this version can't read the record `{name}`"));
             }
-            // Written by a newer minor version, which has more records.
-            _ => self.doubts.push(format!("this version does not know its record `{name}`")),
+            // Written by a newer minor version, which has more kinds of records.
+            _ => self
+                .doubts
+                .push(format!("this version does not know the record `{name}` in the file")),
         }
         Ok(())
     }
 
+    /// Converts the records into a bundle. Fails if a record is missing that every bundle needs.
     fn into_bundle(mut self, path: &Path) -> Result<Bundle, Error> {
         let counts = [
-            counted(self.jobs.len(), "job"),
-            counted(self.units.len(), "unit"),
-            counted(self.spans.len(), "span"),
-            counted(self.lines.len(), "line"),
+            count_text(self.jobs.len(), "job"),
+            count_text(self.units.len(), "unit"),
+            count_text(self.spans.len(), "span"),
+            count_text(self.lines.len(), "line"),
         ];
         let counts = counts.join(", ");
         let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
         let header = self.header.ok_or_else(|| damaged("it is empty".into()))?;
         let (Some(setup), Some(facts)) = (self.setup, self.facts) else {
-            return Err(damaged(format!("it is cut off before its facts; it has {counts}")));
+            return Err(damaged(format!(
+                "the file is cut off before its record `facts`, after {counts}"
+            )));
         };
         if self.end.is_none() {
-            self.doubts.push(format!("it is cut off: it has {counts}, and no end"));
+            self.doubts.push(format!("the file is cut off: it has {counts}, and no record `end`"));
         }
         let with_rows = |rows: Rows, found: Vec<Row>| match rows {
             Rows::Found(_) => Rows::Found(found),
@@ -213,7 +222,7 @@ fn with_current_name(expects: String) -> String {
 }
 
 /// Returns a count with its noun, as `1 job` and `2 jobs`.
-fn counted(count: usize, noun: &str) -> String {
+fn count_text(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

@@ -14,13 +14,13 @@ use crate::spec::Spec;
 use crate::trial::{Overrides, World};
 use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
 
-/// Maximum number of ways to recreate a setup.
-const MAX_WAYS: usize = 32;
+/// Maximum number of setups with which one incident is replayed.
+const MAX_SETUPS: usize = 32;
 
-/// Replays an incident in every way that fits what is known of its setup.
+/// Replays an incident with every setup that fits what is known of the incident.
 ///
 /// # Errors
-/// When the spec does not fit the incident, or the setup can be recreated in too many ways.
+/// When the spec does not fit the incident, or the setup can be recreated in too many setups.
 pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
     let recreations = bundle.setup.recreations(world.spec()).map_err(Error::SpecMismatch)?;
     let mut uncertainties = [bundle.doubts.clone(), recreations.uncertainties].concat();
@@ -28,26 +28,26 @@ pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
     let is_other_program = other_program.is_some();
     uncertainties.extend(other_program);
     uncertainties.extend(clock_uncertainty(bundle));
-    let ways = recreations.all;
-    if ways.len() > MAX_WAYS {
+    let setups = recreations.all;
+    if setups.len() > MAX_SETUPS {
         return Err(Error::Ambiguous(format!(
-            "the incident can be recreated in {} ways, of which at most {MAX_WAYS} are tried; name its route and its \
-             upstream ({})",
-            ways.len(),
+            "{} setups fit the incident, but at most {MAX_SETUPS} are tried; name the route and the upstream of the \
+             incident ({})",
+            setups.len(),
             uncertainties.join("; ")
         )));
     }
     let mut attempts = Vec::new();
-    for way in &ways {
-        let judged = Box::pin(run(world, bundle, way)).await;
+    for setup in &setups {
+        let judged = Box::pin(run(world, bundle, setup)).await;
         let (judgement, differences) = judged.unwrap_or_else(|why| {
-            let difference = format!("the world did not come up: {why}");
+            let difference = format!("the service or its Postgres did not start: {why}");
             (Judgement::broken(why), vec![difference])
         });
-        let case = way.case.clone().into();
+        let case = setup.case.clone().into();
         attempts.push(ReplayAttempt::new(case, (&judgement).into(), differences));
     }
-    // The sort is stable: attempts with as many differences stay in the order of the spec.
+    // The sort is stable: attempts with equally many differences stay in the order of the spec.
     attempts.sort_by_key(|attempt| attempt.differences.len());
     let is_broken =
         |attempt: &ReplayAttempt| matches!(attempt.judgement.verdict, format::Verdict::Broken(_));
@@ -66,21 +66,21 @@ pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
     Ok(replay)
 }
 
-/// Runs the service in one way. Returns its judgement and the differences from the incident.
+/// Runs the service with one setup. Returns the judgement and the differences from the incident.
 async fn run(
     world: &World,
     bundle: &Bundle,
-    way: &Recreation,
+    setup: &Recreation,
 ) -> Result<(Judgement, Vec<String>), String> {
     let recorded = bundle.observation.trial();
     let overrides = Overrides {
-        upstream: way.behaviour.clone(),
-        job: way.input.clone(),
+        upstream: setup.behaviour.clone(),
+        job: setup.input.clone(),
         witness: recorded.is_some_and(|trial| trial.witness.is_some()),
         ..Overrides::default()
     };
     let spec = world.spec();
-    let trial = world.trial_for(&way.case).overrides(overrides);
+    let trial = world.trial_for(&setup.case).overrides(overrides);
     let Judged { observation, judgement } =
         Box::pin(observe(spec, trial)).await.map_err(|error| chain(&error))?;
     if let Verdict::Broken(why) = &judgement.verdict {
@@ -93,8 +93,8 @@ async fn run(
     Ok((judgement, differences))
 }
 
-/// Returns how the program differs from the recorded one; `None` if it does not, or if any program
-/// is accepted.
+/// Returns a text with the recorded and the current program; `None` if they are the same, or if any
+/// program is accepted.
 fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     let recorded = bundle.setup.program.as_ref()?;
     let current = world.program_id().unwrap_or_else(|| "unknown".into());
@@ -102,10 +102,11 @@ fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     differs.then(|| format!("the program: recorded {recorded}, now {current}"))
 }
 
-/// Returns why the clock may matter; `None` if it does not. A replay can't recreate another clock.
+/// Returns a text if the incident may depend on the clock of the machine where it happened: a
+/// replay can't recreate that clock.
 fn clock_uncertainty(bundle: &Bundle) -> Option<String> {
     let code = bundle.judgement.as_ref().and_then(Judgement::code);
-    let text = "the clock: impossible times may come from the clock of the other machine";
+    let text = "the clock: impossible times may come from the clock of the machine where the incident happened";
     (code == Some(Code::ImpossibleTimes)).then(|| text.into())
 }
 

@@ -18,17 +18,17 @@ pub(crate) struct Setup {
     pub route: Option<String>,
     /// The job's name in the spec; `None` if it is not known.
     pub job: Option<String>,
-    /// Number of units of the job.
+    /// Number of units of work of the job.
     pub units: usize,
-    /// The job itself; `None` if the capture masked it.
+    /// The job's input; `None` if the capture masked it.
     pub input: Option<Json>,
     /// The name of the upstream; `None` if it is not known.
     pub upstream: Option<String>,
     /// The upstream's replies with their delays; `None` if they are not known.
     pub behaviour: Option<Behaviour>,
-    /// The fault of the world; `None` if there was none.
+    /// The fault that was injected; `None` without a fault.
     pub fault: Option<String>,
-    /// The identity of the program; `None` if any program is accepted.
+    /// A hash of the program in hexadecimal digits; `None` if any program is accepted.
     pub program: Option<String>,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct Setup {
 pub(crate) struct Recreation {
     /// The case to run.
     pub case: Case,
-    /// The recorded behaviour of the upstream; `None` to use the spec's.
+    /// The recorded behaviour of the upstream; `None` to use the behaviour in the spec.
     pub behaviour: Option<Behaviour>,
-    /// The recorded job; `None` to use the spec's.
+    /// The recorded input of the job; `None` to use the input in the spec.
     pub input: Option<Json>,
 }
 
-/// All ways to recreate a setup, and the parts of it that had to be assumed.
+/// All ways to recreate a setup, and the parts of the setup that had to be assumed.
 #[derive(Debug, Clone)]
 pub(super) struct Recreations {
     pub(super) all: Vec<Recreation>,
@@ -51,8 +51,8 @@ pub(super) struct Recreations {
 }
 
 impl Setup {
-    /// Returns every way to recreate this setup with a spec. Where the route or the upstream is not
-    /// known, each one of the spec is a way.
+    /// Returns every way to recreate this setup with a spec. For a route or an upstream that is not
+    /// known, all routes or all upstreams of the spec are tried.
     ///
     /// # Errors
     /// When the spec does not have a flag, route, upstream, job or fault of the setup.
@@ -61,21 +61,21 @@ impl Setup {
         let flags = self.case_flags(spec, &mut uncertainties)?;
         let routes = spec.routes.iter().map(|route| route.name.as_str());
         let routes = match &self.route {
-            Some(route) => vec![find("route", route, routes)?],
+            Some(route) => vec![require_name("route", route, routes)?],
             None => assume_each("the route of the job", "route", routes, &mut uncertainties),
         };
         let upstreams = spec.upstreams.iter().map(|upstream| upstream.name.as_str());
         let upstreams = match (&self.upstream, &self.behaviour) {
-            // Its behaviour is recorded, so the spec need not have it.
+            // The upstream's behaviour is recorded, so the spec need not have this upstream.
             (Some(name), Some(_)) => vec![name.clone()],
-            (Some(name), None) => vec![find("upstream", name, upstreams)?],
+            (Some(name), None) => vec![require_name("upstream", name, upstreams)?],
             (None, _) => {
                 assume_each("the upstream's answers", "upstream", upstreams, &mut uncertainties)
             }
         };
         let job = self.case_job(spec, &mut uncertainties)?;
         if let Some(fault) = &self.fault {
-            find("fault", fault, spec.faults.iter().map(crate::spec::Fault::name))?;
+            require_name("fault", fault, spec.faults.iter().map(crate::spec::Fault::name))?;
         }
         let mut all = Vec::new();
         for route in &routes {
@@ -96,13 +96,13 @@ impl Setup {
         uncertainties: &mut Vec<String>,
     ) -> Result<Vec<(String, Value)>, String> {
         for (name, _) in &self.flags {
-            find("flag", name, spec.flags.iter().map(|flag| flag.name.as_str()))?;
+            require_name("flag", name, spec.flags.iter().map(|flag| flag.name.as_str()))?;
         }
         let value = |flag: &crate::spec::Flag| {
             let recorded = self.flags.iter().find(|(name, _)| *name == flag.name);
             let value = match recorded {
                 Some((_, Value::Set(text))) if text.contains(MASK) => {
-                    // A masked value ends with its number in the spec.
+                    // A masked value ends with its position in the spec's list.
                     let number = text.trim_start_matches('*').parse::<usize>().ok();
                     let index = number.and_then(|number| number.checked_sub(1));
                     let found = index.and_then(|index| flag.values.get(index)).cloned();
@@ -124,10 +124,11 @@ impl Setup {
         Ok(spec.flags.iter().map(value).collect())
     }
 
-    /// Returns the job of the spec that has the recorded name, or else as many units.
+    /// Returns the spec's job with the recorded name. If no name was recorded, returns a job with
+    /// the same number of units, or else the first job.
     fn case_job(&self, spec: &Spec, uncertainties: &mut Vec<String>) -> Result<String, String> {
         if let Some(name) = &self.job {
-            return find("job", name, spec.jobs.iter().map(|job| job.name.as_str()));
+            return require_name("job", name, spec.jobs.iter().map(|job| job.name.as_str()));
         }
         let same_size = spec.jobs.iter().find(|job| job.units == self.units);
         let job = same_size.or(spec.jobs.first()).ok_or("the spec has no job")?;
@@ -141,7 +142,7 @@ impl Setup {
     }
 }
 
-/// Returns all names, and reports that a part of the setup is not known.
+/// Returns all names, and adds an uncertainty: this part of the setup is not known.
 fn assume_each<'a>(
     part: &str,
     kind: &str,
@@ -157,7 +158,7 @@ fn assume_each<'a>(
 }
 
 /// Returns the name if the spec has it.
-fn find<'a>(
+fn require_name<'a>(
     kind: &str,
     name: &str,
     names: impl Iterator<Item = &'a str> + Clone,
@@ -166,7 +167,7 @@ fn find<'a>(
         return Ok(name.to_owned());
     }
     Err(format!(
-        "the incident needs the {kind} `{name}`, which the spec does not have{}; use the spec it was captured with",
+        "the incident needs the {kind} `{name}`, which the spec does not have{}; use the spec with which the incident was captured",
         suggestion(name, names)
     ))
 }

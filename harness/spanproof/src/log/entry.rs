@@ -9,20 +9,20 @@ use serde_json::Value as Json;
 
 use crate::timestamp::Fields;
 
-/// Maximum number of wrappers to remove from a line.
+/// Maximum number of wrappers to remove from a line, such as a prefix or a JSON object.
 const MAX_LAYERS: usize = 5;
 
 /// A line as written by the service, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The time; `None` if the line has none with a date.
+    /// When the line was written; `None` if the line has no time with a date.
     pub at: Option<DateTime<Utc>>,
     /// The text that the service wrote.
     pub text: String,
 }
 
-/// Matches `2025-10-22T12:34:56.789Z`, also with a blank for the `T`, a comma for the point,
-/// another zone or no zone.
+/// Matches `2025-10-22T12:34:56.789Z`, also with a space instead of the `T`, a comma instead of the
+/// point, another zone or no zone.
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
@@ -30,10 +30,10 @@ static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Prefixes that collectors put between the time, or the start of the line, and the text.
+/// Prefixes that collectors put before the text, at the start of the line or after the time.
 static PREFIXES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        // flyctl: `app[148e2] iad [info]`, with or without its process.
+        // flyctl: `app[148e2] iad [info]`.
         r"^[a-z][\w-]*\[[0-9a-f]+\]\s+[a-z]{3}\s+\[\w+\]\s?",
         // syslog and journald: `Oct 22 12:34:56 host runner[123]: `, `host runner[123]: `.
         r"^(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?[\w.-]+\s+[\w./@-]+\[\d+\]:\s?",
@@ -69,10 +69,10 @@ pub(crate) fn parse_line(line: &str) -> Entry {
 }
 
 impl Entry {
-    /// Removes one wrapper. Returns whether there was one.
+    /// Removes one wrapper. Returns whether the line had a wrapper.
     fn unwrap_once(&mut self) -> bool {
         if let Some((at, rest)) = split_time(&self.text) {
-            // The innermost time is the service's own; outer ones are from collectors.
+            // The innermost time is from the service, all others are from collectors.
             self.at = Some(at);
             self.text = rest;
             return true;
@@ -106,7 +106,8 @@ impl Entry {
     }
 }
 
-/// Returns the text of a message. In journald's JSON, one that is not UTF-8 is a list of bytes.
+/// Returns the text of a message. In journald's JSON, a message that is not UTF-8 is a list of
+/// bytes.
 fn message(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
@@ -136,8 +137,8 @@ fn time(value: &Json) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Returns the time of a number since 1970. Its size tells the unit: until the year 5138, seconds
-/// have fewer than twelve digits.
+/// Converts a number of seconds, milli-, micro- or nanoseconds since 1970 to a time. The number of
+/// digits decides the unit: until the year 5138, seconds have fewer than twelve digits.
 fn unix_time(number: i64) -> Option<DateTime<Utc>> {
     match number.unsigned_abs() {
         ..100_000_000_000 => DateTime::from_timestamp(number, 0),
@@ -150,7 +151,7 @@ fn unix_time(number: i64) -> Option<DateTime<Utc>> {
 /// Splits a text into the time at its start and the rest; `None` if it does not start with a time.
 /// A time without a zone is in UTC.
 fn split_time(text: &str) -> Option<(DateTime<Utc>, String)> {
-    // A quick check that saves the regular expression.
+    // A quick check, so that the slow regular expression runs only on lines that may have a time.
     if !text.trim_start_matches('[').starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_unchanged() {
+    fn text_without_a_wrapper_is_unchanged() {
         for line in ["", "plain words", "{not json", r#"{"other":"field"}"#, "| pipe", "a [b] c: d"]
         {
             assert_eq!(parse_line(line), Entry { at: None, text: line.into() });

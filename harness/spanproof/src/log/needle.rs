@@ -1,10 +1,10 @@
 //! Literals that a line must contain for one of several patterns to match. Most lines of a log
-//! contain none and are skipped.
+//! contain none of these literals and are skipped.
 
 use aho_corasick::AhoCorasick;
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Minimum length of a literal; shorter ones are in too many lines.
+/// Minimum length of a literal in bytes; shorter literals are in too many lines.
 const MIN_LENGTH: usize = 4;
 
 /// Literals of which every matching line contains at least one; `None` if a pattern has no such
@@ -30,7 +30,8 @@ impl Needles {
         self.0.is_none()
     }
 
-    /// Returns the start of the next literal at or after `from`, or `from` if every line counts.
+    /// Returns the start of the next literal at or after `from`, or `from` itself if every line
+    /// counts as a match.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         match &self.0 {
             Some(needles) => {
@@ -42,11 +43,12 @@ impl Needles {
     }
 }
 
-/// Returns literals of which every match contains at least one; `None` if there are none.
+/// Returns literals of which every match contains at least one; `None` if the pattern has no such
+/// literals.
 fn literals(hir: &Hir) -> Option<Vec<String>> {
     match hir.kind() {
         HirKind::Literal(literal) => {
-            // Collectors that wrap a line in JSON may escape other bytes.
+            // Collectors that wrap a line in JSON may escape any byte except these.
             let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !br#""\/<>&'"#.contains(byte);
             let runs = literal.0.split(|byte| !plain(byte));
             let longest = runs.max_by_key(|run| run.len())?;
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_needs_its_longest_literal() {
+    fn the_longest_literal_of_a_pattern_is_used() {
         let one = |text: &str| Some(vec![text.to_owned()]);
         assert_eq!(needles(r"DBTracer: (?<s>ON|OFF) \(FLAG=(?<r>.*)\)$"), one("DBTracer: "));
         assert_eq!(

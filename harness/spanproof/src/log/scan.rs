@@ -7,11 +7,11 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use super::{Entry, Needles, parse_line};
 
-/// Bytes to read at once; a longer line is split.
+/// Number of bytes to read at once. A line with more bytes is split.
 const CHUNK: usize = 1024 * 1024;
-/// Bytes searched for a timestamp at the end of the log.
+/// Number of bytes searched for a timestamp at the end of the log.
 const TAIL: usize = 16 * 1024;
-/// Lines searched for a timestamp at each end of the log.
+/// Number of lines searched for a timestamp at each end of the log.
 const MAX_LINES: usize = 64;
 
 /// A log can't be read as lines of text.
@@ -19,7 +19,7 @@ const MAX_LINES: usize = 64;
 #[non_exhaustive]
 pub(crate) enum Error {
     /// Reading failed.
-    #[error("it could not be read")]
+    #[error("reading failed")]
     Read(#[from] std::io::Error),
     /// The log is not text.
     #[error("it is {0}")]
@@ -42,14 +42,14 @@ pub(crate) struct Scan {
     pub last: Option<DateTime<Utc>>,
 }
 
-/// Reads a whole log and calls `found` for each line that may match, with its number from 1.
+/// Reads a whole log. Calls `on_line` for each line that may match, with its line number from 1.
 ///
 /// # Errors
 /// If the log can't be read or is not text.
 pub(crate) fn scan(
     mut log: impl Read,
     needles: &Needles,
-    mut found: impl FnMut(u64, Entry),
+    mut on_line: impl FnMut(u64, Entry),
 ) -> Result<Scan, Error> {
     let mut scan = Scan::default();
     let mut tail = Vec::new();
@@ -66,7 +66,7 @@ pub(crate) fn scan(
         // An incomplete last line stays in the buffer, unless the log ends or the buffer is full.
         let whole = memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let whole = if at_end || whole == 0 { buffer.len() } else { whole };
-        scan.lines += scan_lines(&buffer[..whole], scan.lines, needles, &mut found);
+        scan.lines += scan_lines(&buffer[..whole], scan.lines, needles, &mut on_line);
         if whole > 0 {
             tail = buffer[whole.saturating_sub(TAIL)..whole].to_vec();
         }
@@ -79,12 +79,12 @@ pub(crate) fn scan(
     Ok(scan)
 }
 
-/// Scans whole lines, after `before` earlier ones. Returns their number.
+/// Scans whole lines, which follow `before` earlier lines. Returns the number of scanned lines.
 fn scan_lines(
     text: &[u8],
     before: u64,
     needles: &Needles,
-    found: &mut impl FnMut(u64, Entry),
+    on_line: &mut impl FnMut(u64, Entry),
 ) -> u64 {
     let (mut at, mut number, mut counted) = (0, before + 1, 0);
     while let Some(hit) = needles.next(text, at) {
@@ -92,7 +92,7 @@ fn scan_lines(
         let end = memchr(b'\n', &text[hit..]).map_or(text.len(), |end| hit + end);
         number += memchr_iter(b'\n', &text[counted..start]).count() as u64;
         counted = start;
-        found(number, parse_line(&String::from_utf8_lossy(&text[start..end])));
+        on_line(number, parse_line(&String::from_utf8_lossy(&text[start..end])));
         at = end + 1;
         if at >= text.len() {
             break;
@@ -102,7 +102,7 @@ fn scan_lines(
     number - before - 1 + memchr_iter(b'\n', &text[counted..]).count() as u64 + unterminated
 }
 
-/// Checks by its start that a log is text.
+/// Checks that a log is text, by its first bytes.
 fn check_text(start: &[u8]) -> Result<(), Error> {
     if start.starts_with(b"PGDMP") {
         return Err(Error::NotText("a database dump, not a log"));
@@ -135,10 +135,10 @@ fn timestamp(line: &[u8]) -> Option<DateTime<Utc>> {
 mod tests {
     use super::*;
 
-    /// Returns a few bytes at a time.
-    struct Slow<'a>(&'a [u8], usize);
+    /// A reader that returns a few bytes at a time.
+    struct SlowReader<'a>(&'a [u8], usize);
 
-    impl Read for Slow<'_> {
+    impl Read for SlowReader<'_> {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
             let count = self.0.len().min(self.1).min(into.len());
             into[..count].copy_from_slice(&self.0[..count]);
@@ -150,7 +150,8 @@ mod tests {
     fn found(log: &[u8], step: usize) -> (Scan, Vec<(u64, String)>) {
         let mut all = Vec::new();
         let needles = Needles::new(["tracer (on|off)"]);
-        let scan = scan(Slow(log, step), &needles, |number, entry| all.push((number, entry.text)));
+        let scan =
+            scan(SlowReader(log, step), &needles, |number, entry| all.push((number, entry.text)));
         (scan.unwrap(), all)
     }
 
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_what_is_not_text() {
+    fn rejects_a_log_that_is_not_text() {
         let needles = Needles::new(["tracer"]);
         for (bytes, expected) in [
             (b"\x1f\x8b\x08".as_slice(), "gzip"),

@@ -7,8 +7,7 @@ use crate::spec::{Condition, Facts, Spec, Value};
 /// One combination of values in the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
-    /// Eight hexadecimal digits, a hash of the other fields. It does not depend on the rest of the
-    /// spec.
+    /// Eight hexadecimal digits: a hash of the other fields, without flags at their default.
     pub id: String,
     /// The name and value of every flag, in the order of the spec.
     pub flags: Vec<(String, Value)>,
@@ -18,29 +17,29 @@ pub struct Case {
     pub upstream: String,
     /// The name of the job.
     pub job: String,
-    /// The name of the fault; `None` if there is none.
+    /// The name of the fault; `None` for a case without a fault.
     pub fault: Option<String>,
 }
 
 impl Case {
-    /// Creates a case without a fault. `parts` are the names of route, upstream and job.
+    /// Creates a case without a fault. `names` are the names of route, upstream and job.
     ///
-    /// Flags at their default do not count for the id, so a flag that is added to the spec changes
-    /// no id.
-    pub fn new(spec: &Spec, flags: Vec<(String, Value)>, parts: [&str; 3]) -> Self {
-        let [route, upstream, job] = parts.map(str::to_owned);
+    /// Flags at their default do not change the id, so a flag that is added to the spec changes no
+    /// id.
+    pub fn new(spec: &Spec, flags: Vec<(String, Value)>, names: [&str; 3]) -> Self {
+        let [route, upstream, job] = names.map(str::to_owned);
         let case = Self { id: String::new(), flags, route, upstream, job, fault: None };
         Self { id: case.hash(spec), ..case }
     }
 
-    /// Returns the case with this fault, or with none.
+    /// Returns the case with this fault, or without a fault.
     #[must_use]
     pub(crate) fn with_fault(self, spec: &Spec, fault: Option<&str>) -> Self {
         let case = Self { fault: fault.map(str::to_owned), ..self };
         Self { id: case.hash(spec), ..case }
     }
 
-    /// Returns the id.
+    /// Computes the id.
     fn hash(&self, spec: &Spec) -> String {
         let mut hash = Sha256::new();
         for part in [&self.route, &self.upstream, &self.job] {
@@ -69,7 +68,7 @@ impl Case {
         found.map_or(Value::Unset, |(_, value)| value.clone())
     }
 
-    /// Returns the values that conditions refer to.
+    /// Returns the values that the spec's conditions compare, by name.
     pub(crate) fn facts(&self) -> Facts<'_> {
         let set = |name: &String| Value::Set(name.clone());
         let mut facts: Facts<'_> =

@@ -1,4 +1,5 @@
-//! Cases that differ from one case in one thing.
+//! The neighbours of a case: cases that differ from it in one flag, the route, the upstream or the
+//! fault.
 
 use std::fmt;
 
@@ -8,30 +9,31 @@ use crate::spec::{Flag, Intent, Spec, Value};
 /// Common spellings of "on", for a case that may fail because of its spelling.
 pub(crate) const SPELLINGS_OF_ON: &[&str] = &["true", "1", "on", "yes"];
 
-/// The one thing that differs in a neighbour.
+/// The one difference between a case and its neighbour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// A flag, `route`, `upstream` or `fault`.
+    /// The name of a flag, or `route`, `upstream` or `fault`.
     pub name: String,
-    /// Its value in the neighbour.
+    /// The value in the neighbour.
     pub value: Value,
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.name.as_str(), &self.value) {
-            ("fault", Value::Unset) => f.write_str("a world without the fault"),
+            ("fault", Value::Unset) => f.write_str("removing the fault"),
             (name, Value::Unset) => write!(f, "unsetting {name}"),
             (name, value) => write!(f, "setting {name}={value}"),
         }
     }
 }
 
-/// Returns the recording cases that differ from `case` in one flag, the route, the upstream or by
-/// having no fault, without those that the spec excludes. The most informative come first.
+/// Returns the neighbours of a case in which the service must record spans, without those that the
+/// spec excludes. The most informative neighbours come first.
 ///
 /// `spellings` are values to try for the tracing flag besides those of the spec. If there are any,
-/// cases with a value that means on are returned even if the service should not record in them.
+/// neighbours with a value that means on are returned even if the service need not record spans in
+/// them.
 pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(Change, Case)> {
     changes(spec, spellings)
         .into_iter()
@@ -45,7 +47,7 @@ pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(C
         .collect()
 }
 
-/// Returns every change of one thing, the most informative first.
+/// Returns every change that leads to a neighbour, the most informative change first.
 fn changes(spec: &Spec, spellings: &[&str]) -> Vec<Change> {
     let change = |name: &str, value: Value| Change { name: name.to_owned(), value };
     let set = |text: &str| Value::Set(text.to_owned());
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
     use crate::matrix::cases;
 
-    /// The changes that lead to the neighbours of the first case that meets `condition`.
+    /// Returns the changes that lead to the neighbours of the first case that meets `condition`.
     fn changes_from(condition: impl Fn(&Case) -> bool, spellings: &[&str]) -> Vec<String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let spec = Spec::read(&path).unwrap();
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_differs_in_one_thing_and_records() {
+    fn a_neighbour_records_spans_and_differs_in_one_value() {
         let recording = |case: &Case| case.flag("ENABLE_DB_TRACING").text() == Some("true");
         let expected = [
             "setting route=cross-region",
@@ -130,11 +132,11 @@ mod tests {
     #[test]
     fn the_first_neighbour_has_no_fault() {
         let found = changes_from(|case| case.fault.is_some(), &[]);
-        assert_eq!(found[0], "a world without the fault");
+        assert_eq!(found[0], "removing the fault");
     }
 
     #[test]
-    fn more_spellings_are_tried_on_request() {
+    fn spellings_that_the_caller_gives_are_tried() {
         let upper = |case: &Case| case.flag("ENABLE_DB_TRACING").text() == Some("TRUE");
         let found = changes_from(upper, SPELLINGS_OF_ON);
         assert!(found.contains(&"setting ENABLE_DB_TRACING=true".to_owned()), "{found:?}");

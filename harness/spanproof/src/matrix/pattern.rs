@@ -1,4 +1,4 @@
-//! Conditions that the failing cases meet and no other case does.
+//! Patterns: conditions that all failing cases meet, and no other case meets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use super::Case;
 use crate::spec::{Spec, Value};
 
-/// The maximum number of names in a pattern; longer ones explain nothing.
+/// The maximum number of names in a pattern; longer patterns explain nothing.
 const MAX_TERMS: usize = 3;
 
 /// The shortest conjunction that holds for some cases and for no other case that was run.
@@ -20,13 +20,13 @@ struct Term {
     values: Vec<Value>,
     /// All values of the name in the cases that were run.
     all: Vec<Value>,
-    /// Whether `values` are exactly those that switch tracing on, and more than one.
+    /// Whether `values` are all values that switch tracing on, and there are several.
     on: bool,
 }
 
 impl Pattern {
     /// Returns the pattern that holds for all of `these` and none of `others`; `None` if no
-    /// conjunction of at most three names does. It is empty if there are no others.
+    /// conjunction of at most three names does. The pattern is empty if `others` is empty.
     pub(crate) fn find(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
         let names: Vec<String> = names(spec)
             .into_iter()
@@ -80,7 +80,7 @@ impl fmt::Display for Term {
     }
 }
 
-/// Returns the names that can differ between cases, in the order of a pattern.
+/// Returns the names that can differ between cases, in the order in which a pattern lists them.
 fn names(spec: &Spec) -> Vec<String> {
     let parts = ["route", "upstream", "job", "fault"].map(str::to_owned);
     parts.into_iter().chain(spec.flags.iter().map(|flag| flag.name.clone())).collect()
@@ -94,7 +94,7 @@ fn values<'a>(name: &str, cases: impl Iterator<Item = &'a &'a Case>) -> BTreeSet
     cases.map(|case| value(name, case)).collect()
 }
 
-/// Whether the values of `these` are a complete product over the names, and no other case has one
+/// Whether `these` have every combination of their values of these names, and no other case has one
 /// of these combinations.
 fn is_exact(names: &[&str], these: &[&Case], others: &[&Case]) -> bool {
     let project =
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[rstest]
-    fn a_conjunction_is_found_again(
+    fn the_pattern_of_a_conjunction_is_the_same_conjunction(
         #[values("queued", "cross-region")] route: &str,
         #[values("healthy", "slow")] upstream: &str,
         #[values("true", "1", "")] flag: &str,

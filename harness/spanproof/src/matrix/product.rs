@@ -13,7 +13,7 @@ pub enum MatrixError {
     /// There are more cases than `limit` allows.
     #[error(
         "the matrix has {found} cases and the limit is {limit} ({factors}); \
-         pin or exclude some, or raise `limit` in `[matrix]`"
+         pin or exclude some values, or raise `limit` in `[matrix]`"
     )]
     TooMany {
         /// The number of cases.
@@ -23,7 +23,7 @@ pub enum MatrixError {
         /// The number of values of each name.
         factors: String,
     },
-    /// No case is left.
+    /// `exclude` and `pin` leave no case.
     #[error("every case of the matrix is excluded; loosen `exclude` or `pin` in `[matrix]`")]
     Empty,
     /// A rule under `exclude` excludes no case.
@@ -58,14 +58,14 @@ pub enum MatrixError {
     DuplicateId {
         /// The id.
         id: String,
-        /// The one case.
+        /// The first case with this id.
         first: String,
-        /// The other case.
+        /// The second case with this id.
         second: String,
     },
 }
 
-/// The error of this module, by its short name.
+/// Short name of [`MatrixError`] inside the crate.
 pub(crate) type Error = MatrixError;
 
 debug_as_chain!(MatrixError);
@@ -78,8 +78,8 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     let axes = axes(spec);
     let total =
         axes.iter().try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
-    // Checked first, so that a huge product takes no memory. The number of cases after `exclude` is
-    // only known once they exist, so up to 100 times the limit is built.
+    // The size is checked before the cases are created, so that a huge product takes no memory. As
+    // `exclude` may remove many cases, up to 100 times the limit are created.
     let max_product = spec.matrix.limit.saturating_mul(100);
     if total.is_none_or(|total| total > max_product) {
         return Err(too_many(spec, &axes, total.unwrap_or(usize::MAX)));
@@ -108,7 +108,7 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     }
 }
 
-/// Returns every name with its values, after `pin`.
+/// Returns every name with the values that `pin` allows.
 fn axes(spec: &Spec) -> Vec<(&str, Vec<Value>)> {
     let named = |names: Vec<&String>| names.into_iter().cloned().map(Value::Set).collect();
     let flags = spec.flags.iter().map(|flag| (flag.name.as_str(), flag.values.clone()));
@@ -119,11 +119,12 @@ fn axes(spec: &Spec) -> Vec<(&str, Vec<Value>)> {
     ];
     flags
         .chain(parts)
-        .map(|(name, values)| (name, pinned(&spec.matrix.pin, name, values)))
+        .map(|(name, values)| (name, allowed_values(&spec.matrix.pin, name, values)))
         .collect()
 }
 
-fn pinned(pin: &Condition, name: &str, values: Vec<Value>) -> Vec<Value> {
+/// Returns the values of a name that `pin` allows.
+fn allowed_values(pin: &Condition, name: &str, values: Vec<Value>) -> Vec<Value> {
     match pin.terms().find(|(term, _)| *term == name) {
         Some((_, allowed)) => values.into_iter().filter(|value| allowed.contains(value)).collect(),
         None => values,
@@ -160,7 +161,7 @@ fn case(spec: &Spec, axes: &[(&str, Vec<Value>)], values: &[&Value]) -> Case {
     Case::new(spec, flags.collect(), [part("route"), part("upstream"), part("job")])
 }
 
-/// Returns the cases that are run once more with each fault.
+/// Returns the cases with a fault: for each fault, a copy of every case that it applies to.
 fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
     let mut all = Vec::new();
     for fault in &spec.faults {
@@ -176,8 +177,9 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
     Ok(all)
 }
 
-/// Whether a fault applies to a case: by its `when`, or else to cases with default flags, the first
-/// value that records and the first upstream.
+/// Whether a fault applies to a case. A fault with `when` applies to the cases that meet this
+/// condition. Any other fault applies to cases with the first upstream and default flags, but with
+/// the first value of the tracing flag that records spans.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
     if let Some(rule) = &fault.when {
         return case.matches(rule);
@@ -194,7 +196,7 @@ fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
     has_default_flags && first
 }
 
-/// Whether no rule excludes the case; marks the rules that do as used.
+/// Returns `false` if a rule of `exclude` matches the case. Marks each matching rule as used.
 fn is_included(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
     let mut included = true;
     for (rule, used) in spec.matrix.exclude.iter().zip(used) {
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_applies_to_the_default_recording_cases_or_those_in_when() {
+    fn a_fault_applies_to_the_cases_in_its_when_or_to_default_cases_that_record() {
         let spec = spec(&[
             "{ kind = 'discarded' }",
             "{ kind = 'locked', name = 'slow', when = { upstream = 'slow', route = 'queued' } }",

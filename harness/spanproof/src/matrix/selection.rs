@@ -29,12 +29,12 @@ impl FromStr for Filter {
     }
 }
 
-/// A selection of cases; the default selects all.
+/// A selection of cases; the default selects all cases.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Ids or prefixes of ids. A case must have one of them.
+    /// Ids or prefixes of ids. A case must match one of them.
     pub ids: Vec<String>,
-    /// Filters. A case must meet all of them; several with the same name are alternatives.
+    /// Filters. A case must meet all of them; filters with the same name are alternatives.
     pub filters: Vec<Filter>,
 }
 
@@ -42,8 +42,8 @@ impl Selection {
     /// Returns the selected cases.
     ///
     /// # Errors
-    /// If an id or a filter selects no case, so that a typing error never passes, or if a prefix is
-    /// that of several ids.
+    /// If an id or a filter selects no case, if no case meets all filters, or if a prefix belongs
+    /// to several ids.
     pub fn pick(&self, cases: Vec<Case>) -> Result<Vec<Case>, String> {
         for id in &self.ids {
             match cases.iter().filter(|case| case.id.starts_with(id.as_str())).count() {
@@ -57,7 +57,7 @@ impl Selection {
             }
         }
         for filter in &self.filters {
-            check(filter, &cases)?;
+            check_filter(filter, &cases)?;
         }
         let picked: Vec<Case> = cases.into_iter().filter(|case| self.selects(case)).collect();
         if picked.is_empty() {
@@ -80,7 +80,7 @@ impl Selection {
 }
 
 /// Rejects a filter that no case meets.
-fn check(filter: &Filter, cases: &[Case]) -> Result<(), String> {
+fn check_filter(filter: &Filter, cases: &[Case]) -> Result<(), String> {
     let facts: Vec<_> = cases.iter().map(Case::facts).collect();
     let Filter { name, value } = filter;
     if !facts.iter().any(|facts| facts.contains_key(name.as_str())) {

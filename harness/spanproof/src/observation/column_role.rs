@@ -7,8 +7,8 @@ use super::Table;
 use crate::mask;
 use crate::spec::{Spec, Tables};
 
-/// What a verdict compares in a column. The spec decides, not the column's name: a job's id stays
-/// an id in a column `job_token`.
+/// What a verdict compares in a column. The role depends on the spec, and not on the column's name:
+/// a column `job_token` contains ids if the spec maps the job's id to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnRole {
     /// A time or duration, which cannot contain a secret.
@@ -54,14 +54,14 @@ pub(crate) fn is_compared(spec: &Spec, name: &str) -> bool {
         || spec.tables.spans.header.as_deref() == Some(name)
 }
 
-/// Masks names so that different names stay different: if several become the same masked text, all
-/// but the first get a number.
+/// Masks names so that different names stay different: if several names become the same masked
+/// text, all but the first get a number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NameMasker(BTreeMap<String, Vec<String>>);
 
 impl NameMasker {
-    /// Masks the text of a column with this role. Names are masked by `mask_secrets`, except ids and
-    /// names that the spec contains.
+    /// Masks the text of a column with this role. Names are masked by `mask_secrets`, except ids
+    /// and names that the spec contains.
     pub(crate) fn mask(
         &mut self,
         spec: &Spec,
@@ -73,12 +73,12 @@ impl NameMasker {
             ColumnRole::Time => text.to_owned(),
             ColumnRole::Status => mask::text(text),
             ColumnRole::Name if is_id(text) || is_in_spec(spec, text) => text.to_owned(),
-            ColumnRole::Name => self.distinct(text, mask_secrets(text)),
+            ColumnRole::Name => self.add_number(text, mask_secrets(text)),
         }
     }
 
     /// Adds a number to a masked text that already stands for another name.
-    fn distinct(&mut self, text: &str, masked: String) -> String {
+    fn add_number(&mut self, text: &str, masked: String) -> String {
         if !masked.contains(mask::MASK) {
             return masked;
         }
@@ -91,13 +91,13 @@ impl NameMasker {
     }
 }
 
-/// Whether the text is a number, a UUID or a trace context. Ids are never masked: a short secret may
-/// be part of one by chance, and the same id may also be in a JSON number or a header.
+/// Whether the text is a number, a UUID or a trace context. Ids are never masked: an id may contain
+/// a short secret by chance, and the same id may also be in a JSON number or a header.
 fn is_id(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
-/// Whether the spec contains this name: then it is not a secret, and verdicts compare it.
+/// Whether the spec contains this name. Such a name is not a secret, and verdicts compare it.
 fn is_in_spec(spec: &Spec, text: &str) -> bool {
     spec.service.name == text
         || spec.spans.iter().any(|rule| rule.name == text)

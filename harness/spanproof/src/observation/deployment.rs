@@ -11,18 +11,19 @@ pub struct Deployment {
     pub(crate) database: Option<String>,
     /// The log; `None` if none was given.
     pub(crate) log: Option<Log>,
-    /// Tables with the span table's name in other schemas, each with its number of spans of these
-    /// units.
+    /// Tables with the span table's name in other schemas, each with the number of its spans that
+    /// name an observed unit of work.
     pub(crate) other_tables: Vec<(String, u64)>,
-    /// Spans of other work from the same period: lines of the log may belong to them.
+    /// Spans of other jobs that started while the observed units ran: log lines of that period may
+    /// belong to these spans.
     pub(crate) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub(crate) unread: Vec<String>,
-    /// Postgres's plan for each query, in short.
+    /// A short form of Postgres's plan for each query.
     pub(crate) plans: Vec<String>,
 }
 
-/// A span of other work that started while the units ran.
+/// A span of another job that started while the observed units of work ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConcurrentSpan {
     /// Start time.
@@ -38,12 +39,12 @@ impl ConcurrentSpan {
     }
 }
 
-/// The log of a service that somebody else ran.
+/// The log of an existing system's service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Log {
     /// Facts about the log as a whole.
     pub(crate) facts: LogFacts,
-    /// The lines that a probe of the spec matches, in order.
+    /// The lines that a probe, which is a pattern in the spec, matches; in order.
     pub(crate) lines: Vec<LogLine>,
     /// Bytes of matching lines that were dropped because there were too many.
     pub(crate) dropped_bytes: u64,
@@ -75,6 +76,7 @@ pub(crate) struct LogFacts {
     pub(crate) last_start: Option<u64>,
     /// Lines about a process that crashed, as `log:12  text`.
     pub(crate) crashes: Vec<String>,
-    /// Number of tracer lines that contradict the last one.
+    /// Number of lines that report another value or effect of the tracing flag than the last such
+    /// line.
     pub(crate) contradictions: usize,
 }

@@ -23,7 +23,7 @@ pub enum Location {
 pub(crate) struct Line<'a> {
     /// Where the line is.
     pub location: Location,
-    /// When it was written; `None` without a timestamp.
+    /// When the line was written; `None` if it has no timestamp.
     pub at: Option<DateTime<Utc>>,
     /// Its text, without the line ending.
     pub text: &'a str,
@@ -52,10 +52,11 @@ impl<'a> From<&'a LogLine> for Line<'a> {
     }
 }
 
-/// What the tracer reports in a line, by the probes of a spec. Nothing else interprets lines.
+/// What the tracer reports in a line. The probes of a spec are the patterns of these lines. No
+/// other module interprets lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TracerEvent {
-    /// The tracer was constructed at startup.
+    /// The tracer was constructed at startup; the line says whether tracing is on.
     Banner(Banner),
     /// A span was started.
     Attempt(Attempt),
@@ -68,7 +69,7 @@ pub(crate) enum TracerEvent {
 }
 
 impl TracerEvent {
-    /// Returns every event of a line, because one line may match several probes.
+    /// Returns every event that a line reports: the line may match several probes.
     pub(crate) fn parse<'a>(probes: &'a Probes, text: &'a str) -> impl Iterator<Item = Self> + 'a {
         let parsers: [fn(&Probes, &str) -> Option<Self>; 5] = [
             |probes, text| probes.banner(text).map(Self::Banner),

@@ -1,4 +1,5 @@
-//! Masks the secrets of an observation when it is made, before anything can write it.
+//! Masks the secrets of an observation as soon as it is created, so that no code can store or print
+//! them.
 
 use serde_json::Value as Json;
 
@@ -10,8 +11,8 @@ use crate::matrix::Case;
 use crate::spec::{Spec, Value};
 
 impl Observation {
-    /// Masks every text without changing the verdict: the tracing flag stays, and different values
-    /// stay different in the columns that verdicts compare.
+    /// Masks every text without changing the verdict: the tracing flag keeps its value, and
+    /// different values stay different in the columns that verdicts compare.
     #[must_use]
     pub(crate) fn masked(mut self, spec: &Spec, secrets: &Secrets) -> Self {
         // The lines of a log were masked when they were read.
@@ -35,6 +36,7 @@ impl Rows {
 struct Masker<'a> {
     spec: &'a Spec,
     secrets: &'a Secrets,
+    /// Whether lines are left as they are.
     keep_lines: bool,
     names: NameMasker,
 }
@@ -44,7 +46,7 @@ impl Visitor for Masker<'_> {
         *text = self.secrets.text(text);
     }
 
-    fn named(&mut self, _part: Part, name: &str, value: &mut String) {
+    fn named_value(&mut self, _part: Part, name: &str, value: &mut String) {
         if !is_compared(self.spec, name) {
             *value = self.secrets.variable(name, value);
         }
@@ -79,7 +81,8 @@ impl Visitor for Masker<'_> {
     }
 }
 
-/// Collects the secrets among the variables of a case. The tracing flag and its value never count.
+/// Collects the secrets among the environment variables and flags of a case. The value of the
+/// tracing flag is never a secret.
 pub(crate) fn secrets<'a>(
     spec: &Spec,
     case: &'a Case,
@@ -107,8 +110,8 @@ pub(crate) fn masked_case(spec: &Spec, case: &Case) -> Case {
     case
 }
 
-/// Puts the spec's values back into the flags of a masked case, so that conditions can be checked. A
-/// value that the spec does not list stays masked.
+/// Puts the spec's values back into the flags of a masked case, so that the spec's conditions can
+/// be evaluated. A value that the spec does not list stays masked.
 #[must_use]
 pub(crate) fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
     let mut case = case.clone();
@@ -122,8 +125,8 @@ pub(crate) fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
     case
 }
 
-/// Masks the value of a flag if it is a secret. The mask keeps the value's number in the spec, so
-/// that different cases stay different. The tracing flag is never masked.
+/// Masks the value of a flag if it is a secret. The masked text ends with the position of the value
+/// in the spec's list, so that different cases stay different. The tracing flag is never masked.
 pub(crate) fn masked_flag(
     spec: &Spec,
     name: &str,
@@ -261,7 +264,7 @@ mod tests {
         let environment = &observation.trial().unwrap().service.environment;
         let secrets = secrets(&spec, &observation.case, environment);
         let masked = observation.masked(&spec, &secrets);
-        assert_eq!(masked.tables.units.all()[0]["status"], "hunter3ed", "a status stays");
+        assert_eq!(masked.tables.units.all()[0]["status"], "hunter3ed", "a status is not masked");
         let trial = masked.trial().unwrap();
         assert_eq!(trial.service.environment["ENABLE_DB_TRACING"], "true");
         assert_eq!(masked.case.flag("ENABLE_DB_TRACING"), Value::Set("true".into()));
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_flag_gets_its_value_back_for_conditions() {
+    fn a_masked_flag_gets_the_value_that_the_spec_lists_back() {
         let spec = spec();
         let masked = masked_case(&spec, &case(&spec, "hunter4"));
         assert!(!format!("{masked:?}").contains("hunter"));
@@ -319,7 +322,7 @@ mod tests {
         assert_eq!(
             other.flag("ADMIN_TOKEN"),
             Value::Set("***".into()),
-            "the spec does not list it"
+            "the spec does not list this value"
         );
     }
 

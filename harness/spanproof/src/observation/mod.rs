@@ -1,5 +1,5 @@
-//! The evidence of one piece of work: one model for trials and existing systems, and the folder that
-//! stores it.
+//! The evidence about one trial or existing system: one model for both, and the folder that stores
+//! it.
 //!
 //! Verdicts and reports read observations and never touch a service or a database.
 

@@ -5,12 +5,13 @@ use crate::matrix::Case;
 use crate::process::Stream;
 use crate::spec::Spec;
 
-/// The evidence of one piece of work: its rows, and what only its origin can supply.
+/// Evidence about jobs: the rows of jobs, units of work and spans, and what else a trial or an
+/// existing system supplies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// The case; for an existing system, as much of a case as is known.
     pub case: Case,
-    /// The rows of jobs, units and spans.
+    /// The rows of jobs, units of work and spans.
     pub tables: TableRows,
     /// Where the evidence comes from.
     pub origin: Origin,
@@ -48,8 +49,8 @@ impl Observation {
         }
     }
 
-    /// Returns the second job as an observation of its own, without the fault; `None` if the case has
-    /// no fault.
+    /// Returns the evidence of the second job, which runs after the fault, as an observation of a
+    /// case without a fault. `None` if the case has no fault.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
         let SecondJob { run, job_run, tables } = trial.second_job.as_deref()?.clone();
@@ -58,7 +59,7 @@ impl Observation {
         Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })
     }
 
-    /// Returns the source of its spans.
+    /// Returns this observation's span rows as a source of spans.
     pub(crate) fn span_source<'a>(&'a self, spec: &'a Spec) -> impl SpanSource + 'a {
         SpanRows { mapping: &spec.tables.spans, rows: &self.tables.spans }
     }
@@ -84,8 +85,8 @@ impl Observation {
         }
     }
 
-    /// Returns the number of bytes that were dropped from the output or log because there were too
-    /// many. They may contain matching lines.
+    /// Returns the number of bytes that were dropped from the output or log because it was too
+    /// long. The dropped bytes may contain lines that the spec's probes match.
     pub(crate) fn dropped_bytes(&self) -> u64 {
         match &self.origin {
             Origin::Trial(trial) => trial.run.output.dropped_bytes,

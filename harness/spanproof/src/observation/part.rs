@@ -1,4 +1,4 @@
-//! Narrows an observation of several jobs to some of them.
+//! Selects the evidence of some jobs from an observation of several jobs.
 
 use chrono::{DateTime, Utc};
 
@@ -10,15 +10,16 @@ use crate::matrix::Case;
 use crate::spec::Spec;
 
 impl Observation {
-    /// Whether every line about spans has a timestamp, so that lines can be assigned to jobs.
+    /// Whether every line except startup lines has a timestamp, so that lines can be assigned to
+    /// jobs.
     pub(crate) fn has_timestamps(&self, spec: &Spec) -> bool {
         let mut lines = self.lines().into_iter();
         lines.all(|line| line.at.is_some() || spec.probes.banner(line.text).is_some())
     }
 
-    /// Returns the part of this observation that belongs to some of its jobs: their units, their
-    /// spans, and the lines from the time they ran. Spans without a unit or job belong to it if they
-    /// started in that time.
+    /// Returns the evidence of some jobs: these jobs, their units of work and spans, and the lines
+    /// of the period in which the jobs ran. A span that names neither a unit nor a job is included
+    /// if it started in this period.
     #[must_use]
     pub(crate) fn for_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
         let all = &self.tables;
@@ -54,8 +55,8 @@ impl Observation {
     }
 }
 
-/// Returns the part of a deployment that belongs to a window of time. `other_spans` belong to other
-/// jobs.
+/// Returns a deployment with only the lines and concurrent spans of a window of time. `other_spans`
+/// are spans of other jobs; they become concurrent spans.
 fn deployment_in(
     spec: &Spec,
     deployment: &Deployment,
@@ -65,7 +66,8 @@ fn deployment_in(
     let mut part = deployment.clone();
     if let Some(Log { lines, .. }) = &mut part.log {
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
-            // The last start before the end of the work counts.
+            // A startup line from before the window is kept: it says whether the jobs ran with
+            // tracing.
             Some(_) => line.at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
             None => includes(window, line.at),
         });
@@ -75,9 +77,10 @@ fn deployment_in(
     part
 }
 
-/// Start and end; `None` if the jobs have no times.
+/// The start and end of the period in which jobs ran; `None` if their rows have no times.
 type Window = Option<(DateTime<Utc>, DateTime<Utc>)>;
 
+/// Whether a time is in a window; `true` if the time or the window is unknown.
 fn includes(window: Window, at: Option<DateTime<Utc>>) -> bool {
     match (window, at) {
         (Some((start, end)), Some(at)) => at >= start && at <= end,
@@ -85,14 +88,14 @@ fn includes(window: Window, at: Option<DateTime<Utc>>) -> bool {
     }
 }
 
-/// Returns the time from the submission to the end of the last unit, plus the time in which a span
-/// may still arrive (`flush-ms`).
+/// Returns the period from the submission to the end of the last unit, extended by `flush-ms`: in
+/// this time the service may still write spans.
 fn window(spec: &Spec, jobs: &[Job], units: &[Unit]) -> Window {
     let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
     let created = jobs.iter().filter_map(|job| job.created);
     let started = units.iter().filter_map(|unit| unit.started);
     let ended = units.iter().filter_map(|unit| unit.ended);
-    // The clocks of two machines differ: one second of tolerance.
+    // One second of tolerance, because the clocks of two machines differ.
     let start = created.chain(started).min()? - chrono::Duration::seconds(1);
     Some((start, ended.max()? + chrono::Duration::milliseconds(flush)))
 }

@@ -1,4 +1,4 @@
-//! A span in OpenTelemetry's terms, read from a row. Nothing else interprets span rows.
+//! A span in OpenTelemetry's terms, read from a row. No other module interprets span rows.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,9 @@ pub(crate) trait SpanSource {
 /// The rows of the span table as a source of spans.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SpanRows<'a> {
-    /// The names of its columns.
+    /// The names of the table's columns.
     pub mapping: &'a SpanTable,
-    /// Its rows.
+    /// The table's rows.
     pub rows: &'a Rows,
 }
 
@@ -68,17 +68,17 @@ pub(crate) struct Span {
     pub error: Option<String>,
     /// `error.type`
     pub error_type: Option<String>,
-    /// The id of the unit of work that it belongs to.
+    /// The id of the unit of work that the span belongs to.
     pub unit: Option<String>,
-    /// Attributes that must equal columns of its unit, by attribute name.
+    /// Attributes that must equal columns of the span's unit, by attribute name.
     pub unit_attributes: BTreeMap<String, Option<String>>,
     /// Recorded attributes, including those of the unit.
     pub attributes: Map<String, Json>,
     /// The recorded text of the duration.
     duration: Option<String>,
-    /// Whether the duration column is null.
+    /// Whether the table has a duration column, and it is null.
     lacks_duration: bool,
-    /// The field because of which the span counts as not ended; `None` if it has ended.
+    /// The field that shows that the span has not ended; `None` if the span has ended.
     not_ended_by: Option<Field>,
 }
 
@@ -230,7 +230,7 @@ impl Span {
         backwards || self.duration.as_deref().is_some_and(is_negative)
     }
 
-    /// Whether the operation failed.
+    /// Whether the status code is an error.
     pub(crate) fn failed(&self) -> bool {
         self.status.code == StatusCode::Error
     }
@@ -260,8 +260,8 @@ impl Span {
 }
 
 impl Time {
-    /// Whether this time is earlier. Times without a date are compared as numbers of the same unit;
-    /// `false` if they can't be compared.
+    /// Whether this time is before the other. Texts that are not points in time are compared as
+    /// numbers; `false` if they are not numbers either.
     fn is_before(&self, other: &Self) -> bool {
         match (self.at, other.at) {
             (Some(this), Some(other)) => this < other,
@@ -274,8 +274,8 @@ impl Time {
 }
 
 impl StatusCode {
-    /// Parses a recorded status: OpenTelemetry's codes by name or number, or a service's own word for
-    /// an error. `None` for any other word.
+    /// Parses a recorded status: OpenTelemetry's codes by name or number, or a service's own word
+    /// for an error. `None` for any other word.
     fn from_text(status: &str) -> Option<Self> {
         let status = status.trim().to_lowercase();
         match status.strip_prefix("status_code_").unwrap_or(&status) {
@@ -310,15 +310,16 @@ impl Field {
     }
 }
 
-/// Parses a number, or a number as text, which is how `numeric` columns may be stored.
+/// Parses a JSON number, or a text with a number: `numeric` columns may be stored as text.
 fn milliseconds(value: &Json) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Returns the columns that are not null and not one of the span's own fields. The unit,
-/// `error.type` and the attributes of the unit stay in, because viewers search by attributes.
+/// Returns all columns that are not null, except those that are fields of a span in OpenTelemetry.
+/// The unit's id, `error.type` and the unit's attributes are attributes, too: trace viewers search
+/// by attributes.
 fn attributes(mapping: &SpanTable, row: &Row) -> Map<String, Json> {
-    let own = [
+    let field_columns = [
         &mapping.trace,
         &mapping.id,
         &mapping.parent,
@@ -330,7 +331,8 @@ fn attributes(mapping: &SpanTable, row: &Row) -> Map<String, Json> {
         &mapping.status,
         &mapping.error,
     ];
-    let others = row.iter().filter(|(name, value)| !value.is_null() && !own.contains(name));
+    let others =
+        row.iter().filter(|(name, value)| !value.is_null() && !field_columns.contains(name));
     others.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -369,7 +371,7 @@ mod tests {
     #[case::failed_and_not_ended(
         json!({"status": "started", "error_message": "x"}), Some(Field::Status), StatusCode::Error
     )]
-    fn the_end_and_the_status_follow_one_rule(
+    fn columns_decide_whether_a_span_has_ended_and_its_status_code(
         #[case] change: Json,
         #[case] not_ended_by: Option<Field>,
         #[case] status: StatusCode,
@@ -382,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_end_in_a_table_without_durations() {
+    fn a_span_ends_without_a_duration_if_the_table_has_no_durations() {
         let without_duration = SpanTable { duration: String::new(), ..SpanTable::default() };
         // The default mapping names a duration column, which this table does not have.
         for mapping in [without_duration, SpanTable::default()] {
@@ -431,7 +433,7 @@ mod tests {
         json!({"started_at": 1_761_134_400_500_u64, "completed_at": 1_761_134_400_000_u64}), true
     )]
     #[case::numbers(json!({"started_at": 1_761_134_400, "completed_at": "1761134401.5"}), false)]
-    #[case::endless(json!({"completed_at": "infinity"}), false)]
+    #[case::infinite_end(json!({"completed_at": "infinity"}), false)]
     fn a_negative_duration_is_detected_in_times_and_numbers(
         #[case] change: Json,
         #[case] negative: bool,

@@ -1,4 +1,5 @@
-//! The startup output as a snapshot: exact, with placeholders for values that differ from run to run.
+//! The startup output as a snapshot: exact, with placeholders for values that differ from run to
+//! run.
 
 use std::fmt::Write as _;
 
@@ -9,13 +10,13 @@ use crate::process::Stream;
 use crate::spec::{Spec, Startup};
 
 impl Observation {
-    /// Returns the name of its startup snapshot. Cases with the same flags share one.
+    /// Returns the name of the case's startup snapshot. Cases with the same flags share a snapshot.
     pub fn snapshot_name(&self, spec: &Spec) -> String {
         snapshot_name(spec, &self.case)
     }
 
-    /// Returns the text of its startup snapshot: what the service printed until it was ready, with
-    /// placeholders. `None` for an existing system.
+    /// Returns the text of the case's startup snapshot: what the service printed until it was
+    /// ready, with placeholders. `None` for an existing system.
     pub fn startup_text(&self, spec: &Spec) -> Option<String> {
         Some(startup_snapshot(self.trial()?, &spec.startup))
     }
@@ -47,10 +48,10 @@ fn redact(line: &str, placeholders: &[(String, String)], startup: &Startup) -> S
     line
 }
 
-/// Returns the name of a case's startup snapshot. Cases with the same flags share one.
+/// Returns the name of a case's startup snapshot. Cases with the same flags share a snapshot.
 ///
-/// The name is a valid file name, and different flag values give different names. It is the same
-/// for the masked case, so it never contains a secret.
+/// The name is a valid file name, and different flag values give different names. A case has the
+/// same name before and after its secrets are masked, so the name never contains a secret.
 pub(crate) fn snapshot_name(spec: &Spec, case: &Case) -> String {
     let words = case.flags.iter().filter_map(|(name, value)| {
         let default = spec.flags.iter().find(|flag| &flag.name == name)?.default_value();

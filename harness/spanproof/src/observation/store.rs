@@ -10,8 +10,8 @@ use spanproof_format::{Compatibility, EVIDENCE_FORMAT as FORMAT, compatibility};
 use super::{Observation, ProcessRun};
 use crate::process::Stream;
 
-/// File name of the data.
-const DATA: &str = "evidence.json";
+/// Name of the file that contains the observation.
+const EVIDENCE_FILE: &str = "evidence.json";
 
 /// Evidence can't be written or read.
 #[derive(thiserror::Error)]
@@ -28,20 +28,20 @@ pub enum EvidenceError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is damaged, or something else than evidence.
+    /// The file is damaged, or does not contain evidence.
     #[error("`{}` is not evidence: {reason}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
     /// The evidence was written by a newer version of spanproof.
-    #[error("`{}` has format {found}, this version reads {FORMAT}; use a newer spanproof", path.display())]
+    #[error("`{}` has format {found}, but this version reads {FORMAT}; use a newer spanproof", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
-        /// The version of its format.
+        /// The format version of the file.
         found: String,
     },
     /// The folder contains no evidence.
@@ -52,36 +52,36 @@ pub enum EvidenceError {
     },
 }
 
-/// Short name within this module.
+/// Short name of [`EvidenceError`] inside the crate.
 pub(crate) type Error = EvidenceError;
 
 debug_as_chain!(EvidenceError);
 
-fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+fn file_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { what, path, source }
 }
 
-/// Writes evidence into a folder below `parent`, named by the case id, and returns its path.
+/// Writes evidence into the folder `<case id>` below `parent`, and returns the folder's path.
 ///
 /// # Errors
 /// When a file can't be written.
 pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error> {
     let folder = parent.join(&observation.case.id);
-    std::fs::create_dir_all(&folder).map_err(file("create", &folder))?;
+    std::fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
     if let Some(trial) = observation.trial() {
         write_streams(&folder, "", &trial.run)?;
         if let Some(second) = &trial.second_job {
             write_streams(&folder, "recovery-", &second.run)?;
         }
     }
-    // Written last, and renamed when it is complete: a file with this name is never partial.
-    let data = folder.join(DATA);
+    // Renamed only when it is complete: a file named `evidence.json` is never partial.
+    let data = folder.join(EVIDENCE_FILE);
     let json = serde_json::to_vec_pretty(&format::Observation::from(observation))
         .map_err(|error| Error::Damaged { path: data.clone(), reason: error.to_string() })?;
     let partial = folder.join("evidence.json.partial");
     write_file(&partial, &json)?;
-    std::fs::rename(&partial, &data).map_err(file("write", &data))?;
+    std::fs::rename(&partial, &data).map_err(file_error("write", &data))?;
     Ok(folder)
 }
 
@@ -98,16 +98,16 @@ fn write_streams(folder: &Path, prefix: &str, run: &ProcessRun) -> Result<(), Er
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    std::fs::write(path, bytes).map_err(file("write", path))
+    std::fs::write(path, bytes).map_err(file_error("write", path))
 }
 
 /// Reads the evidence in a folder.
 ///
 /// # Errors
-/// When it is missing, damaged or written by a newer version.
+/// When the evidence is missing, damaged or written by a newer version.
 pub fn read(folder: &Path) -> Result<Observation, Error> {
-    let path = folder.join(DATA);
-    let bytes = std::fs::read(&path).map_err(file("read", &path))?;
+    let path = folder.join(EVIDENCE_FILE);
+    let bytes = std::fs::read(&path).map_err(file_error("read", &path))?;
     let damaged =
         |error: serde_json::Error| Error::Damaged { path: path.clone(), reason: error.to_string() };
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
@@ -129,9 +129,12 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
 /// # Errors
 /// When `parent` can't be read or contains no evidence.
 pub fn list(parent: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = std::fs::read_dir(parent).map_err(file("read", parent))?;
-    let mut folders: Vec<_> =
-        entries.flatten().map(|entry| entry.path()).filter(|p| p.join(DATA).is_file()).collect();
+    let entries = std::fs::read_dir(parent).map_err(file_error("read", parent))?;
+    let mut folders: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|p| p.join(EVIDENCE_FILE).is_file())
+        .collect();
     folders.sort();
     if folders.is_empty() {
         return Err(Error::Empty { path: parent.to_owned() });

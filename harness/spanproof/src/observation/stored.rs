@@ -1,8 +1,8 @@
 //! Conversions between observations and their stored form in [`spanproof_format`].
 //!
 //! The stored form is one flat object for trials and existing systems. Fields that an existing
-//! system does not have get fixed values: the service is ready, and its exit is `unseen`. The lines
-//! of its log are stored as output of the stream `log`.
+//! system does not have get fixed values: the service is ready, and its exit is `unseen`. The log
+//! lines of an existing system are stored as output of the stream `log`.
 
 use chrono::DateTime;
 use spanproof_format as format;
@@ -94,7 +94,7 @@ impl From<format::Observation> for Observation {
             },
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
             witness: stored.witness.map(Into::into),
-            second_job: stored.second_job.map(|recovery| Box::new(recovery.into())),
+            second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }

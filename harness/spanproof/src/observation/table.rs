@@ -1,4 +1,5 @@
-//! The rows of the three tables with all their columns, so that nothing is lost before the verdict.
+//! The rows of the three tables: jobs, units of work and spans. Rows keep all columns, also those
+//! that the spec does not name.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -6,7 +7,7 @@ use serde_json::{Map, Value};
 /// One row: its columns by name, as `to_jsonb` returns them (times in UTC, ISO 8601).
 pub type Row = Map<String, Value>;
 
-/// One of the three tables that are read.
+/// One of the three tables that spanproof reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     /// Jobs.
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_is_the_rows_that_are_new_or_changed() {
+    fn the_difference_keeps_rows_that_are_new_or_changed() {
         let before = rows(&[json!({"id": 1, "status": "open"}), json!({"id": 2})]);
         let after = rows(&[json!({"id": 1, "status": "done"}), json!({"id": 2}), json!({"id": 3})]);
         let same_id = |old: &Row, new: &Row| old["id"] == new["id"];

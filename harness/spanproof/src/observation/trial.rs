@@ -1,4 +1,5 @@
-//! The evidence that only a trial has: the service's process, the job, the upstream and the witness.
+//! The evidence that only a trial has: the service's process, the job, the upstream and the
+//! database witness, which counts attempts to insert spans.
 
 use std::collections::BTreeMap;
 
@@ -42,25 +43,25 @@ pub struct Service {
 /// One process of the service, from start to exit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessRun {
-    /// All its output.
+    /// All output of the process.
     pub output: Output,
-    /// Lines that it printed before it was ready.
+    /// Number of lines that the service printed before it was ready.
     pub startup: LineCounts,
-    /// Whether it became ready in time.
+    /// Whether the service became ready in time.
     pub ready: WaitResult,
-    /// How it exited.
+    /// How the process exited.
     pub exit: Exit,
 }
 
 /// The second job of a case with a fault, submitted after the fault was removed, with its evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SecondJob {
-    /// The process, with the output of its startup and everything since the fault was removed. If
-    /// the service was killed and restarted, this is the second process with all its output.
+    /// The process, with its output at startup and its output since the fault was removed. If the
+    /// service was killed and restarted, this is the second process with all its output.
     pub run: ProcessRun,
     /// The submitted job.
     pub job_run: JobRun,
-    /// New or changed rows of jobs and units, and new rows of spans.
+    /// New or changed rows of jobs and units of work, and new rows of spans.
     pub tables: TableRows,
 }
 
@@ -87,7 +88,7 @@ pub struct LineCounts {
 pub enum WaitResult {
     /// The condition became true.
     Reached,
-    /// It did not become true in time; the text describes the last state.
+    /// The condition did not become true in time. Contains a description of the last state.
     NotReached(String),
 }
 

@@ -1,5 +1,5 @@
-//! Units of work and jobs, read from their rows, and the owner of a span. Nothing else interprets
-//! these rows.
+//! Units of work and jobs, read from their rows, and the owner of a span. No other module
+//! interprets rows of units and jobs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::Row;
 use super::table::{text, time};
 use crate::spec::Tables;
 
-/// A unit of work.
+/// A unit of work: a part of a job that should leave spans.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unit {
     /// Unit id.
@@ -25,9 +25,9 @@ pub(crate) struct Unit {
     pub ended: Option<DateTime<Utc>>,
     /// The result; `None` if the column is null.
     pub outcome: Option<Json>,
-    /// The values of its key columns, which identify it within its job.
+    /// The values of the unit's key columns, which identify the unit within its job.
     pub key: String,
-    /// The values that its spans must have, by attribute name.
+    /// The values that the unit's spans must have, by attribute name.
     pub span_attributes: BTreeMap<String, Option<String>>,
 }
 
@@ -36,24 +36,24 @@ pub(crate) struct Unit {
 pub(crate) struct Job {
     /// Job id.
     pub id: Option<String>,
-    /// The name that the submitter gave it.
+    /// The name that the submitter gave the job.
     pub name: Option<String>,
-    /// The route that submitted it.
+    /// The name of the route by which the job was submitted.
     pub route: Option<String>,
-    /// When it was submitted.
+    /// When the job was submitted.
     pub created: Option<DateTime<Utc>>,
     /// Status.
     pub status: Option<String>,
 }
 
-/// What a span belongs to, by its own columns: a unit, or else a job.
+/// The unit of work, or else the job, that a span's columns name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// A unit, by its id.
     Unit(String),
     /// A job, by its id; the span names no unit.
     Job(String),
-    /// The span names neither.
+    /// The span names neither a unit nor a job.
     Unknown,
 }
 
@@ -67,7 +67,7 @@ impl Owner {
         }
     }
 
-    /// Whether the owner is one of these units or jobs; `None` if it is unknown.
+    /// Whether the owner is one of these units or jobs; `None` if the owner is unknown.
     pub(crate) fn is_among(&self, units: &[String], jobs: &[String]) -> Option<bool> {
         match self {
             Self::Unit(unit) => Some(units.contains(unit)),

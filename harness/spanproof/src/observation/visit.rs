@@ -1,7 +1,7 @@
 //! Visits every text of an observation that may contain a secret or personal data.
 //!
-//! Every struct is destructured without `..`, so a new field does not compile until this file visits
-//! or ignores it.
+//! Every struct is destructured without `..`, so a new field does not compile until this file
+//! visits or ignores it.
 
 use super::{
     ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation, Origin,
@@ -41,8 +41,8 @@ pub(crate) enum Part {
 pub(crate) trait Visitor {
     /// Visits a free text.
     fn text(&mut self, part: Part, text: &mut String);
-    /// Visits the value of a variable or header, whose name may mark it as a secret.
-    fn named(&mut self, part: Part, name: &str, value: &mut String);
+    /// Visits the value of a variable or header. Its name may say that the value is a secret.
+    fn named_value(&mut self, part: Part, name: &str, value: &mut String);
     /// Visits the value of a flag.
     fn flag(&mut self, name: &str, value: &mut Value);
     /// Visits a line of output or log.
@@ -119,7 +119,7 @@ impl Service {
         let Self { command, program: _, environment, placeholders } = self;
         visitor.text(Part::Command, command);
         for (name, value) in environment {
-            visitor.named(Part::Environment, name, value);
+            visitor.named_value(Part::Environment, name, value);
         }
         for (_, value) in placeholders {
             visitor.text(Part::Addresses, value);
@@ -167,7 +167,7 @@ fn visit_exchange(exchange: &mut Exchange, visitor: &mut dyn Visitor) {
     let Exchange { at_ms: _, method: _, path, headers, body, answer } = exchange;
     visitor.text(Part::Upstream, path);
     for (name, value) in headers {
-        visitor.named(Part::Upstream, name, value);
+        visitor.named_value(Part::Upstream, name, value);
     }
     visitor.body(body);
     match answer {

@@ -21,7 +21,8 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     document
 }
 
-/// Returns why a case that passed recorded no spans; `None` if it had to record, or did not pass.
+/// Returns why a case that passed recorded no spans; `None` if it had to record spans, or did not
+/// pass.
 fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     let judgement = &result.judgement;
     if judgement.verdict != Verdict::Pass || judgement.recording {
@@ -32,7 +33,8 @@ fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
 }
 
-/// Returns the ids of the cases that `outcome-changed-by-tracing` compared this one with.
+/// Returns the ids of the cases with which this case was compared, if it has the code
+/// `outcome-changed-by-tracing`.
 fn peers(judgement: &Judgement) -> Vec<String> {
     if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
         return Vec::new();
@@ -63,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn compared_cases_are_peers() {
+    fn the_other_compared_cases_are_peers() {
         assert_eq!(peers(&judgement(Code::OutcomeChangedByTracing)), ["0b", "0c"]);
         assert!(peers(&judgement(Code::Unlinked)).is_empty());
     }

@@ -28,10 +28,10 @@ pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     groups.into_iter().map(group).collect()
 }
 
-/// The codes of a case, or why its world did not come up.
+/// The codes of a case, or why its service or Postgres did not start.
 type Reason<'a> = (Vec<Code>, Option<&'a str>);
 
-/// Returns why a case failed or broke; `None` if it did not.
+/// Returns why a case failed or broke; `None` for any other verdict.
 fn reason(result: &CaseResult) -> Option<Reason<'_>> {
     match &result.judgement.verdict {
         Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,
@@ -51,14 +51,14 @@ fn passing_changes(run: &RunResult, ids: &[String]) -> Vec<format::PassingChange
 }
 
 /// Returns the pattern that separates the cases with these codes from all other judged cases, extra
-/// cases included; `None` if there is none.
+/// cases included; `None` if no pattern does.
 fn pattern(spec: &Spec, run: &RunResult, codes: &[Code]) -> Option<Pattern> {
     let is_judged =
         |result: &&CaseResult| matches!(result.judgement.verdict, Verdict::Pass | Verdict::Fail(_));
     let judged = run.cases.iter().chain(&run.extra_cases).filter(is_judged);
     let (these, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
         judged.partition(|result| result.judgement.codes() == codes);
-    // A pattern needs two cases, and at least one other case that it does not match.
+    // A pattern needs at least two cases that it matches, and one case that it does not match.
     if codes.is_empty() || these.len() < 2 || others.is_empty() {
         return None;
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_cases_are_grouped_by_codes_and_broken_ones_by_cause() {
+    fn failed_cases_are_grouped_by_codes_and_broken_cases_by_cause() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let spec = Spec::read(&path).unwrap();
         let one = || fail(&[Code::Unlinked]);

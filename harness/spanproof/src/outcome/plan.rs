@@ -1,4 +1,4 @@
-//! The document of a plan: the cases of a run before it starts.
+//! The document of a plan: the cases of a run, before the run starts.
 
 use spanproof_format::{Expectation, Plan, PlannedCase};
 

@@ -2,11 +2,11 @@
 
 use spanproof_format::{Check, CheckResult};
 
-/// A check without a result.
+/// A check that has no result yet.
 #[derive(Debug, Clone)]
 pub(super) struct PendingCheck {
     name: String,
-    /// How it is checked.
+    /// How the check is made, as the report prints it in brackets.
     checked: String,
 }
 

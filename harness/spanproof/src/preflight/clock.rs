@@ -10,24 +10,28 @@ use super::check::PendingCheck;
 use super::row::text;
 use crate::deployment::{Error, Session};
 
-/// Difference of the clocks above which the check advises, in milliseconds.
+/// Difference between the two clocks, in milliseconds, above which the check gives advice.
 const ADVICE_MS: i64 = 1_000;
-/// Difference above which it fails, because queries by time miss spans, in milliseconds.
+/// Difference between the two clocks, in milliseconds, above which the check fails: queries by time
+/// then miss spans.
 const FAILURE_MS: i64 = 60_000;
 
 /// Compares the server's clock with this machine's.
 pub(super) async fn clock_check(session: &mut Session) -> Result<Check, Error> {
-    let check = PendingCheck::new("clock", "read once, corrected by half of the round trip");
+    let check = PendingCheck::new(
+        "clock",
+        "the server's time, read once and corrected by half of the round trip",
+    );
     let sql = "select jsonb_build_object('at', clock_timestamp())";
     let (before, start) = (Utc::now(), Instant::now());
     let rows = session.rows("the clock", sql, &[]).await?;
-    let half = chrono::Duration::from_std(start.elapsed() / 2).unwrap_or_default();
+    let half_round_trip = chrono::Duration::from_std(start.elapsed() / 2).unwrap_or_default();
     let row = rows.accepted_or_default().pop();
     let server_time = row.and_then(|row| text(&row, "at").parse::<DateTime<Utc>>().ok());
     let Some(server_time) = server_time else {
         return Ok(check.untried("the server did not return its time", ""));
     };
-    Ok(judge(&check, (server_time - (before + half)).num_milliseconds()))
+    Ok(judge(&check, (server_time - (before + half_round_trip)).num_milliseconds()))
 }
 
 fn judge(check: &PendingCheck, difference_ms: i64) -> Check {

@@ -8,7 +8,10 @@ use crate::deployment::{Error, Session};
 use crate::observation::Row;
 use crate::spec::Spec;
 
-const SQL: &str = "select jsonb_build_object('name', a.attname,
+/// Selects the columns of a table, each as an object. `fixed`: no insert can set the column.
+/// `needed`: every insert must set it. `refers`: it has a foreign key. `first`: the first label of
+/// its enum type.
+const COLUMNS: &str = "select jsonb_build_object('name', a.attname,
           'type', format('%I.%I', n.nspname, t.typname), 'base', b.typname, 'kind', b.typcategory,
           'width', greatest(a.atttypmod - 4, 0),
           'fixed', a.attidentity = 'a' or a.attgenerated <> '',
@@ -23,44 +26,45 @@ const SQL: &str = "select jsonb_build_object('name', a.attname,
        where a.attrelid = to_regclass(($1::text[])[1]) and a.attnum > 0 and not a.attisdropped
        order by a.attnum";
 
-/// A column with the value that the trial writes.
+/// A column of the span table, with the value that the trial insert writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
-    /// Its name.
+    /// Column name.
     pub(super) name: String,
-    /// Its type with its schema, as SQL.
+    /// The column's type with its schema, as SQL.
     sql_type: String,
     /// The value, as text.
     pub(super) value: String,
-    /// Whether the insert sets it.
+    /// Whether the insert sets this column.
     pub(super) inserted: bool,
 }
 
 impl Column {
-    /// Returns its name as SQL.
+    /// Returns the column's name as SQL.
     pub(super) fn quoted(&self) -> String {
         identifier::name(&self.name)
     }
 
-    /// Returns the parameter at an index as SQL, cast to the column's type. The type has no width:
-    /// a cast to one would shorten a value that the server refuses from the service.
+    /// Returns the parameter at an index as SQL, cast to the column's type without its width. A
+    /// cast to the width would shorten a value that the server refuses when the service writes it.
     pub(super) fn parameter(&self, index: usize) -> String {
         format!("(($1::text[])[{index}])::{}", self.sql_type)
     }
 }
 
-/// Returns the columns that the spec maps, and those that need a value. `unit` is the unit that the
-/// span refers to; `None` if the trial has none.
+/// Returns the columns that the spec maps, and all others that every insert must set. `unit` is the
+/// row of the unit of work that the trial span refers to; `None` if there is no such row.
 pub(super) async fn columns(
     session: &mut Session,
     spec: &Spec,
     unit: Option<&Row>,
 ) -> Result<Vec<Column>, Error> {
     let spans = &spec.tables.spans;
-    let rows =
-        session.rows("the columns of a span", SQL, &[&[identifier::table(&spans.table)]]).await?;
+    let rows = session
+        .rows("the columns of a span", COLUMNS, &[&[identifier::table(&spans.table)]])
+        .await?;
     let mapped = spans.columns();
-    let later = [&spans.completed, &spans.duration, &spans.error];
+    let set_at_end = [&spans.completed, &spans.duration, &spans.error];
     let column = |row: &Row| {
         let is = |name: &str| row.get(name) == Some(&true.into());
         let name = text(row, "name");
@@ -68,12 +72,13 @@ pub(super) async fn columns(
         if !is_mapped && !is("needed") {
             return None;
         }
-        let linked = unit_column(spec, &name).and_then(|column| unit?.get(column));
-        let linked = linked.filter(|value| !value.is_null());
-        // A root has no parent. A foreign key without a unit is left out if the table allows it.
-        let is_left_out = name == spans.parent || is("refers") && linked.is_none();
-        let is_set_at_start = !later.contains(&&name) && !is_left_out;
-        let value = match linked {
+        let unit_value = unit_column(spec, &name).and_then(|column| unit?.get(column));
+        let unit_value = unit_value.filter(|value| !value.is_null());
+        // The trial span is a root span. Without a unit, a foreign key stays null if it may be
+        // null.
+        let is_left_out = name == spans.parent || is("refers") && unit_value.is_none();
+        let is_set_at_start = !set_at_end.contains(&&name) && !is_left_out;
+        let value = match unit_value {
             Some(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             None => spec_value(spec, &name).unwrap_or_else(|| placeholder(row, name == spans.id)),
         };
@@ -83,8 +88,8 @@ pub(super) async fn columns(
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
-/// Returns the column of the unit with the same value as a column of the span; `None` if there is
-/// none.
+/// Returns the unit's column whose value a column of the span repeats; `None` if the span's column
+/// repeats no value of the unit.
 fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {
@@ -108,7 +113,7 @@ fn spec_value(spec: &Spec, name: &str) -> Option<String> {
     }
 }
 
-/// Returns a value of the column's type. The value of an id is unique.
+/// Returns a value that the column's type allows. For the span's id, the value is unique.
 fn placeholder(row: &Row, is_id: bool) -> String {
     let random = Uuid::new_v4();
     let width = text(row, "width").parse().ok().filter(|width: &usize| *width > 0);
@@ -136,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_of_any_type_has_a_value() {
+    fn a_column_of_any_type_has_a_placeholder() {
         for (base, kind, width, expected) in [
             ("jsonb", "U", 0, "{}"),
             ("_int4", "A", 0, "{}"),
@@ -157,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_unique() {
+    fn placeholders_of_ids_are_unique() {
         let row = |base, kind, width| json!({"base": base, "kind": kind, "width": width});
         for (row, length) in [(row("uuid", "U", 0), 36), (row("varchar", "S", 16), 16)] {
             let row = row.as_object().unwrap();

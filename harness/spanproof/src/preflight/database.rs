@@ -10,7 +10,7 @@ use super::{clock, table};
 use crate::deployment::{Error, Session};
 use crate::spec::Spec;
 
-/// Checks a database, as a role if one is given.
+/// Checks a database, as the role `role` if there is one.
 ///
 /// # Errors
 /// When the database can't be reached, refuses the login, or closes the connection.
@@ -24,9 +24,9 @@ pub async fn check_database(
         Login::Granted(checks) => checks,
         Login::Denied(check) => {
             session.close().await;
-            let rest = PendingCheck::new("the database", "");
+            let unchecked = PendingCheck::new("the database", "");
             let why = "not checked without a login: tables, columns, indexes, privileges, functions and the trial insert";
-            return Ok(vec![check, rest.untried(why, "")]);
+            return Ok(vec![check, unchecked.untried(why, "")]);
         }
     };
     checks.push(clock::clock_check(&mut session).await?);

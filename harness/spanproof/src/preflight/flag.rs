@@ -8,14 +8,16 @@ use crate::deployment::{Error, LogStream, Window, read_log};
 use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 
-/// The startup of a running process, as its log shows it.
+/// What a log reports about the startup of a running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Startup {
     /// The name of the log.
     pub(crate) log: String,
-    /// The tracer's last startup line, with its line number; `None` if there is none.
+    /// The last startup line that says whether tracing is on, with its line number; `None` if the
+    /// log has no such line.
     pub(crate) banner: Option<(u64, Banner)>,
-    /// The number of the line that marks the start of the service; `None` if there is none.
+    /// The number of the last line that reports a start of the service; `None` if the log has no
+    /// such line.
     pub(crate) started: Option<u64>,
 }
 
@@ -49,9 +51,9 @@ fn enabling_values(flag: &Flag) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Checks the flag's value in one manifest. `settings` are the places that set it.
+/// Checks the flag's value in one manifest. `settings` are all settings of the flag in this file.
 pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Check {
-    let checked = "each place in the file that sets it, with its exact spelling";
+    let checked = "each setting of the flag in the file, with its exact spelling";
     let check = PendingCheck::new(format!("{} in {file}", flag.name), checked);
     let mut values: Vec<&String> = Vec::new();
     for setting in settings {
@@ -89,9 +91,9 @@ pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Chec
         (several, _) => {
             let all: Vec<_> = several
                 .iter()
-                .map(|value| format!("{}{}", spelled(value), locations(value)))
+                .map(|value| format!("{}{}", display_value(value), locations(value)))
                 .collect();
-            let next = "keep one: which of them the service gets depends on the deployment";
+            let next = "keep one setting: which value the service gets depends on the deployment";
             check.failed(format!("it is set more than once: {}", all.join(", ")), next)
         }
     }
@@ -99,7 +101,7 @@ pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Chec
 
 fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) -> Check {
     let value = Value::Set(text.to_owned());
-    let found = format!("it is {}{location}", spelled(text));
+    let found = format!("it is {}{location}", display_value(text));
     if flag.records(&value) {
         return check.passed(found);
     }
@@ -112,8 +114,8 @@ fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) ->
     }
 }
 
-/// Returns a value as it is written, in quotes where spaces would be overlooked.
-fn spelled(text: &str) -> String {
+/// Returns a value as it is written, in quotes if a reader would overlook its spaces.
+fn display_value(text: &str) -> String {
     Value::Set(text.to_owned()).to_string()
 }
 
@@ -122,27 +124,24 @@ pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[FlagSetting]) 
     let name = format!("{} in the running process", flag.name);
     let check = PendingCheck::new(
         name,
-        "the tracer's last startup line in the log, compared with the manifests",
+        "the last startup line in the log that says whether tracing is on, compared with the manifests",
     );
     let log = &startup.log;
     let Some((number, banner)) = &startup.banner else {
         return match startup.started {
             Some(number) => check.failed(
-                format!("`{log}` has the start of the service (line {number}), but no tracer line"),
+                format!("`{log}` has the start of the service (line {number}), but no startup line that says whether tracing is on"),
                 "check that this binary has the tracer and initializes it first",
             ),
             None => check.untried(
-                format!("`{log}` has no tracer line, and may not have the start of the process"),
+                format!("`{log}` has no startup line that says whether tracing is on, and may not have the start of the process"),
                 "supply the log from the start of the process",
             ),
         };
     };
     let raw = banner.raw.as_deref();
-    let value = raw.map_or("a value that it does not print".into(), spelled);
-    let found = format!(
-        "its startup line ({log}:{number}) reports {}, and the value {value}",
-        state(banner)
-    );
+    let value = raw.map_or("no value".into(), |raw| format!("the value {}", display_value(raw)));
+    let found = format!("its startup line ({log}:{number}) reports {}, and {value}", state(banner));
     let mut values = manifests.iter().filter_map(|setting| match &setting.value {
         SettingValue::Literal(value) => Some(value),
         SettingValue::Elsewhere(_) => None,
@@ -150,9 +149,9 @@ pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[FlagSetting]) 
     if let Some(raw) = raw
         && let Some(other) = values.find(|value| value.as_str() != raw)
     {
-        let next = "restart the process, which reads the flag once; or check whether the manifest is of another app or \
-                    process group";
-        return check.failed(format!("{found}; the manifest has {}", spelled(other)), next);
+        let next = "restart the process, because it reads the flag only at its start; or check whether the manifest belongs to \
+                    another app or process group";
+        return check.failed(format!("{found}; the manifest has {}", display_value(other)), next);
     }
     if banner.enabled {
         check.passed(found)

@@ -10,13 +10,13 @@ use crate::identifier;
 use crate::spec::Spec;
 
 /// Number of rows above which a missing index is a failure, and not only advice.
-const ADVICE_ROWS: f64 = 10_000.0;
-/// Number of rows above which removing old spans needs an index on their start.
+const MAX_ADVICE_ROWS: f64 = 10_000.0;
+/// Number of rows above which removing old spans needs an index on their start time.
 const RETENTION_ROWS: f64 = 10_000_000.0;
 /// Number of rows up to which preflight scans a whole table.
-const FULL_SCAN_ROWS: f64 = 100_000.0;
+const MAX_FULL_SCAN_ROWS: f64 = 100_000.0;
 
-/// Returns whether a query by a column is cheap, because of an index or because the table is small.
+/// Returns whether a query by a column is cheap: the column has an index, or the table is small.
 pub(super) async fn is_query_cheap(
     session: &mut Session,
     table: &str,
@@ -24,13 +24,13 @@ pub(super) async fn is_query_cheap(
 ) -> Result<bool, Error> {
     let indexed = leading_columns(session, table).await?.accepted_or_default();
     Ok(indexed.iter().any(|indexed| indexed == column)
-        || row_count(session, table).await? <= FULL_SCAN_ROWS)
+        || row_count(session, table).await? <= MAX_FULL_SCAN_ROWS)
 }
 
-/// Checks that there is an index for each column that queries of spans use.
+/// Checks that each column by which queries find spans has an index.
 pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let spans = &spec.tables.spans;
-    let checked = "a valid index on all rows that starts with the column";
+    let checked = "valid indexes on all rows of the table, by their first column";
     let indexed = match leading_columns(session, &spans.table).await? {
         Reply::Accepted(indexed) => indexed,
         Reply::Refused(why) => {
@@ -58,10 +58,10 @@ pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<V
     }
     let checks = missing.iter().map(|(column, purpose)| {
         let check = PendingCheck::new(format!("index on {column}"), checked);
-        let found = format!("missing on a table of about {count:.0} rows; needed {purpose}");
+        let found = format!("missing on a table of about {count:.0} rows; it is needed {purpose}");
         let table = identifier::table(&spans.table);
         let next = format!("create index concurrently on {table} ({})", identifier::name(column));
-        if count > ADVICE_ROWS { check.failed(found, next) } else { check.advice(found, next) }
+        if count > MAX_ADVICE_ROWS { check.failed(found, next) } else { check.advice(found, next) }
     });
     Ok(checks.collect())
 }
@@ -75,7 +75,7 @@ async fn leading_columns(session: &mut Session, table: &str) -> Result<Reply<Vec
     Ok(rows.map(|rows| rows.iter().map(|row| text(row, "column")).collect()))
 }
 
-/// Selects a table that has rows, or the partitions of one that has none itself.
+/// Selects a table, or its partitions if it is partitioned: such a table has no rows itself.
 const PARTITIONS: &str = "from pg_class c where c.relkind <> 'p' and (c.oid = to_regclass(($1::text[])[1])
                   or c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass(($1::text[])[1])))";
 
@@ -93,7 +93,8 @@ async fn row_count(session: &mut Session, table: &str) -> Result<f64, Error> {
 /// Reports the size of the span table and the time range of its spans.
 pub(super) async fn size_check(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let spans = &spec.tables.spans;
-    let check = PendingCheck::new("size", "the server's statistics, and the first and last start");
+    let check =
+        PendingCheck::new("size", "the server's statistics, and the first and last start time");
     let sql = format!(
         "select jsonb_build_object('size', pg_size_pretty(coalesce(sum(pg_total_relation_size(c.oid)), 0))) {PARTITIONS}"
     );
@@ -103,14 +104,14 @@ pub(super) async fn size_check(session: &mut Session, spec: &Spec) -> Result<Che
     };
     let count = row_count(session, &spans.table).await?;
     let range = time_range(session, spec).await?;
-    let found = format!("{size} with its indexes, about {count:.0} rows, {range}");
+    let found = format!("{size} with the table's indexes, about {count:.0} rows, {range}");
     let is_indexed = leading_columns(session, &spans.table)
         .await?
         .accepted_or_default()
         .contains(&spans.started);
     Ok(if count > RETENTION_ROWS && !is_indexed {
         let next = format!(
-            "create an index on `{}`, to remove old spans by it, or partition the table by time",
+            "create an index on `{}` to find and remove old spans, or partition the table by time",
             spans.started
         );
         check.advice(found, next)
@@ -119,11 +120,11 @@ pub(super) async fn size_check(session: &mut Session, spec: &Spec) -> Result<Che
     })
 }
 
-/// Returns the first and last start of its spans, or why they were not read.
+/// Returns a text with the first and last start time of spans, or why they were not read.
 async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error> {
     let spans = &spec.tables.spans;
     let table = match Table::read(session, &spans.table).await? {
-        Reply::Accepted(table) if table.has(&spans.started) => table,
+        Reply::Accepted(table) if table.has_column(&spans.started) => table,
         _ => return Ok("without readable start times".into()),
     };
     let column = identifier::name(&spans.started);

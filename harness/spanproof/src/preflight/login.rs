@@ -1,4 +1,4 @@
-//! Checks the login, and whether it can write.
+//! Checks the login, and whether its transactions can write.
 
 use spanproof_format::Check;
 
@@ -7,8 +7,8 @@ use super::row::text;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
 
-/// Settings of the preflight's transaction that the role's settings do not replace: they limit how
-/// long others may wait for it.
+/// Settings that preflight chooses for its own transaction, and that settings of the role do not
+/// replace: the time zone, and the timeouts that limit how long other sessions wait for preflight.
 const OWN_SETTINGS: [&str; 5] = [
     "statement_timeout",
     "lock_timeout",
@@ -20,17 +20,17 @@ const OWN_SETTINGS: [&str; 5] = [
 /// The result of a login.
 #[derive(Debug)]
 pub(super) enum Login {
-    /// The session has a login, with these checks.
+    /// The server accepts the login. Contains the checks of the login.
     Granted(Vec<Check>),
-    /// The session has no login, with this failed check.
+    /// The server refuses the login. Contains the failed check.
     Denied(Check),
 }
 
-/// Checks the login, as a role if one is given.
+/// Checks the session's login. If there is a `role`, switches to it first.
 pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<Login, Error> {
     let mut checks = Vec::new();
     let how = match role {
-        Some(_) => "with `set role`, so its password and its right to log in were not checked",
+        Some(_) => "with `set role`; the role's password and its right to log in were not checked",
         None => "with the URL",
     };
     let check = PendingCheck::new("login", how);
@@ -59,7 +59,7 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
     let (version, path) = (column("version"), column("path"));
     let found = format!("as `{role}` on `{url}`, PostgreSQL {version}, search path {path}");
     checks.insert(0, check.passed(found));
-    let check = PendingCheck::new("writable", "the transaction of these checks");
+    let check = PendingCheck::new("writable", "the transaction in which preflight runs");
     checks.push(if column("standby") == "true" {
         let next = "give the service the URL of the primary";
         check.failed("the server is a standby, which is read-only", next)
@@ -69,13 +69,14 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
             "set default_transaction_read_only = off for the role, the database or the server";
         check.failed(found, next)
     } else {
-        check.passed("it can write")
+        check.passed("transactions can write")
     });
     Ok(Login::Granted(checks))
 }
 
-/// Switches to a role and applies its settings, as the server does at a login: `set role` alone
-/// gives the privileges only. Returns the check of the settings; `None` if the role has none.
+/// Switches to a role and applies its settings, as the server does at a login. `set role` alone
+/// would apply only the privileges. Returns the check of the settings; `None` if the role has no
+/// settings.
 async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>, Error> {
     let sql = "select jsonb_build_object('name', split_part(c, '=', 1),
                   'value', substr(c, strpos(c, '=') + 1))
@@ -103,14 +104,17 @@ async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Chec
     if let Reply::Refused(why) = session.execute("the role", &set, &[]).await? {
         return Ok(Reply::Refused(why.message));
     }
-    let check = PendingCheck::new("settings", "those of `alter role` and `alter database`");
+    let check = PendingCheck::new(
+        "settings",
+        "the settings of `alter role` and `alter database`, applied to this session",
+    );
     Ok(Reply::Accepted(match (applied.as_slice(), refused.as_slice()) {
         ([], []) => None,
         (_, []) => {
             Some(check.passed(format!("of `{role}`: {}", crate::mask::text(&applied.join(", ")))))
         }
         _ => {
-            let why = format!("could not apply all of `{role}`: {}", refused.join(", "));
+            let why = format!("could not apply these of `{role}`: {}", refused.join(", "));
             Some(check.untried(crate::mask::text(&why), "log in as the role itself"))
         }
     }))

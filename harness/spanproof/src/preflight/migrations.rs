@@ -13,9 +13,9 @@ use crate::chain::chain;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
 use crate::spec::Spec;
-use spanproof_postgres::Migrations;
 
-/// Matches `create`, `drop` and `alter`, with the kind and name of the object and the rest.
+/// Matches a `create`, `drop` or `alter` statement. Its groups are the verb, the kind and name of
+/// the object, and the rest of the statement.
 static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?im)^\s*(create|drop|alter)\s+(?:or\s+replace\s+)?(?:unlogged\s+)?(?:materialized\s+)?(table|view|function)\s+(?:if\s+(?:not\s+)?exists\s+)?([\w."]+)([^;]*)"#,
@@ -23,26 +23,27 @@ static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Matches what is not a statement of the migration: comments and function bodies.
-static BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// Matches comments and function bodies: statements inside them do not count.
+static COMMENT_OR_BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?s)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$body\$.*?\$body\$|\$function\$.*?\$function\$",
     )
     .ok()
 });
 
-/// Returns the kinds of the objects that exist after these statements, by name.
+/// Returns the objects that exist after these statements, each with its kind, by name.
 fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
     let mut objects = BTreeMap::new();
     for sql in statements {
-        let sql = BODY.iter().fold(sql, |sql, body| body.replace_all(&sql, "''").into_owned());
+        let sql =
+            COMMENT_OR_BODY.iter().fold(sql, |sql, body| body.replace_all(&sql, "''").into_owned());
         for found in STATEMENT.iter().flat_map(|statement| statement.captures_iter(&sql)) {
             let (name, rest) = (found[3].replace('"', ""), &found[4]);
             match found[1].to_lowercase().as_str() {
                 "create" => drop(objects.insert(name, found[2].to_lowercase())),
                 "drop" => {
                     let others =
-                        rest.split(',').skip(1).filter_map(|one| one.split_whitespace().next());
+                        rest.split(',').skip(1).filter_map(|item| item.split_whitespace().next());
                     for name in others.map(|name| name.replace('"', "")).chain([name]) {
                         objects.remove(&name);
                     }
@@ -57,17 +58,18 @@ fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String>
 /// Applies `alter … rename to b` and `alter … set schema s`. Ignores any other `alter`.
 fn rename(objects: &mut BTreeMap<String, String>, name: &str, rest: &str) {
     let mut words = rest.split_whitespace().rev();
-    let (Some(last), Some(before), Some(first)) = (words.next(), words.next(), words.next()) else {
+    let (Some(argument), Some(second), Some(first)) = (words.next(), words.next(), words.next())
+    else {
         return;
     };
     let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
     let schema = name.rsplit_once('.').map_or(String::new(), |(schema, _)| format!("{schema}."));
     let plain = name.rsplit('.').next().unwrap_or(name);
-    let last = last.replace('"', "");
-    let new_name = if is(first, "rename") && is(before, "to") {
-        format!("{schema}{last}")
-    } else if is(first, "set") && is(before, "schema") {
-        format!("{last}.{plain}")
+    let argument = argument.replace('"', "");
+    let new_name = if is(first, "rename") && is(second, "to") {
+        format!("{schema}{argument}")
+    } else if is(first, "set") && is(second, "schema") {
+        format!("{argument}.{plain}")
     } else {
         return;
     };
@@ -81,13 +83,13 @@ pub(super) async fn migration_checks(
     session: &mut Session,
     spec: &Spec,
 ) -> Result<Vec<Check>, Error> {
-    let folder = spec.path(&spec.database.migrations);
-    let checked = "tables and views read with `limit 0`, execute privileges of functions";
+    let checked =
+        "each table and view read with `limit 0`, and the execute privilege on each function";
     let check = PendingCheck::new("migrations", checked);
-    let migrations = match Migrations::read(&folder) {
+    let migrations = match spec.migrations() {
         Ok(migrations) => migrations,
         Err(why) => {
-            let next = "run preflight where the migrations are";
+            let next = "run preflight on a machine that has the migrations";
             return Ok(vec![check.untried(chain(&why), next)]);
         }
     };
@@ -100,20 +102,21 @@ pub(super) async fn migration_checks(
             _ => relation_problem(session, name).await?,
         };
         let check = PendingCheck::new(format!("{kind} {name}"), checked);
-        failed.extend(problem.map(|problem| check.failed(problem, next(kind))));
+        failed.extend(problem.map(|problem| check.failed(problem, next_step(kind))));
     }
     if failed.is_empty() {
         let counts: Vec<_> =
             counts.iter().map(|(kind, count)| format!("{kind}s: {count}")).collect();
         let counts = counts.join(", ");
-        let found = format!("all that they create exists, and the role may use it ({counts})");
+        let found =
+            format!("every object that they create exists, and the role may use it ({counts})");
         return Ok(vec![check.passed(found)]);
     }
     Ok(failed)
 }
 
 /// Returns what to do about a missing object.
-fn next(kind: &str) -> String {
+fn next_step(kind: &str) -> String {
     format!("apply the migrations to this database, and grant the role access to the {kind}")
 }
 
@@ -137,7 +140,7 @@ async fn function_problem(session: &mut Session, name: &str) -> Result<Option<St
     };
     Ok(match rows.first().map(|row| text(row, "may")).as_deref() {
         Some("true") => None,
-        Some("false") => Some("the role may not execute it".into()),
+        Some("false") => Some("the role may not execute this function".into()),
         _ => Some("there is no such function on the search path".into()),
     })
 }

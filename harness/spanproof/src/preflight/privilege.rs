@@ -9,8 +9,10 @@ use crate::identifier;
 use crate::observation::Row;
 use crate::spec::Spec;
 
-/// Selects, for each privilege, how many columns lack it, of those that a tracer needs it on.
-const LACKING: &str = "select jsonb_build_object('role', current_user,
+/// Selects the number of columns on which the role lacks each privilege that a tracer needs. `$2`
+/// are the columns of a span, and all need `select`. `$3` are the columns that change when a span
+/// ends, and need `update`. All other columns need `insert`.
+const MISSING_PRIVILEGES: &str = "select jsonb_build_object('role', current_user,
           'super', (select rolsuper from pg_roles where rolname = current_user),
           'insert', count(*) filter (where a.attname <> all($3) and not has_column_privilege(c.oid, a.attnum, 'insert')),
           'update', count(*) filter (where a.attname = any($3) and not has_column_privilege(c.oid, a.attnum, 'update')),
@@ -27,12 +29,13 @@ pub(super) async fn privilege_check(session: &mut Session, spec: &Spec) -> Resul
     let spans = &spec.tables.spans;
     let check = PendingCheck::new(
         "privileges",
-        "on each column that inserting and completing a span needs",
+        "the privilege on each column that the service inserts, updates or reads",
     );
-    let later = [&spans.completed, &spans.duration, &spans.status, &spans.error].map(Clone::clone);
+    let set_at_end =
+        [&spans.completed, &spans.duration, &spans.status, &spans.error].map(Clone::clone);
     let all: Vec<_> = spans.columns().into_iter().map(str::to_owned).collect();
-    let parameters: [&[String]; 3] = [&[identifier::table(&spans.table)], &all, &later];
-    let row = match session.rows("the privileges", LACKING, &parameters).await? {
+    let parameters: [&[String]; 3] = [&[identifier::table(&spans.table)], &all, &set_at_end];
+    let row = match session.rows("the privileges", MISSING_PRIVILEGES, &parameters).await? {
         Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),
         Reply::Refused(why) => return Ok(check.untried(why, "")),
     };
@@ -46,14 +49,14 @@ fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
         let next = "run preflight as the service's role, or with the service's URL";
         return check.untried(found, next);
     }
-    let lacking: Vec<_> = ["insert", "update", "select"]
+    let missing: Vec<_> = ["insert", "update", "select"]
         .into_iter()
         .filter(|privilege| row.get(*privilege).and_then(serde_json::Value::as_u64) != Some(0))
         .collect();
-    if !lacking.is_empty() {
-        let lacking = lacking.join(", ");
-        let found = format!("`{role}` has no {lacking} on `{table}`");
-        return check.failed(found, format!("grant {lacking} on {table} to {role}"));
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let found = format!("`{role}` lacks {missing} on `{table}`");
+        return check.failed(found, format!("grant {missing} on {table} to {role}"));
     }
     let found = format!("`{role}` may insert, update and select");
     if row.get("secured") != Some(&true.into()) {
@@ -64,6 +67,6 @@ fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
         "1" => "1 policy".to_owned(),
         several => format!("{several} policies"),
     };
-    let next = "check that the policies allow every span; the check `a span, written and undone` tries one";
+    let next = "check that the policies allow every span; the check named `a span, written and undone` tries only one span";
     check.advice(format!("{found}; row-level security is on, with {policies}"), next)
 }

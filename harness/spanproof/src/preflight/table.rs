@@ -40,7 +40,7 @@ pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<V
     checks.push(match others_text(&schemas.others) {
         None => check.passed(format!("found in the schema `{schema}`, and in no other")),
         Some(others) => {
-            let next = "add the schema to the table's name where spans are written";
+            let next = "add the schema to the table's name in the code that writes spans";
             check.advice(format!("found in the schema `{schema}`; {others}, too"), next)
         }
     });
@@ -57,10 +57,11 @@ fn pending_check(name: &str) -> PendingCheck {
     PendingCheck::new(format!("table {name}"), checked)
 }
 
-/// Checks the table of jobs or units, which spans are compared with.
+/// Checks the table of jobs or units of work, which spans are compared with.
 async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Error> {
     let check = pending_check(name);
-    let next = "spans can be recorded without it, but not compared with the work";
+    let next =
+        "spans can be recorded without this table, but not compared with jobs and units of work";
     if let Reply::Refused(why) = Table::read(session, name).await? {
         return Ok(check.advice(why, next));
     }
@@ -81,24 +82,24 @@ async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Er
     })
 }
 
-/// Returns which other schemas have a table of the same name; `None` if there are none.
+/// Returns a text that lists these other schemas; `None` if the list is empty.
 fn others_text(schemas: &[String]) -> Option<String> {
     let named: Vec<_> = schemas.iter().map(|schema| format!("`{schema}`")).collect();
     let has = if named.len() == 1 { "has" } else { "have" };
     (!named.is_empty()).then(|| format!("{} {has} a table of this name", named.join(", ")))
 }
 
-/// The schemas that have a table of some name.
+/// The schemas that have a table with a certain name.
 struct TableSchemas {
     /// The role's search path.
     path: String,
-    /// The schema of the table that the role finds; `None` if it finds none.
+    /// The schema of the table that the role's queries use; `None` if they find no table.
     found: Option<String>,
     /// The schemas with another table of this name.
     others: Vec<String>,
 }
 
-/// Looks up the tables of a name, which may have a schema.
+/// Looks up all tables with this name. The name may start with a schema.
 async fn table_schemas(session: &mut Session, name: &str) -> Result<Reply<TableSchemas>, Error> {
     let sql = "select jsonb_build_object('schema', n.nspname, 'own',
                   case ($1::text[])[1] when '' then pg_table_is_visible(c.oid)
@@ -133,7 +134,8 @@ async fn column_check(session: &mut Session, spec: &Spec) -> Result<Check, Error
         }
     };
     let wanted = spans.columns();
-    let missing: Vec<_> = wanted.iter().filter(|column| !table.has(column)).copied().collect();
+    let missing: Vec<_> =
+        wanted.iter().filter(|column| !table.has_column(column)).copied().collect();
     if missing.is_empty() {
         let found = format!("all {} columns of the spec exist", wanted.len());
         return Ok(check.passed(found));
@@ -143,7 +145,7 @@ async fn column_check(session: &mut Session, spec: &Spec) -> Result<Check, Error
     Ok(check.failed(found, "apply the migrations, or correct the names in `[tables.spans]`"))
 }
 
-/// Returns the types of a table's columns, with their widths, by name.
+/// Returns the type of each column of a table, with its width, by column name.
 async fn column_types(
     session: &mut Session,
     name: &str,
@@ -156,8 +158,8 @@ async fn column_types(
     Ok(rows.accepted_or_default().iter().map(pair).collect())
 }
 
-/// Checks that no attribute column is narrower than its column of the unit: the server would refuse
-/// a span with a longer value. `None` if all are wide enough.
+/// Checks that each attribute column is as wide as the unit's column whose value it repeats: the
+/// server refuses a span whose value is too long. `None` if all columns are wide enough.
 async fn width_check(session: &mut Session, spec: &Spec) -> Result<Option<Check>, Error> {
     let tables = &spec.tables;
     let spans = column_types(session, &tables.spans.table).await?;
@@ -170,14 +172,16 @@ async fn width_check(session: &mut Session, spec: &Spec) -> Result<Option<Check>
         let is_wider = width(Some(unit_type)).is_none_or(|width| width > span_width);
         let is_text = unit_type.starts_with("character varying") || unit_type == "text";
         (is_text && is_wider).then(|| {
-            format!("`{span}` holds {span_width} characters, `{unit}` of the unit is {unit_type}")
+            format!(
+                "`{span}` holds {span_width} characters, but the unit's `{unit}` is {unit_type}"
+            )
         })
     });
     let narrow: Vec<_> = narrow.collect();
     let check =
-        PendingCheck::new("widths", "each attribute column, compared with its column of the unit");
+        PendingCheck::new("widths", "each attribute column, compared with the unit's column");
     Ok((!narrow.is_empty()).then(|| {
-        let next = "widen the column to the unit's; a span with a longer value is refused (SQLSTATE 22001)";
+        let next = "make the column as wide as the unit's: the server refuses a span whose value is too long (SQLSTATE 22001)";
         check.advice(narrow.join("; "), next)
     }))
 }

@@ -11,16 +11,17 @@ use crate::identifier;
 use crate::observation::Row;
 use crate::spec::Spec;
 
+/// Name of the check.
 const NAME: &str = "a span, written and undone";
-/// Common texts of a final status, tried after those that the spec has for jobs.
+/// Common status texts of ended spans, tried after the final statuses that the spec lists for jobs.
 const FINAL_STATUSES: [&str; 6] = ["completed", "ok", "done", "OK", "DONE", "finished"];
 
-/// Inserts a span, reads it, completes it, and rolls it back. Afterwards the session is in a new
-/// transaction, which checks that nothing is left.
+/// Inserts a span, reads it, completes it, and rolls it back. Then starts a new transaction and
+/// checks there that the span is gone.
 pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let check = PendingCheck::new(
         NAME,
-        "a span inserted, read, completed and rolled back; may use up numbers of sequences",
+        "a span inserted, read, completed and rolled back; sequences may skip numbers",
     );
     let Some(trial) = TrialInsert::prepare(session, spec).await? else {
         let why = format!("the table `{}` was not found", spec.tables.spans.table);
@@ -51,15 +52,15 @@ pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<C
     })
 }
 
-/// The result of some statements of the trial.
+/// The result of one step of the trial insert, which may have several statements.
 enum Step {
-    /// All of them succeeded.
+    /// All its statements succeeded.
     Succeeded,
-    /// One of them decided the check.
+    /// A statement decided the check, and no other step is needed.
     Finished(Check),
 }
 
-/// The span of the trial, and its table.
+/// The span of the trial insert, and its table.
 struct TrialInsert<'a> {
     spec: &'a Spec,
     /// The table's name with its schema, as SQL.
@@ -93,13 +94,13 @@ impl<'a> TrialInsert<'a> {
         self.column(&self.spec.tables.spans.id).filter(|column| column.inserted)
     }
 
-    /// Returns `<verb> <table> where <id> = …`, with its parameters.
-    fn with_id(&self, verb: &str, id: &Column) -> (String, Vec<String>) {
-        let sql = format!("{verb} {} where {} = {}", self.table, id.quoted(), id.parameter(1));
+    /// Returns the statement `<start> <table> where <id> = …` with its parameters.
+    fn with_id(&self, start: &str, id: &Column) -> (String, Vec<String>) {
+        let sql = format!("{start} {} where {} = {}", self.table, id.quoted(), id.parameter(1));
         (sql, vec![id.value.clone()])
     }
 
-    /// Executes all statements, without the rollback.
+    /// Executes all steps except the rollback.
     async fn run(
         &self,
         session: &mut Session,
@@ -109,7 +110,7 @@ impl<'a> TrialInsert<'a> {
         let refused =
             |step: &str, why: &Refusal| Ok(Step::Finished(self.refused(check, step, why)));
         if let Reply::Refused(why) = self.insert(session).await? {
-            return refused("inserting it", &why);
+            return refused("inserting the span", &why);
         }
         let spans = &self.spec.tables.spans;
         let is_cheap = index::is_query_cheap(session, &spans.table, &spans.id).await?;
@@ -121,12 +122,15 @@ impl<'a> TrialInsert<'a> {
         match session.execute(NAME, "set constraints all immediate", &[]).await? {
             Reply::Accepted(_) if is_cheap => Ok(Step::Succeeded),
             Reply::Accepted(_) => {
-                let why = "inserted and rolled back; reading and completing it would scan the whole table, so that was \
-                           not tried";
-                let next = format!("create an index on `{}`, to complete spans", spans.id);
+                let why = "inserted and rolled back, but not read and completed, because that would scan the whole \
+                           table";
+                let next = format!(
+                    "create an index on `{}`, by which spans are found when they end",
+                    spans.id
+                );
                 Ok(Step::Finished(check.untried(why, next)))
             }
-            Reply::Refused(why) => refused("checking its deferred constraints", &why),
+            Reply::Refused(why) => refused("checking the deferred constraints", &why),
         }
     }
 
@@ -147,31 +151,31 @@ impl<'a> TrialInsert<'a> {
             Reply::Accepted(1) => {}
             Reply::Accepted(0) => {
                 return lost(
-                    "the server accepted the span without an error, and stored none",
+                    "the server reported no error, but stored no span",
                     "look for a trigger that returns null, a rule or a policy on the table; the service gets no error",
                 );
             }
             Reply::Accepted(several) => {
                 let found = format!("the server accepted one span, and stored {several}");
-                return lost(&found, "look for a trigger or a rule that inserts it again");
+                return lost(&found, "look for a trigger or a rule that inserts the span again");
             }
-            Reply::Refused(why) => return refused("reading it back", &why),
+            Reply::Refused(why) => return refused("reading the span back", &why),
         }
         match self.complete(session, id).await? {
             Reply::Accepted(0) => {
                 return lost(
-                    "completing it changed no row, without an error",
+                    "the server reported no error, but completing the span changed no row",
                     "look for a trigger that returns null, a rule or a policy for updates on the table",
                 );
             }
             Reply::Accepted(_) => {}
-            Reply::Refused(why) => return refused("completing it", &why),
+            Reply::Refused(why) => return refused("completing the span", &why),
         }
         if let Some(completed) = self.column(&self.spec.tables.spans.completed) {
             let ended = format!("{seen} and {} is not null", completed.quoted());
             if session.execute(NAME, &ended, &[&parameters]).await? == Reply::Accepted(0) {
                 return lost(
-                    "completing it succeeded, but did not change the row",
+                    "completing the span succeeded, but its end time is still null",
                     "look for a trigger on updates of the table that returns the old row",
                 );
             }
@@ -202,8 +206,8 @@ impl<'a> TrialInsert<'a> {
         id: &Column,
     ) -> Result<Reply<u64, Refusal>, Error> {
         let spans = &self.spec.tables.spans;
-        let later = [&spans.completed, &spans.duration].into_iter();
-        let later: Vec<_> = later.filter_map(|name| self.column(name)).collect();
+        let at_end = [&spans.completed, &spans.duration].into_iter();
+        let at_end: Vec<_> = at_end.filter_map(|name| self.column(name)).collect();
         let done = self.spec.tables.jobs.done.iter().map(String::as_str);
         let mut first_refusal = None;
         for status_text in ["completed"].into_iter().chain(done).chain(FINAL_STATUSES) {
@@ -212,7 +216,7 @@ impl<'a> TrialInsert<'a> {
             if let Some(status) = self.column(&spans.status) {
                 assignments.push(format!("{} = {}", status.quoted(), status.parameter(2)));
             }
-            for column in &later {
+            for column in &at_end {
                 parameters.push(column.value.clone());
                 assignments.push(format!(
                     "{} = {}",
@@ -225,7 +229,7 @@ impl<'a> TrialInsert<'a> {
             let sql = format!("update {} set {assignments} where {id}", self.table);
             match session.execute(NAME, &sql, &[&parameters]).await? {
                 Reply::Accepted(rows) => return Ok(Reply::Accepted(rows)),
-                // Another text may be accepted. If none is, the first refusal is reported.
+                // The server may accept another status. If not, the first refusal is reported.
                 Reply::Refused(why) if ["23514", "22P02"].contains(&why.code.as_str()) => {
                     first_refusal.get_or_insert(why);
                 }
@@ -236,13 +240,13 @@ impl<'a> TrialInsert<'a> {
     }
 
     fn refused(&self, check: &PendingCheck, step: &str, why: &Refusal) -> Check {
-        let next = next(why, &self.spec.tables.spans.table);
+        let next = next_step(why, &self.spec.tables.spans.table);
         check.failed(format!("{step} was refused: {why}"), next)
     }
 }
 
 /// Returns what to do about a refusal.
-fn next(why: &Refusal, table: &str) -> String {
+fn next_step(why: &Refusal, table: &str) -> String {
     let message = why.message.as_str();
     match why.code.as_str() {
         "42501" if message.contains("row-level security") => {
@@ -258,7 +262,7 @@ fn next(why: &Refusal, table: &str) -> String {
         }
         "23502" => "give the column a default, or let the service write it".into(),
         "23503" => {
-            "write the referenced row first, or drop the constraint, which must not cost a span"
+            "write the referenced row first, or drop the constraint: a span must not be lost by it"
                 .into()
         }
         "23514" => "change the constraint so that it allows what the service writes".into(),
@@ -274,7 +278,8 @@ fn next(why: &Refusal, table: &str) -> String {
     }
 }
 
-/// Returns any unit for the span to refer to; `None` if there is none, or the table can't be read.
+/// Returns the row of any unit of work, for the trial span to refer to; `None` if the table is
+/// empty or can't be read.
 async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
     let sql = format!(
         "select to_jsonb(u) from {} u limit 1",

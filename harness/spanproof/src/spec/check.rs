@@ -42,6 +42,7 @@ impl Check<'_> {
             return Err(self.document.error_at(schema.span(), message));
         }
         self.service()?;
+        self.database()?;
         self.unique_names("route", &self.file.routes, |route| &route.name)?;
         self.unique_names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
         self.unique_names("job", &self.file.jobs, |job| &job.name)?;
@@ -68,6 +69,16 @@ impl Check<'_> {
         }
         if let Some(error) = ready.line.as_ref().and_then(|line| regex::Regex::new(line).err()) {
             return wrong(&format!("`ready.line` is not a regular expression: {error}"));
+        }
+        Ok(())
+    }
+
+    fn database(&self) -> Result<(), Error> {
+        let Some(section) = &self.file.database else { return Ok(()) };
+        let database = section.get_ref();
+        if database.schema.is_some() && database.migrations.is_some() {
+            let message = "`[database]` can have `migrations` or `schema`, not both; remove one";
+            return Err(self.document.error_at(section.span(), message));
         }
         Ok(())
     }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use spanproof_postgres::Options;
+use spanproof_postgres::{Migrations, Options, SameVersion};
 use toml::Spanned;
 
 use super::check::Check;
 use super::probe::{self, ProbeFile, Probes};
 use super::section::{
-    Database, Flag, Job, Matrix, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
+    Database, Flag, Job, Matrix, Order, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
 use super::{Condition, Expected, Fault, FaultKind, Overlay, Tables, deprecated, overlay};
 use crate::document::{Document, Error};
@@ -21,7 +21,7 @@ pub(super) struct SpecFile {
     pub(super) schema: Spanned<u32>,
     pub(super) service: Spanned<Service>,
     #[serde(default)]
-    pub(super) database: Database,
+    pub(super) database: Option<Spanned<Database>>,
     #[serde(default, rename = "route")]
     pub(super) routes: Vec<Spanned<Route>>,
     #[serde(default, rename = "upstream")]
@@ -136,7 +136,7 @@ impl Spec {
         Ok(Self {
             folder,
             service: file.service.into_inner(),
-            database: file.database,
+            database: file.database.map(Spanned::into_inner).unwrap_or_default(),
             routes: inner(file.routes),
             upstreams: inner(file.upstreams),
             jobs: inner(file.jobs),
@@ -210,6 +210,23 @@ impl Spec {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());
         Ok(Options { source: source.parse()?, version, platform, ..Options::default() })
+    }
+
+    /// Reads the migrations, or the file with the schema, that every database gets.
+    ///
+    /// # Errors
+    /// When a file can't be read or is not a migration.
+    pub(crate) fn migrations(&self) -> Result<Migrations, spanproof_postgres::Error> {
+        let Database { migrations, schema, order, .. } = &self.database;
+        if let Some(schema) = schema {
+            return Migrations::read_file(self.path(schema));
+        }
+        let same = match order {
+            Order::Version => SameVersion::Refused,
+            Order::Name => SameVersion::ByName,
+        };
+        let folder = migrations.as_deref().unwrap_or(Path::new("migrations"));
+        Migrations::read_with(self.path(folder), same)
     }
 
     /// Resolves a path of the spec.

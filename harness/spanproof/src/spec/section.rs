@@ -83,8 +83,12 @@ impl Default for Stop {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Database {
-    /// The folder with the migrations.
-    pub migrations: PathBuf,
+    /// The folder with the migrations; `None` for `migrations`.
+    pub migrations: Option<PathBuf>,
+    /// One SQL file that creates all tables, in place of migrations.
+    pub schema: Option<PathBuf>,
+    /// The order of migrations that have the same version.
+    pub order: Order,
     /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or
     /// `download:VERSION`.
     pub source: String,
@@ -97,10 +101,23 @@ pub(crate) struct Database {
     pub seed: Vec<PathBuf>,
 }
 
+/// `order`: how migrations are ordered.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    /// By version; two migrations of one version are an error.
+    #[default]
+    Version,
+    /// By version; migrations of one version by name.
+    Name,
+}
+
 impl Default for Database {
     fn default() -> Self {
         Self {
-            migrations: "migrations".into(),
+            migrations: None,
+            schema: None,
+            order: Order::default(),
             source: "auto".into(),
             version: None,
             platform: None,

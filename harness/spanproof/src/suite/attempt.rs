@@ -1,5 +1,5 @@
-//! One case of a run: runs it and judges it, and repeats it with the server as a witness if that
-//! may explain a failure.
+//! Runs one case and judges it. If the case fails without an explanation, runs it again with the
+//! database witness, which counts attempts to insert spans.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,8 @@ use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, Verdict, explains, judge};
 use spanproof_postgres::Database;
 
-/// Maximum number of cases that one run repeats: a few show what the failing ones have in common.
+/// Maximum number of cases that one run repeats with the witness. A few cases are enough, because
+/// many failures have the same reason.
 const MAX_REPEATS: usize = 8;
 
 /// The number of cases that a run may still repeat.
@@ -26,7 +27,7 @@ impl Default for RepeatBudget {
 }
 
 impl RepeatBudget {
-    /// Takes one; `false` if none is left.
+    /// Allows one more repetition; `false` if none is left.
     fn take(&self) -> bool {
         let decrement = |left: usize| left.checked_sub(1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement).is_ok()

@@ -16,14 +16,15 @@ pub struct RunOptions {
     pub evidence: PathBuf,
     /// Which databases are kept.
     pub keep_databases: KeepDatabases,
-    /// Whether the server is a witness in every case. If not, it is one only when a case is
-    /// repeated because its evidence does not explain why spans are missing.
+    /// Whether every case runs with the database witness, which counts attempts to insert spans. If
+    /// not, a case is repeated with the witness when its evidence does not explain why spans are
+    /// missing.
     pub witness: bool,
     /// Whether extra cases may run, to find single changes that make failing cases pass.
     pub probe: bool,
     /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
-    /// Becomes `true` to cancel the run: no more cases start, and running ones are dropped.
+    /// Becomes `true` to cancel the run: no more cases start, and running cases are dropped.
     pub cancelled: watch::Receiver<bool>,
 }
 
@@ -46,11 +47,12 @@ impl RunOptions {
 /// Which databases are kept after the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum KeepDatabases {
-    /// None.
+    /// No database.
     #[default]
     Never,
-    /// Those of cases that do not pass, before they are compared with other cases.
+    /// The databases of cases that do not pass. A failure that only the comparison with other cases
+    /// finds does not count.
     OnFailure,
-    /// All.
+    /// All databases.
     Always,
 }

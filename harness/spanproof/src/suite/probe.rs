@@ -1,5 +1,5 @@
-//! Finds single changes that make a failing case record its spans. Where the run has no case with a
-//! change, an extra case is run, up to a limit.
+//! Finds single changes that make a failing case pass and record spans. If the run has no case with
+//! such a change, runs an extra case, up to a limit.
 
 use std::path::Path;
 
@@ -19,9 +19,10 @@ const MAX_CHANGES: usize = 3;
 /// The folder for the evidence of the extra cases, in the folder of the run.
 const FOLDER: &str = "probes";
 
-/// Adds the passing changes of one case per kind of failure, and runs extra cases to find them.
-/// `cases` are not masked: masked flags can't be run.
-pub(super) async fn probe(
+/// Finds single changes with which failing cases pass, for one case per kind of failure, and adds
+/// them to the result. Runs extra cases for this. The flags of `cases` must not be masked: the
+/// service needs their real values.
+pub(super) async fn find_passing_changes(
     world: &World,
     cases: &[Case],
     result: &mut RunResult,
@@ -37,12 +38,12 @@ pub(super) async fn probe(
             if changes == MAX_CHANGES || *cancelled.borrow() {
                 break;
             }
-            if find(result, &neighbour.id).is_none() && left > 0 {
+            if find_case(result, &neighbour.id).is_none() && left > 0 {
                 left -= 1;
-                let extra = Box::pin(run(world, &neighbour, &folder.join(FOLDER))).await;
+                let extra = Box::pin(run_extra_case(world, &neighbour, &folder.join(FOLDER))).await;
                 result.extra_cases.extend(extra);
             }
-            let found = find(result, &neighbour.id).filter(|found| passes_and_records(found));
+            let found = find_case(result, &neighbour.id).filter(|found| passes_and_records(found));
             if let Some(found) = found {
                 let (passing, spans) = (found.case.id.clone(), found.judgement.spans);
                 let failing = failing.clone();
@@ -54,7 +55,7 @@ pub(super) async fn probe(
 }
 
 /// Returns the result of the case with this id; `None` if it was not run.
-fn find<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
+fn find_case<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
     result.cases.iter().chain(&result.extra_cases).find(|one| one.case.id == id)
 }
 
@@ -81,8 +82,9 @@ fn passes_and_records(result: &CaseResult) -> bool {
     judgement.verdict == Verdict::Pass && judgement.recording && judgement.spans > 0
 }
 
-/// Runs one extra case; `None` if its world does not come up or its evidence can't be written.
-async fn run(world: &World, case: &Case, folder: &Path) -> Option<CaseResult> {
+/// Runs one extra case; `None` if its service or Postgres does not start, or its evidence can't be
+/// written.
+async fn run_extra_case(world: &World, case: &Case, folder: &Path) -> Option<CaseResult> {
     let Judged { observation, judgement } =
         observe(world.spec(), world.trial_for(case)).await.ok()?;
     let folder = observation::write(folder, &observation).ok()?;

@@ -23,11 +23,11 @@ pub enum ProofResult {
     Done(Proofs),
 }
 
-/// Sabotages one case per route with tracing on, and one with tracing off, in every way that fits
-/// the spec. Runs `workers` cases at once. Returns `None` if it was cancelled.
+/// For each route, sabotages one case with tracing on and one case with tracing off, in every way
+/// that fits the spec. Runs `workers` cases at once. Returns `None` if it was cancelled.
 ///
 /// # Errors
-/// When the world of a case does not come up without sabotage.
+/// When the service or Postgres of a case without sabotage does not start.
 pub async fn prove(
     world: &World,
     cases: &[Case],
@@ -87,15 +87,17 @@ fn baseline_cases(spec: &Spec, cases: &[Case]) -> Vec<Case> {
             found.push(case.clone());
         }
     }
-    // On and off are compared between cases that differ in the flag only: those come first.
+    // Cases with tracing on and off are compared only if they have the same upstream. So cases with
+    // the first upstream come first.
     let first_upstream =
         |case: &Case| spec.upstreams.first().is_some_and(|u| u.name == case.upstream);
     found.sort_by_key(|case| (!first_upstream(case), !case.records(spec)));
     found
 }
 
-/// Runs every sabotage, with the server as a witness. Returns one observation per task, or why its
-/// world did not come up; `None` if it was cancelled.
+/// Runs every sabotaged case with the database witness, which counts attempts to insert spans.
+/// Returns for each task the observation, or why the service or Postgres did not start. Returns
+/// `None` if it was cancelled.
 async fn run_all(
     world: &World,
     tasks: &[(Sabotage, Case)],
@@ -115,17 +117,17 @@ async fn run_all(
             finished = running.join_next() => match finished {
                 None => break,
                 Some(Ok((index, observed))) => slots[index] = Some(observed),
-                // It panicked: its slot stays empty.
+                // The task panicked, so its slot stays empty.
                 Some(Err(_)) => {}
             },
             _ = cancelled.wait_for(|cancelled| *cancelled) => return None,
         }
     }
-    let panicked = || Err("it panicked".to_owned());
+    let panicked = || Err("the task that ran this case panicked".to_owned());
     Some(slots.into_iter().map(|slot| slot.unwrap_or_else(panicked)).collect())
 }
 
-/// Judges a sabotaged case, compared with the other baselines.
+/// Judges a sabotaged case, and compares it with the baselines of the other cases.
 fn sabotage_result(
     spec: &Spec,
     sabotage: &Sabotage,
@@ -136,9 +138,11 @@ fn sabotage_result(
         Ok(observation) => observation,
         Err(why) => return SabotageResult::Impossible(why),
     };
-    let peers = baselines.iter().filter(|baseline| baseline.case.id != observation.case.id);
-    let (others, judged): (Vec<_>, Vec<_>) =
-        peers.map(|peer| (&peer.judged.observation, peer.judged.judgement.clone())).unzip();
+    let other_baselines =
+        baselines.iter().filter(|baseline| baseline.case.id != observation.case.id);
+    let (others, judged): (Vec<_>, Vec<_>) = other_baselines
+        .map(|other| (&other.judged.observation, other.judged.judgement.clone()))
+        .unzip();
     let observations: Vec<&Observation> = std::iter::once(&observation).chain(others).collect();
     let mut judgements: Vec<_> = std::iter::once(judge(spec, &observation)).chain(judged).collect();
     compare(spec, &observations, &mut judgements);

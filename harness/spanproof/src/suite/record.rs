@@ -1,5 +1,5 @@
-//! The file `run.json`: which cases a run planned, and what kept it from running them. It is stored
-//! beside the evidence, so that an incomplete run is never taken for a complete one.
+//! The file `run.json`: which cases a run planned, and why it did not run some of them. The file is
+//! stored beside the evidence, so that an incomplete run is never taken for a complete one.
 
 use std::path::Path;
 
@@ -27,12 +27,13 @@ impl RunRecord {
         self.0.planned.iter().cloned().map(Case::from).collect()
     }
 
-    /// Returns why the world of a case did not come up; `None` if it did, or the case was not run.
+    /// Returns why the service or Postgres of a case did not start; `None` if they started, or the
+    /// case was not run.
     pub(super) fn broken(&self, id: &str) -> Option<&str> {
         self.0.broken.get(id).map(String::as_str)
     }
 
-    /// Adds a case whose world did not come up.
+    /// Adds a case whose service or Postgres did not start.
     pub(super) fn add_broken(&mut self, id: &str, cause: &str) {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }
@@ -59,8 +60,8 @@ impl RunRecord {
         std::fs::rename(&partial, &path).map_err(failed)
     }
 
-    /// Reads the record of a folder; `None` if the folder has none, as with evidence from
-    /// elsewhere.
+    /// Reads the record in a folder; `None` if no run wrote a record there, as in a folder of
+    /// collected evidence.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(FILE);
         let bytes = match std::fs::read(&path) {

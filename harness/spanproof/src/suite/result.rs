@@ -14,9 +14,9 @@ pub struct CaseResult {
     pub case: Case,
     /// Its judgement.
     pub judgement: Judgement,
-    /// Its observation; `None` if the world did not come up.
+    /// Its observation; `None` if the service or its Postgres did not start.
     pub observation: Option<Observation>,
-    /// The folder with its evidence; `None` if the world did not come up.
+    /// The folder with its evidence; `None` if the service or its Postgres did not start.
     pub folder: Option<PathBuf>,
     /// The command that opens its database; `None` if the database was not kept.
     pub database_command: Option<String>,
@@ -29,7 +29,7 @@ pub struct RunResult {
     pub cases: Vec<CaseResult>,
     /// Number of cases that were not run because the run was cancelled or stopped early.
     pub not_run: usize,
-    /// Why the run stopped early; `None` if it did not.
+    /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
     /// The results of extra cases, which were run to find passing changes.
     pub(crate) extra_cases: Vec<CaseResult>,
@@ -50,7 +50,7 @@ pub(crate) struct PassingChange {
     pub spans: usize,
 }
 
-/// A case that was run and judged, or why its world did not come up.
+/// A case that was run and judged, or why its service or Postgres did not start.
 pub(super) type CaseOutcome = Result<JudgedCase, String>;
 
 /// A case that was run and judged, and not yet compared with other cases.
@@ -63,7 +63,7 @@ pub(super) struct JudgedCase {
 }
 
 impl JudgedCase {
-    /// Converts it into a result, without a comparison with other cases.
+    /// Converts this case into a result, without comparing it with other cases.
     pub(super) fn into_result(self) -> CaseResult {
         let Self { observation, judgement, folder, database_command } = self;
         CaseResult {

@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::attempt::{RepeatBudget, run_case};
 use super::options::RunOptions;
-use super::probe::probe;
+use super::probe::find_passing_changes;
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase, RunResult};
 use crate::matrix::Case;
@@ -26,7 +26,7 @@ pub enum RunEvent {
         case: Case,
         /// `pass`, `known`, `skipped`, `broken`, or the first code of a failure.
         verdict: String,
-        /// Whether the case neither failed nor broke.
+        /// `false` if the case failed or broke.
         passed: bool,
     },
 }
@@ -83,13 +83,15 @@ pub async fn run(
     let halted = record.halted().map(str::to_owned);
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, halted);
     if options.probe && result.halted.is_none() {
-        Box::pin(probe(world, cases, &mut result, &options.evidence, &cancelled)).await;
+        Box::pin(find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled))
+            .await;
     }
     Ok(result)
 }
 
-/// Returns the indexes of the cases in the order in which they start: one case of each value of the
-/// tracing flag, then the next of each. A service that fails under one value only shows this early.
+/// Returns the indexes of the cases in the order in which they start: first one case for each value
+/// of the tracing flag, then a second case for each value, and so on. If a service fails with only
+/// one value, this shows early.
 fn start_order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut rounds: Vec<(usize, usize)> = cases
@@ -125,9 +127,9 @@ fn event(spec: &Spec, case: &Case, outcome: Result<&JudgedCase, &String>, today:
     RunEvent::CaseFinished { case: case.clone(), verdict, passed }
 }
 
-/// Returns why the run should stop: no service of the first cases became ready, neither with
-/// tracing on nor with tracing off, so the other cases would fail alike. `None` if the run should
-/// continue.
+/// Returns why the run should stop; `None` if it should continue. A run stops if the service became
+/// ready in none of its first cases, with tracing on and with tracing off: all other cases would
+/// fail in the same way.
 fn halt_reason(
     spec: &Spec,
     cases: &[Case],
@@ -148,7 +150,9 @@ fn halt_reason(
     if count < workers.max(2) || !both_kinds || any_ready {
         return None;
     }
-    Some(format!("none of the first {count} cases came up, so the others were not run"))
+    Some(format!(
+        "the service became ready in none of the first {count} cases, so the other cases were not run"
+    ))
 }
 
 /// Judges the stored evidence of a run again, and runs nothing. A planned case without evidence is

@@ -5,22 +5,23 @@ use crate::spec::{Flag, Spec, Value};
 use crate::trial::Overrides;
 use spanproof_format::Code;
 
-/// Codes for a write that the server refused or lost.
-const REFUSED: &[Code] = &[Code::WriteFailedReported, Code::WriteFailedSilent];
+/// Codes for spans that could not be written.
+const WRITE_FAILED: &[Code] = &[Code::WriteFailedReported, Code::WriteFailedSilent];
 /// Codes for a job that was not executed.
 const NOT_EXECUTED: &[Code] = &[Code::JobFailedEarly, Code::JobNotPickedUp, Code::JobNotFinished];
 /// A value of the flag that no service reads as on.
 const UNKNOWN_VALUE: &str = "spanproof";
 
-/// One change to a healthy case, and the codes of which one must be found.
+/// One change to a healthy case, and the codes by which it counts as detected.
 #[derive(Debug, Clone)]
 pub(super) struct Sabotage {
     pub(super) name: &'static str,
     /// The change, as a sentence.
     pub(super) description: &'static str,
-    /// Whether it is made to cases that record spans, or to cases with tracing off.
+    /// `true` if the change is made to cases that record spans, `false` if to cases with tracing
+    /// off.
     pub(super) records: bool,
-    /// The codes of which one must be found.
+    /// The judgement of the changed case must have one of these codes.
     pub(super) expected: Vec<Code>,
     /// The change, as overrides of a trial.
     pub(super) overrides: Overrides,
@@ -52,8 +53,8 @@ fn flag_sabotages(spec: &Spec) -> Vec<Sabotage> {
         env: [(flag.name.clone(), value)].into(),
         ..Overrides::default()
     };
-    // Without a tracer line, a dropped flag looks like a path that is not traced.
-    let not_on: &[Code] = match (spec.probes.has_tracer(), spec.probes.has_attempt()) {
+    // Without a startup line about tracing, a dropped flag looks like a code path without tracing.
+    let off_codes: &[Code] = match (spec.probes.has_tracer(), spec.probes.has_attempt()) {
         (true, _) => &[Code::FlagUnset, Code::FlagUnrecognisedValue],
         (false, true) => &[Code::PathNotExecuted],
         (false, false) => &[Code::PathNotExecuted, Code::Undetermined],
@@ -61,11 +62,11 @@ fn flag_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let mut all = Vec::new();
     if !flag.records(&Value::Unset) {
         let description = "the flag never reaches the service";
-        all.push(sabotage("flag-dropped", description, not_on, with_value(Value::Unset)));
+        all.push(sabotage("flag-dropped", description, off_codes, with_value(Value::Unset)));
     }
     let description = "the service gets an unknown value of the flag";
     let unknown = with_value(Value::Set(UNKNOWN_VALUE.into()));
-    all.push(sabotage("flag-misspelt", description, not_on, unknown));
+    all.push(sabotage("flag-misspelt", description, off_codes, unknown));
     if let Some(value) = flag.values.iter().find(|value| flag.records(value))
         && has_off_value(flag)
     {
@@ -82,12 +83,12 @@ fn has_off_value(flag: &Flag) -> bool {
     flag.values.iter().any(|value| !flag.records(value))
 }
 
-/// Sabotages of the server's writes of spans.
+/// Sabotages of the writes of spans on the server.
 fn write_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let spans = identifier::table(&spec.tables.spans.table);
     let before = |sql: String| Overrides { sql_before: sql, ..Overrides::default() };
-    let discarded = [&[Code::SilentlyDiscarded, Code::Undetermined], REFUSED].concat();
-    let removed = [&[Code::RolledBack, Code::Undetermined], REFUSED].concat();
+    let discarded = [&[Code::SilentlyDiscarded, Code::Undetermined], WRITE_FAILED].concat();
+    let removed = [&[Code::RolledBack, Code::Undetermined], WRITE_FAILED].concat();
     vec![
         sabotage(
             "write-discarded",
@@ -98,20 +99,21 @@ fn write_sabotages(spec: &Spec) -> Vec<Sabotage> {
         sabotage(
             "write-refused",
             "a trigger refuses every span with an error",
-            REFUSED,
+            WRITE_FAILED,
             before(trigger(&spans, "raise exception 'sabotage';")),
         ),
         sabotage(
             "rows-removed",
             "every span is deleted afterwards",
             &removed,
-            after(&spans, &format!("delete from {spans}")),
+            after_stop(&spans, &format!("delete from {spans}")),
         ),
     ]
 }
 
-/// Runs SQL after the service stopped. Drops the table's constraints first, which could refuse it.
-fn after(table: &str, sql: &str) -> Overrides {
+/// Returns overrides that run SQL after the service stopped. Constraints of the table could refuse
+/// the SQL, so they are dropped first.
+fn after_stop(table: &str, sql: &str) -> Overrides {
     let name = literal(table);
     let drop_constraints = format!(
         "create function pg_temp.drop_constraints() returns void language plpgsql as $$
@@ -153,7 +155,7 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let [unit, status, completed, started] =
         [&table.unit, &table.status, &table.completed, &table.started]
             .map(|name| identifier::name(name));
-    let set = |columns: String| after(&spans, &format!("update {spans} set {columns}"));
+    let set = |columns: String| after_stop(&spans, &format!("update {spans} set {columns}"));
     let not_ended = table.not_ended.first().map_or("null".to_owned(), |text| literal(text));
     let duration = identifier::name(&table.duration);
     let no_duration =
@@ -181,7 +183,7 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
             "recorded-twice",
             "every root span is stored twice",
             &[Code::Duplicate],
-            after(&spans, &duplicate_roots(spec)),
+            after_stop(&spans, &duplicate_roots(spec)),
         ),
     ];
     if table.attributes.contains_key(&table.status) {
@@ -238,7 +240,7 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Sabotages of the work itself.
+/// Sabotages of jobs and units of work.
 fn work_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let units = identifier::table(&spec.tables.units.table);
     let before = Overrides {
@@ -261,7 +263,7 @@ fn work_sabotages(spec: &Spec) -> Vec<Sabotage> {
         let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
         let description = "the work has another outcome with tracing on";
         let expected = [Code::OutcomeChangedByTracing];
-        all.push(sabotage("outcome-changed", description, &expected, after(&units, &sql)));
+        all.push(sabotage("outcome-changed", description, &expected, after_stop(&units, &sql)));
     }
     all
 }

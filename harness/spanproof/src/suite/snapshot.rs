@@ -56,7 +56,9 @@ pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
 
 /// Compares an output with the stored snapshot. Returns the difference, too.
 fn compare(path: &Path, text: &str) -> (SnapshotState, String) {
-    match std::fs::read_to_string(path).ok().as_deref().map(content) {
+    // git may have changed the line endings.
+    let stored = std::fs::read_to_string(path).ok().map(|text| text.replace("\r\n", "\n"));
+    match stored.as_deref().map(content) {
         None => (SnapshotState::Missing, text.to_owned()),
         Some(stored) if stored.trim_end() == text.trim_end() => {
             (SnapshotState::Same, String::new())
@@ -105,6 +107,15 @@ mod tests {
     fn the_header_is_not_compared() {
         assert_eq!(content("---\nsource: x\nexpression: y\n---\nline\n---\n"), "line\n---\n");
         assert_eq!(content("no header"), "no header");
+    }
+
+    #[test]
+    fn line_endings_are_not_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("on.snap");
+        std::fs::write(&path, "---\r\nsource: x\r\n---\r\none\r\ntwo\r\n").unwrap();
+        assert_eq!(compare(&path, "one\ntwo\n").0, SnapshotState::Same);
+        assert_eq!(compare(&path, "one\n").0, SnapshotState::Changed);
     }
 
     #[test]

@@ -71,8 +71,8 @@ fn nanoseconds(at: DateTime<Utc>) -> String {
     at.timestamp_nanos_opt().unwrap_or_default().max(0).to_string()
 }
 
-/// Returns an id of `bytes` bytes as hexadecimal digits. Takes the last digits of a recorded id
-/// that has enough of them, such as a UUID as a span id, and a hash of any other.
+/// Converts a recorded id to an id of `bytes` bytes in hexadecimal digits. Uses the last digits of
+/// a hexadecimal id that is long enough, such as a UUID, and a hash of any other id.
 fn hex_id(id: &str, bytes: usize) -> String {
     let digits: String = id.chars().filter(|c| *c != '-').collect::<String>().to_lowercase();
     let hexadecimal = digits.chars().all(|c| c.is_ascii_hexdigit());
@@ -106,7 +106,7 @@ mod tests {
     use crate::trace::traces;
 
     /// Returns the request for a root span and a child that has not ended.
-    fn exported() -> Json {
+    fn request() -> Json {
         let row = |span: &str, parent: Json, end: Json| {
             let row = json!({"trace_id": "0af76519-16cd-43dd-8448-eb211c80319c", "span_id": span,
                 "parent_span_id": parent, "service": "runner", "operation": "ask",
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn ids_times_and_values_are_encoded_as_otlp_defines() {
-        let spans = &exported()["resourceSpans"][0];
+        let spans = &request()["resourceSpans"][0];
         assert_eq!(spans["resource"]["attributes"][0]["value"]["stringValue"], "runner");
         let [first, second] = [0, 1].map(|at| spans["scopeSpans"][0]["spans"][at].clone());
         assert_eq!(first["traceId"], "0af7651916cd43dd8448eb211c80319c");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn every_id_becomes_one_of_the_right_length() {
+    fn every_recorded_id_becomes_a_valid_id_of_the_right_length() {
         assert_eq!(hex_id("00f067aa0ba902b7", 8), "00f067aa0ba902b7");
         for id in ["", "7", "not hexadecimal", "00000000-0000-0000-0000-000000000000"] {
             let encoded = hex_id(id, 8);

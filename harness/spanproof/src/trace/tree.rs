@@ -7,19 +7,19 @@ use chrono::{DateTime, Utc};
 
 use crate::observation::Span;
 
-/// Milliseconds without spans that are a gap in any trace.
+/// A time without spans that is longer than this, in milliseconds, is a gap in any trace.
 const GAP_MS: i64 = 5_000;
 
 /// The position of a span in the tree of its trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
-    /// It has no parent.
+    /// The span has no parent.
     Root,
-    /// Its parent is in the trace.
+    /// The span's parent is in the trace.
     Child,
-    /// Its parent is not in the trace.
+    /// The span's parent is not in the trace.
     Orphan,
-    /// It is the earliest span of a cycle.
+    /// The span is the earliest of a cycle of parents.
     Cycle,
 }
 
@@ -28,30 +28,31 @@ pub(crate) enum Position {
 pub(crate) struct Node {
     /// The span.
     pub span: Span,
-    /// Number of ancestors above it.
+    /// Number of ancestors of the span.
     pub depth: usize,
-    /// Its position.
+    /// The span's position in the tree.
     pub position: Position,
-    /// Milliseconds before its start in which none of its siblings ran; `None` if that is no gap.
+    /// Milliseconds before the span's start in which no span of the same parent ran; `None` if this
+    /// time is too short for a gap.
     pub gap_ms: Option<i64>,
 }
 
 /// A trace as a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trace {
-    /// The trace's id; empty for spans without one.
+    /// The trace's id; empty for spans without a trace id.
     pub id: String,
-    /// Its spans, depth first, siblings in the order of their start.
+    /// The trace's spans, depth first, siblings in the order of their start.
     pub nodes: Vec<Node>,
 }
 
 impl Trace {
-    /// Returns whether it has a span of this unit.
+    /// Returns whether the trace has a span of this unit of work.
     pub(crate) fn has_unit(&self, unit: &str) -> bool {
         self.nodes.iter().any(|node| node.span.unit.as_deref() == Some(unit))
     }
 
-    /// Returns the first start of a span; `None` if no span has one.
+    /// Returns the first start of a span; `None` if no span has a start time.
     pub(crate) fn started(&self) -> Option<DateTime<Utc>> {
         self.nodes.iter().filter_map(|node| node.span.start()).min()
     }
@@ -105,7 +106,7 @@ fn trace(trace_id: String, mut spans: Vec<Span>) -> Trace {
     for (index, position) in tops {
         walk.visit(index, position);
     }
-    // A span that no root or orphan leads to is in a cycle, or below one.
+    // A span that is not below a root or an orphan is in a cycle of parents, or below a cycle.
     for index in 0..spans.len() {
         if !walk.visited[index] {
             walk.visit(cycle_start(&spans, &first, index), Position::Cycle);
@@ -123,7 +124,7 @@ fn trace(trace_id: String, mut spans: Vec<Span>) -> Trace {
     trace
 }
 
-/// Returns a span's id; empty if it has none.
+/// Returns a span's id; empty if the span has no id.
 fn id(span: &Span) -> &str {
     span.id.as_deref().unwrap_or_default()
 }
@@ -164,7 +165,7 @@ impl Walk<'_> {
                 continue;
             }
             self.order.push((index, depth, position));
-            // Removed, so that a second span with the same id does not get the children again.
+            // The children are removed, so that a second span with the same id does not get them.
             let children = self.children.remove(id(&self.spans[index])).unwrap_or_default();
             let children = children.into_iter().rev();
             pending.extend(children.map(|child| (child, depth + 1, Position::Child)));
@@ -172,7 +173,7 @@ impl Walk<'_> {
     }
 }
 
-/// Returns whether a time without spans is long, or longer than half of its trace.
+/// Returns whether a time without spans is longer than [`GAP_MS`], or than half of its trace.
 fn is_gap(ms: i64, trace_ms: i64) -> bool {
     ms > GAP_MS || ms > 0 && ms * 2 > trace_ms
 }
@@ -180,8 +181,8 @@ fn is_gap(ms: i64, trace_ms: i64) -> bool {
 /// Sets the gaps before first children, and between siblings.
 fn set_gaps(trace: &mut Trace) {
     let trace_ms = trace.elapsed_ms();
-    // Per depth: until when the spans seen so far were running; `None` if one has not ended. The
-    // last entry is the start of the last span, from which its first child is measured.
+    // For each depth, the latest end of the spans so far; `None` if one of them has not ended. The
+    // last entry is the start of the last span: the gap before its first child begins there.
     let mut busy_until: Vec<Option<DateTime<Utc>>> = Vec::new();
     for node in &mut trace.nodes {
         let Node { span, depth, gap_ms, .. } = node;
@@ -198,7 +199,7 @@ fn set_gaps(trace: &mut Trace) {
         let until = match (since, ended) {
             (Some(since), Some(ended)) => Some(since.max(ended)),
             (None, ended) if is_first || depth == 0 && busy_until.is_empty() => ended,
-            // An earlier sibling has not ended: it may have been running all the time.
+            // An earlier sibling that has not ended may have been running all the time.
             _ => None,
         };
         busy_until.truncate(depth);
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_below_a_cycle_is_not_part_of_it() {
+    fn a_span_below_a_cycle_is_not_part_of_the_cycle() {
         assert_eq!(
             lines(&["e d 0 1", "d y 1 2", "y x 3 4", "x y 4 5"]),
             ["y Cycle", ".d Child", "..e Child", ".x Child"]

@@ -19,15 +19,13 @@ pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
 
 /// Runs the seed files.
 pub(super) async fn seed(world: &World, database: &Database) -> Result<(), Error> {
-    if world.seeds().is_empty() {
-        return Ok(());
+    for (path, seed) in world.seeds() {
+        let failed = |error: spanproof_postgres::Error| Error::Seed {
+            path: path.clone(),
+            source: error.into(),
+        };
+        seed.apply(database.url()).await.map_err(failed)?;
     }
-    let mut connection = connect(database.url()).await?;
-    for (path, sql) in world.seeds() {
-        let failed = |error: SqlError| Error::Seed { path: path.clone(), source: error.into() };
-        execute(&mut connection, sql).await.map_err(failed)?;
-    }
-    drop(connection.close().await);
     Ok(())
 }
 

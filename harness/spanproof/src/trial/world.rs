@@ -1,6 +1,7 @@
 //! What all trials of a spec share: its files, the program, and the server with its template.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::Error;
 use super::program::Program;
+use crate::chain::chain;
 use crate::document::suggestion;
 use crate::spec::{Overlay, Spec};
 use crate::upstream::Behaviour;
@@ -47,7 +49,7 @@ struct Files {
     behaviours: BTreeMap<String, Behaviour>,
     /// The SQL that applies and removes each fault of the kind `sql`.
     faults: BTreeMap<String, (String, String)>,
-    seeds: Vec<(PathBuf, String)>,
+    seeds: Vec<(PathBuf, Migrations)>,
 }
 
 /// Options for opening a [`World`].
@@ -127,7 +129,7 @@ impl WorldBuilder {
         let mut seeds: Vec<_> = spec.database.seed.iter().map(|path| spec.path(path)).collect();
         seeds.extend(self.seeds);
         let files = Files::read(&spec, seeds)?;
-        let migrations = Migrations::read(spec.path(&spec.database.migrations))?;
+        let migrations = spec.migrations()?;
         let start = Instant::now();
         let program = match self.binary {
             Some(path) => Program::from_binary(path),
@@ -219,7 +221,7 @@ impl World {
         find("upstream", &self.0.files.behaviours, name)
     }
 
-    pub(super) fn seeds(&self) -> &[(PathBuf, String)] {
+    pub(super) fn seeds(&self) -> &[(PathBuf, Migrations)] {
         &self.0.files.seeds
     }
 
@@ -296,8 +298,13 @@ impl Files {
             }
         }
         let seeds = seeds.into_iter().map(|path| {
-            let sql = text("seed", &path)?;
-            Ok((path, sql))
+            let seed = Migrations::read_file(&path);
+            let seed = seed.map_err(|error| Error::File {
+                what: "seed",
+                path: path.clone(),
+                reason: chain(error.source().unwrap_or(&error)),
+            })?;
+            Ok((path, seed))
         });
         Ok(Self { jobs, bodies, behaviours, faults, seeds: seeds.collect::<Result<_, Error>>()? })
     }

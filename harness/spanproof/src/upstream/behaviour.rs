@@ -14,12 +14,12 @@ use crate::document::{Document, Error};
 pub(crate) struct Behaviour {
     /// One line that describes the upstream.
     pub about: String,
-    /// The replies. A request gets the first one that has its method and path.
+    /// The replies. A request gets the first reply that has its method and path.
     #[serde(rename = "reply")]
     pub replies: Vec<Reply>,
 }
 
-/// One reply: an answer, or none with `close` or `hang`.
+/// One reply: an answer, or no answer with `close` or `hang`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Reply {
@@ -27,19 +27,19 @@ pub(crate) struct Reply {
     pub method: String,
     /// The exact path of the request, without its query.
     pub path: String,
-    /// The maximum number of requests that get this reply; later ones get the next. `None` for no
-    /// limit.
+    /// The maximum number of requests that get this reply; later requests get the next reply with
+    /// their method and path. `None` for no limit.
     pub times: Option<u64>,
     /// The delay of the answer, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
     /// The HTTP status of the answer.
-    #[serde(default = "ok")]
+    #[serde(default = "default_status")]
     pub status: u16,
     /// The headers of the answer.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body, in which `"{request:/pointer}"` is a value from the JSON body of the request.
+    /// A JSON body. In it, `"{request:/pointer}"` stands for a value of the request's JSON body.
     pub json: Option<String>,
     /// A body that is sent unchanged.
     pub text: Option<String>,
@@ -54,12 +54,12 @@ pub(crate) struct Reply {
     pub hang: bool,
 }
 
-fn ok() -> u16 {
+fn default_status() -> u16 {
     200
 }
 
 impl Behaviour {
-    /// Returns the behaviour with replies that never answer.
+    /// Returns the behaviour with every reply changed so that it never answers.
     #[must_use]
     pub(crate) fn without_answers(mut self) -> Self {
         for reply in &mut self.replies {
@@ -72,7 +72,7 @@ impl Behaviour {
     /// Reads a behaviour file.
     ///
     /// # Errors
-    /// If the file can't be read or is not a behaviour; the error names file, line and key.
+    /// If the file can't be read, or is not a valid behaviour file.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let behaviour: Self = document.parse()?;

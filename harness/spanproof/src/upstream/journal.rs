@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Maximum length of a request body in the journal, in bytes; the rest is cut off.
+/// Maximum length of a request body in the journal, in bytes; a longer body is cut off.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The answer to a request.
@@ -16,7 +16,8 @@ pub enum Answer {
     Closed,
     /// The request was never answered.
     Hanging,
-    /// The behaviour has no reply for the request, so it got 404. The text is the nearest reply.
+    /// The behaviour has no reply for the request, so the answer was 404. Contains the method and
+    /// path of the most similar reply.
     Unmatched(String),
 }
 
@@ -37,7 +38,7 @@ pub struct Exchange {
     pub answer: Answer,
 }
 
-/// A journal that is being written; clones share it.
+/// A journal in memory. Its clones share its content.
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     start: Instant,

@@ -1,5 +1,5 @@
-//! The fake upstream: an HTTP server on loopback that answers by a behaviour file and keeps a
-//! journal. Does not depend on specs.
+//! The fake upstream: an HTTP server on loopback that answers as a behaviour file defines and keeps
+//! a journal. Does not depend on specs.
 
 mod behaviour;
 mod journal;

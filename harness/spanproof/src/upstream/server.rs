@@ -14,7 +14,7 @@ use crate::template;
 
 /// The lowest priority of wiremock, for requests that no reply matches.
 const LOWEST_PRIORITY: u8 = u8::MAX;
-/// Delay of an answer that must not come: longer than any run.
+/// Delay of an answer that must never arrive; longer than any run.
 const NEVER: Duration = Duration::from_hours(24);
 
 /// The fake upstream could not be started.
@@ -29,7 +29,7 @@ pub(crate) struct Upstream {
     journal: Journal,
 }
 
-/// The error of this module, by its short name.
+/// Short name of [`UpstreamError`] inside the crate.
 pub(crate) type Error = UpstreamError;
 
 debug_as_chain!(UpstreamError);
@@ -52,7 +52,7 @@ impl Upstream {
         for reply in &behaviour.replies {
             mock(reply, &journal).mount(&server).await;
         }
-        unmatched(behaviour, &journal).mount(&server).await;
+        mock_for_other_requests(behaviour, &journal).mount(&server).await;
         Ok(Self { server, journal })
     }
 
@@ -109,8 +109,8 @@ fn response(reply: &Reply, request: &Request) -> ResponseTemplate {
     response
 }
 
-/// Returns the mock that answers all other requests with 404 and records the nearest reply.
-fn unmatched(behaviour: &Behaviour, journal: &Journal) -> Mock {
+/// Returns the mock that answers all other requests with 404 and records the most similar reply.
+fn mock_for_other_requests(behaviour: &Behaviour, journal: &Journal) -> Mock {
     let replies: Vec<String> =
         behaviour.replies.iter().map(|r| format!("{} {}", r.method, r.path)).collect();
     let journal = journal.clone();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn replies_follow_the_request_and_the_journal_has_both() {
+    async fn replies_depend_on_the_request_and_the_journal_has_both() {
         let upstream = upstream(
             "about = 'echo'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1\nstatus = 404\n\
              [[reply]]\nmethod = 'POST'\npath = '/a'\njson = '{\"m\": \"{request:/model}\"}'",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_journal_names_the_nearest_reply_of_an_unmatched_request() {
+    async fn the_journal_has_the_most_similar_reply_for_an_unmatched_request() {
         let upstream = upstream(
             "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/inference'\n\
              [[reply]]\nmethod = 'GET'\npath = '/health'",

@@ -1,10 +1,10 @@
-//! Former names in a spec: every command that reads the spec prints a warning for each.
+//! Tests that every command that reads a spec prints a warning for each former name in the spec.
 
 use rstest::rstest;
 
 use super::project::Project;
 
-/// A project whose spec has one former key, in its last line.
+/// Returns a project whose spec has a former key in its last line, and the expected warning.
 fn project() -> (Project, String) {
     let project = Project::new("obedient");
     project.edit("name = \"work\"", "operation = \"work\"");
@@ -31,7 +31,7 @@ fn every_command_prints_the_warning_once(#[case] args: &[&str]) {
 }
 
 #[test]
-fn a_warning_leaves_the_json_document_alone() {
+fn a_warning_is_not_part_of_the_json_document() {
     let (project, warning) = project();
     let output = project.run(&["check", "--format", "json"]);
     assert_eq!(output.stderr.matches(&warning).count(), 1, "{output:?}");
@@ -39,7 +39,7 @@ fn a_warning_leaves_the_json_document_alone() {
 }
 
 #[test]
-fn both_names_of_a_key_are_refused() {
+fn a_key_with_its_former_and_its_new_name_is_refused() {
     let project = Project::new("obedient");
     project.append("operation = \"other\"");
     let output = project.run(&["plan"]);

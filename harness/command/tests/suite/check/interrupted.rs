@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGKILL in the middle of a run: no process and no folder stays.
+//! Tests that Ctrl-C, SIGTERM and SIGKILL in the middle of a run leave no process and no folder.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use super::project::Project;
 use crate::run::Running;
 use crate::wait::wait_until;
 
-/// Time limit for a run to start the process that a test wants to see.
+/// Time limit for a run to start the process that a test waits for.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time limit for a run's processes and folders to be gone after its exit.
+/// Time limit for the removal of a run's processes and folders after the run's exit.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts `spanproof ARGS` and waits until a process below it has `text` in its command line.
+/// Starts `spanproof ARGS` and waits until the command line of a descendant contains `text`.
 fn start(project: &Project, args: &[&str], text: &str) -> Running {
     let run = project.spanproof(args).spawn();
     wait_until(text, START_TIMEOUT, || {
@@ -25,7 +25,7 @@ fn start(project: &Project, args: &[&str], text: &str) -> Running {
     run
 }
 
-/// Returns the command lines of all processes below `id`.
+/// Returns the command lines of all descendants of the process `id`.
 fn descendants(id: u32) -> Vec<String> {
     let parent = |id: u32| -> Option<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
@@ -42,13 +42,13 @@ fn processes() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Returns a process's id and arguments; the arguments of a zombie are empty.
+/// Returns the id and the arguments of a process. A zombie has no arguments.
 fn command_line(id: u32) -> String {
     let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     format!("{id} {}", String::from_utf8_lossy(&arguments).replace('\0', " "))
 }
 
-/// Returns the folders of servers that command lines name.
+/// Returns the folders of Postgres servers that occur in command lines.
 fn server_folders(lines: &[String]) -> Vec<String> {
     let words = lines.iter().flat_map(|line| line.split(' '));
     let data = words.filter(|word| word.contains("/spanproof-postgres-"));
@@ -59,22 +59,23 @@ fn server_folders(lines: &[String]) -> Vec<String> {
     folders
 }
 
-/// Stops a run with `signal` and expects it to exit with `code`, and all of its processes and the
-/// folders of its servers to disappear.
+/// Sends `signal` to a run. Asserts that the run exits with `code`, that all of its processes end,
+/// and that the folders of its servers are removed.
 fn stop(mut run: Running, signal: Signal, code: Option<i32>) {
     let before = descendants(run.id());
     let folders = server_folders(&before);
     run.signal(signal);
     let status = run.status();
     assert_eq!(status.code(), code, "{status}");
-    // A zombie has no arguments; init may reap it late.
+    // A zombie has no arguments. Zombies are ignored, because init may reap them late.
     let zombie = |line: &String| line.ends_with(' ') && line.split(' ').count() == 2;
-    let belongs = |line: &String| {
+    let belongs_to_run = |line: &String| {
         let same = before.contains(line) && !zombie(line);
         same || folders.iter().any(|folder| line.contains(folder))
     };
-    wait_until("the end of everything below the run", CLEANUP_TIMEOUT, || {
-        let left: Vec<_> = processes().into_iter().map(command_line).filter(belongs).collect();
+    wait_until("the removal of the run's processes and folders", CLEANUP_TIMEOUT, || {
+        let lines = processes().into_iter().map(command_line);
+        let left: Vec<_> = lines.filter(belongs_to_run).collect();
         let present: Vec<_> = folders.iter().filter(|path| Path::new(path).exists()).collect();
         if left.is_empty() && present.is_empty() { Ok(()) } else { Err((left, present)) }
     });
@@ -101,16 +102,16 @@ fn a_stopped_run_leaves_no_process_and_no_folder(
 #[rstest]
 #[case::ctrl_c(Signal::SIGINT, Some(130))]
 #[case::killed(Signal::SIGKILL, None)]
-fn a_stopped_run_leaves_no_build(#[case] signal: Signal, #[case] code: Option<i32>) {
+fn a_stopped_run_stops_its_build(#[case] signal: Signal, #[case] code: Option<i32>) {
     let project = Project::new("never-ready");
     project.edit("ready = {", "build = [\"sleep\", \"611\"]\nready = {");
     stop(start(&project, &["check"], "sleep 611"), signal, code);
 }
 
-/// While a data directory is created (at its start, in the middle, when the server starts), and
-/// while a server starts on a copy of one.
+/// The run is stopped at five moments: three while `initdb` creates a data directory, one when the
+/// server starts there, and one when the server starts on a copy from the cache.
 #[rstest]
-fn a_stopped_run_leaves_no_server_that_was_starting(
+fn a_run_stopped_while_its_server_starts_leaves_no_server(
     #[values(
         ("--fresh", "/initdb -D"),
         ("--fresh", "log_checkpoints=false"),

@@ -1,5 +1,5 @@
-//! What `--keep` keeps, `doctor` lists and `clean` removes. Each test removes only what it kept
-//! itself: the user of this machine may have kept something, too.
+//! Tests that `--keep` keeps databases, and that `doctor` lists and `clean` removes them. Each test
+//! removes only its own databases, because the user of this machine may have kept others.
 
 use sqlx::{Connection, PgConnection};
 
@@ -12,7 +12,7 @@ fn urls(stderr: &str) -> Vec<String> {
     commands.map(|line| line.split('\'').nth(1).unwrap().to_owned()).collect()
 }
 
-/// Returns the answer to a query; `Err` if the database is gone.
+/// Returns the result of a query; `Err` if the database does not exist.
 fn query(url: &str, sql: &'static str) -> Result<i64, sqlx::Error> {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut connection = PgConnection::connect(url).await?;
@@ -23,7 +23,7 @@ fn query(url: &str, sql: &'static str) -> Result<i64, sqlx::Error> {
 }
 
 #[test]
-fn a_kept_database_can_be_opened_until_clean() {
+fn a_kept_database_can_be_opened_until_clean_removes_it() {
     let project = Project::new("obedient");
     let Output { stdout, stderr, .. } = project.run(&["check", "--keep"]);
     let urls = urls(&stderr);
@@ -55,7 +55,7 @@ fn a_kept_database_can_be_opened_until_clean() {
 }
 
 #[test]
-fn keep_on_failure_keeps_only_failed_cases() {
+fn keep_on_failure_keeps_only_databases_of_failed_cases() {
     let project = Project::new("fails-when-on");
     project.append("[[flag]]\nname = \"TRACE\"\ntracing = true\nvalues = [\"true\", \"false\"]");
     project.append("[[flag]]\nname = \"MODE\"\nvalues = [\"exits\"]");
@@ -75,7 +75,7 @@ fn keep_on_failure_keeps_only_failed_cases() {
 }
 
 #[test]
-fn a_kept_database_on_a_given_server_stays_until_clean() {
+fn a_kept_database_on_a_server_given_by_url_stays_until_clean_removes_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (host, database) = runtime.block_on(async {
         let options = spanproof_postgres::Options::default();
@@ -94,7 +94,7 @@ fn a_kept_database_on_a_given_server_stays_until_clean() {
     assert_eq!(kept.len(), 1, "{stdout}{stderr}");
     assert!(kept[0].contains("/spanproof_kept_"), "{stderr}");
     assert_eq!(query(&kept[0], "select count(*) from trace_spans").unwrap(), 0);
-    assert_eq!(query(database.url(), count).unwrap(), 1, "only the kept database is left");
+    assert_eq!(query(database.url(), count).unwrap(), 1, "number of databases after the run");
     let name = kept[0].split('?').next().unwrap().rsplit('/').next().unwrap();
     let Output { stdout, stderr, .. } = run(&["clean", name]);
     assert_eq!(stdout, format!("removed {name}\n"), "{stderr}");
@@ -110,7 +110,7 @@ fn doctor_tries_each_source_and_exits_with_3_if_none_works() {
     let project = Project::new("obedient");
     let Output { code, stdout, .. } = project.run(&["doctor"]);
     assert_eq!(code, 0, "{stdout}");
-    assert!(stdout.contains("would be used; a database in "), "{stdout}");
+    assert!(stdout.contains("would be used; a new database was ready after "), "{stdout}");
     assert!(stdout.contains("cache     /"), "{stdout}");
     project.append("[database]\nsource = \"binaries\"\nversion = 99");
     let Output { code, stdout, .. } = project.run(&["doctor"]);
@@ -119,7 +119,7 @@ fn doctor_tries_each_source_and_exits_with_3_if_none_works() {
 }
 
 #[test]
-fn clean_removes_cache_entries_only_with_cache() {
+fn clean_removes_cache_entries_only_with_the_option_cache() {
     let project = Project::new("obedient");
     let caches = project.path().join("caches");
     let run =

@@ -1,4 +1,4 @@
-//! `check` and its neighbours as a user meets them: errors, exit codes, and what stays behind.
+//! Tests of `check`, `doctor` and `clean`: errors, exit codes, and what a run leaves behind.
 
 mod deprecated;
 mod interrupted;

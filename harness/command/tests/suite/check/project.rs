@@ -1,10 +1,11 @@
-//! A project in a scratch folder.
+//! A project in a temporary folder.
 
 use std::path::Path;
 
 use crate::run::{Output, Spanproof};
 
-/// A folder with a spec, a migration, a job and an upstream; removed when dropped.
+/// A folder with a spec, a migration, a job and an upstream. Dropping this value removes the
+/// folder.
 #[derive(Debug)]
 pub(crate) struct Project {
     folder: tempfile::TempDir,
@@ -31,7 +32,7 @@ units = 1
 name = "work"
 "#;
 
-/// The tables that a spec without `[tables]` names.
+/// SQL that creates the tables that a spec without `[tables]` needs.
 const TABLES: &str = "create table jobs (status text);
 create table executions (id bigint, job_id bigint, region text, model_id text, question_id text,
     status text, output jsonb);
@@ -55,7 +56,7 @@ impl Project {
         project
     }
 
-    /// Returns its folder.
+    /// Returns the project's folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -67,7 +68,7 @@ impl Project {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Replaces `old` in the spec.
+    /// Replaces `old` in the spec by `new`.
     pub(crate) fn edit(&self, old: &str, new: &str) {
         let text = std::fs::read_to_string(self.path().join("spanproof.toml")).unwrap();
         assert!(text.contains(old), "no `{old}` in the spec");
@@ -80,7 +81,7 @@ impl Project {
         self.write("spanproof.toml", &format!("{text}{more}\n"));
     }
 
-    /// Returns `spanproof ARGS` in this project.
+    /// Creates the command `spanproof ARGS`, to run in this project.
     pub(crate) fn spanproof(&self, args: &[&str]) -> Spanproof {
         Spanproof::new(self.path(), args)
     }

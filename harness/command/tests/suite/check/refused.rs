@@ -1,4 +1,5 @@
-//! Wrong specs, files and arguments: exit code 2 and an error that names file, line and key.
+//! Tests that wrong specs, files and arguments are refused, with an error that names the file, the
+//! line and the key.
 
 use rstest::rstest;
 
@@ -6,7 +7,7 @@ use super::project::Project;
 use crate::run::Output;
 
 #[test]
-fn a_missing_spec_is_reported_with_the_option_that_names_one() {
+fn a_missing_spec_is_reported_with_the_option_config() {
     let project = Project::new("obedient");
     std::fs::remove_file(project.path().join("spanproof.toml")).unwrap();
     let Output { code, stderr, .. } = project.run(&["check"]);
@@ -119,7 +120,7 @@ fn a_missing_spec_is_reported_with_the_option_that_names_one() {
 #[case::limit(
     "schema = 1",
     "schema = 1\nmatrix = { limit = 3 }\nflag = [{ name = \"A\", values = [\"1\", \"2\", \"3\", \"4\"] }]",
-    "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); pin or exclude some, or raise `limit` in `[matrix]`"
+    "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); pin or exclude some values, or raise `limit` in `[matrix]`"
 )]
 #[case::no_units(
     "units = 1",
@@ -256,7 +257,7 @@ fn an_empty_migrations_folder_is_refused() {
 #[rstest]
 #[case::missing("no/such/service", "there is no program at")]
 #[case::not_executable("job.json", "is not executable; try `chmod +x")]
-fn a_service_that_can_not_be_started_is_reported(#[case] program: &str, #[case] expected: &str) {
+fn a_program_that_can_not_be_started_is_reported(#[case] program: &str, #[case] expected: &str) {
     let project = Project::new("obedient");
     let path = project.path().join(program);
     let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
@@ -293,11 +294,11 @@ fn snapshots_are_never_written_in_ci() {
     let command = project.spanproof(&["check", "--update"]).env("CI", "true");
     let Output { code, stderr, .. } = command.output();
     assert_eq!(code, 2);
-    assert!(stderr.contains("refused while CI is set"), "{stderr}");
+    assert!(stderr.contains("refused because the environment variable `CI` is set"), "{stderr}");
 }
 
 #[test]
-fn a_missing_default_column_is_reported_unless_it_is_switched_off() {
+fn a_missing_column_is_reported_unless_the_spec_disables_the_column() {
     let project = Project::new("never-ready");
     project.write(
         "migrations/0002_less.up.sql",
@@ -317,7 +318,7 @@ fn a_missing_default_column_is_reported_unless_it_is_switched_off() {
 }
 
 #[test]
-fn braces_that_are_not_placeholders_stay() {
+fn braces_that_are_not_placeholders_are_accepted() {
     let project = Project::new("never-ready");
     project.edit("[[route]]", "[service.env]\nJSON = '{\"a\": {}} {A} {port}'\n[[route]]");
     project.edit(

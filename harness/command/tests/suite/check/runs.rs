@@ -1,12 +1,13 @@
-//! Runs as a whole: a value that breaks the service is a finding, and an incomplete run is never
-//! reported as a complete one.
+//! Tests of whole runs. If the service fails under one value of a flag, the run reports findings.
+//! A run that stopped early is never reported as complete.
 
 use rstest::rstest;
 
 use super::project::Project;
 use crate::run::Output;
 
-/// Ten cases: two values of the tracing flag, the failing one first, by five routes.
+/// Creates a project with ten cases: five routes, each with tracing on and off. The service fails
+/// if tracing is on.
 fn failing_when_on(mode: &str) -> Project {
     let project = Project::new("fails-when-on");
     project.append("[[flag]]\nname = \"TRACE\"\ntracing = true\nvalues = [\"true\", \"false\"]");
@@ -19,9 +20,14 @@ fn failing_when_on(mode: &str) -> Project {
 
 #[rstest]
 #[case::exits("exits", "process-crashed", "stderr:1  no table of spans", "4")]
-#[case::exits_alone("exits", "process-crashed", "stderr:1  no table of spans", "1")]
+#[case::exits_without_parallel_cases(
+    "exits",
+    "process-crashed",
+    "stderr:1  no table of spans",
+    "1"
+)]
 #[case::hangs("hangs", "never-ready", "the service did not become ready", "4")]
-fn a_service_that_fails_under_one_value_fails_only_those_cases(
+fn only_cases_with_the_failing_value_fail(
     #[case] mode: &str,
     #[case] finding: &str,
     #[case] evidence: &str,
@@ -35,13 +41,13 @@ fn a_service_that_fails_under_one_value_fails_only_those_cases(
 }
 
 #[test]
-fn nothing_is_built_without_build() {
+fn nothing_is_built_if_the_spec_has_no_build_command() {
     let Output { stderr, .. } = Project::new("obedient").run(&["check"]);
     assert!(!stderr.contains("building"), "{stderr}");
 }
 
 #[test]
-fn the_folder_of_runs_ignores_itself_unless_the_user_decides_otherwise() {
+fn check_creates_a_gitignore_but_never_overwrites_one() {
     let project = Project::new("obedient");
     project.run(&["check"]);
     let file = project.path().join(".spanproof/.gitignore");
@@ -52,7 +58,7 @@ fn the_folder_of_runs_ignores_itself_unless_the_user_decides_otherwise() {
 }
 
 #[test]
-fn a_report_without_a_spec_names_the_file_it_wants() {
+fn report_names_the_missing_spec() {
     let project = Project::new("obedient");
     let Output { code, stderr, .. } = project.run(&["report", "--config", "nowhere.toml"]);
     assert_eq!(code, 2, "{stderr}");
@@ -60,13 +66,13 @@ fn a_report_without_a_spec_names_the_file_it_wants() {
 }
 
 #[test]
-fn a_run_stops_early_if_the_service_never_comes_up() {
+fn a_run_stops_early_if_the_service_is_never_ready() {
     let project = Project::new("exits-at-once");
     let values: Vec<_> = (0..40).map(|number| format!("\"{number}\"")).collect();
     project.append(&format!("[[flag]]\nname = \"N\"\nvalues = [{}]", values.join(", ")));
     let Output { code, stdout, .. } = project.run(&["check", "-j", "2"]);
     assert_eq!(code, 3, "{stdout}");
-    assert!(stdout.contains("came up, so the others were not run"), "{stdout}");
+    assert!(stdout.contains("the service became ready in none of the first"), "{stdout}");
     assert!(stdout.contains("the service ended before it was ready, with exit code 7"));
     let Output { code, stdout, .. } = project.run(&["report"]);
     assert_eq!(code, 3, "{stdout}");
@@ -74,7 +80,7 @@ fn a_run_stops_early_if_the_service_never_comes_up() {
 }
 
 #[test]
-fn cases_without_evidence_stay_broken_in_the_report() {
+fn report_shows_why_cases_without_evidence_are_broken() {
     let project = Project::new("obedient");
     project.write("seed.sql", "insert into nowhere values (1)");
     project.append("[database]\nseed = [\"seed.sql\"]");
@@ -87,14 +93,14 @@ fn cases_without_evidence_stay_broken_in_the_report() {
 }
 
 #[test]
-fn runs_that_never_started_do_not_evict_evidence() {
+fn a_run_that_fails_at_its_start_removes_no_older_evidence() {
     let project = Project::new("obedient");
     assert_eq!(project.run(&["check"]).code, 1);
     project.write("migrations/0002_broken.up.sql", "create tabel a ();");
     for _ in 0..6 {
         assert_eq!(project.run(&["check"]).code, 3);
     }
-    assert_eq!(project.run(&["report"]).code, 1, "the first run's evidence is still there");
+    assert_eq!(project.run(&["report"]).code, 1, "the exit code of the first run");
 }
 
 #[test]

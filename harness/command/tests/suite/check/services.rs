@@ -1,4 +1,5 @@
-//! Services that misbehave: `check` reports what they did, and none of their processes stays.
+//! Tests with misbehaving services. `check` must report what they did, and leave none of their
+//! processes.
 
 use std::path::{Path, PathBuf};
 
@@ -27,14 +28,14 @@ fn a_misbehaving_service_is_reported(
 }
 
 #[test]
-fn a_flood_of_output_is_drained_and_counted() {
+fn output_beyond_the_limit_is_dropped_and_counted() {
     let project = Project::new("floods");
     project.edit("timeout-ms = 1500", "timeout-ms = 20000");
     project.edit("[[route]]", "[tables.jobs]\nstatus = \"status\"\n[[route]]");
     let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "out"]);
     assert_eq!(code, 3, "{stdout}{stderr}");
     assert!(stdout.contains("did not become ready"), "{stdout}");
-    let folder = evidence(&project);
+    let folder = evidence_folder(&project);
     let text = std::fs::read_to_string(folder.join("evidence.json")).unwrap();
     let evidence: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(evidence["output"]["dropped_bytes"].as_u64().unwrap() > 1_000_000);
@@ -44,13 +45,13 @@ fn a_flood_of_output_is_drained_and_counted() {
 fn invalid_utf_8_is_replaced_in_stored_output() {
     let project = Project::new("invalid-utf8");
     let Output { stdout, stderr, .. } = project.run(&["check", "--evidence", "out"]);
-    let folder = evidence(&project);
+    let folder = evidence_folder(&project);
     let stored = std::fs::read_to_string(folder.join("stdout.log")).unwrap();
     assert_eq!(stored, "half a \u{fffd} character\nready\n", "{stdout}{stderr}");
 }
 
-/// Returns the folder of the only case in `out`.
-fn evidence(project: &Project) -> PathBuf {
+/// Returns the folder with the evidence of the only case in `out`.
+fn evidence_folder(project: &Project) -> PathBuf {
     let entries = std::fs::read_dir(project.path().join("out")).unwrap().flatten();
     entries.map(|entry| entry.path()).find(|path| path.is_dir()).unwrap()
 }

@@ -1,4 +1,5 @@
-//! Worlds that do not come up: `check` exits with 3 and names what failed and what to do.
+//! Tests that `check` exits with 3 if Postgres, a migration, a seed or the evidence folder fails,
+//! and names what failed and what to do.
 
 use rstest::rstest;
 
@@ -23,7 +24,7 @@ fn a_syntax_error_in_a_migration_is_reported_with_its_line() {
 )]
 #[case::folder("binaries:/nowhere", 3, "there are no server binaries in `/nowhere`")]
 #[case::version_in_words("sixteen", 2, "`sixteen` is not a Postgres source")]
-fn a_missing_postgres_is_named(
+fn a_missing_postgres_is_reported(
     #[case] source: &str,
     #[case] expected_code: i32,
     #[case] expected: &str,
@@ -37,7 +38,7 @@ fn a_missing_postgres_is_named(
 }
 
 #[test]
-fn if_no_source_works_each_is_reported_with_its_reason() {
+fn if_no_source_works_each_source_is_reported_with_its_reason() {
     let project = Project::new("obedient");
     project.append("[database]\nversion = 99");
     let command = project.spanproof(&["check"]).env("DOCKER_HOST", "unix:///nowhere.sock");
@@ -49,7 +50,7 @@ fn if_no_source_works_each_is_reported_with_its_reason() {
 }
 
 #[test]
-fn a_failing_seed_breaks_the_case_and_is_named() {
+fn a_case_with_a_failing_seed_is_broken_and_names_the_seed() {
     let project = Project::new("obedient");
     project.write("seed.sql", "insert into nowhere values (1)");
     project.append("[database]\nseed = [\"seed.sql\"]");
@@ -60,7 +61,7 @@ fn a_failing_seed_breaks_the_case_and_is_named() {
 }
 
 #[test]
-fn an_evidence_folder_that_can_not_be_written_is_named() {
+fn an_evidence_folder_that_can_not_be_written_is_reported() {
     let project = Project::new("obedient");
     let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "job.json"]);
     assert_eq!(code, 3, "{stdout}{stderr}");
@@ -70,9 +71,27 @@ fn an_evidence_folder_that_can_not_be_written_is_named() {
 #[test]
 fn a_full_disk_is_reported() {
     let project = Project::new("obedient");
-    // No file may grow beyond a megabyte: for the server that is a full disk.
+    // Limits the size of a file to one megabyte. The server fails as it does on a full disk.
     let script = "trap '' XFSZ; ulimit -f 1024; spanproof check";
     let Output { code, stderr, .. } = Spanproof::shell(project.path(), script).output();
     assert_eq!(code, 3, "{stderr}");
     assert!(stderr.contains("`initdb` failed: "), "{stderr}");
+}
+
+/// What the caller has set for other servers does not reach the disposable one.
+#[rstest]
+#[case::port("PGPORT", "5433")]
+#[case::tls("PGSSLMODE", "verify-full")]
+#[case::read_only("PGOPTIONS", "-c default_transaction_read_only=on")]
+#[case::search_path("PGOPTIONS", "-c search_path=nowhere")]
+#[case::host("PGHOST", "db.example")]
+#[case::database("PGDATABASE", "nowhere")]
+#[case::user("PGUSER", "nobody")]
+fn variables_for_other_servers_are_ignored(#[case] name: &str, #[case] value: &str) {
+    let project = Project::new("obedient");
+    let command = project.spanproof(&["check", "--fresh"]).env(name, value);
+    let Output { code, stdout, stderr } = command.output();
+    // The service refuses the job, so the world came up.
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");
 }

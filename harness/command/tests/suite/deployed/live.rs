@@ -1,4 +1,5 @@
-//! The database of the incident, diagnosed as it is and with changes.
+//! Tests of `diagnose` on a database with the data of a real incident, unchanged and with changes.
+//! In the incident, jobs 469 to 472 recorded no spans.
 
 use rstest::rstest;
 
@@ -9,7 +10,7 @@ use crate::run::Output;
 const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
 
 #[tokio::test]
-async fn jobs_469_to_472_ran_outside_the_tracer() {
+async fn jobs_469_to_472_never_called_the_tracer() {
     let production = Production::new("").await;
     let Output { code, stdout, stderr } = production.diagnose(&[]).await;
     assert_eq!(code, 1, "{stdout}{stderr}");
@@ -24,16 +25,16 @@ async fn jobs_469_to_472_ran_outside_the_tracer() {
         "{stdout}"
     );
     let dump = run(production.folder.path(), &["diagnose", "--dump", DUMP, "--log", LOG]);
-    // A dump has no other schemas to look at.
+    // The diagnosis of the dump has one more line, because other schemas are not read from a dump.
     let verdict = |text: &str| {
         text[text.find("\njob ").unwrap()..].replace(
-        "    against:  not looked at: other schemas: from a dump, only the tables of the spec are read\n", "")
+        "    against:  not looked at: other schemas: only the tables that the spec names are read from a dump\n", "")
     };
-    assert_eq!(verdict(&dump.stdout), verdict(&stdout), "the dump has another verdict");
+    assert_eq!(verdict(&dump.stdout), verdict(&stdout), "the dump (left) and the database");
     production.close().await;
 }
 
-/// A change in the database, arguments, and a part of the answer.
+/// Each case has a change of the database, arguments, and an expected part of the output.
 #[rstest]
 #[case::no_privilege(
     "do $$ begin create role diagnose_reader; exception when duplicate_object then null; end $$; \
@@ -68,14 +69,14 @@ async fn jobs_469_to_472_ran_outside_the_tracer() {
      started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' \
      from generate_series(1, 150000); analyze trace_spans",
     &[],
-    "trace_spans by execution_id: no index supports it, and `trace_spans` has about 150000 rows; the query was not run"
+    "trace_spans by execution_id: no index supports this query, and `trace_spans` has about 150000 rows; the query was not run"
 )]
 #[case::job_by_name("", &["--job", "bias-detection-1761134400"], "FAIL path-not-executed (job 469)")]
 #[case::job_by_column("", &["--job", "id=470"], "FAIL path-not-executed (job 470)")]
 #[case::jobs_by_time("", &["--since", "2025-10-22T12:20Z", "--until", "2025-10-22T12:40Z"], "FAIL path-not-executed (job 471)")]
 #[case::newest_jobs("", &["--last", "2"], "FAIL path-not-executed (jobs 471, 472)")]
 #[tokio::test]
-async fn a_changed_database_has_another_diagnosis(
+async fn the_diagnosis_depends_on_the_database_and_the_arguments(
     #[case] change: &str,
     #[case] args: &[&str],
     #[case] expected: &str,
@@ -91,7 +92,7 @@ async fn a_changed_database_has_another_diagnosis(
 #[case::no_such_job(
     "",
     "471a",
-    "`jobs` has no job `471a`; the newest are id=472 (jobspec_id bias-detection-1761137100), id=471"
+    "`jobs` has no job `471a`; the newest jobs are id=472 (jobspec_id bias-detection-1761137100), id=471"
 )]
 #[case::sql_in_the_name(
     "",
@@ -110,7 +111,7 @@ async fn a_changed_database_has_another_diagnosis(
     "`jobs` has no column `id`, only created_at, jobspec_data, jobspec_id, number"
 )]
 #[tokio::test]
-async fn a_name_that_is_not_exactly_one_job_is_refused(
+async fn a_name_that_matches_no_job_or_several_jobs_is_refused(
     #[case] change: &str,
     #[case] job: &str,
     #[case] expected: &str,

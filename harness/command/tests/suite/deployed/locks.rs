@@ -1,5 +1,5 @@
-//! Commands that look at production: they only read, in one transaction, and neither wait for a
-//! writer nor make one wait.
+//! Tests that commands only read the database of an existing system, in one transaction, and that
+//! they neither wait for other sessions nor make other sessions wait.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use super::production::{LOG, Production};
 use crate::run::Output;
 
-/// How a statement of a session that only reads may begin.
+/// The possible starts of a statement between `begin` and `rollback`.
 const READING: [&str; 6] = [
     "set local ",
     "savepoint statement",
@@ -20,25 +20,25 @@ const READING: [&str; 6] = [
     "explain (format json) ",
     "with ",
 ];
-/// Words of statements and functions that lock or write.
+/// Words that occur only in statements that lock or write.
 const FORBIDDEN: [&str; 12] = [
     "insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "lock", "share",
     "nextval", "setval",
 ];
 /// Time limit for a session to wait for a lock.
 const LOCK_WAIT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A command that waits for locks of 500 ms at most is done by then, even on a busy machine.
+/// Time limit for a command that waits at most 500 ms for each lock, also on a busy machine.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Returns the statements that the sessions of `command` sent to a database with
-/// `log_statement = all`, in lower case and on one line each.
+/// Returns the statements that the server logged for the database, in lower case and each on one
+/// line. The database needs `log_statement = all`.
 async fn statements(production: &Production) -> Vec<String> {
     let texts = production.log().await.into_iter().filter_map(|entry| {
         let (kind, sql) = entry.message.split_once(": ")?;
         let is_statement = kind == "statement" || kind.starts_with("execute ");
         is_statement.then(|| sql.to_lowercase())
     });
-    // The first message of a session has several statements.
+    // The first message of a session contains several statements.
     let single = texts.flat_map(|text| {
         let texts =
             if text.starts_with("begin") { text.split(';').collect() } else { vec![&*text] };
@@ -53,7 +53,7 @@ async fn statements(production: &Production) -> Vec<String> {
 #[case::capture("capture", &["--job", "469", "--log", LOG, "-oout.jsonl"], 0)]
 #[case::traces("traces", &["--job", "469"], 4)]
 #[tokio::test]
-async fn one_read_only_transaction_is_all_that_the_server_gets(
+async fn a_command_sends_one_read_only_transaction(
     #[case] command: &str,
     #[case] args: &[&str],
     #[case] expected_code: i32,
@@ -80,7 +80,7 @@ async fn one_read_only_transaction_is_all_that_the_server_gets(
 }
 
 #[tokio::test]
-async fn an_uncommitted_write_is_not_waited_for() {
+async fn diagnose_does_not_wait_for_an_uncommitted_write() {
     let mut production = Production::new("").await;
     production.execute("begin; update jobs set status = 'queued'; delete from executions").await;
     let Output { code, stdout, stderr } = production.diagnose(&[]).await;
@@ -91,9 +91,10 @@ async fn an_uncommitted_write_is_not_waited_for() {
     production.close().await;
 }
 
-/// While the command waits for one table, it holds locks on others: no writer may notice them.
+/// While `diagnose` waits for a locked table, it holds locks on other tables. A session that writes
+/// to these tables must not wait.
 #[tokio::test]
-async fn a_locked_table_is_given_up_and_no_writer_waits() {
+async fn diagnose_skips_a_locked_table_and_blocks_no_writer() {
     let mut production = Production::new("").await;
     production.execute("begin; lock table executions in access exclusive mode").await;
     let mut writer = production.connect().await;
@@ -115,7 +116,8 @@ async fn a_locked_table_is_given_up_and_no_writer_waits() {
     production.close().await;
 }
 
-/// Waits until a command waits for a lock, and returns the modes of all its locks on tables.
+/// Waits until a command waits for a lock, and returns the modes of all locks on tables that the
+/// command holds or waits for.
 async fn lock_modes(observer: &mut PgConnection) -> Vec<String> {
     let locks = "select coalesce(array_agg(distinct l.mode), '{}') from pg_locks l \
                  join pg_stat_activity a using (pid) where a.datname = current_database() \

@@ -1,4 +1,4 @@
-//! Logs as they come: prefixed, compressed, empty, huge.
+//! Tests of `diagnose` with unusual logs: with prefixes, compressed, empty or huge.
 
 use rstest::rstest;
 
@@ -21,7 +21,7 @@ fn a_file_that_is_not_a_log_is_refused(#[case] bytes: &[u8], #[case] expected: &
 }
 
 #[test]
-fn an_empty_log_and_latin_1_prove_nothing() {
+fn an_empty_log_and_a_latin_1_log_are_undetermined() {
     for bytes in [b"".as_slice(), b"caf\xe9\n"] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("runner.log"), bytes).unwrap();
@@ -62,21 +62,21 @@ fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
 }
 
 #[test]
-fn lines_of_another_time_are_not_evidence() {
-    // The spans of another job, an hour before.
-    let begun = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
+fn lines_from_before_the_job_are_not_evidence() {
+    // Another job started these spans an hour before.
+    let started = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
     let log = format!(
         "2025-10-22T10:59:00Z {ON}{}2025-10-22T12:00:01Z something else\n",
-        format!("2025-10-22T11:00:00Z {begun}\n").repeat(8)
+        format!("2025-10-22T11:00:00Z {started}\n").repeat(8)
     );
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
 }
 
 #[test]
-fn an_incompletely_read_log_proves_no_absence() {
-    let begun = "🔍 StartSpan called: service=runner, operation=other, enabled=true\n";
-    let log = format!("{ON}{}", begun.repeat(40_000));
+fn a_log_that_is_too_long_to_be_read_completely_is_undetermined() {
+    let started = "🔍 StartSpan called: service=runner, operation=other, enabled=true\n";
+    let log = format!("{ON}{}", started.repeat(40_000));
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"]);
     let message = first_message(&json);

@@ -1,4 +1,4 @@
-//! Existing systems: a database or a dump, and a log.
+//! Tests of commands that read an existing system: a database or a dump, and a log.
 
 mod live;
 mod locks;

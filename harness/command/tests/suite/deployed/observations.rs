@@ -1,39 +1,50 @@
-//! The verdict of `diagnose` for each combination of startup line, lines about spans, and rows.
+//! Tests of the verdict of `diagnose` for combinations of rows with lines of a log: startup lines
+//! that say whether tracing is on, and lines about spans.
 
 use rstest::rstest;
 
 use super::scene::{ON, STARTED, Scene, codes, diagnose, first_message, run};
 use crate::run::Output;
 
+/// Tracing is off, and the flag is unset.
 const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
+/// Tracing is off, and the flag is `1`.
 const OFF_1: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n";
+/// Tracing is off, and the flag is `false`.
 const OFF_FALSE: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)\n";
-const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
+/// Both spans of a unit are started.
+const STARTED_SPANS: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
                      🔍 StartSpan called: service=runner, operation=hybrid_router_call, enabled=true\n";
-const IDLE: &str =
+/// The tracer is called but is off.
+const NOT_STARTED: &str =
     "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false\n";
-const DONE: &str = "✅ StartSpan RecordSpan success\n✅ StartSpan RecordSpan success\n";
-const FAILED: &str = "❌ StartSpan RecordSpan error: relation \"trace_spans\" does not exist\n";
+/// Both spans of a unit are written.
+const WRITTEN_SPANS: &str = "✅ StartSpan RecordSpan success\n✅ StartSpan RecordSpan success\n";
+/// A write of a span failed.
+const FAILED_WRITE: &str =
+    "❌ StartSpan RecordSpan error: relation \"trace_spans\" does not exist\n";
+/// The service crashed.
 const PANIC: &str = "thread 'worker' panicked at src/tracer.rs:7:5\n";
 
-/// Numbers of units and of units with spans in the dump, lines of the log, and the verdict.
+/// Each case has the number of units in the dump, the number of units with spans, the lines of the
+/// log, and the expected code.
 #[rstest]
-#[case::no_units_and_no_tracer_line(0, 0, &[STARTED], "tracer-not-constructed")]
+#[case::no_units_and_no_line_about_tracing(0, 0, &[STARTED], "tracer-not-constructed")]
 #[case::panic(0, 0, &[PANIC], "process-crashed")]
-#[case::flag_unset(4, 0, &[OFF, IDLE, DONE], "flag-unset")]
+#[case::flag_unset(4, 0, &[OFF, NOT_STARTED, WRITTEN_SPANS], "flag-unset")]
 #[case::flag_unset_and_no_span_lines(4, 0, &[OFF], "flag-unset")]
-#[case::unrecognised_spelling(4, 0, &[OFF_1, IDLE], "flag-unrecognised-value")]
+#[case::unrecognised_spelling(4, 0, &[OFF_1, NOT_STARTED], "flag-unrecognised-value")]
 #[case::no_span_lines(4, 0, &[ON, STARTED], "path-not-executed")]
 #[case::no_units(0, 0, &[ON], "job-failed-early")]
-#[case::writes_fail(4, 0, &[ON, BEGUN, FAILED, BEGUN, FAILED, BEGUN, FAILED, BEGUN, FAILED], "write-failed-reported")]
-#[case::writes_vanish(4, 0, &[ON, BEGUN, DONE, BEGUN, DONE, BEGUN, DONE, BEGUN, DONE], "undetermined")]
-#[case::no_lines_about_writes(4, 0, &[ON, BEGUN, BEGUN, BEGUN, BEGUN], "write-failed-silent")]
-#[case::no_tracer_line_and_no_start(4, 0, &["something else\n"], "undetermined")]
+#[case::writes_fail(4, 0, &[ON, STARTED_SPANS, FAILED_WRITE, STARTED_SPANS, FAILED_WRITE, STARTED_SPANS, FAILED_WRITE, STARTED_SPANS, FAILED_WRITE], "write-failed-reported")]
+#[case::writes_vanish(4, 0, &[ON, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS], "undetermined")]
+#[case::no_lines_about_writes(4, 0, &[ON, STARTED_SPANS, STARTED_SPANS, STARTED_SPANS, STARTED_SPANS], "write-failed-silent")]
+#[case::no_startup_lines(4, 0, &["something else\n"], "undetermined")]
 #[case::no_log(4, 0, &[], "undetermined")]
-#[case::disabled_spans_and_no_tracer_line(4, 0, &[IDLE, IDLE], "undetermined")]
-#[case::last_start_counts(4, 0, &[ON, OFF, IDLE], "flag-unset")]
+#[case::disabled_spans_and_no_line_about_tracing(4, 0, &[NOT_STARTED, NOT_STARTED], "undetermined")]
+#[case::last_start_counts(4, 0, &[ON, OFF, NOT_STARTED], "flag-unset")]
 #[case::disabled_and_recording(4, 4, &[OFF], "banner-contradicts")]
-fn an_observation_has_one_verdict(
+fn rows_and_lines_give_one_code(
     #[case] units: usize,
     #[case] spans: usize,
     #[case] log: &[&str],
@@ -46,16 +57,16 @@ fn an_observation_has_one_verdict(
     assert_eq!(exit_code, 1);
 }
 
-/// A change in the rows of spans, and the verdict.
+/// Each case has a change in the rows of spans, and the expected code.
 #[rstest]
 #[case::healthy(("", ""), None)]
 #[case::without_ids(("\t469\t1\tm\tr1", "\t\\N\t\\N\t\\N\t\\N"), Some("unlinked"))]
-#[case::open(("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted"), Some("not-finished"))]
-#[case::another_end(("10\tfailed", "10\tcompleted"), Some("status-disagrees"))]
-#[case::backwards(("\t10\tfailed", "\t-10\tfailed"), Some("impossible-times"))]
+#[case::not_ended(("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted"), Some("not-finished"))]
+#[case::other_status(("10\tfailed", "10\tcompleted"), Some("status-disagrees"))]
+#[case::negative_duration(("\t10\tfailed", "\t-10\tfailed"), Some("impossible-times"))]
 #[case::no_parent(("\ts1\trunner", "\t\\N\trunner"), Some("broken-tree"))]
 #[case::renamed(("execute_question", "execute"), Some("wrong-attributes"))]
-fn spans_are_judged_as_in_check(
+fn stored_spans_are_judged(
     #[case] change: (&'static str, &'static str),
     #[case] code: Option<&str>,
 ) {
@@ -69,7 +80,7 @@ fn spans_are_judged_as_in_check(
 #[rstest]
 #[case::waits("queued", 0, "job-not-picked-up")]
 #[case::runs("processing", 0, "job-not-finished")]
-fn a_job_without_work_has_lost_no_span(
+fn a_job_without_units_is_not_reported_as_lost_spans(
     #[case] job: &'static str,
     #[case] units: usize,
     #[case] code: &str,
@@ -79,7 +90,7 @@ fn a_job_without_work_has_lost_no_span(
 }
 
 #[test]
-fn open_spans_of_a_running_job_are_not_lost() {
+fn spans_of_a_running_job_need_no_end() {
     let change = ("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted");
     let scene = Scene { job: "processing", spans: 4, change, ..Scene::default() };
     let (_, json) = scene.diagnose(Some(ON), &[]);
@@ -87,7 +98,7 @@ fn open_spans_of_a_running_job_are_not_lost() {
 }
 
 #[test]
-fn tracing_that_is_off_passes_unless_the_flag_is_declared() {
+fn tracing_that_is_off_passes_unless_an_argument_sets_the_flag() {
     let scene = Scene::default();
     let Output { code, stdout, .. } = scene.run(Some(OFF_FALSE), &[]);
     assert_eq!(code, 0, "{stdout}");
@@ -98,13 +109,14 @@ fn tracing_that_is_off_passes_unless_the_flag_is_declared() {
     assert!(message.contains("ENABLE_DB_TRACING=true is said to be set"), "{message}");
 }
 
-/// Logs alone, without a database: the outputs that the original debugging session waited for.
+/// Each case has the lines of a log, the expected code, and a part of the message. There is no
+/// database and no dump.
 #[rstest]
-#[case::enabled_and_written(&[ON, BEGUN, DONE], "undetermined", "2 spans were begun and 2 reported as written")]
-#[case::disabled(&[OFF, IDLE], "flag-unset", "the service saw ENABLE_DB_TRACING unset or empty")]
-#[case::no_tracer_line(&["job runner started\n"], "undetermined", "get the log from the start of the process")]
+#[case::enabled_and_written(&[ON, STARTED_SPANS, WRITTEN_SPANS], "undetermined", "2 spans were begun and 2 reported as written")]
+#[case::disabled(&[OFF, NOT_STARTED], "flag-unset", "the service saw ENABLE_DB_TRACING unset or empty")]
+#[case::no_line_about_tracing(&["job runner started\n"], "undetermined", "get the log from the start of the process")]
 #[case::enabled_without_spans(&[ON, STARTED], "undetermined", "no span was begun")]
-#[case::enabled_and_refused(&[ON, BEGUN, FAILED], "write-failed-reported", "1 writes failed")]
+#[case::enabled_and_refused(&[ON, STARTED_SPANS, FAILED_WRITE], "write-failed-reported", "1 writes failed")]
 fn a_log_alone_has_a_verdict(#[case] log: &[&str], #[case] finding: &str, #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("runner.log"), log.concat()).unwrap();
@@ -114,7 +126,7 @@ fn a_log_alone_has_a_verdict(#[case] log: &[&str], #[case] finding: &str, #[case
 }
 
 #[test]
-fn a_log_of_another_time_proves_nothing() {
+fn a_log_from_before_the_job_is_undetermined() {
     let log = format!("2025-10-21T12:00:00Z {ON}2025-10-21T13:00:00Z something\n");
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"]);
@@ -123,7 +135,7 @@ fn a_log_of_another_time_proves_nothing() {
 }
 
 #[test]
-fn a_diagnosis_lists_what_contradicts_it() {
+fn a_diagnosis_lists_evidence_for_and_against_it() {
     let log = format!("{OFF}{ON}{PANIC}");
     let Output { stdout, .. } = Scene::default().run(Some(&log), &[]);
     for expected in [
@@ -139,12 +151,13 @@ fn a_diagnosis_lists_what_contradicts_it() {
     }
 }
 
-/// Two jobs at the same time; only one of them is traced.
+/// Jobs 469 and 470 run in parallel, but only job 469 records spans. The log has lines about the
+/// spans of job 469 only.
 #[rstest]
 #[case::both(&[], &["path-not-executed"])]
 #[case::untraced(&["--job", "470"], &["path-not-executed"])]
 #[case::traced(&["--job", "469"], &[])]
-fn lines_about_stored_spans_are_not_evidence_for_another_job(
+fn lines_about_the_spans_of_a_job_are_not_evidence_for_another_job(
     #[case] more: &[&str],
     #[case] expected: &[&str],
 ) {
@@ -156,7 +169,7 @@ fn lines_about_stored_spans_are_not_evidence_for_another_job(
     let untraced: String =
         (5..=8).map(|id| unit.replacen("1\t469\tr1", &format!("{id}\t470\tr{id}"), 1)).collect();
     dump = dump.replace(unit, &format!("{unit}{untraced}"));
-    let lines = format!("{BEGUN}{DONE}").repeat(4);
+    let lines = format!("{STARTED_SPANS}{WRITTEN_SPANS}").repeat(4);
     let timed: String =
         lines.lines().map(|line| format!("2025-10-22T12:00:00.03Z {line}\n")).collect();
     let log = format!("2025-10-22T11:59:00Z {ON}{timed}2025-10-22T12:01:00Z end\n");
@@ -165,7 +178,7 @@ fn lines_about_stored_spans_are_not_evidence_for_another_job(
 }
 
 #[test]
-fn a_manifest_declares_the_value_of_a_flag() {
+fn a_manifest_sets_the_value_of_a_flag() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("fly.toml");
     std::fs::write(&manifest, "[env]\nENABLE_DB_TRACING = 'true'\n").unwrap();

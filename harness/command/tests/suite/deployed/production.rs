@@ -1,4 +1,4 @@
-//! The database of the incident, on the server that the tests share.
+//! A database with the data of a real incident, on the server that the tests share.
 
 use spanproof_postgres::{Database, LogEntry, Migrations, Options, Server};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -6,15 +6,16 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use super::scene;
 use crate::run::{Output, Spanproof};
 
-/// The log of the incident.
+/// The path of the incident's log.
 pub(crate) const LOG: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/runner.log");
+/// The path of the SQL file that creates the database.
 const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/database.sql");
 
-/// The database of the incident, with a change.
+/// The database of the incident, possibly changed, and sessions in it.
 pub(crate) struct Production {
     pub(crate) database: Database,
-    /// A session of somebody else.
+    /// A session that is not one of spanproof's.
     pub(crate) connection: PgConnection,
     pub(crate) folder: tempfile::TempDir,
     server: Server,
@@ -37,17 +38,17 @@ impl Production {
         production
     }
 
-    /// Executes SQL in the session of somebody else.
+    /// Executes SQL in `connection`.
     pub(crate) async fn execute(&mut self, sql: &str) {
         self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
     }
 
-    /// Opens one more session.
+    /// Opens another session.
     pub(crate) async fn connect(&self) -> PgConnection {
         PgConnection::connect(self.database.url()).await.unwrap()
     }
 
-    /// Returns a command that looks at the database.
+    /// Creates a command that reads the database.
     pub(crate) fn command(&self, command: &str, args: &[&str]) -> Spanproof {
         let args = [&[command, "--database", self.database.url()], args].concat();
         scene::command(self.folder.path(), &args)
@@ -58,7 +59,7 @@ impl Production {
         self.command("diagnose", &[&["--log", LOG], args].concat()).output_async().await
     }
 
-    /// Returns what the server logged about the database.
+    /// Returns the entries of the server's log about the database.
     pub(crate) async fn log(&self) -> Vec<LogEntry> {
         let log = self.server.log(&self.database).await.unwrap();
         log.expect("the log of a server that runs from binaries")

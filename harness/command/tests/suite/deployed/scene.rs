@@ -1,4 +1,4 @@
-//! A dump and a log made for a test, and the command that reads them.
+//! Writes a dump and a log for a test, and runs `diagnose` on both.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,21 +7,21 @@ use serde_json::Value as Json;
 
 use crate::run::{Output, SPEC, Spanproof};
 
-/// The line of a tracer that is on.
+/// The startup line that says that tracing is on.
 pub(crate) const ON: &str = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
-/// The line that a service prints when it starts.
+/// A line that the service prints at its start.
 pub(crate) const STARTED: &str = "listening on 127.0.0.1:8090\n";
 
-/// One job with four units, as a dump.
+/// The content of a dump: one job with its units and spans.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     /// The job's status.
     pub(crate) job: &'static str,
-    /// The number of its units.
+    /// The number of the job's units.
     pub(crate) units: usize,
-    /// The number of units that have their two spans.
+    /// The number of units that have spans. Each of these units has two spans.
     pub(crate) spans: usize,
-    /// A text in the row of each span, and its replacement.
+    /// A text to replace in the row of each span, and its replacement.
     pub(crate) change: (&'static str, &'static str),
 }
 
@@ -32,7 +32,7 @@ impl Default for Scene {
 }
 
 impl Scene {
-    /// Returns the dump.
+    /// Returns the text of the dump.
     pub(crate) fn dump(&self) -> String {
         let mut text = format!(
             "CREATE TABLE public.jobs (\n    id bigint NOT NULL,\n    jobspec_id text,\n    status text,\n    created_at timestamp with time zone\n);\n\
@@ -71,12 +71,12 @@ impl Scene {
         text
     }
 
-    /// Runs `diagnose` and returns its exit code and document.
+    /// Runs `diagnose` on the dump and a log, and returns its exit code and document.
     pub(crate) fn diagnose(&self, log: Option<&str>, more: &[&str]) -> (i32, Json) {
         diagnose(&self.dump(), log, more)
     }
 
-    /// Runs `diagnose`.
+    /// Runs `diagnose` on the dump and a log.
     pub(crate) fn run(&self, log: Option<&str>, more: &[&str]) -> Output {
         output(&self.dump(), log, more)
     }
@@ -104,7 +104,7 @@ pub(crate) fn run(folder: &Path, args: &[&str]) -> Output {
     command(folder, args).output()
 }
 
-/// Returns `spanproof ARGS` with the spec of this repository.
+/// Creates the command `spanproof ARGS` with the spec of this repository.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Spanproof {
     Spanproof::new(folder, &[args, &["--config", SPEC]].concat())
 }

@@ -1,5 +1,6 @@
-//! The cache of data directories. The entries of the fixture are stubs: a mark and the first files
-//! of the data.
+//! Tests that this version uses a cache of data directories that an earlier version created. The
+//! entries in `fixtures/format-1/cache` are incomplete: each has `complete.json`, which describes
+//! the entry, but only some files of the data directory.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,11 +11,14 @@ use super::{fixture, fixtures};
 use crate::folder::{copy, names};
 use crate::run::{Output, Spanproof};
 
+/// The entry of a data directory with applied migrations.
 const WITH_MIGRATIONS: &str = "0123456789abcdef";
+/// The entry of a data directory without migrations.
 const EMPTY: &str = "fedcba9876543210";
-const MEMO: &str = "memo-00112233445566aa";
+/// A file that caches the output of `postgres --version`. It is not an entry and must stay.
+const VERSION_FILE: &str = "memo-00112233445566aa";
 
-/// A folder of caches that starts with the entries of the fixture.
+/// A value for `XDG_CACHE_HOME`: a folder with a copy of `fixtures/format-1/cache`.
 #[derive(Debug)]
 struct Caches(tempfile::TempDir);
 
@@ -29,7 +33,8 @@ impl Caches {
         self.0.path().join("spanproof/postgres")
     }
 
-    /// Runs the command with this cache and with servers from binaries: no others are cached.
+    /// Runs the command with this cache. The server comes from binaries, because only data
+    /// directories of such servers are cached.
     fn run(&self, args: &[&str]) -> Output {
         let command = Spanproof::new(self.0.path(), args).env("XDG_CACHE_HOME", self.0.path());
         let output = command.env("SPANPROOF_POSTGRES", "binaries").output();
@@ -37,7 +42,7 @@ impl Caches {
         output
     }
 
-    /// Returns the entry that this version created on this machine.
+    /// Returns the path of the entry that this version added.
     fn new_entry(&self) -> PathBuf {
         let old = [WITH_MIGRATIONS, EMPTY];
         let mut all = names(&self.folder());
@@ -51,28 +56,29 @@ fn is_complete(entry: &Path) -> bool {
     entry.join("complete.json").is_file()
 }
 
-/// Returns the label of an entry of the fixture and its size in MB.
-fn mark(key: &str) -> (String, u64) {
-    let mark: Json = serde_json::from_str(&fixture(&format!("cache/{key}/complete.json"))).unwrap();
-    (mark["label"].as_str().unwrap().to_owned(), mark["bytes"].as_u64().unwrap() / (1024 * 1024))
+/// Returns the label and the size in MB of an entry of the fixture.
+fn label_and_size(key: &str) -> (String, u64) {
+    let text = fixture(&format!("cache/{key}/complete.json"));
+    let entry: Json = serde_json::from_str(&text).unwrap();
+    (entry["label"].as_str().unwrap().to_owned(), entry["bytes"].as_u64().unwrap() / (1024 * 1024))
 }
 
 #[test]
-fn old_entries_are_listed_and_a_new_one_is_created() {
+fn doctor_lists_old_entries_and_adds_a_new_entry() {
     let caches = Caches::new();
     let output = caches.run(&["doctor"]);
-    assert!(output.stdout.contains("would be used; a database in "), "{output:?}");
+    assert!(output.stdout.contains("would be used; a new database was ready after "), "{output:?}");
     for key in [WITH_MIGRATIONS, EMPTY] {
-        let (label, size) = mark(key);
+        let (label, size) = label_and_size(key);
         let line = format!(" {key} {label}, {size} MB, used ");
         assert!(output.stdout.contains(&line), "expected {line}\nfound {output:?}");
-        assert!(is_complete(&caches.folder().join(key)), "the entry {key} is gone");
+        assert!(is_complete(&caches.folder().join(key)), "the entry {key} was removed");
     }
     assert!(caches.new_entry().join("data/global/pg_control").is_file());
 }
 
 #[test]
-fn an_incomplete_data_directory_is_never_used() {
+fn an_incomplete_data_directory_is_created_again() {
     let caches = Caches::new();
     caches.run(&["doctor"]);
     let entry = caches.new_entry();
@@ -80,33 +86,34 @@ fn an_incomplete_data_directory_is_never_used() {
     copy(&fixtures().join("cache").join(EMPTY), &entry);
     assert!(!entry.join("data/global").exists());
     let output = caches.run(&["doctor"]);
-    assert!(output.stdout.contains("would be used; a database in "), "{output:?}");
-    assert!(entry.join("data/global/pg_control").is_file(), "it was not created again: {output:?}");
+    assert!(output.stdout.contains("would be used; a new database was ready after "), "{output:?}");
+    assert!(entry.join("data/global/pg_control").is_file(), "the entry is incomplete: {output:?}");
 }
 
 #[test]
-fn an_entry_is_removed_by_its_name() {
+fn clean_removes_the_entry_that_is_named() {
     let caches = Caches::new();
     let plan = caches.run(&["clean", "--cache", "--dry-run"]).stdout;
     for key in [WITH_MIGRATIONS, EMPTY] {
-        let line = format!("would remove cached {key} ({})\n", mark(key).0);
+        let line = format!("would remove cached {key} ({})\n", label_and_size(key).0);
         assert!(plan.contains(&line), "expected {line}\nfound {plan}");
     }
     let removed = caches.run(&["clean", "--cache", EMPTY]).stdout;
-    assert_eq!(removed, format!("removed cached {EMPTY} ({})\n", mark(EMPTY).0));
-    assert_eq!(names(&caches.folder()), [WITH_MIGRATIONS, MEMO]);
+    assert_eq!(removed, format!("removed cached {EMPTY} ({})\n", label_and_size(EMPTY).0));
+    assert_eq!(names(&caches.folder()), [WITH_MIGRATIONS, VERSION_FILE]);
 }
 
-/// Eight entries stay; the least recently used one is removed first.
+/// The cache keeps eight entries. The nine old entries and the new entry are ten, so two entries
+/// are removed.
 #[test]
-fn storing_an_entry_evicts_the_least_recently_used() {
+fn a_new_entry_replaces_the_least_recently_used_entries() {
     let caches = Caches::new();
     let set_last_use = |key: &str, ago: u64| {
-        let mark = std::fs::File::options()
+        let file = std::fs::File::options()
             .append(true)
             .open(caches.folder().join(key).join("complete.json"))
             .unwrap();
-        mark.set_modified(SystemTime::now() - Duration::from_secs(ago)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(ago)).unwrap();
     };
     for number in 1..=7 {
         let key = format!("00000000000000{number:02}");
@@ -120,6 +127,6 @@ fn storing_an_entry_evicts_the_least_recently_used() {
     left.retain(|name| is_complete(&caches.folder().join(name)));
     assert_eq!(left.len(), 8, "{left:?}");
     assert!(!left.iter().any(|name| [WITH_MIGRATIONS, EMPTY].contains(&&**name)), "{left:?}");
-    assert!(!caches.folder().join(EMPTY).exists(), "files of an evicted entry are left");
-    assert!(caches.folder().join(MEMO).is_file());
+    assert!(!caches.folder().join(EMPTY).exists(), "files of a removed entry are left");
+    assert!(caches.folder().join(VERSION_FILE).is_file());
 }

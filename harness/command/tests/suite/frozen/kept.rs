@@ -1,5 +1,6 @@
-//! What outlives a run: the folders of servers with their journals and marks, and databases on a
-//! given server. A repository can't store a FIFO, so each test creates that of its folder.
+//! Tests that this version lists and removes what earlier versions left: folders of servers, and
+//! databases on a server given by URL. A folder of a server contains a journal of what to remove.
+//! Its users hold its FIFO open. Git can't store a FIFO, so each test creates one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::folder::{copy, names};
 use crate::run::{Output, Spanproof};
 use crate::wait::wait_until;
 
-/// A folder for temporary files that contains the folder of a server.
+/// A folder for `TMPDIR` that contains the folder of a server.
 #[derive(Debug)]
 struct Leftover {
     scratch: tempfile::TempDir,
@@ -24,7 +25,8 @@ struct Leftover {
 }
 
 impl Leftover {
-    /// Copies a folder of the fixture and replaces `FOLDER`, `RECORD` and `CACHE` by its paths.
+    /// Copies a folder from `fixtures/format-1/kept`. Replaces `FOLDER`, `RECORD` and `CACHE` in
+    /// its files by the paths of the copy.
     fn new(name: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join(name);
@@ -32,7 +34,7 @@ impl Leftover {
         let left = Self { scratch, folder };
         let users = left.folder.join("users");
         nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        // The sweep ignores younger folders: somebody may just be creating them.
+        // The clean-up ignores newer folders, because a process may still be creating them.
         let minute = SystemTime::now() - Duration::from_mins(1);
         let minute = minute.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
         let (at, flags) = (nix::fcntl::AT_FDCWD, UtimensatFlags::NoFollowSymlink);
@@ -65,7 +67,7 @@ impl Leftover {
         self.scratch.path().join("cache")
     }
 
-    /// Runs the command with this folder for temporary files and with servers from binaries.
+    /// Runs the command with this `TMPDIR` and with servers from binaries.
     fn run(&self, args: &[&str]) -> Output {
         let command = Spanproof::new(self.scratch.path(), args).env("TMPDIR", self.scratch.path());
         command.env("SPANPROOF_POSTGRES", "binaries").output()
@@ -75,7 +77,7 @@ impl Leftover {
 #[rstest]
 #[case::server_of_a_run("spanproof-postgres-843f4b194ef4", false)]
 #[case::shared_server("spanproof-postgres-b77df4d20838", true)]
-fn a_kept_server_is_listed_and_removed(#[case] name: &str, #[case] shared: bool) {
+fn doctor_lists_and_clean_removes_a_kept_server(#[case] name: &str, #[case] shared: bool) {
     let left = Leftover::new(name);
     if shared {
         std::fs::copy(left.folder.join("record"), left.record()).unwrap();
@@ -117,7 +119,7 @@ fn execute(url: &str, sql: String) -> Result<(), sqlx::Error> {
 }
 
 #[test]
-fn a_kept_database_on_a_given_server_is_removed_by_its_name() {
+fn clean_removes_the_kept_database_that_is_named() {
     let live = Live::start();
     let name = fixture("kept/database").trim().to_owned();
     execute(&live.url, format!("create database {name}")).unwrap();
@@ -131,7 +133,7 @@ fn a_kept_database_on_a_given_server_is_removed_by_its_name() {
     assert!(!plan.stdout.contains("my_"), "{plan:?}");
     let removed = clean(&[&name]);
     assert_eq!((removed.code, removed.stdout), (0, format!("removed {name}\n")));
-    // Its name can be used again, and the other database still exists.
+    // The first statement fails if the database exists; the second fails if its database is gone.
     execute(&live.url, format!("create database {name}")).unwrap();
     execute(&live.url, format!("drop database my_{name}")).unwrap();
 }

@@ -1,16 +1,16 @@
-//! A live database, created by `check --keep`, so that these tests don't need the library.
+//! A running database that `check --keep` creates, so that these tests do not call the library.
 
 use serde_json::Value as Json;
 
 use super::fixtures;
 use crate::run::run;
 
-/// The database of `json/spanproof.toml`; its server is removed when dropped.
+/// The database of the only case of `json/spanproof.toml`. Dropping this value removes its server.
 #[derive(Debug)]
 pub(crate) struct Live {
-    /// Its URL.
+    /// The URL of the database.
     pub(crate) url: String,
-    /// The document of `check --format json`.
+    /// The document that `check --format json` printed.
     pub(crate) document: Json,
     folder: String,
 }
@@ -26,9 +26,9 @@ impl Live {
         let url = kept.and_then(|line| line.split('\'').nth(1)).unwrap_or_default().to_owned();
         let folder = url.split_once("?host=").map(|(_, folder)| folder.to_owned());
         assert!(folder.is_some(), "no database was kept on a disposable server: {output:?}");
-        // From here on a failed assertion leaves no server behind.
+        // If an assertion fails from here on, dropping `live` removes the server.
         let mut live = Self { url, document: Json::Null, folder: folder.unwrap() };
-        // The case is broken: its service exits at once.
+        // The service of the case exits at once, so the command exits with 3.
         assert_eq!(output.code, 3, "{output:?}");
         live.document = output.json();
         live
@@ -38,7 +38,7 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         let output = run(std::env::temp_dir(), &["clean", &self.folder]);
-        // A second panic would hide the first one.
+        // A second panic would hide the message of the first panic.
         if !std::thread::panicking() {
             assert_eq!(output.stdout, format!("removed {}\n", self.folder), "{output:?}");
         }

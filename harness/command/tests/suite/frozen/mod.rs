@@ -1,8 +1,8 @@
-//! Reads what earlier versions wrote: `fixtures/format-1`. These tests use only the command, so
-//! that they stay as they are whatever the library calls its items.
+//! Tests that this version reads the files of earlier versions in `fixtures/format-1`. These tests
+//! call only the command, so that a renamed item of the library does not change them.
 
 mod cache;
-mod contains;
+mod comparison;
 mod documents;
 mod kept;
 mod live;
@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 use crate::run::Output;
 
-/// Returns the folder of format 1.
+/// Returns the path of `fixtures/format-1`.
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format-1").canonicalize().unwrap()
 }
 
-/// Returns the text of one fixture.
+/// Returns the text of a file in `fixtures/format-1`.
 fn fixture(name: &str) -> String {
     let path = fixtures().join(name);
-    assert!(path.is_file(), "there is no {}", path.display());
+    assert!(path.is_file(), "no file {}", path.display());
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Runs `spanproof ARGS` in the folder of format 1.
+/// Runs `spanproof ARGS` in `fixtures/format-1`.
 fn run(args: &[&str]) -> Output {
     crate::run::run(fixtures(), args)
 }

@@ -1,13 +1,14 @@
-//! Specs, stored runs and bundles, read without running anything.
+//! Tests that specs, stored runs and incident files of earlier versions give the same results. No
+//! service is started.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::contains::contains;
+use super::comparison::compare;
 use super::{fixture, fixtures, run};
 use crate::folder::{copy, names};
 
-/// Sentences of a report; their wording is not part of the format.
+/// JSON pointers to texts of a report whose wording is not part of the format.
 const WORDING: [&str; 4] = [
     "/cases/*/verdict/fail/*/message",
     "/cases/*/verdict/known",
@@ -29,7 +30,7 @@ fn a_spec_has_the_same_plan(#[case] name: &str) {
     );
 }
 
-/// Removes the last column of a plan, which is a sentence.
+/// Removes the last column of a plan, whose wording is not part of the format.
 fn without_expectations(plan: &str) -> Vec<String> {
     let width = plan.find("expected").unwrap();
     plan.lines().map(|line| line.chars().take(width).collect()).collect()
@@ -46,11 +47,11 @@ fn report(folder: &str) -> (Json, i32) {
 fn a_stored_run_has_the_same_verdicts() {
     let frozen = serde_json::from_str(&fixture("json/report.json")).unwrap();
     let (found, code) = report("run");
-    contains(&frozen, &found, &WORDING).unwrap();
+    compare(&frozen, &found, &WORDING).unwrap();
     assert_eq!(code, 3, "one case is broken");
 }
 
-/// Returns the failures in a report for people: headings with codes, and evidence.
+/// Returns the lines about failures in a report: headings with codes, and evidence.
 fn failures(text: &str) -> Vec<&str> {
     let is_failure = |line: &&str| {
         let evidence = line.starts_with("      ") || line.starts_with("    evidence: ");
@@ -64,7 +65,7 @@ fn a_stored_run_has_the_same_failures_and_evidence() {
     let output = run(&["report", "run", "--config", "spec/spanproof.toml"]);
     assert_eq!(output.code, 3, "{output:?}");
     let frozen = fixture("json/report.txt");
-    // The words of a heading are not part of the format.
+    // Replaces the words of the old headings by those of today, which are not part of the format.
     let frozen = frozen
         .replace(" by ", ", route ")
         .replace(" with upstream ", ", upstream ")
@@ -74,7 +75,8 @@ fn a_stored_run_has_the_same_failures_and_evidence() {
     assert_eq!(failures(&output.stdout), expected);
 }
 
-/// `run-1.0` has only the keys of the first minor version, and no record of the run.
+/// `run-1.0` has only keys of the first minor version, and has no `run.json`. The test replaces
+/// only the version number in its files.
 #[rstest]
 fn evidence_of_every_minor_version_is_read(
     #[values("1.0", "1.1", "1.2", "1.3", "1.9")] version: &str,
@@ -100,12 +102,12 @@ fn evidence_of_every_minor_version_is_read(
     cases.retain(|case| ids.iter().any(|id| case["id"] == **id));
     cases.sort_by_key(|case| case["id"].to_string());
     let (found, code) = report(folder.path().to_str().unwrap());
-    contains(&json!({ "cases": cases }), &found, &WORDING).unwrap();
+    compare(&json!({ "cases": cases }), &found, &WORDING).unwrap();
     assert_eq!(code, 1, "two cases fail");
 }
 
-/// Returns the facts in a replay's report: the bundle, codes, evidence, the numbers of the funnel,
-/// and one line for each doubt. Messages are left out.
+/// Returns the facts in the report of a replay: the file, codes, evidence, the numbers of the
+/// funnel, and one line for each doubt. Messages are left out.
 fn facts(text: &str) -> Vec<String> {
     let fact = |line: &str| {
         let inner = line.strip_prefix("    ").filter(|inner| !inner.starts_with(' '));
@@ -130,9 +132,9 @@ fn facts(text: &str) -> Vec<String> {
 #[case::with_contents("fault-contents")]
 #[case::existing_system("deployment")]
 #[case::cut_off("cut-off")]
-fn a_bundle_has_the_same_verdict(#[case] name: &str) {
-    let bundle = format!("{name}.jsonl");
-    let args = ["replay", &bundle, "--assert-only", "--config", "../spec/spanproof.toml"];
+fn an_incident_has_the_same_verdict(#[case] name: &str) {
+    let incident = format!("{name}.jsonl");
+    let args = ["replay", &incident, "--assert-only", "--config", "../spec/spanproof.toml"];
     let folder = fixtures().join("bundles");
     let output = crate::run::run(folder, &args);
     let found = format!("{}exit {}\n", output.stdout, output.code);

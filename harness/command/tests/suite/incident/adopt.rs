@@ -1,11 +1,12 @@
-//! From an incident to a test: each `check` of all cases replays adopted incidents.
+//! Tests of adopted incidents, which each `check` of all cases replays.
 
 use std::path::Path;
 
 use crate::folder;
 use crate::run::{Output, SPEC, run};
 
-/// Creates a project with the service in Python, one value of its flag and no faults.
+/// Creates a project with the Python service of `fixtures/python-runner`, with one value of its
+/// flag and without faults.
 fn project(folder: &Path) {
     let root = Path::new(SPEC).parent().unwrap().join("fixtures/python-runner");
     std::fs::copy(root.join("runner.py"), folder.join("runner.py")).unwrap();
@@ -21,7 +22,8 @@ fn project(folder: &Path) {
     std::fs::write(folder.join("spanproof.toml"), format!("{few}{after}")).unwrap();
 }
 
-fn edit(folder: &Path, old: &str, new: &str) {
+/// Replaces `old` in the service's source by `new`.
+fn edit_service(folder: &Path, old: &str, new: &str) {
     let path = folder.join("runner.py");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(old), "`{old}` is not in the service");
@@ -29,12 +31,12 @@ fn edit(folder: &Path, old: &str, new: &str) {
 }
 
 #[test]
-fn an_adopted_incident_must_pass_in_each_check() {
+fn check_fails_if_an_adopted_incident_happens_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     project(folder);
-    let (switch, dark) = ("self.recording = ", "self.recording = False and ");
-    edit(folder, switch, dark);
+    let (recording, not_recording) = ("self.recording = ", "self.recording = False and ");
+    edit_service(folder, recording, not_recording);
     let Output { code, stdout, stderr } = run(folder, &["check", "--no-probe"]);
     assert_eq!(code, 1, "{stdout}{stderr}");
     let failed = stdout.lines().find(|line| line.contains("  FAIL ")).unwrap();
@@ -43,7 +45,7 @@ fn an_adopted_incident_must_pass_in_each_check() {
         run(folder, &["capture", "--case", id, "-o", "dark.jsonl"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
 
-    edit(folder, dark, switch);
+    edit_service(folder, not_recording, recording);
     let Output { code, stdout, stderr } = run(folder, &["replay", "dark.jsonl", "--adopt"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert!(
@@ -52,19 +54,19 @@ fn an_adopted_incident_must_pass_in_each_check() {
     );
     let Output { code, stdout, stderr } = run(folder, &["check"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(stdout.contains("\n1 incident replayed, 0 not as expected\n"), "{stdout}");
+    assert!(stdout.contains("\n1 incident replayed: all as expected\n"), "{stdout}");
     let Output { code, stderr, .. } = run(folder, &["replay", "dark.jsonl", "--adopt"]);
-    assert_eq!(code, 2, "it was adopted twice: {stderr}");
+    assert_eq!(code, 2, "the second adoption was not refused: {stderr}");
     let Output { code, stderr, .. } = run(folder, &["replay", "dark.jsonl", "--adopt=same"]);
     assert!(code == 2 && stderr.contains("so it can't be adopted as `same`"), "{stderr}");
     let Output { code, stderr, .. } = run(folder, &["replay", "dark.jsonl", "--adopt=pas"]);
     assert!(code == 2 && stderr.contains("no code is named `pas`"), "{stderr}");
 
-    edit(folder, switch, dark);
+    edit_service(folder, recording, not_recording);
     let output = run(folder, &["check", "--no-probe", "--format", "json"]);
     assert_eq!(output.code, 1, "{output:?}");
     assert_eq!(output.json()["incidents"][0]["back"], true);
-    // A check of some cases replays no incidents.
+    // With `--filter`, `check` replays no incidents.
     let Output { stdout, .. } = run(folder, &["check", "--no-probe", "--filter", "route=now"]);
     assert!(!stdout.contains("incident"), "{stdout}");
 }

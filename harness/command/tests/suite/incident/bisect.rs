@@ -1,4 +1,4 @@
-//! `git bisect run` with `replay --bisect` finds the commit that stopped recording.
+//! Tests that `git bisect run` with `replay --bisect` finds the commit that stopped recording.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::folder;
 use crate::run::{Output, Spanproof, run};
 
 const SERVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/python-runner");
-/// Number of commits in the history.
+/// The number of commits in the history.
 const COMMITS: usize = 9;
-/// Number of the commit that can't be run.
+/// The number of the commit whose service does not start.
 const BROKEN: usize = 5;
-/// Number of the first commit that records no spans.
-const DARK: usize = 7;
+/// The number of the first commit whose service records no spans.
+const NOT_RECORDING: usize = 7;
 
 fn git(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
@@ -31,7 +31,7 @@ fn git(folder: &Path, args: &[&str]) -> String {
     text
 }
 
-/// Commits [`COMMITS`] versions of the service and returns their hashes.
+/// Creates a repository with [`COMMITS`] versions of the service and returns their hashes.
 fn history(folder: &Path) -> Vec<String> {
     folder::copy(Path::new(SERVICE), folder);
     git(folder, &["init", "-q", "-b", "main"]);
@@ -41,8 +41,8 @@ fn history(folder: &Path) -> Vec<String> {
     assert!(healthy.contains(switch), "`{switch}` is not in the service");
     let mut commits = Vec::new();
     for number in 1..=COMMITS {
-        let dark = healthy.replace(switch, "self.recording = False and ");
-        let mut text = if number >= DARK { dark } else { healthy.clone() };
+        let not_recording = healthy.replace(switch, "self.recording = False and ");
+        let mut text = if number >= NOT_RECORDING { not_recording } else { healthy.clone() };
         if number == BROKEN {
             text = text.replace("import queue\n", "import queue\nimport a_missing_module\n");
         }
@@ -72,6 +72,6 @@ fn bisect_finds_the_commit_that_stopped_recording() {
     git(&repository, &["bisect", "start", &commits[COMMITS - 1], &commits[0]]);
     let script = "git bisect run spanproof replay ../dark.jsonl --bisect";
     let Output { stdout, stderr, .. } = Spanproof::shell(&repository, script).output();
-    let found = format!("{} is the first bad commit", commits[DARK - 1]);
+    let found = format!("{} is the first bad commit", commits[NOT_RECORDING - 1]);
     assert!(stdout.contains(&found), "{stdout}{stderr}");
 }

@@ -1,4 +1,5 @@
-//! Bundles that are cut off, edited, of another version, or no bundles.
+//! Tests of reading incident files (bundles) that are cut off, edited or of another version, and of
+//! files that are not incident files.
 
 use rstest::rstest;
 use spanproof::Bundle;
@@ -6,7 +7,7 @@ use spanproof::Bundle;
 use super::INCIDENT;
 use crate::run::{Output, SPEC, run};
 
-/// Runs `replay --assert-only` on a file with these bytes.
+/// Runs `replay --assert-only` on a file with these bytes, with `more` arguments.
 fn replay(bytes: &[u8], more: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.jsonl"), bytes).unwrap();
@@ -19,7 +20,7 @@ fn incident() -> String {
 }
 
 #[test]
-fn assert_only_judges_a_bundle_again() {
+fn assert_only_judges_the_evidence_of_an_incident_again() {
     let Output { code, stdout, stderr } = replay(incident().as_bytes(), &[]);
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert!(stdout.contains("x.jsonl: same verdict and funnel"), "{stdout}");
@@ -29,7 +30,7 @@ fn assert_only_judges_a_bundle_again() {
     );
 }
 
-/// Where the file ends, in bytes from the start of its last record.
+/// `offset` is the end of the file, in bytes from the start of the last record.
 #[rstest]
 #[case::without_the_last_record(0)]
 #[case::within_the_last_record(20)]
@@ -41,7 +42,7 @@ fn a_cut_off_bundle_is_judged_with_a_doubt(#[case] offset: isize) {
     let Output { code, stdout, stderr } = replay(text.as_bytes(), &[]);
     assert_eq!(code, 6, "{stdout}{stderr}");
     assert!(
-        stdout.contains("doubt: it is cut off: it has 1 job, 4 units, 0 spans"),
+        stdout.contains("doubt: the file is cut off: it has 1 job, 4 units, 0 spans"),
         "{stdout}{stderr}"
     );
 }
@@ -51,18 +52,21 @@ fn a_bundle_that_is_cut_off_before_its_evidence_is_refused() {
     let early = incident().lines().take(3).collect::<Vec<_>>().join("\n");
     let Output { code, stderr, .. } = replay(early.as_bytes(), &[]);
     assert_eq!(code, 2);
-    assert!(stderr.contains("it is cut off before its facts; it has 1 job"), "{stderr}");
+    assert!(
+        stderr.contains("the file is cut off before its record `facts`, after 1 job"),
+        "{stderr}"
+    );
 }
 
 #[test]
-fn an_edited_bundle_is_refused_without_edited() {
+fn an_edited_bundle_is_refused_without_the_option_edited() {
     let edited = incident().replace("\"status\":\"failed\"", "\"status\":\"passed\"");
     let Output { code, stderr, .. } = replay(edited.as_bytes(), &[]);
     assert_eq!(code, 2);
     assert!(stderr.contains("`x.jsonl` was changed after it was written"), "{stderr}");
     let Output { code, stdout, .. } = replay(edited.as_bytes(), &["--edited"]);
     assert_eq!(code, 6, "{stdout}");
-    assert!(stdout.contains("doubt: it was changed after it was written"), "{stdout}");
+    assert!(stdout.contains("doubt: the file was changed after it was written"), "{stdout}");
 }
 
 #[rstest]
@@ -91,7 +95,10 @@ fn records_of_a_newer_minor_version_are_skipped_with_a_doubt() {
     );
     let Output { code, stdout, stderr } = replay(newer.as_bytes(), &["--edited"]);
     assert_eq!(code, 6, "{stdout}{stderr}");
-    assert!(stdout.contains("doubt: this version does not know its record `weather`"), "{stdout}");
+    assert!(
+        stdout.contains("doubt: this version does not know the record `weather` in the file"),
+        "{stdout}"
+    );
 }
 
 #[test]
@@ -121,7 +128,7 @@ fn devices_empty_folders_and_huge_files_are_refused() {
 }
 
 #[test]
-fn every_changed_byte_is_noticed() {
+fn changed_bytes_are_detected() {
     let whole = incident().into_bytes();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.jsonl");
@@ -131,8 +138,8 @@ fn every_changed_byte_is_noticed() {
         bytes[at] = bytes[at].wrapping_add(1 + u8::try_from(step % 97).unwrap());
         std::fs::write(&path, &bytes).unwrap();
         let read = Bundle::read(&path);
-        let noticed = read.as_ref().map_or(true, |bundle| !bundle.doubts.is_empty());
-        assert!(noticed, "nobody noticed that byte {at} was changed");
+        let detected = read.as_ref().map_or(true, |bundle| !bundle.doubts.is_empty());
+        assert!(detected, "the changed byte {at} was not detected");
         drop(Bundle::read_edited(&path));
     }
 }

@@ -1,5 +1,5 @@
-//! Capturing a job in production: what a bundle contains, what is masked, and what an incomplete
-//! capture leaves.
+//! Tests of capturing a job in production: what the incident file contains, what is masked, and
+//! what remains if the capture fails.
 
 use rstest::rstest;
 
@@ -8,7 +8,7 @@ use crate::run::{Output, SPEC, run};
 const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/runner.log");
 
-/// Writes the dump and the log of production with personal data and secrets in them.
+/// Writes the dump and the log of production, with personal data and secrets added to both.
 fn write_secrets(folder: &std::path::Path) {
     let dump = std::fs::read_to_string(DUMP).unwrap();
     let dump = dump.replace(
@@ -25,7 +25,7 @@ fn write_secrets(folder: &std::path::Path) {
     std::fs::write(folder.join("rules.toml"), rules).unwrap();
 }
 
-/// JSON in a text column and the output of a unit are content, too.
+/// The columns of the job's JSON and of the units' output have the type `text` here.
 #[test]
 fn content_is_masked_in_columns_of_any_type() {
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +41,7 @@ fn content_is_masked_in_columns_of_any_type() {
     assert_eq!(code, 0, "{stdout}{stderr}");
     let text = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
     assert!(!text.contains("she said so") && !text.contains("bias-detection\\\""), "{text}");
-    assert!(text.contains("bias-detection-1761134400"), "the job's name stays");
+    assert!(text.contains("bias-detection-1761134400"), "the job's name was masked");
 }
 
 const ARGS: [&str; 10] = [
@@ -58,7 +58,7 @@ const ARGS: [&str; 10] = [
 ];
 
 #[rstest]
-#[case::by_itself(&[], &["hunter2", "ada@example", "Ada", "1815}"], &["P1815"])]
+#[case::without_options(&[], &["hunter2", "ada@example", "Ada", "1815}"], &["P1815"])]
 #[case::with_a_rule(&["--mask", "rules.toml"], &["hunter2", "ada@example", "Ada", "P1815"], &[])]
 #[case::with_contents(&["--with-contents"], &["hunter2", "ada@example"], &["who is Ada?", "1815"])]
 fn secrets_and_personal_data_are_masked(
@@ -72,10 +72,10 @@ fn secrets_and_personal_data_are_masked(
     assert_eq!(code, 0, "{stdout}{stderr}");
     let text = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
     for secret in masked {
-        assert!(!text.contains(secret), "`{secret}` is in the bundle: {text}");
+        assert!(!text.contains(secret), "`{secret}` is in the incident file: {text}");
     }
     for content in unmasked {
-        assert!(text.contains(content), "`{content}` is not in the bundle: {text}");
+        assert!(text.contains(content), "`{content}` is not in the incident file: {text}");
     }
     assert!(stdout.contains("masked: output: 1 x e-mail address"), "{stdout}");
     assert!(text.contains(r#"{"place":"output","what":"secret","count":1}"#), "{text}");
@@ -86,7 +86,7 @@ fn secrets_and_personal_data_are_masked(
 }
 
 #[test]
-fn a_capture_that_fails_keeps_what_it_has_read() {
+fn a_failed_capture_keeps_the_records_that_it_has_read() {
     let folder = tempfile::tempdir().unwrap();
     write_secrets(folder.path());
     std::fs::write(folder.path().join("runner.log"), b"\x1f\x8b\x08").unwrap();
@@ -102,14 +102,14 @@ fn a_capture_that_fails_keeps_what_it_has_read() {
     let args = ["replay", "out.jsonl", "--assert-only", "--config", SPEC];
     let Output { code, stdout, stderr } = run(folder.path(), &args);
     assert_eq!(code, 1, "{stdout}{stderr}");
-    assert!(stdout.contains("doubt: it is cut off: it has 1 job, 4 units"), "{stdout}");
+    assert!(stdout.contains("doubt: the file is cut off: it has 1 job, 4 units"), "{stdout}");
 }
 
 #[rstest]
 #[case::existing_file(&["-oout.jsonl"], "could not write `out.jsonl`: File exists")]
 #[case::two_jobs(&["--job", "470"], "an incident has one job; use `--job` once")]
 #[case::no_folder(&["-onone/out.jsonl"], "could not write `none/out.jsonl`")]
-fn an_error_before_the_capture_leaves_files_alone(#[case] more: &[&str], #[case] expected: &str) {
+fn an_error_before_the_capture_changes_no_file(#[case] more: &[&str], #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
     write_secrets(folder.path());
     std::fs::write(folder.path().join("out.jsonl"), "mine").unwrap();
@@ -120,7 +120,7 @@ fn an_error_before_the_capture_leaves_files_alone(#[case] more: &[&str], #[case]
 }
 
 #[test]
-fn an_error_in_a_rule_is_reported_with_its_line() {
+fn an_error_in_a_masking_rule_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     write_secrets(folder.path());
     std::fs::write(folder.path().join("rules.toml"), "[[mask]]\nname = \"x\"\npattern = '('\n")

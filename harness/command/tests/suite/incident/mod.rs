@@ -1,4 +1,5 @@
-//! Incidents as files: captured, read wherever they come from, replayed and bisected.
+//! Tests of incident files: capturing, reading, replaying, adopting and bisecting them. The code
+//! calls an incident file a bundle.
 
 mod adopt;
 mod bisect;
@@ -6,6 +7,6 @@ mod bundle;
 mod capture;
 mod secret;
 
-/// The incident that led to this tool.
+/// An incident in which no spans were recorded. It was the reason to write this tool.
 const INCIDENT: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/incidents/zero-spans.jsonl");

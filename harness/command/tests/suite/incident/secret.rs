@@ -1,4 +1,4 @@
-//! Names that look like secrets are masked, and masking changes no verdict.
+//! Tests that names that look like secrets are masked, and that masking changes no verdict.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use rstest::rstest;
 
 use crate::run::{Output, SPEC, run};
 
+/// Tables of the dump with their columns.
 const TABLES: [(&str, &str); 3] = [
     ("jobs", "id text, jobspec_id text, status text, created_at timestamp"),
     (
@@ -21,8 +22,8 @@ const TABLES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Writes a dump and a log of a job with one unit and two spans, which name the model `model`.
-fn dump(folder: &Path, model: &str) {
+/// Writes a dump and a log of a job with one unit and two spans. `model` is the model in the spans.
+fn write_dump_and_log(folder: &Path, model: &str) {
     let times = "2025-10-22 12:00:01\t2025-10-22 12:00:02";
     let (job, unit) = ("token=abc469", "Basic Llama-3.2-1b");
     let id = |last: u8| format!("5bc8fbbc-bde5-c099-4164-d8399f767c4{last}");
@@ -55,13 +56,13 @@ fn dump(folder: &Path, model: &str) {
 #[rstest]
 #[case::same_name("Basic Llama-3.2-1b", 0, "pass")]
 #[case::other_name("Basic Mistral-7b", 1, "unlinked")]
-fn masked_names_are_still_compared(
+fn masked_names_are_equal_only_if_the_names_are_equal(
     #[case] model: &str,
     #[case] expected_code: i32,
     #[case] verdict: &str,
 ) {
     let folder = tempfile::tempdir().unwrap();
-    dump(folder.path(), model);
+    write_dump_and_log(folder.path(), model);
     let files = ["--dump", "dump.sql", "--log", "runner.log", "--config", SPEC];
     let diagnosis = run(folder.path(), &[&["diagnose"], &files[..]].concat());
     assert_eq!(diagnosis.code, expected_code, "{diagnosis:?}");

@@ -1,0 +1,154 @@
+//! Runs migrations in a database, each file with the settings of a new session.
+
+use std::time::Instant;
+
+use sqlx::migrate::{Migration, MigrationType};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr};
+
+use super::script::Statement;
+use super::{File, Migrations};
+use crate::Error;
+use crate::connection::connect;
+use crate::server_error::ServerError;
+
+/// The table of sqlx, as sqlx creates it: services that migrate with sqlx at their start find their
+/// migrations applied.
+const SQLX_TABLE: &str = "create table if not exists _sqlx_migrations (
+    version bigint primary key,
+    description text not null,
+    installed_on timestamptz not null default now(),
+    success boolean not null,
+    checksum bytea not null,
+    execution_time bigint not null
+)";
+/// The statement can't run in a transaction.
+const IN_TRANSACTION: &str = "25001";
+/// A role or another object exists already.
+const DUPLICATE_OBJECT: &str = "42710";
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// A statement that failed.
+struct Failure<'a> {
+    statement: &'a Statement,
+    source: ServerError,
+}
+
+impl Migrations {
+    /// Runs all files in the database of a URL.
+    ///
+    /// # Errors
+    /// When the login or a statement fails.
+    pub async fn apply(&self, url: &str) -> Result<(), Error> {
+        let failed = || Error::database("prepare the template");
+        let mut connection =
+            connect(url).await.map_err(Error::database("connect to the template"))?;
+        if self.files.iter().any(|file| file.sqlx_version.is_some()) {
+            connection.execute(sqlx::raw_sql(SQLX_TABLE)).await.map_err(failed())?;
+        }
+        for file in self.files.iter() {
+            let start = Instant::now();
+            file.apply(&mut connection).await.map_err(|failure| file.error(failure))?;
+            // A migration may have changed the search path, the role or any other setting.
+            connection.execute(sqlx::raw_sql("discard all")).await.map_err(failed())?;
+            file.record(&mut connection, start).await.map_err(failed())?;
+        }
+        drop(connection.close().await);
+        Ok(())
+    }
+}
+
+impl File {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
+        if self.script.no_transaction {
+            return self.statements(connection).await;
+        }
+        let applied = self.in_transaction(connection).await;
+        match applied {
+            // Such as `create index concurrently`: what ran before it was rolled back.
+            Err(failure) if failure.source.sqlstate() == Some(IN_TRANSACTION) => {
+                self.statements(connection).await
+            }
+            other => other,
+        }
+    }
+
+    async fn in_transaction(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
+        let Some(last) = self.script.statements.last() else { return Ok(()) };
+        let at_last = |error| Failure { statement: last, source: ServerError::from(error) };
+        connection.execute(sqlx::raw_sql("begin")).await.map_err(at_last)?;
+        let applied = self.statements(connection).await;
+        // Constraints that are deferred fail here.
+        let end = if applied.is_ok() { "commit" } else { "rollback" };
+        let ended = connection.execute(sqlx::raw_sql(end)).await.map_err(at_last);
+        applied.and(ended.map(drop))
+    }
+
+    async fn statements(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
+        for statement in &self.script.statements {
+            let failed = |error| Failure { statement, source: ServerError::from(error) };
+            run(connection, statement).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Stores the file in the table of sqlx.
+    async fn record(
+        &self,
+        connection: &mut PgConnection,
+        start: Instant,
+    ) -> Result<(), sqlx::Error> {
+        let Some(version) = self.sqlx_version else { return Ok(()) };
+        let (_, rest) = self.name.split_once('_').unwrap_or_default();
+        let kind = MigrationType::from_filename(&self.name);
+        let description = rest.trim_end_matches(kind.suffix()).replace('_', " ");
+        let sql = AssertSqlSafe(self.script.text.clone()).into_sql_str();
+        let migration = Migration::new(version, description.into(), kind, sql, false);
+        let checksum: String =
+            migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let description = migration.description.replace('\'', "''");
+        let time = start.elapsed().as_nanos();
+        let insert = format!(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+             values ({version}, '{description}', true, '\\x{checksum}', {time})"
+        );
+        match connection.execute(sqlx::raw_sql(AssertSqlSafe(insert))).await {
+            // A migration dropped the schema.
+            Err(error)
+                if error
+                    .as_database_error()
+                    .and_then(sqlx::error::DatabaseError::code)
+                    .as_deref()
+                    == Some(UNDEFINED_TABLE) =>
+            {
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    fn error(&self, Failure { statement, source }: Failure<'_>) -> Error {
+        let within = source.line_in(&statement.sql).map_or(0, |line| line - 1);
+        let is_role = statement.sql.to_lowercase().starts_with("create role")
+            || statement.sql.to_lowercase().starts_with("create user");
+        let next = if is_role && source.sqlstate() == Some(DUPLICATE_OBJECT) {
+            "; roles belong to the whole server, and an earlier run may have created this one: \
+             drop it, or create it only if it does not exist"
+        } else {
+            ""
+        };
+        let line = statement.line + within;
+        Error::Migration { file: self.name.clone(), line, next, source }
+    }
+}
+
+/// Runs one statement, with the rows of `copy … from stdin`.
+async fn run(connection: &mut PgConnection, statement: &Statement) -> Result<(), sqlx::Error> {
+    let Some(data) = &statement.data else {
+        let sql = sqlx::raw_sql(AssertSqlSafe(statement.sql.clone()));
+        return connection.execute(sql).await.map(drop);
+    };
+    let mut copy = connection.copy_in_raw(&statement.sql).await?;
+    copy.send(data.as_bytes()).await?;
+    copy.finish().await.map(drop)
+}

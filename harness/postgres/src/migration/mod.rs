@@ -1,0 +1,305 @@
+//! The schema of a database: a folder of migrations or one SQL file.
+
+mod apply;
+mod name;
+mod script;
+mod section;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use self::name::{Name, Version};
+use self::script::Script;
+use super::Error;
+
+/// Part of every fingerprint; changes when the same files lead to another schema than before.
+const RULES: &str = "2";
+
+/// The migrations of one folder, or one SQL file with the whole schema.
+///
+/// The files are named as sqlx, golang-migrate, goose, dbmate, sql-migrate, tern, Flyway, refinery,
+/// Prisma or Diesel name them: `0001_name.up.sql` with `0001_name.down.sql`, `0001_name.sql`,
+/// `V1__name.sql`, `0001_name/migration.sql` or `0001_name/up.sql`. Only the part that applies a
+/// migration is run. Each file is run in its own transaction, unless it asks for none or has a
+/// statement that the server refuses inside of one.
+#[derive(Debug, Clone)]
+pub struct Migrations {
+    folder: PathBuf,
+    files: Arc<[File]>,
+}
+
+/// The order of migrations that have the same version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum SameVersion {
+    /// Two migrations of one version are an error.
+    #[default]
+    Refused,
+    /// Migrations of one version are applied in the order of their names.
+    ByName,
+}
+
+/// One file.
+#[derive(Debug)]
+struct File {
+    /// The path, relative to the folder.
+    name: String,
+    script: Script,
+    /// The version that sqlx would store; `None` if another tool wrote the file.
+    sqlx_version: Option<i64>,
+}
+
+impl Migrations {
+    /// Reads and checks a folder.
+    ///
+    /// # Errors
+    /// When the folder can't be read, has no migration, has two of the same version or an SQL file
+    /// that is none, or when a file is not SQL in UTF-8.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::read_with(folder, SameVersion::Refused)
+    }
+
+    /// Like [`read`](Self::read), with a choice for migrations of the same version.
+    ///
+    /// # Errors
+    /// Like [`read`](Self::read).
+    pub fn read_with(folder: impl AsRef<Path>, same: SameVersion) -> Result<Self, Error> {
+        let folder = folder.as_ref().to_owned();
+        let invalid = |source| Error::Migrations { folder: folder.clone(), source };
+        if !folder.is_dir() {
+            return Err(invalid("there is no such folder".into()));
+        }
+        let names = names(&folder).map_err(|error| invalid(error.into()))?;
+        let ordered = order(names, same).map_err(|reason| invalid(reason.into()))?;
+        if ordered.is_empty() {
+            return Err(invalid("it has no `NNNN_name.up.sql` or `NNNN_name.sql` file".into()));
+        }
+        let files = ordered
+            .into_iter()
+            .map(|(version, name)| {
+                let script = read_script(&folder.join(&name))
+                    .map_err(|reason| invalid(format!("`{name}`, {reason}").into()))?;
+                Ok(File {
+                    sqlx_version: sqlx_version(&name, version.as_ref(), &script),
+                    script,
+                    name,
+                })
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Self { folder, files })
+    }
+
+    /// Reads one SQL file that creates the whole schema, for example a plain dump of `pg_dump`.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not SQL in UTF-8.
+    pub fn read_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let script = read_script(path).map_err(|reason| Error::Migrations {
+            folder: folder.clone(),
+            source: format!("`{name}`, {reason}").into(),
+        })?;
+        Ok(Self { folder, files: [File { name, script, sqlx_version: None }].into() })
+    }
+
+    /// Returns the folder that they were read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the SQL of each file, in the order in which the files are run.
+    pub fn statements(&self) -> impl Iterator<Item = String> {
+        self.files.iter().map(|file| file.script.text.clone())
+    }
+
+    /// Returns the number of files.
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Returns a name for their schema: a hash of the file names and contents.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new_with_prefix(RULES);
+        for File { name, script, .. } in self.files.iter() {
+            hash.update(name.as_bytes());
+            hash.update([0]);
+            hash.update(Sha256::digest(script.text.as_bytes()));
+            hash.update([u8::from(script.no_transaction)]);
+        }
+        format!("{:x}", hash.finalize())[..12].to_owned()
+    }
+}
+
+/// Returns the paths of all files in a folder and in its folders, relative to it.
+fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let inner = if path.is_dir() { Some(std::fs::read_dir(&path)?) } else { None };
+        let found = inner.into_iter().flatten().map(|entry| Ok(entry?.path()));
+        let found = found.chain((!path.is_dir()).then(|| Ok(path.clone())));
+        for path in found.collect::<std::io::Result<Vec<_>>>()? {
+            let relative = path.strip_prefix(folder).unwrap_or(&path);
+            names.push(relative.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Selects the migrations among sorted names, in their order; `None` for a version means last.
+fn order(names: Vec<String>, same: SameVersion) -> Result<Vec<(Option<Version>, String)>, String> {
+    let mut versioned: Vec<(Version, String)> = Vec::new();
+    let (mut undo, mut repeatable, mut baselines) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        match Name::parse(Path::new(&name))? {
+            Name::Versioned(version) => versioned.push((version, name)),
+            Name::Undo(version) => undo.push((version, name)),
+            Name::Baseline(version) => baselines.push((version, name)),
+            Name::Repeatable => repeatable.push((None, name)),
+            Name::Down | Name::Other => {}
+        }
+    }
+    // In refinery's folders a version has one file, whose name may begin with `U`.
+    let is_free = |version: &Version| versioned.iter().all(|(other, _)| other != version);
+    let free: Vec<_> = undo.into_iter().filter(|(version, _)| is_free(version)).collect();
+    versioned.extend(free);
+    if let Some(baseline) = baselines.into_iter().max() {
+        versioned.retain(|(version, _)| *version > baseline.0);
+        versioned.push(baseline);
+    }
+    versioned.sort();
+    if same == SameVersion::Refused {
+        let mut seen = BTreeMap::new();
+        for (version, name) in &versioned {
+            if let Some(other) = seen.insert(version, name) {
+                let version: Vec<_> = version.iter().map(ToString::to_string).collect();
+                return Err(format!(
+                    "`{other}` and `{name}` have the same version {}; renumber one, or order them \
+                     by name",
+                    version.join(".")
+                ));
+            }
+        }
+    }
+    let versioned = versioned.into_iter().map(|(version, name)| (Some(version), name));
+    Ok(versioned.chain(repeatable).collect())
+}
+
+/// Reads a file; the error has no path.
+fn read_script(path: &Path) -> Result<Script, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    Script::parse(&bytes).map_err(|error| error.to_string())
+}
+
+/// Returns the version that sqlx stores in its own table; `None` for files of other tools.
+fn sqlx_version(name: &str, version: Option<&Version>, script: &Script) -> Option<i64> {
+    let is_sqlx = name.starts_with(|first: char| first.is_ascii_digit()) && !name.contains('/');
+    match version?.as_slice() {
+        [version] if is_sqlx && !script.has_sections => i64::try_from(*version).ok(),
+        _ => None,
+    }
+}
+
+/// Compares the files, and not the folder.
+impl PartialEq for Migrations {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint() == other.fingerprint()
+    }
+}
+
+impl Eq for Migrations {}
+
+impl std::hash::Hash for Migrations {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.fingerprint().hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::error::chain;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn read(names: &[&str], same: SameVersion) -> Result<Vec<String>, String> {
+        let files: Vec<_> = names.iter().map(|name| (*name, "select 1")).collect();
+        let read = Migrations::read_with(folder(&files).path(), same);
+        let names = |read: Migrations| read.files.iter().map(|file| file.name.clone()).collect();
+        read.map(names).map_err(|error| chain(&error))
+    }
+
+    #[rstest]
+    #[case::sqlx(&["2_b.sql", "10_c.sql", "1_a.up.sql", "1_a.down.sql"], &["1_a.up.sql", "2_b.sql", "10_c.sql"])]
+    #[case::flyway(
+        &["V1__a.sql", "V1.10__c.sql", "V1.9__b.sql", "R__view.sql", "R__a.sql", "U1.10__c.sql"],
+        &["V1__a.sql", "V1.9__b.sql", "V1.10__c.sql", "R__a.sql", "R__view.sql"]
+    )]
+    #[case::baseline(&["V1__a.sql", "V2__b.sql", "B2__ab.sql", "V3__c.sql"], &["B2__ab.sql", "V3__c.sql"])]
+    #[case::refinery(&["V1__a.sql", "U2__b.sql", "V3__c.sql"], &["V1__a.sql", "U2__b.sql", "V3__c.sql"])]
+    #[case::prisma(
+        &["20240102_b/migration.sql", "20240101_a/migration.sql", "migration_lock.toml"],
+        &["20240101_a/migration.sql", "20240102_b/migration.sql"]
+    )]
+    #[case::diesel(
+        &["2024-01-01-000000_a/up.sql", "2024-01-01-000000_a/down.sql"],
+        &["2024-01-01-000000_a/up.sql"]
+    )]
+    fn the_files_of_each_tool_are_applied_in_its_order(
+        #[case] names: &[&str],
+        #[case] expected: &[&str],
+    ) {
+        assert_eq!(read(names, SameVersion::Refused).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_empty_folder_is_refused() {
+        let error = read(&["README.md"], SameVersion::Refused).unwrap_err();
+        assert!(error.ends_with("it has no `NNNN_name.up.sql` or `NNNN_name.sql` file"), "{error}");
+    }
+
+    #[test]
+    fn two_migrations_of_one_version_need_an_order() {
+        let names = ["0001_b.up.sql", "0001_a.up.sql"];
+        let error = read(&names, SameVersion::Refused).unwrap_err();
+        assert!(error.contains("`0001_a.up.sql` and `0001_b.up.sql` have the same"), "{error}");
+        let ordered = read(&names, SameVersion::ByName).unwrap();
+        assert_eq!(ordered, ["0001_a.up.sql", "0001_b.up.sql"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_sql_is_refused_by_name_and_line() {
+        let folder = folder(&[("1_a.sql", "select 1;\n\\i other.sql\n")]);
+        let error = chain(&Migrations::read(folder.path()).unwrap_err());
+        assert!(
+            error.ends_with(
+                "`1_a.sql`, line 2: `\\i` is a command of psql, not SQL; remove it or use SQL"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_fingerprint_depends_on_the_content() {
+        let one = Migrations::read(folder(&[("1_a.sql", "select 1")]).path()).unwrap();
+        let same = Migrations::read(folder(&[("1_a.sql", "select 1")]).path()).unwrap();
+        let other = Migrations::read(folder(&[("1_a.sql", "select 2")]).path()).unwrap();
+        assert_eq!(one.fingerprint(), same.fingerprint());
+        assert_ne!(one.fingerprint(), other.fingerprint());
+    }
+}

@@ -1,0 +1,102 @@
+//! The part of a migration file that is applied, where one file also has the part that undoes it.
+//!
+//! The markers are those of goose, sql-migrate, dbmate and tern; a file without markers is applied
+//! as a whole. Sources: the documentation of each tool.
+
+/// The text that is applied.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    /// As long as the file; lines that are not applied are empty.
+    pub(super) text: String,
+    /// Whether the file asks to run outside of a transaction.
+    pub(super) no_transaction: bool,
+    /// Whether the file has markers.
+    pub(super) is_marked: bool,
+}
+
+/// What a line says about the lines after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    Up { no_transaction: bool },
+    Down,
+    NoTransaction,
+}
+
+/// Returns the part of a file that is applied.
+pub(super) fn applied(text: &str) -> Section {
+    let markers: Vec<Option<Marker>> = text.lines().map(marker).collect();
+    let is_marked = markers.iter().any(|marker| matches!(marker, Some(Marker::Up { .. })));
+    // sqlx reads the first line only.
+    let first = text.lines().next().unwrap_or_default();
+    let mut no_transaction = first.starts_with("-- no-transaction");
+    // tern has a marker before the second part only.
+    let mut is_up = !is_marked;
+    let mut kept = String::with_capacity(text.len());
+    for (line, marker) in text.split_inclusive('\n').zip(markers) {
+        match marker {
+            Some(Marker::Up { no_transaction: alone }) => {
+                is_up = true;
+                no_transaction |= alone;
+            }
+            Some(Marker::Down) => is_up = false,
+            Some(Marker::NoTransaction) => no_transaction = true,
+            None => {}
+        }
+        if is_up {
+            kept.push_str(line);
+        } else if line.ends_with('\n') {
+            kept.push('\n');
+        }
+    }
+    Section { text: kept, no_transaction, is_marked }
+}
+
+fn marker(line: &str) -> Option<Marker> {
+    let line = line.trim().to_lowercase();
+    if line == "---- create above / drop below ----" {
+        return Some(Marker::Down);
+    }
+    let comment = line.strip_prefix("--")?.trim_start();
+    let mut words = comment.split_whitespace();
+    let tool = words.next()?;
+    let rest: Vec<&str> = words.collect();
+    match (tool, rest.as_slice()) {
+        ("+goose" | "+migrate", ["up", options @ ..]) => {
+            Some(Marker::Up { no_transaction: options.contains(&"notransaction") })
+        }
+        ("migrate:up", options) => {
+            Some(Marker::Up { no_transaction: options.contains(&"transaction:false") })
+        }
+        ("+goose" | "+migrate", ["down", ..]) | ("migrate:down", _) => Some(Marker::Down),
+        ("+goose", ["no", "transaction", ..]) => Some(Marker::NoTransaction),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::goose("-- +goose Up\ncreate\n-- +goose Down\ndrop\n", false)]
+    #[case::goose_down_first("-- +goose Down\ndrop\n-- +goose Up\ncreate\n", false)]
+    #[case::goose_alone(
+        "-- +goose NO TRANSACTION\n-- +goose Up\ncreate\n--+goose down\ndrop",
+        true
+    )]
+    #[case::sql_migrate("-- +migrate Up notransaction\ncreate\n-- +migrate Down\ndrop\n", true)]
+    #[case::dbmate("-- migrate:up\ncreate\n\n-- migrate:down\ndrop\n", false)]
+    #[case::dbmate_alone("-- migrate:up transaction:false\ncreate\n-- migrate:down\ndrop", true)]
+    #[case::tern("create\n---- create above / drop below ----\ndrop\n", false)]
+    #[case::sqlx("-- no-transaction\ncreate\n", true)]
+    #[case::no_marker("create\n-- goose is a bird; no-transaction\n", false)]
+    fn only_what_applies_the_migration_is_kept(#[case] text: &str, #[case] no_transaction: bool) {
+        let found = applied(text);
+        assert!(found.text.contains("create"), "{found:?}");
+        assert!(!found.text.contains("drop\n") && !found.text.ends_with("drop"), "{found:?}");
+        assert_eq!(found.text.matches('\n').count(), text.matches('\n').count());
+        assert_eq!(found.no_transaction, no_transaction);
+    }
+}
