@@ -1,7 +1,7 @@
 //! Connects to a server by its URL.
 
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
 /// Parses the URL of a database for sqlx.
 ///
@@ -12,6 +12,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 /// When the text is not a URL of a Postgres database.
 pub fn connect_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
+    if options.get_socket().is_some() {
+        // libpq, too, uses no TLS on a socket, whatever `PGSSLMODE` is.
+        return Ok(options.ssl_mode(PgSslMode::Disable));
+    }
     let address = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     Ok(match address.map(str::to_owned) {
         Some(address) => options.host(&address),

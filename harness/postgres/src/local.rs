@@ -218,8 +218,8 @@ impl LocalServer {
     /// Returns the URL of the database `postgres`, over the private socket.
     pub(super) fn url(&self) -> String {
         let (role, folder) = (&self.folder.prefix, self.folder.path.display());
-        // Complete, so that the driver takes nothing from `PGPORT` or `PGSSLMODE`.
-        format!("postgres://{role}@localhost:5432/postgres?sslmode=disable&host={folder}")
+        // Complete, so that the driver does not take the port from `PGPORT`.
+        format!("postgres://{role}@localhost:5432/postgres?host={folder}")
     }
 
     /// Returns how the server ended; `None` if it runs.

@@ -17,7 +17,10 @@ async fn a_wrong_password_is_reported_and_not_printed() {
     PgConnection::connect(&right).await.unwrap().close().await.unwrap();
     let wrong = right.replace(":right@", ":wr0ng@");
     let error = start(Source::Url(wrong)).await.map_err(chain).unwrap_err();
-    assert!(error.starts_with("could not log in to postgres://guarded:***@localhost/"), "{error}");
+    assert!(
+        error.starts_with("could not log in to postgres://guarded:***@localhost:5432/"),
+        "{error}"
+    );
     let expected = ": password authentication failed for user \"guarded\" (SQLSTATE 28P01); \
                     put the right user and password into the URL, with `%40` for an `@` in them";
     assert!(error.ends_with(expected), "{error}");

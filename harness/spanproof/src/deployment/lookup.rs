@@ -17,7 +17,7 @@ pub(super) const ROW_LIMIT: usize = 10_000;
 /// Reads rows by the values of their columns, and lists what could not be read.
 #[derive(Debug)]
 pub(super) struct Lookup<'a> {
-    /// The session. One transaction of it reads everything.
+    /// The session. All rows are read in its one transaction.
     pub(super) session: &'a mut Session,
     /// The spec with the names of tables and columns.
     pub(super) spec: &'a Spec,

@@ -50,7 +50,7 @@ pub enum DeploymentError {
         /// A name that matches one of these jobs.
         example: String,
     },
-    /// An id has a form that the type of its column does not allow.
+    /// An id is not a value of its column's type.
     #[error("{0}")]
     InvalidId(String),
     /// A log or dump in a format that another program can convert to text.

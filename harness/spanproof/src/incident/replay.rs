@@ -20,7 +20,7 @@ const MAX_SETUPS: usize = 32;
 /// Replays an incident with every setup that fits what is known of the incident.
 ///
 /// # Errors
-/// When the spec does not fit the incident, or the setup can be recreated in too many setups.
+/// When the spec does not fit the incident, or too many setups fit the incident.
 pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
     let recreations = bundle.setup.recreations(world.spec()).map_err(Error::SpecMismatch)?;
     let mut uncertainties = [bundle.doubts.clone(), recreations.uncertainties].concat();

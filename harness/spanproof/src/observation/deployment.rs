@@ -44,7 +44,7 @@ impl ConcurrentSpan {
 pub(crate) struct Log {
     /// Facts about the log as a whole.
     pub(crate) facts: LogFacts,
-    /// The lines that a probe, which is a pattern in the spec, matches; in order.
+    /// The lines that match a probe (a line pattern) of the spec, in order.
     pub(crate) lines: Vec<LogLine>,
     /// Bytes of matching lines that were dropped because there were too many.
     pub(crate) dropped_bytes: u64,
@@ -76,7 +76,7 @@ pub(crate) struct LogFacts {
     pub(crate) last_start: Option<u64>,
     /// Lines about a process that crashed, as `log:12  text`.
     pub(crate) crashes: Vec<String>,
-    /// Number of lines that report another value or effect of the tracing flag than the last such
+    /// Number of startup lines whose report about tracing differs from that of the last startup
     /// line.
     pub(crate) contradictions: usize,
 }

@@ -74,8 +74,8 @@ pub(super) async fn columns(
         }
         let unit_value = unit_column(spec, &name).and_then(|column| unit?.get(column));
         let unit_value = unit_value.filter(|value| !value.is_null());
-        // The trial span is a root span. Without a unit, a foreign key stays null if it may be
-        // null.
+        // The trial span is a root span. Without a unit, a column with a foreign key stays null if
+        // it may be null.
         let is_left_out = name == spans.parent || is("refers") && unit_value.is_none();
         let is_set_at_start = !set_at_end.contains(&&name) && !is_left_out;
         let value = match unit_value {

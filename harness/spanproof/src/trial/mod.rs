@@ -5,6 +5,7 @@ mod error;
 mod fault;
 mod fault_run;
 mod job;
+mod login;
 mod overrides;
 mod program;
 mod readiness;

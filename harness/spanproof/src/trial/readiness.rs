@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use regex::Regex;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 
+use super::login::log_in;
 use super::program::Addresses;
 use crate::observation::WaitResult;
 use crate::process::Child;
@@ -93,7 +94,7 @@ impl Probe {
             }
             Self::Sql { database, query } => {
                 let failed = |error: sqlx::Error| error.to_string();
-                let mut connection = PgConnection::connect(database).await.map_err(failed)?;
+                let mut connection = log_in(database).await.map_err(failed)?;
                 let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query.clone()));
                 let row: Option<bool> =
                     query.fetch_optional(&mut connection).await.map_err(failed)?;

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 
 use super::Error;
+use super::login::log_in;
 use crate::document::suggestion;
 use crate::spec::Tables;
 use spanproof_postgres::{Migrations, Server};
@@ -35,7 +36,7 @@ pub(super) async fn check(
 ) -> Result<(), Error> {
     let database = server.migrated_database(migrations).await?;
     let failed = |error: sqlx::Error| Error::Database(error.into());
-    let mut connection = PgConnection::connect(database.url()).await.map_err(failed)?;
+    let mut connection = log_in(database.url()).await.map_err(failed)?;
     let columns = sqlx::query_as(
         "select table_schema::text, table_name::text, column_name::text \
          from information_schema.columns \

@@ -1,7 +1,8 @@
 //! spanproof's sessions on a trial's database.
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
+use super::login::log_in;
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
@@ -12,7 +13,7 @@ const SESSION_SETTINGS: &str =
 /// Connects to a trial's database.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
     let failed = |error: sqlx::Error| Error::Database(error.into());
-    let mut connection = PgConnection::connect(url).await.map_err(failed)?;
+    let mut connection = log_in(url).await.map_err(failed)?;
     connection.execute(sqlx::raw_sql(SESSION_SETTINGS)).await.map_err(failed)?;
     Ok(connection)
 }
