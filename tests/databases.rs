@@ -7,7 +7,8 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
-/// Opens a world whose databases reject spans, because of the SQL file `seed`.
+/// Opens a world: what trials share, such as the program and the Postgres server. The SQL file
+/// `seed` makes each of its databases reject spans.
 async fn open(binary: &str, seed: &str) -> World {
     World::new(repository("spanproof.toml"))
         .binary(binary)
@@ -20,6 +21,8 @@ async fn open(binary: &str, seed: &str) -> World {
         .unwrap()
 }
 
+/// Runs a trial, one run of the service. `bug` is the fault of the faulty runner; empty for the
+/// healthy runner. `value` is the value of the tracing flag.
 async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag("ENABLE_DB_TRACING", value).env("FAULT", bug).route(route);
     trial.run().await.unwrap()

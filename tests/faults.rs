@@ -7,7 +7,8 @@ use spanproof_format::Code;
 
 use crate::world::{faulty, healthy, repository};
 
-/// Runs a trial under `fault`. `bug` is the fault of the faulty runner.
+/// Runs a trial, one run of the service, under `fault`, a fault outside the runner. `bug` is the
+/// fault inside the faulty runner; empty for the healthy runner.
 async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observation {
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).route(route);
     trial.fault(fault).run().await.unwrap()

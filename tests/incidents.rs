@@ -1,5 +1,5 @@
-//! Tests of incidents from production. One incident has its own spec. All of them are bundles, the
-//! files that incidents are captured to and replayed from.
+//! Tests of incidents from production. Each incident is a bundle: a file to which an incident is
+//! captured and from which it is replayed. The incident `zero-spans` also has a spec of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -51,8 +51,8 @@ async fn only_the_healthy_runner_records_spans_of_cross_region_jobs(
     }
 }
 
-/// Every incident in `fixtures/incidents`: its name, the fault of the runner that causes it, and
-/// the code of its verdict.
+/// Every incident in `fixtures/incidents`: the name of its file, the fault of the faulty runner
+/// that causes it, and the code of its verdict.
 const INCIDENTS: [(&str, &str, &str); 8] = [
     ("inference-suffix", "wrong-path", "unexpected-request"),
     ("never-picked-up", "never-picked-up", "job-not-picked-up"),
@@ -74,8 +74,9 @@ fn every_incident_is_in_the_table() {
     assert_eq!(names, INCIDENTS.map(|(name, ..)| name));
 }
 
-/// Each bundle expects a pass, so a replay with the healthy runner must pass. Without this
-/// expectation, a replay with the faulty runner must show the recorded failure.
+/// Each bundle expects a pass, so `Reproduced` means that the replay with the healthy runner
+/// passes. Without this expectation, `Reproduced` means that the replay with the faulty runner
+/// fails as recorded.
 #[tokio::test]
 async fn each_incident_happens_again_with_its_fault_and_not_with_the_healthy_runner() {
     let spec = repository("spanproof.toml");
@@ -95,7 +96,8 @@ async fn each_incident_happens_again_with_its_fault_and_not_with_the_healthy_run
     }
 }
 
-/// The dump and the log name neither route nor upstream, so the replay tries all of them.
+/// The dump and the log do not say by which route the job was submitted and how the upstream
+/// replied. The replay therefore tries every route with every upstream.
 #[tokio::test]
 async fn a_production_job_is_replayed_on_every_route_and_upstream() {
     let spec = repository("spanproof.toml");
@@ -127,7 +129,8 @@ async fn a_production_job_is_replayed_on_every_route_and_upstream() {
     assert_eq!(result.outcome, ReplayOutcome::Different);
 }
 
-/// An adopted incident is a bundle in the repository that is replayed whenever all cases run.
+/// An adopted incident is a bundle in the repository that is replayed whenever all cases run. The
+/// bundles of this repository expect a pass.
 #[tokio::test]
 async fn an_adopted_incident_that_happens_again_is_reported() {
     let world =
@@ -176,7 +179,7 @@ impl CapturedCase {
         Bundle::read(&self.path()).unwrap()
     }
 
-    /// Returns the setup in the bundle.
+    /// Returns the setup in the bundle: flags, route, upstream and job of the case.
     fn setup(&self) -> Setup {
         let text = std::fs::read_to_string(self.path()).unwrap();
         let mut setups =
@@ -239,7 +242,8 @@ async fn an_unknown_route_and_upstream_make_a_replay_uncertain() {
     assert!(uncertainties.contains("the route of the job: all 2"), "{uncertainties}");
 }
 
-/// Each name is the path of a valid file. A replay that opened this file would not fail.
+/// Each name in the edited bundles is the path of a valid file. A replay that read the name as a
+/// path would not fail.
 #[tokio::test]
 async fn names_in_a_bundle_are_never_read_as_files() {
     type Edit = fn(&mut Setup, String);

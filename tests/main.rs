@@ -11,6 +11,7 @@ mod migrations;
 mod modes;
 mod overrides;
 mod peers;
+mod processes;
 mod prove;
 mod python;
 mod reasons;

@@ -1,4 +1,4 @@
-//! The schema: its objects, its down migrations and its constraints.
+//! Tests of the schema: its objects, its down migrations and its constraints.
 
 use rstest::rstest;
 use spanproof_postgres::{Database, Migrations, Server};
@@ -8,8 +8,8 @@ use std::path::Path;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
 
-/// Every object of the schema, one per line, in a fixed order. The server words expressions; all
-/// supported versions word these alike.
+/// Returns every object of the schema, one per line, in a fixed order. Some lines contain
+/// expressions as the server prints them; all supported versions print these expressions alike.
 const CATALOG: &str = "
 select kind || ' ' || owner || ': ' || what from (
     select 1 as rank, 'column' as kind, r.relname as owner, a.attnum::int as place,
@@ -43,8 +43,8 @@ select kind || ' ' || owner || ': ' || what from (
 where owner <> '_sqlx_migrations'
 order by owner collate \"C\", rank, place, what collate \"C\"";
 
-/// Bodies, definitions and comments. [`CATALOG`] omits them because their wording depends on the
-/// server version, or because the migration files show them.
+/// Returns the definitions of views, the bodies of functions, and the comments. [`CATALOG`] omits
+/// them, because server versions print them differently or because the migration files show them.
 const DEFINITIONS: &str = "
 select definition from (
     select 'view ' || viewname || ' ' || definition as definition
@@ -59,6 +59,7 @@ select definition from (
 ) as defined
 order by definition collate \"C\"";
 
+/// Returns every relation, function and type, except those of sqlx.
 const OBJECTS: &str = "
 select 'relation ' || relname from pg_class
 where relnamespace = 'public'::regnamespace and relname not like '\\_sqlx\\_migrations%'
@@ -68,6 +69,7 @@ union all
 select 'type ' || typname from pg_type
 where typnamespace = 'public'::regnamespace and typname not like '%\\_sqlx\\_migrations'";
 
+/// Returns every table, view and function that has no comment.
 const UNCOMMENTED: &str = "
 select 'relation ' || relname from pg_class
 where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') and relname <> '_sqlx_migrations'
@@ -80,6 +82,7 @@ async fn lines(pool: &PgPool, query: &'static str) -> Vec<String> {
     sqlx::query_scalar(query).fetch_all(pool).await.unwrap()
 }
 
+/// Returns every object of the schema with its definition and comment.
 async fn schema(pool: &PgPool) -> Vec<String> {
     let mut schema = lines(pool, CATALOG).await;
     schema.extend(lines(pool, DEFINITIONS).await);
@@ -90,22 +93,22 @@ async fn migrator() -> Migrator {
     Migrator::new(Path::new(FOLDER)).await.unwrap()
 }
 
-async fn empty() -> (Database, PgPool) {
+async fn empty_database() -> (Database, PgPool) {
     let database = Server::shared().await.unwrap().empty_database().await.unwrap();
     let pool = PgPool::connect(database.url()).await.unwrap();
     (database, pool)
 }
 
-async fn migrated() -> (Database, PgPool) {
+async fn migrated_database() -> (Database, PgPool) {
     let migrations = Migrations::read(FOLDER).unwrap();
     let database = Server::shared().await.unwrap().migrated_database(&migrations).await.unwrap();
     let pool = PgPool::connect(database.url()).await.unwrap();
     (database, pool)
 }
 
-/// A database with job 1 and its execution 1.
-async fn with_a_job() -> (Database, PgPool) {
-    let (database, pool) = migrated().await;
+/// Creates a database with job 1, its execution 1, and one open span.
+async fn database_with_a_job() -> (Database, PgPool) {
+    let (database, pool) = migrated_database().await;
     sqlx::raw_sql(
         "insert into jobs (jobspec_id, jobspec, route) values ('job', '{}', 'queued');
          insert into executions (job_id, region, model_id, question_id) values (1, 'us-east', 'llama', 'q1');
@@ -121,13 +124,13 @@ async fn with_a_job() -> (Database, PgPool) {
 
 #[tokio::test]
 async fn the_schema_matches_its_snapshot() {
-    let (_database, pool) = migrated().await;
+    let (_database, pool) = migrated_database().await;
     insta::assert_snapshot!(lines(&pool, CATALOG).await.join("\n"));
 }
 
 #[tokio::test]
 async fn up_down_up_gives_the_same_schema() {
-    let (_database, pool) = empty().await;
+    let (_database, pool) = empty_database().await;
     let migrator = migrator().await;
     migrator.run(&pool).await.unwrap();
     let first = schema(&pool).await;
@@ -139,7 +142,7 @@ async fn up_down_up_gives_the_same_schema() {
 
 #[tokio::test]
 async fn down_removes_every_object() {
-    let (_database, pool) = empty().await;
+    let (_database, pool) = empty_database().await;
     let migrator = migrator().await;
     migrator.run(&pool).await.unwrap();
     assert!(!lines(&pool, OBJECTS).await.is_empty());
@@ -149,28 +152,28 @@ async fn down_removes_every_object() {
 
 #[tokio::test]
 async fn each_down_migration_undoes_its_up_migration() {
-    let (_database, pool) = empty().await;
+    let (_database, pool) = empty_database().await;
     let migrator = migrator().await;
     let versions: Vec<i64> = migrator
         .iter()
         .filter(|migration| migration.migration_type.is_up_migration())
         .map(|migration| migration.version)
         .collect();
-    let mut below = 0;
+    let mut previous_version = 0;
     for version in versions {
         let before = schema(&pool).await;
         migrator.run_to(version, &pool).await.unwrap();
         assert_ne!(schema(&pool).await, before, "migration {version} changes nothing");
-        migrator.undo(&pool, below).await.unwrap();
+        migrator.undo(&pool, previous_version).await.unwrap();
         assert_eq!(schema(&pool).await, before, "migration {version} is not undone");
         migrator.run_to(version, &pool).await.unwrap();
-        below = version;
+        previous_version = version;
     }
 }
 
 #[tokio::test]
 async fn every_table_view_and_function_has_a_comment() {
-    let (_database, pool) = migrated().await;
+    let (_database, pool) = migrated_database().await;
     assert_eq!(lines(&pool, UNCOMMENTED).await, [""; 0]);
 }
 
@@ -220,8 +223,11 @@ async fn every_table_view_and_function_has_a_comment() {
     "trace_spans_duration_ms_check"
 )]
 #[tokio::test]
-async fn the_schema_rejects(#[case] statement: &'static str, #[case] constraint: &str) {
-    let (_database, pool) = with_a_job().await;
+async fn the_schema_rejects_an_invalid_row(
+    #[case] statement: &'static str,
+    #[case] constraint: &str,
+) {
+    let (_database, pool) = database_with_a_job().await;
     let error = sqlx::query(statement).execute(&pool).await.unwrap_err();
     assert_eq!(error.as_database_error().unwrap().constraint(), Some(constraint), "{error}");
 }
@@ -233,7 +239,7 @@ async fn the_schema_rejects(#[case] statement: &'static str, #[case] constraint:
 #[case::span_model("trace_spans", "model_id")]
 #[tokio::test]
 async fn regions_and_models_have_at_most_100_characters(#[case] table: &str, #[case] column: &str) {
-    let (_database, pool) = with_a_job().await;
+    let (_database, pool) = database_with_a_job().await;
     for (length, fits) in [(100, true), (101, false)] {
         let update = format!("update {table} set {column} = repeat('x', {length})");
         let updated = sqlx::query(sqlx::AssertSqlSafe(update)).execute(&pool).await;
@@ -243,7 +249,7 @@ async fn regions_and_models_have_at_most_100_characters(#[case] table: &str, #[c
 
 #[tokio::test]
 async fn spans_need_no_job_and_outlive_their_job() {
-    let (_database, pool) = with_a_job().await;
+    let (_database, pool) = database_with_a_job().await;
     let written = sqlx::query(
         "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, job_id, execution_id)
          values (gen_random_uuid(), gen_random_uuid(), 'router', 'inference', now(), 'started', 999, 999)",
@@ -265,9 +271,10 @@ async fn spans_need_no_job_and_outlive_their_job() {
 
 #[tokio::test]
 async fn created_at_is_the_time_of_the_write() {
-    let (_database, pool) = migrated().await;
+    let (_database, pool) = migrated_database().await;
     let mut transaction = pool.begin().await.unwrap();
     sqlx::query("select pg_sleep(0.002)").execute(&mut *transaction).await.unwrap();
+    // `now()` is the start of the transaction.
     let later: bool = sqlx::query_scalar(
         "insert into trace_spans (trace_id, span_id, service, operation, started_at, status)
          values (gen_random_uuid(), gen_random_uuid(), 'runner', 'execute_question', now(), 'started')

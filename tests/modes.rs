@@ -1,7 +1,7 @@
 //! Tests of loss modes, the ways in which spans are lost. Each mode is a fault of the runner under
 //! one condition. A test checks the code and the evidence of the verdict, and its funnel: how many
-//! units of work reached each stage of recording. The healthy runner must pass under the same
-//! conditions.
+//! units of work reached each stage of recording. A unit is one question of the job for one model
+//! in one region; the job has four units. The healthy runner must pass under the same conditions.
 //!
 //! `SPANPROOF_TEST_RUNS=20` repeats each mode twenty times, four trials at a time. The verdict must
 //! be the same each time.
@@ -23,12 +23,14 @@ const FLAG: &str = "ENABLE_DB_TRACING";
 const CONCURRENT_TRIALS: usize = 4;
 const BOTH_ROUTES: &[&str] = &["queued", "cross-region"];
 
-/// Number of units that reached each stage: expected, executed, attempted, stored, finished,
-/// linked, joined.
+/// Number of units that reached each stage: expected (the job has the unit), executed, attempted
+/// (its spans began), stored (each span has a row), finished (each span has an end), linked (each
+/// span has the ids and values of the unit), joined (the spans are one tree).
 type Units = [usize; 7];
 /// Stands for a number that depends on the order of concurrent units.
 const ANY: usize = usize::MAX;
 const ALL_JOINED: Units = [4; 7];
+/// No job was submitted, so there are no units.
 const NOT_SUBMITTED: Units = [0; 7];
 const NONE_EXECUTED: Units = [4, 0, 0, 0, 0, 0, 0];
 const NONE_ATTEMPTED: Units = [4, 4, 0, 0, 0, 0, 0];
@@ -37,10 +39,10 @@ const NONE_FINISHED: Units = [4, 4, 4, 4, 0, 0, 0];
 const NONE_LINKED: Units = [4, 4, 4, 4, 4, 0, 0];
 const NONE_JOINED: Units = [4, 4, 4, 4, 4, 4, 0];
 
-/// The timeouts of the spec.
+/// Keeps the timeouts of the spec.
 const SPEC_TIMEOUTS: Timeouts = Timeouts { ready: None, settle: None, flush: None, grace: None };
-/// Short timeouts for runners that never become ready, finish a job or stop. A healthy runner needs
-/// up to 5 s to stop.
+/// Short timeouts for runners that never become ready, never finish a job or never stop. A healthy
+/// runner needs up to 5 s to stop, so these timeouts are too short for such a runner.
 const SHORT_TIMEOUTS: Timeouts = Timeouts {
     ready: Some(Duration::from_secs(4)),
     settle: Some(Duration::from_secs(4)),
@@ -57,7 +59,7 @@ struct Mode {
     code: Option<Code>,
     /// The expected codes after the first one.
     also: &'static [Code],
-    /// A text that the first finding must contain.
+    /// A text that the first finding must contain as its evidence.
     proof: &'static str,
     /// The expected funnel.
     units: Units,
@@ -67,14 +69,14 @@ struct Mode {
     upstream: &'static str,
     /// A fault outside the runner, by its name in the spec.
     fault: Option<&'static str>,
-    /// Whether the database witness, which collects evidence on the server, is on.
+    /// Whether the database witness is on. It collects evidence with triggers and the server's log.
     witness: bool,
     /// SQL that runs before the service starts.
     sql: &'static str,
-    /// Keys of the spec and the values that replace theirs.
+    /// Keys of the spec, and the values that replace the values in the spec.
     spec: &'static [(&'static str, &'static str)],
-    /// Other values of the tracing flag. If there are any, trials with these values and a trial on
-    /// the other route are judged together with this one.
+    /// Other values of the tracing flag. If there are any, the trial of the mode is judged together
+    /// with trials with these values and with a trial on each other route of the mode.
     peers: &'static [&'static str],
     timeouts: Timeouts,
 }
@@ -104,7 +106,7 @@ const fn fails(bug: &'static str, code: Code, proof: &'static str, units: Units)
     Mode { code: Some(code), proof, units, ..passes(bug) }
 }
 
-/// A mode as of [`fails`], with the database witness.
+/// A mode like that of [`fails`], with the database witness.
 const fn fails_with_witness(
     bug: &'static str,
     code: Code,
@@ -376,7 +378,8 @@ async fn check(mode: &'static Mode) {
     assert!(errors.is_empty(), "{wrong} of {count} verdicts are wrong:\n{}", errors.join("\n"));
 }
 
-/// Returns the world for a mode, with the changes that the mode makes to the spec.
+/// Returns the world for a mode: what trials share, such as the runner and the spec, with the
+/// changes that the mode makes to the spec.
 async fn world(mode: &Mode) -> World {
     if mode.spec.is_empty() {
         return if mode.bug.is_empty() { healthy().await } else { faulty().await };
@@ -401,6 +404,7 @@ async fn judgement(world: &World, mode: &Mode, route: &str, permits: &Semaphore)
     judge_all(world.spec(), &observations).swap_remove(0)
 }
 
+/// Runs one trial of a mode. `value` is the value of the tracing flag.
 async fn observe(world: &World, mode: &Mode, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, value).env("FAULT", mode.bug).route(route);
     let trial = trial.upstream(mode.upstream).sql_before(mode.sql).timeouts(mode.timeouts);

@@ -10,6 +10,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::world::{healthy, repository};
 
+/// Returns a trial of the healthy runner, one run of the service, with tracing on.
 async fn trial() -> TrialBuilder {
     healthy().await.trial().flag("ENABLE_DB_TRACING", "true")
 }
@@ -45,7 +46,7 @@ async fn failing_sql_is_reported_with_its_line(
 }
 
 #[tokio::test]
-async fn an_input_replaces_the_named_job() {
+async fn the_json_of_a_job_replaces_the_named_job() {
     let text = std::fs::read_to_string(repository("fixtures/jobs/one-unit.json")).unwrap();
     let mut job: Json = serde_json::from_str(&text).unwrap();
     job["id"] = "own-input".into();

@@ -7,7 +7,8 @@ use crate::world::faulty;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 
-/// Runs a trial of the faulty runner with the fault `bug`.
+/// Runs a trial, one run of the faulty runner, with the fault `bug`. `value` is the value of the
+/// tracing flag.
 async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, value).env("FAULT", bug).route(route);
     trial.run().await.unwrap()

@@ -13,7 +13,8 @@ async fn prove_all(world: &World) -> ProofResult {
     prove(world, &all, 4, cancelled).await.unwrap().unwrap()
 }
 
-/// Opens a world of the faulty runner with the fault `bug`.
+/// Opens a world of the faulty runner with the fault `bug`. A world is what trials share, such as
+/// the program and the Postgres server.
 async fn faulty(bug: &str) -> World {
     let world =
         World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
@@ -39,6 +40,7 @@ async fn every_sabotage_is_caught() {
 
 #[tokio::test]
 async fn a_sabotage_without_effect_is_missed() {
+    // This runner records spans with any value of the flag, so a misspelt value changes nothing.
     let ProofResult::Done(all) = prove_all(&faulty("lenient-flag").await).await else {
         panic!("the runner fails without a sabotage")
     };

@@ -1,5 +1,6 @@
-//! Tests of what a run of many cases reports besides the code of each case: the pattern of failing
-//! cases, the single changes that make failing cases pass, and expected failures.
+//! Tests of what a run of many cases reports besides the code of each case. This is the pattern of
+//! failing cases, the single changes that make failing cases pass, and expected failures: failures
+//! that the spec accepts until a date.
 
 use rstest::rstest;
 use spanproof::{Case, RunOptions, World, cases};
@@ -18,7 +19,8 @@ enum ExtraCases {
     Forbidden,
 }
 
-/// Opens a world of the faulty runner with the fault `bug`.
+/// Opens a world of the faulty runner with the fault `bug`. A world is what the trials of all cases
+/// share, such as the program and the Postgres server.
 async fn world(bug: &str) -> World {
     let world =
         World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
@@ -39,8 +41,8 @@ async fn run(world: &World, select: impl Fn(&Case) -> bool, extra: ExtraCases) -
     (result.document(world.spec(), &[], Vec::new()), result.extra_case_count())
 }
 
-/// Returns the single changes that make the failing cases pass, each as `name=value: spans`. The
-/// run must have one group of failing cases.
+/// Returns the single changes that make the failing cases pass, each as `name=value: spans`, with
+/// the number of spans after the change. The run must have one group of failing cases.
 fn passing_changes(run: &Run) -> Vec<String> {
     assert_eq!(run.failures.len(), 1, "{:#?}", run.failures);
     let changes = run.failures[0].passing_changes.iter();
@@ -124,8 +126,8 @@ async fn an_expected_failure_that_passes_is_reported() {
     assert_eq!((document.summary.failed, document.summary.passed), (2, 2), "{document:#?}");
 }
 
-/// The service reports success for each span and stores none, so that without the witness several
-/// reasons are possible.
+/// The service reports success for each span and stores none. Without the database witness, which
+/// collects evidence on the server, several reasons are possible.
 #[tokio::test]
 async fn an_undetermined_case_is_run_again_with_the_witness() {
     let world = world("rolled-back").await;

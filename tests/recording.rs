@@ -1,5 +1,5 @@
-//! Tests of the values of the tracing flag with which the runner records spans, and of the rows of
-//! the recorded spans.
+//! Tests of which values of the tracing flag turn recording on, and of the rows of the recorded
+//! spans.
 
 use rstest::rstest;
 use spanproof::{Verdict, judge};
@@ -79,6 +79,7 @@ async fn without_a_router_each_execution_has_one_span() {
     let trial = world.trial().flag(FLAG, "true").flag("HYBRID_ROUTER_DISABLE", "true");
     let observation = trial.run().await.unwrap();
     let judgement = judge(world.spec(), &observation).passed().unwrap();
+    // The runner recorded 4 spans. They are complete for all 4 units of the job.
     assert_eq!((judgement.spans, judgement.funnel.joined), (4, 4));
     assert!(observation.trial().unwrap().exchanges.is_empty());
 }

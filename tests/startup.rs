@@ -22,14 +22,15 @@ use crate::world::{healthy, repository};
 #[tokio::test]
 async fn the_startup_output_matches_its_snapshot(
     #[case] value: Option<&str>,
-    #[values(None, Some("true"))] router_off: Option<&str>,
+    #[values(None, Some("true"))] router_disable: Option<&str>,
 ) {
     let world = healthy().await;
-    let set = |value: Option<&str>| value.map_or(Value::Unset, |text| Value::Set(text.into()));
+    let flag_value =
+        |value: Option<&str>| value.map_or(Value::Unset, |text| Value::Set(text.into()));
     let trial = world
         .trial()
-        .value("ENABLE_DB_TRACING", set(value))
-        .value("HYBRID_ROUTER_DISABLE", set(router_off));
+        .value("ENABLE_DB_TRACING", flag_value(value))
+        .value("HYBRID_ROUTER_DISABLE", flag_value(router_disable));
     let observation = trial.start().await.unwrap().finish().await.unwrap();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(repository("fixtures/startup"));

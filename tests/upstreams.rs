@@ -1,5 +1,6 @@
-//! Tests of every behaviour of the fake upstream. Each test checks the stored result of a unit of
-//! work, and that the spans of the unit are complete.
+//! Tests of every behaviour of the fake upstream, the HTTP server that the runner asks. Each test
+//! runs a job with one unit of work: one question for one model in one region. It checks the stored
+//! result of the unit, and that the unit's spans are complete.
 
 use std::collections::BTreeSet;
 

@@ -6,9 +6,9 @@ use spanproof::{Judgement, TrialBuilder, World, judge};
 
 use crate::world::repository;
 
-/// Opens a world, what all trials of a program share. Its spec has no probes, the patterns that
-/// recognise lines of the service. The SQL file `seed` prepares each database. The service uses a
-/// role without special rights, because privileges do not bind a superuser.
+/// Opens a world: what all trials of a program share. Its spec has no probes, which are the
+/// patterns that recognise lines of the service. The SQL file `seed` prepares each database. The
+/// service uses a role without special rights, because privileges do not bind a superuser.
 async fn open_without_probes(binary: &str, seed: Option<&str>) -> World {
     let search_path = if seed == Some("spans-elsewhere") { "tenant,public" } else { "public" };
     let options = format!("-c%20role%3Dspanproof_service%20-c%20search_path%3D{search_path}");

@@ -1,5 +1,7 @@
-//! Row `clone`: migrated databases created one after the other, compared with copies of the folder
-//! of a database.
+//! Measures the row `clone` of the printed table: the harness creates migrated databases one after
+//! the other. This is compared with copying the files of a migrated database.
+//!
+//! The harness runs in a child process of this program.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,7 +19,7 @@ use crate::{proof, start};
 
 /// Databases per sample. Each sample starts a new server, so that no database is cloned in advance.
 const COUNT: usize = 30;
-/// A query checks one of this many databases.
+/// One of this many databases is checked with a query.
 const CHECK_EVERY: usize = 10;
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
@@ -25,24 +27,25 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     SideCommand::new(place, &["clones", "2"]).run()?;
     let source = tokio::runtime::Runtime::new()?.block_on(create_source(place))?;
     let (mut ours, mut copies) = (Vec::new(), Vec::new());
-    let (mut takes, mut closes) = (Vec::new(), Vec::new());
+    let (mut take_times, mut close_times) = (Vec::new(), Vec::new());
     for _ in 0..samples {
         let report = SideCommand::new(place, &["clones", &COUNT.to_string()]).run()?;
         proof::check_distinct(&report.texts("database"), COUNT)?;
         ours.push(report.number("each")?);
-        takes.extend(report.numbers("take"));
-        closes.extend(report.numbers("close"));
+        take_times.extend(report.numbers("take"));
+        close_times.extend(report.numbers("close"));
         copies.push(time_copies(&source, &place.path("copies"))?);
     }
     let outcome = Outcome::with_max_ratio(Row::Clone, &Times::new(ours), &Times::new(copies), 1.3);
     Ok(outcome.with_note(format!(
         "{COUNT} databases per new server, each created and closed; creating one takes {}, closing {}",
-        Times::new(takes).to_text(),
-        Times::new(closes).to_text()
+        Times::new(take_times).to_text(),
+        Times::new(close_times).to_text()
     )))
 }
 
-/// Returns the folder of a migrated database whose server has stopped.
+/// Creates a plain server (a Postgres server without the harness) with a migrated database, stops
+/// the server, and returns the folder with the files of the database.
 async fn create_source(place: &Place) -> Result<PathBuf> {
     let folder = start::new_folder(place, "clone")?;
     let directory = Directory { folder, binaries: place.binaries.clone() };
@@ -69,13 +72,13 @@ fn time_copies(source: &Path, target: &Path) -> Result<f64> {
             files.iter().map(|file| Ok(file.metadata()?.len())).collect::<std::io::Result<_>>()?;
         Ok((sizes.len(), sizes.iter().sum()))
     };
-    ensure!(size(source)?.0 > 250, "{} is not a database", source.display());
+    ensure!(size(source)?.0 > 250, "{} has too few files for a database", source.display());
     ensure!(size(source)? == size(&target.join("0"))?, "the copy is incomplete");
     std::fs::remove_dir_all(target)?;
     Ok(each)
 }
 
-/// Copies the folder of a database, which has no subfolders.
+/// Copies the folder of a database. Such a folder has no subfolders.
 fn copy(source: &Path, target: &Path) -> Result<()> {
     std::fs::create_dir(target)?;
     for entry in std::fs::read_dir(source)? {
@@ -86,7 +89,8 @@ fn copy(source: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates databases with the harness, one after the other. The child process calls this.
+/// Creates databases with the harness, one after the other. Reports the milliseconds to create and
+/// to close each database, and their mean sum as `each`. Only the child process calls this.
 pub async fn measure_ours(folder: &Path, count: usize) -> Result<()> {
     let migrations = Migrations::read(folder)?;
     let options = Options { migrations: Some(migrations.clone()), ..Options::default() };

@@ -1,5 +1,7 @@
-//! Rows `log` and `diagnose`: the time to read a long log, and to diagnose a job in a database with
-//! many spans.
+//! Measures two rows of the printed table. Row `log` is the time to read a long log. Row `diagnose`
+//! is the time to diagnose a job in a database with many spans.
+//!
+//! The harness runs in a child process of this program.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -29,7 +31,7 @@ const LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]{\"level\":
 /// The last line of the log, and the only one about a span.
 const START_LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
 
-/// Reads a log of 1 GB, compared with `grep -c`.
+/// Measures how long the harness takes to read a log of 1 GB, compared with `grep -c`.
 pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
     let path = place.path("long.log");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
@@ -56,7 +58,8 @@ pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
     Ok(Outcome::with_max_ratio(Row::Log, &Times::new(ours), &Times::new(grep), 1.5))
 }
 
-/// Reads a log as `diagnose` does. The child process calls this.
+/// Reads a log as `diagnose` does, and reports the number of lines about spans. Only the child
+/// process calls this.
 pub fn read_log(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let bytes = Box::new(std::fs::File::open(path)?);
@@ -71,7 +74,8 @@ pub fn read_log(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Diagnoses a job among ten million spans, compared with ten thousand spans.
+/// Measures how long the harness takes to diagnose a job in a database with ten million spans,
+/// compared with a database with ten thousand spans.
 pub fn measure_diagnose(place: &Place, samples: usize) -> Result<Outcome> {
     let folder = place.path("servers").join("production");
     std::fs::create_dir(&folder)?;
@@ -100,7 +104,7 @@ pub fn measure_diagnose(place: &Place, samples: usize) -> Result<Outcome> {
     Ok(plans.into_iter().fold(outcome, Outcome::with_note))
 }
 
-/// Creates the database `name` with `jobs` jobs.
+/// Creates the database `name` with `jobs` jobs and eight spans for each job.
 async fn create_jobs(directory: &Directory, name: &'static str, jobs: usize) -> Result<()> {
     let mut connection = directory.connect("postgres").await?;
     let create = AssertSqlSafe(format!("create database {name}"));
@@ -123,7 +127,8 @@ async fn create_jobs(directory: &Directory, name: &'static str, jobs: usize) -> 
     Ok(())
 }
 
-/// Diagnoses a job. The child process calls this.
+/// Diagnoses the job with the id `job`. Reports its number of spans, and the plan of each query.
+/// Only the child process calls this.
 pub async fn diagnose_job(url: &str, job: &str) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let mut session = Session::open(url, "bench").await?;

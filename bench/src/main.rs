@@ -1,10 +1,11 @@
-//! Compares a disposable Postgres of the harness with its peers, other libraries that give tests a
-//! database, and measures the cost of reading an existing system.
+//! Measures how fast the harness gives a test its Postgres database. This is compared with peers:
+//! other libraries that do the same. Also measures how long the harness takes to read the log and
+//! the database of an existing system.
 //!
 //! A row of the printed table has two sides: the harness, and what it is compared with. Each side
 //! runs in a separate process, and the sides take turns, so that noise of the machine affects both.
-//! Every side proves its work: it reports the rows that it read and the server and database that it
-//! used.
+//! Every side proves its work: it checks what it reads from the database, and reports which server
+//! and database it used.
 
 mod clones;
 mod existing;
@@ -53,18 +54,20 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum ChildCommand {
     /// Run one side of a row in this process.
-    #[command(hide = true)]
-    Part(part::Arguments),
+    #[command(name = "part", hide = true)]
+    Side(part::SideArguments),
 }
 
 fn main() -> Result<ExitCode> {
     let started = std::time::Instant::now();
     let arguments = Arguments::parse();
-    if let Some(ChildCommand::Part(side)) = &arguments.child {
+    if let Some(ChildCommand::Side(side)) = &arguments.child {
         part::run(side, started)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.disk && place::has_room_in_memory() {
+    // The harness puts its data in a large `/dev/shm`, whatever `--disk` says. The restarted
+    // program has the same arguments and a tiny `/dev/shm`, so its harness uses the disk as well.
+    if arguments.disk && place::harness_uses_shm() {
         return place::restart_on_disk();
     }
     let place = Place::new(arguments.disk)?;

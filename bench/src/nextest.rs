@@ -1,5 +1,5 @@
-//! Row `nextest`: 100 processes with one test each, which share a server that the harness starts,
-//! compared with the same on a server that already runs.
+//! Measures the row `nextest` of the printed table: 100 processes with one test each share a server
+//! that the harness starts. This is compared with the same processes on a server that already runs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,13 +14,15 @@ use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
 const TESTS: usize = 100;
+/// Tests that the bench runs at the same time if nextest is not installed.
 const WORKERS: usize = 2;
 
 /// The program that runs the tests.
 #[derive(Debug)]
 enum TestRunner {
     Nextest,
-    /// Nextest is not installed: the bench runs this binary once for each test.
+    /// The path of the test binary. Nextest is not installed, so the bench itself runs this binary
+    /// once for each test.
     TestBinary(String),
 }
 
@@ -32,34 +34,34 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     let server = tokio::runtime::Runtime::new()?
         .block_on(start::start_plain_server(&directory, &migrations))?;
     let url = directory.url("postgres");
-    let (mut ours, mut on_running, mut servers) = (Vec::new(), Vec::new(), 0);
+    let (mut ours, mut on_running_server, mut max_servers) = (Vec::new(), Vec::new(), 0);
     // Fills the cache and builds the tests.
     run_all(place, &runner, None)?;
     for _ in 0..samples.div_ceil(5) {
         let (time, count) = run_all(place, &runner, None)?;
         ours.push(time);
-        servers = servers.max(count);
+        max_servers = max_servers.max(count);
         let (time, count) = run_all(place, &runner, Some(&url))?;
         ensure!(count == 1, "the tests used {count} servers instead of the one that already runs");
-        on_running.push(time);
+        on_running_server.push(time);
     }
     server.stop()?;
-    let by = match runner {
+    let run_by = match runner {
         TestRunner::Nextest => "by cargo nextest".to_owned(),
         TestRunner::TestBinary(_) => {
             format!("by the bench with {WORKERS} workers, because cargo nextest is not installed")
         }
     };
-    let outcome =
-        Outcome::with_max_ratio(Row::Nextest, &Times::new(ours), &Times::new(on_running), 1.5);
-    Ok(outcome.with_goal(servers == 1, "1 server").with_note(format!(
-        "{TESTS} tests, run {by}, {} rounds; servers used in one run: {servers}",
+    let (ours, on_running_server) = (Times::new(ours), Times::new(on_running_server));
+    let outcome = Outcome::with_max_ratio(Row::Nextest, &ours, &on_running_server, 1.5);
+    Ok(outcome.with_goal(max_servers == 1, "1 server").with_note(format!(
+        "{TESTS} tests, run {run_by}, {} rounds; most servers used in one round: {max_servers}",
         samples.div_ceil(5)
     )))
 }
 
-/// Runs all tests, on the server of `url` if there is one. Returns the duration in milliseconds and
-/// the number of servers that the tests used.
+/// Runs all tests on the server of `url`; if `url` is `None`, the harness starts a server. Returns
+/// the duration in milliseconds and the number of servers that the tests used.
 fn run_all(place: &Place, runner: &TestRunner, url: Option<&str>) -> Result<(f64, usize)> {
     let identities = place.path("identities");
     let _missing = std::fs::remove_file(&identities);
@@ -84,7 +86,8 @@ fn run_all(place: &Place, runner: &TestRunner, url: Option<&str>) -> Result<(f64
     let text = std::fs::read_to_string(&identities).context("no test ran")?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     proof::check_distinct(&lines, TESTS)?;
-    // An identity consists of data directory and start time of the server, and the database.
+    // Each line is the data directory and the start time of the server, then the database. The
+    // server is what comes before the last space.
     let server = |line: &String| line.rsplit_once(' ').map(|(server, _)| server.to_owned());
     let servers: std::collections::HashSet<_> = lines.iter().map(server).collect();
     Ok((time, servers.len()))
@@ -127,6 +130,8 @@ fn run_processes(command: impl Fn(usize) -> Command + Sync) -> Result<()> {
 }
 
 impl TestRunner {
+    /// Returns nextest if it is installed. Otherwise builds the tests and returns their binary,
+    /// whose path cargo prints in parentheses.
     fn find(place: &Place) -> Result<Self> {
         let version = place.command("cargo").args(["nextest", "--version"]).output()?;
         if version.status.success() {

@@ -1,7 +1,8 @@
-//! Runs one side of a row, the harness or what it is compared with, in a separate process.
+//! Runs one side of a row of the printed table in a child process. A row has two sides: the
+//! harness, and what the harness is compared with.
 //!
-//! The parent process runs a [`SideCommand`] and reads a [`Report`]. The child process parses
-//! [`Arguments`] and calls [`run`].
+//! The parent process runs a [`SideCommand`], which calls this program's hidden subcommand `part`,
+//! and reads a [`Report`]. The child process parses [`SideArguments`] and calls [`run`].
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -15,15 +16,18 @@ use crate::stats::Times;
 use crate::{clones, existing, peers, pool, start};
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct SideArguments {
+    /// Apply the migrations in this folder.
     #[arg(long)]
     pub migrations: PathBuf,
+    /// Use the Postgres binaries in this folder.
     #[arg(long)]
     pub binaries: PathBuf,
     #[command(subcommand)]
     pub side: Side,
 }
 
+/// What a side measures. A plain server is a Postgres server that is started without the harness.
 #[derive(Debug, Subcommand)]
 pub enum Side {
     /// Start a server with the harness, run a query, and stop the server.
@@ -44,14 +48,16 @@ pub enum Side {
     Tests {
         library: peers::Library,
         count: usize,
+        /// Use this image for testcontainers; empty for the other libraries.
         #[arg(default_value = "")]
         image: String,
     },
 }
 
-/// Runs one side. `started` is the start of this process, from which the side measures its times.
-pub fn run(arguments: &Arguments, started: Instant) -> Result<()> {
-    let Arguments { migrations, binaries, side } = arguments;
+/// Runs one side. `started` is when this process started; the time to the first query begins then.
+pub fn run(arguments: &SideArguments, started: Instant) -> Result<()> {
+    let SideArguments { migrations, binaries, side } = arguments;
+    // Each of these tests creates its own runtime.
     if let Side::Tests { library, count, image } = side {
         return peers::run_tests(*library, *count, image, arguments);
     }
@@ -75,12 +81,13 @@ pub fn run(arguments: &Arguments, started: Instant) -> Result<()> {
             }
             Side::Log { path } => existing::read_log(path),
             Side::Diagnose { url, job } => existing::diagnose_job(url, job).await,
+            // Returned above.
             Side::Tests { .. } => Ok(()),
         }
     })
 }
 
-/// Reports a value to the parent process, as a line with its name.
+/// Reports a value to the parent process: prints a line with the name and the value.
 pub fn report(name: &str, value: impl std::fmt::Display) {
     println!("{name} {value}");
 }
@@ -119,6 +126,7 @@ impl Report {
 pub struct SideCommand(Command);
 
 impl SideCommand {
+    /// `side` is the name of a [`Side`] on the command line, followed by its arguments.
     pub fn new(place: &Place, side: &[&str]) -> Self {
         let mut command = place.command(place.path("bench"));
         command.arg("part").arg("--migrations").arg(place.path("migrations"));

@@ -1,6 +1,9 @@
-//! Rows `sqlx-test`, `pgtemp`, `embedded`, `testcontainers`: tests that run one query in a migrated
-//! database. The harness is compared with a peer, another library that gives tests a database. Each
-//! test is written in the usual way of its library.
+//! Measures the rows `sqlx-test`, `pgtemp`, `embedded` and `testcontainers` of the printed table:
+//! tests that run one query in a migrated database. Each row compares the harness with one peer,
+//! another library that gives tests a database. Each test is written in the usual way of its
+//! library.
+//!
+//! A round runs a number of tests with one library in a child process of this program.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -15,7 +18,7 @@ use testcontainers::core::{IntoContainerPort, Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use crate::part::{Arguments, Report, SideCommand, report};
+use crate::part::{Report, SideArguments, SideCommand, report};
 use crate::place::Place;
 use crate::plain::{self, Directory, PlainServer};
 use crate::stats::{Times, milliseconds_since};
@@ -23,8 +26,9 @@ use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
 const THREADS: usize = 2;
+/// Number of tests per round.
 const TESTS: usize = 100;
-/// Number of tests for a peer that starts a server for each test.
+/// Number of tests per round for a peer that starts a server for each test.
 const TESTS_OF_SLOW_PEER: usize = 6;
 
 /// The library that gives the tests their databases.
@@ -37,7 +41,7 @@ pub enum Library {
     Testcontainers,
 }
 
-/// Runs the same number of rounds for both sides, in turn.
+/// Measures a row: runs rounds with the harness and with the peer, in turn.
 pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<Outcome> {
     let (library, count, min_speedup) = match row {
         Row::SqlxTest => (Library::SqlxTest, TESTS, 4.0),
@@ -61,9 +65,9 @@ pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<O
     let (each_ours, each_theirs) = (Times::new(ours.each), Times::new(theirs.each));
     let outcome = Outcome::with_min_speedup(row, &each_ours, &each_theirs, min_speedup);
     Ok(outcome.with_note(format!(
-        "a time is the duration of all tests on {THREADS} threads, divided by their number: {TESTS} \
-         tests of the harness, with the start of its server, and {count} of the peer, {} rounds \
-         each; a single test takes {} with the harness and {} with the peer",
+        "each time is the duration of a round divided by its number of tests; a round runs {TESTS} \
+         tests with the harness and starts its server, or {count} tests with the peer, on {THREADS} \
+         threads; {} rounds per side; a single test takes {} with the harness and {} with the peer",
         samples.div_ceil(5),
         Times::new(ours.tests).to_text(),
         Times::new(theirs.tests).to_text()
@@ -88,7 +92,8 @@ impl Rounds {
     }
 }
 
-/// Runs `count` tests in a child process.
+/// Runs `count` tests in a child process. `url` is the server for `#[sqlx::test]`; `None` for the
+/// other libraries.
 fn run_round(
     place: &Place,
     library: Library,
@@ -122,8 +127,13 @@ fn server_for_sqlx(place: &Place) -> Result<(PlainServer, String)> {
 }
 
 /// Runs tests on two threads. Each test has its own runtime, as with `#[tokio::test]` and
-/// `#[sqlx::test]`. The child process calls this.
-pub fn run_tests(library: Library, count: usize, image: &str, arguments: &Arguments) -> Result<()> {
+/// `#[sqlx::test]`. Only the child process calls this.
+pub fn run_tests(
+    library: Library,
+    count: usize,
+    image: &str,
+    arguments: &SideArguments,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let test = |number: usize| match library {
         Library::SqlxTest => test_sqlx(number, &arguments.migrations),
@@ -191,7 +201,7 @@ fn test_sqlx(number: usize, migrations: &Path) -> Result<()> {
     (test as fn(sqlx::PgPool) -> _).run_test(arguments)
 }
 
-async fn test_pgtemp(arguments: &Arguments) -> Result<String> {
+async fn test_pgtemp(arguments: &SideArguments) -> Result<String> {
     let builder = pgtemp::PgTempDB::builder().with_bin_path(&arguments.binaries);
     let server = builder.start_async().await;
     let url = server.connection_uri();
@@ -202,7 +212,7 @@ async fn test_pgtemp(arguments: &Arguments) -> Result<String> {
     Ok(identity)
 }
 
-async fn test_embedded(arguments: &Arguments) -> Result<String> {
+async fn test_embedded(arguments: &SideArguments) -> Result<String> {
     let installation =
         arguments.binaries.parent().context("the folder of the binaries has no parent")?;
     let mut settings = postgresql_embedded::Settings::new();

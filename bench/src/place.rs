@@ -9,22 +9,25 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::{Uid, User};
 use spanproof_lease::{Guard, Resource};
 
-/// Free bytes that `/dev/shm` must have: with less the harness puts its data on disk.
+/// If `/dev/shm` has fewer free bytes than this, the harness puts its data on disk.
 const MIN_FREE: u64 = 1 << 30;
-/// Shell script that mounts a tiny `/dev/shm`, in its own mount namespace, and runs its arguments.
+/// Shell script that mounts a tiny `/dev/shm` and then runs its arguments as a command. It must run
+/// in its own mount namespace, because otherwise every process would see this `/dev/shm`.
 const HIDE_SHM: &str = "mount -t tmpfs -o size=64k none /dev/shm && exec \"$0\" \"$@\"";
 
-/// The folder with all files of one run of the benchmark, and the user that its plain servers run
-/// as.
+/// The folder with all files of one run of the benchmark, and the user that runs its plain servers:
+/// Postgres servers that the benchmark starts without the harness.
 #[derive(Debug)]
 pub struct Place {
     folder: PathBuf,
-    /// The folder of the newest server binaries.
+    /// The folder with the binaries of the newest Postgres that is installed.
     pub binaries: PathBuf,
-    /// The user that servers run as: `postgres` if this process runs as root; `None` otherwise.
+    /// The user that runs the plain servers: `postgres` if this process runs as root. `None` if it
+    /// does not; then the plain servers run as the same user as this process.
     pub user: Option<User>,
     /// Whether the folder is on disk.
     pub disk: bool,
+    /// Removes the folder if this process is killed.
     _guard: Guard,
     _folder: tempfile::TempDir,
 }
@@ -49,8 +52,8 @@ impl Place {
             place.set_mode(&place.path(name), mode)?;
         }
         place.chown_to_server_user(&place.path("servers"))?;
-        // This program and the migrations are copied, because the servers' user may have no access
-        // to the checkout.
+        // This program and the migrations are copied, because the user `postgres` may have no
+        // access to the checkout.
         std::fs::copy(std::env::current_exe()?, place.path("bench"))?;
         std::fs::create_dir(place.path("migrations"))?;
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))? {
@@ -64,7 +67,7 @@ impl Place {
         self.folder.join(name)
     }
 
-    /// Makes the user that servers run as the owner of `path`.
+    /// Changes the owner of `path` to [`user`](Self::user), so that a plain server can write there.
     pub fn chown_to_server_user(&self, path: &Path) -> Result<()> {
         let Some(user) = &self.user else { return Ok(()) };
         chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).with_context(|| {
@@ -77,8 +80,8 @@ impl Place {
             .with_context(|| format!("can't change the mode of {}", path.display()))
     }
 
-    /// Returns a command with its caches and temporary files in this folder. Variables that name an
-    /// existing server or a test runner are removed from its environment.
+    /// Returns a command that keeps its caches and temporary files in this folder. Its environment
+    /// has no variables that name an existing server or a test runner.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("TMPDIR", self.path("tmp")).env("XDG_CACHE_HOME", self.path("cache"));
@@ -95,14 +98,14 @@ impl Place {
     }
 }
 
-/// Returns whether `/dev/shm` has enough room, so that the harness puts its data there.
-pub fn has_room_in_memory() -> bool {
+/// Returns whether the harness puts its data in `/dev/shm`, because enough of it is free.
+pub fn harness_uses_shm() -> bool {
     nix::sys::statvfs::statvfs("/dev/shm")
         .is_ok_and(|stat| stat.blocks_available() * stat.fragment_size() >= MIN_FREE)
 }
 
-/// Replaces this process by this program with a tiny `/dev/shm`, so that the harness uses the disk,
-/// too.
+/// Restarts this program in a new mount namespace with a tiny `/dev/shm`, so that the harness puts
+/// its data on disk. The new program replaces this process, so the function returns only errors.
 pub fn restart_on_disk() -> Result<ExitCode> {
     let error = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "sh", "-c", HIDE_SHM])

@@ -11,7 +11,7 @@ use nix::unistd::{Pid, Uid, User};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-/// The settings of the servers that the harness starts.
+/// The settings of a plain server, the same as those of the servers that the harness starts.
 const SETTINGS: [&str; 17] = [
     "listen_addresses=",
     "fsync=off",
@@ -37,7 +37,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The folder and the binaries of a plain server.
 #[derive(Debug, Clone)]
 pub struct Directory {
+    /// Contains the data directory, the socket and the server's log.
     pub folder: PathBuf,
+    /// The folder with the Postgres binaries.
     pub binaries: PathBuf,
 }
 
@@ -68,7 +70,7 @@ impl Directory {
         Ok(command)
     }
 
-    /// Initialises the data directory. Its server requires no password.
+    /// Creates the data directory. Clients of its server need no password.
     pub fn initdb(&self) -> Result<()> {
         let mut command = self.command("initdb")?;
         command.args(["-U", "spanproof", "--auth=trust", "--encoding=UTF8", "-D"]).arg(self.data());
@@ -81,6 +83,7 @@ impl Directory {
         Ok(())
     }
 
+    /// Starts the server and returns at once, before the server accepts connections.
     pub fn spawn(&self) -> Result<PlainServer> {
         let mut command = self.command("postgres")?;
         command.arg("-D").arg(self.data()).arg("-k").arg(&self.folder);

@@ -1,4 +1,5 @@
-//! Row `pool`: how long a test waits for its database while two workers run tests.
+//! Measures the row `pool` of the printed table: how long a test waits for its database while two
+//! workers run tests. The workers run in a child process of this program.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,13 +21,16 @@ const WORKERS: usize = 2;
 /// Shortest duration of a test in milliseconds, from its request for a database until it closes the
 /// database. A test that has done its work earlier is idle for the rest of this time.
 const MIN_TEST_MS: u64 = 100;
-/// Other shortest durations, measured without a goal; 0 means that no test is idle.
+/// Other shortest durations, which are measured only for the notes and have no goal. With 0, no
+/// test is idle.
 const OTHER_MIN_TEST_MS: [u64; 3] = [0, 40, 60];
-/// Tests per sample. The first tests find no clone that is ready, and count as well.
+/// Tests per sample. For the first tests, no database has been cloned in advance; they count as
+/// well.
 const TESTS_PER_SAMPLE: usize = 40;
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     let count = samples * TESTS_PER_SAMPLE;
+    // Fills the cache.
     SideCommand::new(place, &["clones", "2"]).run()?;
     let run = |min_test_ms: u64| -> Result<Report> {
         let side = ["pool", &count.to_string(), &min_test_ms.to_string()];
@@ -54,6 +58,7 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
         .with_goal(times.p99() <= 25.0, "p99 <= 25 ms"))
 }
 
+/// Returns the note printed below the table about tests that take at least `min_test_ms`.
 fn note(min_test_ms: u64, report: &Report) -> Result<String> {
     let (take, work) = (report.times("take"), report.times("work"));
     let rate = report.number("rate")?;
@@ -63,8 +68,8 @@ fn note(min_test_ms: u64, report: &Report) -> Result<String> {
         format!("of at least {min_test_ms} ms each")
     };
     Ok(format!(
-        "{} tests {kind}: {rate:.0} tests per second; a test waits {:.2} ({:.1}) for its database, \
-         and then uses and closes it in {:.1} ({:.1})",
+        "{} tests {kind}: {rate:.0} tests per second; a test waits {:.2} ({:.1}) for its database; \
+         waiting, using and closing it take {:.1} ({:.1}) together",
         take.count(),
         take.median(),
         take.p99(),
@@ -73,7 +78,7 @@ fn note(min_test_ms: u64, report: &Report) -> Result<String> {
     ))
 }
 
-/// Runs `count` tests on two workers. The child process calls this.
+/// Runs `count` tests on two workers. Only the child process calls this.
 pub async fn measure_ours(folder: &Path, count: usize, min_test_ms: u64) -> Result<()> {
     let migrations = Migrations::read(folder)?;
     let options = Options { migrations: Some(migrations.clone()), ..Options::default() };
@@ -103,6 +108,8 @@ pub async fn measure_ours(folder: &Path, count: usize, min_test_ms: u64) -> Resu
     Ok(())
 }
 
+/// Runs one test. Reports two times in milliseconds: `take`, the wait for the database, and `work`,
+/// the whole test without the time that it is idle.
 async fn test(server: &Server, migrations: &Migrations, min_duration: Duration) -> Result<()> {
     let started = Instant::now();
     let database = server.migrated_database(migrations).await?;

@@ -1,20 +1,22 @@
-//! The query of every test. Its result proves that the database is migrated, and identifies it.
+//! The query that each side of the benchmark runs in its migrated database. The result proves that
+//! the database is migrated, and identifies the database and its server.
 
 use anyhow::{Result, ensure};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgExecutor};
 
-/// Returns the sum of three counts of what the migrations created, and the identity of server and
-/// database.
+/// Returns a number and a text. The number combines three counts: currencies times 1,000,000, plus
+/// applied migrations times 1,000, plus busy products. The text identifies server and database:
+/// data directory, start time of the server, and name of the database.
 const QUERY: &str = "select (select count(*) from currencies) * 1000000 \
     + (select count(*) from _sqlx_migrations where success) * 1000 \
     + (select count(*) from busy_products), \
     concat_ws(' ', current_setting('data_directory'), pg_postmaster_start_time(), current_database())";
-/// The sum for 7 currencies, 11 migrations and 0 busy products.
+/// The number for 7 currencies, 11 migrations and 0 busy products.
 const EXPECTED: i64 = 7_011_000;
 
-/// Runs the query, checks that the database is migrated, and returns the identity of server and
-/// database.
+/// Runs the query, checks that the database is migrated, and returns the text that identifies
+/// server and database.
 pub async fn query(executor: impl PgExecutor<'_>) -> Result<String> {
     let (found, identity): (i64, String) = sqlx::query_as(QUERY).fetch_one(executor).await?;
     ensure!(found == EXPECTED, "the database is not migrated: expected {EXPECTED}, found {found}");
@@ -29,7 +31,7 @@ pub async fn connect_and_query(url: &str) -> Result<String> {
     Ok(identity)
 }
 
-/// Checks that there are `count` identities and that they all differ.
+/// Checks that there are `count` identities of databases and that they all differ.
 pub fn check_distinct(identities: &[String], count: usize) -> Result<()> {
     let different: std::collections::HashSet<_> = identities.iter().collect();
     ensure!(identities.len() == count, "expected {count} databases, found {}", identities.len());

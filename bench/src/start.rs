@@ -1,5 +1,9 @@
-//! Rows `cold`, `warm` and `stop`: the time from the start of a server to the result of the first
-//! query, and the time to stop the server.
+//! Measures three rows of the printed table. Rows `cold` and `warm` are the time from the start of
+//! a process to the result of the first query on its new server. Row `stop` is the time to stop the
+//! server.
+//!
+//! The harness is compared with a plain server: a Postgres server that is started without the
+//! harness. Each server runs in a child process of this program.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +21,7 @@ use crate::table::{Outcome, Row};
 /// Longest wait until process, folder and shared memory of a stopped server are gone.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Compares the harness, whose cache is empty, with a plain server in a new data directory.
 pub fn cold(place: &Place, samples: usize) -> Result<Outcome> {
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for number in 0..samples {
@@ -34,6 +39,7 @@ pub fn cold(place: &Place, samples: usize) -> Result<Outcome> {
     Ok(Outcome::with_max_ratio(Row::Cold, &Times::new(ours), &Times::new(plain), 1.15))
 }
 
+/// Compares the harness, whose cache is filled, with a plain server in an existing data directory.
 pub fn warm(place: &Place, samples: usize) -> Result<Outcome> {
     let folder = new_folder(place, "existing")?;
     SideCommand::new(place, &["plain-new", text(&folder)?]).run()?;
@@ -63,6 +69,7 @@ pub fn warm(place: &Place, samples: usize) -> Result<Outcome> {
     Ok(if place.disk { outcome } else { outcome.with_goal(ours.median() <= 80.0, "<= 80 ms") })
 }
 
+/// Measures the time until nothing of the harness's server is left.
 pub fn stop(place: &Place, samples: usize) -> Result<Outcome> {
     run_ours(place)?;
     let mut reports = Vec::new();
@@ -104,7 +111,8 @@ pub fn new_folder(place: &Place, name: &str) -> Result<PathBuf> {
 }
 
 /// Starts a server with the harness, runs the first query, creates a second database, and stops the
-/// server. The child process calls this.
+/// server. Reports times in milliseconds: `first` is the time to the first result, and the sum of
+/// `server`, `database` and `query`. Only the child process calls this.
 pub async fn measure_ours(folder: &Path, started: Instant) -> Result<()> {
     let migrations = Migrations::read(folder)?;
     let options = Options { migrations: Some(migrations.clone()), ..Options::default() };
@@ -135,7 +143,8 @@ pub async fn measure_ours(folder: &Path, started: Instant) -> Result<()> {
     Ok(())
 }
 
-/// Starts a plain server in a new directory and runs the first query. The child process calls this.
+/// Starts a plain server in a new directory and runs the first query. Only the child process calls
+/// this.
 pub async fn measure_plain_new(
     directory: &Directory,
     migrations: &Path,
@@ -149,7 +158,7 @@ pub async fn measure_plain_new(
     server.stop()
 }
 
-/// Starts a plain server in a directory with a migrated database and runs the first query. The
+/// Starts a plain server in a directory with a migrated database and runs the first query. Only the
 /// child process calls this.
 pub async fn measure_plain_existing(directory: &Directory, started: Instant) -> Result<()> {
     let server = directory.spawn()?;
@@ -173,10 +182,12 @@ pub async fn start_plain_server(
     Ok(server)
 }
 
-/// Process, folder and shared memory of a running server. All of them disappear when it stops.
+/// Process, folder and shared memory of a running server. All of them disappear when the server
+/// stops.
 #[derive(Debug)]
 struct ServerResources {
     folder: PathBuf,
+    /// The process id of the postmaster.
     process: u32,
 }
 
@@ -187,10 +198,10 @@ impl ServerResources {
         let file = std::fs::read_to_string(folder.join("data/postmaster.pid"))?;
         let process = file.lines().next().context("postmaster.pid is empty")?.parse()?;
         let resources = Self { folder, process };
-        ensure!(resources.segments() > 0, "no shared memory found of {resources:?}");
+        ensure!(resources.segments() > 0, "found no shared memory of {resources:?}");
         ensure!(
             resources.folder.join(".s.PGSQL.5432").exists(),
-            "no socket found of {resources:?}"
+            "found no socket of {resources:?}"
         );
         Ok(resources)
     }

@@ -1,4 +1,4 @@
-//! The rows, their outcomes, and the printed table.
+//! The table that the benchmark prints: its rows and their outcomes.
 
 use clap::ValueEnum;
 
@@ -49,9 +49,9 @@ impl std::fmt::Display for Row {
 #[derive(Debug)]
 pub struct Outcome {
     pub row: Row,
-    /// The time of the harness.
+    /// The time of the harness in milliseconds.
     pub ours: String,
-    /// The time of what the harness is compared with.
+    /// The time of what the harness is compared with, in milliseconds.
     pub other: String,
     pub ratio: String,
     pub goal: String,

@@ -1,6 +1,6 @@
 //! 100 tests of one query each. Nextest runs each test in a separate process. The benchmark sets
 //! `BENCH_MIGRATIONS`, the folder of the migrations, and `BENCH_IDENTITIES`, the file to which each
-//! test appends the identity of its server and database.
+//! test appends a line that identifies its server and database.
 
 use std::io::Write;
 
@@ -9,8 +9,8 @@ use spanproof_postgres::Database;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-/// Returns the number of currencies, which a migration inserted, and the identity of server and
-/// database.
+/// Returns the number of currencies, which a migration inserted, and a text that identifies server
+/// and database.
 const QUERY: &str = "select (select count(*) from currencies), \
     concat_ws(' ', current_setting('data_directory'), pg_postmaster_start_time(), current_database())";
 

@@ -1,4 +1,4 @@
-//! Database errors as one line of text, for debug lines and start errors.
+//! Database errors as one line of text, for the tracer's debug lines and for errors at startup.
 
 /// Returns the server's message with its SQLSTATE, on one line. The `Display` of sqlx lacks the
 /// SQLSTATE and contains a line number of the server's source.

@@ -1,4 +1,6 @@
-//! Executes jobs. The units of a job run concurrently, each in its own span `execute_question`.
+//! Executes jobs. A job consists of units: one question for one model in one region. The units of a
+//! job run concurrently, each in its own span `execute_question`. A unit has one row in the table
+//! `executions`, its execution.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,10 +21,11 @@ use crate::store::{ExecutionEnd, ExecutionStart, Job, JobStatus, LEASE, Store};
 /// Maximum number of units of one job that run at the same time.
 const MAX_CONCURRENT_UNITS: usize = 10;
 
-/// Executes jobs of every route.
+/// Executes the jobs of both HTTP routes.
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) store: Store,
+    /// The router that answers questions; `None` if there is no router.
     pub(crate) upstream: Option<Arc<dyn Upstream>>,
     pub(crate) tracers: Tracers,
     /// Splits a job into units.
@@ -73,19 +76,24 @@ impl Executor {
             });
         }
         let mut succeeded = 0;
-        let mut broken = None;
+        let mut unfinished_reason = None;
         while let Some(result) = running.join_next().await {
             match result {
                 Ok(Ok(success)) => succeeded += usize::from(success),
-                Ok(Err(error)) => broken = Some(format!("storing the execution failed: {error}")),
-                Err(error) => broken = Some(format!("the unit panicked: {}", panic_message(error))),
+                Ok(Err(error)) => {
+                    unfinished_reason = Some(format!("storing the execution failed: {error}"));
+                }
+                Err(error) => {
+                    unfinished_reason =
+                        Some(format!("the unit panicked: {}", panic_message(error)));
+                }
             }
         }
-        if let Some(reason) = broken {
+        if let Some(reason) = unfinished_reason {
             self.fail_unfinished_units(&job, &reason).await;
         }
-        let enough = job.spec.is_satisfied(succeeded, total);
-        if enough { JobStatus::Completed } else { JobStatus::Failed }
+        let is_satisfied = job.spec.is_satisfied(succeeded, total);
+        if is_satisfied { JobStatus::Completed } else { JobStatus::Failed }
     }
 
     /// Marks the unfinished executions of a job, and their spans, as failed.
@@ -110,8 +118,9 @@ impl Executor {
         let tracer = self.tracers.for_route(job.route);
         // The upstream receives the trace id even without tracing, and may record its own spans.
         let trace_id = Uuid::new_v4();
-        let recorded = tracer.enabled().then_some(trace_id);
-        let execution_id = match self.store.start_execution(job.id, unit, recorded).await? {
+        let recorded_trace_id = tracer.enabled().then_some(trace_id);
+        let execution_id = match self.store.start_execution(job.id, unit, recorded_trace_id).await?
+        {
             ExecutionStart::AlreadyFinished { succeeded } => return Ok(succeeded),
             ExecutionStart::New(id) => id,
             ExecutionStart::Restarted(id) => {

@@ -1,8 +1,8 @@
 //! The job runner: the system under test.
 //!
 //! Clients submit jobs by two HTTP routes. A job consists of units: one question for one model in
-//! one region. Both routes execute units with the same code, and a tracer records the spans of each
-//! unit in the database.
+//! one region. A unit has one row in the table `executions`, its execution. Both routes execute
+//! units with the same code, and a tracer records the spans of each unit in the database.
 //!
 //! [`Assembly`] replaces single parts of the runner. Tests use it to start runners with known
 //! faults, so this crate itself contains no fault.

@@ -1,23 +1,24 @@
-//! Tests of the function `diagnose_execution_trace`: which anomalies it reports above which limits.
+//! Tests of the database function `diagnose_execution_trace`: which anomalies it reports, and above
+//! which limits.
 
 use rstest::rstest;
 
-use super::world::{Span, World};
+use super::world::{Span, TestDatabase};
 
 const NONE: [&str; 0] = [];
 
 #[tokio::test]
 async fn a_healthy_execution_has_no_anomaly_and_no_negative_gap() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, 400)
-        .for_execution(world.execution("completed").await);
+        .for_execution(database.execution("completed").await);
     let call = Span::new("runner.hybrid_router_call", 100, 300).child_of(&root);
-    world.add(&[&root, &call]).await;
-    let rows = world.diagnose(1).await;
+    database.add(&[&root, &call]).await;
+    let rows = database.diagnose(1).await;
     let timing: Vec<_> =
         rows.iter().map(|row| (row.wait_before_child_ms, row.gap_after_ms)).collect();
     assert_eq!(timing, [(Some(100.0), None), (None, Some(100.0))]);
-    assert_eq!(world.anomalies(1).await, NONE);
+    assert_eq!(database.anomalies(1).await, NONE);
 }
 
 #[rstest]
@@ -28,11 +29,12 @@ async fn a_gap_between_siblings_is_an_anomaly_above_5000_ms(
     #[case] gap: i64,
     #[case] anomaly: Option<&str>,
 ) {
-    let world = World::new().await;
-    let first = Span::new("runner.fetch", 0, 10).for_execution(world.execution("completed").await);
+    let database = TestDatabase::new().await;
+    let first =
+        Span::new("runner.fetch", 0, 10).for_execution(database.execution("completed").await);
     let second = Span::new("runner.store", 10 + gap, 20 + gap).in_trace_of(&first);
-    world.add(&[&first, &second]).await;
-    let rows = world.diagnose(1).await;
+    database.add(&[&first, &second]).await;
+    let rows = database.diagnose(1).await;
     assert_eq!(rows[0].gap_after_ms.map(|ms| format!("{ms}")), Some(gap.to_string()));
     assert_eq!(rows[0].anomaly.as_deref(), anomaly);
     assert_eq!(rows[1].gap_after_ms, None);
@@ -51,36 +53,36 @@ async fn idle_time_inside_a_parent_is_an_anomaly_above_5000_ms(
     #[case] parent_end: i64,
     #[case] anomalies: &[&str],
 ) {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, parent_end)
-        .for_execution(world.execution("completed").await);
+        .for_execution(database.execution("completed").await);
     let call = Span::new("runner.hybrid_router_call", child_start, child_end).child_of(&root);
-    world.add(&[&root, &call]).await;
-    assert_eq!(world.anomalies(1).await, anomalies);
+    database.add(&[&root, &call]).await;
+    assert_eq!(database.anomalies(1).await, anomalies);
 }
 
 #[tokio::test]
 async fn a_gap_counts_only_while_no_sibling_runs() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let long =
-        Span::new("runner.long", 0, 20_000).for_execution(world.execution("completed").await);
+        Span::new("runner.long", 0, 20_000).for_execution(database.execution("completed").await);
     let short = Span::new("runner.short", 10, 20).in_trace_of(&long);
     let next = Span::new("runner.next", 15_000, 21_000).in_trace_of(&long);
     let last = Span::new("runner.last", 27_000, 27_001).in_trace_of(&long);
-    world.add(&[&long, &short, &next, &last]).await;
-    let gaps: Vec<_> = world.diagnose(1).await.iter().map(|row| row.gap_after_ms).collect();
+    database.add(&[&long, &short, &next, &last]).await;
+    let gaps: Vec<_> = database.diagnose(1).await.iter().map(|row| row.gap_after_ms).collect();
     assert_eq!(gaps, [Some(0.0), Some(0.0), Some(6000.0), None]);
 }
 
 #[tokio::test]
 async fn a_gap_is_unknown_while_an_earlier_sibling_is_open() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let open =
-        Span::new("runner.open", 0, 0).for_execution(world.execution("completed").await).open();
+        Span::new("runner.open", 0, 0).for_execution(database.execution("completed").await).open();
     let short = Span::new("runner.short", 10, 20).in_trace_of(&open);
     let next = Span::new("runner.next", 15_000, 21_000).in_trace_of(&open);
-    world.add(&[&open, &short, &next]).await;
-    let gaps: Vec<_> = world.diagnose(1).await.iter().map(|row| row.gap_after_ms).collect();
+    database.add(&[&open, &short, &next]).await;
+    let gaps: Vec<_> = database.diagnose(1).await.iter().map(|row| row.gap_after_ms).collect();
     assert_eq!(gaps, [None, None, None]);
 }
 
@@ -89,11 +91,11 @@ async fn a_gap_is_unknown_while_an_earlier_sibling_is_open() {
 #[case::above_the_limit(120_001, &["modal.inference: Operation took 120001ms (more than 120000ms)"])]
 #[tokio::test]
 async fn a_long_span_is_an_anomaly_above_120_s(#[case] duration: i64, #[case] anomalies: &[&str]) {
-    let world = World::new().await;
-    let span =
-        Span::new("modal.inference", 0, duration).for_execution(world.execution("completed").await);
-    world.add(&[&span]).await;
-    assert_eq!(world.anomalies(1).await, anomalies);
+    let database = TestDatabase::new().await;
+    let span = Span::new("modal.inference", 0, duration)
+        .for_execution(database.execution("completed").await);
+    database.add(&[&span]).await;
+    assert_eq!(database.anomalies(1).await, anomalies);
 }
 
 #[rstest]
@@ -104,49 +106,51 @@ async fn a_long_span_is_an_anomaly_above_120_s(#[case] duration: i64, #[case] an
 #[case::another_service("router.inference", 5, 1_000, &[])]
 #[tokio::test]
 async fn a_span_is_compared_with_spans_of_the_same_name_in_other_executions(
-    #[case] others: &'static str,
+    #[case] other_name: &'static str,
     #[case] count: usize,
     #[case] duration: i64,
     #[case] anomalies: &[&str],
 ) {
-    let world = World::new().await;
-    let span =
-        Span::new("modal.inference", 0, duration).for_execution(world.execution("completed").await);
-    world.add(&[&span]).await;
+    let database = TestDatabase::new().await;
+    let span = Span::new("modal.inference", 0, duration)
+        .for_execution(database.execution("completed").await);
+    database.add(&[&span]).await;
     for _ in 0..count {
-        let execution = world.execution("completed").await;
+        let execution = database.execution("completed").await;
         // Failed spans do not count for the average.
-        world.add(&[&Span::new(others, 0, 100).for_execution(execution)]).await;
-        world.add(&[&Span::new(others, 0, 9_000).for_execution(execution).failed("no")]).await;
+        database.add(&[&Span::new(other_name, 0, 100).for_execution(execution)]).await;
+        database
+            .add(&[&Span::new(other_name, 0, 9_000).for_execution(execution).failed("no")])
+            .await;
     }
-    assert_eq!(world.anomalies(1).await, anomalies);
+    assert_eq!(database.anomalies(1).await, anomalies);
 }
 
 #[tokio::test]
 async fn each_span_name_has_its_own_average() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     for _ in 0..6 {
         let cold = Span::new("modal.cold_start", 0, 90_000)
-            .for_execution(world.execution("completed").await);
+            .for_execution(database.execution("completed").await);
         let inference = Span::new("modal.inference", 90_000, 90_100).in_trace_of(&cold);
         let post = Span::new("runner.inference", 90_100, 90_105).in_trace_of(&cold);
-        world.add(&[&cold, &inference, &post]).await;
+        database.add(&[&cold, &inference, &post]).await;
     }
-    assert_eq!(world.diagnose(1).await.len(), 3);
-    assert_eq!(world.anomalies(1).await, NONE);
+    assert_eq!(database.diagnose(1).await.len(), 3);
+    assert_eq!(database.anomalies(1).await, NONE);
 }
 
 #[tokio::test]
 async fn spans_of_the_same_execution_do_not_count_for_the_average() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let slow =
-        Span::new("modal.inference", 0, 1_000).for_execution(world.execution("completed").await);
-    world.add(&[&slow]).await;
+        Span::new("modal.inference", 0, 1_000).for_execution(database.execution("completed").await);
+    database.add(&[&slow]).await;
     for _ in 0..5 {
-        world.add(&[&Span::new("modal.inference", 0, 10).in_trace_of(&slow)]).await;
-        world.add(&[&Span::new("modal.inference", 0, 10).in_trace_of(&slow).unlinked()]).await;
+        database.add(&[&Span::new("modal.inference", 0, 10).in_trace_of(&slow)]).await;
+        database.add(&[&Span::new("modal.inference", 0, 10).in_trace_of(&slow).unlinked()]).await;
     }
-    assert_eq!(world.anomalies(1).await, NONE);
+    assert_eq!(database.anomalies(1).await, NONE);
 }
 
 #[rstest]
@@ -159,10 +163,10 @@ async fn a_failure_is_reported_together_with_other_anomalies(
     #[case] span: Span,
     #[case] anomaly: &str,
 ) {
-    let world = World::new().await;
-    let execution = world.execution("failed").await;
-    world.add(&[&span.for_execution(execution)]).await;
-    assert_eq!(world.anomalies(execution).await, [anomaly]);
+    let database = TestDatabase::new().await;
+    let execution = database.execution("failed").await;
+    database.add(&[&span.for_execution(execution)]).await;
+    assert_eq!(database.anomalies(execution).await, [anomaly]);
 }
 
 #[rstest]
@@ -179,24 +183,24 @@ async fn an_open_span_is_an_anomaly_unless_it_may_still_end(
     #[case] seconds: i64,
     #[case] is_anomaly: bool,
 ) {
-    let world = World::new().await;
-    let execution = world.execution(status).await;
+    let database = TestDatabase::new().await;
+    let execution = database.execution(status).await;
     let span = Span::new("runner.execute_question", 0, 0).for_execution(execution).open();
-    world.add(&[&span.started_ago(seconds)]).await;
+    database.add(&[&span.started_ago(seconds)]).await;
     let expected: &[&str] =
         if is_anomaly { &["runner.execute_question: Operation never finished"] } else { &[] };
-    assert_eq!(world.anomalies(execution).await, expected);
-    assert_eq!(world.root_cause(execution).await.is_some(), is_anomaly);
+    assert_eq!(database.anomalies(execution).await, expected);
+    assert_eq!(database.root_cause(execution).await.is_some(), is_anomaly);
 }
 
 #[tokio::test]
 async fn an_open_span_is_an_anomaly_after_the_end_of_its_parent() {
-    let world = World::new().await;
-    let root =
-        Span::new("runner.execute_question", 0, 10).for_execution(world.execution("running").await);
+    let database = TestDatabase::new().await;
+    let root = Span::new("runner.execute_question", 0, 10)
+        .for_execution(database.execution("running").await);
     let call = Span::new("runner.hybrid_router_call", 0, 0).child_of(&root).open().started_ago(1);
-    world.add(&[&root, &call]).await;
-    let anomalies = world.anomalies(1).await;
+    database.add(&[&root, &call]).await;
+    let anomalies = database.anomalies(1).await;
     assert!(
         anomalies.contains(&"runner.hybrid_router_call: Operation never finished".into()),
         "{anomalies:?}"
@@ -205,14 +209,14 @@ async fn an_open_span_is_an_anomaly_after_the_end_of_its_parent() {
 
 #[tokio::test]
 async fn a_missing_duration_is_computed_from_start_and_end() {
-    let world = World::new().await;
-    let execution = world.execution("completed").await;
-    world
+    let database = TestDatabase::new().await;
+    let execution = database.execution("completed").await;
+    database
         .add(&[&Span::new("modal.inference", 0, 120_001)
             .for_execution(execution)
             .without_duration()])
         .await;
-    assert_eq!(world.diagnose(execution).await[0].duration_ms, Some(120_001));
+    assert_eq!(database.diagnose(execution).await[0].duration_ms, Some(120_001));
 }
 
 #[rstest]
@@ -224,9 +228,9 @@ async fn an_execution_without_spans_has_one_row_with_the_reason(
     #[case] execution: Option<i64>,
     #[case] anomaly: &str,
 ) {
-    let world = World::new().await;
-    world.execution("failed").await;
-    let rows = world.diagnose(execution).await;
+    let database = TestDatabase::new().await;
+    database.execution("failed").await;
+    let rows = database.diagnose(execution).await;
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0].name, rows[0].anomaly.as_deref()), (&None, Some(anomaly)));
 }

@@ -1,4 +1,4 @@
-//! Tests of the views and functions of the database that read traces: their results and limits.
+//! Tests of the views and functions in the runner's database that read traces.
 
 mod diagnose;
 mod ownership;

@@ -1,74 +1,76 @@
-//! Tests of which spans belong to an execution, and of which tables the functions read.
+//! Tests of which spans belong to an execution, and of which tables the database functions read. An
+//! execution is a row of `executions`: one question of a job for one model in one region.
 
 use sqlx::Executor;
 
-use super::world::{Span, World};
+use super::world::{Span, TestDatabase};
 
 /// Returns the names of the spans of an execution, in the order of the diagnosis.
-async fn span_names(world: &World, execution: i64) -> Vec<String> {
-    let rows = world.diagnose(execution).await;
+async fn span_names(database: &TestDatabase, execution: i64) -> Vec<String> {
+    let rows = database.diagnose(execution).await;
     rows.into_iter().map(|row| row.name.unwrap_or_default()).collect()
 }
 
 #[tokio::test]
 async fn a_span_without_execution_id_belongs_to_the_execution_of_its_trace() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, 10)
-        .for_execution(world.execution("completed").await);
+        .for_execution(database.execution("completed").await);
     let router = Span::new("router.inference", 1, 9).child_of(&root).unlinked();
-    world.add(&[&root, &router]).await;
-    assert_eq!(span_names(&world, 1).await, ["runner.execute_question", "router.inference"]);
+    database.add(&[&root, &router]).await;
+    assert_eq!(span_names(&database, 1).await, ["runner.execute_question", "router.inference"]);
 }
 
 #[tokio::test]
 async fn spans_are_found_by_the_trace_id_of_the_execution() {
-    let world = World::new().await;
-    let execution = world.execution("completed").await;
+    let database = TestDatabase::new().await;
+    let execution = database.execution("completed").await;
     let span = Span::new("runner.execute_question", 0, 10);
-    world.add(&[&span]).await;
-    assert_eq!(span_names(&world, execution).await, [""]);
+    database.add(&[&span]).await;
+    assert_eq!(span_names(&database, execution).await, [""]);
     sqlx::query("update executions set trace_id = $1")
         .bind(span.trace)
-        .execute(&world.pool)
+        .execute(&database.pool)
         .await
         .unwrap();
-    assert_eq!(span_names(&world, execution).await, ["runner.execute_question"]);
+    assert_eq!(span_names(&database, execution).await, ["runner.execute_question"]);
 }
 
 #[tokio::test]
 async fn an_execution_in_a_shared_trace_has_only_spans_with_its_id() {
-    let world = World::new().await;
-    let first = Span::new("runner.first", 0, 10).for_execution(world.execution("completed").await);
+    let database = TestDatabase::new().await;
+    let first =
+        Span::new("runner.first", 0, 10).for_execution(database.execution("completed").await);
     let second = Span::new("runner.second", 20, 30)
         .in_trace_of(&first)
-        .for_execution(world.execution("completed").await);
+        .for_execution(database.execution("completed").await);
     let unlinked = Span::new("router.inference", 5, 9).in_trace_of(&first).unlinked();
-    world.add(&[&first, &second, &unlinked]).await;
-    assert_eq!(span_names(&world, 1).await, ["runner.first"]);
-    assert_eq!(span_names(&world, 2).await, ["runner.second"]);
+    database.add(&[&first, &second, &unlinked]).await;
+    assert_eq!(span_names(&database, 1).await, ["runner.first"]);
+    assert_eq!(span_names(&database, 2).await, ["runner.second"]);
 }
 
 #[tokio::test]
 async fn spans_of_a_deleted_execution_are_diagnosed() {
-    let world = World::new().await;
-    let execution = world.execution("failed").await;
-    world
+    let database = TestDatabase::new().await;
+    let execution = database.execution("failed").await;
+    database
         .add(&[&Span::new("runner.execute_question", 0, 10).for_execution(execution).timed_out()])
         .await;
-    world.pool.execute("delete from jobs").await.unwrap();
-    assert_eq!(span_names(&world, execution).await, ["runner.execute_question"]);
+    database.pool.execute("delete from jobs").await.unwrap();
+    assert_eq!(span_names(&database, execution).await, ["runner.execute_question"]);
     assert_eq!(
-        world.cause_text(execution).await.as_deref(),
+        database.cause_text(execution).await.as_deref(),
         Some("SERVICE_TIMEOUT runner.execute_question")
     );
 }
 
 #[tokio::test]
 async fn functions_ignore_temporary_tables_and_the_search_path() {
-    let world = World::new().await;
-    let execution = world.execution("completed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 10).for_execution(execution)]).await;
-    let mut session = world.pool.acquire().await.unwrap();
+    let database = TestDatabase::new().await;
+    let execution = database.execution("completed").await;
+    database.add(&[&Span::new("runner.execute_question", 0, 10).for_execution(execution)]).await;
+    let mut session = database.pool.acquire().await.unwrap();
     session
         .execute(
             "create temporary table trace_spans (like public.trace_spans);

@@ -1,17 +1,17 @@
-//! Tests of the function `identify_root_cause`: the categories of causes, their limits, and the
-//! choice between several causes.
+//! Tests of the database function `identify_root_cause`: the categories of causes, their limits,
+//! and the choice between several causes.
 
 use rstest::rstest;
 use sqlx::Executor;
 
-use super::world::{Span, World};
+use super::world::{Span, TestDatabase};
 
 /// Returns the category of the root cause of a failed execution with this span.
 async fn category(span: Span) -> Option<String> {
-    let world = World::new().await;
-    let execution = world.execution("failed").await;
-    world.add(&[&span.for_execution(execution)]).await;
-    Some(world.root_cause(execution).await?.root_cause_type)
+    let database = TestDatabase::new().await;
+    let execution = database.execution("failed").await;
+    database.add(&[&span.for_execution(execution)]).await;
+    Some(database.root_cause(execution).await?.root_cause_type)
 }
 
 #[rstest]
@@ -81,11 +81,12 @@ async fn idle_time_and_slow_spans_are_causes_above_their_limits(
     #[case] next: i64,
     #[case] expected: Option<&str>,
 ) {
-    let world = World::new().await;
-    let fetch = Span::new("runner.fetch", 0, end).for_execution(world.execution("completed").await);
+    let database = TestDatabase::new().await;
+    let fetch =
+        Span::new("runner.fetch", 0, end).for_execution(database.execution("completed").await);
     let store = Span::new("runner.store", next, next + 1).in_trace_of(&fetch);
-    world.add(&[&fetch, &store]).await;
-    assert_eq!(world.cause_text(1).await.as_deref(), expected);
+    database.add(&[&fetch, &store]).await;
+    assert_eq!(database.cause_text(1).await.as_deref(), expected);
 }
 
 #[rstest]
@@ -96,19 +97,19 @@ async fn idle_time_inside_a_parent_is_a_cause_above_60_s(
     #[case] wait: i64,
     #[case] expected: Option<&str>,
 ) {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, wait + 2)
-        .for_execution(world.execution("completed").await);
+        .for_execution(database.execution("completed").await);
     let call = Span::new("runner.hybrid_router_call", wait, wait + 1).child_of(&root);
-    world.add(&[&root, &call]).await;
-    assert_eq!(world.cause_text(1).await.as_deref(), expected);
+    database.add(&[&root, &call]).await;
+    assert_eq!(database.cause_text(1).await.as_deref(), expected);
 }
 
 #[tokio::test]
 async fn the_deepest_failed_span_is_the_cause() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, 30)
-        .for_execution(world.execution("failed").await)
+        .for_execution(database.execution("failed").await)
         .failed("operation timed out");
     let call =
         Span::new("runner.hybrid_router_call", 5, 25).child_of(&root).failed("connection lost");
@@ -116,8 +117,8 @@ async fn the_deepest_failed_span_is_the_cause() {
         .child_of(&call)
         .failed("No healthy providers available")
         .with_error_type("PROVIDER_UNAVAILABLE");
-    world.add(&[&root, &call, &router]).await;
-    let cause = world.root_cause(1).await.unwrap();
+    database.add(&[&root, &call, &router]).await;
+    let cause = database.root_cause(1).await.unwrap();
     assert_eq!(cause.root_cause_type, "PROVIDER_UNAVAILABLE");
     assert_eq!(
         cause.evidence,
@@ -127,58 +128,59 @@ async fn the_deepest_failed_span_is_the_cause() {
 
 #[tokio::test]
 async fn a_failure_has_priority_over_gaps_and_open_spans() {
-    let world = World::new().await;
-    let early = Span::new("runner.fetch", 0, 10).for_execution(world.execution("failed").await);
+    let database = TestDatabase::new().await;
+    let early = Span::new("runner.fetch", 0, 10).for_execution(database.execution("failed").await);
     let open = Span::new("runner.cache", 70_020, 0).in_trace_of(&early).open();
     let late =
         Span::new("runner.store", 70_030, 70_031).in_trace_of(&early).failed("connection refused");
-    world.add(&[&early, &open]).await;
-    assert_eq!(world.cause_text(1).await.as_deref(), Some("NOT_FINISHED runner.cache"));
-    world.add(&[&late]).await;
-    assert_eq!(world.cause_text(1).await.as_deref(), Some("CONNECTION_FAILURE runner.store"));
+    database.add(&[&early, &open]).await;
+    assert_eq!(database.cause_text(1).await.as_deref(), Some("NOT_FINISHED runner.cache"));
+    database.add(&[&late]).await;
+    assert_eq!(database.cause_text(1).await.as_deref(), Some("CONNECTION_FAILURE runner.store"));
 }
 
 #[tokio::test]
 async fn a_failure_that_the_parent_recovered_from_is_not_the_cause() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, 100)
-        .for_execution(world.execution("failed").await)
+        .for_execution(database.execution("failed").await)
         .failed(None);
     let retried = Span::new("runner.lookup", 1, 40).child_of(&root);
     let first_try = Span::new("dns.query", 2, 10).child_of(&retried).failed("connection reset");
     let call = Span::new("runner.hybrid_router_call", 50, 90).child_of(&root).failed("timeout");
-    world.add(&[&root, &retried, &first_try, &call]).await;
+    database.add(&[&root, &retried, &first_try, &call]).await;
     assert_eq!(
-        world.cause_text(1).await.as_deref(),
+        database.cause_text(1).await.as_deref(),
         Some("SERVICE_TIMEOUT runner.hybrid_router_call")
     );
 }
 
 #[tokio::test]
 async fn the_earliest_of_failures_at_the_same_depth_is_the_cause() {
-    let world = World::new().await;
-    let later = Span::new("runner.second", 20, 30).for_execution(world.execution("failed").await);
+    let database = TestDatabase::new().await;
+    let later =
+        Span::new("runner.second", 20, 30).for_execution(database.execution("failed").await);
     let earlier = Span::new("runner.first", 0, 10).in_trace_of(&later);
-    world.add(&[&later.failed("timeout"), &earlier.failed("connection refused")]).await;
-    assert_eq!(world.cause_text(1).await.as_deref(), Some("CONNECTION_FAILURE runner.first"));
+    database.add(&[&later.failed("timeout"), &earlier.failed("connection refused")]).await;
+    assert_eq!(database.cause_text(1).await.as_deref(), Some("CONNECTION_FAILURE runner.first"));
 }
 
 #[tokio::test]
 async fn healthy_and_running_executions_have_no_cause() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let done = Span::new("runner.execute_question", 0, 400)
-        .for_execution(world.execution("completed").await);
+        .for_execution(database.execution("completed").await);
     let call = Span::new("runner.hybrid_router_call", 100, 300).child_of(&done);
-    let running =
-        Span::new("runner.execute_question", 0, 0).for_execution(world.execution("running").await);
-    world.add(&[&done, &call, &running.open().started_ago(1)]).await;
-    assert_eq!(world.cause_text(1).await, None);
-    assert_eq!(world.cause_text(2).await, None);
+    let running = Span::new("runner.execute_question", 0, 0)
+        .for_execution(database.execution("running").await);
+    database.add(&[&done, &call, &running.open().started_ago(1)]).await;
+    assert_eq!(database.cause_text(1).await, None);
+    assert_eq!(database.cause_text(2).await, None);
 }
 
 #[tokio::test]
 async fn sixteen_failed_executions_without_spans_are_reported_with_their_route() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     let executions: Vec<(i64, i64)> = sqlx::query_as(
         "with job as (
              insert into jobs (jobspec_id, jobspec, route, status)
@@ -190,12 +192,12 @@ async fn sixteen_failed_executions_without_spans_are_reported_with_their_route()
          from job, unnest(array['us-east', 'us-west', 'eu-west', 'asia-pacific']) as region
          returning id, job_id",
     )
-    .fetch_all(&world.pool)
+    .fetch_all(&database.pool)
     .await
     .unwrap();
     assert_eq!(executions.len(), 16);
     for (execution, job) in executions {
-        let cause = world.root_cause(execution).await.unwrap();
+        let cause = database.root_cause(execution).await.unwrap();
         assert_eq!(cause.root_cause_type, "NO_SPANS");
         assert_eq!(
             cause.evidence,
@@ -212,7 +214,7 @@ async fn sixteen_failed_executions_without_spans_are_reported_with_their_route()
 #[case(None, "There is no execution with id NULL")]
 #[tokio::test]
 async fn an_unknown_execution_is_reported(#[case] execution: Option<i64>, #[case] evidence: &str) {
-    let cause = World::new().await.root_cause(execution).await.unwrap();
+    let cause = TestDatabase::new().await.root_cause(execution).await.unwrap();
     assert_eq!((&*cause.root_cause_type, &*cause.evidence), ("UNKNOWN_EXECUTION", evidence));
 }
 
@@ -224,12 +226,12 @@ async fn a_failed_execution_without_failed_spans_has_a_cause(
     #[case] output: &str,
     #[case] expected: &str,
 ) {
-    let world = World::new().await;
-    let execution = world.execution("failed").await;
-    world.add(&[&Span::new("router.inference", 0, 10).for_execution(execution)]).await;
+    let database = TestDatabase::new().await;
+    let execution = database.execution("failed").await;
+    database.add(&[&Span::new("router.inference", 0, 10).for_execution(execution)]).await;
     let update = format!("update executions set output = {output}");
-    world.pool.execute(sqlx::AssertSqlSafe(update)).await.unwrap();
-    let cause = world.root_cause(execution).await.unwrap();
+    database.pool.execute(sqlx::AssertSqlSafe(update)).await.unwrap();
+    let cause = database.root_cause(execution).await.unwrap();
     assert_eq!(cause.root_cause_type, expected);
     assert!(cause.evidence.contains("none of its spans failed"), "{}", cause.evidence);
 }

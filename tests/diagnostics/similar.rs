@@ -1,9 +1,9 @@
-//! Tests of the function `find_similar_traces`: the score, the order and the errors.
+//! Tests of the database function `find_similar_traces`: the score, the order and the errors.
 
 use rstest::rstest;
 use sqlx::Row;
 
-use super::world::{Span, World};
+use super::world::{Span, TestDatabase};
 
 /// A row of `find_similar_traces`.
 #[derive(Debug, PartialEq)]
@@ -12,10 +12,11 @@ struct SimilarTrace {
     score: f64,
     status: String,
     total_duration_ms: Option<i64>,
+    /// The span that is the root cause, as `service.operation`.
     failure_point: Option<String>,
 }
 
-impl World {
+impl TestDatabase {
     async fn find_similar(
         &self,
         execution: i64,
@@ -56,11 +57,11 @@ impl World {
 
 #[tokio::test]
 async fn an_identical_trace_scores_1_and_nested_spans_count_once() {
-    let world = World::new().await;
-    world.add_traced_execution("llama", "us-east").await;
-    world.add_traced_execution("llama", "us-east").await;
+    let database = TestDatabase::new().await;
+    database.add_traced_execution("llama", "us-east").await;
+    database.add_traced_execution("llama", "us-east").await;
     assert_eq!(
-        world.find_similar(1, 5).await.unwrap(),
+        database.find_similar(1, 5).await.unwrap(),
         [SimilarTrace {
             id: 2,
             score: 1.0,
@@ -86,26 +87,26 @@ async fn each_difference_reduces_the_score(
     #[case] span: Span,
     #[case] score: &str,
 ) {
-    let world = World::new().await;
-    let target = world.execution("completed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(target)]).await;
-    let other = world.execution_with("completed", model, region).await;
-    world.add(&[&span.for_execution(other)]).await;
-    assert_eq!(world.scores(target).await, [score]);
+    let database = TestDatabase::new().await;
+    let target = database.execution("completed").await;
+    database.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(target)]).await;
+    let other = database.execution_with("completed", model, region).await;
+    database.add(&[&span.for_execution(other)]).await;
+    assert_eq!(database.scores(target).await, [score]);
 }
 
 #[tokio::test]
 async fn a_trace_that_lacks_one_of_two_operations_loses_half_of_their_weight() {
-    let world = World::new().await;
-    world.add_traced_execution("llama", "us-east").await;
-    let execution = world.execution("completed").await;
-    world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(execution)]).await;
-    assert_eq!(world.scores(1).await, ["0.875"]);
+    let database = TestDatabase::new().await;
+    database.add_traced_execution("llama", "us-east").await;
+    let execution = database.execution("completed").await;
+    database.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(execution)]).await;
+    assert_eq!(database.scores(1).await, ["0.875"]);
 }
 
 #[tokio::test]
 async fn rows_are_ordered_by_score_then_newest_first() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     for (model, region) in [
         ("llama", "us-east"),
         ("qwen", "eu-west"),
@@ -113,42 +114,42 @@ async fn rows_are_ordered_by_score_then_newest_first() {
         ("llama", "eu-west"),
         ("llama", "us-east"),
     ] {
-        world.add_traced_execution(model, region).await;
+        database.add_traced_execution(model, region).await;
     }
     let ids = |rows: Vec<SimilarTrace>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(ids(world.find_similar(1, 5).await.unwrap()), [5, 3, 4, 2]);
-    assert_eq!(ids(world.find_similar(1, 2).await.unwrap()), [5, 3]);
+    assert_eq!(ids(database.find_similar(1, 5).await.unwrap()), [5, 3, 4, 2]);
+    assert_eq!(ids(database.find_similar(1, 2).await.unwrap()), [5, 3]);
 }
 
 #[tokio::test]
 async fn the_failure_point_is_the_root_cause() {
-    let world = World::new().await;
-    world.add_traced_execution("llama", "us-east").await;
-    let execution = world.execution("failed").await;
+    let database = TestDatabase::new().await;
+    database.add_traced_execution("llama", "us-east").await;
+    let execution = database.execution("failed").await;
     let root = Span::new("runner.execute_question", 0, 10).for_execution(execution).failed("no");
     let call = Span::new("runner.hybrid_router_call", 1, 9).child_of(&root).timed_out();
-    world.add(&[&root, &call]).await;
-    let row = &world.find_similar(1, 5).await.unwrap()[0];
+    database.add(&[&root, &call]).await;
+    let row = &database.find_similar(1, 5).await.unwrap()[0];
     assert_eq!(row.status, "failed");
     assert_eq!(row.failure_point.as_deref(), Some("runner.hybrid_router_call"));
     assert_eq!(
-        world.cause_text(execution).await.as_deref(),
+        database.cause_text(execution).await.as_deref(),
         Some("SERVICE_TIMEOUT runner.hybrid_router_call")
     );
 }
 
 #[tokio::test]
 async fn unknown_values_add_nothing_to_the_score() {
-    let world = World::new().await;
+    let database = TestDatabase::new().await;
     for _ in 0..2 {
-        let execution = world.execution("running").await;
-        world
+        let execution = database.execution("running").await;
+        database
             .add(&[&Span::new("runner.execute_question", 0, 0).for_execution(execution).open()])
             .await;
     }
     // Execution 999 has a span and no row, so its model and region are unknown.
-    world.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(999)]).await;
-    let rows = world.find_similar(1, 5).await.unwrap();
+    database.add(&[&Span::new("runner.execute_question", 0, 100).for_execution(999)]).await;
+    let rows = database.find_similar(1, 5).await.unwrap();
     let found: Vec<_> = rows
         .iter()
         .map(|row| (row.id, format!("{:.2}", row.score), &*row.status, row.total_duration_ms))
@@ -161,21 +162,21 @@ async fn unknown_values_add_nothing_to_the_score() {
 
 #[tokio::test]
 async fn a_trace_with_an_open_span_has_no_duration() {
-    let world = World::new().await;
-    world.add_traced_execution("llama", "us-east").await;
-    let root = world.add_traced_execution("llama", "us-east").await;
-    world.add(&[&Span::new("runner.store", 95, 0).child_of(&root).open()]).await;
-    let row = &world.find_similar(1, 5).await.unwrap()[0];
+    let database = TestDatabase::new().await;
+    database.add_traced_execution("llama", "us-east").await;
+    let root = database.add_traced_execution("llama", "us-east").await;
+    database.add(&[&Span::new("runner.store", 95, 0).child_of(&root).open()]).await;
+    let row = &database.find_similar(1, 5).await.unwrap()[0];
     assert_eq!((&*row.status, row.total_duration_ms), ("started", None));
 }
 
 #[tokio::test]
 async fn executions_without_spans_are_not_compared() {
-    let world = World::new().await;
-    world.add_traced_execution("llama", "us-east").await;
-    let without_spans = world.execution("failed").await;
-    assert_eq!(world.find_similar(1, 5).await.unwrap(), []);
-    assert_eq!(world.find_similar(without_spans, 5).await.unwrap(), []);
+    let database = TestDatabase::new().await;
+    database.add_traced_execution("llama", "us-east").await;
+    let without_spans = database.execution("failed").await;
+    assert_eq!(database.find_similar(1, 5).await.unwrap(), []);
+    assert_eq!(database.find_similar(without_spans, 5).await.unwrap(), []);
 }
 
 #[rstest]
@@ -190,9 +191,9 @@ async fn rejects_invalid_arguments(
     #[case] code: &str,
     #[case] message: &str,
 ) {
-    let world = World::new().await;
-    world.add_traced_execution("llama", "us-east").await;
-    let error = world.find_similar(execution, limit).await.unwrap_err();
+    let database = TestDatabase::new().await;
+    database.add_traced_execution("llama", "us-east").await;
+    let error = database.find_similar(execution, limit).await.unwrap_err();
     let error = error.as_database_error().unwrap();
     assert_eq!((error.code().as_deref(), error.message()), (Some(code), message));
 }

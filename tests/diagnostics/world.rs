@@ -1,11 +1,11 @@
-//! The world of these tests: a migrated database, and builders for executions and spans.
+//! The database of these tests, and a builder for the spans in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use spanproof_postgres::{Database, Migrations, Server};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-/// A row of `trace_spans`. Times are milliseconds after a fixed time in the past.
+/// A row of `trace_spans`.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) id: Uuid,
@@ -18,21 +18,23 @@ pub(super) struct Span {
     status: &'static str,
     error_type: Option<&'static str>,
     error_message: Option<&'static str>,
+    /// Whether the row has a `duration_ms`.
     has_duration: bool,
 }
 
 impl Span {
-    /// Creates a completed root span; `name` is `service.operation`.
+    /// Creates a completed root span. `name` has the form `service.operation`. The times are
+    /// milliseconds after a fixed time in the past.
     pub(super) fn new(name: &'static str, start_ms: i64, end_ms: i64) -> Self {
-        let moment: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
+        let origin: DateTime<Utc> = "2025-10-22T12:00:00Z".parse().unwrap();
         Self {
             id: Uuid::new_v4(),
             trace: Uuid::new_v4(),
             parent: None,
             execution: None,
             name,
-            start: moment + TimeDelta::milliseconds(start_ms),
-            end: Some(moment + TimeDelta::milliseconds(end_ms)),
+            start: origin + TimeDelta::milliseconds(start_ms),
+            end: Some(origin + TimeDelta::milliseconds(end_ms)),
             status: "completed",
             error_type: None,
             error_message: None,
@@ -40,7 +42,7 @@ impl Span {
         }
     }
 
-    /// Sets the execution that the span belongs to.
+    /// Sets the id of the execution that the span belongs to.
     pub(super) fn for_execution(self, execution: i64) -> Self {
         Self { execution: Some(execution), ..self }
     }
@@ -72,7 +74,7 @@ impl Span {
         Self { error_type: error_type.into(), ..self }
     }
 
-    /// Makes the span one that has not ended.
+    /// Makes the span open: it has no end.
     pub(super) fn open(self) -> Self {
         Self { status: "started", end: None, ..self }
     }
@@ -109,12 +111,12 @@ pub(super) struct Cause {
 
 /// A migrated database with one job.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct TestDatabase {
     _database: Database,
     pub(super) pool: PgPool,
 }
 
-impl World {
+impl TestDatabase {
     /// Creates a migrated database with one job of the cross-region route.
     pub(super) async fn new() -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
@@ -131,7 +133,7 @@ impl World {
         Self { _database: database, pool }
     }
 
-    /// Inserts an execution of the job and returns its id.
+    /// Inserts an execution of the job and returns the id of the execution.
     pub(super) async fn execution(&self, status: &str) -> i64 {
         self.execution_with(status, "llama", "us-east").await
     }
@@ -180,6 +182,7 @@ impl World {
         }
     }
 
+    /// Returns the rows of `diagnose_execution_trace`.
     pub(super) async fn diagnose(&self, execution: impl Into<Option<i64>>) -> Vec<Diagnosis> {
         type Row = (Option<String>, Option<i64>, Option<f64>, Option<f64>, bool, Option<String>);
         let rows: Vec<Row> = sqlx::query_as(
@@ -211,6 +214,7 @@ impl World {
             .collect()
     }
 
+    /// Returns the row of `identify_root_cause`; `None` if the execution has no cause.
     pub(super) async fn root_cause(&self, execution: impl Into<Option<i64>>) -> Option<Cause> {
         let rows = sqlx::query("select * from identify_root_cause($1)")
             .bind(execution.into())

@@ -1,4 +1,4 @@
-//! `spanproof capture`.
+//! `spanproof capture`: saves a case of a run, or a job of an existing system, as an incident file.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -88,11 +88,11 @@ fn write_job(args: &Capture, spec: &Spec, mut masking: Masking) -> Result<Exit, 
     Ok(Exit::Passed)
 }
 
-/// Returns the path of the incident file: the argument `--output`, or a name with the id of the
-/// case or job.
+/// Returns the path of the incident file: the argument `--output`, or a path that contains `name`.
+/// `name` is the id of the case, the argument `--job`, or `newest`.
 fn output_path(args: &Capture, name: &str) -> PathBuf {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = name.chars().map(allowed).take(64).collect();
+    let replaced = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(replaced).take(64).collect();
     args.output.clone().unwrap_or_else(|| format!("incident-{name}.jsonl").into())
 }
 

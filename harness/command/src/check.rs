@@ -1,4 +1,5 @@
-//! `spanproof check` and `spanproof plan`.
+//! `spanproof check`, which runs the cases, and `spanproof plan`, which lists them. A world is a
+//! built service with the Postgres server for its cases.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use spanproof_format::{AdoptedIncident, Run, StepTime, Summary, Timings};
 /// The steps of a trial in their order. A trial is one start of the service for one case.
 const STEPS: [&str; 8] =
     ["clone", "upstream", "launch", "ready", "submit", "settle", "stop", "collect"];
-/// Time limit for background work after the last result.
+/// Time limit for background tasks to end after the last result.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
@@ -122,13 +123,14 @@ async fn run(
     let result = result.map_err(Failure::world)?;
     let incidents = replay_incidents(args, &world, &result, cancel).await?;
     let spec = world.spec().clone();
-    let once = world.startup_times();
-    let closing = Instant::now();
+    let (build_time, postgres_time) = world.startup_times();
+    let close_start = Instant::now();
     world.close().await.map_err(Failure::world)?;
     let snapshots = snapshots(args, &spec, &result)?;
     let run = result.document(&spec, &snapshots, incidents);
     if args.timings {
-        let once = [("build", once.0), ("postgres", once.1), ("close", closing.elapsed())];
+        let close_time = close_start.elapsed();
+        let once = [("build", build_time), ("postgres", postgres_time), ("close", close_time)];
         output::note(&report::timings(&timings(&once, &run)));
     }
     match args.format {
@@ -158,7 +160,8 @@ fn print_kept_databases(run: &Run) {
     }
 }
 
-/// Replays the adopted incidents after a complete run of all cases.
+/// Replays the adopted incidents. Returns no incidents if not all cases were selected, or if a case
+/// was not run.
 async fn replay_incidents(
     args: &Check,
     world: &World,
@@ -220,7 +223,7 @@ async fn prove(
     }
 }
 
-/// Builds the service, starts Postgres and prints which Postgres is used.
+/// Builds the service, starts Postgres, and prints where the Postgres server comes from.
 async fn open_world(args: &Check, spec: Spec) -> Result<World, Failure> {
     let failure = |error: spanproof::WorldError| {
         if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
@@ -303,7 +306,7 @@ pub(super) fn exit_code(summary: &Summary) -> Exit {
     }
 }
 
-/// Returns the start of a shell command that repeats a case.
+/// Returns the start of a shell command that repeats a case; `--case ID` is to be appended.
 pub(super) fn repeat_command(config: &Path, binary: Option<&Path>) -> String {
     let mut words = vec![shell_quoted(&environment::program_name()), "check".into()];
     if config != Path::new(spanproof::SPEC_FILE) {

@@ -1,4 +1,5 @@
-//! `spanproof clean`: removes kept folders and databases, and cached data directories.
+//! `spanproof clean`: removes the folders of servers and the databases that earlier runs kept, and
+//! cached data directories.
 
 use super::args::Clean;
 use super::{Exit, Failure, doctor, output};

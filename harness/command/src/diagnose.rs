@@ -1,4 +1,4 @@
-//! `spanproof diagnose`.
+//! `spanproof diagnose`: explains missing spans in an existing system.
 
 use super::args::{Diagnose, Format};
 use super::{Exit, Failure, output, runtime, sources};

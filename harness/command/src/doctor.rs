@@ -1,5 +1,5 @@
-//! `spanproof doctor`: starts a server from each source of Postgres, and lists the cached data
-//! directories and the kept folders.
+//! `spanproof doctor`: starts a server from each source of Postgres (server binaries, Docker or a
+//! URL), and lists the cached data directories and the kept folders of servers.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -20,8 +20,8 @@ pub(super) fn doctor(args: &Doctor) -> Result<Exit, Failure> {
     Ok(if works { Exit::Passed } else { Exit::World })
 }
 
-/// Returns the Postgres options of the spec, or the defaults if there is no spec. An environment
-/// variable takes precedence for the source.
+/// Returns the Postgres options of the spec, or the defaults if there is no spec. The environment
+/// variable `SPANPROOF_POSTGRES` takes precedence over the source in the spec.
 pub(super) fn postgres_options(config: &Path) -> Result<Options, Failure> {
     let mut options = Options::default();
     if config.is_file() {
@@ -39,7 +39,7 @@ async fn check_sources(options: &Options) -> bool {
         Source::Auto => vec![Source::Binaries(None), Source::Docker(None)],
         source => vec![source.clone()],
     };
-    let mut works = false;
+    let mut any_works = false;
     for source in sources {
         let name = match &source {
             Source::Docker(_) => "Docker",
@@ -49,8 +49,8 @@ async fn check_sources(options: &Options) -> bool {
         let started = Instant::now();
         let (sign, text) = match start(Options { source, ..options.clone() }).await {
             Ok(origin) => {
-                let used = if works { "also works" } else { "would be used" };
-                works = true;
+                let used = if any_works { "also works" } else { "would be used" };
+                any_works = true;
                 let elapsed = started.elapsed().as_millis();
                 ("ok", format!("{origin}: {used}; a new database was ready after {elapsed} ms"))
             }
@@ -60,7 +60,7 @@ async fn check_sources(options: &Options) -> bool {
         };
         output::print(&format!("{sign}  {name:<9} {text}\n"));
     }
-    works
+    any_works
 }
 
 /// Starts a server, creates a database, and returns the origin of the server.
@@ -85,7 +85,7 @@ fn cache_text() -> String {
         let megabytes = entry.bytes / (1024 * 1024);
         let used = SystemTime::now().duration_since(entry.last_used).unwrap_or_default();
         let (label, key) = (entry.label, entry.key);
-        let _ok = writeln!(
+        let _infallible = writeln!(
             text,
             "              {key} {label}, {megabytes} MB, used {} ago",
             rounded(used)
@@ -98,13 +98,13 @@ fn cache_text() -> String {
 fn kept_folders_text() -> String {
     let mut text = String::new();
     for folder in kept::folders(&Prefix::default()) {
-        let _ok =
+        let _infallible =
             writeln!(text, "--  kept      {}: `spanproof clean` removes it", folder.display());
     }
     text
 }
 
-/// Returns a duration with its unit: seconds, minutes or hours.
+/// Returns a duration as text, rounded down to seconds, minutes or hours.
 fn rounded(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),

@@ -11,8 +11,8 @@ pub(super) fn database_url() -> Option<String> {
     variable("DATABASE_URL")
 }
 
-/// Returns whether the command runs in CI, where nobody can accept a snapshot: `CI` is set and is
-/// not `false`.
+/// Returns whether the command runs in CI: `CI` is set and is not `false`. There, nobody can read a
+/// changed snapshot (a file with the expected startup output) before it is accepted.
 pub(super) fn is_ci() -> bool {
     variable("CI").is_some_and(|value| value != "false")
 }
@@ -37,9 +37,10 @@ pub(super) fn program_name() -> String {
     env::args().next().unwrap_or_else(|| "spanproof".into())
 }
 
-/// Starts this program again without `PGOPTIONS`, if the variable is set. The driver adds it to every
-/// session and has no switch against that, so that a caller's `search_path` or read-only state
-/// would reach the disposable server. Returns if there is nothing to do or the start fails.
+/// If `PGOPTIONS` is set, replaces this process by the same program without this variable. sqlx
+/// sends its value to every server and can't be told not to, so a `search_path` or a read-only
+/// setting of the caller would also apply to the disposable server. Returns if the variable is not
+/// set, or if the program can't be started again.
 pub(super) fn drop_session_options() {
     if variable("PGOPTIONS").is_none() {
         return;
@@ -47,11 +48,11 @@ pub(super) fn drop_session_options() {
     let Ok(program) = env::current_exe() else { return };
     let mut arguments = env::args_os();
     let name = arguments.next().unwrap_or_default();
-    let _error = restarted(&program).arg0(name).args(arguments).env_remove("PGOPTIONS").exec();
+    let _error = new_command(&program).arg0(name).args(arguments).env_remove("PGOPTIONS").exec();
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program replaces itself")]
-fn restarted(program: &Path) -> Command {
+fn new_command(program: &Path) -> Command {
     Command::new(program)
 }
 

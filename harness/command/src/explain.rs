@@ -1,4 +1,4 @@
-//! `spanproof explain`.
+//! `spanproof explain`: explains a code, lists all codes, or prints the reference of all codes.
 
 use super::args::Explain;
 use super::{Exit, output};

@@ -6,7 +6,7 @@ use std::time::Duration;
 const ACTIVE: Duration = Duration::from_millis(250);
 /// Maximum polling interval while no row changes.
 const IDLE: Duration = Duration::from_secs(2);
-/// Minimum time between two polls, also if notifications arrive.
+/// Minimum time between two polls, also if the database sends notifications.
 const MIN: Duration = Duration::from_millis(50);
 /// After a poll that took *t*, the next one waits at least `BACKOFF × t`.
 const BACKOFF: u32 = 4;
@@ -14,7 +14,9 @@ const BACKOFF: u32 = 4;
 /// The time between two polls. It grows while nothing changes, and after slow polls.
 #[derive(Debug)]
 pub(super) struct Interval {
+    /// The time between two fast polls: [`ACTIVE`] to [`IDLE`].
     current: Duration,
+    /// The minimum time after the last poll, because that poll was slow.
     backoff: Duration,
 }
 
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_while_nothing_changes_and_after_a_slow_poll() {
+    fn the_interval_grows_while_nothing_changes_and_after_a_slow_poll() {
         let mut interval = Interval::new();
         let next = [false, false, false, false, true].map(|changed| interval.next(changed));
         assert_eq!(next.map(|time| time.as_millis()), [500, 1000, 2000, 2000, 250]);

@@ -30,6 +30,7 @@ pub fn main() -> Exit {
         Ok(args) => args,
         Err(exit) => return exit,
     };
+    // These commands start a disposable server, which must not get the caller's options.
     if matches!(args.command, Command::Check(_) | Command::Replay(_) | Command::Doctor(_)) {
         environment::drop_session_options();
     }

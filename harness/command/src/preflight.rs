@@ -1,4 +1,4 @@
-//! `spanproof preflight`.
+//! `spanproof preflight`: checks whether a deployment can record spans.
 
 use super::args::{Format, Preflight};
 use super::sources::{self, deployment_failure};
@@ -31,7 +31,8 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     })
 }
 
-/// Creates a check that could not be made, because `option` is missing.
+/// Creates a check that could not be made, because `option` is missing. `option` is an argument of
+/// the command or a line of the spec.
 fn untried(name: &str, found: &str, option: &str) -> Check {
     let mut check = Check::new(name, CheckResult::Untried, found);
     check.next = format!("use `{option}`");

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output;
 use spanproof::RunEvent;
 
-/// Number of progress lines of a run if standard error is not a terminal.
+/// Maximum number of progress lines of a run if standard error is not a terminal.
 const LINES: usize = 10;
 
 /// The progress of a run.
@@ -42,8 +42,8 @@ impl Progress {
         if !passed {
             output::note(&format!("case {}: {verdict}", case.id));
         }
-        let line = |finished: usize| finished * LINES / self.total.max(1);
-        if line(self.finished) != line(self.finished - 1) {
+        let lines_due = |finished: usize| finished * LINES / self.total.max(1);
+        if lines_due(self.finished) != lines_due(self.finished - 1) {
             output::note(&format!("{}/{} cases, {failed}", self.finished, self.total));
         }
     }

@@ -1,4 +1,4 @@
-//! `spanproof replay`.
+//! `spanproof replay`: runs the cases of incidents again. The code calls an incident file a bundle.
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,7 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     for path in paths(&args.incident)? {
         let read = if args.assumptions.edited { Bundle::read_edited } else { Bundle::read };
         let mut bundle = read(&path).map_err(incident_failure)?;
+        // A bisection and a regression test run other programs than the recorded one on purpose.
         if args.assumptions.any_program || args.bisect || bundle.expects.is_some() {
             bundle = bundle.with_any_program();
         }
@@ -90,7 +91,7 @@ fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
     exits.min_by_key(rank).unwrap_or(Exit::Nothing)
 }
 
-/// Builds the service, starts Postgres and prints which Postgres is used.
+/// Builds the service, starts Postgres, and prints where the Postgres server comes from.
 async fn open_world(args: &Replay, spec: Spec) -> Result<World, Failure> {
     let failure = |error: spanproof::WorldError| incident_failure(IncidentError::World(error));
     let mut builder = World::new(&args.config).show_build();
@@ -117,6 +118,7 @@ async fn rejudge(spec: &Spec, bundle: &Bundle) -> Exit {
     }
 }
 
+/// Replays an incident, prints the result, and adopts the incident if `--adopt` is given.
 async fn replay_one(args: &Replay, world: &World, bundle: &Bundle) -> Result<Exit, Failure> {
     let replay = spanproof::replay(world, bundle).await.map_err(incident_failure)?;
     output::print(&report::replay(&replay));

@@ -37,29 +37,30 @@ impl RunFolder {
         Self { path: path.to_owned(), _lock: None }
     }
 
-    /// Creates the folder of a new run, and removes earlier runs. `spec` is the folder of the spec.
-    pub(super) fn create(spec: &Path) -> std::io::Result<Self> {
-        let parent = runs_folder(spec);
+    /// Creates the folder of a new run, and removes earlier runs.
+    pub(super) fn create(spec_folder: &Path) -> std::io::Result<Self> {
+        let parent = runs_folder(spec_folder);
         std::fs::create_dir_all(&parent)?;
-        create_gitignore(&spec.join(FOLDER))?;
+        create_gitignore(&spec_folder.join(FOLDER))?;
         remove_old_runs(&parent, SystemTime::now());
         let name = format!("{}-{}", chrono::Utc::now().format(NAME_FORMAT), std::process::id());
         let path = parent.join(name);
         std::fs::create_dir(&path)?;
         let folder = File::open(&path)?;
-        // Without a lock, other runs can still not remove this one while it is the newest.
+        // If locking fails, the run continues. Later runs keep this one while it is among the
+        // newest.
         let _locked = folder.lock();
         Ok(Self { path, _lock: Some(folder) })
     }
 }
 
 /// Returns the folder of the newest run; `None` if there is no run.
-pub(super) fn newest(spec: &Path) -> Option<PathBuf> {
-    run_folders(&runs_folder(spec)).into_iter().rfind(|folder| is_run_folder(folder))
+pub(super) fn newest(spec_folder: &Path) -> Option<PathBuf> {
+    run_folders(&runs_folder(spec_folder)).into_iter().rfind(|folder| is_run_folder(folder))
 }
 
-fn runs_folder(spec: &Path) -> PathBuf {
-    spec.join(FOLDER).join("runs")
+fn runs_folder(spec_folder: &Path) -> PathBuf {
+    spec_folder.join(FOLDER).join("runs")
 }
 
 /// Creates a `.gitignore` that ignores the whole folder. Keeps an existing `.gitignore`.
@@ -89,12 +90,13 @@ fn has_run_name(path: &Path) -> bool {
     })
 }
 
-/// Removes runs that are too old, and so many others that a new run makes at most [`MAX_RUNS`].
+/// Removes runs that are too old, and the oldest runs, so that with a new run there are at most
+/// [`MAX_RUNS`]. Keeps the oldest run in use and all newer runs.
 fn remove_old_runs(parent: &Path, now: SystemTime) {
     let folders = run_folders(parent);
     let oldest_in_use = folders.iter().position(|folder| is_in_use(folder));
-    let finished = &folders[..oldest_in_use.unwrap_or(folders.len())];
-    let runs: Vec<_> = finished.iter().filter(|folder| is_run_folder(folder)).collect();
+    let removable = &folders[..oldest_in_use.unwrap_or(folders.len())];
+    let runs: Vec<_> = removable.iter().filter(|folder| is_run_folder(folder)).collect();
     let surplus = (runs.len() + 1).saturating_sub(MAX_RUNS);
     for (index, folder) in runs.into_iter().enumerate() {
         if index < surplus || is_too_old(folder, now) {
@@ -129,7 +131,7 @@ mod tests {
         folder
     }
 
-    /// Removes old runs and returns the days of the remaining folders.
+    /// Removes old runs, as a new run does, and returns the days of the remaining folders.
     fn days_left(parent: &Path) -> Vec<u8> {
         remove_old_runs(parent, SystemTime::now());
         let day = |folder: PathBuf| folder.file_name()?.to_str()?[6..8].parse().ok();

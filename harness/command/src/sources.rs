@@ -81,7 +81,7 @@ pub(super) fn window(
     Ok(Window { since, until })
 }
 
-/// Reads how a manifest sets a flag.
+/// Reads a deploy manifest and returns each setting of the flag in it.
 pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<FlagSetting>, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
@@ -145,7 +145,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Opens the inputs.
+    /// Opens the inputs. `command` is the name of the command, which names the database session.
     pub(super) async fn open(
         system: &SystemArgs,
         spec: &Spec,
@@ -179,8 +179,8 @@ impl Inputs {
         Ok(Self { selection, session, dump, log })
     }
 
-    /// Returns the existing system. A second call returns it without the log, which can be read
-    /// only once.
+    /// Returns the existing system, to be read. A second call returns the system without the log,
+    /// which can be read only once.
     pub(super) fn existing_system<'a>(
         &'a mut self,
         spec: &'a Spec,
@@ -202,7 +202,7 @@ impl Inputs {
     }
 }
 
-/// Observes an existing system.
+/// Reads the rows and the log of an existing system. `command` is as in [`Inputs::open`].
 pub(super) async fn observe(
     system: &SystemArgs,
     spec: &Spec,

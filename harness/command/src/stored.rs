@@ -1,4 +1,4 @@
-//! `spanproof report`.
+//! `spanproof report`: judges the stored evidence of a run again.
 
 use anyhow::anyhow;
 

@@ -1,4 +1,5 @@
-//! `spanproof traces`.
+//! `spanproof traces`: finds traces in the database of an existing system and prints them. The
+//! option `--execution` takes the id of a unit: a row of the unit table.
 
 use std::io::IsTerminal as _;
 
@@ -41,18 +42,20 @@ async fn find(args: &Traces, spec: &Spec, url: &str) -> Result<TraceMatches, Fai
     matches.map_err(deployment_failure)
 }
 
-/// Returns the width and the style of the waterfall. The style is plain ASCII if standard output is
-/// not a terminal.
+/// Returns the width and the style of the waterfall. By default, a terminal gets block characters
+/// and colours, and a pipe, a file or a dumb terminal gets ASCII without colours. Environment
+/// variables can force or disable colours.
 fn canvas(args: &Traces) -> Canvas {
     let terminal = std::io::stdout().is_terminal();
-    let styled = terminal && !environment::is_dumb_terminal();
+    let has_blocks = terminal && !environment::is_dumb_terminal();
     let width = args
         .width
         .map(usize::from)
         .or_else(|| terminal.then(output::terminal_size).flatten().map(|(columns, _)| columns));
     Canvas {
         width: width.unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH),
-        colour: (styled || environment::is_colour_forced()) && !environment::is_colour_disabled(),
-        blocks: styled,
+        colour: (has_blocks || environment::is_colour_forced())
+            && !environment::is_colour_disabled(),
+        blocks: has_blocks,
     }
 }

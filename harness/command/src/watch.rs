@@ -1,4 +1,5 @@
-//! `spanproof watch`.
+//! `spanproof watch`: shows jobs and their spans as they arrive. A unit is one piece of a job's
+//! work.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal as _, Write as _};
@@ -48,6 +49,7 @@ pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
 struct Screen;
 
 impl Screen {
+    /// Switches to the alternate screen and hides the cursor.
     fn enter() -> Self {
         output::print("\u{1b}[?1049h\u{1b}[?25l");
         Self
@@ -77,7 +79,8 @@ struct Watcher<'a> {
     jobs: Vec<JobProgress>,
     /// Jobs that have units but no spans, with the time of the poll that first found no spans.
     without_spans: HashMap<String, Instant>,
-    /// Jobs that were reported because they had no spans after the flush time.
+    /// Jobs that were reported because they still had no spans after the flush time, the time that
+    /// the service may take to write spans.
     reported: HashSet<String>,
     /// What can't be read, with the reasons.
     unread: Vec<String>,
@@ -168,7 +171,8 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Returns when the watch is over; `None` if it has no limit.
+    /// Returns when the watch is over, according to `--for` and `--until-idle`; `None` without
+    /// these options.
     fn end(&self) -> Option<Instant> {
         let limit = self.args.time_limit.map(|bound| self.start + duration(bound));
         let idle = self.args.until_idle.map(|bound| self.last_change + duration(bound));
@@ -187,8 +191,9 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Stores the jobs that a poll found. Without a screen, prints the jobs that changed. Returns
-    /// whether a job changed; `None` if standard output is closed.
+    /// Stores the jobs that a poll found. Without a screen, prints the jobs that changed. A job
+    /// also changes when it has had no spans for the flush time. Returns whether a job changed;
+    /// `None` if standard output is closed.
     fn update(&mut self, jobs: Vec<JobProgress>) -> Option<bool> {
         for job in &jobs {
             if job.has_no_spans() {
@@ -235,7 +240,7 @@ impl<'a> Watcher<'a> {
         self.draw_frame(&format!("{} ({}); Ctrl-C to stop{unread}", self.feed.url(), self.mode()));
     }
 
-    /// Returns how the watcher learns of new jobs.
+    /// Returns how the watcher learns of changes, as text.
     fn mode(&self) -> &'static str {
         if self.feed.is_listening() { "notifications and polling" } else { "polling" }
     }
@@ -275,6 +280,8 @@ impl<'a> Watcher<'a> {
     }
 }
 
+/// Returns the duration that an argument such as `--for 10m` gives. For a point in time, returns
+/// the duration from now until then.
 fn duration(bound: TimeBound) -> Duration {
     match bound {
         TimeBound::Ago(duration) => duration.to_std().unwrap_or_default(),

@@ -1,5 +1,6 @@
-//! Incidents. An incident is a file of JSON lines, one record per line. It contains the evidence of
-//! a case or of an existing system, and what a replay needs to run the case again.
+//! Incidents, also called bundles. An incident is a file of JSON lines, one record per line. It
+//! contains the evidence of a case or of an existing system, and what a replay needs to run the
+//! case again. A unit is one piece of a job's work: a row of the unit table.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,9 @@ pub enum Record {
     /// What a replay needs to recreate the incident.
     #[serde(rename = "setting")]
     Setup(Box<Setup>),
-    /// The observation without rows, lines and exchanges. If a file has several of these records,
-    /// only the last is valid: the others were written before everything was known.
+    /// The observation without its rows, lines and exchanges, which are separate records. If a file
+    /// has several records `facts`, only the last is valid: spanproof wrote the others before it
+    /// knew everything.
     Facts(Box<Observation>),
     /// A job's row.
     Job(Row),
@@ -39,8 +41,8 @@ pub enum Record {
     Verdict(Box<Judgement>),
     /// What was masked.
     Masked(Vec<Masked>),
-    /// The verdict that a replay must have. Without this record, a replay must have the verdict of
-    /// the record `verdict`.
+    /// The verdict that a replay must have: `pass` or a code. Without this record, a replay must
+    /// have the verdict of the record `verdict`.
     Expects(String),
     /// The last record.
     End(End),
@@ -81,9 +83,9 @@ pub enum IncidentOrigin {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Setup {
-    /// The flags whose values are known; a value is `None` if the flag is unset.
+    /// The flags whose values are known. A value is `None` if the flag is unset.
     pub flags: Vec<(String, Option<String>)>,
-    /// The route of the job.
+    /// The name of the job's route, the way in which the job is submitted.
     pub route: Option<String>,
     /// The job's name in the spec.
     pub job: Option<String>,
@@ -91,9 +93,9 @@ pub struct Setup {
     pub units: usize,
     /// The job's JSON; `None` if the capture masked it.
     pub input: Option<Json>,
-    /// The name of the upstream's behaviour.
+    /// The name of the upstream, the fake HTTP server that the service calls.
     pub upstream: Option<String>,
-    /// The upstream's behaviour.
+    /// The replies of the upstream.
     pub behaviour: Option<Behaviour>,
     /// The name of the fault that was in force; `None` if there was none.
     pub fault: Option<String>,
@@ -108,13 +110,14 @@ pub struct Setup {
 pub struct Masked {
     /// The location of the values: a table's column, the environment, the output and so on.
     pub place: String,
-    /// The kind of the values: secrets or content.
+    /// The kind of the values: `secret`, `content`, `e-mail address`, or the name of a masking
+    /// rule.
     pub what: String,
     /// The number of masked values.
     pub count: usize,
 }
 
-/// The last record of an incident: number and checksum of all records before this one.
+/// The last record of an incident: the number and the checksum of all records before this one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct End {

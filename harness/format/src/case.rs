@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One combination with which the service is tried: a value for every flag, a route, an upstream, a
-/// job, and perhaps a fault. The spec defines each of these.
+/// One combination with which the service is tried: a value for every flag (an environment variable
+/// of the service), a route, an upstream, a job, and perhaps a fault (a failure that spanproof
+/// causes on purpose). The spec defines each of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Case {
-    /// The id: eight hexadecimal digits, a hash of the other fields without flags at their default.
+    /// The id: a hash of all other fields, as eight hexadecimal digits. A flag with its default
+    /// value does not change the hash.
     pub id: String,
     /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
     pub flags: Vec<(String, Option<String>)>,

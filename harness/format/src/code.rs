@@ -1,4 +1,6 @@
-//! Codes of findings, with their stage of the funnel, their meaning and their remedy.
+//! Codes of findings, with their stage, their meaning and their remedy. A finding is a reason why a
+//! case fails. A unit is one piece of a job's work; the stages of the funnel are its steps on the
+//! way to a complete trace.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -19,7 +21,7 @@ macro_rules! codes {
             /// Every code, in the order of the funnel.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// Returns the code as users see it.
+            /// Returns the name of the code, such as `flag-unset`.
             pub fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* Self::Unknown => "unknown" }
             }
@@ -191,9 +193,9 @@ pub enum Stage {
     Constructed,
     /// The tracer reports that it is enabled.
     Enabled,
-    /// The work was done.
+    /// The unit's work was done.
     Executed,
-    /// The service started a span for the work.
+    /// The service started a span for the unit.
     Attempted,
     /// The server accepted the span's write.
     Accepted,
@@ -205,9 +207,9 @@ pub enum Stage {
     Linked,
     /// The spans of each unit form one tree.
     Joined,
-    /// No stage: no span is recorded while tracing is off.
+    /// No stage: codes for spans that are recorded while tracing is off.
     Off,
-    /// No stage: the job and the process end as expected.
+    /// No stage: codes for a job or a process that does not end as expected.
     Outcome,
 }
 

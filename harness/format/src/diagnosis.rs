@@ -1,4 +1,5 @@
-//! The document that `diagnose --format json` prints.
+//! The document that `diagnose --format json` prints. A unit is one piece of a job's work: a row of
+//! the unit table.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub struct Diagnosis {
     /// The name of the table of units.
     #[serde(default)]
     pub unit_table: String,
-    /// The name of the tracing flag; `None` if the spec has none.
+    /// The name of the flag that switches tracing on; `None` if the spec has no such flag.
     #[serde(default)]
     pub tracing_flag: Option<String>,
 }
@@ -37,11 +38,11 @@ pub struct JobSummary {
     pub id: String,
     /// The name that the submitter gave the job; `None` if it has none.
     pub name: Option<String>,
-    /// The route by which the job was submitted; `None` if unknown.
+    /// The name of the route (the way in which the job was submitted); `None` if unknown.
     pub route: Option<String>,
     /// The job's status.
     pub status: String,
-    /// The number of units by status.
+    /// The number of units with each status.
     pub units: BTreeMap<String, usize>,
     /// The number of spans.
     pub spans: usize,
@@ -65,7 +66,7 @@ pub struct JobDiagnosis {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reason {
-    /// Whether it supports the verdict.
+    /// `true` for a reason for the verdict, `false` for a reason against it.
     pub supports: bool,
     /// The reason, as a phrase.
     pub text: String,

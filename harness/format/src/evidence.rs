@@ -1,4 +1,5 @@
-//! The evidence of a finding, as data.
+//! The evidence of a finding (a reason why a case fails), as data. A unit is one piece of a job's
+//! work: a row of the unit table.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -40,7 +41,7 @@ pub enum Evidence {
         table: String,
         /// The unit's id; `None` if its row has none.
         id: Option<String>,
-        /// What identifies the unit within its job.
+        /// The values that identify the unit within its job, from the unit's row.
         key: String,
         /// The status; `None` if it is null.
         status: Option<String>,
@@ -55,7 +56,7 @@ pub enum Evidence {
         name: Option<String>,
         /// Fields with their values; `None` is null.
         fields: Vec<(String, Option<String>)>,
-        /// What is wrong with the span; `None` if the fields show the error.
+        /// What is wrong with the span; `None` if the fields show it.
         remark: Option<String>,
     },
     /// The number of rows in a table.
@@ -68,7 +69,7 @@ pub enum Evidence {
         /// counted.
         of: Option<(String, usize)>,
     },
-    /// A table that can't be read.
+    /// A table that spanproof can't read.
     Unreadable {
         /// The table.
         table: String,

@@ -1,4 +1,4 @@
-//! Findings.
+//! Findings, the reasons why a case fails.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::evidence::Evidence;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The stable code.
+    /// The code, which says what kind of difference this is.
     pub code: Code,
     /// What was expected and what was found, as one sentence without a period.
     pub message: String,

@@ -1,5 +1,5 @@
-//! Converts flags from and to a JSON object in the order of the flags. A value is a string, or null
-//! if the flag is unset.
+//! Converts a list of flags to a JSON object, and back. The keys are the names of the flags, in the
+//! order of the list. A value is a string, or null if the flag is unset.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value as Json};

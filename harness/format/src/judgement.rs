@@ -29,7 +29,7 @@ pub enum Verdict {
 }
 
 /// How many units of a job pass each stage. A unit is one piece of the job's work and must leave
-/// spans. No number exceeds the number of the stage before.
+/// spans. Each number is at most as large as the number of the stage before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Funnel {
@@ -49,7 +49,7 @@ pub struct Funnel {
     pub joined: usize,
 }
 
-/// A verdict with the counts that belong to it.
+/// The verdict on a case, with the counts that were compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Judgement {
@@ -69,7 +69,7 @@ pub struct Judgement {
     pub next: Option<Experiment>,
 }
 
-/// A further trial of a case that would give more evidence.
+/// A further run of a case that would give more evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -1,11 +1,13 @@
 //! The JSON documents that spanproof prints and stores: one serde type per document, the codes of
-//! findings with their explanations, and the exit codes of the command.
+//! findings (the reasons why a case fails) with their explanations, and the exit codes of the
+//! command.
 //!
-//! For programs that read spanproof's output. A document of the current major version can be read
-//! whatever its minor version: unknown keys are ignored, and an unknown code, verdict, piece of
-//! evidence or record becomes `Unknown`. [`Ending`], [`Answer`], [`Location`], [`Stream`],
+//! This crate is for programs that read spanproof's output. A document of the current major version
+//! can be read whatever its minor version: unknown keys are ignored, and an unknown code, verdict,
+//! piece of evidence or record becomes `Unknown`. [`Ending`], [`Answer`], [`Location`], [`Stream`],
 //! [`WaitResult`] and [`Rows`] change only with a major version. [`parse`] rejects another major
-//! version. For an incident, compare the format in its first record with [`compatibility`].
+//! version. For an incident, call [`compatibility`] with the format in its first record and
+//! [`BUNDLE_FORMAT`].
 //!
 //! Times are [`chrono`] types and rows are [`serde_json`] maps. The public types use no other
 //! crate.
@@ -35,8 +37,8 @@
 //! | the plan of a run: `run.json` | `check`, beside the folders of its cases | [`RunPlan`] |
 //! | an incident, one [`Record`] per line | `capture` | [`Record`] |
 //!
-//! [`Plan`], [`Proofs`], [`Replay`], [`Rejudgement`], [`Timings`] and [`WatchFrame`] are only
-//! printed as text.
+//! The command prints [`Plan`], [`Proofs`], [`Replay`], [`Rejudgement`], [`Timings`] and
+//! [`WatchFrame`] only as text, never as JSON.
 
 mod bundle;
 mod case;

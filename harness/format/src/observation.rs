@@ -1,4 +1,7 @@
-//! The evidence of one case and the plan of a run, as `check` stores them in folders.
+//! The evidence of one case and the plan of a run, as `check` stores them in folders. A case is one
+//! combination of flags, route, upstream, job and fault with which the service is tried. A unit is
+//! one piece of a job's work and must leave spans. A fault is a failure that spanproof causes on
+//! purpose.
 
 use std::collections::BTreeMap;
 
@@ -31,12 +34,13 @@ pub struct Observation {
     pub program: Option<String>,
     /// The environment of the service, with secrets masked.
     pub environment: BTreeMap<String, String>,
-    /// Values that differ between runs, such as ports, each with its placeholder.
+    /// Values that differ between runs, such as ports. Each comes after the name of its
+    /// placeholder.
     #[serde(rename = "names")]
     pub placeholders: Vec<(String, String)>,
     /// The output of the service, or the relevant lines of a log.
     pub output: Output,
-    /// How many lines the service printed before it was ready.
+    /// The number of lines that the service printed before it was ready.
     pub startup: LineCounts,
     /// Whether the service became ready.
     pub ready: WaitResult,
@@ -44,11 +48,11 @@ pub struct Observation {
     pub submission: Option<Submission>,
     /// Whether every job ended in time; `None` if no job was accepted.
     pub settled: Option<WaitResult>,
-    /// Rows of jobs.
+    /// The rows of the table of jobs.
     pub jobs: Rows,
-    /// Rows of units.
+    /// The rows of the table of units.
     pub units: Rows,
-    /// Rows of spans.
+    /// The rows of the table of spans.
     pub spans: Rows,
     /// The report of the database witness, which counts the inserts of spans on the server; `None`
     /// without a witness.
@@ -75,7 +79,8 @@ pub struct Observation {
 pub struct SecondJob {
     /// The output of the service.
     pub output: Output,
-    /// How many lines the service printed before it was ready.
+    /// The number of lines that the service printed before it was ready. If the fault killed the
+    /// service, the lines of its second start are counted.
     pub startup: LineCounts,
     /// Whether the service became ready.
     pub ready: WaitResult,
@@ -83,17 +88,17 @@ pub struct SecondJob {
     pub submission: Option<Submission>,
     /// Whether every job ended in time; `None` if no job was accepted.
     pub settled: Option<WaitResult>,
-    /// Rows of jobs.
+    /// The rows of the second job.
     pub jobs: Rows,
-    /// Rows of units.
+    /// The rows of the second job's units.
     pub units: Rows,
-    /// Rows of spans.
+    /// The rows of the second job's spans.
     pub spans: Rows,
     /// How the service ended.
     pub exit: ProcessExit,
 }
 
-/// How many lines of each stream the service printed before it was ready.
+/// The number of lines that the service printed to each stream before it was ready.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LineCounts {
@@ -128,7 +133,7 @@ pub struct Submission {
 }
 
 /// What the database witness reports. The witness counts the inserts into the span table on the
-/// server and reads the server's errors.
+/// Postgres server and reads the errors in the server's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Witness {
@@ -148,7 +153,7 @@ pub struct Witness {
     pub other_tables: Vec<(String, u64)>,
 }
 
-/// An error in the server's log.
+/// An error in the Postgres server's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failure {
@@ -177,7 +182,7 @@ pub struct Deployment {
     pub concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub unread: Vec<String>,
-    /// The query plan that the server reported for each query.
+    /// The query plan that the server reported for each query that spanproof ran.
     pub plans: Vec<String>,
 }
 
@@ -209,8 +214,9 @@ pub struct LogFacts {
     pub last_start: Option<u64>,
     /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
-    /// How many startup lines about tracing differ from the last such line: they say on instead of
-    /// off (or off instead of on), or have another value of the flag.
+    /// The number of startup lines that contradict the last startup line of the log. A startup line
+    /// says whether tracing is on. It contradicts another one if only one of the two says that
+    /// tracing is on, or if the two contain different values of the tracing flag.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
 }

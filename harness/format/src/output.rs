@@ -25,7 +25,7 @@ pub struct OutputLine {
     pub at_ms: u64,
     /// The line without its newline.
     pub text: String,
-    /// The line number in the log, from 1; `None` for output.
+    /// The line number in the log, from 1; `None` for a line of output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
 }
@@ -69,8 +69,11 @@ pub struct ProcessExit {
     pub at_ms: u64,
     /// Milliseconds from the request to stop to the exit; 0 without a request.
     pub stop_ms: u64,
-    /// Processes that it started and that kept running after its exit, as `pid (name)`.
+    /// Processes that the process started and that kept running after its exit, as `pid (name)`.
     pub strays: Vec<String>,
+    /// The name of the process in the spec; `None` for the main process of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
 }
 
 /// How a process ended.
@@ -93,7 +96,7 @@ impl OutputLine {
 }
 
 impl ProcessExit {
-    /// Creates the exit of a process that stopped by itself and left no process running.
+    /// Creates the exit of a process that ended without a request and left no process running.
     pub fn new(ending: Ending) -> Self {
         Self {
             ending,
@@ -102,6 +105,7 @@ impl ProcessExit {
             at_ms: 0,
             stop_ms: 0,
             strays: Vec::new(),
+            process: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::run::Run;
 use super::traces::Traces;
 use super::version::{Compatibility, EVIDENCE_FORMAT, compatibility};
 
-/// A document that [`parse`] can parse. It contains its version.
+/// A document that [`parse`] can parse. Its JSON contains its version.
 pub trait Document: DeserializeOwned {
     /// The JSON key of the version.
     const KEY: &'static str;
@@ -56,7 +56,7 @@ pub enum ParseError {
 /// Parses a document that `spanproof` printed or stored.
 ///
 /// # Errors
-/// [`ParseError`] if the text is not such a document or has another major version.
+/// [`ParseError`] if the text is not a document of the type `T`, or has another major version.
 pub fn parse<T: Document>(text: &str) -> Result<T, ParseError> {
     let document: Json = serde_json::from_str(text)?;
     let found = match &document[T::KEY] {

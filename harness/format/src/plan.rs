@@ -1,4 +1,5 @@
-//! The plan of a run: its cases, before they are run.
+//! The plan of a run: its cases, before they are run. A case tries the service with one combination
+//! of flags and other inputs. A unit is one piece of the work of a case's job.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,8 @@ pub struct Plan {
 pub struct PlannedCase {
     /// The case.
     pub case: Case,
-    /// The set flags as `NAME=value`, separated by spaces.
+    /// The flags as `NAME=value`, separated by spaces. A flag that is unset in the case and by
+    /// default is left out.
     pub settings: String,
     /// The expected result.
     pub expected: Expectation,
@@ -36,11 +38,13 @@ pub struct PlannedCase {
 pub enum Expectation {
     /// Spans, because tracing is on.
     Spans,
-    /// Tracing is on while a fault is in force. The service reports lost spans, the job's result is
-    /// the same as without the fault, and spans are recorded again after the fault.
+    /// Tracing is on while a fault (a failure that spanproof causes on purpose) is in force. The
+    /// service reports lost spans, the job's result is the same as without the fault, and spans are
+    /// recorded again after the fault.
     Recovery,
-    /// No spans, because the value means on but `enables` in the spec does not list this spelling.
-    /// The service must report that tracing is off.
+    /// No spans. The flag's value means on to people, but the spec lists the values that switch
+    /// tracing on under `enables`, and this value is not in the list. The service must report that
+    /// tracing is off.
     SpellingNotEnabled,
     /// No spans, because tracing is off.
     Off,

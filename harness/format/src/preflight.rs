@@ -10,13 +10,13 @@ use super::version::SCHEMA;
 pub struct Preflight {
     /// The version of this document.
     pub schema: u32,
-    /// Checks that passed.
+    /// The number of checks that passed.
     pub passed: usize,
-    /// Checks that failed.
+    /// The number of checks that failed.
     pub failed: usize,
-    /// Checks that passed and have advice.
+    /// The number of checks that found something to improve, but no lost spans.
     pub advice: usize,
-    /// Checks that could not be made.
+    /// The number of checks that could not be made.
     pub not_tried: usize,
     /// The checks, in order.
     pub checks: Vec<Check>,
@@ -30,7 +30,7 @@ pub struct Check {
     pub name: String,
     /// The result of the check.
     pub outcome: CheckResult,
-    /// What the check did.
+    /// What the check did, as a phrase; may be empty.
     pub checked: String,
     /// What the check found.
     pub found: String,

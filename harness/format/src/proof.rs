@@ -1,4 +1,6 @@
-//! Proofs that spanproof detects lost spans: it sabotages passing cases and judges them again.
+//! Proofs that spanproof detects lost and wrong spans. For each proof, spanproof sabotages one
+//! passing case, for example with another value of the flag or with a trigger that discards spans.
+//! The sabotaged case must fail.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,15 +15,15 @@ pub struct Proofs {
     pub schema: u32,
     /// One proof for each pair of a sabotage and a case.
     pub proofs: Vec<Proof>,
-    /// Sabotages that were detected with an expected code.
+    /// The number of sabotages that were detected with an expected code.
     pub caught: usize,
-    /// Sabotages that were not detected, or were detected with another code.
+    /// The number of sabotages that were not detected, or were detected with another code.
     pub missed: usize,
-    /// Sabotages that the case does not allow.
+    /// The number of sabotages that could not be made, because the case does not allow them.
     pub impossible: usize,
 }
 
-/// One sabotage of one passing case, and whether its verdict detected the sabotage.
+/// One sabotage of one passing case, and the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proof {
@@ -30,12 +32,12 @@ pub struct Proof {
     /// What the sabotage does.
     #[serde(rename = "what")]
     pub description: String,
-    /// The expected codes. Any one of them counts as detected.
+    /// The expected codes. The sabotage is detected if the sabotaged case fails with any of them.
     #[serde(rename = "right")]
     pub expected_codes: Vec<String>,
     /// The sabotaged case.
     pub case: Case,
-    /// The result.
+    /// Whether the sabotage was detected.
     pub result: SabotageResult,
 }
 
@@ -46,7 +48,7 @@ pub struct Proof {
 pub enum SabotageResult {
     /// The sabotage was detected with this expected code.
     Caught(String),
-    /// The sabotage was not detected. Contains the unexpected code, or `pass`.
+    /// The sabotaged case passed, or failed with an unexpected code. Contains `pass` or this code.
     Missed(String),
     /// The case does not allow the sabotage, for this reason.
     Impossible(String),

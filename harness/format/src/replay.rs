@@ -1,5 +1,8 @@
 //! Replays of incidents, and new judgements of stored evidence. An incident is a file with the
 //! evidence and the verdict of a case or of an existing system. A replay runs the case again.
+//!
+//! Two results are the same if they have the same verdict and the same funnel. A funnel counts the
+//! units (pieces of a job's work) that reach each stage, from executed to a complete trace.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,15 +15,16 @@ use super::judgement::Judgement;
 pub struct Replay {
     /// The file of the incident.
     pub path: String,
-    /// The expected verdict; `None` if the recorded verdict is expected.
+    /// The expected verdict, `pass` or a code; `None` if the recorded verdict is expected.
     pub expects: Option<String>,
     /// How the result of the replay compares with the incident.
     #[serde(rename = "faithful")]
     pub outcome: ReplayOutcome,
-    /// Every attempt, the one closest to the incident first.
+    /// Every attempt, the attempt with the fewest differences from the incident first. There are
+    /// several if several cases fit what is known of the incident.
     #[serde(rename = "tried")]
     pub attempts: Vec<ReplayAttempt>,
-    /// Which conditions of the incident are unknown or could not be recreated.
+    /// The conditions of the incident that are unknown or could not be recreated.
     #[serde(rename = "lacking")]
     pub uncertainties: Vec<String>,
     /// Whether the service's program differs from the recorded program; `uncertainties` also
@@ -33,15 +37,15 @@ pub struct Replay {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplayOutcome {
-    /// The same verdict and funnel, under the same conditions.
+    /// The replay has the verdict and funnel of the incident, under the same conditions.
     Reproduced,
-    /// The same verdict and funnel, under conditions that may differ.
+    /// The replay has the verdict and funnel of the incident, but the conditions may differ.
     #[serde(rename = "perhaps")]
     Uncertain,
-    /// Another verdict or funnel.
+    /// The replay has another verdict or funnel.
     #[serde(rename = "differs")]
     Different,
-    /// No result, because the database or the service did not start.
+    /// The replay has no result, because the database or the service did not start.
     Broken,
 }
 
@@ -63,12 +67,13 @@ pub struct ReplayAttempt {
 pub struct AdoptedIncident {
     /// The file of the incident.
     pub path: String,
-    /// The expected verdict; `None` if the recorded verdict is expected.
+    /// The expected verdict, `pass` or a code; `None` if the recorded verdict is expected.
     pub expects: Option<String>,
     /// Whether the replay has another verdict than expected.
     #[serde(rename = "back")]
     pub regressed: bool,
-    /// Differences between the incident and the closest attempt; empty if there are none.
+    /// Differences between the incident and the first attempt of the replay; empty if there are
+    /// none.
     pub differences: Vec<String>,
     /// The replay; `None` in documents of early versions.
     #[serde(default)]
@@ -113,12 +118,12 @@ impl ReplayAttempt {
 impl AdoptedIncident {
     /// Creates the result of an adopted incident from its replay.
     pub fn new(replay: Replay, regressed: bool) -> Self {
-        let closest = replay.attempts.first();
+        let first = replay.attempts.first();
         Self {
             path: replay.path.clone(),
             expects: replay.expects.clone(),
             regressed,
-            differences: closest.map(|attempt| attempt.differences.clone()).unwrap_or_default(),
+            differences: first.map(|attempt| attempt.differences.clone()).unwrap_or_default(),
             replay: Some(replay),
         }
     }

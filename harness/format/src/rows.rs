@@ -1,4 +1,4 @@
-//! Rows of jobs, units and spans.
+//! Rows of the tables that contain jobs, units (pieces of a job's work) and spans.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! The document that `check --format json` and `report --format json` print.
+//! The document that `check --format json` and `report --format json` print. A unit is one piece of
+//! the work of a case's job and must leave spans.
 
 use std::collections::BTreeMap;
 
@@ -37,26 +38,27 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Cases that passed.
+    /// The number of cases that passed.
     pub passed: usize,
-    /// Cases that failed.
+    /// The number of cases that failed.
     pub failed: usize,
-    /// Cases with a failure that the spec expects for now.
+    /// The number of cases with a failure that the spec expects for now.
     pub known: usize,
-    /// Cases whose database or service did not start.
+    /// The number of cases whose database or service did not start.
     pub broken: usize,
-    /// Cases that were not run.
+    /// The number of cases that were not run.
     pub not_run: usize,
-    /// Units that were executed.
+    /// The number of units that were executed.
     pub units: usize,
-    /// Spans that were found.
+    /// The number of spans that were found.
     pub spans: usize,
-    /// Comparisons with the spec that were made.
+    /// The number of comparisons with the spec.
     pub assertions: usize,
-    /// Startup snapshots that were compared; 0 in documents of version 0.1.0.
+    /// The number of startup snapshots that were compared; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub snapshots: usize,
-    /// Startup snapshots that differ, are missing or are unstable; 0 in documents of version 0.1.0.
+    /// The number of startup snapshots whose state is not [`SnapshotState::Same`]; 0 in documents
+    /// of version 0.1.0.
     #[serde(default)]
     pub snapshots_changed: usize,
 }
@@ -70,7 +72,8 @@ pub struct CaseResult {
     /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
     #[serde(with = "flags")]
     pub flags: Vec<(String, Option<String>)>,
-    /// The flags as `NAME=value`, separated by spaces, without flags that are unset by default.
+    /// The flags as `NAME=value`, separated by spaces. A flag that is unset in the case and by
+    /// default is left out.
     #[serde(default)]
     pub settings: String,
     /// The route's name.
@@ -84,7 +87,7 @@ pub struct CaseResult {
     pub fault: Option<String>,
     /// Whether spans were expected.
     pub recording: bool,
-    /// How many units pass each stage.
+    /// How many units pass each stage, from executed to a complete trace.
     pub funnel: Funnel,
     /// The verdict.
     pub verdict: Verdict,
@@ -101,7 +104,8 @@ pub struct CaseResult {
     /// Why a passing case recorded no span; `None` if the case had to record spans or did not pass.
     #[serde(default, rename = "off")]
     pub off_reason: Option<OffReason>,
-    /// Ids of the other cases that must run to repeat the failure.
+    /// Ids of the cases with which this case was compared, if the comparison is why it fails. They
+    /// must run, too, to repeat the failure.
     #[serde(default)]
     pub peers: Vec<String>,
     /// The folder with the evidence of the case; `None` if the database or the service did not
@@ -120,9 +124,10 @@ pub struct CaseResult {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum OffReason {
-    /// The flag means off.
+    /// The value of the tracing flag means off.
     Off,
-    /// The flag means on, in a spelling that the spec does not list under `enables`.
+    /// The value of the tracing flag means on to people, but the spec does not list it under
+    /// `enables`, the list of the values that switch tracing on.
     SpellingNotEnabled,
     /// A reason of a newer version.
     #[serde(other)]

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Timings {
     /// Steps that happen once per run, each with its duration in microseconds.
     pub once: Vec<(String, u64)>,
-    /// Steps that at least one trial had, in the order of a trial.
+    /// Steps that happen in each trial, in the order of a trial. A step that no trial reached is
+    /// missing.
     pub steps: Vec<StepTime>,
 }
 
@@ -34,7 +35,7 @@ impl Timings {
 }
 
 impl StepTime {
-    /// Creates a step from its durations in microseconds, one per trial; `None` if there are none.
+    /// Creates a step from its durations in microseconds, one per trial; `None` without durations.
     pub fn new(name: impl Into<String>, mut micros: Vec<u64>) -> Option<Self> {
         micros.sort_unstable();
         let median_us = micros.get(micros.len() / 2).copied()?;

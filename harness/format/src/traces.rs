@@ -1,4 +1,6 @@
-//! The document that `traces --format json` prints.
+//! The document that `traces --format json` prints. An execution is a unit of a job: a row of the
+//! unit table. A diagnostic function is an SQL function in the database that explains the spans of
+//! one execution, such as `identify_root_cause`.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +23,7 @@ pub struct Traces {
     pub unread: Vec<String>,
 }
 
-/// A trace, with the results of the database's diagnostic functions.
+/// A trace, with the results of the diagnostic functions in the database.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Trace {
@@ -38,15 +40,14 @@ pub struct Trace {
     pub spans: Vec<TraceSpan>,
     /// Ids of spans whose parent is not in the trace.
     pub orphans: Vec<String>,
-    /// Long gaps, in which no span of the same parent ran.
+    /// The long times in which no span of the same parent ran.
     pub gaps: Vec<Gap>,
     /// Results of the diagnostic functions, which are called with the ids of `executions`.
     pub diagnostics: Vec<Diagnostic>,
     /// Ids of the jobs of the spans; empty in documents of version 0.1.0.
     #[serde(default)]
     pub jobs: BTreeSet<String>,
-    /// Ids of the executions of the spans; empty in documents of version 0.1.0. An execution is a
-    /// unit of a job: a row of the unit table.
+    /// Ids of the executions of the spans; empty in documents of version 0.1.0.
     #[serde(default)]
     pub executions: BTreeSet<String>,
 }
@@ -64,8 +65,8 @@ pub struct TraceSpan {
     /// The span's position in the tree.
     #[serde(rename = "place")]
     pub position: SpanPosition,
-    /// Milliseconds before the span in which no span of the same parent ran; `None` if the gap is
-    /// not long.
+    /// The length of the gap before the span, in milliseconds; `None` if there is no gap. In a gap,
+    /// no span of the same parent ran for more than 5 s, or for more than half of the trace.
     pub gap_before_ms: Option<i64>,
     /// The name of the service that recorded the span.
     pub service: String,
@@ -120,7 +121,7 @@ pub enum SpanPosition {
     Unknown,
 }
 
-/// A long gap, in which no span of the same parent ran.
+/// A long time in which no span of the same parent ran, as in [`TraceSpan::gap_before_ms`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gap {
@@ -130,7 +131,7 @@ pub struct Gap {
     pub ms: i64,
 }
 
-/// The result of calling a diagnostic function of the database for an execution.
+/// The result of calling a diagnostic function for an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Diagnostic {

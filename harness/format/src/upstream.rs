@@ -32,7 +32,8 @@ pub enum Answer {
     Closed,
     /// The upstream sent no response and kept the connection open.
     Hanging,
-    /// HTTP 404, because no reply of the behaviour matches. Contains the most similar reply.
+    /// HTTP 404, because no reply of the behaviour matches the request. Contains the method and
+    /// path of the most similar reply.
     Unmatched(String),
 }
 
@@ -63,12 +64,12 @@ pub struct Reply {
     #[serde(default)]
     pub delay_ms: u64,
     /// The HTTP status of the response.
-    #[serde(default = "ok")]
+    #[serde(default = "default_status")]
     pub status: u16,
     /// The headers of the response.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body, with placeholders.
+    /// A JSON body. In it, `"{request:/pointer}"` stands for a value of the request's JSON body.
     pub json: Option<String>,
     /// A text body, sent unchanged.
     pub text: Option<String>,
@@ -83,7 +84,7 @@ pub struct Reply {
     pub hang: bool,
 }
 
-fn ok() -> u16 {
+fn default_status() -> u16 {
     200
 }
 
@@ -115,7 +116,7 @@ impl Reply {
             path: path.into(),
             times: None,
             delay_ms: 0,
-            status: ok(),
+            status: default_status(),
             headers: BTreeMap::new(),
             json: None,
             text: None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct WatchFrame {
     /// The jobs, newest last.
     pub jobs: Vec<WatchedJob>,
-    /// The name of the table of units.
+    /// The name of the table of units. A unit is one piece of a job's work.
     pub unit_table: String,
     /// The status line: the database, and whether changes are found by notifications or polling.
     pub status: String,
@@ -24,7 +24,7 @@ pub struct WatchedJob {
     pub id: String,
     /// The job's status.
     pub status: String,
-    /// The number of units by status.
+    /// The number of units with each status.
     pub units: BTreeMap<String, usize>,
     /// The number of spans; `None` if they can't be read.
     pub spans: Option<usize>,

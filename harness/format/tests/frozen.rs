@@ -1,5 +1,5 @@
-//! Tests that this version can read the files of version 0.1.0, and can write them again without
-//! loss of a key or a value.
+//! Tests that this version can read the files of version 0.1.0 in `fixtures/format-1`, and can
+//! write them again without loss of a key or a value.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ fn frozen_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format-1").join(name)
 }
 
-/// Returns JSON pointers to the values of `old` that are missing in `new` or different there.
+/// Returns JSON pointers to the values of `old` that are missing or different in `new`. `at` is the
+/// JSON pointer to `old` in its document.
 fn losses(old: &Json, new: &Json, at: &str) -> Vec<String> {
     match (old, new) {
         (Json::Object(old), Json::Object(new)) => {
@@ -44,7 +45,7 @@ fn assert_lossless<T: DeserializeOwned + Serialize>(text: &str, path: &Path) {
     let old: Json = serde_json::from_str(text).unwrap();
     let read: T = serde_json::from_str(text).map_err(|why| format!("{name}: {why}")).unwrap();
     let losses = losses(&old, &serde_json::to_value(&read).unwrap(), "");
-    assert!(losses.is_empty(), "{name}: {losses:?}");
+    assert!(losses.is_empty(), "{name} lost the values at {losses:?}");
 }
 
 fn assert_lossless_file<T: DeserializeOwned + Serialize>(name: &str) {
@@ -82,8 +83,9 @@ fn reads_every_record_of_an_incident() {
     let mut count = 0;
     for entry in std::fs::read_dir(frozen_path("bundles")).unwrap().flatten() {
         let path = entry.path();
-        let incomplete = path.file_stem().is_some_and(|name| name == "cut-off");
-        if path.extension().is_none_or(|extension| extension != "jsonl") || incomplete {
+        // `cut-off.jsonl` lacks its last record.
+        let is_cut_off = path.file_stem().is_some_and(|name| name == "cut-off");
+        if path.extension().is_none_or(|extension| extension != "jsonl") || is_cut_off {
             continue;
         }
         for line in std::fs::read_to_string(&path).unwrap().lines() {
@@ -94,7 +96,8 @@ fn reads_every_record_of_an_incident() {
     assert!(count > 50, "only {count} records were read");
 }
 
-/// Codes, verdicts and records of a newer minor version become `Unknown`, and new keys are ignored.
+/// Codes, verdicts, evidence, records and results of checks of a newer minor version become
+/// `Unknown`. New keys are ignored.
 #[test]
 fn additions_of_a_newer_minor_version_are_read_as_unknown() {
     let text = std::fs::read_to_string(frozen_path("json/report.json")).unwrap();
@@ -126,7 +129,7 @@ fn additions_of_a_newer_minor_version_are_read_as_unknown() {
 }
 
 #[test]
-fn names_contains_every_record_in_the_files() {
+fn record_names_contain_every_record_in_the_files() {
     let mut names: Vec<String> = Vec::new();
     for name in ["case", "deployment", "fault"] {
         let text = std::fs::read_to_string(frozen_path(&format!("bundles/{name}.jsonl"))).unwrap();

@@ -1,9 +1,11 @@
-//! The journal of a lease: the list of resources to remove, appended line by line.
+//! The journal of a lease: a file that lists the resources to remove when the last process that
+//! uses the lease has ended.
 //!
-//! It starts with the boot id and the [`LeaseOptions`]. Then come `+ kind name` for each resource
-//! that is registered and `- kind name` for each that is removed from the list. Each line is one
-//! write at the end of the file, so several processes may write, and a killed one leaves no partial
-//! line.
+//! The journal starts with the id of this boot and the [`LeaseOptions`]. After another boot, the
+//! process ids in the journal mean other processes. Then comes a line `+ kind name` for each
+//! resource that is registered, and `- kind name` for each resource that is unregistered. Each line
+//! is one write at the end of the file. So several processes may write at the same time, and a
+//! killed process leaves no partial line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -40,7 +42,7 @@ impl Journal {
             head.extend(line_with_path("record ", record)?);
             head.push(b'\n');
         }
-        // A parent that has ended already is left out.
+        // A parent that has ended already is not written.
         if let Some(id) = options.parent
             && let Ok(Process { start, .. }) = Process::read(id)
         {
@@ -68,7 +70,7 @@ impl Journal {
     }
 }
 
-/// Registers one [`Resource`] until it is dropped.
+/// Keeps one [`Resource`] registered until this guard is dropped.
 #[derive(Debug)]
 #[must_use = "dropping the guard unregisters the resource"]
 pub struct Guard {

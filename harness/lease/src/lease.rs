@@ -47,7 +47,7 @@ impl Lease {
         DirBuilder::new().mode(0o700).create(&folder)?;
         let lease = Self::create_files(&folder, &options);
         if lease.is_err() {
-            // Nobody knows this folder yet, and it has no server.
+            // No other process knows this folder yet, and no resource is registered with it.
             let _removed = std::fs::remove_dir_all(&folder);
         }
         lease
@@ -59,7 +59,7 @@ impl Lease {
         nix::unistd::mkfifo(&folder.join(supervisor::FIFO), Mode::S_IRUSR | Mode::S_IWUSR)?;
         let journal = Journal::create(folder, options)?;
         // A FIFO without a reader can't be opened for writing, so this process is the reader until
-        // the reaper is.
+        // the reaper has the FIFO open.
         let reader = supervisor::open_for_reading(folder)?;
         let fifo = supervisor::open_for_writing(folder)?.ok_or(io::ErrorKind::BrokenPipe)?;
         supervisor::start_in_background(folder)?;
@@ -120,7 +120,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Ends the watcher, which has the FIFO open, too.
+        // Ends the watcher, the thread that replaces a killed reaper. The watcher also has the FIFO
+        // open.
         self.watcher = None;
         if supervisor::has_no_reader(&self.fifo) {
             // This fails if the folder has been removed. After another error, a later sweep removes

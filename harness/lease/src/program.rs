@@ -1,5 +1,5 @@
-//! Runs a command in its own process group. The group never outlives the call: it is killed when
-//! the future is dropped and when this process dies.
+//! Runs a command in its own process group. The group is killed when the caller drops the future,
+//! and when this process dies.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};

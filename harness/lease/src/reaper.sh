@@ -175,6 +175,7 @@ freeze() {
   done
 }
 
+# Kills the members of the groups in $groups and their descendants. Gives up after three seconds.
 kill_groups() {
   [ -n "$groups" ] || return 0
   freeze
@@ -272,8 +273,8 @@ registered() {
 # Prints the names of the registered resources of kind $1, one per line.
 names() { printf '%s\n' "$resources" | sed -n "s/^$1 //p"; }
 
-# Stops the registered processes, which must be of this boot. Each running initdb process is treated
-# as the leader of a group.
+# Stops the registered processes. Their ids are valid only if the journal is of this boot. Each
+# running initdb process is treated as the leader of a group.
 stop_processes() {
   booted=$(sed -n 's/^btime //p' /proc/stat)
   users= makers=
@@ -309,6 +310,7 @@ remove_everything() {
 
 # --- Users ----------------------------------------------------------------------------------
 
+# Waits until no process has the FIFO open for writing.
 await_users() { while IFS= read -r _; do :; done; }
 
 # Removes the record, the file that tells other processes where the folder is, unless it names
@@ -340,7 +342,7 @@ if [ -z "$now" ]; then
   ! [ -e "$folder/kept" ] || exit 0
 fi
 remove_record
-# From here on no process can join. The processes that have joined before are waited for.
+# Once this file exists, no process can join. The processes that joined before are waited for.
 : >"$folder/over"
 await_users
 [ -n "$now" ] || ! [ -e "$folder/kept" ] || exit 0

@@ -1,10 +1,11 @@
-//! A resource to be removed, and its line in a journal.
+//! A resource to be removed, and its line in a journal: the file that lists the resources of a
+//! lease.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Something that must not outlive its users.
+/// Something that must not outlive the processes that use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
     /// A process group, by its leader's process id, with all descendants of its members.
@@ -35,7 +36,8 @@ impl Resource {
     }
 }
 
-/// Returns `text` followed by the absolute form of `path`: the reaper works in `/`.
+/// Returns `text` followed by `path`, made absolute: the reaper, which reads the journal, works in
+/// `/`.
 pub(super) fn line_with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
     let path = std::path::absolute(path)?;
     reject_line_breaks([text.as_bytes(), path.as_os_str().as_bytes()].concat())
@@ -50,7 +52,7 @@ fn reject_line_breaks(line: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// What distinguishes a process from a later process with the same id.
+/// Start time and session of a process. A later process with the same id has another start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     /// Start time, in clock ticks since the boot.

@@ -1,7 +1,9 @@
-//! Starts the reaper of a lease, and opens the FIFO that it waits on.
+//! Starts the reaper of a lease, and opens the FIFO on which the reaper waits. The reaper is a
+//! shell process that removes the resources of the lease when the last user has ended.
 //!
-//! The folder of a lease has a FIFO. Each user has it open for writing and the reaper reads from
-//! it. The kernel closes it for a process that dies, so a killed user is never counted.
+//! The folder of a lease contains the FIFO. Each user has the FIFO open for writing, and the reaper
+//! reads from it. The kernel closes the FIFO for a process that dies, so a killed process does not
+//! count as a user.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -21,7 +23,7 @@ pub(super) const FIFO: &str = "users";
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
-/// Removal a reaper starts to remove the resources of its lease.
+/// When a reaper removes the resources of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Removal {
     /// After the last user and the [parent](super::LeaseOptions::parent) have ended. A kept folder
@@ -46,6 +48,11 @@ pub(super) fn open_for_writing(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Returns whether a reaper reads from the FIFO.
+pub(super) fn has_reaper(folder: &Path) -> io::Result<bool> {
+    Ok(open_for_writing(folder)?.is_some())
+}
+
 /// Opens the FIFO as a reaper does. The file can be opened before the reaper is started, so that
 /// the FIFO always has a reader.
 pub(super) fn open_for_reading(folder: &Path) -> io::Result<File> {
@@ -54,7 +61,7 @@ pub(super) fn open_for_reading(folder: &Path) -> io::Result<File> {
     Ok(reader)
 }
 
-/// Returns whether any process has the FIFO open for writing.
+/// Returns whether any process has the FIFO open for writing, as every user has.
 pub(super) fn has_users(folder: &Path) -> io::Result<bool> {
     match open_fifo(folder, OpenOptions::new().read(true))?.read(&mut [0]) {
         Ok(0) => Ok(false),
@@ -74,7 +81,7 @@ pub(super) fn lost_its_reader(fifo: &PollFd<'_>) -> bool {
     fifo.revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
-/// Starts a reaper for `folder`. Starting a second one is harmless.
+/// Starts a reaper for `folder`. A second reaper for the same folder is harmless.
 #[expect(clippy::disallowed_methods, reason = "the reaper must outlive this process")]
 pub(super) fn start(folder: &Path, reader: File, when: Removal) -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");

@@ -1,4 +1,5 @@
-//! Removes what is left of processes that died together with their reaper, or with the machine.
+//! Removes leases that nobody removed: the processes that used them died together with their reaper
+//! (the shell process that removes a lease after its last user), or with the machine.
 
 use std::fs::{Metadata, symlink_metadata};
 use std::io;
@@ -20,8 +21,8 @@ const MIN_AGE: Duration = Duration::from_secs(10);
 /// Starts to remove, in the background, what is left of processes that died together with their
 /// reaper.
 ///
-/// It checks this user's `spanproof-*` folders in the folder for temporary files and in `/dev/shm`.
-/// If a folder can't be removed now, the next sweep tries again.
+/// A sweep checks this user's `spanproof-*` folders in the folder for temporary files and in
+/// `/dev/shm`. If a folder can't be removed now, the next sweep tries again.
 pub fn sweep() {
     let thread = std::thread::Builder::new().name("reaper-sweep".into());
     let _started = thread.spawn(|| {
@@ -31,7 +32,7 @@ pub fn sweep() {
     });
 }
 
-/// Sweeps when this process creates its first lease.
+/// Sweeps at the first call in this process. Later calls do nothing.
 pub(super) fn sweep_once() {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);
@@ -44,8 +45,9 @@ pub fn kept_folders() -> Vec<PathBuf> {
     folders
 }
 
-/// Removes an unused folder, kept or not, with everything that is guarded with it. Returns when all
-/// of it is removed.
+/// Removes the folder of a lease that no process uses, even if the folder is kept. Also removes
+/// every resource that was registered with [`Lease::guard`](super::Lease::guard), such as
+/// processes, containers and other folders. Returns when everything is removed.
 ///
 /// # Errors
 /// If a process uses or is removing the folder, if it is not the folder of a lease of this user, or
@@ -57,7 +59,7 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
     if !is_lease(folder) {
         return failed(io::ErrorKind::InvalidInput, "is not a folder of spanproof");
     }
-    if supervisor::open_for_writing(folder)?.is_some() || supervisor::has_users(folder)? {
+    if supervisor::has_reaper(folder)? || supervisor::has_users(folder)? {
         return failed(io::ErrorKind::ResourceBusy, "is in use");
     }
     let reader = supervisor::open_for_reading(folder)?;
@@ -95,15 +97,16 @@ fn sweep_folder(folder: &Path) {
     }
     let old = symlink_metadata(folder.join(supervisor::FIFO))
         .is_ok_and(|fifo| fifo.modified().is_ok_and(is_old));
-    let has_no_reaper = || matches!(supervisor::open_for_writing(folder), Ok(None));
+    let has_no_reaper = || matches!(supervisor::has_reaper(folder), Ok(false));
     let has_no_users = || matches!(supervisor::has_users(folder), Ok(false));
     if old && !folder.join(KEPT_FILE).exists() && has_no_reaper() && has_no_users() {
         let _started = supervisor::start_in_background(folder);
     }
 }
 
-/// Returns whether the folder has a FIFO of this user, and no journal of another user. The folder
-/// itself may belong to the user that a server runs as.
+/// Returns whether the folder has a FIFO of this user, and no journal of another user. The owner of
+/// the folder itself does not matter: a Postgres server that another user runs may need the folder
+/// as its own.
 fn is_lease(folder: &Path) -> bool {
     let is_mine = |file: &Metadata| file.uid() == Uid::effective().as_raw();
     let fifo = symlink_metadata(folder.join(supervisor::FIFO));

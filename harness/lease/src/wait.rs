@@ -1,4 +1,4 @@
-//! Waiting for a condition, with a deadline. No other module lets time pass.
+//! Waiting for a condition, with a deadline. No other module sleeps.
 //!
 //! A wait that times out reports what it waited for, how long, and what it saw last.
 
@@ -122,7 +122,8 @@ mod tests {
 
     #[tokio::test]
     async fn returns_at_once_if_the_condition_is_true() {
-        let value = until("the moon", Duration::from_secs(5), || async { Attempt::Done(7) }).await;
+        let value =
+            until("a condition", Duration::from_secs(5), || async { Attempt::Done(7) }).await;
         assert_eq!(value, Ok(7));
     }
 
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn blocking_ends_with_the_condition_or_the_limit() {
+    fn block_until_returns_whether_the_condition_came_true() {
         let mut calls = 0;
         let third = || {
             calls += 1;

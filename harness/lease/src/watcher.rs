@@ -1,4 +1,5 @@
-//! The thread of a user that starts another reaper if the current one is killed.
+//! A thread in each process that uses a lease. It starts another reaper if the current reaper, the
+//! shell process that removes the lease after its last user, is killed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter};

@@ -14,7 +14,8 @@ use super::server_error::Refusal;
 use super::{Error, password};
 use spanproof_lease::wait::{self, Attempt};
 
-/// Most connections of a pool. More would not help: each clone keeps one core busy.
+/// Maximum number of connections of a pool. More would not help: creating a clone keeps one core
+/// busy.
 const MAX_CONNECTIONS: u32 = 4;
 /// Longest wait for a connection. Beyond it the server has died or is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,11 +33,12 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// Connects as soon as the server accepts a connection.
+    /// Connects as soon as the server accepts a connection. `exited` returns why the server has
+    /// exited; `None` while it runs.
     ///
     /// # Errors
-    /// If `exited` returns a reason, if the server refuses with an error that will not pass, or
-    /// after `limit`.
+    /// If the server has exited, if it refuses with an error that is not temporary, or after
+    /// `limit`.
     pub(super) async fn connect(
         url: &str,
         run: &Run,
@@ -59,7 +61,7 @@ impl Admin {
                     Err(Refusal(error)) if error.is_temporary() => {
                         Attempt::NotYet(Refusal(error).to_string())
                     }
-                    // The server gave a final answer.
+                    // Another attempt would be refused, too.
                     Err(refusal) => Attempt::Done(Err(login_error(url, refusal))),
                 }
             }
@@ -73,8 +75,8 @@ impl Admin {
     /// need no quotes. A clone of `template0` is in UTF-8, whatever the server's encoding is.
     pub(super) async fn create(&self, name: &str, template: &str) -> Result<(), Error> {
         let encoding = if template == "template0" { " encoding 'UTF8'" } else { "" };
-        // Copying the files takes a third of the time of logging each page. Before version 15 it
-        // was the only way.
+        // `file_copy` takes a third of the time of the default strategy, which writes each page to
+        // the WAL. Before version 15 it was the only strategy.
         let strategy = if self.version >= 15 { " strategy file_copy" } else { "" };
         let sql = format!("create database {name} template {template}{strategy}{encoding}");
         self.execute(format!("create database `{name}`"), sql).await
@@ -113,7 +115,8 @@ impl Admin {
             .map_err(Error::database(format!("look up database `{name}`")))
     }
 
-    /// Returns the sessions on a database, after time for closed ones to end.
+    /// Waits up to half a second for all sessions on a database to end. Returns a description of
+    /// each session that has not ended.
     pub(super) async fn open_sessions(&self, name: &str) -> Result<Vec<String>, Error> {
         let counted = wait::until_soon("the end of its sessions", CLOSE_TIMEOUT, || async {
             match self.count_sessions(name).await {

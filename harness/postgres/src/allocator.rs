@@ -1,4 +1,4 @@
-//! Names, creates and drops the databases of one run.
+//! Names, creates and drops the databases of one run: those that one process uses on one server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ pub(super) struct Allocator {
     pub(super) drop_queue: DropQueue,
     /// Copies the templates, which must exist before a database can be cloned.
     pub(super) copying: Background,
-    /// Whether the server is ours, with everything on it.
+    /// Whether we started the server, so that everything on it is ours.
     pub(super) is_ours: bool,
     next_number: AtomicU32,
 }
 
 impl Allocator {
-    /// `folder` is the folder of a server of ours; `None` if no drop may be deferred.
+    /// `folder` is the folder of a server that we started; `None` if no drop may be deferred.
     pub(super) fn new(
         admin: Admin,
         run: Run,
@@ -36,7 +36,7 @@ impl Allocator {
         Self { admin, run, drop_queue, copying, is_ours, next_number: AtomicU32::new(0) }
     }
 
-    /// Returns a name that no other database has.
+    /// Returns a name that no other database has. `kind` is a part of the name, such as `empty`.
     pub(super) fn new_name(&self, kind: &str) -> String {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         self.run.database(kind, &number.to_string())

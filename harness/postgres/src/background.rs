@@ -16,6 +16,7 @@ const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A task that any number of callers can wait for.
 #[derive(Clone)]
 pub(super) struct Background {
+    /// The text of the error if the task fails.
     failure: &'static str,
     /// Starts the task; `None` if it was started or cancelled.
     start: Arc<Mutex<Option<StartFn>>>,

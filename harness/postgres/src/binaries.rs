@@ -12,9 +12,9 @@ use super::user::server_user;
 use super::{Error, Source, environment};
 
 /// Folders in which each major version has a folder with `bin`.
-const VERSIONED: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql"];
+const PARENT_FOLDERS: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql"];
 /// Folders that may contain the binaries themselves.
-const PLAIN: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/libexec/postgresql", "/usr/bin"];
+const BIN_FOLDERS: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/libexec/postgresql", "/usr/bin"];
 
 /// A folder with `postgres` and `initdb`, and their major version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Binaries {
     /// Returns the newest binaries with the version in `options`.
     ///
     /// # Errors
-    /// If there are none: the error has the reason for the first folder.
+    /// If there are no such binaries. The error says why binaries that were found are not used.
     pub(super) fn find(options: &Options) -> Result<Self, Error> {
         match &options.source {
             Source::Binaries(Some(folder)) => Self::find_in(vec![folder.clone()], options),
@@ -94,19 +94,19 @@ fn version(
     cache: Option<&Cache>,
 ) -> Result<(u32, String), Error> {
     let parse = |text: String| Some((major(&text)?, text.trim().to_owned()));
-    let identity = std::fs::metadata(postgres).ok().map(|file| {
+    let key = std::fs::metadata(postgres).ok().map(|file| {
         let changed = format!("{:?} {}", file.modified().ok(), file.len());
         let user = user.map_or("", |user| &user.name);
         cache::key(&[&postgres.to_string_lossy(), &changed, user])
     });
-    let memo = cache.zip(identity);
-    let cached = memo.as_ref().and_then(|(cache, identity)| cache.read_memo(identity));
+    let cache = cache.zip(key);
+    let cached = cache.as_ref().and_then(|(cache, key)| cache.read_text(key));
     if let Some(version_and_text) = cached.and_then(parse) {
         return Ok(version_and_text);
     }
     let (version, text) = run_version(postgres, user)?;
-    if let Some((cache, identity)) = memo {
-        cache.write_memo(&identity, &text);
+    if let Some((cache, key)) = cache {
+        cache.write_text(&key, &text);
     }
     Ok((version, text))
 }
@@ -142,13 +142,14 @@ fn run_version(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Er
     }
 }
 
+/// Returns the existing folders that may contain server binaries, without duplicates.
 fn folders() -> Vec<PathBuf> {
     let mut folders = environment::path();
-    for parent in VERSIONED {
+    for parent in PARENT_FOLDERS {
         let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
         folders.extend(entries.map(|entry| entry.path().join("bin")));
     }
-    folders.extend(PLAIN.map(PathBuf::from));
+    folders.extend(BIN_FOLDERS.map(PathBuf::from));
     let mut unique = Vec::new();
     for folder in folders.into_iter().filter_map(|folder| folder.canonicalize().ok()) {
         if !unique.contains(&folder) {

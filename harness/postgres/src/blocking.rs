@@ -17,7 +17,7 @@ use super::{Database, Error};
 /// Creates a database as [`Database::migrated`] does.
 ///
 /// # Errors
-/// If the folder can't be read, no source works, or a migration fails.
+/// If the folder can't be read, no Postgres server can be started or reached, or a migration fails.
 pub fn migrated(folder: impl AsRef<Path>) -> Result<Database, Error> {
     wait(Database::migrated(folder.as_ref()))
 }
@@ -30,8 +30,9 @@ pub fn close(database: Database) -> Result<(), Error> {
     wait(database.close())
 }
 
-/// Waits on a new thread, since the caller may be inside a runtime. The work itself is done on the
-/// server's thread, so this runtime needs no drivers.
+/// Waits for a future on a new thread, since the caller may be inside a runtime. For each server
+/// this crate has a thread of its own with a complete runtime, where all I/O takes place. The
+/// runtime here only waits for that thread, so it has no I/O and time drivers.
 fn wait<T: Send>(future: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().build();

@@ -2,8 +2,10 @@
 //!
 //! An entry is named by a hash of what it was created from and of the boot of this machine. Within
 //! one boot the page cache has every byte, so nothing has to be flushed to disk. An entry appears
-//! by one rename, with its completion mark. It is read under a shared lock; removing it needs an
-//! exclusive lock.
+//! by one rename, together with its completion mark: a file without which a folder is no entry. It
+//! is read under a shared lock; removing it needs an exclusive lock.
+//!
+//! The cache also stores short texts that take long to find out.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -21,14 +23,14 @@ use super::copy::{Listing, Owner};
 use super::{Prefix, environment};
 use spanproof_lease::{Guard, Resource};
 
-/// Version of the format. It changes when existing entries can't be used any more.
+/// Version of the entries' format. It changes when existing entries can't be used any more.
 const FORMAT: u32 = 2;
-/// Most entries. Beyond them the least recently used ones are removed.
+/// Maximum number of entries. If there are more, the least recently used entries are removed.
 const MAX_ENTRIES: usize = 8;
-/// Most bytes of all entries. A directory with ten migrations has about 20 MB.
+/// Maximum number of bytes of all entries. A directory with ten migrations has about 20 MB.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 /// File name of the completion mark.
-const MARK: &str = "complete.json";
+const COMPLETION_MARK: &str = "complete.json";
 
 /// A cache of data directories for servers that are started later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +40,10 @@ pub struct Cache {
 
 /// The contents of a completion mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    /// A description.
+struct CompletionMark {
+    /// What the data directory contains, for the user.
     label: String,
-    /// The bytes of a full copy.
+    /// The size of a full copy in bytes.
     bytes: u64,
     /// Folders of databases that are only cloned: a server can start without them.
     templates: Vec<PathBuf>,
@@ -52,7 +54,7 @@ struct Mark {
 pub struct CacheEntry {
     /// Its name: a hash of what it was created from.
     pub key: String,
-    /// A description.
+    /// What it contains: the version of Postgres, and the migrations if there are any.
     pub label: String,
     /// The size of a copy in bytes.
     pub bytes: u64,
@@ -60,15 +62,15 @@ pub struct CacheEntry {
     pub last_used: SystemTime,
 }
 
-/// An entry that is being read. It can't be removed until this is dropped.
+/// An entry that is being read. It can't be removed until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Entry {
     data: PathBuf,
-    mark: Mark,
+    mark: CompletionMark,
     _lock: Flock<File>,
 }
 
-/// Returns the name of an entry: a hash of `ingredients`, of the format and of this boot.
+/// Returns the name of an entry: a hash of `ingredients`, of [`FORMAT`] and of this boot.
 pub(super) fn key(ingredients: &[&str]) -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut hash = Sha256::new();
@@ -80,8 +82,8 @@ pub(super) fn key(ingredients: &[&str]) -> String {
 }
 
 /// Reads the completion mark of an entry; `None` if it is missing or damaged.
-fn read_mark(entry: &Path) -> Option<Mark> {
-    serde_json::from_reader(File::open(entry.join(MARK)).ok()?).ok()
+fn read_mark(entry: &Path) -> Option<CompletionMark> {
+    serde_json::from_reader(File::open(entry.join(COMPLETION_MARK)).ok()?).ok()
 }
 
 impl Cache {
@@ -105,15 +107,15 @@ impl Cache {
     /// Returns the entry of that name; `None` if it is missing or incomplete.
     pub(super) fn get(&self, key: &str) -> Option<Entry> {
         let folder = self.folder.join(key);
-        let file = File::open(folder.join(MARK)).ok()?;
+        let file = File::open(folder.join(COMPLETION_MARK)).ok()?;
         let mut lock = Flock::lock(file, FlockArg::LockSharedNonblock).ok()?;
         let mut text = String::new();
         lock.read_to_string(&mut text).ok()?;
         let mark = serde_json::from_str(&text).ok()?;
-        // If this fails, the entry is removed earlier than others.
+        // If this fails, the entry counts as used less recently, and is removed earlier.
         let _touched = File::options()
             .append(true)
-            .open(folder.join(MARK))
+            .open(folder.join(COMPLETION_MARK))
             .and_then(|file| file.set_modified(SystemTime::now()));
         Some(Entry { data: folder.join("data"), mark, _lock: lock })
     }
@@ -128,12 +130,13 @@ impl Cache {
         Ok(NewEntry { cache: self.clone(), key: key.to_owned(), folder, _guard: guard })
     }
 
+    /// Gives a new entry its name, unless a complete entry has this name already.
     fn publish(&self, new: &Path, key: &str) -> io::Result<()> {
         let entry = self.folder.join(key);
         match std::fs::rename(new, &entry) {
             Err(_) if read_mark(&entry).is_some() => Ok(()),
             Err(_) if entry.exists() => {
-                // Its removal was interrupted, or its mark is damaged.
+                // The removal of the entry was interrupted, or its completion mark is damaged.
                 std::fs::remove_dir_all(&entry)?;
                 std::fs::rename(new, &entry)
             }
@@ -146,8 +149,9 @@ impl Cache {
         let folders = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut entries: Vec<_> = folders
             .filter_map(|entry| {
-                let Mark { label, bytes, .. } = read_mark(&entry.path())?;
-                let last_used = std::fs::metadata(entry.path().join(MARK)).ok()?.modified().ok()?;
+                let CompletionMark { label, bytes, .. } = read_mark(&entry.path())?;
+                let mark = std::fs::metadata(entry.path().join(COMPLETION_MARK)).ok()?;
+                let last_used = mark.modified().ok()?;
                 let key = entry.file_name().into_string().ok()?;
                 Some(CacheEntry { key, label, bytes, last_used })
             })
@@ -162,17 +166,17 @@ impl Cache {
     /// If there is no entry of that name, or it can't be removed.
     pub fn remove(&self, key: &str) -> io::Result<bool> {
         let folder = self.folder.join(key);
-        let Ok(_lock) =
-            Flock::lock(File::open(folder.join(MARK))?, FlockArg::LockExclusiveNonblock)
-        else {
+        let mark = folder.join(COMPLETION_MARK);
+        let Ok(_lock) = Flock::lock(File::open(&mark)?, FlockArg::LockExclusiveNonblock) else {
             return Ok(false);
         };
-        // The mark first: a folder without it is not an entry.
-        std::fs::remove_file(folder.join(MARK))?;
+        // The mark is removed first: a folder without a mark is not an entry.
+        std::fs::remove_file(mark)?;
         std::fs::remove_dir_all(folder)?;
         Ok(true)
     }
 
+    /// Removes the least recently used entries if there are too many, or if they are too large.
     fn remove_oldest(&self) {
         let mut bytes = 0;
         for (number, entry) in self.entries().into_iter().enumerate() {
@@ -183,15 +187,15 @@ impl Cache {
         }
     }
 
-    /// Returns the short text that was stored under this name.
-    pub(super) fn read_memo(&self, key: &str) -> Option<String> {
-        std::fs::read_to_string(self.memo_path(key)).ok()
+    /// Returns the short text that was stored with this key; `None` if there is none.
+    pub(super) fn read_text(&self, key: &str) -> Option<String> {
+        std::fs::read_to_string(self.text_path(key)).ok()
     }
 
-    /// Stores a short text that takes long to find out. If that fails, the next run finds it out
-    /// again.
-    pub(super) fn write_memo(&self, key: &str, text: &str) {
-        // By a rename, so that no process reads a part of it.
+    /// Stores a short text that takes long to find out. If storing fails, the next process finds
+    /// the text out again.
+    pub(super) fn write_text(&self, key: &str, text: &str) {
+        // The file appears by a rename, so that no process reads a part of the text.
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let new = self.folder.join(format!("making-{unique}"));
         let _written = std::fs::DirBuilder::new()
@@ -199,10 +203,10 @@ impl Cache {
             .recursive(true)
             .create(&self.folder)
             .and_then(|()| std::fs::write(&new, text))
-            .and_then(|()| std::fs::rename(&new, self.memo_path(key)));
+            .and_then(|()| std::fs::rename(&new, self.text_path(key)));
     }
 
-    fn memo_path(&self, key: &str) -> PathBuf {
+    fn text_path(&self, key: &str) -> PathBuf {
         self.folder.join(format!("memo-{key}"))
     }
 }
@@ -210,7 +214,7 @@ impl Cache {
 /// The contents of a data directory to be stored.
 #[derive(Debug)]
 pub(super) struct Contents {
-    /// A description.
+    /// What the data directory contains, for the user.
     pub(super) label: String,
     /// Its folders, each before its contents.
     pub(super) folders: Vec<PathBuf>,
@@ -227,6 +231,7 @@ pub(super) struct NewEntry {
     cache: Cache,
     key: String,
     folder: PathBuf,
+    /// Removes the folder if this process is killed.
     _guard: Guard,
 }
 
@@ -234,14 +239,14 @@ impl NewEntry {
     /// Writes the contents and makes the entry visible.
     pub(super) fn store(self, contents: Contents) -> io::Result<()> {
         let mark = self.write(contents)?;
-        std::fs::write(self.folder.join(MARK), serde_json::to_string(&mark)?)?;
+        std::fs::write(self.folder.join(COMPLETION_MARK), serde_json::to_string(&mark)?)?;
         let published = self.cache.publish(&self.folder, &self.key);
         self.cache.remove_oldest();
         published
     }
 
     /// Writes the files. Equal files of different databases become hard links.
-    fn write(&self, contents: Contents) -> io::Result<Mark> {
+    fn write(&self, contents: Contents) -> io::Result<CompletionMark> {
         let Contents { label, folders, files, templates } = contents;
         let to = self.folder.join("data");
         for folder in folders {
@@ -262,7 +267,7 @@ impl NewEntry {
                 namesakes.push((target, content));
             }
         }
-        Ok(Mark { label, bytes, templates })
+        Ok(CompletionMark { label, bytes, templates })
     }
 }
 
@@ -274,13 +279,14 @@ impl Drop for NewEntry {
 }
 
 impl Entry {
-    /// Copies the files that a server needs to start; the rest is copied by the returned value.
-    pub(super) fn copy_base(self, to: &Path, owner: Owner) -> io::Result<PartialCopy> {
+    /// Copies the files that a server needs to start: all except the databases, which are in the
+    /// folder `base`. The returned value copies the databases.
+    pub(super) fn copy_without_databases(self, to: &Path, owner: Owner) -> io::Result<PartialCopy> {
         let listing = Listing::read(&self.data)?;
-        let (base, databases) = listing.split(|path| !path.starts_with("base"));
-        base.copy(&self.data, to, owner)?;
-        let base_bytes = base.bytes(to)?;
-        Ok(PartialCopy { entry: self, base_bytes, files: databases, to: to.to_owned(), owner })
+        let (copied, databases) = listing.split(|path| !path.starts_with("base"));
+        copied.copy(&self.data, to, owner)?;
+        let copied_bytes = copied.bytes(to)?;
+        Ok(PartialCopy { entry: self, copied_bytes, files: databases, to: to.to_owned(), owner })
     }
 }
 
@@ -288,7 +294,8 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct PartialCopy {
     entry: Entry,
-    base_bytes: u64,
+    /// Size of the files that were copied without the databases, in bytes.
+    copied_bytes: u64,
     /// The files that are not copied yet.
     files: Listing,
     to: PathBuf,
@@ -296,13 +303,13 @@ pub(super) struct PartialCopy {
 }
 
 impl PartialCopy {
-    /// Copies the databases that are used themselves. The server may be starting.
+    /// Copies the databases except those that are only cloned. Meanwhile the server may start.
     ///
     /// # Errors
     /// If they can't be copied, or if the entry is incomplete.
     pub(super) fn copy_databases(mut self) -> io::Result<Self> {
         let (from, expected) = (&self.entry.data, self.entry.mark.bytes);
-        let bytes = self.base_bytes + self.files.bytes(from)?;
+        let bytes = self.copied_bytes + self.files.bytes(from)?;
         if bytes != expected {
             let what = format!("it has {bytes} bytes, expected {expected}");
             return Err(io::Error::other(what));
@@ -315,9 +322,9 @@ impl PartialCopy {
         Ok(self)
     }
 
-    /// Copies the templates, after the server has started. At its start a server removes the
-    /// catalog caches of existing databases, which would cost each clone two milliseconds at its
-    /// first login.
+    /// Copies the templates (the databases that are only cloned) after the server has started. At
+    /// its start a server removes the catalog caches of existing databases, which would cost each
+    /// clone two milliseconds at its first login.
     pub(super) fn copy_templates(self) -> io::Result<()> {
         self.files.copy(&self.entry.data, &self.to, self.owner)
     }

@@ -1,9 +1,9 @@
 //! Copies the data directory of a running server for the cache.
 //!
 //! Right after a checkpoint, while no other session is open, the files contain everything that the
-//! server knows. They are copied at once, except for databases that are only cloned: those never
-//! change afterwards. So the server can be used while a single-user server brings the copy to the
-//! state after a clean shutdown, and while the files are written to the cache.
+//! server knows. They are copied at once, except for the databases that are only cloned, whose
+//! files never change afterwards. Then the server can be used, while a single-user server brings
+//! the copy to the state after a clean shutdown, and while the files are written to the cache.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,9 @@ pub(super) struct Capture {
     templates: Vec<PathBuf>,
     /// The folders of the template and of its unused clone, whose files are equal.
     template_and_clone: Option<(PathBuf, PathBuf)>,
+    /// The command that starts a single-user server on the copy.
     single_user_server: std::process::Command,
+    /// Stops the single-user server if this process is killed.
     _guard: Guard,
 }
 

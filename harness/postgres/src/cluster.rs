@@ -1,4 +1,5 @@
-//! Starts a server on a data directory, which comes from the cache or is created and then cached.
+//! Starts a server on a data directory (a cluster, in Postgres's words), which comes from the cache
+//! or is created and then cached.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClusterConfig<'a> {
     pub(super) binaries: &'a Binaries,
-    /// Applied to a template that exists from the start.
+    /// The migrations of a template database that the data directory contains from the start;
+    /// `None` for no such template.
     pub(super) migrations: Option<&'a Migrations>,
     /// `None` to create the data directory from scratch and not to store it.
     pub(super) cache: Option<&'a Cache>,
@@ -122,8 +124,8 @@ impl ClusterConfig<'_> {
 /// Starts the server while its databases are still being copied: before the first login it reads
 /// only their folders.
 async fn start_from_cache(folder: ServerFolder, entry: Entry, run: &Run) -> Result<Cluster, Error> {
-    let failed = || Error::system("it can't be copied");
-    let copy = entry.copy_base(&folder.data(), folder.owner()).map_err(failed())?;
+    let failed = || Error::system("could not copy the entry");
+    let copy = entry.copy_without_databases(&folder.data(), folder.owner()).map_err(failed())?;
     let copying = tokio::task::spawn_blocking(|| copy.copy_databases());
     let server = LocalServer::spawn(folder);
     let copied = copying.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));

@@ -6,10 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// User and group that own the copy; `None` for our own.
+/// Ids of the user and the group that own the copy; `None` for the user and group of this process.
 pub(super) type Owner = Option<(u32, u32)>;
 
-/// Most threads that copy. More are not faster on a memory file system.
+/// Maximum number of threads that copy. More are not faster on a memory file system.
 const MAX_THREADS: usize = 4;
 
 /// The files and folders of a data directory, relative to it. A folder precedes its contents.
@@ -22,13 +22,13 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn read(root: &Path) -> io::Result<Self> {
         let mut listing = Self::default();
-        let mut open = vec![PathBuf::new()];
-        while let Some(folder) = open.pop() {
+        let mut unread = vec![PathBuf::new()];
+        while let Some(folder) = unread.pop() {
             for entry in std::fs::read_dir(root.join(&folder))? {
                 let entry = entry?;
                 let path = folder.join(entry.file_name());
                 if entry.file_type()?.is_dir() {
-                    open.push(path);
+                    unread.push(path);
                 } else {
                     listing.files.push(path);
                 }
@@ -45,7 +45,7 @@ impl Listing {
         (Self { folders: self.folders, files: first }, Self { folders: Vec::new(), files: rest })
     }
 
-    /// Returns the size of all files in bytes.
+    /// Returns the size of the listed files below `root` in bytes.
     pub(super) fn bytes(&self, root: &Path) -> io::Result<u64> {
         self.files.iter().map(|path| Ok(root.join(path).metadata()?.len())).sum()
     }
@@ -87,7 +87,8 @@ pub(super) fn free_bytes(folder: &Path) -> u64 {
         .map_or(0, |stat| stat.blocks_available() * stat.fragment_size())
 }
 
-/// Copies one file: `io::copy` lets the kernel do it, by copy-on-write if the file system can.
+/// Copies one file. `io::copy` leaves this to the kernel, which shares the blocks by copy-on-write
+/// if the file system can.
 fn copy_file(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;

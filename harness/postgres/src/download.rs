@@ -18,7 +18,8 @@ use spanproof_lease::Resource;
 
 /// Address of the archives, unless `SPANPROOF_DOWNLOAD_MIRROR` is set.
 const ADDRESS: &str = "https://github.com/theseus-rs/postgresql-binaries/releases/download";
-/// The archive of each major version. It is fixed, so that all runs use the same one.
+/// The full version that is downloaded for each major version. It is fixed, so that everybody uses
+/// the same archive.
 const VERSIONS: [(u32, &str); 5] =
     [(13, "13.21.0"), (14, "14.18.0"), (15, "15.13.0"), (16, "16.9.0"), (17, "17.5.0")];
 /// Major version if none is requested; the same as that of the Docker source.
@@ -66,8 +67,8 @@ fn version(options: &Options) -> Result<String, Error> {
     }
 }
 
-/// Returns the user's cache. For root it is not in the home folder, which the user that the server
-/// runs as can't enter.
+/// Returns the folder for downloads in the user's cache. For root it is in `/var/cache`: the server
+/// runs as another user, who can't enter root's home folder.
 fn cache(options: &Options, version: &str) -> Result<PathBuf, Error> {
     let is_root = nix::unistd::Uid::effective().is_root();
     let other = || if is_root { Some("/var/cache".into()) } else { environment::home_cache() };
@@ -143,12 +144,13 @@ async fn get(version: &str, url: &str) -> Result<Vec<u8>, Error> {
 }
 
 fn client() -> reqwest::Result<Client> {
-    // Another one may be installed in this process already, which works as well.
+    // Another crypto provider may be installed in this process already. It works as well.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
 }
 
-/// Unpacks into a temporary folder and renames that to `to`, so that `to` is always complete.
+/// Unpacks an archive into a temporary folder, and renames the folder with `bin` in it to `to`. So
+/// `to` is always complete.
 fn unpack(bytes: &[u8], cache: &Path, to: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
@@ -167,7 +169,8 @@ fn unpack(bytes: &[u8], cache: &Path, to: &Path) -> std::io::Result<()> {
     unpacked
 }
 
-/// Unpacks the archive and returns the folder with `bin`. `tar` skips entries outside the archive.
+/// Unpacks the archive and returns the folder with `bin`. `tar` skips entries whose path leads out
+/// of the target folder.
 fn unpack_into(bytes: &[u8], partial: &Path) -> std::io::Result<PathBuf> {
     tar::Archive::new(flate2::read::GzDecoder::new(bytes)).unpack(partial)?;
     let mut folders = std::fs::read_dir(partial)?.flatten().map(|entry| entry.path());

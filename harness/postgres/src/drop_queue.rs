@@ -1,7 +1,8 @@
 //! Databases to be dropped when the server is idle.
 //!
-//! Dropping a database takes a server as long as creating one. So on a server of ours the drops
-//! wait until it is idle, or until room gets short. Those that remain are removed with the server.
+//! Dropping a database takes a server as long as creating one. So on a server that we started, a
+//! drop waits until the server is idle (creates no clone), or until room gets short. Databases that
+//! are not dropped by then are removed together with the server.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::admin::Admin;
 use super::copy::free_bytes;
 
-/// Waiting databases may take 1/8 of the free room.
+/// Databases that wait to be dropped may take 1/8 of the free room.
 const ROOM_DIVISOR: u64 = 8;
 /// Bytes of one database: an empty one with a few tables has about 7 MB.
 const DATABASE_BYTES: u64 = 8 * 1024 * 1024;
@@ -24,7 +25,7 @@ pub(super) struct DropQueue {
     /// The server's folder, whose free room counts; `None` if no drop may wait.
     folder: Option<PathBuf>,
     waiting: Mutex<VecDeque<String>>,
-    /// The number of clones under construction. They take precedence.
+    /// The number of clones that are being created. They take precedence over drops.
     pauses: AtomicUsize,
     closed: AtomicBool,
     /// Databases are dropped one at a time.
@@ -73,7 +74,7 @@ impl DropQueue {
         }
     }
 
-    /// Stops drops that can be left to the removal of the server.
+    /// Ends drops at idle times: the server is about to be removed, with everything on it.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -100,6 +101,7 @@ impl Drop for DropsPaused<'_> {
     }
 }
 
+/// Whether to drop a database now. `free` is the free room in bytes.
 fn is_due(waiting: usize, idle: bool, free: u64) -> bool {
     waiting > 0 && (idle || waiting as u64 > free / ROOM_DIVISOR / DATABASE_BYTES)
 }

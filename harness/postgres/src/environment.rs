@@ -6,12 +6,13 @@
 
 use std::path::PathBuf;
 
-/// Returns the source that overrides the one in the options.
+/// Returns the text of `SPANPROOF_POSTGRES`. It says where a server comes from, and overrides the
+/// options.
 pub(super) fn source() -> Option<String> {
     variable("SPANPROOF_POSTGRES")
 }
 
-/// Returns another address for downloads.
+/// Returns the address from which to download, instead of the default.
 #[cfg(feature = "download")]
 pub(super) fn mirror() -> Option<String> {
     variable("SPANPROOF_DOWNLOAD_MIRROR")
@@ -27,7 +28,7 @@ pub(super) fn home_cache() -> Option<PathBuf> {
     folder("HOME").map(|home| home.join(".cache"))
 }
 
-/// Returns the folders of programs.
+/// Returns the folders in `PATH`.
 pub(super) fn path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect())
 }
@@ -43,7 +44,8 @@ pub(super) fn docker_host() -> Option<String> {
     variable("DOCKER_HOST")
 }
 
-/// Returns whether a test runner started this process. It starts others that use the same server.
+/// Returns whether a test runner started this process. The test runner may start more processes
+/// that use the same server.
 pub(super) fn is_test_run() -> bool {
     ["NEXTEST", "CARGO"].iter().any(|name| std::env::var_os(name).is_some())
 }

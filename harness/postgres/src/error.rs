@@ -175,7 +175,7 @@ pub enum Error {
         #[source]
         source: ServerError,
     },
-    /// A database to be removed is not a kept one.
+    /// The database to be removed was not kept.
     #[error("could not drop database `{database}`: it is not a kept database")]
     NotKept {
         /// The database.

@@ -1,4 +1,4 @@
-//! An existing server, named by a URL.
+//! Existing servers, named by a URL: how to log in, and whether databases can be created there.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) async fn wait_for_login(url: &str) -> Result<(), Error> {
             Err(Refusal(error)) if error.is_temporary() => {
                 Attempt::NotYet(Refusal(error).to_string())
             }
-            // The server gave a final answer.
+            // Another attempt would be refused, too.
             Err(refusal) => Attempt::Done(Err(refusal)),
         }
     });

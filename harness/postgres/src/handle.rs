@@ -1,7 +1,7 @@
 //! The thread that owns a server and our connections to it.
 //!
-//! It has its own runtime. So a server outlives the runtime of the test that started it, a database
-//! can be dropped from a destructor, and callers may use any executor.
+//! The thread has its own runtime. So a server outlives the runtime of the test that started it, a
+//! database can be dropped from a destructor, and callers may use any executor.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ type Task = Box<dyn FnOnce(Arc<Databases>) -> Pin<Box<dyn Future<Output = ()> + 
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
     requests: mpsc::UnboundedSender<Request>,
-    /// Stores the data directory in the cache. A process waits for it before it ends, since most
-    /// tests that use a server for the first time take less time than that.
+    /// Stores the data directory in the cache. A process waits for this before it ends: most tests
+    /// take less time than storing, and would otherwise never fill the cache.
     pub(super) storing: Background,
 }
 
@@ -57,7 +57,7 @@ impl Handle {
         Self::spawn(options, Access::Exclusive).await
     }
 
-    /// Starts the thread, which joins the shared server of this run or starts it.
+    /// Starts the thread, which uses the shared server of this test run, or starts it.
     pub(super) async fn join(options: Options) -> Result<(Self, Origin), Error> {
         Self::spawn(options, Access::Shared).await
     }
@@ -118,6 +118,8 @@ impl Handle {
     }
 }
 
+/// Starts a server or joins the shared one, handles requests until a request closes the server or
+/// all handles are dropped, and closes the server.
 async fn serve(
     options: Options,
     access: Access,
@@ -137,7 +139,7 @@ async fn serve(
         tasks.spawn(async move { databases.sweep().await });
     }
     let mut closed = None;
-    // If the caller has given up, it has dropped its end of `requests`, too.
+    // If the caller has given up, its end of `requests` is dropped, too, so the loop ends at once.
     let _sent = ready.send(Ok((databases.origin.clone(), databases.storing.clone())));
     while let Some(request) = requests.recv().await {
         match request {

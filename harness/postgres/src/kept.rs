@@ -1,7 +1,8 @@
-//! Servers and databases that were [kept](crate::Database::keep) beyond the end of their run.
+//! Servers and databases that were [kept](crate::Database::keep) beyond the end of the process that
+//! created them.
 //!
-//! They stay until these functions remove them: a server that we started by its folder, a database
-//! on an existing server by its name.
+//! They stay until these functions remove them. A server that was started by this crate is named by
+//! its folder, a database on an existing server by its name.
 
 use std::path::{Path, PathBuf};
 
@@ -43,8 +44,8 @@ pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
 /// Drops databases that were kept on an existing server.
 ///
 /// # Errors
-/// [`Error::NotKept`] for a name that is not one of a kept database with this prefix. Also if the
-/// server refuses.
+/// [`Error::NotKept`] for a name that is not the name of a kept database with the prefix of
+/// `server`. [`Error::Database`] if the server refuses.
 pub async fn drop_databases(server: &Server, names: Vec<String>) -> Result<(), Error> {
     let handle = server.handle();
     let dropped = handle.run(async move |databases| {

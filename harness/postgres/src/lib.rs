@@ -108,7 +108,7 @@ mod sweep;
 mod user;
 
 pub use cache::{Cache, CacheEntry};
-pub use connection::connect_options;
+pub use connection::{Address, connect_options};
 pub use database::Database;
 pub use error::Error;
 pub use log::LogEntry;

@@ -14,7 +14,7 @@ pub struct LogEntry {
     pub sqlstate: String,
     /// The text.
     pub message: String,
-    /// The statement that caused it; `None` if the log has none.
+    /// The statement that caused the entry; `None` if the log has no statement for it.
     pub statement: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The source of a server, and why other sources were passed over.
+//! Where a server comes from (its source), and why other sources were passed over.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub struct Origin {
     pub version: u32,
     /// The sources that were tried before, each with the reason why it was passed over.
     pub passed_over: Vec<String>,
-    /// Other remarks, such as why its data are not in memory.
+    /// Other remarks, such as why the server's data are not in memory.
     pub notes: Vec<String>,
 }
 

@@ -8,9 +8,11 @@ use tokio::sync::{oneshot, watch};
 use super::Error;
 use super::allocator::Allocator;
 
-/// Clones created at the same time. The second one helps, more hardly do.
+/// Maximum number of clones that are created at the same time. Two are faster than one; more than
+/// two are hardly faster.
 const CONCURRENT_CLONES: usize = 2;
-/// Most clones that are ready ahead of demand; each takes as much room as the template.
+/// Maximum number of clones that are ready ahead of demand; each takes as much room as the
+/// template.
 const MAX_READY: usize = 8;
 
 /// Returns how many clones may be ready: two for each core, since that many tests run at once and
@@ -25,25 +27,30 @@ fn ready_limit() -> usize {
 pub(super) struct Pool {
     template: String,
     state: Mutex<State>,
-    /// The number of clones under construction.
+    /// The number of clones that are being created.
     pending: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// The names of clones that no caller has got yet.
     ready: VecDeque<String>,
+    /// The callers that wait for a clone.
     waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
+    /// The number of clones that are being created.
     pending: usize,
     ready_limit: usize,
+    /// The number of requests so far.
     requests: usize,
-    /// The last clone ahead of demand failed. No more are tried before the next request.
+    /// Whether the last clone ahead of demand failed. Then the next clone is created on request.
     failed: bool,
     closed: bool,
 }
 
 impl State {
-    /// Returns whether to create a clone now. As many are kept ready as were requested before, so a
-    /// caller that needs one clone does not pay for a second one.
+    /// Returns whether to create a clone now. After the first request no clone is created ahead of
+    /// demand, after the second request one clone, and so on up to `ready_limit`. So a caller that
+    /// needs only one clone does not pay for a second one.
     fn needs_clone(&self) -> bool {
         let ahead =
             if self.failed { 0 } else { self.requests.saturating_sub(1).min(self.ready_limit) };
@@ -83,13 +90,14 @@ impl Pool {
         }
     }
 
-    /// Stops creating clones and waits for those under construction.
+    /// Stops creating clones, and waits for those that are being created.
     pub(super) async fn close(&self) {
         self.state().closed = true;
         let mut pending = self.pending.subscribe();
         let _ended = pending.wait_for(|pending| *pending == 0).await;
     }
 
+    /// Starts to create as many clones as are needed.
     fn refill(self: &Arc<Self>, allocator: &Arc<Allocator>) {
         loop {
             {
@@ -162,7 +170,7 @@ mod tests {
         assert!(!state(3, 2, 0, 0).needs_clone());
         assert!(state(100, MAX_READY - 1, 0, 0).needs_clone());
         assert!(!state(100, MAX_READY, 0, 0).needs_clone());
-        assert!(!state(100, 0, 9, CONCURRENT_CLONES).needs_clone(), "no more at the same time");
+        assert!(!state(100, 0, 9, CONCURRENT_CLONES).needs_clone(), "too many at a time");
     }
 
     #[test]

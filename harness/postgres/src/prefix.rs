@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 20;
 /// Role names, and starts of role names, that Postgres reserves.
 const RESERVED: [&str; 3] = ["pg", "public", "none"];
 /// The file with the prefix in the folder of a kept server. Without it, the prefix is the default.
-const MARK: &str = "prefix";
+const PREFIX_FILE: &str = "prefix";
 
 /// The prefix of one product's databases, roles, caches, containers and records.
 ///
@@ -51,7 +51,8 @@ impl Prefix {
         &self.0
     }
 
-    /// Returns the name of a template on a server of ours, by the fingerprint of its migrations.
+    /// Returns the name of a template on a server that we started, by the fingerprint of its
+    /// migrations.
     pub(super) fn template(&self, fingerprint: &str) -> String {
         format!("{self}_template_{fingerprint}")
     }
@@ -77,12 +78,12 @@ impl Prefix {
         if *self == Self::default() {
             return Ok(());
         }
-        std::fs::write(folder.join(MARK), self.as_str())
+        std::fs::write(folder.join(PREFIX_FILE), self.as_str())
     }
 
     /// Returns whether the kept server in a folder has this prefix.
     pub(super) fn is_marked_in(&self, folder: &Path) -> bool {
-        match std::fs::read_to_string(folder.join(MARK)) {
+        match std::fs::read_to_string(folder.join(PREFIX_FILE)) {
             Ok(text) => text == self.as_str(),
             Err(error) => error.kind() == io::ErrorKind::NotFound && *self == Self::default(),
         }
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_the_default_never_change() {
+    fn names_with_the_default_prefix_never_change() {
         let prefix = Prefix::default();
         assert_eq!(prefix.template("0c"), "spanproof_template_0c");
         assert_eq!(prefix.first_clone("0c"), "spanproof_ready_0c");

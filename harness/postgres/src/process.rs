@@ -1,4 +1,4 @@
-//! Identifies a process, so that others can find out later whether it has ended.
+//! Identifies a process, so that other processes can find out later whether it has ended.
 //!
 //! A process id alone is not enough: ids are reused, after a reboot and in each container. Together
 //! with the boot, the process namespace and the start time it identifies one process.
@@ -41,7 +41,8 @@ impl Process {
         if pid <= 0 {
             return false;
         }
-        // Not by its absence in `/proc`, which may hide processes of other users.
+        // `kill` without a signal fails with ESRCH if there is no such process. A process that is
+        // not in `/proc` may exist: `/proc` may hide processes of other users.
         match kill(Pid::from_raw(pid), None) {
             Err(Errno::ESRCH) => true,
             _ => start_time(self.pid).is_some_and(|start_time| start_time != self.start_time),

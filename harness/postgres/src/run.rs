@@ -1,9 +1,11 @@
-//! The id of one run, and the names that contain it.
+//! Runs, and the names that contain the id of a run. A run is the use of one server by one process,
+//! from its first connection to its last.
 
 use super::prefix::Prefix;
 
-/// A run's prefix and id: 16 hexadecimal digits. Each of its administrative connections has a
-/// shared advisory lock of that number, which shows other runs that it is alive.
+/// The prefix and the id of a run. The id has 16 hexadecimal digits. Each administrative connection
+/// of the run holds a shared advisory lock of this number, which shows other runs that this run is
+/// alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     prefix: Prefix,
@@ -33,7 +35,7 @@ impl Run {
         format!("{}\\_{}\\_%", self.prefix, self.id)
     }
 
-    /// Returns the statement that takes the lock.
+    /// Returns the SQL statement that takes the advisory lock of this run.
     pub(super) fn lock(&self) -> String {
         format!("select pg_advisory_lock_shared(('x{}')::bit(64)::bigint)", self.id)
     }

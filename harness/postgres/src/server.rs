@@ -26,10 +26,10 @@ static SHARED: LazyLock<Mutex<HashMap<Options, Arc<OnceCell<Server>>>>> =
     LazyLock::new(Mutex::default);
 
 impl Server {
-    /// Starts an unshared server from the first source of `options` that works.
+    /// Starts an unshared server from the first [`Source`](crate::Source) in `options` that works.
     ///
     /// # Errors
-    /// If no source works; the error names each with its reason.
+    /// If no source works. The error names each source, and why it does not work.
     pub async fn start(options: Options) -> Result<Self, Error> {
         Self::start_ignoring_env(options.with_source_from_env()?).await
     }
@@ -43,9 +43,9 @@ impl Server {
         Ok(Self(Arc::new(Inner { handle, origin })))
     }
 
-    /// Returns the server that all tests of this run share, in this process and in others. The
-    /// first caller starts it. It stops after the last process that uses it has ended, and the test
-    /// runner that started those processes.
+    /// Returns the server that all tests of this test run share, in this process and in others. The
+    /// first caller starts it. It stops after the last process that uses it has ended, and after
+    /// the test runner that started these processes has ended.
     ///
     /// # Errors
     /// If the server can't be started.
@@ -53,9 +53,9 @@ impl Server {
         Self::join(Options::default()).await
     }
 
-    /// Returns the server with these options that all tests of this run share. Different checkouts,
-    /// users or versions never share one. The migrations in `options` are only a hint: their
-    /// template exists from the start if this process starts the server.
+    /// Returns the server with these options that all tests of this test run share. Different
+    /// checkouts, users or versions never share a server. The migrations in `options` are only a
+    /// hint: if this process starts the server, their template exists from the start.
     ///
     /// # Errors
     /// If the server can't be started.
@@ -133,8 +133,9 @@ impl Server {
             .await?
     }
 
-    /// Stops the server and removes everything on it. A shared server keeps running for its other
-    /// users. On a server that was not started by us all databases of this run are dropped.
+    /// Stops the server and removes everything on it. A shared server keeps running for the other
+    /// processes that use it. A server that was not started by this crate keeps running, too, but
+    /// all databases that were created through this value and its clones are dropped.
     ///
     /// # Errors
     /// If a database can't be dropped or a container can't be removed.
@@ -145,10 +146,11 @@ impl Server {
 
 impl Database {
     /// Creates a database with the migrations of `folder` applied, on the server that all tests of
-    /// this run share.
+    /// this test run share.
     ///
     /// # Errors
-    /// If the folder can't be read, no source works, or a migration fails.
+    /// If the folder can't be read, no Postgres server can be started or reached, or a migration
+    /// fails.
     pub async fn migrated(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let migrations = Migrations::read(folder)?;
         let options = Options { migrations: Some(migrations.clone()), ..Options::default() };

@@ -1,8 +1,9 @@
-//! Drops databases that dead runs left on an existing or a shared server.
+//! Drops databases that dead runs left on an existing or a shared server. A run is the use of one
+//! server by one process.
 //!
 //! A database is named after its run: `<prefix>_<run>_<kind>_<n>`. Each administrative connection
-//! of a run has a shared advisory lock on the run's number. So a run whose lock no connection has
-//! is dead, whatever machine it ran on.
+//! of a run holds a shared advisory lock on the run's number. If no connection holds this lock, the
+//! run is dead, whatever machine it ran on.
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
@@ -10,9 +11,9 @@ use super::run::Run;
 
 /// Selects the databases of dead runs that have no sessions. `$1` is our run, `$2` our prefix.
 ///
-/// It must be one statement: it reads the databases before the locks, so a run that starts in
-/// between has its lock already.
-const DEAD: &str = r"
+/// It must be one statement that reads the databases before the locks: a run takes its lock before
+/// it creates a database, so the lock of each database's run is seen.
+const DEAD_DATABASES: &str = r"
 with ours as (
     select oid, datname::text as name, split_part(datname, '_', 2) as run
     from pg_database
@@ -32,17 +33,17 @@ order by name";
 
 /// Returns the databases that dead runs left; an empty list if the server does not answer.
 pub(super) async fn dead_databases(pool: &PgPool, own: &Run) -> Vec<String> {
-    let query = sqlx::query_scalar::<_, String>(DEAD).bind(own.id()).bind(own.prefix().as_str());
+    let query = sqlx::query_scalar::<_, String>(DEAD_DATABASES);
+    let query = query.bind(own.id()).bind(own.prefix().as_str());
     query.fetch_all(pool).await.unwrap_or_default()
 }
 
-/// Drops the databases that dead runs left. A database with sessions stays for the next sweep, and
-/// one of another role for its owner.
+/// Drops the databases that dead runs left. A database with sessions stays until the next sweep. A
+/// database of another role stays until that role sweeps.
 pub(super) async fn sweep(pool: &PgPool, own: &Run) {
     for name in dead_databases(pool, own).await {
-        // A name that matches the pattern needs no quotes. Without FORCE, so that a session that
-        // was opened in the meantime is not terminated. A role of the same name was created for
-        // this database alone.
+        // A name that matches the pattern needs no quotes. FORCE would terminate a session that was
+        // opened in the meantime. A role of the same name was created for this database alone.
         for sql in
             [format!("drop database if exists {name}"), format!("drop role if exists {name}")]
         {
@@ -60,9 +61,11 @@ mod tests {
     use super::*;
     use crate::{Options, Prefix, Server, Source};
 
+    /// The id of a dead run.
     const DEAD: &str = "fedcba9876543210";
+    /// The id of a live run.
     const LIVE: &str = "fedcba9876543211";
-    /// Differs from the live run in its upper half only.
+    /// The id of a dead run that differs from the live run only in its upper half.
     const SIMILAR: &str = "0edcba9876543211";
 
     async fn connect(url: &str) -> PgConnection {

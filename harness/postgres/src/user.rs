@@ -4,10 +4,10 @@ use nix::unistd::{Uid, User};
 
 use super::Error;
 
-/// The users that a server may run as if we are root; the first that exists is used.
+/// If we are root, a server runs as the first of these users that exists.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// Returns the user to run a server as if we are root; `None` otherwise.
+/// Returns the user that must run a server because we are root; `None` if we are not root.
 pub(super) fn server_user() -> Result<Option<User>, Error> {
     choose(Uid::effective().is_root(), |name| User::from_name(name).ok().flatten())
 }

@@ -1,10 +1,19 @@
-//! Reads `PATH`, the only environment variable that the library uses.
+//! Reads `PATH` and the variables that a spec inherits: all that the library takes from the
+//! environment.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
+/// Returns those of the named variables that are set.
+#[expect(clippy::disallowed_methods, reason = "a spec names variables to inherit")]
+pub(crate) fn inherited(names: &[String]) -> BTreeMap<String, String> {
+    let value = |name: &String| Some((name.clone(), env::var(name).ok()?));
+    names.iter().filter_map(value).collect()
+}
+
 /// Returns the folders of `PATH`.
-#[expect(clippy::disallowed_methods, reason = "the only place where the library reads a variable")]
+#[expect(clippy::disallowed_methods, reason = "the library finds programs")]
 pub(crate) fn program_folders() -> Vec<PathBuf> {
     env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect()
 }

@@ -14,8 +14,9 @@ pub(crate) const MASK: &str = "***";
 /// Minimum length of a secret, in characters; shorter texts occur by chance.
 const MIN_LENGTH: usize = 4;
 
-/// Matches words and signs of which one is in or beside every secret with a known shape. Other
-/// patterns are tried only on texts in which this one matches.
+/// Matches the words and signs that announce a secret: near every secret with a known shape there
+/// is at least one of them. The other, slower patterns are tried only on texts in which this one
+/// matches.
 const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
 /// Matches the name of a value that may be a secret; [`is_secret`] decides.
 const NAME: &str =
@@ -50,7 +51,7 @@ fn shapes() -> [String; 8] {
         ),
         // `--password …` on a command line.
         format!(r"(?is)(?:^|\s)--?{NAME}\s+{VALUE}"),
-        // SQL.
+        // `password '…'` in SQL.
         r"(?is)\b(?P<name>password)\s+(?P<value>'(?:[^'\\]|\\.)*(?:'|\\?$))".to_owned(),
         // `Bearer …` and `Basic …`.
         r"(?i)\b(?:bearer|basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})".to_owned(),

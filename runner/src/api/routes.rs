@@ -41,8 +41,9 @@ pub(crate) fn routes(store: Store, executor: Arc<Executor>, tasks: Tasks, stop: 
         .with_state(Arc::new(Api { store, executor, tasks, stop }))
 }
 
-/// Answers that the runner is ready: the listener is opened after database and worker. Fails if a
-/// query to the database fails.
+/// Answers that the runner is ready. The runner opens its listener only after it has connected to
+/// the database and created the worker, so any answer shows that both are ready. Fails if a query
+/// to the database fails.
 async fn health(State(api): State<Arc<Api>>) -> Reply {
     api.store.missing_table().await?;
     let tracing = api.executor.tracers.for_route(Route::Queued).enabled();
@@ -67,6 +68,7 @@ async fn submit_cross_region(State(api): State<Arc<Api>>, body: Body) -> Reply {
     Ok(reply)
 }
 
+/// Returns a job and its executions as JSON.
 async fn view(State(api): State<Arc<Api>>, Path(jobspec_id): Path<String>) -> Reply {
     let job = api.store.job_with_executions(&jobspec_id).await?;
     job.map(|job| (StatusCode::OK, Json(job))).ok_or_else(|| {

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::StartError;
 use crate::config::{self, Config, RouterChoice};
 use crate::jobspec::{self, JobSpec, Unit};
-use crate::router::{HybridRouter, Upstream};
+use crate::router::{RouterClient, Upstream};
 use crate::spans::{PostgresSpans, Stderr, Tracer};
 use crate::store::{JobQueue, Route, Store};
 
@@ -36,7 +36,7 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// The connection options of the database.
     pub database: &'a PgConnectOptions,
-    /// The tables of jobs and executions.
+    /// The database tables of jobs and executions.
     pub store: &'a Store,
 }
 
@@ -70,11 +70,11 @@ impl Tracers {
 pub struct Parts {
     /// The tracers that record spans.
     pub tracers: Tracers,
-    /// Answers questions; `None` if no router is configured.
+    /// The router that answers questions; `None` if it is disabled or not configured.
     pub upstream: Option<Arc<dyn Upstream>>,
     /// The queue that the worker takes jobs from.
     pub queue: Box<dyn JobQueue>,
-    /// Splits a job into units.
+    /// Splits a job into units: one question for one model in one region.
     pub units: fn(&JobSpec) -> Vec<Unit>,
 }
 
@@ -90,7 +90,7 @@ impl Parts {
     pub fn with_tracers(context: &Context<'_>, tracers: Tracers) -> Result<Self, StartError> {
         let upstream: Option<Arc<dyn Upstream>> = match &context.config.router {
             RouterChoice::BaseUrl(base) => {
-                let router = HybridRouter::new(base.clone(), context.config.router_timeout)?;
+                let router = RouterClient::new(base.clone(), context.config.router_timeout)?;
                 Some(Arc::new(router))
             }
             RouterChoice::Disabled | RouterChoice::NotConfigured => None,

@@ -28,7 +28,7 @@ use crate::stop::{Phase, Stop};
 use crate::store::Store;
 use crate::worker::Worker;
 
-/// Connections for jobs and executions.
+/// Number of database connections for jobs and executions. The tracer has connections of its own.
 const POOL_SIZE: u32 = 6;
 /// Deadline for connecting to the database at startup.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -117,6 +117,8 @@ fn configure(assembly: &Assembly) -> Result<Config, StartError> {
     Ok(config)
 }
 
+/// Connects to the database and checks that it has the required tables. Further connections use the
+/// returned options.
 async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartError> {
     let url = &config.database_url;
     let options = PgConnectOptions::from_str(url.expose())

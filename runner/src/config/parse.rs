@@ -1,4 +1,5 @@
-//! Parses the values of flags: pure functions from text to value and [`Setting`].
+//! Parses the values of flags: pure functions from the text of a flag to a value. Some also return
+//! the [`Setting`], the line about the flag in the startup output.
 
 use reqwest::Url;
 
@@ -6,8 +7,8 @@ use super::mask::mask_url;
 use super::setting::{Setting, Source};
 use super::values::{LogLevel, Switch};
 
-/// Parses a switch. Only the exact text `on` turns it on. `words` are its two effective values:
-/// first the one for off, then the one for on.
+/// Parses a switch. It is on only if the flag has exactly the text in the parameter `on`, such as
+/// `true`. `words` are its two effective values: first the value for off, then the value for on.
 pub(super) fn switch(
     name: &'static str,
     raw: Option<String>,
@@ -32,7 +33,7 @@ fn means_off(text: &str) -> bool {
 }
 
 /// Parses a base URL and removes trailing slashes; `None` if the text is empty.
-pub(super) fn base(text: &str) -> Result<Option<String>, String> {
+pub(super) fn base_url(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -47,7 +48,7 @@ pub(super) fn base(text: &str) -> Result<Option<String>, String> {
 }
 
 /// Checks the scheme of a database URL. sqlx parses the rest.
-pub(super) fn database(raw: Option<&str>) -> Result<Option<String>, String> {
+pub(super) fn database_url(raw: Option<&str>) -> Result<Option<String>, String> {
     let needed = "the runner needs a Postgres database";
     match raw {
         None => Err(format!("is not set: {needed}")),
@@ -70,8 +71,9 @@ pub(super) fn seconds(text: &str) -> Result<Option<u64>, String> {
     }
 }
 
-/// Parses `n`, `:n` or `host:n` as an address to bind. Without a host, it means all interfaces.
-pub(super) fn listen(text: &str) -> Result<String, String> {
+/// Parses `n`, `:n` or `host:n` as an address to bind. Without a host, the address means all
+/// interfaces.
+pub(super) fn listen_address(text: &str) -> Result<String, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let port: u16 = port.parse().map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
     let host = if host.is_empty() { "0.0.0.0" } else { host };
@@ -94,13 +96,14 @@ pub(super) fn log_level(raw: Option<String>) -> (LogLevel, Setting) {
     (level, Setting { name: "LOG_LEVEL", raw, effective, source, note })
 }
 
-/// Returns the setting of a flag whose value is a URL, with secrets masked.
+/// Returns the setting of a flag whose value is a URL, with secrets masked. `parsed` is the result
+/// of parsing `raw`.
 pub(super) fn url_setting(
     name: &'static str,
     raw: Option<&str>,
-    read: &Result<Option<String>, String>,
+    parsed: &Result<Option<String>, String>,
 ) -> Setting {
-    let (effective, source, note) = match read {
+    let (effective, source, note) = match parsed {
         Ok(None) => ("none".to_owned(), Source::Default, None),
         Ok(Some(url)) => (mask_url(url), Source::Environment, None),
         Err(reason) => ("none".to_owned(), Source::Invalid, Some(reason.clone())),

@@ -1,4 +1,4 @@
-//! The configuration. Flags are looked up by a function, so that tests set no environment variable.
+//! The configuration. A function looks up the flags, so that tests set no environment variable.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,19 +8,20 @@ use super::parse;
 use super::setting::{Setting, Source};
 
 const DEFAULT_BASE: &str = "http://127.0.0.1:8000";
+/// In seconds.
 const DEFAULT_TIMEOUT: u64 = 300;
 const DEFAULT_PORT: &str = "8090";
 
 /// The configuration of the runner.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `ENABLE_DB_TRACING`.
+    /// Whether spans are recorded: `ENABLE_DB_TRACING`.
     pub tracing: Switch,
     /// The router that answers questions.
     pub router: RouterChoice,
     /// Timeout for the answer to one question.
     pub router_timeout: Duration,
-    /// The address to listen on.
+    /// The address to listen on, as `host:port`.
     pub listen: String,
     /// The level of the log.
     pub log_level: LogLevel,
@@ -48,7 +49,7 @@ pub enum RouterChoice {
     BaseUrl(String),
     /// No router: `HYBRID_ROUTER_DISABLE` is `true`.
     Disabled,
-    /// No router: no flag names one.
+    /// No router: no flag names a router.
     NotConfigured,
 }
 
@@ -154,7 +155,7 @@ fn read_router(
 ) -> RouterChoice {
     let mut bases = ["HYBRID_BASE", "HYBRID_ROUTER_URL"].map(|flag| {
         let raw = lookup(flag);
-        let read = parse::base(raw.as_deref().unwrap_or_default());
+        let read = parse::base_url(raw.as_deref().unwrap_or_default());
         let setting = parse::url_setting(flag, raw.as_deref(), &read);
         if let (Err(reason), Some(raw)) = (&read, &setting.raw) {
             errors.push(ConfigError {
@@ -217,7 +218,7 @@ fn read_listen(
     let name = "HTTP_PORT";
     let given = raw.as_deref().filter(|text| !text.is_empty());
     let source = if given.is_some() { Source::Environment } else { Source::Default };
-    let read = parse::listen(given.unwrap_or(DEFAULT_PORT));
+    let read = parse::listen_address(given.unwrap_or(DEFAULT_PORT));
     let (effective, source, note) = match &read {
         Ok(address) => (address.clone(), source, None),
         Err(reason) => ("none".into(), Source::Invalid, Some(reason.clone())),
@@ -238,7 +239,7 @@ fn read_database(
     errors: &mut Vec<ConfigError>,
 ) -> DatabaseUrl {
     let flag = "DATABASE_URL";
-    let read = parse::database(raw.as_deref());
+    let read = parse::database_url(raw.as_deref());
     if let Err(reason) = &read {
         errors.push(ConfigError { flag, reason: reason.clone() });
     }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::field::{self, InvalidField};
 use super::units::units;
 
-/// The success rate of a job that has none.
+/// The fraction of units that must succeed, for a job whose JSON has no such fraction.
 const DEFAULT_RATE: f64 = 0.67;
 // Widths of the database columns, in characters.
 const MAX_ID: usize = 255;
@@ -68,7 +68,8 @@ impl JobSpec {
 
     /// Returns whether enough of the units succeeded; `false` if there are no units.
     pub fn is_satisfied(&self, succeeded: usize, total: usize) -> bool {
-        // The quotient is rounded exactly as the parsed decimal was. A product would not be.
+        // 7 of 100 satisfy a rate of 0.07, because 7 / 100 and the text `0.07` are rounded to the
+        // same `f64`. The product 0.07 * 100 is rounded to more than 7.
         let exact = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
         total > 0 && exact(succeeded) / exact(total) >= self.min_success_rate
     }

@@ -1,4 +1,4 @@
-//! The units of work of a job.
+//! The units of a job.
 
 use super::submission::JobSpec;
 
@@ -7,9 +7,9 @@ use super::submission::JobSpec;
 pub struct Unit {
     /// The region to ask in.
     pub region: String,
-    /// The question.
+    /// The id of the question to ask.
     pub question_id: String,
-    /// The model to ask.
+    /// The id of the model to ask.
     pub model_id: String,
 }
 

@@ -23,19 +23,19 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 /// How many bytes of an error response are read, rounded up to whole chunks.
 const MAX_ERROR_BODY: usize = 2048;
 
-/// The router at one base URL.
+/// A client of the router at one base URL.
 #[derive(Debug)]
-pub struct HybridRouter {
+pub struct RouterClient {
     client: Client,
     base: String,
     timeout: Duration,
 }
 
-impl HybridRouter {
+impl RouterClient {
     /// Creates a client for a base URL without trailing slash.
     pub fn new(base: String, timeout: Duration) -> Result<Self, reqwest::Error> {
-        // Otherwise reqwest would read the environment variables for proxies, which are not in the
-        // printed configuration.
+        // Without `no_proxy`, reqwest would read the environment variables for proxies, which are
+        // not in the printed configuration.
         let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
         Ok(Self { client, base, timeout })
     }
@@ -70,7 +70,7 @@ impl HybridRouter {
     }
 }
 
-impl Upstream for HybridRouter {
+impl Upstream for RouterClient {
     fn infer<'a>(&'a self, unit: &'a Unit, trace_id: Uuid) -> Pending<'a, Result<Answer, Failure>> {
         Box::pin(async move {
             // All paths together have one timeout: four slow 404s don't take four times as long.

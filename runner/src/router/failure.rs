@@ -1,4 +1,5 @@
-//! The failure of a unit: its kind, its code, and the JSON stored for it.
+//! The failure of a unit (one question for one model in one region): the kind of the failure, its
+//! code, and the JSON stored for it.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -69,6 +70,7 @@ impl Kind {
         }
     }
 
+    /// The step of executing the unit that failed.
     fn stage(self) -> &'static str {
         match self {
             Self::NotConfigured => "configuration",
@@ -113,12 +115,13 @@ impl Failure {
         self
     }
 
-    /// Returns the status of the span and of the execution.
+    /// Returns the status that the failure gives to the unit's spans and to its row in
+    /// `executions`.
     pub fn status(&self) -> SpanStatus {
         if self.kind == Kind::Timeout { SpanStatus::Timeout } else { SpanStatus::Failed }
     }
 
-    /// Returns the JSON stored as the output of the execution.
+    /// Returns the JSON for the column `executions.output`.
     pub fn output(&self) -> Json {
         let mut failure = Map::new();
         failure.insert("code".into(), self.code.clone().into());

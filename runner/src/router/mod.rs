@@ -1,12 +1,12 @@
-//! The upstream of the runner: a router that forwards questions to model providers. This module has
-//! its client, and interprets its answers and failures.
+//! The client of the upstream. The upstream is a router: a service that forwards questions to model
+//! providers. The client also interprets the answers and failures of the router.
 
 mod answer;
 mod client;
 mod failure;
 
 pub use answer::classify;
-pub use client::HybridRouter;
+pub use client::RouterClient;
 pub use failure::{Failure, Kind};
 
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct Answer {
     pub metadata: serde_json::Value,
 }
 
-/// Answers the questions of units.
+/// Answers the questions of units. A unit is one question for one model in one region.
 pub trait Upstream: fmt::Debug + Send + Sync {
     /// Sends the unit's question and returns the answer. The request carries the trace id.
     fn infer<'a>(&'a self, unit: &'a Unit, trace_id: Uuid) -> Pending<'a, Result<Answer, Failure>>;

@@ -1,4 +1,4 @@
-//! Prints the debug lines about tracing.
+//! Prints the debug lines of the tracer, such as a line for each span that starts.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! The database tracer: spans, debug lines about them, and the table that stores them.
 //!
-//! Tracing never fails a unit: errors are printed and logged.
+//! An error of the tracer never makes a job fail: it is only printed and logged.
 
 mod console;
 mod postgres;

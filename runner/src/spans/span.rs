@@ -1,4 +1,5 @@
-//! The data of a span, at its start and at its end.
+//! The data of a span, at its start and at its end. A span belongs to an execution: the row in
+//! `executions` for one question of a job, one model and one region.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ pub struct ExecutionRef {
 /// A span that starts.
 #[derive(Debug, Clone)]
 pub struct SpanStart {
-    /// The id of the trace. All spans of one unit have the same.
+    /// The id of the trace. All spans of one execution have the same trace id.
     pub trace_id: Uuid,
     /// The id of the span.
     pub span_id: Uuid,
@@ -32,14 +33,14 @@ pub struct SpanStart {
     pub operation: &'static str,
     /// Start time.
     pub started_at: DateTime<Utc>,
-    /// The execution; only faulty runners set it to `None`.
+    /// The execution that the span belongs to; only faulty runners set it to `None`.
     pub execution: Option<ExecutionRef>,
     /// More attributes, such as the question.
     pub metadata: Json,
 }
 
 impl SpanStart {
-    /// Creates the root span of a unit, which starts now.
+    /// Creates the root span of an execution. The span starts now.
     pub fn root(
         operation: &'static str,
         trace_id: Uuid,
@@ -57,7 +58,7 @@ impl SpanStart {
         }
     }
 
-    /// Creates a child span, which starts now.
+    /// Creates a child span. The span starts now.
     pub fn child(
         parent: &OpenSpan,
         operation: &'static str,

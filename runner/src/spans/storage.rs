@@ -14,8 +14,8 @@ pub trait SpanStore: fmt::Debug + Send + Sync {
     /// Stores the end of a span.
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>>;
 
-    /// Ends the open spans of an execution as failed. This is called if the worker of the execution
-    /// died, or if its unit panicked.
+    /// Ends the open spans of an execution as failed. The runner calls this if the worker died that
+    /// ran the execution, or if the code of the execution panicked.
     fn abandon<'a>(
         &'a self,
         execution_id: i64,

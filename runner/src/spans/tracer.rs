@@ -33,7 +33,8 @@ impl Tracer {
         self.enabled
     }
 
-    /// Starts a span. A failed write is printed and logged, and the unit continues.
+    /// Starts a span. If the span can't be written, this is printed and logged, and the caller
+    /// continues.
     pub async fn start(&self, span: SpanStart) -> OpenSpan {
         let (operation, enabled) = (span.operation, self.enabled);
         self.console.line(&format!(
@@ -60,8 +61,8 @@ impl Tracer {
         }
     }
 
-    /// Ends a span. `error` has the type and the message of the error of its work. Writes nothing
-    /// if the start of the span was not recorded.
+    /// Ends a span. `error` is the type and the message of the error that the span's work ended
+    /// with. Writes nothing if the start of the span was not recorded.
     pub async fn finish(
         &self,
         span: OpenSpan,

@@ -1,4 +1,5 @@
-//! Executions, one row per unit. A row is inserted before the router is asked, and always finished.
+//! The table `executions`, with one row per unit: one question for one model in one region. A row
+//! is inserted before the router is asked, and always finished.
 
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ pub enum ExecutionStart {
     },
 }
 
-/// The end of an execution.
+/// The values with which an execution ends.
 #[derive(Debug, Clone)]
 pub struct ExecutionEnd {
     /// The status of the execution and of its spans.

@@ -58,7 +58,7 @@ pub struct Job {
 /// A job could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// Another job has the same id.
+    /// Another job has the same jobspec id.
     #[error("there already is a job with id `{0}`")]
     Duplicate(String),
     /// The database returned an error.
@@ -76,8 +76,9 @@ pub(crate) enum LoadError {
 }
 
 impl Store {
-    /// Stores a job and returns its id. Any worker may claim a queued job. A cross-region job is
-    /// leased to this process, so that another worker claims it only if this process dies.
+    /// Stores a job and returns its `jobs.id`. Any worker may claim a queued job. A cross-region
+    /// job is leased to this process: another worker claims the job only if this process stops
+    /// renewing the lease, for instance because it died.
     pub async fn submit(&self, submission: &Submission, route: Route) -> Result<i64, SubmitError> {
         let mut transaction = self.pool.begin().await?;
         let (status, worker) = match route {

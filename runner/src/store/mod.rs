@@ -16,7 +16,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
-    /// The name by which the leases of this process are known.
+    /// The name of this process in `job_queue.locked_by`.
     worker: String,
 }
 

@@ -19,7 +19,7 @@ pub const LEASE: Duration = Duration::from_secs(15);
 /// A job that this process claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
-    /// The job.
+    /// `jobs.id`.
     pub job_id: i64,
     /// Number of claims of this job, including this one.
     pub attempts: i32,
@@ -35,6 +35,7 @@ pub trait JobQueue: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct PostgresQueue {
     pool: PgPool,
+    /// The name of this process in `job_queue.locked_by`.
     worker: String,
 }
 

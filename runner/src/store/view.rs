@@ -39,6 +39,7 @@ impl Store {
     }
 }
 
+/// A row of `executions` as JSON.
 struct Execution(Json);
 
 impl FromRow<'_, PgRow> for Execution {

@@ -39,7 +39,7 @@ pub(crate) struct Capture {
     pub(crate) system: SystemArgs,
 }
 
-/// What to assume about an incident.
+/// What an incident file lacks, and which differences from the file are accepted.
 #[derive(Debug, Args)]
 pub(crate) struct Assumptions {
     /// Route of the job, if the incident lacks it

@@ -52,7 +52,8 @@ pub(crate) struct Check {
     pub(crate) jobs: Option<u16>,
     /// Write missing and changed startup snapshots
     ///
-    /// Refused if the environment variable `CI` is set.
+    /// A snapshot is a file with the expected startup output of the service. Refused if the
+    /// environment variable `CI` is set.
     #[arg(long)]
     pub(crate) update: bool,
     /// Show how long each step took
@@ -65,8 +66,9 @@ pub(crate) struct Check {
     pub(crate) evidence: Option<PathBuf>,
     /// Sabotage passing cases and expect failures
     ///
-    /// Proves that the check can fail: sabotages the simplest passing cases in known ways, without
-    /// changing the service, and expects the right code each time.
+    /// Proves that the check can fail: changes some passing cases so that spans are lost or wrong,
+    /// for example with another value of the flag, and expects a finding with the right code each
+    /// time. The service itself is not changed.
     #[arg(long, conflicts_with_all = ["update", "format"])]
     pub(crate) prove: bool,
     #[command(flatten)]
@@ -94,7 +96,8 @@ pub(crate) struct ExperimentArgs {
     pub(crate) witness: bool,
     /// Run no extra cases to explain failures
     ///
-    /// Extra cases find single changes that make a failing case pass.
+    /// An extra case differs from a failing case in one flag or other input. If the extra case
+    /// passes, the report names this change.
     #[arg(long)]
     pub(crate) no_probe: bool,
 }
@@ -104,7 +107,7 @@ pub(crate) struct ExperimentArgs {
 pub(crate) struct DatabaseArgs {
     /// Apply all migrations to a new database
     ///
-    /// Uses neither the cached data directory nor the cached template.
+    /// Uses neither the cached data directory nor the cached template database.
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Keep all databases and print how to open them

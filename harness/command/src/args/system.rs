@@ -11,7 +11,7 @@ use spanproof::Value;
 /// An existing system: its database or a dump, its log, and the jobs to select.
 #[derive(Debug, Args)]
 pub(crate) struct SystemArgs {
-    /// Database URL; only read [default: `$DATABASE_URL`]
+    /// URL of a database to read [default: `$DATABASE_URL`]
     ///
     /// Everything is read in one read-only transaction. A URL with a password belongs in the
     /// variable `DATABASE_URL`: other users of this machine can see arguments.
@@ -66,7 +66,7 @@ Examples (DATABASE_URL names the database):
 pub(crate) struct Diagnose {
     #[command(flatten)]
     pub(crate) system: SystemArgs,
-    /// Show how the server executed each query
+    /// Show the query plan of each query
     #[arg(long)]
     pub(crate) plans: bool,
     /// Output format
@@ -95,7 +95,7 @@ Examples (DATABASE_URL names the database):
   spanproof traces --job 469 --format otlp > traces.json
   spanproof traces --trace 0af76519-16cd-43dd-8448-eb211c80319c")]
 pub(crate) struct Traces {
-    /// Database URL; only read [default: `$DATABASE_URL`]
+    /// URL of a database to read [default: `$DATABASE_URL`]
     ///
     /// Everything is read in one read-only transaction. A URL with a password belongs in the
     /// variable `DATABASE_URL`: other users of this machine can see arguments.
@@ -104,10 +104,10 @@ pub(crate) struct Traces {
     /// Show the traces of a job, by id or name
     #[arg(long, value_name = "ID", conflicts_with_all = ["execution", "trace"])]
     pub(crate) job: Option<String>,
-    /// Show the traces of an execution
+    /// Show the traces of an execution (unit), by id
     #[arg(long, value_name = "ID", conflicts_with = "trace")]
     pub(crate) execution: Option<String>,
-    /// Show one trace
+    /// Show one trace, by id
     #[arg(long, value_name = "ID")]
     pub(crate) trace: Option<String>,
     /// Number of newest traces
@@ -140,7 +140,7 @@ Examples (DATABASE_URL names the database):
   spanproof watch                            until Ctrl-C
   spanproof watch --for 10m >> spans.log     prints a line per change")]
 pub(crate) struct Watch {
-    /// Database URL; only read [default: `$DATABASE_URL`]
+    /// URL of a database to read [default: `$DATABASE_URL`]
     ///
     /// A URL with a password belongs in the variable `DATABASE_URL`: other users of this machine
     /// can see arguments.
@@ -149,7 +149,7 @@ pub(crate) struct Watch {
     /// Number of newest jobs
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(crate) last: u16,
-    /// Poll when the database notifies on this channel
+    /// Poll at once if the database notifies this channel
     ///
     /// The default is `channel` in the spec.
     #[arg(long, value_name = "NAME")]
@@ -171,7 +171,7 @@ Examples (DATABASE_URL names the database):
   spanproof preflight --manifest fly.toml
   spanproof preflight --role runner --manifest deploy.yaml --log runner.log
 
-The trial insert of a span is rolled back.
+Preflight inserts a span to test the database, and rolls the insert back.
 Exit codes: 0 nothing failed, 1 spans would be lost, 3 no connection")]
 pub(crate) struct Preflight {
     /// Database URL of the service [default: `$DATABASE_URL`]

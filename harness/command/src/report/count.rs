@@ -1,4 +1,4 @@
-//! Numbers with nouns.
+//! Numbers with nouns, such as `2 cases`.
 
 /// Returns a number with its noun, in the plural unless the number is 1.
 pub fn count(number: usize, noun: &str) -> String {

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use spanproof_format::{Code, Deployment, Diagnosis, JobDiagnosis, JobSummary, LogFacts, Verdict};
 
 use super::count::count;
-use super::run::{FUNNEL, stages};
+use super::run::{FUNNEL_STAGES, funnel_counts};
 use super::table::table;
 
-/// Returns the sources, the jobs, and the verdicts with their reasons. With `plans`, also returns
-/// how the server executed each query.
+/// Returns the sources, the jobs, and the verdicts with their reasons. With `plans`, the text also
+/// has the server's plan of each query.
 pub fn diagnosis(diagnosis: &Diagnosis, plans: bool) -> String {
     let mut text = String::new();
     if let Some(deployment) = &diagnosis.sources {
@@ -101,7 +101,8 @@ fn job_diagnosis(tracing_flag: Option<&str>, diagnosis: &JobDiagnosis) -> String
             );
         }
     }
-    let _infallible = writeln!(text, "    funnel:   {} ({FUNNEL})", stages(judgement.funnel));
+    let counts = funnel_counts(judgement.funnel);
+    let _infallible = writeln!(text, "    funnel:   {counts} ({FUNNEL_STAGES})");
     for (supports, word) in [(true, "for:    "), (false, "against:")] {
         for reason in diagnosis.reasons.iter().filter(|reason| reason.supports == supports) {
             let _infallible = writeln!(text, "    {word}  {}", reason.text);

@@ -33,9 +33,9 @@ fn split(text: &str, columns: usize) -> (&str, &str) {
     text.split_at(console::truncate_str(text, columns, "").len())
 }
 
-/// Wraps pieces, separated by two spaces, to lines of at most `columns` columns. `first` and `rest`
-/// are the indents of the first line and of all other lines. Crates that wrap words would break
-/// every piece. This function breaks only pieces that do not fit in one line.
+/// Joins pieces with two spaces and wraps them to lines of at most `columns` columns. `first` and
+/// `rest` are the indents of the first line and of all other lines. Breaks a piece only if the
+/// piece does not fit in one line; crates that wrap text break lines at every space.
 pub(super) fn wrap(pieces: &[String], (first, rest): (usize, usize), columns: usize) -> String {
     let line = " ".repeat(first);
     let mut lines = Lines { finished: Vec::new(), line, is_empty: true, indent: rest, columns };

@@ -1,4 +1,4 @@
-//! Preflights as text.
+//! The checks of `preflight` as text.
 
 use std::fmt::Write as _;
 

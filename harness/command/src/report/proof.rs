@@ -1,4 +1,5 @@
-//! Results of sabotages as text.
+//! Results of `check --prove` as text. A sabotage is a change to a passing case, such as a trigger
+//! that discards spans. The verdict on the changed case must detect it.
 
 use std::fmt::Write as _;
 

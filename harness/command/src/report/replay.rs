@@ -1,10 +1,11 @@
-//! Replays as text.
+//! Replays of incidents as text. Two results are the same if they have the same verdict and the
+//! same funnel, which counts the units (pieces of a job's work) that reach each stage.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::count::count;
-use super::run::{FUNNEL, stages};
+use super::run::{FUNNEL_STAGES, funnel_counts};
 use spanproof_format::{
     AdoptedIncident, Judgement, Rejudgement, Replay, ReplayAttempt, ReplayOutcome, Verdict,
 };
@@ -69,7 +70,8 @@ pub fn incidents(all: &[AdoptedIncident]) -> String {
     let replays = replays.map(|document| format!("\nINCIDENT {}", replay(document)));
     let replays: String = replays.collect();
     let total = count(all.len(), "incident");
-    // Incidents of different programs can be the same case once all faults are repaired.
+    // Several incidents can be the same case, because a replay runs the current program and not the
+    // program that failed.
     let attempts = all.iter().filter_map(|incident| incident.replay.as_ref()?.attempts.first());
     let cases: BTreeSet<_> = attempts.map(|attempt| &attempt.case.id).collect();
     let distinct = match cases.len() {
@@ -115,7 +117,8 @@ fn judgement(judgement: &Judgement) -> String {
         let _infallible = writeln!(text, "    pass{off}");
     }
     if !matches!(judgement.verdict, Verdict::Broken(_)) {
-        let _infallible = writeln!(text, "    funnel: {} ({FUNNEL})", stages(judgement.funnel));
+        let counts = funnel_counts(judgement.funnel);
+        let _infallible = writeln!(text, "    funnel: {counts} ({FUNNEL_STAGES})");
     }
     text
 }

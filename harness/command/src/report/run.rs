@@ -1,4 +1,5 @@
-//! Runs and plans as text.
+//! Runs and plans as text. A unit is one piece of the work of a case's job. The funnel of a case
+//! counts the units that reach each stage, from executed to a complete trace.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -35,18 +36,18 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
 /// Returns the table of cases, the failures with their evidence and a command that repeats them,
 /// and the snapshots that differ. The command starts with `repeat`.
 pub fn run(run: &Run, repeat: &str) -> String {
-    let faults = run.cases.iter().any(|case| case.fault.is_some());
+    let has_faults = run.cases.iter().any(|case| case.fault.is_some());
     let rows: Vec<_> = run
         .cases
         .iter()
         .map(|case| {
             let CaseResult { id, settings, route, upstream, job, .. } = case;
             let cells = [id, settings, route, upstream, job];
-            let results = [stages(case.funnel), verdict(case)];
-            row(cells, faults, case.fault.as_deref()).into_iter().chain(results).collect()
+            let results = [funnel_counts(case.funnel), verdict(case)];
+            row(cells, has_faults, case.fault.as_deref()).into_iter().chain(results).collect()
         })
         .collect();
-    let heading = [&headings(faults)[..], &[FUNNEL, "verdict"]].concat();
+    let heading = [&headings(has_faults)[..], &[FUNNEL_STAGES, "verdict"]].concat();
     let mut text = table(&heading, &rows);
     for group in &run.failures {
         text.push('\n');
@@ -61,25 +62,25 @@ pub fn run(run: &Run, repeat: &str) -> String {
     text
 }
 
-/// The heading of the funnel's column: the stages in the order of [`stages`].
-pub(super) const FUNNEL: &str = "executed→attempted→stored→finished→linked→joined";
+/// The stages of the funnel, in the order of [`funnel_counts`]: the heading of the funnel's column.
+pub(super) const FUNNEL_STAGES: &str = "executed→attempted→stored→finished→linked→joined";
 
-/// Returns the headings of the columns that identify a case. `faults` is whether there is a column
-/// for the fault.
-fn headings(faults: bool) -> Vec<&'static str> {
+/// Returns the headings of the columns that identify a case. `has_faults` is whether there is a
+/// column for the fault.
+fn headings(has_faults: bool) -> Vec<&'static str> {
     let mut headings = vec!["case", "flags", "route", "upstream", "job"];
-    headings.extend(faults.then_some("fault"));
+    headings.extend(has_faults.then_some("fault"));
     headings
 }
 
 /// Returns the cells of the columns of [`headings`].
-fn row(cells: [&String; 5], faults: bool, fault: Option<&str>) -> Vec<String> {
-    let fault = faults.then(|| fault.unwrap_or("-").to_owned());
+fn row(cells: [&String; 5], has_faults: bool, fault: Option<&str>) -> Vec<String> {
+    let fault = has_faults.then(|| fault.unwrap_or("-").to_owned());
     cells.into_iter().cloned().chain(fault).collect()
 }
 
-/// Returns the counts of a funnel, in the order of [`FUNNEL`].
-pub(super) fn stages(funnel: Funnel) -> String {
+/// Returns the counts of a funnel, in the order of [`FUNNEL_STAGES`].
+pub(super) fn funnel_counts(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, .. } = funnel;
     let counts = [executed, attempted, stored, finished, linked, joined];
     counts.map(|count| count.to_string()).join("→")
@@ -185,7 +186,7 @@ fn snapshot(snapshot: &Snapshot) -> String {
 
 /// Returns the table of planned cases.
 pub fn plan(plan: &Plan) -> String {
-    let faults = plan.cases.iter().any(|planned| planned.case.fault.is_some());
+    let has_faults = plan.cases.iter().any(|planned| planned.case.fault.is_some());
     let rows: Vec<Vec<String>> = plan
         .cases
         .iter()
@@ -193,10 +194,10 @@ pub fn plan(plan: &Plan) -> String {
             let Case { id, route, upstream, job, fault, .. } = &planned.case;
             let cells = [id, &planned.settings, route, upstream, job];
             let expected = planned.expected.meaning().to_owned();
-            row(cells, faults, fault.as_deref()).into_iter().chain([expected]).collect()
+            row(cells, has_faults, fault.as_deref()).into_iter().chain([expected]).collect()
         })
         .collect();
-    let mut text = table(&[&headings(faults)[..], &["expected"]].concat(), &rows);
+    let mut text = table(&[&headings(has_faults)[..], &["expected"]].concat(), &rows);
     let (cases, units) = (count(plan.cases.len(), "case"), count(plan.units, "unit"));
     let _infallible = writeln!(text, "{cases}, {units}");
     text

@@ -1,4 +1,4 @@
-//! Timings as text.
+//! The durations of a run's steps as text.
 
 use super::table::table;
 use spanproof_format::Timings;

@@ -1,4 +1,5 @@
-//! Watched jobs as text: a screen for a terminal, or a line per change.
+//! Watched jobs as text: a screen for a terminal, or a line per change. A unit is one piece of a
+//! job's work.
 
 use super::line::{plain, truncate};
 use super::table::table;
@@ -13,6 +14,7 @@ fn alarm(without_spans_s: Option<u64>) -> String {
     }
 }
 
+/// Returns the number of units with each status; `0` if there are none.
 fn units(job: &WatchedJob) -> String {
     let units: Vec<_> =
         job.units.iter().map(|(status, count)| format!("{count} {status}")).collect();

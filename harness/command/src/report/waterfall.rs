@@ -1,4 +1,6 @@
-//! Traces as waterfalls: one line per span, with a bar for its time.
+//! Traces as waterfalls: one line per span, with a bar for its time. An execution is a unit of a
+//! job. A diagnostic function is an SQL function in the database that explains the spans of one
+//! execution.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,7 +14,7 @@ use spanproof_format::{Diagnostic, Row, SpanPosition, Trace, TraceSpan, Traces};
 
 /// Maximum number of spans shown per trace.
 const MAX_SPANS: usize = 500;
-/// Maximum number of indented levels. Deeper spans show their depth as a number.
+/// Maximum number of levels of indentation. Deeper spans show their depth as a number.
 const MAX_LEVELS: usize = 12;
 /// Maximum number of ids of jobs and of executions shown per trace.
 const MAX_IDS: usize = 3;
@@ -42,7 +44,7 @@ pub struct Canvas {
     pub blocks: bool,
 }
 
-/// Returns the traces as waterfalls, with the results of the database's diagnostic functions.
+/// Returns the traces as waterfalls, with the results of the diagnostic functions.
 pub fn waterfall(traces: &Traces, canvas: Canvas) -> String {
     let mut text = String::new();
     for trace in &traces.traces {
@@ -107,7 +109,8 @@ fn ids(noun: &str, ids: &BTreeSet<String>) -> Option<String> {
     (!ids.is_empty()).then(|| format!("{noun}{s} {}{more}", shown.join(", ")))
 }
 
-/// Returns the service and the name of a span, indented by the depth of the span.
+/// Returns the service and the name of a span, indented by the depth of the span, but by at most
+/// `levels` levels.
 fn name(span: &TraceSpan, levels: usize) -> String {
     let TraceSpan { service, name, depth, .. } = span;
     let dot = if service.is_empty() { "" } else { "." };
@@ -173,6 +176,7 @@ fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String 
         return " ".repeat(width);
     };
     let whole = elapsed(first, last).max(0.001);
+    // Returns the character of the bar at a time.
     let cell = |at: Option<DateTime<Utc>>| -> usize {
         #[expect(clippy::cast_precision_loss, reason = "a line never has millions of columns")]
         let cell = at.map_or(0.0, |at| elapsed(first, at) / whole * width as f64);

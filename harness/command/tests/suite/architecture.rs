@@ -196,8 +196,8 @@ fn verdicts_depend_on_no_clock_file_or_process() {
         let text = std::fs::read_to_string(&path).unwrap();
         for name in ["std::fs", "std::process", "std::time", "std::env", "tokio", "sqlx", "reqwest"]
         {
-            let tests = path.ends_with("tests.rs");
-            assert!(tests || !text.contains(name), "{path:?} names {name}");
+            let is_test_file = path.ends_with("tests.rs");
+            assert!(is_test_file || !text.contains(name), "{path:?} names {name}");
         }
     }
 }

@@ -8,7 +8,9 @@ pub(crate) struct Block {
     /// `PAGE:LINE`: the path of the page below the root of the repository, and the line number of
     /// the opening fence.
     pub(crate) location: String,
+    /// The text after the opening fence, such as `sh`.
     pub(crate) language: String,
+    /// The lines between the fences.
     pub(crate) text: String,
 }
 

@@ -9,15 +9,16 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use crate::run::{MIGRATIONS, Output, SPEC, Spanproof};
 
 /// SQL that creates the role `preflight_tracer`, with the privileges that a tracer needs.
-const ROLE: &str =
+const CREATE_ROLE: &str =
     "do $$ begin create role preflight_tracer; exception when duplicate_object or unique_violation then null; end $$;
     grant select, insert, update on all tables in schema public to preflight_tracer;";
 
-/// Creates a migrated database and executes `change` in it.
+/// Creates a migrated database and the role `preflight_tracer`, and executes `change` in the
+/// database. Returns a session in the database, too.
 async fn database(change: &str) -> (Database, PgConnection) {
     let database = Database::migrated(MIGRATIONS).await.unwrap();
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
-    let sql = format!("{ROLE}{change}");
+    let sql = format!("{CREATE_ROLE}{change}");
     connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
     (database, connection)
 }
@@ -50,11 +51,12 @@ async fn a_working_deployment_passes_every_check_and_is_not_changed() {
         "ok         columns: all 14 columns of the spec exist",
         "ok         indexes: on span_id, execution_id, trace_id, job_id, started_at",
         "ok         privileges: `preflight_tracer` may insert, update and select",
-        "ok         migrations: every object that they create exists, and the role may use it (functions: 7, tables: 4, views: 2)",
+        "ok         migrations: every object that the migrations create exists, and the role may use it (functions: 7, tables: 4, views: 2)",
         "ok         a span, written and undone: inserted, read, completed and rolled back; nothing is left",
     ] {
         assert!(output.contains(line), "expected {line}\nfound {output}");
     }
+    // Counts the spans and the locks that preflight left.
     let left = "select (select count(*) from trace_spans) + (select count(*) from pg_locks l \
                 join pg_stat_activity a using (pid) where a.datname = current_database() and a.application_name like 'spanproof preflight%')";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();
@@ -80,7 +82,7 @@ async fn a_check_in_json_has_its_result_and_the_next_step() {
         "name": "widths",
         "outcome": "advice",
         "checked": "each attribute column, compared with the unit's column",
-        "found": "`region` holds 100 characters, but the unit's `region` is character varying(200)",
+        "found": "`region` holds 100 characters, but the unit's column `region` is character varying(200)",
         "next": "make the column as wide as the unit's: the server refuses a span whose value is too long (SQLSTATE 22001)",
     });
     assert_eq!(widths, Some(&expected));
@@ -110,7 +112,7 @@ async fn a_check_in_json_has_its_result_and_the_next_step() {
 #[case::column_privileges("revoke insert, update on trace_spans from preflight_tracer; grant insert (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms, status, job_id, execution_id, model_id, region, error_message), update (completed_at, duration_ms, status, error_message) on trace_spans to preflight_tracer", &[])]
 #[case::no_error_column("alter table trace_spans rename error_message to error", &["FAIL       columns: `trace_spans` has no error_message; it has "])]
 #[case::narrow_column("drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans alter operation type varchar(5)", &["inserting the span was refused: value too long for type character varying(5) (SQLSTATE 22001)"])]
-#[case::narrow_attribute("alter table executions alter region type varchar(200)", &["advice     widths: `region` holds 100 characters, but the unit's `region` is character varying(200)"])]
+#[case::narrow_attribute("alter table executions alter region type varchar(200)", &["advice     widths: `region` holds 100 characters, but the unit's column `region` is character varying(200)"])]
 #[case::no_usage_on_the_schema("revoke usage on schema public from public", &["FAIL       table trace_spans: not found on the search path \"$user\", public; `public` has a table of this name"])]
 #[case::read_only_role("do $$ begin execute format('alter role preflight_tracer in database %I set default_transaction_read_only = on', current_database()); end $$", &["ok         settings: of `preflight_tracer`: default_transaction_read_only=on", "FAIL       writable: transactions of `preflight_tracer` are read-only", "inserting the span was refused: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)"])]
 #[case::other_search_path("create schema other; do $$ begin execute format('alter role preflight_tracer in database %I set search_path = other', current_database()); end $$", &["FAIL       table trace_spans: not found on the search path other; `public` has a table of this name"])]

@@ -47,8 +47,8 @@ fn commands_exit_and_print_as_documented() {
                         let output = outputs
                             .entry(command.to_owned())
                             .or_insert_with(|| run_on_page(command));
-                        let finds = WITH_FINDINGS.iter().any(|part| command.contains(part));
-                        if output.code != i32::from(finds) || output.stdout.is_empty() {
+                        let has_findings = WITH_FINDINGS.iter().any(|part| command.contains(part));
+                        if output.code != i32::from(has_findings) || output.stdout.is_empty() {
                             wrong.push(format!("{location}: `{command}`: {output:#?}"));
                         }
                     }

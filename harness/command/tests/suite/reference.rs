@@ -16,8 +16,9 @@ const UNKNOWN: &str = "no-such-key = 1";
 /// The tables of `docs/spec.md`. Each has the heading of its section, the first cell of its header,
 /// and an edit of a spec that adds an unknown key to the described section: the text to replace
 /// and its replacement. `KEY` stands for the unknown key.
-const TABLES: [(&str, &str, &str, &str); 13] = [
+const TABLES: [(&str, &str, &str, &str); 14] = [
     ("`service`", "key", "[service]", "[service]\nKEY"),
+    ("`process`", "key", "schema = 1", "schema = 1\nprocess = [{ KEY }]"),
     ("`database`", "key", "schema = 1", "schema = 1\ndatabase = { KEY }"),
     ("`flag`", "key", "schema = 1", "schema = 1\nflag = [{ KEY }]"),
     ("`matrix`", "key", "schema = 1", "schema = 1\nmatrix = { KEY }"),

@@ -1,4 +1,5 @@
-//! Tests of `traces`, which finds traces in a database and prints them.
+//! Tests of `traces`, which finds traces in a database and prints them. The table `executions` has
+//! the units of jobs, and the option `--execution` takes the id of a unit.
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -7,6 +8,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::run::{MIGRATIONS, Output, SPEC, Spanproof, run};
 
+/// The id of the trace of the first unit in [`ROWS`].
 const TRACE: &str = "0af76519-16cd-43dd-8448-eb211c80319c";
 
 /// SQL that inserts one job with two units. The first unit has spans of two services; the span of
@@ -200,7 +202,8 @@ async fn a_big_trace_is_shortened_and_other_traces_are_shown() {
     ] {
         assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}");
     }
-    // The root span was inserted last. If it had not been read, the output would name a parent.
+    // The root span was inserted last. If it had not been read, the output would report that the
+    // parent of all other spans is missing.
     assert!(!stdout.contains("parent"), "{stdout}");
 }
 

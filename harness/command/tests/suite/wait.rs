@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use spanproof_lease::wait::block_until;
 
-/// Calls `look` until it returns `Ok`, and returns the value. Panics after `timeout` with the last
-/// `Err`.
+/// Calls `attempt` until it returns `Ok`, and returns the value. `what` names what is waited for.
+/// Panics after `timeout` with the last `Err`.
 pub(crate) fn wait_until<T, S: Debug>(
     what: &str,
     timeout: Duration,
-    mut look: impl FnMut() -> Result<T, S>,
+    mut attempt: impl FnMut() -> Result<T, S>,
 ) -> T {
-    let (mut value, mut seen) = (None, None);
+    let (mut value, mut last_state) = (None, None);
     block_until(timeout, || {
-        match look() {
+        match attempt() {
             Ok(found) => value = Some(found),
-            Err(state) => seen = Some(state),
+            Err(state) => last_state = Some(state),
         }
         value.is_some()
     });
-    assert!(value.is_some(), "{what} did not happen; last seen: {seen:#?}");
+    assert!(value.is_some(), "{what} did not happen; last state: {last_state:#?}");
     value.unwrap()
 }

@@ -9,9 +9,12 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::run::{MIGRATIONS, Output, Running, SPEC, Spanproof, run};
 
+/// SQL that inserts a job.
 const JOB: &str = "insert into jobs (jobspec_id, jobspec, status, route) values ('bias-1', '{}', 'processing', 'queued')";
+/// SQL that inserts the four units of the job.
 const EXECUTIONS: &str = "insert into executions (job_id, region, model_id, question_id, status) \
     select 1, 'r' || n, 'm', 'q', 'failed' from generate_series(1, 4) n";
+/// SQL that inserts one span for each unit.
 const SPANS: &str = "insert into trace_spans (trace_id, span_id, service, operation, started_at, status, execution_id) \
     select gen_random_uuid(), gen_random_uuid(), 'runner', 'execute_question', now(), 'started', id from executions";
 
@@ -151,6 +154,7 @@ async fn many_notifications_cause_few_queries() {
     watched.execute(JOB).await;
     let mut watch = watched.watch(&["--channel", "my \"own\"", "--until-idle", "2s"]);
     watch.line_with(&["job 1"]);
+    // Each poll is a transaction that is rolled back.
     let polls = "select xact_rollback from pg_stat_database where datname = current_database()";
     let before = watched.query(polls).await;
     watched

@@ -1,4 +1,5 @@
-//! Explanations of the codes of stages 1 to 5: flag, tracer, work, attempt.
+//! Explanations of the codes of stages 1 to 5, from the flag that reaches the process to the spans
+//! that the service starts. [`Stage`](crate::Stage) lists all stages.
 
 use super::Explanation;
 

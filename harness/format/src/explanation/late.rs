@@ -1,5 +1,5 @@
-//! Explanations of the codes of stages 6 to 10, from the write to the joined trace, and of the
-//! codes that belong to no stage.
+//! Explanations of the codes of stages 6 to 10, from the write of a span to the complete tree of
+//! spans, and of the codes that belong to no stage. [`Stage`](crate::Stage) lists all stages.
 
 use super::Explanation;
 

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_evidence_and_causes() {
+    fn every_code_has_evidence_for_and_against_it_and_causes() {
         for code in Code::ALL {
             let Explanation { supports, contradicts, causes, .. } = code.explanation();
             for items in [supports, contradicts, causes] {
@@ -94,12 +94,13 @@ mod tests {
 
     #[test]
     fn explanations_name_only_existing_codes() {
-        let word = regex::Regex::new("`([a-z]+(?:-[a-z]+)+)`").unwrap();
+        let code_like = regex::Regex::new("`([a-z]+(?:-[a-z]+)+)`").unwrap();
+        // Keys of a spec that look like codes.
         let keys = ["grace-ms", "not-ended", "settle-ms", "timeout-ms"];
         for code in Code::ALL {
             let Explanation { supports, contradicts, causes, .. } = code.explanation();
             let items = [supports, contradicts, causes].concat();
-            for name in items.iter().flat_map(|item| word.captures_iter(item)) {
+            for name in items.iter().flat_map(|item| code_like.captures_iter(item)) {
                 let known = name[1].parse::<Code>().is_ok() || keys.contains(&&name[1]);
                 assert!(known, "the explanation of {code} names `{}`", &name[1]);
             }

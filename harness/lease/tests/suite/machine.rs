@@ -41,7 +41,7 @@ pub(crate) fn await_none(event: &str, list: impl Fn() -> Vec<String>) {
     }
 }
 
-/// Waits for `time`, until the random moment of a kill.
+/// Waits for `time`. After this time, which is random, a test kills a process.
 pub(crate) fn await_moment(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
@@ -54,7 +54,8 @@ pub(crate) fn processes() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Returns the fields of `/proc/PID/stat` after the process name: first the state, then the parent.
+/// Returns the fields of `/proc/PID/stat` after the process name: state, parent, process group,
+/// session, and so on.
 fn stat(id: u32) -> Option<Vec<String>> {
     let stat = std::fs::read(format!("/proc/{id}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat).into_owned();
@@ -90,7 +91,8 @@ pub(crate) fn group_with_children(id: u32) -> Vec<u32> {
     processes().into_iter().filter(is_related).collect()
 }
 
-/// Returns the reapers of the lease on `folder`.
+/// Returns the reapers of the lease on `folder`: shell processes that remove the lease after its
+/// last user.
 pub(crate) fn reapers(folder: &Path) -> Vec<u32> {
     let name = folder.to_str().unwrap();
     let is_reaper = |id: &u32| {
@@ -160,7 +162,7 @@ pub(crate) fn has_unused_segment_of(creator: u32) -> bool {
     segments().iter().any(|segment| segment.creator == creator && segment.attached == 0)
 }
 
-/// Returns the unused shared memory that belongs to the [`account`] of the test servers: segments
+/// Returns the unused shared memory of the user [`account`], who runs the test servers: segments
 /// that no process has attached and whose creator has ended, and files in `/dev/shm` that no
 /// process has open or mapped.
 pub(crate) fn unused_memory() -> BTreeSet<String> {
@@ -192,8 +194,8 @@ fn used_names() -> String {
     names
 }
 
-/// Waits until no other test looks at the shared memory, in this or another run of this program:
-/// the servers of all these tests run as the same account.
+/// Waits until no other test looks at the shared memory, in this or another run of this program.
+/// The servers of all these tests run as the same user, so their shared memory looks the same.
 pub(crate) fn lock_memory() -> Flock<File> {
     let memory = File::open("/dev/shm").unwrap();
     Flock::lock(memory, FlockArg::LockExclusive).unwrap()

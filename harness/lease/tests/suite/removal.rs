@@ -1,4 +1,5 @@
-//! Tests with one user: everything is removed, whether the user, its reaper or its server dies.
+//! Tests with one user, a process that uses a lease: everything is removed, whether the user, its
+//! reaper or its server dies.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::machine::{
 };
 use crate::user::{User, command, template_data};
 
-/// Creates a folder for leases. The account of a server can enter this folder.
+/// Creates a folder for leases. The user that runs a test server can enter this folder.
 pub(crate) fn parent_folder() -> TempDir {
     let parent = tempfile::Builder::new().prefix("reaper test's ").tempdir().unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -22,6 +23,7 @@ pub(crate) fn parent_folder() -> TempDir {
 }
 
 /// Starts a user with a lease in `parent`, and with a process group and a folder that are guarded.
+/// Returns the user, the folder of its lease, and the processes of the group.
 pub(crate) fn start_user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
     let mut user = User::start(parent);
     let folder = parent.join("spanproof-a b's-0123456789ab");
@@ -32,6 +34,8 @@ pub(crate) fn start_user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
     (user, folder, machine::group_with_children(leader))
 }
 
+/// Waits until the lease and the processes `group` have ended. Then the folder that [`start_user`]
+/// guards must not exist.
 pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
     await_none("the removal of the lease", || leftovers(folder));
     let running = || group.iter().filter(|id| runs(**id)).map(u32::to_string).collect();
@@ -39,7 +43,7 @@ pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
     assert!(!parent.join("a \"folder\"'s").exists());
 }
 
-/// Makes a lease old enough for a sweep.
+/// Changes the time of a lease's FIFO to a minute ago. A sweep leaves younger leases alone.
 pub(crate) fn make_old(folder: &Path) {
     let old = SystemTime::now() - Duration::from_mins(1);
     let old = nix::sys::time::TimeSpec::from(old.duration_since(SystemTime::UNIX_EPOCH).unwrap());
@@ -105,10 +109,12 @@ fn a_killed_reaper_is_replaced() {
 #[test]
 fn a_sweep_removes_a_lease_whose_user_and_reaper_are_dead() {
     let parent = parent_folder();
+    // This folder has a journal and no FIFO, so it is not a lease.
     let unrelated = parent.path().join("spanproof-unrelated");
     std::fs::create_dir(&unrelated).unwrap();
     std::fs::write(unrelated.join("things"), "+ folder /nowhere\n").unwrap();
     let (mut dead, folder, group) = start_user(parent.path());
+    // A stopped user does not replace its killed reaper.
     machine::signal(dead.id(), Signal::SIGSTOP);
     machine::signal(reapers(&folder)[0], Signal::SIGKILL);
     dead.kill();
@@ -127,7 +133,8 @@ fn a_sweep_removes_a_lease_whose_user_and_reaper_are_dead() {
     assert_eq!(reapers(&live).len(), 1);
 }
 
-/// Writes a kept lease without users or a reaper, whose journal has `entries`.
+/// Creates the folder of a kept lease that has no user and no reaper. Its journal names the boot
+/// `boot` and the resources `entries`.
 fn write_lease(parent: &Path, boot: &str, entries: &str) -> PathBuf {
     let folder = parent.join("spanproof-0123456789ab");
     std::fs::create_dir(&folder).unwrap();
@@ -141,7 +148,7 @@ fn this_boot() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned()
 }
 
-/// A process in its own group that belongs to no lease. Dropping it kills it.
+/// A process in its own group that belongs to no lease. Dropping this value kills the process.
 pub(crate) struct UnrelatedProcess(pub(crate) std::process::Child);
 
 impl UnrelatedProcess {
@@ -162,6 +169,8 @@ impl Drop for UnrelatedProcess {
 #[test]
 fn kills_a_process_only_if_boot_and_start_time_match() {
     let parent = parent_folder();
+    // Each case: how much later than the true start time the journal's is, the boot in the journal,
+    // and whether the process survives.
     let cases = [(0, this_boot(), false), (1, this_boot(), true), (0, "another".into(), true)];
     for (later, boot, survives) in cases {
         let process = UnrelatedProcess::start();

@@ -1,4 +1,5 @@
-//! Tests with several users of one lease, and with a parent process that keeps the lease.
+//! Tests with several users of one lease, and with a parent process that keeps the lease. A user is
+//! a process that uses the lease.
 
 use std::path::Path;
 
@@ -8,14 +9,16 @@ use crate::machine::{self, await_none, await_that, leftovers, reapers, runs};
 use crate::removal::{UnrelatedProcess, await_removal, parent_folder, start_user};
 use crate::user::User;
 
+/// Starts a user that joins the lease on `folder`. Returns the user and its answer: `joined`, or
+/// `none` if the lease has ended.
 fn join(parent: &Path, folder: &Path) -> (User, String) {
     let mut user = User::start(parent);
     let answer = user.ask(&format!("join {}", folder.display()));
     (user, answer)
 }
 
-/// Creates another lease and waits for its removal, twice. If the lease under test is wrongly
-/// removed, it no longer exists when this function returns.
+/// Creates another lease and waits for its removal, twice. This takes so long that a reaper which
+/// wrongly removes the lease under test has done so when this function returns.
 fn await_other_removals(parent: &Path) {
     let folder = parent.join("spanproof-other");
     for _ in 0..2 {

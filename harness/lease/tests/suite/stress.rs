@@ -101,13 +101,14 @@ fn a_kill_at_any_moment_leaves_nothing() {
         user.send(&format!("server {}", template.display()));
         let moment = rng.next_below(500);
         await_moment(Duration::from_millis(moment));
-        // 0 kills only the user, 1 also the postmaster, 2 and 3 also the reapers.
+        // 0: only the user is killed. 1: the user and the postmaster. 2 and 3: the user and the
+        // reapers.
         let victim = round % 4;
         println!("round {round}: victim {victim} after {moment} ms");
         let supervising = reapers(&folder);
         match victim {
             1 => postmaster(&folder).into_iter().for_each(|id| signal(id, Signal::SIGKILL)),
-            // The user is stopped first, so that it can't start another reaper.
+            // The user is stopped before the reapers are killed, so that it can't replace them.
             3 => signal(user.id(), Signal::SIGSTOP),
             _ => {}
         }
@@ -129,7 +130,8 @@ fn a_kill_at_any_moment_leaves_nothing() {
     }
 }
 
-/// Makes the lease old and starts another user, whose first lease sweeps.
+/// Makes the lease old enough for a sweep, and starts another user, whose first lease starts a
+/// sweep.
 fn sweep(parent: &Path, folder: &Path) -> User {
     make_old(folder);
     let mut next = User::start(parent);

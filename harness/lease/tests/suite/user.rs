@@ -1,4 +1,5 @@
-//! A process that uses leases. It reads commands line by line, and can be killed at any moment.
+//! A user: a process that uses leases. A test sends commands to the process line by line, and can
+//! kill the process at any moment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::chown;
@@ -122,6 +123,7 @@ struct State {
 }
 
 impl State {
+    /// Executes a command and returns the answer.
     fn execute(&mut self, name: &str, argument: &str) -> String {
         let done = String::from("done");
         match name {
@@ -160,7 +162,7 @@ impl State {
             "group" => return self.group(argument).to_string(),
             "initdb" => return self.initdb().to_string(),
             "server" => return self.server(Path::new(argument), "mmap").to_string(),
-            // Harder to clean up than the servers of spanproof: this server has a file in /dev/shm.
+            // Unlike the servers of spanproof, this server has a file in /dev/shm to clean up.
             "posix-server" => return self.server(Path::new(argument), "posix").to_string(),
             other => panic!("unknown command `{other}`"),
         }
@@ -191,7 +193,8 @@ impl State {
         self.spawn_guarded(shell)
     }
 
-    /// Guards the server of the data directory in the lease's folder, and returns the directory.
+    /// Registers the server whose data directory is `data` in the lease's folder, and returns that
+    /// directory. Makes the user that runs the server the owner of the lease's folder.
     fn guard_data(&mut self) -> PathBuf {
         let folder = self.lease.as_ref().unwrap().folder().to_owned();
         if let Some(account) = account() {
@@ -243,7 +246,7 @@ fn postgres(data: &Path, shared_memory: &str) -> Child {
     server.spawn().unwrap()
 }
 
-/// Creates a data directory in `folder`. Each server gets a copy of it.
+/// Creates a data directory in `folder`. Each test server gets a copy of this directory.
 pub(crate) fn template_data(folder: &Path) -> PathBuf {
     let data = folder.join("template");
     let mut initdb = command(&BINARIES.join("initdb"));
@@ -257,9 +260,10 @@ pub(crate) fn template_data(folder: &Path) -> PathBuf {
     data
 }
 
-/// Returns the account that the servers run as; `None` for the account of this process. As root it
-/// is `daemon`: servers of other programs may run as `postgres` or `nobody`, and the tests must not
-/// count the shared memory of those servers.
+/// Returns the operating-system user that runs the test servers: `daemon` if this process runs as
+/// root. `None` if it does not; then the same user runs this process and the servers. The user is
+/// not `postgres` or `nobody`, because the tests must not count the shared memory of the servers of
+/// other programs.
 pub(crate) fn account() -> Option<Account> {
     Uid::effective().is_root().then(|| Account::from_name("daemon").unwrap().unwrap())
 }

@@ -1,4 +1,6 @@
 //! Tests of the errors about missing binaries, wrong versions and missing cargo features.
+//!
+//! A source is where a Postgres server comes from: server binaries, a URL, Docker or a download.
 
 use rstest::rstest;
 use spanproof_postgres::{Options, Source};
@@ -28,12 +30,13 @@ fn version_99(source: Source) -> Options {
 async fn rejects_a_server_of_another_version(#[case] case: TestSource) {
     let (server, database) = server_and_database().await;
     let source = match case {
-        TestSource::Binaries | TestSource::OrdinaryUser => Source::Binaries(None),
+        TestSource::Binaries | TestSource::BinariesAsOrdinaryUser => Source::Binaries(None),
         TestSource::Url => Source::Url(database.url().to_owned()),
         #[cfg(feature = "docker")]
         TestSource::Docker => match crate::test_image() {
             Some(image) => Source::Docker(Some(image)),
-            None => return crate::containers::check_unusable_image().await,
+            // Without an image no server starts, so only an error about Docker can be tested.
+            None => return crate::containers::check_unusable_image_error().await,
         },
     };
     let error = start_with(version_99(source)).await.map_err(chain).unwrap_err();
@@ -60,7 +63,7 @@ async fn if_no_source_works_the_error_has_a_reason_for_each() {
 #[cfg(not(all(feature = "docker", feature = "download")))]
 #[tokio::test]
 async fn a_source_that_is_not_built_in_is_reported_with_its_cargo_feature() {
-    for (is_missing, source, what) in [
+    for (is_missing, source, missing) in [
         (!cfg!(feature = "docker"), Source::Docker(None), "Docker source (feature `docker`)"),
         (
             !cfg!(feature = "download"),
@@ -70,7 +73,7 @@ async fn a_source_that_is_not_built_in_is_reported_with_its_cargo_feature() {
     ] {
         if is_missing {
             let error = start(source).await.map_err(chain).unwrap_err();
-            assert_eq!(error, format!("this build has no {what}"));
+            assert_eq!(error, format!("this build has no {missing}"));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Tests that servers work with a cache of migrated data directories, whatever state the cache is
-//! in.
+//! Tests that servers work with a cache, whatever state the cache is in. An entry of the cache is a
+//! migrated data directory, which a new server copies.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use spanproof_postgres::{Cache, Migrations, Options, Server};
 
 use crate::{chain, execute, migrations, query, table_migration};
 
-/// Starts an unshared server with a template for `migrations` and with its cache in `folder`.
+/// Starts a server for one test alone. Its cache is in `folder`. The server has a template database
+/// with `migrations` from the start.
 async fn start(folder: &Path, migrations: &Migrations) -> Server {
     let options = Options {
         migrations: Some(migrations.clone()),
@@ -17,7 +18,8 @@ async fn start(folder: &Path, migrations: &Migrations) -> Server {
     Server::start(options).await.unwrap()
 }
 
-/// Starts a server, checks that its databases are migrated and empty, and returns its notes.
+/// Starts a server and checks that its databases are migrated and empty. Returns the server's
+/// notes, which report problems with the cache.
 async fn check_server(folder: &Path, migrations: &Migrations) -> Vec<String> {
     let server = start(folder, migrations).await;
     let (one, other) = (
@@ -109,6 +111,7 @@ async fn an_entry_without_a_valid_complete_json_is_replaced(#[case] damage: fn(&
     let key = Cache::new(cache.path()).entries()[0].key.clone();
     let entry = cache.path().join(&key);
     damage(&entry.join("complete.json"));
+    // Only a new entry has this file again.
     std::fs::remove_file(entry.join("data/global/pg_control")).unwrap();
     assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
     assert!(entry.join("data/global/pg_control").exists(), "the entry was not replaced");

@@ -64,6 +64,7 @@ async fn a_server_returns_a_clone_after_cancelled_requests() {
 
 #[tokio::test]
 async fn close_drops_every_database_created_on_an_existing_server() {
+    // `host` plays the server that exists already. `existing` uses it by its URL.
     let host = Server::start(Options::default()).await.unwrap();
     let database = host.empty_database().await.unwrap();
     let sql = "select coalesce(string_agg(datname, ' '), '') from pg_database \
@@ -78,10 +79,11 @@ async fn close_drops_every_database_created_on_an_existing_server() {
         clones.push(existing.migrated_database(&migrations).await.unwrap());
     }
     let during: String = query(&database, sql).await;
+    // The names of migrated templates contain `_template_`, those of clones `_case_`.
     assert!(during.contains("_template_") && during.contains("_case_"), "{during}");
     existing.close().await.unwrap();
     let after: String = query(&database, sql).await;
-    assert_eq!(after, before, "clones that are still in use must be dropped, too");
+    assert_eq!(after, before, "clones that are still in use must also be dropped");
     drop(clones);
     database.close().await.unwrap();
     host.close().await.unwrap();

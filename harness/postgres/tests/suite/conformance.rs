@@ -1,5 +1,6 @@
-//! One test that runs with every source: a server has the right version, settings and databases,
-//! and is removed with everything it created.
+//! One test that runs with every source, which is where a server comes from: binaries, a URL or
+//! Docker. The server has the right version, settings and databases, and is removed with everything
+//! that it created.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -21,7 +22,7 @@ use crate::{
 #[cfg(feature = "docker")]
 use crate::{docker, stdout};
 
-/// The case that the case `ordinary_user` runs in another process.
+/// The name of the case `binaries`. The case `ordinary_user` runs it in another process.
 const BINARIES_CASE: &str =
     "conformance::a_server_of_each_source_works_and_is_removed::case_2_binaries";
 
@@ -31,47 +32,42 @@ pub(crate) enum TestSource {
     Url,
     Binaries,
     /// Server binaries, started by a user who is not root.
-    OrdinaryUser,
+    BinariesAsOrdinaryUser,
     #[cfg(feature = "docker")]
     Docker,
 }
 
-/// What a server must not leave behind, recorded while it runs.
+/// What a server must not leave behind, recorded while the server runs.
 #[derive(Debug)]
 enum Leftovers {
-    Local {
-        data: PathBuf,
-        postmaster: Pid,
-    },
+    /// A server of binaries on this machine: its data directory and its process.
+    Local { data: PathBuf, postmaster: Pid },
     /// The databases that an existing server had before the test.
-    Databases {
-        before: BTreeSet<String>,
-    },
+    Databases { before: BTreeSet<String> },
     #[cfg(feature = "docker")]
-    Container {
-        id: String,
-        volume: String,
-    },
+    Container { id: String, volume: String },
 }
 
 #[rstest]
 #[case::url(TestSource::Url)]
 #[case::binaries(TestSource::Binaries)]
-#[case::ordinary_user(TestSource::OrdinaryUser)]
+#[case::ordinary_user(TestSource::BinariesAsOrdinaryUser)]
 #[cfg_attr(feature = "docker", case::docker(TestSource::Docker))]
 #[tokio::test]
 async fn a_server_of_each_source_works_and_is_removed(#[case] case: TestSource) {
-    if case == TestSource::OrdinaryUser {
+    if case == TestSource::BinariesAsOrdinaryUser {
         return run_as_ordinary_user().await;
     }
-    // The existing server of the case `Url`. Its databases are compared before and after the test.
+    // Only the case `Url` has this server, which exists before the server under test uses it. Its
+    // databases are compared before and after the test.
     let host = if case == TestSource::Url { Some(server_and_database().await) } else { None };
     let source = match (case, &host) {
         (_, Some((_, database))) => Source::Url(database.url().to_owned()),
         #[cfg(feature = "docker")]
         (TestSource::Docker, _) => match crate::test_image() {
             Some(image) => Source::Docker(Some(image)),
-            None => return crate::containers::check_unusable_image().await,
+            // Without an image no server starts, so only an error about Docker can be tested.
+            None => return crate::containers::check_unusable_image_error().await,
         },
         _ => Source::Binaries(None),
     };
@@ -116,7 +112,8 @@ async fn run_as_ordinary_user() {
         command.uid(uid).gid(gid);
     }
     assert_passed(&command.output().unwrap());
-    // The reaper of the process removes its files a moment later. The cache stays.
+    // The reaper, a shell process, removes the files of the ended child a moment later. The cache
+    // stays.
     let removed = wait::until(
         "the removal of all files except program and cache",
         Duration::from_secs(5),
@@ -184,6 +181,7 @@ async fn check_close_with_a_leaked_session(server: &Server) {
     drop(session);
     let error = PgConnection::connect(&url).await.unwrap_err();
     let code = error.as_database_error().and_then(|error| error.code().map(String::from));
+    // The database does not exist.
     assert_eq!(code.as_deref(), Some("3D000"), "{error}");
 }
 
@@ -191,7 +189,9 @@ impl Leftovers {
     async fn record(source: TestSource, server: &Server, before: BTreeSet<String>) -> Self {
         let database = server.empty_database().await.unwrap();
         let leftovers = match source {
-            TestSource::Binaries | TestSource::OrdinaryUser => Self::local(&database).await,
+            TestSource::Binaries | TestSource::BinariesAsOrdinaryUser => {
+                Self::local(&database).await
+            }
             TestSource::Url => Self::Databases { before },
             #[cfg(feature = "docker")]
             TestSource::Docker => Self::container(&database).await,

@@ -1,4 +1,7 @@
 //! Tests of containers: their owner labels, their platform, and errors about images.
+//!
+//! Most of these tests need the image that [`test_image`] returns. Without an image they check the
+//! error of [`check_unusable_image_error`] instead, which needs none.
 
 use std::process::Output;
 use std::time::Duration;
@@ -10,8 +13,8 @@ use spanproof_postgres::{Options, Server, Source};
 use crate::{chain, command, docker, start, stdout, test_image, variable};
 
 /// Checks the error about an image that can't be pulled. If Docker does not answer, checks the
-/// error about Docker.
-pub(crate) async fn check_unusable_image() {
+/// error about Docker instead. Tests that need an image do this if no image is set.
+pub(crate) async fn check_unusable_image_error() {
     // The domain `.invalid` never exists.
     let image = "spanproof.invalid/postgres";
     let error = start(Source::Docker(Some(image.into()))).await.map_err(chain).unwrap_err();
@@ -33,12 +36,12 @@ pub(crate) async fn check_unusable_image() {
 
 #[tokio::test]
 async fn an_unusable_image_is_reported() {
-    check_unusable_image().await;
+    check_unusable_image_error().await;
 }
 
 #[tokio::test]
 async fn a_missing_platform_is_reported() {
-    let Some(image) = test_image() else { return check_unusable_image().await };
+    let Some(image) = test_image() else { return check_unusable_image_error().await };
     let source = Source::Docker(Some(image.clone()));
     let platform = Some("linux/s390x".to_owned());
     let options = Options { source: source.clone(), platform, ..Options::default() };
@@ -51,11 +54,12 @@ async fn a_missing_platform_is_reported() {
     Server::start(options).await.unwrap().close().await.unwrap();
 }
 
-/// The image is one of which Docker can create a container but not start it.
+/// The program of the image does not exist, so Docker can create a container of the image, but
+/// can't start it.
 #[tokio::test]
 async fn a_container_that_can_not_start_is_reported_and_removed() {
     if test_image().is_none() {
-        return check_unusable_image().await;
+        return check_unusable_image_error().await;
     }
     let image = format!("spanproof-unstartable:{}", std::process::id());
     let folder = tempfile::tempdir().unwrap();
@@ -72,14 +76,14 @@ async fn a_container_that_can_not_start_is_reported_and_removed() {
     assert!(error.ends_with(&next), "{error}");
 }
 
-/// A container that exits at once never has a port. The port of one that exits later does not
-/// answer.
+/// A container that exits at once never has a port. A container that exits a moment later has a
+/// port, but nothing answers at this port.
 #[rstest]
 #[case::at_once("0")]
 #[case::a_moment_later("1")]
 #[tokio::test]
 async fn a_container_that_exits_is_reported_with_its_log(#[case] seconds: &str) {
-    let Some(base) = test_image() else { return check_unusable_image().await };
+    let Some(base) = test_image() else { return check_unusable_image_error().await };
     let image = format!("spanproof-brief-{seconds}:{}", std::process::id());
     let created = docker(&["create", &base]);
     let id = stdout(&created);
@@ -97,8 +101,8 @@ async fn a_container_that_exits_is_reported_with_its_log(#[case] seconds: &str) 
     assert_eq!(error, expected);
 }
 
-/// Returns the error of starting a server from an image. Checks that the image's container is
-/// removed, and removes the image.
+/// Starts a server from an image and returns the error. Checks that the container is removed, and
+/// removes the image.
 async fn start_error(image: &str) -> String {
     let error = start(Source::Docker(Some(image.into()))).await.map_err(chain).unwrap_err();
     let filter = format!("ancestor={image}");
@@ -108,11 +112,14 @@ async fn start_error(image: &str) -> String {
     error
 }
 
-/// A process that owns a container, with the properties in the container's labels.
+/// A process that owns a container. The labels of the container have these properties of the
+/// process.
 #[derive(Debug, Clone)]
 struct Owner {
     pid: u32,
+    /// In clock ticks since the boot.
     start_time: String,
+    /// The id of the boot.
     boot: String,
 }
 
@@ -151,10 +158,11 @@ fn exists(id: &str) -> bool {
 
 #[tokio::test]
 async fn a_sweep_removes_containers_of_dead_owners_only() {
-    let Some(image) = test_image() else { return check_unusable_image().await };
+    let Some(image) = test_image() else { return check_unusable_image_error().await };
     let mut child = command("true".as_ref()).spawn().unwrap();
     let ended = Owner::read(child.id());
     child.wait().unwrap();
+    // Process 1 always runs.
     let living = Owner::read(1);
     let dead = [ended.clone(), Owner { start_time: "1".into(), ..living.clone() }];
     let dead = dead.map(|owner| owner.create_container(&image));
@@ -193,7 +201,8 @@ async fn a_sweep_removes_containers_of_dead_owners_only() {
     assert_eq!(left, [true; 4], "the sweep must keep the containers with {kept_names}");
 }
 
-/// Waits until this process has no container. Another test of this process may still have one.
+/// Waits until this process has no container. Another test, which runs at the same time in this
+/// process, may still have a container.
 pub(crate) async fn await_no_container() {
     let label = format!("label=org.spanproof.pid={}", std::process::id());
     wait::until("the removal of this process's containers", Duration::from_secs(30), || async {

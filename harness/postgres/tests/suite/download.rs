@@ -1,4 +1,4 @@
-//! Tests of server binaries that are downloaded from a mirror.
+//! Tests that a server starts from binaries that are downloaded from a mirror.
 
 use std::path::Path;
 
@@ -60,9 +60,9 @@ async fn start_twice(version: &str) {
     }
 }
 
-/// Packs this machine's server binaries in the layout of the mirror's archives. Returns a version
-/// and the archive. The archive contains programs and libraries only: the paths of all other files
-/// are built into the programs.
+/// Packs this machine's server binaries as the mirror packs its archives. Returns the version under
+/// which the mirror offers the archive, and the bytes of the archive. The archive contains programs
+/// and libraries only: the paths of all other files are built into the programs.
 async fn archive(folder: &Path) -> (String, Vec<u8>) {
     let (server, database) = server_and_database().await;
     let version = format!("{}.0.0", server.origin().version);

@@ -1,19 +1,20 @@
-//! Tests of Docker engines at the address in `DOCKER_HOST`: an engine that answers is used, and one
-//! that does not is reported.
+//! Tests of Docker engines at the address in `DOCKER_HOST`: an engine that answers is used, and an
+//! engine that does not answer is reported.
 
 use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
-use crate::containers::check_unusable_image;
+use crate::containers::check_unusable_image_error;
 use crate::{all_output, assert_passed, single_test, test_image, variable};
 
 const SOCKET: &str = "/var/run/docker.sock";
-/// The test of a server in a container.
-const DOCKER_CASE: &str =
+/// The test that starts a server in a container.
+const SERVER_TEST: &str =
     "conformance::a_server_of_each_source_works_and_is_removed::case_4_docker";
-/// A test that checks the error about the engine if no engine answers.
-const NO_ENGINE_TEST: &str = "containers::an_unusable_image_is_reported";
+/// The test that starts a server from an image that can't be pulled. If no engine answers, it
+/// checks the error about the engine instead.
+const ERROR_TEST: &str = "containers::an_unusable_image_is_reported";
 
 /// Forwards a TCP port to the engine's socket until this process ends.
 fn forward_port() -> u16 {
@@ -44,22 +45,23 @@ fn forward(client: TcpStream, engine: UnixStream) {
 #[tokio::test]
 async fn a_server_of_an_engine_at_a_tcp_address_works_and_is_removed() {
     if test_image().is_none() {
-        return check_unusable_image().await;
+        // Without an image no server starts, so only an error about Docker can be tested.
+        return check_unusable_image_error().await;
     }
     let host = variable("DOCKER_HOST");
     assert_eq!(host, None, "this test needs an engine at {SOCKET}: unset DOCKER_HOST");
-    let mut command = single_test(&std::env::current_exe().unwrap(), DOCKER_CASE);
+    let mut command = single_test(&std::env::current_exe().unwrap(), SERVER_TEST);
     command.env("DOCKER_HOST", format!("tcp://127.0.0.1:{}", forward_port()));
     assert_passed(&command.output().unwrap());
 }
 
-/// Runs [`NO_ENGINE_TEST`] in another process, with the address of an engine that does not answer.
+/// Runs [`ERROR_TEST`] in another process, with the address of an engine that does not answer.
 #[test]
 fn an_engine_that_does_not_answer_is_reported() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("tcp://{}", silent.local_addr().unwrap());
     for host in ["unix:///nowhere.sock", "tcp://127.0.0.1:1", &silent] {
-        let mut command = single_test(&std::env::current_exe().unwrap(), NO_ENGINE_TEST);
+        let mut command = single_test(&std::env::current_exe().unwrap(), ERROR_TEST);
         let output = command.env("DOCKER_HOST", host).output().unwrap();
         assert_passed(&output);
         assert!(!all_output(&output).contains("panicked"), "{output:?}");

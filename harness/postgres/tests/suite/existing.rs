@@ -1,4 +1,4 @@
-//! Tests that the error about an existing server that can't be used has advice.
+//! Tests of the errors about existing servers that can't be used. Each error says what to do.
 
 use std::time::Duration;
 

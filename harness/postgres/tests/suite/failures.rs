@@ -1,5 +1,5 @@
-//! Tests of the errors about leaked connections, failed migrations and servers that ended, and of
-//! the blocking functions.
+//! Tests of the errors about leaked connections, failed migrations and servers that ended. Also
+//! tests of the blocking functions, which tests that are not async call.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -30,6 +30,7 @@ async fn a_leaked_connection_is_reported_and_its_database_is_dropped() {
     }
     let error = PgConnection::connect(&url).await.unwrap_err();
     let code = error.as_database_error().and_then(|error| error.code().map(String::from));
+    // The database does not exist.
     assert_eq!(code.as_deref(), Some("3D000"), "{error}");
 }
 
@@ -60,6 +61,7 @@ async fn a_dead_server_is_reported_with_its_log() {
     drop(database);
     server.close().await.unwrap();
     assert!(!std::path::Path::new(&data).exists(), "{data} is left");
+    // The fifth column is the process that created the segment.
     let memory = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
     let creators = memory.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4));
     assert!(!creators.into_iter().any(|creator| creator == id.to_string()), "{memory}");

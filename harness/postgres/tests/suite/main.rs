@@ -1,11 +1,13 @@
-//! Tests of the disposable Postgres: its sources, databases, clones and cache.
+//! Tests of the disposable Postgres: its sources (where a server comes from), databases, clones and
+//! cache.
 //!
 //! The tests need server binaries on this machine. The Docker tests also need an image that is
 //! already on this machine: set `SPANPROOF_TEST_IMAGE`, for instance to `postgres:16`, or to the
-//! image that `fixtures/postgres-image/build` builds. No test pulls or builds it. If the variable
-//! is not set, the Docker tests check the error about an image that can't be pulled, or about
-//! Docker if it does not answer. With `SPANPROOF_TEST_SOURCES=all`, which `.ci/run` sets, they fail
-//! instead. Without the feature `docker` there are no Docker tests.
+//! image that `fixtures/postgres-image/build` builds. No test pulls or builds an image. If the
+//! variable is not set, the Docker tests check the error about an image that can't be pulled. If
+//! Docker does not answer, they check the error about that. With `SPANPROOF_TEST_SOURCES=all`,
+//! which `.ci/run` sets, the Docker tests fail if the variable is not set. Without the feature
+//! `docker` there are no Docker tests.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod binaries;
@@ -43,6 +45,7 @@ async fn start(source: Source) -> Result<Server, Error> {
     start_with(Options { source, ..Options::default() }).await
 }
 
+/// Starts a server. Panics if the environment would replace the source in `options`.
 async fn start_with(options: Options) -> Result<Server, Error> {
     let overridden = options.clone().with_source_from_env()?;
     assert_eq!(

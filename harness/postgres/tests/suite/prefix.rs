@@ -1,4 +1,5 @@
-//! Tests that servers with different prefixes have separate databases, roles and kept folders.
+//! Tests that servers with different prefixes have separate databases, roles and kept folders. The
+//! names of these begin with the prefix, which is `spanproof` by default.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use spanproof_postgres::{Cache, Database, Error, Options, Prefix, Server, Source
 
 use crate::{chain, data_directory, execute, query, table_migration};
 
-/// The id of a test run that has ended.
+/// The id of a test run that has ended. Databases whose names contain this id may be dropped.
 const DEAD_RUN: &str = "fedcba9876543210";
 
 fn acme() -> Prefix {

@@ -1,12 +1,13 @@
-//! Migrations as people have them: files of other tools, dumps, statements that need no transaction,
-//! and settings that must not reach the next file.
+//! Tests of migrations as people write them: files of other tools, dumps, statements that can't run
+//! in a transaction, and settings that must not reach the next file.
 
 use rstest::rstest;
 use spanproof_postgres::{Migrations, Server, Source};
 
 use crate::{chain, execute, migrations, query, start};
 
-/// A migration that depends on the settings of its session.
+/// The second migration of a test. It fails, or creates its table elsewhere, if a setting of the
+/// first migration still applies.
 const NEXT: (&str, &str) =
     ("0200_next.sql", "create table next (n int); insert into next values (1)");
 
@@ -63,7 +64,7 @@ async fn the_next_file_starts_with_the_settings_of_a_new_session(#[case] sql: &s
 #[case::goose_statement(
     "-- +goose Up\n-- +goose StatementBegin\ncreate table kept (n int);\n-- +goose StatementEnd\n-- +goose Down\ndrop table kept;\n"
 )]
-#[case::goose_alone(
+#[case::goose_without_transaction(
     "-- +goose NO TRANSACTION\n-- +goose Up\ncreate table kept (n int);\ncreate index concurrently on kept (n);\n-- +goose Down\ndrop table kept;\n"
 )]
 #[case::dbmate("-- migrate:up\ncreate table kept (n int);\n\n-- migrate:down\ndrop table kept;\n")]
@@ -72,7 +73,7 @@ async fn the_next_file_starts_with_the_settings_of_a_new_session(#[case] sql: &s
 )]
 #[case::tern("create table kept (n int);\n---- create above / drop below ----\ndrop table kept;\n")]
 #[tokio::test]
-async fn what_undoes_a_migration_is_not_run(#[case] sql: &str) {
+async fn the_part_that_undoes_a_migration_is_not_run(#[case] sql: &str) {
     let server = Server::shared().await.unwrap();
     let (_folder, migrations) = migrations(&[("00100_both.sql", sql)]);
     let database = server.migrated_database(&migrations).await.map_err(chain).unwrap();
@@ -107,21 +108,22 @@ async fn a_failed_statement_is_reported_with_its_line(#[case] sql: &str, #[case]
     assert!(error.starts_with(&expected), "expected {expected}\nfound {error}");
 }
 
-/// Roles belong to the server: a migration that creates one works only once on an existing server.
+/// Roles belong to the whole server, not to a database. On an existing server, a migration that
+/// creates a role therefore works only once.
 #[tokio::test]
-async fn a_role_of_an_earlier_run_is_explained() {
+async fn the_error_about_a_role_of_an_earlier_run_says_what_to_do() {
     let host = start(Source::Binaries(None)).await.unwrap();
-    let url = host.empty_database().await.unwrap();
-    execute(&url, "create role scripts_left").await;
+    let host_database = host.empty_database().await.unwrap();
+    execute(&host_database, "create role scripts_left").await;
     let (_folder, migrations) = migrations(&[("0001_role.sql", "create role scripts_left login")]);
-    let server = start(Source::Url(url.url().to_owned())).await.unwrap();
+    let server = start(Source::Url(host_database.url().to_owned())).await.unwrap();
     let error = server.migrated_database(&migrations).await.map_err(chain).unwrap_err();
     let expected = "migration `0001_role.sql`:1 failed; roles belong to the whole server, and an \
                     earlier run may have created this one: drop it, or create it only if it does \
                     not exist: role \"scripts_left\" already exists";
     assert!(error.starts_with(expected), "{error}");
     server.close().await.unwrap();
-    url.close().await.unwrap();
+    host_database.close().await.unwrap();
     host.close().await.unwrap();
 }
 

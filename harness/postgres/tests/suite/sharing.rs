@@ -19,8 +19,8 @@ use spanproof_postgres::{Cache, Database, Migrations, Options, Server};
 use crate::{data_directory, database_names, query, single_test, table_migration};
 
 /// Environment variable that says how a process ends after it has used its database: `close`,
-/// `drop`, `kill`, `abort` or `wait`. A process with the value `run` uses no database and starts
-/// two other processes, one after the other.
+/// `drop`, `kill`, `abort` or `wait`. A process with the value `run` plays a test runner: it uses
+/// no database and starts two other processes, one after the other.
 const ROLE: &str = "SPANPROOF_TEST_ROLE";
 /// Environment variable with the folder of the migrations.
 const MIGRATIONS: &str = "SPANPROOF_TEST_MIGRATIONS";
@@ -39,7 +39,8 @@ struct Report {
     database: String,
 }
 
-/// The processes run this test with a role. Without a role it closes its database.
+/// The processes that other tests start run this test, with a role in their environment. Without a
+/// role, as in a normal test run, this test closes its database.
 #[tokio::test]
 async fn a_process_has_its_own_database() {
     let role = std::env::var(ROLE).unwrap_or_else(|_| "close".into());
@@ -130,6 +131,7 @@ fn two_checkouts_share_no_server() {
     let temporary = tempfile::tempdir().unwrap();
     let checkouts = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let running = checkouts.each_ref().map(|checkout| {
+        // A folder with this file counts as a checkout.
         std::fs::write(checkout.path().join("Cargo.lock"), "").unwrap();
         start("wait", checkout.path(), temporary.path())
     });
@@ -222,8 +224,8 @@ fn process(role: &str, checkout: &Path, temporary: &Path) -> Command {
     if std::env::var(MIGRATIONS).is_err() {
         command.env(MIGRATIONS, migrations_folder());
     }
-    // A test must not pass on the variables of the runner that started it. A process with a role
-    // was started by a test and passes on what the test set.
+    // A test removes the variables that name the test runner which started it. A process with a
+    // role was started by a test, so it keeps the variables that the test set.
     for name in ["CARGO", "NEXTEST"] {
         if std::env::var(ROLE).is_err() {
             command.env_remove(name);

@@ -1,5 +1,6 @@
-//! Calls the diagnostic functions of a database, if it has them. They explain executions, which are
-//! the units of work of this repository's runner.
+//! Calls the diagnostic functions of a database, if it has them: SQL functions that explain a unit
+//! of work by its id. The migrations of this repository create them. They and the messages call a
+//! unit of work an execution.
 
 use crate::identifier;
 use serde_json::Value as Json;
@@ -19,7 +20,7 @@ const MAX_UNITS: usize = 4;
 /// What a diagnostic function returned for an execution, secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FunctionResult {
-    /// The id of the execution.
+    /// The id of the unit of work.
     pub unit: String,
     /// The name of the function.
     pub function: String,
@@ -67,7 +68,8 @@ pub(super) async fn explain_executions(
     Ok(results)
 }
 
-/// Returns the functions that can be called with only an execution id.
+/// Returns the names of the diagnostic functions that can be called with an execution id as their
+/// only argument.
 async fn callable(session: &mut Session) -> Result<Vec<Json>, Error> {
     let sql = "select to_jsonb(p.proname) from pg_proc p
                where p.proname = any($1) and p.pronargs - p.pronargdefaults = 1
@@ -83,7 +85,7 @@ async fn call(
     function: &str,
     unit: &String,
 ) -> Result<Reply<Vec<Row>>, Error> {
-    // Because of the subquery `r` is a row, also if the function returns only one column.
+    // The subquery makes `r` a row, even if the function returns only one column.
     let sql = format!(
         "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
         identifier::name(function)

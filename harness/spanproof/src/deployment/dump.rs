@@ -101,6 +101,8 @@ impl Dump {
         let other_spans = self.rows(&tables.spans.table, |row| {
             text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
+        // These spans may have started at any time. `Observation::for_jobs` keeps only those that
+        // started while the jobs ran.
         let other_spans = Span::from_rows(&tables.spans, other_spans.all());
         let concurrent_spans = other_spans.iter().filter_map(ConcurrentSpan::from_span).collect();
         let unread =
@@ -201,7 +203,8 @@ impl<'a> TableReader<'a> {
         Self { table, position: Position::TopLevel, types, exists: false, rows: Vec::new() }
     }
 
-    /// Whether a name in the dump is this table. If the spec names no schema, any schema matches.
+    /// Whether a name in the dump is the name of this table. If the spec names no schema, any
+    /// schema matches.
     fn is_table(&self, name: &str) -> bool {
         let plain = name.replace('"', "");
         plain == self.table || plain.rsplit('.').next() == Some(self.table)

@@ -88,8 +88,8 @@ pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observ
     }
 }
 
-/// Returns the window in which log lines may belong to these jobs. Bounds of `requested` take
-/// precedence.
+/// Returns the window in which log lines may belong to the found jobs. If `requested` has a start
+/// or an end, this bound is used instead.
 fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     let jobs = Job::from_rows(&spec.tables, found.jobs.all());
     let units = Unit::from_rows(&spec.tables, found.units.all());

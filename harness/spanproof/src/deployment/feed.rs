@@ -74,7 +74,7 @@ impl JobFeed {
         self.session.url()
     }
 
-    /// Reads the newest jobs, oldest first.
+    /// Reads the `last` newest jobs, oldest first.
     ///
     /// # Errors
     /// When the connection is lost, or a table can't be read.
@@ -164,7 +164,7 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
 }
 
-/// The units that one poll read, and the owners of the spans.
+/// The units that one poll read, and for each span its owner: the unit or job that it names.
 struct Poll {
     units: Vec<Unit>,
     owners: Vec<Owner>,

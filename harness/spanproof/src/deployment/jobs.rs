@@ -109,7 +109,7 @@ pub(super) async fn newest_jobs(
     let mut conditions = Conditions::default();
     if !conditions.require_within(table, &columns.created, selection.window) {
         return Err(Error::NotFound(format!(
-            "`{}` has no column `{}`, which selecting jobs by time needs; set `created` under \
+            "`{}` has no column `{}`, which is needed to select jobs by time; set `created` under \
              `[tables.jobs]`",
             columns.table, columns.created
         )));

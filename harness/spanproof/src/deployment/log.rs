@@ -14,8 +14,8 @@ use crate::log::{Entry, Needles, ScanError, scan};
 use crate::observation::{self, LogLine, Sink, TracerEvent};
 use crate::spec::{Probes, Spec};
 
-/// Maximum number of bytes of lines of one kind. Further lines are dropped, and their bytes
-/// counted.
+/// Maximum number of bytes that are kept from all lines of one kind. Further lines of this kind are
+/// dropped, and their bytes are counted.
 const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum number of lines about crashed processes.
 const MAX_CRASH_LINES: usize = 4;
@@ -52,10 +52,15 @@ impl std::fmt::Debug for LogStream<'_> {
 /// The kind of a line. Each kind has its own limit of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    /// A startup line that says whether tracing is on.
     Banner { enabled: bool },
+    /// A span was started.
     Attempt,
+    /// A span was written.
     Acknowledged,
+    /// A span could not be written.
     Refused,
+    /// A span could not be ended.
     Unfinished,
 }
 
@@ -74,7 +79,7 @@ pub(crate) fn read_log(
     let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS));
     let read = observation::Log::default();
     let mut reader = Reader { probes, window, bytes: BTreeMap::new(), read, sink };
-    let scanned = scan(log.bytes, &needles, |number, entry| reader.take(number, entry));
+    let scanned = scan(log.bytes, &needles, |number, entry| reader.read_line(number, entry));
     let name = log.name;
     let scanned = scanned.map_err(|error| {
         let (name, reason) = (name.clone(), chain(&error));
@@ -105,8 +110,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Handles one line.
-    fn take(&mut self, number: u64, entry: Entry) {
+    /// Handles the line with this line number.
+    fn read_line(&mut self, number: u64, entry: Entry) {
         let Entry { at, text } = entry;
         if self.probes.started(&text) {
             self.read.facts.last_start = Some(number);
@@ -137,7 +142,8 @@ impl Reader<'_> {
         self.read.lines.push(line);
     }
 
-    /// Returns the kind of a line by its first event; `None` if no probe matches.
+    /// Returns the kind of a line; `None` if it matches no probe. If it matches several, the first
+    /// one in the order of [`Kind`] counts.
     fn kind(&self, text: &str) -> Option<Kind> {
         Some(match TracerEvent::parse(self.probes, text).next()? {
             TracerEvent::Banner(banner) => Kind::Banner { enabled: banner.enabled },

@@ -1,6 +1,6 @@
 //! An existing system: its database or a dump, and its log. This module only reads, except for the
-//! session of `preflight`, whose changes are rolled back. Its queries do not slow down other users
-//! of the database.
+//! session of `preflight` (the command that checks whether a service can record spans there), whose
+//! changes are rolled back. The queries do not slow down other users of the database.
 
 pub(crate) mod catalog;
 mod diagnostic;

@@ -49,6 +49,7 @@ impl Records {
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
         sink.rows(Table::Spans, &spans);
+        // With at least one span for each unit there are probably no missing spans to explain.
         let has_enough_spans = spans.all().len() >= units.all().len();
         let other_tables = match &spans {
             Rows::Found(_) if has_enough_spans => Vec::new(),

@@ -12,6 +12,7 @@ pub struct JobSelection {
     pub last: usize,
     /// The window in which jobs were submitted and log lines were written.
     pub window: Window,
-    /// Flags whose values are known, from a manifest or the command line.
+    /// The flags whose values are known from a deploy manifest or the command line, with these
+    /// values.
     pub flags: Vec<(String, Value)>,
 }

@@ -169,7 +169,7 @@ impl Session {
         &self.url
     }
 
-    /// Returns a short form of Postgres's plan for each query of this transaction.
+    /// Returns Postgres's query plan for each query of this transaction, in a short form.
     pub fn plans(&self) -> &[String] {
         &self.plans
     }
@@ -231,7 +231,8 @@ impl Session {
         Ok(found.accepted().and_then(|rows| rows.first()?.as_f64()).unwrap_or_default())
     }
 
-    /// Returns the values of a query whose only column is JSON. The transaction survives a refusal.
+    /// Returns the values of a query whose only column is JSON. If the server refuses the query,
+    /// the transaction can still continue.
     ///
     /// # Errors
     /// When the connection is lost.
@@ -314,7 +315,8 @@ fn begin_sql(access: Access) -> String {
          set local row_security = on",
         match access {
             Access::Read => "isolation level repeatable read, read only",
-            // As in the service's transactions. A setting of the role may make this one read-only.
+            // The usual level of a service's transactions. Without `read write`, a setting of the
+            // role that makes transactions read-only applies here, too, and is detected.
             Access::Write => "isolation level read committed",
         },
         STATEMENT_TIMEOUT.as_millis()

@@ -16,8 +16,8 @@ use crate::spec::Spec;
 /// are read, too.
 const MARGIN_SECONDS: i64 = 60;
 
-/// Reads the spans that name one of the units or jobs. If these are fewer spans than units, adds
-/// the spans that name no unit and started while the units ran.
+/// Reads the spans that name one of the units or jobs. If there are fewer such spans than units,
+/// adds the spans that name no unit and started while the units ran: they may belong to the units.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],

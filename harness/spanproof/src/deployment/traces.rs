@@ -1,4 +1,5 @@
 //! Finds traces of an existing system by job, unit of work or trace id, or the newest traces.
+//! Messages call a unit of work an execution, as the option `--execution` does.
 
 use crate::identifier;
 use std::collections::BTreeSet;
@@ -32,11 +33,12 @@ pub enum TraceQuery {
 /// The traces that match a query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TraceMatches {
-    /// The span column with the job's id; empty if the spec names no such column.
-    pub(crate) job: String,
+    /// The name of the span column with the job's id; empty if the spec names no such column.
+    pub(crate) job_column: String,
     /// Every span of the traces, earliest first, secrets masked.
     pub(crate) spans: Vec<Span>,
-    /// What the diagnostic functions of the database returned.
+    /// What the SQL functions that explain a unit of work returned; empty if the database has no
+    /// such function.
     pub(crate) diagnostics: Vec<FunctionResult>,
     /// What could not be read, each with its reason.
     pub(crate) unread: Vec<String>,
@@ -69,8 +71,8 @@ pub async fn find_traces(
     let diagnostics = explain_executions(&mut lookup, &spans).await?;
     let rows = Rows::Found(spans).masked(spec, observation::Table::Spans, &Secrets::default());
     let spans = Span::from_rows(columns, rows.all());
-    let job = spec.tables.span_job().to_owned();
-    Ok(TraceMatches { job, spans, diagnostics, unread: lookup.unread })
+    let job_column = spec.tables.span_job().to_owned();
+    Ok(TraceMatches { job_column, spans, diagnostics, unread: lookup.unread })
 }
 
 /// Looks up the table that the spec names under `[tables.KEY]`.
@@ -80,7 +82,7 @@ async fn read_table(lookup: &mut Lookup<'_>, key: &str, name: &str) -> Result<Ta
     Table::read(lookup.session, name).await?.accepted_or(unreadable)
 }
 
-/// Fails if the span table lacks a column.
+/// Fails if the span table lacks a column. `key` is the key under `[tables.spans]` that names it.
 fn require_column(
     table: &Table,
     columns: &SpanTable,

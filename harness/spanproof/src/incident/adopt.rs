@@ -102,8 +102,8 @@ pub async fn replay_adopted(world: &World) -> Result<Vec<AdoptedIncident>, Error
 }
 
 /// Copies an incident into the folder of adopted incidents, with the verdict that its replays must
-/// have, and with the setup whose replay came nearest to the incident. Replays of the copy accept
-/// any program. Returns the path of the copy.
+/// have, and with the setup whose replay differed least from the incident. Replays of the copy
+/// accept any program. Returns the path of the copy.
 ///
 /// # Errors
 /// When `expected` is `same` but the incident was not reproduced, when several setups were tried

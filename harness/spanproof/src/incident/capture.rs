@@ -99,8 +99,8 @@ pub async fn capture_deployment(
     let units = observation.tables.units.all().len();
     let setup = Setup { flags, route, units, ..setup };
     writer.write(&Record::Setup(Box::new(setup.into())))?;
-    // The file already contains the observation's rows and lines, and what was masked in them is
-    // counted. So the counts of this clone are dropped.
+    // What is masked in the rows and lines was counted when they were written to the file. For the
+    // judgement a clone masks them again, so that the counts do not grow.
     let masked = masking.clone().observation(spec, &observation);
     let facts = Observation::from(format::Observation::from(&observation).without_lists());
     let facts = format::Observation::from(&masking.observation(spec, &facts));

@@ -24,12 +24,13 @@ static EMAIL_ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").ok()
 });
 
-/// How a value is masked. The contents of jobs are their inputs and outputs.
+/// How a value is masked: like the contents of jobs (their inputs and outputs) or not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
-    /// Only secrets, e-mail addresses and matches of the user's rules are masked.
+    /// Only secrets, e-mail addresses and matches of the user's rules are masked: the value does
+    /// not belong to the contents of a job, or the user wants to keep them.
     Kept,
-    /// Every text and number is masked.
+    /// Every text and number is masked: the value belongs to the contents of a job.
     Masked,
 }
 
@@ -101,7 +102,7 @@ impl Masking {
         self.keeps_contents
     }
 
-    /// Returns how content is masked.
+    /// Returns how the contents of jobs are masked.
     fn content(&self) -> Content {
         if self.keeps_contents { Content::Kept } else { Content::Masked }
     }

@@ -91,7 +91,7 @@ impl Bundle {
             }
             let record: Json = match serde_json::from_slice(&line) {
                 Ok(record) => record,
-                // Only the last line can be incomplete.
+                // The last line was cut off: it is the only line that may lack its line ending.
                 Err(_) if number > 1 && !line.ends_with(b"\n") => break,
                 Err(error) => return Err(damaged(format!("line {number} is not JSON: {error}"))),
             };

@@ -1,4 +1,6 @@
-//! Recreates the setup of an incident, runs the service in it, and compares the results.
+//! Recreates the setup of an incident, runs the service in it, and compares the results: the
+//! verdict, the funnel (how many units of work reached each stage, from executed to joined), and
+//! the statuses of the units.
 
 use std::collections::BTreeMap;
 
@@ -169,7 +171,7 @@ fn verdict_text(judgement: &Judgement) -> String {
     }
 }
 
-/// Returns the counts of the stages, as `8→8→4→4→4→4`.
+/// Returns the number of units at each stage of the funnel, as `8→8→4→4→4→4`.
 fn funnel_text(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
     [executed, attempted, stored, finished, linked, joined].map(|count| count.to_string()).join("→")

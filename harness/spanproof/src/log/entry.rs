@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::timestamp::Fields;
 
 /// Maximum number of wrappers to remove from a line, such as a prefix or a JSON object.
-const MAX_LAYERS: usize = 5;
+const MAX_WRAPPERS: usize = 5;
 
 /// A line as written by the service, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(crate) fn parse_line(line: &str) -> Entry {
         _ => Cow::Borrowed(line),
     };
     let mut entry = Entry { at: None, text: plain.trim_end_matches(['\r', '\n']).to_owned() };
-    for _ in 0..MAX_LAYERS {
+    for _ in 0..MAX_WRAPPERS {
         if !entry.unwrap_once() {
             break;
         }

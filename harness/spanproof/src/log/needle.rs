@@ -1,5 +1,5 @@
-//! Literals that a line must contain for one of several patterns to match. Most lines of a log
-//! contain none of these literals and are skipped.
+//! Finds the lines of a log that may match one of several patterns. Such a line contains at least
+//! one of the literals that are taken from the patterns. Most lines contain none and are skipped.
 
 use aho_corasick::AhoCorasick;
 use regex_syntax::hir::{Hir, HirKind};
@@ -8,7 +8,7 @@ use regex_syntax::hir::{Hir, HirKind};
 const MIN_LENGTH: usize = 4;
 
 /// Literals of which every matching line contains at least one; `None` if a pattern has no such
-/// set.
+/// literals, so that any line may match.
 #[derive(Debug, Clone)]
 pub(crate) struct Needles(Option<AhoCorasick>);
 
@@ -24,14 +24,14 @@ impl Needles {
         Self(needles.and_then(|needles| builder.build(needles.concat()).ok()))
     }
 
-    /// Whether every line counts as a match.
+    /// Whether any line may match, because a pattern has no literals.
     #[cfg(test)]
     fn matches_all(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Returns the start of the next literal at or after `from`, or `from` itself if every line
-    /// counts as a match.
+    /// Returns the start of the next literal at or after `from`; `from` itself if any line may
+    /// match.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         match &self.0 {
             Some(needles) => {
@@ -48,7 +48,8 @@ impl Needles {
 fn literals(hir: &Hir) -> Option<Vec<String>> {
     match hir.kind() {
         HirKind::Literal(literal) => {
-            // Collectors that wrap a line in JSON may escape any byte except these.
+            // A collector that wraps a line in JSON leaves these bytes as they are, and may escape
+            // any other byte.
             let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !br#""\/<>&'"#.contains(byte);
             let runs = literal.0.split(|byte| !plain(byte));
             let longest = runs.max_by_key(|run| run.len())?;

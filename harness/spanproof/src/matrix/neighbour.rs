@@ -28,12 +28,12 @@ impl fmt::Display for Change {
     }
 }
 
-/// Returns the neighbours of a case in which the service must record spans, without those that the
-/// spec excludes. The most informative neighbours come first.
+/// Returns each neighbour of a case that must record spans and that the spec does not exclude. The
+/// most informative neighbours come first.
 ///
 /// `spellings` are values to try for the tracing flag besides those of the spec. If there are any,
-/// neighbours with a value that means on are returned even if the service need not record spans in
-/// them.
+/// neighbours are also returned if the tracing flag gets a value that means on, but the spec does
+/// not require that this value records spans.
 pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(Change, Case)> {
     changes(spec, spellings)
         .into_iter()

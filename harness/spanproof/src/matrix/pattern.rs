@@ -20,7 +20,8 @@ struct Term {
     values: Vec<Value>,
     /// All values of the name in the cases that were run.
     all: Vec<Value>,
-    /// Whether `values` are all values that switch tracing on, and there are several.
+    /// Whether the name is the tracing flag and `values` are exactly the values that switch tracing
+    /// on. `false` if there is only one such value.
     on: bool,
 }
 
@@ -137,11 +138,13 @@ mod tests {
         Spec::read_with(&path(), &[Overlay::new("fault", "[]")]).unwrap()
     }
 
-    fn pattern(rule: &str) -> Option<String> {
+    /// Returns the pattern of all cases that meet a condition. `;` separates alternative
+    /// conditions.
+    fn pattern(conditions: &str) -> Option<String> {
         let spec = spec();
         let all = cases(&spec).unwrap();
         let rules: Vec<Condition> =
-            rule.split(';').map(|rule| toml::from_str(rule).unwrap()).collect();
+            conditions.split(';').map(|rule| toml::from_str(rule).unwrap()).collect();
         let (these, others): (Vec<&Case>, Vec<&Case>) =
             all.iter().partition(|case| rules.iter().any(|rule| case.matches(rule)));
         assert!(!these.is_empty());

@@ -104,11 +104,12 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     match cases.len() {
         0 => Err(Error::Empty),
         found if found > spec.matrix.limit => Err(too_many(spec, &axes, found)),
-        _ => unique(spec, cases),
+        _ => require_unique_ids(spec, cases),
     }
 }
 
-/// Returns every name with the values that `pin` allows.
+/// Returns the axes of the matrix: each flag, the route, the upstream and the job, with the values
+/// that `pin` allows.
 fn axes(spec: &Spec) -> Vec<(&str, Vec<Value>)> {
     let named = |names: Vec<&String>| names.into_iter().cloned().map(Value::Set).collect();
     let flags = spec.flags.iter().map(|flag| (flag.name.as_str(), flag.values.clone()));
@@ -208,8 +209,8 @@ fn is_included(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
     included
 }
 
-/// Returns the cases if their ids differ.
-fn unique(spec: &Spec, cases: Vec<Case>) -> Result<Vec<Case>, Error> {
+/// Returns the cases if all ids differ.
+fn require_unique_ids(spec: &Spec, cases: Vec<Case>) -> Result<Vec<Case>, Error> {
     let mut by_id: BTreeMap<&str, &Case> = BTreeMap::new();
     let name = |case: &Case| {
         format!("{} {} {} {}", case.settings(spec), case.route, case.upstream, case.job)
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_applies_to_the_cases_in_its_when_or_to_default_cases_that_record() {
+    fn a_fault_applies_to_cases_that_meet_its_when_or_else_to_default_cases() {
         let spec = spec(&[
             "{ kind = 'discarded' }",
             "{ kind = 'locked', name = 'slow', when = { upstream = 'slow', route = 'queued' } }",

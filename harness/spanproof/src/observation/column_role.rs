@@ -1,5 +1,5 @@
-//! The columns that a verdict compares, and how names in them are masked: different names stay
-//! different.
+//! The columns that a verdict (the judgement of the evidence) compares, and how the names in these
+//! columns are masked: different names stay different.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use super::Table;
 use crate::mask;
 use crate::spec::{Spec, Tables};
 
-/// What a verdict compares in a column. The role depends on the spec, and not on the column's name:
-/// a column `job_token` contains ids if the spec maps the job's id to it.
+/// The kind of value that a column contains for a verdict. The role follows from the spec, and not
+/// from the column's name: if the spec says that jobs have their id in a column `job_token`, this
+/// column contains ids, although its name sounds like a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnRole {
     /// A time or duration, which cannot contain a secret.
@@ -23,22 +24,23 @@ impl ColumnRole {
     /// Returns the role of a column; `None` if verdicts do not depend on it.
     pub(crate) fn find(tables: &Tables, table: Table, column: &str) -> Option<Self> {
         let (jobs, units, spans) = (&tables.jobs, &tables.units, &tables.spans);
-        let is_any = |names: &[&String]| names.iter().any(|name| *name == column);
+        let is_one_of = |names: &[&String]| names.iter().any(|name| *name == column);
         let (is_time, is_status, is_name) = match table {
             Table::Jobs => {
-                (is_any(&[&jobs.created]), jobs.status == column, is_any(&[&jobs.id, &jobs.route]))
+                let is_name = is_one_of(&[&jobs.id, &jobs.route]);
+                (is_one_of(&[&jobs.created]), jobs.status == column, is_name)
             }
             Table::Units => (
-                is_any(&[&units.started, &units.completed]),
+                is_one_of(&[&units.started, &units.completed]),
                 units.status == column,
-                is_any(&[&units.id, &units.job, &spans.trace])
+                is_one_of(&[&units.id, &units.job, &spans.trace])
                     || units.key.iter().chain(spans.attributes.values()).any(|name| name == column),
             ),
             Table::Spans => (
-                is_any(&[&spans.started, &spans.completed, &spans.duration]),
+                is_one_of(&[&spans.started, &spans.completed, &spans.duration]),
                 spans.status == column,
-                is_any(&[&spans.trace, &spans.id, &spans.parent, &spans.unit])
-                    || is_any(&[&spans.service, &spans.name])
+                is_one_of(&[&spans.trace, &spans.id, &spans.parent, &spans.unit])
+                    || is_one_of(&[&spans.service, &spans.name])
                     || spans.attributes.contains_key(column),
             ),
         };
@@ -55,13 +57,13 @@ pub(crate) fn is_compared(spec: &Spec, name: &str) -> bool {
 }
 
 /// Masks names so that different names stay different: if several names become the same masked
-/// text, all but the first get a number.
+/// text, all but the first get a number. Contains the original names for each masked text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NameMasker(BTreeMap<String, Vec<String>>);
 
 impl NameMasker {
-    /// Masks the text of a column with this role. Names are masked by `mask_secrets`, except ids
-    /// and names that the spec contains.
+    /// Masks the text of a column with this role. `mask_secrets` masks the names, except ids and
+    /// names that the spec contains.
     pub(crate) fn mask(
         &mut self,
         spec: &Spec,
@@ -91,8 +93,9 @@ impl NameMasker {
     }
 }
 
-/// Whether the text is a number, a UUID or a trace context. Ids are never masked: an id may contain
-/// a short secret by chance, and the same id may also be in a JSON number or a header.
+/// Whether the text is an id: a number, a UUID or a trace context. Ids are never masked, even if
+/// they contain a short secret by chance. The same id may be in a JSON number or in the trace
+/// header, which stay as they are, and a masked id would no longer equal it.
 fn is_id(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

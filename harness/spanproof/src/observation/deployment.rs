@@ -19,7 +19,7 @@ pub struct Deployment {
     pub(crate) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub(crate) unread: Vec<String>,
-    /// A short form of Postgres's plan for each query.
+    /// Postgres's query plan for each query, in a short form.
     pub(crate) plans: Vec<String>,
 }
 
@@ -76,7 +76,8 @@ pub(crate) struct LogFacts {
     pub(crate) last_start: Option<u64>,
     /// Lines about a process that crashed, as `log:12  text`.
     pub(crate) crashes: Vec<String>,
-    /// Number of startup lines whose report about tracing differs from that of the last startup
-    /// line.
+    /// Number of startup lines that contradict the last startup line of the log: one says that
+    /// tracing is on and the other that it is off, or the two have different values of the tracing
+    /// flag.
     pub(crate) contradictions: usize,
 }

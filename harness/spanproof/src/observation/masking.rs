@@ -187,6 +187,7 @@ mod tests {
             at_ms: 1,
             stop_ms: 1,
             strays: vec!["7 (hunter3)".into()],
+            process: None,
         }
     }
 
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_flag_gets_the_value_that_the_spec_lists_back() {
+    fn unmasking_a_flag_restores_a_value_that_the_spec_lists() {
         let spec = spec();
         let masked = masked_case(&spec, &case(&spec, "hunter4"));
         assert!(!format!("{masked:?}").contains("hunter"));

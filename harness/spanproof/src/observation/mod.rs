@@ -1,5 +1,5 @@
-//! The evidence about one trial or existing system: one model for both, and the folder that stores
-//! it.
+//! Observations: the evidence about one trial (one run of the service by spanproof) or one existing
+//! system, in one model for both. Also the folder that stores an observation.
 //!
 //! Verdicts and reports read observations and never touch a service or a database.
 

@@ -9,7 +9,8 @@ use crate::spec::Spec;
 /// existing system supplies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// The case; for an existing system, as much of a case as is known.
+    /// The case: flag values, route, upstream behaviour, job and fault. For an existing system only
+    /// the flag values and the route are known, if at all.
     pub case: Case,
     /// The rows of jobs, units of work and spans.
     pub tables: TableRows,
@@ -49,8 +50,8 @@ impl Observation {
         }
     }
 
-    /// Returns the evidence of the second job, which runs after the fault, as an observation of a
-    /// case without a fault. `None` if the case has no fault.
+    /// Returns the evidence of the second job, which is submitted after the fault was removed, as
+    /// an observation of a case without a fault. `None` if the case has no fault.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
         let SecondJob { run, job_run, tables } = trial.second_job.as_deref()?.clone();

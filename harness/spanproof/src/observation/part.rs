@@ -47,7 +47,8 @@ impl Observation {
         let tables = TableRows { jobs, units: unit_rows, spans: span_rows };
         let origin = match &self.origin {
             Origin::Deployment(deployment) => {
-                Origin::Deployment(Box::new(deployment_in(spec, deployment, window, &other_spans)))
+                let deployment = deployment_within(spec, deployment, window, &other_spans);
+                Origin::Deployment(Box::new(deployment))
             }
             trial @ Origin::Trial(_) => trial.clone(),
         };
@@ -55,9 +56,9 @@ impl Observation {
     }
 }
 
-/// Returns a deployment with only the lines and concurrent spans of a window of time. `other_spans`
-/// are spans of other jobs; they become concurrent spans.
-fn deployment_in(
+/// Returns a deployment with only the log lines of a window of time, and only the concurrent spans
+/// (spans of other jobs) that started in it. `other_spans` are further spans of other jobs.
+fn deployment_within(
     spec: &Spec,
     deployment: &Deployment,
     window: Window,
@@ -88,8 +89,8 @@ fn includes(window: Window, at: Option<DateTime<Utc>>) -> bool {
     }
 }
 
-/// Returns the period from the submission to the end of the last unit, extended by `flush-ms`: in
-/// this time the service may still write spans.
+/// Returns the period from the submission to the end of the last unit. It is extended by the spec's
+/// `flush-ms`, the time in which the service may still write spans.
 fn window(spec: &Spec, jobs: &[Job], units: &[Unit]) -> Window {
     let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
     let created = jobs.iter().filter_map(|job| job.created);

@@ -85,7 +85,7 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
     Ok(folder)
 }
 
-/// Writes both output streams of a process as plain text.
+/// Writes both output streams of a process as plain text, to files whose names start with `prefix`.
 fn write_streams(folder: &Path, prefix: &str, run: &ProcessRun) -> Result<(), Error> {
     for stream in [Stream::Stdout, Stream::Stderr] {
         let mut text = String::new();

@@ -103,7 +103,7 @@ impl From<format::Observation> for Observation {
 
 /// Converts the stored form of an existing system, whose log lines are stored as output.
 fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployment {
-    // A truncated bundle may have lines but no facts about the log.
+    // The truncated bundle of an incident may have lines but no facts about the log.
     let facts = stored.log.map(LogFacts::from);
     let facts = facts.or_else(|| (!output.lines.is_empty()).then(LogFacts::default));
     let lines = output.lines.into_iter().map(LogLine::from);

@@ -90,8 +90,8 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
     }
 }
 
-/// Returns a column as a time; `None` if it is not one. Times without a zone are UTC, the time zone
-/// of spanproof's sessions.
+/// Returns a column as a time; `None` if its value is not a time. Times without a zone are UTC, the
+/// time zone of spanproof's sessions.
 pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
     crate::timestamp::timestamp(row.get(column)?.as_str()?)
 }

@@ -1,5 +1,8 @@
-//! The evidence that only a trial has: the service's process, the job, the upstream and the
-//! database witness, which counts attempts to insert spans.
+//! The evidence that only a trial (one run of the service by spanproof) has: the service's process,
+//! the job, the fake upstream and the database witness, which counts attempts to insert spans.
+//!
+//! In a trial with a fault, spanproof disturbs the database or the service on purpose, such as by
+//! locking a table. After it has removed the fault, it submits a second job.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +39,8 @@ pub struct Service {
     pub program: Option<String>,
     /// Its whole environment.
     pub environment: BTreeMap<String, String>,
-    /// Values that differ from run to run, each after the name of its placeholder.
+    /// Values that differ from run to run, such as ports: the name of the placeholder that replaces
+    /// the value, then the value.
     pub placeholders: Vec<(String, String)>,
 }
 
@@ -70,7 +74,7 @@ pub struct SecondJob {
 pub struct JobRun {
     /// The service's answer; `None` if no job was submitted.
     pub submission: Option<Submission>,
-    /// Whether every job ended in time; `None` if the service accepted no job.
+    /// Whether every new job in the database ended in time; `None` if the service accepted no job.
     pub settled: Option<WaitResult>,
 }
 

@@ -57,7 +57,8 @@ impl Observation {
     /// Passes every text to a visitor, which may change it.
     pub(crate) fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { case, tables, origin } = self;
-        // Names from the spec identify a case and contain no data.
+        // Route, upstream, job and fault are names from the spec, and the id is a hash: they
+        // contain no secret.
         let Case { id: _, flags, route: _, upstream: _, job: _, fault: _ } = case;
         for (name, value) in flags {
             visitor.flag(name, value);
@@ -135,7 +136,15 @@ impl ProcessRun {
             visitor.line(text);
         }
         ready.visit(visitor);
-        let Exit { ending: _, stop_requested: _, killed: _, at_ms: _, stop_ms: _, strays } = exit;
+        let Exit {
+            ending: _,
+            stop_requested: _,
+            killed: _,
+            at_ms: _,
+            stop_ms: _,
+            strays,
+            process: _,
+        } = exit;
         for stray in strays {
             visitor.text(Part::Output, stray);
         }

@@ -1,4 +1,5 @@
-//! The database witness: what the server reports about the writing of spans.
+//! The database witness: what the database server reports about the writing of spans, whatever the
+//! service says.
 
 /// What the server reports about inserts into the span table. The counts survive a rollback, so they
 /// count attempts.

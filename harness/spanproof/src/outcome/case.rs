@@ -1,4 +1,4 @@
-//! The document of one case.
+//! Converts the result of one case into its document, a type of [`spanproof_format`].
 
 use spanproof_format as format;
 use spanproof_format::{Code, OffReason};
@@ -7,7 +7,6 @@ use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
 use crate::verdict::{Evidence, Judgement, Verdict};
 
-/// Returns the document of one case.
 pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     let CaseResult { case, judgement, observation, folder, database_command } = result;
     let trial = observation.as_ref().and_then(|observation| observation.trial());
@@ -33,8 +32,8 @@ fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
 }
 
-/// Returns the ids of the cases with which this case was compared, if it has the code
-/// `outcome-changed-by-tracing`.
+/// Returns the ids of a case's peers: the cases with which it was compared. Empty unless the case
+/// has the code `outcome-changed-by-tracing`.
 fn peers(judgement: &Judgement) -> Vec<String> {
     if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
         return Vec::new();

@@ -31,7 +31,8 @@ pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
 /// The codes of a case, or why its service or Postgres did not start.
 type Reason<'a> = (Vec<Code>, Option<&'a str>);
 
-/// Returns why a case failed or broke; `None` for any other verdict.
+/// Returns why a case failed, or why its service or Postgres did not start; `None` for any other
+/// verdict.
 fn reason(result: &CaseResult) -> Option<Reason<'_>> {
     match &result.judgement.verdict {
         Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,

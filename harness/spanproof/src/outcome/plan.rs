@@ -1,4 +1,5 @@
-//! The document of a plan: the cases of a run, before the run starts.
+//! Creates the document of a plan, a type of [`spanproof_format`]: the cases of a run, before the
+//! run starts.
 
 use spanproof_format::{Expectation, Plan, PlannedCase};
 

@@ -1,4 +1,4 @@
-//! The document of a run.
+//! Converts the results of a run into their document, a type of [`spanproof_format`].
 
 use spanproof_format as format;
 use spanproof_format::{AdoptedIncident, Run, SnapshotState, Summary};

@@ -1,4 +1,5 @@
-//! The document of the traces of an existing system.
+//! Converts the traces of an existing system into their document, a type of [`spanproof_format`].
+//! The document calls a unit of work an execution.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
@@ -23,7 +24,7 @@ impl TraceMatches {
 
 fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
     let spans = || trace.nodes.iter().map(|node| &node.span);
-    let jobs = spans().filter_map(|span| match span.attributes.get(&found.job)? {
+    let jobs = spans().filter_map(|span| match span.attributes.get(&found.job_column)? {
         Json::String(name) => Some(name.clone()),
         other => Some(other.to_string()),
     });

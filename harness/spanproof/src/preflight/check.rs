@@ -1,4 +1,4 @@
-//! Builds the results of checks.
+//! Builds the results of preflight's checks.
 
 use spanproof_format::{Check, CheckResult};
 

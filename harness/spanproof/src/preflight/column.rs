@@ -1,4 +1,5 @@
-//! The columns of the trial span, each with a value of its type.
+//! The columns of the trial span, each with a value of its type. The trial span is a span that
+//! preflight inserts into the span table and rolls back.
 
 use crate::identifier;
 use uuid::Uuid;
@@ -99,7 +100,8 @@ fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     }
 }
 
-/// Returns the value that the service would write; `None` if the spec does not define it.
+/// Returns the value that the service writes into a column when a span starts; `None` if the spec
+/// does not define it.
 fn spec_value(spec: &Spec, name: &str) -> Option<String> {
     let spans = &spec.tables.spans;
     let unit_span = || spec.unit_span().map_or("spanproof preflight", |rule| &rule.name);

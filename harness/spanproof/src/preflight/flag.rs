@@ -1,4 +1,5 @@
-//! Checks the tracing flag in manifests and in the running process.
+//! Checks the tracing flag (the environment variable that switches tracing on) in deploy manifests
+//! and in the running process.
 
 use spanproof_format::Check;
 

@@ -41,7 +41,7 @@ pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<V
     let job = spec.tables.span_job();
     let wanted = [
         (spans.id.as_str(), "to complete spans"),
-        (spans.unit.as_str(), "to find the spans of a unit"),
+        (spans.unit.as_str(), "to find the spans of a unit of work"),
         (spans.trace.as_str(), "to find the spans of a trace"),
         (job, "to find the spans of a job"),
         (spans.started.as_str(), "to find spans by time, and to remove old ones"),
@@ -75,7 +75,8 @@ async fn leading_columns(session: &mut Session, table: &str) -> Result<Reply<Vec
     Ok(rows.map(|rows| rows.iter().map(|row| text(row, "column")).collect()))
 }
 
-/// Selects a table, or its partitions if it is partitioned: such a table has no rows itself.
+/// The clauses `from` and `where` of a query about a table, or about its partitions if it is
+/// partitioned: a partitioned table has no rows itself.
 const PARTITIONS: &str = "from pg_class c where c.relkind <> 'p' and (c.oid = to_regclass(($1::text[])[1])
                   or c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass(($1::text[])[1])))";
 

@@ -114,7 +114,7 @@ async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Chec
             Some(check.passed(format!("of `{role}`: {}", crate::mask::text(&applied.join(", ")))))
         }
         _ => {
-            let why = format!("could not apply these of `{role}`: {}", refused.join(", "));
+            let why = format!("could not apply settings of `{role}`: {}", refused.join(", "));
             Some(check.untried(crate::mask::text(&why), "log in as the role itself"))
         }
     }))

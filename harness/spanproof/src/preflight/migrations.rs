@@ -23,7 +23,7 @@ static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Matches comments and function bodies: statements inside them do not count.
+/// Matches comments and function bodies: statements inside them create nothing.
 static COMMENT_OR_BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?s)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$body\$.*?\$body\$|\$function\$.*?\$function\$",
@@ -108,8 +108,9 @@ pub(super) async fn migration_checks(
         let counts: Vec<_> =
             counts.iter().map(|(kind, count)| format!("{kind}s: {count}")).collect();
         let counts = counts.join(", ");
-        let found =
-            format!("every object that they create exists, and the role may use it ({counts})");
+        let found = format!(
+            "every object that the migrations create exists, and the role may use it ({counts})"
+        );
         return Ok(vec![check.passed(found)]);
     }
     Ok(failed)

@@ -9,9 +9,9 @@ use crate::identifier;
 use crate::observation::Row;
 use crate::spec::Spec;
 
-/// Selects the number of columns on which the role lacks each privilege that a tracer needs. `$2`
-/// are the columns of a span, and all need `select`. `$3` are the columns that change when a span
-/// ends, and need `update`. All other columns need `insert`.
+/// Selects a count for each privilege that a tracer needs: the number of columns on which the role
+/// lacks this privilege. `$2` are the columns of a span, which all need `select`. `$3` are the
+/// columns that change when a span ends, which need `update`. All other columns need `insert`.
 const MISSING_PRIVILEGES: &str = "select jsonb_build_object('role', current_user,
           'super', (select rolsuper from pg_roles where rolname = current_user),
           'insert', count(*) filter (where a.attname <> all($3) and not has_column_privilege(c.oid, a.attnum, 'insert')),
@@ -67,6 +67,7 @@ fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
         "1" => "1 policy".to_owned(),
         several => format!("{several} policies"),
     };
-    let next = "check that the policies allow every span; the check named `a span, written and undone` tries only one span";
+    let next =
+        "make sure that the policies allow every span: preflight inserts only one span as a test";
     check.advice(format!("{found}; row-level security is on, with {policies}"), next)
 }

@@ -21,7 +21,7 @@ pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<V
         checks.push(work_table_check(session, name).await?);
     }
     let name = &tables.spans.table;
-    let check = pending_check(name);
+    let check = pending_table_check(name);
     let schemas = match table_schemas(session, name).await? {
         Reply::Accepted(schemas) => schemas,
         Reply::Refused(why) => {
@@ -38,7 +38,7 @@ pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<V
         return Ok(checks);
     };
     checks.push(match others_text(&schemas.others) {
-        None => check.passed(format!("found in the schema `{schema}`, and in no other")),
+        None => check.passed(format!("found in the schema `{schema}`, and in no other schema")),
         Some(others) => {
             let next = "add the schema to the table's name in the code that writes spans";
             check.advice(format!("found in the schema `{schema}`; {others}, too"), next)
@@ -52,14 +52,14 @@ pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<V
     Ok(checks)
 }
 
-fn pending_check(name: &str) -> PendingCheck {
+fn pending_table_check(name: &str) -> PendingCheck {
     let checked = "looked up on the role's search path, and in every schema";
     PendingCheck::new(format!("table {name}"), checked)
 }
 
-/// Checks the table of jobs or units of work, which spans are compared with.
+/// Checks the table of jobs or the table of units of work. Spans are compared with their rows.
 async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Error> {
-    let check = pending_check(name);
+    let check = pending_table_check(name);
     let next =
         "spans can be recorded without this table, but not compared with jobs and units of work";
     if let Reply::Refused(why) = Table::read(session, name).await? {
@@ -173,7 +173,8 @@ async fn width_check(session: &mut Session, spec: &Spec) -> Result<Option<Check>
         let is_text = unit_type.starts_with("character varying") || unit_type == "text";
         (is_text && is_wider).then(|| {
             format!(
-                "`{span}` holds {span_width} characters, but the unit's `{unit}` is {unit_type}"
+                "`{span}` holds {span_width} characters, but the unit's column `{unit}` is \
+                 {unit_type}"
             )
         })
     });

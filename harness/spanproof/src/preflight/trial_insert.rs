@@ -1,4 +1,5 @@
-//! The trial insert: writes a span as the service would, and rolls it back.
+//! The trial insert of preflight: writes a span as the service would, completes it (sets its end
+//! time, duration and final status), and rolls it back.
 
 use spanproof_format::Check;
 
@@ -262,7 +263,7 @@ fn next_step(why: &Refusal, table: &str) -> String {
         }
         "23502" => "give the column a default, or let the service write it".into(),
         "23503" => {
-            "write the referenced row first, or drop the constraint: a span must not be lost by it"
+            "write the referenced row first, or drop the constraint, so that no span is refused"
                 .into()
         }
         "23514" => "change the constraint so that it allows what the service writes".into(),

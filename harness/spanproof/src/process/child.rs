@@ -44,17 +44,42 @@ impl std::fmt::Display for Ending {
 pub struct Exit {
     /// How it ended.
     pub ending: Ending,
-    /// Whether the process exited after SIGTERM was sent, and not by itself.
+    /// Whether the process exited after the signal was sent, and not by itself.
     pub stop_requested: bool,
     /// Whether the process was killed because it did not stop in time.
     pub killed: bool,
     /// Milliseconds from the start of the process to its exit.
     pub at_ms: u64,
-    /// Milliseconds from SIGTERM to the exit; 0 if no signal was sent.
+    /// Milliseconds from the signal to the exit; 0 if no signal was sent.
     pub stop_ms: u64,
     /// Processes outside the process group that outlived the process and were killed, as
     /// `pid (name)`: its descendants, and those that held its output open.
     pub strays: Vec<String>,
+    /// The name of the process in the spec; `None` for the main process of the service.
+    pub process: Option<String>,
+}
+
+impl Exit {
+    /// Returns the process as the subject of a sentence.
+    pub(crate) fn name(&self) -> String {
+        match &self.process {
+            Some(name) => format!("the process `{name}`"),
+            None => "the service".to_owned(),
+        }
+    }
+
+    /// Returns the exit that tells more about what went wrong, with the strays of both: one without a
+    /// request, one by SIGKILL, one with an error, and otherwise that of the first process.
+    pub(crate) fn combined(self, other: Self) -> Self {
+        let rank = |exit: &Self| {
+            let failed = !matches!(exit.ending, Ending::Code(0));
+            (!exit.stop_requested, exit.killed, exit.stop_requested && failed)
+        };
+        let (mut first, second) =
+            if rank(&other) > rank(&self) { (other, self) } else { (self, other) };
+        first.strays.extend(second.strays);
+        first
+    }
 }
 
 /// A running process whose output is read in the background.
@@ -97,6 +122,11 @@ impl Child {
         &self.command
     }
 
+    /// Returns the time of the start.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
     /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
@@ -119,17 +149,21 @@ impl Child {
 
     /// Stops the process and returns its exit and its whole output.
     ///
-    /// Sends SIGTERM to the group unless the process has exited by itself, and SIGKILL when the
+    /// Sends `signal` to the group unless the process has exited by itself, and SIGKILL when the
     /// process has exited or `grace` is over.
     ///
     /// # Errors
     /// If the process can't be waited for.
-    pub(crate) async fn stop(mut self, grace: Duration) -> Result<(Exit, Output), Error> {
+    pub(crate) async fn stop(
+        mut self,
+        signal: Signal,
+        grace: Duration,
+    ) -> Result<(Exit, Output), Error> {
         let stop_requested = !self.has_exited();
         let mut strays = descendants(self.id());
         let signalled = Instant::now();
         if stop_requested {
-            self.signal(Signal::SIGTERM);
+            self.signal(signal);
         }
         let in_time =
             tokio::time::timeout(grace, self.exited.wait_for(|exited| *exited)).await.is_ok();
@@ -152,6 +186,7 @@ impl Child {
             at_ms,
             stop_ms,
             strays: strays.iter().map(Stray::to_string).collect(),
+            process: None,
         };
         Ok((exit, self.output()))
     }

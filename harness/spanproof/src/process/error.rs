@@ -2,6 +2,7 @@
 
 use crate::chain::debug_as_chain;
 use std::io;
+use std::path::PathBuf;
 
 /// A child process could not be started, read or stopped.
 #[derive(thiserror::Error)]
@@ -14,6 +15,18 @@ pub enum ProcessError {
         command: String,
         /// The path of the program that was tried.
         program: String,
+    },
+    /// No folder of `PATH` has the program.
+    #[error(
+        "`{command}`: there is no program `{program}` in PATH, which is `{path}`; install it or name its path"
+    )]
+    NotInPath {
+        /// The command as one line.
+        command: String,
+        /// The name of the program.
+        program: String,
+        /// The value of `PATH` that was used.
+        path: String,
     },
     /// The file is not executable.
     #[error("`{command}`: `{program}` is not executable; try `chmod +x {program}`")]
@@ -59,6 +72,12 @@ pub(crate) type Error = ProcessError;
 debug_as_chain!(ProcessError);
 
 impl Error {
+    /// Creates the error for a program that no folder of `PATH` has.
+    pub(super) fn not_in_path(command: String, program: String, folders: &[PathBuf]) -> Self {
+        let path = std::env::join_paths(folders).unwrap_or_default();
+        Self::NotInPath { command, program, path: path.to_string_lossy().into_owned() }
+    }
+
     /// Returns a function that adds `what` to an I/O error.
     pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();

@@ -62,8 +62,16 @@ impl Launch {
         if self.program.components().count() > 1 {
             return self.folder.join(&self.program);
         }
-        let mut candidates = program_folders().into_iter().map(|folder| folder.join(&self.program));
+        let mut candidates = self.folders().into_iter().map(|folder| folder.join(&self.program));
         candidates.find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
+    }
+
+    /// Returns the folders of `PATH`: that of the environment, or else that of this process.
+    fn folders(&self) -> Vec<PathBuf> {
+        match self.environment.get("PATH") {
+            Some(path) => std::env::split_paths(path).collect(),
+            None => program_folders(),
+        }
     }
 
     /// Starts the program.
@@ -71,7 +79,7 @@ impl Launch {
     /// # Errors
     /// If the program is missing, is not executable or can't be started.
     pub(crate) fn start(&self) -> Result<Child, Error> {
-        let mut command = command(&self.program);
+        let mut command = command(&self.program_file());
         command
             .args(&self.args)
             .current_dir(&self.folder)
@@ -97,6 +105,11 @@ impl Launch {
             return Error::System { what, source };
         }
         match source.kind() {
+            ErrorKind::NotFound if self.program.components().count() == 1 => {
+                Error::not_in_path(command, program, &self.folders())
+            }
+            // The file names an interpreter or a loader that does not exist.
+            ErrorKind::NotFound if path.exists() => Error::Spawn { command, source },
             ErrorKind::NotFound => Error::Missing { command, program },
             ErrorKind::PermissionDenied if !is_executable(&path) => {
                 Error::NotExecutable { command, program }
@@ -154,6 +167,9 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     command.args(args).current_dir(what.folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     let output = output(command).await.map_err(|source| match source.kind() {
+        ErrorKind::NotFound if !program.contains('/') => {
+            Error::not_in_path(line.clone(), program.clone(), &program_folders())
+        }
         ErrorKind::NotFound => Error::Missing { command: line.clone(), program: program.clone() },
         _ => Error::Spawn { command: line.clone(), source },
     })?;

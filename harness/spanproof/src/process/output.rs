@@ -196,8 +196,17 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Output {
-    /// Merges two streams, ordered by the time at which each line was read.
-    pub(super) fn merged(self, other: Self) -> Self {
+    /// Adds a delay to the time of every line.
+    pub(crate) fn delayed(mut self, delay: Duration) -> Self {
+        let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        for line in &mut self.lines {
+            line.at_ms = line.at_ms.saturating_add(delay);
+        }
+        self
+    }
+
+    /// Merges two outputs, ordered by the time at which each line was read.
+    pub(crate) fn merged(self, other: Self) -> Self {
         let mut lines = self.lines;
         lines.extend(other.lines);
         lines.sort_by_key(|line| line.at_ms);

@@ -48,20 +48,28 @@ impl From<format::OutputLine> for Line {
 
 impl From<Exit> for format::ProcessExit {
     fn from(exit: Exit) -> Self {
-        let Exit { ending, stop_requested, killed, at_ms, stop_ms, strays } = exit;
+        let Exit { ending, stop_requested, killed, at_ms, stop_ms, strays, process } = exit;
         let mut stored = Self::new(ending.into());
         (stored.stop_requested, stored.killed) = (stop_requested, killed);
         (stored.at_ms, stored.stop_ms) = (at_ms, stop_ms);
-        stored.strays = strays;
+        (stored.strays, stored.process) = (strays, process);
         stored
     }
 }
 
 impl From<format::ProcessExit> for Exit {
     fn from(stored: format::ProcessExit) -> Self {
-        let format::ProcessExit { ending, stop_requested, killed, at_ms, stop_ms, strays, .. } =
-            stored;
-        Self { ending: ending.into(), stop_requested, killed, at_ms, stop_ms, strays }
+        let format::ProcessExit {
+            ending,
+            stop_requested,
+            killed,
+            at_ms,
+            stop_ms,
+            strays,
+            process,
+            ..
+        } = stored;
+        Self { ending: ending.into(), stop_requested, killed, at_ms, stop_ms, strays, process }
     }
 }
 

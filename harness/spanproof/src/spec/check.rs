@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::SpecFile;
-use super::{Condition, Fault, Job, Value, placeholder};
+use super::{Condition, Fault, Job, Process, Ready, Value, placeholder};
 use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
@@ -42,6 +42,7 @@ impl Check<'_> {
             return Err(self.document.error_at(schema.span(), message));
         }
         self.service()?;
+        self.processes()?;
         self.database()?;
         self.unique_names("route", &self.file.routes, |route| &route.name)?;
         self.unique_names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
@@ -62,13 +63,47 @@ impl Check<'_> {
         if cargo.is_some() != command.is_empty() {
             return wrong("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
         }
-        let ready = &service.get_ref().ready;
-        let conditions = [ready.http.is_some(), ready.line.is_some(), ready.sql.is_some()];
-        if conditions.iter().filter(|given| **given).count() != 1 {
-            return wrong("`ready` needs exactly one of `http`, `line` and `sql`");
+        if let Some(problem) = ready_problem(&service.get_ref().ready) {
+            return wrong(&problem);
         }
-        if let Some(error) = ready.line.as_ref().and_then(|line| regex::Regex::new(line).err()) {
-            return wrong(&format!("`ready.line` is not a regular expression: {error}"));
+        self.inherited(&service.get_ref().inherit, service.span())
+    }
+
+    /// Flags that are inherited would differ from the case that is run.
+    fn inherited(&self, names: &[String], span: Range<usize>) -> Result<(), Error> {
+        let is_flag =
+            |name: &&String| self.file.flags.iter().any(|flag| flag.get_ref().name == **name);
+        match names.iter().find(is_flag) {
+            Some(name) => {
+                let message =
+                    format!("`{name}` is a flag, so each case sets it; remove it from `inherit`");
+                Err(self.document.error_at(span, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn processes(&self) -> Result<(), Error> {
+        let processes = &self.file.processes;
+        if !processes.is_empty() {
+            self.unique_names("process", processes, |process| &process.name)?;
+        }
+        for process in processes {
+            let wrong = |message: String| Err(self.document.error_at(process.span(), message));
+            let Process { name, command, ready, inherit, .. } = process.get_ref();
+            let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name.is_empty() || !name.chars().all(is_word) {
+                return wrong(format!(
+                    "`{name}` can't be the name of a process; use small letters, digits and `-`"
+                ));
+            }
+            if command.is_empty() {
+                return wrong(format!("the process `{name}` has an empty `command`"));
+            }
+            if let Some(problem) = ready.as_ref().and_then(ready_problem) {
+                return wrong(format!("the process `{name}`: {problem}"));
+            }
+            self.inherited(inherit, process.span())?;
         }
         Ok(())
     }
@@ -169,6 +204,14 @@ impl Check<'_> {
             if let Some(problem) = fault.get_ref().problem(&self.file.tables, has_failure_probe) {
                 return Err(self.document.error_at(fault.span(), problem));
             }
+            let Some(named) = &fault.get_ref().process else { continue };
+            let names =
+                || self.file.processes.iter().map(|process| process.get_ref().name.as_str());
+            if !names().any(|name| name == named) {
+                let hint = suggestion(named, names());
+                let message = format!("there is no `[[process]]` named `{named}`{hint}");
+                return Err(self.document.error_at(fault.span(), message));
+            }
         }
         Ok(())
     }
@@ -261,4 +304,13 @@ impl Check<'_> {
         known.insert("fault", std::iter::once(Value::Unset).chain(faults).collect());
         known
     }
+}
+
+/// Returns what is wrong with a rule for readiness; `None` if nothing is.
+fn ready_problem(ready: &Ready) -> Option<String> {
+    if ready.condition_count() != 1 {
+        return Some("`ready` needs exactly one of `http`, `line`, `sql` and `tcp`".to_owned());
+    }
+    let error = regex::Regex::new(ready.line.as_deref()?).err()?;
+    Some(format!("`ready.line` is not a regular expression: {error}"))
 }

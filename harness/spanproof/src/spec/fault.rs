@@ -23,6 +23,8 @@ pub(crate) struct Fault {
     /// Whether the fault also hits the work itself, so that the job's outcome is not compared.
     /// `false` by default, except for kinds that can't spare the work.
     hits_work: Option<bool>,
+    /// For kinds that kill: the `[[process]]` that is killed; the main process by default.
+    pub process: Option<String>,
     /// For the kind `sql`: the file that injects the fault.
     pub apply: Option<PathBuf>,
     /// For the kind `sql`: the file that removes it.

@@ -1,5 +1,6 @@
 //! Reading and checking a whole spec file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +11,12 @@ use toml::Spanned;
 use super::check::Check;
 use super::probe::{self, ProbeFile, Probes};
 use super::section::{
-    Database, Flag, Job, Matrix, Order, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
+    Database, Flag, Job, Matrix, Order, Process, Redaction, Route, Service, SpanRule, Startup,
+    UpstreamRule,
 };
-use super::{Condition, Expected, Fault, FaultKind, Overlay, Tables, deprecated, overlay};
+use super::{
+    Condition, Expected, Fault, FaultKind, Overlay, Tables, deprecated, overlay, placeholder,
+};
 use crate::document::{Document, Error};
 
 #[derive(Debug, Deserialize)]
@@ -20,6 +24,8 @@ use crate::document::{Document, Error};
 pub(super) struct SpecFile {
     pub(super) schema: Spanned<u32>,
     pub(super) service: Spanned<Service>,
+    #[serde(default, rename = "process")]
+    pub(super) processes: Vec<Spanned<Process>>,
     #[serde(default)]
     pub(super) database: Option<Spanned<Database>>,
     #[serde(default, rename = "route")]
@@ -53,6 +59,8 @@ pub struct Spec {
     pub(crate) folder: PathBuf,
     /// The service under test.
     pub(crate) service: Service,
+    /// The other processes of a case.
+    pub(crate) processes: Vec<Process>,
     /// The disposable Postgres.
     pub(crate) database: Database,
     /// The ways to submit a job.
@@ -136,6 +144,7 @@ impl Spec {
         Ok(Self {
             folder,
             service: file.service.into_inner(),
+            processes: inner(file.processes),
             database: file.database.map(Spanned::into_inner).unwrap_or_default(),
             routes: inner(file.routes),
             upstreams: inner(file.upstreams),
@@ -227,6 +236,29 @@ impl Spec {
         };
         let folder = migrations.as_deref().unwrap_or(Path::new("migrations"));
         Migrations::read_with(self.path(folder), same)
+    }
+
+    /// Returns the names of the ports that a case needs besides that of the service.
+    pub(crate) fn port_names(&self) -> BTreeSet<String> {
+        let named = self.processes.iter().map(|process| process.name.clone());
+        placeholder::port_names(self.texts()).into_iter().chain(named).collect()
+    }
+
+    /// Returns whether a text of the spec or a file needs a folder for each case.
+    pub(crate) fn needs_folder(&self) -> bool {
+        !self.service.files.is_empty() || self.texts().any(|text| text.contains("{dir}"))
+    }
+
+    /// Returns every text that may have placeholders of a case.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let Service { command, env, url, cwd, ready, .. } = &self.service;
+        let service = command.iter().chain(env.values()).chain([url]).chain(cwd).chain(&ready.tcp);
+        let processes = self.processes.iter().flat_map(|process| {
+            let Process { command, env, cwd, ready, .. } = process;
+            let tcp = ready.iter().filter_map(|ready| ready.tcp.as_ref());
+            command.iter().chain(env.values()).chain(cwd).chain(tcp)
+        });
+        service.chain(processes).map(String::as_str)
     }
 
     /// Resolves a path of the spec.

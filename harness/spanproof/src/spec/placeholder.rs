@@ -1,6 +1,6 @@
 //! Checks the placeholders in a spec: an unknown one is an error, not text for the service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -10,8 +10,23 @@ use toml::Spanned;
 
 use crate::document::{Document, Error, suggestion};
 
-/// The placeholders of `[service.env]` and `service.url`.
-const CASE_PLACEHOLDERS: [&str; 3] = ["{database.url}", "{upstream.url}", "{port}"];
+/// The placeholders that each case fills in.
+const CASE_PLACEHOLDERS: [&str; 12] = [
+    "{database.url}",
+    "{database.host}",
+    "{database.port}",
+    "{database.name}",
+    "{database.user}",
+    "{database.password}",
+    "{database.jdbc}",
+    "{database.dotnet}",
+    "{upstream.url}",
+    "{port}",
+    "{dir}",
+    "{case}",
+];
+/// The start of a placeholder for a port with a name, as in `{port:redis}`.
+const NAMED_PORT: &str = "{port:";
 /// The placeholders of a route's `body`.
 const JOB_PLACEHOLDERS: [&str; 2] = ["{job}", "{job:/pointer}"];
 
@@ -22,16 +37,27 @@ static PLACEHOLDER: LazyLock<Option<Regex>> =
 /// The keys that may have placeholders, with their positions in the file.
 #[derive(Debug, Deserialize)]
 struct Templates {
-    service: ServiceTemplates,
+    service: ProcessTemplates,
+    #[serde(default)]
+    process: Vec<ProcessTemplates>,
     #[serde(default)]
     route: Vec<RouteTemplates>,
 }
 
 #[derive(Debug, Deserialize)]
-struct ServiceTemplates {
+struct ProcessTemplates {
+    #[serde(default)]
+    command: Vec<Spanned<String>>,
     #[serde(default)]
     env: BTreeMap<String, Spanned<String>>,
     url: Option<Spanned<String>>,
+    cwd: Option<Spanned<String>>,
+    ready: Option<ReadyTemplates>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReadyTemplates {
+    tcp: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,10 +71,16 @@ struct RouteTemplates {
 /// If a text has an unknown placeholder; the error names the nearest known one.
 pub(super) fn check(document: &Document) -> Result<(), Error> {
     let templates: Templates = document.parse()?;
-    for text in templates.service.env.values().chain(&templates.service.url) {
-        let known = |found: &str| CASE_PLACEHOLDERS.contains(&found);
-        if let Some(found) = unknown(text.get_ref(), known) {
-            return Err(error(document, text, &found, &CASE_PLACEHOLDERS));
+    for process in std::iter::once(&templates.service).chain(&templates.process) {
+        let ready = process.ready.iter().filter_map(|ready| ready.tcp.as_ref());
+        let texts = process.env.values().chain(&process.url).chain(&process.cwd).chain(ready);
+        for text in texts {
+            if let Some(found) = unknown(text.get_ref(), is_case_placeholder) {
+                return Err(error(document, text, &found, &CASE_PLACEHOLDERS));
+            }
+        }
+        for word in &process.command {
+            check_argument(document, word)?;
         }
     }
     for body in templates.route.iter().filter_map(|route| route.body.as_ref()) {
@@ -59,6 +91,53 @@ pub(super) fn check(document: &Document) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Checks a word of a command. Other text in braces is left as it is, since it may be a program, as
+/// in `awk '{print}'`.
+fn check_argument(document: &Document, word: &Spanned<String>) -> Result<(), Error> {
+    if word.get_ref().contains("{database.password}") {
+        let message = "other users of the machine can see a password in an argument; pass \
+                       `{database.password}` in `env`";
+        return Err(document.error_at(word.span(), message));
+    }
+    let is_ours = |found: &str| {
+        ["{database.", "{upstream.", NAMED_PORT].iter().any(|start| found.starts_with(start))
+    };
+    match unknown(word.get_ref(), |found| is_case_placeholder(found) || !is_ours(found)) {
+        Some(found) => Err(error(document, word, &found, &CASE_PLACEHOLDERS)),
+        None => Ok(()),
+    }
+}
+
+fn is_case_placeholder(found: &str) -> bool {
+    CASE_PLACEHOLDERS.contains(&found) || port_name(found).is_some()
+}
+
+/// Returns the name in `{port:NAME}`; `None` for any other text.
+fn port_name(placeholder: &str) -> Option<&str> {
+    let name = placeholder.strip_prefix(NAMED_PORT)?.strip_suffix('}')?;
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (!name.is_empty() && name.chars().all(is_word)).then_some(name)
+}
+
+/// Returns the names of all ports in texts with placeholders.
+pub(super) fn port_names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let Some(pattern) = PLACEHOLDER.as_ref() else { return BTreeSet::new() };
+    texts
+        .flat_map(|text| pattern.find_iter(text))
+        .filter_map(|found| port_name(found.as_str()).map(str::to_owned))
+        .collect()
+}
+
+/// Replaces each placeholder for which `value` returns a text. The others stay as they are.
+pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let Some(pattern) = PLACEHOLDER.as_ref() else { return text.to_owned() };
+    let replaced = pattern.replace_all(text, |found: &regex::Captures<'_>| {
+        let name = &found[0][1..found[0].len() - 1];
+        value(name).unwrap_or_else(|| found[0].to_owned())
+    });
+    replaced.into_owned()
 }
 
 fn error(document: &Document, text: &Spanned<String>, found: &str, known: &[&str]) -> Error {

@@ -19,7 +19,7 @@ pub enum ProofResult {
     /// Nothing was sabotaged, because a case does not pass without sabotage. Contains the judgement
     /// of each case.
     Unhealthy(Vec<(Case, Judgement)>),
-    /// One proof per sabotage and case, in that order.
+    /// One proof for each sabotage and each of its cases, sorted by sabotage.
     Done(Proofs),
 }
 
@@ -127,7 +127,7 @@ async fn run_all(
     Some(slots.into_iter().map(|slot| slot.unwrap_or_else(panicked)).collect())
 }
 
-/// Judges a sabotaged case, and compares it with the baselines of the other cases.
+/// Judges a sabotaged case, and compares it with the other cases, as they are without sabotage.
 fn sabotage_result(
     spec: &Spec,
     sabotage: &Sabotage,

@@ -42,7 +42,7 @@ pub struct RunResult {
 pub(crate) struct PassingChange {
     /// The id of the failing case.
     pub failing: String,
-    /// The only difference.
+    /// The only difference between the two cases.
     pub change: Change,
     /// The id of the case with the change.
     pub passing: String,

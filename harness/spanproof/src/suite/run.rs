@@ -26,7 +26,7 @@ pub enum RunEvent {
         case: Case,
         /// `pass`, `known`, `skipped`, `broken`, or the first code of a failure.
         verdict: String,
-        /// `false` if the case failed or broke.
+        /// `false` if the case failed, or its service or Postgres did not start.
         passed: bool,
     },
 }
@@ -127,9 +127,9 @@ fn event(spec: &Spec, case: &Case, outcome: Result<&JudgedCase, &String>, today:
     RunEvent::CaseFinished { case: case.clone(), verdict, passed }
 }
 
-/// Returns why the run should stop; `None` if it should continue. A run stops if the service became
-/// ready in none of its first cases, with tracing on and with tracing off: all other cases would
-/// fail in the same way.
+/// Returns why the run should stop; `None` if it should continue. A run stops if its first cases
+/// include tracing on and tracing off, and the service became ready in none of them: all other
+/// cases would fail in the same way.
 fn halt_reason(
     spec: &Spec,
     cases: &[Case],

@@ -18,8 +18,8 @@ pub(super) struct Sabotage {
     pub(super) name: &'static str,
     /// The change, as a sentence.
     pub(super) description: &'static str,
-    /// `true` if the change is made to cases that record spans, `false` if to cases with tracing
-    /// off.
+    /// Which cases are changed: those that record spans (`true`) or those with tracing off
+    /// (`false`).
     pub(super) records: bool,
     /// The judgement of the changed case must have one of these codes.
     pub(super) expected: Vec<Code>,
@@ -206,7 +206,8 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
     all
 }
 
-/// Returns SQL that inserts a copy of each root span, with another id and without unique columns.
+/// Returns SQL that inserts a copy of each root span. The copy has another id, and leaves out the
+/// columns that must be unique.
 fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));

@@ -129,7 +129,8 @@ fn id(span: &Span) -> &str {
     span.id.as_deref().unwrap_or_default()
 }
 
-/// Returns the earliest span of the cycle that is above a span.
+/// Returns the earliest span of the cycle that is above a span. `first` contains the index of the
+/// first span with each id.
 fn cycle_start(spans: &[Span], first: &HashMap<&str, usize>, index: usize) -> usize {
     let parent = |index: usize| {
         let id = spans[index].parent.as_deref();

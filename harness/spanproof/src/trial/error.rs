@@ -47,6 +47,16 @@ pub enum WorldError {
         /// The server's message, with the line in the file.
         source: Cause,
     },
+    /// A helper of the service did not become ready, or exited.
+    #[error("the helper `{name}` {what}{tail}")]
+    Helper {
+        /// The name of the process.
+        name: String,
+        /// What it did.
+        what: String,
+        /// The end of its output, each line indented; may be empty.
+        tail: String,
+    },
     /// The fake upstream failed.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
@@ -113,7 +123,9 @@ impl Error {
             Self::Process(error) => {
                 matches!(
                     error,
-                    process::Error::Missing { .. } | process::Error::NotExecutable { .. }
+                    process::Error::Missing { .. }
+                        | process::Error::NotInPath { .. }
+                        | process::Error::NotExecutable { .. }
                 )
             }
             Self::Postgres(error) => {

@@ -32,7 +32,7 @@ impl Trial {
         let stopped = if kind.kills_service() { Some(self.restart().await?) } else { None };
         let lines = match &stopped {
             Some(_) => LineCounts::default(),
-            None => LineCounts::count(&self.service.child.output()),
+            None => LineCounts::count(&self.service.output()),
         };
         if let Some(fault) = &mut self.fault {
             fault.clear().await?;
@@ -43,7 +43,7 @@ impl Trial {
         let first_jobs = tables.jobs.clone();
         let job_run = std::mem::take(&mut self.job_run);
         self.first_job = Some(FirstJob { tables, job_run, lines, stopped });
-        if self.service.ready.is_reached() && !self.service.child.has_exited() {
+        if self.service.ready.is_reached() && !self.service.has_exited() {
             self.run_second_job(&first_jobs).await?;
         }
         Ok(())
@@ -64,11 +64,11 @@ impl Trial {
     /// Waits for a line about lost spans, because a service that batches spans may not have tried to
     /// write them yet. If no line appears, that is evidence.
     async fn wait_for_lost_spans(&self) {
-        let (probes, child) = (&self.world.spec().probes, &self.service.child);
+        let (probes, service) = (&self.world.spec().probes, &self.service);
         let _timed_out = wait::until("a line about lost spans", self.timeouts.flush, || async {
             let is_loss = |line: &str| probes.refused(line) || probes.unfinished(line);
-            let seen = child.output().lines.iter().any(|line| is_loss(&line.text));
-            if seen || child.has_exited() {
+            let seen = service.output().lines.iter().any(|line| is_loss(&line.text));
+            if seen || service.has_exited() {
                 Attempt::Done(())
             } else {
                 Attempt::NotYet(String::new())
@@ -83,7 +83,7 @@ impl Trial {
         let accepted = self.job_run.submission.as_ref().is_some_and(Submission::is_accepted);
         let Some(fault) = self.fault.as_mut().filter(|_| accepted) else { return Ok(()) };
         let tables = &self.world.spec().tables;
-        let (upstream, child) = (&self.service.upstream, &self.service.child);
+        let (upstream, service) = (&self.service.upstream, &self.service);
         let state = Mutex::new((fault.session(), [0; 3], 0));
         let within = self.timeouts.settle;
         let result = wait::until("requests that wait for the upstream", within, || async {
@@ -94,7 +94,7 @@ impl Trial {
             let counts = [requests, units, spans];
             *unchanged = if counts == *last { *unchanged + 1 } else { 0 };
             *last = counts;
-            if (requests > 0 && *unchanged >= STABLE_POLLS) || child.has_exited() {
+            if (requests > 0 && *unchanged >= STABLE_POLLS) || service.has_exited() {
                 return Attempt::Done(());
             }
             Attempt::NotYet(format!("{requests} requests, {units} units, {spans} spans"))
@@ -113,11 +113,13 @@ impl Trial {
             case: &self.case,
             behaviour: &self.behaviour,
             database: self.database.url(),
+            resources: &self.resources,
             env: &self.overrides.env,
             ready_timeout: self.timeouts.ready,
         };
-        self.service.child.kill().await;
+        let fault = self.case.fault.as_deref().and_then(|name| self.world.spec().fault(name));
+        self.service.kill(fault.and_then(|fault| fault.process.as_deref())).await;
         let next = RunningService::start(&self.world, &options, &mut self.stopwatch).await?;
-        std::mem::replace(&mut self.service, next).stop_killed().await
+        std::mem::replace(&mut self.service, next).stop_after_kill(&self.world).await
     }
 }

@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 
 use super::readiness::client;
 use super::rows::read_rows;
+use super::service::RunningService;
 use crate::chain::chain;
 use crate::observation::{Job, Row, Rows, Submission, WaitResult};
-use crate::process::Child;
 use crate::spec::Tables;
 use spanproof_lease::wait::{self, Attempt};
 
@@ -32,12 +32,12 @@ pub(super) async fn settle(
     connection: &mut PgConnection,
     tables: &Tables,
     before: Option<&Rows>,
-    child: &Child,
+    service: &RunningService,
     within: Duration,
 ) -> WaitResult {
     let (connection, jobs) = (Mutex::new(connection), &tables.jobs);
     let result = wait::until("the end of every job", within, || async {
-        let exited = child.has_exited();
+        let exited = service.has_exited();
         let rows = read_rows(*connection.lock().await, &jobs.table).await;
         let rows = match before {
             Some(before) => rows.difference(before, Row::eq),

@@ -7,15 +7,18 @@ mod fault_run;
 mod job;
 mod login;
 mod overrides;
+mod processes;
 mod program;
 mod readiness;
 mod recovery;
+mod resources;
 mod rows;
 mod run;
 mod schema;
 mod service;
 mod session;
 mod stopwatch;
+mod values;
 mod witness;
 mod world;
 

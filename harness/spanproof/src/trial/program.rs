@@ -1,10 +1,9 @@
 //! Builds the service, and creates the command and environment that each case starts it with.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::matrix::Case;
 use crate::process::{Launch, Run, run};
 use crate::spec::{Cargo, Spec};
 
@@ -30,7 +29,12 @@ impl Program {
         if let Some(cargo) = &service.cargo {
             return Self::build_cargo(spec, cargo, show).await;
         }
-        let (program, args) = service.command.split_first().ok_or_else(|| Error::Unknown {
+        Self::from_words(spec, &service.command)
+    }
+
+    /// Uses a command of the spec: a program and its arguments.
+    pub(super) fn from_words(spec: &Spec, words: &[String]) -> Result<Self, Error> {
+        let (program, args) = words.split_first().ok_or_else(|| Error::Unknown {
             kind: "command",
             found: String::new(),
             hint: String::new(),
@@ -55,57 +59,33 @@ impl Program {
         built.map(Self::from_binary).ok_or_else(|| Error::NoBinary { bin: cargo.bin.clone() })
     }
 
-    /// Creates the launch of one case.
-    pub(super) fn launch(&self, spec: &Spec, environment: BTreeMap<String, String>) -> Launch {
+    /// Creates the launch of one case. `cwd` is relative to the spec, and `fill` replaces
+    /// placeholders.
+    pub(super) fn launch(
+        &self,
+        spec: &Spec,
+        cwd: Option<&str>,
+        environment: BTreeMap<String, String>,
+        fill: impl Fn(&str) -> String,
+    ) -> Launch {
+        let folder =
+            cwd.map_or_else(|| spec.folder.clone(), |cwd| spec.path(Path::new(&fill(cwd))));
         Launch {
-            program: self.path.clone(),
-            args: self.args.clone(),
-            folder: absolute(spec.folder.clone()),
+            program: PathBuf::from(fill(&self.path.to_string_lossy())),
+            args: self.args.iter().map(|word| fill(word)).collect(),
+            folder: absolute(folder),
             environment,
         }
+    }
+
+    /// Returns a hash of the program and of those arguments that are files; `None` if none of them
+    /// can be read.
+    pub(super) fn identity(&self, spec: &Spec) -> Option<String> {
+        let cwd = spec.service.cwd.as_deref();
+        self.launch(spec, cwd, BTreeMap::new(), str::to_owned).identity()
     }
 }
 
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
-}
-
-/// The values of the placeholders in the spec, which differ from trial to trial.
-#[derive(Debug, Clone)]
-pub(super) struct Addresses {
-    pub(super) database: String,
-    pub(super) upstream: String,
-    pub(super) port: u16,
-}
-
-impl Addresses {
-    /// Replaces the placeholders in a text of the spec.
-    pub(super) fn fill(&self, text: &str) -> String {
-        text.replace("{database.url}", &self.database)
-            .replace("{upstream.url}", &self.upstream)
-            .replace("{port}", &self.port.to_string())
-    }
-
-    /// Returns the values that snapshots replace, each after the name of its placeholder. The longest
-    /// value comes first, because a shorter one may be part of it.
-    pub(super) fn placeholders(&self) -> Vec<(String, String)> {
-        let database = crate::mask::text(&self.database);
-        let mut placeholders = vec![
-            ("DATABASE".to_owned(), database),
-            ("UPSTREAM".to_owned(), self.upstream.clone()),
-            ("PORT".to_owned(), self.port.to_string()),
-        ];
-        placeholders.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        placeholders
-    }
-
-    /// Returns the whole environment of a case: the variables of the spec and the flags of the case.
-    pub(super) fn environment(&self, spec: &Spec, case: &Case) -> BTreeMap<String, String> {
-        let fixed = spec.service.env.iter().map(|(name, text)| (name.clone(), self.fill(text)));
-        let flags = case.flags.iter().filter_map(|(name, value)| {
-            let text = value.text()?;
-            Some((name.clone(), text.to_owned()))
-        });
-        fixed.chain(flags).collect()
-    }
 }

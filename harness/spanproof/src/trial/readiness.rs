@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use regex::Regex;
 use sqlx::Connection;
+use tokio::net::TcpStream;
 
 use super::login::log_in;
-use super::program::Addresses;
+use super::values::Values;
 use crate::observation::WaitResult;
 use crate::process::Child;
 use crate::spec::Ready;
@@ -16,11 +17,11 @@ use spanproof_lease::wait::{self, Attempt};
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
-    addresses: &Addresses,
+    values: &Values,
     url: &str,
     within: Duration,
 ) -> WaitResult {
-    let probe = Probe::new(rule, url, &addresses.database);
+    let probe = Probe::new(rule, url, values);
     let awaited = probe.description();
     let result = wait::until(&awaited, within, || async {
         // Read before the probe: a service may have become ready just before it exited.
@@ -44,18 +45,24 @@ enum Probe {
     Http { client: reqwest::Client, url: String },
     Line(Option<Regex>),
     Sql { database: String, query: String },
+    Tcp(String),
 }
 
 impl Probe {
-    fn new(rule: &Ready, url: &str, database: &str) -> Self {
-        match (&rule.http, &rule.line, &rule.sql) {
-            (Some(path), _, _) => Self::Http { client: client(), url: format!("{url}{path}") },
-            (None, Some(line), _) => Self::Line(Regex::new(line).ok()),
-            (None, None, sql) => Self::Sql {
-                database: database.to_owned(),
-                query: sql.clone().unwrap_or_else(|| "select true".into()),
-            },
+    fn new(rule: &Ready, url: &str, values: &Values) -> Self {
+        if let Some(path) = &rule.http {
+            return Self::Http { client: client(), url: format!("{url}{path}") };
         }
+        if let Some(line) = &rule.line {
+            return Self::Line(Regex::new(line).ok());
+        }
+        if let Some(address) = &rule.tcp {
+            let address = values.fill(address);
+            let is_port = address.parse::<u16>().is_ok();
+            return Self::Tcp(if is_port { format!("127.0.0.1:{address}") } else { address });
+        }
+        let query = rule.sql.clone().unwrap_or_else(|| "select true".into());
+        Self::Sql { database: values.database.clone(), query }
     }
 
     /// Describes the awaited condition as a noun phrase.
@@ -64,6 +71,7 @@ impl Probe {
             Self::Http { url, .. } => format!("a successful answer to `GET {url}`"),
             Self::Line(Some(pattern)) => format!("a line that matches `{pattern}`"),
             Self::Line(None) => "a line".into(),
+            Self::Tcp(address) => format!("a TCP connection to `{address}`"),
             Self::Sql { query, .. } => format!("the result `true` of `{query}`"),
         }
     }
@@ -92,6 +100,10 @@ impl Probe {
                     count => format!("{count} lines, none of which matches"),
                 })
             }
+            Self::Tcp(address) => match TcpStream::connect(address).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
             Self::Sql { database, query } => {
                 let failed = |error: sqlx::Error| error.to_string();
                 let mut connection = log_in(database).await.map_err(failed)?;

@@ -1,14 +1,21 @@
 //! A trial: a service that runs with its own database and upstream.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
 use sqlx::{Connection, PgConnection};
 
 use super::fault::ActiveFault;
 use super::overrides::{EffectiveTimeouts, Overrides};
+use super::processes::RunningProcess;
 use super::recovery::FirstJob;
+use super::resources::Resources;
 use super::rows::read_tables;
 use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql, seed};
 use super::stopwatch::Stopwatch;
+use super::values::Values;
 use super::{Error, World, job, witness};
 use crate::document::suggestion;
 use crate::mask::Secrets;
@@ -32,6 +39,9 @@ pub struct Trial {
     pub(super) timeouts: EffectiveTimeouts,
     pub(super) behaviour: Behaviour,
     pub(super) service: RunningService,
+    /// Processes that the service needs and that are not under test.
+    pub(super) helpers: Vec<RunningProcess>,
+    pub(super) resources: Arc<Resources>,
     pub(super) database: Database,
     pub(super) fault: Option<ActiveFault>,
     /// The first job of a case with a fault; `None` until the fault is removed.
@@ -64,12 +74,18 @@ impl Trial {
             None => None,
         };
         stopwatch.lap("clone");
+        let resources = Arc::new(Resources::new(spec)?);
+        let helpers = start_helpers(&world, &case, database.url(), &resources).await?;
+        if !helpers.is_empty() {
+            stopwatch.lap("helpers");
+        }
         // The service is killed while it waits for an answer.
         let hangs = fault.as_ref().is_some_and(|fault| fault.kind() == FaultKind::KilledMidJob);
         let options = ServiceOptions {
             case: &case,
             behaviour: &if hangs { behaviour.clone().without_answers() } else { behaviour.clone() },
             database: database.url(),
+            resources: &resources,
             env: &overrides.env,
             ready_timeout: timeouts.ready,
         };
@@ -82,6 +98,8 @@ impl Trial {
             timeouts,
             behaviour,
             service,
+            helpers,
+            resources,
             database,
             fault,
             first_job: None,
@@ -93,7 +111,7 @@ impl Trial {
 
     /// Returns the service's base URL.
     pub fn url(&self) -> String {
-        self.service.addresses.fill(&self.world.spec().service.url)
+        self.service.values.fill(&self.world.spec().service.url)
     }
 
     /// Returns the URL of this trial's database.
@@ -108,7 +126,7 @@ impl Trial {
 
     /// Returns what the service has printed so far, secrets masked.
     pub fn output(&self) -> Output {
-        let mut output = self.service.child.output();
+        let mut output = self.service.output();
         for line in &mut output.lines {
             line.text = self.secrets.text(&line.text);
         }
@@ -140,7 +158,7 @@ impl Trial {
     async fn run_job(&mut self) -> Result<(), Error> {
         self.submit().await?;
         if self.overrides.kill_after_submit {
-            self.service.child.kill().await;
+            self.service.kill(None).await;
         }
         self.settle().await?;
         Ok(())
@@ -191,9 +209,9 @@ impl Trial {
             Some(fault) => fault.session(),
             None => opened.insert(connect(self.database.url()).await?),
         };
-        let (tables, child) = (&self.world.spec().tables, &self.service.child);
+        let (tables, service) = (&self.world.spec().tables, &self.service);
         let limit = self.timeouts.settle;
-        let settled = job::settle(connection, tables, before, child, limit).await;
+        let settled = job::settle(connection, tables, before, service, limit).await;
         self.stopwatch.lap("settle");
         Ok(settled)
     }
@@ -209,7 +227,11 @@ impl Trial {
     async fn end(mut self) -> Result<(Observation, Database), Error> {
         self.stopwatch.skip();
         let spec = self.world.spec();
-        let stopped = self.service.stop(self.timeouts.grace).await?;
+        self.helpers.iter().try_for_each(RunningProcess::check_running)?;
+        let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
+        for helper in self.helpers.into_iter().rev() {
+            helper.stop(Instant::now()).await?;
+        }
         self.stopwatch.lap("stop");
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
@@ -250,6 +272,23 @@ impl Trial {
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }
+}
+
+/// Starts the helpers in the order of the spec.
+async fn start_helpers(
+    world: &World,
+    case: &Case,
+    database: &str,
+    resources: &Arc<Resources>,
+) -> Result<Vec<RunningProcess>, Error> {
+    let mut helpers = Vec::new();
+    let rules = world.spec().processes.iter().filter(|rule| rule.helper);
+    for rule in rules {
+        let values = Values::new(database, String::new(), 0, case, resources)?;
+        let launch = world.launch_process(rule, &values, &BTreeMap::new())?;
+        helpers.push(RunningProcess::start_helper(rule, &launch, &values).await?);
+    }
+    Ok(helpers)
 }
 
 /// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.

@@ -1,27 +1,36 @@
-//! The service of a trial: a process with its upstream and port.
+//! The service of a trial: its processes with their upstream and ports.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::program::Addresses;
+use super::processes::RunningProcess;
 use super::readiness::wait_until_ready;
+use super::resources::Resources;
 use super::stopwatch::Stopwatch;
+use super::values::Values;
 use super::{Error, World};
 use crate::matrix::Case;
 use crate::observation::{LineCounts, ProcessRun, Service, WaitResult};
-use crate::process::{Child, Exit, Reservation};
+use crate::process::{Child, Exit, Output, Reservation};
 use crate::spec::Value;
 use crate::upstream::{Behaviour, Exchange, Upstream};
 
-/// A running service. Dropping it kills its process group.
+/// A running service: its main process, which `[service]` describes, and the other processes under
+/// test. Dropping it kills their process groups.
 #[derive(Debug)]
 pub(super) struct RunningService {
-    pub(super) child: Child,
+    main: Child,
+    /// The others in the order in which they were started.
+    others: Vec<RunningProcess>,
     pub(super) upstream: Upstream,
-    pub(super) addresses: Addresses,
+    pub(super) values: Values,
+    /// The whole environment of the main process.
     pub(super) environment: BTreeMap<String, String>,
-    pub(super) startup: LineCounts,
+    /// How many lines were printed before the service was ready.
+    startup: LineCounts,
     pub(super) ready: WaitResult,
+    /// A hash of the main program; `None` if its file can't be read.
     program: Option<String>,
     _port: Reservation,
 }
@@ -33,9 +42,10 @@ pub(super) struct ServiceOptions<'a> {
     pub(super) behaviour: &'a Behaviour,
     /// The URL of the case's database.
     pub(super) database: &'a str,
+    pub(super) resources: &'a Arc<Resources>,
     /// Variables that replace those of the spec and the case.
     pub(super) env: &'a BTreeMap<String, Value>,
-    /// Time limit until it is ready.
+    /// Time limit until the main process is ready.
     pub(super) ready_timeout: Duration,
 }
 
@@ -48,7 +58,7 @@ pub(super) struct StoppedService {
 }
 
 impl RunningService {
-    /// Starts the upstream and the service of a case, and waits until the service is ready.
+    /// Starts the upstream and the processes of a case, and waits until each one is ready.
     pub(super) async fn start(
         world: &World,
         options: &ServiceOptions<'_>,
@@ -58,45 +68,133 @@ impl RunningService {
         let upstream = Upstream::start(options.behaviour).await?;
         stopwatch.lap("upstream");
         let port = Reservation::new()?;
-        let addresses = Addresses {
-            database: options.database.to_owned(),
-            upstream: upstream.url(),
-            port: port.port(),
-        };
-        let mut environment = addresses.environment(spec, options.case);
+        let ServiceOptions { case, database, resources, .. } = *options;
+        let values = Values::new(database, upstream.url(), port.port(), case, resources)?;
+        let mut environment = values.environment(spec, case);
         for (name, value) in options.env {
             match value.text() {
-                Some(text) => environment.insert(name.clone(), addresses.fill(text)),
+                Some(text) => environment.insert(name.clone(), values.fill(text)),
                 None => environment.remove(name),
             };
         }
-        let launch = world.program().launch(spec, environment.clone());
+        world.render_files(&values)?;
+        let (running, ready) = (Vec::new(), WaitResult::Reached);
+        let mut others =
+            Others { world, values: &values, environment: &environment, running, ready };
+        others.start(true).await?;
+        let cwd = spec.service.cwd.as_deref();
+        let fill = |text: &str| values.fill(text);
+        let launch = world.program().launch(spec, cwd, environment.clone(), fill);
         let program = launch.identity();
-        let child = launch.start()?;
+        let main = launch.start()?;
         stopwatch.lap("launch");
-        let url = addresses.fill(&spec.service.url);
-        let limit = options.ready_timeout;
-        let ready = wait_until_ready(&child, &spec.service.ready, &addresses, &url, limit).await;
-        let startup = LineCounts::count(&child.output());
+        if others.ready.is_reached() {
+            let (rule, url) = (&spec.service.ready, values.fill(&spec.service.url));
+            others.ready =
+                wait_until_ready(&main, rule, &values, &url, options.ready_timeout).await;
+        }
+        others.start(false).await?;
         stopwatch.lap("ready");
-        Ok(Self { child, upstream, addresses, environment, startup, ready, program, _port: port })
+        let Others { running: others, ready, .. } = others;
+        let startup = LineCounts::default();
+        let mut service = Self {
+            main,
+            others,
+            upstream,
+            values,
+            environment,
+            startup,
+            ready,
+            program,
+            _port: port,
+        };
+        service.startup = LineCounts::count(&service.output());
+        Ok(service)
     }
 
-    /// Stops the service: SIGTERM, and SIGKILL after `grace`.
-    pub(super) async fn stop(self, grace: Duration) -> Result<StoppedService, Error> {
-        let command = self.child.command().to_owned();
-        let (exit, output) = self.child.stop(grace).await?;
-        let Self { upstream, addresses, environment, startup, ready, program, .. } = self;
-        let (placeholders, exchanges) = (addresses.placeholders(), upstream.journal());
+    /// Returns what all processes have printed so far, in the order in which it was read.
+    pub(super) fn output(&self) -> Output {
+        let origin = self.main.start();
+        let others = self.others.iter().map(|process| process.output_since(origin));
+        others.fold(self.main.output(), Output::merged)
+    }
+
+    /// Whether one of the processes has exited.
+    pub(super) fn has_exited(&self) -> bool {
+        self.main.has_exited() || self.others.iter().any(|process| process.child.has_exited())
+    }
+
+    /// Kills one process, or the main process if `name` is `None`.
+    pub(super) async fn kill(&mut self, name: Option<&str>) {
+        let other = self.others.iter_mut().find(|process| Some(process.rule.name.as_str()) == name);
+        match other {
+            Some(process) => process.child.kill().await,
+            None => self.main.kill().await,
+        }
+    }
+
+    /// Stops the processes in the reverse order of their start: a signal, and SIGKILL after `grace`
+    /// for the main process, and after its own time for each other one.
+    pub(super) async fn stop(
+        self,
+        world: &World,
+        grace: Duration,
+    ) -> Result<StoppedService, Error> {
+        let Self { main, others, upstream, values, environment, startup, ready, program, .. } =
+            self;
+        let (command, origin) = (main.command().to_owned(), main.start());
+        let mut output = Output::default();
+        let mut exits = Vec::new();
+        for process in others.into_iter().rev() {
+            let (exit, lines) = process.stop(origin).await?;
+            exits.push(exit);
+            output = output.merged(lines);
+        }
+        let (exit, lines) = main.stop(world.spec().service.stop.signal(), grace).await?;
+        output = lines.merged(output);
+        let exit = exits.into_iter().fold(exit, Exit::combined);
+        let (placeholders, exchanges) = (values.placeholders(), upstream.journal());
         let service = Service { command, program, environment, placeholders };
         Ok(StoppedService { service, run: ProcessRun { output, startup, ready, exit }, exchanges })
     }
 
-    /// Collects the evidence of a service that was killed on purpose.
-    pub(super) async fn stop_killed(self) -> Result<StoppedService, Error> {
-        let mut stopped = self.stop(Duration::ZERO).await?;
-        // It did not exit by itself.
+    /// Stops a service of which a process was killed on purpose.
+    pub(super) async fn stop_after_kill(self, world: &World) -> Result<StoppedService, Error> {
+        let mut stopped = self.stop(world, Duration::ZERO).await?;
+        // The process did not exit by itself.
         stopped.run.exit = Exit { stop_requested: true, killed: true, ..stopped.run.exit };
         Ok(stopped)
+    }
+}
+
+/// The processes under test besides the main one, while they are started.
+struct Others<'a> {
+    world: &'a World,
+    values: &'a Values,
+    /// The environment of the service, which they share.
+    environment: &'a BTreeMap<String, String>,
+    running: Vec<RunningProcess>,
+    /// Whether every process so far became ready.
+    ready: WaitResult,
+}
+
+impl Others<'_> {
+    /// Starts those that are started before or after the main process. Stops at the first one that
+    /// does not become ready.
+    async fn start(&mut self, before: bool) -> Result<(), Error> {
+        let rules = self.world.spec().processes.iter().filter(|rule| !rule.helper);
+        for rule in rules.filter(|rule| rule.starts_before_service() == before) {
+            if !self.ready.is_reached() {
+                return Ok(());
+            }
+            let launch = self.world.launch_process(rule, self.values, self.environment)?;
+            let process = RunningProcess::start(rule, &launch, self.values).await?;
+            if let WaitResult::NotReached(reason) = &process.ready {
+                let reason = format!("the process `{}`: {reason}", rule.name);
+                self.ready = WaitResult::NotReached(reason);
+            }
+            self.running.push(process);
+        }
+        Ok(())
     }
 }

@@ -10,9 +10,11 @@ use serde_json::Value as Json;
 
 use super::Error;
 use super::program::Program;
+use super::values::Values;
 use crate::chain::chain;
 use crate::document::suggestion;
-use crate::spec::{Overlay, Spec};
+use crate::process::Launch;
+use crate::spec::{Overlay, Process, Spec};
 use crate::upstream::Behaviour;
 use spanproof_postgres::{Migrations, Options, Server};
 
@@ -50,6 +52,8 @@ struct Files {
     /// The SQL that applies and removes each fault of the kind `sql`.
     faults: BTreeMap<String, (String, String)>,
     seeds: Vec<(PathBuf, Migrations)>,
+    /// The templates of `[service.files]`, by the name of the file.
+    templates: BTreeMap<String, String>,
 }
 
 /// Options for opening a [`World`].
@@ -194,7 +198,7 @@ impl World {
 
     /// Returns a hash that identifies the service's program; `None` if its file can't be read.
     pub fn program_id(&self) -> Option<String> {
-        self.0.program.launch(&self.0.spec, BTreeMap::new()).identity()
+        self.0.program.identity(&self.0.spec)
     }
 
     /// Returns how long the build took, and how long the server with its template took.
@@ -215,6 +219,35 @@ impl World {
 
     pub(super) fn program(&self) -> &Program {
         &self.0.program
+    }
+
+    /// Creates the launch of a process besides the service. `service` is the environment of the
+    /// service.
+    pub(super) fn launch_process(
+        &self,
+        rule: &Process,
+        values: &Values,
+        service: &BTreeMap<String, String>,
+    ) -> Result<Launch, Error> {
+        let spec = &self.0.spec;
+        let environment = values.environment_of(rule, service);
+        let program = Program::from_words(spec, &rule.command)?;
+        Ok(program.launch(spec, rule.cwd.as_deref(), environment, |text| values.fill(text)))
+    }
+
+    /// Writes the files of the spec, with their placeholders replaced, into the folder of a trial.
+    pub(super) fn render_files(&self, values: &Values) -> Result<(), Error> {
+        for (name, template) in &self.0.files.templates {
+            let path = PathBuf::from(values.fill(&format!("{{dir}}/{name}")));
+            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let written = written.and_then(|()| std::fs::write(&path, values.fill(template)));
+            written.map_err(|error| Error::File {
+                what: "file",
+                path,
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(())
     }
 
     pub(super) fn behaviour(&self, name: &str) -> Result<&Behaviour, Error> {
@@ -306,7 +339,12 @@ impl Files {
             })?;
             Ok((path, seed))
         });
-        Ok(Self { jobs, bodies, behaviours, faults, seeds: seeds.collect::<Result<_, Error>>()? })
+        let seeds = seeds.collect::<Result<_, Error>>()?;
+        let templates = spec.service.files.iter();
+        let templates = templates
+            .map(|(name, path)| Ok((name.clone(), text("template", &spec.path(path))?)))
+            .collect::<Result<_, Error>>()?;
+        Ok(Self { jobs, bodies, behaviours, faults, seeds, templates })
     }
 }
 

@@ -10,26 +10,27 @@ use crate::observation::{Job, Unit};
 use crate::process::{Ending, Exit};
 use spanproof_format::Code;
 
-/// SIGTERM's number, and the exit code by which shells and runtimes report it.
-const SIGTERM: i32 = 15;
-const TERMINATED: i32 = 128 + SIGTERM;
-
 /// The process stopped when asked and left nothing behind.
 pub(super) fn process(facts: &Facts<'_>, checks: &mut Checks) {
-    let Some(Exit { ending, stop_requested, killed, stop_ms, strays, .. }) =
-        facts.run().map(|run| &run.exit)
-    else {
-        return;
-    };
+    let Some(exit) = facts.run().map(|run| &run.exit) else { return };
+    let Exit { ending, stop_requested, killed, stop_ms, strays, process, .. } = exit;
+    let spec = facts.spec;
+    let rule = spec.processes.iter().find(|rule| Some(&rule.name) == process.as_ref());
+    let stop = rule.map_or(&spec.service.stop, |rule| &rule.stop);
+    let (name, signal) = (exit.name(), stop.signal());
     let exit = || Evidence::Exit { ending: *ending, at_ms: None, remark: None };
     checks.expect(!killed, || {
-        let message =
-            format!("the service did not stop on SIGTERM and was killed after {stop_ms} ms");
+        let message = format!("{name} did not stop on {signal} and was killed after {stop_ms} ms");
         Finding::new(Code::NotStopped, message, vec![exit()])
     });
-    let stopped = matches!(ending, Ending::Code(0 | TERMINATED) | Ending::Signal(SIGTERM));
+    let number = signal as i32;
+    let stopped = match ending {
+        // A shell and most runtimes report a signal as 128 and its number.
+        Ending::Code(code) => *code == 0 || *code == 128 + number || stop.clean.contains(code),
+        Ending::Signal(by) => *by == number,
+    };
     checks.expect(!stop_requested || *killed || stopped, || {
-        let message = format!("the service was asked to stop, and ended with {ending}");
+        let message = format!("{name} was asked to stop, and ended with {ending}");
         let evidence = [vec![exit()], Evidence::last_lines(facts, 3)].concat();
         Finding::new(Code::ProcessCrashed, message, evidence)
     });

@@ -53,8 +53,9 @@ fn never_up(all: &[&Observation], judgements: &mut [Judgement]) {
         if judgement.code() == Some(Code::ProcessCrashed) {
             let tail = trial.run.output.tail(5);
             let (ending, ms) = (trial.run.exit.ending, trial.run.exit.at_ms);
+            let name = trial.run.exit.name();
             *judgement = Judgement::broken(format!(
-                "the service ended before it was ready, with {ending} after {ms} ms{tail}"
+                "{name} ended before it was ready, with {ending} after {ms} ms{tail}"
             ));
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
     let exit = &run.exit;
     checks.expect(exit.stop_requested, || {
         let when = if run.ready.is_reached() { "while the job ran" } else { "before it was ready" };
-        let message = format!("the service ended by itself {when}, with {}", exit.ending);
+        let message = format!("{} ended by itself {when}, with {}", exit.name(), exit.ending);
         let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
         let mut evidence = vec![Evidence::Exit { ending, at_ms, remark: None }];
         if facts.spec.probes.has_tracer() && facts.banners.is_empty() {

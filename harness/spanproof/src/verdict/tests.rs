@@ -122,6 +122,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
             at_ms: 100,
             stop_ms: 1,
             strays: Vec::new(),
+            process: None,
         },
     }
 }

@@ -18,7 +18,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Starts `spanproof ARGS` and waits until the command line of a descendant contains `text`.
 fn start(project: &Project, args: &[&str], text: &str) -> Running {
     let run = project.spanproof(args).spawn();
-    wait_until(text, START_TIMEOUT, || {
+    wait_until(&format!("the start of a process `{text}`"), START_TIMEOUT, || {
         let lines = descendants(run.id());
         if lines.iter().any(|line| line.contains(text)) { Ok(()) } else { Err(lines) }
     });
@@ -68,10 +68,10 @@ fn stop(mut run: Running, signal: Signal, code: Option<i32>) {
     let status = run.status();
     assert_eq!(status.code(), code, "{status}");
     // A zombie has no arguments. Zombies are ignored, because init may reap them late.
-    let zombie = |line: &String| line.ends_with(' ') && line.split(' ').count() == 2;
+    let is_zombie = |line: &String| line.ends_with(' ') && line.split(' ').count() == 2;
     let belongs_to_run = |line: &String| {
-        let same = before.contains(line) && !zombie(line);
-        same || folders.iter().any(|folder| line.contains(folder))
+        let was_descendant = before.contains(line) && !is_zombie(line);
+        was_descendant || folders.iter().any(|folder| line.contains(folder))
     };
     wait_until("the removal of the run's processes and folders", CLEANUP_TIMEOUT, || {
         let lines = processes().into_iter().map(command_line);
@@ -109,7 +109,9 @@ fn a_stopped_run_stops_its_build(#[case] signal: Signal, #[case] code: Option<i3
 }
 
 /// The run is stopped at five moments: three while `initdb` creates a data directory, one when the
-/// server starts there, and one when the server starts on a copy from the cache.
+/// server starts there, and one when the server starts on a copy from the cache. Each moment has an
+/// option of `check`, and a text in the command line of the process that is then running. The
+/// option `--timings` does not change how the server starts, so the cache is used.
 #[rstest]
 fn a_run_stopped_while_its_server_starts_leaves_no_server(
     #[values(

@@ -86,6 +86,7 @@ fn a_kept_database_on_a_server_given_by_url_stays_until_clean_removes_it() {
     let project = Project::new("obedient");
     let run =
         |args: &[&str]| project.spanproof(args).env("SPANPROOF_POSTGRES", database.url()).output();
+    // Counts the kept databases. The server may keep templates and clones made ahead of later runs.
     let count = "select count(*) from pg_database where datname like 'spanproof%' \
                 and datname <> current_database() and datname not like 'spanproof\\_ready\\_%' \
                 and datname not like 'spanproof\\_template\\_%'";

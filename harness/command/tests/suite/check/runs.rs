@@ -7,7 +7,7 @@ use super::project::Project;
 use crate::run::Output;
 
 /// Creates a project with ten cases: five routes, each with tracing on and off. The service fails
-/// if tracing is on.
+/// if tracing is on. `mode` says how: `exits` or `hangs`.
 fn failing_when_on(mode: &str) -> Project {
     let project = Project::new("fails-when-on");
     project.append("[[flag]]\nname = \"TRACE\"\ntracing = true\nvalues = [\"true\", \"false\"]");

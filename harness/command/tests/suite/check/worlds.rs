@@ -78,7 +78,8 @@ fn a_full_disk_is_reported() {
     assert!(stderr.contains("`initdb` failed: "), "{stderr}");
 }
 
-/// What the caller has set for other servers does not reach the disposable one.
+/// Environment variables that the caller has set for other servers do not affect the disposable
+/// server.
 #[rstest]
 #[case::port("PGPORT", "5433")]
 #[case::tls("PGSSLMODE", "verify-full")]
@@ -91,7 +92,7 @@ fn variables_for_other_servers_are_ignored(#[case] name: &str, #[case] value: &s
     let project = Project::new("obedient");
     let command = project.spanproof(&["check", "--fresh"]).env(name, value);
     let Output { code, stdout, stderr } = command.output();
-    // The service refuses the job, so the world came up.
+    // The service started and refused the job, so its Postgres server works.
     assert_eq!(code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");
 }

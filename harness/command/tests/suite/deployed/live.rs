@@ -30,7 +30,8 @@ async fn jobs_469_to_472_never_called_the_tracer() {
         text[text.find("\njob ").unwrap()..].replace(
         "    against:  not looked at: other schemas: only the tables that the spec names are read from a dump\n", "")
     };
-    assert_eq!(verdict(&dump.stdout), verdict(&stdout), "the dump (left) and the database");
+    let difference = "the diagnoses of the dump (left) and of the database differ";
+    assert_eq!(verdict(&dump.stdout), verdict(&stdout), "{difference}");
     production.close().await;
 }
 

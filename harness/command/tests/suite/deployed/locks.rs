@@ -11,8 +11,8 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use super::production::{LOG, Production};
 use crate::run::Output;
 
-/// The possible starts of a statement between `begin` and `rollback`.
-const READING: [&str; 6] = [
+/// What a statement between `begin` and `rollback` may start with.
+const ALLOWED_STARTS: [&str; 6] = [
     "set local ",
     "savepoint statement",
     "rollback to savepoint statement",
@@ -59,9 +59,10 @@ async fn a_command_sends_one_read_only_transaction(
     #[case] expected_code: i32,
 ) {
     let mut production = Production::new("").await;
-    let logged = "do $$ begin execute format('alter database %I set log_statement = ''all''', \
-                  current_database()); end $$";
-    production.execute(logged).await;
+    let log_statements = "do $$ begin execute \
+                          format('alter database %I set log_statement = ''all''', \
+                          current_database()); end $$";
+    production.execute(log_statements).await;
     let Output { code, stdout, stderr } = production.command(command, args).output_async().await;
     assert_eq!(code, expected_code, "{stdout}{stderr}");
     let statements = statements(&production).await;
@@ -71,7 +72,7 @@ async fn a_command_sends_one_read_only_transaction(
     assert_eq!(last, "rollback");
     assert!(rest.iter().any(|sql| sql.starts_with("select ")), "{rest:#?}");
     for sql in rest {
-        assert!(READING.iter().any(|start| sql.starts_with(start)), "{sql}");
+        assert!(ALLOWED_STARTS.iter().any(|start| sql.starts_with(start)), "{sql}");
         let words: BTreeSet<_> = sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         assert!(FORBIDDEN.iter().all(|word| !words.contains(word)), "{sql}");
         assert!(!sql.contains("pg_advisory"), "{sql}");
@@ -116,8 +117,8 @@ async fn diagnose_skips_a_locked_table_and_blocks_no_writer() {
     production.close().await;
 }
 
-/// Waits until a command waits for a lock, and returns the modes of all locks on tables that the
-/// command holds or waits for.
+/// Waits until a session of spanproof waits for a lock. Returns the modes of all locks on tables
+/// that this session holds or waits for.
 async fn lock_modes(observer: &mut PgConnection) -> Vec<String> {
     let locks = "select coalesce(array_agg(distinct l.mode), '{}') from pg_locks l \
                  join pg_stat_activity a using (pid) where a.datname = current_database() \

@@ -1,29 +1,30 @@
 //! Tests of the verdict of `diagnose` for combinations of rows with lines of a log: startup lines
-//! that say whether tracing is on, and lines about spans.
+//! that say whether tracing is on, and lines about spans. A unit is one piece of a job's work: a
+//! row of `executions`.
 
 use rstest::rstest;
 
 use super::scene::{ON, STARTED, Scene, codes, diagnose, first_message, run};
 use crate::run::Output;
 
-/// Tracing is off, and the flag is unset.
+/// A startup line: tracing is off, and the flag is unset.
 const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
-/// Tracing is off, and the flag is `1`.
+/// A startup line: tracing is off, and the flag is `1`.
 const OFF_1: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n";
-/// Tracing is off, and the flag is `false`.
+/// A startup line: tracing is off, and the flag is `false`.
 const OFF_FALSE: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)\n";
-/// Both spans of a unit are started.
+/// Two lines: the service starts both spans of a unit.
 const STARTED_SPANS: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
                      🔍 StartSpan called: service=runner, operation=hybrid_router_call, enabled=true\n";
-/// The tracer is called but is off.
+/// A line: the service calls the tracer, which is off and starts no span.
 const NOT_STARTED: &str =
     "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false\n";
-/// Both spans of a unit are written.
+/// Two lines: the service has written both spans of a unit.
 const WRITTEN_SPANS: &str = "✅ StartSpan RecordSpan success\n✅ StartSpan RecordSpan success\n";
-/// A write of a span failed.
+/// A line: a write of a span failed.
 const FAILED_WRITE: &str =
     "❌ StartSpan RecordSpan error: relation \"trace_spans\" does not exist\n";
-/// The service crashed.
+/// A line: the service crashed.
 const PANIC: &str = "thread 'worker' panicked at src/tracer.rs:7:5\n";
 
 /// Each case has the number of units in the dump, the number of units with spans, the lines of the
@@ -46,11 +47,11 @@ const PANIC: &str = "thread 'worker' panicked at src/tracer.rs:7:5\n";
 #[case::disabled_and_recording(4, 4, &[OFF], "banner-contradicts")]
 fn rows_and_lines_give_one_code(
     #[case] units: usize,
-    #[case] spans: usize,
+    #[case] traced_units: usize,
     #[case] log: &[&str],
     #[case] code: &str,
 ) {
-    let scene = Scene { units, spans, ..Scene::default() };
+    let scene = Scene { units, traced_units, ..Scene::default() };
     let log = (!log.is_empty()).then(|| log.concat());
     let (exit_code, json) = scene.diagnose(log.as_deref(), &[]);
     assert_eq!(codes(&json), [code], "{json:#}");
@@ -70,7 +71,7 @@ fn stored_spans_are_judged(
     #[case] change: (&'static str, &'static str),
     #[case] code: Option<&str>,
 ) {
-    let scene = Scene { units: 4, spans: 4, change, ..Scene::default() };
+    let scene = Scene { units: 4, traced_units: 4, change, ..Scene::default() };
     let (exit_code, json) = scene.diagnose(Some(ON), &[]);
     assert_eq!(codes(&json).first().map(String::as_str), code, "{json:#}");
     assert_eq!(exit_code, i32::from(code.is_some()));
@@ -78,21 +79,20 @@ fn stored_spans_are_judged(
 }
 
 #[rstest]
-#[case::waits("queued", 0, "job-not-picked-up")]
-#[case::runs("processing", 0, "job-not-finished")]
+#[case::waits("queued", "job-not-picked-up")]
+#[case::runs("processing", "job-not-finished")]
 fn a_job_without_units_is_not_reported_as_lost_spans(
-    #[case] job: &'static str,
-    #[case] units: usize,
+    #[case] job_status: &'static str,
     #[case] code: &str,
 ) {
-    let scene = Scene { job, units, ..Scene::default() };
+    let scene = Scene { job_status, units: 0, ..Scene::default() };
     assert_eq!(codes(&scene.diagnose(Some(ON), &[]).1), [code]);
 }
 
 #[test]
 fn spans_of_a_running_job_need_no_end() {
     let change = ("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted");
-    let scene = Scene { job: "processing", spans: 4, change, ..Scene::default() };
+    let scene = Scene { job_status: "processing", traced_units: 4, change, ..Scene::default() };
     let (_, json) = scene.diagnose(Some(ON), &[]);
     assert_eq!(codes(&json), ["job-not-finished"]);
 }
@@ -161,7 +161,7 @@ fn lines_about_the_spans_of_a_job_are_not_evidence_for_another_job(
     #[case] more: &[&str],
     #[case] expected: &[&str],
 ) {
-    let mut dump = Scene { spans: 4, ..Scene::default() }.dump();
+    let mut dump = Scene { traced_units: 4, ..Scene::default() }.dump();
     let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";
     dump = dump.replace(job, &format!("{job}470\tbias-2\tfailed\t2025-10-22 12:00:00+00\n"));
     let unit = "1\t469\tr1\tm\tq\tfailed\t2025-10-22 12:00:00.02+00\t2025-10-22 12:00:00.04+00\n";

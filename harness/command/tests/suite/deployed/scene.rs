@@ -12,22 +12,23 @@ pub(crate) const ON: &str = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
 /// A line that the service prints at its start.
 pub(crate) const STARTED: &str = "listening on 127.0.0.1:8090\n";
 
-/// The content of a dump: one job with its units and spans.
+/// The content of a dump: one job with its units (rows of `executions`) and spans.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     /// The job's status.
-    pub(crate) job: &'static str,
+    pub(crate) job_status: &'static str,
     /// The number of the job's units.
     pub(crate) units: usize,
     /// The number of units that have spans. Each of these units has two spans.
-    pub(crate) spans: usize,
-    /// A text to replace in the row of each span, and its replacement.
+    pub(crate) traced_units: usize,
+    /// A text to replace in the row of each span, and its replacement. No row changes if the first
+    /// text is empty.
     pub(crate) change: (&'static str, &'static str),
 }
 
 impl Default for Scene {
     fn default() -> Self {
-        Self { job: "failed", units: 4, spans: 0, change: ("", "") }
+        Self { job_status: "failed", units: 4, traced_units: 0, change: ("", "") }
     }
 }
 
@@ -40,7 +41,7 @@ impl Scene {
              COPY public.jobs (id, jobspec_id, status, created_at) FROM stdin;\n\
              469\tbias-1\t{}\t2025-10-22 12:00:00+00\n\\.\n\
              COPY public.executions (id, job_id, region, model_id, question_id, status, started_at, completed_at) FROM stdin;\n",
-            self.job
+            self.job_status
         );
         for id in 1..=self.units {
             let _infallible = writeln!(
@@ -52,7 +53,7 @@ impl Scene {
             "\\.\nCOPY public.trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, \
              completed_at, duration_ms, status, job_id, execution_id, model_id, region) FROM stdin;\n",
         );
-        for id in 1..=self.spans {
+        for id in 1..=self.traced_units {
             for (operation, span, parent) in
                 [("execute_question", "s", "\\N"), ("hybrid_router_call", "c", "s")]
             {

@@ -1,6 +1,6 @@
-//! Tests that this version uses a cache of data directories that an earlier version created. The
-//! entries in `fixtures/format-1/cache` are incomplete: each has `complete.json`, which describes
-//! the entry, but only some files of the data directory.
+//! Tests that this version uses a cache of data directories that an earlier version created. An
+//! entry of the cache is a folder with a data directory and with `complete.json`, which describes
+//! the entry. In `fixtures/format-1/cache`, the data directories lack most of their files.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -33,8 +33,8 @@ impl Caches {
         self.0.path().join("spanproof/postgres")
     }
 
-    /// Runs the command with this cache. The server comes from binaries, because only data
-    /// directories of such servers are cached.
+    /// Runs the command with this cache. The server must run from binaries on this machine, because
+    /// only the data directories of such servers are cached.
     fn run(&self, args: &[&str]) -> Output {
         let command = Spanproof::new(self.0.path(), args).env("XDG_CACHE_HOME", self.0.path());
         let output = command.env("SPANPROOF_POSTGRES", "binaries").output();
@@ -46,14 +46,15 @@ impl Caches {
     fn new_entry(&self) -> PathBuf {
         let old = [WITH_MIGRATIONS, EMPTY];
         let mut all = names(&self.folder());
-        all.retain(|name| !old.contains(&&**name) && is_complete(&self.folder().join(name)));
+        all.retain(|name| !old.contains(&&**name) && is_entry(&self.folder().join(name)));
         assert_eq!(all.len(), 1, "{all:?}");
         self.folder().join(&all[0])
     }
 }
 
-fn is_complete(entry: &Path) -> bool {
-    entry.join("complete.json").is_file()
+/// Returns whether a folder is an entry of the cache, even if its data directory lacks files.
+fn is_entry(folder: &Path) -> bool {
+    folder.join("complete.json").is_file()
 }
 
 /// Returns the label and the size in MB of an entry of the fixture.
@@ -72,7 +73,7 @@ fn doctor_lists_old_entries_and_adds_a_new_entry() {
         let (label, size) = label_and_size(key);
         let line = format!(" {key} {label}, {size} MB, used ");
         assert!(output.stdout.contains(&line), "expected {line}\nfound {output:?}");
-        assert!(is_complete(&caches.folder().join(key)), "the entry {key} was removed");
+        assert!(is_entry(&caches.folder().join(key)), "the entry {key} was removed");
     }
     assert!(caches.new_entry().join("data/global/pg_control").is_file());
 }
@@ -87,7 +88,8 @@ fn an_incomplete_data_directory_is_created_again() {
     assert!(!entry.join("data/global").exists());
     let output = caches.run(&["doctor"]);
     assert!(output.stdout.contains("would be used; a new database was ready after "), "{output:?}");
-    assert!(entry.join("data/global/pg_control").is_file(), "the entry is incomplete: {output:?}");
+    let control_file = entry.join("data/global/pg_control");
+    assert!(control_file.is_file(), "the data directory is still incomplete: {output:?}");
 }
 
 #[test]
@@ -103,8 +105,7 @@ fn clean_removes_the_entry_that_is_named() {
     assert_eq!(names(&caches.folder()), [WITH_MIGRATIONS, VERSION_FILE]);
 }
 
-/// The cache keeps eight entries. The nine old entries and the new entry are ten, so two entries
-/// are removed.
+/// The cache keeps eight entries. With nine old entries and a new one, two must be removed.
 #[test]
 fn a_new_entry_replaces_the_least_recently_used_entries() {
     let caches = Caches::new();
@@ -124,7 +125,7 @@ fn a_new_entry_replaces_the_least_recently_used_entries() {
     set_last_use(EMPTY, 1000);
     caches.run(&["doctor"]);
     let mut left = names(&caches.folder());
-    left.retain(|name| is_complete(&caches.folder().join(name)));
+    left.retain(|name| is_entry(&caches.folder().join(name)));
     assert_eq!(left.len(), 8, "{left:?}");
     assert!(!left.iter().any(|name| [WITH_MIGRATIONS, EMPTY].contains(&&**name)), "{left:?}");
     assert!(!caches.folder().join(EMPTY).exists(), "files of a removed entry are left");

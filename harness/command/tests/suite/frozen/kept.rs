@@ -1,6 +1,7 @@
 //! Tests that this version lists and removes what earlier versions left: folders of servers, and
-//! databases on a server given by URL. A folder of a server contains a journal of what to remove.
-//! Its users hold its FIFO open. Git can't store a FIFO, so each test creates one.
+//! databases on a server given by URL. The folder of a server contains the journal `things`, which
+//! lists what must be removed with the folder. It also contains the FIFO `users`, which each
+//! process that uses the server holds open. Git can't store a FIFO, so each test creates one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,12 @@ use crate::folder::{copy, names};
 use crate::run::{Output, Spanproof};
 use crate::wait::wait_until;
 
-/// A folder for `TMPDIR` that contains the folder of a server.
+/// A value for `TMPDIR`: a folder that contains the folder of a server of an earlier version.
 #[derive(Debug)]
 struct Leftover {
+    /// The folder for `TMPDIR`.
     scratch: tempfile::TempDir,
+    /// The folder of the server.
     folder: PathBuf,
 }
 
@@ -35,10 +38,10 @@ impl Leftover {
         let users = left.folder.join("users");
         nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
         // The clean-up ignores newer folders, because a process may still be creating them.
-        let minute = SystemTime::now() - Duration::from_mins(1);
-        let minute = minute.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
+        let minute_ago = SystemTime::now() - Duration::from_mins(1);
+        let minute_ago = minute_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
         let (at, flags) = (nix::fcntl::AT_FDCWD, UtimensatFlags::NoFollowSymlink);
-        utimensat(at, &users, &minute, &minute as &TimeSpec, flags).unwrap();
+        utimensat(at, &users, &minute_ago, &minute_ago as &TimeSpec, flags).unwrap();
         for (name, private) in [("things", true), ("record", true), ("kept", false)] {
             let path = left.folder.join(name);
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
@@ -63,6 +66,7 @@ impl Leftover {
         self.scratch.path().join("spanproof-70f2733551de0472.server")
     }
 
+    /// Returns the folder of the cache, which a journal can name.
     fn cache(&self) -> PathBuf {
         self.scratch.path().join("cache")
     }
@@ -97,13 +101,14 @@ fn doctor_lists_and_clean_removes_a_kept_server(#[case] name: &str, #[case] shar
 #[test]
 fn folders_of_a_dead_process_are_removed() {
     let left = Leftover::new("spanproof-74023cffbd7c");
-    let making = left.cache().join("making-628929ae2ba0401b9747eaf52353609c");
-    std::fs::create_dir_all(&making).unwrap();
-    std::fs::write(making.join("half"), "").unwrap();
+    // A cache entry that the process had not finished. The journal names its folder.
+    let unfinished = left.cache().join("making-628929ae2ba0401b9747eaf52353609c");
+    std::fs::create_dir_all(&unfinished).unwrap();
+    std::fs::write(unfinished.join("half"), "").unwrap();
     let doctor = left.run(&["doctor"]);
     assert!(doctor.code == 0 && !doctor.stdout.contains("74023cffbd7c"), "{doctor:?}");
     wait_until("the removal of both folders", Duration::from_secs(20), || {
-        let present = left.folder.exists() || making.exists();
+        let present = left.folder.exists() || unfinished.exists();
         if present { Err((names(&left.folder), names(&left.cache()))) } else { Ok(()) }
     });
     assert!(left.cache().exists(), "a folder that the journal does not name was removed");

@@ -1,4 +1,5 @@
-//! A running database that `check --keep` creates, so that these tests do not call the library.
+//! A database on a running server. `check --keep` creates both, because the tests of this folder
+//! call only the command.
 
 use serde_json::Value as Json;
 
@@ -12,6 +13,7 @@ pub(crate) struct Live {
     pub(crate) url: String,
     /// The document that `check --format json` printed.
     pub(crate) document: Json,
+    /// The path of the server's folder.
     folder: String,
 }
 

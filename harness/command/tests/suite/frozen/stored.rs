@@ -8,8 +8,9 @@ use super::comparison::compare;
 use super::{fixture, fixtures, run};
 use crate::folder::{copy, names};
 
-/// JSON pointers to texts of a report whose wording is not part of the format.
-const WORDING: [&str; 4] = [
+/// JSON pointers to values of a report that may differ: texts, whose wording is not part of the
+/// format, and the path of the evidence.
+const VARYING: [&str; 4] = [
     "/cases/*/verdict/fail/*/message",
     "/cases/*/verdict/known",
     "/cases/*/verdict/broken",
@@ -47,7 +48,7 @@ fn report(folder: &str) -> (Json, i32) {
 fn a_stored_run_has_the_same_verdicts() {
     let frozen = serde_json::from_str(&fixture("json/report.json")).unwrap();
     let (found, code) = report("run");
-    compare(&frozen, &found, &WORDING).unwrap();
+    compare(&frozen, &found, &VARYING).unwrap();
     assert_eq!(code, 3, "one case is broken");
 }
 
@@ -102,12 +103,13 @@ fn evidence_of_every_minor_version_is_read(
     cases.retain(|case| ids.iter().any(|id| case["id"] == **id));
     cases.sort_by_key(|case| case["id"].to_string());
     let (found, code) = report(folder.path().to_str().unwrap());
-    compare(&json!({ "cases": cases }), &found, &WORDING).unwrap();
+    compare(&json!({ "cases": cases }), &found, &VARYING).unwrap();
     assert_eq!(code, 1, "two cases fail");
 }
 
 /// Returns the facts in the report of a replay: the file, codes, evidence, the numbers of the
-/// funnel, and one line for each doubt. Messages are left out.
+/// funnel (how many units of the job reach each stage), and one line for each doubt. Messages are
+/// left out.
 fn facts(text: &str) -> Vec<String> {
     let fact = |line: &str| {
         let inner = line.strip_prefix("    ").filter(|inner| !inner.starts_with(' '));

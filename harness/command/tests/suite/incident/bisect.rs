@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use crate::folder;
 use crate::run::{Output, Spanproof, run};
 
+/// The folder of the Python service.
 const SERVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/python-runner");
 /// The number of commits in the history.
 const COMMITS: usize = 9;

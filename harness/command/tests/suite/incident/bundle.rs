@@ -132,6 +132,7 @@ fn changed_bytes_are_detected() {
     let whole = incident().into_bytes();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.jsonl");
+    // Changes one byte in each step. The positions are spread over the whole file.
     for step in 0..400 {
         let mut bytes = whole.clone();
         let at = (step * 7919) % bytes.len();
@@ -140,6 +141,7 @@ fn changed_bytes_are_detected() {
         let read = Bundle::read(&path);
         let detected = read.as_ref().map_or(true, |bundle| !bundle.doubts.is_empty());
         assert!(detected, "the changed byte {at} was not detected");
+        // Reading the file must not panic if the change is accepted.
         drop(Bundle::read_edited(&path));
     }
 }

@@ -1,0 +1,82 @@
+//! The processes of a trial besides the service: others under test, and helpers such as a broker.
+
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::readiness::wait_until_ready;
+use super::values::Values;
+use crate::observation::WaitResult;
+use crate::process::{Child, Exit, Launch, Output};
+use crate::spec::Process;
+
+/// Lines of a helper's output that an error shows.
+const TAIL: usize = 10;
+
+/// A running process. Dropping it kills its process group.
+#[derive(Debug)]
+pub(super) struct RunningProcess {
+    pub(super) rule: Process,
+    pub(super) child: Child,
+    pub(super) ready: WaitResult,
+}
+
+impl RunningProcess {
+    /// Starts a process and waits until it is ready.
+    pub(super) async fn start(
+        rule: &Process,
+        launch: &Launch,
+        values: &Values,
+    ) -> Result<Self, Error> {
+        let child = launch.start()?;
+        let ready = match &rule.ready {
+            Some(ready) => {
+                let url = values.fill(&format!("http://127.0.0.1:{{port:{}}}", rule.name));
+                let limit = Duration::from_millis(ready.timeout_ms);
+                wait_until_ready(&child, ready, values, &url, limit).await
+            }
+            None => WaitResult::Reached,
+        };
+        Ok(Self { rule: rule.clone(), child, ready })
+    }
+
+    /// Starts a helper. One that does not become ready breaks the trial.
+    pub(super) async fn start_helper(
+        rule: &Process,
+        launch: &Launch,
+        values: &Values,
+    ) -> Result<Self, Error> {
+        let helper = Self::start(rule, launch, values).await?;
+        match &helper.ready {
+            WaitResult::Reached => Ok(helper),
+            WaitResult::NotReached(reason) => {
+                Err(helper.error(format!("did not become ready: {reason}")))
+            }
+        }
+    }
+
+    /// Checks that a helper still runs.
+    pub(super) fn check_running(&self) -> Result<(), Error> {
+        if self.child.has_exited() {
+            return Err(self.error("exited while the case ran".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn error(&self, what: String) -> Error {
+        let tail = self.child.output().tail(TAIL);
+        Error::Helper { name: self.rule.name.clone(), what, tail }
+    }
+
+    /// Returns what the process has printed, with times that count from `origin`.
+    pub(super) fn output_since(&self, origin: Instant) -> Output {
+        self.child.output().delayed(self.child.start().saturating_duration_since(origin))
+    }
+
+    /// Stops the process by its rule. Returns its exit, and its output with times from `origin`.
+    pub(super) async fn stop(self, origin: Instant) -> Result<(Exit, Output), Error> {
+        let delay = self.child.start().saturating_duration_since(origin);
+        let grace = Duration::from_millis(self.rule.stop.grace_ms);
+        let (exit, output) = self.child.stop(self.rule.stop.signal(), grace).await?;
+        Ok((Exit { process: Some(self.rule.name), ..exit }, output.delayed(delay)))
+    }
+}

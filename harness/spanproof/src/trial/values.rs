@@ -1,0 +1,112 @@
+//! The values of the placeholders in a spec, which differ from trial to trial.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use spanproof_postgres::{Address, ServerError};
+
+use super::Error;
+use super::resources::Resources;
+use crate::environment;
+use crate::matrix::Case;
+use crate::spec::{Process, Spec, placeholder};
+
+/// The values of the placeholders of one trial.
+#[derive(Debug, Clone)]
+pub(super) struct Values {
+    /// The URL of the trial's database.
+    pub(super) database: String,
+    address: Address,
+    upstream: String,
+    /// The port of the service.
+    port: u16,
+    case: String,
+    resources: Arc<Resources>,
+}
+
+impl Values {
+    /// Creates the values. `upstream` is empty for helpers, which are started before the upstream.
+    pub(super) fn new(
+        database: &str,
+        upstream: String,
+        port: u16,
+        case: &Case,
+        resources: &Arc<Resources>,
+    ) -> Result<Self, Error> {
+        let address = Address::parse(database);
+        let address = address.map_err(|error| Error::Database(ServerError::from(error)))?;
+        let (database, case) = (database.to_owned(), case.id.clone());
+        Ok(Self { database, address, upstream, port, case, resources: Arc::clone(resources) })
+    }
+
+    /// Replaces the placeholders in a text of the spec.
+    pub(super) fn fill(&self, text: &str) -> String {
+        placeholder::fill(text, |name| self.value(name))
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        if let Some(name) = name.strip_prefix("port:") {
+            return self.resources.port(name).map(|port| port.to_string());
+        }
+        Some(match name {
+            "database.url" => self.database.clone(),
+            "database.host" => self.address.host.clone(),
+            "database.port" => self.address.port.to_string(),
+            "database.name" => self.address.database.clone(),
+            "database.user" => self.address.user.clone(),
+            "database.password" => self.address.password.clone(),
+            "database.jdbc" => self.address.jdbc()?,
+            "database.dotnet" => self.address.dotnet(),
+            "upstream.url" => self.upstream.clone(),
+            "port" => self.port.to_string(),
+            "dir" => self.resources.folder()?.display().to_string(),
+            "case" => self.case.clone(),
+            _ => return None,
+        })
+    }
+
+    /// Returns the values that snapshots replace, each after the name of its placeholder. The longest
+    /// value comes first, because a shorter one may be part of it.
+    pub(super) fn placeholders(&self) -> Vec<(String, String)> {
+        let mut placeholders = vec![
+            ("DATABASE".to_owned(), crate::mask::text(&self.database)),
+            ("DATABASE_NAME".to_owned(), self.address.database.clone()),
+            ("UPSTREAM".to_owned(), self.upstream.clone()),
+            ("PORT".to_owned(), self.port.to_string()),
+        ];
+        let ports = self.resources.ports();
+        placeholders.extend(ports.map(|(name, port)| {
+            (format!("PORT_{}", name.to_uppercase().replace('-', "_")), port.to_string())
+        }));
+        let folder = self.resources.folder();
+        placeholders.extend(folder.map(|path| ("DIR".to_owned(), path.display().to_string())));
+        placeholders.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        placeholders
+    }
+
+    /// Returns the whole environment of the service in a case: what it inherits, the variables of the
+    /// spec, and the flags of the case.
+    pub(super) fn environment(&self, spec: &Spec, case: &Case) -> BTreeMap<String, String> {
+        let mut all = environment::inherited(&spec.service.inherit);
+        all.extend(spec.service.env.iter().map(|(name, text)| (name.clone(), self.fill(text))));
+        all.extend(
+            case.flags
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), value.text()?.to_owned()))),
+        );
+        all
+    }
+
+    /// Returns the environment of another process. `service` is that of the service, which processes
+    /// under test share.
+    pub(super) fn environment_of(
+        &self,
+        process: &Process,
+        service: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut all = if process.helper { BTreeMap::new() } else { service.clone() };
+        all.extend(environment::inherited(&process.inherit));
+        all.extend(process.env.iter().map(|(name, text)| (name.clone(), self.fill(text))));
+        all
+    }
+}

@@ -1,0 +1,61 @@
+//! A service of two processes with a broker: an API, and a worker that records the spans.
+
+use rstest::rstest;
+use spanproof::{Judgement, Observation, TrialBuilder, World, judge};
+use spanproof_format::Code;
+
+use crate::world::repository;
+
+async fn world(bug: &str) -> World {
+    let world = World::new(repository("fixtures/order-service/spanproof.toml"));
+    world.env("BUG", bug).shared_server().open().await.unwrap()
+}
+
+async fn run(world: &World, trial: TrialBuilder) -> (Observation, Judgement) {
+    let observation = trial.run().await.unwrap();
+    let judgement = judge(world.spec(), &observation);
+    (observation, judgement)
+}
+
+#[rstest]
+#[case::on("on", 2)]
+#[case::off("off", 0)]
+#[tokio::test]
+async fn the_worker_gets_the_flags_of_the_case(#[case] value: &str, #[case] spans: usize) {
+    let world = world("").await;
+    let (observation, judgement) = run(&world, world.trial().flag("TRACING", value)).await;
+    judgement.passed().unwrap();
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    let output = &observation.trial().unwrap().run.output;
+    // The broker is not under test: only the worker prints.
+    let lines: Vec<_> = output.lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(lines[..2], [format!("tracing {value}").as_str(), "worker ready"]);
+}
+
+#[rstest]
+#[case::untraced("untraced", Code::PathNotExecuted, "order_lines 1 (apples): reserved")]
+#[case::crash("crash", Code::ProcessCrashed, "the process `worker` ended by itself")]
+#[tokio::test]
+async fn a_defect_of_the_worker_is_reported(
+    #[case] bug: &str,
+    #[case] code: Code,
+    #[case] proof: &str,
+) {
+    let world = world(bug).await;
+    let (_, judgement) = run(&world, world.trial().flag("TRACING", "on")).await;
+    assert_eq!(judgement.codes(), [code], "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
+}
+
+#[tokio::test]
+async fn a_fault_kills_the_process_that_it_names() {
+    let world = world("").await;
+    let trial = world.trial().flag("TRACING", "on").fault("killed-mid-job");
+    let (observation, judgement) = run(&world, trial).await;
+    judgement.passed().unwrap();
+    let trial = observation.trial().unwrap();
+    assert_eq!(trial.run.exit.process.as_deref(), Some("worker"));
+    let second = trial.second_job.as_ref().unwrap();
+    assert_eq!(second.tables.spans.all().len(), 2);
+}
