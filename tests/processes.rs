@@ -59,3 +59,17 @@ async fn a_fault_kills_the_process_that_it_names() {
     let second = trial.second_job.as_ref().unwrap();
     assert_eq!(second.tables.spans.all().len(), 2);
 }
+
+#[tokio::test]
+async fn the_generated_password_of_the_database_reaches_the_service_and_no_evidence() {
+    let world = world("").await;
+    let trial = world.trial().flag("TRACING", "on").start().await.unwrap();
+    let url = trial.database_url().to_owned();
+    let observation = trial.complete().await.unwrap();
+    let password = url.split(['@', ':']).nth(2).unwrap();
+    assert_eq!(password.len(), 32, "{url}");
+    assert!(url.contains("@127.0.0.1:"), "{url}");
+    let evidence = format!("{observation:?}");
+    assert!(evidence.contains("127.0.0.1") && !evidence.contains(password), "{evidence}");
+    assert_eq!(observation.tables.spans.all().len(), 2);
+}

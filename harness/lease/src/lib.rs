@@ -31,6 +31,7 @@ mod environment;
 mod folder;
 mod journal;
 mod lease;
+mod port;
 mod program;
 mod resource;
 mod supervisor;
@@ -40,6 +41,7 @@ mod watcher;
 
 pub use journal::{Guard, LeaseOptions};
 pub use lease::{Lease, guard};
+pub use port::Reservation;
 pub use program::output;
 pub use resource::Resource;
 pub use sweep::{kept_folders, remove_folder, sweep};

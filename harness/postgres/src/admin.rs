@@ -82,6 +82,14 @@ impl Admin {
         self.execute(format!("create database `{name}`"), sql).await
     }
 
+    /// Sets the password of a role of ours, which logs in by SCRAM whatever the server's default is.
+    pub(super) async fn set_password(&self, role: &str, password: &str) -> Result<(), Error> {
+        let sql = format!(
+            "set password_encryption = 'scram-sha-256'; alter role {role} password '{password}'"
+        );
+        self.execute("set the password".to_owned(), sql).await
+    }
+
     /// Renames a database of ours.
     pub(super) async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
         let sql = format!("alter database {from} rename to {to}");

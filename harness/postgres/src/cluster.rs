@@ -28,6 +28,8 @@ pub(super) struct ClusterConfig<'a> {
     /// `None` to create the data directory from scratch and not to store it.
     pub(super) cache: Option<&'a Cache>,
     pub(super) prefix: &'a Prefix,
+    /// Whether the server listens on TCP.
+    pub(super) tcp: bool,
 }
 
 /// A server that was started, and our connections to it.
@@ -46,7 +48,7 @@ pub(super) struct Cluster {
 impl ClusterConfig<'_> {
     /// Starts a server on a data directory with this configuration.
     pub(super) async fn start(self, run: &Run, lease: LeaseOptions) -> Result<Cluster, Error> {
-        let mut folder = ServerFolder::create(self.binaries, self.prefix, lease.clone())?;
+        let mut folder = ServerFolder::create(self.binaries, self.prefix, lease.clone(), self.tcp)?;
         let mut notes: Vec<String> = folder.note.clone().into_iter().collect();
         let Some(cache) = self.cache else {
             folder.initdb().await?;
@@ -61,7 +63,7 @@ impl ClusterConfig<'_> {
                     notes.push(format!("replaced a damaged cache entry: {}", chain(&error)));
                 }
             }
-            folder = ServerFolder::create(self.binaries, self.prefix, lease)?;
+            folder = ServerFolder::create(self.binaries, self.prefix, lease, self.tcp)?;
         }
         match cache.new_entry(&key) {
             Ok(entry) => Ok(Cluster { notes, ..self.start_and_store(folder, run, entry).await? }),
@@ -147,6 +149,7 @@ async fn connect(mut server: LocalServer, run: &Run) -> Result<Cluster, Error> {
     let url = server.url();
     match Admin::connect(&url, run, START_TIMEOUT, || server.exit()).await {
         Ok(admin) => {
+            server.set_password(&admin).await?;
             let (copying, storing) = (Background::done(), Background::done());
             Ok(Cluster { server, admin, copying, storing, notes: Vec::new() })
         }

@@ -158,11 +158,14 @@ impl Databases {
                 let marked = run.prefix().mark(folder);
                 marked.map_err(Error::system("could not mark the server's folder as kept"))?;
             }
+            let mut socket = None;
             if let Some(engine) = &*self.engine.lock().await {
                 engine.keep()?;
+                socket = engine.socket_url();
             }
             self.kept.store(true, Ordering::Relaxed);
-            return Ok(psql(url));
+            let socket = socket.map(|socket| existing::with_database(&socket, name)).transpose()?;
+            return Ok(psql(socket.as_deref().unwrap_or(url)));
         }
         let kept = run.prefix().kept_name(name);
         admin.rename(name, &kept).await?;

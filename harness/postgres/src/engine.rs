@@ -134,13 +134,18 @@ impl RunningServer {
         let cache =
             options.cache.clone().map(Cache::new).or_else(|| Cache::for_user(&options.prefix));
         let cache = cache.as_ref().filter(|_| !options.fresh);
-        let config =
-            ClusterConfig { binaries: &binaries, migrations, cache, prefix: &options.prefix };
+        let config = ClusterConfig {
+            binaries: &binaries,
+            migrations,
+            cache,
+            prefix: &options.prefix,
+            tcp: options.tcp,
+        };
         let Cluster { server, admin, copying, storing, notes } =
             config.start(run, lease.clone()).await?;
         let source = format!("server binaries in {}", binaries.folder.display());
         let origin = Origin::new(source, admin.version, notes);
-        let url = server.url();
+        let url = server.user_url();
         let engine = Engine::Local(Box::new(server));
         Ok(Self { copying, storing, ..Self::new(engine, admin, url, origin) })
     }
@@ -189,6 +194,15 @@ impl Engine {
         let folder = self.folder()?;
         let log = local::last_log_lines(&folder);
         Some(Error::Server { folder, what, log })
+    }
+
+    /// Returns the URL by which somebody on this machine connects without a password; `None` if
+    /// there is none.
+    pub(super) fn socket_url(&self) -> Option<String> {
+        match self {
+            Self::Local(server) => Some(server.url()),
+            _ => None,
+        }
     }
 
     /// Keeps the server running after its last user.

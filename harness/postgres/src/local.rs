@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 
+use super::admin::Admin;
 use super::binaries::Binaries;
 use super::copy::{Owner, free_bytes};
 use super::prefix::Prefix;
@@ -16,7 +17,7 @@ use super::settings::FAST;
 use super::user::server_user;
 use super::{Error, environment, log};
 use spanproof_lease::wait::block_until;
-use spanproof_lease::{Guard, Lease, LeaseOptions, Resource, output};
+use spanproof_lease::{Guard, Lease, LeaseOptions, Reservation, Resource, output};
 
 /// Time for an immediate shutdown, which normally takes milliseconds. Then the server is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,6 +62,8 @@ pub(super) struct ServerFolder {
     left_to_reaper: bool,
     /// Why the data are on disk; `None` if they are in memory.
     pub(super) note: Option<String>,
+    /// The TCP port; `None` for a server with a socket only.
+    port: Option<Reservation>,
 }
 
 /// A running server.
@@ -69,6 +72,8 @@ pub(super) struct LocalServer {
     // Dropped first, so that the server stops before its folder is removed.
     postmaster: Postmaster,
     folder: ServerFolder,
+    /// The password for TCP; `None` for a server with a socket only.
+    password: Option<String>,
 }
 
 /// The server's first process. Dropping it is an immediate shutdown.
@@ -86,8 +91,11 @@ impl ServerFolder {
         binaries: &Binaries,
         prefix: &Prefix,
         lease: LeaseOptions,
+        tcp: bool,
     ) -> Result<Self, Error> {
         let user = server_user()?;
+        let reserved = tcp.then(Reservation::new).transpose();
+        let port = reserved.map_err(Error::system("could not reserve a TCP port"))?;
         let (parent, note) = parent_folder();
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let path = parent.join(format!("spanproof-postgres-{}", &unique[..12]));
@@ -111,6 +119,7 @@ impl ServerFolder {
             user,
             left_to_reaper: false,
             note,
+            port,
         })
     }
 
@@ -173,6 +182,17 @@ impl ServerFolder {
         command
     }
 
+    /// Writes who may log in: our user over the socket, and whoever has the password over TCP.
+    fn write_rules(&self) -> std::io::Result<PathBuf> {
+        let path = self.path.join("pg_hba.conf");
+        let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(&path, rules)?;
+        if let Some((uid, gid)) = self.owner() {
+            std::os::unix::fs::chown(&path, Some(uid), Some(gid))?;
+        }
+        Ok(path)
+    }
+
     fn spawn_postmaster(&self) -> Result<Child, Error> {
         let failed = || Error::system("could not start `postgres`");
         let log = std::fs::File::options()
@@ -185,6 +205,17 @@ impl ServerFolder {
         command.arg("-D").arg(self.data()).arg("-k").arg(&self.path);
         for setting in FAST.iter().chain(&PRIVATE) {
             command.args([OsStr::new("-c"), OsStr::new(setting)]);
+        }
+        if let Some(port) = &self.port {
+            let rules = self.write_rules().map_err(failed())?;
+            let settings = [
+                "listen_addresses=127.0.0.1".to_owned(),
+                format!("port={}", port.port()),
+                format!("hba_file={}", rules.display()),
+            ];
+            for setting in &settings {
+                command.args(["-c", setting]);
+            }
         }
         command.stdout(log).stderr(errors).spawn().map_err(failed())
     }
@@ -208,7 +239,7 @@ impl LocalServer {
         let guard = folder.guard(&folder.data())?;
         let child = folder.spawn_postmaster()?;
         let postmaster = Postmaster { child, guard: Some(guard), left_running: false };
-        Ok(Self { postmaster, folder })
+        Ok(Self { postmaster, folder, password: None })
     }
 
     pub(super) fn folder(&self) -> &ServerFolder {
@@ -218,8 +249,31 @@ impl LocalServer {
     /// Returns the URL of the database `postgres`, over the private socket.
     pub(super) fn url(&self) -> String {
         let (role, folder) = (&self.folder.prefix, self.folder.path.display());
+        let port = self.folder.port.as_ref().map_or(5432, Reservation::port);
         // Complete, so that the driver does not take the port from `PGPORT`.
-        format!("postgres://{role}@localhost:5432/postgres?host={folder}")
+        format!("postgres://{role}@localhost:{port}/postgres?host={folder}")
+    }
+
+    /// Generates the password for TCP, if the server has a port.
+    pub(super) async fn set_password(&mut self, admin: &Admin) -> Result<(), Error> {
+        if self.folder.port.is_none() {
+            return Ok(());
+        }
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        admin.set_password(self.folder.prefix.as_str(), &password).await?;
+        self.password = Some(password);
+        Ok(())
+    }
+
+    /// Returns the URL of the database `postgres` for users: over TCP if there is a port.
+    pub(super) fn user_url(&self) -> String {
+        match (&self.folder.port, &self.password) {
+            (Some(port), Some(password)) => {
+                let (role, port) = (&self.folder.prefix, port.port());
+                format!("postgres://{role}:{password}@127.0.0.1:{port}/postgres")
+            }
+            _ => self.url(),
+        }
     }
 
     /// Returns how the server ended; `None` if it runs.

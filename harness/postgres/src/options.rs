@@ -23,6 +23,9 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// The platform of a container, such as `linux/amd64`; `None` for Docker's default.
     pub platform: Option<String>,
+    /// Whether databases have the URL of a TCP port of 127.0.0.1 with a generated password, for drivers
+    /// that can't use a Unix socket. Containers and existing servers keep their own address.
+    pub tcp: bool,
     /// The prefix of all names. Whatever has another prefix is never touched.
     pub prefix: Prefix,
 }

@@ -26,6 +26,7 @@ mod prefix;
 mod scripts;
 mod sharing;
 mod standby;
+mod tcp;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -79,7 +79,7 @@ impl Error {
     }
 
     /// Returns a function that adds `what` to an I/O error.
-    pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::System { what, source }
     }

@@ -4,7 +4,6 @@ mod child;
 mod error;
 mod launch;
 mod output;
-mod port;
 mod stored;
 mod strays;
 
@@ -15,4 +14,3 @@ pub use error::ProcessError;
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};
-pub(crate) use port::Reservation;

@@ -218,7 +218,9 @@ impl Spec {
     pub fn postgres_options(&self) -> Result<Options, spanproof_postgres::Error> {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());
-        Ok(Options { source: source.parse()?, version, platform, ..Options::default() })
+        // The driver for Java can't use a Unix socket.
+        let tcp = self.database.tcp || self.texts().any(|text| text.contains("{database.jdbc}"));
+        Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
     /// Reads the migrations, or the file with the schema, that every database gets.

@@ -181,6 +181,8 @@ pub(crate) struct Database {
     pub version: Option<u32>,
     /// The platform of a container, such as `linux/amd64`.
     pub platform: Option<String>,
+    /// Whether the URL of a database is a TCP port with a password, not a Unix socket.
+    pub tcp: bool,
     /// SQL files to run in each case's database before the service starts.
     pub seed: Vec<PathBuf>,
 }
@@ -205,6 +207,7 @@ impl Default for Database {
             source: "auto".into(),
             version: None,
             platform: None,
+            tcp: false,
             seed: Vec::new(),
         }
     }

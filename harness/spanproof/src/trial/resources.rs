@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use spanproof_lease::{Guard, Resource};
+use spanproof_lease::{Guard, Reservation, Resource};
 
 use super::Error;
-use crate::process::Reservation;
+use crate::process;
 use crate::spec::Spec;
 
 /// The ports and the folder of a trial. Dropping it releases the ports and removes the folder.
@@ -26,7 +26,7 @@ struct Folder {
 impl Resources {
     /// Reserves the ports that the spec names and creates the folder if the spec needs one.
     pub(super) fn new(spec: &Spec) -> Result<Self, Error> {
-        let ports = spec.port_names().into_iter().map(|name| Ok((name, Reservation::new()?)));
+        let ports = spec.port_names().into_iter().map(|name| Ok((name, reserve_port()?)));
         let ports = ports.collect::<Result<_, Error>>()?;
         let folder = if spec.needs_folder() { Some(Folder::create()?) } else { None };
         Ok(Self { ports, folder })
@@ -46,6 +46,12 @@ impl Resources {
     pub(super) fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(|folder| folder.path.as_path())
     }
+}
+
+/// Reserves a free port.
+pub(super) fn reserve_port() -> Result<Reservation, Error> {
+    let failed = process::Error::system("a free port could not be reserved on 127.0.0.1");
+    Ok(Reservation::new().map_err(failed)?)
 }
 
 impl Folder {

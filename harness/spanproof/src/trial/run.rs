@@ -90,7 +90,9 @@ impl Trial {
             ready_timeout: timeouts.ready,
         };
         let service = RunningService::start(&world, &options, &mut stopwatch).await?;
-        let secrets = secrets(spec, &case, &service.environment);
+        let mut variables = service.environment.clone();
+        variables.insert("PGPASSWORD".to_owned(), service.values.password().to_owned());
+        let secrets = secrets(spec, &case, &variables);
         Ok(Self {
             world,
             case,

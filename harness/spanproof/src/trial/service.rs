@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use super::processes::RunningProcess;
 use super::readiness::wait_until_ready;
-use super::resources::Resources;
+use super::resources::{Resources, reserve_port};
 use super::stopwatch::Stopwatch;
 use super::values::Values;
 use super::{Error, World};
 use crate::matrix::Case;
 use crate::observation::{LineCounts, ProcessRun, Service, WaitResult};
-use crate::process::{Child, Exit, Output, Reservation};
+use crate::process::{Child, Exit, Output};
 use crate::spec::Value;
 use crate::upstream::{Behaviour, Exchange, Upstream};
+use spanproof_lease::Reservation;
 
 /// A running service: its main process, which `[service]` describes, and the other processes under
 /// test. Dropping it kills their process groups.
@@ -67,7 +68,7 @@ impl RunningService {
         let spec = world.spec();
         let upstream = Upstream::start(options.behaviour).await?;
         stopwatch.lap("upstream");
-        let port = Reservation::new()?;
+        let port = reserve_port()?;
         let ServiceOptions { case, database, resources, .. } = *options;
         let values = Values::new(database, upstream.url(), port.port(), case, resources)?;
         let mut environment = values.environment(spec, case);

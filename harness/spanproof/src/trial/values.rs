@@ -39,6 +39,11 @@ impl Values {
         Ok(Self { database, address, upstream, port, case, resources: Arc::clone(resources) })
     }
 
+    /// Returns the password of the database; empty if there is none.
+    pub(super) fn password(&self) -> &str {
+        &self.address.password
+    }
+
     /// Replaces the placeholders in a text of the spec.
     pub(super) fn fill(&self, text: &str) -> String {
         placeholder::fill(text, |name| self.value(name))

@@ -4,16 +4,15 @@
 //! assigns a bound port to a bind to port 0, but lets a program bind it explicitly with
 //! `SO_REUSEADDR`, which every common server library sets on Unix.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-use super::Error;
-
 /// A reserved port on 127.0.0.1.
 #[derive(Debug)]
 #[must_use = "dropping it releases the port"]
-pub(crate) struct Reservation {
+pub struct Reservation {
     _bound: Socket,
     port: u16,
 }
@@ -23,20 +22,17 @@ impl Reservation {
     ///
     /// # Errors
     /// If no port is free or the socket can't be created.
-    pub(crate) fn new() -> Result<Self, Error> {
-        let reserve = || {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-            let bound = socket.local_addr()?.as_socket();
-            let port = bound.map(|address| address.port()).unwrap_or_default();
-            Ok(Self { _bound: socket, port })
-        };
-        reserve().map_err(Error::system("a free port could not be reserved on 127.0.0.1"))
+    pub fn new() -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        let bound = socket.local_addr()?.as_socket();
+        let port = bound.map(|address| address.port()).unwrap_or_default();
+        Ok(Self { _bound: socket, port })
     }
 
     /// Returns the number of the port.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 }
