@@ -78,7 +78,10 @@ impl RunningServer {
                     return Ok(running);
                 }
                 // A migration that fails would fail on every source.
-                Err(error) if is_only_source || matches!(error, Error::Migration { .. }) => {
+                Err(error)
+                    if is_only_source
+                        || matches!(error, Error::Migration { .. } | Error::Creator(_)) =>
+                {
                     return Err(error);
                 }
                 Err(error) => passed_over.push(format!("{name}: {}", chain(&error))),

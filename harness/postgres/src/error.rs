@@ -223,6 +223,9 @@ pub enum Error {
         #[source]
         source: ServerError,
     },
+    /// The caller's code could not create the tables.
+    #[error("the tables could not be created")]
+    Creator(#[source] Cause),
     /// An operation on a file, folder, process or thread failed.
     #[error("{what}")]
     System {

@@ -54,7 +54,10 @@ impl Migrations {
             file.record(&mut connection, start).await.map_err(failed())?;
         }
         drop(connection.close().await);
-        Ok(())
+        match &self.creator {
+            Some(creator) => (creator.create)(url.to_owned()).await.map_err(Error::Creator),
+            None => Ok(()),
+        }
     }
 }
 

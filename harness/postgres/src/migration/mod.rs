@@ -7,6 +7,7 @@ mod section;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -29,6 +30,26 @@ const RULES: &str = "2";
 pub struct Migrations {
     folder: PathBuf,
     files: Arc<[File]>,
+    /// Runs after the files.
+    creator: Option<Creator>,
+}
+
+/// What creates a schema: gets the URL of an empty database.
+type Create =
+    dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>> + Send + Sync;
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Code of the caller that creates tables.
+#[derive(Clone)]
+struct Creator {
+    fingerprint: String,
+    create: Arc<Create>,
+}
+
+impl std::fmt::Debug for Creator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Creator({})", self.fingerprint)
+    }
 }
 
 /// The order of migrations that have the same version.
@@ -88,7 +109,27 @@ impl Migrations {
                 })
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self { folder, files })
+        Ok(Self { folder, files, creator: None })
+    }
+
+    /// Returns migrations without a file, for a database that is empty at first.
+    pub fn none() -> Self {
+        Self { folder: PathBuf::new(), files: Arc::new([]), creator: None }
+    }
+
+    /// Adds code that runs after the files, such as another program that migrates. The code gets the
+    /// URL of the database and runs on the server's thread. `fingerprint` identifies what it creates:
+    /// with the same fingerprint and files, a stored database is used and the code is not run.
+    #[must_use]
+    pub fn then<F>(mut self, fingerprint: impl Into<String>, create: F) -> Self
+    where
+        F: Fn(String) -> Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.creator = Some(Creator { fingerprint: fingerprint.into(), create: Arc::new(create) });
+        self
     }
 
     /// Reads one SQL file that creates the whole schema, for example a plain dump of `pg_dump`.
@@ -103,7 +144,11 @@ impl Migrations {
             folder: folder.clone(),
             source: format!("`{name}`, {reason}").into(),
         })?;
-        Ok(Self { folder, files: [File { name, script, sqlx_version: None }].into() })
+        Ok(Self {
+            folder,
+            files: [File { name, script, sqlx_version: None }].into(),
+            creator: None,
+        })
     }
 
     /// Returns the folder that they were read from.
@@ -129,6 +174,9 @@ impl Migrations {
             hash.update([0]);
             hash.update(Sha256::digest(script.text.as_bytes()));
             hash.update([u8::from(script.no_transaction)]);
+        }
+        if let Some(creator) = &self.creator {
+            hash.update(creator.fingerprint.as_bytes());
         }
         format!("{:x}", hash.finalize())[..12].to_owned()
     }

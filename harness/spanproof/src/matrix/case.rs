@@ -22,6 +22,19 @@ pub struct Case {
 }
 
 impl Case {
+    /// Returns the case with every flag at its default, and the first route, upstream and job of the
+    /// spec.
+    pub(crate) fn default_of(spec: &Spec) -> Self {
+        let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
+        let [route, upstream, job] = [
+            spec.routes.first().map(|route| route.name.as_str()),
+            spec.upstreams.first().map(|upstream| upstream.name.as_str()),
+            spec.jobs.first().map(|job| job.name.as_str()),
+        ]
+        .map(Option::unwrap_or_default);
+        Self::new(spec, flags.collect(), [route, upstream, job])
+    }
+
     /// Creates a case without a fault. `names` are the names of route, upstream and job.
     ///
     /// Flags at their default do not change the id, so a flag that is added to the spec changes no

@@ -149,6 +149,8 @@ pub(crate) struct Run<'a> {
     pub folder: &'a Path,
     /// Whether standard error is inherited, so that the user sees it.
     pub show: bool,
+    /// Variables that the command gets besides the environment of this process.
+    pub env: BTreeMap<String, String>,
 }
 
 /// Runs a command to its end and returns its standard output. Dropping the future kills the command
@@ -164,7 +166,7 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::Missing { command: line.clone(), program: String::new() })?;
     let stderr = if what.show { Stdio::inherit() } else { Stdio::piped() };
     let mut command = command(Path::new(program));
-    command.args(args).current_dir(what.folder);
+    command.args(args).current_dir(what.folder).envs(&what.env);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     let output = output(command).await.map_err(|source| match source.kind() {
         ErrorKind::NotFound if !program.contains('/') => {
@@ -223,7 +225,9 @@ mod tests {
     async fn a_failed_command_is_reported_with_the_end_of_its_errors() {
         let words = ["sh", "-c", "echo one >&2; echo two >&2; exit 3"].map(String::from);
         let error =
-            run(&Run { words: &words, folder: Path::new("/"), show: false }).await.unwrap_err();
+            run(&Run { words: &words, folder: Path::new("/"), show: false, env: BTreeMap::new() })
+                .await
+                .unwrap_err();
         assert_eq!(
             error.to_string(),
             "`sh -c 'echo one >&2; echo two >&2; exit 3'` failed with exit status: 3\n    one\n    two"

@@ -115,6 +115,11 @@ impl Check<'_> {
             let message = "`[database]` can have `migrations` or `schema`, not both; remove one";
             return Err(self.document.error_at(section.span(), message));
         }
+        if database.migrate.is_empty() && !database.inputs.is_empty() {
+            let message =
+                "`inputs` names the files of `migrate`, which is missing; name the command";
+            return Err(self.document.error_at(section.span(), message));
+        }
         Ok(())
     }
 

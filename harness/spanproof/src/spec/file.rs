@@ -223,12 +223,16 @@ impl Spec {
         Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
-    /// Reads the migrations, or the file with the schema, that every database gets.
+    /// Reads the migrations, or the file with the schema, that every database gets first.
     ///
     /// # Errors
     /// When a file can't be read or is not a migration.
     pub(crate) fn migrations(&self) -> Result<Migrations, spanproof_postgres::Error> {
-        let Database { migrations, schema, order, .. } = &self.database;
+        let Database { migrations, schema, order, migrate, service_migrates, .. } = &self.database;
+        let needs_files = migrate.is_empty() && !service_migrates;
+        if migrations.is_none() && schema.is_none() && !needs_files {
+            return Ok(Migrations::none());
+        }
         if let Some(schema) = schema {
             return Migrations::read_file(self.path(schema));
         }

@@ -37,6 +37,8 @@ static PLACEHOLDER: LazyLock<Option<Regex>> =
 /// The keys that may have placeholders, with their positions in the file.
 #[derive(Debug, Deserialize)]
 struct Templates {
+    #[serde(default)]
+    database: DatabaseTemplates,
     service: ProcessTemplates,
     #[serde(default)]
     process: Vec<ProcessTemplates>,
@@ -53,6 +55,12 @@ struct ProcessTemplates {
     url: Option<Spanned<String>>,
     cwd: Option<Spanned<String>>,
     ready: Option<ReadyTemplates>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct DatabaseTemplates {
+    #[serde(default)]
+    migrate: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +90,9 @@ pub(super) fn check(document: &Document) -> Result<(), Error> {
         for word in &process.command {
             check_argument(document, word)?;
         }
+    }
+    for word in &templates.database.migrate {
+        check_argument(document, word)?;
     }
     for body in templates.route.iter().filter_map(|route| route.body.as_ref()) {
         // A body that is not JSON is reported later, when the files of the spec are read.

@@ -171,6 +171,12 @@ pub(crate) struct Database {
     pub migrations: Option<PathBuf>,
     /// One SQL file that creates all tables, in place of migrations.
     pub schema: Option<PathBuf>,
+    /// A command that migrates an empty database, with placeholders; empty for none.
+    pub migrate: Vec<String>,
+    /// Patterns of the files that `migrate` reads. While they are unchanged, its result is kept.
+    pub inputs: Vec<String>,
+    /// Whether the service creates or changes tables at its start.
+    pub service_migrates: bool,
     /// The order of migrations that have the same version.
     pub order: Order,
     /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or
@@ -203,6 +209,9 @@ impl Default for Database {
         Self {
             migrations: None,
             schema: None,
+            migrate: Vec::new(),
+            inputs: Vec::new(),
+            service_migrates: false,
             order: Order::default(),
             source: "auto".into(),
             version: None,

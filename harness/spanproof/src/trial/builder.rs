@@ -28,15 +28,7 @@ impl World {
     /// Creates a trial with every flag at its default, and the first route, upstream and job of the
     /// spec.
     pub fn trial(&self) -> TrialBuilder {
-        let spec = self.spec();
-        let flags = spec.flags.iter().map(|flag| (flag.name.clone(), flag.default_value()));
-        let [route, upstream, job] = [
-            spec.routes.first().map(|route| route.name.as_str()),
-            spec.upstreams.first().map(|upstream| upstream.name.as_str()),
-            spec.jobs.first().map(|job| job.name.as_str()),
-        ]
-        .map(Option::unwrap_or_default);
-        self.trial_for(&Case::new(spec, flags.collect(), [route, upstream, job]))
+        self.trial_for(&Case::default_of(self.spec()))
     }
 
     /// Creates a trial of a case.

@@ -47,6 +47,14 @@ pub enum WorldError {
         /// The server's message, with the line in the file.
         source: Cause,
     },
+    /// The service, which creates its tables at its start, did not become ready.
+    #[error("the service did not become ready, and so did not create its tables: {reason}{tail}")]
+    Migrate {
+        /// What was awaited, and what was seen last.
+        reason: String,
+        /// The end of its output, each line indented; may be empty.
+        tail: String,
+    },
     /// A helper of the service did not become ready, or exited.
     #[error("the helper `{name}` {what}{tail}")]
     Helper {

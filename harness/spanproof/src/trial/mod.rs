@@ -1,11 +1,14 @@
 //! Runs one case: creates its world, submits the job, waits, collects the evidence, removes the world.
 
+mod address;
 mod builder;
 mod error;
 mod fault;
 mod fault_run;
 mod job;
 mod login;
+mod migrate;
+mod open;
 mod overrides;
 mod processes;
 mod program;
@@ -25,8 +28,9 @@ mod world;
 pub use builder::TrialBuilder;
 pub(crate) use error::Error;
 pub use error::WorldError;
+pub use open::WorldBuilder;
 pub(crate) use overrides::Overrides;
 pub use overrides::Timeouts;
 pub use run::Trial;
 use world::Request;
-pub use world::{World, WorldBuilder};
+pub use world::World;

@@ -24,7 +24,8 @@ impl Program {
     pub(super) async fn build(spec: &Spec, show: bool) -> Result<Self, Error> {
         let service = &spec.service;
         if !service.build.is_empty() {
-            run(&Run { words: &service.build, folder: &spec.folder, show }).await?;
+            run(&Run { words: &service.build, folder: &spec.folder, show, env: BTreeMap::new() })
+                .await?;
         }
         if let Some(cargo) = &service.cargo {
             return Self::build_cargo(spec, cargo, show).await;
@@ -49,7 +50,8 @@ impl Program {
         let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
         let words: Vec<String> =
             words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect();
-        let messages = run(&Run { words: &words, folder: &spec.folder, show }).await?;
+        let messages =
+            run(&Run { words: &words, folder: &spec.folder, show, env: BTreeMap::new() }).await?;
         let built = String::from_utf8_lossy(&messages).lines().rev().find_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             let is_target = message.pointer("/target/name")?.as_str()? == cargo.bin;

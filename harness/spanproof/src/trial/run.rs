@@ -1,6 +1,5 @@
 //! A trial: a service that runs with its own database and upstream.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,14 +7,13 @@ use sqlx::{Connection, PgConnection};
 
 use super::fault::ActiveFault;
 use super::overrides::{EffectiveTimeouts, Overrides};
-use super::processes::RunningProcess;
+use super::processes::{RunningProcess, start_helpers};
 use super::recovery::FirstJob;
 use super::resources::Resources;
 use super::rows::read_tables;
 use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql, seed};
 use super::stopwatch::Stopwatch;
-use super::values::Values;
 use super::{Error, World, job, witness};
 use crate::document::suggestion;
 use crate::mask::Secrets;
@@ -274,23 +272,6 @@ impl Trial {
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }
-}
-
-/// Starts the helpers in the order of the spec.
-async fn start_helpers(
-    world: &World,
-    case: &Case,
-    database: &str,
-    resources: &Arc<Resources>,
-) -> Result<Vec<RunningProcess>, Error> {
-    let mut helpers = Vec::new();
-    let rules = world.spec().processes.iter().filter(|rule| rule.helper);
-    for rule in rules {
-        let values = Values::new(database, String::new(), 0, case, resources)?;
-        let launch = world.launch_process(rule, &values, &BTreeMap::new())?;
-        helpers.push(RunningProcess::start_helper(rule, &launch, &values).await?);
-    }
-    Ok(helpers)
 }
 
 /// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use spanproof_postgres::{Address, ServerError};
 
 use super::Error;
+use super::address::address_value;
 use super::resources::Resources;
 use crate::environment;
 use crate::matrix::Case;
@@ -53,15 +54,10 @@ impl Values {
         if let Some(name) = name.strip_prefix("port:") {
             return self.resources.port(name).map(|port| port.to_string());
         }
+        if name.starts_with("database.") {
+            return address_value(&self.address, &self.database, name);
+        }
         Some(match name {
-            "database.url" => self.database.clone(),
-            "database.host" => self.address.host.clone(),
-            "database.port" => self.address.port.to_string(),
-            "database.name" => self.address.database.clone(),
-            "database.user" => self.address.user.clone(),
-            "database.password" => self.address.password.clone(),
-            "database.jdbc" => self.address.jdbc()?,
-            "database.dotnet" => self.address.dotnet(),
             "upstream.url" => self.upstream.clone(),
             "port" => self.port.to_string(),
             "dir" => self.resources.folder()?.display().to_string(),

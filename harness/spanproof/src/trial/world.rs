@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -14,24 +14,24 @@ use super::values::Values;
 use crate::chain::chain;
 use crate::document::suggestion;
 use crate::process::Launch;
-use crate::spec::{Overlay, Process, Spec};
+use crate::spec::{Process, Spec};
 use crate::upstream::Behaviour;
-use spanproof_postgres::{Migrations, Options, Server};
+use spanproof_postgres::{Migrations, Server};
 
 /// Everything that trials share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct World(Arc<Inner>);
+pub struct World(pub(super) Arc<Inner>);
 
-#[derive(Debug)]
-struct Inner {
-    spec: Spec,
-    program: Program,
-    server: Server,
-    migrations: Migrations,
-    files: Files,
-    owns_server: bool,
-    build_time: Duration,
-    database_time: Duration,
+#[derive(Debug, Clone)]
+pub(super) struct Inner {
+    pub(super) spec: Spec,
+    pub(super) program: Program,
+    pub(super) server: Server,
+    pub(super) migrations: Migrations,
+    pub(super) files: Files,
+    pub(super) owns_server: bool,
+    pub(super) build_time: Duration,
+    pub(super) database_time: Duration,
 }
 
 /// An HTTP POST that submits a job.
@@ -44,8 +44,8 @@ pub(super) struct Request {
 }
 
 /// The files that the spec names, read and checked once.
-#[derive(Debug)]
-struct Files {
+#[derive(Debug, Clone)]
+pub(super) struct Files {
     jobs: BTreeMap<String, Json>,
     bodies: BTreeMap<String, Json>,
     behaviours: BTreeMap<String, Behaviour>,
@@ -56,131 +56,7 @@ struct Files {
     templates: BTreeMap<String, String>,
 }
 
-/// Options for opening a [`World`].
-#[derive(Debug)]
-#[must_use = "a builder does nothing until `open`"]
-pub struct WorldBuilder {
-    spec: PathBuf,
-    binary: Option<PathBuf>,
-    env: BTreeMap<String, String>,
-    overlays: Vec<Overlay>,
-    seeds: Vec<PathBuf>,
-    shared: bool,
-    fresh: bool,
-    show_build: bool,
-}
-
-impl WorldBuilder {
-    /// Uses an existing binary instead of building the service.
-    pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
-        self.binary = Some(path.into());
-        self
-    }
-
-    /// Adds a variable to the service's environment in every trial.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.insert(name.into(), value.into());
-        self
-    }
-
-    /// Replaces a value of the spec. The key has dots between its parts, and the value is TOML, such as
-    /// `("service.settle-ms", "4000")`.
-    pub fn set(mut self, key: &str, value: &str) -> Self {
-        self.overlays.push(Overlay::new(key, value));
-        self
-    }
-
-    /// Runs an SQL file in the database of every trial before the service starts.
-    pub fn seed(mut self, path: impl Into<PathBuf>) -> Self {
-        self.seeds.push(path.into());
-        self
-    }
-
-    /// Creates the data directory and applies every migration from scratch, without the cache.
-    pub fn fresh(mut self) -> Self {
-        self.fresh = true;
-        self
-    }
-
-    /// Uses the server that all processes of this test run share.
-    pub fn shared_server(mut self) -> Self {
-        self.shared = true;
-        self
-    }
-
-    /// Prints the output of the build on standard error.
-    pub fn show_build(mut self) -> Self {
-        self.show_build = true;
-        self
-    }
-
-    /// Reads the spec and its files, builds the service, starts the server and applies the migrations.
-    ///
-    /// # Errors
-    /// When one of these steps fails.
-    pub async fn open(self) -> Result<World, Error> {
-        let spec = Spec::read_with(&self.spec, &self.overlays)?;
-        self.open_spec(spec).await
-    }
-
-    /// Like [`open`](Self::open), with a spec that the caller has read. Values from [`set`](Self::set)
-    /// are ignored.
-    ///
-    /// # Errors
-    /// When the service can't be built, the server does not start, or a migration fails.
-    pub async fn open_spec(self, mut spec: Spec) -> Result<World, Error> {
-        spec.service.env.extend(self.env);
-        let mut seeds: Vec<_> = spec.database.seed.iter().map(|path| spec.path(path)).collect();
-        seeds.extend(self.seeds);
-        let files = Files::read(&spec, seeds)?;
-        let migrations = spec.migrations()?;
-        let start = Instant::now();
-        let program = match self.binary {
-            Some(path) => Program::from_binary(path),
-            None => Program::build(&spec, self.show_build).await?,
-        };
-        let build_time = start.elapsed();
-        let start = Instant::now();
-        let options = Options {
-            migrations: Some(migrations.clone()),
-            fresh: self.fresh,
-            ..spec.postgres_options()?
-        };
-        let server =
-            if self.shared { Server::join(options).await? } else { Server::start(options).await? };
-        server.prepare(&migrations).await?;
-        super::schema::check(&server, &migrations, &spec.tables).await?;
-        let database_time = start.elapsed();
-        let owns_server = !self.shared;
-        Ok(World(Arc::new(Inner {
-            spec,
-            program,
-            server,
-            migrations,
-            files,
-            owns_server,
-            build_time,
-            database_time,
-        })))
-    }
-}
-
 impl World {
-    /// Creates a builder for the world of the spec at `path`.
-    #[expect(clippy::new_ret_no_self, reason = "a world exists only after `open`")]
-    pub fn new(path: impl Into<PathBuf>) -> WorldBuilder {
-        WorldBuilder {
-            spec: path.into(),
-            binary: None,
-            env: BTreeMap::new(),
-            overlays: Vec::new(),
-            seeds: Vec::new(),
-            shared: false,
-            fresh: false,
-            show_build: false,
-        }
-    }
-
     /// Returns the spec.
     pub fn spec(&self) -> &Spec {
         &self.0.spec
@@ -301,7 +177,7 @@ fn find<'a, T>(
 }
 
 impl Files {
-    fn read(spec: &Spec, seeds: Vec<PathBuf>) -> Result<Self, Error> {
+    pub(super) fn read(spec: &Spec, seeds: Vec<PathBuf>) -> Result<Self, Error> {
         let mut jobs = BTreeMap::new();
         for job in &spec.jobs {
             let path = spec.path(&job.file);

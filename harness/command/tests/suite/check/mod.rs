@@ -3,6 +3,7 @@
 mod deprecated;
 mod interrupted;
 mod kept;
+mod migrate;
 mod placeholders;
 pub(crate) mod project;
 mod refused;

@@ -1,0 +1,131 @@
+//! Databases that are not created by SQL files alone: by a command, or by the service at its start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use spanproof_postgres::{Address, Migrations};
+
+use super::address::address_value;
+use super::overrides::{EffectiveTimeouts, Timeouts};
+use super::processes::start_helpers;
+use super::resources::Resources;
+use super::service::{RunningService, ServiceOptions};
+use super::stopwatch::Stopwatch;
+use super::{Error, World};
+use crate::matrix::Case;
+use crate::observation::WaitResult;
+use crate::process::{Run, run};
+use crate::spec::{Spec, placeholder};
+
+/// An error of the code that creates tables.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Lines of the service's output that an error shows.
+const TAIL: usize = 10;
+
+/// Returns the migrations of a spec with its command, if it has one.
+///
+/// # Errors
+/// When a file can't be read.
+pub(super) fn migrations(spec: &Spec) -> Result<Migrations, Error> {
+    let files = spec.migrations()?;
+    if spec.database.migrate.is_empty() {
+        return Ok(files);
+    }
+    let fingerprint = fingerprint(spec)?;
+    let (words, folder) = (spec.database.migrate.clone(), spec.folder.clone());
+    Ok(files.then(fingerprint, move |url| {
+        let (words, folder) = (words.clone(), folder.clone());
+        Box::pin(async move { migrate(&words, folder, &url).await })
+    }))
+}
+
+/// Runs the command. It has the environment of the caller, with `DATABASE_URL` and the variables of
+/// libpq for this database.
+async fn migrate(words: &[String], folder: PathBuf, url: &str) -> Result<(), Cause> {
+    let address = Address::parse(url)?;
+    let value = |name: &str| address_value(&address, url, name);
+    let words: Vec<String> = words.iter().map(|word| placeholder::fill(word, value)).collect();
+    let env = BTreeMap::from([
+        ("DATABASE_URL".to_owned(), url.to_owned()),
+        ("PGHOST".to_owned(), address.host.clone()),
+        ("PGPORT".to_owned(), address.port.to_string()),
+        ("PGDATABASE".to_owned(), address.database.clone()),
+        ("PGUSER".to_owned(), address.user.clone()),
+        ("PGPASSWORD".to_owned(), address.password.clone()),
+    ]);
+    run(&Run { words: &words, folder: &folder, show: false, env }).await?;
+    Ok(())
+}
+
+/// Returns a hash of the command and of the files that it reads. Without `inputs` it is different each
+/// time, so that the command always runs.
+fn fingerprint(spec: &Spec) -> Result<String, Error> {
+    let database = &spec.database;
+    if database.inputs.is_empty() {
+        return Ok(uuid::Uuid::new_v4().to_string());
+    }
+    let mut hash = Sha256::new();
+    hash.update(database.migrate.join("\0"));
+    for pattern in &database.inputs {
+        let invalid =
+            |reason: String| Error::File { what: "`inputs`", path: PathBuf::from(pattern), reason };
+        let full = spec.path(pattern.as_ref());
+        let found =
+            glob::glob(&full.to_string_lossy()).map_err(|error| invalid(error.to_string()))?;
+        let mut files = 0;
+        for path in found {
+            let path = path.map_err(|error| invalid(error.to_string()))?;
+            if !path.is_file() {
+                continue;
+            }
+            let content = std::fs::read(&path).map_err(|error| invalid(error.to_string()))?;
+            hash.update(path.to_string_lossy().as_bytes());
+            hash.update(Sha256::digest(&content));
+            files += 1;
+        }
+        if files == 0 {
+            return Err(invalid("no file matches it".to_owned()));
+        }
+    }
+    Ok(format!("{:x}", hash.finalize()))
+}
+
+/// Adds the start of the service: it is started once in the database of the template, in the case
+/// that has every flag at its default, and stopped when it is ready.
+pub(super) fn by_service(world: World, case: Case, migrations: Migrations) -> Migrations {
+    let fingerprint = uuid::Uuid::new_v4().to_string();
+    migrations.then(fingerprint, move |url| {
+        let (world, case) = (world.clone(), case.clone());
+        Box::pin(async move { Ok(start_once(&world, &case, &url).await?) })
+    })
+}
+
+async fn start_once(world: &World, case: &Case, url: &str) -> Result<(), Error> {
+    let spec = world.spec();
+    let resources = Arc::new(Resources::new(spec)?);
+    let helpers = start_helpers(world, case, url, &resources).await?;
+    let timeouts = EffectiveTimeouts::new(&spec.service, Timeouts::default());
+    let options = ServiceOptions {
+        case,
+        behaviour: world.behaviour(&case.upstream)?,
+        database: url,
+        resources: &resources,
+        env: &BTreeMap::new(),
+        ready_timeout: timeouts.ready,
+    };
+    let service = RunningService::start(world, &options, &mut Stopwatch::start()).await?;
+    let ready = service.ready.clone();
+    let stopped = service.stop(world, timeouts.grace).await?;
+    for helper in helpers.into_iter().rev() {
+        helper.stop(std::time::Instant::now()).await?;
+    }
+    match ready {
+        WaitResult::Reached => Ok(()),
+        WaitResult::NotReached(reason) => {
+            Err(Error::Migrate { reason, tail: stopped.run.output.tail(TAIL) })
+        }
+    }
+}
