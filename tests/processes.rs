@@ -73,3 +73,28 @@ async fn the_generated_password_of_the_database_reaches_the_service_and_no_evide
     assert!(evidence.contains("127.0.0.1") && !evidence.contains(password), "{evidence}");
     assert_eq!(observation.tables.spans.all().len(), 2);
 }
+
+/// The reasons of a job that never ends stand in the finding, and not only in files.
+#[tokio::test]
+async fn a_refused_job_and_a_crash_are_reported_with_the_errors_of_the_server() {
+    let world = world("").await;
+    let broken = "alter table orders add column customer text not null";
+    let (_, judgement) = run(&world, world.trial().flag("TRACING", "on").sql_before(broken)).await;
+    assert_eq!(judgement.codes(), [Code::JobFailedEarly], "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    for part in [
+        "POST /orders: no answer",
+        "server log: 23502 null value in column \"customer\"",
+        "insert into orders (id)",
+        "stderr:",
+    ] {
+        assert!(finding.contains(part), "expected {part}\nfound {finding}");
+    }
+    let broken = "revoke all on order_lines from public; drop table spans";
+    let trial = world.trial().flag("TRACING", "on").sql_before(broken);
+    let (_, judgement) = run(&world, trial).await;
+    let finding = judgement.findings()[0].to_string();
+    assert_eq!(judgement.code(), Some(Code::ProcessCrashed), "{judgement:?}");
+    let error = "server log: 42P01 relation \"spans\" does not exist";
+    assert!(finding.contains(error), "expected {error}\nfound {finding}");
+}

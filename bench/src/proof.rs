@@ -1,4 +1,4 @@
-//! The query that each side of the benchmark runs in its migrated database. The result proves that
+//! The query that spanproof and each library that it is compared with run in a migrated database. The result proves that
 //! the database is migrated, and identifies the database and its server.
 
 use anyhow::{Result, ensure};

@@ -21,7 +21,7 @@ use spanproof_lease::wait;
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time between two attempts to reconnect.
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
-/// Redraw interval on a terminal, for the counters of seconds.
+/// Redraw interval on a terminal, which shows for how many seconds a job has no spans.
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {

@@ -34,8 +34,7 @@ pub struct Observation {
     pub program: Option<String>,
     /// The environment of the service, with secrets masked.
     pub environment: BTreeMap<String, String>,
-    /// Values that differ between runs, such as ports. Each comes after the name of its
-    /// placeholder.
+    /// Values that differ between runs, such as ports: pairs of a placeholder's name and its value.
     #[serde(rename = "names")]
     pub placeholders: Vec<(String, String)>,
     /// The output of the service, or the relevant lines of a log.
@@ -58,6 +57,9 @@ pub struct Observation {
     /// without a witness.
     #[serde(default)]
     pub witness: Option<Witness>,
+    /// Errors that the server logged about the database of a trial that did not come to its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_errors: Vec<Failure>,
     /// The job that was submitted after a fault was removed, and its evidence; `None` if there was
     /// no fault.
     #[serde(default, rename = "recovery", skip_serializing_if = "Option::is_none")]
@@ -77,7 +79,7 @@ pub struct Observation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SecondJob {
-    /// The output of the service.
+    /// The output of the service at its start, and since the fault was removed.
     pub output: Output,
     /// The number of lines that the service printed before it was ready. If the fault killed the
     /// service, the lines of its second start are counted.
@@ -173,8 +175,8 @@ pub struct Deployment {
     pub database: Option<String>,
     /// A summary of the log; `None` if no log was given.
     pub log: Option<LogFacts>,
-    /// Tables with the span table's name in other schemas. Each has its number of spans that belong
-    /// to the observed units.
+    /// Tables in other schemas that have the name of the span table: pairs of a table, and the number
+    /// of its rows that are spans of the observed units.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
     /// Spans that started while the observed units ran, but belong to none of them.
@@ -214,9 +216,9 @@ pub struct LogFacts {
     pub last_start: Option<u64>,
     /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
-    /// The number of startup lines that contradict the last startup line of the log. A startup line
-    /// says whether tracing is on. It contradicts another one if only one of the two says that
-    /// tracing is on, or if the two contain different values of the tracing flag.
+    /// The number of startup lines that do not agree with the last startup line of the log. A startup
+    /// line says whether tracing is on, and the value of the tracing flag. Two lines agree if both
+    /// are the same.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
 }
@@ -254,6 +256,7 @@ impl Observation {
             units: Rows::default(),
             spans: Rows::default(),
             witness: None,
+            server_errors: Vec::new(),
             second_job: None,
             exchanges: Vec::new(),
             exit,

@@ -31,7 +31,7 @@ pub(super) struct Databases {
     pools: Mutex<HashMap<String, Arc<OnceCell<Arc<Pool>>>>>,
     shared: bool,
     kept: AtomicBool,
-    /// The folder of a server of ours.
+    /// The folder of a server that this crate has started; `None` for an existing server.
     folder: Option<PathBuf>,
 }
 
@@ -102,8 +102,9 @@ impl Databases {
         self.explain(pool.cloned()).await
     }
 
-    /// Returns the template's name, and the clone that is in the data directory from the start if
-    /// no other process has taken it.
+    /// Returns the name of the template, which is created if it does not exist yet. A data directory
+    /// from the cache also has one clone of the template. Returns the clone's new name; `None` if
+    /// there is no such clone, or another process has taken it.
     async fn template(
         &self,
         migrations: &Migrations,
@@ -118,7 +119,7 @@ impl Databases {
         if *is_ours {
             let ready = run.prefix().first_clone(fingerprint);
             let first = self.allocator.new_name("case");
-            // Only one process can rename it, and takes it by that.
+            // A process takes the clone by renaming it, which only one process can do.
             if admin.rename(&ready, &first).await.is_ok() {
                 return Ok((name, Some(first)));
             }
@@ -126,8 +127,8 @@ impl Databases {
         if admin.exists(&name).await? {
             return Ok((name, None));
         }
-        // It gets its name when it is complete. If another process creates the same template at the
-        // same time, the later one uses that of the earlier one.
+        // The template gets its name when it is complete. If two processes create the same template at
+        // the same time, the process that ends later uses the template of the other one.
         let incomplete = run.database("making", fingerprint);
         let created = self.create_template(&incomplete, &name, migrations).await;
         if created.is_err() {
@@ -195,17 +196,18 @@ impl Databases {
         sqlx::query("select").execute(&self.allocator.admin.pool).await.is_ok()
     }
 
-    /// Stops the server if it is ours alone; otherwise drops our databases on it.
+    /// Stops a server that only this process uses. On any other server, drops the databases of this
+    /// process that are not kept.
     pub(super) async fn close(&self, mut tasks: JoinSet<()>) -> Result<(), Error> {
         let Some(engine) = self.engine.lock().await.take() else { return Ok(()) };
         let Allocator { admin, drop_queue, copying, is_ours, .. } = &*self.allocator;
         let stays = self.shared || self.kept.load(Ordering::Relaxed);
-        // Both use the server's files.
+        // The two tasks below read the server's files, which are removed with the server.
         copying.cancel_or_wait().await;
         self.storing.cancel_or_wait().await;
         if engine.stops_with_us() && !stays {
             tasks.shutdown().await;
-            // The connections need not be closed: no client is left to notice.
+            // The server is about to stop, so its connections need not be closed first.
             return engine.stop().await;
         }
         drop_queue.close();

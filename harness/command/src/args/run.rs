@@ -67,7 +67,7 @@ pub(crate) struct Check {
     /// Sabotage passing cases and expect failures
     ///
     /// Proves that the check can fail: changes some passing cases so that spans are lost or wrong,
-    /// for example with another value of the flag, and expects a finding with the right code each
+    /// for example with another value of the flag that switches tracing on, and expects a finding with the right code each
     /// time. The service itself is not changed.
     #[arg(long, conflicts_with_all = ["update", "format"])]
     pub(crate) prove: bool,

@@ -165,7 +165,7 @@ pub(crate) fn has_unused_segment_of(creator: u32) -> bool {
 /// Returns the unused shared memory of the user [`account`], who runs the test servers: segments
 /// that no process has attached and whose creator has ended, and files in `/dev/shm` that no
 /// process has open or mapped.
-pub(crate) fn unused_memory() -> BTreeSet<String> {
+pub(crate) fn unused_segments() -> BTreeSet<String> {
     let owner = account().map_or_else(Uid::effective, |account| account.uid).as_raw();
     let segments = segments().into_iter().filter(|segment| {
         segment.owner == owner && segment.attached == 0 && !runs(segment.creator)
@@ -204,6 +204,6 @@ pub(crate) fn lock_memory() -> Flock<File> {
 /// Waits until there is no unused shared memory except what was unused `before`.
 pub(crate) fn await_memory_removal(before: &BTreeSet<String>) {
     await_none("the removal of shared memory", || {
-        unused_memory().difference(before).cloned().collect()
+        unused_segments().difference(before).cloned().collect()
     });
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::machine::{
     self, await_memory_removal, await_none, await_that, has_unused_segment_of, leftovers,
-    lock_memory, reapers, runs, unused_memory,
+    lock_memory, reapers, runs, unused_segments,
 };
 use crate::user::{User, command, template_data};
 
@@ -57,7 +57,7 @@ pub(crate) fn make_old(folder: &Path) {
 fn a_killed_user_leaves_nothing() {
     let parent = parent_folder();
     let _lock = lock_memory();
-    let before = unused_memory();
+    let before = unused_segments();
     let template = template_data(parent.path());
     let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("posix-server {}", template.display())).parse().unwrap();
@@ -79,7 +79,7 @@ fn await_server(folder: &Path) {
 fn the_segment_of_a_killed_postmaster_is_removed() {
     let parent = parent_folder();
     let _lock = lock_memory();
-    let before = unused_memory();
+    let before = unused_segments();
     let template = template_data(parent.path());
     let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("server {}", template.display())).parse().unwrap();

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::machine::{
     await_memory_removal, await_moment, await_none, await_that, has_segment, leftovers,
-    lock_memory, processes, reapers, runs, signal, unused_memory,
+    lock_memory, processes, reapers, runs, signal, unused_segments,
 };
 use crate::removal::{UnrelatedProcess, await_removal, make_old, parent_folder};
 use crate::user::{User, command, template_data};
@@ -65,7 +65,7 @@ fn a_kill_during_initdb_leaves_nothing() {
     let mut rng = Rng::new();
     let _lock = lock_memory();
     let segment = UnrelatedSegment::create();
-    let before = unused_memory();
+    let before = unused_segments();
     for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(30) {
         let folder = parent.path().join(format!("spanproof-initdb-{round}"));
         let mut user = User::start(parent.path());
@@ -91,7 +91,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     let segment = UnrelatedSegment::create();
     let unrelated_folder = parent.path().join("spanproof-unrelated");
     std::fs::create_dir(&unrelated_folder).unwrap();
-    let before = unused_memory();
+    let before = unused_segments();
     for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(12) {
         let folder = parent.path().join(format!("spanproof-a b's-{round}"));
         let mut user = User::start(parent.path());

@@ -43,9 +43,10 @@ fn forward(client: TcpStream, engine: UnixStream) {
 }
 
 #[tokio::test]
-async fn a_server_of_an_engine_at_a_tcp_address_works_and_is_removed() {
+async fn docker_is_used_at_a_tcp_address() {
     if test_image().is_none() {
-        // Without an image no server starts, so only an error about Docker can be tested.
+        // No server can start without an image. What is left to check is the error that Docker's
+        // client reports about an image that it can't pull.
         return check_unusable_image_error().await;
     }
     let host = variable("DOCKER_HOST");

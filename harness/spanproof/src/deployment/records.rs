@@ -12,10 +12,10 @@ use crate::spec::Spec;
 #[derive(Debug)]
 pub(super) struct Records {
     pub(super) tables: TableRows,
-    /// Tables with the span table's name in other schemas, each with the number of its spans that
-    /// name one of these units.
+    /// Tables in other schemas that have the name of the span table: pairs of a table, and the number
+    /// of its rows that are spans of the units in `tables`.
     pub(super) other_tables: Vec<(String, u64)>,
-    /// Spans of other jobs that started while these units ran.
+    /// Spans of other jobs. Each of these spans started while the units in `tables` ran.
     pub(super) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,

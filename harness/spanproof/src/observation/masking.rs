@@ -231,6 +231,7 @@ mod tests {
             },
             run: process_run(text),
             job_run: job_run(text),
+            server_errors: Vec::new(),
             witness: Some(Witness {
                 failures: vec![Failure {
                     state: "42501".into(),

@@ -56,7 +56,14 @@ impl Observation {
         let trial = self.trial()?;
         let SecondJob { run, job_run, tables } = trial.second_job.as_deref()?.clone();
         let case = Case { fault: None, ..self.case.clone() };
-        let record = TrialRecord { run, job_run, witness: None, second_job: None, ..trial.clone() };
+        let record = TrialRecord {
+            run,
+            job_run,
+            witness: None,
+            server_errors: Vec::new(),
+            second_job: None,
+            ..trial.clone()
+        };
         Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })
     }
 

@@ -28,7 +28,16 @@ impl From<&Observation> for format::Observation {
 }
 
 fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
-    let TrialRecord { service, run, job_run, exchanges, witness, second_job, timings } = trial;
+    let TrialRecord {
+        service,
+        run,
+        job_run,
+        exchanges,
+        witness,
+        server_errors,
+        second_job,
+        timings,
+    } = trial;
     let Service { command, program, environment, placeholders } = service;
     let ProcessRun { output, startup, ready, exit } = run;
     let JobRun { submission, settled } = job_run;
@@ -42,6 +51,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.submission = submission.map(Into::into);
     stored.settled = settled.map(Into::into);
     stored.witness = witness.map(Into::into);
+    stored.server_errors = server_errors.into_iter().map(Into::into).collect();
     stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.timings = timings;
@@ -94,6 +104,7 @@ impl From<format::Observation> for Observation {
             },
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
             witness: stored.witness.map(Into::into),
+            server_errors: stored.server_errors.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
             timings: stored.timings,
         };

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{TableRows, Witness};
+use super::{Failure, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
 
@@ -24,6 +24,9 @@ pub struct TrialRecord {
     /// What the database witness reports; `None` without a witness, or if the server's log can't be
     /// read.
     pub witness: Option<Witness>,
+    /// Errors that the server logged about the database, if the trial did not come to its end and
+    /// the log can be read.
+    pub server_errors: Vec<Failure>,
     /// The job that was submitted after the fault was removed; `None` without a fault.
     pub second_job: Option<Box<SecondJob>>,
     /// Duration of each step of the trial in microseconds.

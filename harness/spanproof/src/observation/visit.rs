@@ -96,7 +96,16 @@ impl Rows {
 
 impl TrialRecord {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { service, run, job_run, exchanges, witness, second_job, timings: _ } = self;
+        let Self {
+            service,
+            run,
+            job_run,
+            exchanges,
+            witness,
+            server_errors,
+            second_job,
+            timings: _,
+        } = self;
         service.visit(visitor);
         run.visit(visitor);
         job_run.visit(visitor);
@@ -105,6 +114,9 @@ impl TrialRecord {
         }
         if let Some(witness) = witness {
             witness.visit(visitor);
+        }
+        for failure in server_errors {
+            failure.visit(visitor);
         }
         if let Some(second_job) = second_job {
             let SecondJob { run, job_run, tables } = &mut **second_job;
@@ -189,11 +201,18 @@ impl Witness {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { statements: _, attempted_rows: _, written_rows: _, failures, other_tables: _ } =
             self;
-        for Failure { state: _, message, statement } in failures {
-            visitor.text(Part::Witness, message);
-            if let Some(statement) = statement {
-                visitor.text(Part::Witness, statement);
-            }
+        for failure in failures {
+            failure.visit(visitor);
+        }
+    }
+}
+
+impl Failure {
+    fn visit(&mut self, visitor: &mut dyn Visitor) {
+        let Self { state: _, message, statement } = self;
+        visitor.text(Part::Witness, message);
+        if let Some(statement) = statement {
+            visitor.text(Part::Witness, statement);
         }
     }
 }

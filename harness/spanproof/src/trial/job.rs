@@ -49,7 +49,17 @@ pub(super) async fn settle(
         if !statuses.is_empty() && statuses.iter().all(|status| jobs.done.contains(status)) {
             return Attempt::Done(WaitResult::Reached);
         }
-        let seen = format!("jobs with status: {}", statuses.join(", "));
+        let mut seen = format!("jobs with status: {}", statuses.join(", "));
+        if statuses
+            .iter()
+            .any(|status| !jobs.waiting.contains(status) && !jobs.done.contains(status))
+        {
+            let done = jobs.done.join(", ");
+            seen = format!(
+                "{seen}; a job has ended if its status is one of {done} (`done` under \
+                 `[tables.jobs]`)"
+            );
+        }
         if exited {
             return Attempt::Done(WaitResult::NotReached(format!("the service exited; {seen}")));
         }

@@ -33,8 +33,16 @@ impl FirstJob {
         record: TrialRecord,
     ) -> Observation {
         let second_tables = rows_of_second_job(mapping, &self.tables, tables);
-        let TrialRecord { service, run, job_run, exchanges, witness, second_job: _, timings } =
-            record;
+        let TrialRecord {
+            service,
+            run,
+            job_run,
+            exchanges,
+            witness,
+            server_errors,
+            second_job: _,
+            timings,
+        } = record;
         let output = output_of_second_job(&run.output, run.startup, self.lines);
         let second =
             SecondJob { run: ProcessRun { output, ..run.clone() }, job_run, tables: second_tables };
@@ -46,7 +54,16 @@ impl FirstJob {
         };
         let second_job = Some(Box::new(second));
         let job_run = self.job_run;
-        let record = TrialRecord { service, run, job_run, exchanges, witness, second_job, timings };
+        let record = TrialRecord {
+            service,
+            run,
+            job_run,
+            exchanges,
+            witness,
+            server_errors,
+            second_job,
+            timings,
+        };
         Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }
     }
 }

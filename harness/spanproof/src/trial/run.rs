@@ -19,7 +19,7 @@ use crate::document::suggestion;
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    JobRun, Observation, Origin, Rows, Submission, TrialRecord, WaitResult, secrets,
+    Failure, JobRun, Observation, Origin, Rows, Submission, TrialRecord, WaitResult, secrets,
 };
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
@@ -224,10 +224,17 @@ impl Trial {
         Ok(self.end().await?.0)
     }
 
+    /// Returns whether the service became ready, still runs, and every job has ended.
+    fn came_to_its_end(&self) -> bool {
+        let settled = self.job_run.settled.as_ref().is_some_and(WaitResult::is_reached);
+        self.service.ready.is_reached() && !self.service.has_exited() && settled
+    }
+
     async fn end(mut self) -> Result<(Observation, Database), Error> {
         self.stopwatch.skip();
         let spec = self.world.spec();
         self.helpers.iter().try_for_each(RunningProcess::check_running)?;
+        let came_to_its_end = self.came_to_its_end();
         let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         for helper in self.helpers.into_iter().rev() {
             helper.stop(Instant::now()).await?;
@@ -241,10 +248,19 @@ impl Trial {
         } else {
             None
         };
+        let mut errors = if came_to_its_end {
+            Vec::new()
+        } else {
+            server_errors(&self.world, &self.case, &self.database).await?
+        };
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
         drop(connection.close().await);
+        let job = spec.jobs.iter().find(|job| job.name == self.case.job);
+        if came_to_its_end && job.is_some_and(|job| tables.units.all().len() < job.units) {
+            errors = server_errors(&self.world, &self.case, &self.database).await?;
+        }
         if let Some(fault) = self.fault {
             fault.clean_up().await?;
         }
@@ -261,6 +277,7 @@ impl Trial {
             job_run: self.job_run,
             exchanges,
             witness,
+            server_errors: errors,
             second_job: None,
             timings: self.stopwatch.laps,
         };
@@ -272,6 +289,20 @@ impl Trial {
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }
+}
+
+/// Returns the errors that the server logged about a database. Under a fault they are expected, so
+/// there are none.
+async fn server_errors(
+    world: &World,
+    case: &Case,
+    database: &Database,
+) -> Result<Vec<Failure>, Error> {
+    if case.fault.is_some() {
+        return Ok(Vec::new());
+    }
+    let query = world.spec().service.ready.sql.as_deref();
+    witness::server_errors(world.server(), database, query).await
 }
 
 /// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.

@@ -77,7 +77,8 @@ impl World {
         self.0.program.identity(&self.0.spec)
     }
 
-    /// Returns how long the build took, and how long the server with its template took.
+    /// Returns how long the build took, and how long the start of the server with the creation of the
+    /// migrated database took.
     pub fn startup_times(&self) -> (Duration, Duration) {
         (self.0.build_time, self.0.database_time)
     }
@@ -97,8 +98,8 @@ impl World {
         &self.0.program
     }
 
-    /// Creates the launch of a process besides the service. `service` is the environment of the
-    /// service.
+    /// Returns how to start a `[[process]]` of the spec: its program, arguments, folder and
+    /// environment. `service` is the environment of the service.
     pub(super) fn launch_process(
         &self,
         rule: &Process,
@@ -139,7 +140,8 @@ impl World {
         self.0.files.faults.get(name)
     }
 
-    /// Creates the request for the second job. The job gets another id if the spec says where it is.
+    /// Creates the request for the job that is submitted after a fault was removed. If the spec says
+    /// where the job's id is, the job gets another id than the first one.
     pub(super) fn second_request(&self, route: &str, name: &str) -> Result<Request, Error> {
         let mut job = find("job", &self.0.files.jobs, name)?.clone();
         let rule = self.0.spec.jobs.iter().find(|job| job.name == name);

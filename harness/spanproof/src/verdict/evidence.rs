@@ -221,6 +221,22 @@ impl Evidence {
         }
     }
 
+    /// What else the world has seen of a trial that did not come to its end: the last lines of the
+    /// service, errors of the server, and requests that the upstream did not know.
+    pub(super) fn circumstances(facts: &Facts<'_>) -> Vec<Self> {
+        let mut all = Self::last_lines(facts, 3);
+        let mut errors: Vec<Self> = Vec::new();
+        for failure in facts.trial().iter().flat_map(|trial| &trial.server_errors) {
+            let error = Self::ServerLog(failure.clone());
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+        }
+        all.extend(some(errors));
+        all.extend(some(facts.exchanges().iter().filter_map(Self::unmatched)));
+        all
+    }
+
     /// A request that matched no reply; `None` if it matched one.
     pub(super) fn unmatched(exchange: &Exchange) -> Option<Self> {
         let crate::upstream::Answer::Unmatched(nearest) = &exchange.answer else { return None };

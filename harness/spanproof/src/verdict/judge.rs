@@ -39,7 +39,7 @@ fn judge_facts(facts: &Facts<'_>) -> Judgement {
 }
 
 fn judge_trial(facts: &Facts<'_>, trial: &TrialRecord) -> Judgement {
-    if let Some(cause) = stage::never_ready(&trial.run) {
+    if let Some(cause) = stage::never_ready(trial) {
         return Judgement::broken(cause);
     }
     let (spec, case) = (facts.spec, &facts.observation.case);

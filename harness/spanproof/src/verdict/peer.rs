@@ -8,6 +8,7 @@ use super::finding::Finding;
 use super::judge::judge;
 use super::judgement::{Judgement, Verdict};
 use super::outcome::Outcome;
+use super::stage;
 use crate::observation::{Job, Observation, Unit, WaitResult};
 use crate::spec::{Spec, Value};
 use spanproof_format::Code;
@@ -51,7 +52,7 @@ fn never_up(all: &[&Observation], judgements: &mut [Judgement]) {
     for (observation, judgement) in all.iter().zip(judgements) {
         let Some(trial) = observation.trial() else { continue };
         if judgement.code() == Some(Code::ProcessCrashed) {
-            let tail = trial.run.output.tail(5);
+            let tail = stage::tail(trial);
             let (ending, ms) = (trial.run.exit.ending, trial.run.exit.at_ms);
             let name = trial.run.exit.name();
             *judgement = Judgement::broken(format!(

@@ -5,19 +5,33 @@ use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::tree;
-use crate::observation::{Field, ProcessRun, Span, WaitResult};
+use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::spec::{Banner, Value};
 use spanproof_format::Code;
 
 /// Why nothing was learned, when the service runs and never became ready.
-pub(super) fn never_ready(run: &ProcessRun) -> Option<String> {
+pub(super) fn never_ready(trial: &TrialRecord) -> Option<String> {
+    let run = &trial.run;
     match &run.ready {
         WaitResult::NotReached(why) if run.exit.stop_requested => {
-            let tail = run.output.tail(5);
+            let tail = tail(trial);
             Some(format!("the service did not become ready: {why}{tail}"))
         }
         _ => None,
     }
+}
+
+/// Returns the last lines of the service and the errors of the server, each on an indented line.
+pub(super) fn tail(trial: &TrialRecord) -> String {
+    let mut errors: Vec<String> = Vec::new();
+    for failure in &trial.server_errors {
+        let error = format!("\n    {}", Evidence::ServerLog(failure.clone()));
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+    errors.truncate(3);
+    format!("{}{}", trial.run.output.tail(5), errors.concat())
 }
 
 /// The service did not end by itself.
@@ -32,7 +46,7 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
         if facts.spec.probes.has_tracer() && facts.banners.is_empty() {
             evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
-        evidence.extend(Evidence::last_lines(facts, 3));
+        evidence.extend(Evidence::circumstances(facts));
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
 }
@@ -117,8 +131,9 @@ pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(submission) = &work.submission else { return };
     checks.expect(submission.is_accepted(), || {
         let message = "the service refused the job";
-        let answer = Evidence::Submission(submission.clone());
-        Finding::new(Code::JobFailedEarly, message, vec![answer])
+        let answer = vec![Evidence::Submission(submission.clone())];
+        let evidence = [answer, Evidence::circumstances(facts)].concat();
+        Finding::new(Code::JobFailedEarly, message, evidence)
     });
     if !checks.is_clean() {
         return;
@@ -133,6 +148,7 @@ pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
         checks.expect(false, || {
             let mut lines = Evidence::jobs(facts, false);
             lines.extend(Evidence::units(facts));
+            lines.extend(Evidence::circumstances(facts));
             Finding::new(Code::JobNotFinished, why.clone(), lines)
         });
     }
@@ -158,6 +174,7 @@ fn missing_units(facts: &Facts<'_>, done: usize, expected: usize) -> Finding {
     let mut lines = Evidence::jobs(facts, false);
     let table = facts.spec.tables.units.table.clone();
     lines.push(Evidence::RowCount { table, rows: done, of: None });
+    lines.extend(Evidence::circumstances(facts));
     Finding::new(code, message, lines)
 }
 

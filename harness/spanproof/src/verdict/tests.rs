@@ -142,6 +142,7 @@ impl Parts {
             job_run: JobRun { submission, settled },
             exchanges,
             witness: None,
+            server_errors: Vec::new(),
             second_job: None,
             timings: std::collections::BTreeMap::new(),
         };
