@@ -6,7 +6,7 @@ use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, Verdict};
-use super::{lost, stage};
+use super::stage;
 use crate::spec::{Fault, FaultKind};
 use spanproof_format::Code;
 
@@ -68,6 +68,21 @@ fn missing(facts: &Facts<'_>) -> Vec<String> {
     facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
 }
 
+/// Returns each span name with fewer rows than spans of that name were begun. A service that works on
+/// one unit after the other has not begun the later ones: a begin line or a request to the upstream
+/// shows that a unit was begun.
+fn missing_of_begun(facts: &Facts<'_>) -> Vec<String> {
+    let units = facts.units.len();
+    let requests = facts.exchanges().len();
+    let of = |operation: &str| {
+        let seen =
+            if facts.spec.probes.has_attempt() { facts.attempts(operation) } else { requests };
+        let (rows, begun) = (facts.of_operation(operation).count(), seen.min(units));
+        (rows < begun).then(|| format!("{rows} of {begun} `{operation}` spans are there"))
+    };
+    facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
+}
+
 /// What was begun before the service was killed is there; when the job had ended, whole.
 fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     stage::announced(facts, checks);
@@ -86,7 +101,7 @@ fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     }
     let missing = match fault.kind {
         FaultKind::KilledAtExit => missing(facts),
-        _ => lost::unbegun(facts),
+        _ => missing_of_begun(facts),
     };
     checks.expect(missing.is_empty(), || {
         let when = match fault.kind {

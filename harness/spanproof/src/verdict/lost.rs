@@ -32,17 +32,12 @@ pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Returns each span name with fewer rows than spans of that name were begun. A service that works on
-/// one unit after the other has not begun the later ones: a begin line or a request to the upstream
-/// shows that a unit was begun.
+/// What of each operation has fewer rows than units were begun.
 pub(super) fn unbegun(facts: &Facts<'_>) -> Vec<String> {
     let units = facts.units.len();
-    let requests = facts.exchanges().len();
     let of = |operation: &str| {
-        let seen =
-            if facts.spec.probes.has_attempt() { facts.attempts(operation) } else { requests };
-        let (rows, begun) = (facts.of_operation(operation).count(), seen.min(units));
-        (rows < begun).then(|| format!("{rows} of {begun} `{operation}` spans are there"))
+        let rows = facts.of_operation(operation).count();
+        (rows < units).then(|| format!("{rows} of {units} `{operation}` spans are there"))
     };
     facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
 }

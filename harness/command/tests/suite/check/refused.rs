@@ -111,7 +111,11 @@ fn a_missing_spec_is_reported_with_the_option_config() {
     "[probes]\ntracer = \"x\"\nenabled = \"ON\"\n[[route]]",
     "the pattern needs a group named `(?<state>…)`"
 )]
-#[case::ready("line = \"^ready$\", ", "", "`ready` needs exactly one of `http`, `line` and `sql`")]
+#[case::ready(
+    "line = \"^ready$\", ",
+    "",
+    "`ready` needs exactly one of `http`, `line`, `sql` and `tcp`"
+)]
 #[case::unused_rule(
     "[[route]]",
     "[matrix]\nexclude = [{ route = \"direct\", upstream = \"healthy\" }, { job = \"one\", route = [] }]\n[[route]]",
