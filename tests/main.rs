@@ -19,6 +19,7 @@ mod recording;
 mod secrets;
 mod shutdown;
 mod startup;
+mod submission;
 mod upstreams;
 mod witness;
 mod world;

@@ -5,6 +5,7 @@
 
 mod column_role;
 mod deployment;
+pub(crate) mod json_path;
 mod line;
 mod masking;
 mod model;

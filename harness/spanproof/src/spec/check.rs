@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::SpecFile;
-use super::{Condition, Fault, Job, Process, Ready, Value, placeholder};
+use super::{Condition, Fault, Job, Process, Ready, Route, Value, placeholder};
 use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
@@ -45,6 +45,7 @@ impl Check<'_> {
         self.processes()?;
         self.database()?;
         self.unique_names("route", &self.file.routes, |route| &route.name)?;
+        self.routes()?;
         self.unique_names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
         self.unique_names("job", &self.file.jobs, |job| &job.name)?;
         self.unique_names("span", &self.file.spans, |span| &span.name)?;
@@ -104,6 +105,19 @@ impl Check<'_> {
                 return wrong(format!("the process `{name}`: {problem}"));
             }
             self.inherited(inherit, process.span())?;
+        }
+        Ok(())
+    }
+
+    fn routes(&self) -> Result<(), Error> {
+        for route in &self.file.routes {
+            let Route { name, path, sql, command, .. } = route.get_ref();
+            let ways = [path.is_some(), sql.is_some(), !command.is_empty()];
+            if ways.iter().filter(|given| **given).count() != 1 {
+                let message =
+                    format!("route `{name}` needs exactly one of `path`, `sql` and `command`");
+                return Err(self.document.error_at(route.span(), message));
+            }
         }
         Ok(())
     }

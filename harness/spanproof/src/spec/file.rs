@@ -252,7 +252,8 @@ impl Spec {
 
     /// Returns whether a text of the spec or a file needs a folder for each case.
     pub(crate) fn needs_folder(&self) -> bool {
-        !self.service.files.is_empty() || self.texts().any(|text| text.contains("{dir}"))
+        let submits = self.routes.iter().any(|route| !route.command.is_empty());
+        submits || !self.service.files.is_empty() || self.texts().any(|text| text.contains("{dir}"))
     }
 
     /// Returns every text that may have placeholders of a case.
@@ -264,7 +265,9 @@ impl Spec {
             let tcp = ready.iter().filter_map(|ready| ready.tcp.as_ref());
             command.iter().chain(env.values()).chain(cwd).chain(tcp)
         });
-        service.chain(processes).map(String::as_str)
+        let routes =
+            self.routes.iter().flat_map(|route| route.command.iter().chain(route.headers.values()));
+        service.chain(processes).chain(routes).map(String::as_str)
     }
 
     /// Resolves a path of the spec.

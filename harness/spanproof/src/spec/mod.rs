@@ -22,7 +22,7 @@ pub use file::Spec;
 pub(crate) use overlay::Overlay;
 pub(crate) use probe::{Attempt, Banner, Probes};
 pub use section::Flag;
-pub(crate) use section::{Cargo, Job, Process, Ready, Service, SpanRule, Startup};
+pub(crate) use section::{Cargo, Job, Process, Ready, Route, Service, SpanRule, Startup};
 pub(crate) use table::{JobTable, SpanTable, Tables};
 pub(crate) use value::Intent;
 pub use value::Value;

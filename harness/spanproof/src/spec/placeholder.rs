@@ -71,6 +71,10 @@ struct ReadyTemplates {
 #[derive(Debug, Deserialize)]
 struct RouteTemplates {
     body: Option<Spanned<String>>,
+    #[serde(default)]
+    headers: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    command: Vec<Spanned<String>>,
 }
 
 /// Rejects unknown placeholders.
@@ -93,6 +97,16 @@ pub(super) fn check(document: &Document) -> Result<(), Error> {
     }
     for word in &templates.database.migrate {
         check_argument(document, word)?;
+    }
+    for route in &templates.route {
+        for text in route.headers.values() {
+            if let Some(found) = unknown(text.get_ref(), is_case_placeholder) {
+                return Err(error(document, text, &found, &CASE_PLACEHOLDERS));
+            }
+        }
+        for word in &route.command {
+            check_argument(document, word)?;
+        }
     }
     for body in templates.route.iter().filter_map(|route| route.body.as_ref()) {
         // A body that is not JSON is reported later, when the files of the spec are read.

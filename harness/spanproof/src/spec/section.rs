@@ -228,8 +228,19 @@ impl Default for Database {
 pub(crate) struct Route {
     /// The name of the route.
     pub name: String,
-    /// The HTTP path that jobs are posted to.
-    pub path: String,
+    /// The HTTP path that jobs are sent to; `None` for a route by SQL or by a command.
+    pub path: Option<String>,
+    /// The HTTP method.
+    #[serde(default = "post")]
+    pub method: String,
+    /// HTTP headers, with placeholders.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// SQL that submits the job: `{job}` and `{job:/pointer}` become literals.
+    pub sql: Option<String>,
+    /// A command that submits the job; `{job.file}` is a file with the job.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// The JSON body, in which `"{job}"` is the job and `"{job:/pointer}"` a part of it.
     #[serde(default = "whole_job")]
     pub body: String,
@@ -372,6 +383,10 @@ fn major<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32
 
 fn loopback() -> String {
     "http://127.0.0.1:{port}".into()
+}
+
+fn post() -> String {
+    "POST".into()
 }
 
 fn whole_job() -> String {

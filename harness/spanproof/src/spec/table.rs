@@ -100,7 +100,23 @@ pub(crate) struct SpanTable {
     pub header: Option<String>,
 }
 
+impl JobTable {
+    /// Returns the names of the columns.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        [&self.id, &self.name, &self.route, &self.created, &self.status]
+            .into_iter()
+            .map(String::as_str)
+    }
+}
+
 impl Tables {
+    /// Returns the names of the columns of units.
+    pub(crate) fn unit_columns(&self) -> impl Iterator<Item = &str> {
+        let UnitTable { id, job, status, started, completed, outcome, key, .. } = &self.units;
+        let columns = [id, job, status, started, completed, outcome].into_iter();
+        columns.chain(key).chain(self.spans.attributes.values()).map(String::as_str)
+    }
+
     /// Returns the column of spans with the job's id; empty if there is none.
     pub(crate) fn span_job(&self) -> &str {
         let found = self.spans.attributes.iter().find(|(_, unit)| **unit == self.units.job);

@@ -52,7 +52,7 @@ impl Trial {
     /// Runs the second job. `first_jobs` are the rows of jobs that existed before it.
     async fn run_second_job(&mut self, first_jobs: &Rows) -> Result<(), Error> {
         let request = self.world.second_request(&self.case.route, &self.case.job)?;
-        let submission = self.send(request).await;
+        let submission = self.send(request).await?;
         let accepted = submission.is_accepted();
         self.job_run.submission = Some(submission);
         if accepted {

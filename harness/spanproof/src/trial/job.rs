@@ -1,30 +1,104 @@
 //! Submits a job and waits for its end.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+use reqwest::Method;
 use serde_json::Value as Json;
-use sqlx::PgConnection;
+use spanproof_postgres::ServerError;
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use tokio::sync::Mutex;
 
+use super::Error;
 use super::readiness::client;
-use super::rows::read_rows;
+use super::rows::read_jobs;
 use super::service::RunningService;
+use super::values::Values;
 use crate::chain::chain;
 use crate::observation::{Job, Row, Rows, Submission, WaitResult};
+use crate::process::{Ending, Launch};
 use crate::spec::Tables;
 use spanproof_lease::wait::{self, Attempt};
 
-/// Submits a job by HTTP POST. A refusal, or no answer, is evidence and not an error.
-pub(super) async fn submit(url: &str, path: &str, body: &Json, within: Duration) -> Submission {
-    let sent = client().post(format!("{url}{path}")).json(body).timeout(within).send().await;
-    let (status, body) = match sent {
+/// The status of a submission without HTTP that succeeded.
+const OK: u16 = 200;
+
+/// Submits a job by HTTP to a method, a base URL and a path. A refusal, or no answer, is evidence and
+/// not an error.
+pub(super) async fn submit(
+    (method, url, path): (&str, String, &str),
+    headers: BTreeMap<String, String>,
+    body: &Json,
+    within: Duration,
+) -> Submission {
+    let verb = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
+    let request = client().request(verb, format!("{url}{path}")).json(body).timeout(within);
+    let request = headers.iter().fold(request, |request, (name, text)| request.header(name, text));
+    let (status, body) = match request.send().await {
         Ok(answer) => {
             let status = answer.status().as_u16();
             (status, answer.text().await.unwrap_or_default())
         }
         Err(error) => (0, chain(&error)),
     };
-    Submission { request: format!("POST {path}"), status, body }
+    Submission { request: format!("{method} {path}"), status, body }
+}
+
+/// Submits a job by SQL.
+pub(super) async fn submit_by_sql(connection: &mut PgConnection, sql: &str) -> Submission {
+    let executed = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+    let (status, body) = match executed {
+        Ok(done) => (OK, format!("{} rows", done.rows_affected())),
+        Err(error) => (0, ServerError::from(error).to_string()),
+    };
+    let request = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    Submission { request: format!("SQL {request}"), status, body }
+}
+
+/// Writes the job to a file in the folder of a trial, and returns the words of a command with the path
+/// of this file for `{job.file}`.
+///
+/// # Errors
+/// When the file can't be written.
+pub(super) fn write_file(
+    values: &Values,
+    words: Vec<String>,
+    job: &Json,
+) -> Result<Vec<String>, Error> {
+    let path = PathBuf::from(values.fill("{dir}/job.json"));
+    std::fs::write(&path, job.to_string()).map_err(|error| Error::File {
+        what: "the file of the job",
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
+    let file = path.display().to_string();
+    Ok(words.into_iter().map(|word| word.replace("{job.file}", &file)).collect())
+}
+
+/// Submits a job by a command, which must exit with 0 in time.
+///
+/// # Errors
+/// When the command can't be started.
+pub(super) async fn submit_by_command(
+    launch: &Launch,
+    within: Duration,
+) -> Result<Submission, Error> {
+    let child = launch.start()?;
+    let request = format!("command {}", child.command());
+    let ended = wait::until("the end of the command", within, || async {
+        if child.has_exited() { Attempt::Done(()) } else { Attempt::NotYet("it runs".into()) }
+    })
+    .await;
+    let (exit, output) = child.stop(Signal::SIGKILL, Duration::ZERO).await?;
+    let tail = output.tail(5);
+    let (status, body) = match (ended, exit.ending) {
+        (Err(timeout), _) => (0, format!("{timeout}{tail}")),
+        (Ok(()), Ending::Code(0)) => (OK, tail.trim_start().to_owned()),
+        (Ok(()), ending) => (0, format!("{ending}{tail}")),
+    };
+    Ok(Submission { request, status, body })
 }
 
 /// Waits until every job that is not in `before` has ended, the service has exited, or time is up.
@@ -38,7 +112,7 @@ pub(super) async fn settle(
     let (connection, jobs) = (Mutex::new(connection), &tables.jobs);
     let result = wait::until("the end of every job", within, || async {
         let exited = service.has_exited();
-        let rows = read_rows(*connection.lock().await, &jobs.table).await;
+        let rows = read_jobs(*connection.lock().await, tables).await;
         let rows = match before {
             Some(before) => rows.difference(before, Row::eq),
             None => rows,

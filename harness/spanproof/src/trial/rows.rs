@@ -4,7 +4,9 @@ use crate::identifier;
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::observation::json_path::add_paths;
 use crate::observation::{Rows, TableRows};
+use crate::spec::Tables;
 
 /// Reads every row of a table. A missing table is evidence, not an error.
 pub(super) async fn read_rows(connection: &mut PgConnection, table: &str) -> Rows {
@@ -24,14 +26,28 @@ pub(super) async fn read_rows(connection: &mut PgConnection, table: &str) -> Row
     }
 }
 
+/// Adds the values of those columns of a spec that are paths into JSON.
+fn with_paths<'a>(rows: Rows, columns: impl Iterator<Item = &'a str>) -> Rows {
+    let columns: Vec<&str> = columns.collect();
+    let Rows::Found(mut rows) = rows else { return rows };
+    for row in &mut rows {
+        add_paths(row, columns.iter().copied());
+    }
+    Rows::Found(rows)
+}
+
+/// Reads the rows of jobs.
+pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) -> Rows {
+    with_paths(read_rows(connection, &tables.jobs.table).await, tables.jobs.columns())
+}
+
 /// Reads the three tables of a spec.
-pub(super) async fn read_tables(
-    connection: &mut PgConnection,
-    tables: &crate::spec::Tables,
-) -> TableRows {
+pub(super) async fn read_tables(connection: &mut PgConnection, tables: &Tables) -> TableRows {
+    let units = read_rows(connection, &tables.units.table).await;
+    let spans = read_rows(connection, &tables.spans.table).await;
     TableRows {
-        jobs: read_rows(connection, &tables.jobs.table).await,
-        units: read_rows(connection, &tables.units.table).await,
-        spans: read_rows(connection, &tables.spans.table).await,
+        jobs: read_jobs(connection, tables).await,
+        units: with_paths(units, tables.unit_columns()),
+        spans: with_paths(spans, tables.spans.columns().into_iter()),
     }
 }

@@ -9,6 +9,7 @@ use super::fault::ActiveFault;
 use super::overrides::{EffectiveTimeouts, Overrides};
 use super::processes::{RunningProcess, start_helpers};
 use super::recovery::FirstJob;
+use super::request::Request;
 use super::resources::Resources;
 use super::rows::read_tables;
 use super::service::{RunningService, ServiceOptions};
@@ -173,17 +174,38 @@ impl Trial {
             Some(job) => self.world.request_for(&self.case.route, job)?,
             None => self.world.request(&self.case.route, &self.case.job)?,
         };
-        let submission = self.send(request).await;
+        let submission = self.send(request).await?;
         Ok(self.job_run.submission.insert(submission))
     }
 
-    pub(super) async fn send(&mut self, request: super::Request) -> Submission {
+    pub(super) async fn send(&mut self, request: Request) -> Result<Submission, Error> {
         self.stopwatch.skip();
-        let (url, within) = (self.url(), self.timeouts.settle);
-        let mut submission = job::submit(&url, &request.path, &request.body, within).await;
+        let (values, within) = (&self.service.values, self.timeouts.settle);
+        let mut submission = match request {
+            Request::Http { method, path, headers, body } => {
+                let headers = headers.iter().map(|(name, text)| (name.clone(), values.fill(text)));
+                let target = (method.as_str(), self.url(), path.as_str());
+                job::submit(target, headers.collect(), &body, within).await
+            }
+            Request::Sql(sql) => {
+                let mut opened = None;
+                let connection: &mut PgConnection = match &mut self.fault {
+                    Some(fault) => fault.session(),
+                    None => opened.insert(connect(self.database.url()).await?),
+                };
+                job::submit_by_sql(connection, &sql).await
+            }
+            Request::Command { words, job } => {
+                let words = job::write_file(values, words, &job)?;
+                let environment = self.service.environment.clone();
+                let launch = self.world.launch_words(&words, environment, values)?;
+                job::submit_by_command(&launch, within).await?
+            }
+        };
         submission.body = self.secrets.text(&submission.body);
+        submission.request = self.secrets.text(&submission.request);
         self.stopwatch.lap("submit");
-        submission
+        Ok(submission)
     }
 
     /// Waits until every job in the database has ended, the service has exited, or time is up.

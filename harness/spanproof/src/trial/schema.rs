@@ -8,6 +8,7 @@ use sqlx::Connection;
 use super::Error;
 use super::login::log_in;
 use crate::document::suggestion;
+use crate::observation::json_path::base;
 use crate::spec::Tables;
 use spanproof_postgres::{Migrations, Server};
 
@@ -108,7 +109,7 @@ fn check_tables(schema: &Schema, tables: &Tables) -> Result<(), Error> {
     for ColumnKey { table, key, column, optional } in column_keys(tables) {
         let columns = schema.table(key, table)?;
         let is_off = optional && column.is_empty();
-        if is_off || columns.iter().any(|name| name == column) {
+        if is_off || columns.iter().any(|name| name == base(column)) {
             continue;
         }
         let names = || columns.iter().map(String::as_str);

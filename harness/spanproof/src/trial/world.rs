@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::Error;
 use super::program::Program;
+use super::request::Request;
 use super::values::Values;
 use crate::chain::chain;
 use crate::document::suggestion;
@@ -32,15 +33,6 @@ pub(super) struct Inner {
     pub(super) owns_server: bool,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
-}
-
-/// An HTTP POST that submits a job.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Request {
-    /// The path of the route.
-    pub(super) path: String,
-    /// The JSON body.
-    pub(super) body: Json,
 }
 
 /// The files that the spec names, read and checked once.
@@ -112,6 +104,19 @@ impl World {
         Ok(program.launch(spec, rule.cwd.as_deref(), environment, |text| values.fill(text)))
     }
 
+    /// Returns how to start a command of the spec in the folder of the service.
+    pub(super) fn launch_words(
+        &self,
+        words: &[String],
+        environment: BTreeMap<String, String>,
+        values: &Values,
+    ) -> Result<Launch, Error> {
+        let spec = &self.0.spec;
+        let program = Program::from_words(spec, words)?;
+        let cwd = spec.service.cwd.as_deref();
+        Ok(program.launch(spec, cwd, environment, |text| values.fill(text)))
+    }
+
     /// Writes the files of the spec, with their placeholders replaced, into the folder of a trial.
     pub(super) fn render_files(&self, values: &Values) -> Result<(), Error> {
         for (name, template) in &self.0.files.templates {
@@ -160,8 +165,12 @@ impl World {
     pub(super) fn request_for(&self, route: &str, job: &Json) -> Result<Request, Error> {
         let body = find("route", &self.0.files.bodies, route)?;
         let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
-        let path = rule.map_or("", |rule| rule.path.as_str()).to_owned();
-        Ok(Request { path, body: crate::template::fill(body, "job", job) })
+        let rule = rule.ok_or_else(|| Error::Unknown {
+            kind: "route",
+            found: route.to_owned(),
+            hint: String::new(),
+        })?;
+        Ok(Request::new(rule, body, job))
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::facts::{Facts, Match};
-use crate::observation::{Failure, Field, Line, Location, Rows, Span, Submission, Unit};
+use crate::observation::{
+    Failure, Field, Line, Location, Rows, Span, Submission, TrialRecord, Unit,
+};
 use crate::process::Ending;
 use crate::spec::Value;
 use crate::upstream::Exchange;
@@ -225,16 +227,21 @@ impl Evidence {
     /// service, errors of the server, and requests that the upstream did not know.
     pub(super) fn circumstances(facts: &Facts<'_>) -> Vec<Self> {
         let mut all = Self::last_lines(facts, 3);
+        all.extend(facts.trial().into_iter().flat_map(Self::server_errors));
+        all.extend(some(facts.exchanges().iter().filter_map(Self::unmatched)));
+        all
+    }
+
+    /// The errors that the server logged about the database of a trial, each one once.
+    pub(super) fn server_errors(trial: &TrialRecord) -> Vec<Self> {
         let mut errors: Vec<Self> = Vec::new();
-        for failure in facts.trial().iter().flat_map(|trial| &trial.server_errors) {
+        for failure in &trial.server_errors {
             let error = Self::ServerLog(failure.clone());
             if !errors.contains(&error) {
                 errors.push(error);
             }
         }
-        all.extend(some(errors));
-        all.extend(some(facts.exchanges().iter().filter_map(Self::unmatched)));
-        all
+        some(errors)
     }
 
     /// A request that matched no reply; `None` if it matched one.
@@ -304,12 +311,7 @@ impl fmt::Display for Evidence {
                 let what = if *of_units { "spans of these units" } else { "rows" };
                 write!(f, "{table}: {rows} {what}")
             }
-            Self::Submission(Submission { request, status: 0, body }) => {
-                write!(f, "{request}: no answer: {body}")
-            }
-            Self::Submission(Submission { request, status, body }) => {
-                write!(f, "{request}: HTTP {status}: {body}")
-            }
+            Self::Submission(submission) => f.write_str(&submission_text(submission)),
             Self::Request { method, path, nearest } => {
                 write!(f, "upstream: {method} {path} (nearest reply: {nearest})")
             }
@@ -334,6 +336,16 @@ impl fmt::Display for Evidence {
             Self::Note(text) => f.write_str(text),
             Self::More(more) => write!(f, "… and {more} more"),
         }
+    }
+}
+
+/// The answer to a job, or why there is none.
+fn submission_text(Submission { request, status, body }: &Submission) -> String {
+    let is_http = !request.starts_with("SQL ") && !request.starts_with("command ");
+    match status {
+        0 if is_http => format!("{request}: no answer: {body}"),
+        _ if is_http => format!("{request}: HTTP {status}: {body}"),
+        _ => format!("{}: {body}", short(request)),
     }
 }
 

@@ -23,15 +23,9 @@ pub(super) fn never_ready(trial: &TrialRecord) -> Option<String> {
 
 /// Returns the last lines of the service and the errors of the server, each on an indented line.
 pub(super) fn tail(trial: &TrialRecord) -> String {
-    let mut errors: Vec<String> = Vec::new();
-    for failure in &trial.server_errors {
-        let error = format!("\n    {}", Evidence::ServerLog(failure.clone()));
-        if !errors.contains(&error) {
-            errors.push(error);
-        }
-    }
-    errors.truncate(3);
-    format!("{}{}", trial.run.output.tail(5), errors.concat())
+    let errors = Evidence::server_errors(trial).into_iter();
+    let errors: String = errors.map(|error| format!("\n    {error}")).collect();
+    format!("{}{errors}", trial.run.output.tail(5))
 }
 
 /// The service did not end by itself.

@@ -1,0 +1,83 @@
+//! The ways to submit a job: an HTTP request, SQL, or a command.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value as Json;
+use std::sync::LazyLock;
+
+use crate::spec::Route;
+use crate::template::fill;
+
+/// Matches `{job}` and `{job:/pointer}` in SQL.
+static JOB: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\{job(?::(/[^{}\s]*))?\}").ok());
+
+/// How a job is submitted, with the job filled in. Other placeholders are filled when it is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Request {
+    Http { method: String, path: String, headers: BTreeMap<String, String>, body: Json },
+    Sql(String),
+    Command { words: Vec<String>, job: Json },
+}
+
+impl Request {
+    /// Creates the request of a route. `body` is the parsed body of the route.
+    pub(super) fn new(route: &Route, body: &Json, job: &Json) -> Self {
+        if let Some(path) = &route.path {
+            let (method, headers) = (route.method.clone(), route.headers.clone());
+            return Self::Http {
+                method,
+                path: path.clone(),
+                headers,
+                body: fill(body, "job", job),
+            };
+        }
+        if let Some(sql) = &route.sql {
+            return Self::Sql(with_literals(sql, job));
+        }
+        let words = route.command.iter().map(|word| {
+            let filled = fill(&Json::String(word.clone()), "job", job);
+            filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)
+        });
+        Self::Command { words: words.collect(), job: job.clone() }
+    }
+}
+
+/// Replaces the placeholders of the job in SQL by literals: text in quotes, and `null` for nothing. The
+/// server gives a quoted literal the type that its place needs.
+fn with_literals(sql: &str, job: &Json) -> String {
+    let Some(pattern) = JOB.as_ref() else { return sql.to_owned() };
+    let replaced = pattern.replace_all(sql, |found: &regex::Captures<'_>| {
+        let value = found.get(1).map_or(Some(job), |pointer| job.pointer(pointer.as_str()));
+        match value {
+            None | Some(Json::Null) => "null".to_owned(),
+            Some(Json::String(text)) => quoted(text),
+            Some(other) => quoted(&other.to_string()),
+        }
+    });
+    replaced.into_owned()
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_job_becomes_literals_in_sql() {
+        let job = json!({"id": "it's", "n": 7, "none": null, "tags": ["a"]});
+        let sql = "insert into j values ({job:/id}, {job:/n}, {job:/none}, {job:/missing}, {job:/tags}, '{jobs}')";
+        let expected = "insert into j values ('it''s', '7', null, null, '[\"a\"]', '{jobs}')";
+        assert_eq!(with_literals(sql, &job), expected);
+        assert_eq!(
+            with_literals("select {job}::jsonb", &json!({"a": 1})),
+            "select '{\"a\":1}'::jsonb"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! A service without an HTTP interface: its work is a row, which SQL or a command inserts.
+
+use rstest::rstest;
+use spanproof::{World, judge};
+use spanproof_format::Code;
+
+use crate::world::repository;
+
+async fn world(bug: &str) -> World {
+    let world = World::new(repository("fixtures/mailer/spanproof.toml"));
+    world.env("BUG", bug).shared_server().open().await.unwrap()
+}
+
+#[rstest]
+#[case::recording("1", 2)]
+#[case::off("0", 0)]
+#[tokio::test]
+async fn a_job_is_submitted_by_sql_and_by_a_command(
+    #[case] value: &str,
+    #[case] spans: usize,
+    #[values("row", "command")] route: &str,
+) {
+    let world = world("").await;
+    let observation = world.trial().flag("TRACING", value).route(route).run().await.unwrap();
+    judge(world.spec(), &observation).passed().unwrap();
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    assert_eq!(observation.tables.jobs.all()[0]["text"], "it's ready");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_lost_span_is_reported(#[values("row", "command")] route: &str) {
+    let world = world("lost").await;
+    let trial = world.trial().flag("TRACING", "1").route(route).witness();
+    let judgement = judge(world.spec(), &trial.run().await.unwrap());
+    assert_eq!(judgement.codes(), [Code::PathNotExecuted], "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    let proof = "2 units left 1 `send` spans: no statement for them ever reached the server";
+    assert!(finding.contains(proof), "{finding}");
+}
+
+#[rstest]
+#[case::sql("row", "{}", &["SQL with mail as (insert into mails", "23502 null value"])]
+#[case::command("command", r#"{"id": "x", "text": "", "to": []}"#, &["command /usr/bin/python3 enqueue.py", "exit code 1", "the mail has no recipient"])]
+#[tokio::test]
+async fn a_refused_job_is_reported_with_its_reason(
+    #[case] route: &str,
+    #[case] job: &str,
+    #[case] parts: &[&str],
+) {
+    let world = world("").await;
+    let job: serde_json::Value = serde_json::from_str(job).unwrap();
+    let observation = world.trial().route(route).input(job).run().await.unwrap();
+    let judgement = judge(world.spec(), &observation);
+    assert_eq!(judgement.code(), Some(Code::JobFailedEarly), "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    for part in parts {
+        assert!(finding.contains(part), "expected {part}\nfound {finding}");
+    }
+}
