@@ -10,9 +10,9 @@ use toml::Spanned;
 
 use super::check::Check;
 use super::probe::{self, ProbeFile, Probes};
+use super::process::Process;
 use super::section::{
-    Database, Flag, Job, Matrix, Order, Process, Redaction, Route, Service, SpanRule, Startup,
-    UpstreamRule,
+    Database, Flag, Job, Matrix, Order, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
 };
 use super::{
     Condition, Expected, Fault, FaultKind, Overlay, Tables, deprecated, overlay, placeholder,
