@@ -58,3 +58,16 @@ async fn a_refused_job_is_reported_with_its_reason(
         assert!(finding.contains(part), "expected {part}\nfound {finding}");
     }
 }
+
+/// Only one of the two recipients has the optional span.
+#[rstest]
+#[case::in_its_place("retry", None)]
+#[case::below_an_unknown_span("stray", Some(Code::BrokenTree))]
+#[tokio::test]
+async fn an_optional_span_is_checked_where_it_is(#[case] bug: &str, #[case] code: Option<Code>) {
+    let world = world(bug).await;
+    let observation = world.trial().flag("TRACING", "1").run().await.unwrap();
+    assert_eq!(observation.tables.spans.all().len(), 3);
+    let judgement = judge(world.spec(), &observation);
+    assert_eq!(judgement.code(), code, "{judgement:?}");
+}

@@ -1,4 +1,4 @@
-//! The query that spanproof and each library that it is compared with run in a migrated database. The result proves that
+//! The query that is run in a migrated database: by spanproof, and by each library of the comparison. The result proves that
 //! the database is migrated, and identifies the database and its server.
 
 use anyhow::{Result, ensure};

@@ -57,7 +57,8 @@ pub struct Observation {
     /// without a witness.
     #[serde(default)]
     pub witness: Option<Witness>,
-    /// Errors that the server logged about the database of a trial that did not come to its end.
+    /// Errors that the Postgres server logged about the database. They are stored only if the service
+    /// did not become ready, exited by itself, or did not end the job with all of its units.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_errors: Vec<Failure>,
     /// The job that was submitted after a fault was removed, and its evidence; `None` if there was
@@ -79,7 +80,7 @@ pub struct Observation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SecondJob {
-    /// The output of the service at its start, and since the fault was removed.
+    /// The lines that the service printed before it was ready, and those since the fault was removed.
     pub output: Output,
     /// The number of lines that the service printed before it was ready. If the fault killed the
     /// service, the lines of its second start are counted.
@@ -217,8 +218,8 @@ pub struct LogFacts {
     /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
     /// The number of startup lines that do not agree with the last startup line of the log. A startup
-    /// line says whether tracing is on, and the value of the tracing flag. Two lines agree if both
-    /// are the same.
+    /// line says whether tracing is on, and the value of the tracing flag. Two lines agree if they
+    /// say the same about tracing and have the same value.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
 }

@@ -19,8 +19,9 @@ use super::{Error, environment, log};
 use spanproof_lease::wait::block_until;
 use spanproof_lease::{Guard, Lease, LeaseOptions, Reservation, Resource, output};
 
-/// Time for an immediate shutdown, which normally takes milliseconds. Then the server is killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for an immediate shutdown, which normally takes milliseconds. Postgres itself kills its children
+/// after 5 s and then frees its memory; only after that the server is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(7);
 /// The memory file system.
 const MEMORY: &str = "/dev/shm";
 /// Free bytes that the memory file system must have to be used.
@@ -284,15 +285,21 @@ impl LocalServer {
 
     /// Stops the server at once and removes its folder.
     pub(super) fn stop(mut self) {
-        let status = self.postmaster.stop();
-        // A killed server leaves a segment of shared memory, which the reaper removes.
-        let was_killed = status.is_none_or(|status| status.signal().is_some());
-        self.folder.left_to_reaper = was_killed;
+        let was_killed = self.end();
         let path = self.folder.path.clone();
         drop(self);
         if was_killed {
             block_until(STOP_TIMEOUT, || !path.exists());
         }
+    }
+
+    /// Stops the server at once. Returns whether it had to be killed: a killed server leaves a segment
+    /// of shared memory, which the reaper removes together with the folder that names the segment.
+    fn end(&mut self) -> bool {
+        let status = self.postmaster.stop();
+        let was_killed = status.is_none_or(|status| status.signal().is_some());
+        self.folder.left_to_reaper |= was_killed;
+        was_killed
     }
 
     /// Leaves the server running. It stops with its last user.
@@ -307,6 +314,14 @@ impl LocalServer {
     pub(super) fn keep(&self) -> Result<(), Error> {
         let lease = self.folder.lease.as_ref().ok_or(Error::Closed)?;
         lease.keep().map_err(Error::system("could not mark the server's folder as kept"))
+    }
+}
+
+impl Drop for LocalServer {
+    fn drop(&mut self) {
+        if !self.postmaster.left_running {
+            self.end();
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::jobspec::Unit;
 /// An answer of the upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The model's text.
+    /// What the model answered: any JSON value, usually a text.
     pub response: serde_json::Value,
     /// The provider that answered.
     pub provider: Option<String>,

@@ -7,7 +7,9 @@ use regex::Regex;
 use spanproof::FaultKind;
 
 use crate::check::project::Project;
+use crate::markdown::blocks;
 use crate::repository::read;
+use crate::run::Output;
 
 /// A key that no section may have. The error about this key lists all keys that the section may
 /// have.
@@ -130,6 +132,19 @@ fn headings_equal_the_sections_of_a_spec() {
     let tables: BTreeSet<_> =
         tables.captures_iter(&page).map(|found| found[1].to_owned()).collect();
     assert_eq!(tables, accepted_in("schema = 1", "schema = 1\ntables = { KEY }"));
+}
+
+#[test]
+fn the_first_block_is_a_complete_spec() {
+    let blocks = blocks("docs/spec.md");
+    let spec = &blocks.iter().find(|block| block.language == "toml").unwrap().text;
+    assert!(spec.lines().count() <= 32, "{spec}");
+    let project = Project::new("obedient");
+    project.write("spanproof.toml", spec);
+    let Output { code, stdout, stderr } = project.run(&["plan"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.ends_with("2 cases, 4 units\n"), "{stdout}");
+    assert_eq!(stderr, "");
 }
 
 #[test]

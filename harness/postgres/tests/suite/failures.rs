@@ -111,3 +111,28 @@ async fn a_blocking_call_works_inside_a_runtime() {
     assert!(database.url().starts_with("postgres://"));
     blocking::close(database).unwrap();
 }
+
+/// A server that does not stop in time is killed. It then leaves a segment of shared memory, which must
+/// be removed although the server's folder, which names the segment, is removed, too.
+#[tokio::test]
+async fn a_server_that_hangs_leaves_no_shared_memory() {
+    let server = crate::start(Source::Binaries(None)).await.unwrap();
+    let database = server.empty_database().await.unwrap();
+    let data = std::path::PathBuf::from(data_directory(&database).await);
+    drop(database);
+    let file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
+    let lines: Vec<&str> = file.lines().collect();
+    let segment = lines[6].split_whitespace().last().unwrap().to_owned();
+    let is_there = move || {
+        let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        segments.lines().any(|line| line.split_whitespace().nth(1) == Some(segment.as_str()))
+    };
+    assert!(is_there(), "{file}");
+    kill(Pid::from_raw(lines[0].parse().unwrap()), Signal::SIGSTOP).unwrap();
+    drop(server);
+    let limit = std::time::Duration::from_secs(30);
+    let removed = tokio::task::spawn_blocking(move || {
+        spanproof_lease::wait::block_until(limit, || !is_there() && !data.exists())
+    });
+    assert!(removed.await.unwrap(), "segment or folder left: {file}");
+}

@@ -241,6 +241,12 @@ impl Check<'_> {
         for span in &self.file.spans {
             let wrong = |message: String| Err(self.document.error_at(span.span(), message));
             match &span.get_ref().parent {
+                None if span.get_ref().optional => {
+                    let name = &span.get_ref().name;
+                    return wrong(format!(
+                        "`{name}` is the span of the unit itself, which can't be `optional`"
+                    ));
+                }
                 None => roots += 1,
                 Some(_) if self.file.tables.spans.parent.is_empty() => {
                     let name = &span.get_ref().name;

@@ -221,7 +221,7 @@ pub(crate) struct Matrix {
     pub pin: Condition,
 }
 
-/// `[[span]]`: a span that each unit must have.
+/// `[[span]]`: a span that each unit must or may have.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanRule {
@@ -229,6 +229,10 @@ pub(crate) struct SpanRule {
     pub name: String,
     /// The name of the parent span; `None` for the span of the unit itself.
     pub parent: Option<String>,
+    /// Whether a unit may lack the span, as after an early return. If it is there, it is checked like
+    /// any other.
+    #[serde(default)]
+    pub optional: bool,
     /// The span is required only in these cases.
     #[serde(default)]
     pub when: Condition,

@@ -47,7 +47,8 @@ impl<'a> Facts<'a> {
         let unmasked = unmasked_flags(spec, case);
         let conditions = unmasked.facts();
         let wanted = |rule: &&SpanRule| {
-            rule.when.holds(&conditions)
+            !rule.optional
+                && rule.when.holds(&conditions)
                 && rule.unless.as_ref().is_none_or(|unless| !unless.holds(&conditions))
         };
         let mut rules: Vec<_> = spec.spans.iter().filter(wanted).collect();

@@ -11,7 +11,8 @@ pub(super) fn faults(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
         return Vec::new();
     };
     let mut faults = Vec::new();
-    for rule in &facts.rules {
+    let optional = facts.spec.spans.iter().filter(|rule| rule.optional);
+    for rule in facts.rules.iter().copied().chain(optional) {
         for span in facts.spans_of(unit, &rule.name) {
             let fault = match &rule.parent {
                 _ if span.id.is_none() || span.trace.is_none() => {

@@ -111,6 +111,11 @@ fn a_missing_spec_is_reported_with_the_option_config() {
     "[probes]\ntracer = \"x\"\nenabled = \"ON\"\n[[route]]",
     "the pattern needs a group named `(?<state>…)`"
 )]
+#[case::optional_root(
+    "[[span]]\nname = \"work\"",
+    "[[span]]\nname = \"work\"\noptional = true",
+    "`work` is the span of the unit itself, which can't be `optional`"
+)]
 #[case::ready(
     "line = \"^ready$\", ",
     "",
