@@ -9,7 +9,7 @@ use spanproof_postgres::{Address, Migrations};
 
 use super::address::address_value;
 use super::overrides::{EffectiveTimeouts, Timeouts};
-use super::processes::start_helpers;
+use super::processes::{start_helpers, stop_helpers};
 use super::resources::Resources;
 use super::service::{RunningService, ServiceOptions};
 use super::stopwatch::Stopwatch;
@@ -119,9 +119,7 @@ async fn start_once(world: &World, case: &Case, url: &str) -> Result<(), Error> 
     let service = RunningService::start(world, &options, &mut Stopwatch::start()).await?;
     let ready = service.ready.clone();
     let stopped = service.stop(world, timeouts.grace).await?;
-    for helper in helpers.into_iter().rev() {
-        helper.stop(std::time::Instant::now()).await?;
-    }
+    stop_helpers(helpers).await?;
     match ready {
         WaitResult::Reached => Ok(()),
         WaitResult::NotReached(reason) => {

@@ -73,12 +73,17 @@ impl RunningProcess {
 
     /// Returns what the process has printed, with times that count from `origin`.
     pub(super) fn output_since(&self, origin: Instant) -> Output {
-        self.child.output().delayed(self.child.start().saturating_duration_since(origin))
+        self.child.output().delayed(self.delay_from(origin))
+    }
+
+    /// Returns how long after `origin` the process was started.
+    fn delay_from(&self, origin: Instant) -> Duration {
+        self.child.start().saturating_duration_since(origin)
     }
 
     /// Stops the process by its rule. Returns its exit, and its output with times from `origin`.
     pub(super) async fn stop(self, origin: Instant) -> Result<(Exit, Output), Error> {
-        let delay = self.child.start().saturating_duration_since(origin);
+        let delay = self.delay_from(origin);
         let grace = Duration::from_millis(self.rule.stop.grace_ms);
         let (exit, output) = self.child.stop(self.rule.stop.signal(), grace).await?;
         Ok((Exit { process: Some(self.rule.name), ..exit }, output.delayed(delay)))
@@ -100,4 +105,13 @@ pub(super) async fn start_helpers(
         helpers.push(RunningProcess::start_helper(rule, &launch, &values).await?);
     }
     Ok(helpers)
+}
+
+/// Stops the helpers in the reverse order of their start.
+pub(super) async fn stop_helpers(helpers: Vec<RunningProcess>) -> Result<(), Error> {
+    for helper in helpers.into_iter().rev() {
+        let origin = helper.child.start();
+        helper.stop(origin).await?;
+    }
+    Ok(())
 }

@@ -1,13 +1,12 @@
 //! A trial: a service that runs with its own database and upstream.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use sqlx::{Connection, PgConnection};
 
 use super::fault::ActiveFault;
 use super::overrides::{EffectiveTimeouts, Overrides};
-use super::processes::{RunningProcess, start_helpers};
+use super::processes::{RunningProcess, start_helpers, stop_helpers};
 use super::recovery::FirstJob;
 use super::request::Request;
 use super::resources::Resources;
@@ -90,7 +89,8 @@ impl Trial {
         };
         let service = RunningService::start(&world, &options, &mut stopwatch).await?;
         let mut variables = service.environment.clone();
-        variables.insert("PGPASSWORD".to_owned(), service.values.password().to_owned());
+        // No variable of the service has this name, so none is replaced and left unmasked.
+        variables.insert("{database.password}".to_owned(), service.values.password().to_owned());
         let secrets = secrets(spec, &case, &variables);
         Ok(Self {
             world,
@@ -189,11 +189,8 @@ impl Trial {
             }
             Request::Sql(sql) => {
                 let mut opened = None;
-                let connection: &mut PgConnection = match &mut self.fault {
-                    Some(fault) => fault.session(),
-                    None => opened.insert(connect(self.database.url()).await?),
-                };
-                job::submit_by_sql(connection, &sql).await
+                let session = session(&mut self.fault, &mut opened, &self.database).await?;
+                job::submit_by_sql(session, &sql).await
             }
             Request::Command { words, job } => {
                 let words = job::write_file(values, words, &job)?;
@@ -227,13 +224,10 @@ impl Trial {
     ) -> Result<WaitResult, Error> {
         self.stopwatch.skip();
         let mut opened = None;
-        let connection: &mut PgConnection = match &mut self.fault {
-            Some(fault) => fault.session(),
-            None => opened.insert(connect(self.database.url()).await?),
-        };
+        let session = session(&mut self.fault, &mut opened, &self.database).await?;
         let (tables, service) = (&self.world.spec().tables, &self.service);
         let limit = self.timeouts.settle;
-        let settled = job::settle(connection, tables, before, service, limit).await;
+        let settled = job::settle(session, tables, before, service, limit).await;
         self.stopwatch.lap("settle");
         Ok(settled)
     }
@@ -258,9 +252,7 @@ impl Trial {
         self.helpers.iter().try_for_each(RunningProcess::check_running)?;
         let came_to_its_end = self.came_to_its_end();
         let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
-        for helper in self.helpers.into_iter().rev() {
-            helper.stop(Instant::now()).await?;
-        }
+        stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
@@ -310,6 +302,19 @@ impl Trial {
             }
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
+    }
+}
+
+/// Returns a session on the trial's database: that of the fault, which the fault does not affect, or
+/// else a new one, which `opened` keeps.
+async fn session<'a>(
+    fault: &'a mut Option<ActiveFault>,
+    opened: &'a mut Option<PgConnection>,
+    database: &Database,
+) -> Result<&'a mut PgConnection, Error> {
+    match fault {
+        Some(fault) => Ok(fault.session()),
+        None => Ok(opened.insert(connect(database.url()).await?)),
     }
 }
 

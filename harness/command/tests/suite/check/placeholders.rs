@@ -70,6 +70,18 @@ env = { DIR = "{dir}", PGHOST = "{database.host}", PGPORT = "{database.port}", P
     assert!(!std::path::Path::new(&folder).exists(), "{folder} is left behind");
 }
 
+/// The variable may hold the password of another database than that of the case.
+#[test]
+fn a_password_of_the_service_is_masked_in_its_output() {
+    let project = project(
+        "command = [\"/bin/sh\", \"print.sh\"]\n\
+         env = { DIR = \"/\", PGPASSWORD = \"orange-tractor-9\" }",
+    );
+    project.write("print.sh", &SERVICE.replace("trap", "echo \"the word is $PGPASSWORD\"\ntrap"));
+    let text = printed(&project);
+    assert!(text.contains("the word is ") && !text.contains("orange-tractor-9"), "{text}");
+}
+
 #[rstest]
 #[case::password_in_an_argument(
     r#"command = ["/bin/sh", "print.sh", "{database.password}"]"#,
