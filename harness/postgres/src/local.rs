@@ -67,22 +67,21 @@ pub(super) struct ServerFolder {
     port: Option<Reservation>,
 }
 
-/// A running server.
+/// A running server. Dropping it is an immediate shutdown, before the folder is removed.
 #[derive(Debug)]
 pub(super) struct LocalServer {
-    // Dropped first, so that the server stops before its folder is removed.
     postmaster: Postmaster,
     folder: ServerFolder,
     /// The password for TCP; `None` for a server with a socket only.
     password: Option<String>,
 }
 
-/// The server's first process. Dropping it is an immediate shutdown.
+/// The server's first process.
 #[derive(Debug)]
 struct Postmaster {
     child: Child,
     guard: Option<Guard>,
-    /// Dropping it leaves the server running.
+    /// Dropping the server leaves it running.
     left_running: bool,
 }
 
@@ -343,14 +342,6 @@ impl Postmaster {
     }
 }
 
-impl Drop for Postmaster {
-    fn drop(&mut self) {
-        if !self.left_running {
-            self.stop();
-        }
-    }
-}
-
 /// Returns the last lines of the log of the server in `folder`, each on an indented line.
 pub(super) fn last_log_lines(folder: &Path) -> String {
     let text = std::fs::read(folder.join(LOG_FILE)).unwrap_or_default();
@@ -388,6 +379,36 @@ fn why_not_in_memory(free: u64, is_writable: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The folder names the segment, so it must not be removed before the segment.
+    #[tokio::test]
+    async fn a_dropped_server_that_hangs_leaves_no_shared_memory() {
+        let options = crate::Options::default();
+        let binaries = Binaries::find(&options).unwrap();
+        let lease = LeaseOptions::default();
+        let folder = ServerFolder::create(&binaries, &options.prefix, lease, false).unwrap();
+        folder.initdb().await.unwrap();
+        let server = LocalServer::spawn(folder).unwrap();
+        let (id, path) = (server.postmaster.child.id(), server.folder.path.clone());
+        let lock_file = server.folder.data().join("postmaster.pid");
+        let mut segment = None;
+        let limit = Duration::from_secs(30);
+        let is_locked = block_until(limit, || {
+            let text = std::fs::read_to_string(&lock_file).unwrap_or_default();
+            let line = text.lines().nth(6).and_then(|line| line.split_whitespace().last());
+            segment = line.map(str::to_owned);
+            segment.is_some() && text.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+        });
+        assert!(is_locked, "{}", last_log_lines(&path));
+        let is_there = || {
+            let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+            segments.lines().any(|line| line.split_whitespace().nth(1) == segment.as_deref())
+        };
+        assert!(is_there());
+        kill(Pid::from_raw(i32::try_from(id).unwrap()), Signal::SIGSTOP).unwrap();
+        drop(server);
+        assert!(block_until(limit, || !is_there() && !path.exists()), "{segment:?}");
+    }
 
     /// They are a part of the keys of all caches.
     #[test]

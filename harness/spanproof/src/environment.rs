@@ -1,4 +1,4 @@
-//! Reads `PATH` and the variables that a spec inherits: all that the library takes from the
+//! Reads `PATH`, `TMPDIR` and the variables that a spec inherits: all that the library takes from the
 //! environment.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,11 @@ use std::path::PathBuf;
 pub(crate) fn inherited(names: &[String]) -> BTreeMap<String, String> {
     let value = |name: &String| Some((name.clone(), env::var(name).ok()?));
     names.iter().filter_map(value).collect()
+}
+
+/// Returns the folder for temporary files.
+pub(crate) fn temporary() -> PathBuf {
+    env::temp_dir()
 }
 
 /// Returns the folders of `PATH`.

@@ -184,17 +184,20 @@ impl Migrations {
 
 /// Returns the paths of all files in a folder and in its folders, relative to it.
 fn names(folder: &Path) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
+    let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let inner = if path.is_dir() { Some(std::fs::read_dir(&path)?) } else { None };
-        let found = inner.into_iter().flatten().map(|entry| Ok(entry?.path()));
-        let found = found.chain((!path.is_dir()).then(|| Ok(path.clone())));
-        for path in found.collect::<std::io::Result<Vec<_>>>()? {
-            let relative = path.strip_prefix(folder).unwrap_or(&path);
-            names.push(relative.to_string_lossy().into_owned());
+        if path.is_dir() {
+            for inner in std::fs::read_dir(&path)? {
+                paths.push(inner?.path());
+            }
+        } else {
+            paths.push(path);
         }
     }
+    let relative =
+        |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+    let mut names: Vec<String> = paths.iter().map(relative).collect();
     names.sort();
     Ok(names)
 }

@@ -111,7 +111,13 @@ impl Check<'_> {
 
     fn routes(&self) -> Result<(), Error> {
         for route in &self.file.routes {
-            let Route { name, path, sql, command, .. } = route.get_ref();
+            let Route { name, path, sql, command, method, .. } = route.get_ref();
+            if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+                let message = format!(
+                    "route `{name}`: `{method}` is not an HTTP method; use one such as `POST`"
+                );
+                return Err(self.document.error_at(route.span(), message));
+            }
             let ways = [path.is_some(), sql.is_some(), !command.is_empty()];
             if ways.iter().filter(|given| **given).count() != 1 {
                 let message =

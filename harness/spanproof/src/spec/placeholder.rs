@@ -107,8 +107,7 @@ pub(super) fn check(document: &Document) -> Result<(), Error> {
         for word in &route.command {
             check_argument(document, word)?;
         }
-    }
-    for body in templates.route.iter().filter_map(|route| route.body.as_ref()) {
+        let Some(body) = &route.body else { continue };
         // A body that is not JSON is reported later, when the files of the spec are read.
         let Ok(json) = serde_json::from_str(body.get_ref()) else { continue };
         if let Some(found) = unknown_in(&json) {

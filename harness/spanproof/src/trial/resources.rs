@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use spanproof_lease::{Guard, Reservation, Resource};
 
 use super::Error;
+use crate::environment;
 use crate::process;
 use crate::spec::Spec;
 
@@ -57,7 +58,7 @@ pub(super) fn reserve_port() -> Result<Reservation, Error> {
 impl Folder {
     fn create() -> Result<Self, Error> {
         let name = format!("spanproof-case-{}", uuid::Uuid::new_v4().simple());
-        let path = std::env::temp_dir().join(name);
+        let path = environment::temporary().join(name);
         let failed = |error: std::io::Error| Error::File {
             what: "the folder of a case",
             path: path.clone(),

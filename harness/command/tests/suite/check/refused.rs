@@ -111,6 +111,11 @@ fn a_missing_spec_is_reported_with_the_option_config() {
     "[probes]\ntracer = \"x\"\nenabled = \"ON\"\n[[route]]",
     "the pattern needs a group named `(?<state>…)`"
 )]
+#[case::method(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\nmethod = \"post it\"",
+    "route `direct`: `post it` is not an HTTP method; use one such as `POST`"
+)]
 #[case::optional_root(
     "[[span]]\nname = \"work\"",
     "[[span]]\nname = \"work\"\noptional = true",
