@@ -1,15 +1,16 @@
 //! A folder that exists as long as any process uses it, and the resources removed with it.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::stat::Mode;
 
 use super::environment::temporary_folder;
-use super::folder::{CLOSED_FILE, KEPT_FILE, PREFIX};
+use super::folder::{CLOSED_FILE, INPUT_FILE, KEPT_FILE, PREFIX};
 use super::journal::{Guard, Journal, LeaseOptions};
 use super::resource::Resource;
 use super::supervisor;
@@ -139,15 +140,33 @@ impl Drop for Lease {
 /// If the folder of the lease can't be created, `/bin/sh` can't be started, or the leader of a
 /// process group has ended.
 pub fn guard(resource: Resource) -> io::Result<Guard> {
-    // A static is never dropped: this lease ends with the process.
+    with_own_lease(|lease| lease.guard(resource))
+}
+
+/// Returns an empty standard input for a process that will be guarded. If this process is killed
+/// before the new process is guarded, the reaper finds the new process by this input. So does it
+/// find descendants that left the process group, if they kept the input.
+///
+/// # Errors
+/// If the folder of the lease can't be created, or `/bin/sh` can't be started.
+pub fn input() -> io::Result<Stdio> {
+    with_own_lease(|lease| {
+        let path = lease.folder.join(INPUT_FILE);
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        File::open(&path).map(Stdio::from)
+    })
+}
+
+/// Calls `action` with the lease that only this process uses. The lease is created by the first
+/// call and ends with the process.
+fn with_own_lease<T>(action: impl FnOnce(&Lease) -> io::Result<T>) -> io::Result<T> {
+    // A static is never dropped.
     static LEASE: Mutex<Option<Lease>> = Mutex::new(None);
     let mut lease = LEASE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(lease) = &*lease {
-        return lease.guard(resource);
+    if lease.is_none() {
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let folder = temporary_folder().join(format!("{PREFIX}{}", &unique[..12]));
+        *lease = Some(Lease::create(&folder)?);
     }
-    let unique = uuid::Uuid::new_v4().simple().to_string();
-    let new = Lease::create(&temporary_folder().join(format!("{PREFIX}{}", &unique[..12])))?;
-    let guard = new.guard(resource);
-    *lease = Some(new);
-    guard
+    lease.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), action)
 }

@@ -40,7 +40,7 @@ pub mod wait;
 mod watcher;
 
 pub use journal::{Guard, LeaseOptions};
-pub use lease::{Lease, guard};
+pub use lease::{Lease, guard, input};
 pub use port::Reservation;
 pub use program::output;
 pub use resource::Resource;

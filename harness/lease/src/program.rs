@@ -10,12 +10,12 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
 
-use crate::{Guard, Resource, guard};
+use crate::{Guard, Resource, guard, input};
 
 /// Longest wait for a killed program, which normally ends within milliseconds.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs `command` in its own process group and returns its exit status and the output of its piped
+/// Runs `command` without input in its own process group, and returns its exit status and the output of its piped
 /// streams. Dropping the future kills the whole group.
 ///
 /// # Errors
@@ -24,7 +24,7 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Panics
 /// Outside a tokio runtime with I/O.
 pub async fn output(mut command: Command) -> std::io::Result<Output> {
-    command.process_group(0);
+    command.stdin(input()?).process_group(0);
     let mut running = RunningCommand::start(command)?;
     let (stdout, stderr) = (running.child.stdout.take(), running.child.stderr.take());
     let (stdout, stderr, status) =

@@ -35,19 +35,30 @@ runs() {
 # Tests whether process $1 runs and started at $2.
 is_same() { runs "$1" && set -- "$2" ${stat##*) } && [ "$1" = "${21}" ]; }
 
+# Prints the processes whose standard input is the file `input` of the lease.
+with_input() {
+  ls -ld /proc/[0-9]*/fd/0 | input="$(real_path "$folder")/input" awk '{
+    at = index($0, " -> "); from = substr($0, 1, at - 1)
+    if (substr($0, at + 4) == ENVIRON["input"]) { gsub(/^.*\/proc\/|\/fd\/0$/, "", from); print from }
+  }'
+}
+
 # Prints the processes to kill, a line `id state start name` each: the members of the groups in
-# $groups (lines `leader start session`) and their descendants. If the leader's start time differs,
+# $groups (lines `leader start session`), the processes with the input of the lease, and the
+# descendants of both. If the leader's start time differs,
 # the id was reused and the group is not ours. If there is no leader, the members must be in the
 # same session and have started later than the leader. Reapers are left alone: each works on its
 # own lease.
 to_kill() {
   reapers=$(grep -ls spanproof-reaper /proc/[0-9]*/cmdline | tr -dc '0-9\n')
-  cat /proc/[0-9]*/stat | groups=$groups reapers=$reapers awk -v self=$$ '
+  cat /proc/[0-9]*/stat | groups=$groups reapers=$reapers holders=$(with_input) awk -v self=$$ '
     BEGIN {
       n = split(ENVIRON["groups"], line, "\n")
       for (i = 1; i <= n; i++) if (split(line[i], f, " ") == 3) { start[f[1]] = f[2]; session[f[1]] = f[3] }
       n = split(ENVIRON["reapers"], line, "\n")
       for (i = 1; i <= n; i++) reaper[line[i]] = 1
+      n = split(ENVIRON["holders"], line, "\n")
+      for (i = 1; i <= n; i++) holder[line[i]] = 1
     }
     {
       rest = $0; sub(/^.*\) /, "", rest); split(rest, f, " "); id = $1
@@ -55,6 +66,7 @@ to_kill() {
       state[id] = f[1]; parent[id] = f[2]; group[id] = f[3]; within[id] = f[4]; since[id] = f[20]
     }
     function member(id,    g) {
+      if (id in holder) return 1
       g = group[id]
       if (!(g in start)) return 0
       if (g in since) return since[g] == start[g]
@@ -175,9 +187,9 @@ freeze() {
   done
 }
 
-# Kills the members of the groups in $groups and their descendants. Gives up after three seconds.
+# Kills the processes that to_kill prints. Gives up after three seconds.
 kill_groups() {
-  [ -n "$groups" ] || return 0
+  [ -n "$groups" ] || [ -e "$folder/input" ] || return 0
   freeze
   # shellcheck disable=SC2046 # numbers
   note_memory $(printf '%s\n' "$victims" | sed -n 's/^\([0-9]*\) . [0-9]* \(postgres\|initdb\)$/\1/p')
@@ -299,7 +311,7 @@ END
 
 remove_everything() {
   resources=$(registered)
-  if [ -n "$resources" ]; then
+  if [ -n "$resources" ] || [ -e "$folder/input" ]; then
     read -r this_boot </proc/sys/kernel/random/boot_id
     [ "$boot" != "$this_boot" ] || stop_processes
     names container | while IFS= read -r id; do timeout 20 docker rm -f -v "$id" </dev/null; done

@@ -54,6 +54,16 @@ pub(crate) fn make_old(folder: &Path) {
 }
 
 #[test]
+fn a_process_that_is_not_guarded_yet_ends_with_its_user() {
+    let parent = parent_folder();
+    let mut user = User::start(parent.path());
+    let id: u32 = user.ask("unguarded 6544").parse().unwrap();
+    assert!(runs(id));
+    user.kill();
+    await_that("the end of the process", || !runs(id));
+}
+
+#[test]
 fn a_killed_user_leaves_nothing() {
     let parent = parent_folder();
     let _lock = lock_memory();

@@ -155,6 +155,15 @@ impl State {
                 self.guards.push(spanproof_lease::guard(resource).unwrap());
                 std::fs::create_dir(argument).unwrap();
             }
+            // Starts a process that is not guarded yet.
+            "unguarded" => {
+                let mut sleep = command(Path::new("sleep"));
+                let input = spanproof_lease::input().unwrap();
+                sleep.arg(argument).stdin(input).process_group(0);
+                sleep.stdout(Stdio::null()).stderr(Stdio::null());
+                self.children.push(sleep.spawn().unwrap());
+                return self.children.last().unwrap().id().to_string();
+            }
             "folder" => {
                 self.guard(Resource::Folder(argument.into()));
                 std::fs::create_dir(argument).unwrap();

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Child, Error};
 use crate::environment::program_folders;
-use spanproof_lease::output;
+use spanproof_lease::{input, output};
 
 /// Bytes at the start of a file that identify it: a whole script, or the build id of a binary.
 const HEAD: u64 = 64 * 1024;
@@ -79,13 +79,15 @@ impl Launch {
     /// # Errors
     /// If the program is missing, is not executable or can't be started.
     pub(crate) fn start(&self) -> Result<Child, Error> {
+        let unguarded = Error::system(format!("`{}` can't be guarded", self.command_line()));
+        let input = input().map_err(unguarded)?;
         let mut command = command(&self.program_file());
         command
             .args(&self.args)
             .current_dir(&self.folder)
             .env_clear()
             .envs(&self.environment)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
@@ -167,7 +169,7 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     let stderr = if what.show { Stdio::inherit() } else { Stdio::piped() };
     let mut command = command(Path::new(program));
     command.args(args).current_dir(what.folder).envs(&what.env);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    command.stdout(Stdio::piped()).stderr(stderr);
     let output = output(command).await.map_err(|source| match source.kind() {
         ErrorKind::NotFound if !program.contains('/') => {
             Error::not_in_path(line.clone(), program.clone(), &program_folders())
