@@ -38,11 +38,12 @@ const TABLES: [(&str, &str, &str, &str); 14] = [
 
 /// Rows of tables of `docs/spec.md` that describe a section. Each has the heading of its table, its
 /// key, and the edit of a spec that adds an unknown key, as in [`TABLES`].
-const ROWS: [(&str, &str, &str, &str); 7] = [
+const ROWS: [(&str, &str, &str, &str); 8] = [
     ("`service`", "cargo", "[service]", "[service]\ncargo = { KEY }"),
     ("`service`", "ready", "ready = {", "ready = { KEY,"),
     ("`service`", "stop", "stop = {", "stop = { KEY,"),
     ("`route`, `upstream`, `job`", "route", "[[route]]", "[[route]]\nKEY"),
+    ("`route`, `upstream`, `job`", "done", "[[route]]", "[[route]]\ndone = { KEY }"),
     ("`route`, `upstream`, `job`", "upstream", "[[upstream]]", "[[upstream]]\nKEY"),
     ("`route`, `upstream`, `job`", "job", "[[job]]", "[[job]]\nKEY"),
     ("`startup`", "redact", "schema = 1", "schema = 1\nstartup = { redact = [{ KEY }] }"),

@@ -1,6 +1,8 @@
 //! Reads the spans of units of work, and the spans of other jobs that started while these units
 //! ran.
 
+use std::collections::BTreeSet;
+
 use crate::identifier;
 use serde_json::Value as Json;
 
@@ -10,7 +12,7 @@ use super::reply::Reply;
 use super::session::Error;
 use super::window::Window;
 use crate::observation::{ConcurrentSpan, Row, Rows, Unit, text, time};
-use crate::spec::Spec;
+use crate::spec::{Spec, UnitLink};
 
 /// Number of seconds before the first unit's start, and after the last unit's end, in which spans
 /// are read, too.
@@ -41,11 +43,30 @@ pub(super) async fn spans(
             let new = more.into_iter().filter(|row| !rows.contains(row));
             let new: Vec<_> = new.collect();
             rows.extend(new);
-            Ok(Rows::Found(rows))
+            Ok(Rows::Found(without_other_children(lookup.spec, rows)))
         }
         Reply::Refused(reason) => {
             lookup.unread.push(format!("{} by {}: {reason}", table.table, table.started));
             Ok(found)
+        }
+    }
+}
+
+/// Removes the spans that are linked by their parent and whose parent is not among the rows: they
+/// belong to other units.
+fn without_other_children(spec: &Spec, mut rows: Vec<Row>) -> Vec<Row> {
+    let columns = &spec.tables.spans;
+    loop {
+        let ids: BTreeSet<_> = rows.iter().filter_map(|row| text(row, &columns.id)).collect();
+        let before = rows.len();
+        rows.retain(|row| {
+            let name = text(row, &columns.name).unwrap_or_default();
+            let has_parent = || text(row, &columns.parent).is_some_and(|id| ids.contains(&id));
+            text(row, &columns.unit).is_some() || !spec.links_by_parent(&name) || has_parent()
+        });
+        // A child of a removed span has lost its parent, too.
+        if rows.len() == before {
+            return rows;
         }
     }
 }
@@ -65,7 +86,8 @@ async fn spans_without_unit(
     if !conditions.require_within(&table, &columns.started, window) {
         return Ok(Reply::Refused("no such column".into()));
     }
-    let names: Vec<_> = spec.spans.iter().map(|rule| rule.name.clone()).collect();
+    let of_units = spec.spans.iter().filter(|rule| rule.unit != UnitLink::None);
+    let names: Vec<_> = of_units.map(|rule| rule.name.clone()).collect();
     conditions.require_any(&table, &columns.name, &names);
     if table.has_column(&columns.unit) {
         conditions.add(format!("{} is null", identifier::name(&columns.unit)));

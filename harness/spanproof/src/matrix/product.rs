@@ -182,6 +182,10 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
 /// condition. Any other fault applies to cases with the first upstream and default flags, but with
 /// the first value of the tracing flag that records spans.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
+    // Nothing can submit the second job there.
+    if spec.routes.iter().any(|route| route.name == case.route && route.at_start) {
+        return false;
+    }
     if let Some(rule) = &fault.when {
         return case.matches(rule);
     }

@@ -154,10 +154,11 @@ impl Span {
             (false, None) if !mapping.completed.is_empty() => Some(Field::Ended),
             (false, _) => None,
         };
-        let code = match status.as_deref().and_then(StatusCode::from_text) {
+        let code = match status.as_deref().and_then(|text| StatusCode::new(text, &mapping.ok)) {
             Some(StatusCode::Unset) | None if error.is_some() || error_type.is_some() => {
                 StatusCode::Error
             }
+            _ if is_not_ended => StatusCode::Unset,
             Some(code) => code,
             None if status.is_some() && not_ended_by.is_none() => StatusCode::Ok,
             None => StatusCode::Unset,
@@ -274,6 +275,21 @@ impl Time {
 }
 
 impl StatusCode {
+    /// Reads a recorded status. If the spec lists the statuses that mean success, any other one is
+    /// an error, except OpenTelemetry's `UNSET`. `None` if there is no such list and the text is no known word.
+    pub(crate) fn new(text: &str, ok: &[String]) -> Option<Self> {
+        let known = Self::from_text(text);
+        if ok.is_empty() {
+            return known;
+        }
+        let listed = ok.iter().any(|word| word == text);
+        Some(match known {
+            _ if listed => Self::Ok,
+            Some(Self::Unset) => Self::Unset,
+            _ => Self::Error,
+        })
+    }
+
     /// Parses a recorded status: OpenTelemetry's codes by name or number, or a service's own word
     /// for an error. `None` for any other word.
     fn from_text(status: &str) -> Option<Self> {

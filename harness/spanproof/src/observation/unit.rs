@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
-use super::Row;
 use super::table::{text, time};
+use super::{Row, StatusCode};
 use crate::spec::Tables;
 
 /// A unit of work: a part of a job that should leave spans.
@@ -19,6 +19,8 @@ pub(crate) struct Unit {
     pub job: Option<String>,
     /// Status.
     pub status: Option<String>,
+    /// Whether the status means that the unit failed.
+    pub failed: bool,
     /// Start time.
     pub started: Option<DateTime<Utc>>,
     /// End time.
@@ -83,10 +85,13 @@ impl Unit {
         let columns = &mapping.units;
         let key: Vec<_> = columns.key.iter().filter_map(|column| text(row, column)).collect();
         let attributes = mapping.spans.attributes.iter();
+        let status = text(row, &columns.status);
+        let code = status.as_deref().and_then(|status| StatusCode::new(status, &columns.ok));
         Self {
             id: text(row, &columns.id),
             job: text(row, &columns.job),
-            status: text(row, &columns.status),
+            status,
+            failed: code == Some(StatusCode::Error),
             started: time(row, &columns.started),
             ended: time(row, &columns.completed),
             outcome: row.get(&columns.outcome).filter(|value| !value.is_null()).cloned(),

@@ -44,7 +44,8 @@ impl std::fmt::Display for Ending {
 pub struct Exit {
     /// How it ended.
     pub ending: Ending,
-    /// Whether the process exited after the signal was sent, and not by itself.
+    /// Whether the process exited after the signal was sent, and not by itself. A `one-shot` service
+    /// that exits cleanly needs no signal, and this is `true`.
     pub stop_requested: bool,
     /// Whether the process was killed because it did not stop in time.
     pub killed: bool,

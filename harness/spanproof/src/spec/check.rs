@@ -7,7 +7,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::SpecFile;
-use super::{Condition, Fault, Job, Process, Ready, Route, Value, placeholder};
+use super::{
+    Condition, Done, Fault, Job, Process, Ready, Route, Service, Value, placeholder, span_check,
+};
 use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
@@ -48,11 +50,10 @@ impl Check<'_> {
         self.routes()?;
         self.unique_names("upstream", &self.file.upstreams, |upstream| &upstream.name)?;
         self.unique_names("job", &self.file.jobs, |job| &job.name)?;
-        self.unique_names("span", &self.file.spans, |span| &span.name)?;
         self.units()?;
         self.flags()?;
         self.faults()?;
-        self.spans()?;
+        span_check::check(self)?;
         self.conditions()?;
         placeholder::check(self.document)
     }
@@ -64,10 +65,22 @@ impl Check<'_> {
         if cargo.is_some() != command.is_empty() {
             return wrong("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
         }
-        if let Some(problem) = ready_problem(&service.get_ref().ready) {
+        let Service { ready, one_shot, .. } = service.get_ref();
+        if *one_shot && ready.condition_count() > 0 {
+            return wrong("a `one-shot` service is ready at once; remove `ready`");
+        }
+        if let Some(problem) = ready_problem(ready).filter(|_| !one_shot) {
             return wrong(&problem);
         }
-        self.inherited(&service.get_ref().inherit, service.span())
+        let Service { command, env, inherit, .. } = service.get_ref();
+        let uses_job = command.iter().chain(env.values()).any(|text| text.contains("{job.file}"));
+        if uses_job && !self.file.routes.iter().any(|route| route.get_ref().at_start) {
+            return wrong(
+                "`{job.file}` in `[service]` is the job of a route with `at-start = true`, and the \
+                 spec has none",
+            );
+        }
+        self.inherited(inherit, service.span())
     }
 
     /// Flags that are inherited would differ from the case that is run.
@@ -111,21 +124,48 @@ impl Check<'_> {
 
     fn routes(&self) -> Result<(), Error> {
         for route in &self.file.routes {
-            let Route { name, path, sql, command, method, .. } = route.get_ref();
+            let Route { name, path, sql, command, method, at_start, .. } = route.get_ref();
+            if let Some(problem) = self.end_problem(route.get_ref()) {
+                return Err(self.document.error_at(route.span(), problem));
+            }
             if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
                 let message = format!(
                     "route `{name}`: `{method}` is not an HTTP method; use one such as `POST`"
                 );
                 return Err(self.document.error_at(route.span(), message));
             }
-            let ways = [path.is_some(), sql.is_some(), !command.is_empty()];
+            let ways = [path.is_some(), sql.is_some(), !command.is_empty(), *at_start];
             if ways.iter().filter(|given| **given).count() != 1 {
-                let message =
-                    format!("route `{name}` needs exactly one of `path`, `sql` and `command`");
+                let message = format!(
+                    "route `{name}` needs exactly one of `path`, `sql`, `command` and `at-start`"
+                );
                 return Err(self.document.error_at(route.span(), message));
             }
         }
         Ok(())
+    }
+
+    /// Returns what is wrong with how the end of the route's jobs is seen.
+    fn end_problem(&self, route: &Route) -> Option<String> {
+        let Route { name, at_start, done, .. } = route;
+        let one_shot = self.file.service.get_ref().one_shot;
+        if one_shot && !at_start {
+            return Some(format!(
+                "route `{name}`: a `one-shot` service gets its work at its start; use `at-start = true`"
+            ));
+        }
+        if one_shot && done.is_some() {
+            return Some(format!(
+                "route `{name}`: the job of a `one-shot` service ends with the service; remove `done`"
+            ));
+        }
+        if !one_shot && done.is_none() && self.file.tables.jobs.table.is_empty() {
+            return Some(format!(
+                "route `{name}`: without a table of jobs, `done` must say when a job has ended"
+            ));
+        }
+        let problem = done.as_ref().and_then(Done::problem)?;
+        Some(format!("route `{name}`: {problem}"))
     }
 
     fn database(&self) -> Result<(), Error> {
@@ -138,6 +178,11 @@ impl Check<'_> {
         if database.migrate.is_empty() && !database.inputs.is_empty() {
             let message =
                 "`inputs` names the files of `migrate`, which is missing; name the command";
+            return Err(self.document.error_at(section.span(), message));
+        }
+        if database.service_migrates && self.file.service.get_ref().one_shot {
+            let message = "`service-migrates` starts the service once more, and a `one-shot` service \
+                           does its work at its start; use `migrate` or `schema`";
             return Err(self.document.error_at(section.span(), message));
         }
         Ok(())
@@ -224,6 +269,12 @@ impl Check<'_> {
         if !faults.is_empty() {
             self.unique_names("fault", faults, Fault::name)?;
         }
+        let submits = self.file.routes.iter().any(|route| !route.get_ref().at_start);
+        if let (Some(fault), false) = (faults.first(), submits) {
+            let message = "a fault needs a second job, and no `[[route]]` can submit one; add such a \
+                           route, or remove the fault";
+            return Err(self.document.error_at(fault.span(), message));
+        }
         let has_failure_probe = self.file.probes.has_failure_probe();
         for fault in faults {
             if let Some(problem) = fault.get_ref().problem(&self.file.tables, has_failure_probe) {
@@ -237,42 +288,6 @@ impl Check<'_> {
                 let message = format!("there is no `[[process]]` named `{named}`{hint}");
                 return Err(self.document.error_at(fault.span(), message));
             }
-        }
-        Ok(())
-    }
-
-    fn spans(&self) -> Result<(), Error> {
-        let names = || self.file.spans.iter().map(|span| span.get_ref().name.as_str());
-        let mut roots = 0;
-        for span in &self.file.spans {
-            let wrong = |message: String| Err(self.document.error_at(span.span(), message));
-            match &span.get_ref().parent {
-                None if span.get_ref().optional => {
-                    let name = &span.get_ref().name;
-                    return wrong(format!(
-                        "`{name}` is the span of the unit itself, which can't be `optional`"
-                    ));
-                }
-                None => roots += 1,
-                Some(_) if self.file.tables.spans.parent.is_empty() => {
-                    let name = &span.get_ref().name;
-                    let message = "has a `parent`, but `parent` in `[tables.spans]` is empty; \
-                                   name the column, or remove the span";
-                    return wrong(format!("`{name}` {message}"));
-                }
-                Some(parent) if names().any(|name| name == parent) => {}
-                Some(parent) => {
-                    let hint = suggestion(parent, names());
-                    return wrong(format!("no `[[span]]` has the name `{parent}`{hint}"));
-                }
-            }
-            if roots > 1 {
-                return wrong("only one `[[span]]` may have no `parent`".into());
-            }
-        }
-        if roots == 0 {
-            let message = "one `[[span]]` must have no `parent`: the span of the unit itself";
-            return Err(self.document.error_at(0..0, message));
         }
         Ok(())
     }

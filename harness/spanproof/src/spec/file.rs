@@ -12,10 +12,11 @@ use super::check::Check;
 use super::probe::{self, ProbeFile, Probes};
 use super::process::Process;
 use super::section::{
-    Database, Flag, Job, Matrix, Order, Redaction, Route, Service, SpanRule, Startup, UpstreamRule,
+    Database, Flag, Job, Matrix, Order, Redaction, Route, Service, Startup, UpstreamRule,
 };
 use super::{
-    Condition, Expected, Fault, FaultKind, Overlay, Tables, deprecated, overlay, placeholder,
+    Condition, Expected, Fault, FaultKind, Overlay, SpanRule, Tables, UnitLink, deprecated,
+    overlay, placeholder,
 };
 use crate::document::{Document, Error};
 
@@ -250,10 +251,17 @@ impl Spec {
         placeholder::port_names(self.texts()).into_iter().chain(named).collect()
     }
 
+    /// Whether the service finds the job at its start, in the file `{job.file}`.
+    pub(crate) fn has_work_at_start(&self) -> bool {
+        self.routes.iter().any(|route| route.at_start)
+    }
+
     /// Returns whether a text of the spec or a file needs a folder for each case.
     pub(crate) fn needs_folder(&self) -> bool {
         let submits = self.routes.iter().any(|route| !route.command.is_empty());
-        submits || !self.service.files.is_empty() || self.texts().any(|text| text.contains("{dir}"))
+        let needs = |text: &str| text.contains("{dir}") || text.contains("{job.file}");
+        let submits = submits || self.has_work_at_start();
+        submits || !self.service.files.is_empty() || self.texts().any(needs)
     }
 
     /// Returns every text that may have placeholders of a case.
@@ -290,9 +298,14 @@ impl Spec {
         self.faults.iter().find(|fault| fault.name() == name)
     }
 
+    /// Whether spans of this name are linked to their unit by their parent.
+    pub(crate) fn links_by_parent(&self, name: &str) -> bool {
+        self.spans.iter().any(|rule| rule.unit == UnitLink::Parent && rule.matches(name))
+    }
+
     /// Returns the rule for the span of the unit itself, which has no parent.
     pub(crate) fn unit_span(&self) -> Option<&SpanRule> {
-        self.spans.iter().find(|span| span.parent.is_none())
+        self.spans.iter().find(|span| span.is_root())
     }
 }
 

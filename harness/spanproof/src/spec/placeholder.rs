@@ -11,7 +11,7 @@ use toml::Spanned;
 use crate::document::{Document, Error, suggestion};
 
 /// The placeholders that each case fills in.
-const CASE_PLACEHOLDERS: [&str; 12] = [
+const CASE_PLACEHOLDERS: [&str; 13] = [
     "{database.url}",
     "{database.host}",
     "{database.port}",
@@ -24,6 +24,7 @@ const CASE_PLACEHOLDERS: [&str; 12] = [
     "{port}",
     "{dir}",
     "{case}",
+    "{job.file}",
 ];
 /// The start of a placeholder for a port with a name, as in `{port:redis}`.
 const NAMED_PORT: &str = "{port:";

@@ -44,7 +44,7 @@ impl Process {
 
 /// When the service is ready: one of four conditions, and a deadline.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Ready {
     /// A path that answers with a success status.
     pub http: Option<String>,
@@ -55,8 +55,13 @@ pub(crate) struct Ready {
     /// An address that accepts TCP connections: `{port}`, `{port:NAME}` or `host:port`.
     pub tcp: Option<String>,
     /// The deadline in milliseconds.
-    #[serde(default = "ten_seconds")]
     pub timeout_ms: u64,
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self { http: None, line: None, sql: None, tcp: None, timeout_ms: 10_000 }
+    }
 }
 
 /// How the service is stopped.
@@ -102,13 +107,16 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// Whether this exit code is a clean end, whether or not a signal was sent.
+    pub(crate) fn is_clean(&self, code: i32) -> bool {
+        code == 0 || self.clean.contains(&code)
+    }
+}
+
 impl Ready {
     /// Returns how many conditions are given. One is needed.
     pub(crate) fn condition_count(&self) -> usize {
         [&self.http, &self.line, &self.sql, &self.tcp].iter().filter(|one| one.is_some()).count()
     }
-}
-
-fn ten_seconds() -> u64 {
-    10_000
 }

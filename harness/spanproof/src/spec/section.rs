@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::process::{Ready, Stop};
-use super::{Condition, Intent, Value};
+use super::{Condition, Done, Intent, Value};
 
 /// `[service]`: how the service is built, started and stopped.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,7 +38,11 @@ pub(crate) struct Service {
     #[serde(default = "loopback")]
     pub url: String,
     /// When the service is ready.
+    #[serde(default)]
     pub ready: Ready,
+    /// Whether the service does its work at its start and then exits by itself.
+    #[serde(default)]
+    pub one_shot: bool,
     /// How the service is stopped.
     #[serde(default)]
     pub stop: Stop,
@@ -120,7 +124,7 @@ impl Default for Database {
 
 /// `[[route]]`: one way to submit a job.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Route {
     /// The name of the route.
     pub name: String,
@@ -137,6 +141,11 @@ pub(crate) struct Route {
     /// A command that submits the job; `{job.file}` is a file with the job.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Whether nothing is submitted, because the service finds its work at its start.
+    #[serde(default)]
+    pub at_start: bool,
+    /// How the end of a job is seen; `None` if its status in the table of jobs tells.
+    pub done: Option<Done>,
     /// The JSON body, in which `"{job}"` is the job and `"{job:/pointer}"` a part of it.
     #[serde(default = "whole_job")]
     pub body: String,
@@ -219,25 +228,6 @@ pub(crate) struct Matrix {
     pub exclude: Vec<Condition>,
     /// Values to fix.
     pub pin: Condition,
-}
-
-/// `[[span]]`: a span that each unit must or may have.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SpanRule {
-    /// Its name.
-    pub name: String,
-    /// The name of the parent span; `None` for the span of the unit itself.
-    pub parent: Option<String>,
-    /// Whether a unit may lack the span, as after an early return. If it is there, it is checked like
-    /// any other.
-    #[serde(default)]
-    pub optional: bool,
-    /// The span is required only in these cases.
-    #[serde(default)]
-    pub when: Condition,
-    /// The span is not required in these cases.
-    pub unless: Option<Condition>,
 }
 
 /// `[startup]`: the output of the service until it is ready.

@@ -52,6 +52,8 @@ pub(crate) struct UnitTable {
     pub job: String,
     /// The column of the status.
     pub status: String,
+    /// The statuses of a unit that succeeded; empty if the words decide.
+    pub ok: Vec<String>,
     /// The column of the start time; empty if there is none.
     pub started: String,
     /// The column of the end time; empty if there is none.
@@ -86,6 +88,8 @@ pub(crate) struct SpanTable {
     pub duration: String,
     /// The column of the status.
     pub status: String,
+    /// The statuses of a span that succeeded; empty if the words decide.
+    pub ok: Vec<String>,
     /// The statuses of a span that has not ended.
     pub not_ended: Vec<String>,
     /// The column of the error's message; empty if there is none.
@@ -115,6 +119,12 @@ impl Tables {
         let UnitTable { id, job, status, started, completed, outcome, key, .. } = &self.units;
         let columns = [id, job, status, started, completed, outcome].into_iter();
         columns.chain(key).chain(self.spans.attributes.values()).map(String::as_str)
+    }
+
+    /// Whether a span and its unit agree in their status if both succeeded or both failed, and not
+    /// only if the words are the same: the spec lists the statuses that mean success.
+    pub(crate) fn compares_success(&self) -> bool {
+        !self.spans.ok.is_empty() || !self.units.ok.is_empty()
     }
 
     /// Returns the column of spans with the job's id; empty if there is none.
@@ -171,6 +181,7 @@ impl Default for UnitTable {
             started: "started_at".into(),
             completed: "completed_at".into(),
             status: "status".into(),
+            ok: Vec::new(),
             outcome: "output".into(),
             key: words(&["region", "model_id", "question_id"]),
         }
@@ -191,6 +202,7 @@ impl Default for SpanTable {
             completed: "completed_at".into(),
             duration: "duration_ms".into(),
             status: "status".into(),
+            ok: Vec::new(),
             not_ended: words(&["started"]),
             error: "error_message".into(),
             error_type: "error_type".into(),

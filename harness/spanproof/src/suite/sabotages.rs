@@ -192,7 +192,7 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
         let changed = set(format!("{status} = 'sabotaged'"));
         all.push(sabotage("status-changed", description, &expected, changed));
     }
-    if spec.spans.iter().any(|rule| rule.parent.is_some()) {
+    if spec.spans.iter().any(|rule| !rule.parents.is_empty()) {
         let parent = identifier::name(&table.parent);
         let description = "no span refers to its parent";
         let cut = set(format!("{parent} = null"));
@@ -206,15 +206,13 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
     all
 }
 
-/// Returns SQL that inserts a copy of each root span. The copy has another id, and leaves out the
-/// columns that must be unique.
+/// Returns SQL that inserts a copy of the own span of each unit. The copy has another id, and leaves
+/// out the columns that must be unique.
 fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));
-    let is_root = match table.parent.as_str() {
-        "" => "true".to_owned(),
-        parent => format!("{} is null", identifier::name(parent)),
-    };
+    let own = spec.unit_span().map_or("", |rule| &rule.name);
+    let (named, own) = (identifier::name(&table.name), literal(own));
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
         "create function pg_temp.duplicate_roots() returns void language plpgsql as $$
@@ -229,7 +227,7 @@ fn duplicate_roots(spec: &Spec) -> String {
             else 'left(md5(%2$s::text), length(%2$s::text))' end into new_id from pg_attribute a
           where a.attrelid = to_regclass({name}) and a.attname = {column};
           execute format('insert into {spans} (%1$s, %2$s) select %1$s, ' || new_id
-            || ' from {spans} where {is_root}', copied, {quoted_id});
+            || ' from {spans} where {named} = %3$L', copied, {quoted_id}, {own});
         end $$;
         select pg_temp.duplicate_roots();",
         quoted_id = literal(&id),

@@ -51,8 +51,8 @@ impl Trial {
 
     /// Runs the second job. `first_jobs` are the rows of jobs that existed before it.
     async fn run_second_job(&mut self, first_jobs: &Rows) -> Result<(), Error> {
-        let request = self.world.second_request(&self.case.route, &self.case.job)?;
-        let submission = self.send(request).await?;
+        let job = self.world.second_job(&self.case.job)?;
+        let submission = self.send(&job).await?;
         let accepted = submission.is_accepted();
         self.job_run.submission = Some(submission);
         if accepted {
@@ -115,6 +115,7 @@ impl Trial {
             database: self.database.url(),
             resources: &self.resources,
             env: &self.overrides.env,
+            job: self.world.job(&self.case.job)?,
             ready_timeout: self.timeouts.ready,
         };
         let fault = self.case.fault.as_deref().and_then(|name| self.world.spec().fault(name));

@@ -12,12 +12,12 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use tokio::sync::Mutex;
 
 use super::Error;
+use super::job_end::JobEnd;
 use super::readiness::client;
-use super::rows::read_jobs;
 use super::service::RunningService;
 use super::values::Values;
 use crate::chain::chain;
-use crate::observation::{Job, Row, Rows, Submission, WaitResult};
+use crate::observation::{Rows, Submission, WaitResult};
 use crate::process::{Ending, Launch};
 use crate::spec::Tables;
 use spanproof_lease::wait::{self, Attempt};
@@ -46,6 +46,11 @@ pub(super) async fn submit(
     Submission { request: format!("{method} {path}"), status, body }
 }
 
+/// Returns the submission of a job that the service finds at its start.
+pub(super) fn at_start() -> Submission {
+    Submission { request: "the start of the service".to_owned(), status: OK, body: String::new() }
+}
+
 /// Submits a job by SQL.
 pub(super) async fn submit_by_sql(connection: &mut PgConnection, sql: &str) -> Submission {
     let executed = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
@@ -57,24 +62,17 @@ pub(super) async fn submit_by_sql(connection: &mut PgConnection, sql: &str) -> S
     Submission { request: format!("SQL {request}"), status, body }
 }
 
-/// Writes the job to a file in the folder of a trial, and returns the words of a command with the path
-/// of this file for `{job.file}`.
+/// Writes the job to the file `{job.file}` in the folder of a trial.
 ///
 /// # Errors
 /// When the file can't be written.
-pub(super) fn write_file(
-    values: &Values,
-    words: Vec<String>,
-    job: &Json,
-) -> Result<Vec<String>, Error> {
-    let path = PathBuf::from(values.fill("{dir}/job.json"));
+pub(super) fn write_file(values: &Values, job: &Json) -> Result<(), Error> {
+    let path = PathBuf::from(values.fill("{job.file}"));
     std::fs::write(&path, job.to_string()).map_err(|error| Error::File {
         what: "the file of the job",
         path: path.clone(),
         reason: error.to_string(),
-    })?;
-    let file = path.display().to_string();
-    Ok(words.into_iter().map(|word| word.replace("{job.file}", &file)).collect())
+    })
 }
 
 /// Submits a job by a command, which must exit with 0 in time.
@@ -101,43 +99,26 @@ pub(super) async fn submit_by_command(
     Ok(Submission { request, status, body })
 }
 
-/// Waits until every job that is not in `before` has ended, the service has exited, or time is up.
+/// Waits until the job has ended, the service has exited, or time is up. `before` are the rows of
+/// earlier jobs.
 pub(super) async fn settle(
     connection: &mut PgConnection,
     tables: &Tables,
     before: Option<&Rows>,
-    service: &RunningService,
+    (end, service): (&JobEnd, &RunningService),
     within: Duration,
 ) -> WaitResult {
-    let (connection, jobs) = (Mutex::new(connection), &tables.jobs);
-    let result = wait::until("the end of every job", within, || async {
+    let connection = Mutex::new(connection);
+    let result = wait::until(&end.description(), within, || async {
+        // Read before the check: the job may have ended just before the service exited.
         let exited = service.has_exited();
-        let rows = read_jobs(*connection.lock().await, tables).await;
-        let rows = match before {
-            Some(before) => rows.difference(before, Row::eq),
-            None => rows,
-        };
-        let statuses = Job::from_rows(tables, rows.all()).into_iter().map(|job| job.status);
-        let statuses: Vec<_> =
-            statuses.map(|status| status.unwrap_or_else(|| "none".into())).collect();
-        if !statuses.is_empty() && statuses.iter().all(|status| jobs.done.contains(status)) {
-            return Attempt::Done(WaitResult::Reached);
+        match end.check(&connection, tables, before, service).await {
+            Ok(()) => Attempt::Done(WaitResult::Reached),
+            Err(seen) if exited => {
+                Attempt::Done(WaitResult::NotReached(format!("the service exited; {seen}")))
+            }
+            Err(seen) => Attempt::NotYet(seen),
         }
-        let mut seen = format!("jobs with status: {}", statuses.join(", "));
-        if statuses
-            .iter()
-            .any(|status| !jobs.waiting.contains(status) && !jobs.done.contains(status))
-        {
-            let done = jobs.done.join(", ");
-            seen = format!(
-                "{seen}; a job has ended if its status is one of {done} (`done` under \
-                 `[tables.jobs]`)"
-            );
-        }
-        if exited {
-            return Attempt::Done(WaitResult::NotReached(format!("the service exited; {seen}")));
-        }
-        Attempt::NotYet(seen)
     })
     .await;
     result.unwrap_or_else(|timeout| WaitResult::NotReached(timeout.to_string()))

@@ -114,6 +114,7 @@ async fn start_once(world: &World, case: &Case, url: &str) -> Result<(), Error> 
         database: url,
         resources: &resources,
         env: &BTreeMap::new(),
+        job: world.job(&case.job)?,
         ready_timeout: timeouts.ready,
     };
     let service = RunningService::start(world, &options, &mut Stopwatch::start()).await?;

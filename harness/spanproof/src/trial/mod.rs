@@ -6,6 +6,7 @@ mod error;
 mod fault;
 mod fault_run;
 mod job;
+mod job_end;
 mod login;
 mod migrate;
 mod open;

@@ -9,21 +9,31 @@ use std::sync::LazyLock;
 use crate::spec::Route;
 use crate::template::fill;
 
-/// Matches `{job}` and `{job:/pointer}` in SQL.
+/// Matches `{job}` and `{job:/pointer}` in SQL, and the same with `answer`.
 static JOB: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\{job(?::(/[^{}\s]*))?\}").ok());
+    LazyLock::new(|| Regex::new(r"\{(job|answer)(?::(/[^{}\s]*))?\}").ok());
 
 /// How a job is submitted, with the job filled in. Other placeholders are filled when it is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Request {
-    Http { method: String, path: String, headers: BTreeMap<String, String>, body: Json },
+    Http {
+        method: String,
+        path: String,
+        headers: BTreeMap<String, String>,
+        body: Json,
+    },
     Sql(String),
-    Command { words: Vec<String>, job: Json },
+    Command(Vec<String>),
+    /// Nothing is submitted: the service finds its work at its start.
+    AtStart,
 }
 
 impl Request {
     /// Creates the request of a route. `body` is the parsed body of the route.
     pub(super) fn new(route: &Route, body: &Json, job: &Json) -> Self {
+        if route.at_start {
+            return Self::AtStart;
+        }
         if let Some(path) = &route.path {
             let (method, headers) = (route.method.clone(), route.headers.clone());
             return Self::Http {
@@ -34,22 +44,23 @@ impl Request {
             };
         }
         if let Some(sql) = &route.sql {
-            return Self::Sql(with_literals(sql, job));
+            return Self::Sql(with_literals(sql, |_| job));
         }
         let words = route.command.iter().map(|word| {
             let filled = fill(&Json::String(word.clone()), "job", job);
             filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)
         });
-        Self::Command { words: words.collect(), job: job.clone() }
+        Self::Command(words.collect())
     }
 }
 
 /// Replaces the placeholders of the job in SQL by literals: text in quotes, and `null` for nothing. The
-/// server gives a quoted literal the type that its place needs.
-fn with_literals(sql: &str, job: &Json) -> String {
+/// server gives a quoted literal the type that its place needs. `value` returns what a name stands for.
+pub(super) fn with_literals<'a>(sql: &str, value: impl Fn(&str) -> &'a Json) -> String {
     let Some(pattern) = JOB.as_ref() else { return sql.to_owned() };
     let replaced = pattern.replace_all(sql, |found: &regex::Captures<'_>| {
-        let value = found.get(1).map_or(Some(job), |pointer| job.pointer(pointer.as_str()));
+        let whole = value(&found[1]);
+        let value = found.get(2).map_or(Some(whole), |pointer| whole.pointer(pointer.as_str()));
         match value {
             None | Some(Json::Null) => "null".to_owned(),
             Some(Json::String(text)) => quoted(text),
@@ -74,9 +85,10 @@ mod tests {
         let job = json!({"id": "it's", "n": 7, "none": null, "tags": ["a"]});
         let sql = "insert into j values ({job:/id}, {job:/n}, {job:/none}, {job:/missing}, {job:/tags}, '{jobs}')";
         let expected = "insert into j values ('it''s', '7', null, null, '[\"a\"]', '{jobs}')";
-        assert_eq!(with_literals(sql, &job), expected);
+        assert_eq!(with_literals(sql, |_| &job), expected);
+        let job_of_one = json!({"a": 1});
         assert_eq!(
-            with_literals("select {job}::jsonb", &json!({"a": 1})),
+            with_literals("select {job}::jsonb", |_| &job_of_one),
             "select '{\"a\":1}'::jsonb"
         );
     }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use sqlx::{Connection, PgConnection};
 
 use super::fault::ActiveFault;
+use super::job_end::{JobEnd, Submitted};
 use super::overrides::{EffectiveTimeouts, Overrides};
 use super::processes::{RunningProcess, start_helpers, stop_helpers};
 use super::recovery::FirstJob;
@@ -45,6 +47,8 @@ pub struct Trial {
     /// The first job of a case with a fault; `None` until the fault is removed.
     pub(super) first_job: Option<FirstJob>,
     pub(super) job_run: JobRun,
+    /// How the end of the last submitted job is seen.
+    pub(super) job_end: JobEnd,
     pub(super) secrets: Secrets,
     pub(super) stopwatch: Stopwatch,
 }
@@ -85,6 +89,7 @@ impl Trial {
             database: database.url(),
             resources: &resources,
             env: &overrides.env,
+            job: &job_of(&world, &overrides, &case)?,
             ready_timeout: timeouts.ready,
         };
         let service = RunningService::start(&world, &options, &mut stopwatch).await?;
@@ -105,6 +110,7 @@ impl Trial {
             fault,
             first_job: None,
             job_run: JobRun::default(),
+            job_end: JobEnd::Status,
             secrets,
             stopwatch,
         })
@@ -170,18 +176,19 @@ impl Trial {
     /// # Errors
     /// When the case names a route or a job that the spec does not have.
     pub async fn submit(&mut self) -> Result<&Submission, Error> {
-        let request = match &self.overrides.job {
-            Some(job) => self.world.request_for(&self.case.route, job)?,
-            None => self.world.request(&self.case.route, &self.case.job)?,
-        };
-        let submission = self.send(request).await?;
+        let job = job_of(&self.world, &self.overrides, &self.case)?;
+        let submission = self.send(&job).await?;
         Ok(self.job_run.submission.insert(submission))
     }
 
-    pub(super) async fn send(&mut self, request: Request) -> Result<Submission, Error> {
+    /// Submits a job by the route of the case, and prepares how its end is seen.
+    pub(super) async fn send(&mut self, job: &Json) -> Result<Submission, Error> {
         self.stopwatch.skip();
+        let route = self.world.route(&self.case.route)?;
+        let before = if route.at_start { Output::default() } else { self.service.output() };
         let (values, within) = (&self.service.values, self.timeouts.settle);
-        let mut submission = match request {
+        let mut submission = match self.world.request_for(route, job)? {
+            Request::AtStart => job::at_start(),
             Request::Http { method, path, headers, body } => {
                 let headers = headers.iter().map(|(name, text)| (name.clone(), values.fill(text)));
                 let target = (method.as_str(), self.url(), path.as_str());
@@ -192,13 +199,17 @@ impl Trial {
                 let session = session(&mut self.fault, &mut opened, &self.database).await?;
                 job::submit_by_sql(session, &sql).await
             }
-            Request::Command { words, job } => {
-                let words = job::write_file(values, words, &job)?;
+            Request::Command(words) => {
+                job::write_file(values, job)?;
                 let environment = self.service.environment.clone();
                 let launch = self.world.launch_words(&words, environment, values)?;
                 job::submit_by_command(&launch, within).await?
             }
         };
+        let answer = serde_json::from_str(&submission.body).unwrap_or(Json::Null);
+        let submitted = Submitted { url: &self.url(), job, answer: &answer, before: &before };
+        let one_shot = self.world.spec().service.one_shot;
+        self.job_end = JobEnd::new(route.done.as_ref(), one_shot, &submitted);
         submission.body = self.secrets.text(&submission.body);
         submission.request = self.secrets.text(&submission.request);
         self.stopwatch.lap("submit");
@@ -225,9 +236,9 @@ impl Trial {
         self.stopwatch.skip();
         let mut opened = None;
         let session = session(&mut self.fault, &mut opened, &self.database).await?;
-        let (tables, service) = (&self.world.spec().tables, &self.service);
-        let limit = self.timeouts.settle;
-        let settled = job::settle(session, tables, before, service, limit).await;
+        let (tables, limit) = (&self.world.spec().tables, self.timeouts.settle);
+        let job = (&self.job_end, &self.service);
+        let settled = job::settle(session, tables, before, job, limit).await;
         self.stopwatch.lap("settle");
         Ok(settled)
     }
@@ -240,10 +251,12 @@ impl Trial {
         Ok(self.end().await?.0)
     }
 
-    /// Returns whether the service became ready, still runs, and every job has ended.
+    /// Returns whether the service became ready, still runs unless it is `one-shot`, and every job has
+    /// ended.
     fn came_to_its_end(&self) -> bool {
         let settled = self.job_run.settled.as_ref().is_some_and(WaitResult::is_reached);
-        self.service.ready.is_reached() && !self.service.has_exited() && settled
+        let runs = !self.service.has_exited() || self.world.spec().service.one_shot;
+        self.service.ready.is_reached() && runs && settled
     }
 
     async fn end(mut self) -> Result<(Observation, Database), Error> {
@@ -345,6 +358,14 @@ async fn create_database(world: &World, overrides: &Overrides) -> Result<Databas
         drop(connection.close().await);
     }
     Ok(database)
+}
+
+/// Returns the job of a trial.
+fn job_of(world: &World, overrides: &Overrides, case: &Case) -> Result<Json, Error> {
+    match &overrides.job {
+        Some(job) => Ok(job.clone()),
+        None => world.job(&case.job).cloned(),
+    }
 }
 
 /// Looks up the fault of a case in the spec; `None` if the case has none.

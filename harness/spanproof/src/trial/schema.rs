@@ -101,9 +101,10 @@ impl Schema {
 /// Checks that every table and column of the spec exists.
 fn check_tables(schema: &Schema, tables: &Tables) -> Result<(), Error> {
     let (jobs, units, spans) = (&tables.jobs.table, &tables.units.table, &tables.spans.table);
-    for (key, named) in
-        [("tables.jobs.table", jobs), ("tables.units.table", units), ("tables.spans.table", spans)]
-    {
+    if !jobs.is_empty() {
+        schema.table("tables.jobs.table", jobs)?;
+    }
+    for (key, named) in [("tables.units.table", units), ("tables.spans.table", spans)] {
         schema.table(key, named)?;
     }
     for ColumnKey { table, key, column, optional } in column_keys(tables) {
@@ -130,7 +131,9 @@ fn column_keys(tables: &Tables) -> Vec<ColumnKey<'_>> {
     let Tables { jobs, units, spans } = tables;
     let key = |table, optional| move |(key, column)| ColumnKey { table, key, column, optional };
     let mut all = Vec::new();
-    all.extend([("tables.jobs.status", jobs.status.as_str())].map(key(&jobs.table, false)));
+    if !jobs.table.is_empty() {
+        all.extend([("tables.jobs.status", jobs.status.as_str())].map(key(&jobs.table, false)));
+    }
     let unit_columns = [("tables.units.id", &units.id), ("tables.units.status", &units.status)];
     let unit_key = units.key.iter().map(|column| ("tables.units.key", column));
     let attributes = spans.attributes.values().map(|column| ("tables.spans.attributes", column));

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
+use super::job::write_file;
 use super::processes::RunningProcess;
 use super::readiness::wait_until_ready;
 use super::resources::{Resources, reserve_port};
@@ -12,7 +15,7 @@ use super::values::Values;
 use super::{Error, World};
 use crate::matrix::Case;
 use crate::observation::{LineCounts, ProcessRun, Service, WaitResult};
-use crate::process::{Child, Exit, Output};
+use crate::process::{Child, Ending, Exit, Output};
 use crate::spec::Value;
 use crate::upstream::{Behaviour, Exchange, Upstream};
 use spanproof_lease::Reservation;
@@ -46,6 +49,8 @@ pub(super) struct ServiceOptions<'a> {
     pub(super) resources: &'a Arc<Resources>,
     /// Variables that replace those of the spec and the case.
     pub(super) env: &'a BTreeMap<String, Value>,
+    /// The job, for a service that finds its work at its start.
+    pub(super) job: &'a Json,
     /// Time limit until the main process is ready.
     pub(super) ready_timeout: Duration,
 }
@@ -79,6 +84,9 @@ impl RunningService {
             };
         }
         world.render_files(&values)?;
+        if spec.has_work_at_start() {
+            write_file(&values, options.job)?;
+        }
         let (running, ready) = (Vec::new(), WaitResult::Reached);
         let mut others =
             Others { world, values: &values, environment: &environment, running, ready };
@@ -89,7 +97,7 @@ impl RunningService {
         let program = launch.identity();
         let main = launch.start()?;
         stopwatch.lap("launch");
-        if others.ready.is_reached() {
+        if others.ready.is_reached() && !spec.service.one_shot {
             let (rule, url) = (&spec.service.ready, values.fill(&spec.service.url));
             others.ready =
                 wait_until_ready(&main, rule, &values, &url, options.ready_timeout).await;
@@ -118,6 +126,11 @@ impl RunningService {
         let origin = self.main.start();
         let others = self.others.iter().map(|process| process.output_since(origin));
         others.fold(self.main.output(), Output::merged)
+    }
+
+    /// Whether the main process has exited.
+    pub(super) fn main_has_exited(&self) -> bool {
+        self.main.has_exited()
     }
 
     /// Whether one of the processes has exited.
@@ -151,8 +164,12 @@ impl RunningService {
             exits.push(exit);
             output = output.merged(lines);
         }
-        let (exit, lines) = main.stop(world.spec().service.stop.signal(), grace).await?;
+        let rule = &world.spec().service;
+        let (mut exit, lines) = main.stop(rule.stop.signal(), grace).await?;
         output = lines.merged(output);
+        let startup = if rule.one_shot { LineCounts::count(&output) } else { startup };
+        let ended = matches!(exit.ending, Ending::Code(code) if rule.stop.is_clean(code));
+        exit.stop_requested |= rule.one_shot && ended;
         let exit = exits.into_iter().fold(exit, Exit::combined);
         let (placeholders, exchanges) = (values.placeholders(), upstream.journal());
         let service = Service { command, program, environment, placeholders };

@@ -61,6 +61,7 @@ impl Values {
             "upstream.url" => self.upstream.clone(),
             "port" => self.port.to_string(),
             "dir" => self.resources.folder()?.display().to_string(),
+            "job.file" => self.resources.folder()?.join("job.json").display().to_string(),
             "case" => self.case.clone(),
             _ => return None,
         })

@@ -15,7 +15,7 @@ use super::values::Values;
 use crate::chain::chain;
 use crate::document::suggestion;
 use crate::process::Launch;
-use crate::spec::{Process, Spec};
+use crate::spec::{Process, Route, Spec};
 use crate::upstream::Behaviour;
 use spanproof_postgres::{Migrations, Server};
 
@@ -145,32 +145,36 @@ impl World {
         self.0.files.faults.get(name)
     }
 
-    /// Creates the request for the job that is submitted after a fault was removed. If the spec says
-    /// where the job's id is, the job gets another id than the first one.
-    pub(super) fn second_request(&self, route: &str, name: &str) -> Result<Request, Error> {
-        let mut job = find("job", &self.0.files.jobs, name)?.clone();
+    /// Returns a job of the spec.
+    pub(super) fn job(&self, name: &str) -> Result<&Json, Error> {
+        find("job", &self.0.files.jobs, name)
+    }
+
+    /// Returns the job that is submitted after a fault was removed. If the spec says where the job's id
+    /// is, the job gets another id than the first one.
+    pub(super) fn second_job(&self, name: &str) -> Result<Json, Error> {
+        let mut job = self.job(name)?.clone();
         let rule = self.0.spec.jobs.iter().find(|job| job.name == name);
         if let Some(Json::String(id)) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
             id.push_str("-again");
         }
-        self.request_for(route, &job)
+        Ok(job)
     }
 
-    /// Creates the request that submits a job of the spec.
-    pub(super) fn request(&self, route: &str, job: &str) -> Result<Request, Error> {
-        self.request_for(route, find("job", &self.0.files.jobs, job)?)
-    }
-
-    /// Creates the request that submits a job given as JSON.
-    pub(super) fn request_for(&self, route: &str, job: &Json) -> Result<Request, Error> {
-        let body = find("route", &self.0.files.bodies, route)?;
-        let rule = self.0.spec.routes.iter().find(|rule| rule.name == route);
-        let rule = rule.ok_or_else(|| Error::Unknown {
+    /// Returns a route of the spec.
+    pub(super) fn route(&self, name: &str) -> Result<&Route, Error> {
+        let routes = &self.0.spec.routes;
+        routes.iter().find(|rule| rule.name == name).ok_or_else(|| Error::Unknown {
             kind: "route",
-            found: route.to_owned(),
-            hint: String::new(),
-        })?;
-        Ok(Request::new(rule, body, job))
+            found: name.to_owned(),
+            hint: suggestion(name, routes.iter().map(|rule| rule.name.as_str())),
+        })
+    }
+
+    /// Creates the request that submits a job by a route.
+    pub(super) fn request_for(&self, route: &Route, job: &Json) -> Result<Request, Error> {
+        let body = find("route", &self.0.files.bodies, &route.name)?;
+        Ok(Request::new(route, body, job))
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::expectation::Expected;
+use super::link;
 use crate::observation::{
     Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
     TrialRecord, Unit, unmasked_flags,
 };
-use crate::spec::{Attempt, Banner, SpanRule, Spec};
+use crate::spec::{Attempt, Banner, SpanRule, Spec, UnitLink};
 use crate::upstream::Exchange;
 
 /// A line that a probe recognised, with what it says.
@@ -23,7 +25,7 @@ pub(super) struct Facts<'a> {
     pub(super) spec: &'a Spec,
     pub(super) observation: &'a Observation,
     /// The spans that each unit should have in this case, the unit's own first.
-    pub(super) rules: Vec<&'a SpanRule>,
+    pub(super) rules: Vec<Expected<'a>>,
     /// How many units the job has.
     pub(super) expected: usize,
     pub(super) banners: Vec<Match<'a, Banner>>,
@@ -46,19 +48,19 @@ impl<'a> Facts<'a> {
         let case = &observation.case;
         let unmasked = unmasked_flags(spec, case);
         let conditions = unmasked.facts();
-        let wanted = |rule: &&SpanRule| {
+        let wanted = |rule: &SpanRule| {
             !rule.optional
+                && rule.unit != UnitLink::None
                 && rule.when.holds(&conditions)
                 && rule.unless.as_ref().is_none_or(|unless| !unless.holds(&conditions))
         };
-        let mut rules: Vec<_> = spec.spans.iter().filter(wanted).collect();
-        rules.sort_by_key(|rule| rule.parent.is_some());
+        let rules = Expected::group(spec, wanted);
         let tables = &observation.tables;
         let mut units = Unit::from_rows(&spec.tables, tables.units.all());
         units.sort_by(|one, other| one.key.cmp(&other.key));
         let source = observation.span_source(spec);
         let (spans, unreadable) = match source.spans() {
-            Ok(spans) => (spans, None),
+            Ok(spans) => (link::to_units(spec, spans), None),
             Err(why) => (Vec::new(), Some(why.to_owned())),
         };
         let job = spec.jobs.iter().find(|job| job.name == case.job);
@@ -163,7 +165,7 @@ impl<'a> Facts<'a> {
     /// under test that no operation of the spec explains.
     pub(super) fn strangers(&self) -> impl Iterator<Item = &Span> {
         self.spans.iter().filter(|span| {
-            let named = |name: &String| self.spec.spans.iter().any(|rule| rule.name == *name);
+            let named = |name: &String| self.spec.spans.iter().any(|rule| rule.matches(name));
             !(is_own(self.spec, span) && span.name.as_ref().is_some_and(named))
         })
     }

@@ -3,6 +3,7 @@
 //! unchanged. When it is over the service must record again.
 
 use super::evidence::Evidence;
+use super::expectation::Expected;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, Verdict};
@@ -59,13 +60,12 @@ fn traced(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// What of each operation has no row, or one without an end.
 fn missing(facts: &Facts<'_>) -> Vec<String> {
-    let units = facts.units.len();
-    let of = |operation: &str| {
-        let whole = facts.of_operation(operation).filter(|span| span.is_complete());
-        let whole = whole.count();
-        (whole < units).then(|| format!("{whole} of {units} `{operation}` spans are whole"))
+    let of = |rule: &Expected<'_>| {
+        let whole = facts.of_operation(rule.name).filter(|span| span.is_complete()).count();
+        let wanted = facts.wanted(rule);
+        (whole < wanted).then(|| format!("{whole} of {wanted} `{}` spans are whole", rule.name))
     };
-    facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
+    facts.rules.iter().filter_map(of).collect()
 }
 
 /// Returns each span name with fewer rows than spans of that name were begun. A service that works on
@@ -80,7 +80,7 @@ fn missing_of_begun(facts: &Facts<'_>) -> Vec<String> {
         let (rows, begun) = (facts.of_operation(operation).count(), seen.min(units));
         (rows < begun).then(|| format!("{rows} of {begun} `{operation}` spans are there"))
     };
-    facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
+    facts.rules.iter().filter_map(|rule| of(rule.name)).collect()
 }
 
 /// What was begun before the service was killed is there; when the job had ended, whole.

@@ -1,5 +1,6 @@
 //! How many units survive each stage from the work to the joined trace.
 
+use super::expectation::Expected;
 use super::facts::Facts;
 use super::tree;
 use crate::observation::{Span, Unit};
@@ -26,18 +27,17 @@ pub struct Funnel {
 impl Funnel {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
         let executed = facts.units.len();
-        let least = |count: &dyn Fn(&str) -> usize| {
-            let counts = facts.rules.iter().map(|rule| count(&rule.name));
+        let least = |count: &dyn Fn(&Expected<'_>) -> usize| {
+            let counts = facts.rules.iter().map(|rule| count(rule) / rule.per_unit());
             counts.min().unwrap_or(0)
         };
-        let rows = least(&|operation| facts.of_operation(operation).count());
-        let begun = least(&|operation| facts.attempts(operation));
+        let rows = least(&|rule| facts.stored(rule));
+        let begun = least(&|rule| facts.begun(rule));
         let attempted = if facts.spec.probes.has_attempt() { begun.max(rows) } else { rows };
         let attempted = attempted.min(executed);
         let stored = rows.min(attempted);
-        let ended = least(&|operation| {
-            facts.of_operation(operation).filter(|span| span.is_complete()).count()
-        });
+        let ended =
+            least(&|rule| facts.of_operation(rule.name).filter(|span| span.is_complete()).count());
         let finished = ended.min(stored);
         let linked = facts.units.iter().filter(|unit| is_linked(facts, unit)).count().min(finished);
         let joined = facts
@@ -53,14 +53,26 @@ impl Funnel {
 /// Whether the unit has each of its spans, and each agrees with it.
 fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
     facts.rules.iter().all(|rule| {
-        let spans = facts.spans_of(unit, &rule.name);
-        !spans.is_empty() && spans.iter().all(|span| differences(span, unit).is_empty())
+        let spans = facts.spans_of(unit, rule.name);
+        let agrees = |span: &&Span| differences(facts, span, unit).is_empty();
+        spans.len() >= rule.per_unit() && spans.iter().all(agrees)
     })
 }
 
-/// The linking fields in which a span differs from its unit.
-pub(super) fn differences<'a>(span: &'a Span, unit: &Unit) -> Vec<&'a str> {
+/// The attributes in which a span differs from its unit. If success is compared and not the words of
+/// statuses, only the unit's own span must agree: a span inside it may fail and be tried again.
+pub(super) fn differences<'a>(facts: &Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
+    let tables = &facts.spec.tables;
+    let by_success = |name: &String| {
+        tables.compares_success()
+            && *name == tables.spans.status
+            && tables.spans.attributes.get(name) == Some(&tables.units.status)
+    };
     let differs = |(name, value): &(&'a String, &Option<String>)| {
+        if by_success(name) {
+            let own = facts.rules.first().map(|rule| rule.name);
+            return span.name.as_deref() == own && span.failed() != unit.failed;
+        }
         unit.span_attributes.get(*name).is_none_or(|other| other != *value)
     };
     span.unit_attributes.iter().filter(differs).map(|(name, _)| name.as_str()).collect()

@@ -1,6 +1,7 @@
 //! Stages 6 and 7 of the funnel: spans that were begun and have no row, and why.
 
 use super::evidence::Evidence;
+use super::expectation::Expected;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::stage;
@@ -9,17 +10,16 @@ use spanproof_format::Code;
 
 /// Every span that was begun has a row.
 pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
-    let units = facts.units.len();
     for rule in &facts.rules {
-        let stored = facts.of_operation(&rule.name).count();
+        let stored = facts.stored(rule);
         let clean = checks.is_clean();
-        if stored >= units || !clean {
+        if stored >= facts.wanted(rule) || !clean {
             checks.count(1);
             continue;
         }
-        let loss = Loss { facts, operation: &rule.name, stored };
+        let loss = Loss { facts, operation: rule.name, stored, wanted: facts.wanted(rule) };
         let witness = facts.trial().and_then(|trial| trial.witness.as_ref());
-        let finding = match (stage::renamed(facts, &rule.name), witness) {
+        let finding = match (stage::renamed(facts, rule), witness) {
             (Some(finding), _) => finding,
             (None, None) => loss.by_own_words(),
             (None, Some(witness)) => {
@@ -34,12 +34,11 @@ pub(super) fn accepted(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// What of each operation has fewer rows than units were begun.
 pub(super) fn unbegun(facts: &Facts<'_>) -> Vec<String> {
-    let units = facts.units.len();
-    let of = |operation: &str| {
-        let rows = facts.of_operation(operation).count();
-        (rows < units).then(|| format!("{rows} of {units} `{operation}` spans are there"))
+    let of = |rule: &Expected<'_>| {
+        let (rows, wanted) = (facts.stored(rule), facts.wanted(rule));
+        (rows < wanted).then(|| format!("{rows} of {wanted} `{}` spans are there", rule.name))
     };
-    facts.rules.iter().filter_map(|rule| of(&rule.name)).collect()
+    facts.rules.iter().filter_map(of).collect()
 }
 
 /// Spans of one operation without a row.
@@ -48,14 +47,18 @@ struct Loss<'a> {
     facts: &'a Facts<'a>,
     operation: &'a str,
     stored: usize,
+    /// How many there should be.
+    wanted: usize,
 }
 
 impl Loss<'_> {
     /// What is missing, in words.
     fn count(&self) -> String {
-        let Self { facts, operation, stored } = self;
+        let Self { facts, operation, stored, wanted } = self;
         if !facts.spec.probes.has_attempt() {
-            return format!("{} units left {stored} `{operation}` spans", facts.units.len());
+            let units = facts.units.len();
+            let of = if *wanted == units { String::new() } else { format!(" of {wanted}") };
+            return format!("{units} units left {stored}{of} `{operation}` spans");
         }
         let begun = facts.attempts(operation);
         format!("{begun} `{operation}` spans were begun and {stored} stored")

@@ -4,6 +4,7 @@
 mod deployed;
 mod diagnosis;
 mod evidence;
+mod expectation;
 mod expected;
 mod facts;
 mod fault;
@@ -11,6 +12,7 @@ mod finding;
 mod funnel;
 mod judge;
 mod judgement;
+mod link;
 mod lost;
 mod off;
 mod outcome;

@@ -26,7 +26,7 @@ pub(super) fn process(facts: &Facts<'_>, checks: &mut Checks) {
     let number = signal as i32;
     let stopped = match ending {
         // A shell and most runtimes report a signal as 128 and its number.
-        Ending::Code(code) => *code == 0 || *code == 128 + number || stop.clean.contains(code),
+        Ending::Code(code) => *code == 128 + number || stop.is_clean(*code),
         Ending::Signal(by) => *by == number,
     };
     checks.expect(!stop_requested || *killed || stopped, || {

@@ -1,6 +1,7 @@
 //! The stages of the funnel for a case that must record spans.
 
 use super::evidence::{Evidence, some};
+use super::expectation::Expected;
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::funnel::differences;
@@ -133,22 +134,33 @@ pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
         return;
     }
     let (done, expected) = (facts.units.len(), facts.expected);
-    checks.expect(done >= expected, || missing_units(facts, done, expected));
+    let unfinished = match &work.settled {
+        Some(WaitResult::NotReached(why)) => Some(why.as_str()),
+        _ => None,
+    };
+    checks.expect(done >= expected, || missing_units(facts, done, expected, unfinished));
     checks.expect(done <= expected, || {
         let message = format!("the job has {expected} units, and {done} were executed");
         Finding::new(Code::Duplicate, message, Evidence::units(facts))
     });
-    if let (true, Some(WaitResult::NotReached(why))) = (checks.is_clean(), &work.settled) {
+    if let (true, Some(why)) = (checks.is_clean(), unfinished) {
         checks.expect(false, || {
             let mut lines = Evidence::jobs(facts, false);
             lines.extend(Evidence::units(facts));
             lines.extend(Evidence::circumstances(facts));
-            Finding::new(Code::JobNotFinished, why.clone(), lines)
+            Finding::new(Code::JobNotFinished, why, lines)
         });
     }
 }
 
-fn missing_units(facts: &Facts<'_>, done: usize, expected: usize) -> Finding {
+/// The finding for a job with too few units. `unfinished` is what was awaited in vain, if the job did
+/// not end in time.
+fn missing_units(
+    facts: &Facts<'_>,
+    done: usize,
+    expected: usize,
+    unfinished: Option<&str>,
+) -> Finding {
     let jobs = &facts.spec.tables.jobs;
     let status = facts.jobs.first().and_then(|job| job.status.clone());
     let waiting = status.as_ref().is_some_and(|status| jobs.waiting.contains(status));
@@ -157,10 +169,23 @@ fn missing_units(facts: &Facts<'_>, done: usize, expected: usize) -> Finding {
             Code::JobNotPickedUp,
             format!("the job was accepted and is still `{status}`: nobody took it"),
         ),
+        Some(status) if unfinished.is_some() && !jobs.done.contains(&status) => {
+            let why = unfinished.unwrap_or_default();
+            (Code::JobNotFinished, format!("{why}; {done} of {expected} units were executed"))
+        }
         Some(status) => (
             Code::JobFailedEarly,
             format!("the job is `{status}` with {done} of {expected} units executed"),
         ),
+        None if jobs.table.is_empty() => match unfinished {
+            Some(why) => {
+                (Code::JobNotFinished, format!("{why}; {done} of {expected} units were executed"))
+            }
+            None => (
+                Code::JobFailedEarly,
+                format!("the job ended with {done} of {expected} units executed"),
+            ),
+        },
         None => {
             (Code::JobFailedEarly, "the job was accepted and there is no row for it".to_owned())
         }
@@ -186,14 +211,13 @@ pub(super) fn attempted(facts: &Facts<'_>, checks: &mut Checks) {
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
     for rule in &facts.rules {
-        let begun = facts.attempts(&rule.name);
-        let stored = facts.of_operation(&rule.name).count();
+        let (begun, stored) = (facts.begun(rule), facts.stored(rule));
         let clean = checks.is_clean();
-        checks.expect(begun.max(stored) >= units || !clean, || {
-            if let Some(finding) = renamed(facts, &rule.name) {
+        checks.expect(begun.max(stored) >= facts.wanted(rule) || !clean, || {
+            if let Some(finding) = renamed(facts, rule) {
                 return finding;
             }
-            let operation = &rule.name;
+            let operation = rule.name;
             let message = format!(
                 "{units} units were executed{}, and {begun} `{operation}` spans were begun: \
                  their work runs outside the tracer",
@@ -220,12 +244,12 @@ fn by_route(facts: &Facts<'_>) -> String {
 
 /// The finding where spans are missing under one name and others are there under a name that
 /// nothing knows.
-pub(super) fn renamed(facts: &Facts<'_>, operation: &str) -> Option<Finding> {
+pub(super) fn renamed(facts: &Facts<'_>, rule: &Expected<'_>) -> Option<Finding> {
     let strangers: Vec<_> = facts.strangers().collect();
-    let units = facts.units.len();
-    let stored = facts.of_operation(operation).count();
+    let (operation, units) = (rule.name, facts.units.len());
+    let stored = facts.stored(rule);
     // Fewer than are missing do not explain it: a service may have spans beside its units.
-    if strangers.is_empty() || strangers.len() + stored < units {
+    if strangers.is_empty() || strangers.len() + stored < facts.wanted(rule) {
         return None;
     }
     let message = format!(
@@ -272,7 +296,7 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     let table = &facts.spec.tables.spans;
     let rules = &facts.rules;
-    let expected: Vec<_> = rules.iter().flat_map(|rule| facts.of_operation(&rule.name)).collect();
+    let expected: Vec<_> = rules.iter().flat_map(|rule| facts.of_operation(rule.name)).collect();
     let unit_of = |span: &Span| {
         let id = span.unit.as_ref()?;
         facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
@@ -285,13 +309,21 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
             let unit = (!table.unit.is_empty()).then(|| (table.unit.clone(), span.unit.clone()));
             let links =
                 span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
-            Evidence::span_with(facts, span, unit.into_iter().chain(links).collect())
+            let by_parent = facts.spec.links_by_parent(span.name.as_deref().unwrap_or_default());
+            let fields = unit.into_iter().chain(links).collect();
+            match Evidence::span_with(facts, span, fields) {
+                Evidence::Span { table, id, name, fields, .. } if by_parent => {
+                    let remark = Some("no span above it names a unit".to_owned());
+                    Evidence::Span { table, id, name, fields, remark }
+                }
+                evidence => evidence,
+            }
         }));
         Finding::new(Code::Unlinked, message, lines)
     });
     for span in &expected {
         let Some(unit) = unit_of(span) else { continue };
-        let differences = differences(span, unit);
+        let differences = differences(facts, span, unit);
         let clean = checks.is_clean();
         checks.expect(differences.is_empty() || !clean, || {
             let code = if differences == [table.status.as_str()] {
@@ -312,11 +344,16 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
     for unit in &facts.units {
         for rule in &facts.rules {
-            let spans = facts.spans_of(unit, &rule.name);
+            let spans = facts.spans_of(unit, rule.name);
             let clean = checks.is_clean();
-            checks.expect(spans.len() <= 1 || !clean, || {
-                let message =
-                    format!("a unit has {} `{}` spans and should have one", spans.len(), rule.name);
+            let most = rule.at_most.unwrap_or(usize::MAX);
+            checks.expect(spans.len() <= most || !clean, || {
+                let most = if most == 1 { "one".to_owned() } else { most.to_string() };
+                let message = format!(
+                    "a unit has {} `{}` spans and should have {most}",
+                    spans.len(),
+                    rule.name
+                );
                 let shown = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
                 let lines = some(spans.iter().map(shown));
                 let unit = vec![Evidence::unit(facts, unit)];

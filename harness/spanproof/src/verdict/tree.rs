@@ -1,5 +1,7 @@
 //! Whether the spans of one unit are one tree in one trace that the upstream has seen.
 
+use std::collections::BTreeSet;
+
 use super::evidence::Evidence;
 use super::facts::Facts;
 use crate::observation::{Field, Span, Unit};
@@ -7,26 +9,58 @@ use crate::observation::{Field, Span, Unit};
 /// What keeps the unit's spans from being one tree.
 pub(super) fn faults(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
     let Some(own) = facts.rules.first() else { return Vec::new() };
-    let Some(root) = facts.spans_of(unit, &own.name).first().copied() else {
+    let Some(root) = facts.spans_of(unit, own.name).first().copied() else {
         return Vec::new();
     };
-    let mut faults = Vec::new();
     let optional = facts.spec.spans.iter().filter(|rule| rule.optional);
-    for rule in facts.rules.iter().copied().chain(optional) {
-        for span in facts.spans_of(unit, &rule.name) {
-            let fault = match &rule.parent {
-                _ if span.id.is_none() || span.trace.is_none() => {
-                    Some("without an id or a trace".to_owned())
-                }
-                _ if span.trace != root.trace => Some("another trace".to_owned()),
-                Some(parent) => misplaced(facts, unit, span, parent),
-                None => uprooted(facts, unit, span),
-            };
-            faults.extend(fault.map(|remark| faulty(facts, span, remark)));
-        }
-    }
+    let mut names: Vec<_> = facts.rules.iter().map(|rule| rule.name).collect();
+    names.extend(optional.map(|rule| rule.name.as_str()));
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    let mut faults: Vec<_> =
+        names.iter().flat_map(|name| misplaced(facts, unit, root, name)).collect();
     faults.extend(unseen(facts, root.trace.as_deref()));
     faults
+}
+
+/// The spans of one name that are not in their place. A name with several rules needs a span in each
+/// place.
+fn misplaced(facts: &Facts<'_>, unit: &Unit, root: &Span, name: &str) -> Vec<Evidence> {
+    let spans = facts.spans_of(unit, name);
+    let rules: Vec<_> = facts.spec.spans.iter().filter(|rule| rule.matches(name)).collect();
+    let parents: BTreeSet<_> = rules.iter().flat_map(|rule| &rule.parents).collect();
+    let wrong = |span: &Span| match parents.is_empty() {
+        _ if span.id.is_none() || span.trace.is_none() => {
+            Some("without an id or a trace".to_owned())
+        }
+        _ if span.trace != root.trace => Some("another trace".to_owned()),
+        true => uprooted(facts, unit, span),
+        false => {
+            let joined = parents.iter().any(|parent| is_below(facts, unit, span, parent));
+            let parents: Vec<_> = parents.iter().map(|parent| format!("`{parent}`")).collect();
+            let parents = parents.join(" or ");
+            (!joined).then(|| format!("no {parents} of this unit has that id"))
+        }
+    };
+    let faulty = spans.iter().filter_map(|span| Some(faulty(facts, span, wrong(span)?)));
+    let mut faults: Vec<_> = faulty.collect();
+    let several = facts.rules.iter().find(|rule| rule.name == name && rule.per_unit() > 1);
+    if let (true, Some(rule)) = (faults.is_empty(), several) {
+        let is_empty = |place: &&&[String]| {
+            let below = |span: &&Span| place.iter().any(|name| is_below(facts, unit, span, name));
+            !spans.iter().any(below)
+        };
+        faults.extend(rule.places.iter().filter(is_empty).map(|place| {
+            Evidence::Note(format!("no `{name}` is below `{}`", place.join("` or `")))
+        }));
+    }
+    faults
+}
+
+/// Whether a span's parent is a span of this name of the same unit.
+fn is_below(facts: &Facts<'_>, unit: &Unit, span: &Span, parent: &str) -> bool {
+    let parents = facts.spans_of(unit, parent);
+    span.parent.is_some() && parents.iter().any(|other| other.id == span.parent)
 }
 
 /// A span with what is wrong with its place.
@@ -37,13 +71,6 @@ fn faulty(facts: &Facts<'_>, span: &Span, wrong: String) -> Evidence {
         }
         other => other,
     }
-}
-
-/// A span below another must have that one's id as its parent.
-fn misplaced(facts: &Facts<'_>, unit: &Unit, span: &Span, parent: &str) -> Option<String> {
-    let parents = facts.spans_of(unit, parent);
-    let joined = span.parent.is_some() && parents.iter().any(|other| other.id == span.parent);
-    (!joined).then(|| format!("no `{parent}` of this unit has that id"))
 }
 
 /// The unit's own span has no parent, or one outside the unit that exists.

@@ -7,6 +7,7 @@ mod migrate;
 mod placeholders;
 pub(crate) mod project;
 mod refused;
+mod rules;
 mod runs;
 mod services;
 mod worlds;

@@ -1,0 +1,121 @@
+//! Tests that contradictory rules for spans and routes are refused, with the file, the line and what
+//! to do.
+
+use rstest::rstest;
+
+use super::project::Project;
+
+#[rstest]
+#[case::two_roots(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\n[[span]]\nname = 'GET /'",
+    "only one `[[span]]` may have no `parent`; a span that belongs to no unit has `unit = \"none\"`"
+)]
+#[case::no_root(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nunit = 'none'",
+    "one `[[span]]` must have no `parent`: the span of the unit itself"
+)]
+#[case::none_with_a_parent(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\n[[span]]\nname = 'GET *'\nparent = 'work'\nunit = 'none'",
+    "`GET *` belongs to no unit, so it may occur any number of times anywhere; remove"
+)]
+#[case::parent_that_has_no_unit(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\n[[span]]\nname = 'gc'\nunit = 'none'\n[[span]]\nname = 'a'\nparent = 'gc'",
+    "`gc` belongs to no unit, so it can't be the parent of a unit's span"
+)]
+#[case::star(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work*'",
+    "`work*`: only the name of a span with `unit = \"none\"` may contain `*`"
+)]
+#[case::linked_by_no_parent(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nunit = 'parent'",
+    "`work` has `unit = \"parent\"`, and no `parent`; name the parent"
+)]
+#[case::unknown_link(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nunit = 'trace'",
+    "unknown variant `trace`, expected one of `column`, `parent`, `none`"
+)]
+#[case::repeated_root(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nrepeats = true",
+    "`work` is the span of the unit itself, of which there is one; remove `repeats`"
+)]
+#[case::same_place_twice(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\n[[span]]\nname = 'a'\nparent = 'work'\n[[span]]\nname = 'a'\nparent = ['a', 'work']",
+    "`a` is declared twice; remove one `[[span]]`, or give it another `parent`"
+)]
+#[case::parent_of_a_wrong_type(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nparent = 3",
+    "expected the name of a span, or a list of names"
+)]
+#[case::two_ends(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\ndone = { line = 'x', accepted = true }",
+    "route `direct`: `done` needs exactly one of `line`, `http`, `sql` and `accepted = true`"
+)]
+#[case::pointer_without_values(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\ndone = { http = '/jobs/1', pointer = '/state' }",
+    "route `direct`: `done` needs both `pointer` and `values`, or neither"
+)]
+#[case::values_without_a_url(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\ndone = { line = 'x', pointer = '/state', values = ['a'] }",
+    "route `direct`: `done`: `pointer` and `values` need `http`"
+)]
+#[case::end_pattern(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\ndone = { line = '(' }",
+    "route `direct`: `done.line` is not a regular expression"
+)]
+#[case::no_end(
+    "[[route]]",
+    "[tables.jobs]\ntable = ''\n[[route]]",
+    "route `direct`: without a table of jobs, `done` must say when a job has ended"
+)]
+#[case::two_ways(
+    "path = \"/jobs\"",
+    "path = \"/jobs\"\nat-start = true",
+    "route `direct` needs exactly one of `path`, `sql`, `command` and `at-start`"
+)]
+#[case::fault_without_a_second_job(
+    "path = \"/jobs\"",
+    "at-start = true\n[[fault]]\nkind = 'killed-mid-job'",
+    "a fault needs a second job, and no `[[route]]` can submit one; add such a route, or remove the fault"
+)]
+#[case::one_shot_that_gets_a_job(
+    "ready = { line = \"^ready$\", timeout-ms = 1500 }",
+    "one-shot = true",
+    "route `direct`: a `one-shot` service gets its work at its start; use `at-start = true`"
+)]
+#[case::one_shot_that_becomes_ready(
+    "ready = {",
+    "one-shot = true\nready = {",
+    "a `one-shot` service is ready at once; remove `ready`"
+)]
+#[case::one_shot_that_migrates(
+    "ready = { line = '^ready$', timeout-ms = 1500 }\nstop = { grace-ms = 300 }\n[[route]]\nname = 'direct'\npath = '/jobs'",
+    "one-shot = true\n[database]\nservice-migrates = true\n[[route]]\nname = 'direct'\nat-start = true",
+    "`service-migrates` starts the service once more, and a `one-shot` service does its work at its start; use `migrate` or `schema`"
+)]
+#[case::job_that_is_submitted_later(
+    "command = [",
+    "env = { JOB = '{job.file}' }\ncommand = [",
+    "`{job.file}` in `[service]` is the job of a route with `at-start = true`, and the spec has none"
+)]
+fn a_contradictory_rule_is_refused(#[case] old: &str, #[case] new: &str, #[case] expected: &str) {
+    let project = Project::new("obedient");
+    project.edit(&old.replace('\'', "\""), &new.replace('\'', "\""));
+    let output = project.run(&["plan"]);
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.contains("spanproof.toml:"), "{output:?}");
+    assert!(output.stderr.contains(expected), "expected {expected}\nfound {}", output.stderr);
+}

@@ -1,0 +1,42 @@
+//! `done`: how the end of a job is seen, in place of its status in the table of jobs.
+
+use serde::Deserialize;
+
+/// When a job has ended: one of four conditions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Done {
+    /// A pattern that matches a line printed after the job was submitted.
+    pub line: Option<String>,
+    /// A path that answers with a success status, with placeholders of the job and of the service's
+    /// answer to it.
+    pub http: Option<String>,
+    /// A JSON pointer into the answer of `http`; `None` if the status alone decides.
+    pub pointer: Option<String>,
+    /// The values at `pointer` of a job that has ended.
+    pub values: Vec<String>,
+    /// A query that returns a row whose first column is true, with placeholders as in `http`.
+    pub sql: Option<String>,
+    /// Whether a job has ended as soon as it is accepted.
+    pub accepted: bool,
+}
+
+impl Done {
+    /// Returns what is wrong with the rule; `None` if nothing is.
+    pub(super) fn problem(&self) -> Option<String> {
+        let Self { line, http, pointer, values, sql, accepted } = self;
+        let given = [line.is_some(), http.is_some(), sql.is_some(), *accepted];
+        if given.iter().filter(|given| **given).count() != 1 {
+            let message = "`done` needs exactly one of `line`, `http`, `sql` and `accepted = true`";
+            return Some(message.to_owned());
+        }
+        if (pointer.is_some() || !values.is_empty()) && http.is_none() {
+            return Some("`done`: `pointer` and `values` need `http`".to_owned());
+        }
+        if pointer.is_some() == values.is_empty() {
+            return Some("`done` needs both `pointer` and `values`, or neither".to_owned());
+        }
+        let error = regex::Regex::new(line.as_deref()?).err()?;
+        Some(format!("`done.line` is not a regular expression: {error}"))
+    }
+}

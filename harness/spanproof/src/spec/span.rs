@@ -1,0 +1,113 @@
+//! `[[span]]`: a span that units of work leave, or that belongs to no unit.
+
+use serde::{Deserialize, Deserializer};
+
+use super::Condition;
+
+/// A span that each unit must or may have, or that belongs to no unit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpanRule {
+    /// Its name. The name of a span without a unit may contain `*`, which stands for any text.
+    pub name: String,
+    /// The names of the spans of which one is its parent; empty for the span of the unit itself, and
+    /// for a span without a unit.
+    #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
+    pub parents: Vec<String>,
+    /// How the span is linked to its unit.
+    #[serde(default)]
+    pub unit: UnitLink,
+    /// Whether a unit may lack the span, as after an early return. If it is there, it is checked like
+    /// any other.
+    #[serde(default)]
+    pub optional: bool,
+    /// Whether a unit may have more than one, as with retries.
+    #[serde(default)]
+    pub repeats: bool,
+    /// The span is required only in these cases.
+    #[serde(default)]
+    pub when: Condition,
+    /// The span is not required in these cases.
+    pub unless: Option<Condition>,
+}
+
+/// How a span is linked to its unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UnitLink {
+    /// Its columns name the unit.
+    #[default]
+    Column,
+    /// Its parent names the unit, because the span is made by a framework that does not know units.
+    Parent,
+    /// It belongs to no unit, as that of a request or of a timer.
+    None,
+}
+
+impl SpanRule {
+    /// Whether this is the span of the unit itself.
+    pub(crate) fn is_root(&self) -> bool {
+        self.parents.is_empty() && self.unit != UnitLink::None
+    }
+
+    /// Whether the rule is about spans of this name.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        match self.unit {
+            UnitLink::None => matches_pattern(&self.name, name),
+            UnitLink::Column | UnitLink::Parent => self.name == name,
+        }
+    }
+}
+
+/// Whether a pattern, in which `*` stands for any text, matches the whole text.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let mut parts: Vec<_> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some((_, after)) = text.split_once(part) else { return false };
+        text = after;
+    }
+    text.ends_with(end)
+}
+
+/// Deserializes a text or a list of texts.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected the name of a span, or a list of names")]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(name) => vec![name],
+        OneOrMany::Many(names) => names,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::same("GET /orders", "GET /orders", true)]
+    #[case::other("GET /orders", "GET /orders/1", false)]
+    #[case::start("GET *", "GET /orders/1", true)]
+    #[case::other_start("GET *", "POST /orders", false)]
+    #[case::middle("GET */lines/*", "GET /orders/1/lines/2", true)]
+    #[case::end("*.query", "pg.query", true)]
+    #[case::other_end("*.query", "pg.query.rows", false)]
+    #[case::overlap("ab*ba", "aba", false)]
+    #[case::nothing("ab*ba", "abba", true)]
+    #[case::all("*", "", true)]
+    fn a_star_stands_for_any_text(
+        #[case] pattern: &str,
+        #[case] text: &str,
+        #[case] matches: bool,
+    ) {
+        assert_eq!(matches_pattern(pattern, text), matches);
+    }
+}

@@ -1,0 +1,97 @@
+//! Checks of the `[[span]]` rules of a spec.
+
+use toml::Spanned;
+
+use super::check::Check;
+use super::span::{SpanRule, UnitLink};
+use crate::document::{Error, suggestion};
+
+/// Checks all rules; `Err` is the first problem.
+pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
+    let rules = &check.file.spans;
+    for (at, rule) in rules.iter().enumerate() {
+        let problem = own_problem(check, rule.get_ref())
+            .or_else(|| unknown_parent(rules, rule.get_ref()))
+            .or_else(|| repeated(&rules[..at], rule.get_ref()));
+        if let Some(problem) = problem {
+            return Err(check.document.error_at(rule.span(), problem));
+        }
+    }
+    let mut roots = rules.iter().filter(|rule| rule.get_ref().is_root());
+    if roots.next().is_none() {
+        let message = "one `[[span]]` must have no `parent`: the span of the unit itself";
+        return Err(check.document.error_at(0..0, message));
+    }
+    match roots.next() {
+        Some(second) => {
+            let message = "only one `[[span]]` may have no `parent`; a span that belongs to no unit \
+                           has `unit = \"none\"`";
+            Err(check.document.error_at(second.span(), message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns what is wrong with a rule by itself.
+fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
+    let SpanRule { name, parents, unit, optional, repeats, .. } = rule;
+    let without_unit = *unit == UnitLink::None;
+    if without_unit && (!parents.is_empty() || *optional || *repeats) {
+        return Some(format!(
+            "`{name}` belongs to no unit, so it may occur any number of times anywhere; remove \
+             `parent`, `optional` and `repeats`"
+        ));
+    }
+    if *unit == UnitLink::Parent && parents.is_empty() {
+        return Some(format!("`{name}` has `unit = \"parent\"`, and no `parent`; name the parent"));
+    }
+    if !without_unit && name.contains('*') {
+        return Some(format!(
+            "`{name}`: only the name of a span with `unit = \"none\"` may contain `*`"
+        ));
+    }
+    if rule.is_root() && *optional {
+        return Some(format!("`{name}` is the span of the unit itself, which can't be `optional`"));
+    }
+    if rule.is_root() && *repeats {
+        return Some(format!(
+            "`{name}` is the span of the unit itself, of which there is one; remove `repeats`"
+        ));
+    }
+    (!parents.is_empty() && check.file.tables.spans.parent.is_empty()).then(|| {
+        format!(
+            "`{name}` has a `parent`, but `parent` in `[tables.spans]` is empty; name the column, \
+             or remove the span"
+        )
+    })
+}
+
+/// Returns what is wrong with the names of its parents.
+fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
+    let named = |name: &str| rules.iter().map(Spanned::get_ref).find(|rule| rule.name == name);
+    rule.parents.iter().find_map(|parent| match named(parent) {
+        Some(found) if found.unit == UnitLink::None => Some(format!(
+            "`{parent}` belongs to no unit, so it can't be the parent of a unit's span"
+        )),
+        Some(_) => None,
+        None => {
+            let names = rules.iter().map(|rule| rule.get_ref().name.as_str());
+            let hint = suggestion(parent, names);
+            Some(format!("no `[[span]]` has the name `{parent}`{hint}"))
+        }
+    })
+}
+
+/// Returns what is wrong if an earlier rule is about the same spans: the same name needs another
+/// parent.
+fn repeated(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
+    let same_place = |other: &SpanRule| {
+        let shared = other.parents.iter().any(|parent| rule.parents.contains(parent));
+        shared || (other.parents.is_empty() && rule.parents.is_empty())
+    };
+    let mut same = earlier.iter().map(Spanned::get_ref).filter(|other| other.name == rule.name);
+    same.any(same_place).then(|| {
+        let name = &rule.name;
+        format!("`{name}` is declared twice; remove one `[[span]]`, or give it another `parent`")
+    })
+}

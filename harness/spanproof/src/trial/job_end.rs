@@ -1,0 +1,181 @@
+//! The end of a job, as the spec says that it is seen.
+
+use regex::Regex;
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, PgConnection};
+use tokio::sync::Mutex;
+
+use super::readiness::client;
+use super::request::with_literals;
+use super::rows::read_jobs;
+use super::service::RunningService;
+use crate::observation::{Job, Row, Rows};
+use crate::process::Output;
+use crate::spec::{Done, Tables};
+use crate::template::fill;
+
+/// How the end of one job is seen.
+#[derive(Debug)]
+pub(super) enum JobEnd {
+    /// Every new or changed row of a job has a status of a job that has ended.
+    Status,
+    /// More lines match than before the job was submitted.
+    Line { pattern: Regex, before: usize },
+    /// A URL answers with success, and with one of these values at the pointer if there is one.
+    Http { client: reqwest::Client, url: String, pointer: Option<String>, values: Vec<String> },
+    /// A query returns true.
+    Sql(String),
+    /// The job has been accepted.
+    Accepted,
+    /// The service has exited.
+    Exit,
+}
+
+/// What a rule is filled with.
+pub(super) struct Submitted<'a> {
+    /// The base URL of the service.
+    pub(super) url: &'a str,
+    pub(super) job: &'a Json,
+    /// The service's answer; `null` if it is not JSON.
+    pub(super) answer: &'a Json,
+    /// The output before the job was submitted.
+    pub(super) before: &'a Output,
+}
+
+impl JobEnd {
+    /// Creates the condition for one job from the rule of its route.
+    pub(super) fn new(rule: Option<&Done>, one_shot: bool, submitted: &Submitted<'_>) -> Self {
+        let Some(rule) = rule else { return if one_shot { Self::Exit } else { Self::Status } };
+        let Submitted { url, job, answer, before } = submitted;
+        if let Some(pattern) = rule.line.as_deref().and_then(|line| Regex::new(line).ok()) {
+            let before = matches(&pattern, before);
+            return Self::Line { pattern, before };
+        }
+        if let Some(path) = &rule.http {
+            let path = fill(&Json::String(path.clone()), "job", job);
+            let path = plain(&fill(&path, "answer", answer));
+            let (pointer, values) = (rule.pointer.clone(), rule.values.clone());
+            return Self::Http { client: client(), url: format!("{url}{path}"), pointer, values };
+        }
+        match &rule.sql {
+            Some(sql) => {
+                let value = |name: &str| if name == "job" { *job } else { *answer };
+                Self::Sql(with_literals(sql, value))
+            }
+            None => Self::Accepted,
+        }
+    }
+
+    /// Describes the awaited end as a noun phrase.
+    pub(super) fn description(&self) -> String {
+        match self {
+            Self::Status | Self::Accepted => "the end of every job".to_owned(),
+            Self::Line { pattern, .. } => format!("a line that matches `{pattern}`"),
+            Self::Http { url, pointer: None, .. } => format!("a successful answer to `GET {url}`"),
+            Self::Http { url, pointer: Some(pointer), values, .. } => {
+                format!("{} at `{pointer}` in the answer to `GET {url}`", values.join(" or "))
+            }
+            Self::Sql(query) => format!("the result `true` of `{query}`"),
+            Self::Exit => "the exit of the service".to_owned(),
+        }
+    }
+
+    /// Checks once whether the job has ended.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    pub(super) async fn check(
+        &self,
+        connection: &Mutex<&mut PgConnection>,
+        tables: &Tables,
+        before: Option<&Rows>,
+        service: &RunningService,
+    ) -> Result<(), String> {
+        match self {
+            Self::Accepted => Ok(()),
+            Self::Exit if service.main_has_exited() => Ok(()),
+            Self::Exit => Err("the service is still running".to_owned()),
+            Self::Status => check_status(&mut **connection.lock().await, tables, before).await,
+            Self::Line { pattern, before } => {
+                let output = service.output();
+                if matches(pattern, &output) > *before {
+                    return Ok(());
+                }
+                Err(format!("{} lines, no new one of which matches", output.lines.len()))
+            }
+            Self::Http { client, url, pointer, values } => {
+                check_answer(client, url, pointer.as_deref(), values).await
+            }
+            Self::Sql(query) => {
+                let mut connection = connection.lock().await;
+                let query = sqlx::query_scalar(AssertSqlSafe(query.clone()));
+                let row: Result<Option<Option<bool>>, _> =
+                    query.fetch_optional(&mut **connection).await;
+                match row {
+                    Ok(Some(Some(true))) => Ok(()),
+                    Ok(_) => Err("no row, or not `true`".to_owned()),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+        }
+    }
+}
+
+/// Checks that every job that is not in `before` has a final status.
+async fn check_status(
+    connection: &mut PgConnection,
+    tables: &Tables,
+    before: Option<&Rows>,
+) -> Result<(), String> {
+    let jobs = &tables.jobs;
+    let rows = read_jobs(connection, tables).await;
+    let rows = match before {
+        Some(before) => rows.difference(before, Row::eq),
+        None => rows,
+    };
+    let statuses = Job::from_rows(tables, rows.all()).into_iter().map(|job| job.status);
+    let statuses: Vec<_> = statuses.map(|status| status.unwrap_or_else(|| "none".into())).collect();
+    if !statuses.is_empty() && statuses.iter().all(|status| jobs.done.contains(status)) {
+        return Ok(());
+    }
+    let seen = format!("jobs with status: {}", statuses.join(", "));
+    let unknown = |status: &String| !jobs.waiting.contains(status) && !jobs.done.contains(status);
+    if !statuses.iter().any(unknown) {
+        return Err(seen);
+    }
+    let done = jobs.done.join(", ");
+    Err(format!(
+        "{seen}; a job has ended if its status is one of {done} (`done` under `[tables.jobs]`)"
+    ))
+}
+
+/// Checks that a URL answers with success and, if a pointer is given, with one of these values there.
+async fn check_answer(
+    client: &reqwest::Client,
+    url: &str,
+    pointer: Option<&str>,
+    values: &[String],
+) -> Result<(), String> {
+    let answer = client.get(url).send().await.map_err(|error| error.to_string())?;
+    let status = answer.status();
+    let body = answer.text().await.map_err(|error| error.to_string())?;
+    if !status.is_success() {
+        return Err(format!("HTTP {}", status.as_u16()));
+    }
+    let Some(pointer) = pointer else { return Ok(()) };
+    let json: Json = serde_json::from_str(&body).map_err(|_| "an answer that is not JSON")?;
+    match json.pointer(pointer) {
+        Some(value) if values.contains(&plain(value)) => Ok(()),
+        Some(value) => Err(format!("`{}` at `{pointer}`", plain(value))),
+        None => Err(format!("an answer without `{pointer}`")),
+    }
+}
+
+fn matches(pattern: &Regex, output: &Output) -> usize {
+    output.lines.iter().filter(|line| pattern.is_match(&line.text)).count()
+}
+
+/// Returns a JSON value as text without quotes.
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,87 @@
+//! A one-shot command: it finds its work at its start and exits by itself. Its spans are those of
+//! OpenTelemetry, and some of a framework that does not know units.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use spanproof::{Observation, Timeouts, TrialBuilder, World, judge};
+use spanproof_format::Code;
+
+use crate::world::repository;
+
+async fn world(bug: &str) -> World {
+    let world = World::new(repository("fixtures/importer/spanproof.toml"));
+    world.env("BUG", bug).shared_server().open().await.unwrap()
+}
+
+fn recording(world: &World) -> TrialBuilder {
+    world.trial().flag("TRACING", "on")
+}
+
+/// Counts the spans of a name.
+fn count(observation: &Observation, name: &str) -> usize {
+    observation.tables.spans.all().iter().filter(|row| row["name"] == name).count()
+}
+
+#[rstest]
+#[case::on("on", 18)]
+#[case::off("off", 0)]
+#[tokio::test]
+async fn a_command_is_judged_when_it_has_exited(#[case] value: &str, #[case] spans: usize) {
+    let world = world("").await;
+    let observation = world.trial().flag("TRACING", value).run().await.unwrap();
+    judge(world.spec(), &observation).passed().unwrap();
+    assert_eq!(observation.tables.spans.all().len(), spans);
+    if spans > 0 {
+        let counts = ["import", "save", "query", "price", "GET /settings", "gc"];
+        // One product needs a second attempt; each has one `query` below each of two parents.
+        assert_eq!(counts.map(|name| count(&observation, name)), [3, 3, 6, 4, 1, 1]);
+    }
+}
+
+#[rstest]
+#[case::lost_with_the_process("not-flushed", Code::Undetermined, "3 units left 0 `import` spans")]
+#[case::span_of_a_framework("no-second-query", Code::Undetermined, "left 3 of 6 `query` spans")]
+#[case::one_parent_instead_of_two(
+    "both-below-import",
+    Code::BrokenTree,
+    "no `query` is below `save`"
+)]
+#[case::success_of_a_failure(
+    "wrong-status",
+    Code::StatusDisagrees,
+    "differs from its unit in status_code"
+)]
+#[case::exit_code("exit-code", Code::ProcessCrashed, "with exit code 3")]
+#[case::other_span("renamed", Code::WrongAttributes, "6 spans that no `[[span]]` names")]
+#[case::lost_parent("no-parent", Code::Unlinked, "no span above it names a unit")]
+#[tokio::test]
+async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] proof: &str) {
+    let world = world(bug).await;
+    let judgement = judge(world.spec(), &recording(&world).run().await.unwrap());
+    assert_eq!(judgement.codes(), [code], "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
+}
+
+/// Retries of one unit do not stand in for the missing span of another.
+#[tokio::test]
+async fn a_repeated_span_does_not_hide_a_missing_one() {
+    let world = world("one-price-missing").await;
+    let observation = recording(&world).run().await.unwrap();
+    assert_eq!(count(&observation, "price"), 3);
+    let judgement = judge(world.spec(), &observation);
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains("3 units left 2 `price` spans"), "{finding}");
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_exit_is_reported() {
+    let world = world("hangs").await;
+    let timeouts = Timeouts { settle: Some(Duration::from_secs(3)), ..Timeouts::default() };
+    let judgement = judge(world.spec(), &recording(&world).timeouts(timeouts).run().await.unwrap());
+    assert_eq!(judgement.code(), Some(Code::JobNotFinished), "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    let proof = "the exit of the service did not happen within 3000 ms; last seen: the service is still running";
+    assert!(finding.contains(proof), "{finding}");
+}
