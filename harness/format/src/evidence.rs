@@ -18,6 +18,9 @@ pub enum Evidence {
         place: Location,
         /// The line's text.
         text: String,
+        /// The name of the process in the spec; `None` for the main process of the service.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<String>,
     },
     /// A variable of the service's environment.
     Variable {

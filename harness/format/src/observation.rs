@@ -61,6 +61,10 @@ pub struct Observation {
     /// did not become ready, exited by itself, or did not end the job with all of its units.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_errors: Vec<Failure>,
+    /// The output of each helper, a process that the service needs and that is not under test. Each
+    /// line has the name of the helper.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helpers: Vec<Output>,
     /// The job that was submitted after a fault was removed, and its evidence; `None` if there was
     /// no fault.
     #[serde(default, rename = "recovery", skip_serializing_if = "Option::is_none")]
@@ -258,6 +262,7 @@ impl Observation {
             spans: Rows::default(),
             witness: None,
             server_errors: Vec::new(),
+            helpers: Vec::new(),
             second_job: None,
             exchanges: Vec::new(),
             exit,

@@ -28,6 +28,9 @@ pub struct OutputLine {
     /// The line number in the log, from 1; `None` for a line of output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// The name of the process in the spec; `None` for the main process of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
 }
 
 /// The source of a line.
@@ -91,7 +94,7 @@ pub enum Ending {
 impl OutputLine {
     /// Creates a line without a line number.
     pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
-        Self { stream, at_ms, text: text.into(), number: None }
+        Self { stream, at_ms, text: text.into(), number: None, process: None }
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) struct Line<'a> {
     pub at: Option<DateTime<Utc>>,
     /// Its text, without the line ending.
     pub text: &'a str,
+    /// The name of the process in the spec; `None` for the main process of the service, and for a
+    /// log.
+    pub process: Option<&'a str>,
 }
 
 impl fmt::Display for Location {
@@ -48,7 +51,7 @@ impl fmt::Display for Line<'_> {
 
 impl<'a> From<&'a LogLine> for Line<'a> {
     fn from(line: &'a LogLine) -> Self {
-        Self { location: Location::Log(line.number), at: line.at, text: &line.text }
+        Self { location: Location::Log(line.number), at: line.at, text: &line.text, process: None }
     }
 }
 

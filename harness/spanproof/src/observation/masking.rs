@@ -232,6 +232,7 @@ mod tests {
             run: process_run(text),
             job_run: job_run(text),
             server_errors: Vec::new(),
+            helpers: vec![process_run(text).output],
             witness: Some(Witness {
                 failures: vec![Failure {
                     state: "42501".into(),

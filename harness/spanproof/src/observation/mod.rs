@@ -27,6 +27,7 @@ pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine};
 pub use line::Location;
 pub(crate) use line::{Line, TracerEvent};
 pub(crate) use masking::{masked_case, masked_flag, secrets, unmasked_flags};
+pub(crate) use model::located;
 pub use model::{Observation, Origin};
 pub(crate) use source::{Sink, Source};
 pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode};

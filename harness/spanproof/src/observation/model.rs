@@ -2,7 +2,7 @@
 
 use super::{Deployment, Line, Location, SecondJob, SpanRows, SpanSource, TableRows, TrialRecord};
 use crate::matrix::Case;
-use crate::process::Stream;
+use crate::process::{Output, Stream};
 use crate::spec::Spec;
 
 /// Evidence about jobs: the rows of jobs, units of work and spans, and what else a trial or an
@@ -75,17 +75,7 @@ impl Observation {
     /// Returns every line of output or log with its location.
     pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         match &self.origin {
-            Origin::Trial(trial) => {
-                let (mut stdout, mut stderr) = (0, 0);
-                let lines = trial.run.output.lines.iter().map(|line| {
-                    let location = match line.stream {
-                        Stream::Stdout => Location::Stdout(increment(&mut stdout)),
-                        Stream::Stderr => Location::Stderr(increment(&mut stderr)),
-                    };
-                    Line { location, at: None, text: &line.text }
-                });
-                lines.collect()
-            }
+            Origin::Trial(trial) => located(&trial.run.output),
             Origin::Deployment(deployment) => {
                 let lines = deployment.log.iter().flat_map(|log| &log.lines);
                 lines.map(Line::from).collect()
@@ -103,6 +93,19 @@ impl Observation {
             }
         }
     }
+}
+
+/// Returns every line of a trial's output with its location.
+pub(crate) fn located(output: &Output) -> Vec<Line<'_>> {
+    let (mut stdout, mut stderr) = (0, 0);
+    let lines = output.lines.iter().map(|line| {
+        let location = match line.stream {
+            Stream::Stdout => Location::Stdout(increment(&mut stdout)),
+            Stream::Stderr => Location::Stderr(increment(&mut stderr)),
+        };
+        Line { location, at: None, text: &line.text, process: line.process.as_deref() }
+    });
+    lines.collect()
 }
 
 fn increment(count: &mut u64) -> u64 {

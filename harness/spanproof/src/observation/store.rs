@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use spanproof_format as format;
 use spanproof_format::{Compatibility, EVIDENCE_FORMAT as FORMAT, compatibility};
 
-use super::{Observation, ProcessRun};
-use crate::process::Stream;
+use super::Observation;
+use crate::process::{Output, Stream};
 
 /// Name of the file that contains the observation.
 const EVIDENCE_FILE: &str = "evidence.json";
@@ -70,9 +70,13 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
     let folder = parent.join(&observation.case.id);
     std::fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
     if let Some(trial) = observation.trial() {
-        write_streams(&folder, "", &trial.run)?;
+        write_streams(&folder, "", &trial.run.output)?;
         if let Some(second) = &trial.second_job {
-            write_streams(&folder, "recovery-", &second.run)?;
+            write_streams(&folder, "recovery-", &second.run.output)?;
+        }
+        for output in &trial.helpers {
+            let name = output.lines.first().and_then(|line| line.process.as_deref());
+            write_streams(&folder, &format!("helper-{}-", name.unwrap_or_default()), output)?;
         }
     }
     // Renamed only when it is complete: a file named `evidence.json` is never partial.
@@ -86,10 +90,10 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
 }
 
 /// Writes both output streams of a process as plain text, to files whose names start with `prefix`.
-fn write_streams(folder: &Path, prefix: &str, run: &ProcessRun) -> Result<(), Error> {
+fn write_streams(folder: &Path, prefix: &str, output: &Output) -> Result<(), Error> {
     for stream in [Stream::Stdout, Stream::Stderr] {
         let mut text = String::new();
-        for line in run.output.stream(stream) {
+        for line in output.stream(stream) {
             let _infallible = writeln!(text, "{}", line.text);
         }
         write_file(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;

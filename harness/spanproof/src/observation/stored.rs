@@ -35,6 +35,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         exchanges,
         witness,
         server_errors,
+        helpers,
         second_job,
         timings,
     } = trial;
@@ -52,6 +53,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.settled = settled.map(Into::into);
     stored.witness = witness.map(Into::into);
     stored.server_errors = server_errors.into_iter().map(Into::into).collect();
+    stored.helpers = helpers.into_iter().map(Into::into).collect();
     stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.timings = timings;
@@ -105,6 +107,7 @@ impl From<format::Observation> for Observation {
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
             witness: stored.witness.map(Into::into),
             server_errors: stored.server_errors.into_iter().map(Into::into).collect(),
+            helpers: stored.helpers.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
             timings: stored.timings,
         };

@@ -27,6 +27,8 @@ pub struct TrialRecord {
     /// Errors that the server logged about the database, if the trial did not come to its end and
     /// the log can be read.
     pub server_errors: Vec<Failure>,
+    /// The output of each helper. Its lines have the name of the helper.
+    pub helpers: Vec<Output>,
     /// The job that was submitted after the fault was removed; `None` without a fault.
     pub second_job: Option<Box<SecondJob>>,
     /// Duration of each step of the trial in microseconds.

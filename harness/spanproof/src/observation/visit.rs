@@ -103,6 +103,7 @@ impl TrialRecord {
             exchanges,
             witness,
             server_errors,
+            helpers,
             second_job,
             timings: _,
         } = self;
@@ -117,6 +118,9 @@ impl TrialRecord {
         }
         for failure in server_errors {
             failure.visit(visitor);
+        }
+        for output in helpers {
+            output.visit(visitor);
         }
         if let Some(second_job) = second_job {
             let SecondJob { run, job_run, tables } = &mut **second_job;
@@ -140,13 +144,19 @@ impl Service {
     }
 }
 
+impl Output {
+    fn visit(&mut self, visitor: &mut dyn Visitor) {
+        let Self { lines, invalid_lines: _, dropped_bytes: _ } = self;
+        for Line { stream: _, at_ms: _, text, process: _ } in lines {
+            visitor.line(text);
+        }
+    }
+}
+
 impl ProcessRun {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
         let Self { output, startup: _, ready, exit } = self;
-        let Output { lines, invalid_lines: _, dropped_bytes: _ } = output;
-        for Line { stream: _, at_ms: _, text } in lines {
-            visitor.line(text);
-        }
+        output.visit(visitor);
         ready.visit(visitor);
         let Exit {
             ending: _,

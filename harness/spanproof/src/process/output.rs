@@ -40,12 +40,14 @@ pub struct Line {
     pub at_ms: u64,
     /// The line without its end; `\u{FFFD}` stands for bytes that are not UTF-8.
     pub text: String,
+    /// The name of the process in the spec; `None` for the main process of the service.
+    pub process: Option<Arc<str>>,
 }
 
 impl Line {
-    /// Creates a line.
+    /// Creates a line of the main process.
     pub fn new(stream: Stream, at_ms: u64, text: impl Into<String>) -> Self {
-        Self { stream, at_ms, text: text.into() }
+        Self { stream, at_ms, text: text.into(), process: None }
     }
 }
 
@@ -196,6 +198,15 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Output {
+    /// Gives every line the name of its process.
+    pub(crate) fn of_process(mut self, name: &str) -> Self {
+        let name: Arc<str> = name.into();
+        for line in &mut self.lines {
+            line.process = Some(Arc::clone(&name));
+        }
+        self
+    }
+
     /// Adds a delay to the time of every line.
     pub(crate) fn delayed(mut self, delay: Duration) -> Self {
         let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);

@@ -26,12 +26,14 @@ impl From<format::Output> for Output {
 
 impl From<Line> for format::OutputLine {
     fn from(line: Line) -> Self {
-        let Line { stream, at_ms, text } = line;
+        let Line { stream, at_ms, text, process } = line;
         let stream = match stream {
             Stream::Stdout => format::Stream::Stdout,
             Stream::Stderr => format::Stream::Stderr,
         };
-        Self::new(stream, at_ms, text)
+        let mut stored = Self::new(stream, at_ms, text);
+        stored.process = process.map(|name| name.to_string());
+        stored
     }
 }
 
@@ -42,7 +44,8 @@ impl From<format::OutputLine> for Line {
             // A trial has no lines of a log; anything but standard output is standard error.
             format::Stream::Stderr | format::Stream::Log => Stream::Stderr,
         };
-        Self { stream, at_ms: stored.at_ms, text: stored.text }
+        let process = stored.process.map(Into::into);
+        Self { stream, at_ms: stored.at_ms, text: stored.text, process }
     }
 }
 

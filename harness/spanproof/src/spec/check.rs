@@ -104,7 +104,10 @@ impl Check<'_> {
         }
         for process in processes {
             let wrong = |message: String| Err(self.document.error_at(process.span(), message));
-            let Process { name, command, ready, inherit, .. } = process.get_ref();
+            let Process { name, command, ready, inherit, shared, .. } = process.get_ref();
+            if let Some(problem) = self.sharing_problem(process.get_ref()).filter(|_| *shared) {
+                return wrong(format!("the process `{name}`: {problem}"));
+            }
             let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(is_word) {
                 return wrong(format!(
@@ -120,6 +123,22 @@ impl Check<'_> {
             self.inherited(inherit, process.span())?;
         }
         Ok(())
+    }
+
+    /// Returns what is wrong with a helper that all cases share.
+    fn sharing_problem(&self, process: &Process) -> Option<String> {
+        if !process.helper {
+            return Some("only a `helper` can be `shared`".to_owned());
+        }
+        let others = self.file.processes.iter().map(Spanned::get_ref).filter(|other| !other.shared);
+        let ports = others.map(|other| format!("{{port:{}}}", other.name));
+        let of_cases = ["{database.", "{upstream.", "{case}", "{port}", "{job.file}"];
+        let of_cases: Vec<_> = of_cases.map(str::to_owned).into_iter().chain(ports).collect();
+        let found = process.texts().find_map(|text| {
+            let at = of_cases.iter().find_map(|part| text.find(part.as_str()))?;
+            text[at..].split_inclusive('}').next()
+        })?;
+        Some(format!("`{found}` differs from case to case; use another value, or remove `shared`"))
     }
 
     fn routes(&self) -> Result<(), Error> {

@@ -247,8 +247,16 @@ impl Spec {
 
     /// Returns the names of the ports that a case needs besides that of the service.
     pub(crate) fn port_names(&self) -> BTreeSet<String> {
-        let named = self.processes.iter().map(|process| process.name.clone());
-        placeholder::port_names(self.texts()).into_iter().chain(named).collect()
+        let (shared, own): (Vec<_>, Vec<_>) = self.processes.iter().partition(|rule| rule.shared);
+        let mut names = placeholder::port_names(self.texts());
+        names.extend(own.iter().map(|process| process.name.clone()));
+        names.retain(|name| shared.iter().all(|process| process.name != *name));
+        names
+    }
+
+    /// Returns the helpers that all cases share.
+    pub(crate) fn shared_helpers(&self) -> impl Iterator<Item = &Process> {
+        self.processes.iter().filter(|process| process.shared)
     }
 
     /// Whether the service finds the job at its start, in the file `{job.file}`.
@@ -268,14 +276,10 @@ impl Spec {
     fn texts(&self) -> impl Iterator<Item = &str> {
         let Service { command, env, url, cwd, ready, .. } = &self.service;
         let service = command.iter().chain(env.values()).chain([url]).chain(cwd).chain(&ready.tcp);
-        let processes = self.processes.iter().flat_map(|process| {
-            let Process { command, env, cwd, ready, .. } = process;
-            let tcp = ready.iter().filter_map(|ready| ready.tcp.as_ref());
-            command.iter().chain(env.values()).chain(cwd).chain(tcp)
-        });
+        let processes = self.processes.iter().flat_map(Process::texts);
         let routes =
             self.routes.iter().flat_map(|route| route.command.iter().chain(route.headers.values()));
-        service.chain(processes).chain(routes).map(String::as_str)
+        service.chain(routes).map(String::as_str).chain(processes)
     }
 
     /// Resolves a path of the spec.

@@ -26,6 +26,9 @@ pub(crate) struct Process {
     /// flags and faults do not concern it, and its output is not judged.
     #[serde(default)]
     pub helper: bool,
+    /// Whether all cases share the helper: it is started once, before the first case.
+    #[serde(default)]
+    pub shared: bool,
     /// Whether the process is started before the service; `None` for helpers only.
     pub before: Option<bool>,
     /// When the process is ready; `None` if nothing waits for it.
@@ -36,6 +39,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Returns every text that may have placeholders.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let tcp = self.ready.iter().filter_map(|ready| ready.tcp.as_ref());
+        let texts = self.command.iter().chain(self.env.values()).chain(&self.cwd).chain(tcp);
+        texts.map(String::as_str)
+    }
+
     /// Returns whether the process is started before the service.
     pub(crate) fn starts_before_service(&self) -> bool {
         self.before.unwrap_or(self.helper)

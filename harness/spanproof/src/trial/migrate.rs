@@ -105,7 +105,7 @@ pub(super) fn by_service(world: World, case: Case, migrations: Migrations) -> Mi
 
 async fn start_once(world: &World, case: &Case, url: &str) -> Result<(), Error> {
     let spec = world.spec();
-    let resources = Arc::new(Resources::new(spec)?);
+    let resources = Arc::new(Resources::new(spec, world.shared_resources())?);
     let helpers = start_helpers(world, case, url, &resources).await?;
     let timeouts = EffectiveTimeouts::new(&spec.service, Timeouts::default());
     let options = ServiceOptions {

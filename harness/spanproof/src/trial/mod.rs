@@ -22,6 +22,7 @@ mod run;
 mod schema;
 mod service;
 mod session;
+mod shared;
 mod stopwatch;
 mod values;
 mod witness;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use spanproof_postgres::{Options, Server};
 
 use super::program::Program;
+use super::shared::SharedHelpers;
 use super::world::{Files, Inner};
 use super::{Error, World, migrate};
 use crate::matrix::Case;
@@ -113,9 +114,12 @@ impl WorldBuilder {
             migrations,
             files,
             owns_server: false,
+            shared_helpers: None,
             build_time,
             database_time: Duration::ZERO,
         };
+        let without_helpers = World(Arc::new(inner.clone()));
+        inner.shared_helpers = SharedHelpers::start(&without_helpers).await?;
         if inner.spec.database.service_migrates {
             let case = Case::default_of(&inner.spec);
             let without_tables = World(Arc::new(inner.clone()));

@@ -73,7 +73,7 @@ impl RunningProcess {
 
     /// Returns what the process has printed, with times that count from `origin`.
     pub(super) fn output_since(&self, origin: Instant) -> Output {
-        self.child.output().delayed(self.delay_from(origin))
+        self.child.output().delayed(self.delay_from(origin)).of_process(&self.rule.name)
     }
 
     /// Returns how long after `origin` the process was started.
@@ -86,7 +86,8 @@ impl RunningProcess {
         let delay = self.delay_from(origin);
         let grace = Duration::from_millis(self.rule.stop.grace_ms);
         let (exit, output) = self.child.stop(self.rule.stop.signal(), grace).await?;
-        Ok((Exit { process: Some(self.rule.name), ..exit }, output.delayed(delay)))
+        let output = output.delayed(delay).of_process(&self.rule.name);
+        Ok((Exit { process: Some(self.rule.name), ..exit }, output))
     }
 }
 
@@ -98,7 +99,7 @@ pub(super) async fn start_helpers(
     resources: &Arc<Resources>,
 ) -> Result<Vec<RunningProcess>, Error> {
     let mut helpers = Vec::new();
-    let rules = world.spec().processes.iter().filter(|rule| rule.helper);
+    let rules = world.spec().processes.iter().filter(|rule| rule.helper && !rule.shared);
     for rule in rules {
         let values = Values::new(database, String::new(), 0, case, resources)?;
         let launch = world.launch_process(rule, &values, &BTreeMap::new())?;
@@ -107,11 +108,15 @@ pub(super) async fn start_helpers(
     Ok(helpers)
 }
 
-/// Stops the helpers in the reverse order of their start.
-pub(super) async fn stop_helpers(helpers: Vec<RunningProcess>) -> Result<(), Error> {
+/// Stops the helpers in the reverse order of their start. Returns the output of each one that printed
+/// anything.
+pub(super) async fn stop_helpers(helpers: Vec<RunningProcess>) -> Result<Vec<Output>, Error> {
+    let mut outputs = Vec::new();
     for helper in helpers.into_iter().rev() {
         let origin = helper.child.start();
-        helper.stop(origin).await?;
+        outputs.push(helper.stop(origin).await?.1);
     }
-    Ok(())
+    outputs.reverse();
+    outputs.retain(|output| !output.lines.is_empty());
+    Ok(outputs)
 }

@@ -40,6 +40,7 @@ impl FirstJob {
             exchanges,
             witness,
             server_errors,
+            helpers,
             second_job: _,
             timings,
         } = record;
@@ -61,6 +62,7 @@ impl FirstJob {
             exchanges,
             witness,
             server_errors,
+            helpers,
             second_job,
             timings,
         };
@@ -78,7 +80,17 @@ fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows)
         let unit = id(span, &mapping.spans.unit);
         unit.is_some() && rows.all().iter().any(|row| id(row, &mapping.units.id) == unit)
     };
-    let is_late = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
+    // A span that names no unit belongs to the job of its parent.
+    let has_old_parent = |span: &Row| {
+        let parent = id(span, &mapping.spans.parent).filter(|parent| !parent.is_null());
+        let is_null = id(span, &mapping.spans.unit).is_none_or(|unit| unit.is_null());
+        let mut rows = first.spans.all().iter();
+        is_null && parent.is_some() && rows.any(|row| id(row, &mapping.spans.id) == parent)
+    };
+    let is_late = |span: &Row| {
+        let is_of_first = belongs_to(&first.units, span) && !belongs_to(&units, span);
+        is_of_first || has_old_parent(span)
+    };
     let spans = all.spans.difference(&first.spans, same_id).filter(|span| !is_late(span));
     TableRows { jobs: all.jobs.difference(&first.jobs, Row::eq), units, spans }
 }

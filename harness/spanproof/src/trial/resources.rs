@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use spanproof_lease::{Guard, Reservation, Resource};
 
@@ -10,11 +11,14 @@ use crate::environment;
 use crate::process;
 use crate::spec::Spec;
 
-/// The ports and the folder of a trial. Dropping it releases the ports and removes the folder.
+/// The ports and the folder of a trial, or of the helpers that all trials share. Dropping it releases
+/// the ports and removes the folder.
 #[derive(Debug)]
 pub(super) struct Resources {
     ports: BTreeMap<String, Reservation>,
     folder: Option<Folder>,
+    /// Those of the helpers that all trials share; `None` if there are none.
+    shared: Option<Arc<Resources>>,
 }
 
 /// A folder that is removed when it is dropped or this process dies.
@@ -25,28 +29,41 @@ struct Folder {
 }
 
 impl Resources {
-    /// Reserves the ports that the spec names and creates the folder if the spec needs one.
-    pub(super) fn new(spec: &Spec) -> Result<Self, Error> {
-        let ports = spec.port_names().into_iter().map(|name| Ok((name, reserve_port()?)));
-        let ports = ports.collect::<Result<_, Error>>()?;
+    /// Reserves the ports of a trial and creates its folder if the spec needs one.
+    pub(super) fn new(spec: &Spec, shared: Option<Arc<Self>>) -> Result<Self, Error> {
         let folder = if spec.needs_folder() { Some(Folder::create()?) } else { None };
-        Ok(Self { ports, folder })
+        Ok(Self { ports: reserve_ports(spec.port_names())?, folder, shared })
+    }
+
+    /// Reserves the ports of the helpers that all trials share and creates their folder.
+    pub(super) fn of_shared_helpers(spec: &Spec) -> Result<Self, Error> {
+        let names = spec.shared_helpers().map(|process| process.name.clone());
+        let folder = Some(Folder::create()?);
+        Ok(Self { ports: reserve_ports(names)?, folder, shared: None })
     }
 
     /// Returns the port of that name; `None` if the spec does not name it.
     pub(super) fn port(&self, name: &str) -> Option<u16> {
-        self.ports.get(name).map(Reservation::port)
+        let own = self.ports.get(name).map(Reservation::port);
+        own.or_else(|| self.shared.as_ref()?.port(name))
     }
 
     /// Returns the names and numbers of all ports.
-    pub(super) fn ports(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.ports.iter().map(|(name, port)| (name.as_str(), port.port()))
+    pub(super) fn ports(&self) -> Vec<(&str, u16)> {
+        let own = self.ports.iter().map(|(name, port)| (name.as_str(), port.port()));
+        own.chain(self.shared.iter().flat_map(|shared| shared.ports())).collect()
     }
 
     /// Returns the folder of the trial; `None` if the spec needs none.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(|folder| folder.path.as_path())
     }
+}
+
+fn reserve_ports(
+    names: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, Reservation>, Error> {
+    names.into_iter().map(|name| Ok((name, reserve_port()?))).collect()
 }
 
 /// Reserves a free port.

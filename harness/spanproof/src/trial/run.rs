@@ -76,7 +76,7 @@ impl Trial {
             None => None,
         };
         stopwatch.lap("clone");
-        let resources = Arc::new(Resources::new(spec)?);
+        let resources = Arc::new(Resources::new(spec, world.shared_resources())?);
         let helpers = start_helpers(&world, &case, database.url(), &resources).await?;
         if !helpers.is_empty() {
             stopwatch.lap("helpers");
@@ -263,9 +263,10 @@ impl Trial {
         self.stopwatch.skip();
         let spec = self.world.spec();
         self.helpers.iter().try_for_each(RunningProcess::check_running)?;
+        self.world.check_shared_helpers()?;
         let came_to_its_end = self.came_to_its_end();
         let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
-        stop_helpers(self.helpers).await?;
+        let helpers = stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
@@ -305,6 +306,7 @@ impl Trial {
             exchanges,
             witness,
             server_errors: errors,
+            helpers,
             second_job: None,
             timings: self.stopwatch.laps,
         };

@@ -77,7 +77,7 @@ impl Values {
             ("PORT".to_owned(), self.port.to_string()),
         ];
         let ports = self.resources.ports();
-        placeholders.extend(ports.map(|(name, port)| {
+        placeholders.extend(ports.into_iter().map(|(name, port)| {
             (format!("PORT_{}", name.to_uppercase().replace('-', "_")), port.to_string())
         }));
         let folder = self.resources.folder();

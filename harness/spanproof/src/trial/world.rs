@@ -11,6 +11,8 @@ use serde_json::Value as Json;
 use super::Error;
 use super::program::Program;
 use super::request::Request;
+use super::resources::Resources;
+use super::shared::SharedHelpers;
 use super::values::Values;
 use crate::chain::chain;
 use crate::document::suggestion;
@@ -31,6 +33,8 @@ pub(super) struct Inner {
     pub(super) migrations: Migrations,
     pub(super) files: Files,
     pub(super) owns_server: bool,
+    /// `None` if the spec has no shared helpers.
+    pub(super) shared_helpers: Option<Arc<SharedHelpers>>,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
 }
@@ -75,15 +79,33 @@ impl World {
         (self.0.build_time, self.0.database_time)
     }
 
-    /// Stops the server unless it is shared.
+    /// Stops the shared helpers, and the server unless it is shared with other worlds.
     ///
     /// # Errors
-    /// When the server can't be stopped or its files can't be removed.
+    /// When a helper or the server can't be stopped, or the server's files can't be removed.
     pub async fn close(self) -> Result<(), Error> {
-        match Arc::into_inner(self.0) {
-            Some(inner) if inner.owns_server => Ok(inner.server.close().await?),
-            _ => Ok(()),
+        let Some(inner) = Arc::into_inner(self.0) else { return Ok(()) };
+        let Inner { shared_helpers, migrations, server, owns_server, .. } = inner;
+        // The migrations of a service that migrates itself use the helpers.
+        drop(migrations);
+        if let Some(helpers) = shared_helpers.and_then(Arc::into_inner) {
+            helpers.stop().await?;
         }
+        if owns_server {
+            server.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the ports and the folder of the helpers that all trials share; `None` if there are
+    /// none.
+    pub(super) fn shared_resources(&self) -> Option<Arc<Resources>> {
+        self.0.shared_helpers.as_ref().map(|helpers| helpers.resources())
+    }
+
+    /// Checks that the helpers that all trials share still run.
+    pub(super) fn check_shared_helpers(&self) -> Result<(), Error> {
+        self.0.shared_helpers.as_ref().map_or(Ok(()), |helpers| helpers.check_running())
     }
 
     pub(super) fn program(&self) -> &Program {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::facts::{Facts, Match};
 use crate::observation::{
-    Failure, Field, Line, Location, Rows, Span, Submission, TrialRecord, Unit,
+    Failure, Field, Line, Location, Rows, Span, Submission, TrialRecord, Unit, located,
 };
 use crate::process::Ending;
 use crate::spec::Value;
@@ -24,6 +24,8 @@ pub enum Evidence {
         place: Location,
         /// The line.
         text: String,
+        /// The name of the process in the spec; `None` for the main process of the service.
+        process: Option<String>,
     },
     /// A variable of the service's environment.
     Variable {
@@ -224,9 +226,13 @@ impl Evidence {
     }
 
     /// What else the world has seen of a trial that did not come to its end: the last lines of the
-    /// service, errors of the server, and requests that the upstream did not know.
+    /// service and of each helper, errors of the server, and requests that the upstream did not know.
     pub(super) fn circumstances(facts: &Facts<'_>) -> Vec<Self> {
         let mut all = Self::last_lines(facts, 3);
+        for helper in facts.trial().into_iter().flat_map(|trial| &trial.helpers) {
+            let lines = located(helper);
+            all.extend(lines[lines.len().saturating_sub(2)..].iter().map(|line| Self::from(*line)));
+        }
         all.extend(facts.trial().into_iter().flat_map(Self::server_errors));
         all.extend(some(facts.exchanges().iter().filter_map(Self::unmatched)));
         all
@@ -260,7 +266,8 @@ impl<T> From<&Match<'_, T>> for Evidence {
 
 impl From<Line<'_>> for Evidence {
     fn from(line: Line<'_>) -> Self {
-        Self::Line { place: line.location, text: line.text.to_owned() }
+        let (text, process) = (line.text.to_owned(), line.process.map(str::to_owned));
+        Self::Line { place: line.location, text, process }
     }
 }
 
@@ -282,7 +289,10 @@ fn or_null(text: Option<&str>) -> &str {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Line { place, text } => write!(f, "{place}  {text}"),
+            Self::Line { place, text, process: None } => write!(f, "{place}  {text}"),
+            Self::Line { place, text, process: Some(name) } => {
+                write!(f, "{place} ({name})  {text}")
+            }
             Self::Variable { name, value } => write!(f, "environment  {name}={value}"),
             Self::Job { table, id: Some(id), status } => {
                 write!(f, "{table} {id}: {}", status.as_deref().unwrap_or_default())

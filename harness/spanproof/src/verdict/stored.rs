@@ -101,7 +101,9 @@ impl From<format::Finding> for Finding {
 impl From<&Evidence> for format::Evidence {
     fn from(evidence: &Evidence) -> Self {
         match evidence.clone() {
-            Evidence::Line { place, text } => Self::Line { place: place.into(), text },
+            Evidence::Line { place, text, process } => {
+                Self::Line { place: place.into(), text, process }
+            }
             Evidence::Variable { name, value } => Self::Variable { name, value: value.into() },
             Evidence::Job { table, id, status } => Self::Job { table, id, status },
             Evidence::Unit { table, id, key, status } => Self::Unit { table, id, key, status },
@@ -139,7 +141,9 @@ impl From<&Evidence> for format::Evidence {
 fn from_data(text: String, data: format::Evidence) -> Evidence {
     use format::Evidence as Stored;
     match data {
-        Stored::Line { place, text } => Evidence::Line { place: place.into(), text },
+        Stored::Line { place, text, process } => {
+            Evidence::Line { place: place.into(), text, process }
+        }
         Stored::Variable { name, value } => Evidence::Variable { name, value: value.into() },
         Stored::Job { table, id, status } => Evidence::Job { table, id, status },
         Stored::Unit { table, id, key, status } => Evidence::Unit { table, id, key, status },

@@ -143,6 +143,7 @@ impl Parts {
             exchanges,
             witness: None,
             server_errors: Vec::new(),
+            helpers: Vec::new(),
             second_job: None,
             timings: std::collections::BTreeMap::new(),
         };

@@ -1,6 +1,7 @@
 //! Tests of `check`, `doctor` and `clean`: errors, exit codes, and what a run leaves behind.
 
 mod deprecated;
+mod helpers;
 mod interrupted;
 mod kept;
 mod migrate;

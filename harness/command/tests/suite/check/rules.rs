@@ -106,6 +106,21 @@ use super::project::Project;
     "one-shot = true\n[database]\nservice-migrates = true\n[[route]]\nname = 'direct'\nat-start = true",
     "`service-migrates` starts the service once more, and a `one-shot` service does its work at its start; use `migrate` or `schema`"
 )]
+#[case::shared_worker(
+    "[[route]]",
+    "[[process]]\nname = 'w'\nshared = true\ncommand = ['x']\n[[route]]",
+    "the process `w`: only a `helper` can be `shared`"
+)]
+#[case::shared_helper_with_a_database(
+    "[[route]]",
+    "[[process]]\nname = 'w'\nhelper = true\nshared = true\ncommand = ['x', '{database.url}']\n[[route]]",
+    "the process `w`: `{database.url}` differs from case to case; use another value, or remove `shared`"
+)]
+#[case::shared_helper_with_the_port_of_another(
+    "[[route]]",
+    "[[process]]\nname = 'a'\ncommand = ['x']\n[[process]]\nname = 'b'\nhelper = true\nshared = true\ncommand = ['x', '{port:a}']\n[[route]]",
+    "the process `b`: `{port:a}` differs from case to case; use another value, or remove `shared`"
+)]
 #[case::job_that_is_submitted_later(
     "command = [",
     "env = { JOB = '{job.file}' }\ncommand = [",

@@ -1,0 +1,69 @@
+//! Tests of helpers, the processes that a service needs and that are not under test: one for each case
+//! or one for all, and their output in findings and evidence.
+
+use super::project::Project;
+use crate::run::Output;
+
+/// A helper that writes down when it is started and stopped.
+const HELPER: &str = r#"[[process]]
+name = "queue"
+helper = true
+command = ["/bin/sh", "-c", """
+trap 'echo stopped >> journal; exit' TERM
+echo started >> journal
+echo "queue on {port:queue}"
+while :; do sleep 0.02; done
+"""]
+ready = { line = "^queue on [0-9]+$" }
+"#;
+
+/// A project with two cases and the helper.
+fn project(service: &str, more: &str) -> Project {
+    let project = Project::new(service);
+    project.edit("[[route]]", &format!("{HELPER}{more}\n[[route]]"));
+    project.append("[[flag]]\nname = \"A\"\nvalues = [\"1\", \"2\"]");
+    project
+}
+
+fn journal(project: &Project) -> Vec<String> {
+    let text = std::fs::read_to_string(project.path().join("journal")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn each_case_has_its_own_helper() {
+    let project = project("obedient", "");
+    let Output { code, stdout, .. } = project.run(&["check", "--jobs", "1"]);
+    assert_eq!(code, 1, "{stdout}");
+    assert_eq!(journal(&project), ["started", "stopped", "started", "stopped"]);
+}
+
+#[test]
+fn all_cases_share_a_helper() {
+    let project = project("obedient", "shared = true");
+    let Output { code, stdout, .. } = project.run(&["check"]);
+    assert_eq!(code, 1, "{stdout}");
+    assert_eq!(journal(&project), ["started", "stopped"]);
+}
+
+#[test]
+fn a_finding_and_the_evidence_have_the_output_of_a_helper() {
+    let project = project("obedient", "");
+    let Output { stdout, .. } = project.run(&["check", "--evidence", "evidence"]);
+    assert!(stdout.contains("stdout:1 (queue)  queue on "), "{stdout}");
+    let folders = std::fs::read_dir(project.path().join("evidence")).unwrap().flatten();
+    let logs = folders.map(|entry| entry.path().join("helper-queue-stdout.log"));
+    let logs: Vec<_> = logs.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    assert_eq!(logs.len(), 2, "{stdout}");
+    assert!(logs.iter().all(|log| log.starts_with("queue on ")), "{logs:?}");
+}
+
+#[test]
+fn a_shared_helper_that_dies_breaks_the_case() {
+    let project = project("obedient", "shared = true");
+    project.edit("while :; do sleep 0.02; done", "echo 'out of memory'; exit 3");
+    let Output { code, stdout, .. } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stdout}");
+    let proof = "the helper `queue` exited while the case ran";
+    assert!(stdout.contains(proof) && stdout.contains("out of memory"), "{stdout}");
+}
