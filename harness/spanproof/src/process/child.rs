@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::Error;
 use super::output::{Output, Stream, StreamReader};
-use super::strays::{Stray, descendants, holders};
+use super::strays::{Activity, Stray, activity, descendants, holders};
 use spanproof_lease::{Guard, Resource};
 
 /// How long the pipes of a killed group may stay open before their other holders are killed.
@@ -131,6 +131,11 @@ impl Child {
     /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Returns what the processes of the group have done until now.
+    pub(crate) fn activity(&self) -> Activity {
+        activity(self.id())
     }
 
     /// Whether the process has exited.

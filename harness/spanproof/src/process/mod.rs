@@ -14,3 +14,4 @@ pub use error::ProcessError;
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};
+pub(crate) use strays::Activity;

@@ -39,13 +39,17 @@ impl Stray {
     }
 }
 
-/// Five fields of `/proc/ID/stat`. A crate for `/proc` would read all fifty of every process.
+/// Some fields of `/proc/ID/stat`. A crate for `/proc` would read all fifty of every process.
 struct Stat {
     name: String,
     parent: u32,
     group: u32,
+    /// Processor time of the process and of its children that have ended, in clock ticks.
+    ticks: u64,
     start: u64,
     has_ended: bool,
+    /// Whether it runs, waits for a processor or waits for a disk.
+    is_busy: bool,
 }
 
 impl Stat {
@@ -63,9 +67,29 @@ impl Stat {
             has_ended: matches!(*words.first()?, "Z" | "X"),
             parent: words.get(1)?.parse().ok()?,
             group: words.get(2)?.parse().ok()?,
+            ticks: words.get(11..15)?.iter().filter_map(|word| word.parse::<u64>().ok()).sum(),
+            is_busy: matches!(*words.first()?, "R" | "D"),
             start: words.get(19)?.parse().ok()?,
         })
     }
+}
+
+/// What the processes of a group have done until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// Their processor time in clock ticks of 10 ms.
+    pub(crate) ticks: u64,
+    /// Whether one of them runs, waits for a processor or waits for a disk at this moment.
+    pub(crate) is_busy: bool,
+}
+
+/// Returns what the processes of a group have done until now.
+pub(super) fn activity(group: u32) -> Activity {
+    let members = ids().into_iter().filter_map(Stat::read).filter(|stat| stat.group == group);
+    members.fold(Activity { ticks: 0, is_busy: false }, |sum, stat| Activity {
+        ticks: sum.ticks + stat.ticks,
+        is_busy: sum.is_busy || stat.is_busy,
+    })
 }
 
 /// Returns every descendant of `leader` that has left its group.
@@ -120,6 +144,9 @@ mod tests {
         let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.name.as_str(), stat.parent, stat.group), ("a) b (c)", 3, 5));
         assert_eq!((stat.start, stat.has_ended), (4711, false));
+        let text = "7 (a) R 3 5 5 0 -1 4 0 0 0 0 1 2 30 40 20 0 1 0 4711 1 2";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!((stat.ticks, stat.is_busy), (73, true));
     }
 
     #[test]

@@ -9,11 +9,19 @@ use tokio::net::TcpStream;
 use super::login::log_in;
 use super::values::Values;
 use crate::observation::WaitResult;
-use crate::process::Child;
+use crate::process::{Activity, Child};
 use crate::spec::Ready;
-use spanproof_lease::wait::{self, Attempt};
+use spanproof_lease::wait::{self, Attempt, Timeout};
 
-/// Waits until the service is ready, has exited, or time is up.
+/// A process that is busy may take so many times its time limit.
+const PATIENCE: u32 = 6;
+/// The share of one processor, in percent, that a process uses at least while it makes progress.
+const BUSY_PERCENT: u128 = 5;
+/// Length of a clock tick in milliseconds.
+const TICK_MS: u64 = 10;
+
+/// Waits until a process is ready, has exited, or time is up. A process that is busy when `within` is
+/// over gets more time, up to [`PATIENCE`] times as much: it may be slow and not dead.
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
@@ -23,21 +31,48 @@ pub(super) async fn wait_until_ready(
 ) -> WaitResult {
     let probe = Probe::new(rule, url, values);
     let awaited = probe.description();
-    let result = wait::until(&awaited, within, || async {
-        // Read before the probe: a service may have become ready just before it exited.
-        let exited = child.has_exited();
-        match probe.check(child).await {
-            Ok(()) => Attempt::Done(Ok(())),
-            Err(_) if exited => Attempt::Done(Err(())),
-            Err(seen) => Attempt::NotYet(seen),
+    // The activity of the second half decides whether the process is busy when the time is over.
+    let part = within / 2;
+    let mut parts = 0;
+    loop {
+        parts += 1;
+        let before = child.activity();
+        let result = wait::until(&awaited, part, || async {
+            // Read before the probe: a service may have become ready just before it exited.
+            let exited = child.has_exited();
+            match probe.check(child).await {
+                Ok(()) => Attempt::Done(Ok(())),
+                Err(_) if exited => Attempt::Done(Err(())),
+                Err(seen) => Attempt::NotYet(seen),
+            }
+        })
+        .await;
+        let last_seen = match result {
+            Ok(Ok(())) => return WaitResult::Reached,
+            Ok(Err(())) => {
+                let reason = format!("it exited before {awaited}");
+                return WaitResult::NotReached(reason);
+            }
+            Err(timeout) => timeout.last_seen,
+        };
+        let busy = is_busy(before, child.activity(), part);
+        if parts == 1 || (busy && parts < 2 * PATIENCE) {
+            continue;
         }
-    })
-    .await;
-    match result {
-        Ok(Ok(())) => WaitResult::Reached,
-        Ok(Err(())) => WaitResult::NotReached(format!("the service exited before {awaited}")),
-        Err(timeout) => WaitResult::NotReached(timeout.to_string()),
+        let timeout = Timeout { awaited, waited: within * parts / 2, last_seen };
+        let activity = if busy {
+            "it was busy all the time: raise `timeout-ms` if it is only slow"
+        } else {
+            "it was idle, so it waits for something"
+        };
+        return WaitResult::NotReached(format!("{timeout}; {activity}"));
     }
+}
+
+/// Whether a process was busy between two measurements.
+fn is_busy(before: Activity, after: Activity, between: Duration) -> bool {
+    let used = after.ticks.saturating_sub(before.ticks) * TICK_MS;
+    after.is_busy || u128::from(used) * 100 >= between.as_millis() * BUSY_PERCENT
 }
 
 /// How readiness is checked.

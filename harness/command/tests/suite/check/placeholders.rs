@@ -134,7 +134,7 @@ fn wrong_settings_are_refused(#[case] settings: &str, #[case] expected: &str) {
 )]
 #[case::helper_that_exits(
     "[[process]]\nname = 'w'\nhelper = true\ncommand = ['/bin/sh', '-c', 'echo no config >&2; exit 3']\nready = { line = 'up' }",
-    "the helper `w` did not become ready: the service exited before a line that matches `up`\n    stderr: no config"
+    "the helper `w` did not become ready: it exited before a line that matches `up`\n    stderr: no config"
 )]
 fn wrong_processes_are_refused(#[case] section: &str, #[case] expected: &str) {
     let project = Project::new("obedient");

@@ -10,7 +10,7 @@ use crate::run::Output;
 
 #[rstest]
 #[case::exits_at_once("exits-at-once", 3, &["the service ended before it was ready, with exit code 7", "stderr: cannot open the database"])]
-#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 line, which does not match", "stdout: warming up"])]
+#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 line, which does not match; it was idle, so it waits for something", "stdout: warming up"])]
 #[case::ignores_sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
 #[case::leaves_grandchild("leaves-grandchild", 1, &["processes-left: ", "1 processes outlived the service and held its output open", "(sleep)"])]
 #[case::leaves_daemon("leaves-daemon", 1, &["processes-left: ", "1 processes outlived the service"])]
@@ -27,10 +27,32 @@ fn a_misbehaving_service_is_reported(
     }
 }
 
+/// A process that is busy is not dead: it may take longer than `timeout-ms`.
+#[rstest]
+#[case::slow(1500, "POST /jobs: no answer")]
+#[case::never_ready(
+    60_000,
+    "did not happen within 6000 ms; last seen: no output; it was busy all the time: raise `timeout-ms` if it is only slow"
+)]
+fn a_busy_service_gets_more_time(#[case] busy_ms: u32, #[case] expected: &str) {
+    let project = Project::new("obedient");
+    let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let command = text.lines().find(|line| line.starts_with("command")).unwrap();
+    let seconds = f64::from(busy_ms) / 1000.0;
+    let program = format!(
+        "import time, signal\nend = time.monotonic() + {seconds}\nwhile time.monotonic() < end: pass\n\
+         print('ready', flush=True)\nsignal.pause()"
+    );
+    project.edit(command, &format!("command = [\"/usr/bin/python3\", \"-c\", {program:?}]"));
+    project.edit("timeout-ms = 1500", "timeout-ms = 1000");
+    let Output { stdout, stderr, .. } = project.run(&["check"]);
+    assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}{stderr}");
+}
+
 #[test]
 fn output_beyond_the_limit_is_dropped_and_counted() {
     let project = Project::new("floods");
-    project.edit("timeout-ms = 1500", "timeout-ms = 20000");
+    project.edit("timeout-ms = 1500", "timeout-ms = 3000");
     project.edit("[[route]]", "[tables.jobs]\nstatus = \"status\"\n[[route]]");
     let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "out"]);
     assert_eq!(code, 3, "{stdout}{stderr}");
