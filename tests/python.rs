@@ -2,13 +2,10 @@
 //! service passes every case of its spec. Each bug of the faulty service gets a verdict with its
 //! own code.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rstest::rstest;
-use spanproof::World;
-use spanproof::cases;
-use spanproof::{ProofResult, prove};
-use spanproof::{judge, judge_all};
+use spanproof::{Observation, ProofResult, Timeouts, World, cases, judge, judge_all, prove};
 use spanproof_format::Code;
 use tokio::task::JoinSet;
 
@@ -39,14 +36,14 @@ async fn the_healthy_service_passes_every_case_of_its_spec() {
         observations.push(ended.unwrap());
     }
     assert_eq!(observations.len(), 54);
-    let mut spans: BTreeMap<&str, usize> = BTreeMap::new();
-    for observation in &observations {
-        let fault = observation.case.fault.as_deref().unwrap_or("none");
-        *spans.entry(fault).or_default() += observation.tables.spans.all().len();
+    let (calm, disturbed): (Vec<_>, Vec<_>) =
+        observations.iter().partition(|observation| observation.case.fault.is_none());
+    let count = |observation: &&Observation| observation.tables.spans.all().len();
+    assert_eq!(calm.iter().map(count).sum::<usize>(), 20 * 6, "6 spans in each recording case");
+    // A fault ends with the report of the first lost batch, so a later batch may be written.
+    for observation in disturbed {
+        assert!(count(&observation) < 6, "{:?}", observation.case);
     }
-    spans.retain(|_, count| *count > 0);
-    let expected = [("none", 20 * 6)];
-    assert_eq!(spans, expected.into(), "6 spans in each recording case, and none under a fault");
     for judgement in judge_all(world.spec(), &observations) {
         judgement.passed().unwrap();
     }
@@ -69,7 +66,9 @@ async fn each_bug_gets_its_code(
     #[values("later", "now")] route: &str,
 ) {
     let world = world("faulty.py", bug).await;
-    let trial = world.trial().flag("TRACING", value).route(route).witness();
+    // These spans never come.
+    let timeouts = Timeouts { flush: Some(Duration::from_millis(500)), ..Timeouts::default() };
+    let trial = world.trial().flag("TRACING", value).route(route).timeouts(timeouts).witness();
     let judgement = judge(world.spec(), &trial.run().await.unwrap());
     assert_eq!(judgement.codes().len(), 1, "{judgement:?}");
     let finding = &judgement.findings()[0];

@@ -59,6 +59,20 @@ async fn a_refused_job_is_reported_with_its_reason(
     }
 }
 
+/// A batch exporter writes spans after the job has ended, and must not be stopped before.
+#[rstest]
+#[case::awaited("20000", None)]
+#[case::stopped_too_early("0", Some(Code::PathNotExecuted))]
+#[tokio::test]
+async fn late_spans_are_awaited(#[case] flush_ms: &str, #[case] code: Option<Code>) {
+    let world = World::new(repository("fixtures/mailer/spanproof.toml"));
+    let world = world.env("BUG", "late").set("service.flush-ms", flush_ms).shared_server();
+    let world = world.open().await.unwrap();
+    let trial = world.trial().flag("TRACING", "1").witness();
+    let judgement = judge(world.spec(), &trial.run().await.unwrap());
+    assert_eq!(judgement.code(), code, "{judgement:?}");
+}
+
 /// Only one of the two recipients has the optional span.
 #[rstest]
 #[case::in_its_place("retry", None)]

@@ -15,7 +15,7 @@ use super::section::{
     Database, Flag, Job, Matrix, Order, Redaction, Route, Service, Startup, UpstreamRule,
 };
 use super::{
-    Condition, Expected, Fault, FaultKind, Overlay, SpanRule, Tables, UnitLink, deprecated,
+    Condition, Expected, Facts, Fault, FaultKind, Overlay, SpanRule, Tables, UnitLink, deprecated,
     overlay, placeholder,
 };
 use crate::document::{Document, Error};
@@ -300,6 +300,20 @@ impl Spec {
     /// Returns the fault of that name; `None` if there is none.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
+    }
+
+    /// Returns the rules for the spans that each unit must have in a case.
+    pub(crate) fn required_spans<'a>(
+        &'a self,
+        facts: &Facts<'_>,
+    ) -> impl Iterator<Item = &'a SpanRule> {
+        let required = |rule: &&SpanRule| {
+            !rule.optional
+                && rule.unit != UnitLink::None
+                && rule.when.holds(facts)
+                && rule.unless.as_ref().is_none_or(|unless| !unless.holds(facts))
+        };
+        self.spans.iter().filter(required)
     }
 
     /// Whether spans of this name are linked to their unit by their parent.

@@ -5,6 +5,7 @@ mod builder;
 mod error;
 mod fault;
 mod fault_run;
+mod flush;
 mod job;
 mod job_end;
 mod login;

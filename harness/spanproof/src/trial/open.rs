@@ -119,7 +119,7 @@ impl WorldBuilder {
             database_time: Duration::ZERO,
         };
         let without_helpers = World(Arc::new(inner.clone()));
-        inner.shared_helpers = SharedHelpers::start(&without_helpers).await?;
+        inner.shared_helpers = Box::pin(SharedHelpers::start(&without_helpers)).await?;
         if inner.spec.database.service_migrates {
             let case = Case::default_of(&inner.spec);
             let without_tables = World(Arc::new(inner.clone()));

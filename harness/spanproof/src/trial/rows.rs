@@ -46,11 +46,20 @@ pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) ->
 
 /// Reads the three tables of a spec.
 pub(super) async fn read_tables(connection: &mut PgConnection, tables: &Tables) -> TableRows {
-    let units = read_rows(connection, &tables.units.table).await;
-    let spans = read_rows(connection, &tables.spans.table).await;
     TableRows {
         jobs: read_jobs(connection, tables).await,
-        units: with_paths(units, tables.unit_columns()),
-        spans: with_paths(spans, tables.spans.columns().into_iter()),
+        units: read_units(connection, tables).await,
+        spans: read_spans(connection, tables).await,
     }
+}
+
+/// Reads the rows of units.
+pub(super) async fn read_units(connection: &mut PgConnection, tables: &Tables) -> Rows {
+    with_paths(read_rows(connection, &tables.units.table).await, tables.unit_columns())
+}
+
+/// Reads the rows of spans.
+pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -> Rows {
+    let rows = read_rows(connection, &tables.spans.table).await;
+    with_paths(rows, tables.spans.columns().into_iter())
 }

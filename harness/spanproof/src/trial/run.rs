@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use sqlx::{Connection, PgConnection};
 
 use super::fault::ActiveFault;
+use super::flush::wait_for_spans;
 use super::job_end::{JobEnd, Submitted};
 use super::overrides::{EffectiveTimeouts, Overrides};
 use super::processes::{RunningProcess, start_helpers, stop_helpers};
@@ -167,7 +168,21 @@ impl Trial {
         if self.overrides.kill_after_submit {
             self.service.kill(None).await;
         }
-        self.settle().await?;
+        let settled = self.settle().await?;
+        if settled.is_reached() && self.case.records(self.world.spec()) {
+            self.wait_for_spans().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for spans that the service writes after the job has ended.
+    async fn wait_for_spans(&mut self) -> Result<(), Error> {
+        self.stopwatch.skip();
+        let mut connection = connect(self.database.url()).await?;
+        let (spec, within) = (self.world.spec(), self.timeouts.flush);
+        wait_for_spans(&mut connection, spec, &self.case, &self.service, within).await;
+        drop(connection.close().await);
+        self.stopwatch.lap("flush");
         Ok(())
     }
 

@@ -15,9 +15,9 @@ pub(super) struct Expected<'a> {
 
 impl<'a> Expected<'a> {
     /// Groups the rules that hold in a case by their names, the unit's own span first.
-    pub(super) fn group(spec: &'a Spec, holds: impl Fn(&SpanRule) -> bool) -> Vec<Self> {
+    pub(super) fn group(spec: &'a Spec, rules: impl Iterator<Item = &'a SpanRule>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        let mut rules: Vec<_> = spec.spans.iter().filter(|rule| holds(rule)).collect();
+        let mut rules: Vec<_> = rules.collect();
         rules.sort_by_key(|rule| !rule.is_root());
         for rule in rules {
             if let Some(same) = all.iter_mut().find(|other| other.name == rule.name) {

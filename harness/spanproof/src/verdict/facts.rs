@@ -9,7 +9,7 @@ use crate::observation::{
     Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
     TrialRecord, Unit, unmasked_flags,
 };
-use crate::spec::{Attempt, Banner, SpanRule, Spec, UnitLink};
+use crate::spec::{Attempt, Banner, Spec};
 use crate::upstream::Exchange;
 
 /// A line that a probe recognised, with what it says.
@@ -47,14 +47,7 @@ impl<'a> Facts<'a> {
     pub(super) fn read(spec: &'a Spec, observation: &'a Observation) -> Self {
         let case = &observation.case;
         let unmasked = unmasked_flags(spec, case);
-        let conditions = unmasked.facts();
-        let wanted = |rule: &SpanRule| {
-            !rule.optional
-                && rule.unit != UnitLink::None
-                && rule.when.holds(&conditions)
-                && rule.unless.as_ref().is_none_or(|unless| !unless.holds(&conditions))
-        };
-        let rules = Expected::group(spec, wanted);
+        let rules = Expected::group(spec, spec.required_spans(&unmasked.facts()));
         let tables = &observation.tables;
         let mut units = Unit::from_rows(&spec.tables, tables.units.all());
         units.sort_by(|one, other| one.key.cmp(&other.key));
