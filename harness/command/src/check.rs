@@ -1,5 +1,5 @@
-//! `spanproof check`, which runs the cases, and `spanproof plan`, which lists them. A world is a
-//! built service with the Postgres server for its cases.
+//! `spanproof check`, which runs the cases. A world is a built service with the Postgres server for
+//! its cases.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::args::{CaseArgs, Check, Format, Plan};
+use super::args::{CaseArgs, Check, Format};
 use super::capture::incident_failure;
 use super::progress::Progress;
 use super::runs::RunFolder;
@@ -27,14 +27,8 @@ const STEPS: [&str; 8] =
 /// Time limit for background tasks to end after the last result.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
-    let (spec, cases) = select_cases(&args.cases)?;
-    output::print(&report::plan(&spanproof::plan(&spec, &cases)));
-    Ok(Exit::Passed)
-}
-
 /// Reads the spec and selects the cases.
-fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
+pub(super) fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
     let spec = sources::spec(&args.config)?;
     let all = cases(&spec).map_err(Failure::usage)?;
     let selected = args.selection().pick(all);
@@ -225,9 +219,6 @@ async fn prove(
 
 /// Builds the service, starts Postgres, and prints where the Postgres server comes from.
 async fn open_world(args: &Check, spec: Spec) -> Result<World, Failure> {
-    let failure = |error: spanproof::WorldError| {
-        if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
-    };
     if args.binary.is_none() && spec.builds() {
         output::note(&format!("building {}", spec.service_name()));
     }
@@ -238,9 +229,14 @@ async fn open_world(args: &Check, spec: Spec) -> Result<World, Failure> {
     if let Some(binary) = &args.binary {
         builder = builder.binary(std::path::absolute(binary).map_err(Failure::usage)?);
     }
-    let world = builder.open_spec(spec).await.map_err(failure)?;
+    let world = builder.open_spec(spec).await.map_err(world_failure)?;
     output::note(&world.server().origin().to_string());
     Ok(world)
+}
+
+/// Converts an error of a world to exit code 2 if the user's files are wrong, or else to 3.
+pub(super) fn world_failure(error: spanproof::WorldError) -> Failure {
+    if error.is_usage() { Failure::usage(error) } else { Failure::world(error) }
 }
 
 /// Returns the folder for the evidence of this run.

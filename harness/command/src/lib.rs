@@ -10,6 +10,7 @@ mod environment;
 mod explain;
 mod interval;
 mod output;
+mod plan;
 mod preflight;
 mod progress;
 mod replay;
@@ -31,12 +32,17 @@ pub fn main() -> Exit {
         Err(exit) => return exit,
     };
     // These commands start a disposable server, which must not get the caller's options.
-    if matches!(args.command, Command::Check(_) | Command::Replay(_) | Command::Doctor(_)) {
+    let starts_server = match &args.command {
+        Command::Check(_) | Command::Replay(_) | Command::Doctor(_) => true,
+        Command::Plan(plan) => plan.database,
+        _ => false,
+    };
+    if starts_server {
         environment::drop_session_options();
     }
     let result = match args.command {
         Command::Check(check) => check::check(&check),
-        Command::Plan(plan) => check::plan(&plan),
+        Command::Plan(plan) => plan::plan(&plan),
         Command::Report(report) => stored::report(&report),
         Command::Explain(explain) => Ok(explain::explain(&explain)),
         Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),

@@ -141,7 +141,7 @@ pub use suite::{
     CaseResult, KeepDatabases, ProofResult, RunEvent, RunOptions, RunResult, Snapshot,
     compare_snapshots, is_run_folder, prove, rejudge_run, run, update_snapshots,
 };
-pub use trial::{Timeouts, Trial, TrialBuilder, World, WorldBuilder, WorldError};
+pub use trial::{DatabaseCheck, Timeouts, Trial, TrialBuilder, World, WorldBuilder, WorldError};
 pub use upstream::{Answer, Exchange, UpstreamError};
 pub use verdict::{
     Evidence, Experiment, Finding, Funnel, Judgement, NotPassed, Verdict, diagnose, judge,

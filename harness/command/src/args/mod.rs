@@ -33,7 +33,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run all cases and report whether spans are recorded
     Check(Check),
-    /// List the cases with their expected results; run nothing
+    /// Check the spec and its files, and list the cases; run nothing
     Plan(Plan),
     /// Judge the stored evidence of a run again; run nothing
     Report(Report),

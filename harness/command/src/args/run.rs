@@ -121,9 +121,18 @@ pub(crate) struct DatabaseArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Everything that `check` reads before it starts a process is checked: the spec,
+every file that it names, and that its programs exist. Nothing is built.")]
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) cases: CaseArgs,
+    /// Also apply the migrations and check `[tables]`
+    ///
+    /// Starts the disposable Postgres, applies the migrations, and checks that every table and column
+    /// of `[tables]` exists.
+    #[arg(long)]
+    pub(crate) database: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,8 @@
 //! and of a behaviour file may have. `docs/codes.md` must be the output of `explain --markdown`.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 use regex::Regex;
 use spanproof::FaultKind;
@@ -67,9 +69,9 @@ fn rows(page: &str, heading: &str, header: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Runs a command and returns the keys in its error about the unknown key.
-fn accepted_keys(project: &Project, command: &str) -> BTreeSet<String> {
-    let output = project.run(&[command]);
+/// Returns the keys in the error of `plan` about the unknown key.
+fn accepted_keys(project: &Project) -> BTreeSet<String> {
+    let output = project.run(&["plan"]);
     let error = output.stderr.split_once("unknown key `no-such-key`, expected ");
     assert!(error.is_some(), "{output:?}");
     keys(error.unwrap().1.split([';', '\n']).next().unwrap())
@@ -80,7 +82,7 @@ fn accepted_keys(project: &Project, command: &str) -> BTreeSet<String> {
 fn accepted_in(old: &str, new: &str) -> BTreeSet<String> {
     let project = Project::new("obedient");
     project.edit(old, &new.replace("KEY", UNKNOWN));
-    accepted_keys(&project, "plan")
+    accepted_keys(&project)
 }
 
 /// Returns the keys that a section of a behaviour file may have. `text` is the text of the file,
@@ -88,7 +90,7 @@ fn accepted_in(old: &str, new: &str) -> BTreeSet<String> {
 fn accepted_in_behaviour(text: &str) -> BTreeSet<String> {
     let project = Project::new("obedient");
     project.write("upstream.toml", &text.replace("KEY", UNKNOWN));
-    accepted_keys(&project, "check")
+    accepted_keys(&project)
 }
 
 #[test]
@@ -142,7 +144,15 @@ fn the_first_block_is_a_complete_spec() {
     assert!(spec.lines().count() <= 32, "{spec}");
     let project = Project::new("obedient");
     project.write("spanproof.toml", spec);
-    let Output { code, stdout, stderr } = project.run(&["plan"]);
+    for (name, text) in [("order.json", "{}"), ("bin/node", "#!/bin/sh\n")] {
+        project.write(name, text);
+    }
+    let node = project.path().join("bin/node");
+    std::fs::set_permissions(&node, Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(project.path().join("upstream.toml"), project.path().join("payments.toml"))
+        .unwrap();
+    let plan = project.spanproof(&["plan"]).env("PATH", node.parent().unwrap());
+    let Output { code, stdout, stderr } = plan.output();
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert!(stdout.ends_with("2 cases, 4 units\n"), "{stdout}");
     assert_eq!(stderr, "");

@@ -36,6 +36,14 @@ pub enum ProcessError {
         /// The path of the program.
         program: String,
     },
+    /// The working folder does not exist.
+    #[error("`{command}`: the working folder `{folder}` does not exist")]
+    NoFolder {
+        /// The command as one line.
+        command: String,
+        /// The folder.
+        folder: String,
+    },
     /// The system could not start the program.
     #[error("`{command}` could not be started")]
     Spawn {

@@ -59,7 +59,7 @@ impl Launch {
 
     /// Returns the file of the program, by looking up a bare name in `PATH`.
     fn program_file(&self) -> PathBuf {
-        if self.program.components().count() > 1 {
+        if !self.is_bare_name() {
             return self.folder.join(&self.program);
         }
         let mut candidates = self.folders().into_iter().map(|folder| folder.join(&self.program));
@@ -95,19 +95,34 @@ impl Launch {
         Child::follow(child, self.command_line())
     }
 
+    /// Whether the program is looked up in `PATH`.
+    pub(crate) fn is_bare_name(&self) -> bool {
+        self.program.components().count() == 1
+    }
+
+    /// Checks that the program could be started, without starting it.
+    ///
+    /// # Errors
+    /// The same as that of [`start`](Self::start), if the working folder or the program is missing, or
+    /// the program is not executable.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let program = self.program_file();
+        if self.folder.is_dir() && is_executable(&program) {
+            return Ok(());
+        }
+        let kind = if program.exists() { ErrorKind::PermissionDenied } else { ErrorKind::NotFound };
+        Err(self.error(kind.into()))
+    }
+
     fn error(&self, source: std::io::Error) -> Error {
         let command = self.command_line();
         let program = self.program.display().to_string();
         let path = self.folder.join(&self.program);
         if !self.folder.is_dir() {
-            let what = format!(
-                "`{command}`: the working folder `{}` does not exist",
-                self.folder.display()
-            );
-            return Error::System { what, source };
+            return Error::NoFolder { command, folder: self.folder.display().to_string() };
         }
         match source.kind() {
-            ErrorKind::NotFound if self.program.components().count() == 1 => {
+            ErrorKind::NotFound if self.is_bare_name() => {
                 Error::not_in_path(command, program, &self.folders())
             }
             // The file names an interpreter or a loader that does not exist.

@@ -165,6 +165,11 @@ pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String
     replaced.into_owned()
 }
 
+/// Whether a text has a placeholder, or text in braces that looks like one.
+pub(crate) fn is_in(text: &str) -> bool {
+    PLACEHOLDER.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
 fn error(document: &Document, text: &Spanned<String>, found: &str, known: &[&str]) -> Error {
     let similar = known.iter().copied().filter(|name| name.contains(':') == found.contains(':'));
     let mut hint = suggestion(found, similar);

@@ -1,6 +1,6 @@
 //! Errors of the world of a trial, never of the service under test.
 
-use crate::chain::debug_as_chain;
+use crate::chain::{chain, debug_as_chain};
 use std::path::PathBuf;
 
 use spanproof_postgres::ServerError;
@@ -104,6 +104,12 @@ pub enum WorldError {
         /// `; did you mean …?` and how to switch the key off; may be empty.
         hint: String,
     },
+    /// Several files or programs of the spec are missing or wrong.
+    #[error("{}", list(errors))]
+    Several {
+        /// What is wrong, at least two errors.
+        errors: Vec<WorldError>,
+    },
     /// The spec does not have this name.
     #[error("the spec has no {kind} `{found}`{hint}")]
     Unknown {
@@ -128,10 +134,12 @@ impl Error {
             Self::Document(_) | Self::File { .. } | Self::Unknown { .. } | Self::Schema { .. } => {
                 true
             }
+            Self::Several { errors } => errors.iter().any(Self::is_usage),
             Self::Process(error) => {
                 matches!(
                     error,
                     process::Error::Missing { .. }
+                        | process::Error::NoFolder { .. }
                         | process::Error::NotInPath { .. }
                         | process::Error::NotExecutable { .. }
                 )
@@ -146,4 +154,10 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// Returns a text with every error.
+fn list(errors: &[Error]) -> String {
+    let texts = errors.iter().map(|error| format!("\n{}", chain(error)));
+    format!("{} files or programs are wrong:{}", errors.len(), texts.collect::<String>())
 }

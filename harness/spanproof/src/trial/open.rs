@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use spanproof_postgres::{Options, Server};
+use spanproof_postgres::Server;
 
+use super::inputs::Inputs;
 use super::program::Program;
 use super::shared::SharedHelpers;
-use super::world::{Files, Inner};
+use super::world::Inner;
 use super::{Error, World, migrate};
 use crate::matrix::Case;
 use crate::spec::{Overlay, Spec};
@@ -27,6 +28,16 @@ pub struct WorldBuilder {
     shared: bool,
     fresh: bool,
     show_build: bool,
+}
+
+/// The result of checking the database of a spec without its service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseCheck {
+    /// Where the server comes from.
+    pub origin: String,
+    /// Number of columns of `[tables]` that exist; `None` if the service itself creates its tables, so
+    /// that they could not be checked.
+    pub columns: Option<usize>,
 }
 
 impl WorldBuilder {
@@ -82,17 +93,52 @@ impl WorldBuilder {
         self.open_spec(spec).await
     }
 
+    /// Checks everything that [`open_spec`](Self::open_spec) reads before it starts a process: the
+    /// files that the spec names, and that its programs exist. Starts and builds nothing.
+    ///
+    /// # Errors
+    /// When a file or a program is missing or wrong. The error has all of them.
+    pub fn check_inputs(&self, mut spec: Spec) -> Result<(), Error> {
+        self.inputs(&mut spec).map(drop)
+    }
+
+    /// Checks the inputs, starts the server, applies the migrations, and checks that every table and
+    /// column that `[tables]` names exists. Starts no service.
+    ///
+    /// # Errors
+    /// When an input is missing or wrong, the server does not start, a migration fails, or a table or
+    /// column does not exist.
+    pub async fn check_database(self, mut spec: Spec) -> Result<DatabaseCheck, Error> {
+        let Inputs { migrations, options, .. } = self.inputs(&mut spec)?;
+        let server = Server::start(options).await?;
+        let origin = server.origin().to_string();
+        server.prepare(&migrations).await?;
+        let columns = if spec.database.service_migrates {
+            None
+        } else {
+            Some(super::schema::check(&server, &migrations, &spec.tables).await?)
+        };
+        server.close().await?;
+        Ok(DatabaseCheck { origin, columns })
+    }
+
+    /// Adds the settings of this builder to the spec and reads its files.
+    fn inputs(&self, spec: &mut Spec) -> Result<Inputs, Error> {
+        spec.service.env.extend(self.env.clone());
+        let mut seeds: Vec<_> = spec.database.seed.iter().map(|path| spec.path(path)).collect();
+        seeds.extend(self.seeds.clone());
+        let mut inputs = Inputs::read(spec, seeds, self.binary.as_deref())?;
+        inputs.options.fresh = self.fresh;
+        Ok(inputs)
+    }
+
     /// Like [`open`](Self::open), with a spec that the caller has read. Values from [`set`](Self::set)
     /// are ignored.
     ///
     /// # Errors
     /// When the service can't be built, the server does not start, or a migration fails.
     pub async fn open_spec(self, mut spec: Spec) -> Result<World, Error> {
-        spec.service.env.extend(self.env);
-        let mut seeds: Vec<_> = spec.database.seed.iter().map(|path| spec.path(path)).collect();
-        seeds.extend(self.seeds);
-        let files = Files::read(&spec, seeds)?;
-        let migrations = migrate::migrations(&spec)?;
+        let Inputs { files, migrations, options } = self.inputs(&mut spec)?;
         let start = Instant::now();
         let program = match self.binary {
             Some(path) => Program::from_binary(path),
@@ -100,11 +146,6 @@ impl WorldBuilder {
         };
         let build_time = start.elapsed();
         let start = Instant::now();
-        let options = Options {
-            migrations: Some(migrations.clone()),
-            fresh: self.fresh,
-            ..spec.postgres_options()?
-        };
         let server =
             if self.shared { Server::join(options).await? } else { Server::start(options).await? };
         let mut inner = Inner {

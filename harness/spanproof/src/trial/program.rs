@@ -47,9 +47,7 @@ impl Program {
     }
 
     async fn build_cargo(spec: &Spec, cargo: &Cargo, show: bool) -> Result<Self, Error> {
-        let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
-        let words: Vec<String> =
-            words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect();
+        let words = cargo_words(cargo);
         let messages =
             run(&Run { words: &words, folder: &spec.folder, show, env: BTreeMap::new() }).await?;
         let built = String::from_utf8_lossy(&messages).lines().rev().find_map(|line| {
@@ -86,6 +84,12 @@ impl Program {
         let cwd = spec.service.cwd.as_deref();
         self.launch(spec, cwd, BTreeMap::new(), str::to_owned).identity()
     }
+}
+
+/// Returns the command that builds a binary and prints where it is.
+pub(super) fn cargo_words(cargo: &Cargo) -> Vec<String> {
+    let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
+    words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect()
 }
 
 fn absolute(path: PathBuf) -> PathBuf {

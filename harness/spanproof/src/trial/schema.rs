@@ -1,7 +1,7 @@
 //! Checks once, before any case runs, that `[tables]` names tables and columns that the migrations
 //! create. Changes by seeds are not checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Connection;
 
@@ -26,7 +26,7 @@ struct ColumnKey<'a> {
     optional: bool,
 }
 
-/// Checks the names in `[tables]` against a migrated database.
+/// Checks the names in `[tables]` against a migrated database, and returns the number of columns.
 ///
 /// # Errors
 /// When a table or column does not exist, or the database can't be read.
@@ -34,7 +34,7 @@ pub(super) async fn check(
     server: &Server,
     migrations: &Migrations,
     tables: &Tables,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let database = server.migrated_database(migrations).await?;
     let failed = |error: sqlx::Error| Error::Database(error.into());
     let mut connection = log_in(database.url()).await.map_err(failed)?;
@@ -98,8 +98,8 @@ impl Schema {
     }
 }
 
-/// Checks that every table and column of the spec exists.
-fn check_tables(schema: &Schema, tables: &Tables) -> Result<(), Error> {
+/// Checks that every table and column of the spec exists, and returns the number of columns.
+fn check_tables(schema: &Schema, tables: &Tables) -> Result<usize, Error> {
     let (jobs, units, spans) = (&tables.jobs.table, &tables.units.table, &tables.spans.table);
     if !jobs.is_empty() {
         schema.table("tables.jobs.table", jobs)?;
@@ -107,10 +107,14 @@ fn check_tables(schema: &Schema, tables: &Tables) -> Result<(), Error> {
     for (key, named) in [("tables.units.table", units), ("tables.spans.table", spans)] {
         schema.table(key, named)?;
     }
+    let mut found = BTreeSet::new();
     for ColumnKey { table, key, column, optional } in column_keys(tables) {
         let columns = schema.table(key, table)?;
-        let is_off = optional && column.is_empty();
-        if is_off || columns.iter().any(|name| name == base(column)) {
+        if optional && column.is_empty() {
+            continue;
+        }
+        if columns.iter().any(|name| name == base(column)) {
+            found.insert((table, column));
             continue;
         }
         let names = || columns.iter().map(String::as_str);
@@ -123,7 +127,7 @@ fn check_tables(schema: &Schema, tables: &Tables) -> Result<(), Error> {
             hint: format!("{}{off}", suggestion(column, names())),
         });
     }
-    Ok(())
+    Ok(found.len())
 }
 
 /// Returns every key that names a column.
@@ -213,7 +217,7 @@ mod tests {
              parent = ''\nservice = ''\nduration = ''",
         )
         .unwrap();
-        check_tables(&found, &tables).unwrap();
+        assert_eq!(check_tables(&found, &tables).unwrap(), 10);
         tables.spans.completed.clear();
         let error = check_tables(&found, &tables).unwrap_err().to_string();
         assert!(

@@ -86,17 +86,9 @@ impl Values {
         placeholders
     }
 
-    /// Returns the whole environment of the service in a case: what it inherits, the variables of the
-    /// spec, and the flags of the case.
+    /// Returns the whole environment of the service in a case.
     pub(super) fn environment(&self, spec: &Spec, case: &Case) -> BTreeMap<String, String> {
-        let mut all = environment::inherited(&spec.service.inherit);
-        all.extend(spec.service.env.iter().map(|(name, text)| (name.clone(), self.fill(text))));
-        all.extend(
-            case.flags
-                .iter()
-                .filter_map(|(name, value)| Some((name.clone(), value.text()?.to_owned()))),
-        );
-        all
+        service_environment(spec, case, |text| self.fill(text))
     }
 
     /// Returns the environment of another process. `service` is that of the service, which processes
@@ -106,9 +98,35 @@ impl Values {
         process: &Process,
         service: &BTreeMap<String, String>,
     ) -> BTreeMap<String, String> {
-        let mut all = if process.helper { BTreeMap::new() } else { service.clone() };
-        all.extend(environment::inherited(&process.inherit));
-        all.extend(process.env.iter().map(|(name, text)| (name.clone(), self.fill(text))));
-        all
+        process_environment(process, service, |text| self.fill(text))
     }
+}
+
+/// Returns the whole environment of the service in a case: what it inherits, the variables of the
+/// spec, and the flags of the case. `fill` replaces placeholders.
+pub(super) fn service_environment(
+    spec: &Spec,
+    case: &Case,
+    fill: impl Fn(&str) -> String,
+) -> BTreeMap<String, String> {
+    let mut all = environment::inherited(&spec.service.inherit);
+    all.extend(spec.service.env.iter().map(|(name, text)| (name.clone(), fill(text))));
+    all.extend(
+        case.flags
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.text()?.to_owned()))),
+    );
+    all
+}
+
+/// Returns the environment of another process, as [`Values::environment_of`] does.
+pub(super) fn process_environment(
+    process: &Process,
+    service: &BTreeMap<String, String>,
+    fill: impl Fn(&str) -> String,
+) -> BTreeMap<String, String> {
+    let mut all = if process.helper { BTreeMap::new() } else { service.clone() };
+    all.extend(environment::inherited(&process.inherit));
+    all.extend(process.env.iter().map(|(name, text)| (name.clone(), fill(text))));
+    all
 }

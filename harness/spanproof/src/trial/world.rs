@@ -1,21 +1,19 @@
 //! What all trials of a spec share: its files, the program, and the server with its template.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use super::Error;
+use super::files::{Files, find};
 use super::program::Program;
 use super::request::Request;
 use super::resources::Resources;
 use super::shared::SharedHelpers;
 use super::values::Values;
-use crate::chain::chain;
-use crate::document::suggestion;
 use crate::process::Launch;
 use crate::spec::{Process, Route, Spec};
 use crate::upstream::Behaviour;
@@ -37,19 +35,6 @@ pub(super) struct Inner {
     pub(super) shared_helpers: Option<Arc<SharedHelpers>>,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
-}
-
-/// The files that the spec names, read and checked once.
-#[derive(Debug, Clone)]
-pub(super) struct Files {
-    jobs: BTreeMap<String, Json>,
-    bodies: BTreeMap<String, Json>,
-    behaviours: BTreeMap<String, Behaviour>,
-    /// The SQL that applies and removes each fault of the kind `sql`.
-    faults: BTreeMap<String, (String, String)>,
-    seeds: Vec<(PathBuf, Migrations)>,
-    /// The templates of `[service.files]`, by the name of the file.
-    templates: BTreeMap<String, String>,
 }
 
 impl World {
@@ -198,83 +183,4 @@ impl World {
         let body = find("route", &self.0.files.bodies, &route.name)?;
         Ok(Request::new(route, body, job))
     }
-}
-
-/// Looks up a name of the spec.
-fn find<'a, T>(
-    kind: &'static str,
-    all: &'a BTreeMap<String, T>,
-    name: &str,
-) -> Result<&'a T, Error> {
-    all.get(name).ok_or_else(|| Error::Unknown {
-        kind,
-        found: name.to_owned(),
-        hint: suggestion(name, all.keys().map(String::as_str)),
-    })
-}
-
-impl Files {
-    pub(super) fn read(spec: &Spec, seeds: Vec<PathBuf>) -> Result<Self, Error> {
-        let mut jobs = BTreeMap::new();
-        for job in &spec.jobs {
-            let path = spec.path(&job.file);
-            let value = json("job file", &path, &text("job file", &path)?)?;
-            if let Some(id) =
-                job.id.as_ref().filter(|id| !value.pointer(id).is_some_and(Json::is_string))
-            {
-                let reason = format!("`id` = `{id}` does not point to a string in it");
-                return Err(Error::File { what: "job file", path, reason });
-            }
-            jobs.insert(job.name.clone(), value);
-        }
-        let mut bodies = BTreeMap::new();
-        for route in &spec.routes {
-            let name = PathBuf::from(format!("[[route]] {}", route.name));
-            bodies.insert(route.name.clone(), json("body of", &name, &route.body)?);
-        }
-        let mut behaviours = BTreeMap::new();
-        for upstream in &spec.upstreams {
-            behaviours.insert(upstream.name.clone(), Behaviour::read(&spec.path(&upstream.file))?);
-        }
-        let mut faults = BTreeMap::new();
-        for fault in &spec.faults {
-            if let (Some(apply), Some(clear)) = (&fault.apply, &fault.clear) {
-                let read = |path: &PathBuf| text("fault file", &spec.path(path));
-                faults.insert(fault.name().to_owned(), (read(apply)?, read(clear)?));
-            }
-        }
-        let seeds = seeds.into_iter().map(|path| {
-            let seed = Migrations::read_file(&path);
-            let seed = seed.map_err(|error| Error::File {
-                what: "seed",
-                path: path.clone(),
-                reason: chain(error.source().unwrap_or(&error)),
-            })?;
-            Ok((path, seed))
-        });
-        let seeds = seeds.collect::<Result<_, Error>>()?;
-        let templates = spec.service.files.iter();
-        let templates = templates
-            .map(|(name, path)| Ok((name.clone(), text("template", &spec.path(path))?)))
-            .collect::<Result<_, Error>>()?;
-        Ok(Self { jobs, bodies, behaviours, faults, seeds, templates })
-    }
-}
-
-/// Reads a file as text.
-fn text(what: &'static str, path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| Error::File {
-        what,
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
-}
-
-/// Parses the text of a file as JSON.
-fn json(what: &'static str, path: &Path, text: &str) -> Result<Json, Error> {
-    serde_json::from_str(text).map_err(|error| Error::File {
-        what,
-        path: path.to_owned(),
-        reason: format!("not JSON: {error}"),
-    })
 }

@@ -91,7 +91,7 @@ fn a_command_without_inputs_always_runs() {
     3,
     "failed with exit status: 3\n    relation exists"
 )]
-#[case::missing("migrate = ['no-such-tool']", 3, "there is no program `no-such-tool` in PATH")]
+#[case::missing("migrate = ['no-such-tool']", 2, "there is no program `no-such-tool` in PATH")]
 #[case::no_input(
     "migrate = ['true']\ninputs = ['versions/**/*.py']",
     2,

@@ -6,6 +6,7 @@ mod interrupted;
 mod kept;
 mod migrate;
 mod placeholders;
+mod plan;
 pub(crate) mod project;
 mod refused;
 mod rules;

@@ -269,20 +269,6 @@ fn an_empty_migrations_folder_is_refused() {
 }
 
 #[rstest]
-#[case::missing("no/such/service", "there is no program at")]
-#[case::not_executable("job.json", "is not executable; try `chmod +x")]
-fn a_program_that_can_not_be_started_is_reported(#[case] program: &str, #[case] expected: &str) {
-    let project = Project::new("obedient");
-    let path = project.path().join(program);
-    let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
-    let old = text.lines().find(|line| line.starts_with("command")).unwrap();
-    project.edit(old, &format!("command = [\"{}\"]", path.display()));
-    let Output { code, stdout, stderr } = project.run(&["check"]);
-    assert_eq!(code, 3, "{stderr}");
-    assert!(format!("{stdout}{stderr}").contains(expected), "{stdout}{stderr}");
-}
-
-#[rstest]
 #[case::id(&["check", "--case", "ffff"], "no case has the id `ffff`")]
 #[case::name(&["check", "--filter", "rout=direct"], "`rout` is neither a flag nor `route`, `upstream`, `job` or `fault`; did you mean `route`?")]
 #[case::value(&["check", "--filter", "route=other"], "`route` is never other; its values are direct")]

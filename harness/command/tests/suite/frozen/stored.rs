@@ -1,12 +1,17 @@
 //! Tests that specs, stored runs and incident files of earlier versions give the same results. No
 //! service is started.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
 use super::comparison::compare;
 use super::{fixture, fixtures, run};
 use crate::folder::{copy, names};
+use crate::run::{MIGRATIONS, Spanproof};
 
 /// JSON pointers to values of a report that may differ: texts, whose wording is not part of the
 /// format, and the path of the evidence.
@@ -22,7 +27,18 @@ const VARYING: [&str; 4] = [
 #[case::service_as_a_command("command")]
 #[case::required_keys_only("minimal")]
 fn a_spec_has_the_same_plan(#[case] name: &str) {
-    let output = run(&["plan", "--config", &format!("spec/{name}.toml")]);
+    let project = tempfile::tempdir().unwrap();
+    let folder = project.path().join("fixtures/format-1/spec");
+    copy(&fixtures().join("spec"), &folder);
+    // The migrations and programs that the specs name.
+    copy(Path::new(MIGRATIONS), &project.path().join("migrations"));
+    copy(Path::new(MIGRATIONS), &folder.join("migrations"));
+    for program in ["worker", "make", "cargo"] {
+        std::fs::write(folder.join(program), "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(folder.join(program), Permissions::from_mode(0o755)).unwrap();
+    }
+    let args = ["plan", "--config", &format!("{name}.toml")];
+    let output = Spanproof::new(&folder, &args).env("PATH", &folder).output();
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stderr.lines().all(|line| line.starts_with("warning: ")), "{output:?}");
     assert_eq!(

@@ -1,0 +1,113 @@
+//! The files that a spec names.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::Error;
+use super::problems::Problems;
+use crate::chain::chain;
+use crate::document::suggestion;
+use crate::spec::{Job, Spec};
+use crate::upstream::Behaviour;
+use spanproof_postgres::Migrations;
+
+/// The files that the spec names, read and checked once.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub(super) jobs: BTreeMap<String, Json>,
+    pub(super) bodies: BTreeMap<String, Json>,
+    pub(super) behaviours: BTreeMap<String, Behaviour>,
+    /// The SQL that applies and removes each fault of the kind `sql`.
+    pub(super) faults: BTreeMap<String, (String, String)>,
+    pub(super) seeds: Vec<(PathBuf, Migrations)>,
+    /// The templates of `[service.files]`, by the name of the file.
+    pub(super) templates: BTreeMap<String, String>,
+}
+
+impl Files {
+    /// Reads every file. One that is wrong is missing in the result, and its error is in `problems`.
+    pub(super) fn read(spec: &Spec, seeds: Vec<PathBuf>, problems: &mut Problems) -> Self {
+        let jobs = spec.jobs.iter();
+        let jobs = problems.collect(jobs.map(|job| Ok((job.name.clone(), read_job(spec, job)?))));
+        let bodies = problems.collect(spec.routes.iter().map(|route| {
+            let name = PathBuf::from(format!("[[route]] {}", route.name));
+            Ok((route.name.clone(), json("body of", &name, &route.body)?))
+        }));
+        let behaviours = problems.collect(spec.upstreams.iter().map(|upstream| {
+            Ok((upstream.name.clone(), Behaviour::read(&spec.path(&upstream.file))?))
+        }));
+        let faults = spec.faults.iter().filter_map(|fault| {
+            let read = |path: &PathBuf| text("fault file", &spec.path(path));
+            let (apply, clear) = (fault.apply.as_ref()?, fault.clear.as_ref()?);
+            Some(read(apply).and_then(|apply| Ok((fault.name().to_owned(), (apply, read(clear)?)))))
+        });
+        let faults = problems.collect(faults);
+        let seeds = problems.collect(seeds.into_iter().map(read_seed));
+        let templates = problems.collect(
+            spec.service
+                .files
+                .iter()
+                .map(|(name, path)| Ok((name.clone(), text("template", &spec.path(path))?))),
+        );
+        Self { jobs, bodies, behaviours, faults, seeds, templates }
+    }
+}
+
+/// Looks up a name of the spec.
+pub(super) fn find<'a, T>(
+    kind: &'static str,
+    all: &'a BTreeMap<String, T>,
+    name: &str,
+) -> Result<&'a T, Error> {
+    all.get(name).ok_or_else(|| Error::Unknown {
+        kind,
+        found: name.to_owned(),
+        hint: suggestion(name, all.keys().map(String::as_str)),
+    })
+}
+
+/// Reads the file of a job.
+fn read_job(spec: &Spec, job: &Job) -> Result<Json, Error> {
+    let path = spec.path(&job.file);
+    let value = json("job file", &path, &text("job file", &path)?)?;
+    let is_text = |id: &&String| value.pointer(id).is_some_and(Json::is_string);
+    match &job.id {
+        Some(id) if !is_text(&id) => {
+            let reason = format!("`id` = `{id}` does not point to a string in it");
+            Err(Error::File { what: "job file", path, reason })
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Reads an SQL file for the database of each case.
+fn read_seed(path: PathBuf) -> Result<(PathBuf, Migrations), Error> {
+    match Migrations::read_file(&path) {
+        Ok(seed) => Ok((path, seed)),
+        Err(error) => {
+            let reason = chain(error.source().unwrap_or(&error));
+            Err(Error::File { what: "seed", path, reason })
+        }
+    }
+}
+
+/// Reads a file as text.
+fn text(what: &'static str, path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| Error::File {
+        what,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Parses the text of a file as JSON.
+fn json(what: &'static str, path: &Path, text: &str) -> Result<Json, Error> {
+    serde_json::from_str(text).map_err(|error| Error::File {
+        what,
+        path: path.to_owned(),
+        reason: format!("not JSON: {error}"),
+    })
+}
