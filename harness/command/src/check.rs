@@ -12,13 +12,13 @@ use super::args::{CaseArgs, Check, Format};
 use super::capture::incident_failure;
 use super::progress::Progress;
 use super::runs::RunFolder;
-use super::{Exit, Failure, environment, output, sources};
+use super::{Exit, Failure, environment, output, snapshots, sources};
 use crate::report;
 use spanproof::Spec;
 use spanproof::World;
 use spanproof::shell_quoted;
 use spanproof::{Case, cases};
-use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult, Snapshot};
+use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult};
 use spanproof_format::{AdoptedIncident, Run, StepTime, Summary, Timings};
 
 /// The steps of a trial in their order. A trial is one start of the service for one case.
@@ -120,7 +120,7 @@ async fn run(
     let (build_time, postgres_time) = world.startup_times();
     let close_start = Instant::now();
     world.close().await.map_err(Failure::world)?;
-    let snapshots = snapshots(args, &spec, &result)?;
+    let snapshots = snapshots::compare(&spec, &result, args.update)?;
     let run = result.document(&spec, &snapshots, incidents);
     if args.timings {
         let close_time = close_start.elapsed();
@@ -169,17 +169,6 @@ async fn replay_incidents(
         replayed = spanproof::replay_adopted(world) => replayed.map_err(incident_failure),
         _ = cancelled.wait_for(|cancelled| *cancelled) => Ok(Vec::new()),
     }
-}
-
-/// Compares the startup output with its snapshots. With `--update`, writes the snapshots first.
-fn snapshots(args: &Check, spec: &Spec, result: &RunResult) -> Result<Vec<Snapshot>, Failure> {
-    let snapshots = spanproof::compare_snapshots(spec, &result.cases);
-    if !args.update {
-        return Ok(snapshots);
-    }
-    let written = spanproof::update_snapshots(&snapshots).map_err(Failure::world)?;
-    output::note(&format!("{} written", report::count(written, "snapshot")));
-    Ok(spanproof::compare_snapshots(spec, &result.cases))
 }
 
 /// Sabotages passing cases and prints whether each sabotage was detected.

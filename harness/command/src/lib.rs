@@ -16,6 +16,7 @@ mod progress;
 mod replay;
 pub mod report;
 mod runs;
+mod snapshots;
 mod sources;
 mod stored;
 mod traces;

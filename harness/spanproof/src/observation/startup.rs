@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 use super::masking::masked_flag;
+use super::redaction::Redactor;
 use super::{Observation, TrialRecord};
 use crate::matrix::Case;
 use crate::process::Stream;
-use crate::spec::{Spec, Startup};
+use crate::spec::Spec;
 
 impl Observation {
     /// Returns the name of the case's startup snapshot. Cases with the same flags share a snapshot.
@@ -18,34 +19,24 @@ impl Observation {
     /// Returns the text of the case's startup snapshot: what the service printed until it was
     /// ready, with placeholders. `None` for an existing system.
     pub fn startup_text(&self, spec: &Spec) -> Option<String> {
-        Some(startup_snapshot(self.trial()?, &spec.startup))
+        let trial = self.trial()?;
+        Some(startup_snapshot(trial, &Redactor::new(trial, &spec.startup)))
     }
 }
 
 /// Returns the startup output of both streams, with placeholders for values that differ from run to
 /// run.
-pub(crate) fn startup_snapshot(trial: &TrialRecord, startup: &Startup) -> String {
+pub(crate) fn startup_snapshot(trial: &TrialRecord, redactor: &Redactor<'_>) -> String {
     let mut text = String::new();
     for stream in [Stream::Stderr, Stream::Stdout] {
         let _infallible = writeln!(text, "{stream}:");
         for line in trial.run.startup_lines(stream) {
             text.push_str("  ");
-            text.push_str(&redact(&line.text, &trial.service.placeholders, startup));
+            text.push_str(&redactor.line(&line.text));
             text.push('\n');
         }
     }
     text
-}
-
-fn redact(line: &str, placeholders: &[(String, String)], startup: &Startup) -> String {
-    let mut line = line.to_owned();
-    for (name, value) in placeholders {
-        line = line.replace(value, &format!("[{name}]"));
-    }
-    for rule in &startup.redact {
-        line = rule.pattern.replace_all(&line, format!("[{}]", rule.name)).into_owned();
-    }
-    line
 }
 
 /// Returns the name of a case's startup snapshot. Cases with the same flags share a snapshot.

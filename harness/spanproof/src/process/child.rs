@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::Error;
 use super::output::{Output, Stream, StreamReader};
-use super::strays::{Activity, Stray, activity, descendants, holders};
+use super::strays::{Activity, Stray, activity, descendants, family, holders};
 use spanproof_lease::{Guard, Resource};
 
 /// How long the pipes of a killed group may stay open before their other holders are killed.
@@ -136,6 +136,11 @@ impl Child {
     /// Returns what the processes of the group have done until now.
     pub(crate) fn activity(&self) -> Activity {
         activity(self.id())
+    }
+
+    /// Returns the ids of the process, of its group and of its descendants.
+    pub(crate) fn family(&self) -> Vec<u32> {
+        family(self.id())
     }
 
     /// Whether the process has exited.

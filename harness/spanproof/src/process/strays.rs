@@ -94,18 +94,35 @@ pub(super) fn activity(group: u32) -> Activity {
 
 /// Returns every descendant of `leader` that has left its group.
 pub(super) fn descendants(leader: u32) -> Vec<Stray> {
-    let all: BTreeMap<u32, Stat> =
-        ids().into_iter().filter_map(|id| Some((id, Stat::read(id)?))).collect();
-    let parent = |id: u32| all.get(&id).map(|stat| stat.parent);
-    let descends = |id: u32| {
-        // The table was not read at once, so it may have a cycle: limit the steps.
-        let ancestors = std::iter::successors(parent(id), |ancestor| parent(*ancestor));
-        ancestors.take(all.len()).any(|ancestor| ancestor == leader)
-    };
+    let all = processes();
     all.iter()
-        .filter(|(id, stat)| stat.group != leader && !stat.has_ended && descends(**id))
+        .filter(|(id, stat)| {
+            stat.group != leader && !stat.has_ended && descends(&all, **id, leader)
+        })
         .map(|(id, stat)| Stray { id: *id, start: stat.start, name: stat.name.clone() })
         .collect()
+}
+
+/// Returns the ids of `leader`, of its group and of its descendants.
+pub(super) fn family(leader: u32) -> Vec<u32> {
+    let all = processes();
+    let others = all.iter().filter(|(id, stat)| {
+        **id != leader && (stat.group == leader || descends(&all, **id, leader))
+    });
+    std::iter::once(leader).chain(others.map(|(id, _)| *id)).collect()
+}
+
+/// Returns all processes of the system.
+fn processes() -> BTreeMap<u32, Stat> {
+    ids().into_iter().filter_map(|id| Some((id, Stat::read(id)?))).collect()
+}
+
+/// Whether a process descends from `leader`.
+fn descends(all: &BTreeMap<u32, Stat>, id: u32, leader: u32) -> bool {
+    let parent = |id: u32| all.get(&id).map(|stat| stat.parent);
+    // The table was not read at once, so it may have a cycle: limit the steps.
+    let ancestors = std::iter::successors(parent(id), |ancestor| parent(*ancestor));
+    ancestors.take(all.len()).any(|ancestor| ancestor == leader)
 }
 
 /// Returns every other process that holds one of `pipes` open.

@@ -187,6 +187,11 @@ impl Spec {
         self.service.cargo.is_some() || !self.service.build.is_empty()
     }
 
+    /// Whether the spec names a folder for snapshots of the startup output.
+    pub fn has_snapshots(&self) -> bool {
+        self.startup.snapshots.is_some()
+    }
+
     /// Returns the name of the table of jobs.
     pub fn job_table(&self) -> &str {
         &self.tables.jobs.table

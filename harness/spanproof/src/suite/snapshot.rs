@@ -8,7 +8,7 @@ use similar::TextDiff;
 use spanproof_format::SnapshotState;
 
 use super::result::CaseResult;
-use crate::observation;
+use crate::observation::{self, Redactor};
 use crate::spec::Spec;
 
 /// A startup snapshot, compared with what the service printed.
@@ -32,39 +32,47 @@ pub struct Snapshot {
 /// no snapshots.
 pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
     let Some(folder) = &spec.startup.snapshots else { return Vec::new() };
-    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<(String, Redactor<'_>)>> = BTreeMap::new();
     for result in results {
         let trial = result.observation.as_ref().and_then(|observation| observation.trial());
         if let Some(trial) = trial.filter(|trial| trial.run.ready.is_reached()) {
-            let text = observation::startup_snapshot(trial, &spec.startup);
-            groups.entry(observation::snapshot_name(spec, &result.case)).or_default().push(text);
+            let redactor = Redactor::new(trial, &spec.startup);
+            let text = observation::startup_snapshot(trial, &redactor);
+            let name = observation::snapshot_name(spec, &result.case);
+            groups.entry(name).or_default().push((text, redactor));
         }
     }
     groups
         .into_iter()
         .map(|(group, texts)| {
             let path = spec.path(folder).join(format!("{group}.snap"));
-            let text = texts[0].clone();
-            let (state, detail) = match texts.iter().find(|other| **other != text) {
-                Some(other) => (SnapshotState::Unstable, difference(&text, other)),
-                None => compare(&path, &text),
+            let (text, redactor) = &texts[0];
+            let (state, detail) = match texts.iter().find(|(other, _)| other != text) {
+                Some((other, _)) => (SnapshotState::Unstable, difference(text, other)),
+                None => compare(&path, text, |stored| redactor.stored(stored)),
             };
+            let text = text.clone();
             Snapshot { group, path, cases: texts.len(), text, state, detail }
         })
         .collect()
 }
 
-/// Compares an output with the stored snapshot. Returns the difference, too.
-fn compare(path: &Path, text: &str) -> (SnapshotState, String) {
+/// Compares an output with the stored snapshot. Returns the difference, too. A stored line may have
+/// values for which there are placeholders now: `redact` replaces them.
+fn compare(path: &Path, text: &str, redact: impl Fn(&str) -> String) -> (SnapshotState, String) {
     // git may have changed the line endings.
     let stored = std::fs::read_to_string(path).ok().map(|text| text.replace("\r\n", "\n"));
-    match stored.as_deref().map(content) {
-        None => (SnapshotState::Missing, text.to_owned()),
-        Some(stored) if stored.trim_end() == text.trim_end() => {
-            (SnapshotState::Same, String::new())
-        }
-        Some(stored) => (SnapshotState::Changed, difference(stored, text)),
+    let Some(stored) = stored.as_deref().map(content) else {
+        return (SnapshotState::Missing, text.to_owned());
+    };
+    if stored.trim_end() == text.trim_end() {
+        return (SnapshotState::Same, String::new());
     }
+    let stored = redact(stored);
+    if stored.trim_end() == text.trim_end() {
+        return (SnapshotState::Same, String::new());
+    }
+    (SnapshotState::Changed, difference(&stored, text))
 }
 
 /// Returns a snapshot without insta's header. insta's own reader is not public.
@@ -114,8 +122,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("on.snap");
         std::fs::write(&path, "---\r\nsource: x\r\n---\r\none\r\ntwo\r\n").unwrap();
-        assert_eq!(compare(&path, "one\ntwo\n").0, SnapshotState::Same);
-        assert_eq!(compare(&path, "one\n").0, SnapshotState::Changed);
+        assert_eq!(compare(&path, "one\ntwo\n", str::to_owned).0, SnapshotState::Same);
+        assert_eq!(compare(&path, "one\n", str::to_owned).0, SnapshotState::Changed);
     }
 
     #[test]

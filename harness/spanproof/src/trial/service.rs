@@ -34,6 +34,8 @@ pub(super) struct RunningService {
     /// How many lines were printed before the service was ready.
     startup: LineCounts,
     pub(super) ready: WaitResult,
+    /// The ids of the processes at that time, with those that they had started.
+    ids: Vec<u32>,
     /// A hash of the main program; `None` if its file can't be read.
     program: Option<String>,
     _port: Reservation,
@@ -114,9 +116,11 @@ impl RunningService {
             environment,
             startup,
             ready,
+            ids: Vec::new(),
             program,
             _port: port,
         };
+        service.ids = service.family();
         service.startup = LineCounts::count(&service.output());
         Ok(service)
     }
@@ -131,6 +135,12 @@ impl RunningService {
     /// Whether the main process has exited.
     pub(super) fn main_has_exited(&self) -> bool {
         self.main.has_exited()
+    }
+
+    /// Returns the ids of all processes and of those that they have started.
+    fn family(&self) -> Vec<u32> {
+        let others = self.others.iter().flat_map(|process| process.child.family());
+        self.main.family().into_iter().chain(others).collect()
     }
 
     /// Whether one of the processes has exited.
@@ -154,8 +164,9 @@ impl RunningService {
         world: &World,
         grace: Duration,
     ) -> Result<StoppedService, Error> {
-        let Self { main, others, upstream, values, environment, startup, ready, program, .. } =
-            self;
+        let Self {
+            main, others, upstream, values, environment, startup, ready, ids, program, ..
+        } = self;
         let (command, origin) = (main.command().to_owned(), main.start());
         let mut output = Output::default();
         let mut exits = Vec::new();
@@ -171,7 +182,7 @@ impl RunningService {
         let ended = matches!(exit.ending, Ending::Code(code) if rule.stop.is_clean(code));
         exit.stop_requested |= rule.one_shot && ended;
         let exit = exits.into_iter().fold(exit, Exit::combined);
-        let (placeholders, exchanges) = (values.placeholders(), upstream.journal());
+        let (placeholders, exchanges) = (values.placeholders(&ids), upstream.journal());
         let service = Service { command, program, environment, placeholders };
         Ok(StoppedService { service, run: ProcessRun { output, startup, ready, exit }, exchanges })
     }

@@ -67,19 +67,25 @@ impl Values {
         })
     }
 
-    /// Returns the values that snapshots replace, each after the name of its placeholder. The longest
-    /// value comes first, because a shorter one may be part of it.
-    pub(super) fn placeholders(&self) -> Vec<(String, String)> {
+    /// Returns the values that snapshots replace, each after the name of its placeholder. `processes`
+    /// are the ids of the processes. The longest value comes first, because a shorter one may be part
+    /// of it.
+    pub(super) fn placeholders(&self, processes: &[u32]) -> Vec<(String, String)> {
         let mut placeholders = vec![
             ("DATABASE".to_owned(), crate::mask::text(&self.database)),
             ("DATABASE_NAME".to_owned(), self.address.database.clone()),
             ("UPSTREAM".to_owned(), self.upstream.clone()),
             ("PORT".to_owned(), self.port.to_string()),
         ];
-        let ports = self.resources.ports();
-        placeholders.extend(ports.into_iter().map(|(name, port)| {
-            (format!("PORT_{}", name.to_uppercase().replace('-', "_")), port.to_string())
-        }));
+        let ports = self.resources.ports().into_iter().map(|(name, port)| (name, port.to_string()));
+        let upstream =
+            self.upstream.rsplit_once(':').map(|(_, port)| ("upstream", port.to_owned()));
+        // The host of a Unix socket is a folder, and its port is the same for every case.
+        let has_port = !self.address.host.starts_with('/');
+        let database = has_port.then(|| ("database", self.address.port.to_string()));
+        let ports = ports.chain(upstream).chain(database);
+        placeholders.extend(ports.map(|(name, port)| (format!("PORT:{name}"), port)));
+        placeholders.extend(processes.iter().map(|id| ("PID".to_owned(), id.to_string())));
         let folder = self.resources.folder();
         placeholders.extend(folder.map(|path| ("DIR".to_owned(), path.display().to_string())));
         placeholders.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));

@@ -12,4 +12,5 @@ mod refused;
 mod rules;
 mod runs;
 mod services;
+mod snapshots;
 mod worlds;

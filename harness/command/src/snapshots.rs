@@ -1,0 +1,47 @@
+//! The startup snapshots of a run: files with the expected startup output of the service.
+
+use super::{Failure, output};
+use crate::report::count;
+use spanproof::{RunResult, Snapshot, Spec};
+use spanproof_format::SnapshotState;
+
+/// Compares the startup output with its snapshots. With `update`, first writes those that are missing
+/// or changed, and prints how many, or why there are none.
+pub(super) fn compare(
+    spec: &Spec,
+    result: &RunResult,
+    update: bool,
+) -> Result<Vec<Snapshot>, Failure> {
+    let snapshots = spanproof::compare_snapshots(spec, &result.cases);
+    if !update {
+        return Ok(snapshots);
+    }
+    let written = spanproof::update_snapshots(&snapshots).map_err(Failure::world)?;
+    let states = snapshots.iter().map(|snapshot| snapshot.state);
+    output::note(&match (written, spec.has_snapshots()) {
+        (0, false) => "no snapshot written: the spec names no folder for them; set `snapshots` in \
+                       `[startup]`"
+            .to_owned(),
+        (0, true) => format!("no snapshot written: {}", why_nothing_was_written(states)),
+        (written, _) => format!("{} written", count(written, "snapshot")),
+    });
+    Ok(spanproof::compare_snapshots(spec, &result.cases))
+}
+
+/// Returns why no snapshot was written, from the states of all snapshots.
+fn why_nothing_was_written(states: impl Iterator<Item = SnapshotState> + Clone) -> String {
+    let number = |state| states.clone().filter(|other| *other == state).count();
+    let (same, unstable) = (number(SnapshotState::Same), number(SnapshotState::Unstable));
+    let are = |number: usize, rest: &str| {
+        let verb = if number == 1 { "is" } else { "are" };
+        format!("{} {verb} {rest}", count(number, "snapshot"))
+    };
+    let equal = are(same, "equal already");
+    let unstable_text = are(unstable, "not the same for all cases with its flags");
+    match (same, unstable) {
+        (0, 0) => "no case became ready".to_owned(),
+        (_, 0) => equal,
+        (0, _) => unstable_text,
+        _ => format!("{equal}, and {unstable_text}"),
+    }
+}

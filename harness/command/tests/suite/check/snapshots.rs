@@ -1,0 +1,129 @@
+//! Tests of startup snapshots: what varies from run to run is masked, and `--update` says what it
+//! wrote.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value as Json;
+
+use super::project::Project;
+use crate::run::Output;
+
+/// A service whose startup output differs in each run.
+const SERVICE: &str = r#"#!/bin/sh
+trap 'exit 0' TERM
+echo "$(date '+%Y/%m/%d %H:%M:%S.%N') listening on :$PORT"
+echo "[$$] service[$$] 1.2.3 with 4 workers, pid=$$"
+echo "{\"level\":30,\"time\":$(date +%s%3N),\"pid\":$$}"
+echo "migrated in $(date +%N).5ms"
+echo "ready"
+while :; do sleep 600 & wait $!; done
+"#;
+/// Its snapshot.
+const SNAPSHOT: &str = "---
+source: spanproof
+---
+stderr:
+stdout:
+  [TIME] listening on :[PORT]
+  [[PID]] service[[PID]] 1.2.3 with 4 workers, pid=[PID]
+  {\"level\":30,\"time\":[TIME],\"pid\":[PID]}
+  migrated in [DURATION]
+  ready
+";
+
+/// Returns a project with this service and two cases that share a snapshot.
+fn project() -> Project {
+    let project = Project::new("obedient");
+    project.write("service.sh", SERVICE);
+    let service = project.path().join("service.sh");
+    std::fs::set_permissions(&service, Permissions::from_mode(0o755)).unwrap();
+    let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let old = text.lines().find(|line| line.starts_with("command")).unwrap().to_owned();
+    project.edit(
+        &old,
+        "command = [\"./service.sh\"]\ninherit = [\"PATH\"]\nenv = { PORT = \"{port}\" }",
+    );
+    project.append("[[upstream]]\nname = \"other\"\nfile = \"upstream.toml\"");
+    project.append("[startup]\nsnapshots = \"snapshots\"");
+    project
+}
+
+/// Returns the state of the only snapshot.
+fn state(project: &Project) -> String {
+    let json = project.run(&["check", "--format", "json"]).json();
+    let Json::Array(snapshots) = &json["snapshots"] else { panic!("{json}") };
+    assert_eq!(snapshots.len(), 1, "{snapshots:?}");
+    format!(
+        "{}{}",
+        snapshots[0]["state"].as_str().unwrap(),
+        snapshots[0]["detail"].as_str().unwrap()
+    )
+}
+
+#[test]
+fn what_varies_from_run_to_run_is_masked() {
+    let project = project();
+    let Output { stderr, .. } = project.run(&["check", "--update"]);
+    assert!(stderr.contains("\n1 snapshot written\n"), "{stderr}");
+    let file = project.path().join("snapshots/defaults.snap");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), SNAPSHOT);
+    assert_eq!(state(&project), "same");
+    let Output { stderr, .. } = project.run(&["check", "--update"]);
+    assert!(stderr.contains("\nno snapshot written: 1 snapshot is equal already\n"), "{stderr}");
+}
+
+#[test]
+fn a_snapshot_with_values_that_are_masked_now_is_still_equal() {
+    let project = project();
+    let stored = SNAPSHOT
+        .replace("[TIME] listening", "2020/01/02 03:04:05.678 listening")
+        .replace("\"time\":[TIME],\"pid\":[PID]", "\"time\":1600000000000,\"pid\":99")
+        .replace("[DURATION]", "12.5ms")
+        .replace('\n', "\r\n");
+    project.write("snapshots/defaults.snap", &stored);
+    assert_eq!(state(&project), "same");
+    let Output { stderr, .. } = project.run(&["check", "--update"]);
+    assert!(stderr.contains("\nno snapshot written: 1 snapshot is equal already\n"), "{stderr}");
+    let file = project.path().join("snapshots/defaults.snap");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), stored);
+    project.write("snapshots/defaults.snap", &stored.replace("1.2.3", "1.2.4"));
+    let state = state(&project);
+    assert!(state.starts_with("changed"), "{state}");
+    let changed: Vec<_> = state.lines().filter(|line| line.starts_with(['-', '+'])).collect();
+    assert_eq!(
+        changed,
+        [
+            "-  [[PID]] service[[PID]] 1.2.4 with 4 workers, pid=[PID]",
+            "+  [[PID]] service[[PID]] 1.2.3 with 4 workers, pid=[PID]",
+        ]
+    );
+}
+
+#[test]
+fn an_update_without_a_folder_for_snapshots_says_so() {
+    let project = Project::new("obedient");
+    let Output { stderr, .. } = project.run(&["check", "--update"]);
+    let expected = "\nno snapshot written: the spec names no folder for them; set `snapshots` in \
+                    `[startup]`\n";
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[test]
+fn an_update_without_a_case_that_became_ready_says_so() {
+    let project = Project::new("never-ready");
+    project.append("[startup]\nsnapshots = \"snapshots\"");
+    let Output { stderr, .. } = project.run(&["check", "--update"]);
+    assert!(stderr.contains("\nno snapshot written: no case became ready\n"), "{stderr}");
+    assert!(!project.path().join("snapshots").exists());
+}
+
+#[test]
+fn an_update_of_output_that_varies_between_cases_says_so() {
+    let project = project();
+    project.write("service.sh", &SERVICE.replace("1.2.3", "session $(date +%N)"));
+    let Output { stderr, .. } = project.run(&["check", "--update"]);
+    let expected =
+        "\nno snapshot written: 1 snapshot is not the same for all cases with its flags\n";
+    assert!(stderr.contains(expected), "{stderr}");
+}
