@@ -44,6 +44,7 @@ pub fn main() -> Exit {
     let result = match args.command {
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => plan::plan(&plan),
+        Command::Schema => plan::schema(),
         Command::Report(report) => stored::report(&report),
         Command::Explain(explain) => Ok(explain::explain(&explain)),
         Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),

@@ -1,4 +1,5 @@
-//! `spanproof plan`, which checks the spec with its files and lists the cases.
+//! `spanproof plan`, which checks the spec with its files and lists the cases, and `spanproof schema`,
+//! which prints the JSON Schema of a spec.
 
 use super::args::Plan;
 use super::check::{select_cases, world_failure};
@@ -15,6 +16,11 @@ pub(super) fn plan(args: &Plan) -> Result<Exit, Failure> {
         builder.check_inputs(spec.clone()).map_err(world_failure)?;
     }
     output::print(&report::plan(&spanproof::plan(&spec, &cases)));
+    Ok(Exit::Passed)
+}
+
+pub(super) fn schema() -> Result<Exit, Failure> {
+    output::print(&output::json(&spanproof::spec_schema())?);
     Ok(Exit::Passed)
 }
 

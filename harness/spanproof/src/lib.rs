@@ -136,7 +136,7 @@ pub use spanproof_format as format;
 pub use spanproof_format::{Code, Stage};
 #[doc(no_inline)]
 pub use spanproof_postgres as postgres;
-pub use spec::{Day, FILE as SPEC_FILE, FaultKind, Flag, Spec, Value};
+pub use spec::{Day, FILE as SPEC_FILE, FaultKind, Flag, Spec, Value, spec_schema};
 pub use suite::{
     CaseResult, KeepDatabases, ProofResult, RunEvent, RunOptions, RunResult, Snapshot,
     compare_snapshots, is_run_folder, prove, rejudge_run, run, update_snapshots,

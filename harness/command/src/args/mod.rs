@@ -35,6 +35,15 @@ pub(super) enum Command {
     Check(Check),
     /// Check the spec and its files, and list the cases; run nothing
     Plan(Plan),
+    /// Print a JSON Schema of the spec, for editors
+    ///
+    /// Write it to a file and name it in the first line of the spec:
+    ///
+    ///   spanproof schema > spanproof.schema.json
+    ///
+    ///   #:schema ./spanproof.schema.json
+    #[command(verbatim_doc_comment)]
+    Schema,
     /// Judge the stored evidence of a run again; run nothing
     Report(Report),
     /// Explain a code and what to do about it
@@ -61,7 +70,7 @@ pub(super) enum Command {
 
 /// The groups of commands in the help, in order.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Test a service", &["check", "plan", "report", "explain"]),
+    ("Test a service", &["check", "plan", "schema", "report", "explain"]),
     ("Look at production", &["preflight", "diagnose", "traces", "watch"]),
     ("Incidents", &["capture", "replay"]),
     ("This machine", &["doctor", "clean", "help"]),

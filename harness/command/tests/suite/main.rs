@@ -20,6 +20,7 @@ mod readme;
 mod reference;
 mod repository;
 mod run;
+mod schema;
 mod test_files;
 mod traces;
 mod wait;

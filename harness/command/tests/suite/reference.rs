@@ -12,6 +12,7 @@ use crate::check::project::Project;
 use crate::markdown::blocks;
 use crate::repository::read;
 use crate::run::Output;
+use crate::schema::{Difference, differences};
 
 /// A key that no section may have. The error about this key lists all keys that the section may
 /// have.
@@ -121,6 +122,37 @@ fn each_row_lists_exactly_the_keys_of_its_section() {
         let listed = keys(&row.unwrap_or_else(|| panic!("no row `{key}`")).1);
         assert_eq!(listed, accepted_in(old, new), "docs/spec.md (left), the row `{key}`");
     }
+}
+
+/// Returns the keys that a section of the spec may have by the JSON Schema.
+fn known_to_the_schema(old: &str, new: &str) -> BTreeSet<String> {
+    let project = Project::new("obedient");
+    project.edit(old, &new.replace("KEY", UNKNOWN));
+    let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let known = differences(&spec).into_iter().find_map(|difference| match difference {
+        Difference::UnknownKey { key, known, .. } if UNKNOWN.starts_with(&key) => Some(known),
+        _ => None,
+    });
+    known.unwrap_or_else(|| panic!("the schema accepts the key in {new}"))
+}
+
+#[test]
+fn the_json_schema_has_exactly_the_listed_keys() {
+    let page = read("docs/spec.md");
+    for (heading, header, old, new) in TABLES.iter().filter(|(_, _, old, _)| !old.is_empty()) {
+        let listed: BTreeSet<_> =
+            rows(&page, heading, header).iter().flat_map(|(key, _)| keys(key)).collect();
+        assert_eq!(listed, known_to_the_schema(old, new), "docs/spec.md (left), {heading}");
+    }
+    for (heading, key, old, new) in ROWS {
+        let rows = rows(&page, heading, "key");
+        let row = rows.iter().find(|(name, _)| *name == format!("`{key}`")).unwrap();
+        assert_eq!(keys(&row.1), known_to_the_schema(old, new), "docs/spec.md (left), `{key}`");
+    }
+    let sections = accepted_in("schema = 1", "schema = 1\nKEY");
+    assert_eq!(sections, known_to_the_schema("schema = 1", "schema = 1\nKEY"));
+    let tables = accepted_in("schema = 1", "schema = 1\ntables = { KEY }");
+    assert_eq!(tables, known_to_the_schema("schema = 1", "schema = 1\ntables = { KEY }"));
 }
 
 #[test]

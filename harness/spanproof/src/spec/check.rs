@@ -13,7 +13,7 @@ use super::{
 use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 /// The names in conditions that are not flags.
 const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -15,12 +16,12 @@ pub(crate) type Facts<'a> = BTreeMap<&'a str, Value>;
 
 /// Holds if every named fact has one of the listed values:
 /// `{ ROUTER_OFF = "true", route = ["a", "b"] }`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct OneOrMany(Vec<Value>);
+pub(super) struct OneOrMany(Vec<Value>);
 
 impl Condition {
     /// Whether the facts meet the condition.

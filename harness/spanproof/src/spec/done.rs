@@ -1,9 +1,10 @@
 //! `done`: how the end of a job is seen, in place of its status in the table of jobs.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// When a job has ended: one of four conditions.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Done {
     /// A pattern that matches a line printed after the job was submitted.

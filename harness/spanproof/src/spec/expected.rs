@@ -1,5 +1,6 @@
 //! `[[expected]]`: a known failure that is accepted until a date.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use spanproof_format::Code;
 
@@ -7,11 +8,12 @@ use super::Condition;
 use crate::document::suggestion;
 
 /// A known failure, accepted with exactly this code.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
     /// The code of the finding.
     #[serde(deserialize_with = "known_code")]
+    #[schemars(schema_with = "super::schema::code")]
     pub code: Code,
     /// The cases that are expected to fail.
     #[serde(default)]

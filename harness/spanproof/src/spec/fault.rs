@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::Error as _;
 
@@ -10,7 +11,7 @@ use crate::document::suggestion;
 
 /// A fault of the world. It is in force from before the job is submitted until the job ends. Then
 /// a second job must record as if there had been no fault.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Fault {
     /// What goes wrong.

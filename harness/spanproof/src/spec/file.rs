@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use spanproof_postgres::{Migrations, Options, SameVersion};
 use toml::Spanned;
@@ -20,35 +21,62 @@ use super::{
 };
 use crate::document::{Document, Error};
 
-#[derive(Debug, Deserialize)]
+/// The sections of a spec of spanproof, `spanproof.toml`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SpecFile {
+    /// The version of this format: 1.
+    #[schemars(schema_with = "super::schema::format_version")]
     pub(super) schema: Spanned<u32>,
+    /// How the service is built, started and stopped.
+    #[schemars(with = "Service")]
     pub(super) service: Spanned<Service>,
+    /// The other processes of a case, in the order of their start.
     #[serde(default, rename = "process")]
+    #[schemars(with = "Vec<Process>")]
     pub(super) processes: Vec<Spanned<Process>>,
+    /// The disposable Postgres.
     #[serde(default)]
+    #[schemars(with = "Option<Database>")]
     pub(super) database: Option<Spanned<Database>>,
+    /// The ways to submit a job.
     #[serde(default, rename = "route")]
+    #[schemars(with = "Vec<Route>")]
     pub(super) routes: Vec<Spanned<Route>>,
+    /// The behaviours of the fake upstream.
     #[serde(default, rename = "upstream")]
+    #[schemars(with = "Vec<UpstreamRule>")]
     pub(super) upstreams: Vec<Spanned<UpstreamRule>>,
+    /// The jobs to submit.
     #[serde(default, rename = "job")]
+    #[schemars(with = "Vec<Job>")]
     pub(super) jobs: Vec<Spanned<Job>>,
+    /// The environment variables that change the service, with their values.
     #[serde(default, rename = "flag")]
+    #[schemars(with = "Vec<Flag>")]
     pub(super) flags: Vec<Spanned<Flag>>,
+    /// The faults of the world.
     #[serde(default, rename = "fault")]
+    #[schemars(with = "Vec<Fault>")]
     pub(super) faults: Vec<Spanned<Fault>>,
+    /// Known failures, each accepted until a date.
     #[serde(default)]
+    #[schemars(with = "Vec<Expected>")]
     pub(super) expected: Vec<Spanned<Expected>>,
+    /// The combinations to run.
     #[serde(default)]
     pub(super) matrix: MatrixFile,
+    /// The spans that each unit should leave.
     #[serde(default, rename = "span")]
+    #[schemars(with = "Vec<SpanRule>")]
     pub(super) spans: Vec<Spanned<SpanRule>>,
+    /// Patterns for the output of the service.
     #[serde(default)]
     pub(super) probes: ProbeFile,
+    /// The tables of jobs, units and spans.
     #[serde(default)]
     pub(super) tables: Tables,
+    /// The expected startup output.
     #[serde(default)]
     pub(super) startup: StartupFile,
 }
@@ -90,25 +118,38 @@ pub struct Spec {
     pub(super) warnings: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `[matrix]`: the combinations to run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct MatrixFile {
+    /// The maximum number of cases, 500 by default.
     pub(super) limit: Option<usize>,
+    /// Combinations to leave out.
+    #[schemars(with = "Vec<Condition>")]
     pub(super) exclude: Vec<Spanned<Condition>>,
+    /// Values to fix.
+    #[schemars(with = "Option<Condition>")]
     pub(super) pin: Option<Spanned<Condition>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `[startup]`: the output of the service until it is ready.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct StartupFile {
+    /// The folder of snapshots, one for each combination of flags.
     snapshots: Option<PathBuf>,
+    /// Texts that vary and are replaced.
     redact: Vec<RedactionFile>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A text that varies from run to run, and its placeholder.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RedactionFile {
+    /// Matches the text.
+    #[schemars(with = "String")]
     pattern: Spanned<String>,
+    /// The name of the placeholder, printed as `[NAME]`.
     name: String,
 }
 

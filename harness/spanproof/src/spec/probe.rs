@@ -1,21 +1,36 @@
 //! Probes: patterns that recognise the lines in which the service reports on its tracing.
 
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::document::{Document, Error};
 
 /// The patterns as written in the file. All are optional: a service may print nothing.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ProbeFile {
+    /// The service starts, whatever its flags are.
+    #[schemars(with = "Option<String>")]
     started: Option<Spanned<String>>,
+    /// The tracer's line at startup. The group `(?<state>…)` is needed, `(?<raw>…)` is the flag's value.
+    #[schemars(with = "Option<String>")]
     tracer: Option<Spanned<String>>,
+    /// The text of the group `state` that means on.
+    #[schemars(with = "Option<String>")]
     enabled: Option<Spanned<String>>,
+    /// A span is begun. The groups `(?<name>…)` and `(?<enabled>…)` are optional.
+    #[schemars(with = "Option<String>")]
     attempt: Option<Spanned<String>>,
+    /// A span was written.
+    #[schemars(with = "Option<String>")]
     acknowledged: Option<Spanned<String>>,
+    /// A span could not be written.
+    #[schemars(with = "Option<String>")]
     refused: Option<Spanned<String>>,
+    /// A span could not be completed.
+    #[schemars(with = "Option<String>")]
     unfinished: Option<Spanned<String>>,
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use nix::sys::signal::Signal;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// `[[process]]`: one more process of a case, started before or after the service.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Process {
     /// The name, which is also that of its port: `{port:NAME}`.
@@ -20,7 +21,7 @@ pub(crate) struct Process {
     /// Variables of the caller that the process gets, too.
     #[serde(default)]
     pub inherit: Vec<String>,
-    /// The working folder, relative to the spec; `None` for the folder of the spec.
+    /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
     /// Whether the process is only needed by the service and not under test, as a broker is. The
     /// flags and faults do not concern it, and its output is not judged.
@@ -29,9 +30,9 @@ pub(crate) struct Process {
     /// Whether all cases share the helper: it is started once, before the first case.
     #[serde(default)]
     pub shared: bool,
-    /// Whether the process is started before the service; `None` for helpers only.
+    /// Whether the process is started before the service. By default only helpers are.
     pub before: Option<bool>,
-    /// When the process is ready; `None` if nothing waits for it.
+    /// When the process is ready. Without it, nothing waits for the process.
     pub ready: Option<Ready>,
     /// How the process is stopped.
     #[serde(default)]
@@ -53,7 +54,7 @@ impl Process {
 }
 
 /// When the service is ready: one of four conditions, and a deadline.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Ready {
     /// A path that answers with a success status.
@@ -75,7 +76,7 @@ impl Default for Ready {
 }
 
 /// How the service is stopped.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Stop {
     /// The time between the signal and SIGKILL, in milliseconds.
@@ -87,7 +88,7 @@ pub(crate) struct Stop {
 }
 
 /// A signal that asks a process to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(crate) enum StopSignal {
     #[serde(rename = "SIGTERM")]
     Terminate,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::process::{Ready, Stop};
 use super::{Condition, Done, Intent, Value};
 
 /// `[service]`: how the service is built, started and stopped.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Service {
     /// The name of the service in its spans.
@@ -28,7 +29,7 @@ pub(crate) struct Service {
     /// Variables of the caller that the service gets, too. A flag is never inherited.
     #[serde(default)]
     pub inherit: Vec<String>,
-    /// The working folder, relative to the spec; `None` for the folder of the spec.
+    /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
     /// Files that are written to the folder `{dir}` of each case: the name of the file and its
     /// template, a file with placeholders.
@@ -56,7 +57,7 @@ pub(crate) struct Service {
 }
 
 /// A binary of a cargo workspace.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cargo {
     /// The binary's name.
@@ -64,10 +65,10 @@ pub(crate) struct Cargo {
 }
 
 /// `[database]`: the disposable Postgres.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Database {
-    /// The folder with the migrations; `None` for `migrations`.
+    /// The folder with the migrations, `migrations` by default.
     pub migrations: Option<PathBuf>,
     /// One SQL file that creates all tables, in place of migrations.
     pub schema: Option<PathBuf>,
@@ -84,6 +85,7 @@ pub(crate) struct Database {
     pub source: String,
     /// The required major version, a number or a string in TOML.
     #[serde(deserialize_with = "major")]
+    #[schemars(schema_with = "super::schema::major_version")]
     pub version: Option<u32>,
     /// The platform of a container, such as `linux/amd64`.
     pub platform: Option<String>,
@@ -94,7 +96,7 @@ pub(crate) struct Database {
 }
 
 /// `order`: how migrations are ordered.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
     /// By version; two migrations of one version are an error.
@@ -123,12 +125,12 @@ impl Default for Database {
 }
 
 /// `[[route]]`: one way to submit a job.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Route {
     /// The name of the route.
     pub name: String,
-    /// The HTTP path that jobs are sent to; `None` for a route by SQL or by a command.
+    /// The HTTP path that jobs are sent to, unless they are submitted by SQL or a command.
     pub path: Option<String>,
     /// The HTTP method.
     #[serde(default = "post")]
@@ -152,7 +154,7 @@ pub(crate) struct Route {
 }
 
 /// `[[upstream]]`: one behaviour of the fake upstream.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamRule {
     /// The name of the upstream.
@@ -162,7 +164,7 @@ pub(crate) struct UpstreamRule {
 }
 
 /// `[[job]]`: one job to submit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Job {
     /// The name of the job.
@@ -171,26 +173,26 @@ pub(crate) struct Job {
     pub file: PathBuf,
     /// The number of units.
     pub units: usize,
-    /// The JSON pointer to the id in the file: the second job of a case gets another id there. If
-    /// `None`, the second job has the same text.
+    /// The JSON pointer to the id in the file: the second job of a case gets another id there. Without
+    /// it, the second job has the same text.
     pub id: Option<String>,
 }
 
 /// `[[flag]]`: an environment variable that changes the service.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flag {
     /// The name of the variable.
     pub(crate) name: String,
     /// The values that cases use.
     pub(crate) values: Vec<Value>,
-    /// The default value, which does not count for a case's id. If `None`, the default is unset, or
-    /// the first value if unset is not one of `values`.
+    /// The default value, which does not count for a case's id. If it is not given, it is unset, or the
+    /// first value if unset is not one of `values`.
     pub(crate) default: Option<Value>,
     /// Whether the flag switches tracing.
     #[serde(default)]
     pub(crate) tracing: bool,
-    /// The values that the service reads as on. If `None`, every value that means on.
+    /// The values that the service reads as on; every value that means on by default.
     pub(crate) enables: Option<Vec<Value>>,
 }
 

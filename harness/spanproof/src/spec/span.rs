@@ -1,11 +1,12 @@
 //! `[[span]]`: a span that units of work leave, or that belongs to no unit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::Condition;
 
 /// A span that each unit must or may have, or that belongs to no unit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanRule {
     /// Its name. The name of a span without a unit may contain `*`, which stands for any text.
@@ -13,6 +14,7 @@ pub(crate) struct SpanRule {
     /// The names of the spans of which one is its parent; empty for the span of the unit itself, and
     /// for a span without a unit.
     #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
     pub parents: Vec<String>,
     /// How the span is linked to its unit.
     #[serde(default)]
@@ -32,7 +34,7 @@ pub(crate) struct SpanRule {
 }
 
 /// How a span is linked to its unit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum UnitLink {
     /// Its columns name the unit.
@@ -72,14 +74,16 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
     text.ends_with(end)
 }
 
+/// A text or a list of texts.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected the name of a span, or a list of names")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
 /// Deserializes a text or a list of texts.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected the name of a span, or a list of names")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(name) => vec![name],
         OneOrMany::Many(names) => names,

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The three tables that are read after each case.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tables {
     /// The table of jobs.
@@ -17,7 +18,7 @@ pub(crate) struct Tables {
 }
 
 /// The table of jobs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct JobTable {
     /// The name of the table, with its schema if it needs one.
@@ -41,7 +42,7 @@ pub(crate) struct JobTable {
 }
 
 /// The table of units.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct UnitTable {
     /// The name of the table, with its schema if it needs one.
@@ -65,7 +66,7 @@ pub(crate) struct UnitTable {
 }
 
 /// The table of spans.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct SpanTable {
     /// The name of the table, with its schema if it needs one.
@@ -100,7 +101,7 @@ pub(crate) struct SpanTable {
     pub unit: String,
     /// Attributes that must agree with the unit: span column to unit column.
     pub attributes: BTreeMap<String, String>,
-    /// The header that carries the trace id to the upstream; `None` if there is none.
+    /// The header that carries the trace id to the upstream, if there is one.
     pub header: Option<String>,
 }
 
