@@ -17,20 +17,20 @@ pub(super) fn compare(
         return Ok(snapshots);
     }
     let written = spanproof::update_snapshots(&snapshots).map_err(Failure::world)?;
-    let states = snapshots.iter().map(|snapshot| snapshot.state);
+    let states: Vec<_> = snapshots.iter().map(|snapshot| snapshot.state).collect();
     output::note(&match (written, spec.has_snapshots()) {
         (0, false) => "no snapshot written: the spec names no folder for them; set `snapshots` in \
                        `[startup]`"
             .to_owned(),
-        (0, true) => format!("no snapshot written: {}", why_nothing_was_written(states)),
+        (0, true) => format!("no snapshot written: {}", why_nothing_was_written(&states)),
         (written, _) => format!("{} written", count(written, "snapshot")),
     });
     Ok(spanproof::compare_snapshots(spec, &result.cases))
 }
 
 /// Returns why no snapshot was written, from the states of all snapshots.
-fn why_nothing_was_written(states: impl Iterator<Item = SnapshotState> + Clone) -> String {
-    let number = |state| states.clone().filter(|other| *other == state).count();
+fn why_nothing_was_written(states: &[SnapshotState]) -> String {
+    let number = |state| states.iter().filter(|other| **other == state).count();
     let (same, unstable) = (number(SnapshotState::Same), number(SnapshotState::Unstable));
     let are = |number: usize, rest: &str| {
         let verb = if number == 1 { "is" } else { "are" };

@@ -97,7 +97,9 @@ fn validate(schema: &Json, value: &Json, path: &str, found: &mut Vec<Difference>
     }
     if let (Json::Object(items), Json::Array(values)) = (&schema["items"], value) {
         let items = Json::Object(items.clone());
-        values.iter().for_each(|value| validate(&items, value, &format!("{path}[]"), found));
+        for value in values {
+            validate(&items, value, &format!("{path}[]"), found);
+        }
     }
     if let Json::Object(fields) = value {
         validate_fields(schema, fields, path, found);
