@@ -281,7 +281,7 @@ fn a_selection_without_cases_exits_with_4(#[case] args: &[&str], #[case] expecte
 #[rstest]
 #[case::code(&["explain", "flag-unsett"], "did you mean `flag-unset`?")]
 #[case::filter(&["check", "--filter", "x"], "expected NAME=VALUE, or !NAME")]
-#[case::command(&["chek"], "a similar subcommand exists: 'check'")]
+#[case::command(&["chek"], "some similar subcommands exist: 'schema', 'check'")]
 fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
     let Output { code, stderr, .. } = Project::new("obedient").run(args);
     assert_eq!(code, 2, "{stderr}");
