@@ -14,6 +14,7 @@ use super::request::Request;
 use super::resources::Resources;
 use super::shared::SharedHelpers;
 use super::values::Values;
+use crate::document::suggestion;
 use crate::process::Launch;
 use crate::spec::{Process, Route, Spec};
 use crate::upstream::Behaviour;
