@@ -1,17 +1,90 @@
-//! Quotes names of tables and columns as SQL identifiers. No other module turns names into SQL.
+//! Quotes names of tables and columns as SQL identifiers, and reads names as a spec and SQL write
+//! them. No other module turns names into SQL.
 
-/// Quotes a table name of a spec, with its schema if it has one.
-pub(crate) fn table(table: &str) -> String {
-    match parts(table) {
-        (Some(schema), table) => in_schema(schema, table),
-        (None, table) => name(table),
+/// The name of a table, with its schema if it has one; both as the server's catalog has them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TableName {
+    /// The schema; `None` if the search path decides.
+    pub(crate) schema: Option<String>,
+    /// The name without the schema.
+    pub(crate) name: String,
+}
+
+impl TableName {
+    /// Reads the text of a spec: `name` or `schema.name`. In double quotes a dot is a part of the
+    /// name, and `""` is a double quote. Capitals and spaces need no quotes.
+    ///
+    /// # Errors
+    /// When the text can be read in several ways. The message shows how to quote the name.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        loop {
+            let (part, after) = part(rest, |letter| letter == '.' || letter == '"')
+                .ok_or_else(|| how_to_quote(text))?;
+            parts.push(part);
+            match after.strip_prefix('.') {
+                Some(after) => rest = after,
+                None if after.is_empty() => break,
+                None => return Err(how_to_quote(text)),
+            }
+        }
+        Self::from_parts(parts).ok_or_else(|| how_to_quote(text))
+    }
+
+    /// Reads the name at the start of a piece of SQL, and returns the SQL after it; `None` if there
+    /// is no name. Letters without quotes are small letters, as for the server.
+    pub(crate) fn from_sql(sql: &str) -> Option<(Self, &str)> {
+        let (mut parts, mut rest) = (Vec::new(), sql);
+        loop {
+            let (part, after) = from_sql(rest)?;
+            parts.push(part);
+            match after.strip_prefix('.') {
+                Some(after) => rest = after,
+                None => return Some((Self::from_parts(parts)?, after)),
+            }
+        }
+    }
+
+    fn from_parts(mut parts: Vec<String>) -> Option<Self> {
+        let name = parts.pop()?;
+        let schema = parts.pop();
+        parts.is_empty().then_some(Self { schema, name })
+    }
+
+    /// Returns the name as SQL.
+    pub(crate) fn sql(&self) -> String {
+        match &self.schema {
+            Some(schema) => in_schema(schema, &self.name),
+            None => name(&self.name),
+        }
     }
 }
 
-/// Splits a table name of a spec at the last dot into schema and table; the schema is `None` if
-/// there is no dot.
-pub(crate) fn parts(table: &str) -> (Option<&str>, &str) {
-    table.rsplit_once('.').map_or((None, table), |(schema, table)| (Some(schema), table))
+impl std::fmt::Display for TableName {
+    /// Writes the name as a spec does: in double quotes only where they are needed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let quoted = |part: &str| match part {
+            part if part.contains(['.', '"']) => name(part),
+            part => part.to_owned(),
+        };
+        if let Some(schema) = &self.schema {
+            write!(f, "{}.", quoted(schema))?;
+        }
+        f.write_str(&quoted(&self.name))
+    }
+}
+
+/// Quotes a table name of a spec, with its schema if it has one. A text that is not a table name,
+/// which a spec can't contain, becomes one name.
+pub(crate) fn table(table: &str) -> String {
+    TableName::parse(table).map_or_else(|_| name(table), |table| table.sql())
+}
+
+/// Splits a table name of a spec into schema and table; the schema is `None` if there is none.
+pub(crate) fn parts(table: &str) -> (Option<String>, String) {
+    TableName::parse(table)
+        .map_or_else(|_| (None, table.to_owned()), |TableName { schema, name }| (schema, name))
 }
 
 /// Quotes a table name and a schema name, both as the server's catalog has them.
@@ -24,16 +97,114 @@ pub(crate) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Quotes a text as an SQL literal.
+pub(crate) fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    // Without `E`, a setting of the server decides what a backslash means.
+    if quoted.contains('\\') {
+        format!("E'{}'", quoted.replace('\\', "\\\\"))
+    } else {
+        format!("'{quoted}'")
+    }
+}
+
+/// Reads one name at the start of a piece of SQL, and returns the SQL after it.
+pub(crate) fn from_sql(sql: &str) -> Option<(String, &str)> {
+    let is_end = |letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '$');
+    let (part, rest) = part(sql, is_end)?;
+    Some((if sql.starts_with('"') { part } else { part.to_lowercase() }, rest))
+}
+
+/// Reads a name in double quotes, or else up to a letter that ends it. `None` if it is empty, or its
+/// quote is not closed.
+fn part(text: &str, is_end: impl Fn(char) -> bool) -> Option<(String, &str)> {
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let (part, rest) = text.split_at(text.find(is_end).unwrap_or(text.len()));
+        return (!part.is_empty()).then(|| (part.to_owned(), rest));
+    };
+    let mut part = String::new();
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        part.push_str(before);
+        match after.strip_prefix('"') {
+            Some(after) => {
+                part.push('"');
+                rest = after;
+            }
+            None => return (!part.is_empty()).then_some((part, after)),
+        }
+    }
+}
+
+/// Returns the error for a text that is not a table name, with the ways to quote it.
+fn how_to_quote(text: &str) -> String {
+    let example = match text.rsplit_once('.') {
+        Some((schema, table)) if !text.contains('"') && !schema.is_empty() && !table.is_empty() => {
+            format!("`{}` or `{}.{table}`", name(text), name(schema))
+        }
+        _ => format!("`{}`", name(text)),
+    };
+    format!(
+        "`{text}` is not the name of a table: write `table` or `schema.table`, and put a name with a dot or a double \
+         quote in double quotes, a double quote in it twice, such as {example}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
     fn a_dot_separates_the_schema_in_a_table_name_only() {
         assert_eq!(table("public.trace_spans"), r#""public"."trace_spans""#);
         assert_eq!(name("span.status"), r#""span.status""#);
-        assert_eq!(table("my.app.spans"), r#""my.app"."spans""#);
         assert_eq!(in_schema("my.app", "a.b"), r#""my.app"."a.b""#);
         assert_eq!(table(r#"a"; drop table b; --"#), r#""a""; drop table b; --""#);
+    }
+
+    #[rstest]
+    #[case::capitals("Public Jobs", None, "Public Jobs")]
+    #[case::schema("audit.Order Lines", Some("audit"), "Order Lines")]
+    #[case::dots(r#""my.schema"."my.table""#, Some("my.schema"), "my.table")]
+    #[case::dot_in_one("app.\"v1.spans\"", Some("app"), "v1.spans")]
+    #[case::quote(r#""a ""b""""#, None, r#"a "b""#)]
+    fn double_quotes_make_dots_literal(
+        #[case] text: &str,
+        #[case] schema: Option<&str>,
+        #[case] table: &str,
+    ) {
+        let name = TableName::parse(text).unwrap();
+        assert_eq!((name.schema.as_deref(), name.name.as_str()), (schema, table));
+        assert_eq!(TableName::parse(&name.to_string()).unwrap(), name);
+        assert_eq!(TableName::from_sql(&format!("{} (x", name.sql())), Some((name, " (x")));
+    }
+
+    #[rstest]
+    #[case::two_dots("my.app.spans", r#"`"my.app.spans"` or `"my.app".spans`"#)]
+    #[case::quote_inside(r#"a"b"#, r#"`"a""b"`"#)]
+    #[case::open(r#""ab"#, r#"`"""ab"`"#)]
+    #[case::no_table("app.", r#"`"app."`"#)]
+    #[case::after_the_quote(r#""a"b"#, r#"such as"#)]
+    fn an_ambiguous_name_is_refused_with_a_way_to_quote_it(
+        #[case] text: &str,
+        #[case] expected: &str,
+    ) {
+        let error = TableName::parse(text).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn names_in_sql_are_small_unless_they_are_quoted() {
+        let (name, rest) = TableName::from_sql("Audit.\"Order Lines\" (id)").unwrap();
+        assert_eq!((name.to_string().as_str(), rest), ("audit.Order Lines", " (id)"));
+        assert_eq!(TableName::from_sql("a.b.c"), None);
+    }
+
+    #[test]
+    fn a_literal_keeps_quotes_and_backslashes() {
+        assert_eq!(literal("it's"), "'it''s'");
+        assert_eq!(literal(r"a\'"), r"E'a\\'''");
     }
 }

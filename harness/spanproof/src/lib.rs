@@ -89,6 +89,7 @@ mod document;
 mod environment;
 mod identifier;
 mod incident;
+mod json_path;
 mod log;
 mod mask;
 mod matrix;

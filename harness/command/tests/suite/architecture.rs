@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 5] = [
 /// Modules of the library. Each imports only from modules in the lines before its own line.
 const ORDER: [&[&str]; 12] = [
     &["environment", "identifier", "mask", "template", "timestamp"],
-    &["chain"],
+    &["chain", "json_path"],
     &["document"],
     &["spec"],
     &["matrix"],

@@ -1,6 +1,7 @@
 //! Reads the columns of a table and their types.
 
 use crate::identifier;
+use crate::json_path::JsonPath;
 use std::collections::BTreeMap;
 
 use super::reply::Reply;
@@ -42,21 +43,56 @@ impl Table {
         Ok(Reply::Accepted(Self { name: name_in_sql, columns }))
     }
 
-    /// Whether the table has this column.
+    /// Whether the table has this column, or the column of this path into JSON.
     pub(crate) fn has_column(&self, column: &str) -> bool {
-        !column.is_empty() && self.columns.contains_key(column)
+        self.column_type(column).is_some()
     }
 
-    /// Returns the SQL type of a column; `None` if it does not exist.
+    /// Returns the SQL type of a column; `None` if it does not exist. A path leads to a text.
     pub(crate) fn column_type(&self, column: &str) -> Option<&str> {
-        self.columns.get(column).map(String::as_str)
+        self.column(column).map(|(_, sql_type)| sql_type)
+    }
+
+    /// Returns the value of a column as SQL; `None` if it does not exist.
+    pub(crate) fn value(&self, column: &str) -> Option<String> {
+        self.column(column).map(|(sql, _)| sql)
+    }
+
+    /// Returns what orders rows by a column, as SQL; `None` if it does not exist. Numbers at the end
+    /// of a path are ordered as numbers.
+    pub(crate) fn descending(&self, column: &str) -> Option<String> {
+        let value = self.value(column)?;
+        Some(match JsonPath::find(column) {
+            None => format!("{value} desc"),
+            Some(_) => format!(
+                "case when {value} ~ '^-?[0-9]{{1,18}}$' then {value}::bigint end desc nulls last, {value} desc nulls last"
+            ),
+        })
     }
 
     /// Returns the condition `"column" = any($n)`; `None` if the column does not exist. The values
     /// are cast to the column's type, so that Postgres can use an index on the column.
     pub(crate) fn any_condition(&self, column: &str, parameter: usize) -> Option<String> {
-        let column_type = self.columns.get(column)?;
-        Some(format!("{} = any(${parameter}::text[]::{column_type}[])", identifier::name(column)))
+        let (value, sql_type) = self.column(column)?;
+        Some(format!("{value} = any(${parameter}::text[]::{sql_type}[])"))
+    }
+
+    /// Returns the text of an id of several columns as SQL; `None` if one of them does not exist.
+    /// The text is null if a part is null.
+    pub(crate) fn joined(&self, columns: &[String]) -> Option<String> {
+        let text =
+            |column: &String| Some(format!("(to_jsonb({}) #>> '{{}}')", self.value(column)?));
+        let texts: Option<Vec<_>> = columns.iter().map(text).collect();
+        Some(format!("({})", texts?.join(" || '/' || ")))
+    }
+
+    /// Returns a column as SQL, with its type.
+    fn column(&self, column: &str) -> Option<(String, &str)> {
+        let sql_type = |column: &str| self.columns.get(column).map(String::as_str);
+        match JsonPath::find(column) {
+            Some(path) => Some((path.sql(sql_type(path.base())?), "text")),
+            None => Some((identifier::name(column), sql_type(column)?)),
+        }
     }
 
     /// Returns the condition `"column" <comparison> $n` for a parameter with one value; `None` if
@@ -67,19 +103,22 @@ impl Table {
         comparison: &str,
         parameter: usize,
     ) -> Option<String> {
-        let cast = match self.columns.get(column)?.as_str() {
-            "timestamp without time zone" => "timestamptz at time zone 'UTC'",
-            column_type => column_type,
-        };
-        Some(format!(
-            "{} {comparison} ((${parameter}::text[])[1])::{cast}",
-            identifier::name(column)
-        ))
+        let (value, sql_type) = self.column(column)?;
+        let parameter = format!("((${parameter}::text[])[1])");
+        Some(match sql_type {
+            _ if JsonPath::find(column).is_some() => {
+                format!("{value}::timestamptz {comparison} {parameter}::timestamptz")
+            }
+            "timestamp without time zone" => {
+                format!("{value} {comparison} {parameter}::timestamptz at time zone 'UTC'")
+            }
+            sql_type => format!("{value} {comparison} {parameter}::{sql_type}"),
+        })
     }
 
     /// Whether the column's type allows this value; a `bigint` column can't contain a word.
     pub(crate) fn can_contain(&self, column: &str, value: &str) -> bool {
-        match self.columns.get(column).map(String::as_str) {
+        match self.column_type(column) {
             None => false,
             Some("smallint") => value.parse::<i16>().is_ok(),
             Some("integer") => value.parse::<i32>().is_ok(),

@@ -5,7 +5,7 @@
 use crate::identifier;
 use serde_json::Value as Json;
 
-use super::lookup::{Lookup, texts};
+use super::lookup::{Lookup, ids};
 use super::reply::Reply;
 use super::session::{Error, Session};
 use crate::mask::Secrets;
@@ -35,7 +35,7 @@ pub(super) async fn explain_executions(
     spans: &[Row],
 ) -> Result<Vec<FunctionResult>, Error> {
     let mut seen = std::collections::BTreeSet::new();
-    let mut units = texts(spans, &lookup.spec.tables.spans.unit);
+    let mut units = ids(spans, &lookup.spec.tables.spans.unit);
     units.retain(|unit| unit.parse::<i64>().is_ok() && seen.insert(unit.clone()));
     if units.is_empty() {
         return Ok(Vec::new());

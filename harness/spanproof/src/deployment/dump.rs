@@ -7,13 +7,17 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::lookup::texts;
+use super::lookup::{ids, texts};
 use super::records::Records;
 use super::selection::JobSelection;
 use super::session::Error;
 use super::window::Window;
-use crate::observation::{ConcurrentSpan, Owner, Row, Rows, Span, TableRows, text, time};
-use crate::spec::Spec;
+use crate::identifier::{self, TableName};
+use crate::json_path::Paths;
+use crate::observation::{
+    self, ConcurrentSpan, Owner, Row, Rows, Span, Table, TableRows, text, time,
+};
+use crate::spec::{Spec, Tables};
 use crate::timestamp::timestamp;
 
 /// Maximum number of bytes of a line; a longer line is read in pieces.
@@ -32,8 +36,8 @@ pub struct Dump {
 enum Position {
     /// Between statements.
     TopLevel,
-    /// In the definition of the table with this name.
-    Definition(String),
+    /// In the definition of a table: `true` if it is the one that the reader looks for.
+    Definition(bool),
     /// In the rows of the table that the reader looks for. Contains the table's columns.
     Rows(Vec<String>),
     /// In the rows of another table.
@@ -88,18 +92,18 @@ impl Dump {
     pub(super) fn find(&self, spec: &Spec, selection: &JobSelection) -> Result<Records, Error> {
         let tables = &spec.tables;
         let jobs = self.jobs(spec, selection)?;
-        let ids = texts(jobs.all(), &tables.jobs.id);
-        let units = self.rows(&tables.units.table, |row| {
-            text(row, &tables.units.job).is_some_and(|job| ids.contains(&job))
+        let job_ids = texts(jobs.all(), &tables.jobs.id);
+        let units = self.rows(spec, Table::Units, |row| {
+            text(row, &tables.units.job).is_some_and(|job| job_ids.contains(&job))
         })?;
-        let unit_ids = texts(units.all(), &tables.units.id);
-        let spans = self.rows(&tables.spans.table, |row| {
+        let unit_ids = ids(units.all(), &tables.units.id);
+        let spans = self.rows(spec, Table::Spans, |row| {
             // A span that names neither a unit nor a job may belong to these units; the verdict
             // decides.
-            Owner::from_row(tables, row).is_among(&unit_ids, &ids).unwrap_or(true)
+            Owner::from_row(tables, row).is_among(&unit_ids, &job_ids).unwrap_or(true)
         })?;
-        let other_spans = self.rows(&tables.spans.table, |row| {
-            text(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
+        let other_spans = self.rows(spec, Table::Spans, |row| {
+            observation::id(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
         // These spans may have started at any time. `Observation::for_jobs` keeps only those that
         // started while the jobs ran.
@@ -114,8 +118,8 @@ impl Dump {
     /// Reads the selected jobs.
     fn jobs(&self, spec: &Spec, selection: &JobSelection) -> Result<Rows, Error> {
         let columns = &spec.tables.jobs;
-        let all =
-            self.rows(&columns.table, |row| is_in_window(row, &columns.created, selection.window))?;
+        let all = self
+            .rows(spec, Table::Jobs, |row| is_in_window(row, &columns.created, selection.window))?;
         let Rows::Found(mut rows) = all else { return Ok(all) };
         let number = |row: &Row| text(row, &columns.id).and_then(|id| id.parse::<i64>().ok());
         rows.sort_by_key(number);
@@ -154,7 +158,12 @@ impl Dump {
     }
 
     /// Reads the rows of one table for which `is_wanted` returns `true`.
-    fn rows(&self, table: &str, is_wanted: impl Fn(&Row) -> bool) -> Result<Rows, Error> {
+    fn rows(
+        &self,
+        spec: &Spec,
+        table: Table,
+        is_wanted: impl Fn(&Row) -> bool,
+    ) -> Result<Rows, Error> {
         let failed = |error: std::io::Error| Error::File {
             name: self.name.clone(),
             reason: error.to_string(),
@@ -162,7 +171,7 @@ impl Dump {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let mut reader = BufReader::with_capacity(1024 * 1024, file);
-        let mut table_reader = TableReader::new(table);
+        let mut table_reader = TableReader::new(&spec.tables, table);
         let (mut line, mut number) = (Vec::new(), 0_u64);
         loop {
             line.clear();
@@ -188,7 +197,11 @@ impl Dump {
 
 /// Reads one table of a dump, line by line.
 struct TableReader<'a> {
-    table: &'a str,
+    /// The name in the spec.
+    named: &'a str,
+    table: TableName,
+    /// The columns of the spec that are paths into JSON.
+    paths: Paths,
     position: Position,
     /// SQL types by column.
     types: BTreeMap<String, String>,
@@ -198,16 +211,28 @@ struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    fn new(table: &'a str) -> Self {
-        let types = BTreeMap::new();
-        Self { table, position: Position::TopLevel, types, exists: false, rows: Vec::new() }
+    fn new(tables: &'a Tables, table: Table) -> Self {
+        let named = match table {
+            Table::Jobs => &tables.jobs.table,
+            Table::Units => &tables.units.table,
+            Table::Spans => &tables.spans.table,
+        };
+        let (schema, name) = identifier::parts(named);
+        Self {
+            named,
+            table: TableName { schema, name },
+            paths: table.paths(tables),
+            position: Position::TopLevel,
+            types: BTreeMap::new(),
+            exists: false,
+            rows: Vec::new(),
+        }
     }
 
-    /// Whether a name in the dump is the name of this table. If the spec names no schema, any
-    /// schema matches.
-    fn is_table(&self, name: &str) -> bool {
-        let plain = name.replace('"', "");
-        plain == self.table || plain.rsplit('.').next() == Some(self.table)
+    /// Whether a table of the dump is this table. If the spec names no schema, any schema matches.
+    fn is_table(&self, table: &TableName) -> bool {
+        table.name == self.table.name
+            && (self.table.schema.is_none() || self.table.schema == table.schema)
     }
 
     /// Handles one line.
@@ -215,13 +240,11 @@ impl<'a> TableReader<'a> {
         match &mut self.position {
             Position::TopLevel => self.read_statement(line)?,
             Position::Definition(_) if line.starts_with(')') => self.position = Position::TopLevel,
-            Position::Definition(name) => {
-                let mut words = line.trim().trim_end_matches(',').splitn(2, ' ');
-                if let (Some(column), Some(column_type)) = (words.next(), words.next()) {
-                    let name = name.clone();
-                    if self.is_table(&name) {
-                        self.types.insert(column.replace('"', ""), column_type.to_owned());
-                    }
+            Position::Definition(false) => {}
+            Position::Definition(true) => {
+                let line = line.trim().trim_end_matches(',');
+                if let Some((column, column_type)) = identifier::from_sql(line) {
+                    self.types.insert(column, column_type.trim_start().to_owned());
                 }
             }
             Position::Rows(_) | Position::OtherRows if line == "\\." => {
@@ -233,7 +256,7 @@ impl<'a> TableReader<'a> {
                 if values.len() != columns.len() {
                     return Err(format!(
                         "a row of `{}` has {} values for {} columns",
-                        self.table,
+                        self.named,
                         values.len(),
                         columns.len()
                     ));
@@ -242,7 +265,8 @@ impl<'a> TableReader<'a> {
                     let column_type = self.types.get(column).map_or("", String::as_str);
                     (column.clone(), to_json(column_type, value))
                 });
-                let row: Row = typed.collect();
+                let mut row: Row = typed.collect();
+                self.paths.add_to(&mut row);
                 if is_wanted(&row) && self.rows.len() < ROW_LIMIT {
                     self.rows.push(row);
                 }
@@ -254,20 +278,21 @@ impl<'a> TableReader<'a> {
     /// Handles the first line of a statement.
     fn read_statement(&mut self, line: &str) -> Result<(), String> {
         if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
-            let name = rest.split(" (").next().unwrap_or_default().to_owned();
-            self.exists |= self.is_table(&name);
-            self.position = Position::Definition(name);
+            let is_table =
+                TableName::from_sql(rest).is_some_and(|(table, _)| self.is_table(&table));
+            self.exists |= is_table;
+            self.position = Position::Definition(is_table);
         } else if let Some(rest) = line.strip_prefix("COPY ") {
-            let (name, rest) = rest.split_once(" (").unwrap_or((rest, ""));
-            let Some((columns, _)) = rest.split_once(") FROM stdin") else { return Ok(()) };
-            self.position = if self.is_table(name) {
+            let Some((table, columns)) = TableName::from_sql(rest) else { return Ok(()) };
+            let Some(columns) = copied_columns(columns) else { return Ok(()) };
+            self.position = if self.is_table(&table) {
                 self.exists = true;
-                Position::Rows(columns.split(", ").map(|column| column.replace('"', "")).collect())
+                Position::Rows(columns)
             } else {
                 Position::OtherRows
             };
         } else if let Some(rest) = line.strip_prefix("INSERT INTO ")
-            && self.is_table(rest.split(' ').next().unwrap_or_default())
+            && TableName::from_sql(rest).is_some_and(|(table, _)| self.is_table(&table))
         {
             return Err("the dump was made with `--inserts`; make it without this option".into());
         }
@@ -280,10 +305,24 @@ impl<'a> TableReader<'a> {
             Position::Rows(_) | Position::OtherRows => Err(format!(
                 "the dump is truncated: it ends in the middle of a table, after {} rows of `{}`",
                 self.rows.len(),
-                self.table
+                self.named
             )),
             _ if self.exists => Ok(Rows::Found(self.rows)),
-            _ => Ok(Rows::Unreadable(format!("the dump has no table `{}`", self.table))),
+            _ => Ok(Rows::Unreadable(format!("the dump has no table `{}`", self.named))),
+        }
+    }
+}
+
+/// Reads the columns of `COPY table (a, b) FROM stdin;`; `None` if the SQL is something else.
+fn copied_columns(sql: &str) -> Option<Vec<String>> {
+    let mut rest = sql.strip_prefix(" (")?;
+    let mut columns = Vec::new();
+    loop {
+        let (column, after) = identifier::from_sql(rest)?;
+        columns.push(column);
+        match after.strip_prefix(", ") {
+            Some(after) => rest = after,
+            None => return after.starts_with(") FROM stdin").then_some(columns),
         }
     }
 }
@@ -373,7 +412,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
 
     #[test]
     fn rows_are_converted_to_the_json_that_postgres_returns() {
-        let rows = dump(DUMP).rows("jobs", |_| true).unwrap();
+        let rows = dump(DUMP).rows(&spec(), Table::Jobs, |_| true).unwrap();
         let row = Json::from(rows.all()[0].clone());
         assert_eq!(
             row,
@@ -382,6 +421,33 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
             "spec": {"a": "x\ny"}, "done": true})
         );
         assert_eq!(rows.all()[1]["jobspec_id"], Json::Null);
+    }
+
+    /// `pg_dump` quotes names that are not plain; a comma or a parenthesis may be in them.
+    #[test]
+    fn quoted_names_are_read() {
+        let spec = crate::spec::example(|text| {
+            let table = "\n[tables.jobs]\ntable = 'audit.Public (Jobs)'\nid = 'job, id'\n";
+            let table = format!("{table}status = 'weird \"name\"'\n");
+            text.replace("\n[tables.jobs]\n", &table)
+        });
+        let text = r#"CREATE TABLE audit."Public (Jobs)" (
+    "job, id" bigint NOT NULL,
+    "weird ""name""" jsonb
+);
+CREATE TABLE public."Public (Jobs)" (
+    "job, id" bigint NOT NULL
+);
+COPY audit."Public (Jobs)" ("job, id", "weird ""name""") FROM stdin;
+7	{"a": 1}
+\.
+COPY public."Public (Jobs)" ("job, id") FROM stdin;
+8
+\.
+"#;
+        let rows = dump(text).rows(&spec, Table::Jobs, |_| true).unwrap();
+        let expected = serde_json::json!({"job, id": 7, "weird \"name\"": {"a": 1}});
+        assert_eq!(Json::from(rows.all()), Json::from(vec![expected]));
     }
 
     #[test]
@@ -395,17 +461,20 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
 
     #[test]
     fn a_missing_table_and_a_truncated_dump_are_reported() {
-        let found = dump(DUMP).rows("executions", |_| true).unwrap();
+        let found = dump(DUMP).rows(&spec(), Table::Units, |_| true).unwrap();
         assert_eq!(found, Rows::Unreadable("the dump has no table `executions`".into()));
-        let error = dump(DUMP.trim_end_matches("\\.\n")).rows("jobs", |_| true).unwrap_err();
+        let error =
+            dump(DUMP.trim_end_matches("\\.\n")).rows(&spec(), Table::Jobs, |_| true).unwrap_err();
         assert!(error.to_string().contains("the dump is truncated"), "{error}");
         let damaged = DUMP.replace("\t{}\tf", "");
-        let error = dump(&damaged).rows("jobs", |_| true).unwrap_err();
+        let error = dump(&damaged).rows(&spec(), Table::Jobs, |_| true).unwrap_err();
         assert!(
             error.to_string().contains("line 18: a row of `jobs` has 4 values for 6"),
             "{error}"
         );
-        let error = dump("INSERT INTO public.jobs VALUES (1);").rows("jobs", |_| true).unwrap_err();
+        let error = dump("INSERT INTO public.jobs VALUES (1);")
+            .rows(&spec(), Table::Jobs, |_| true)
+            .unwrap_err();
         assert!(error.to_string().contains("--inserts"), "{error}");
     }
 

@@ -8,11 +8,11 @@ use sqlx::postgres::PgListener;
 
 use super::catalog::Table;
 use super::jobs::newest_jobs;
-use super::lookup::{Key, Lookup, texts};
+use super::lookup::{Key, Lookup, ids as unit_ids, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
 use crate::chain::chain;
-use crate::observation::{Job, Owner, Rows, Unit};
+use crate::observation::{self, Job, Owner, Rows, Unit};
 use crate::spec::Spec;
 use spanproof_lease::wait;
 
@@ -142,16 +142,14 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     };
     let ids = texts(&jobs, &tables.jobs.id);
     let name = &tables.units.table;
-    let by_job = Key { column: &tables.units.job, values: &ids };
-    let units = lookup.rows_by(name, &[by_job]).await?;
+    let by_job = Key::new(&tables.units.job, &ids);
+    let units = lookup.rows_by(observation::Table::Units, name, &[by_job]).await?;
     let units = units.accepted_or(|reason| unreadable(name, reason))?;
-    let unit_ids = texts(&units, &tables.units.id);
-    let keys = [
-        Key { column: &tables.spans.unit, values: &unit_ids },
-        Key { column: tables.span_job(), values: &ids },
-    ];
+    let (unit_ids, job) = (unit_ids(&units, &tables.units.id), tables.span_job());
+    let by_unit = Key { columns: tables.spans.unit.columns(), values: &unit_ids };
+    let keys = [by_unit, Key::new(&job, &ids)];
     let unread_before = lookup.unread.len();
-    let spans = lookup.rows_by(&tables.spans.table, &keys).await?;
+    let spans = lookup.rows_by(observation::Table::Spans, &tables.spans.table, &keys).await?;
     let spans = spans.into_result().unwrap_or_else(|reason| {
         lookup.unread.push(format!("{}: {reason}", tables.spans.table));
         Vec::new()

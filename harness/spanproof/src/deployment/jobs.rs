@@ -5,8 +5,7 @@ use super::lookup::{Conditions, Lookup};
 use super::reply::Reply;
 use super::selection::JobSelection;
 use super::session::Error;
-use crate::identifier;
-use crate::observation::{Row, Rows, text};
+use crate::observation::{self, Row, Rows, text};
 use crate::spec::JobTable;
 
 /// Number of newest jobs that an error lists as examples.
@@ -57,7 +56,8 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
         let clause = conditions.clause();
         let sql = format!("select to_jsonb(r) from {} r {clause} limit 10", table.name);
         let what = format!("{} by {column}", columns.table);
-        let rows = lookup.session.look_up(&what, &sql, &conditions.parameters()).await?;
+        let jobs = observation::Table::Jobs;
+        let rows = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
         let rows = rows.accepted_or(|reason| Error::NotFound(format!("{what}: {reason}")))?;
         found.extend(rows.into_iter().filter(|row| !found.contains(row)).collect::<Vec<_>>());
     }
@@ -77,11 +77,11 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
 async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Error, Error> {
     let columns = &lookup.spec.tables.jobs;
     let sql = format!(
-        "select to_jsonb(r) from {} r order by {} desc limit {EXAMPLES}",
+        "select to_jsonb(r) from {} r order by {} limit {EXAMPLES}",
         table.name,
-        identifier::name(&columns.id)
+        table.descending(&columns.id).unwrap_or_default()
     );
-    let newest = lookup.session.look_up("the newest jobs", &sql, &[]).await?;
+    let newest = lookup.look_up(observation::Table::Jobs, "the newest jobs", &sql, &[]).await?;
     let newest = newest.accepted_or_default();
     let newest: Vec<_> = newest.iter().map(|row| describe(columns, row)).collect();
     let hint = if newest.is_empty() {
@@ -115,13 +115,14 @@ pub(super) async fn newest_jobs(
         )));
     }
     let sql = format!(
-        "select to_jsonb(r) from {} r {} order by {} desc limit {}",
+        "select to_jsonb(r) from {} r {} order by {} limit {}",
         table.name,
         conditions.clause(),
-        identifier::name(&columns.id),
+        table.descending(&columns.id).unwrap_or_default(),
         selection.last.clamp(1, 1000)
     );
     let what = format!("the newest {}", columns.table);
-    let newest = lookup.session.look_up(&what, &sql, &conditions.parameters()).await?;
+    let jobs = observation::Table::Jobs;
+    let newest = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
     Ok(newest.map(|rows| rows.into_iter().rev().collect()).into_rows())
 }

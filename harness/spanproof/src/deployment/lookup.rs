@@ -8,8 +8,8 @@ use super::catalog::Table;
 use super::reply::Reply;
 use super::session::{Error, Session};
 use super::window::Window;
-use crate::observation::{Row, text};
-use crate::spec::Spec;
+use crate::observation::{self, Row, text};
+use crate::spec::{Columns, Spec};
 
 /// Maximum number of rows that one statement reads.
 pub(super) const ROW_LIMIT: usize = 10_000;
@@ -25,19 +25,19 @@ pub(super) struct Lookup<'a> {
     pub(super) unread: Vec<String>,
 }
 
-/// A column and the values to search for.
+/// The columns of an id, and the ids to search for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key<'a> {
-    /// Column name; empty if the spec names no column.
-    pub(super) column: &'a str,
-    /// Values of the column.
+    /// Columns that together are the id; empty if the spec names no column.
+    pub(super) columns: &'a [String],
+    /// Ids. An id of several columns is their texts joined by `/`.
     pub(super) values: &'a [String],
 }
 
 impl<'a> Key<'a> {
-    /// Creates a key with one value.
-    pub(super) fn with_value(column: &'a str, value: &'a String) -> Self {
-        Self { column, values: std::slice::from_ref(value) }
+    /// Creates a key of one column.
+    pub(super) fn new(column: &'a String, values: &'a [String]) -> Self {
+        Self { columns: std::slice::from_ref(column), values }
     }
 }
 
@@ -47,10 +47,27 @@ impl<'a> Lookup<'a> {
         Self { session, spec, unread: Vec::new() }
     }
 
+    /// Returns the rows of a query on one of the three tables, with the values of paths into JSON.
+    pub(super) async fn look_up(
+        &mut self,
+        rows_of: observation::Table,
+        what: &str,
+        sql: &str,
+        parameters: &[&[String]],
+    ) -> Result<Reply<Vec<Row>>, Error> {
+        let paths = rows_of.paths(&self.spec.tables);
+        let mut found = self.session.look_up(what, sql, parameters).await?;
+        if let Reply::Accepted(rows) = &mut found {
+            rows.iter_mut().for_each(|row| paths.add_to(row));
+        }
+        Ok(found)
+    }
+
     /// Returns the rows of a table that match any of the keys, without duplicates. Skips keys whose
     /// column does not exist or has no index, and adds them to `unread`.
     pub(super) async fn rows_by(
         &mut self,
+        rows_of: observation::Table,
         name: &str,
         keys: &[Key<'_>],
     ) -> Result<Reply<Vec<Row>>, Error> {
@@ -61,13 +78,11 @@ impl<'a> Lookup<'a> {
         let mut rows: Vec<Row> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut any_key_read = false;
-        for Key { column, values } in keys {
-            let what = format!("{name} by {column}");
-            let values: Vec<_> =
-                values.iter().filter(|value| table.can_contain(column, value)).cloned().collect();
+        for Key { columns, values } in keys {
+            let what = format!("{name} by {}", columns.join("/"));
             let mut conditions = Conditions::default();
-            if !conditions.require_any(&table, column, &values) {
-                if !column.is_empty() {
+            if !conditions.require_id(&table, columns, values) {
+                if columns.iter().any(|column| !column.is_empty()) {
                     self.unread.push(format!("{what}: no such column"));
                 }
                 continue;
@@ -77,7 +92,7 @@ impl<'a> Lookup<'a> {
                 table.name,
                 conditions.clause()
             );
-            match self.session.look_up(&what, &sql, &conditions.parameters()).await? {
+            match self.look_up(rows_of, &what, &sql, &conditions.parameters()).await? {
                 Reply::Accepted(found) => {
                     any_key_read = true;
                     if found.len() == ROW_LIMIT {
@@ -116,6 +131,47 @@ impl Conditions {
     /// Requires that a column has one of the values. Returns `false` if the column does not exist.
     pub(super) fn require_any(&mut self, table: &Table, column: &str, values: &[String]) -> bool {
         self.add_with_values(table.any_condition(column, self.next_parameter()), values)
+    }
+
+    /// Requires that the columns are one of the ids. Ids that the type of a column can't contain
+    /// are left out. Returns `false` if there is no column, or one does not exist.
+    pub(super) fn require_id(&mut self, table: &Table, columns: &[String], ids: &[String]) -> bool {
+        let possible = |column: &str, ids: Vec<String>| -> Vec<String> {
+            ids.into_iter().filter(|id| table.can_contain(column, id)).collect()
+        };
+        match columns {
+            [] => false,
+            [column] => self.require_any(table, column, &possible(column, ids.to_vec())),
+            [first, ..] => {
+                let Some(joined) = table.joined(columns) else { return false };
+                // Postgres can use an index on the first column. An id may have several `/`.
+                let starts = ids.iter().flat_map(|id| {
+                    id.match_indices('/').map(|(at, _)| id[..at].to_owned()).collect::<Vec<_>>()
+                });
+                self.require_any(table, first, &possible(first, starts.collect()));
+                let condition = format!("{joined} = any(${}::text[])", self.next_parameter());
+                self.add_with_values(Some(condition), ids)
+            }
+        }
+    }
+
+    /// Requires that the columns are none of the ids. Returns `false` if there is no column, or one
+    /// does not exist.
+    pub(super) fn require_other_id(
+        &mut self,
+        table: &Table,
+        columns: &[String],
+        ids: &[String],
+    ) -> bool {
+        let Some(joined) = table.joined(columns) else { return false };
+        match columns {
+            [] => false,
+            [column] => self.require_none_of(table, column, ids),
+            _ => {
+                let condition = format!("not ({joined} = any(${}::text[]))", self.next_parameter());
+                self.add_with_values(Some(condition), ids)
+            }
+        }
     }
 
     /// Requires that a column has none of the values. Returns `false` if the column does not exist.
@@ -163,6 +219,11 @@ impl Conditions {
         self.parameters.push(values.to_vec());
         true
     }
+}
+
+/// Returns the ids of rows, without those of which a part is null.
+pub(super) fn ids(rows: &[Row], columns: &Columns) -> Vec<String> {
+    rows.iter().filter_map(|row| observation::id(row, columns)).collect()
 }
 
 /// Returns the values of a column as text, without nulls.

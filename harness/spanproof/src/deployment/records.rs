@@ -44,8 +44,9 @@ impl Records {
         let jobs = jobs(&mut lookup, selection).await?;
         sink.rows(Table::Jobs, &jobs);
         let ids = texts(jobs.all(), &tables.jobs.id);
-        let by_job = Key { column: &tables.units.job, values: &ids };
-        let units = lookup.rows_by(&tables.units.table, &[by_job]).await?.into_rows();
+        let by_job = Key::new(&tables.units.job, &ids);
+        let name = &tables.units.table;
+        let units = lookup.rows_by(Table::Units, name, &[by_job]).await?.into_rows();
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
         sink.rows(Table::Spans, &spans);

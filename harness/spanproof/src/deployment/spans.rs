@@ -3,15 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::identifier;
-use serde_json::Value as Json;
+use crate::identifier::{self, TableName};
 
 use super::catalog::Table;
-use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
+use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, ids};
 use super::reply::Reply;
 use super::session::Error;
 use super::window::Window;
-use crate::observation::{ConcurrentSpan, Row, Rows, Unit, text, time};
+use crate::observation::{self, ConcurrentSpan, Row, Rows, Unit, text, time};
 use crate::spec::{Spec, UnitLink};
 
 /// Number of seconds before the first unit's start, and after the last unit's end, in which spans
@@ -27,12 +26,11 @@ pub(super) async fn spans(
 ) -> Result<Rows, Error> {
     let tables = &lookup.spec.tables;
     let table = &tables.spans;
-    let ids = texts(units.all(), &tables.units.id);
-    let keys = [
-        Key { column: &table.unit, values: &ids },
-        Key { column: tables.span_job(), values: jobs },
-    ];
-    let found = lookup.rows_by(&table.table, &keys).await?.into_rows();
+    let unit_ids = ids(units.all(), &tables.units.id);
+    let job = tables.span_job();
+    let by_unit = Key { columns: table.unit.columns(), values: &unit_ids };
+    let keys = [by_unit, Key::new(&job, jobs)];
+    let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
     if units.all().is_empty() || found.all().len() >= units.all().len() {
         return Ok(found);
     }
@@ -89,8 +87,12 @@ async fn spans_without_unit(
     let of_units = spec.spans.iter().filter(|rule| rule.unit != UnitLink::None);
     let names: Vec<_> = of_units.map(|rule| rule.name.clone()).collect();
     conditions.require_any(&table, &columns.name, &names);
-    if table.has_column(&columns.unit) {
-        conditions.add(format!("{} is null", identifier::name(&columns.unit)));
+    // A span whose unit is null in part names no unit.
+    let parts: Vec<_> =
+        columns.unit.columns().iter().filter_map(|column| table.value(column)).collect();
+    if !parts.is_empty() {
+        let nulls: Vec<_> = parts.iter().map(|part| format!("{part} is null")).collect();
+        conditions.add(format!("({})", nulls.join(" or ")));
     }
     let sql = format!(
         "select to_jsonb(r) from {} r {} limit {ROW_LIMIT}",
@@ -98,7 +100,7 @@ async fn spans_without_unit(
         conditions.clause()
     );
     let what = format!("{} by {}", columns.table, columns.started);
-    lookup.session.look_up(&what, &sql, &conditions.parameters()).await
+    lookup.look_up(observation::Table::Spans, &what, &sql, &conditions.parameters()).await
 }
 
 /// Reads the spans of other units that started while these units ran.
@@ -113,17 +115,17 @@ pub(super) async fn concurrent_spans(
     else {
         return Ok(Vec::new());
     };
-    let ids = texts(units.all(), &tables.units.id);
+    let unit_ids = ids(units.all(), &tables.units.id);
     let mut conditions = Conditions::default();
     let has_columns = conditions.require_within(&table, &columns.started, window)
-        && conditions.require_none_of(&table, &columns.unit, &ids);
+        && conditions.require_other_id(&table, columns.unit.columns(), &unit_ids);
     if !has_columns {
         return Ok(Vec::new());
     }
+    let [started, name] = [&columns.started, &columns.name]
+        .map(|column| table.value(column).unwrap_or_else(|| identifier::name(column)));
     let sql = format!(
-        "select jsonb_build_object('started', {}, 'name', {}) from {} {} limit {ROW_LIMIT}",
-        identifier::name(&columns.started),
-        identifier::name(&columns.name),
+        "select jsonb_build_object('started', {started}, 'name', {name}) from {} {} limit {ROW_LIMIT}",
         table.name,
         conditions.clause()
     );
@@ -159,22 +161,26 @@ pub(super) async fn spans_in_other_schemas(
 ) -> Result<Vec<(String, u64)>, Error> {
     let columns = &lookup.spec.tables.spans;
     let (_, name) = identifier::parts(&columns.table);
-    let sql = "select jsonb_build_object('name', format('%s.%s', n.nspname, c.relname))
+    let sql = "select jsonb_build_object('schema', n.nspname, 'table', c.relname)
                from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relname = ($1::text[])[1] and c.relkind in ('r', 'p')
                  and c.oid is distinct from to_regclass(($2::text[])[1])
                order by 1 limit 20";
-    let parameters: [&[String]; 2] = [&[name.to_owned()], &[identifier::table(&columns.table)]];
+    let parameters: [&[String]; 2] = [&[name], &[identifier::table(&columns.table)]];
     let found = lookup.session.rows("tables in other schemas", sql, &parameters).await?;
-    let ids = texts(units.all(), &lookup.spec.tables.units.id);
+    let unit_ids = ids(units.all(), &lookup.spec.tables.units.id);
     let mut all = Vec::new();
     for row in found.accepted_or_default() {
-        let Some(table) = row.get("name").and_then(Json::as_str) else { continue };
-        let by_unit = Key { column: &columns.unit, values: &ids };
-        if let Reply::Accepted(rows) = lookup.rows_by(table, &[by_unit]).await?
+        let (Some(schema), Some(name)) = (text(&row, "schema"), text(&row, "table")) else {
+            continue;
+        };
+        let table = TableName { schema: Some(schema), name }.to_string();
+        let by_unit = Key { columns: columns.unit.columns(), values: &unit_ids };
+        let spans = observation::Table::Spans;
+        if let Reply::Accepted(rows) = lookup.rows_by(spans, &table, &[by_unit]).await?
             && !rows.is_empty()
         {
-            all.push((table.to_owned(), rows.len() as u64));
+            all.push((table, rows.len() as u64));
         }
     }
     Ok(all)

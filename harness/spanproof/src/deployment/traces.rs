@@ -1,13 +1,12 @@
 //! Finds traces of an existing system by job, unit of work or trace id, or the newest traces.
 //! Messages call a unit of work an execution, as the option `--execution` does.
 
-use crate::identifier;
 use std::collections::BTreeSet;
 
 use super::catalog::Table;
 use super::diagnostic::{FunctionResult, explain_executions};
 use super::jobs::job;
-use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, texts};
+use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, ids as unit_ids, texts};
 use super::session::{Error, Session};
 use super::window::Window;
 use crate::mask::Secrets;
@@ -61,7 +60,7 @@ pub async fn find_traces(
     for (key, column) in
         [("trace", &columns.trace), ("id", &columns.id), ("started", &columns.started)]
     {
-        require_column(&table, columns, key, column)?;
+        require_columns(&table, columns, key, std::slice::from_ref(column))?;
     }
     let traces = trace_ids(&mut lookup, &table, query, window).await?;
     if traces.is_empty() {
@@ -71,7 +70,7 @@ pub async fn find_traces(
     let diagnostics = explain_executions(&mut lookup, &spans).await?;
     let rows = Rows::Found(spans).masked(spec, observation::Table::Spans, &Secrets::default());
     let spans = Span::from_rows(columns, rows.all());
-    let job_column = spec.tables.span_job().to_owned();
+    let job_column = spec.tables.span_job();
     Ok(TraceMatches { job_column, spans, diagnostics, unread: lookup.unread })
 }
 
@@ -82,16 +81,21 @@ async fn read_table(lookup: &mut Lookup<'_>, key: &str, name: &str) -> Result<Ta
     Table::read(lookup.session, name).await?.accepted_or(unreadable)
 }
 
-/// Fails if the span table lacks a column. `key` is the key under `[tables.spans]` that names it.
-fn require_column(
+/// Fails if the span table lacks one of these columns. `key` is the key under `[tables.spans]` that
+/// names them.
+fn require_columns(
     table: &Table,
     columns: &SpanTable,
     key: &str,
-    column: &str,
+    required: &[String],
 ) -> Result<(), Error> {
-    if table.has_column(column) {
-        return Ok(());
-    }
+    let column = match required {
+        [] => "",
+        all => match all.iter().find(|column| !table.has_column(column)) {
+            Some(column) => column,
+            None => return Ok(()),
+        },
+    };
     let all = table.names().collect::<Vec<_>>().join(", ");
     let name = &columns.table;
     Err(Error::NotFound(format!(
@@ -111,26 +115,28 @@ async fn trace_ids(
     let found = match query {
         TraceQuery::Newest(count) => return newest_traces(lookup, table, window, *count).await,
         TraceQuery::Trace(id) => {
-            require_type(table, columns, "a trace id", Key::with_value(&columns.trace, id))?;
-            lookup.rows_by(&columns.table, &[Key::with_value(&columns.trace, id)]).await?
+            let by_trace = Key::new(&columns.trace, std::slice::from_ref(id));
+            require_type(table, columns, "a trace id", by_trace)?;
+            lookup.rows_by(observation::Table::Spans, &columns.table, &[by_trace]).await?
         }
         TraceQuery::Unit(id) => {
-            require_column(table, columns, "unit", &columns.unit)?;
-            require_type(table, columns, "an execution id", Key::with_value(&columns.unit, id))?;
-            lookup.rows_by(&columns.table, &[Key::with_value(&columns.unit, id)]).await?
+            let by_unit = Key { columns: columns.unit.columns(), values: std::slice::from_ref(id) };
+            require_columns(table, columns, "unit", by_unit.columns)?;
+            require_type(table, columns, "an execution id", by_unit)?;
+            lookup.rows_by(observation::Table::Spans, &columns.table, &[by_unit]).await?
         }
         TraceQuery::Job(key) => {
             let jobs = read_table(lookup, "jobs", &tables.jobs.table).await?;
             let row = job(lookup, &jobs, key).await?;
             let ids = texts(&[row], &tables.jobs.id);
-            let by_job = Key { column: &units.job, values: &ids };
-            let unit_rows = lookup.rows_by(&units.table, &[by_job]).await?.accepted_or_default();
-            let unit_ids = texts(&unit_rows, &units.id);
-            let keys = [
-                Key { column: &columns.unit, values: &unit_ids },
-                Key { column: tables.span_job(), values: &ids },
-            ];
-            lookup.rows_by(&columns.table, &keys).await?
+            let by_job = Key::new(&units.job, &ids);
+            let table = observation::Table::Units;
+            let unit_rows = lookup.rows_by(table, &units.table, &[by_job]).await?;
+            let unit_rows = unit_rows.accepted_or_default();
+            let (unit_ids, job) = (unit_ids(&unit_rows, &units.id), tables.span_job());
+            let by_unit = Key { columns: columns.unit.columns(), values: &unit_ids };
+            let keys = [by_unit, Key::new(&job, &ids)];
+            lookup.rows_by(observation::Table::Spans, &columns.table, &keys).await?
         }
     };
     let mut seen = BTreeSet::new();
@@ -141,12 +147,24 @@ async fn trace_ids(
 
 /// Fails if the column's type does not allow the id. `what` describes the id.
 fn require_type(table: &Table, columns: &SpanTable, what: &str, key: Key<'_>) -> Result<(), Error> {
-    let (name, column_type) = (&columns.table, table.column_type(key.column).unwrap_or_default());
-    match key.values.iter().find(|id| !table.can_contain(key.column, id)) {
+    let name = &columns.table;
+    let [column] = key.columns else { return require_parts(columns, what, key) };
+    let column_type = table.column_type(column).unwrap_or_default();
+    match key.values.iter().find(|id| !table.can_contain(column, id)) {
         None => Ok(()),
         Some(id) => Err(Error::InvalidId(format!(
-            "`{id}` is not {what}: `{name}.{}` has the type {column_type}",
-            key.column
+            "`{id}` is not {what}: `{name}.{column}` has the type {column_type}"
+        ))),
+    }
+}
+
+/// Fails if an id has fewer parts than columns. `what` describes the id.
+fn require_parts(columns: &SpanTable, what: &str, key: Key<'_>) -> Result<(), Error> {
+    match key.values.iter().find(|id| id.matches('/').count() + 1 < key.columns.len()) {
+        None => Ok(()),
+        Some(id) => Err(Error::InvalidId(format!(
+            "`{id}` is not {what}: in `{}` it has the parts `{}`, such as `7/1`",
+            columns.table, columns.unit
         ))),
     }
 }
@@ -160,7 +178,8 @@ async fn newest_traces(
     count: usize,
 ) -> Result<Vec<String>, Error> {
     let columns = &lookup.spec.tables.spans;
-    let trace = identifier::name(&columns.trace);
+    let [trace, newest] = [table.value(&columns.trace), table.descending(&columns.started)]
+        .map(Option::unwrap_or_default);
     let mut traces: Vec<String> = Vec::new();
     loop {
         let mut conditions = Conditions::default();
@@ -168,10 +187,9 @@ async fn newest_traces(
         conditions.require_none_of(table, &columns.trace, &traces);
         conditions.require_within(table, &columns.started, window);
         let sql = format!(
-            "select jsonb_build_object('trace', {trace}) from {} {} order by {} desc limit {PAGE_SPANS}",
+            "select jsonb_build_object('trace', {trace}) from {} {} order by {newest} limit {PAGE_SPANS}",
             table.name,
-            conditions.clause(),
-            identifier::name(&columns.started)
+            conditions.clause()
         );
         let found =
             lookup.session.look_up("the newest spans", &sql, &conditions.parameters()).await?;
@@ -201,11 +219,11 @@ async fn all_spans(
     let (clause, parameters) = (conditions.clause(), conditions.parameters());
     // `offset 0` keeps `order by` from changing which index Postgres chooses.
     let sql = format!(
-        "select to_jsonb(r) from (select * from {} {clause} offset 0) r order by r.{} limit {ROW_LIMIT}",
+        "select to_jsonb(r) from (select * from {} {clause} offset 0) r order by {} limit {ROW_LIMIT}",
         table.name,
-        identifier::name(&columns.started)
+        table.value(&columns.started).unwrap_or_default()
     );
-    let spans = lookup.session.look_up(&what, &sql, &parameters).await?;
+    let spans = lookup.look_up(observation::Table::Spans, &what, &sql, &parameters).await?;
     let spans = spans.accepted_or(|reason| Error::NotFound(format!("{what}: {reason}")))?;
     if spans.len() == ROW_LIMIT {
         let sql = format!("select to_jsonb(count(*)) from {} {clause}", table.name);

@@ -33,13 +33,20 @@ impl ColumnRole {
             Table::Units => (
                 is_one_of(&[&units.started, &units.completed]),
                 units.status == column,
-                is_one_of(&[&units.id, &units.job, &spans.trace])
-                    || units.key.iter().chain(spans.attributes.values()).any(|name| name == column),
+                is_one_of(&[&units.job, &spans.trace])
+                    || units
+                        .id
+                        .columns()
+                        .iter()
+                        .chain(&units.key)
+                        .chain(spans.attributes.values())
+                        .any(|name| name == column),
             ),
             Table::Spans => (
                 is_one_of(&[&spans.started, &spans.completed, &spans.duration]),
                 spans.status == column,
-                is_one_of(&[&spans.trace, &spans.id, &spans.parent, &spans.unit])
+                is_one_of(&[&spans.trace, &spans.id, &spans.parent])
+                    || spans.unit.columns().iter().any(|name| name == column)
                     || is_one_of(&[&spans.service, &spans.name])
                     || spans.attributes.contains_key(column),
             ),

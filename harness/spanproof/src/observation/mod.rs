@@ -5,7 +5,6 @@
 
 mod column_role;
 mod deployment;
-pub(crate) mod json_path;
 mod line;
 mod masking;
 mod model;
@@ -39,7 +38,7 @@ pub(crate) use store::Error;
 pub use store::{EvidenceError, list, read, write};
 pub(crate) use table::Table;
 pub use table::{Row, Rows, TableRows};
-pub(crate) use table::{text, time};
+pub(crate) use table::{id, text, time};
 pub use trial::{
     JobRun, LineCounts, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
 };

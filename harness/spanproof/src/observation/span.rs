@@ -176,7 +176,7 @@ impl Span {
             status: Status { code, text: status },
             error,
             error_type,
-            unit: value(&mapping.unit),
+            unit: super::table::id(row, &mapping.unit),
             unit_attributes: unit_attributes.collect(),
             attributes: attributes(mapping, row),
             duration: value(&mapping.duration),
@@ -312,8 +312,8 @@ impl StatusCode {
 
 impl Field {
     /// Returns the column of this field; empty if the spec maps none.
-    pub(crate) fn column(self, mapping: &SpanTable) -> &str {
-        match self {
+    pub(crate) fn column(self, mapping: &SpanTable) -> String {
+        let column = match self {
             Self::Trace => &mapping.trace,
             Self::Parent => &mapping.parent,
             Self::Service => &mapping.service,
@@ -321,8 +321,9 @@ impl Field {
             Self::Ended => &mapping.completed,
             Self::Duration => &mapping.duration,
             Self::Status => &mapping.status,
-            Self::Unit => &mapping.unit,
-        }
+            Self::Unit => return mapping.unit.to_string(),
+        };
+        column.clone()
     }
 }
 

@@ -4,6 +4,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::json_path::Paths;
+use crate::spec::{Columns, Tables};
+
 /// One row: its columns by name, as `to_jsonb` returns them (times in UTC, ISO 8601).
 pub type Row = Map<String, Value>;
 
@@ -16,6 +19,19 @@ pub(crate) enum Table {
     Units,
     /// Spans.
     Spans,
+}
+
+impl Table {
+    /// Returns the columns of this table that are paths into JSON.
+    pub(crate) fn paths(self, tables: &Tables) -> Paths {
+        match self {
+            Self::Jobs => Paths::new(tables.jobs.columns()),
+            Self::Units => Paths::new(tables.unit_columns()),
+            Self::Spans => {
+                Paths::new(tables.spans.columns().into_iter().chain([&*tables.spans.error_type]))
+            }
+        }
+    }
 }
 
 /// The rows of one table.
@@ -61,6 +77,15 @@ impl Rows {
         }
     }
 
+    /// Adds the values of paths into JSON to each row.
+    #[must_use]
+    pub(crate) fn with_paths(mut self, paths: &Paths) -> Self {
+        if let Self::Found(rows) = &mut self {
+            rows.iter_mut().for_each(|row| paths.add_to(row));
+        }
+        self
+    }
+
     /// Keeps the rows that satisfy `keep`.
     #[must_use]
     pub(crate) fn filter(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
@@ -88,6 +113,12 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
+}
+
+/// Returns the text of an id: the parts joined by `/`. `None` if a part is null or missing.
+pub(crate) fn id(row: &Row, columns: &Columns) -> Option<String> {
+    let parts: Option<Vec<_>> = columns.columns().iter().map(|column| text(row, column)).collect();
+    parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
 }
 
 /// Returns a column as a time; `None` if its value is not a time. Times without a zone are UTC, the

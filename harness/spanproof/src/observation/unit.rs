@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
-use super::table::{text, time};
+use super::table::{id, text, time};
 use super::{Row, StatusCode};
 use crate::spec::Tables;
 
@@ -62,7 +62,7 @@ pub(crate) enum Owner {
 impl Owner {
     /// Reads the owner from the row of a span.
     pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
-        match (text(row, &mapping.spans.unit), text(row, mapping.span_job())) {
+        match (id(row, &mapping.spans.unit), text(row, &mapping.span_job())) {
             (Some(unit), _) => Self::Unit(unit),
             (None, Some(job)) => Self::Job(job),
             (None, None) => Self::Unknown,
@@ -88,7 +88,7 @@ impl Unit {
         let status = text(row, &columns.status);
         let code = status.as_deref().and_then(|status| StatusCode::new(status, &columns.ok));
         Self {
-            id: text(row, &columns.id),
+            id: id(row, &columns.id),
             job: text(row, &columns.job),
             status,
             failed: code == Some(StatusCode::Error),

@@ -2,6 +2,7 @@
 //! preflight inserts into the span table and rolls back.
 
 use crate::identifier;
+use crate::json_path::{JsonPath, base};
 use uuid::Uuid;
 
 use super::row::text;
@@ -64,12 +65,13 @@ pub(super) async fn columns(
     let rows = session
         .rows("the columns of a span", COLUMNS, &[&[identifier::table(&spans.table)]])
         .await?;
-    let mapped = spans.columns();
+    let mapped: Vec<_> = spans.columns().into_iter().map(base).collect();
+    let documents = bases(&spans.columns());
     let set_at_end = [&spans.completed, &spans.duration, &spans.error];
     let column = |row: &Row| {
         let is = |name: &str| row.get(name) == Some(&true.into());
         let name = text(row, "name");
-        let is_mapped = mapped.contains(&name.as_str());
+        let is_mapped = mapped.contains(&name);
         if !is_mapped && !is("needed") {
             return None;
         }
@@ -81,6 +83,7 @@ pub(super) async fn columns(
         let is_set_at_start = !set_at_end.contains(&&name) && !is_left_out;
         let value = match unit_value {
             Some(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+            None if documents.contains(&name) => "{}".to_owned(),
             None => spec_value(spec, &name).unwrap_or_else(|| placeholder(row, name == spans.id)),
         };
         let inserted = !is("fixed") && (is_set_at_start || is("needed"));
@@ -89,14 +92,23 @@ pub(super) async fn columns(
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
+/// Returns the columns that contain the JSON of the paths among these columns.
+fn bases(columns: &[&str]) -> Vec<String> {
+    let paths = columns.iter().filter_map(|column| JsonPath::find(column));
+    paths.map(|path| path.base().to_owned()).collect()
+}
+
 /// Returns the unit's column whose value a column of the span repeats; `None` if the span's column
 /// repeats no value of the unit.
 fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {
         name if *name == spans.status => None,
-        name if *name == spans.unit => Some(&spec.tables.units.id),
-        name => spans.attributes.get(name).map(String::as_str),
+        name => {
+            let parts = spans.unit.columns().iter().zip(spec.tables.units.id.columns());
+            let part = parts.into_iter().find(|(part, _)| *part == name).map(|(_, id)| id);
+            part.or_else(|| spans.attributes.get(name)).map(String::as_str)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::row::text;
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
+use crate::json_path::JsonPath;
 use crate::spec::Spec;
 
 /// Number of rows above which a missing index is a failure, and not only advice.
@@ -30,7 +31,7 @@ pub(super) async fn is_query_cheap(
 /// Checks that each column by which queries find spans has an index.
 pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let spans = &spec.tables.spans;
-    let checked = "valid indexes on all rows of the table, by their first column";
+    let checked = "valid indexes on all rows of the table, by their first column; for a path into JSON none is looked for";
     let indexed = match leading_columns(session, &spans.table).await? {
         Reply::Accepted(indexed) => indexed,
         Reply::Refused(why) => {
@@ -39,14 +40,16 @@ pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<V
     };
     let count = row_count(session, &spans.table).await?;
     let job = spec.tables.span_job();
+    let unit = spans.unit.columns().first().map_or("", String::as_str);
     let wanted = [
         (spans.id.as_str(), "to complete spans"),
-        (spans.unit.as_str(), "to find the spans of a unit of work"),
+        (unit, "to find the spans of a unit of work"),
         (spans.trace.as_str(), "to find the spans of a trace"),
-        (job, "to find the spans of a job"),
+        (&*job, "to find the spans of a job"),
         (spans.started.as_str(), "to find spans by time, and to remove old ones"),
     ];
-    let wanted: Vec<_> = wanted.into_iter().filter(|(column, _)| !column.is_empty()).collect();
+    let is_column = |name: &str| !name.is_empty() && JsonPath::find(name).is_none();
+    let wanted: Vec<_> = wanted.into_iter().filter(|(name, _)| is_column(name)).collect();
     let missing: Vec<_> = wanted
         .iter()
         .filter(|(column, _)| !indexed.iter().any(|indexed| indexed == column))
@@ -128,7 +131,7 @@ async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error>
         Reply::Accepted(table) if table.has_column(&spans.started) => table,
         _ => return Ok("without readable start times".into()),
     };
-    let column = identifier::name(&spans.started);
+    let column = table.value(&spans.started).unwrap_or_default();
     let mut starts = Vec::new();
     for order in ["asc", "desc"] {
         let sql = format!(

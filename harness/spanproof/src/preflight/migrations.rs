@@ -11,14 +11,14 @@ use super::check::PendingCheck;
 use super::row::text;
 use crate::chain::chain;
 use crate::deployment::{Error, Reply, Session};
-use crate::identifier;
+use crate::identifier::{self, TableName};
 use crate::spec::Spec;
 
 /// Matches a `create`, `drop` or `alter` statement. Its groups are the verb, the kind and name of
 /// the object, and the rest of the statement.
 static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r#"(?im)^\s*(create|drop|alter)\s+(?:or\s+replace\s+)?(?:unlogged\s+)?(?:materialized\s+)?(table|view|function)\s+(?:if\s+(?:not\s+)?exists\s+)?([\w."]+)([^;]*)"#,
+        r#"(?im)^\s*(create|drop|alter)\s+(?:or\s+replace\s+)?(?:unlogged\s+)?(?:materialized\s+)?(table|view|function)\s+(?:if\s+(?:not\s+)?exists\s+)?((?:\w+|"(?:[^"]|"")+")(?:\.(?:\w+|"(?:[^"]|"")+"))?)([^;]*)"#,
     )
     .ok()
 });
@@ -38,13 +38,12 @@ fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String>
         let sql =
             COMMENT_OR_BODY.iter().fold(sql, |sql, body| body.replace_all(&sql, "''").into_owned());
         for found in STATEMENT.iter().flat_map(|statement| statement.captures_iter(&sql)) {
-            let (name, rest) = (found[3].replace('"', ""), &found[4]);
+            let (name, rest) = (plain_name(&found[3]), &found[4]);
             match found[1].to_lowercase().as_str() {
                 "create" => drop(objects.insert(name, found[2].to_lowercase())),
                 "drop" => {
-                    let others =
-                        rest.split(',').skip(1).filter_map(|item| item.split_whitespace().next());
-                    for name in others.map(|name| name.replace('"', "")).chain([name]) {
+                    let others = rest.split(',').skip(1).map(plain_name);
+                    for name in others.chain([name]) {
                         objects.remove(&name);
                     }
                 }
@@ -55,26 +54,27 @@ fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String>
     objects
 }
 
+/// Reads the name at the start of a piece of SQL, and writes it as a spec does.
+fn plain_name(sql: &str) -> String {
+    let name = TableName::from_sql(sql.trim_start());
+    name.map_or_else(String::new, |(name, _)| name.to_string())
+}
+
 /// Applies `alter … rename to b` and `alter … set schema s`. Ignores any other `alter`.
 fn rename(objects: &mut BTreeMap<String, String>, name: &str, rest: &str) {
-    let mut words = rest.split_whitespace().rev();
-    let (Some(argument), Some(second), Some(first)) = (words.next(), words.next(), words.next())
-    else {
-        return;
-    };
-    let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
-    let schema = name.rsplit_once('.').map_or(String::new(), |(schema, _)| format!("{schema}."));
-    let plain = name.rsplit('.').next().unwrap_or(name);
-    let argument = argument.replace('"', "");
-    let new_name = if is(first, "rename") && is(second, "to") {
-        format!("{schema}{argument}")
-    } else if is(first, "set") && is(second, "schema") {
-        format!("{argument}.{plain}")
+    static CHANGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"(?i)\b(rename\s+to|set\s+schema)\s+(\w+|"(?:[^"]|"")+")\s*$"#).ok()
+    });
+    let Some(change) = CHANGE.as_ref().and_then(|change| change.captures(rest)) else { return };
+    let Some((argument, _)) = identifier::from_sql(&change[2]) else { return };
+    let (schema, plain) = identifier::parts(name);
+    let new_name = if change[1].to_lowercase().starts_with("rename") {
+        TableName { schema, name: argument }
     } else {
-        return;
+        TableName { schema: Some(argument), name: plain }
     };
     if let Some(kind) = objects.remove(name) {
-        objects.insert(new_name, kind);
+        objects.insert(new_name.to_string(), kind);
     }
 }
 
@@ -133,8 +133,8 @@ async fn function_problem(session: &mut Session, name: &str) -> Result<Option<St
                from pg_proc p join pg_namespace n on n.oid = p.pronamespace
                where p.proname = ($1::text[])[1]
                  and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])";
-    let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
-    let rows = session.rows(name, sql, &[&[plain.to_owned()], &[schema.to_owned()]]).await?;
+    let (schema, plain) = identifier::parts(name);
+    let rows = session.rows(name, sql, &[&[plain], &[schema.unwrap_or_default()]]).await?;
     let rows = match rows {
         Reply::Accepted(rows) => rows,
         Reply::Refused(why) => return Ok(Some(why)),

@@ -6,6 +6,7 @@ use super::check::PendingCheck;
 use super::row::text;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
+use crate::json_path::base;
 use crate::observation::Row;
 use crate::spec::Spec;
 
@@ -32,8 +33,8 @@ pub(super) async fn privilege_check(session: &mut Session, spec: &Spec) -> Resul
         "the privilege on each column that the service inserts, updates or reads",
     );
     let set_at_end =
-        [&spans.completed, &spans.duration, &spans.status, &spans.error].map(Clone::clone);
-    let all: Vec<_> = spans.columns().into_iter().map(str::to_owned).collect();
+        [&spans.completed, &spans.duration, &spans.status, &spans.error].map(|name| base(name));
+    let all: Vec<_> = spans.columns().into_iter().map(base).collect();
     let parameters: [&[String]; 3] = [&[identifier::table(&spans.table)], &all, &set_at_end];
     let row = match session.rows("the privileges", MISSING_PRIVILEGES, &parameters).await? {
         Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),

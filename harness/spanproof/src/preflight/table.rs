@@ -107,8 +107,8 @@ async fn table_schemas(session: &mut Session, name: &str) -> Result<Reply<TableS
                from pg_class c join pg_namespace n on n.oid = c.relnamespace
                where c.relname = ($1::text[])[2] and c.relkind in ('r', 'p', 'v', 'm', 'f')
                  and n.nspname not like 'pg\\_%' order by n.nspname limit 50";
-    let (schema, plain) = name.rsplit_once('.').unwrap_or(("", name));
-    let parameters = [schema.to_owned(), plain.to_owned()];
+    let (schema, plain) = identifier::parts(name);
+    let parameters = [schema.unwrap_or_default(), plain];
     let rows = match session.rows("the tables of that name", sql, &[&parameters]).await? {
         Reply::Accepted(rows) => rows,
         Reply::Refused(why) => return Ok(Reply::Refused(why)),

@@ -9,7 +9,7 @@ use super::index;
 use super::row::text;
 use crate::deployment::{Error, Refusal, Reply, Session};
 use crate::identifier;
-use crate::observation::Row;
+use crate::observation::{Row, Table};
 use crate::spec::Spec;
 
 /// Name of the check.
@@ -225,6 +225,10 @@ impl<'a> TrialInsert<'a> {
                     column.parameter(parameters.len())
                 ));
             }
+            if assignments.is_empty() {
+                // What changes is inside JSON; the update still meets triggers and policies.
+                assignments.push(format!("{0} = {0}", id.quoted()));
+            }
             let (id, assignments) =
                 (format!("{} = {}", id.quoted(), id.parameter(1)), assignments.join(", "));
             let sql = format!("update {} set {assignments} where {id}", self.table);
@@ -287,5 +291,9 @@ async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Err
         identifier::table(&spec.tables.units.table)
     );
     let found = session.rows("a unit", &sql, &[]).await?;
-    Ok(found.accepted().and_then(|rows| rows.into_iter().next()))
+    let mut unit = found.accepted().and_then(|rows| rows.into_iter().next());
+    if let Some(unit) = &mut unit {
+        Table::Units.paths(&spec.tables).add_to(unit);
+    }
+    Ok(unit)
 }

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 
 use super::{Condition, Tables};
 use crate::document::suggestion;
+use crate::identifier;
 
 /// A fault of the world. It is in force from before the job is submitted until the job ends. Then
 /// a second job must record as if there had been no fault.
@@ -140,7 +141,7 @@ impl Fault {
                 return Some(format!("fault `{name}`: {message}"));
             }
         }
-        let schema = |table: &str| table.split_once('.').map(|(schema, _)| schema.to_owned());
+        let schema = |table: &str| identifier::parts(table).0;
         let span_schema = schema(&tables.spans.table);
         let other_schemas = [&tables.jobs.table, &tables.units.table].map(|table| schema(table));
         if self.kind == FaultKind::SchemaMissing

@@ -1,6 +1,7 @@
 //! The spec: what a user declares in `spanproof.toml`. Errors name file and line.
 
 mod check;
+mod columns;
 mod condition;
 mod deprecated;
 mod done;
@@ -18,6 +19,7 @@ mod span_check;
 mod table;
 mod value;
 
+pub(crate) use columns::Columns;
 pub(crate) use condition::{Condition, Facts};
 pub(crate) use done::Done;
 pub use expected::Day;

@@ -55,6 +55,12 @@ pub(super) fn major_version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+$" })
 }
 
+/// Returns the schema of a name, or a list of names.
+pub(super) fn names(_: &mut SchemaGenerator) -> Schema {
+    let name = json_schema!({ "type": "string" });
+    json_schema!({ "anyOf": [name, { "type": "array", "items": name }] })
+}
+
 /// Returns the schema of the code of a finding.
 pub(super) fn code(_: &mut SchemaGenerator) -> Schema {
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.text()).collect();

@@ -14,7 +14,7 @@ pub(crate) struct SpanRule {
     /// The names of the spans of which one is its parent; empty for the span of the unit itself, and
     /// for a span without a unit.
     #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
-    #[schemars(with = "OneOrMany")]
+    #[schemars(schema_with = "super::schema::names")]
     pub parents: Vec<String>,
     /// How the span is linked to its unit.
     #[serde(default)]
@@ -75,7 +75,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
 }
 
 /// A text or a list of texts.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
 #[serde(untagged, expecting = "expected the name of a span, or a list of names")]
 enum OneOrMany {
     One(String),

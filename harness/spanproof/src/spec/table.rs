@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
+
+use super::Columns;
+use crate::identifier::TableName;
 
 /// The three tables that are read after each case.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -22,6 +25,7 @@ pub(crate) struct Tables {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct JobTable {
     /// The name of the table, with its schema if it needs one.
+    #[serde(deserialize_with = "table_name")]
     pub table: String,
     /// The column of the job's id, which units refer to.
     pub id: String,
@@ -46,9 +50,11 @@ pub(crate) struct JobTable {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct UnitTable {
     /// The name of the table, with its schema if it needs one.
+    #[serde(deserialize_with = "table_name")]
     pub table: String,
-    /// The column of the unit's id.
-    pub id: String,
+    /// The columns that together are the unit's id.
+    #[schemars(schema_with = "super::schema::names")]
+    pub id: Columns,
     /// The column of the id of the unit's job; empty if there is none.
     pub job: String,
     /// The column of the status.
@@ -70,6 +76,7 @@ pub(crate) struct UnitTable {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct SpanTable {
     /// The name of the table, with its schema if it needs one.
+    #[serde(deserialize_with = "table_name")]
     pub table: String,
     /// The column of the trace id.
     pub trace: String,
@@ -97,8 +104,9 @@ pub(crate) struct SpanTable {
     pub error: String,
     /// The column of the error's type; empty if there is none.
     pub error_type: String,
-    /// The column of the unit's id.
-    pub unit: String,
+    /// The columns that together are the unit's id.
+    #[schemars(schema_with = "super::schema::names")]
+    pub unit: Columns,
     /// Attributes that must agree with the unit: span column to unit column.
     pub attributes: BTreeMap<String, String>,
     /// The header that carries the trace id to the upstream, if there is one.
@@ -118,8 +126,9 @@ impl Tables {
     /// Returns the names of the columns of units.
     pub(crate) fn unit_columns(&self) -> impl Iterator<Item = &str> {
         let UnitTable { id, job, status, started, completed, outcome, key, .. } = &self.units;
-        let columns = [id, job, status, started, completed, outcome].into_iter();
-        columns.chain(key).chain(self.spans.attributes.values()).map(String::as_str)
+        let columns = [job, status, started, completed, outcome].into_iter();
+        let all = id.columns().iter().chain(columns).chain(key);
+        all.chain(self.spans.attributes.values()).map(String::as_str)
     }
 
     /// Whether a span and its unit agree in their status if both succeeded or both failed, and not
@@ -129,9 +138,9 @@ impl Tables {
     }
 
     /// Returns the column of spans with the job's id; empty if there is none.
-    pub(crate) fn span_job(&self) -> &str {
+    pub(crate) fn span_job(&self) -> String {
         let found = self.spans.attributes.iter().find(|(_, unit)| **unit == self.units.job);
-        found.map_or("", |(span, _)| span.as_str())
+        found.map_or_else(String::new, |(span, _)| span.clone())
     }
 }
 
@@ -149,10 +158,10 @@ impl SpanTable {
             &self.duration,
             &self.status,
             &self.error,
-            &self.unit,
         ];
         let mut seen = BTreeSet::new();
-        let all = columns.into_iter().chain(self.attributes.keys()).map(String::as_str);
+        let all = columns.into_iter().chain(self.unit.columns()).chain(self.attributes.keys());
+        let all = all.map(String::as_str);
         all.filter(|name| !name.is_empty() && seen.insert(*name)).collect()
     }
 }
@@ -177,7 +186,7 @@ impl Default for UnitTable {
     fn default() -> Self {
         Self {
             table: "executions".into(),
-            id: "id".into(),
+            id: Columns::new("id"),
             job: "job_id".into(),
             started: "started_at".into(),
             completed: "completed_at".into(),
@@ -207,7 +216,7 @@ impl Default for SpanTable {
             not_ended: words(&["started"]),
             error: "error_message".into(),
             error_type: "error_type".into(),
-            unit: "execution_id".into(),
+            unit: Columns::new("execution_id"),
             attributes: attributes
                 .into_iter()
                 .map(|name| (name.to_owned(), name.to_owned()))
@@ -215,6 +224,17 @@ impl Default for SpanTable {
             header: None,
         }
     }
+}
+
+/// Reads the name of a table, and refuses a text that can be read in several ways. An empty text means
+/// that there is no table.
+fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(text);
+    }
+    TableName::parse(&text).map_err(de::Error::custom)?;
+    Ok(text)
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The known ways to sabotage a healthy case, and the codes with which each must be detected.
 
-use crate::identifier;
+use crate::identifier::{self, literal};
+use crate::json_path::JsonPath;
 use crate::spec::{Flag, Spec, Value};
 use crate::trial::Overrides;
 use spanproof_format::Code;
@@ -148,62 +149,69 @@ fn trigger(table: &str, body: &str) -> String {
     )
 }
 
-/// Sabotages of the stored rows of spans.
+/// Sabotages of the stored rows of spans. Those that would change a value inside JSON are left out.
 fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let table = &spec.tables.spans;
     let spans = identifier::table(&table.table);
-    let [unit, status, completed, started] =
-        [&table.unit, &table.status, &table.completed, &table.started]
+    let change = |names: &[&String], one: Sabotage, columns: String| {
+        let sql = format!("update {spans} set {columns}");
+        are_columns(names).then(|| Sabotage { overrides: after_stop(&spans, &sql), ..one })
+    };
+    let unchanged =
+        |name, description, code| sabotage(name, description, &[code], Overrides::default());
+    let [status, completed, started, duration] =
+        [&table.status, &table.completed, &table.started, &table.duration]
             .map(|name| identifier::name(name));
-    let set = |columns: String| after_stop(&spans, &format!("update {spans} set {columns}"));
+    let unit: Vec<&String> = table.unit.columns().iter().collect();
+    let no_unit: Vec<_> =
+        unit.iter().map(|name| format!("{} = null", identifier::name(name))).collect();
     let not_ended = table.not_ended.first().map_or("null".to_owned(), |text| literal(text));
-    let duration = identifier::name(&table.duration);
-    let no_duration =
-        if table.duration.is_empty() { String::new() } else { format!(", {duration} = null") };
+    let no_duration = match table.duration.as_str() {
+        "" => String::new(),
+        _ => format!(", {duration} = null"),
+    };
     let mut all = vec![
-        sabotage(
-            "links-blanked",
-            "no span refers to its unit",
-            &[Code::Unlinked],
-            set(format!("{unit} = null")),
+        change(
+            &unit,
+            unchanged("links-blanked", "no span refers to its unit", Code::Unlinked),
+            no_unit.join(", "),
         ),
-        sabotage(
-            "never-completed",
-            "no span has ended",
-            &[Code::NotFinished],
-            set(format!("{status} = {not_ended}, {completed} = null{no_duration}")),
+        change(
+            &[&table.status, &table.completed, &table.duration],
+            unchanged("never-completed", "no span has ended", Code::NotFinished),
+            format!("{status} = {not_ended}, {completed} = null{no_duration}"),
         ),
-        sabotage(
-            "time-reversed",
-            "every span ends before it starts",
-            &[Code::ImpossibleTimes],
-            set(format!("{completed} = {started} - interval '1 second'")),
+        change(
+            &[&table.completed, &table.started],
+            unchanged("time-reversed", "every span ends before it starts", Code::ImpossibleTimes),
+            format!("{completed} = {started} - interval '1 second'"),
         ),
-        sabotage(
-            "recorded-twice",
-            "every root span is stored twice",
-            &[Code::Duplicate],
-            after_stop(&spans, &duplicate_roots(spec)),
-        ),
+        are_columns(&[&table.id, &table.name]).then(|| {
+            let sql = after_stop(&spans, &duplicate_roots(spec));
+            sabotage("recorded-twice", "every root span is stored twice", &[Code::Duplicate], sql)
+        }),
     ];
     if table.attributes.contains_key(&table.status) {
         let description = "every span has a status that differs from its unit's";
-        let expected = [Code::StatusDisagrees];
-        let changed = set(format!("{status} = 'sabotaged'"));
-        all.push(sabotage("status-changed", description, &expected, changed));
+        let one = unchanged("status-changed", description, Code::StatusDisagrees);
+        all.push(change(&[&table.status], one, format!("{status} = 'sabotaged'")));
     }
     if spec.spans.iter().any(|rule| !rule.parents.is_empty()) {
         let parent = identifier::name(&table.parent);
-        let description = "no span refers to its parent";
-        let cut = set(format!("{parent} = null"));
-        all.push(sabotage("parent-cut", description, &[Code::BrokenTree], cut));
+        let one = unchanged("parent-cut", "no span refers to its parent", Code::BrokenTree);
+        all.push(change(&[&table.parent], one, format!("{parent} = null")));
     }
     if let Some(header) = &table.header {
         let cut = Overrides { drop_header: Some(header.clone()), ..Overrides::default() };
         let description = "requests to the upstream have no trace header";
-        all.push(sabotage("header-cut", description, &[Code::BrokenTree], cut));
+        all.push(Some(sabotage("header-cut", description, &[Code::BrokenTree], cut)));
     }
-    all
+    all.into_iter().flatten().collect()
+}
+
+/// Whether all names are columns, and none is a path into JSON.
+fn are_columns(names: &[&String]) -> bool {
+    names.iter().all(|name| JsonPath::find(name).is_none())
 }
 
 /// Returns SQL that inserts a copy of the own span of each unit. The copy has another id, and leaves
@@ -212,7 +220,7 @@ fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));
     let own = spec.unit_span().map_or("", |rule| &rule.name);
-    let (named, own) = (identifier::name(&table.name), literal(own));
+    let (named, own) = (literal(&identifier::name(&table.name)), literal(own));
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
         "create function pg_temp.duplicate_roots() returns void language plpgsql as $$
@@ -226,17 +234,12 @@ fn duplicate_roots(spec: &Spec) -> String {
           select case a.atttypid when 'uuid'::regtype then 'md5(%2$s::text)::uuid'
             else 'left(md5(%2$s::text), length(%2$s::text))' end into new_id from pg_attribute a
           where a.attrelid = to_regclass({name}) and a.attname = {column};
-          execute format('insert into {spans} (%1$s, %2$s) select %1$s, ' || new_id
-            || ' from {spans} where {named} = %3$L', copied, {quoted_id}, {own});
+          execute format('insert into %3$s (%1$s, %2$s) select %1$s, ' || new_id
+            || ' from %3$s where %4$s = %5$L', copied, {quoted_id}, {name}, {named}, {own});
         end $$;
         select pg_temp.duplicate_roots();",
         quoted_id = literal(&id),
     )
-}
-
-/// Quotes a text as an SQL literal.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Sabotages of jobs and units of work.
@@ -257,7 +260,10 @@ fn work_sabotages(spec: &Spec) -> Vec<Sabotage> {
         ),
     ];
     let outcome = &spec.tables.units.outcome;
-    if !outcome.is_empty() && spec.tracing_flag().is_some_and(has_off_value) {
+    if !outcome.is_empty()
+        && are_columns(&[outcome])
+        && spec.tracing_flag().is_some_and(has_off_value)
+    {
         let column = identifier::name(outcome);
         let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
         let description = "the work has another outcome with tracing on";

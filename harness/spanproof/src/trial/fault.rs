@@ -1,6 +1,7 @@
 //! Applies and removes the fault of a case.
 
 use crate::identifier;
+use crate::json_path;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::session::connect;
@@ -177,15 +178,16 @@ impl Names {
     fn new(tables: &Tables, database: &str, superuser: bool) -> Self {
         let table = &tables.spans.table;
         let (schema, bare) = identifier::parts(table);
-        let prefix =
-            schema.map_or_else(String::new, |schema| format!("{}.", identifier::name(schema)));
+        let prefix = schema
+            .as_deref()
+            .map_or_else(String::new, |schema| format!("{}.", identifier::name(schema)));
         let schema = schema.unwrap_or_default();
         Self {
             table: identifier::table(table),
-            bare: identifier::name(bare),
+            bare: identifier::name(&bare),
             prefix,
-            schema: identifier::name(schema),
-            column: identifier::name(&tables.spans.name),
+            schema: identifier::name(&schema),
+            column: identifier::name(&json_path::base(&tables.spans.name)),
             role: database.to_owned(),
             superuser,
         }

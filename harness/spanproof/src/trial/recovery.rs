@@ -3,7 +3,7 @@
 use super::service::StoppedService;
 use crate::matrix::Case;
 use crate::observation::{
-    JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
+    self, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
     TrialRecord,
 };
 use crate::process::{Output, Stream};
@@ -75,10 +75,10 @@ fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows)
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
     let units = all.units.difference(&first.units, Row::eq);
     // A span of the first job may arrive late; it does not belong to the second job.
-    let id = |row: &Row, column: &String| row.get(column).cloned();
     let belongs_to = |rows: &Rows, span: &Row| {
-        let unit = id(span, &mapping.spans.unit);
-        unit.is_some() && rows.all().iter().any(|row| id(row, &mapping.units.id) == unit)
+        let unit = observation::id(span, &mapping.spans.unit);
+        unit.is_some()
+            && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
     };
     // A span that names no unit belongs to the job of its parent.
     let has_old_parent = |span: &Row| {

@@ -4,8 +4,7 @@ use crate::identifier;
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::observation::json_path::add_paths;
-use crate::observation::{Rows, TableRows};
+use crate::observation::{Rows, Table, TableRows};
 use crate::spec::Tables;
 
 /// Reads every row of a table. A missing table is evidence, not an error.
@@ -26,22 +25,13 @@ pub(super) async fn read_rows(connection: &mut PgConnection, table: &str) -> Row
     }
 }
 
-/// Adds the values of those columns of a spec that are paths into JSON.
-fn with_paths<'a>(rows: Rows, columns: impl Iterator<Item = &'a str>) -> Rows {
-    let columns: Vec<&str> = columns.collect();
-    let Rows::Found(mut rows) = rows else { return rows };
-    for row in &mut rows {
-        add_paths(row, columns.iter().copied());
-    }
-    Rows::Found(rows)
-}
-
 /// Reads the rows of jobs; empty if the spec has no table of jobs.
 pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) -> Rows {
     if tables.jobs.table.is_empty() {
         return Rows::Found(Vec::new());
     }
-    with_paths(read_rows(connection, &tables.jobs.table).await, tables.jobs.columns())
+    let rows = read_rows(connection, &tables.jobs.table).await;
+    rows.with_paths(&Table::Jobs.paths(tables))
 }
 
 /// Reads the three tables of a spec.
@@ -55,11 +45,12 @@ pub(super) async fn read_tables(connection: &mut PgConnection, tables: &Tables) 
 
 /// Reads the rows of units.
 pub(super) async fn read_units(connection: &mut PgConnection, tables: &Tables) -> Rows {
-    with_paths(read_rows(connection, &tables.units.table).await, tables.unit_columns())
+    let rows = read_rows(connection, &tables.units.table).await;
+    rows.with_paths(&Table::Units.paths(tables))
 }
 
 /// Reads the rows of spans.
 pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -> Rows {
     let rows = read_rows(connection, &tables.spans.table).await;
-    with_paths(rows, tables.spans.columns().into_iter())
+    rows.with_paths(&Table::Spans.paths(tables))
 }

@@ -8,14 +8,15 @@ use sqlx::Connection;
 use super::Error;
 use super::login::log_in;
 use crate::document::suggestion;
-use crate::observation::json_path::base;
-use crate::spec::Tables;
+use crate::identifier::TableName;
+use crate::json_path::base;
+use crate::spec::{Columns, Tables};
 use spanproof_postgres::{Migrations, Server};
 
-/// The tables of a database with their columns. The key is the name with the schema; tables that the
-/// search path finds are also there by their name alone.
+/// The tables of a database with their columns. Tables that the search path finds are also there by
+/// their name alone.
 #[derive(Debug, Default)]
-struct Schema(BTreeMap<String, Vec<String>>);
+struct Schema(BTreeMap<TableName, Vec<String>>);
 
 /// A key of the spec that names a column.
 struct ColumnKey<'a> {
@@ -62,20 +63,17 @@ pub(super) async fn check(
 impl Schema {
     /// Creates a schema from columns, each with its schema and table, and the search path.
     fn new(columns: &[[String; 3]], path: &[String]) -> Self {
-        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut tables: BTreeMap<TableName, Vec<String>> = BTreeMap::new();
         for [schema, table, column] in columns {
-            tables.entry(format!("{schema}.{table}")).or_default().push(column.clone());
+            let table = TableName { schema: Some(schema.clone()), name: table.clone() };
+            tables.entry(table).or_default().push(column.clone());
         }
         // The first schema of the path that has a table hides the others.
         for schema in path {
-            let prefix = format!("{schema}.");
-            let in_schema: Vec<_> = tables
-                .iter()
-                .filter_map(|(name, columns)| Some((name.strip_prefix(&prefix)?, columns)))
-                .map(|(name, columns)| (name.to_owned(), columns.clone()))
-                .collect();
-            for (name, columns) in in_schema {
-                tables.entry(name).or_insert(columns);
+            let is_inside = |table: &&TableName| table.schema.as_ref() == Some(schema);
+            for table in tables.keys().filter(is_inside).cloned().collect::<Vec<_>>() {
+                let columns = tables[&table].clone();
+                tables.entry(TableName { schema: None, ..table }).or_insert(columns);
             }
         }
         Self(tables)
@@ -83,17 +81,19 @@ impl Schema {
 
     /// Returns the columns of a table; `key` is part of the error.
     fn table(&self, key: &str, named: &str) -> Result<&[String], Error> {
-        if let Some(columns) = self.0.get(named) {
+        let table = TableName::parse(named).ok();
+        if let Some(columns) = table.as_ref().and_then(|table| self.0.get(table)) {
             return Ok(columns);
         }
-        let qualified = named.contains('.');
-        let names = || self.0.keys().map(String::as_str).filter(|n| n.contains('.') == qualified);
+        let is_qualified = table.is_some_and(|table| table.schema.is_some());
+        let names = self.0.keys().filter(|name| name.schema.is_some() == is_qualified);
+        let names: Vec<_> = names.map(ToString::to_string).collect();
         Err(Error::Schema {
             key: key.to_owned(),
             named: named.to_owned(),
             missing: "the migrations create no such table".to_owned(),
-            found: list(names()),
-            hint: suggestion(named, names()),
+            found: list(names.iter().map(String::as_str)),
+            hint: suggestion(named, names.iter().map(String::as_str)),
         })
     }
 }
@@ -113,7 +113,7 @@ fn check_tables(schema: &Schema, tables: &Tables) -> Result<usize, Error> {
         if optional && column.is_empty() {
             continue;
         }
-        if columns.iter().any(|name| name == base(column)) {
+        if columns.iter().any(|name| *name == base(column)) {
             found.insert((table, column));
             continue;
         }
@@ -138,11 +138,13 @@ fn column_keys(tables: &Tables) -> Vec<ColumnKey<'_>> {
     if !jobs.table.is_empty() {
         all.extend([("tables.jobs.status", jobs.status.as_str())].map(key(&jobs.table, false)));
     }
-    let unit_columns = [("tables.units.id", &units.id), ("tables.units.status", &units.status)];
+    let unit_id = id_keys("tables.units.id", &units.id);
     let unit_key = units.key.iter().map(|column| ("tables.units.key", column));
     let attributes = spans.attributes.values().map(|column| ("tables.spans.attributes", column));
-    let required = unit_columns.into_iter().chain(unit_key).chain(attributes);
-    all.extend(required.map(|(key, column)| (key, column.as_str())).map(key(&units.table, false)));
+    let status = [("tables.units.status", &units.status)];
+    let required = status.into_iter().chain(unit_key).chain(attributes);
+    let required = required.map(|(key, column)| (key, column.as_str()));
+    all.extend(unit_id.into_iter().chain(required).map(key(&units.table, false)));
     all.extend([("tables.units.outcome", units.outcome.as_str())].map(key(&units.table, true)));
     let span_columns = [
         ("tables.spans.trace", &spans.trace),
@@ -151,11 +153,12 @@ fn column_keys(tables: &Tables) -> Vec<ColumnKey<'_>> {
         ("tables.spans.started", &spans.started),
         ("tables.spans.completed", &spans.completed),
         ("tables.spans.status", &spans.status),
-        ("tables.spans.unit", &spans.unit),
     ];
+    let unit = id_keys("tables.spans.unit", &spans.unit);
     let attributes = spans.attributes.keys().map(|column| ("tables.spans.attributes", column));
     let required = span_columns.into_iter().chain(attributes);
-    all.extend(required.map(|(key, column)| (key, column.as_str())).map(key(&spans.table, false)));
+    let required = required.map(|(key, column)| (key, column.as_str()));
+    all.extend(unit.into_iter().chain(required).map(key(&spans.table, false)));
     let optional = [
         ("tables.spans.parent", spans.parent.as_str()),
         ("tables.spans.service", spans.service.as_str()),
@@ -163,6 +166,14 @@ fn column_keys(tables: &Tables) -> Vec<ColumnKey<'_>> {
     ];
     all.extend(optional.map(key(&spans.table, true)));
     all
+}
+
+/// Returns a key with each column of an id; with an empty name if there is none.
+fn id_keys<'a>(key: &'static str, columns: &'a Columns) -> Vec<(&'static str, &'a str)> {
+    match columns.columns() {
+        [] => vec![(key, "")],
+        columns => columns.iter().map(|column| (key, column.as_str())).collect(),
+    }
 }
 
 /// Lists names in backticks; `nothing` for an empty list.

@@ -4,7 +4,7 @@
 //! A rollback does not remove log lines, and the service can't notice them. Sequences as counters
 //! would change `lastval()` in the service's session.
 
-use crate::identifier;
+use crate::identifier::{self, TableName};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Error;
@@ -73,19 +73,19 @@ pub(super) async fn read(
     let failed = |error: sqlx::Error| Error::Witness(error.into());
     let schemas: Vec<String> = sqlx::query_scalar(OTHER_SCHEMAS)
         .bind(identifier::table(table))
-        .bind(name)
+        .bind(&name)
         .fetch_all(&mut *connection)
         .await
         .map_err(failed)?;
     for schema in schemas {
-        let table = format!("{schema}.{name}");
-        let sql = format!("select count(*) from {}", identifier::in_schema(&schema, name));
+        let sql = format!("select count(*) from {}", identifier::in_schema(&schema, &name));
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
             .fetch_one(&mut *connection)
             .await
             .map_err(failed)?;
         if rows > 0 {
-            witness.other_tables.push((table, rows.unsigned_abs()));
+            let table = TableName { schema: Some(schema), name: name.clone() };
+            witness.other_tables.push((table.to_string(), rows.unsigned_abs()));
         }
     }
     Ok(Some(witness))

@@ -172,7 +172,7 @@ impl Evidence {
         let mapping = &facts.spec.tables.spans;
         let fields = fields.iter().map(|field| (field.column(mapping), span.field_text(*field)));
         let named = fields.filter(|(name, _)| !name.is_empty());
-        Self::span_with(facts, span, named.map(|(name, value)| (name.to_owned(), value)).collect())
+        Self::span_with(facts, span, named.collect())
     }
 
     /// A span with fields that are named already.

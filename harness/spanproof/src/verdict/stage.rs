@@ -306,7 +306,8 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
         let message =
             format!("{} of {} spans name no unit in `{}`", lost.len(), expected.len(), table.unit);
         let lines = some(lost.iter().map(|span| {
-            let unit = (!table.unit.is_empty()).then(|| (table.unit.clone(), span.unit.clone()));
+            let unit = Some((table.unit.to_string(), span.unit.clone()));
+            let unit = unit.filter(|_| !table.unit.columns().is_empty());
             let links =
                 span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
             let by_parent = facts.spec.links_by_parent(span.name.as_deref().unwrap_or_default());

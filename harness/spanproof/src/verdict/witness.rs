@@ -2,6 +2,7 @@
 //! what failed and of what is there, so this holds for services that say nothing themselves.
 
 use super::evidence::{Evidence, some};
+use crate::identifier;
 use crate::observation::{Failure, Witness};
 
 /// What became of spans on their way into the table.
@@ -42,7 +43,7 @@ pub(super) struct Testimony<'a> {
 impl<'a> Testimony<'a> {
     /// About the table of that name, which has `kept` rows.
     pub(super) fn of(witness: &'a Witness, table: &str, kept: usize) -> Self {
-        let name = table.rsplit('.').next().unwrap_or(table).to_lowercase();
+        let name = identifier::parts(table).1.to_lowercase();
         let names = |text: &String| text.to_lowercase().contains(&name);
         let concerns = |failure: &&Failure| match &failure.statement {
             Some(statement) => ends(statement) || names(statement) || names(&failure.message),

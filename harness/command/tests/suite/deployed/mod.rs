@@ -6,3 +6,4 @@ mod logs;
 mod observations;
 mod production;
 mod scene;
+mod shapes;

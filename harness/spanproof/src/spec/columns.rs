@@ -1,0 +1,62 @@
+//! The columns that together are an id.
+
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// One column, or several that together are an id. The text of such an id is its parts joined by
+/// `/`; it is unknown if one of them is null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Columns(Vec<String>);
+
+impl Columns {
+    /// Creates one column; none if the name is empty.
+    pub(crate) fn new(column: &str) -> Self {
+        Self(if column.is_empty() { Vec::new() } else { vec![column.to_owned()] })
+    }
+
+    /// Returns the columns; empty if the table has none.
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Columns {
+    /// Writes the columns as the text of an id has their values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("/"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Columns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ColumnsVisitor;
+
+        impl<'de> Visitor<'de> for ColumnsVisitor {
+            type Value = Columns;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a column, or a list of columns")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Columns, E> {
+                Ok(Columns::new(text))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Columns, A::Error> {
+                let mut columns: Vec<String> = Vec::new();
+                while let Some(column) = seq.next_element::<String>()? {
+                    if column.is_empty() || columns.contains(&column) {
+                        let message = format!("`{column}` can't be a part of an id here");
+                        return Err(de::Error::custom(message));
+                    }
+                    columns.push(column);
+                }
+                Ok(Columns(columns))
+            }
+        }
+
+        deserializer.deserialize_any(ColumnsVisitor)
+    }
+}
