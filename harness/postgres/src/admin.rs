@@ -24,6 +24,28 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time for a session to end after `pg_terminate_backend`; it normally takes milliseconds.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Gives the database `{name}` the settings of the database `{template}`, also those for a role in it:
+/// the server copies the contents of a template, and its settings do not belong to them. The value of
+/// a setting that is a list of names is stored with the names quoted.
+const COPY_SETTINGS: &str = r#"
+do $copy$
+declare setting record;
+begin
+  for setting in
+    select case when s.setrole = 0 then 'database {name}'
+             else format('role %I in database {name}', pg_get_userbyid(s.setrole)) end as target,
+           split_part(entry, '=', 1) as name, substr(entry, strpos(entry, '=') + 1) as value
+    from pg_db_role_setting s, unnest(s.setconfig) as entry
+    where s.setdatabase = (select oid from pg_database where datname = '{template}')
+  loop
+    execute format('alter %s set %I to %s', setting.target, setting.name,
+      case when setting.name in ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')
+      then coalesce((select string_agg(quote_literal(coalesce(replace(part[1], '""', '"'), part[2])), ', ' order by place)
+        from regexp_matches(setting.value, '"((?:[^"]|"")*)"|([^,"[:space:]]+)', 'g') with ordinality as parts (part, place)), quote_literal(''))
+      else quote_literal(setting.value) end);
+  end loop;
+end $copy$"#;
+
 /// A pool of administrative connections to a server.
 #[derive(Debug, Clone)]
 pub(super) struct Admin {
@@ -79,7 +101,12 @@ impl Admin {
         // the WAL. Before version 15 it was the only strategy.
         let strategy = if self.version >= 15 { " strategy file_copy" } else { "" };
         let sql = format!("create database {name} template {template}{strategy}{encoding}");
-        self.execute(format!("create database `{name}`"), sql).await
+        self.execute(format!("create database `{name}`"), sql).await?;
+        if template == "template0" {
+            return Ok(());
+        }
+        let copy = COPY_SETTINGS.replace("{name}", name).replace("{template}", template);
+        self.execute(format!("copy the settings of `{template}` to `{name}`"), copy).await
     }
 
     /// Sets the password of a role of ours, which logs in by SCRAM whatever the server's default is.

@@ -24,7 +24,7 @@ use super::{Prefix, environment};
 use spanproof_lease::{Guard, Resource};
 
 /// Version of the entries' format. It changes when existing entries can't be used any more.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Maximum number of entries. If there are more, the least recently used entries are removed.
 const MAX_ENTRIES: usize = 8;
 /// Maximum number of bytes of all entries. A directory with ten migrations has about 20 MB.

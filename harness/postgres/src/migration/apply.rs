@@ -27,6 +27,7 @@ const IN_TRANSACTION: &str = "25001";
 /// A role or another object exists already.
 const DUPLICATE_OBJECT: &str = "42710";
 const UNDEFINED_TABLE: &str = "42P01";
+const UNDEFINED_DATABASE: &str = "3D000";
 
 /// A statement that failed.
 struct Failure<'a> {
@@ -137,6 +138,9 @@ impl File {
         let next = if is_role && source.sqlstate() == Some(DUPLICATE_OBJECT) {
             "; roles belong to the whole server, and an earlier run may have created this one: \
              drop it, or create it only if it does not exist"
+        } else if source.sqlstate() == Some(UNDEFINED_DATABASE) {
+            "; every database here has another name: change the current one, with \
+             `do $$ begin execute format('alter database %I set …', current_database()); end $$`"
         } else {
             ""
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use spanproof_postgres::{Options, Server, Source};
 
-use crate::{execute, query, table_migration};
+use crate::{execute, migrations, query, table_migration};
 
 #[tokio::test]
 async fn each_clone_has_the_migrations_and_its_own_rows() {
@@ -86,5 +86,49 @@ async fn close_drops_every_database_created_on_an_existing_server() {
     assert_eq!(after, before, "clones that are still in use must also be dropped");
     drop(clones);
     database.close().await.unwrap();
+    host.close().await.unwrap();
+}
+
+/// Changes settings of the database: a list of names, an empty list, a text, and one for a role.
+const SETTINGS: &str = r#"create schema "My App"; create table "My App".inside (n int);
+do $$ begin
+  execute format('alter database %I set search_path = "My App", "a""b", public', current_database());
+  execute format('alter database %I set temp_tablespaces = ''''', current_database());
+  execute format('alter database %I set application_name = ''it''''s = "one", two''', current_database());
+  execute format('alter role %I in database %I set lock_timeout = 1234', current_user, current_database());
+end $$;"#;
+
+/// The settings that a session of a clone has.
+const SETTINGS_OF_SESSION: &str = "select concat_ws('|', current_setting('search_path'), \
+    current_setting('temp_tablespaces'), current_setting('application_name'), current_setting('lock_timeout'), \
+    (select count(*) from inside))";
+
+/// Settings belong to a database and not to its contents, so the server does not copy them.
+#[tokio::test]
+async fn a_clone_has_the_settings_of_its_template() {
+    let host = Server::start(Options::default()).await.unwrap();
+    let owner = host.empty_database().await.unwrap();
+    let role = format!("clones_plain_{}", std::process::id());
+    execute(&owner, &format!("create role {role} login createdb password 'x'")).await;
+    let plain = owner.url().replacen("spanproof@", &format!("{role}:x@"), 1);
+    assert_ne!(plain, owner.url());
+    let source = Source::Url(plain);
+    let existing =
+        Server::start_ignoring_env(Options { source, ..Options::default() }).await.unwrap();
+    let (_folder, migrations) = migrations(&[("0001_settings.sql", SETTINGS)]);
+    for server in [&host, &existing] {
+        for _ in 0..2 {
+            let clone = server.migrated_database(&migrations).await.unwrap();
+            let settings = query::<String>(&clone, SETTINGS_OF_SESSION).await;
+            assert_eq!(
+                settings,
+                "\"My App\", \"a\"\"b\", public|\"\"|it's = \"one\", two|1234ms|0"
+            );
+            clone.close().await.unwrap();
+        }
+    }
+    existing.close().await.unwrap();
+    execute(&owner, &format!("drop role {role}")).await;
+    owner.close().await.unwrap();
     host.close().await.unwrap();
 }

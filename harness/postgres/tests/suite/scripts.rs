@@ -99,6 +99,11 @@ async fn the_part_that_undoes_a_migration_is_not_run(#[case] sql: &str) {
     "create table r (n int);\ncopy r from stdin;\nword\n\\.\n",
     ":2 failed: invalid input syntax for type integer"
 )]
+#[case::database_by_name(
+    "create table s (n int);\n\nalter database app set search_path = x;\n",
+    ":3 failed; every database here has another name: change the current one, with `do $$ begin execute format('alter \
+    database %I set …', current_database()); end $$`: database \"app\" does not exist"
+)]
 #[tokio::test]
 async fn a_failed_statement_is_reported_with_its_line(#[case] sql: &str, #[case] expected: &str) {
     let server = Server::shared().await.unwrap();

@@ -11,15 +11,11 @@ use super::{
     Condition, Done, Fault, Job, Process, Ready, Route, Service, Value, placeholder, span_check,
 };
 use crate::document::{Document, Error, suggestion};
-use crate::json_path::JsonPath;
 
 /// The supported version of the file format.
 pub(super) const SCHEMA: u32 = 1;
 /// The names in conditions that are not flags.
 const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
-
-/// The keys under `[tables]` whose values are not columns.
-const NOT_COLUMNS: [&str; 6] = ["table", "channel", "waiting", "done", "not-ended", "header"];
 
 /// The `units` of each job with its position in the file.
 #[derive(Debug, Deserialize)]
@@ -30,13 +26,6 @@ struct JobUnits {
 #[derive(Debug, Deserialize)]
 struct Units {
     units: Spanned<usize>,
-}
-
-/// The keys under `[tables]` with their positions in the file.
-#[derive(Debug, Deserialize)]
-struct TableKeys {
-    #[serde(default)]
-    tables: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
 }
 
 /// A parsed file, and its text for the errors.
@@ -63,7 +52,7 @@ impl Check<'_> {
         self.unique_names("job", &self.file.jobs, |job| &job.name)?;
         self.units()?;
         self.flags()?;
-        self.tables()?;
+        self.file.tables.check(self.document)?;
         self.faults()?;
         span_check::check(self)?;
         self.conditions()?;
@@ -295,33 +284,6 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Rejects columns that are no path although they contain `->`, and spans that name a unit by
-    /// another number of columns than its id has.
-    fn tables(&self) -> Result<(), Error> {
-        let TableKeys { tables } = self.document.parse()?;
-        let keys =
-            tables.values().flatten().filter(|(key, _)| !NOT_COLUMNS.contains(&key.as_str()));
-        for (_, value) in keys {
-            if let Some(problem) = path_problem(value.get_ref()) {
-                return Err(self.document.error_at(value.span(), problem));
-            }
-        }
-        let (id, unit) = (&self.file.tables.units.id, &self.file.tables.spans.unit);
-        let is_known = !id.columns().is_empty() && !unit.columns().is_empty();
-        if !is_known || id.columns().len() == unit.columns().len() {
-            return Ok(());
-        }
-        let key = |table: &str, key: &str| tables.get(table)?.get(key).map(Spanned::span);
-        let span = key("spans", "unit").or_else(|| key("units", "id")).unwrap_or(0..0);
-        let message = format!(
-            "`unit` in `[tables.spans]` names a unit by {}, but `id` in `[tables.units]` is {}; name the same parts in \
-             the same order",
-            list(unit.columns()),
-            list(id.columns())
-        );
-        Err(self.document.error_at(span, message))
-    }
-
     fn faults(&self) -> Result<(), Error> {
         let faults = &self.file.faults;
         if !faults.is_empty() {
@@ -417,22 +379,4 @@ fn ready_problem(ready: &Ready) -> Option<String> {
     }
     let error = regex::Regex::new(ready.line.as_deref()?).err()?;
     Some(format!("`ready.line` is not a regular expression: {error}"))
-}
-
-/// Returns what is wrong with the paths into JSON in a value; `None` if nothing is.
-fn path_problem(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => JsonPath::parse(text).err(),
-        toml::Value::Array(items) => items.iter().find_map(path_problem),
-        toml::Value::Table(pairs) => pairs
-            .iter()
-            .find_map(|(name, value)| JsonPath::parse(name).err().or_else(|| path_problem(value))),
-        _ => None,
-    }
-}
-
-/// Lists columns in backticks.
-fn list(columns: &[String]) -> String {
-    let names: Vec<_> = columns.iter().map(|column| format!("`{column}`")).collect();
-    names.join(" and ")
 }

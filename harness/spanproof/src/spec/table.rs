@@ -4,9 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
 
 use super::Columns;
+use crate::document::{Document, Error};
 use crate::identifier::TableName;
+use crate::json_path::JsonPath;
+
+/// The keys under `[tables]` whose values are not columns.
+const NOT_COLUMNS: [&str; 6] = ["table", "channel", "waiting", "done", "not-ended", "header"];
 
 /// The three tables that are read after each case.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -18,6 +24,13 @@ pub(crate) struct Tables {
     pub units: UnitTable,
     /// The table of spans.
     pub spans: SpanTable,
+}
+
+/// The keys under `[tables]` with their positions in the file.
+#[derive(Debug, Deserialize)]
+struct TableKeys {
+    #[serde(default)]
+    tables: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
 }
 
 /// The table of jobs.
@@ -123,6 +136,33 @@ impl JobTable {
 }
 
 impl Tables {
+    /// Rejects columns that are no path although they contain `->`, and spans that name a unit by
+    /// another number of columns than its id has.
+    pub(super) fn check(&self, document: &Document) -> Result<(), Error> {
+        let TableKeys { tables } = document.parse()?;
+        let keys =
+            tables.values().flatten().filter(|(key, _)| !NOT_COLUMNS.contains(&key.as_str()));
+        for (_, value) in keys {
+            if let Some(problem) = path_problem(value.get_ref()) {
+                return Err(document.error_at(value.span(), problem));
+            }
+        }
+        let (id, unit) = (&self.units.id, &self.spans.unit);
+        let is_known = !id.columns().is_empty() && !unit.columns().is_empty();
+        if !is_known || id.columns().len() == unit.columns().len() {
+            return Ok(());
+        }
+        let key = |table: &str, key: &str| tables.get(table)?.get(key).map(Spanned::span);
+        let span = key("spans", "unit").or_else(|| key("units", "id")).unwrap_or(0..0);
+        let message = format!(
+            "`unit` in `[tables.spans]` names a unit by {}, but `id` in `[tables.units]` is {}; name the same parts in \
+             the same order",
+            list(unit.columns()),
+            list(id.columns())
+        );
+        Err(document.error_at(span, message))
+    }
+
     /// Returns the names of the columns of units.
     pub(crate) fn unit_columns(&self) -> impl Iterator<Item = &str> {
         let UnitTable { id, job, status, started, completed, outcome, key, .. } = &self.units;
@@ -239,4 +279,22 @@ fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Returns what is wrong with the paths into JSON in a value; `None` if nothing is.
+fn path_problem(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => JsonPath::parse(text).err(),
+        toml::Value::Array(items) => items.iter().find_map(path_problem),
+        toml::Value::Table(pairs) => pairs
+            .iter()
+            .find_map(|(name, value)| JsonPath::parse(name).err().or_else(|| path_problem(value))),
+        _ => None,
+    }
+}
+
+/// Lists columns in backticks.
+fn list(columns: &[String]) -> String {
+    let names: Vec<_> = columns.iter().map(|column| format!("`{column}`")).collect();
+    names.join(" and ")
 }

@@ -265,7 +265,7 @@ impl Answers {
             incident(&production, ["--database", url]).await,
             incident(&production, ["--dump", "dump.sql"]).await,
         ];
-        let watch = ["watch", "--last", "4", "--for", "500ms", "--database", url];
+        let watch = ["watch", "--last", "4", "--for", "1s", "--database", url];
         let answers = Self {
             diagnosis: diagnose(["--database"], url.to_owned()).await,
             dumped: diagnose(["--dump"], "dump.sql".to_owned()).await,
