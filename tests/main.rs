@@ -11,6 +11,7 @@ mod job_end;
 mod migrations;
 mod modes;
 mod one_shot;
+mod names;
 mod overrides;
 mod peers;
 mod processes;

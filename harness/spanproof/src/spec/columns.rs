@@ -48,7 +48,10 @@ impl<'de> Deserialize<'de> for Columns {
                 let mut columns: Vec<String> = Vec::new();
                 while let Some(column) = seq.next_element::<String>()? {
                     if column.is_empty() || columns.contains(&column) {
-                        let message = format!("`{column}` can't be a part of an id here");
+                        let message = match column.as_str() {
+                            "" => "a part of an id needs the name of a column".to_owned(),
+                            _ => format!("`{column}` is twice in this id; remove one"),
+                        };
                         return Err(de::Error::custom(message));
                     }
                     columns.push(column);

@@ -56,6 +56,31 @@ fn a_missing_spec_is_reported_with_the_option_config() {
     "schema = 1\nexpected = [{ code = \"unliked\", reason = \"r\", until = 2030-01-01 }]",
     "spanproof.toml:2:22: no code is named `unliked`; did you mean `unlinked`?"
 )]
+#[case::table_with_two_dots(
+    "schema = 1",
+    "schema = 1\ntables = { spans = { table = \"my.app.spans\" } }",
+    "such as `\"my.app.spans\"` or `\"my.app\".spans`"
+)]
+#[case::path_without_quotes(
+    "schema = 1",
+    "schema = 1\ntables = { spans = { unit = \"data->>unit\" } }",
+    "spanproof.toml:2:29: `data->>unit` is not a path into JSON: write each key in single quotes"
+)]
+#[case::path_in_attributes(
+    "schema = 1",
+    "schema = 1\ntables = { spans = { attributes = { job_id = \"data->>\" } } }",
+    "`data->>` is not a path into JSON"
+)]
+#[case::unit_of_fewer_columns(
+    "schema = 1",
+    "schema = 1\ntables = { units = { id = [\"job\", \"step\"] }, spans = { unit = \"step\" } }",
+    "spanproof.toml:2:63: `unit` in `[tables.spans]` names a unit by `step`, but `id` in `[tables.units]` is `job` and `step`; name the same parts in the same order"
+)]
+#[case::column_twice_in_an_id(
+    "schema = 1",
+    "schema = 1\ntables = { units = { id = [\"job\", \"job\"] } }",
+    "`job` is twice in this id; remove one"
+)]
 #[case::newer_schema(
     "schema = 1",
     "schema = 2",
