@@ -186,7 +186,7 @@ mod tests {
     #[case::quote_inside(r#"a"b"#, r#"`"a""b"`"#)]
     #[case::open(r#""ab"#, r#"`"""ab"`"#)]
     #[case::no_table("app.", r#"`"app."`"#)]
-    #[case::after_the_quote(r#""a"b"#, r#"such as"#)]
+    #[case::after_the_quote(r#""a"b"#, "such as")]
     fn an_ambiguous_name_is_refused_with_a_way_to_quote_it(
         #[case] text: &str,
         #[case] expected: &str,

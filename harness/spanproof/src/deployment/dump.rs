@@ -240,7 +240,6 @@ impl<'a> TableReader<'a> {
         match &mut self.position {
             Position::TopLevel => self.read_statement(line)?,
             Position::Definition(_) if line.starts_with(')') => self.position = Position::TopLevel,
-            Position::Definition(false) => {}
             Position::Definition(true) => {
                 let line = line.trim().trim_end_matches(',');
                 if let Some((column, column_type)) = identifier::from_sql(line) {
@@ -250,7 +249,7 @@ impl<'a> TableReader<'a> {
             Position::Rows(_) | Position::OtherRows if line == "\\." => {
                 self.position = Position::TopLevel;
             }
-            Position::OtherRows => {}
+            Position::Definition(false) | Position::OtherRows => {}
             Position::Rows(columns) => {
                 let values: Vec<_> = line.split('\t').collect();
                 if values.len() != columns.len() {

@@ -58,7 +58,9 @@ impl<'a> Lookup<'a> {
         let paths = rows_of.paths(&self.spec.tables);
         let mut found = self.session.look_up(what, sql, parameters).await?;
         if let Reply::Accepted(rows) = &mut found {
-            rows.iter_mut().for_each(|row| paths.add_to(row));
+            for row in rows {
+                paths.add_to(row);
+            }
         }
         Ok(found)
     }

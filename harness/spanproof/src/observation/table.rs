@@ -81,7 +81,9 @@ impl Rows {
     #[must_use]
     pub(crate) fn with_paths(mut self, paths: &Paths) -> Self {
         if let Self::Found(rows) = &mut self {
-            rows.iter_mut().for_each(|row| paths.add_to(row));
+            for row in rows {
+                paths.add_to(row);
+            }
         }
         self
     }
