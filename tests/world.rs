@@ -24,6 +24,10 @@ pub(crate) async fn faulty() -> World {
 }
 
 async fn open(cell: &OnceCell<World>, binary: &str) -> World {
-    let open = || World::new(repository("spanproof.toml")).binary(binary).shared_server().open();
+    let open = || {
+        let world = World::new(repository("spanproof.toml")).binary(binary).shared_server();
+        // Both runners write each span before its job ends, so a missing one does not come later.
+        world.set("service.flush-ms", "500").open()
+    };
     cell.get_or_try_init(open).await.unwrap().clone()
 }

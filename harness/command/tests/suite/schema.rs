@@ -193,7 +193,6 @@ fn wrong_values_are_not_valid() {
             "[startup]",
             "[[expected]]\ncode = \"no-such\"\nreason = \"r\"\nuntil = 2030-01-01\n[startup]",
         ),
-        ("ready = { http = \"/health\" }", ""),
         ("migrations = \"migrations\"", "order = \"date\""),
         ("migrations = \"migrations\"", "version = \"sixteen\""),
         ("ready = {", "stop = { signal = \"SIGKILL\" }\nready = {"),

@@ -1,8 +1,6 @@
 //! Reads the spans of units of work, and the spans of other jobs that started while these units
 //! ran.
 
-use std::collections::BTreeSet;
-
 use crate::identifier::{self, TableName};
 
 use super::catalog::Table;
@@ -17,8 +15,8 @@ use crate::spec::{Spec, UnitLink};
 /// are read, too.
 const MARGIN_SECONDS: i64 = 60;
 
-/// Reads the spans that name one of the units or jobs. If there are fewer such spans than units,
-/// adds the spans that name no unit and started while the units ran: they may belong to the units.
+/// Reads the spans that name one of the units or jobs. If there are fewer such spans than units, or
+/// the spec has spans that are linked by their parent, adds the spans that name no unit and started while the units ran: they may belong to the units.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],
@@ -31,7 +29,10 @@ pub(super) async fn spans(
     let by_unit = Key { columns: table.unit.columns(), values: &unit_ids };
     let keys = [by_unit, Key::new(&job, jobs)];
     let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
-    if units.all().is_empty() || found.all().len() >= units.all().len() {
+    // The spans of a framework name no unit, however many others do.
+    let by_parent = lookup.spec.spans.iter().any(|rule| rule.unit == UnitLink::Parent);
+    let enough = found.all().len() >= units.all().len() && !by_parent;
+    if units.all().is_empty() || enough {
         return Ok(found);
     }
     let Some(window) = running_window(lookup.spec, units.all()) else { return Ok(found) };
@@ -41,30 +42,11 @@ pub(super) async fn spans(
             let new = more.into_iter().filter(|row| !rows.contains(row));
             let new: Vec<_> = new.collect();
             rows.extend(new);
-            Ok(Rows::Found(without_other_children(lookup.spec, rows)))
+            Ok(Rows::Found(rows).without_other_children(lookup.spec))
         }
         Reply::Refused(reason) => {
             lookup.unread.push(format!("{} by {}: {reason}", table.table, table.started));
             Ok(found)
-        }
-    }
-}
-
-/// Removes the spans that are linked by their parent and whose parent is not among the rows: they
-/// belong to other units.
-fn without_other_children(spec: &Spec, mut rows: Vec<Row>) -> Vec<Row> {
-    let columns = &spec.tables.spans;
-    loop {
-        let ids: BTreeSet<_> = rows.iter().filter_map(|row| text(row, &columns.id)).collect();
-        let before = rows.len();
-        rows.retain(|row| {
-            let name = text(row, &columns.name).unwrap_or_default();
-            let has_parent = || text(row, &columns.parent).is_some_and(|id| ids.contains(&id));
-            text(row, &columns.unit).is_some() || !spec.links_by_parent(&name) || has_parent()
-        });
-        // A child of a removed span has lost its parent, too.
-        if rows.len() == before {
-            return rows;
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Selects the evidence of some jobs from an observation of several jobs.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{
     ConcurrentSpan, Deployment, Job, Log, LogLine, Observation, Origin, Owner, Row, Rows, Span,
-    TableRows, Unit,
+    TableRows, Unit, id, text,
 };
 use crate::matrix::Case;
 use crate::spec::Spec;
@@ -41,6 +43,7 @@ impl Observation {
             }
             belongs
         });
+        let span_rows = span_rows.without_other_children(spec);
         let route = selected.iter().find_map(|job| job.route.clone());
         let case = Case { route: route.unwrap_or_default(), ..self.case.clone() };
         let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
@@ -53,6 +56,28 @@ impl Observation {
             trial @ Origin::Trial(_) => trial.clone(),
         };
         Self { case, tables, origin }
+    }
+}
+
+impl Rows {
+    /// Removes the spans that are linked by their parent and whose parent is not among the rows: they
+    /// belong to other units.
+    pub(crate) fn without_other_children(mut self, spec: &Spec) -> Self {
+        let columns = &spec.tables.spans;
+        loop {
+            let before = self.all().len();
+            let ids = self.all().iter().filter_map(|row| text(row, &columns.id));
+            let ids: BTreeSet<_> = ids.collect();
+            self = self.filter(|row| {
+                let name = text(row, &columns.name).unwrap_or_default();
+                let has_parent = || text(row, &columns.parent).is_some_and(|id| ids.contains(&id));
+                id(row, &columns.unit).is_some() || !spec.links_by_parent(&name) || has_parent()
+            });
+            // A child of a removed span has lost its parent, too.
+            if self.all().len() == before {
+                return self;
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct Done {
     /// A path that answers with a success status, with placeholders of the job and of the service's
     /// answer to it.
     pub http: Option<String>,
-    /// A JSON pointer into the answer of `http`; `None` if the status alone decides.
+    /// A JSON pointer into the answer of `http`. Without it, the status alone decides.
     pub pointer: Option<String>,
     /// The values at `pointer` of a job that has ended.
     pub values: Vec<String>,

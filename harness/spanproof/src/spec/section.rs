@@ -146,7 +146,7 @@ pub(crate) struct Route {
     /// Whether nothing is submitted, because the service finds its work at its start.
     #[serde(default)]
     pub at_start: bool,
-    /// How the end of a job is seen; `None` if its status in the table of jobs tells.
+    /// How the end of a job is seen. Without it, its status in the table of jobs tells.
     pub done: Option<Done>,
     /// The JSON body, in which `"{job}"` is the job and `"{job:/pointer}"` a part of it.
     #[serde(default = "whole_job")]

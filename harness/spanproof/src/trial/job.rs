@@ -1,7 +1,6 @@
 //! Submits a job and waits for its end.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -15,7 +14,6 @@ use super::Error;
 use super::job_end::JobEnd;
 use super::readiness::client;
 use super::service::RunningService;
-use super::values::Values;
 use crate::chain::chain;
 use crate::observation::{Rows, Submission, WaitResult};
 use crate::process::{Ending, Launch};
@@ -60,19 +58,6 @@ pub(super) async fn submit_by_sql(connection: &mut PgConnection, sql: &str) -> S
     };
     let request = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     Submission { request: format!("SQL {request}"), status, body }
-}
-
-/// Writes the job to the file `{job.file}` in the folder of a trial.
-///
-/// # Errors
-/// When the file can't be written.
-pub(super) fn write_file(values: &Values, job: &Json) -> Result<(), Error> {
-    let path = PathBuf::from(values.fill("{job.file}"));
-    std::fs::write(&path, job.to_string()).map_err(|error| Error::File {
-        what: "the file of the job",
-        path: path.clone(),
-        reason: error.to_string(),
-    })
 }
 
 /// Submits a job by a command, which must exit with 0 in time.

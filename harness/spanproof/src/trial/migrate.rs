@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use spanproof_postgres::{Address, Migrations};
 
 use super::address::address_value;
+use super::helper_start::start_helpers;
 use super::overrides::{EffectiveTimeouts, Timeouts};
-use super::processes::{start_helpers, stop_helpers};
+use super::processes::stop_helpers;
 use super::resources::Resources;
 use super::service::{RunningService, ServiceOptions};
 use super::stopwatch::Stopwatch;

@@ -7,6 +7,7 @@ mod fault;
 mod fault_run;
 mod files;
 mod flush;
+mod helper_start;
 mod inputs;
 mod job;
 mod job_end;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use spanproof_postgres::Server;
 
+use super::helper_start::start_shared_helpers;
 use super::inputs::Inputs;
 use super::program::Program;
-use super::shared::SharedHelpers;
 use super::world::Inner;
 use super::{Error, World, migrate};
 use crate::matrix::Case;
@@ -160,7 +160,7 @@ impl WorldBuilder {
             database_time: Duration::ZERO,
         };
         let without_helpers = World(Arc::new(inner.clone()));
-        inner.shared_helpers = Box::pin(SharedHelpers::start(&without_helpers)).await?;
+        inner.shared_helpers = Box::pin(start_shared_helpers(&without_helpers)).await?;
         if inner.spec.database.service_migrates {
             let case = Case::default_of(&inner.spec);
             let without_tables = World(Arc::new(inner.clone()));

@@ -1,14 +1,10 @@
 //! The processes of a trial besides the service: others under test, and helpers such as a broker.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Error;
 use super::readiness::wait_until_ready;
-use super::resources::Resources;
 use super::values::Values;
-use super::{Error, World};
-use crate::matrix::Case;
 use crate::observation::WaitResult;
 use crate::process::{Child, Exit, Launch, Output};
 use crate::spec::Process;
@@ -89,23 +85,6 @@ impl RunningProcess {
         let output = output.delayed(delay).of_process(&self.rule.name);
         Ok((Exit { process: Some(self.rule.name), ..exit }, output))
     }
-}
-
-/// Starts the helpers in the order of the spec.
-pub(super) async fn start_helpers(
-    world: &World,
-    case: &Case,
-    database: &str,
-    resources: &Arc<Resources>,
-) -> Result<Vec<RunningProcess>, Error> {
-    let mut helpers = Vec::new();
-    let rules = world.spec().processes.iter().filter(|rule| rule.helper && !rule.shared);
-    for rule in rules {
-        let values = Values::new(database, String::new(), 0, case, resources)?;
-        let launch = world.launch_process(rule, &values, &BTreeMap::new())?;
-        helpers.push(RunningProcess::start_helper(rule, &launch, &values).await?);
-    }
-    Ok(helpers)
 }
 
 /// Stops the helpers in the reverse order of their start. Returns the output of each one that printed

@@ -82,10 +82,10 @@ fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows)
     };
     // A span that names no unit belongs to the job of its parent.
     let has_old_parent = |span: &Row| {
-        let parent = id(span, &mapping.spans.parent).filter(|parent| !parent.is_null());
-        let is_null = id(span, &mapping.spans.unit).is_none_or(|unit| unit.is_null());
-        let mut rows = first.spans.all().iter();
-        is_null && parent.is_some() && rows.any(|row| id(row, &mapping.spans.id) == parent)
+        let parent = observation::text(span, &mapping.spans.parent);
+        let names_unit = observation::id(span, &mapping.spans.unit).is_some();
+        let is_parent = |row: &Row| observation::text(row, &mapping.spans.id) == parent;
+        !names_unit && parent.is_some() && first.spans.all().iter().any(is_parent)
     };
     let is_late = |span: &Row| {
         let is_of_first = belongs_to(&first.units, span) && !belongs_to(&units, span);

@@ -7,9 +7,10 @@ use sqlx::{Connection, PgConnection};
 
 use super::fault::ActiveFault;
 use super::flush::wait_for_spans;
+use super::helper_start::start_helpers;
 use super::job_end::{JobEnd, Submitted};
 use super::overrides::{EffectiveTimeouts, Overrides};
-use super::processes::{RunningProcess, start_helpers, stop_helpers};
+use super::processes::{RunningProcess, stop_helpers};
 use super::recovery::FirstJob;
 use super::request::Request;
 use super::resources::Resources;
@@ -215,7 +216,7 @@ impl Trial {
                 job::submit_by_sql(session, &sql).await
             }
             Request::Command(words) => {
-                job::write_file(values, job)?;
+                values.write_job(job)?;
                 let environment = self.service.environment.clone();
                 let launch = self.world.launch_words(&words, environment, values)?;
                 job::submit_by_command(&launch, within).await?

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::job::write_file;
 use super::processes::RunningProcess;
 use super::readiness::wait_until_ready;
 use super::resources::{Resources, reserve_port};
@@ -87,7 +86,7 @@ impl RunningService {
         }
         world.render_files(&values)?;
         if spec.has_work_at_start() {
-            write_file(&values, options.job)?;
+            values.write_job(options.job)?;
         }
         let (running, ready) = (Vec::new(), WaitResult::Reached);
         let mut others =

@@ -1,7 +1,10 @@
 //! The values of the placeholders in a spec, which differ from trial to trial.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use serde_json::Value as Json;
 
 use spanproof_postgres::{Address, ServerError};
 
@@ -48,6 +51,19 @@ impl Values {
     /// Replaces the placeholders in a text of the spec.
     pub(super) fn fill(&self, text: &str) -> String {
         placeholder::fill(text, |name| self.value(name))
+    }
+
+    /// Writes a job to the file `{job.file}` in the folder of the trial.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub(super) fn write_job(&self, job: &Json) -> Result<(), Error> {
+        let path = PathBuf::from(self.fill("{job.file}"));
+        std::fs::write(&path, job.to_string()).map_err(|error| Error::File {
+            what: "the file of the job",
+            path,
+            reason: error.to_string(),
+        })
     }
 
     fn value(&self, name: &str) -> Option<String> {

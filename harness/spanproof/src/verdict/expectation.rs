@@ -1,6 +1,5 @@
 //! The spans that each unit should have in a case, by their names.
 
-use super::facts::Facts;
 use crate::spec::{SpanRule, Spec};
 
 /// The spans of one name that each unit should have.
@@ -35,34 +34,5 @@ impl<'a> Expected<'a> {
     /// How many a unit has at least.
     pub(super) fn per_unit(&self) -> usize {
         self.places.len()
-    }
-}
-
-impl Facts<'_> {
-    /// How many spans of one name all units should have together.
-    pub(super) fn wanted(&self, rule: &Expected<'_>) -> usize {
-        self.units.len() * rule.per_unit()
-    }
-
-    /// How many spans of one name are stored, without those that a unit has beyond what it needs: they
-    /// don't stand in for the missing ones of another unit. Spans of no unit count.
-    pub(super) fn stored(&self, rule: &Expected<'_>) -> usize {
-        self.of_operation(rule.name).count() - self.surplus(rule)
-    }
-
-    /// How many spans of one name were begun with the tracer enabled, without the surplus.
-    pub(super) fn begun(&self, rule: &Expected<'_>) -> usize {
-        self.attempts(rule.name).saturating_sub(self.surplus(rule))
-    }
-
-    /// The spans that units have beyond what they need, if the spec allows that. Otherwise they are
-    /// duplicates, which is another finding.
-    fn surplus(&self, rule: &Expected<'_>) -> usize {
-        let needed = rule.per_unit();
-        if rule.at_most == Some(needed) {
-            return 0;
-        }
-        let counts = self.units.iter().map(|unit| self.spans_of(unit, rule.name).len());
-        counts.map(|count| count.saturating_sub(needed)).sum()
     }
 }

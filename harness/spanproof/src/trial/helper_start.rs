@@ -1,0 +1,55 @@
+//! Starts the helpers of a trial, and those that all trials share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::processes::RunningProcess;
+use super::resources::Resources;
+use super::shared::SharedHelpers;
+use super::values::Values;
+use super::{Error, World};
+use crate::matrix::Case;
+use crate::spec::Process;
+
+/// A URL in the place of the database, which a shared helper can't use.
+const NO_DATABASE: &str = "postgres://127.0.0.1/none";
+
+/// Starts the helpers of a trial in the order of the spec.
+pub(super) async fn start_helpers(
+    world: &World,
+    case: &Case,
+    database: &str,
+    resources: &Arc<Resources>,
+) -> Result<Vec<RunningProcess>, Error> {
+    let values = Values::new(database, String::new(), 0, case, resources)?;
+    let rules = world.spec().processes.iter().filter(|rule| rule.helper && !rule.shared);
+    start(world, rules, &values).await
+}
+
+/// Starts the helpers that all trials share; `None` if there are none.
+pub(super) async fn start_shared_helpers(
+    world: &World,
+) -> Result<Option<Arc<SharedHelpers>>, Error> {
+    let spec = world.spec();
+    if spec.shared_helpers().next().is_none() {
+        return Ok(None);
+    }
+    let resources = Arc::new(Resources::of_shared_helpers(spec)?);
+    let case = Case::default_of(spec);
+    let values = Values::new(NO_DATABASE, String::new(), 0, &case, &resources)?;
+    let running = start(world, spec.shared_helpers(), &values).await?;
+    Ok(Some(Arc::new(SharedHelpers { running, resources })))
+}
+
+async fn start(
+    world: &World,
+    rules: impl Iterator<Item = &Process>,
+    values: &Values,
+) -> Result<Vec<RunningProcess>, Error> {
+    let mut running = Vec::new();
+    for rule in rules {
+        let launch = world.launch_process(rule, values, &BTreeMap::new())?;
+        running.push(RunningProcess::start_helper(rule, &launch, values).await?);
+    }
+    Ok(running)
+}
