@@ -13,7 +13,9 @@ use spanproof::Spec;
 use spanproof::{IncidentError, Masking, capture_case, capture_deployment};
 
 pub(super) fn capture(args: &Capture) -> Result<Exit, Failure> {
-    let spec = sources::spec(&args.system.config)?;
+    let config = &args.system.config;
+    let read = if args.case.is_some() { sources::spec } else { sources::spec_with_jobs };
+    let spec = read(config)?;
     let masking = Masking::new(args.mask.as_deref()).map_err(incident_failure)?;
     let masking = masking.keep_contents(args.with_contents);
     match &args.case {

@@ -8,7 +8,7 @@ use spanproof::diagnose as judge;
 use spanproof_format::{JobDiagnosis, Verdict};
 
 pub(super) fn diagnose(args: &Diagnose) -> Result<Exit, Failure> {
-    let spec = sources::spec(&args.system.config)?;
+    let spec = sources::spec_with_jobs(&args.system.config)?;
     let runtime = runtime()?;
     let observation = runtime.block_on(sources::observe(&args.system, &spec, "diagnose"))?;
     if let Rows::Found(jobs) = &observation.tables.jobs

@@ -27,6 +27,19 @@ pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
     read_spec(config)
 }
 
+/// Reads the spec of a command that looks up jobs in their table.
+pub(super) fn spec_with_jobs(config: &Path) -> Result<Spec, Failure> {
+    let spec = spec(config)?;
+    if spec.job_table().is_empty() {
+        return Err(Failure::usage(anyhow!(
+            "`{}` has no table of jobs, and this command looks up jobs there; name one as `table` under \
+             `[tables.jobs]`",
+            config.display()
+        )));
+    }
+    Ok(spec)
+}
+
 /// Reads a spec and prints its warnings.
 pub(super) fn read_spec(config: &Path) -> Result<Spec, Failure> {
     let spec = Spec::read(config).map_err(Failure::usage)?;

@@ -16,7 +16,7 @@ const DEFAULT_WIDTH: usize = 100;
 const MIN_WIDTH: usize = 40;
 
 pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
-    let spec = sources::spec(&args.config)?;
+    let spec = sources::spec_with_jobs(&args.config)?;
     let url = sources::required_database_url(args.database.as_ref())?;
     let runtime = runtime()?;
     let matches = runtime.block_on(find(args, &spec, &url))?;

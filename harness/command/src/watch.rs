@@ -25,7 +25,7 @@ const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn watch(args: &Watch) -> Result<Exit, Failure> {
-    let spec = sources::spec(&args.config)?;
+    let spec = sources::spec_with_jobs(&args.config)?;
     let url = sources::required_database_url(args.database.as_ref())?;
     let runtime = runtime()?;
     runtime.block_on(async {

@@ -1,19 +1,27 @@
 //! Reserves a free TCP port for a child.
 //!
-//! The port stays bound here, without listening, until the reservation is dropped. The kernel never
-//! assigns a bound port to a bind to port 0, but lets a program bind it explicitly with
-//! `SO_REUSEADDR`, which every common server library sets on Unix.
+//! The port itself stays free: a child that binds it without `SO_REUSEADDR` would be refused if it
+//! were bound here. An abstract Unix socket with the number in its name tells other reservations
+//! that the port is taken; the kernel removes it when this process dies. The ports are outside the
+//! range from which the kernel takes a port for a bind to port 0 or for a connection.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr as TcpAddress};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use socket2::{Domain, Socket, Type};
+
+/// The first port that is used. Many well-known services have smaller numbers.
+const FIRST: u16 = 10_000;
+/// The range of ports that the kernel assigns: two numbers.
+const ASSIGNED: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /// A reserved port on 127.0.0.1.
 #[derive(Debug)]
 #[must_use = "dropping it releases the port"]
 pub struct Reservation {
-    _bound: Socket,
+    _mark: UnixDatagram,
     port: u16,
 }
 
@@ -21,14 +29,20 @@ impl Reservation {
     /// Reserves a free port.
     ///
     /// # Errors
-    /// If no port is free or the socket can't be created.
+    /// If no port is free.
     pub fn new() -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-        let bound = socket.local_addr()?.as_socket();
-        let port = bound.map(|address| address.port()).unwrap_or_default();
-        Ok(Self { _bound: socket, port })
+        let ports = candidates(assigned_range());
+        let start = usize::from(uuid::Uuid::new_v4().as_fields().1) % ports.len();
+        let (before, after) = ports.split_at(start);
+        let reserved = after.iter().chain(before).find_map(|port| Self::try_port(*port));
+        reserved.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+
+    /// Reserves a port; `None` if it is not free.
+    fn try_port(port: u16) -> Option<Self> {
+        let name = SocketAddr::from_abstract_name(format!("spanproof-port-{port}")).ok()?;
+        let mark = UnixDatagram::bind_addr(&name).ok()?;
+        is_free(port).then_some(Self { _mark: mark, port })
     }
 
     /// Returns the number of the port.
@@ -37,17 +51,76 @@ impl Reservation {
     }
 }
 
+/// Whether a program can bind the port on every address. A machine without IPv6 has only one.
+fn is_free(port: u16) -> bool {
+    let bind = |domain, address: IpAddr| {
+        let socket = Socket::new(domain, Type::STREAM, None)?;
+        if domain == Domain::IPV6 {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&TcpAddress::from((address, port)).into())
+    };
+    let is_taken = |error: io::Error| error.kind() == io::ErrorKind::AddrInUse;
+    bind(Domain::IPV4, Ipv4Addr::UNSPECIFIED.into()).is_ok()
+        && !bind(Domain::IPV6, Ipv6Addr::UNSPECIFIED.into()).is_err_and(is_taken)
+}
+
+/// Returns the first and the last port that the kernel assigns; `None` if that can't be read.
+fn assigned_range() -> Option<(u16, u16)> {
+    let text = std::fs::read_to_string(ASSIGNED).ok()?;
+    let (first, last) = text.trim().split_once(char::is_whitespace)?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+}
+
+/// Returns the ports outside the assigned range, or all ports if there are few outside it.
+fn candidates(assigned: Option<(u16, u16)>) -> Vec<u16> {
+    let all = FIRST..=u16::MAX;
+    let is_assigned =
+        |port: &u16| assigned.is_some_and(|(first, last)| (first..=last).contains(port));
+    let outside: Vec<_> = all.clone().filter(|port| !is_assigned(port)).collect();
+    if outside.len() < 1_000 { all.collect() } else { outside }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_an_explicit_bind_gets_a_reserved_port() {
+    fn a_child_binds_a_reserved_port_without_any_option() {
         let reservation = Reservation::new().unwrap();
-        let child = std::net::TcpListener::bind(("127.0.0.1", reservation.port())).unwrap();
-        for _ in 0..200 {
-            assert_ne!(Reservation::new().unwrap().port(), reservation.port());
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let address = TcpAddress::from((Ipv4Addr::LOCALHOST, reservation.port()));
+        socket.bind(&address.into()).unwrap();
+        socket.listen(1).unwrap();
+    }
+
+    #[test]
+    fn a_port_is_reserved_once() {
+        let first = Reservation::new().unwrap();
+        assert!(Reservation::try_port(first.port()).is_none());
+        let port = first.port();
+        drop(first);
+        assert!(Reservation::try_port(port).is_some());
+    }
+
+    #[test]
+    fn a_port_that_another_program_uses_is_not_reserved() {
+        let port = Reservation::new().unwrap().port();
+        for address in ["127.0.0.1", "0.0.0.0", "::1"] {
+            let listener = std::net::TcpListener::bind((address, port)).unwrap();
+            assert!(Reservation::try_port(port).is_none(), "{address}");
+            drop(listener);
         }
-        drop(child);
+    }
+
+    #[test]
+    fn the_kernel_does_not_assign_a_reserved_port() {
+        let (first, last) = assigned_range().unwrap();
+        let ports = candidates(Some((32_768, 60_999)));
+        assert!(ports.contains(&10_000) && ports.contains(&32_767) && ports.contains(&61_000));
+        assert!(!ports.contains(&32_768) && !ports.contains(&60_999));
+        assert_eq!(candidates(Some((1_024, 65_535))).len(), 55_536);
+        let port = Reservation::new().unwrap().port();
+        assert!(port < first || port > last);
     }
 }

@@ -95,7 +95,7 @@ where
 {
     let start = Instant::now();
     let mut interval = FIRST_INTERVAL;
-    let mut last_seen = String::from("nothing yet");
+    let mut last_seen = String::from("the first check has not ended");
     loop {
         let left = limit.saturating_sub(start.elapsed());
         match tokio::time::timeout(left, attempt()).await {
@@ -148,7 +148,7 @@ mod tests {
         })
         .await
         .unwrap_err();
-        assert_eq!(timeout.last_seen, "nothing yet");
+        assert_eq!(timeout.last_seen, "the first check has not ended");
     }
 
     #[test]

@@ -28,6 +28,8 @@ const IN_TRANSACTION: &str = "25001";
 const DUPLICATE_OBJECT: &str = "42710";
 const UNDEFINED_TABLE: &str = "42P01";
 const UNDEFINED_DATABASE: &str = "3D000";
+/// SQLSTATE of a parameter or another object that does not exist.
+const UNDEFINED_OBJECT: &str = "42704";
 
 /// A statement that failed.
 struct Failure<'a> {
@@ -138,6 +140,8 @@ impl File {
         let next = if is_role && source.sqlstate() == Some(DUPLICATE_OBJECT) {
             "; roles belong to the whole server, and an earlier run may have created this one: \
              drop it, or create it only if it does not exist"
+        } else if is_unknown_parameter(&statement.sql, source.sqlstate()) {
+            "; if the file is a dump of a newer server, use a server of that version, or remove the line"
         } else if source.sqlstate() == Some(UNDEFINED_DATABASE) {
             "; every database here has another name: change the current one, with \
              `do $$ begin execute format('alter database %I set …', current_database()); end $$`"
@@ -147,6 +151,11 @@ impl File {
         let line = statement.line + within;
         Error::Migration { file: self.name.clone(), line, next, source }
     }
+}
+
+/// Whether a statement sets a parameter that the server does not have, as a dump of a newer one does.
+fn is_unknown_parameter(sql: &str, sqlstate: Option<&str>) -> bool {
+    sqlstate == Some(UNDEFINED_OBJECT) && sql.to_lowercase().starts_with("set ")
 }
 
 /// Runs one statement, with the rows of `copy … from stdin`.

@@ -104,6 +104,11 @@ async fn the_part_that_undoes_a_migration_is_not_run(#[case] sql: &str) {
     ":3 failed; every database here has another name: change the current one, with `do $$ begin execute format('alter \
     database %I set …', current_database()); end $$`: database \"app\" does not exist"
 )]
+#[case::parameter_of_a_newer_server(
+    "set lock_timeout = 0;\nset future_timeout = 0;\n",
+    ":2 failed; if the file is a dump of a newer server, use a server of that version, or remove the line: \
+    unrecognized configuration parameter \"future_timeout\""
+)]
 #[tokio::test]
 async fn a_failed_statement_is_reported_with_its_line(#[case] sql: &str, #[case] expected: &str) {
     let server = Server::shared().await.unwrap();

@@ -17,7 +17,8 @@ use crate::spec::Spec;
 pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let tables = &spec.tables;
     let mut checks = Vec::new();
-    for name in [&tables.jobs.table, &tables.units.table] {
+    let work = [&tables.jobs.table, &tables.units.table];
+    for name in work.into_iter().filter(|name| !name.is_empty()) {
         checks.push(work_table_check(session, name).await?);
     }
     let name = &tables.spans.table;
