@@ -140,6 +140,9 @@ impl File {
         let next = if is_role && source.sqlstate() == Some(DUPLICATE_OBJECT) {
             "; roles belong to the whole server, and an earlier run may have created this one: \
              drop it, or create it only if it does not exist"
+        } else if is_unknown_owner(&statement.sql, source.sqlstate()) {
+            "; create the role in an earlier migration, or dump the schema with `--no-owner \
+             --no-privileges`"
         } else if is_unknown_parameter(&statement.sql, source.sqlstate()) {
             "; if the file is a dump of a newer server, use a server of that version, or remove the line"
         } else if source.sqlstate() == Some(UNDEFINED_DATABASE) {
@@ -151,6 +154,14 @@ impl File {
         let line = statement.line + within;
         Error::Migration { file: self.name.clone(), line, next, source }
     }
+}
+
+/// Whether a statement needs a role that the server does not have, as a dump of another server does.
+fn is_unknown_owner(sql: &str, sqlstate: Option<&str>) -> bool {
+    let sql = sql.to_lowercase();
+    let needs_role = sql.contains(" owner to ") || sql.starts_with("grant ");
+    sqlstate == Some(UNDEFINED_OBJECT)
+        && (needs_role || sql.starts_with("alter default privileges"))
 }
 
 /// Whether a statement sets a parameter that the server does not have, as a dump of a newer one does.

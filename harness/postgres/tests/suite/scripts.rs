@@ -104,6 +104,11 @@ async fn the_part_that_undoes_a_migration_is_not_run(#[case] sql: &str) {
     ":3 failed; every database here has another name: change the current one, with `do $$ begin execute format('alter \
     database %I set …', current_database()); end $$`: database \"app\" does not exist"
 )]
+#[case::owner_of_another_server(
+    "create table t (n int);\nalter table t owner to nobody_here;\n",
+    ":2 failed; create the role in an earlier migration, or dump the schema with `--no-owner --no-privileges`: role \
+    \"nobody_here\" does not exist"
+)]
 #[case::parameter_of_a_newer_server(
     "set lock_timeout = 0;\nset future_timeout = 0;\n",
     ":2 failed; if the file is a dump of a newer server, use a server of that version, or remove the line: \

@@ -70,6 +70,8 @@ pub(crate) struct Span {
     pub error_type: Option<String>,
     /// The id of the unit of work that the span belongs to.
     pub unit: Option<String>,
+    /// Whether the span is known to belong to no unit, because the span above it belongs to none.
+    pub outside_units: bool,
     /// Attributes that must equal columns of the span's unit, by attribute name.
     pub unit_attributes: BTreeMap<String, Option<String>>,
     /// Recorded attributes, including those of the unit.
@@ -176,6 +178,7 @@ impl Span {
             status: Status { code, text: status },
             error,
             error_type,
+            outside_units: false,
             unit: super::table::id(row, &mapping.unit),
             unit_attributes: unit_attributes.collect(),
             attributes: attributes(mapping, row),

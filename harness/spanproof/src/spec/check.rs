@@ -291,8 +291,12 @@ impl Check<'_> {
         }
         let submits = self.file.routes.iter().any(|route| !route.get_ref().at_start);
         if let (Some(fault), false) = (faults.first(), submits) {
-            let message = "a fault needs a second job, and no `[[route]]` can submit one; add such a \
-                           route, or remove the fault";
+            let message = if self.file.service.get_ref().one_shot {
+                "a fault needs a second job, and a `one-shot` service gets only one; remove the fault"
+            } else {
+                "a fault needs a second job, and no `[[route]]` can submit one; add such a route, or \
+                 remove the fault"
+            };
             return Err(self.document.error_at(fault.span(), message));
         }
         let has_failure_probe = self.file.probes.has_failure_probe();

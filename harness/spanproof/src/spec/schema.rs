@@ -61,6 +61,11 @@ pub(super) fn names(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [name, { "type": "array", "items": name }] })
 }
 
+/// Returns the schema of a list of statuses, which are texts or numbers.
+pub(super) fn statuses(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "type": ["string", "integer"] } })
+}
+
 /// Returns the schema of the code of a finding.
 pub(super) fn code(_: &mut SchemaGenerator) -> Schema {
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.text()).collect();

@@ -73,6 +73,8 @@ pub(crate) struct UnitTable {
     /// The column of the status.
     pub status: String,
     /// The statuses of a unit that succeeded; empty if the words decide.
+    #[serde(deserialize_with = "statuses")]
+    #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
     /// The column of the start time; empty if there is none.
     pub started: String,
@@ -110,8 +112,12 @@ pub(crate) struct SpanTable {
     /// The column of the status.
     pub status: String,
     /// The statuses of a span that succeeded; empty if the words decide.
+    #[serde(deserialize_with = "statuses")]
+    #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
     /// The statuses of a span that has not ended.
+    #[serde(deserialize_with = "statuses")]
+    #[schemars(schema_with = "super::schema::statuses")]
     pub not_ended: Vec<String>,
     /// The column of the error's message; empty if there is none.
     pub error: String,
@@ -275,6 +281,23 @@ fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     }
     TableName::parse(&text).map_err(de::Error::custom)?;
     Ok(text)
+}
+
+/// Reads a list of statuses: texts or numbers.
+fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a status: a text or a number")]
+    enum Status {
+        Text(String),
+        Number(i64),
+    }
+    let all = Vec::<Status>::deserialize(deserializer)?.into_iter();
+    Ok(all
+        .map(|status| match status {
+            Status::Text(text) => text,
+            Status::Number(number) => number.to_string(),
+        })
+        .collect())
 }
 
 fn words(words: &[&str]) -> Vec<String> {

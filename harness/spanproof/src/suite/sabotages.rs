@@ -9,7 +9,13 @@ use spanproof_format::Code;
 /// Codes for spans that could not be written.
 const WRITE_FAILED: &[Code] = &[Code::WriteFailedReported, Code::WriteFailedSilent];
 /// Codes for a job that was not executed.
-const NOT_EXECUTED: &[Code] = &[Code::JobFailedEarly, Code::JobNotPickedUp, Code::JobNotFinished];
+const NOT_EXECUTED: &[Code] = &[
+    Code::JobFailedEarly,
+    Code::JobNotPickedUp,
+    Code::JobNotFinished,
+    // A service may exit with an error, as a command does.
+    Code::ProcessCrashed,
+];
 /// A value of the flag that no service reads as on.
 const UNKNOWN_VALUE: &str = "spanproof";
 

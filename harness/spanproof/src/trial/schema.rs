@@ -88,12 +88,14 @@ impl Schema {
         let is_qualified = table.is_some_and(|table| table.schema.is_some());
         let names = self.0.keys().filter(|name| name.schema.is_some() == is_qualified);
         let names: Vec<_> = names.map(ToString::to_string).collect();
+        let is_jobs = key == "tables.jobs.table";
+        let off = if is_jobs { "; use `\"\"` if the service has no jobs" } else { "" };
         Err(Error::Schema {
             key: key.to_owned(),
             named: named.to_owned(),
             missing: "the migrations create no such table".to_owned(),
             found: list(names.iter().map(String::as_str)),
-            hint: suggestion(named, names.iter().map(String::as_str)),
+            hint: format!("{}{off}", suggestion(named, names.iter().map(String::as_str))),
         })
     }
 }
@@ -118,7 +120,11 @@ fn check_tables(schema: &Schema, tables: &Tables) -> Result<usize, Error> {
             continue;
         }
         let names = || columns.iter().map(String::as_str);
-        let off = if optional { "; use `\"\"` if there is none" } else { "" };
+        let off = match key {
+            "tables.spans.attributes" => "; `attributes = {}` compares nothing",
+            _ if optional => "; use `\"\"` if there is none",
+            _ => "",
+        };
         return Err(Error::Schema {
             key: key.to_owned(),
             named: column.to_owned(),

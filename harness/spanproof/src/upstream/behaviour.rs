@@ -13,6 +13,7 @@ use crate::document::{Document, Error};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Behaviour {
     /// One line that describes the upstream.
+    #[serde(default)]
     pub about: String,
     /// The replies. A request gets the first reply that has its method and path.
     #[serde(rename = "reply")]

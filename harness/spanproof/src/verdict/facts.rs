@@ -147,11 +147,13 @@ impl<'a> Facts<'a> {
         &self.observation.tables.jobs
     }
 
-    /// The spans of one operation of the service under test.
+    /// The spans of one operation of the service under test, without those that are known to belong
+    /// to no unit.
     pub(super) fn of_operation(&self, operation: &str) -> impl Iterator<Item = &Span> {
-        self.spans
-            .iter()
-            .filter(move |span| span.name.as_deref() == Some(operation) && is_own(self.spec, span))
+        self.spans.iter().filter(move |span| {
+            let is_named = span.name.as_deref() == Some(operation);
+            is_named && !span.outside_units && is_own(self.spec, span)
+        })
     }
 
     /// The spans of operations that the spec does not have, or of another service than the one

@@ -59,21 +59,25 @@ fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
     })
 }
 
-/// The attributes in which a span differs from its unit. If success is compared and not the words of
-/// statuses, only the unit's own span must agree: a span inside it may fail and be tried again.
-pub(super) fn differences<'a>(facts: &Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
+/// The attributes in which a span differs from its unit. If the spec lists the statuses that mean
+/// success, success is compared and not the words, and only of the unit's own span: a span inside it
+/// may fail and be tried again.
+pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
     let tables = &facts.spec.tables;
-    let by_success = |name: &String| {
-        tables.compares_success()
-            && *name == tables.spans.status
-            && tables.spans.attributes.get(name) == Some(&tables.units.status)
+    let by_success = tables.compares_success();
+    let status = &tables.spans.status;
+    let is_unit_status = |name: &String| {
+        name == status && tables.spans.attributes.get(name) == Some(&tables.units.status)
     };
     let differs = |(name, value): &(&'a String, &Option<String>)| {
-        if by_success(name) {
-            let own = facts.rules.first().map(|rule| rule.name);
-            return span.name.as_deref() == own && span.failed() != unit.failed;
-        }
-        unit.span_attributes.get(*name).is_none_or(|other| other != *value)
+        let skipped = by_success && is_unit_status(name);
+        !skipped && unit.span_attributes.get(*name).is_none_or(|other| other != *value)
     };
-    span.unit_attributes.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
+    let mut found: Vec<_> =
+        span.unit_attributes.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
+    let is_own = span.name.as_deref() == facts.rules.first().map(|rule| rule.name);
+    if by_success && is_own && span.failed() != unit.failed {
+        found.push(status);
+    }
+    found
 }

@@ -7,6 +7,7 @@ use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
+use crate::process::Ending;
 use crate::spec::{Banner, Value};
 use spanproof_format::Code;
 
@@ -37,7 +38,9 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
         let when = if run.ready.is_reached() { "while the job ran" } else { "before it was ready" };
         let message = format!("{} ended by itself {when}, with {}", exit.name(), exit.ending);
         let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
-        let mut evidence = vec![Evidence::Exit { ending, at_ms, remark: None }];
+        let clean = "if that is a success, add the code to `stop.clean`".to_owned();
+        let is_code = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
+        let mut evidence = vec![Evidence::Exit { ending, at_ms, remark: is_code.then_some(clean) }];
         if facts.spec.probes.has_tracer() && facts.banners.is_empty() {
             evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
@@ -292,34 +295,32 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// Stage 9: every span names its unit and agrees with it.
+/// Stage 9: every span names its unit and agrees with it. A span that is linked by its parent is
+/// looked at in the next stage.
 pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     let table = &facts.spec.tables.spans;
     let rules = &facts.rules;
+    let by_parent =
+        |span: &&Span| facts.spec.links_by_parent(span.name.as_deref().unwrap_or_default());
     let expected: Vec<_> = rules.iter().flat_map(|rule| facts.of_operation(rule.name)).collect();
     let unit_of = |span: &Span| {
         let id = span.unit.as_ref()?;
         facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
     };
-    let lost: Vec<_> = expected.iter().filter(|span| unit_of(span).is_none()).collect();
+    let naming: Vec<_> = expected.iter().copied().filter(|span| !by_parent(span)).collect();
+    let lost: Vec<_> = naming.iter().filter(|span| unit_of(span).is_none()).collect();
     checks.expect(lost.is_empty(), || {
+        let column = table.unit.to_string();
         let message =
-            format!("{} of {} spans name no unit in `{}`", lost.len(), expected.len(), table.unit);
-        let lines = some(lost.iter().map(|span| {
-            let unit = Some((table.unit.to_string(), span.unit.clone()));
-            let unit = unit.filter(|_| !table.unit.columns().is_empty());
+            format!("{} of {} spans name no unit in `{column}`", lost.len(), naming.len());
+        let mut lines = some(lost.iter().map(|span| {
+            let unit = (!column.is_empty()).then(|| (column.clone(), span.unit.clone()));
             let links =
                 span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
-            let by_parent = facts.spec.links_by_parent(span.name.as_deref().unwrap_or_default());
-            let fields = unit.into_iter().chain(links).collect();
-            match Evidence::span_with(facts, span, fields) {
-                Evidence::Span { table, id, name, fields, .. } if by_parent => {
-                    let remark = Some("no span above it names a unit".to_owned());
-                    Evidence::Span { table, id, name, fields, remark }
-                }
-                evidence => evidence,
-            }
+            Evidence::span_with(facts, span, unit.into_iter().chain(links).collect())
         }));
+        // Shows how the ids of units look.
+        lines.extend(facts.units.first().map(|unit| Evidence::unit(facts, unit)));
         Finding::new(Code::Unlinked, message, lines)
     });
     for span in &expected {
@@ -343,6 +344,21 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// Stage 10: every unit has each span once, and its spans are one tree.
 pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
+    let is_lost = |span: &&Span| {
+        let name = span.name.as_deref().unwrap_or_default();
+        span.unit.is_none() && facts.spec.links_by_parent(name)
+    };
+    let expected = facts.rules.iter().flat_map(|rule| facts.of_operation(rule.name));
+    let lost: Vec<_> = expected.filter(is_lost).collect();
+    checks.expect(lost.is_empty(), || {
+        let message = format!(
+            "{} spans are linked by their parent, and no span above them names a unit",
+            lost.len()
+        );
+        let fields = [Field::Trace, Field::Parent];
+        let lines = some(lost.iter().map(|span| Evidence::span(facts, span, &fields)));
+        Finding::new(Code::BrokenTree, message, lines)
+    });
     for unit in &facts.units {
         for rule in &facts.rules {
             let spans = facts.spans_of(unit, rule.name);
