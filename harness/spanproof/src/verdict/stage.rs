@@ -8,7 +8,7 @@ use super::funnel::differences;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
-use crate::spec::{Banner, Value};
+use crate::spec::{Banner, UnitLink, Value};
 use spanproof_format::Code;
 
 /// Why nothing was learned, when the service runs and never became ready.
@@ -344,21 +344,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// Stage 10: every unit has each span once, and its spans are one tree.
 pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
-    let is_lost = |span: &&Span| {
-        let name = span.name.as_deref().unwrap_or_default();
-        span.unit.is_none() && facts.spec.links_by_parent(name)
-    };
-    let expected = facts.rules.iter().flat_map(|rule| facts.of_operation(rule.name));
-    let lost: Vec<_> = expected.filter(is_lost).collect();
-    checks.expect(lost.is_empty(), || {
-        let message = format!(
-            "{} spans are linked by their parent, and no span above them names a unit",
-            lost.len()
-        );
-        let fields = [Field::Trace, Field::Parent];
-        let lines = some(lost.iter().map(|span| Evidence::span(facts, span, &fields)));
-        Finding::new(Code::BrokenTree, message, lines)
-    });
+    with_parents(facts, checks);
     for unit in &facts.units {
         for rule in &facts.rules {
             let spans = facts.spans_of(unit, rule.name);
@@ -385,4 +371,26 @@ pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
             Finding::new(Code::BrokenTree, message, lines)
         });
     }
+}
+
+/// Every span that is linked by its parent has a span above it that names a unit.
+fn with_parents(facts: &Facts<'_>, checks: &mut Checks) {
+    if facts.spec.spans.iter().all(|rule| rule.unit != UnitLink::Parent) {
+        return;
+    }
+    let is_lost = |span: &&Span| {
+        let name = span.name.as_deref().unwrap_or_default();
+        span.unit.is_none() && facts.spec.links_by_parent(name)
+    };
+    let expected = facts.rules.iter().flat_map(|rule| facts.of_operation(rule.name));
+    let lost: Vec<_> = expected.filter(is_lost).collect();
+    checks.expect(lost.is_empty(), || {
+        let message = format!(
+            "{} spans are linked by their parent, and no span above them names a unit",
+            lost.len()
+        );
+        let fields = [Field::Trace, Field::Parent];
+        let lines = some(lost.iter().map(|span| Evidence::span(facts, span, &fields)));
+        Finding::new(Code::BrokenTree, message, lines)
+    });
 }
