@@ -66,6 +66,16 @@ async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] pro
     assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
 }
 
+/// Our reads of a table that does not exist fail, too, and are not what the service tried.
+#[tokio::test]
+async fn our_own_reads_are_no_attempts_of_the_service() {
+    let world = world("not-flushed").await;
+    let trial = recording(&world).sql_before("drop table otel.spans").witness();
+    let observation = trial.run().await.unwrap();
+    let witness = observation.trial().unwrap().witness.as_ref().unwrap();
+    assert!(witness.failures.is_empty(), "{:?}", witness.failures);
+}
+
 /// Retries of one unit do not stand in for the missing span of another.
 #[tokio::test]
 async fn a_repeated_span_does_not_hide_a_missing_one() {

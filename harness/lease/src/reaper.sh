@@ -45,10 +45,9 @@ with_input() {
 
 # Prints the processes to kill, a line `id state start name` each: the members of the groups in
 # $groups (lines `leader start session`), the processes with the input of the lease, and the
-# descendants of both. If the leader's start time differs,
-# the id was reused and the group is not ours. If there is no leader, the members must be in the
-# same session and have started later than the leader. Reapers are left alone: each works on its
-# own lease.
+# descendants of both. If the leader's start time differs, the id was reused and the group is not
+# ours. If there is no leader, the members must be in the same session and have started later than
+# the leader. Reapers are left alone: each works on its own lease.
 to_kill() {
   reapers=$(grep -ls spanproof-reaper /proc/[0-9]*/cmdline | tr -dc '0-9\n')
   cat /proc/[0-9]*/stat | groups=$groups reapers=$reapers holders=$(with_input) awk -v self=$$ '

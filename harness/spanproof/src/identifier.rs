@@ -118,20 +118,28 @@ pub(crate) fn from_sql(sql: &str) -> Option<(String, &str)> {
 /// Reads a name in double quotes, or else up to a letter that ends it. `None` if it is empty, or its
 /// quote is not closed.
 fn part(text: &str, is_end: impl Fn(char) -> bool) -> Option<(String, &str)> {
-    let Some(mut rest) = text.strip_prefix('"') else {
+    let (part, rest) = if let Some(rest) = text.strip_prefix('"') {
+        until_quote(rest, '"')?
+    } else {
         let (part, rest) = text.split_at(text.find(is_end).unwrap_or(text.len()));
-        return (!part.is_empty()).then(|| (part.to_owned(), rest));
+        (part.to_owned(), rest)
     };
-    let mut part = String::new();
+    (!part.is_empty()).then_some((part, rest))
+}
+
+/// Reads up to the closing quote, and returns the SQL after it; `None` if the quote is not closed. A
+/// quote that is written twice is a part of the text.
+pub(crate) fn until_quote(mut sql: &str, quote: char) -> Option<(String, &str)> {
+    let mut text = String::new();
     loop {
-        let (before, after) = rest.split_once('"')?;
-        part.push_str(before);
-        match after.strip_prefix('"') {
+        let (before, after) = sql.split_once(quote)?;
+        text.push_str(before);
+        match after.strip_prefix(quote) {
             Some(after) => {
-                part.push('"');
-                rest = after;
+                text.push(quote);
+                sql = after;
             }
-            None => return (!part.is_empty()).then_some((part, after)),
+            None => return Some((text, after)),
         }
     }
 }

@@ -118,24 +118,13 @@ impl JsonPath {
 impl Step {
     /// Reads a step at the start of a text, and returns the text after it.
     fn read(text: &str) -> Option<(Self, &str)> {
-        let Some(mut rest) = text.strip_prefix('\'') else {
-            let is_digit = |letter: char| letter.is_ascii_digit() || letter == '-';
-            let end = text.find("->").or_else(|| text.find(|letter| !is_digit(letter)));
-            let (index, rest) = text.split_at(end.unwrap_or(text.len()));
-            return Some((Self::Index(index.trim().parse().ok()?), rest));
-        };
-        let mut key = String::new();
-        loop {
-            let (before, after) = rest.split_once('\'')?;
-            key.push_str(before);
-            match after.strip_prefix('\'') {
-                Some(after) => {
-                    key.push('\'');
-                    rest = after;
-                }
-                None => return Some((Self::Key(key), after)),
-            }
+        if let Some(rest) = text.strip_prefix('\'') {
+            return identifier::until_quote(rest, '\'').map(|(key, rest)| (Self::Key(key), rest));
         }
+        let is_digit = |letter: char| letter.is_ascii_digit() || letter == '-';
+        let end = text.find("->").or_else(|| text.find(|letter| !is_digit(letter)));
+        let (index, rest) = text.split_at(end.unwrap_or(text.len()));
+        Some((Self::Index(index.trim().parse().ok()?), rest))
     }
 
     /// Returns the part of a value that this step names; `null` if there is none.

@@ -28,10 +28,13 @@ fn fill_text(text: &str, name: &str, value: &Value) -> Value {
     if before.is_empty() && after.is_empty() {
         return found;
     }
-    let middle = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
     let rest = fill_text(after, name, value);
-    let rest = rest.as_str().map_or_else(|| rest.to_string(), str::to_owned);
-    Value::String(format!("{before}{middle}{rest}"))
+    Value::String(format!("{before}{}{}", plain(&found), plain(&rest)))
+}
+
+/// Returns a value as text, a string without its quotes.
+pub(crate) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A placeholder in a text.

@@ -30,8 +30,7 @@ pub(super) async fn spans(
     let keys = [by_unit, Key::new(&job, jobs)];
     let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
     // The spans of a framework name no unit, however many others do.
-    let by_parent = lookup.spec.spans.iter().any(|rule| rule.unit == UnitLink::Parent);
-    let enough = found.all().len() >= units.all().len() && !by_parent;
+    let enough = found.all().len() >= units.all().len() && !lookup.spec.has_parent_links();
     if units.all().is_empty() || enough {
         return Ok(found);
     }

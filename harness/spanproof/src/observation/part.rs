@@ -63,6 +63,9 @@ impl Rows {
     /// Removes the spans that are linked by their parent and whose parent is not among the rows: they
     /// belong to other units.
     pub(crate) fn without_other_children(mut self, spec: &Spec) -> Self {
+        if !spec.has_parent_links() {
+            return self;
+        }
         let columns = &spec.tables.spans;
         loop {
             let before = self.all().len();

@@ -31,7 +31,7 @@ pub(super) async fn is_query_cheap(
 /// Checks that each column by which queries find spans has an index.
 pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let spans = &spec.tables.spans;
-    let checked = "valid indexes on all rows of the table, by their first column; for a path into JSON none is looked for";
+    let checked = "valid indexes on all rows of the table, by their first column; paths into JSON are not checked";
     let indexed = match leading_columns(session, &spans.table).await? {
         Reply::Accepted(indexed) => indexed,
         Reply::Refused(why) => {

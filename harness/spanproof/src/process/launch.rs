@@ -95,7 +95,7 @@ impl Launch {
         Child::follow(child, self.command_line())
     }
 
-    /// Whether the program is looked up in `PATH`.
+    /// Whether the program is a bare name, which [`start`](Self::start) searches in `PATH`.
     pub(crate) fn is_bare_name(&self) -> bool {
         self.program.components().count() == 1
     }

@@ -362,6 +362,11 @@ impl Spec {
         self.spans.iter().filter(required)
     }
 
+    /// Whether a rule links spans to their unit by their parent.
+    pub(crate) fn has_parent_links(&self) -> bool {
+        self.spans.iter().any(|rule| rule.unit == UnitLink::Parent)
+    }
+
     /// Whether spans of this name are linked to their unit by their parent.
     pub(crate) fn links_by_parent(&self, name: &str) -> bool {
         self.spans.iter().any(|rule| rule.unit == UnitLink::Parent && rule.matches(name))

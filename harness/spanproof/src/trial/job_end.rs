@@ -2,17 +2,17 @@
 
 use regex::Regex;
 use serde_json::Value as Json;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
 use super::readiness::client;
 use super::request::with_literals;
-use super::rows::read_jobs;
+use super::rows::{expect_true, read_jobs};
 use super::service::RunningService;
 use crate::observation::{Job, Row, Rows};
 use crate::process::Output;
 use crate::spec::{Done, Tables};
-use crate::template::fill;
+use crate::template::{fill, plain};
 
 /// How the end of one job is seen.
 #[derive(Debug)]
@@ -106,17 +106,7 @@ impl JobEnd {
             Self::Http { client, url, pointer, values } => {
                 check_answer(client, url, pointer.as_deref(), values).await
             }
-            Self::Sql(query) => {
-                let mut connection = connection.lock().await;
-                let query = sqlx::query_scalar(AssertSqlSafe(query.clone()));
-                let row: Result<Option<Option<bool>>, _> =
-                    query.fetch_optional(&mut **connection).await;
-                match row {
-                    Ok(Some(Some(true))) => Ok(()),
-                    Ok(_) => Err("no row, or not `true`".to_owned()),
-                    Err(error) => Err(error.to_string()),
-                }
-            }
+            Self::Sql(query) => expect_true(&mut **connection.lock().await, query).await,
         }
     }
 }
@@ -173,9 +163,4 @@ async fn check_answer(
 
 fn matches(pattern: &Regex, output: &Output) -> usize {
     output.lines.iter().filter(|line| pattern.is_match(&line.text)).count()
-}
-
-/// Returns a JSON value as text without quotes.
-fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

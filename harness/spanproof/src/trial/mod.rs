@@ -19,6 +19,7 @@ mod problems;
 mod processes;
 mod program;
 mod program_check;
+mod reader;
 mod readiness;
 mod recovery;
 mod request;

@@ -6,14 +6,15 @@ use regex::Regex;
 use sqlx::Connection;
 use tokio::net::TcpStream;
 
-use super::login::log_in;
+use super::login::log_in_to_read;
+use super::rows::expect_true;
 use super::values::Values;
 use crate::observation::WaitResult;
 use crate::process::{Activity, Child};
 use crate::spec::Ready;
 use spanproof_lease::wait::{self, Attempt, Timeout};
 
-/// A process that is busy may take so many times its time limit.
+/// How many times its time limit a busy process may take.
 const PATIENCE: u32 = 6;
 /// The share of one processor, in percent, that a process uses at least while it makes progress. Answers
 /// to the probes alone use less.
@@ -141,13 +142,11 @@ impl Probe {
                 Err(error) => Err(error.to_string()),
             },
             Self::Sql { database, query } => {
-                let failed = |error: sqlx::Error| error.to_string();
-                let mut connection = log_in(database).await.map_err(failed)?;
-                let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query.clone()));
-                let row: Option<bool> =
-                    query.fetch_optional(&mut connection).await.map_err(failed)?;
+                let opened = log_in_to_read(database).await;
+                let mut connection = opened.map_err(|error| error.to_string())?;
+                let result = expect_true(&mut connection, query).await;
                 drop(connection.close().await);
-                row.filter(|ready| *ready).map(drop).ok_or_else(|| "no row, or not `true`".into())
+                result
             }
         }
     }

@@ -6,8 +6,9 @@ use regex::Regex;
 use serde_json::Value as Json;
 use std::sync::LazyLock;
 
+use crate::identifier::literal;
 use crate::spec::Route;
-use crate::template::fill;
+use crate::template::{fill, plain};
 
 /// Matches `{job}` and `{job:/pointer}` in SQL, and the same with `answer`.
 static JOB: LazyLock<Option<Regex>> =
@@ -46,10 +47,8 @@ impl Request {
         if let Some(sql) = &route.sql {
             return Self::Sql(with_literals(sql, |_| job));
         }
-        let words = route.command.iter().map(|word| {
-            let filled = fill(&Json::String(word.clone()), "job", job);
-            filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)
-        });
+        let words =
+            route.command.iter().map(|word| plain(&fill(&Json::String(word.clone()), "job", job)));
         Self::Command(words.collect())
     }
 }
@@ -63,15 +62,10 @@ pub(super) fn with_literals<'a>(sql: &str, value: impl Fn(&str) -> &'a Json) -> 
         let value = found.get(2).map_or(Some(whole), |pointer| whole.pointer(pointer.as_str()));
         match value {
             None | Some(Json::Null) => "null".to_owned(),
-            Some(Json::String(text)) => quoted(text),
-            Some(other) => quoted(&other.to_string()),
+            Some(other) => literal(&plain(other)),
         }
     });
     replaced.into_owned()
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]

@@ -54,3 +54,15 @@ pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -
     let rows = read_rows(connection, &tables.spans.table).await;
     rows.with_paths(&Table::Spans.paths(tables))
 }
+
+/// Runs a query whose first column must be true.
+///
+/// # Errors
+/// What was seen instead.
+pub(super) async fn expect_true(connection: &mut PgConnection, query: &str) -> Result<(), String> {
+    let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
+    let row: Option<Option<bool>> =
+        query.fetch_optional(connection).await.map_err(|error| error.to_string())?;
+    let is_true = row.flatten().unwrap_or_default();
+    if is_true { Ok(()) } else { Err("no row, or not `true`".to_owned()) }
+}

@@ -11,6 +11,7 @@ use super::helper_start::start_helpers;
 use super::job_end::{JobEnd, Submitted};
 use super::overrides::{EffectiveTimeouts, Overrides};
 use super::processes::{RunningProcess, stop_helpers};
+use super::reader::{reader, session};
 use super::recovery::FirstJob;
 use super::request::Request;
 use super::resources::Resources;
@@ -44,6 +45,8 @@ pub struct Trial {
     /// Processes that the service needs and that are not under test.
     pub(super) helpers: Vec<RunningProcess>,
     pub(super) resources: Arc<Resources>,
+    /// A session that reads while the service runs; `None` until the first read.
+    pub(super) reader: Option<PgConnection>,
     pub(super) database: Database,
     pub(super) fault: Option<ActiveFault>,
     /// The first job of a case with a fault; `None` until the fault is removed.
@@ -112,6 +115,7 @@ impl Trial {
             fault,
             first_job: None,
             job_run: JobRun::default(),
+            reader: None,
             job_end: JobEnd::Status,
             secrets,
             stopwatch,
@@ -179,10 +183,9 @@ impl Trial {
     /// Waits for spans that the service writes after the job has ended.
     async fn wait_for_spans(&mut self) -> Result<(), Error> {
         self.stopwatch.skip();
-        let mut connection = connect(self.database.url()).await?;
+        let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
         let (spec, within) = (self.world.spec(), self.timeouts.flush);
-        wait_for_spans(&mut connection, spec, &self.case, &self.service, within).await;
-        drop(connection.close().await);
+        wait_for_spans(reader, spec, &self.case, &self.service, within).await;
         self.stopwatch.lap("flush");
         Ok(())
     }
@@ -250,11 +253,10 @@ impl Trial {
         before: Option<&Rows>,
     ) -> Result<WaitResult, Error> {
         self.stopwatch.skip();
-        let mut opened = None;
-        let session = session(&mut self.fault, &mut opened, &self.database).await?;
+        let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
         let (tables, limit) = (&self.world.spec().tables, self.timeouts.settle);
         let job = (&self.job_end, &self.service);
-        let settled = job::settle(session, tables, before, job, limit).await;
+        let settled = job::settle(reader, tables, before, job, limit).await;
         self.stopwatch.lap("settle");
         Ok(settled)
     }
@@ -336,19 +338,6 @@ impl Trial {
     }
 }
 
-/// Returns a session on the trial's database: that of the fault, which the fault does not affect, or
-/// else a new one, which `opened` keeps.
-async fn session<'a>(
-    fault: &'a mut Option<ActiveFault>,
-    opened: &'a mut Option<PgConnection>,
-    database: &Database,
-) -> Result<&'a mut PgConnection, Error> {
-    match fault {
-        Some(fault) => Ok(fault.session()),
-        None => Ok(opened.insert(connect(database.url()).await?)),
-    }
-}
-
 /// Returns the errors that the server logged about a database. Under a fault they are expected, so
 /// there are none.
 async fn server_errors(
@@ -359,8 +348,7 @@ async fn server_errors(
     if case.fault.is_some() {
         return Ok(Vec::new());
     }
-    let query = world.spec().service.ready.sql.as_deref();
-    witness::server_errors(world.server(), database, query).await
+    witness::server_errors(world.server(), database).await
 }
 
 /// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
-use super::login::log_in;
+use super::login::{log_in, log_in_to_read};
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
@@ -12,8 +12,17 @@ const SESSION_SETTINGS: &str =
 
 /// Connects to a trial's database.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
+    with_settings(log_in(url).await).await
+}
+
+/// Connects to a trial's database to read while the service runs.
+pub(super) async fn connect_to_read(url: &str) -> Result<PgConnection, Error> {
+    with_settings(log_in_to_read(url).await).await
+}
+
+async fn with_settings(opened: Result<PgConnection, sqlx::Error>) -> Result<PgConnection, Error> {
     let failed = |error: sqlx::Error| Error::Database(error.into());
-    let mut connection = log_in(url).await.map_err(failed)?;
+    let mut connection = opened.map_err(failed)?;
     connection.execute(sqlx::raw_sql(SESSION_SETTINGS)).await.map_err(failed)?;
     Ok(connection)
 }

@@ -14,11 +14,6 @@ pub(super) struct SharedHelpers {
 }
 
 impl SharedHelpers {
-    /// Returns their ports and folder.
-    pub(super) fn resources(&self) -> Arc<Resources> {
-        Arc::clone(&self.resources)
-    }
-
     /// Checks that all of them still run.
     pub(super) fn check_running(&self) -> Result<(), Error> {
         self.running.iter().try_for_each(RunningProcess::check_running)

@@ -92,15 +92,12 @@ pub(super) async fn read(
 }
 
 /// Returns the errors that the server logged about a database; empty if its log can't be read.
-/// `own_query` is a query of ours, whose errors say nothing about the service.
 pub(super) async fn server_errors(
     server: &Server,
     database: &Database,
-    own_query: Option<&str>,
 ) -> Result<Vec<Failure>, Error> {
-    let Some(mut entries) = server.log(database).await? else { return Ok(Vec::new()) };
-    entries.retain(|entry| entry.statement.is_none() || entry.statement.as_deref() != own_query);
-    Ok(from_log(&entries).failures)
+    let entries = server.log(database).await?;
+    Ok(entries.map(|entries| from_log(&entries).failures).unwrap_or_default())
 }
 
 /// Counts the lines of the triggers and collects the failures.

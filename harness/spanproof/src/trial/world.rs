@@ -86,7 +86,7 @@ impl World {
     /// Returns the ports and the folder of the helpers that all trials share; `None` if there are
     /// none.
     pub(super) fn shared_resources(&self) -> Option<Arc<Resources>> {
-        self.0.shared_helpers.as_ref().map(|helpers| helpers.resources())
+        self.0.shared_helpers.as_ref().map(|helpers| Arc::clone(&helpers.resources))
     }
 
     /// Checks that the helpers that all trials share still run.

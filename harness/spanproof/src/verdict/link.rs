@@ -11,6 +11,9 @@ type Key<'a> = (Option<&'a str>, &'a str);
 /// Gives each span whose rule has `unit = "parent"` the unit of its nearest ancestor that names one.
 /// The attributes of a unit are not compared with such a span.
 pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>) -> Vec<Span> {
+    if !spec.has_parent_links() {
+        return spans;
+    }
     let links: Vec<_> = {
         let parents = Parents::new(&spans);
         let by_parent = |span: &Span| spec.links_by_parent(name(span));

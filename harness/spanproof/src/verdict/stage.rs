@@ -8,7 +8,7 @@ use super::funnel::differences;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
-use crate::spec::{Banner, UnitLink, Value};
+use crate::spec::{Banner, Value};
 use spanproof_format::Code;
 
 /// Why nothing was learned, when the service runs and never became ready.
@@ -375,7 +375,7 @@ pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// Every span that is linked by its parent has a span above it that names a unit.
 fn with_parents(facts: &Facts<'_>, checks: &mut Checks) {
-    if facts.spec.spans.iter().all(|rule| rule.unit != UnitLink::Parent) {
+    if !facts.spec.has_parent_links() {
         return;
     }
     let is_lost = |span: &&Span| {

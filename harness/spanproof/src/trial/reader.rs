@@ -1,0 +1,35 @@
+//! The sessions of a trial while its service runs.
+
+use spanproof_postgres::Database;
+use sqlx::PgConnection;
+
+use super::Error;
+use super::fault::ActiveFault;
+use super::session::{connect, connect_to_read};
+
+/// Returns a session on the trial's database that runs the user's SQL: that of the fault, which the
+/// fault does not affect, or else a new one, which `opened` keeps.
+pub(super) async fn session<'a>(
+    fault: &'a mut Option<ActiveFault>,
+    opened: &'a mut Option<PgConnection>,
+    database: &Database,
+) -> Result<&'a mut PgConnection, Error> {
+    match fault {
+        Some(fault) => Ok(fault.session()),
+        None => Ok(opened.insert(connect(database.url()).await?)),
+    }
+}
+
+/// Returns the session that reads while the service runs: that of the fault, or else `opened`, which
+/// the first call opens.
+pub(super) async fn reader<'a>(
+    fault: &'a mut Option<ActiveFault>,
+    opened: &'a mut Option<PgConnection>,
+    database: &Database,
+) -> Result<&'a mut PgConnection, Error> {
+    match (fault, opened) {
+        (Some(fault), _) => Ok(fault.session()),
+        (None, Some(opened)) => Ok(opened),
+        (None, opened) => Ok(opened.insert(connect_to_read(database.url()).await?)),
+    }
+}
