@@ -75,12 +75,27 @@ codes! {
     BannerContradicts "banner-contradicts" Attempted
         "the lines that the service prints about its tracer contradict the recorded spans"
         "trust the database, not the log line; print the line where spans are written";
+    ClaimMissing "claim-missing" Attempted
+        "spans are recorded, but the startup line about tracing is missing"
+        "print the line at every start, or correct the pattern `tracer` under `[probes]`";
     PathNotExecuted "path-not-executed" Attempted
         "the work ran on a code path that never calls the tracer"
         "call the tracer on this route, too; compare with a route whose units leave spans";
+    SdkDisabled "sdk-disabled" Attempted
+        "the tracing library is switched off by a variable of its own"
+        "remove `OTEL_SDK_DISABLED=true` or `OTEL_TRACES_EXPORTER=none` from the service's environment";
+    SampledOut "sampled-out" Attempted
+        "the sampler decided not to record the trace"
+        "raise the sampling ratio in the cases that must record, or list the span only where it is sampled";
     WrongAttributes "wrong-attributes" Attempted
         "spans are recorded, but with another name or service than the spec expects"
         "use the same name in the spec and in the service";
+    NeverSent "never-sent" Accepted
+        "spans began, but the service sent no statement for them to the server"
+        "look for a queue that is full, a sampler in the tracer, or an exporter that is never flushed";
+    ExportFailed "export-failed" Accepted
+        "the exporter reports that it could not deliver spans"
+        "read the exporter's error: it names the address, the protocol or the answer of the collector";
     WriteFailedReported "write-failed-reported" Accepted
         "writing spans failed, and the service reported it"
         "read the service's error: it names a missing table or column, a privilege or a timeout";
@@ -94,8 +109,11 @@ codes! {
         "spans were written to a table with the same name in another schema"
         "check the search path of the role and the database that the service connects to";
     RolledBack "rolled-back" Stored
-        "spans were written in a transaction that was not committed, or were deleted later"
+        "spans were written in a transaction that was not committed"
         "write spans on their own connection, outside the transaction of the work";
+    RemovedLater "removed-later" Stored
+        "spans were stored and deleted later"
+        "look for a retention job, a clean-up, a trigger or a cascade that deletes from the table of spans";
     SilentlyDiscarded "silently-discarded" Stored
         "the server accepted the spans without an error, but stored no row"
         "look for a trigger that returns null, a rule, or `on conflict do nothing` with a duplicate key";

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
+use super::confidence::{Alternative, Confidence};
 use super::evidence::Evidence;
 
 /// One difference between what was expected and what was observed.
@@ -18,11 +19,57 @@ pub struct Finding {
     /// The same evidence as data, in the same order; empty in documents of early versions.
     #[serde(default)]
     pub data: Vec<Evidence>,
+    /// How sure the code is. Every difference that was observed directly is certain; a reason for
+    /// missing spans may be less.
+    #[serde(default, skip_serializing_if = "Confidence::is_certain")]
+    pub confidence: Confidence,
+    /// The other reasons for missing spans: those that are still possible, and those that a fact
+    /// rules out. Empty for a difference that was observed directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
 }
 
 impl Finding {
+    /// Returns how sure the code is and why, a line for each step; empty for a difference that was
+    /// observed directly.
+    pub fn reasoning(&self) -> Vec<String> {
+        let possible = self.alternatives.iter().filter(|other| other.excluded_by.is_none());
+        let possible: Vec<_> = possible.map(|other| other.code.text()).collect();
+        let mut lines = Vec::new();
+        match self.confidence {
+            Confidence::Likely => {
+                lines.push("likely: every other reason is ruled out, and no fact proves this one".into());
+            }
+            Confidence::Undetermined if !possible.is_empty() => {
+                lines.push(format!("possible: {}", possible.join(", ")));
+            }
+            _ => {}
+        }
+        if self.alternatives.is_empty() {
+            return lines;
+        }
+        let mut by_fact: Vec<(&str, Vec<&str>)> = Vec::new();
+        for other in &self.alternatives {
+            let Some(fact) = &other.excluded_by else { continue };
+            match by_fact.iter_mut().find(|(known, _)| known == fact) {
+                Some((_, codes)) => codes.push(other.code.text()),
+                None => by_fact.push((fact, vec![other.code.text()])),
+            }
+        }
+        let line = |(fact, codes): (&str, Vec<&str>)| format!("not {}: {fact}", codes.join(", "));
+        lines.extend(by_fact.into_iter().map(line));
+        lines
+    }
+
     /// Creates a finding without evidence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), evidence: Vec::new(), data: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            evidence: Vec::new(),
+            data: Vec::new(),
+            confidence: Confidence::Certain,
+            alternatives: Vec::new(),
+        }
     }
 }

@@ -43,6 +43,7 @@
 mod bundle;
 mod case;
 mod code;
+mod confidence;
 mod diagnosis;
 mod evidence;
 mod exit;
@@ -67,6 +68,7 @@ mod watch;
 
 pub use bundle::{End, Header, IncidentOrigin, Masked, Record, Setup};
 pub use case::Case;
+pub use confidence::{Alternative, Confidence};
 pub use code::{Code, Stage, UnknownCode};
 pub use diagnosis::{Diagnosis, JobDiagnosis, JobSummary, Reason};
 pub use evidence::Evidence;

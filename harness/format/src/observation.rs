@@ -57,10 +57,16 @@ pub struct Observation {
     /// without a witness.
     #[serde(default)]
     pub witness: Option<Witness>,
-    /// Errors that the Postgres server logged about the database. They are stored only if the service
-    /// did not become ready, exited by itself, or did not end the job with all of its units.
+    /// Errors that the Postgres server logged about the database.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_errors: Vec<Failure>,
+    /// Whether the server's log was read for the whole case. Without it, an empty `server_errors`
+    /// proves nothing.
+    #[serde(default)]
+    pub server_log_read: bool,
+    /// Tables with the span table's name in other schemas, with their number of rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_tables: Vec<(String, u64)>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -153,6 +159,9 @@ pub struct Witness {
     /// The number of rows that successful statements inserted.
     #[serde(rename = "written")]
     pub written_rows: usize,
+    /// The number of rows that were deleted; 0 in documents of version 0.1.0.
+    #[serde(default, rename = "removed")]
+    pub removed_rows: usize,
     /// Errors in the case's database, in the order of the server's log.
     pub failures: Vec<Failure>,
     /// Tables with the span table's name in other schemas, with their number of rows.
@@ -262,6 +271,8 @@ impl Observation {
             spans: Rows::default(),
             witness: None,
             server_errors: Vec::new(),
+            server_log_read: false,
+            other_tables: Vec::new(),
             helpers: Vec::new(),
             second_job: None,
             exchanges: Vec::new(),

@@ -163,7 +163,7 @@ fn findings(case: &CaseResult) -> String {
     }
     for finding in verdict.findings() {
         let _infallible = writeln!(text, "FAIL {}: {name}\n    {}", finding.code, finding.message);
-        for line in &finding.evidence {
+        for line in finding.evidence.iter().chain(&finding.reasoning()) {
             let _infallible = writeln!(text, "      {line}");
         }
     }

@@ -152,13 +152,12 @@ pub(super) const JOB_NOT_FINISHED: Explanation = Explanation::new(
 pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
     &[
         "a line contradicts the tables: it reports on, and no route records spans; it reports off, \
-         and spans are stored; or it reports a recorded span, and the span is missing",
-        "with `check --witness`: the service reports successful writes, but the server received no \
-         statement",
+         and spans are stored",
+        "it reports more recorded spans than are stored; the reason is another finding of the case",
     ],
     &[
-        "one route records spans, and another does not: `path-not-executed`",
-        "the lines agree with each other, and the server rejected the rows: `write-failed-silent`",
+        "one route records spans, and another does not: only `path-not-executed`",
+        "the service reports that a write failed: only `write-failed-reported`",
     ],
     &[
         "the line is printed where the flag is read, not where spans are written",
@@ -167,16 +166,28 @@ pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
     ],
 );
 
+pub(super) const CLAIM_MISSING: Explanation = Explanation::new(
+    &[
+        "spans are stored, and no line matches `tracer` under `[probes]`, although another case of \
+         the run has that line, or no case has it",
+    ],
+    &["no span is stored: `tracer-not-constructed`, or another reason for missing spans"],
+    &[
+        "the line was reworded, and the pattern was not",
+        "the line is printed at a log level that this case switches off",
+    ],
+);
+
 pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
     &[
-        "the tracer reports on, every unit has its row, and fewer spans were started than units \
-         exist",
-        "the same job by another route has spans; an extra case of the run tries this",
-        "with `check --witness`, also for services without debug lines: the server received no \
-         statement",
+        "no line about the start of the missing spans, although such lines are there elsewhere: \
+         then it is certain",
+        "the same work by another route has its spans, and with `check --witness` the server \
+         received no statement for the missing ones: then it is likely",
     ],
     &[
-        "no route starts a span: `banner-contradicts`",
+        "no case and no route has spans: `undetermined`, since a sampler, a switched-off library \
+         and a buffer that is never flushed look the same",
         "spans were started but have no row: one of the codes of the stages accepted and stored",
         "output was dropped because it was too long: `undetermined`",
     ],
@@ -188,10 +199,44 @@ pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
     ],
 );
 
+pub(super) const SDK_DISABLED: Explanation = Explanation::new(
+    &["no span is stored, and the environment of the process has `OTEL_SDK_DISABLED=true` or \
+         `OTEL_TRACES_EXPORTER=none`"],
+    &[
+        "some spans are stored: one of the codes of the later stages",
+        "the service itself says that tracing is off: `flag-unset` or `flag-unrecognised-value`",
+    ],
+    &[
+        "a variable of a base image, a shared configuration or a test set-up reaches this service",
+        "the exporter was set to `none` to silence errors where no collector runs",
+    ],
+);
+
+pub(super) const SAMPLED_OUT: Explanation = Explanation::new(
+    &[
+        "the upstream received a trace context that is marked as not sampled",
+        "the environment of the process sets `OTEL_TRACES_SAMPLER` to a sampler that drops \
+         every trace",
+    ],
+    &[
+        "the upstream received a trace that is sampled: the span began and was lost later",
+        "the service prints that the span began, and nothing reached the server: `never-sent`",
+    ],
+    &[
+        "a sampling ratio for production that drops most traces of a test",
+        "a sampler that follows its parent, and a caller that does not sample",
+    ],
+);
+
 pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
-    &["a span name has fewer rows than units, and the table has spans with names that no \
-         `[[span]]` has, or spans of another service"],
-    &["every row has a name from the spec: the missing spans have another reason"],
+    &[
+        "a span name has fewer rows than units, and other spans stand in the place of the missing \
+         ones: nearly the same name, the same name and another service, or one for each unit",
+    ],
+    &[
+        "every row has a name from the spec: the missing spans have another reason",
+        "units that lack no span have the other spans, too: they are a framework's",
+    ],
     &[
         "a span was renamed in the service, but not where people look for it",
         "the name of the service comes from a variable that is not set",

@@ -3,10 +3,42 @@
 
 use super::Explanation;
 
+pub(super) const NEVER_SENT: Explanation = Explanation::new(
+    &[
+        "the service prints that spans began, or the upstream received their trace, and the witness \
+         counts no statement for them",
+    ],
+    &[
+        "the exporter reports an error: `export-failed`",
+        "the process was killed before its buffer was written: `lost-at-exit`",
+        "statements reached the server: one of the codes of the stage stored, or a failed write",
+    ],
+    &[
+        "a queue between the tracer and its writer is full or closed, and drops spans",
+        "the tracer samples after it has printed that the span began",
+        "spans are collected, and nothing ever flushes them",
+        "a disabled or unconnected tracer prints success",
+    ],
+);
+
+pub(super) const EXPORT_FAILED: Explanation = Explanation::new(
+    &["spans are missing, and the output has an error line of a common exporter, such as \
+         OpenTelemetry's OTLP exporters"],
+    &[
+        "the server's log has an error about the table of spans: `write-failed-reported`",
+        "every span is stored: the error concerns another exporter, and nothing is wrong here",
+    ],
+    &[
+        "the exporter has the address of another environment, or the wrong protocol, port or path",
+        "the collector refuses the request: credentials, size or rate",
+    ],
+);
+
 pub(super) const WRITE_FAILED_REPORTED: Explanation = Explanation::new(
     &[
-        "spans were started, rows are missing, and a line matches `refused` under `[probes]`",
-        "with `check --witness`: the server's error with its SQLSTATE",
+        "rows are missing, and a line matches `refused` under `[probes]` or is a Postgres driver's \
+         error about the table of spans",
+        "the server's log: its error with its SQLSTATE",
     ],
     &[
         "no line reports the failure: `write-failed-silent`",
@@ -22,20 +54,18 @@ pub(super) const WRITE_FAILED_REPORTED: Explanation = Explanation::new(
 
 pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
     &[
-        "spans were started, or the witness counted inserts, but rows are missing and no line \
-         reports it",
-        "with `check --witness`: the server's error, or no statement at the server",
+        "rows are missing, the server's log has an error about the table of spans, and no line of \
+         the service reports it",
         "under a fault: spans were lost, and no line matches `refused` or `unfinished` under \
          `[probes]`",
     ],
     &[
         "a line matches `refused` under `[probes]`: `write-failed-reported`",
-        "the service reports every span as recorded: `undetermined`; `check --witness` decides",
+        "the server's log has no error: `undetermined`; `check --witness` decides",
     ],
     &[
         "the result of the write is ignored, or its error is only counted",
         "the error is logged at a level that is switched off",
-        "a queue in the service is full or closed and drops spans",
     ],
 );
 
@@ -66,6 +96,7 @@ pub(super) const ROLLED_BACK: Explanation = Explanation::new(
     &["the witness counts every row as inserted, the table has fewer rows, and the server's log \
          has no error"],
     &[
+        "the witness saw rows being deleted: `removed-later`",
         "an error at the end of the transaction: `write-failed-reported` or `write-failed-silent`",
         "the witness counts fewer rows inserted than to be inserted, and the server's log has no \
          error: `silently-discarded`",
@@ -73,7 +104,17 @@ pub(super) const ROLLED_BACK: Explanation = Explanation::new(
     &[
         "spans are written in the transaction of the work, which rolls back on failure",
         "a transaction is opened, never committed, and ends with the connection",
-        "a clean-up, a trigger or a retention job deletes spans",
+    ],
+);
+
+pub(super) const REMOVED_LATER: Explanation = Explanation::new(
+    &["the witness counts every row as inserted, counts rows that were deleted, and the table has \
+         fewer rows"],
+    &["no row was deleted: `rolled-back`"],
+    &[
+        "a retention job or a clean-up at the end of a job deletes more than it should",
+        "a trigger, or a foreign key with `on delete cascade`, deletes spans with another row",
+        "the service truncates the table when it starts or stops",
     ],
 );
 
@@ -97,17 +138,17 @@ pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
 
 pub(super) const UNDETERMINED: Explanation = Explanation {
     supports: &[
-        "rows are missing, and the lines of the service fit several reasons: the service reports \
-         every span as recorded, or prints nothing",
+        "rows are missing, and the evidence fits several reasons; the finding lists them",
         "or the line that would decide may be in output that was dropped because it was too long",
     ],
     contradicts: &[
-        "the witness was on: its counts, the server's errors and the rows leave only one reason",
+        "one fact decides: the finding of another code says which fact rules out each other reason",
     ],
     causes: &[
         "a service without debug lines, on a server whose log spanproof can't read: a server given \
          by URL or in Docker",
         "more cases needed a second run with the witness than one run allows",
+        "a service without debug lines that records nothing by any route",
     ],
     experiment: Some(
         "run the case with `check --witness` on a server that spanproof starts. Rows in another \

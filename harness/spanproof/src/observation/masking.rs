@@ -232,6 +232,8 @@ mod tests {
             run: process_run(text),
             job_run: job_run(text),
             server_errors: Vec::new(),
+            server_log_read: false,
+            other_tables: Vec::new(),
             helpers: vec![process_run(text).output],
             witness: Some(Witness {
                 failures: vec![Failure {

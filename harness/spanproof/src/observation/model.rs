@@ -61,6 +61,8 @@ impl Observation {
             job_run,
             witness: None,
             server_errors: Vec::new(),
+            server_log_read: false,
+            other_tables: Vec::new(),
             second_job: None,
             ..trial.clone()
         };

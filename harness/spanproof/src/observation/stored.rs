@@ -35,6 +35,8 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         exchanges,
         witness,
         server_errors,
+        server_log_read,
+        other_tables,
         helpers,
         second_job,
         timings,
@@ -53,6 +55,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.settled = settled.map(Into::into);
     stored.witness = witness.map(Into::into);
     stored.server_errors = server_errors.into_iter().map(Into::into).collect();
+    (stored.server_log_read, stored.other_tables) = (server_log_read, other_tables);
     stored.helpers = helpers.into_iter().map(Into::into).collect();
     stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
@@ -107,6 +110,8 @@ impl From<format::Observation> for Observation {
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
             witness: stored.witness.map(Into::into),
             server_errors: stored.server_errors.into_iter().map(Into::into).collect(),
+            server_log_read: stored.server_log_read,
+            other_tables: stored.other_tables,
             helpers: stored.helpers.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
             timings: stored.timings,
@@ -249,11 +254,19 @@ impl From<format::Submission> for Submission {
 
 impl From<Witness> for format::Witness {
     fn from(witness: Witness) -> Self {
-        let Witness { statements, attempted_rows, written_rows, failures, other_tables } = witness;
+        let Witness {
+            statements,
+            attempted_rows,
+            written_rows,
+            removed_rows,
+            failures,
+            other_tables,
+        } = witness;
         let mut stored = Self::default();
         stored.statements = statements;
         stored.attempted_rows = attempted_rows;
         stored.written_rows = written_rows;
+        stored.removed_rows = removed_rows;
         stored.failures = failures.into_iter().map(Into::into).collect();
         stored.other_tables = other_tables;
         stored
@@ -266,6 +279,7 @@ impl From<format::Witness> for Witness {
             statements: stored.statements,
             attempted_rows: stored.attempted_rows,
             written_rows: stored.written_rows,
+            removed_rows: stored.removed_rows,
             failures: stored.failures.into_iter().map(Into::into).collect(),
             other_tables: stored.other_tables,
         }

@@ -24,9 +24,14 @@ pub struct TrialRecord {
     /// What the database witness reports; `None` without a witness, or if the server's log can't be
     /// read.
     pub witness: Option<Witness>,
-    /// Errors that the server logged about the database, if the trial did not come to its end and
-    /// the log can be read.
+    /// Errors that the server logged about the database. In a trial with a fault they are left out:
+    /// the fault causes errors.
     pub server_errors: Vec<Failure>,
+    /// Whether the server's log was read for the whole trial. Without it, the absence of an error
+    /// proves nothing.
+    pub server_log_read: bool,
+    /// Tables with the span table's name in other schemas that have rows, each with their number.
+    pub other_tables: Vec<(String, u64)>,
     /// The output of each helper. Its lines have the name of the helper.
     pub helpers: Vec<Output>,
     /// The job that was submitted after the fault was removed; `None` without a fault.

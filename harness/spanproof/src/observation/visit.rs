@@ -103,6 +103,8 @@ impl TrialRecord {
             exchanges,
             witness,
             server_errors,
+            server_log_read: _,
+            other_tables: _,
             helpers,
             second_job,
             timings: _,
@@ -209,8 +211,14 @@ fn visit_exchange(exchange: &mut Exchange, visitor: &mut dyn Visitor) {
 
 impl Witness {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { statements: _, attempted_rows: _, written_rows: _, failures, other_tables: _ } =
-            self;
+        let Self {
+            statements: _,
+            attempted_rows: _,
+            written_rows: _,
+            removed_rows: _,
+            failures,
+            other_tables: _,
+        } = self;
         for failure in failures {
             failure.visit(visitor);
         }

@@ -12,6 +12,8 @@ pub struct Witness {
     pub attempted_rows: usize,
     /// Rows whose statement succeeded. Their transaction may still roll back.
     pub written_rows: usize,
+    /// Rows that were deleted.
+    pub removed_rows: usize,
     /// Errors in this database, in order.
     pub failures: Vec<Failure>,
     /// Tables of the same name in other schemas that have rows, each with its number of rows.

@@ -59,7 +59,7 @@ mod tests {
             other: word != "on",
         };
         let evidence = vec![compared("on", "0a"), compared("off", "0b"), compared("without", "0c")];
-        let finding = Finding { code, message: "m".into(), evidence };
+        let finding = Finding::new(code, "m", evidence);
         Judgement { verdict: Verdict::Fail(vec![finding]), ..Judgement::broken("") }
     }
 

@@ -82,7 +82,7 @@ mod tests {
 
     fn fail(codes: &[Code]) -> Verdict {
         let finding =
-            |code: &Code| Finding { code: *code, message: "m".into(), evidence: Vec::new() };
+            |code: &Code| Finding::new(*code, "m", Vec::new());
         Verdict::Fail(codes.iter().map(finding).collect())
     }
 

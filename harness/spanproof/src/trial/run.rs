@@ -24,7 +24,7 @@ use crate::document::suggestion;
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    Failure, JobRun, Observation, Origin, Rows, Submission, TrialRecord, WaitResult, secrets,
+    JobRun, Observation, Origin, Rows, Submission, TrialRecord, WaitResult, secrets,
 };
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
@@ -269,44 +269,35 @@ impl Trial {
         Ok(self.end().await?.0)
     }
 
-    /// Returns whether the service became ready, still runs unless it is `one-shot`, and every job has
-    /// ended.
-    fn came_to_its_end(&self) -> bool {
-        let settled = self.job_run.settled.as_ref().is_some_and(WaitResult::is_reached);
-        let runs = !self.service.has_exited() || self.world.spec().service.one_shot;
-        self.service.ready.is_reached() && runs && settled
-    }
-
     async fn end(mut self) -> Result<(Observation, Database), Error> {
         self.stopwatch.skip();
         let spec = self.world.spec();
         self.helpers.iter().try_for_each(RunningProcess::check_running)?;
         self.world.check_shared_helpers()?;
-        let came_to_its_end = self.came_to_its_end();
         let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         let helpers = stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
+        let (server, table) = (self.world.server(), &spec.tables.spans.table);
         let witness = if self.overrides.witness {
-            let (server, table) = (self.world.server(), &spec.tables.spans.table);
             witness::read(server, &self.database, &mut connection, table).await?
         } else {
             None
         };
-        let mut errors = if came_to_its_end {
-            Vec::new()
-        } else {
-            server_errors(&self.world, &self.case, &self.database).await?
+        // A fault causes errors, which say nothing about the service.
+        let errors = match self.case.fault {
+            Some(_) => None,
+            None => witness::server_errors(server, &self.database).await?,
+        };
+        let other_tables = match &witness {
+            Some(witness) => witness.other_tables.clone(),
+            None => witness::other_tables(&mut connection, table).await?,
         };
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
         drop(connection.close().await);
-        let job = spec.jobs.iter().find(|job| job.name == self.case.job);
-        if came_to_its_end && job.is_some_and(|job| tables.units.all().len() < job.units) {
-            errors = server_errors(&self.world, &self.case, &self.database).await?;
-        }
         if let Some(fault) = self.fault {
             fault.clean_up().await?;
         }
@@ -323,7 +314,9 @@ impl Trial {
             job_run: self.job_run,
             exchanges,
             witness,
-            server_errors: errors,
+            server_log_read: errors.is_some(),
+            server_errors: errors.unwrap_or_default(),
+            other_tables,
             helpers,
             second_job: None,
             timings: self.stopwatch.laps,
@@ -336,19 +329,6 @@ impl Trial {
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }
-}
-
-/// Returns the errors that the server logged about a database. Under a fault they are expected, so
-/// there are none.
-async fn server_errors(
-    world: &World,
-    case: &Case,
-    database: &Database,
-) -> Result<Vec<Failure>, Error> {
-    if case.fault.is_some() {
-        return Ok(Vec::new());
-    }
-    witness::server_errors(world.server(), database).await
 }
 
 /// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.

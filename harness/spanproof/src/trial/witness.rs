@@ -32,6 +32,10 @@ create trigger "!spanproof_tried" before insert on {table}
     for each row execute function spanproof_witness.log_attempt('tried');
 create trigger "~spanproof_written" after insert on {table}
     for each row execute function spanproof_witness.log_attempt('written');
+create trigger "~spanproof_removed" after delete on {table}
+    for each row execute function spanproof_witness.log_attempt('removed');
+create trigger "~spanproof_emptied" after truncate on {table}
+    for each statement execute function spanproof_witness.log_attempt('removed');
 "#;
 
 /// Selects the other schemas that have a table with the span table's name.
@@ -69,6 +73,17 @@ pub(super) async fn read(
 ) -> Result<Option<Witness>, Error> {
     let Some(entries) = server.log(database).await? else { return Ok(None) };
     let mut witness = from_log(&entries);
+    witness.other_tables = other_tables(connection, table).await?;
+    Ok(Some(witness))
+}
+
+/// Returns the tables of the span table's name in other schemas that have rows, each with their
+/// number.
+pub(super) async fn other_tables(
+    connection: &mut PgConnection,
+    table: &str,
+) -> Result<Vec<(String, u64)>, Error> {
+    let mut others = Vec::new();
     let (_, name) = identifier::parts(table);
     let failed = |error: sqlx::Error| Error::Witness(error.into());
     let schemas: Vec<String> = sqlx::query_scalar(OTHER_SCHEMAS)
@@ -85,19 +100,19 @@ pub(super) async fn read(
             .map_err(failed)?;
         if rows > 0 {
             let table = TableName { schema: Some(schema), name: name.clone() };
-            witness.other_tables.push((table.to_string(), rows.unsigned_abs()));
+            others.push((table.to_string(), rows.unsigned_abs()));
         }
     }
-    Ok(Some(witness))
+    Ok(others)
 }
 
-/// Returns the errors that the server logged about a database; empty if its log can't be read.
+/// Returns the errors that the server logged about a database; `None` if its log can't be read.
 pub(super) async fn server_errors(
     server: &Server,
     database: &Database,
-) -> Result<Vec<Failure>, Error> {
+) -> Result<Option<Vec<Failure>>, Error> {
     let entries = server.log(database).await?;
-    Ok(entries.map(|entries| from_log(&entries).failures).unwrap_or_default())
+    Ok(entries.map(|entries| from_log(&entries).failures))
 }
 
 /// Counts the lines of the triggers and collects the failures.
@@ -116,6 +131,7 @@ fn from_log(entries: &[LogEntry]) -> Witness {
         statements: count("begun"),
         attempted_rows: count("tried"),
         written_rows: count("written"),
+        removed_rows: count("removed"),
         failures: failures.collect(),
         other_tables: Vec::new(),
     }

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, some};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, closed};
-use super::{lost, off, stage};
+use super::{missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Intent, Value};
 use spanproof_format::Code;
@@ -35,8 +35,7 @@ fn stages<'a>(recording: bool, database: bool) -> Vec<Stage<'a>> {
         (true, true) => vec![
             Scene::constructed,
             Scene::executed,
-            Scene::attempted,
-            Scene::accepted,
+            Scene::missing,
             Scene::finished,
             Scene::linked,
             Scene::joined,
@@ -245,13 +244,16 @@ impl Scene<'_> {
         Finding::new(code, message, [lines, crashes].concat())
     }
 
-    /// Stage 5: a span was begun for every unit, as far as the log tells.
-    fn attempted(&self, checks: &mut Checks) {
+    /// Stages 5 to 7: every unit has its spans, as far as the log and the rows tell.
+    fn missing(&self, checks: &mut Checks) {
         let facts = self.facts;
-        let (units, missing) = (facts.units.len(), lost::unbegun(facts));
-        // Rows in another schema were written, whatever the log says.
-        if missing.is_empty() || !self.deployment.other_tables.is_empty() {
+        let (units, missing) = (facts.units.len(), missing::counts(facts));
+        if missing.is_empty() {
             return checks.count(1);
+        }
+        // Rows in another schema were written, whatever the log says.
+        if !self.deployment.other_tables.is_empty() {
+            return missing::spans(facts, &[], checks);
         }
         let Some(log) = self.log() else {
             return checks.expect(false, || {
@@ -271,7 +273,7 @@ impl Scene<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         }
-        stage::attempted(facts, checks);
+        missing::spans(facts, &[], checks);
     }
 
     /// Why a log says nothing about these units: it is of another time.
@@ -296,26 +298,6 @@ impl Scene<'_> {
         let mut lines = Evidence::units(self.facts);
         lines.push(Evidence::span_count(self.facts));
         lines
-    }
-
-    /// Stages 6 and 7: what was begun has a row.
-    fn accepted(&self, checks: &mut Checks) {
-        let elsewhere = &self.deployment.other_tables;
-        if !elsewhere.is_empty() && !lost::unbegun(self.facts).is_empty() {
-            return checks.expect(false, || {
-                let found: Vec<_> = elsewhere
-                    .iter()
-                    .map(|(table, rows)| Evidence::Elsewhere {
-                        table: table.clone(),
-                        rows: *rows,
-                        of_units: true,
-                    })
-                    .collect();
-                let message = "the spans of these units are in another schema";
-                Finding::new(Code::WrongDestination, message, [found, self.rows()].concat())
-            });
-        }
-        lost::accepted(self.facts, checks);
     }
 
     /// Stage 8: a job that is still at work may have open spans.

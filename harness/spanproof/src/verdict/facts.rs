@@ -181,6 +181,13 @@ impl<'a> Facts<'a> {
         self.attempts.iter().filter(|attempt| counts(&attempt.what)).count()
     }
 
+    /// Whether the lines about the start of spans tell which of them are of this operation.
+    pub(super) fn counts_starts_of(&self, operation: &str) -> bool {
+        let own = self.spec.unit_span().is_some_and(|rule| rule.name == operation);
+        let is_unnamed = |attempt: &Match<'_, Attempt>| attempt.what.name.is_none();
+        own || self.attempts.is_empty() || !self.attempts.iter().all(is_unnamed)
+    }
+
     /// How many spans of one name all units should have together.
     pub(super) fn wanted(&self, rule: &Expected<'_>) -> usize {
         self.units.len() * rule.per_unit()

@@ -7,7 +7,7 @@ use super::expectation::Expected;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, Verdict};
-use super::stage;
+use super::{missing, stage};
 use crate::spec::{Fault, FaultKind};
 use spanproof_format::Code;
 
@@ -33,7 +33,7 @@ fn reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
             return;
         }
     }
-    let missing = missing(facts);
+    let missing = incomplete(facts);
     let said = !facts.refused.is_empty() || !facts.unfinished.is_empty();
     checks.expect(missing.is_empty() || said, || {
         let message = format!(
@@ -53,13 +53,13 @@ fn reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
 /// Some span was begun. A unit that the fault took down may have begun fewer than it should, but
 /// where none was begun at all the fault is not the reason.
 fn traced(facts: &Facts<'_>, checks: &mut Checks) {
-    if facts.all_attempts() == 0 {
-        stage::attempted(facts, checks);
+    if facts.spec.probes.has_attempt() && facts.all_attempts() == 0 {
+        missing::spans(facts, &[], checks);
     }
 }
 
 /// What of each operation has no row, or one without an end.
-fn missing(facts: &Facts<'_>) -> Vec<String> {
+fn incomplete(facts: &Facts<'_>) -> Vec<String> {
     let of = |rule: &Expected<'_>| {
         let whole = facts.of_operation(rule.name).filter(|span| span.is_complete()).count();
         let wanted = facts.wanted(rule);
@@ -100,7 +100,7 @@ fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
         }
     }
     let missing = match fault.kind {
-        FaultKind::KilledAtExit => missing(facts),
+        FaultKind::KilledAtExit => incomplete(facts),
         _ => missing_of_begun(facts),
     };
     checks.expect(missing.is_empty(), || {

@@ -1,6 +1,6 @@
 //! Findings, and collecting them.
 
-use spanproof_format::Code;
+use spanproof_format::{Alternative, Code, Confidence};
 
 use super::evidence::Evidence;
 
@@ -13,6 +13,10 @@ pub struct Finding {
     pub message: String,
     /// What proves it.
     pub evidence: Vec<Evidence>,
+    /// How sure the code is. What was observed directly is certain.
+    pub confidence: Confidence,
+    /// The other reasons for missing spans that were considered, with the fact that rules each out.
+    pub alternatives: Vec<Alternative>,
 }
 
 /// Collects findings and counts what was compared.
@@ -30,6 +34,22 @@ impl Checks {
         if !holds {
             self.findings.push(finding());
         }
+    }
+
+    /// Compares one of many things of a kind: only the first finding of a code is taken.
+    pub(super) fn expect_each(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
+        self.assertions += 1;
+        if !holds {
+            let finding = finding();
+            if self.findings.iter().all(|other| other.code != finding.code) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    /// Takes a finding of comparisons that are counted already.
+    pub(super) fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
     }
 
     /// Takes comparisons that were made elsewhere into the count.
@@ -67,8 +87,9 @@ pub(super) struct Closed {
 }
 
 impl Finding {
-    pub(super) fn new(code: Code, message: impl Into<String>, evidence: Vec<Evidence>) -> Self {
-        Self { code, message: message.into(), evidence }
+    pub(crate) fn new(code: Code, message: impl Into<String>, evidence: Vec<Evidence>) -> Self {
+        let (confidence, alternatives) = (Confidence::default(), Vec::new());
+        Self { code, message: message.into(), evidence, confidence, alternatives }
     }
 }
 
@@ -77,6 +98,9 @@ impl std::fmt::Display for Finding {
         writeln!(f, "{}: {}", self.code, self.message)?;
         for evidence in &self.evidence {
             writeln!(f, "    {evidence}")?;
+        }
+        for line in spanproof_format::Finding::from(self).reasoning() {
+            writeln!(f, "    {line}")?;
         }
         Ok(())
     }

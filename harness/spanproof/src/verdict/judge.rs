@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::finding::Checks;
 use super::judgement::{Judgement, closed};
-use super::{deployed, fault, lost, off, outcome, stage};
+use super::{deployed, fault, missing, off, outcome, stage};
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, Spec};
 
@@ -28,17 +28,19 @@ pub(crate) async fn observe<S: Source>(spec: &Spec, source: S) -> Result<Judged,
 
 /// Judges one observation by itself.
 pub fn judge(spec: &Spec, observation: &Observation) -> Judgement {
-    judge_facts(&Facts::read(spec, observation))
+    judge_facts(&Facts::read(spec, observation), &[])
 }
 
-fn judge_facts(facts: &Facts<'_>) -> Judgement {
+/// Judges an observation beside others of its run: what they recorded shows what could have been
+/// recorded here.
+pub(super) fn judge_facts(facts: &Facts<'_>, peers: &[&Facts<'_>]) -> Judgement {
     match &facts.observation.origin {
         Origin::Deployment(deployment) => deployed::judge(facts, deployment),
-        Origin::Trial(trial) => judge_trial(facts, trial),
+        Origin::Trial(trial) => judge_trial(facts, peers, trial),
     }
 }
 
-fn judge_trial(facts: &Facts<'_>, trial: &TrialRecord) -> Judgement {
+fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> Judgement {
     if let Some(cause) = stage::never_ready(trial) {
         return Judgement::broken(cause);
     }
@@ -54,30 +56,41 @@ fn judge_trial(facts: &Facts<'_>, trial: &TrialRecord) -> Judgement {
         outcome::upstream(facts, &mut checks);
         return closed(facts, recording, checks);
     }
-    let stages: &[fn(&Facts<'_>, &mut Checks)] = if recording {
-        &[
-            stage::alive,
-            stage::constructed,
-            stage::executed,
-            stage::attempted,
-            lost::accepted,
-            stage::finished,
-            stage::linked,
-            stage::joined,
-        ]
+    if recording {
+        recorded(facts, peers, &mut checks);
     } else {
-        &[stage::alive, off::banner, stage::executed, off::silent]
-    };
-    for stage in stages {
-        stage(facts, &mut checks);
-        // What is lost at one stage is missing at all later ones: only the first names the reason.
-        if !checks.is_clean() {
-            break;
+        for stage in [stage::alive, off::banner, stage::executed, off::silent] {
+            stage(facts, &mut checks);
+            if !checks.is_clean() {
+                break;
+            }
         }
     }
     outcome::process(facts, &mut checks);
     outcome::upstream(facts, &mut checks);
     closed(facts, recording, checks)
+}
+
+/// Judges the spans of a case that must record. Without a live service or without its work, missing
+/// spans have no reason of their own. All else is reported side by side.
+fn recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
+    for stage in [stage::alive, stage::executed] {
+        stage(facts, checks);
+        if !checks.is_clean() {
+            return;
+        }
+    }
+    missing::spans(facts, peers, checks);
+    for check in [
+        stage::claimed,
+        stage::consistent,
+        stage::acknowledged,
+        stage::finished,
+        stage::linked,
+        stage::joined,
+    ] {
+        check(facts, checks);
+    }
 }
 
 /// Judges the second job of a case under a fault as if there had been none; `None` if the job could
@@ -89,5 +102,5 @@ fn judge_second(facts: &Facts<'_>, fault: &Fault) -> Option<Judgement> {
         // It may have taken up again what it was killed in.
         facts.expected = facts.expected.max(facts.units.len());
     }
-    Some(judge_facts(&facts))
+    Some(judge_facts(&facts, &[]))
 }

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::finding::{Checks, Closed, Finding};
 use super::funnel::Funnel;
-use spanproof_format::Code;
+use spanproof_format::{Code, Confidence};
 
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,18 +134,25 @@ pub(super) fn closed(facts: &Facts<'_>, recording: bool, checks: Checks) -> Judg
         spans: facts.spans.len(),
         assertions,
         unaided: if witnessed { unaided.map(doubted).or(code) } else { None },
-        next: code.and_then(|code| next(facts, code)),
+        next: next(facts, &findings),
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },
     }
 }
 
-/// What would tell more than a code does. Two jobs are run under a fault, and a witness could not
-/// tell them apart.
-fn next(facts: &Facts<'_>, code: Code) -> Option<Experiment> {
-    let open = [Code::Undetermined, Code::WriteFailedSilent, Code::WriteFailedReported];
+/// Returns the experiment that would tell more about spans that are missing for a reason that is not
+/// certain, or in a write that failed. Two jobs are run under a fault, and a witness could not tell
+/// them apart.
+fn next(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment> {
+    let is_open = |finding: &Finding| {
+        let write = [Code::WriteFailedSilent, Code::WriteFailedReported];
+        let is_gap = !finding.alternatives.is_empty();
+        let is_certain = finding.confidence == Confidence::Certain;
+        is_gap && (!is_certain || write.contains(&finding.code))
+    };
     let unwitnessed = facts.trial().is_some_and(|trial| trial.witness.is_none());
     let fault = facts.observation.case.fault.is_some();
-    (open.contains(&code) && unwitnessed && !fault).then_some(Experiment::Witness)
+    let is_open = findings.iter().any(is_open);
+    (is_open && unwitnessed && !fault).then_some(Experiment::Witness)
 }
 
 /// Whether a second look, with the server as a witness, explains the first one: by its own words

@@ -1,22 +1,28 @@
 //! The verdict: an observation against expectation. Pure: no clock, no file, no process, so an
 //! observation that was stored can be judged again at any time.
 
+mod answer;
+mod cause;
 mod deployed;
 mod diagnosis;
 mod evidence;
 mod expectation;
 mod expected;
+mod fact;
 mod facts;
 mod fault;
 mod finding;
 mod funnel;
+mod gap;
 mod judge;
 mod judgement;
+mod known_error;
 mod link;
-mod lost;
+mod missing;
 mod off;
 mod outcome;
 mod peer;
+mod propagation;
 mod reason;
 mod stage;
 mod stored;

@@ -4,8 +4,9 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::evidence::Evidence;
+use super::facts::Facts;
 use super::finding::Finding;
-use super::judge::judge;
+use super::judge::{judge, judge_facts};
 use super::judgement::{Judgement, Verdict};
 use super::outcome::Outcome;
 use super::stage;
@@ -25,9 +26,10 @@ pub fn judge_all<O: Borrow<Observation>>(spec: &Spec, all: &[O]) -> Vec<Judgemen
 /// Compares cases that were judged by themselves with their peers; each judgement stands where
 /// its observation stands.
 pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    with_peers(spec, all, judgements);
     never_up(all, judgements);
     ignored(spec, all, judgements);
-    lying_banner(spec, all, judgements);
+    claims(spec, all, judgements);
     outcomes(spec, all, judgements);
 }
 
@@ -100,9 +102,34 @@ fn ignored(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     }
 }
 
-/// A tracer that says it is on, and never begins a span on any of several routes, is not a route
-/// that was forgotten: its line is wrong.
-fn lying_banner(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+/// Judges each case that misses spans once more, beside the other cases: what those recorded shows
+/// what could have been recorded here.
+fn with_peers(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    let misses = |judgement: &Judgement| {
+        judgement.recording
+            && judgement.findings().iter().any(|finding| !finding.alternatives.is_empty())
+    };
+    if all.len() < 2 || !judgements.iter().any(misses) {
+        return;
+    }
+    let facts: Vec<_> = all.iter().map(|observation| Facts::read(spec, observation)).collect();
+    for (index, judgement) in judgements.iter_mut().enumerate() {
+        if misses(judgement) && all[index].case.fault.is_none() {
+            let others = facts.iter().enumerate().filter(|(other, _)| *other != index);
+            let others: Vec<_> = others.map(|(_, facts)| facts).collect();
+            *judgement = judge_facts(&facts[index], &others);
+        }
+    }
+}
+
+/// Claims that only several cases together can contradict.
+fn claims(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    never_keeps_its_word(spec, all, judgements);
+    startup_line_gone(spec, all, judgements);
+}
+
+/// A tracer that says it is on, and never begins a span on any of several routes.
+fn never_keeps_its_word(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     let pairs = || all.iter().zip(judgements.iter()).filter(|(one, _)| one.case.records(spec));
     let mut routes: Vec<_> =
         pairs().map(|(observation, _)| observation.case.route.as_str()).collect();
@@ -111,20 +138,44 @@ fn lying_banner(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement])
     let silent = |(_, judgement): (&&Observation, &Judgement)| {
         judgement.code() == Some(Code::PathNotExecuted) && judgement.funnel.attempted == 0
     };
-    if routes.len() < 2 || !pairs().all(silent) {
+    if !spec.probes.has_tracer() || routes.len() < 2 || !pairs().all(silent) {
         return;
     }
     let message = format!(
         "the tracer says that it is on, and begins no span on any of the routes {}",
         routes.join(", ")
     );
-    for judgement in judgements {
-        if let Verdict::Fail(findings) = &mut judgement.verdict
-            && let Some(finding) =
-                findings.first_mut().filter(|finding| finding.code == Code::PathNotExecuted)
-        {
-            finding.code = Code::BannerContradicts;
-            finding.message.clone_from(&message);
+    for (observation, judgement) in all.iter().zip(judgements) {
+        let facts = Facts::read(spec, observation);
+        let claims: Vec<_> = facts.banners.iter().filter(|line| line.what.enabled).collect();
+        if judgement.code() == Some(Code::PathNotExecuted) && !claims.is_empty() {
+            let lines = claims.into_iter().map(Evidence::from).collect();
+            judgement.add(Finding::new(Code::BannerContradicts, message.clone(), lines));
+        }
+    }
+}
+
+/// A startup line of the tracer that is there in one recording case and not in another, or that no
+/// case of the run has although the spec promises it.
+fn startup_line_gone(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    if !spec.probes.has_tracer() {
+        return;
+    }
+    let facts: Vec<_> = all.iter().map(|observation| Facts::read(spec, observation)).collect();
+    let has_line = |facts: &&Facts<'_>| !facts.banners.is_empty();
+    let is_recording = |facts: &&Facts<'_>| facts.observation.case.records(spec);
+    let somewhere = facts.iter().filter(is_recording).any(|facts| has_line(&facts));
+    let anywhere = facts.iter().any(|facts| has_line(&facts));
+    for (facts, judgement) in facts.iter().zip(judgements) {
+        let is_gone = facts.banners.is_empty()
+            && !facts.spans.is_empty()
+            && facts.observation.dropped_bytes() == 0
+            && (somewhere || !anywhere);
+        if is_recording(&facts) && facts.run().is_some() && is_gone {
+            let count = facts.observation.lines().len();
+            let message = "spans are recorded, and the startup line about tracing is not printed";
+            let searched = format!("output: {count} lines, none matches `tracer` under `[probes]`");
+            judgement.add(Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)]));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::deployed::given;
 use super::facts::Facts;
 use super::judgement::Judgement;
-use super::lost::unbegun;
+use super::missing::counts;
 use crate::observation::{LogFacts, Observation};
 use crate::spec::Spec;
 use spanproof_format::{Code, Reason, Stage};
@@ -136,7 +136,7 @@ impl Weighing<'_> {
         {
             self.against(format!("spans can't be read, so some may be there: {why}"));
         }
-        let some = !self.facts.spans.is_empty() && !unbegun(self.facts).is_empty();
+        let some = !self.facts.spans.is_empty() && !counts(self.facts).is_empty();
         if some && self.code == Code::PathNotExecuted {
             self.against("some spans are there: the tracer is reached by a part of the work");
         }

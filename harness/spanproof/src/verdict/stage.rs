@@ -1,7 +1,6 @@
 //! The stages of the funnel for a case that must record spans.
 
 use super::evidence::{Evidence, some};
-use super::expectation::Expected;
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::funnel::differences;
@@ -49,29 +48,14 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// Stages 1 to 3: the flag reached the service, a tracer exists, and it says that it is enabled.
-pub(super) fn constructed(facts: &Facts<'_>, checks: &mut Checks) {
-    if !facts.spec.probes.has_tracer() {
-        return;
-    }
-    let stored = !facts.spans.is_empty();
-    let told = setting(facts);
-    let Some(banner) = facts.banners.first() else {
-        return checks.expect(stored, || {
-            let message = format!("{told} is set, and no tracer line was printed at startup");
-            Finding::new(Code::TracerNotConstructed, message, startup_lines(facts))
-        });
-    };
-    if stored {
-        return checks.expect(banner.what.enabled, || {
-            let message = format!(
-                "the tracer says that it is off, and {} spans are stored",
-                facts.spans.len()
-            );
-            Finding::new(Code::BannerContradicts, message, vec![banner.into()])
-        });
-    }
-    checks.expect(banner.what.enabled, || disabled(facts, banner));
+/// A tracer that says that it is off records nothing.
+pub(super) fn claimed(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(banner) = facts.banners.first().filter(|_| !facts.spans.is_empty()) else { return };
+    checks.expect(banner.what.enabled, || {
+        let message =
+            format!("the tracer says that it is off, and {} spans are stored", facts.spans.len());
+        Finding::new(Code::BannerContradicts, message, vec![banner.into()])
+    });
 }
 
 /// Stages 1 to 3 where spans may be lost for another reason: only the service's own word counts.
@@ -82,7 +66,7 @@ pub(super) fn announced(facts: &Facts<'_>, checks: &mut Checks) {
 }
 
 /// The finding for a tracer that says it is off although it should be on.
-fn disabled(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
+pub(super) fn disabled(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
     let told = setting(facts);
     let given = facts
         .spec
@@ -111,16 +95,6 @@ pub(super) fn setting(facts: &Facts<'_>) -> String {
         Some(flag) => format!("{}={}", flag.name, facts.observation.case.flag(&flag.name)),
         None => "tracing".into(),
     }
-}
-
-fn startup_lines(facts: &Facts<'_>) -> Vec<Evidence> {
-    use crate::process::Stream;
-    let Some(run) = facts.run() else { return Vec::new() };
-    let stderr = run.startup_lines(Stream::Stderr).count();
-    let stdout = run.startup_lines(Stream::Stdout).count();
-    vec![Evidence::Note(format!(
-        "startup: {stderr} lines on stderr and {stdout} on stdout, none from a tracer"
-    ))]
 }
 
 /// Stage 4: every unit of the job was executed, and the job ended.
@@ -200,76 +174,54 @@ fn missing_units(
     Finding::new(code, message, lines)
 }
 
-/// Stage 5: a span was begun for every unit.
-pub(super) fn attempted(facts: &Facts<'_>, checks: &mut Checks) {
-    let units = facts.units.len();
+/// The service's word about its tracer agrees from line to line: a tracer that is on at startup is on
+/// at each span.
+pub(super) fn consistent(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
     }
+    let is_on = facts.banners.first().is_none_or(|line| line.what.enabled);
     let idle: Vec<_> = facts.attempts.iter().filter(|found| !found.what.enabled).collect();
-    checks.expect(idle.is_empty(), || {
+    checks.expect(idle.is_empty() || !is_on, || {
         let message = "the tracer says at startup that it is on, and off at each span";
         let idle = some(idle.iter().map(|found| Evidence::from(*found)));
         let lines = facts.banners.iter().map(Evidence::from).chain(idle);
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
-    for rule in &facts.rules {
-        let (begun, stored) = (facts.begun(rule), facts.stored(rule));
-        let clean = checks.is_clean();
-        checks.expect(begun.max(stored) >= facts.wanted(rule) || !clean, || {
-            if let Some(finding) = renamed(facts, rule) {
-                return finding;
-            }
-            let operation = rule.name;
-            let message = format!(
-                "{units} units were executed{}, and {begun} `{operation}` spans were begun: \
-                 their work runs outside the tracer",
-                by_route(facts)
-            );
-            let mut lines: Vec<_> = facts.banners.iter().map(Evidence::from).collect();
-            let searched = format!("output: {begun} lines about the start of `{operation}`");
-            lines.push(Evidence::Note(searched));
-            lines.extend(Evidence::units(facts));
-            let table = facts.span_place.clone();
-            lines.push(Evidence::RowCount { table, rows: facts.spans.len(), of: None });
-            Finding::new(Code::PathNotExecuted, message, lines)
-        });
-    }
 }
 
-/// ` by route …`, where that is known.
-fn by_route(facts: &Facts<'_>) -> String {
-    match facts.observation.case.route.as_str() {
-        "" => String::new(),
-        route => format!(" by route `{route}`"),
+/// The service acknowledges no more spans than are stored. Why they are missing is another question.
+pub(super) fn acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
+    let (claimed, stored) = (facts.acknowledged.len(), facts.spans.len());
+    let wanted: usize = facts.rules.iter().map(|rule| facts.wanted(rule)).sum();
+    if claimed == 0 || facts.unreadable.is_some() {
+        return;
     }
-}
-
-/// The finding where spans are missing under one name and others are there under a name that
-/// nothing knows.
-pub(super) fn renamed(facts: &Facts<'_>, rule: &Expected<'_>) -> Option<Finding> {
-    let strangers: Vec<_> = facts.strangers().collect();
-    let (operation, units) = (rule.name, facts.units.len());
-    let stored = facts.stored(rule);
-    // Fewer than are missing do not explain it: a service may have spans beside its units.
-    if strangers.is_empty() || strangers.len() + stored < facts.wanted(rule) {
-        return None;
-    }
-    let message = format!(
-        "{units} units left {stored} `{operation}` spans, and {} spans that no `[[span]]` names",
-        strangers.len()
-    );
-    let fields = [Field::Service, Field::Unit];
-    let lines = some(strangers.iter().map(|span| Evidence::span(facts, span, &fields)));
-    Some(Finding::new(Code::WrongAttributes, message, lines))
+    checks.expect(stored >= claimed.min(wanted), || {
+        let message = format!("the service reports {claimed} spans as written, and {stored} are stored");
+        let lines = Evidence::lines(&facts.acknowledged);
+        let rows = vec![Evidence::span_count(facts)];
+        Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
+    });
 }
 
 /// Stage 8: every span has an end, and one after its start.
 pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
     let fields = [Field::Status, Field::Ended, Field::Duration];
     let all = facts.spans.len();
-    let open: Vec<_> = facts.spans.iter().filter(|span| !span.is_complete()).collect();
-    checks.expect(open.is_empty(), || {
+    // Where a span is there twice, one open row beside an ended one is the other's duplicate.
+    let has_ended_twin = |span: &&Span| {
+        let is_twin = |other: &Span| {
+            other.is_complete() && other.unit == span.unit && other.name == span.name
+        };
+        let rule = facts.rules.iter().find(|rule| Some(rule.name) == span.name.as_deref());
+        let same = facts.spans.iter().filter(|other| other.unit == span.unit && other.name == span.name);
+        let is_too_many = rule.and_then(|rule| rule.at_most).is_some_and(|most| same.count() > most);
+        span.unit.is_some() && is_too_many && facts.spans.iter().any(is_twin)
+    };
+    let open = facts.spans.iter().filter(|span| !span.is_complete() && !has_ended_twin(span));
+    let open: Vec<_> = open.collect();
+    checks.expect_each(open.is_empty(), || {
         let lines = some(open.iter().map(|span| Evidence::span(facts, span, &fields)));
         let lines = [lines, Evidence::lines(&facts.unfinished)].concat();
         if facts.killed() {
@@ -286,8 +238,7 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
     });
     let impossible: Vec<_> =
         facts.spans.iter().filter(|span| span.has_negative_duration()).collect();
-    let clean = checks.is_clean();
-    checks.expect(impossible.is_empty() || !clean, || {
+    checks.expect_each(impossible.is_empty(), || {
         let fields = [Field::Started, Field::Ended, Field::Duration];
         let message = format!("{} of {all} spans end before they start", impossible.len());
         let lines = some(impossible.iter().map(|span| Evidence::span(facts, span, &fields)));
@@ -309,7 +260,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     };
     let naming: Vec<_> = expected.iter().copied().filter(|span| !by_parent(span)).collect();
     let lost: Vec<_> = naming.iter().filter(|span| unit_of(span).is_none()).collect();
-    checks.expect(lost.is_empty(), || {
+    checks.expect_each(lost.is_empty(), || {
         let column = table.unit.to_string();
         let message =
             format!("{} of {} spans name no unit in `{column}`", lost.len(), naming.len());
@@ -326,8 +277,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     for span in &expected {
         let Some(unit) = unit_of(span) else { continue };
         let differences = differences(facts, span, unit);
-        let clean = checks.is_clean();
-        checks.expect(differences.is_empty() || !clean, || {
+        checks.expect_each(differences.is_empty(), || {
             let code = if differences == [table.status.as_str()] {
                 Code::StatusDisagrees
             } else {
@@ -348,9 +298,8 @@ pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
     for unit in &facts.units {
         for rule in &facts.rules {
             let spans = facts.spans_of(unit, rule.name);
-            let clean = checks.is_clean();
             let most = rule.at_most.unwrap_or(usize::MAX);
-            checks.expect(spans.len() <= most || !clean, || {
+            checks.expect_each(spans.len() <= most, || {
                 let most = if most == 1 { "one".to_owned() } else { most.to_string() };
                 let message = format!(
                     "a unit has {} `{}` spans and should have {most}",
@@ -364,8 +313,7 @@ pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
             });
         }
         let faults = tree::faults(facts, unit);
-        let clean = checks.is_clean();
-        checks.expect(faults.is_empty() || !clean, || {
+        checks.expect_each(faults.is_empty(), || {
             let message = "the spans of a unit are not one tree";
             let lines = [vec![Evidence::unit(facts, unit)], some(faults.clone())].concat();
             Finding::new(Code::BrokenTree, message, lines)
@@ -384,7 +332,8 @@ fn with_parents(facts: &Facts<'_>, checks: &mut Checks) {
     };
     let expected = facts.rules.iter().flat_map(|rule| facts.of_operation(rule.name));
     let lost: Vec<_> = expected.filter(is_lost).collect();
-    checks.expect(lost.is_empty(), || {
+    let is_root_lost = !checks.is_clean();
+    checks.expect_each(lost.is_empty() || is_root_lost, || {
         let message = format!(
             "{} spans are linked by their parent, and no span above them names a unit",
             lost.len()

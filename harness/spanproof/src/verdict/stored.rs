@@ -77,24 +77,27 @@ impl From<format::Funnel> for Funnel {
 
 impl From<&Finding> for format::Finding {
     fn from(finding: &Finding) -> Self {
-        let Finding { code, message, evidence } = finding;
+        let Finding { code, message, evidence, confidence, alternatives } = finding;
         let mut stored = Self::new(*code, message);
         stored.evidence = evidence.iter().map(ToString::to_string).collect();
         stored.data = evidence.iter().map(Into::into).collect();
+        (stored.confidence, stored.alternatives) = (*confidence, alternatives.clone());
         stored
     }
 }
 
 impl From<format::Finding> for Finding {
     fn from(stored: format::Finding) -> Self {
-        let format::Finding { code, message, evidence: texts, data, .. } = stored;
+        let format::Finding {
+            code, message, evidence: texts, data, confidence, alternatives, ..
+        } = stored;
         let evidence = if data.len() == texts.len() {
             texts.into_iter().zip(data).map(|(text, data)| from_data(text, data)).collect()
         } else {
             // Before evidence was data, it was text only.
             texts.into_iter().map(Evidence::Note).collect()
         };
-        Self { code, message, evidence }
+        Self { code, message, evidence, confidence, alternatives }
     }
 }
 

@@ -3,12 +3,12 @@
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use spanproof_format::Code;
+use spanproof_format::{Code, Confidence};
 
 use super::{Evidence, Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
-    JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, Service, Submission, TableRows,
+    Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, Service, Submission, TableRows,
     TrialRecord, WaitResult,
 };
 use crate::process::{Ending, Exit, Line, Output, Stream};
@@ -98,6 +98,7 @@ struct Parts {
     spans: Rows,
     exchanges: Vec<Exchange>,
     exit: Exit,
+    server_errors: Vec<Failure>,
 }
 
 fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Exchange>) -> Parts {
@@ -124,13 +125,25 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
             strays: Vec::new(),
             process: None,
         },
+        server_errors: Vec::new(),
     }
 }
 
 impl Parts {
     fn observation(&self) -> Observation {
-        let Self { case, output, ready, submission, settled, jobs, units, spans, exchanges, exit } =
-            self.clone();
+        let Self {
+            case,
+            output,
+            ready,
+            submission,
+            settled,
+            jobs,
+            units,
+            spans,
+            exchanges,
+            exit,
+            server_errors,
+        } = self.clone();
         let trial = TrialRecord {
             service: Service {
                 command: "runner".into(),
@@ -142,7 +155,9 @@ impl Parts {
             job_run: JobRun { submission, settled },
             exchanges,
             witness: None,
-            server_errors: Vec::new(),
+            server_errors,
+            server_log_read: true,
+            other_tables: Vec::new(),
             helpers: Vec::new(),
             second_job: None,
             timings: std::collections::BTreeMap::new(),
@@ -183,6 +198,33 @@ fn none(rows: &mut Rows) {
     *rows = Rows::Found(Vec::new());
 }
 
+/// What a tracer that is off leaves: it begins disabled spans and writes none.
+fn switch_off(evidence: &mut Parts) {
+    drop_lines(evidence, "✅");
+    each_line(evidence, "enabled=true", "enabled=false");
+    none(&mut evidence.spans);
+}
+
+/// Keeps only the first lines that contain a text.
+fn keep_lines(evidence: &mut Parts, text: &str, most: usize) {
+    let mut seen = 0;
+    evidence.output.lines.retain(|line| {
+        let matches = line.text.contains(text);
+        seen += usize::from(matches);
+        !matches || seen <= most
+    });
+}
+
+/// The server refused every insert of a span.
+fn refuse(evidence: &mut Parts, state: &str) {
+    let failure = |_| Failure {
+        state: state.into(),
+        message: "no".into(),
+        statement: Some("INSERT INTO trace_spans VALUES ($1)".into()),
+    };
+    evidence.server_errors = (0..8).map(failure).collect();
+}
+
 fn set_job(evidence: &mut Parts, status: &str) {
     each(&mut evidence.jobs, |row| {
         row.insert("status".into(), json!(status));
@@ -203,8 +245,8 @@ fn a_healthy_case_passes_with_a_full_funnel_and_an_off_case_with_an_empty_one() 
 type Change = fn(&mut Parts);
 
 #[rstest]
-#[case::unset("flag-unset", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)"); none(&mut e.spans); })]
-#[case::spelling("flag-unrecognised-value", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"); none(&mut e.spans); })]
+#[case::unset("flag-unset", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)"); switch_off(e); })]
+#[case::spelling("flag-unrecognised-value", |e: &mut Parts| { banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"); switch_off(e); })]
 #[case::no_tracer("tracer-not-constructed", |e: &mut Parts| { drop_lines(e, "Span"); drop_lines(e, "DBTracer"); none(&mut e.spans); })]
 #[case::banner_off_rows_there("banner-contradicts", |e: &mut Parts| banner(e, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)"))]
 #[case::crashed("process-crashed", |e: &mut Parts| { e.exit.stop_requested = false; e.exit.ending = Ending::Signal(6); none(&mut e.spans); })]
@@ -213,10 +255,11 @@ type Change = fn(&mut Parts);
 #[case::refused("job-failed-early", |e: &mut Parts| { e.submission.as_mut().unwrap().status = 400; none(&mut e.units); })]
 #[case::still_running("job-not-finished", |e: &mut Parts| { set_job(e, "processing"); e.settled = Some(WaitResult::NotReached("late".into())); })]
 #[case::other_path("path-not-executed", |e: &mut Parts| { drop_lines(e, "Span"); none(&mut e.spans); })]
-#[case::child_never_called("path-not-executed", |e: &mut Parts| { drop_lines(e, "hybrid_router_call"); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
+#[case::child_never_called("path-not-executed", |e: &mut Parts| { drop_lines(e, "hybrid_router_call"); keep_lines(e, "✅", 4); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
 #[case::reported("write-failed-reported", |e: &mut Parts| { each_line(e, "✅ StartSpan RecordSpan success", "❌ StartSpan RecordSpan error: permission denied"); none(&mut e.spans); })]
-#[case::silent("write-failed-silent", |e: &mut Parts| { drop_lines(e, "✅"); none(&mut e.spans); })]
-#[case::table_missing("write-failed-silent", |e: &mut Parts| { drop_lines(e, "✅"); e.spans = Rows::Unreadable("relation does not exist".into()); })]
+#[case::silent("write-failed-silent", |e: &mut Parts| { drop_lines(e, "✅"); none(&mut e.spans); refuse(e, "42501"); })]
+#[case::begun_and_gone("undetermined", |e: &mut Parts| { drop_lines(e, "✅"); none(&mut e.spans); })]
+#[case::table_missing("write-failed-silent", |e: &mut Parts| { drop_lines(e, "✅"); e.spans = Rows::Unreadable("relation does not exist".into()); refuse(e, "42P01"); })]
 #[case::acknowledged_and_gone("undetermined", |e: &mut Parts| none(&mut e.spans))]
 #[case::open("not-finished", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("status".into(), json!("started")); s.insert("completed_at".into(), Json::Null); }))]
 #[case::no_duration("not-finished", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), Json::Null); }))]
@@ -235,7 +278,7 @@ type Change = fn(&mut Parts);
 #[case::other_service("wrong-attributes", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
 #[case::ends_before_it_starts("impossible-times", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("completed_at".into(), json!("1999-01-01T00:00:00+00:00")); }))]
 #[case::negative_duration("impossible-times", |e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(-5)); }))]
-#[case::some_acknowledged("write-failed-silent", |e: &mut Parts| { none(&mut e.spans); let mut seen = 0; e.output.lines.retain(|l| { seen += usize::from(l.text.contains("✅")); !l.text.contains("✅") || seen <= 4 }); })]
+#[case::some_acknowledged("undetermined", |e: &mut Parts| { none(&mut e.spans); keep_lines(e, "✅", 4); })]
 #[case::output_dropped("undetermined", |e: &mut Parts| { drop_lines(e, "Span"); none(&mut e.spans); e.output.dropped_bytes = 9; })]
 #[case::crashed_at_stop("process-crashed", |e: &mut Parts| e.exit.ending = Ending::Signal(11))]
 #[case::ignores_sigterm("not-stopped", |e: &mut Parts| e.exit.killed = true)]
@@ -350,10 +393,14 @@ fn a_banner_that_no_route_ever_keeps_is_lying() {
     let mut direct = queued.clone();
     direct.case.route = "cross-region".into();
     let judgements = judged_all(&spec(), &[queued.clone(), direct.clone()]);
-    assert_eq!(judgements.map_codes(), ["banner-contradicts", "banner-contradicts"]);
+    for judgement in &judgements {
+        assert_eq!(codes(judgement), ["path-not-executed", "banner-contradicts"]);
+        assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
+    }
     // One route that records proves the tracer alive: then it is the other route.
     let judgements = judged_all(&spec(), &[on(), direct]);
     assert_eq!(judgements.map_codes(), ["pass", "path-not-executed"]);
+    assert_eq!(judgements[1].findings()[0].confidence, Confidence::Certain);
 }
 
 #[test]

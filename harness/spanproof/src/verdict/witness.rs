@@ -2,6 +2,7 @@
 //! what failed and of what is there, so this holds for services that say nothing themselves.
 
 use super::evidence::{Evidence, some};
+use super::fact::{Answers, Fact, Question as Q};
 use crate::identifier;
 use crate::observation::{Failure, Witness};
 
@@ -24,6 +25,8 @@ pub(super) enum Fate {
     LostAtCommit,
     /// Everything was written and undone, and nothing failed.
     Undone,
+    /// Everything was written, and rows were deleted later.
+    Removed,
     /// The server took the rows, said nothing and kept none.
     Discarded,
     /// The statements had no rows.
@@ -42,7 +45,7 @@ pub(super) struct Testimony<'a> {
 
 impl<'a> Testimony<'a> {
     /// About the table of that name, which has `kept` rows.
-    pub(super) fn of(witness: &'a Witness, table: &str, kept: usize) -> Self {
+    pub(super) fn new(witness: &'a Witness, table: &str, kept: usize) -> Self {
         let name = identifier::parts(table).1.to_lowercase();
         let names = |text: &String| text.to_lowercase().contains(&name);
         let concerns = |failure: &&Failure| match &failure.statement {
@@ -76,6 +79,7 @@ impl<'a> Testimony<'a> {
             None if attempted_rows > written_rows => Fate::Discarded,
             // All that came is there: the others never came.
             None if self.kept >= written_rows => Fate::NeverTried,
+            None if self.witness.removed_rows > 0 => Fate::Removed,
             None => Fate::Undone,
             Some(fate) if statements == 0 => fate,
             Some(Fate::CutOff) if attempted_rows == 0 => Fate::CutOff,
@@ -84,6 +88,37 @@ impl<'a> Testimony<'a> {
             Some(_) if written_rows > self.kept => Fate::LostAtCommit,
             Some(fate) => fate,
         }
+    }
+
+    /// Answers the questions about the server.
+    pub(super) fn answer(&self, answers: &mut Answers) {
+        let fate = self.fate();
+        let counted = "the witness on the table of spans counted every insert";
+        let questions = [
+            (Q::Denied, &[Fate::NeverConnected][..]),
+            (
+                Q::Refused,
+                &[Fate::Refused, Fate::CutOff, Fate::Rejected, Fate::LostAtCommit, Fate::Poisoned],
+            ),
+            (Q::Poisoned, &[Fate::Poisoned]),
+            (Q::Undone, &[Fate::Undone]),
+            (Q::Removed, &[Fate::Removed]),
+            (Q::Discarded, &[Fate::Discarded]),
+            (Q::Elsewhere, &[Fate::Elsewhere]),
+        ];
+        for (question, fates) in questions {
+            let is_so = fates.contains(&fate);
+            answers.set(question, if is_so { Fact::Yes(self.lines()) } else { Fact::no(counted) });
+        }
+        let reached = match fate {
+            Fate::NeverTried => Fact::no(counted),
+            Fate::Empty => Fact::no("the inserting statements had no rows"),
+            Fate::NeverConnected => Fact::no("the server let no session in"),
+            // Those are in another table, on which there is no witness.
+            Fate::Elsewhere => Fact::unknown("rows are in another place"),
+            _ => Fact::Yes(self.lines()),
+        };
+        answers.set(Q::Reached, reached);
     }
 
     /// The first failure, as `42501 permission denied for table trace_spans`.
@@ -176,8 +211,15 @@ mod tests {
         let [statements, attempted_rows, written_rows] = counts;
         let failures = states.iter().map(|state| failure(state)).collect();
         let other_tables = Vec::new();
-        let witness = Witness { statements, attempted_rows, written_rows, failures, other_tables };
-        assert_eq!(Testimony::of(&witness, "public.trace_spans", kept).fate(), fate);
+        let witness = Witness {
+            statements,
+            attempted_rows,
+            written_rows,
+            removed_rows: 0,
+            failures,
+            other_tables,
+        };
+        assert_eq!(Testimony::new(&witness, "public.trace_spans", kept).fate(), fate);
     }
 
     #[test]
@@ -188,7 +230,7 @@ mod tests {
             statement: Some("insert into jobs values (1)".into()),
         };
         let witness = Witness { failures: vec![other], ..Witness::default() };
-        let testimony = Testimony::of(&witness, "trace_spans", 0);
+        let testimony = Testimony::new(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::NeverTried);
         assert_eq!(testimony.reason(), None);
     }
@@ -198,7 +240,7 @@ mod tests {
         let without = |state: &str| Failure { statement: None, ..failure(state) };
         let failures = vec![without("08006"), without("53300")];
         let witness = Witness { statements: 2, attempted_rows: 2, failures, ..Witness::default() };
-        assert_eq!(Testimony::of(&witness, "trace_spans", 0).fate(), Fate::Discarded);
+        assert_eq!(Testimony::new(&witness, "trace_spans", 0).fate(), Fate::Discarded);
     }
 
     #[test]
@@ -212,7 +254,7 @@ mod tests {
     fn rows_in_another_schema_are_the_whole_story() {
         let other_tables = vec![("tenant.trace_spans".to_owned(), 4)];
         let witness = Witness { other_tables, ..Witness::default() };
-        let testimony = Testimony::of(&witness, "trace_spans", 0);
+        let testimony = Testimony::new(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::Elsewhere);
         assert!(
             testimony.lines().iter().any(|line| line.to_string() == "tenant.trace_spans: 4 rows")

@@ -1,0 +1,53 @@
+//! How sure a finding is of its code, and which other codes were considered.
+
+use serde::{Deserialize, Serialize};
+
+use super::code::Code;
+
+/// How sure a finding is of its code.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Confidence {
+    /// It was observed, or a fact decides for this code and other facts rule out every other one.
+    #[default]
+    Certain,
+    /// Every other code is ruled out, and no fact decides for this one.
+    Likely,
+    /// The evidence fits several codes, or none.
+    Undetermined,
+    /// A degree of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Confidence {
+    /// Whether the code is certain.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(super) fn is_certain(&self) -> bool {
+        *self == Self::Certain
+    }
+}
+
+/// Another reason that a finding considered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Alternative {
+    /// The code of the reason.
+    pub code: Code,
+    /// The fact that rules it out; `None` if it is still possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded_by: Option<String>,
+}
+
+impl Alternative {
+    /// Creates an alternative that is still possible.
+    pub fn possible(code: Code) -> Self {
+        Self { code, excluded_by: None }
+    }
+
+    /// Creates an alternative that a fact rules out.
+    pub fn excluded(code: Code, fact: impl Into<String>) -> Self {
+        Self { code, excluded_by: Some(fact.into()) }
+    }
+}

@@ -1,0 +1,416 @@
+//! Answers the questions about a gap from the evidence of its case and of other cases.
+
+use super::evidence::{Evidence, some};
+use super::fact::{Answers, Fact, Question};
+use super::facts::Facts;
+use super::gap::Gap;
+use super::known_error::KnownError;
+use super::propagation::TraceContext;
+use super::witness::Testimony;
+use crate::identifier;
+use crate::observation::{Failure, TrialRecord};
+use Question as Q;
+
+/// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
+/// "Environment Variable Specification").
+const LIBRARY_OFF: &[(&str, &str)] =
+    &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", "")];
+
+/// Answers every question about a gap. `peers` are the other cases of the run; `is_aided` is `false`
+/// to leave the database witness out.
+pub(super) fn answers(
+    facts: &Facts<'_>,
+    gap: &Gap<'_>,
+    peers: &[&Facts<'_>],
+    is_aided: bool,
+) -> Answers {
+    let mut answers = Answers::default();
+    let respondent = Respondent { facts, gap };
+    respondent.startup(&mut answers);
+    respondent.starts(&mut answers);
+    respondent.reports(&mut answers);
+    respondent.variables(&mut answers);
+    respondent.requests(&mut answers);
+    respondent.process(&mut answers);
+    respondent.rows(&mut answers);
+    respondent.peers(peers, &mut answers);
+    respondent.server(is_aided, &mut answers);
+    respondent.unsent(&mut answers);
+    answers
+}
+
+/// Answers questions about one gap.
+struct Respondent<'a> {
+    facts: &'a Facts<'a>,
+    gap: &'a Gap<'a>,
+}
+
+impl Respondent<'_> {
+    /// What the service says about its tracer when it starts.
+    fn startup(&self, answers: &mut Answers) {
+        let facts = self.facts;
+        if let Some(line) = facts.banners.first() {
+            let claimed_off = if line.what.enabled {
+                Fact::no("the service says that tracing is on")
+            } else {
+                Fact::Yes(vec![line.into()])
+            };
+            answers.set(Q::ClaimedOff, claimed_off);
+            answers.set(Q::NoTracerLine, Fact::no("the startup line of the tracer is there"));
+        } else if facts.spec.probes.has_tracer()
+            && facts.run().is_some()
+            && facts.spans.is_empty()
+            && facts.all_attempts() == 0
+            && facts.observation.dropped_bytes() == 0
+        {
+            let count = facts.observation.lines().len();
+            let searched = format!("output: {count} lines, none from a tracer");
+            answers.set(Q::NoTracerLine, Fact::yes(searched));
+        }
+    }
+
+    /// The lines about the start of spans, and about their successful writes.
+    fn starts(&self, answers: &mut Answers) {
+        let Self { facts, gap } = self;
+        if !facts.spec.probes.has_attempt() {
+            let why = "the spec has no probe `attempt`";
+            answers.set(Q::Begun, Fact::unknown(why));
+            answers.set(Q::NoBeginLine, Fact::unknown(why));
+            return;
+        }
+        let begun = facts.begun(gap.rule);
+        let unexplained = begun.saturating_sub(gap.stored);
+        let is_known = facts.counts_starts_of(gap.rule.name);
+        let is_reliable = is_known && begun >= gap.stored.min(1) && self.counts_agree();
+        if unexplained >= gap.missing && is_known {
+            answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.attempts)));
+            answers.set(Q::NoBeginLine, Fact::no("the service began these spans"));
+        } else if unexplained == 0 && is_reliable {
+            let count = facts.attempts(gap.rule.name);
+            let text = format!("output: {count} lines about the start of `{}`", gap.rule.name);
+            answers.set(Q::NoBeginLine, Fact::yes(text));
+        } else {
+            let why = format!("{begun} starts are logged and {} spans stored", gap.stored);
+            answers.set(Q::NoBeginLine, Fact::unknown(why));
+        }
+        if facts.all_attempts() > 0 && is_known {
+            let lines = || Fact::Yes(Evidence::lines(&facts.attempts));
+            answers.set(Q::BeginPatternWorks, lines());
+            if unexplained == 0 {
+                answers.set(Q::OtherStarts, lines());
+            }
+        }
+        let acknowledged = facts.acknowledged.len();
+        let claims_all = acknowledged >= facts.all_attempts().max(1);
+        if claims_all && acknowledged > facts.spans.len() {
+            answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.acknowledged)));
+        }
+    }
+
+    /// Whether each stored span has a line about its start: if not, the pattern misses some.
+    fn counts_agree(&self) -> bool {
+        let facts = self.facts;
+        let silent = |name: &str| facts.of_operation(name).count() > 0 && facts.attempts(name) == 0;
+        facts.observation.dropped_bytes() == 0 && !facts.rules.iter().any(|rule| silent(rule.name))
+    }
+
+    /// The errors that the service, its exporter or its driver report.
+    fn reports(&self, answers: &mut Answers) {
+        let facts = self.facts;
+        let (_, table) = identifier::parts(&facts.spec.tables.spans.table);
+        let mut reported = Evidence::lines(&facts.refused);
+        let known = |kind: KnownError| {
+            let lines = facts.observation.lines().into_iter();
+            let lines = lines.filter(|line| KnownError::parse(line.text, &table) == Some(kind));
+            some(lines.map(Evidence::from))
+        };
+        if reported.is_empty() {
+            reported = known(KnownError::Write);
+        }
+        let is_whole = |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
+        if facts.refused.len() >= self.gap.missing && !facts.refused.is_empty() {
+            answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
+        } else if reported.iter().any(is_whole) {
+            answers.set(Q::Poisoned, Fact::no("the error is about the statement, and not about a row"));
+        }
+        if !reported.is_empty() {
+            answers.set(Q::Reported, Fact::Yes(reported));
+        }
+        let exporter = known(KnownError::Exporter);
+        if !exporter.is_empty() {
+            answers.set(Q::ExporterError, Fact::Yes(exporter));
+        } else if facts.run().is_some() && facts.observation.dropped_bytes() == 0 {
+            answers.set(Q::ExporterError, Fact::no("the output has no error of a known exporter"));
+        }
+    }
+
+    /// Variables of OpenTelemetry in the environment of the process.
+    fn variables(&self, answers: &mut Answers) {
+        let Some(trial) = self.facts.trial() else { return };
+        let environment = &trial.service.environment;
+        let variable = |name: &str| {
+            let value = environment.get(name).cloned().unwrap_or_default();
+            vec![Evidence::Note(format!("environment  {name}={value}"))]
+        };
+        let is_set = |(name, off): &&(&str, &str)| {
+            environment.get(*name).is_some_and(|value| value.trim().eq_ignore_ascii_case(off))
+        };
+        match LIBRARY_OFF.iter().find(|entry| is_set(entry) && !entry.1.is_empty()) {
+            Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
+            None if self.facts.banners.first().is_some_and(|line| line.what.enabled) => {
+                answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));
+            }
+            None => {}
+        }
+        if samples_nothing(trial) {
+            answers.set(Q::SampledOut, Fact::Yes(variable("OTEL_TRACES_SAMPLER")));
+        }
+    }
+
+    /// The trace contexts that the upstream received.
+    fn requests(&self, answers: &mut Answers) {
+        let facts = self.facts;
+        let custom = facts.spec.tables.spans.header.as_deref();
+        let exchanges = facts.exchanges();
+        let contexts: Vec<_> = exchanges
+            .iter()
+            .filter_map(|exchange| TraceContext::read(&exchange.headers, custom))
+            .collect();
+        if contexts.is_empty() {
+            return;
+        }
+        let is_stored = |context: &&TraceContext| {
+            let id = context.trace.as_str();
+            facts.spans.iter().any(|span| span.trace.as_deref() == Some(id))
+        };
+        let lost: Vec<_> = contexts.iter().filter(|context| !is_stored(context)).collect();
+        let header = |word: &str, count: usize| {
+            Evidence::Note(format!(
+                "upstream: {count} of {} requests carried a trace that is {word}",
+                exchanges.len()
+            ))
+        };
+        let unsampled = contexts.iter().filter(|one| one.sampled == Some(false)).count();
+        let sampled = lost.iter().filter(|one| one.sampled != Some(false)).count();
+        if unsampled >= self.gap.units.len().max(1) {
+            answers.set(Q::SampledOut, Fact::Yes(vec![header("not sampled", unsampled)]));
+        }
+        if sampled > 0 {
+            answers.set(Q::Propagated, Fact::Yes(vec![header("not stored", sampled)]));
+        }
+    }
+
+    /// How the process ended.
+    fn process(&self, answers: &mut Answers) {
+        let Some(run) = self.facts.run() else { return };
+        let exit = &run.exit;
+        let fact = if exit.killed || !exit.stop_requested {
+            let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
+            Fact::Yes(vec![Evidence::Exit { ending, at_ms, remark: None }])
+        } else {
+            Fact::no("the service was asked to stop, and was not killed")
+        };
+        answers.set(Q::Killed, fact);
+    }
+
+    /// Other spans of the same units and other units with this span.
+    fn rows(&self, answers: &mut Answers) {
+        let Self { facts, gap } = self;
+        if facts.unreadable.is_some() {
+            return;
+        }
+        let has_span = |unit: &&&crate::observation::Unit| {
+            facts.spans.iter().any(|span| span.unit.is_some() && span.unit == unit.id)
+        };
+        let count = gap.units.iter().filter(has_span).count();
+        let text = format!("{count} of {} units have other spans", gap.units.len());
+        let fact = match count {
+            0 => Fact::no("the table of spans was read"),
+            _ if count == gap.units.len() => Fact::yes(text),
+            _ => Fact::unknown(text),
+        };
+        answers.set(Q::OtherSpans, fact);
+        let fact = match gap.stored {
+            0 => Fact::no("the table of spans was read"),
+            stored => Fact::yes(format!("{stored} `{}` spans are stored", gap.rule.name)),
+        };
+        answers.set(Q::OtherUnits, fact);
+    }
+
+    /// The same work in other cases of the run.
+    fn peers(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
+        let Self { facts, gap } = self;
+        let name = gap.rule.name;
+        let records = |peer: &&&Facts<'_>| {
+            let rule = peer.rules.iter().find(|rule| rule.name == name);
+            rule.is_some_and(|rule| {
+                let wanted = peer.wanted(rule);
+                wanted > 0 && peer.stored(rule) >= wanted
+            })
+        };
+        let case = &facts.observation.case;
+        let in_case = |peer: &Facts<'_>| {
+            let other = &peer.observation.case;
+            Evidence::Note(format!("case {} (route `{}`) has its spans", other.id, other.route))
+        };
+        let same_flags = |peer: &&&Facts<'_>| peer.observation.case.flags == case.flags;
+        let is_calm = |peer: &&&Facts<'_>| peer.observation.case.fault.is_none();
+        let route = peers.iter().filter(is_calm).filter(same_flags).find(records);
+        if let Some(peer) = route {
+            answers.set(Q::OtherRoute, Fact::Yes(vec![in_case(peer)]));
+        }
+        if let Some(flag) = facts.spec.tracing_flag() {
+            let without_flag = |case: &crate::matrix::Case| {
+                let mut facts = case.facts();
+                facts.remove(flag.name.as_str());
+                format!("{facts:?}")
+            };
+            let here = without_flag(case);
+            let is_twin = |peer: &&&Facts<'_>| {
+                let other = &peer.observation.case;
+                other.flags != case.flags && without_flag(other) == here
+            };
+            if let Some(peer) = peers.iter().filter(is_twin).find(records) {
+                let value = peer.observation.case.flag(&flag.name);
+                let text = format!(
+                    "case {} with {}={value} has its spans",
+                    peer.observation.case.id, flag.name
+                );
+                answers.set(Q::OtherValue, Fact::yes(text));
+            }
+        }
+        if let Some(line) = peers.iter().find_map(|peer| peer.banners.first()) {
+            answers.set(Q::TracerPatternWorks, Fact::Yes(vec![line.into()]));
+        }
+        let begins = peers.iter().find(|peer| peer.attempts(name) > 0);
+        if let Some(peer) = begins.filter(|_| !answers.is_yes(Q::BeginPatternWorks)) {
+            let count = peer.attempts(name);
+            let text = format!("case {}: {count} lines about its start", peer.observation.case.id);
+            answers.set(Q::BeginPatternWorks, Fact::yes(text));
+        }
+    }
+
+    /// What the server logged and the witness counted.
+    fn server(&self, is_aided: bool, answers: &mut Answers) {
+        let facts = self.facts;
+        let Some(trial) = facts.trial() else {
+            return self.other_tables(answers);
+        };
+        let table = &facts.span_place;
+        if let Some(witness) = trial.witness.as_ref().filter(|_| is_aided) {
+            return Testimony::new(witness, table, facts.spans.len()).answer(answers);
+        }
+        let places = elsewhere(&trial.other_tables, false);
+        match places {
+            _ if !trial.server_log_read => {}
+            places if places.is_empty() => {
+                answers.set(Q::Elsewhere, Fact::no("the other schemas have no such rows"));
+            }
+            places => answers.set(Q::Elsewhere, Fact::Yes(places)),
+        }
+        if trial.server_log_read {
+            self.server_log(&trial.server_errors, answers);
+        }
+    }
+
+    fn server_log(&self, errors: &[Failure], answers: &mut Answers) {
+        let facts = self.facts;
+        let log = ServerErrors::about(errors, &facts.span_place);
+        if log.refused.is_empty() {
+            answers.set(Q::Refused, Fact::no("the server's log has no error about spans"));
+            answers.set(Q::Poisoned, Fact::no("the server's log has no error about spans"));
+        } else {
+            let evidence = some(log.refused.iter().map(|error| Evidence::ServerLog((*error).clone())));
+            answers.set(Q::Refused, Fact::Yes(evidence));
+            if log.refuses_whole_statements() || log.refused.len() >= self.gap.missing {
+                answers.set(Q::Poisoned, Fact::no("each failed statement explains its own rows"));
+            }
+        }
+        if !log.denied.is_empty() && facts.spans.is_empty() {
+            let evidence = some(log.denied.iter().map(|error| Evidence::ServerLog((*error).clone())));
+            answers.set(Q::Denied, Fact::Yes(evidence));
+        }
+    }
+
+    fn other_tables(&self, answers: &mut Answers) {
+        let Some(deployment) = self.facts.observation.deployment() else { return };
+        if deployment.database.is_none() {
+            return;
+        }
+        let places = elsewhere(&deployment.other_tables, true);
+        let fact = if places.is_empty() {
+            Fact::no("the other schemas have no such rows")
+        } else {
+            Fact::Yes(places)
+        };
+        answers.set(Q::Elsewhere, fact);
+    }
+
+    /// Whether spans began and never reached the server.
+    fn unsent(&self, answers: &mut Answers) {
+        let began = [Q::Begun, Q::Acknowledged, Q::Propagated];
+        if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
+            answers.set(Q::Unsent, Fact::no("inserts reached the server"));
+        } else if answers.is_no(Q::Reached)
+            && let Some(question) = began.into_iter().find(|question| answers.is_yes(*question))
+        {
+            let evidence = answers.evidence(question).to_vec();
+            answers.set(Q::Unsent, Fact::Yes(evidence));
+        }
+    }
+}
+
+/// Errors of the server's log that may be about spans.
+struct ServerErrors<'a> {
+    /// Statements about the span table that failed.
+    refused: Vec<&'a Failure>,
+    /// Sessions that were not let in.
+    denied: Vec<&'a Failure>,
+}
+
+impl<'a> ServerErrors<'a> {
+    fn about(errors: &'a [Failure], table: &str) -> Self {
+        let name = identifier::parts(table).1.to_lowercase();
+        let names = |text: &str| text.to_lowercase().contains(&name);
+        let is_about = |error: &&Failure| {
+            names(&error.message) || error.statement.as_deref().is_some_and(names)
+        };
+        let is_denied = |error: &&Failure| {
+            let class = error.state.get(..2).unwrap_or_default();
+            error.statement.is_none() && ["28", "3D", "53"].contains(&class)
+        };
+        Self {
+            refused: errors.iter().filter(is_about).collect(),
+            denied: errors.iter().filter(is_denied).collect(),
+        }
+    }
+
+    /// Whether the server refused each statement before it ran, whatever its rows are.
+    fn refuses_whole_statements(&self) -> bool {
+        let class = |error: &&Failure| error.state.get(..2).unwrap_or_default().to_owned();
+        let by_row = ["22", "23", "44", "P0"];
+        !self.refused.iter().any(|error| by_row.contains(&class(error).as_str()))
+    }
+}
+
+/// The tables of the same name that have rows, as evidence.
+fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Vec<Evidence> {
+    let place = |(table, rows): &(String, u64)| Evidence::Elsewhere {
+        table: table.clone(),
+        rows: *rows,
+        of_units,
+    };
+    tables.iter().map(place).collect()
+}
+
+/// Whether the environment tells OpenTelemetry's SDK to sample no trace.
+fn samples_nothing(trial: &TrialRecord) -> bool {
+    let value = |name: &str| trial.service.environment.get(name).map(|text| text.trim());
+    match value("OTEL_TRACES_SAMPLER") {
+        Some("always_off" | "parentbased_always_off") => true,
+        Some("traceidratio" | "parentbased_traceidratio") => {
+            value("OTEL_TRACES_SAMPLER_ARG").and_then(|text| text.parse().ok()) == Some(0.0)
+        }
+        _ => false,
+    }
+}

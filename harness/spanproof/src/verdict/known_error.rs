@@ -1,0 +1,101 @@
+//! Error lines of common trace exporters and Postgres drivers, recognised without a pattern in the
+//! spec.
+
+/// What a line reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KnownError {
+    /// An exporter could not send spans to a collector, or dropped them.
+    Exporter,
+    /// The span table could not be written.
+    Write,
+}
+
+/// Texts in the lines of exporters that failed, with the program that prints them.
+const EXPORTERS: &[(&str, &str)] = &[
+    ("Failed to export traces to ", "opentelemetry-exporter-otlp-proto-grpc, Python"),
+    ("while exporting traces to ", "opentelemetry-exporter-otlp-proto-grpc, Python, before a retry"),
+    ("Failed to export span batch", "opentelemetry-exporter-otlp-proto-http, Python"),
+    ("Exception while exporting Span", "opentelemetry-sdk, Python"),
+    ("Queue is full, likely spans/logs will be dropped", "opentelemetry-sdk, Python"),
+    ("OTLPExporterError", "@opentelemetry/otlp-exporter-base, JavaScript"),
+    ("Failed to export spans", "io.opentelemetry.exporter, Java"),
+    ("traces export: ", "go.opentelemetry.io/otel/exporters/otlp/otlptrace, Go"),
+    ("OpenTelemetry trace error occurred", "opentelemetry, Rust, before 0.28"),
+    ("BatchSpanProcessor.ExportError", "opentelemetry_sdk, Rust"),
+    ("BatchSpanProcessor.SpanDroppingStarted", "opentelemetry_sdk, Rust"),
+    ("OpenTelemetry error: Unable to export", "opentelemetry-sdk, Ruby"),
+    ("OTLP::Exporter#send_bytes", "opentelemetry-exporter-otlp, Ruby"),
+];
+
+/// Texts of Postgres's own messages about a statement that failed (src/backend and its translations'
+/// templates). Drivers print them as they are.
+const WRITE_ERRORS: &[&str] = &[
+    "permission denied for",
+    "does not exist",
+    "violates",
+    "duplicate key value",
+    "read-only transaction",
+    "canceling statement due to",
+    "value too long for type",
+    "invalid input syntax for",
+    "null value in column",
+    "deadlock detected",
+];
+
+impl KnownError {
+    /// Recognises a line. `table` is the name of the span table without its schema: a driver's error
+    /// about another table is not about spans.
+    pub(super) fn parse(line: &str, table: &str) -> Option<Self> {
+        if EXPORTERS.iter().any(|(text, _)| line.contains(text)) {
+            return Some(Self::Exporter);
+        }
+        let is_write = WRITE_ERRORS.iter().any(|text| line.contains(text));
+        (is_write && names(line, table)).then_some(Self::Write)
+    }
+
+    /// Whether the error in a line concerns a statement as a whole, whatever its rows are.
+    pub(super) fn refuses_whole_statement(line: &str) -> bool {
+        STATEMENT_ERRORS.iter().any(|text| line.contains(text))
+    }
+}
+
+/// Texts of errors that the server reports before it looks at a row.
+const STATEMENT_ERRORS: &[&str] =
+    &["permission denied for", "does not exist", "read-only transaction"];
+
+/// Whether a text contains a name as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    !name.is_empty()
+        && text.match_indices(name).any(|(start, _)| {
+            let (before, after) = (&text[..start], &text[start + name.len()..]);
+            !before.ends_with(is_part) && !after.starts_with(is_part)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::psycopg(
+        "psycopg.errors.UndefinedTable: relation \"telemetry.spans\" does not exist",
+        Some(KnownError::Write)
+    )]
+    #[case::libpq("ERROR:  permission denied for table spans", Some(KnownError::Write))]
+    #[case::another_table("permission denied for table old_spans", None)]
+    #[case::no_error("inserted 4 rows into spans", None)]
+    #[case::python_grpc(
+        "Failed to export traces to localhost:4317, error code: StatusCode.UNAVAILABLE",
+        Some(KnownError::Exporter)
+    )]
+    #[case::go("2026/01/01 00:00:00 traces export: context deadline exceeded", Some(KnownError::Exporter))]
+    fn lines_of_exporters_and_drivers_are_recognised(
+        #[case] line: &str,
+        #[case] expected: Option<KnownError>,
+    ) {
+        assert_eq!(KnownError::parse(line, "spans"), expected);
+    }
+}

@@ -1,0 +1,97 @@
+//! The trace context that a request to the upstream carries, in the headers of the common standards
+//! and in the header that the spec names.
+
+use std::collections::BTreeMap;
+
+/// The trace context of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TraceContext {
+    /// The trace id as it stands in the header.
+    pub(super) trace: String,
+    /// Whether the trace is sampled, that is recorded; `None` if the header does not say.
+    pub(super) sampled: Option<bool>,
+}
+
+impl TraceContext {
+    /// Reads the context of a request; header names are in lower case. `custom` is the header that the
+    /// spec names. `None` if no header has a trace id.
+    pub(super) fn read(headers: &BTreeMap<String, String>, custom: Option<&str>) -> Option<Self> {
+        let value = |name: &str| headers.get(name).map(|value| value.trim());
+        let found = value("traceparent")
+            .and_then(w3c)
+            .or_else(|| value("b3").and_then(b3))
+            .or_else(|| b3_of_several(value("x-b3-traceid")?, value("x-b3-sampled")))
+            .or_else(|| value("uber-trace-id").and_then(jaeger))
+            .or_else(|| {
+                let trace = value(&custom?.to_ascii_lowercase())?.to_owned();
+                Some(Self { trace, sampled: None })
+            });
+        found.filter(|context| context.trace.chars().any(|c| c != '0' && c != '-'))
+    }
+
+    fn new(trace: &str, sampled: Option<bool>) -> Option<Self> {
+        (!trace.is_empty()).then(|| Self { trace: trace.to_owned(), sampled })
+    }
+}
+
+/// `00-TRACE-SPAN-01`; the lowest bit of the last field means sampled (W3C Trace Context, 3.2.2).
+fn w3c(value: &str) -> Option<TraceContext> {
+    let fields: Vec<_> = value.split('-').collect();
+    let [_version, trace, _span, flags, ..] = fields[..] else { return None };
+    let sampled = u8::from_str_radix(flags, 16).ok().map(|flags| flags & 1 == 1);
+    TraceContext::new(trace, sampled)
+}
+
+/// `TRACE-SPAN-1`; the last field is `1` or `d` for sampled and `0` for not sampled. A single `0` is
+/// a decision without a trace (B3 propagation, "Single Header").
+fn b3(value: &str) -> Option<TraceContext> {
+    let mut fields = value.split('-');
+    let (trace, _span, sampled) = (fields.next()?, fields.next()?, fields.next());
+    TraceContext::new(trace, sampled.map(is_sampled))
+}
+
+fn b3_of_several(trace: &str, sampled: Option<&str>) -> Option<TraceContext> {
+    TraceContext::new(trace, sampled.map(is_sampled))
+}
+
+fn is_sampled(field: &str) -> bool {
+    field == "1" || field == "d" || field.eq_ignore_ascii_case("true")
+}
+
+/// `TRACE:SPAN:PARENT:FLAGS`; the lowest bit of the flags means sampled (Jaeger's client libraries,
+/// "Propagation format").
+fn jaeger(value: &str) -> Option<TraceContext> {
+    let fields: Vec<_> = value.split(':').collect();
+    let [trace, _span, _parent, flags] = fields[..] else { return None };
+    let sampled = u8::from_str_radix(flags, 16).ok().map(|flags| flags & 1 == 1);
+    TraceContext::new(trace, sampled)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::w3c("traceparent", "00-4bf92f-00f067-01", Some(("4bf92f", Some(true))))]
+    #[case::w3c_not_sampled("traceparent", "00-4bf92f-00f067-00", Some(("4bf92f", Some(false))))]
+    #[case::w3c_without_tracer("traceparent", "00-0000-0000-00", None)]
+    #[case::w3c_garbage("traceparent", "yes", None)]
+    #[case::b3("b3", "4bf92f-00f067-1", Some(("4bf92f", Some(true))))]
+    #[case::b3_deferred("b3", "4bf92f-00f067", Some(("4bf92f", None)))]
+    #[case::b3_of_several("x-b3-traceid", "4bf92f", Some(("4bf92f", None)))]
+    #[case::jaeger("uber-trace-id", "4bf92f:00f0:0:0", Some(("4bf92f", Some(false))))]
+    #[case::custom("x-trace-id", "t1", Some(("t1", None)))]
+    #[case::unrelated("accept", "t1", None)]
+    fn headers_of_the_common_standards_are_read(
+        #[case] name: &str,
+        #[case] value: &str,
+        #[case] expected: Option<(&str, Option<bool>)>,
+    ) {
+        let headers = [(name.to_owned(), value.to_owned())].into();
+        let found = TraceContext::read(&headers, Some("X-Trace-Id"));
+        let found = found.as_ref().map(|context| (context.trace.as_str(), context.sampled));
+        assert_eq!(found, expected);
+    }
+}
