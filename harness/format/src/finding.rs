@@ -38,7 +38,9 @@ impl Finding {
         let mut lines = Vec::new();
         match self.confidence {
             Confidence::Likely => {
-                lines.push("likely: every other reason is ruled out, and no fact proves this one".into());
+                lines.push(
+                    "likely: every other reason is ruled out, and no fact proves this one".into(),
+                );
             }
             Confidence::Undetermined if !possible.is_empty() => {
                 lines.push(format!("possible: {}", possible.join(", ")));

@@ -68,8 +68,8 @@ mod watch;
 
 pub use bundle::{End, Header, IncidentOrigin, Masked, Record, Setup};
 pub use case::Case;
-pub use confidence::{Alternative, Confidence};
 pub use code::{Code, Stage, UnknownCode};
+pub use confidence::{Alternative, Confidence};
 pub use diagnosis::{Diagnosis, JobDiagnosis, JobSummary, Reason};
 pub use evidence::Evidence;
 pub use exit::Exit;

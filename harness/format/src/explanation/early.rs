@@ -167,10 +167,8 @@ pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
 );
 
 pub(super) const CLAIM_MISSING: Explanation = Explanation::new(
-    &[
-        "spans are stored, and no line matches `tracer` under `[probes]`, although another case of \
-         the run has that line, or no case has it",
-    ],
+    &["spans are stored, and no line matches `tracer` under `[probes]`, although another case of \
+         the run has that line, or no case has it"],
     &["no span is stored: `tracer-not-constructed`, or another reason for missing spans"],
     &[
         "the line was reworded, and the pattern was not",
@@ -229,10 +227,8 @@ pub(super) const SAMPLED_OUT: Explanation = Explanation::new(
 );
 
 pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
-    &[
-        "a span name has fewer rows than units, and other spans stand in the place of the missing \
-         ones: nearly the same name, the same name and another service, or one for each unit",
-    ],
+    &["a span name has fewer rows than units, and other spans stand in the place of the missing \
+         ones: nearly the same name, the same name and another service, or one for each unit"],
     &[
         "every row has a name from the spec: the missing spans have another reason",
         "units that lack no span have the other spans, too: they are a framework's",

@@ -108,8 +108,10 @@ pub(super) const ROLLED_BACK: Explanation = Explanation::new(
 );
 
 pub(super) const REMOVED_LATER: Explanation = Explanation::new(
-    &["the witness counts every row as inserted, counts rows that were deleted, and the table has \
-         fewer rows"],
+    &[
+        "the witness counts every row as inserted, counts rows that were deleted, and the table has \
+         fewer rows",
+    ],
     &["no row was deleted: `rolled-back`"],
     &[
         "a retention job or a clean-up at the end of a job deletes more than it should",

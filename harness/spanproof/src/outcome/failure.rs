@@ -81,8 +81,7 @@ mod tests {
     use crate::verdict::{Finding, Judgement};
 
     fn fail(codes: &[Code]) -> Verdict {
-        let finding =
-            |code: &Code| Finding::new(*code, "m", Vec::new());
+        let finding = |code: &Code| Finding::new(*code, "m", Vec::new());
         Verdict::Fail(codes.iter().map(finding).collect())
     }
 

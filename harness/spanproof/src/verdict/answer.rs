@@ -13,8 +13,11 @@ use Question as Q;
 
 /// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
 /// "Environment Variable Specification").
-const LIBRARY_OFF: &[(&str, &str)] =
-    &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", "")];
+const LIBRARY_OFF: &[(&str, &str)] = &[
+    ("OTEL_SDK_DISABLED", "true"),
+    ("OTEL_TRACES_EXPORTER", "none"),
+    ("OTEL_TRACES_EXPORTER", ""),
+];
 
 /// Answers every question about a gap. `peers` are the other cases of the run; `is_aided` is `false`
 /// to leave the database witness out.
@@ -131,7 +134,10 @@ impl Respondent<'_> {
         if facts.refused.len() >= self.gap.missing && !facts.refused.is_empty() {
             answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
         } else if reported.iter().any(is_whole) {
-            answers.set(Q::Poisoned, Fact::no("the error is about the statement, and not about a row"));
+            answers.set(
+                Q::Poisoned,
+                Fact::no("the error is about the statement, and not about a row"),
+            );
         }
         if !reported.is_empty() {
             answers.set(Q::Reported, Fact::Yes(reported));
@@ -167,7 +173,8 @@ impl Respondent<'_> {
         }
     }
 
-    /// The trace contexts that the upstream received.
+    /// The trace contexts that the upstream received. A context does not show that a span began: a
+    /// service may pass on ids that it makes without a tracer.
     fn requests(&self, answers: &mut Answers) {
         let facts = self.facts;
         let custom = facts.spec.tables.spans.header.as_deref();
@@ -179,24 +186,19 @@ impl Respondent<'_> {
         if contexts.is_empty() {
             return;
         }
-        let is_stored = |context: &&TraceContext| {
-            let id = context.trace.as_str();
-            facts.spans.iter().any(|span| span.trace.as_deref() == Some(id))
+        let count = |sampled: bool| {
+            contexts.iter().filter(|context| context.sampled == Some(sampled)).count()
         };
-        let lost: Vec<_> = contexts.iter().filter(|context| !is_stored(context)).collect();
-        let header = |word: &str, count: usize| {
-            Evidence::Note(format!(
-                "upstream: {count} of {} requests carried a trace that is {word}",
+        let units = self.gap.units.len().max(1);
+        if count(false) >= units {
+            let text = format!(
+                "upstream: {} of {} requests carried a trace that is not sampled",
+                count(false),
                 exchanges.len()
-            ))
-        };
-        let unsampled = contexts.iter().filter(|one| one.sampled == Some(false)).count();
-        let sampled = lost.iter().filter(|one| one.sampled != Some(false)).count();
-        if unsampled >= self.gap.units.len().max(1) {
-            answers.set(Q::SampledOut, Fact::Yes(vec![header("not sampled", unsampled)]));
-        }
-        if sampled > 0 {
-            answers.set(Q::Propagated, Fact::Yes(vec![header("not stored", sampled)]));
+            );
+            answers.set(Q::SampledOut, Fact::yes(text));
+        } else if count(true) == exchanges.len() {
+            answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
         }
     }
 
@@ -320,14 +322,16 @@ impl Respondent<'_> {
             answers.set(Q::Refused, Fact::no("the server's log has no error about spans"));
             answers.set(Q::Poisoned, Fact::no("the server's log has no error about spans"));
         } else {
-            let evidence = some(log.refused.iter().map(|error| Evidence::ServerLog((*error).clone())));
+            let evidence =
+                some(log.refused.iter().map(|error| Evidence::ServerLog((*error).clone())));
             answers.set(Q::Refused, Fact::Yes(evidence));
             if log.refuses_whole_statements() || log.refused.len() >= self.gap.missing {
                 answers.set(Q::Poisoned, Fact::no("each failed statement explains its own rows"));
             }
         }
         if !log.denied.is_empty() && facts.spans.is_empty() {
-            let evidence = some(log.denied.iter().map(|error| Evidence::ServerLog((*error).clone())));
+            let evidence =
+                some(log.denied.iter().map(|error| Evidence::ServerLog((*error).clone())));
             answers.set(Q::Denied, Fact::Yes(evidence));
         }
     }
@@ -348,7 +352,7 @@ impl Respondent<'_> {
 
     /// Whether spans began and never reached the server.
     fn unsent(&self, answers: &mut Answers) {
-        let began = [Q::Begun, Q::Acknowledged, Q::Propagated];
+        let began = [Q::Begun, Q::Acknowledged];
         if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
             answers.set(Q::Unsent, Fact::no("inserts reached the server"));
         } else if answers.is_no(Q::Reached)

@@ -65,7 +65,6 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Acknowledged,
             Q::Reported,
             Q::ExporterError,
-            Q::Propagated,
             Q::Reached,
             Q::Refused,
             Q::Denied,
@@ -74,20 +73,32 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::OtherUnits,
             Q::OtherRoute,
         ],
-        unlikely_if: &[Q::ClaimedOff, Q::OtherValue, Q::NoTracerLine, Q::SampledOut, Q::NoBeginLine],
+        unlikely_if: &[
+            Q::ClaimedOff,
+            Q::OtherValue,
+            Q::NoTracerLine,
+            Q::SampledOut,
+            Q::NoBeginLine,
+        ],
         decisive: &[&[Q::LibraryOff]],
     },
     Cause {
         code: Code::SampledOut,
         requires: &[Q::SampledOut],
-        excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::ExporterError],
+        excluded_by: &[
+            Q::ClaimedOff,
+            Q::Reached,
+            Q::Refused,
+            Q::Denied,
+            Q::Elsewhere,
+            Q::ExporterError,
+        ],
         unlikely_if: &[
             Q::ClaimedOff,
             Q::OtherValue,
             Q::NoTracerLine,
             Q::LibraryOff,
             Q::NoBeginLine,
-            Q::Propagated,
             Q::OtherSpans,
             Q::OtherRoute,
             Q::Killed,
@@ -200,14 +211,8 @@ pub(super) const CAUSES: &[Cause] = &[
 ];
 
 /// Answers after which there is no reason to suspect that a span was lost on its way to the table.
-const SUSPECTS: &[Question] = &[
-    Q::ClaimedOff,
-    Q::OtherValue,
-    Q::NoTracerLine,
-    Q::LibraryOff,
-    Q::SampledOut,
-    Q::NoBeginLine,
-];
+const SUSPECTS: &[Question] =
+    &[Q::ClaimedOff, Q::OtherValue, Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::NoBeginLine];
 
 /// Like [`SUSPECTS`]; an error that the service reports itself explains the loss, too.
 const EXPLAINED: &[Question] = &[
@@ -271,8 +276,7 @@ pub(super) fn conclude(answers: &Answers) -> Conclusion {
         _ => (None, Confidence::Undetermined),
     };
     let others = survivors.iter().filter(|other| Some(**other) != cause);
-    let mut alternatives: Vec<_> =
-        others.map(|other| Alternative::possible(other.code)).collect();
+    let mut alternatives: Vec<_> = others.map(|other| Alternative::possible(other.code)).collect();
     alternatives.extend(excluded);
     Conclusion { cause, confidence, alternatives }
 }

@@ -83,8 +83,6 @@ pub(super) enum Question {
     SampledOut,
     /// Is the tracing library switched off by a variable of its own?
     LibraryOff,
-    /// Did the upstream receive the id of a trace of which no span is stored?
-    Propagated,
     /// Did statements that insert the missing spans reach the server?
     Reached,
     /// Did the spans begin and never reach the server?
@@ -129,7 +127,6 @@ impl Question {
         Self::ExporterError,
         Self::SampledOut,
         Self::LibraryOff,
-        Self::Propagated,
         Self::Reached,
         Self::Unsent,
         Self::Refused,
@@ -161,7 +158,6 @@ impl Question {
             Self::ExporterError => "an exporter reports an error",
             Self::SampledOut => "the trace is not sampled",
             Self::LibraryOff => "the tracing library is switched off",
-            Self::Propagated => "the upstream received the id of a trace",
             Self::Reached => "inserts reached the server",
             Self::Unsent => "the spans began and no insert reached the server",
             Self::Refused => "the server refused spans",

@@ -71,6 +71,8 @@ pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit)
     };
     let differs = |(name, value): &(&'a String, &Option<String>)| {
         let skipped = by_success && is_unit_status(name);
+        // The status of a span that has not ended is another finding.
+        let skipped = skipped || (*name == status && !span.has_ended());
         !skipped && unit.span_attributes.get(*name).is_none_or(|other| other != *value)
     };
     let mut found: Vec<_> =

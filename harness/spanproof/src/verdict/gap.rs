@@ -31,8 +31,7 @@ impl<'a> Gap<'a> {
     fn of_rule(facts: &'a Facts<'_>, rule: &'a Expected<'a>) -> Option<Self> {
         let (stored, wanted) = (facts.stored(rule), facts.wanted(rule));
         let missing = wanted.checked_sub(stored).filter(|missing| *missing > 0)?;
-        let lacks =
-            |unit: &&Unit| facts.spans_of(unit, rule.name).len() < rule.per_unit();
+        let lacks = |unit: &&Unit| facts.spans_of(unit, rule.name).len() < rule.per_unit();
         let units = facts.units.iter().filter(lacks).collect();
         Some(Self { rule, units, missing, stored })
     }
@@ -48,21 +47,32 @@ impl<'a> Gap<'a> {
     }
 
     /// Returns the spans that take the place of the missing ones: they have nearly the same name, the
-    /// same name and another service, or there is one for each of these units and for no other
-    /// unit. `None` if there are none.
+    /// same name and another service, or they are as many and have the unit or the parent of
+    /// the missing ones. `None` if there are none.
     pub(super) fn replacements(&self, facts: &'a Facts<'_>) -> Option<Vec<&'a Span>> {
         let mut groups: BTreeMap<(&Option<String>, &Option<String>), Vec<&Span>> = BTreeMap::new();
         for span in facts.strangers() {
             groups.entry((&span.name, &span.service)).or_default().push(span);
         }
         let mut found: Vec<_> =
-            groups.into_values().filter(|spans| self.is_replaced_by(spans)).collect();
+            groups.into_values().filter(|spans| self.is_replaced_by(facts, spans)).collect();
         found.sort_by_key(|spans| std::cmp::Reverse(self.nearness(spans[0])));
         let first = found.into_iter().next()?;
         Some(first)
     }
 
-    fn is_replaced_by(&self, spans: &[&Span]) -> bool {
+    /// Whether a span's parent is where that of a missing span would be.
+    fn is_in_place(&self, facts: &Facts<'_>, span: &Span) -> bool {
+        let is_parent = |other: &&Span| {
+            let name = other.name.as_deref().unwrap_or_default();
+            let mut places = self.rule.places.iter();
+            other.id == span.parent && places.any(|place| place.iter().any(|parent| parent == name))
+        };
+        let parent = facts.spans.iter().find(is_parent);
+        span.parent.is_some() && parent.is_some_and(|parent| self.has_unit_of(parent))
+    }
+
+    fn is_replaced_by(&self, facts: &Facts<'_>, spans: &[&Span]) -> bool {
         // Fewer than are missing do not explain the gap: a service may have spans beside its units.
         if spans.len() < self.missing {
             return false;
@@ -73,7 +83,12 @@ impl<'a> Gap<'a> {
         match self.nearness(spans[0]) {
             Nearness::Same | Nearness::Spelling => of_units == 0 || of_these >= self.missing,
             Nearness::Near => one_each || (of_units == 0 && spans.len() == self.missing),
-            Nearness::Far => one_each && self.stored == 0,
+            Nearness::Far if self.stored > 0 => false,
+            Nearness::Far => {
+                let in_place = spans.iter().all(|span| self.is_in_place(facts, span));
+                let in_place = in_place && spans.len() == self.missing;
+                one_each || in_place
+            }
         }
     }
 

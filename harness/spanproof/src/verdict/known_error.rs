@@ -13,7 +13,10 @@ pub(super) enum KnownError {
 /// Texts in the lines of exporters that failed, with the program that prints them.
 const EXPORTERS: &[(&str, &str)] = &[
     ("Failed to export traces to ", "opentelemetry-exporter-otlp-proto-grpc, Python"),
-    ("while exporting traces to ", "opentelemetry-exporter-otlp-proto-grpc, Python, before a retry"),
+    (
+        "while exporting traces to ",
+        "opentelemetry-exporter-otlp-proto-grpc, Python, before a retry",
+    ),
     ("Failed to export span batch", "opentelemetry-exporter-otlp-proto-http, Python"),
     ("Exception while exporting Span", "opentelemetry-sdk, Python"),
     ("Queue is full, likely spans/logs will be dropped", "opentelemetry-sdk, Python"),
@@ -91,7 +94,10 @@ mod tests {
         "Failed to export traces to localhost:4317, error code: StatusCode.UNAVAILABLE",
         Some(KnownError::Exporter)
     )]
-    #[case::go("2026/01/01 00:00:00 traces export: context deadline exceeded", Some(KnownError::Exporter))]
+    #[case::go(
+        "2026/01/01 00:00:00 traces export: context deadline exceeded",
+        Some(KnownError::Exporter)
+    )]
     fn lines_of_exporters_and_drivers_are_recognised(
         #[case] line: &str,
         #[case] expected: Option<KnownError>,

@@ -30,7 +30,9 @@ pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks
         match findings.iter_mut().find(|other| is_same(other, &finding)) {
             // A flag that is off explains all spans alike.
             Some(other) if other.code.stage() <= Stage::Enabled => {}
-            Some(other) => other.evidence.push(Evidence::Note(format!("also: {}", missing.count()))),
+            Some(other) => {
+                other.evidence.push(Evidence::Note(format!("also: {}", missing.count())))
+            }
             None => findings.push(finding),
         }
     }
@@ -196,11 +198,13 @@ impl Missing<'_> {
         let facts = self.facts;
         let reported = "the service reports the failures";
         let Some(witness) = facts.trial().and_then(|trial| trial.witness.as_ref()) else {
-            let error = answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied)).next();
+            let error =
+                answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied)).next();
             let is_reported = answers.is_yes(Q::Reported);
             return match error {
                 Some(Evidence::ServerLog(error)) => {
-                    let says = if is_reported { reported } else { "the service reports no failure" };
+                    let says =
+                        if is_reported { reported } else { "the service reports no failure" };
                     format!("the server refused them, {} {}; {says}", error.state, error.message)
                 }
                 _ if is_reported => reported.to_owned(),
@@ -218,9 +222,11 @@ impl Missing<'_> {
             Fate::LostAtCommit => format!("written, and lost at the commit, {reason}"),
             Fate::Undone => "written in a transaction that was never committed".to_owned(),
             Fate::Removed => "written, and deleted later".to_owned(),
-            Fate::Discarded => "the server took the rows, told no error and kept none: a trigger, or a \
+            Fate::Discarded => {
+                "the server took the rows, told no error and kept none: a trigger, or a \
                                 conflict that is to be ignored"
-                .to_owned(),
+                    .to_owned()
+            }
             Fate::NeverTried | Fate::Empty | Fate::Elsewhere => reported.to_owned(),
         }
     }
@@ -240,7 +246,6 @@ impl Missing<'_> {
             Q::Removed,
             Q::Discarded,
             Q::Killed,
-            Q::Propagated,
             Q::NoTracerLine,
             Q::NoBeginLine,
             Q::OtherRoute,

@@ -175,7 +175,11 @@ fn startup_line_gone(spec: &Spec, all: &[&Observation], judgements: &mut [Judgem
             let count = facts.observation.lines().len();
             let message = "spans are recorded, and the startup line about tracing is not printed";
             let searched = format!("output: {count} lines, none matches `tracer` under `[probes]`");
-            judgement.add(Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)]));
+            judgement.add(Finding::new(
+                Code::ClaimMissing,
+                message,
+                vec![Evidence::Note(searched)],
+            ));
         }
     }
 }

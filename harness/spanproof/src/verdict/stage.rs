@@ -198,7 +198,8 @@ pub(super) fn acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
         return;
     }
     checks.expect(stored >= claimed.min(wanted), || {
-        let message = format!("the service reports {claimed} spans as written, and {stored} are stored");
+        let message =
+            format!("the service reports {claimed} spans as written, and {stored} are stored");
         let lines = Evidence::lines(&facts.acknowledged);
         let rows = vec![Evidence::span_count(facts)];
         Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
@@ -215,8 +216,10 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
             other.is_complete() && other.unit == span.unit && other.name == span.name
         };
         let rule = facts.rules.iter().find(|rule| Some(rule.name) == span.name.as_deref());
-        let same = facts.spans.iter().filter(|other| other.unit == span.unit && other.name == span.name);
-        let is_too_many = rule.and_then(|rule| rule.at_most).is_some_and(|most| same.count() > most);
+        let same =
+            facts.spans.iter().filter(|other| other.unit == span.unit && other.name == span.name);
+        let is_too_many =
+            rule.and_then(|rule| rule.at_most).is_some_and(|most| same.count() > most);
         span.unit.is_some() && is_too_many && facts.spans.iter().any(is_twin)
     };
     let open = facts.spans.iter().filter(|span| !span.is_complete() && !has_ended_twin(span));

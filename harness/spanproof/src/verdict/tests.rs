@@ -8,8 +8,8 @@ use spanproof_format::{Code, Confidence};
 use super::{Evidence, Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
-    Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, Service, Submission, TableRows,
-    TrialRecord, WaitResult,
+    Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, Service, Submission,
+    TableRows, TrialRecord, WaitResult,
 };
 use crate::process::{Ending, Exit, Line, Output, Stream};
 use crate::spec::{Spec, Value, example};

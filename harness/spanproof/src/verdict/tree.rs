@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::evidence::Evidence;
+use super::expectation::Expected;
 use super::facts::Facts;
 use crate::observation::{Field, Span, Unit};
 
@@ -37,6 +38,10 @@ fn misplaced(facts: &Facts<'_>, unit: &Unit, root: &Span, name: &str) -> Vec<Evi
         true => uprooted(facts, unit, span),
         false => {
             let joined = parents.iter().any(|parent| is_below(facts, unit, span, parent));
+            let lacks_parent = parents.iter().all(|parent| facts.spans_of(unit, parent).is_empty());
+            if lacks_parent && span.parent.is_some() {
+                return None;
+            }
             let parents: Vec<_> = parents.iter().map(|parent| format!("`{parent}`")).collect();
             let parents = parents.join(" or ");
             (!joined).then(|| format!("no {parents} of this unit has that id"))
@@ -44,7 +49,10 @@ fn misplaced(facts: &Facts<'_>, unit: &Unit, root: &Span, name: &str) -> Vec<Evi
     };
     let faulty = spans.iter().filter_map(|span| Some(faulty(facts, span, wrong(span)?)));
     let mut faults: Vec<_> = faulty.collect();
+    // A span that is missing altogether is another finding.
+    let is_complete = |rule: &&Expected<'_>| spans.len() >= rule.per_unit();
     let several = facts.rules.iter().find(|rule| rule.name == name && rule.per_unit() > 1);
+    let several = several.filter(is_complete);
     if let (true, Some(rule)) = (faults.is_empty(), several) {
         let is_empty = |place: &&&[String]| {
             let below = |span: &&Span| place.iter().any(|name| is_below(facts, unit, span, name));
