@@ -1,7 +1,7 @@
 //! Masks secrets in text before it is stored or printed.
 //!
-//! A secret is recognised by its name, by the syntax around it, or by its value if the environment
-//! of the case has it.
+//! A secret is recognised by its name, by the syntax around it, or by its value if a variable in the
+//! service's environment has this value.
 
 use std::sync::LazyLock;
 
@@ -14,9 +14,8 @@ pub(crate) const MASK: &str = "***";
 /// Minimum length of a secret, in characters; shorter texts occur by chance.
 const MIN_LENGTH: usize = 4;
 
-/// Matches the words and signs that announce a secret: near every secret with a known shape there
-/// is at least one of them. The other, slower patterns are tried only on texts in which this one
-/// matches.
+/// Matches the words and signs that announce a secret. Each of the [`shapes`] requires at least one
+/// of them. The shapes are slower, and are tried only on texts in which this pattern matches.
 const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
 /// Matches the name of a value that may be a secret; [`is_secret`] decides.
 const NAME: &str =
@@ -90,7 +89,8 @@ pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     })
 }
 
-/// Splits a name into words in upper case, the same for `x-api-key`, `API_KEY` and `apiKey`.
+/// Splits a name into words in upper case: `api-key`, `API_KEY` and `apiKey` all become `API` and
+/// `KEY`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_lowercase = false;
@@ -183,7 +183,7 @@ pub(crate) fn variable(name: &str, value: &str) -> String {
     if is_secret(name, value) { MASK.to_owned() } else { text(value) }
 }
 
-/// The secret values of a case, to mask wherever they occur.
+/// The secret values in the environment of one run of the service, to be masked wherever they occur.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -287,7 +287,7 @@ fn percent_decode(part: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Returns the rows whose first text is not masked as the second text says.
+    /// Returns the rows in which masking the first text does not give the second text.
     fn mismatches(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
         let mismatches = table.iter().filter(|(before, after)| masked(before) != *after);
         mismatches.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secrets_of_a_case_are_masked_everywhere() {
+    fn secret_values_of_the_environment_are_masked_everywhere() {
         let secrets = Secrets::from_variables([
             ("ADMIN_TOKEN", "hunter3"),
             ("ODD_SECRET", "a\"b\\c"),

@@ -1,4 +1,5 @@
-//! The product of all values, without excluded combinations, and the cases with faults.
+//! Creates the cases of a spec: the product of all values without excluded combinations. Adds cases
+//! in which a fault, such as a locked table, is caused on purpose.
 
 use crate::chain::debug_as_chain;
 use std::collections::BTreeMap;
@@ -78,8 +79,8 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     let axes = axes(spec);
     let total =
         axes.iter().try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
-    // The size is checked before the cases are created, so that a huge product takes no memory. As
-    // `exclude` may remove many cases, up to 100 times the limit are created.
+    // The size is checked before the cases are created, so that a huge product takes no memory. The
+    // product may be up to 100 times the limit, because `exclude` may remove many cases.
     let max_product = spec.matrix.limit.saturating_mul(100);
     if total.is_none_or(|total| total > max_product) {
         return Err(too_many(spec, &axes, total.unwrap_or(usize::MAX)));
@@ -182,7 +183,8 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
 /// condition. Any other fault applies to cases with the first upstream and default flags, but with
 /// the first value of the tracing flag that records spans.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
-    // Nothing can submit the second job there.
+    // After the fault, a second job is submitted. A route that submits its job when the service
+    // starts can't do so.
     if spec.routes.iter().any(|route| route.name == case.route && route.at_start) {
         return false;
     }

@@ -40,14 +40,14 @@ pub(crate) struct Node {
 /// A trace as a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trace {
-    /// The trace's id; empty for spans without a trace id.
+    /// The trace's id; empty if its spans have no trace id.
     pub id: String,
     /// The trace's spans, depth first, siblings in the order of their start.
     pub nodes: Vec<Node>,
 }
 
 impl Trace {
-    /// Returns whether the trace has a span of this unit of work.
+    /// Returns whether the trace has a span of this unit of work. The spec says which rows are units.
     pub(crate) fn has_unit(&self, unit: &str) -> bool {
         self.nodes.iter().any(|node| node.span.unit.as_deref() == Some(unit))
     }
@@ -179,7 +179,8 @@ fn is_gap(ms: i64, trace_ms: i64) -> bool {
     ms > GAP_MS || ms > 0 && ms * 2 > trace_ms
 }
 
-/// Sets the gaps before first children, and between siblings.
+/// Sets the gap before each span: the time since the parent's start for a first child, and the time
+/// since the end of all earlier siblings for other spans.
 fn set_gaps(trace: &mut Trace) {
     let trace_ms = trace.elapsed_ms();
     // For each depth, the latest end of the spans so far; `None` if one of them has not ended. The

@@ -1,4 +1,4 @@
-//! Serves a behaviour with wiremock.
+//! Runs a fake upstream with wiremock. It answers as a behaviour file defines.
 
 use crate::chain::debug_as_chain;
 use std::net::TcpListener;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn replies_depend_on_the_request_and_the_journal_has_both() {
+    async fn replies_depend_on_the_request_and_the_journal_has_requests_and_answers() {
         let upstream = upstream(
             "about = 'echo'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1\nstatus = 404\n\
              [[reply]]\nmethod = 'POST'\npath = '/a'\njson = '{\"m\": \"{request:/model}\"}'",
