@@ -48,7 +48,7 @@ impl Dump {
     /// Opens a dump. `-` is standard input, which is copied to an unnamed temporary file.
     ///
     /// # Errors
-    /// When the file can't be read, or is not a plain-text dump.
+    /// If the file can't be read, or is not a plain-text dump.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let failed =

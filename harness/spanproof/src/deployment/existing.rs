@@ -39,7 +39,7 @@ impl ExistingSystem<'_> {
     /// Reads rows and log as an [`Observation`], secrets masked.
     ///
     /// # Errors
-    /// When the database, dump or log can't be read.
+    /// If the database, dump or log can't be read.
     pub async fn read(self) -> Result<Observation, Error> {
         self.observe(&mut ()).await
     }

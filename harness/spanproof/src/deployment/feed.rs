@@ -57,7 +57,7 @@ impl JobFeed {
     /// Connects to a database, and listens on a channel unless the channel's name is empty.
     ///
     /// # Errors
-    /// When the login fails. A channel that can't be listened on is not an error.
+    /// If the login fails. A channel that can't be listened on is not an error.
     pub async fn open(url: &str, channel: &str) -> Result<Self, Error> {
         let session = Session::open(url, "watch").await?;
         let listener = listen(url, channel).await;
@@ -77,7 +77,7 @@ impl JobFeed {
     /// Reads the `last` newest jobs, oldest first.
     ///
     /// # Errors
-    /// When the connection is lost, or a table can't be read.
+    /// If the connection is lost, or a table can't be read.
     pub async fn poll(&mut self, spec: &Spec, last: usize) -> Result<Vec<JobProgress>, Error> {
         self.session.restart_transaction().await?;
         let mut lookup = Lookup::new(&mut self.session, spec);

@@ -68,7 +68,7 @@ enum Kind {
 /// that say whether tracing is on. Secrets are masked.
 ///
 /// # Errors
-/// When the log can't be read, or is not text.
+/// If the log can't be read, or is not text.
 pub(crate) fn read_log(
     spec: &Spec,
     log: LogStream<'_>,

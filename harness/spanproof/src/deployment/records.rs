@@ -32,7 +32,7 @@ impl Records {
     /// that would scan a large table. `sink` gets the rows of each table as soon as they are read.
     ///
     /// # Errors
-    /// When the connection is lost, or a job does not exist.
+    /// If the connection is lost, or a job does not exist.
     pub(super) async fn find(
         session: &mut Session,
         spec: &Spec,

@@ -41,7 +41,7 @@ impl<T, R> Reply<T, R> {
     /// Returns the result, or converts the reason into an error.
     ///
     /// # Errors
-    /// When the statement was refused.
+    /// If the statement was refused.
     pub(crate) fn accepted_or<E>(self, error: impl FnOnce(R) -> E) -> Result<T, E> {
         self.into_result().map_err(error)
     }

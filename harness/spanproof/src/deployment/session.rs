@@ -110,7 +110,7 @@ impl Session {
     /// Opens a read-only session with the `application_name` `spanproof <command>`.
     ///
     /// # Errors
-    /// When the URL is invalid, or the login fails.
+    /// If the URL is invalid, or the login fails.
     pub async fn open(url: &str, command: &str) -> Result<Self, Error> {
         Self::connect(url, command, Access::Read).await
     }
@@ -147,7 +147,7 @@ impl Session {
     /// next transaction.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn end_transaction(&mut self) -> Result<(), Error> {
         self.run("rollback", "rollback").await
     }
@@ -155,7 +155,7 @@ impl Session {
     /// Rolls the transaction back and begins a new one, which sees everything committed so far.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn restart_transaction(&mut self) -> Result<(), Error> {
         self.plans.clear();
         let sql = format!("rollback; {}", begin_sql(self.access));
@@ -178,7 +178,7 @@ impl Session {
     /// `text[]`. `what` describes the query in errors.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn rows(
         &mut self,
         what: &str,
@@ -235,7 +235,7 @@ impl Session {
     /// the transaction can still continue.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn values(
         &mut self,
         what: &str,
@@ -252,7 +252,7 @@ impl Session {
     /// Executes a statement and returns the number of affected rows.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn execute(
         &mut self,
         what: &str,
@@ -341,7 +341,7 @@ fn with_hint(error: &ServerError) -> String {
 /// Converts a server error into a refusal.
 ///
 /// # Errors
-/// When the server has terminated the session.
+/// If the server has terminated the session.
 fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<Refusal, Error> {
     let code = error.code().unwrap_or_default().into_owned();
     let message = crate::mask::text(error.message());

@@ -47,7 +47,7 @@ pub struct TraceMatches {
 /// only to [`TraceQuery::Newest`].
 ///
 /// # Errors
-/// When no span matches, or the table can't be read.
+/// If no span matches, or the table can't be read.
 pub async fn find_traces(
     session: &mut Session,
     spec: &Spec,

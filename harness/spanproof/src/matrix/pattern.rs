@@ -37,7 +37,8 @@ impl Pattern {
         (0..=MAX_TERMS.min(names.len())).find_map(|size| {
             subsets(names.len(), size).into_iter().find_map(|subset| {
                 let subset: Vec<&str> = subset.into_iter().map(|at| names[at].as_str()).collect();
-                is_exact(&subset, selected, others).then(|| Self::new(spec, &subset, selected, others))
+                is_exact(&subset, selected, others)
+                    .then(|| Self::new(spec, &subset, selected, others))
             })
         })
     }

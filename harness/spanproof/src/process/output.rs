@@ -98,8 +98,7 @@ impl StreamReader {
             kept_bytes: 0,
             closed: false,
         };
-        let reader =
-            Self { stream, start, pipe, content: Arc::new(Mutex::new(content)), changed };
+        let reader = Self { stream, start, pipe, content: Arc::new(Mutex::new(content)), changed };
         let background = reader.clone();
         tokio::spawn(async move {
             while background.pipe.readable().await.is_ok() {

@@ -1,4 +1,8 @@
-//! Checks of a whole spec file, after each key has been parsed.
+//! Checks a whole spec file, after each key was parsed.
+//!
+//! The words of a spec: a *route* is a way to submit a job, an *upstream* is a behaviour of the fake
+//! HTTP service that the service under test calls, a *unit* is a piece of work that must leave spans,
+//! and a *helper* is a process that the service needs and that is not under test.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,10 +18,10 @@ use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
 pub(super) const SCHEMA: u32 = 1;
-/// The names in conditions that are not flags.
+/// The names that a condition may use besides the names of flags.
 const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
 
-/// The `units` of each job with its position in the file.
+/// The key `units` of each job, with its position in the file.
 #[derive(Debug, Deserialize)]
 struct JobUnits {
     job: Vec<Units>,
@@ -28,7 +32,7 @@ struct Units {
     units: Spanned<usize>,
 }
 
-/// A parsed file, and its text for the errors.
+/// A parsed file to check, and its text to quote in errors.
 pub(super) struct Check<'a> {
     pub(super) document: &'a Document,
     pub(super) file: &'a SpecFile,
@@ -84,7 +88,7 @@ impl Check<'_> {
         self.inherited(inherit, service.span())
     }
 
-    /// Flags that are inherited would differ from the case that is run.
+    /// Rejects flags among the inherited variables: each case sets every flag itself.
     fn inherited(&self, names: &[String], span: Range<usize>) -> Result<(), Error> {
         let is_flag =
             |name: &&String| self.file.flags.iter().any(|flag| flag.get_ref().name == **name);
@@ -126,17 +130,17 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Returns what is wrong with a helper that all cases share.
+    /// Returns what is wrong with a process that all cases share; `None` if it can be shared.
     fn sharing_problem(&self, process: &Process) -> Option<String> {
         if !process.helper {
             return Some("only a `helper` can be `shared`".to_owned());
         }
         let others = self.file.processes.iter().map(Spanned::get_ref).filter(|other| !other.shared);
         let ports = others.map(|other| format!("{{port:{}}}", other.name));
-        let of_cases = ["{database.", "{upstream.", "{case}", "{port}", "{job.file}"];
-        let of_cases: Vec<_> = of_cases.map(str::to_owned).into_iter().chain(ports).collect();
+        let per_case = ["{database.", "{upstream.", "{case}", "{port}", "{job.file}"];
+        let per_case: Vec<_> = per_case.map(str::to_owned).into_iter().chain(ports).collect();
         let found = process.texts().find_map(|text| {
-            let at = of_cases.iter().find_map(|part| text.find(part.as_str()))?;
+            let at = per_case.iter().find_map(|part| text.find(part.as_str()))?;
             text[at..].split_inclusive('}').next()
         })?;
         Some(format!("`{found}` differs from case to case; use another value, or remove `shared`"))
@@ -165,7 +169,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Returns what is wrong with how the end of the route's jobs is seen.
+    /// Returns what is wrong with the way to recognise that a job of the route has ended; `None` if
+    /// nothing is wrong.
     fn end_problem(&self, route: &Route) -> Option<String> {
         let Route { name, at_start, done, .. } = route;
         let one_shot = self.file.service.get_ref().one_shot;
@@ -208,7 +213,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Requires at least one item, and different names.
+    /// Rejects an empty list, and two items with the same name.
     fn unique_names<T>(
         &self,
         kind: &str,
@@ -376,7 +381,7 @@ impl Check<'_> {
     }
 }
 
-/// Returns what is wrong with a rule for readiness; `None` if nothing is.
+/// Returns what is wrong with a rule for readiness; `None` if nothing is wrong.
 fn ready_problem(ready: &Ready) -> Option<String> {
     if ready.condition_count() != 1 {
         return Some("`ready` needs exactly one of `http`, `line`, `sql` and `tcp`".to_owned());

@@ -1,4 +1,5 @@
-//! A condition on a case: the values that its flags, route, upstream, job and fault may have.
+//! A condition on a case: the values that its flags may have, and its route (the way to submit a
+//! job), upstream, job and fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use super::value::ValueVisitor;
 /// `fault`.
 pub(crate) type Facts<'a> = BTreeMap<&'a str, Value>;
 
-/// Holds if every named fact has one of the listed values:
+/// A condition on a case. It holds if each name in it has one of the listed values in the case:
 /// `{ ROUTER_OFF = "true", route = ["a", "b"] }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -24,7 +25,7 @@ pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
 pub(super) struct OneOrMany(Vec<Value>);
 
 impl Condition {
-    /// Whether the facts meet the condition.
+    /// Whether the condition holds for a case with these values.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         self.0.iter().all(|(name, values)| {
             facts.get(name.as_str()).is_some_and(|fact| values.0.contains(fact))

@@ -95,7 +95,8 @@ impl Behaviour {
             if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {
                 return Err(format!("{name}: the path must start with `/` and have no query"));
             }
-            let is_token_char = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+            let is_token_char =
+                |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
             let is_token = |text: &str| !text.is_empty() && text.chars().all(is_token_char);
             if !is_token(&reply.method) {
                 return Err(format!("{name}: `{}` is not an HTTP method", reply.method));
