@@ -1,5 +1,5 @@
-//! Polls the newest jobs of a database with their units of work and spans, and waits for
-//! notifications.
+//! Polls the newest jobs of a database with their units of work and spans, and waits for Postgres's
+//! notifications about new jobs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -162,12 +162,13 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
 }
 
-/// The units that one poll read, and for each span its owner: the unit or job that it names.
+/// The units and spans that one poll read.
 struct Poll {
     units: Vec<Unit>,
+    /// For each span its owner: the unit or job to which the span refers.
     owners: Vec<Owner>,
-    /// Whether spans could be searched both by unit and by job. If not, a job for which no span was
-    /// found may have spans.
+    /// Whether spans could be searched both by unit and by job. If `false`, a job may have spans
+    /// although none was found.
     is_complete: bool,
 }
 

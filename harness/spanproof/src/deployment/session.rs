@@ -16,7 +16,7 @@ use crate::observation::Row;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for one statement, to spare other users of the database.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A table with more rows is never read by a sequential scan.
+/// Number of rows above which a table is never read by a sequential scan.
 const MAX_SCAN_ROWS: f64 = 100_000.0;
 
 /// A database, dump or log can't be read.
@@ -50,10 +50,10 @@ pub enum DeploymentError {
         /// A name that matches one of these jobs.
         example: String,
     },
-    /// An id is not a value of its column's type.
+    /// An id is not a valid value for the type of its column.
     #[error("{0}")]
     InvalidId(String),
-    /// A log or dump in a format that another program can convert to text.
+    /// A log or dump has a format that another program can convert to text.
     #[error("could not read `{name}`: {reason}")]
     NeedsConversion {
         /// File name; `-` is standard input.
@@ -93,7 +93,7 @@ pub(crate) struct Refusal {
 enum Access {
     /// Read only, from one snapshot of the database.
     Read,
-    /// Read and write; everything is rolled back.
+    /// Read and write. Everything that the session writes is rolled back.
     Write,
 }
 
@@ -169,7 +169,7 @@ impl Session {
         &self.url
     }
 
-    /// Returns Postgres's query plan for each query of this transaction, in a short form.
+    /// Returns a short form of Postgres's query plan for each query of this transaction.
     pub fn plans(&self) -> &[String] {
         &self.plans
     }
@@ -315,8 +315,8 @@ fn begin_sql(access: Access) -> String {
          set local row_security = on",
         match access {
             Access::Read => "isolation level repeatable read, read only",
-            // The usual level of a service's transactions. Without `read write`, a setting of the
-            // role that makes transactions read-only applies here, too, and is detected.
+            // Most services use this isolation level. `read write` is left out on purpose: if a
+            // setting of the role makes transactions read-only, preflight must notice.
             Access::Write => "isolation level read committed",
         },
         STATEMENT_TIMEOUT.as_millis()
