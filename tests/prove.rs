@@ -1,6 +1,6 @@
-//! Tests of `prove`, which sabotages healthy cases to show that verdicts can fail. Each sabotage of
-//! the healthy runner is caught with the right code. A sabotage without effect is reported as
-//! missed.
+//! Tests of `prove`, which breaks healthy cases on purpose (sabotages them) to show that verdicts can
+//! fail. Each sabotage of the healthy runner is caught with the right code. A sabotage without effect
+//! is reported as missed.
 
 use spanproof::{ProofResult, World, cases, prove};
 use spanproof_format::{Proof, Proofs, SabotageResult};
@@ -13,7 +13,7 @@ async fn prove_all(world: &World) -> ProofResult {
     prove(world, &all, 4, cancelled).await.unwrap().unwrap()
 }
 
-/// Opens a world of the faulty runner with the fault `bug`. A world is what trials share, such as
+/// Opens a world of the faulty runner with the defect `bug`. A world holds what trials share, such as
 /// the program and the Postgres server.
 async fn faulty(bug: &str) -> World {
     let world =
