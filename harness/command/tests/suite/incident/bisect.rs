@@ -32,7 +32,8 @@ fn git(folder: &Path, args: &[&str]) -> String {
     text
 }
 
-/// Creates a repository with [`COMMITS`] versions of the service and returns their hashes.
+/// Creates a git repository with [`COMMITS`] versions of the service, and returns the hashes of the
+/// commits.
 fn history(folder: &Path) -> Vec<String> {
     folder::copy(Path::new(SERVICE), folder);
     git(folder, &["init", "-q", "-b", "main"]);

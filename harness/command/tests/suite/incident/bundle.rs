@@ -1,5 +1,5 @@
-//! Tests of reading incident files (bundles) that are cut off, edited or of another version, and of
-//! files that are not incident files.
+//! Tests that read incident files (bundles) that are cut off, edited or of another version, and files
+//! that are not incident files.
 
 use rstest::rstest;
 use spanproof::Bundle;
