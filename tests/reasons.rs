@@ -9,7 +9,7 @@ use spanproof_format::{Code, Evidence, PassingChange, Run, Verdict};
 use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
-/// Codes that only a run of many cases reports. This module tests each of them.
+/// The codes that only a run of many cases can report. This module tests each of these codes.
 pub(crate) const CODES_OF_RUNS: [Code; 1] = [Code::ExpectedFailurePassed];
 
 /// Whether a run may add cases to find out which change makes a failing case pass.

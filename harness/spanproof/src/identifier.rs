@@ -79,7 +79,7 @@ impl std::fmt::Display for TableName {
 }
 
 /// Quotes a table name of a spec, with its schema if it has one. A text that is not a table name is
-/// quoted as a whole; a spec with such a text is refused before.
+/// quoted as a whole. A spec can't contain such a text, because it is refused when it is read.
 pub(crate) fn table(table: &str) -> String {
     TableName::parse(table).map_or_else(|_| name(table), |table| table.sql())
 }
@@ -159,8 +159,8 @@ fn how_to_quote(text: &str) -> String {
         _ => format!("`{}`", name(text)),
     };
     format!(
-        "`{text}` is not the name of a table: write `table` or `schema.table`, and put a name with a dot or a double \
-         quote in double quotes, a double quote in it twice, such as {example}"
+        "`{text}` is not the name of a table: write `table` or `schema.table`; a name with a dot or a double quote needs \
+         double quotes, and a double quote inside is written twice, such as {example}"
     )
 }
 

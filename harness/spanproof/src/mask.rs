@@ -107,7 +107,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether a value is never a secret, whatever its name.
+/// Whether a value is not a secret even if its name is a name for secrets, such as `true`.
 fn is_harmless(value: &str) -> bool {
     let words = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
     let value = value.trim();

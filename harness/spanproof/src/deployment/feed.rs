@@ -49,7 +49,9 @@ impl JobProgress {
 #[derive(Debug)]
 pub struct JobFeed {
     session: Session,
+    /// Receives notifications; `None` if the feed only polls.
     listener: Option<PgListener>,
+    /// What the last poll could not read, each with its reason.
     unread: Vec<String>,
 }
 
@@ -162,7 +164,7 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
 }
 
-/// The units and spans that one poll read.
+/// The units and spans that were read in one poll.
 struct Poll {
     units: Vec<Unit>,
     /// For each span its owner: the unit or job to which the span refers.

@@ -11,7 +11,7 @@ use super::window::Window;
 use crate::observation::{self, Row, text};
 use crate::spec::{Columns, Spec};
 
-/// Maximum number of rows that one statement reads.
+/// Maximum number of rows to read with one statement.
 pub(super) const ROW_LIMIT: usize = 10_000;
 
 /// Reads rows by the values of their columns, and lists what could not be read.

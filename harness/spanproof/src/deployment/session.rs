@@ -101,8 +101,10 @@ enum Access {
 #[derive(Debug)]
 pub struct Session {
     connection: PgConnection,
+    /// The database URL, secrets masked.
     url: String,
     access: Access,
+    /// A short form of the query plan of each query of this transaction.
     plans: Vec<String>,
 }
 

@@ -13,7 +13,7 @@ use crate::mask::Secrets;
 use crate::observation::{self, Row, Rows, Span};
 use crate::spec::{SpanTable, Spec};
 
-/// Number of spans that one statement reads while it searches the newest traces.
+/// Number of spans to read with one statement in the search for the newest traces.
 const PAGE_SPANS: usize = 2_000;
 
 /// Which traces to find.
@@ -207,7 +207,7 @@ async fn newest_traces(
 }
 
 /// Reads all spans of the traces, earliest first. If there are too many spans, leaves out the latest
-/// ones. Parents start before their children, so the trees keep their roots.
+/// spans. Parents start before their children, so the trees keep their roots.
 async fn all_spans(
     lookup: &mut Lookup<'_>,
     table: &Table,

@@ -139,7 +139,8 @@ impl Masking {
         masked
     }
 
-    /// Masks a JSON value, but not its structure and field names, because verdicts depend on those.
+    /// Masks the texts and numbers in a JSON value. Keeps the structure and the names of fields,
+    /// because verdicts depend on these.
     fn value(&mut self, place: &str, value: &mut Json, content: Content) {
         match value {
             Json::Null | Json::Bool(_) => {}

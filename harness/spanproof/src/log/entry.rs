@@ -73,7 +73,7 @@ impl Entry {
     /// Removes one wrapper. Returns whether the line had a wrapper.
     fn unwrap_once(&mut self) -> bool {
         if let Some((at, rest)) = split_time(&self.text) {
-            // The innermost time is from the service, all others are from collectors.
+            // Only the innermost time is from the service. Other times are from collectors.
             self.at = Some(at);
             self.text = rest;
             return true;

@@ -31,10 +31,10 @@ impl fmt::Display for Change {
 /// Returns each neighbour of a case that must record spans and that the spec does not exclude. The
 /// most informative neighbours come first.
 ///
-/// The tracing flag is the one that switches the recording of spans on. `spellings` are values to
-/// try for this flag besides those of the spec. If `spellings` is not empty, the result also has the
-/// neighbours in which the tracing flag gets a value that means on, although the spec does not
-/// require spans for this value.
+/// The tracing flag is the flag that switches the recording of spans on. `spellings` are values of
+/// this flag to try besides the values in the spec. If `spellings` is not empty, the result also has
+/// neighbours in which the tracing flag has a value that means on, although the spec does not require
+/// spans for this value.
 pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(Change, Case)> {
     changes(spec, spellings)
         .into_iter()

@@ -26,8 +26,8 @@ struct Term {
 }
 
 impl Pattern {
-    /// Returns the pattern that holds for all `selected` cases and for none of the `others`; `None`
-    /// if that needs more than three names or a disjunction. The pattern is empty if `others` is
+    /// Returns the pattern that holds for all `selected` cases and for no case of `others`; `None` if
+    /// no conjunction of at most three names has this property. The pattern is empty if `others` is
     /// empty.
     pub(crate) fn find(spec: &Spec, selected: &[&Case], others: &[&Case]) -> Option<Self> {
         let names: Vec<String> = names(spec)

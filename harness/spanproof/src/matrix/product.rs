@@ -1,5 +1,6 @@
-//! Creates the cases of a spec: the product of all values without excluded combinations. Adds cases
-//! in which a fault, such as a locked table, is caused on purpose.
+//! Creates the cases of a spec: the product of all values of flags, routes (ways to submit a job),
+//! upstreams and jobs, without excluded combinations. Adds cases in which a fault, such as a locked
+//! table, is caused on purpose.
 
 use crate::chain::debug_as_chain;
 use std::collections::BTreeMap;
@@ -35,7 +36,8 @@ pub enum MatrixError {
     },
     /// A fault applies to no case.
     #[error(
-        "the fault `{fault}` applies to no recording case{rule}; correct its `when`, or the matrix"
+        "the fault `{fault}` applies to no case that must record spans{rule}; correct its `when`, or \
+         the matrix"
     )]
     UnusedFault {
         /// The name of the fault.
@@ -183,8 +185,8 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
 /// condition. Any other fault applies to cases with the first upstream and default flags, but with
 /// the first value of the tracing flag that records spans.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
-    // After the fault, a second job is submitted. A route that submits its job when the service
-    // starts can't do so.
+    // After the fault is removed, a second job is submitted. A route with `at_start` can't do so,
+    // because its job is there when the service starts.
     if spec.routes.iter().any(|route| route.name == case.route && route.at_start) {
         return false;
     }
@@ -294,7 +296,7 @@ mod tests {
         let text = "{ kind = 'locked', when = { ENABLE_DB_TRACING = 'TRUE' } }";
         let error = cases(&spec(&[text])).unwrap_err().to_string();
         assert!(
-            error.starts_with("the fault `locked` applies to no recording case where"),
+            error.starts_with("the fault `locked` applies to no case that must record spans where"),
             "{error}"
         );
     }

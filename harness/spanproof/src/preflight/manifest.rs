@@ -198,7 +198,7 @@ impl YamlReader {
     fn add(&mut self, value: Json, anchor: usize) -> Result<(), String> {
         self.value_count += count(&value);
         if self.value_count > MAX_VALUES {
-            return Err(format!("it stands for more than {MAX_VALUES} values"));
+            return Err(format!("it has more than {MAX_VALUES} values, if aliases are expanded"));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());

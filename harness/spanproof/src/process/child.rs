@@ -55,7 +55,7 @@ pub struct Exit {
     /// Milliseconds from the signal to the exit; 0 if no signal was sent.
     pub stop_ms: u64,
     /// Processes outside the process group that outlived the process and were killed, as
-    /// `pid (name)`: its descendants, and those that held its output open.
+    /// `pid (name)`. They are descendants of the process, or held its output open.
     pub strays: Vec<String>,
     /// The name of the process in the spec; `None` for the main process of the service.
     pub process: Option<String>,
@@ -92,9 +92,13 @@ pub(crate) struct Child {
     process: std::process::Child,
     start: Instant,
     streams: [StreamReader; 2],
+    /// The names of the pipes of both streams, as in `/proc/*/fd`.
     pipes: [String; 2],
+    /// Changes whenever output was read.
     output_changed: watch::Receiver<()>,
+    /// Whether the process has exited.
     exited: watch::Receiver<bool>,
+    /// Makes sure that the group is killed if this process is killed; `None` after the exit.
     guard: Option<Guard>,
 }
 

@@ -81,8 +81,10 @@ impl Launch {
     /// # Errors
     /// If the program is missing, is not executable or can't be started.
     pub(crate) fn start(&self) -> Result<Child, Error> {
-        let unguarded = Error::system(format!("`{}` can't be guarded", self.command_line()));
-        let input = input().map_err(unguarded)?;
+        let failed =
+            Error::system(format!("the input of `{}` can't be opened", self.command_line()));
+        // An empty input, by which the process is found and killed if this process is killed.
+        let input = input().map_err(failed)?;
         let mut command = command(&self.program_file());
         command
             .args(&self.args)

@@ -65,22 +65,22 @@ impl Check<'_> {
 
     fn service(&self) -> Result<(), Error> {
         let service = &self.file.service;
-        let wrong = |message: &str| Err(self.document.error_at(service.span(), message));
+        let fail = |message: &str| Err(self.document.error_at(service.span(), message));
         let (cargo, command) = (&service.get_ref().cargo, &service.get_ref().command);
         if cargo.is_some() != command.is_empty() {
-            return wrong("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
+            return fail("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
         }
         let Service { ready, one_shot, .. } = service.get_ref();
         if *one_shot && ready.condition_count() > 0 {
-            return wrong("a `one-shot` service is ready at once; remove `ready`");
+            return fail("a `one-shot` service is ready at once; remove `ready`");
         }
         if let Some(problem) = ready_problem(ready).filter(|_| !one_shot) {
-            return wrong(&problem);
+            return fail(&problem);
         }
         let Service { command, env, inherit, .. } = service.get_ref();
         let uses_job = command.iter().chain(env.values()).any(|text| text.contains("{job.file}"));
         if uses_job && !self.file.routes.iter().any(|route| route.get_ref().at_start) {
-            return wrong(
+            return fail(
                 "`{job.file}` in `[service]` is the job of a route with `at-start = true`, and the \
                  spec has none",
             );
@@ -235,7 +235,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Rejects jobs without units: they would pass whatever the service does.
+    /// Rejects jobs without units, because they would pass even if the service did nothing.
     fn units(&self) -> Result<(), Error> {
         let places: JobUnits = self.document.parse()?;
         for (job, place) in self.file.jobs.iter().zip(places.job) {

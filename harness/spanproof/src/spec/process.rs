@@ -1,5 +1,5 @@
-//! `[[process]]`: a process besides the service. Also the rules for when a process, such as the
-//! service itself, is ready, and how it is stopped.
+//! `[[process]]`: a process besides the service. Also `ready` and `stop`, the keys of a process and of
+//! the service that define when it is ready and how it is stopped.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
     for (at, rule) in rules.iter().enumerate() {
         let problem = own_problem(check, rule.get_ref())
             .or_else(|| unknown_parent(rules, rule.get_ref()))
-            .or_else(|| repeated(&rules[..at], rule.get_ref()));
+            .or_else(|| duplicate(&rules[..at], rule.get_ref()));
         if let Some(problem) = problem {
             return Err(check.document.error_at(rule.span(), problem));
         }
@@ -85,7 +85,7 @@ fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String
 
 /// Returns the problem if an earlier rule is about the same spans: it has the same name and a common
 /// parent.
-fn repeated(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
+fn duplicate(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
     let has_common_parent = |other: &SpanRule| {
         let shared = other.parents.iter().any(|parent| rule.parents.contains(parent));
         shared || (other.parents.is_empty() && rule.parents.is_empty())

@@ -73,7 +73,8 @@ pub(crate) struct UnitTable {
     pub job: String,
     /// The column of the status.
     pub status: String,
-    /// The statuses of a unit that succeeded. If empty, only words such as `failed` count: they mean an error.
+    /// The statuses of a unit that succeeded. If empty, a status counts as an error only if a word in
+    /// it, such as `failed`, means an error.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
@@ -81,7 +82,8 @@ pub(crate) struct UnitTable {
     pub started: String,
     /// The column of the end time; empty if there is none.
     pub completed: String,
-    /// The column of the unit's result; empty if there is none.
+    /// The column of the unit's result, which must be the same with and without tracing; empty if
+    /// there is none.
     pub outcome: String,
     /// The columns that distinguish the units of a job, the same in each run of the job.
     pub key: Vec<String>,
@@ -112,7 +114,8 @@ pub(crate) struct SpanTable {
     pub duration: String,
     /// The column of the status.
     pub status: String,
-    /// The statuses of a span that succeeded. If empty, only words such as `failed` count: they mean an error.
+    /// The statuses of a span that succeeded. If empty, a status counts as an error only if a word in
+    /// it, such as `failed`, means an error.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,

@@ -67,6 +67,7 @@ pub(super) async fn run_case(
     Ok(JudgedCase { observation, judgement, folder, database_command })
 }
 
+/// Runs a case once and judges it.
 async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let trial = world.trial_for(case).witness_if(witness).run_keeping_database().await;
     let (observation, database) = trial.map_err(|error| chain(&error))?;

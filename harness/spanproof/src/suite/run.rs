@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::attempt::{RepeatBudget, run_case};
 use super::options::RunOptions;
-use super::probe::find_passing_changes;
+use super::passing_changes::find_passing_changes;
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase, RunResult};
 use crate::matrix::Case;

@@ -152,13 +152,16 @@ fn cycle_start(spans: &[Span], first: &HashMap<&str, usize>, index: usize) -> us
 /// A walk through the trees of a trace, depth first. Not recursive, because a tree may be deep.
 struct Walk<'a> {
     spans: &'a [Span],
+    /// The indexes of the children that have not been visited, by the id of their parent.
     children: HashMap<&'a str, Vec<usize>>,
+    /// Whether each span has been visited.
     visited: Vec<bool>,
     /// Index, depth and position of each visited span.
     order: Vec<(usize, usize, Position)>,
 }
 
 impl Walk<'_> {
+    /// Visits a span that is the top of a tree, and all spans below.
     fn visit(&mut self, top: usize, position: Position) {
         let mut pending = vec![(top, 0, position)];
         while let Some((index, depth, position)) = pending.pop() {
@@ -183,8 +186,9 @@ fn is_gap(ms: i64, trace_ms: i64) -> bool {
 /// since the end of all earlier siblings for other spans.
 fn set_gaps(trace: &mut Trace) {
     let trace_ms = trace.elapsed_ms();
-    // For each depth, the latest end of the spans so far; `None` if one of them has not ended. The
-    // last entry is the start of the last span: the gap before its first child begins there.
+    // For each depth, the latest end of the spans so far; `None` if one of these spans has not ended.
+    // The last entry is the start of the last span, because a gap before the first child of this span
+    // begins there.
     let mut busy_until: Vec<Option<DateTime<Utc>>> = Vec::new();
     for node in &mut trace.nodes {
         let Node { span, depth, gap_ms, .. } = node;

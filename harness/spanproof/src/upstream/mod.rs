@@ -1,4 +1,4 @@
-//! The fake upstream: an HTTP server on loopback in place of the one that the service under test
+//! The fake upstream: an HTTP server on loopback that replaces the server that the service under test
 //! calls. It answers as a behaviour file defines, and records all requests in a journal. Does not
 //! depend on specs.
 
