@@ -35,6 +35,7 @@ static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
 static SHAPES: LazyLock<Vec<Regex>> =
     LazyLock::new(|| shapes().iter().filter_map(|shape| Regex::new(shape).ok()).collect());
 
+/// Returns the patterns of [`SHAPES`] as texts.
 fn shapes() -> [String; 8] {
     [
         // `scheme://user:password@`, up to the last `@` before the path.

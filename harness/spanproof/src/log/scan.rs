@@ -125,10 +125,12 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Returns the lines of a text without their ends.
 fn lines(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
 }
 
+/// Returns the time of a line; `None` if the line has no time with a date.
 fn timestamp(line: &[u8]) -> Option<DateTime<Utc>> {
     parse_line(&String::from_utf8_lossy(line)).at
 }

@@ -115,6 +115,7 @@ impl Case {
     }
 }
 
+/// Whether a value is the default of the flag `name`.
 fn is_default(spec: &Spec, name: &str, value: &Value) -> bool {
     let flag = spec.flags.iter().find(|flag| flag.name == name);
     flag.map_or(Value::Unset, crate::spec::Flag::default_value) == *value

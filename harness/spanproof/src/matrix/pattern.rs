@@ -89,10 +89,12 @@ fn names(spec: &Spec) -> Vec<String> {
     parts.into_iter().chain(spec.flags.iter().map(|flag| flag.name.clone())).collect()
 }
 
+/// Returns the value that a name has in a case.
 fn value(name: &str, case: &Case) -> Value {
     case.facts().remove(name).unwrap_or(Value::Unset)
 }
 
+/// Returns all values that a name has in these cases.
 fn values<'a>(name: &str, cases: impl Iterator<Item = &'a &'a Case>) -> BTreeSet<Value> {
     cases.map(|case| value(name, case)).collect()
 }

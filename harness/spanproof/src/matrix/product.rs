@@ -154,6 +154,7 @@ fn combinations<'a>(axes: &'a [(&str, Vec<Value>)]) -> impl Iterator<Item = Vec<
     })
 }
 
+/// Creates the case with one value of each axis.
 fn case(spec: &Spec, axes: &[(&str, Vec<Value>)], values: &[&Value]) -> Case {
     let named: BTreeMap<&str, &Value> =
         axes.iter().map(|(name, _)| *name).zip(values.iter().copied()).collect();
@@ -235,6 +236,7 @@ fn require_unique_ids(spec: &Spec, cases: Vec<Case>) -> Result<Vec<Case>, Error>
     Ok(cases)
 }
 
+/// Creates the error for a matrix with more cases than its limit allows.
 fn too_many(spec: &Spec, axes: &[(&str, Vec<Value>)], found: usize) -> Error {
     let factors: Vec<_> =
         axes.iter().map(|(name, values)| format!("{name}: {}", values.len())).collect();

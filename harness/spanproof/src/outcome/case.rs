@@ -7,6 +7,7 @@ use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
 use crate::verdict::{Evidence, Judgement, Verdict};
 
+/// Returns the document of one case.
 pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     let CaseResult { case, judgement, observation, folder, database_command } = result;
     let trial = observation.as_ref().and_then(|observation| observation.trial());

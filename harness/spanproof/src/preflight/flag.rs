@@ -101,6 +101,7 @@ pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Chec
     }
 }
 
+/// Checks the only value of the flag in a manifest. `location` is a text with the places of the value.
 fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) -> Check {
     let value = Value::Set(text.to_owned());
     let found = format!("it is {}{location}", display_value(text));

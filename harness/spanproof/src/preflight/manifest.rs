@@ -59,6 +59,7 @@ fn tree(name: &str, text: &str) -> Result<Json, String> {
     }
 }
 
+/// Converts TOML to JSON. Every value becomes a text.
 fn from_toml(value: &toml::Value) -> Json {
     match value {
         toml::Value::Table(table) => Json::Object(

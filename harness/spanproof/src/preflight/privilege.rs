@@ -44,6 +44,7 @@ pub(super) async fn privilege_check(session: &mut Session, spec: &Spec) -> Resul
     Ok(judge(&check, &spans.table, &row))
 }
 
+/// Returns the result of the check for a row of [`MISSING_PRIVILEGES`].
 fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
     let role = text(row, "role");
     if row.get("super") == Some(&true.into()) {

@@ -140,11 +140,13 @@ pub(super) fn holders(pipes: &[String]) -> Vec<Stray> {
         .collect()
 }
 
+/// Returns the ids of all processes of the system.
 fn ids() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// Whether a process holds one of `pipes` open. The pipes have the names of `/proc/*/fd`.
 fn holds_open(id: u32, pipes: &[String]) -> bool {
     let Ok(files) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return false };
     files

@@ -108,22 +108,22 @@ impl Check<'_> {
             self.unique_names("process", processes, |process| &process.name)?;
         }
         for process in processes {
-            let wrong = |message: String| Err(self.document.error_at(process.span(), message));
+            let fail = |message: String| Err(self.document.error_at(process.span(), message));
             let Process { name, command, ready, inherit, shared, .. } = process.get_ref();
             if let Some(problem) = self.sharing_problem(process.get_ref()).filter(|_| *shared) {
-                return wrong(format!("the process `{name}`: {problem}"));
+                return fail(format!("the process `{name}`: {problem}"));
             }
             let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(is_word) {
-                return wrong(format!(
+                return fail(format!(
                     "`{name}` can't be the name of a process; use small letters, digits and `-`"
                 ));
             }
             if command.is_empty() {
-                return wrong(format!("the process `{name}` has an empty `command`"));
+                return fail(format!("the process `{name}` has an empty `command`"));
             }
             if let Some(problem) = ready.as_ref().and_then(ready_problem) {
-                return wrong(format!("the process `{name}`: {problem}"));
+                return fail(format!("the process `{name}`: {problem}"));
             }
             self.inherited(inherit, process.span())?;
         }
@@ -255,35 +255,35 @@ impl Check<'_> {
         }
         let mut tracing = 0;
         for flag in &self.file.flags {
-            let wrong = |message: String| Err(self.document.error_at(flag.span(), message));
+            let fail = |message: String| Err(self.document.error_at(flag.span(), message));
             let flag = flag.get_ref();
             let name = &flag.name;
             if name.is_empty() || name.contains(['=', '\0']) || PARTS.contains(&name.as_str()) {
-                return wrong(format!("`{name}` can't be the name of a flag"));
+                return fail(format!("`{name}` can't be the name of a flag"));
             }
             if flag.values.is_empty() {
-                return wrong(format!("flag `{name}` has no values; add one, or remove the flag"));
+                return fail(format!("flag `{name}` has no values; add one, or remove the flag"));
             }
             for (at, value) in flag.values.iter().enumerate() {
                 if flag.values[..at].contains(value) {
-                    return wrong(format!("flag `{name}` has the value {value} twice"));
+                    return fail(format!("flag `{name}` has the value {value} twice"));
                 }
             }
             let also = flag.default.iter().chain(flag.enables.iter().flatten());
             if let Some(value) = also.into_iter().find(|value| !flag.values.contains(value)) {
-                return wrong(format!("flag `{name}`: {value} is not one of its `values`"));
+                return fail(format!("flag `{name}`: {value} is not one of its `values`"));
             }
             if flag.tracing && !flag.values.iter().any(|value| flag.records(value)) {
                 let message = "has `tracing = true`, but none of its values switches tracing on; \
                                add a value that means on, or name one in `enables`";
-                return wrong(format!("flag `{name}` {message}"));
+                return fail(format!("flag `{name}` {message}"));
             }
             tracing += usize::from(flag.tracing);
             if tracing > 1 {
-                return wrong("only one flag may have `tracing = true`".into());
+                return fail("only one flag may have `tracing = true`".into());
             }
             if self.file.service.get_ref().env.contains_key(name) {
-                return wrong(format!("`{name}` is also in `[service.env]`; remove one"));
+                return fail(format!("`{name}` is also in `[service.env]`; remove one"));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! `[[fault]]`: a fault that spanproof causes on purpose while a job runs, such as a locked table.
-//! Nothing but the span table should suffer: the job must succeed, and the service must report the
-//! lost spans.
+//! `[[fault]]`: a fault that spanproof causes on purpose while a job runs, such as a locked table. The
+//! service must report the spans that it loses, and the job must have the same outcome as without the
+//! fault, unless the fault may also make the job fail.
 
 use std::path::PathBuf;
 

@@ -380,10 +380,12 @@ impl Spec {
     }
 }
 
+/// Removes the positions in the file from values that have been checked.
 fn inner<T>(items: Vec<Spanned<T>>) -> Vec<T> {
     items.into_iter().map(Spanned::into_inner).collect()
 }
 
+/// Compiles the patterns of `[startup]`.
 fn startup(document: &Document, file: StartupFile) -> Result<Startup, Error> {
     let redact = file.redact.into_iter().map(|rule| {
         let pattern = probe::compile(document, &rule.pattern)?;

@@ -80,6 +80,8 @@ fn parse_value(overlay: &Overlay) -> Result<Value, Error> {
         .ok_or_else(|| rejected(overlay, format!("is not TOML; a string needs quotes: `{quoted}`")))
 }
 
+/// Creates the error for an overlay whose value is rejected. `reason` continues a sentence that
+/// begins with the value.
 fn rejected(overlay: &Overlay, reason: impl std::fmt::Display) -> Error {
     let Overlay { key, value } = overlay;
     let at = key.len() + 3;

@@ -172,6 +172,7 @@ pub(crate) fn is_in(text: &str) -> bool {
     PLACEHOLDER.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
+/// Creates the error for the unknown placeholder `found`, and suggests a similar known placeholder.
 fn error(document: &Document, text: &Spanned<String>, found: &str, known: &[&str]) -> Error {
     let similar = known.iter().copied().filter(|name| name.contains(':') == found.contains(':'));
     let mut hint = suggestion(found, similar);

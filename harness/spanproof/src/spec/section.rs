@@ -191,8 +191,8 @@ pub struct Flag {
     pub(crate) name: String,
     /// The values that cases use.
     pub(crate) values: Vec<Value>,
-    /// The default value: `{ unset = true }` if that is one of `values`, otherwise the first value.
-    /// A flag with its default value does not change the id of a case.
+    /// The default value. Without this key, it is `{ unset = true }` if that is one of `values`, and
+    /// otherwise the first value. A flag with its default value does not change the id of a case.
     pub(crate) default: Option<Value>,
     /// Whether the flag switches tracing on and off.
     #[serde(default)]

@@ -84,6 +84,7 @@ pub(crate) fn traces(spans: Vec<Span>) -> Vec<Trace> {
     all
 }
 
+/// Builds the tree of one trace.
 fn trace(trace_id: String, mut spans: Vec<Span>) -> Trace {
     spans.sort_by(|a, b| (a.start(), &a.id).cmp(&(b.start(), &b.id)));
     let mut first: HashMap<&str, usize> = HashMap::new();

@@ -67,6 +67,7 @@ impl Upstream {
     }
 }
 
+/// Returns the mock that gives this reply and records each request in the journal.
 fn mock(reply: &Reply, journal: &Journal) -> Mock {
     let builder = Mock::given(method(reply.method.as_str())).and(path(reply.path.as_str()));
     let journal = journal.clone();
@@ -89,6 +90,7 @@ fn mock(reply: &Reply, journal: &Journal) -> Mock {
     }
 }
 
+/// Returns the HTTP response of a reply to a request.
 fn response(reply: &Reply, request: &Request) -> ResponseTemplate {
     let mut response = ResponseTemplate::new(reply.status);
     let delay = if reply.hang { NEVER } else { Duration::from_millis(reply.delay_ms) };
