@@ -14,6 +14,7 @@ async fn world(bug: &str) -> World {
     world.env("BUG", bug).shared_server().open().await.unwrap()
 }
 
+/// Runs a trial and judges it.
 async fn run(world: &World, trial: TrialBuilder) -> (Observation, Judgement) {
     let observation = trial.run().await.unwrap();
     let judgement = judge(world.spec(), &observation);

@@ -7,6 +7,7 @@ use spanproof_format::{Proof, Proofs, SabotageResult};
 
 use crate::world::{healthy, repository};
 
+/// Proves the verdicts with all cases of the spec.
 async fn prove_all(world: &World) -> ProofResult {
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let all = cases(world.spec()).unwrap();
@@ -21,6 +22,7 @@ async fn faulty(bug: &str) -> World {
     world.env("FAULT", bug).shared_server().open().await.unwrap()
 }
 
+/// Returns the proofs whose result meets a condition.
 fn select(all: &Proofs, predicate: fn(&SabotageResult) -> bool) -> Vec<&Proof> {
     all.proofs.iter().filter(|proof| predicate(&proof.result)).collect()
 }

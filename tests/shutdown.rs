@@ -48,6 +48,7 @@ async fn sigterm_fails_the_running_units_and_ends_their_spans() {
     assert_eq!(text(&observation.tables.jobs.all()[0], "status"), "failed");
 }
 
+/// Returns a column of a row as text.
 fn text<'a>(row: &'a Row, column: &str) -> &'a str {
     row[column].as_str().unwrap_or("null")
 }

@@ -24,6 +24,7 @@ pub(crate) async fn faulty() -> World {
     open(&WORLD, env!("CARGO_BIN_EXE_faulty-runner")).await
 }
 
+/// Returns the world in `cell`. Opens it if no test has done so before.
 async fn open(cell: &OnceCell<World>, binary: &str) -> World {
     let open = || {
         let world = World::new(repository("spanproof.toml")).binary(binary).shared_server();

@@ -123,6 +123,7 @@ async fn the_waterfall_of_one_trace_uses_the_index() {
 /// about an hour ago.
 type Health = (i64, i64, i64, i64, Option<i64>, i64, i64, i64, i64, bool);
 
+/// Returns the only row of the view `trace_spans_health`.
 async fn health(database: &TestDatabase) -> Health {
     sqlx::query_as(
         "select total_spans, spans_last_24h, spans_last_hour, unique_traces, avg_duration_ms, failed_spans,

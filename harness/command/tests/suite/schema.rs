@@ -107,6 +107,7 @@ fn validate(schema: &Json, value: &Json, path: &str, found: &mut Vec<Difference>
     }
 }
 
+/// Validates the fields of an object: known keys and keys that are allowed in addition.
 fn validate_fields(
     schema: &Json,
     fields: &Map<String, Json>,
@@ -131,6 +132,7 @@ fn validate_fields(
     }
 }
 
+/// Whether a value has the type, or one of the types, that the keyword `type` allows.
 fn has_type(value: &Json, rule: &Json) -> bool {
     let is = |name: &str| match name {
         "string" => value.is_string(),

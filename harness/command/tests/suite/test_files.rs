@@ -15,6 +15,7 @@ fn packages() -> Vec<PathBuf> {
     members.iter().map(|member| root().join(member.as_str().unwrap())).collect()
 }
 
+/// Reads the `Cargo.toml` of a package.
 fn manifest(package: &Path) -> toml::Table {
     std::fs::read_to_string(package.join("Cargo.toml")).unwrap().parse().unwrap()
 }

@@ -37,6 +37,7 @@ fn descendants(id: u32) -> Vec<String> {
     processes().into_iter().filter(descends).map(command_line).collect()
 }
 
+/// Returns the ids of all processes of this machine.
 fn processes() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()

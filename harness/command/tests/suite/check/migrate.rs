@@ -56,6 +56,7 @@ fn assert_job_was_refused(Output { code, stdout, stderr }: &Output) {
     assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");
 }
 
+/// Returns how often `migrate.py` has run.
 fn count_runs(project: &Project) -> usize {
     std::fs::read_to_string(project.path().join("runs.txt")).unwrap().lines().count()
 }

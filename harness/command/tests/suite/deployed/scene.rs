@@ -89,6 +89,7 @@ pub(crate) fn diagnose(dump: &str, log: Option<&str>, more: &[&str]) -> (i32, Js
     (output.code, output.json())
 }
 
+/// Runs `diagnose` on a dump and a log.
 fn output(dump: &str, log: Option<&str>, more: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("dump.sql"), dump).unwrap();

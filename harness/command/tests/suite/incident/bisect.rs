@@ -16,6 +16,7 @@ const BROKEN: usize = 5;
 /// The number of the first commit whose service records no spans.
 const NOT_RECORDING: usize = 7;
 
+/// Runs git in a folder, and returns its output. Asserts that git succeeds.
 fn git(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command

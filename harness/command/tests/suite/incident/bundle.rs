@@ -15,6 +15,7 @@ fn replay(bytes: &[u8], more: &[&str]) -> Output {
     run(folder.path(), &[&args, more].concat())
 }
 
+/// Returns the text of the incident file.
 fn incident() -> String {
     std::fs::read_to_string(INCIDENT).unwrap()
 }
