@@ -1,4 +1,4 @@
-//! TOML files with errors that name file, line and column, and quote the line.
+//! Reads TOML files. Errors name the file, the line and the column, and quote the line.
 
 use crate::chain::debug_as_chain;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
 //! Calls the diagnostic functions of a database, if they exist. These SQL functions get the id of a
-//! unit of work and explain why its spans are missing. The migrations of this repository create them.
+//! unit of work and explain what went wrong. The migrations of this repository create the functions.
 //! The functions and the messages call a unit of work an execution.
 
 use crate::identifier;

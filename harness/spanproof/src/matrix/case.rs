@@ -1,5 +1,6 @@
-//! A case: a value for every flag, a route (a way to submit a job), a behaviour of the fake upstream,
-//! a job and an optional fault (something that is broken on purpose, such as a locked table).
+//! A case: one combination of values with which the service is run. It has a value for every flag (an
+//! environment variable), a route (a way to submit a job), a behaviour of the fake upstream, a job and
+//! an optional fault (something that is broken on purpose, such as a locked table).
 
 use sha2::{Digest, Sha256};
 

@@ -1,4 +1,5 @@
-//! Patterns: conditions that all failing cases meet, and no other case meets.
+//! Patterns: conditions on the values of a case (flags, route, upstream, job and fault) that all
+//! failing cases meet, and no other case meets.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Creates the results of the checks of `preflight`.
+//! Creates the results of the checks of `preflight`, the command that checks whether a deployment can
+//! record spans.
 
 use spanproof_format::{Check, CheckResult};
 

@@ -1,5 +1,6 @@
 //! The columns of the trial span, each with a value of its type. The trial span is a span that
-//! preflight inserts into the span table and rolls back.
+//! `preflight` (the command that checks whether a deployment can record spans) inserts into the span
+//! table and rolls back.
 
 use crate::identifier;
 use crate::json_path::{JsonPath, base};

@@ -1,4 +1,5 @@
-//! Runs all checks of a database.
+//! Runs all checks of a database for `preflight`, the command that checks whether a deployment can
+//! record spans.
 
 use spanproof_format::Check;
 

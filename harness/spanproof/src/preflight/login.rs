@@ -1,4 +1,5 @@
-//! Checks that preflight can log in to the database, and that its transactions can write.
+//! Checks that `preflight` (the command that checks whether a deployment can record spans) can log in
+//! to the database, and that its transactions can write.
 
 use spanproof_format::Check;
 

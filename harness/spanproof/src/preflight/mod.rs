@@ -1,5 +1,5 @@
-//! Preflight: checks whether a deployment can record spans, by its database, its manifests and its
-//! log. Also reports what could not be checked.
+//! Preflight: checks whether a deployment can record spans. Examines its database, its manifests and
+//! its log, and also reports what could not be checked.
 
 mod check;
 mod clock;

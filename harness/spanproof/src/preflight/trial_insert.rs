@@ -1,5 +1,6 @@
-//! The trial insert of preflight: writes a span as the service would, completes the span (sets its
-//! end time, duration and final status), and rolls everything back.
+//! The trial insert of `preflight`, the command that checks whether a deployment can record spans.
+//! Writes a span as the service would, completes the span (sets its end time, duration and final
+//! status), and rolls everything back.
 
 use spanproof_format::Check;
 

@@ -1,5 +1,6 @@
-//! A condition on a case: the values that its flags may have, and its route (the way to submit a
-//! job), upstream, job and fault.
+//! Conditions on cases. A case is one combination of values with which the service is run: a value
+//! for each flag (an environment variable), a route (a way to submit a job), a behaviour of the fake
+//! upstream, a job and an optional fault.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The options of a run.
+//! The options of a run of many cases.
 
 use std::path::PathBuf;
 

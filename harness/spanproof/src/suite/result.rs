@@ -1,4 +1,4 @@
-//! The results of cases and of a run.
+//! The results of cases, and of a run of many cases.
 
 use std::path::PathBuf;
 

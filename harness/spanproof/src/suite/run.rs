@@ -1,4 +1,5 @@
-//! Runs cases in parallel, judges each case when it finishes, and then compares all cases.
+//! Runs cases in parallel, judges each case when it finishes, and then compares all cases. A case is
+//! one combination of flags, route (way to submit a job), upstream, job and fault.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
