@@ -166,7 +166,8 @@ impl Spec {
     /// Reads a spec file and replaces some of its values.
     ///
     /// # Errors
-    /// As [`Spec::read`], and if a value is not TOML or its key does not lead through tables.
+    /// Like [`Spec::read`]. Also if an overlay's value is not TOML, or if a part of its key is not a
+    /// table in the file.
     pub(crate) fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
         let (document, mut warnings) = overlay::apply(&Document::read(path)?, overlays)?;
         let mut spec = Self::from_document(&document)?;
@@ -177,7 +178,7 @@ impl Spec {
     /// Reads a spec from a document in memory.
     ///
     /// # Errors
-    /// As [`Spec::read`].
+    /// Like [`Spec::read`].
     pub(crate) fn from_document(document: &Document) -> Result<Self, Error> {
         let (file, warnings): (SpecFile, _) = deprecated::parse(document)?;
         let check = Check { document, file: &file };

@@ -72,7 +72,7 @@ pub(crate) struct Cargo {
 pub(crate) struct Database {
     /// The folder with the migrations, `migrations` by default.
     pub migrations: Option<PathBuf>,
-    /// One SQL file that creates all tables, in place of migrations.
+    /// An SQL file that creates all tables, in place of migrations.
     pub schema: Option<PathBuf>,
     /// A command that migrates an empty database, with placeholders; empty for none.
     pub migrate: Vec<String>,

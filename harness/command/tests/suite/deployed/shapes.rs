@@ -162,7 +162,7 @@ unit = ["job_id", "position"]
 "#,
 };
 
-/// As [`POSITIONS`], but the position is inside JSON in the table of spans.
+/// Like [`POSITIONS`], but the position is inside JSON in the table of spans.
 const POSITIONS_IN_JSON: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
