@@ -7,8 +7,8 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
-/// Opens a world: what trials share, such as the program and the Postgres server. The SQL file
-/// `seed` makes each of its databases reject spans.
+/// Opens a world: what trials share, such as the program and the Postgres server. Each trial gets its
+/// own database, and the SQL file `seed` makes the database reject spans.
 async fn open(binary: &str, seed: &str) -> World {
     World::new(repository("spanproof.toml"))
         .binary(binary)
@@ -21,7 +21,7 @@ async fn open(binary: &str, seed: &str) -> World {
         .unwrap()
 }
 
-/// Runs a trial, one run of the service. `bug` is the fault of the faulty runner; empty for the
+/// Runs a trial: one run of the service. `bug` names a defect of the faulty runner; empty for the
 /// healthy runner. `value` is the value of the tracing flag.
 async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag("ENABLE_DB_TRACING", value).env("FAULT", bug).route(route);
@@ -60,7 +60,7 @@ async fn the_healthy_runner_reports_a_rejection_and_completes_its_job(
     let judgements = judge_all(world.spec(), &[off, on]);
     let [off, on] = &judgements[..] else { panic!("expected 2 judgements") };
     assert_eq!(off.code(), None, "{off:?}");
-    // If the rejection changed the outcome of the job, there would be a second code.
+    // There is no code for a changed outcome: the job succeeds although spans are rejected.
     assert_eq!(on.codes(), [Code::WriteFailedReported]);
     let finding = on.findings()[0].to_string();
     assert!(finding.contains(error), "expected {error}\nfound {finding}");

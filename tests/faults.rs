@@ -7,15 +7,15 @@ use spanproof_format::Code;
 
 use crate::world::{faulty, healthy, repository};
 
-/// Runs a trial, one run of the service, under `fault`, a fault outside the runner. `bug` is the
-/// fault inside the faulty runner; empty for the healthy runner.
+/// Runs a trial (one run of the service) while `fault`, a fault outside the runner, is in force. `bug`
+/// names a defect inside the faulty runner; empty for the healthy runner.
 async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observation {
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).route(route);
     trial.fault(fault).run().await.unwrap()
 }
 
-/// A case has a fault, a text that the runner prints under the fault, and how many of eight spans
-/// are stored.
+/// Each test case is a fault, a text that the runner prints while the fault is in force, and how many
+/// of eight spans are stored.
 #[rstest]
 #[case("insert-revoked", "permission denied for table trace_spans", 0)]
 #[case("table-missing", "relation \"trace_spans\" does not exist", 0)]

@@ -1,5 +1,5 @@
-//! Tests of incidents from production. Each incident is a bundle: a file to which an incident is
-//! captured and from which it is replayed. The incident `zero-spans` also has a spec of its own.
+//! Tests of incidents from production. An incident is stored in a bundle, a file from which it can be
+//! replayed. The incident `zero-spans` also has a spec of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -51,8 +51,8 @@ async fn only_the_healthy_runner_records_spans_of_cross_region_jobs(
     }
 }
 
-/// Every incident in `fixtures/incidents`: the name of its file, the fault of the faulty runner
-/// that causes it, and the code of its verdict.
+/// Every incident in `fixtures/incidents`: the name of its file, the fault of the faulty runner that
+/// causes the incident, and the code of the verdict.
 const INCIDENTS: [(&str, &str, &str); 8] = [
     ("inference-suffix", "wrong-path", "unexpected-request"),
     ("never-picked-up", "never-picked-up", "job-not-picked-up"),
@@ -96,8 +96,8 @@ async fn each_incident_happens_again_with_its_fault_and_not_with_the_healthy_run
     }
 }
 
-/// The dump and the log do not say by which route the job was submitted and how the upstream
-/// replied. The replay therefore tries every route with every upstream.
+/// The dump and the log do not contain the route by which the job was submitted, or the replies of
+/// the upstream. So the replay tries every route with every upstream.
 #[tokio::test]
 async fn a_production_job_is_replayed_on_every_route_and_upstream() {
     let spec = repository("spanproof.toml");
@@ -147,7 +147,8 @@ async fn an_adopted_incident_that_happens_again_is_reported() {
     assert_eq!(regressed[1].expects.as_deref(), Some("pass"));
 }
 
-/// A case captured to a bundle. Its runner does not trace the cross-region route.
+/// A case that was captured to a bundle. It failed because the runner does not trace the cross-region
+/// route.
 struct CapturedCase {
     world: World,
     folder: TempDir,

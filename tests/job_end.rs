@@ -1,4 +1,5 @@
-//! The end of a job as the route says it is seen, for a service without a table of jobs.
+//! Tests of `done`, the key of a route (a way to submit a job) that defines how to recognise that a
+//! job has ended. It is needed if a service has no table of jobs.
 
 use std::time::Duration;
 
@@ -8,12 +9,15 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
+// Rules for the key `done`: by a line of output, by a request with the id in the service's answer, by
+// a request with the id in the job, and by SQL.
 const LINE: &str = r"line = '^order \S+ is done$'";
 const ANSWER: &str = "http = '/orders/{answer:/order/id}', pointer = '/state', values = ['done']";
 const JOB: &str = "http = '/orders/{job:/id}', pointer = '/state', values = ['failed', 'done']";
 const SQL: &str = r#"sql = "select state = 'done' from orders where id = {job:/id}""#;
 
-/// Opens the order service with a route whose `done` is `done`.
+/// Opens a world (what trials share) of the order service. Its only route sends jobs to `path` and
+/// has the rule `done`. `bug` names a defect of the service; empty for none.
 async fn world(bug: &str, path: &str, done: &str) -> World {
     let route = format!("[{{ name = 'http', path = '{path}', done = {{ {done} }} }}]");
     let world = World::new(repository("fixtures/order-service/spanproof.toml"));
@@ -38,7 +42,7 @@ async fn a_job_ends_as_its_route_says(
     let trial = if let Some(fault) = fault { trial.fault(fault) } else { trial };
     let observation = trial.run().await.unwrap();
     judge(world.spec(), &observation).passed().unwrap();
-    // Without a fault each line of the order is a unit with its span.
+    // Each of the two lines of the order is a unit of work with a span.
     if fault.is_none() {
         assert_eq!(observation.tables.spans.all().len(), 2);
         assert!(observation.tables.jobs.all().is_empty());

@@ -1,5 +1,5 @@
-//! Tests of the harness together with the runner, the service under test. Each module tests one
-//! behaviour.
+//! Tests of spanproof together with services under test, mostly the runner of this repository. Each
+//! module tests one behaviour.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod databases;

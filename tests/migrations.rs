@@ -1,4 +1,4 @@
-//! Tests of the schema: its objects, its down migrations and its constraints.
+//! Tests of the runner's database schema: its objects, its down migrations and its constraints.
 
 use rstest::rstest;
 use spanproof_postgres::{Database, Migrations, Server};

@@ -1,7 +1,8 @@
 //! Tests of loss modes, the ways in which spans are lost. Each mode is a fault of the runner under
-//! one condition. A test checks the code and the evidence of the verdict, and its funnel: how many
-//! units of work reached each stage of recording. A unit is one question of the job for one model
-//! in one region; the job has four units. The healthy runner must pass under the same conditions.
+//! one condition, such as a broken upstream. A test checks the code and the evidence of the verdict,
+//! and the funnel: how many units of work reached each stage of recording. A unit is one question of
+//! the job for one model in one region; the job has four units. The healthy runner must pass under
+//! the same conditions.
 //!
 //! `SPANPROOF_TEST_RUNS=20` repeats each mode twenty times, four trials at a time. The verdict must
 //! be the same each time.
@@ -41,8 +42,8 @@ const NONE_JOINED: Units = [4, 4, 4, 4, 4, 4, 0];
 
 /// Keeps the timeouts of the spec.
 const SPEC_TIMEOUTS: Timeouts = Timeouts { ready: None, settle: None, flush: None, grace: None };
-/// Short timeouts for runners that never become ready, never finish a job or never stop. A healthy
-/// runner needs up to 5 s to stop, so these timeouts are too short for such a runner.
+/// Short timeouts for runners that never become ready, never finish a job or never stop. They are too
+/// short for a healthy runner, which needs up to 5 s to stop.
 const SHORT_TIMEOUTS: Timeouts = Timeouts {
     ready: Some(Duration::from_secs(4)),
     settle: Some(Duration::from_secs(4)),
@@ -75,13 +76,14 @@ struct Mode {
     sql: &'static str,
     /// Keys of the spec, and the values that replace the values in the spec.
     spec: &'static [(&'static str, &'static str)],
-    /// Other values of the tracing flag. If there are any, the trial of the mode is judged together
-    /// with trials with these values and with a trial on each other route of the mode.
+    /// Other values of the tracing flag. If the list is not empty, the trial (run) of the mode is
+    /// judged together with its peers: a trial for each of these values, and a trial for each other
+    /// route of the mode.
     peers: &'static [&'static str],
     timeouts: Timeouts,
 }
 
-/// A mode in which the runner with this fault passes.
+/// Returns a mode in which the runner with this fault passes.
 const fn passes(bug: &'static str) -> Mode {
     Mode {
         bug,
@@ -101,12 +103,12 @@ const fn passes(bug: &'static str) -> Mode {
     }
 }
 
-/// A mode in which the runner with this fault gets one code.
+/// Returns a mode in which the runner with this fault gets one code.
 const fn fails(bug: &'static str, code: Code, proof: &'static str, units: Units) -> Mode {
     Mode { code: Some(code), proof, units, ..passes(bug) }
 }
 
-/// A mode like that of [`fails`], with the database witness.
+/// Returns the mode of [`fails`], but with the database witness.
 const fn fails_with_witness(
     bug: &'static str,
     code: Code,

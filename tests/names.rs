@@ -1,5 +1,5 @@
-//! A service whose tables and columns have names that need quotes, and whose units are identified by
-//! two columns.
+//! Tests of a service whose tables and columns have names that need quotes in SQL. Two columns together
+//! are the id of a unit of work.
 
 use rstest::rstest;
 use spanproof::{Observation, ProofResult, World, cases, judge, prove};
@@ -7,12 +7,15 @@ use spanproof_format::{Code, SabotageResult};
 
 use crate::world::repository;
 
+/// Opens a world: what trials (runs of the service) share. `bug` names a defect of the service; empty
+/// for none.
 async fn world(bug: &str) -> World {
     let world = World::new(repository("fixtures/quoted-names/spanproof.toml"));
     world.env("BUG", bug).shared_server().open().await.unwrap()
 }
 
-fn rows(observation: &Observation) -> [usize; 3] {
+/// Returns the numbers of jobs, units and spans.
+fn row_counts(observation: &Observation) -> [usize; 3] {
     let tables = &observation.tables;
     [tables.jobs.all().len(), tables.units.all().len(), tables.spans.all().len()]
 }
@@ -23,12 +26,12 @@ async fn spans_are_recorded_and_the_witness_sees_them() {
     let trial = world.trial().flag("TRACING", "1").witness();
     let observation = trial.run().await.unwrap();
     judge(world.spec(), &observation).passed().unwrap();
-    assert_eq!(rows(&observation), [1, 2, 2]);
+    assert_eq!(row_counts(&observation), [1, 2, 2]);
     let witness = observation.trial().unwrap().witness.as_ref().unwrap();
     assert_eq!([witness.attempted_rows, witness.written_rows], [2, 2]);
     let off = world.trial().run().await.unwrap();
     judge(world.spec(), &off).passed().unwrap();
-    assert_eq!(rows(&off), [1, 2, 0]);
+    assert_eq!(row_counts(&off), [1, 2, 0]);
 }
 
 #[tokio::test]
@@ -43,7 +46,7 @@ async fn a_dropped_insert_is_reported() {
     }
 }
 
-/// A case has a fault and what the service prints under it.
+/// Each test case is a fault and a text that the service prints while the fault is in force.
 #[rstest]
 #[case("insert-revoked", "permission denied for table my.table")]
 #[case("table-missing", "relation \"my.schema.my.table\" does not exist")]

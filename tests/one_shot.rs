@@ -1,5 +1,6 @@
-//! A one-shot command: it finds its work at its start and exits by itself. Its spans are those of
-//! OpenTelemetry, and some of a framework that does not know units.
+//! Tests of a one-shot service: a command that finds its work when it starts, and exits by itself. It
+//! imports products, and each product is a unit of work. Some of its spans are recorded by a
+//! framework that does not know units.
 
 use std::time::Duration;
 
@@ -9,16 +10,19 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
+/// Opens a world: what trials (runs of the command) share. `bug` names a defect of the command; empty
+/// for none.
 async fn world(bug: &str) -> World {
     let world = World::new(repository("fixtures/importer/spanproof.toml"));
     world.env("BUG", bug).shared_server().open().await.unwrap()
 }
 
+/// Returns a trial with tracing on.
 fn recording(world: &World) -> TrialBuilder {
     world.trial().flag("TRACING", "on")
 }
 
-/// Counts the spans of a name.
+/// Counts the spans with a name.
 fn count(observation: &Observation, name: &str) -> usize {
     observation.tables.spans.all().iter().filter(|row| row["name"] == name).count()
 }
@@ -34,8 +38,8 @@ async fn a_command_is_judged_when_it_has_exited(#[case] value: &str, #[case] spa
     assert_eq!(observation.tables.spans.all().len(), spans);
     if spans > 0 {
         let counts = ["import", "save", "query", "price", "GET /settings", "gc"];
-        // One product needs a second attempt. Each has one `query` below each of two parents, and one
-        // more is below a span that belongs to no product.
+        // Each of the three products has one `query` below each of two parents, and one `query` is
+        // below a span that belongs to no product. One product needs a second `price`.
         assert_eq!(counts.map(|name| count(&observation, name)), [3, 3, 7, 4, 1, 1]);
     }
 }
@@ -66,9 +70,10 @@ async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] pro
     assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
 }
 
-/// Our reads of a table that does not exist fail, too, and are not what the service tried.
+/// The table of spans does not exist, so spanproof's own queries fail. The witness, which counts the
+/// service's attempts to insert spans, must not count these errors.
 #[tokio::test]
-async fn our_own_reads_are_no_attempts_of_the_service() {
+async fn errors_of_spanproofs_own_queries_are_not_counted_as_errors_of_the_service() {
     let world = world("not-flushed").await;
     let trial = recording(&world).sql_before("drop table otel.spans").witness();
     let observation = trial.run().await.unwrap();
@@ -76,9 +81,9 @@ async fn our_own_reads_are_no_attempts_of_the_service() {
     assert!(witness.failures.is_empty(), "{:?}", witness.failures);
 }
 
-/// Retries of one unit do not stand in for the missing span of another.
+/// One unit has a second `price` span because of a retry, and another unit has none.
 #[tokio::test]
-async fn a_repeated_span_does_not_hide_a_missing_one() {
+async fn a_repeated_span_of_one_unit_does_not_hide_a_missing_span_of_another() {
     let world = world("one-price-missing").await;
     let observation = recording(&world).run().await.unwrap();
     assert_eq!(count(&observation, "price"), 3);

@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::world::{healthy, repository};
 
-/// Returns a trial of the healthy runner, one run of the service, with tracing on.
+/// Returns a trial (one run of the service) of the healthy runner with tracing on.
 async fn trial() -> TrialBuilder {
     healthy().await.trial().flag("ENABLE_DB_TRACING", "true")
 }

@@ -1,4 +1,4 @@
-//! Tests of verdicts that depend on the peers of a case, the other cases that are judged with it.
+//! Tests of verdicts that depend on the peers of a case: the cases that are judged together with it.
 
 use spanproof::{Observation, World, judge_all};
 use spanproof_format::Code;
@@ -7,7 +7,7 @@ use crate::world::faulty;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 
-/// Runs a trial, one run of the faulty runner, with the fault `bug`. `value` is the value of the
+/// Runs a trial (one run) of the faulty runner with the defect `bug`. `value` is the value of the
 /// tracing flag.
 async fn observe(world: &World, bug: &str, value: &str, route: &str) -> Observation {
     let trial = world.trial().flag(FLAG, value).env("FAULT", bug).route(route);

@@ -1,4 +1,5 @@
-//! A service of two processes with a broker: an API, and a worker that records the spans.
+//! Tests of a service that has two processes, an API and a worker that records the spans, and that
+//! needs a broker.
 
 use rstest::rstest;
 use spanproof::{Judgement, Observation, TrialBuilder, World, judge};
@@ -6,11 +7,14 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
+/// Opens a world: what trials (runs of the service) share. `bug` names a defect of the worker; empty
+/// for none.
 async fn world(bug: &str) -> World {
     let world = World::new(repository("fixtures/order-service/spanproof.toml"));
     world.env("BUG", bug).shared_server().open().await.unwrap()
 }
 
+/// Runs a trial and judges it.
 async fn run(world: &World, trial: TrialBuilder) -> (Observation, Judgement) {
     let observation = trial.run().await.unwrap();
     let judgement = judge(world.spec(), &observation);
@@ -27,7 +31,7 @@ async fn the_worker_gets_the_flags_of_the_case(#[case] value: &str, #[case] span
     judgement.passed().unwrap();
     assert_eq!(observation.tables.spans.all().len(), spans);
     let output = &observation.trial().unwrap().run.output;
-    // The broker is not under test: only the worker prints.
+    // The broker's output is not in the list, because the broker is not under test.
     let lines: Vec<_> = output.lines.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(lines[..2], [format!("tracing {value}").as_str(), "worker ready"]);
 }
@@ -74,7 +78,7 @@ async fn the_generated_password_of_the_database_reaches_the_service_and_no_evide
     assert_eq!(observation.tables.spans.all().len(), 2);
 }
 
-/// The reasons of a job that never ends stand in the finding, and not only in files.
+/// If a job never ends, the finding itself contains the reasons, and not only the evidence files.
 #[tokio::test]
 async fn a_refused_job_and_a_crash_are_reported_with_the_errors_of_the_server() {
     let world = world("").await;

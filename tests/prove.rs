@@ -1,19 +1,20 @@
-//! Tests of `prove`, which sabotages healthy cases to show that verdicts can fail. Each sabotage of
-//! the healthy runner is caught with the right code. A sabotage without effect is reported as
-//! missed.
+//! Tests of `prove`, which breaks healthy cases on purpose (sabotages them) to show that verdicts can
+//! fail. Each sabotage of the healthy runner is caught with the right code. A sabotage without effect
+//! is reported as missed.
 
 use spanproof::{ProofResult, World, cases, prove};
 use spanproof_format::{Proof, Proofs, SabotageResult};
 
 use crate::world::{healthy, repository};
 
+/// Proves the verdicts with all cases of the spec.
 async fn prove_all(world: &World) -> ProofResult {
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let all = cases(world.spec()).unwrap();
     prove(world, &all, 4, cancelled).await.unwrap().unwrap()
 }
 
-/// Opens a world of the faulty runner with the fault `bug`. A world is what trials share, such as
+/// Opens a world of the faulty runner with the defect `bug`. A world holds what trials share, such as
 /// the program and the Postgres server.
 async fn faulty(bug: &str) -> World {
     let world =
@@ -21,6 +22,7 @@ async fn faulty(bug: &str) -> World {
     world.env("FAULT", bug).shared_server().open().await.unwrap()
 }
 
+/// Returns the proofs whose result meets a condition.
 fn select(all: &Proofs, predicate: fn(&SabotageResult) -> bool) -> Vec<&Proof> {
     all.proofs.iter().filter(|proof| predicate(&proof.result)).collect()
 }

@@ -1,5 +1,5 @@
-//! Tests of a service in another language, with another schema and other log lines. The healthy
-//! service passes every case of its spec. Each bug of the faulty service gets a verdict with its
+//! Tests of a service in Python, with a schema and log lines that differ from those of the runner. The
+//! healthy service passes every case of its spec. Each bug of the faulty service is reported with its
 //! own code.
 
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::world::repository;
 /// Number of cases that run at the same time.
 const WORKERS: usize = 4;
 
-/// Opens a world: what trials share, such as the Postgres server and the Python file `program`.
-/// `bug` is the bug of the faulty service; empty for the healthy service.
+/// Opens a world: what trials (runs of the service) share, such as the Postgres server and the Python
+/// file `program`. `bug` names a bug of the faulty service; empty for the healthy service.
 async fn world(program: &str, bug: &str) -> World {
     let world = World::new(repository("fixtures/python-runner/spanproof.toml"));
     let world = world.set("service.command", &format!("['/usr/bin/python3', '{program}']"));
@@ -36,12 +36,14 @@ async fn the_healthy_service_passes_every_case_of_its_spec() {
         observations.push(ended.unwrap());
     }
     assert_eq!(observations.len(), 54);
-    let (calm, disturbed): (Vec<_>, Vec<_>) =
+    let (without_fault, with_fault): (Vec<_>, Vec<_>) =
         observations.iter().partition(|observation| observation.case.fault.is_none());
     let count = |observation: &&Observation| observation.tables.spans.all().len();
-    assert_eq!(calm.iter().map(count).sum::<usize>(), 20 * 6, "6 spans in each recording case");
-    // A fault ends with the report of the first lost batch, so a later batch may be written.
-    for observation in disturbed {
+    let span_count: usize = without_fault.iter().map(count).sum();
+    assert_eq!(span_count, 20 * 6, "6 spans in each recording case");
+    // The fault is removed as soon as the service reports the first lost batch of spans. A later
+    // batch may be written, so not all spans are lost.
+    for observation in with_fault {
         assert!(count(&observation) < 6, "{:?}", observation.case);
     }
     for judgement in judge_all(world.spec(), &observations) {
@@ -66,7 +68,7 @@ async fn each_bug_gets_its_code(
     #[values("later", "now")] route: &str,
 ) {
     let world = world("faulty.py", bug).await;
-    // These spans never come.
+    // The missing spans never arrive, so a short wait is enough.
     let timeouts = Timeouts { flush: Some(Duration::from_millis(500)), ..Timeouts::default() };
     let trial = world.trial().flag("TRACING", value).route(route).timeouts(timeouts).witness();
     let judgement = judge(world.spec(), &trial.run().await.unwrap());

@@ -1,6 +1,6 @@
-//! Tests of what a run of many cases reports besides the code of each case. This is the pattern of
-//! failing cases, the single changes that make failing cases pass, and expected failures: failures
-//! that the spec accepts until a date.
+//! Tests of what a run of many cases reports besides the code of each case: the pattern that the
+//! failing cases have in common, the single changes that make failing cases pass, and expected
+//! failures (failures that the spec accepts until a date).
 
 use rstest::rstest;
 use spanproof::{Case, RunOptions, World, cases};
@@ -9,7 +9,7 @@ use spanproof_format::{Code, Evidence, PassingChange, Run, Verdict};
 use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
-/// Codes that only a run of many cases reports. This module tests each of them.
+/// The codes that only a run of many cases can report. This module tests each of these codes.
 pub(crate) const CODES_OF_RUNS: [Code; 1] = [Code::ExpectedFailurePassed];
 
 /// Whether a run may add cases to find out which change makes a failing case pass.
@@ -19,8 +19,8 @@ enum ExtraCases {
     Forbidden,
 }
 
-/// Opens a world of the faulty runner with the fault `bug`. A world is what the trials of all cases
-/// share, such as the program and the Postgres server.
+/// Opens a world of the faulty runner with the defect `bug`. A world holds what the trials of all
+/// cases share, such as the program and the Postgres server.
 async fn world(bug: &str) -> World {
     let world =
         World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));

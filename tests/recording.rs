@@ -1,5 +1,5 @@
-//! Tests of which values of the tracing flag turn recording on, and of the rows of the recorded
-//! spans.
+//! Tests of the values with which the tracing flag turns recording on, and of the rows that the
+//! runner records.
 
 use rstest::rstest;
 use spanproof::{Verdict, judge};
@@ -50,7 +50,7 @@ async fn the_runner_records_nothing_if_the_flag_is_unset(
 async fn each_execution_has_a_span_with_the_router_call_as_its_child() {
     let world = healthy().await;
     let (_, database) = world.trial().flag(FLAG, "true").run_keeping_database().await.unwrap();
-    let mut rows = PgConnection::connect(database.url()).await.unwrap();
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
     let complete: i64 = sqlx::query_scalar(
         "select count(*) from executions e
          join trace_spans own on own.execution_id = e.id and own.operation = 'execute_question'
@@ -61,13 +61,13 @@ async fn each_execution_has_a_span_with_the_router_call_as_its_child() {
            and own.started_at <= call.started_at and call.completed_at <= own.completed_at
            and e.created_at <= e.started_at and e.started_at <= e.completed_at",
     )
-    .fetch_one(&mut rows)
+    .fetch_one(&mut connection)
     .await
     .unwrap();
     assert_eq!(complete, 4);
     let causes: i64 =
         sqlx::query_scalar("select count(*) from executions e, identify_root_cause(e.id)")
-            .fetch_one(&mut rows)
+            .fetch_one(&mut connection)
             .await
             .unwrap();
     assert_eq!(causes, 0, "a healthy execution must have no root cause");
@@ -79,7 +79,8 @@ async fn without_a_router_each_execution_has_one_span() {
     let trial = world.trial().flag(FLAG, "true").flag("HYBRID_ROUTER_DISABLE", "true");
     let observation = trial.run().await.unwrap();
     let judgement = judge(world.spec(), &observation).passed().unwrap();
-    // The runner recorded 4 spans. They are complete for all 4 units of the job.
+    // There are 4 spans, and all 4 units of the job reached the last stage, `joined`: their spans
+    // are complete.
     assert_eq!((judgement.spans, judgement.funnel.joined), (4, 4));
     assert!(observation.trial().unwrap().exchanges.is_empty());
 }

@@ -20,11 +20,11 @@ async fn sigterm_fails_the_running_units_and_ends_their_spans() {
         .await
         .unwrap();
     trial.submit().await.unwrap();
-    let rows = PgConnection::connect(trial.database_url()).await.unwrap();
-    let rows = tokio::sync::Mutex::new(rows);
+    let connection = PgConnection::connect(trial.database_url()).await.unwrap();
+    let connection = tokio::sync::Mutex::new(connection);
     wait::until("8 open spans", Duration::from_secs(10), || async {
         let count = sqlx::query_scalar("select count(*) from trace_spans");
-        match count.fetch_one(&mut *rows.lock().await).await.unwrap() {
+        match count.fetch_one(&mut *connection.lock().await).await.unwrap() {
             8_i64 => Attempt::Done(()),
             other => Attempt::NotYet(format!("{other} spans")),
         }
@@ -48,6 +48,7 @@ async fn sigterm_fails_the_running_units_and_ends_their_spans() {
     assert_eq!(text(&observation.tables.jobs.all()[0], "status"), "failed");
 }
 
+/// Returns a column of a row as text.
 fn text<'a>(row: &'a Row, column: &str) -> &'a str {
     row[column].as_str().unwrap_or("null")
 }

@@ -1,4 +1,5 @@
-//! A service without an HTTP interface: its work is a row, which SQL or a command inserts.
+//! Tests of a service without an HTTP interface: SQL or a command submits a job by inserting a row.
+//! The service sends mails, and each recipient of a mail is a unit of work.
 
 use rstest::rstest;
 use spanproof::{World, judge};
@@ -6,6 +7,8 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
+/// Opens a world: what trials (runs of the service) share. `bug` names a defect of the service; empty
+/// for none.
 async fn world(bug: &str) -> World {
     let world = World::new(repository("fixtures/mailer/spanproof.toml"));
     world.env("BUG", bug).shared_server().open().await.unwrap()
@@ -59,7 +62,8 @@ async fn a_refused_job_is_reported_with_its_reason(
     }
 }
 
-/// A batch exporter writes spans after the job has ended, and must not be stopped before.
+/// This service writes its spans after the job has ended, like a batch exporter. If it is stopped too
+/// early, spans are lost.
 #[rstest]
 #[case::awaited("20000", None)]
 #[case::stopped_too_early("0", Some(Code::PathNotExecuted))]
@@ -73,12 +77,12 @@ async fn late_spans_are_awaited(#[case] flush_ms: &str, #[case] code: Option<Cod
     assert_eq!(judgement.code(), code, "{judgement:?}");
 }
 
-/// Only one of the two recipients has the optional span.
+/// The spec declares an optional span. Only one of the two recipients has it.
 #[rstest]
 #[case::in_its_place("retry", None)]
 #[case::below_an_unknown_span("stray", Some(Code::BrokenTree))]
 #[tokio::test]
-async fn an_optional_span_is_checked_where_it_is(#[case] bug: &str, #[case] code: Option<Code>) {
+async fn an_optional_span_is_checked_if_it_exists(#[case] bug: &str, #[case] code: Option<Code>) {
     let world = world(bug).await;
     let observation = world.trial().flag("TRACING", "1").run().await.unwrap();
     assert_eq!(observation.tables.spans.all().len(), 3);

@@ -1,6 +1,6 @@
-//! Tests of every behaviour of the fake upstream, the HTTP server that the runner asks. Each test
-//! runs a job with one unit of work: one question for one model in one region. It checks the stored
-//! result of the unit, and that the unit's spans are complete.
+//! Tests of the runner with every behaviour of the fake upstream, the HTTP server to which the runner
+//! sends its questions. Each test runs a job with one unit of work: one question for one model in one
+//! region. The test checks the stored result of the unit, and that the unit's spans are complete.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use spanproof::judge;
 
 use crate::world::{self, repository};
 
-/// Defines a test for each behaviour, and the list of behaviours. A row has the name of the
-/// behaviour's file with `_` for `-`, the status and error code of the unit, and the number of
-/// requests.
+/// Defines a test for each behaviour, and the list of behaviours. A row consists of the name of the
+/// behaviour's file with `_` instead of `-`, the status and error code of the unit, and the number
+/// of requests.
 macro_rules! behaviours {
     ($($name:ident: $status:literal, $error_code:literal, $requests:literal;)*) => {
         const BEHAVIOURS: &[&str] = &[$(stringify!($name),)*];
@@ -45,7 +45,7 @@ behaviours! {
     null_fields: "failed", "ROUTER_ERROR", 1;
 }
 
-/// Runs a job of one unit, so that all requests are attempts of the same unit.
+/// Runs a job with one unit, so that all requests belong to this unit, and checks the result.
 async fn check(name: &str, status: &str, error_code: &str, requests: usize) {
     let world = world::healthy().await;
     let file = format!("fixtures/upstream/{}.toml", name.replace('_', "-"));

@@ -1,5 +1,6 @@
-//! Tests of the database witness, which collects evidence with the server's log and triggers. The
-//! spec recognises no line of the service, the database loses spans, and the witness shows why.
+//! Tests of the database witness: triggers on the span table and the server's log, by which spanproof
+//! sees each attempt to insert a span. In these tests the spec has no patterns for lines of the
+//! service, and the database loses spans. Only the witness can show how they were lost.
 
 use rstest::rstest;
 use spanproof::{Judgement, TrialBuilder, World, judge};
@@ -25,11 +26,12 @@ async fn open_without_probes(binary: &str, seed: Option<&str>) -> World {
     world.open().await.unwrap()
 }
 
-/// Returns a trial, one run of the service. `bug` is the fault of the faulty runner.
+/// Returns a trial: one run of the service. `bug` names a defect of the faulty runner; empty for none.
 fn trial(world: &World, bug: &str) -> TrialBuilder {
     world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).job("one-unit")
 }
 
+/// Runs a trial without the witness and judges it.
 async fn judge_trial(world: &World, bug: &str) -> Judgement {
     judge(world.spec(), &trial(world, bug).run().await.unwrap())
 }

@@ -1,5 +1,6 @@
-//! The worlds of the tests. A world is what trials share: the spec, the program of the runner and
-//! the Postgres server. All tests of this binary share one server, and one world per runner.
+//! Opens the worlds of the tests. A world holds what trials (runs of the service) share: the spec,
+//! the program of the runner and the Postgres server. All tests of this binary share one server, and
+//! one world for each of the two runners.
 
 use std::path::{Path, PathBuf};
 
@@ -17,16 +18,18 @@ pub(crate) async fn healthy() -> World {
     open(&WORLD, env!("CARGO_BIN_EXE_runner")).await
 }
 
-/// Returns the world of the faulty runner; `FAULT` names the fault.
+/// Returns the world of the faulty runner, which has the defect that the variable `FAULT` names.
 pub(crate) async fn faulty() -> World {
     static WORLD: OnceCell<World> = OnceCell::const_new();
     open(&WORLD, env!("CARGO_BIN_EXE_faulty-runner")).await
 }
 
+/// Returns the world in `cell`. Opens it if no test has done so before.
 async fn open(cell: &OnceCell<World>, binary: &str) -> World {
     let open = || {
         let world = World::new(repository("spanproof.toml")).binary(binary).shared_server();
-        // Both runners write each span before its job ends, so a missing one does not come later.
+        // Both runners write all spans before the job ends. So a missing span would not arrive later,
+        // and a short wait is enough.
         world.set("service.flush-ms", "500").open()
     };
     cell.get_or_try_init(open).await.unwrap().clone()

@@ -1,9 +1,9 @@
-//! Tests of the database function `diagnose_execution_trace`: which anomalies it reports, and above
-//! which limits.
+//! Tests of the database function `diagnose_execution_trace`: the anomalies that it reports, and the
+//! limits above which it reports them. An open span is a span without an end.
 
 use rstest::rstest;
 
-use super::world::{Span, TestDatabase};
+use super::database::{Span, TestDatabase};
 
 const NONE: [&str; 0] = [];
 

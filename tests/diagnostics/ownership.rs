@@ -1,9 +1,10 @@
-//! Tests of which spans belong to an execution, and of which tables the database functions read. An
-//! execution is a row of `executions`: one question of a job for one model in one region.
+//! Tests of the rules by which a span belongs to an execution, and of the tables that the database
+//! functions read. An execution is a row of `executions`: one question of a job for one model in one
+//! region.
 
 use sqlx::Executor;
 
-use super::world::{Span, TestDatabase};
+use super::database::{Span, TestDatabase};
 
 /// Returns the names of the spans of an execution, in the order of the diagnosis.
 async fn span_names(database: &TestDatabase, execution: i64) -> Vec<String> {

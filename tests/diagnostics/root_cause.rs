@@ -4,7 +4,7 @@
 use rstest::rstest;
 use sqlx::Executor;
 
-use super::world::{Span, TestDatabase};
+use super::database::{Span, TestDatabase};
 
 /// Returns the category of the root cause of a failed execution with this span.
 async fn category(span: Span) -> Option<String> {

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use sqlx::Row;
 
-use super::world::{Span, TestDatabase};
+use super::database::{Span, TestDatabase};
 
 /// A row of `find_similar_traces`.
 #[derive(Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use sqlx::Executor;
 
-use super::world::{Span, TestDatabase};
+use super::database::{Span, TestDatabase};
 
 /// Returns the rows of `trace_waterfall`, one line per span. A line is indented by level and has
 /// the path, the operation, the offset in milliseconds, and the column `placement`: whether the
@@ -119,10 +119,11 @@ async fn the_waterfall_of_one_trace_uses_the_index() {
     );
 }
 
-/// The columns that [`health`] selects. The last column says whether the oldest open span started
+/// The columns that [`health`] selects. The last column is `true` if the oldest open span started
 /// about an hour ago.
 type Health = (i64, i64, i64, i64, Option<i64>, i64, i64, i64, i64, bool);
 
+/// Returns the only row of the view `trace_spans_health`.
 async fn health(database: &TestDatabase) -> Health {
     sqlx::query_as(
         "select total_spans, spans_last_24h, spans_last_hour, unique_traces, avg_duration_ms, failed_spans,

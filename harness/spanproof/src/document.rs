@@ -1,4 +1,4 @@
-//! TOML files with errors that name file, line and column, and quote the line.
+//! Reads TOML files. Errors name the file, the line and the column, and quote the line.
 
 use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
@@ -93,7 +93,7 @@ impl Document {
         DeTable::parse(&self.text).map_err(|error| self.toml_error(&error))
     }
 
-    /// Reads a `T` from the TOML of this text.
+    /// Converts the parsed text, as [`Document::root`] returns it, to a `T`.
     ///
     /// # Errors
     /// If the TOML is not a `T`; the error points at the position.
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_quoted_with_the_nearest_known_key() {
+    fn an_error_suggests_the_known_key_that_is_nearest_to_an_unknown_key() {
         let error =
             Document::new("a.toml", "first = 1\n  secnd = 2\n").parse::<Pair>().unwrap_err();
         assert_eq!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_quoted_with_its_line() {
+    fn an_error_quotes_the_line_of_a_value_with_the_wrong_type() {
         let error = Document::new("a.toml", "first = \"x\"").parse::<Pair>().unwrap_err();
         assert!(
             error.to_string().starts_with(

@@ -1,11 +1,11 @@
-//! Reads `PATH`, `TMPDIR` and the variables that a spec inherits: all that the library takes from the
-//! environment.
+//! Reads `PATH`, `TMPDIR` and the variables that a spec inherits. The library reads no other
+//! environment variables.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
-/// Returns those of the named variables that are set.
+/// Returns the named variables with their values. Leaves out variables that are not set.
 #[expect(clippy::disallowed_methods, reason = "a spec names variables to inherit")]
 pub(crate) fn inherited(names: &[String]) -> BTreeMap<String, String> {
     let value = |name: &String| Some((name.clone(), env::var(name).ok()?));

@@ -1,7 +1,8 @@
-//! Quotes names of tables and columns as SQL identifiers, and reads names as a spec and SQL write
-//! them. No other module turns names into SQL.
+//! Quotes names of tables and columns as SQL identifiers. Parses names that are written in a spec or
+//! in SQL. No other module turns names into SQL.
 
-/// The name of a table, with its schema if it has one; both as the server's catalog has them.
+/// The name of a table, with its schema if it has one. Both are without quotes, as in `pg_class` and
+/// `pg_namespace`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TableName {
     /// The schema; `None` if the search path decides.
@@ -11,11 +12,12 @@ pub(crate) struct TableName {
 }
 
 impl TableName {
-    /// Reads the text of a spec: `name` or `schema.name`. In double quotes a dot is a part of the
-    /// name, and `""` is a double quote. Capitals and spaces need no quotes.
+    /// Parses a table name of a spec: `name` or `schema.name`. In double quotes a dot is a part of
+    /// the name, and `""` is a double quote. Capitals and spaces need no quotes.
     ///
     /// # Errors
-    /// When the text can be read in several ways. The message shows how to quote the name.
+    /// If the text is not a table name, or could mean several names. The message shows how to quote
+    /// the name.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -32,8 +34,9 @@ impl TableName {
         Self::from_parts(parts).ok_or_else(|| how_to_quote(text))
     }
 
-    /// Reads the name at the start of a piece of SQL, and returns the SQL after it; `None` if there
-    /// is no name. Letters without quotes are small letters, as for the server.
+    /// Parses the table name at the start of a piece of SQL, and also returns the SQL after the
+    /// name; `None` if the SQL does not start with a name. Converts a name without quotes to lower
+    /// case, as Postgres does.
     pub(crate) fn from_sql(sql: &str) -> Option<(Self, &str)> {
         let (mut parts, mut rest) = (Vec::new(), sql);
         loop {
@@ -62,7 +65,7 @@ impl TableName {
 }
 
 impl std::fmt::Display for TableName {
-    /// Writes the name as a spec does: in double quotes only where they are needed.
+    /// Writes the name in the syntax of a spec, with double quotes only where they are needed.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let quoted = |part: &str| match part {
             part if part.contains(['.', '"']) => name(part),
@@ -75,8 +78,8 @@ impl std::fmt::Display for TableName {
     }
 }
 
-/// Quotes a table name of a spec, with its schema if it has one. A text that is not a table name,
-/// which a spec can't contain, becomes one name.
+/// Quotes a table name of a spec, with its schema if it has one. A text that is not a table name is
+/// quoted as a whole. A spec can't contain such a text, because it is refused when it is read.
 pub(crate) fn table(table: &str) -> String {
     TableName::parse(table).map_or_else(|_| name(table), |table| table.sql())
 }
@@ -87,7 +90,8 @@ pub(crate) fn parts(table: &str) -> (Option<String>, String) {
         .map_or_else(|_| (None, table.to_owned()), |TableName { schema, name }| (schema, name))
 }
 
-/// Quotes a table name and a schema name, both as the server's catalog has them.
+/// Quotes the name of a schema and of a table in this schema, both written as in the server's
+/// catalog.
 pub(crate) fn in_schema(schema: &str, table: &str) -> String {
     format!("{}.{}", name(schema), name(table))
 }
@@ -108,15 +112,17 @@ pub(crate) fn literal(text: &str) -> String {
     }
 }
 
-/// Reads one name at the start of a piece of SQL, and returns the SQL after it.
+/// Parses the name at the start of a piece of SQL, up to a dot, and also returns the SQL after the
+/// name; `None` if the SQL does not start with a name.
 pub(crate) fn from_sql(sql: &str) -> Option<(String, &str)> {
     let is_end = |letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == '$');
     let (part, rest) = part(sql, is_end)?;
     Some((if sql.starts_with('"') { part } else { part.to_lowercase() }, rest))
 }
 
-/// Reads a name in double quotes, or else up to a letter that ends it. `None` if it is empty, or its
-/// quote is not closed.
+/// Parses the name at the start of a text, and also returns the text after the name. A name without
+/// double quotes ends before the first character for which `is_end` is true. `None` if the name is
+/// empty or its quote is not closed.
 fn part(text: &str, is_end: impl Fn(char) -> bool) -> Option<(String, &str)> {
     let (part, rest) = if let Some(rest) = text.strip_prefix('"') {
         until_quote(rest, '"')?
@@ -127,8 +133,8 @@ fn part(text: &str, is_end: impl Fn(char) -> bool) -> Option<(String, &str)> {
     (!part.is_empty()).then_some((part, rest))
 }
 
-/// Reads up to the closing quote, and returns the SQL after it; `None` if the quote is not closed. A
-/// quote that is written twice is a part of the text.
+/// Splits a piece of SQL that follows an opening quote into the quoted text and the SQL after the
+/// closing quote; `None` if the quote is not closed. Two quotes in a row stand for one quote.
 pub(crate) fn until_quote(mut sql: &str, quote: char) -> Option<(String, &str)> {
     let mut text = String::new();
     loop {
@@ -153,8 +159,8 @@ fn how_to_quote(text: &str) -> String {
         _ => format!("`{}`", name(text)),
     };
     format!(
-        "`{text}` is not the name of a table: write `table` or `schema.table`, and put a name with a dot or a double \
-         quote in double quotes, a double quote in it twice, such as {example}"
+        "`{text}` is not the name of a table: write `table` or `schema.table`; a name with a dot or a double quote needs \
+         double quotes, and a double quote inside is written twice, such as {example}"
     )
 }
 
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_sql_are_small_unless_they_are_quoted() {
+    fn names_in_sql_become_lower_case_unless_they_are_quoted() {
         let (name, rest) = TableName::from_sql("Audit.\"Order Lines\" (id)").unwrap();
         assert_eq!((name.to_string().as_str(), rest), ("audit.Order Lines", " (id)"));
         assert_eq!(TableName::from_sql("a.b.c"), None);

@@ -1,12 +1,13 @@
-//! Columns of a spec that are a path into a JSON column, written as in Postgres:
-//! `attributes->>'run_id'`, `data->'ids'->>0`. In a list of attributes as OpenTelemetry writes it, a
-//! step is the key of an attribute: `[{"key": …, "value": {"stringValue": …}}]`.
+//! Paths into JSON columns. Wherever a spec names a column it may write a path as in Postgres:
+//! `attributes->>'run_id'`, `data->'ids'->>0`. A step may also be the key of an attribute in a list
+//! as OpenTelemetry encodes it: `[{"key": …, "value": {"stringValue": …}}]`.
 
 use serde_json::{Map, Value};
 
 use crate::identifier;
 
-/// The kinds of values in OpenTelemetry's attributes: `{"stringValue": "a"}`.
+/// Fields that contain the value of an OpenTelemetry attribute, one for each kind of value, as in
+/// `{"stringValue": "a"}`.
 const KINDS: [&str; 4] = ["stringValue", "intValue", "doubleValue", "boolValue"];
 
 /// A path into a JSON column.
@@ -26,25 +27,26 @@ enum Step {
     Index(i32),
 }
 
-/// The columns of a table that are paths, by the text in the spec.
+/// The paths among the columns of a table, each with its text in the spec.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Paths(Vec<(String, JsonPath)>);
 
-/// Returns the column of the table that a column of a spec needs: the part before the first `->`.
+/// Returns the column that a query must read: for a path the part before the first `->`, otherwise
+/// the text itself.
 pub(crate) fn base(column: &str) -> String {
     JsonPath::find(column).map_or_else(|| column.to_owned(), |path| path.base)
 }
 
 impl JsonPath {
-    /// Reads a column of a spec; `None` if it is not a path.
+    /// Parses a column of a spec; `None` if the text is not a valid path.
     pub(crate) fn find(column: &str) -> Option<Self> {
         Self::parse(column).ok().flatten()
     }
 
-    /// Reads a column of a spec; `None` if it has no `->`.
+    /// Parses a column of a spec; `None` if the text has no `->`.
     ///
     /// # Errors
-    /// When a step is neither a key in single quotes nor an index.
+    /// If a step is neither a key in single quotes nor an index.
     pub(crate) fn parse(column: &str) -> Result<Option<Self>, String> {
         let Some((base, mut rest)) = column.split_once("->") else { return Ok(None) };
         let invalid = || {
@@ -73,16 +75,17 @@ impl JsonPath {
         Ok(Some(Self { base, steps }))
     }
 
-    /// Returns the column of the table.
+    /// Returns the JSON column that the path starts from.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
-    /// Returns the SQL whose value is the text at the end of the path; `null` if there is none.
-    /// `sql_type` is the type of the column.
+    /// Returns SQL that reads the text at the end of the path, or `null` if the document has no such
+    /// part. `sql_type` is the type of the column.
     pub(crate) fn sql(&self, sql_type: &str) -> String {
         let column = identifier::name(&self.base);
-        // A text may contain JSON; so may a JSON string, if a service encodes its JSON twice.
+        // A text column may contain JSON. A JSON string may contain JSON too, if the service encodes
+        // its JSON twice.
         let parsed =
             |text: &str| format!("case when {text} ~ '^[[:space:]]*[[{{]' then {text}::jsonb end");
         let start = match sql_type {
@@ -101,7 +104,7 @@ impl JsonPath {
         format!("({end} #>> '{{}}')")
     }
 
-    /// Returns the value at the end of the path; `null` if there is none.
+    /// Returns the value at the end of the path; `null` if the row has no such part.
     fn value(&self, row: &Map<String, Value>) -> Value {
         let start = match row.get(&self.base) {
             Some(Value::String(text)) => match serde_json::from_str(text) {
@@ -116,7 +119,7 @@ impl JsonPath {
 }
 
 impl Step {
-    /// Reads a step at the start of a text, and returns the text after it.
+    /// Parses the step at the start of a text, and also returns the text after the step.
     fn read(text: &str) -> Option<(Self, &str)> {
         if let Some(rest) = text.strip_prefix('\'') {
             return identifier::until_quote(rest, '\'').map(|(key, rest)| (Self::Key(key), rest));
@@ -127,7 +130,7 @@ impl Step {
         Some((Self::Index(index.trim().parse().ok()?), rest))
     }
 
-    /// Returns the part of a value that this step names; `null` if there is none.
+    /// Returns the part of a value that this step names; `null` if the value has no such part.
     fn follow(&self, value: Value) -> Value {
         match (self, value) {
             (Self::Key(key), Value::Object(mut fields)) => {
@@ -186,7 +189,8 @@ impl Paths {
     }
 }
 
-/// Returns the value without its kind.
+/// Unwraps the value of an attribute: `{"stringValue": "a"}` becomes `"a"`. Any other value is
+/// returned unchanged.
 fn plain(value: Value) -> Value {
     match value {
         Value::Object(mut fields) => {
@@ -255,7 +259,7 @@ mod tests {
         assert!(error.contains("`data->'ids'->>'job'`"), "{error}");
     }
 
-    /// Documents with what a path may meet: fields, lists, attributes, other types, nothing.
+    /// Documents with everything that a path may find: fields, lists, attributes, other types, null.
     const DOCUMENTS: [&str; 14] = [
         r#"{"id": "x", "ids": {"job": 7}}"#,
         r#"{"id": 12, "ids": [1, 2]}"#,
@@ -281,7 +285,7 @@ mod tests {
         "doc->1->>'id'",
     ];
 
-    /// The texts that Rust and Postgres find for every path in every document.
+    /// Returns the texts that Postgres and Rust find for every path in every document.
     async fn texts(
         connection: &mut PgConnection,
         sql_type: &str,

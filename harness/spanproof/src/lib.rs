@@ -2,9 +2,10 @@
 //!
 //! The spec, `spanproof.toml`, declares how to start the service, its flags, the tables of its
 //! jobs, units of work and spans, and the spans that each unit should leave. The library runs the
-//! service under each combination of flags, each time with a disposable Postgres and a fake
-//! upstream, submits a job, and judges what was recorded. The command `spanproof` of the crate
-//! `spanproof-cli` does this for all cases of a spec, and explains missing spans in production.
+//! service under each combination of flags, each time with a disposable Postgres and a fake of the
+//! HTTP service that it calls (its *upstream*). It submits a job and judges what was recorded. The
+//! command `spanproof` of the crate `spanproof-cli` does all of this for all cases of a spec, and
+//! explains missing spans in production.
 //!
 //! # A disposable Postgres
 //!
@@ -19,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! A test that needs only this can depend on the crate `spanproof-postgres`, re-exported as
+//! A test that needs only a database can depend on the crate `spanproof-postgres`, re-exported as
 //! [`postgres`].
 //!
 //! # A trial in a test
@@ -44,11 +45,12 @@
 //! # fn main() {}
 //! ```
 //!
-//! A [`World`] has what trials share: the spec, the program and a Postgres server. [`World::new`]
-//! reads a spec. [`World::trial`] describes one case; a value that is not set is the spec's
-//! default. [`judge`] compares the observation with the spec; the error of [`Judgement::passed`] is
-//! the text that the command prints. [`judge_all`] also compares cases with each other, [`run`]
-//! runs many cases, and [`prove`] sabotages healthy cases to show that the verdicts can fail.
+//! A trial is one run of the service. A [`World`] holds what trials share: the spec, the program and
+//! a Postgres server. [`World::new`] takes the path of the spec. [`World::trial`] describes one
+//! trial; what it does not set has the spec's default. [`judge`] compares the observation of a trial
+//! with the spec; the error of [`Judgement::passed`] is the text that the command prints.
+//! [`judge_all`] also compares cases with each other, [`run`] runs many cases, and [`prove`] breaks
+//! healthy cases on purpose to show that the verdicts can fail.
 //!
 //! # A verdict on stored evidence
 //!

@@ -1,7 +1,7 @@
 //! Masks secrets in text before it is stored or printed.
 //!
-//! A secret is recognised by its name, by the syntax around it, or by its value if the environment
-//! of the case has it.
+//! A secret is recognised by its name, by the syntax around it, or by its value if a variable in the
+//! service's environment has this value.
 
 use std::sync::LazyLock;
 
@@ -14,9 +14,8 @@ pub(crate) const MASK: &str = "***";
 /// Minimum length of a secret, in characters; shorter texts occur by chance.
 const MIN_LENGTH: usize = 4;
 
-/// Matches the words and signs that announce a secret: near every secret with a known shape there
-/// is at least one of them. The other, slower patterns are tried only on texts in which this one
-/// matches.
+/// Matches the words and signs that announce a secret. Each of the [`shapes`] requires at least one
+/// of them. The shapes are slower, and are tried only on texts in which this pattern matches.
 const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
 /// Matches the name of a value that may be a secret; [`is_secret`] decides.
 const NAME: &str =
@@ -36,6 +35,7 @@ static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
 static SHAPES: LazyLock<Vec<Regex>> =
     LazyLock::new(|| shapes().iter().filter_map(|shape| Regex::new(shape).ok()).collect());
 
+/// Returns the patterns of [`SHAPES`] as texts.
 fn shapes() -> [String; 8] {
     [
         // `scheme://user:password@`, up to the last `@` before the path.
@@ -90,7 +90,8 @@ pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     })
 }
 
-/// Splits a name into words in upper case, the same for `x-api-key`, `API_KEY` and `apiKey`.
+/// Splits a name into words in upper case: `api-key`, `API_KEY` and `apiKey` all become `API` and
+/// `KEY`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_lowercase = false;
@@ -107,7 +108,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether a value is never a secret, whatever its name.
+/// Whether a value is not a secret even if its name is a name for secrets, such as `true`.
 fn is_harmless(value: &str) -> bool {
     let words = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
     let value = value.trim();
@@ -183,7 +184,7 @@ pub(crate) fn variable(name: &str, value: &str) -> String {
     if is_secret(name, value) { MASK.to_owned() } else { text(value) }
 }
 
-/// The secret values of a case, to mask wherever they occur.
+/// The secret values in the environment of one run of the service, to be masked wherever they occur.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -287,7 +288,7 @@ fn percent_decode(part: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Returns the rows whose first text is not masked as the second text says.
+    /// Returns the rows in which masking the first text does not give the second text.
     fn mismatches(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
         let mismatches = table.iter().filter(|(before, after)| masked(before) != *after);
         mismatches.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()
@@ -391,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secrets_of_a_case_are_masked_everywhere() {
+    fn secret_values_of_the_environment_are_masked_everywhere() {
         let secrets = Secrets::from_variables([
             ("ADMIN_TOKEN", "hunter3"),
             ("ODD_SECRET", "a\"b\\c"),

@@ -19,6 +19,7 @@ pub(crate) fn fill(template: &Value, name: &str, value: &Value) -> Value {
     }
 }
 
+/// Replaces the placeholders in a string of the template.
 fn fill_text(text: &str, name: &str, value: &Value) -> Value {
     let Some(Placeholder { before, pointer, after }) = placeholder(text, name) else {
         return Value::String(text.to_owned());

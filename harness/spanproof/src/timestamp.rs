@@ -3,14 +3,14 @@
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
-/// Number of digits of nanoseconds; further digits of a fraction are ignored.
+/// Number of digits in a fraction of a second with nanoseconds. Further digits are ignored.
 const NANO_DIGITS: usize = 9;
 
 /// Parses a value in ISO 8601, as `to_jsonb`, `COPY` and `pg_dump` print it. A value without a
 /// zone is in UTC, and a date is midnight in UTC.
 ///
-/// Returns `None` for any other text: also if something follows the time, and for `infinity`,
-/// `-infinity` and dates before Christ.
+/// Returns `None` for any other text, such as a time with text after it, `infinity`, `-infinity` or
+/// a date before Christ.
 pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     let Some((date, rest)) = text.split_once(['T', ' ']) else {
         return Some(date(text)?.and_time(NaiveTime::MIN).and_utc());

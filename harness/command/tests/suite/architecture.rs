@@ -8,7 +8,8 @@ use regex::Regex;
 
 use crate::repository::{files, read, root};
 
-/// The crates of the harness. Each depends on exactly the crates in its list, which come before it.
+/// The crates under `harness/`, each with the crates on which it depends. These come earlier in the
+/// list.
 const CRATES: [(&str, &[&str]); 5] = [
     ("lease", &[]),
     ("postgres", &["lease"]),
@@ -16,7 +17,7 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("spanproof", &["format", "lease", "postgres"]),
     ("command", &["format", "lease", "postgres", "spanproof"]),
 ];
-/// Modules of the library. Each imports only from modules in the lines before its own line.
+/// Modules of the library. Each module imports only from modules in earlier lines.
 const ORDER: [&[&str]; 12] = [
     &["environment", "identifier", "mask", "template", "timestamp"],
     &["chain", "json_path"],
@@ -31,7 +32,7 @@ const ORDER: [&[&str]; 12] = [
     &["suite"],
     &["outcome"],
 ];
-/// Folders in which no file imports itself through other files.
+/// Folders in which files must not import each other in a cycle.
 const WITHOUT_CYCLES: [&str; 13] = [
     "command/src/report",
     "lease/src",
@@ -57,7 +58,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     all.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Returns the index of the line of [`ORDER`] with a module; `None` if no line has it.
+/// Returns the index of the line of [`ORDER`] with a module; `None` if no line has this module.
 fn rank(module: &str) -> Option<usize> {
     ORDER.iter().position(|line| line.contains(&module))
 }

@@ -1,9 +1,10 @@
-//! Compares an excerpt on a page of documentation with the output of a command.
+//! Compares an excerpt of a command's output, as a page of documentation shows it, with the real
+//! output.
 
 use regex::Regex;
 
-/// Patterns of texts that differ from run to run or from machine to machine, with the placeholders
-/// that replace these texts before the comparison.
+/// Patterns of texts that differ from run to run or from machine to machine. Before the comparison,
+/// each text is replaced by its placeholder.
 const VARYING: [(&str, &str); 9] = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "[TIME]"),
     (r"\b\d+(\.\d+)? (ms|s|min|h)\b", "[DURATION]"),
@@ -11,7 +12,7 @@ const VARYING: [(&str, &str); 9] = [
     (r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", "[UUID]"),
     (r"runs/[^/ ]+", "runs/[RUN]"),
     (r"\S*spanproof (check|replay)", "spanproof $1"),
-    // Units run in parallel, so their ids differ from run to run.
+    // Executions run in parallel, so their ids differ from run to run.
     (r"executions \d+ \(.*?\)", "executions [UNIT]"),
     (r"\d+ (MB|GB)\b", "[SIZE]"),
     (r"PostgreSQL \d+(\.\d+)?", "PostgreSQL [VERSION]"),
@@ -24,7 +25,7 @@ const OMISSIONS: [&str; 2] = ["...", "…"];
 /// between them. Times, ids and sizes may differ. A line `...` stands for any number of lines.
 ///
 /// # Errors
-/// The lines of the excerpt that are missing, up to the next line `...`.
+/// If a part of the excerpt, up to the next line `...`, is missing. The error is this part.
 pub(crate) fn find(excerpt: &str, printed: &str) -> Result<(), String> {
     let (excerpt, printed) = (lines(excerpt), lines(printed));
     let mut rest = printed.as_slice();
@@ -50,7 +51,8 @@ fn lines(text: &str) -> Vec<String> {
         let masked = patterns.iter().fold(line.clone(), |line, (pattern, name)| {
             pattern.replace_all(&line, *name).into_owned()
         });
-        // A longer time moves the columns behind it, so all gaps between columns are shortened.
+        // A longer time moves the next columns to the right, so all gaps between columns are
+        // shortened.
         if masked == line { line } else { spaces.replace_all(&masked, "  ").into_owned() }
     };
     text.lines().map(stable).collect()

@@ -10,7 +10,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Copies a folder with all of its content except `.spanproof`, which has the evidence of runs.
+/// Copies a folder except for subfolders named `.spanproof`, which contain the evidence of runs.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for name in names(from).into_iter().filter(|name| name != ".spanproof") {

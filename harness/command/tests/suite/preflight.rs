@@ -1,4 +1,5 @@
-//! Tests of `preflight`, which reports why a deployment would lose spans, and changes nothing.
+//! Tests of `preflight`, the command that reports why a deployment would lose spans. It must not change
+//! the deployment.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ const CREATE_ROLE: &str =
     grant select, insert, update on all tables in schema public to preflight_tracer;";
 
 /// Creates a migrated database and the role `preflight_tracer`, and executes `change` in the
-/// database. Returns a session in the database, too.
+/// database. Also returns a session in the database.
 async fn database(change: &str) -> (Database, PgConnection) {
     let database = Database::migrated(MIGRATIONS).await.unwrap();
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
@@ -56,7 +57,7 @@ async fn a_working_deployment_passes_every_check_and_is_not_changed() {
     ] {
         assert!(output.contains(line), "expected {line}\nfound {output}");
     }
-    // Counts the spans and the locks that preflight left.
+    // Counts the spans and the locks that preflight has left behind.
     let left = "select (select count(*) from trace_spans) + (select count(*) from pg_locks l \
                 join pg_stat_activity a using (pid) where a.datname = current_database() and a.application_name like 'spanproof preflight%')";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();
@@ -89,8 +90,8 @@ async fn a_check_in_json_has_its_result_and_the_next_step() {
     database.close().await.unwrap();
 }
 
-/// Each case has a change of the database, and expected lines of the output. The command must exit
-/// with 1 unless all expected lines are advice.
+/// Each test case has SQL that changes the database, and expected lines of the output. The command
+/// must exit with 1, unless all expected lines are advice.
 #[rstest]
 #[case::no_insert("revoke insert on trace_spans from preflight_tracer", &["FAIL       privileges: `preflight_tracer` lacks insert", "FAIL       a span, written and undone: inserting the span was refused: permission denied"])]
 #[case::no_update("revoke update on trace_spans from preflight_tracer", &["completing the span was refused: permission denied"])]
@@ -213,8 +214,8 @@ async fn a_locked_table_is_reported() {
     database.close().await.unwrap();
 }
 
-/// Each case has a manifest in another format, with a value that means on, but that `enables` in
-/// the spec does not list.
+/// Each test case has a manifest in another format. Its value means on, but `enables` in the spec does
+/// not list this value.
 #[rstest]
 #[case::toml("fly.toml", "[env]\nENABLE_DB_TRACING = 'TRUE'", "it is TRUE under env")]
 #[case::yaml(

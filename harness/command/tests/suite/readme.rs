@@ -1,5 +1,5 @@
-//! Tests the README and the pages in `docs/`. Commands must exit as documented and print what the
-//! page shows. Examples and tables must be the same as in the code.
+//! Tests of the README and the pages in `docs/`. Each command must exit and print as its page shows.
+//! Examples and tables must agree with the code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::markdown::{Block, blocks};
 use crate::repository::{read, root};
 use crate::run::{Output, Spanproof, run};
 
-/// Texts that identify the commands that report findings, and so exit with 1.
+/// Texts that identify commands that report findings and therefore exit with 1.
 const WITH_FINDINGS: [&str; 2] = ["--config fixtures/incidents", " diagnose "];
 /// Time limit for one command on a page.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
@@ -81,8 +81,7 @@ fn the_readme_has_at_most_150_lines() {
     assert!(lines <= 150, "README.md has {lines} lines; move some to `docs/`");
 }
 
-/// The commands on the pages are `cargo run` without `--bin`, so cargo must choose the binary
-/// `spanproof`.
+/// The pages show `cargo run` without `--bin`, so cargo must choose the binary `spanproof` by default.
 #[test]
 fn cargo_run_starts_spanproof_by_default() {
     let mut command = assert_cmd::Command::new(env!("CARGO"));
@@ -92,8 +91,8 @@ fn cargo_run_starts_spanproof_by_default() {
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("stage 1, delivered"), "{stderr}");
 }
 
-/// The test `tests/example.rs` contains the example of the README and of the library's
-/// documentation.
+/// The file `tests/example.rs` contains the example that the README and the library's documentation
+/// show.
 #[test]
 fn the_documented_example_equals_the_test() {
     let test = read("tests/example.rs");
@@ -122,8 +121,8 @@ fn tables_of_exit_codes_are_complete() {
     assert!(tables > 0, "no page lists the exit codes");
 }
 
-/// Joins the pieces of a spec that `docs/getting-started.md` shows step by step. The spec is for
-/// the service in `fixtures/python-runner`.
+/// `docs/getting-started.md` shows a spec for the service in `fixtures/python-runner` step by step.
+/// All steps together must be a spec that passes.
 #[test]
 fn the_spec_of_getting_started_passes() {
     let service = root().join("fixtures/python-runner");

@@ -1,5 +1,6 @@
-//! Tests the reference pages. `docs/spec.md` must list exactly the keys that each section of a spec
-//! and of a behaviour file may have. `docs/codes.md` must be the output of `explain --markdown`.
+//! Tests of the reference pages. `docs/spec.md` must list exactly the keys that each section of a spec
+//! may have, and the keys of a behaviour file (a file of replies of the fake upstream).
+//! `docs/codes.md` must be the output of `explain --markdown`.
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
@@ -18,9 +19,9 @@ use crate::schema::{Difference, differences};
 /// have.
 const UNKNOWN: &str = "no-such-key = 1";
 
-/// The tables of `docs/spec.md`. Each has the heading of its section, the first cell of its header,
-/// and an edit of a spec that adds an unknown key to the described section: the text to replace
-/// and its replacement. `KEY` stands for the unknown key.
+/// The tables of `docs/spec.md`. Each has the heading above the table and the first cell of its header.
+/// It also has an edit of a spec that adds an unknown key to the described section: the text to
+/// replace and its replacement. `KEY` stands for the unknown key.
 const TABLES: [(&str, &str, &str, &str); 14] = [
     ("`service`", "key", "[service]", "[service]\nKEY"),
     ("`process`", "key", "schema = 1", "schema = 1\nprocess = [{ KEY }]"),
@@ -39,8 +40,8 @@ const TABLES: [(&str, &str, &str, &str); 14] = [
     ("An upstream's behaviour file", "key", "", ""),
 ];
 
-/// Rows of tables of `docs/spec.md` that describe a section. Each has the heading of its table, its
-/// key, and the edit of a spec that adds an unknown key, as in [`TABLES`].
+/// Rows of tables of `docs/spec.md` that describe a whole section. Each has the heading above its
+/// table, its key, and the edit of a spec that adds an unknown key, as in [`TABLES`].
 const ROWS: [(&str, &str, &str, &str); 8] = [
     ("`service`", "cargo", "[service]", "[service]\ncargo = { KEY }"),
     ("`service`", "ready", "ready = {", "ready = { KEY,"),
@@ -58,7 +59,7 @@ fn keys(text: &str) -> BTreeSet<String> {
     quoted.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
-/// Returns the rows of a table. Each is the cell with the key, and the text of all other cells.
+/// Returns the rows of a table. Each row is the cell with the key, and the text of all other cells.
 fn rows(page: &str, heading: &str, header: &str) -> Vec<(String, String)> {
     let section = page.split("\n## ").find(|text| text.starts_with(&format!("{heading}\n")));
     let section = section.unwrap_or_else(|| panic!("no section {heading}"));
@@ -70,7 +71,7 @@ fn rows(page: &str, heading: &str, header: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the keys in the error of `plan` about the unknown key.
+/// Returns the keys that `plan` lists in its error about the unknown key.
 fn accepted_keys(project: &Project) -> BTreeSet<String> {
     let output = project.run(&["plan"]);
     let error = output.stderr.split_once("unknown key `no-such-key`, expected ");
@@ -124,7 +125,7 @@ fn each_row_lists_exactly_the_keys_of_its_section() {
     }
 }
 
-/// Returns the keys that a section of the spec may have by the JSON Schema.
+/// Returns the keys that a section of the spec may have according to the JSON Schema.
 fn known_to_the_schema(old: &str, new: &str) -> BTreeSet<String> {
     let project = Project::new("obedient");
     project.edit(old, &new.replace("KEY", UNKNOWN));

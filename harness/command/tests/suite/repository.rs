@@ -12,7 +12,7 @@ pub(crate) fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
-/// Returns all files below a folder whose names end with `.` and `extension`, sorted.
+/// Returns all files below a folder that have this extension, sorted.
 pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {

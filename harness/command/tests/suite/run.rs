@@ -1,4 +1,4 @@
-//! Starts the command `spanproof`. No other file of this suite starts it.
+//! Starts the command `spanproof`. All tests of this suite start it with this module.
 
 use std::ffi::OsStr;
 use std::io::{BufReader, Read, Write};
@@ -35,7 +35,7 @@ const REMOVED: [&str; 7] = [
     "COLUMNS",
 ];
 
-/// A command line that runs `spanproof`, and that is not started yet.
+/// A command line that runs `spanproof` and has not been started yet.
 #[derive(Debug)]
 pub(crate) struct Spanproof {
     command: std::process::Command,
@@ -171,7 +171,7 @@ impl Running {
         }
     }
 
-    /// Reads standard output up to the first `end`, and returns the text with `end`.
+    /// Reads standard output up to the first `end`, and returns the text, which ends with `end`.
     pub(crate) fn read_until(&mut self, end: &str) -> String {
         let stdout = self.stdout.as_mut().unwrap();
         let mut text = Vec::new();
@@ -192,8 +192,7 @@ impl Running {
         wait_until("the command's exit", EXIT_TIMEOUT, || self.child.try_wait().unwrap().ok_or(id))
     }
 
-    /// Waits until the command exits, and returns the exit code and all output that was not read
-    /// before.
+    /// Waits until the command exits. Returns the exit code, and the output that was not read yet.
     pub(crate) fn output(mut self) -> Output {
         let code = self.status().code().unwrap_or(-1);
         let (mut stdout, mut stderr) = (String::new(), String::new());

@@ -15,12 +15,13 @@ fn packages() -> Vec<PathBuf> {
     members.iter().map(|member| root().join(member.as_str().unwrap())).collect()
 }
 
+/// Reads the `Cargo.toml` of a package.
 fn manifest(package: &Path) -> toml::Table {
     std::fs::read_to_string(package.join("Cargo.toml")).unwrap().parse().unwrap()
 }
 
-/// Returns the root files of a package's integration tests: the declared ones, and those that cargo
-/// finds by itself.
+/// Returns the root files of a package's integration tests: the files that the manifest declares, and
+/// the files that cargo finds by itself.
 fn test_targets(package: &Path) -> BTreeSet<PathBuf> {
     let manifest = manifest(package);
     let declared = manifest.get("test").and_then(toml::Value::as_array).into_iter().flatten();
@@ -44,7 +45,7 @@ fn test_targets(package: &Path) -> BTreeSet<PathBuf> {
     targets
 }
 
-/// Returns a crate's root file and all files that are included by `mod` lines.
+/// Returns a crate's root file and all files that `mod` lines include, directly or indirectly.
 fn included_files(crate_root: &Path) -> BTreeSet<PathBuf> {
     let module =
         Regex::new(r"(?m)^\s*((?:#\[[^\n]*\]\s*)*)(?:pub(?:\([\w ]+\))? )?mod (\w+);").unwrap();
@@ -66,7 +67,7 @@ fn included_files(crate_root: &Path) -> BTreeSet<PathBuf> {
     included
 }
 
-/// Returns the files below a folder that no crate includes.
+/// Returns the files below a folder that belong to none of these crates.
 fn uncompiled(folder: &Path, crate_roots: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let included: BTreeSet<_> = crate_roots.iter().flat_map(|root| included_files(root)).collect();
     files(folder, "rs").into_iter().filter(|file| !included.contains(file)).collect()

@@ -1,5 +1,6 @@
-//! Tests of `traces`, which finds traces in a database and prints them. The table `executions` has
-//! the units of jobs, and the option `--execution` takes the id of a unit.
+//! Tests of `traces`, the command that finds traces in a database and prints them. A job consists of
+//! units of work, which are the rows of the table `executions`. The option `--execution` takes the id
+//! of a unit.
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -202,13 +203,13 @@ async fn a_big_trace_is_shortened_and_other_traces_are_shown() {
     ] {
         assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}");
     }
-    // The root span was inserted last. If it had not been read, the output would report that the
+    // The root span was inserted last. If `traces` did not read it, the output would report that the
     // parent of all other spans is missing.
     assert!(!stdout.contains("parent"), "{stdout}");
 }
 
 /// SQL that creates a span table without constraints and time zones, and inserts impossible spans.
-const LOOSE: &str = "
+const IMPOSSIBLE_SPANS: &str = "
 drop table trace_spans cascade;
 create table trace_spans (trace_id text, span_id text, parent_span_id text, service text, operation text,
     started_at timestamp, completed_at timestamp, duration_ms float, status text, execution_id int);
@@ -221,7 +222,7 @@ insert into trace_spans values
 
 #[tokio::test]
 async fn traces_with_impossible_spans_are_shown() {
-    let Output { code, stdout, stderr } = traces(LOOSE, &["--width", "100"]).await;
+    let Output { code, stdout, stderr } = traces(IMPOSSIBLE_SPANS, &["--width", "100"]).await;
     assert_eq!(code, 0, "{stderr}");
     for expected in [
         "trace t  2025-10-22 12:00:00.000Z  10.00 s  5 spans  ",
@@ -233,7 +234,7 @@ async fn traces_with_impossible_spans_are_shown() {
         assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}");
     }
     assert!(!stdout.contains('\u{1b}'), "{stdout}");
-    let Output { code, stdout, stderr } = traces(LOOSE, &["--format", "otlp"]).await;
+    let Output { code, stdout, stderr } = traces(IMPOSSIBLE_SPANS, &["--format", "otlp"]).await;
     assert_eq!(code, 0, "{stderr}");
     let json: Json = serde_json::from_str(&stdout).unwrap();
     for span in

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use spanproof_lease::wait::block_until;
 
-/// Calls `attempt` until it returns `Ok`, and returns the value. `what` names what is waited for.
-/// Panics after `timeout` with the last `Err`.
+/// Calls `attempt` until it returns `Ok`, and returns the value. Panics after `timeout` with the last
+/// `Err`, in a message that begins with `what`: the name of the awaited event.
 pub(crate) fn wait_until<T, S: Debug>(
     what: &str,
     timeout: Duration,

@@ -1,5 +1,5 @@
-//! Tests of `watch`, which shows jobs, their executions (units) and their spans as they arrive. The
-//! output goes to a pipe or to a terminal.
+//! Tests of `watch`, the command that shows jobs, their executions (units of work) and their spans
+//! while they are written to a database. The output goes to a pipe or to a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -196,7 +196,7 @@ fn ctrl_c_stops_watch_while_the_database_does_not_answer() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
     let mut watch = Spanproof::new(".", &["watch", "--config", SPEC, "--database", &url]).spawn();
-    // After this, `watch` waits for an answer.
+    // Now `watch` has connected and waits for an answer.
     let (_connection, _) = silent.accept().unwrap();
     let start = Instant::now();
     watch.signal(Signal::SIGINT);

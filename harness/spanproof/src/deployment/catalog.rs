@@ -17,7 +17,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Looks up a table. For a name without a schema, uses the session's search path.
+    /// Looks up a table. A name without a schema is looked up on the session's search path.
     pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
         let name_in_sql = identifier::table(name);
         let sql =
@@ -43,23 +43,24 @@ impl Table {
         Ok(Reply::Accepted(Self { name: name_in_sql, columns }))
     }
 
-    /// Whether the table has this column, or the column of this path into JSON.
+    /// Whether the table has this column, or the JSON column from which this path starts.
     pub(crate) fn has_column(&self, column: &str) -> bool {
         self.column_type(column).is_some()
     }
 
-    /// Returns the SQL type of a column; `None` if it does not exist. A path leads to a text.
+    /// Returns the SQL type of a column; `None` if the column does not exist. The value at the end of
+    /// a path into JSON is a text.
     pub(crate) fn column_type(&self, column: &str) -> Option<&str> {
         self.column(column).map(|(_, sql_type)| sql_type)
     }
 
-    /// Returns the value of a column as SQL; `None` if it does not exist.
+    /// Returns SQL for the value of a column or path; `None` if the column does not exist.
     pub(crate) fn value(&self, column: &str) -> Option<String> {
         self.column(column).map(|(sql, _)| sql)
     }
 
-    /// Returns what orders rows by a column, as SQL; `None` if it does not exist. Numbers at the end
-    /// of a path are ordered as numbers.
+    /// Returns SQL for `order by` that sorts rows by a column in descending order; `None` if the
+    /// column does not exist. Numbers at the end of a path are sorted as numbers.
     pub(crate) fn descending(&self, column: &str) -> Option<String> {
         let value = self.value(column)?;
         Some(match JsonPath::find(column) {
@@ -77,8 +78,8 @@ impl Table {
         Some(format!("{value} = any(${parameter}::text[]::{sql_type}[])"))
     }
 
-    /// Returns the text of an id of several columns as SQL; `None` if one of them does not exist.
-    /// The text is null if a part is null.
+    /// Returns SQL for the id that several columns form: their values joined by `/`. `None` if a
+    /// column does not exist. The SQL value is null if one of the values is null.
     pub(crate) fn joined(&self, columns: &[String]) -> Option<String> {
         let text =
             |column: &String| Some(format!("(to_jsonb({}) #>> '{{}}')", self.value(column)?));
@@ -86,7 +87,7 @@ impl Table {
         Some(format!("({})", texts?.join(" || '/' || ")))
     }
 
-    /// Returns a column as SQL, with its type.
+    /// Returns SQL for the value of a column or path, and the type of this value.
     fn column(&self, column: &str) -> Option<(String, &str)> {
         let sql_type = |column: &str| self.columns.get(column).map(String::as_str);
         match JsonPath::find(column) {
@@ -95,8 +96,8 @@ impl Table {
         }
     }
 
-    /// Returns the condition `"column" <comparison> $n` for a parameter with one value; `None` if
-    /// the column does not exist.
+    /// Returns the condition `"column" <comparison> $n`; `None` if the column does not exist. The
+    /// parameter must have exactly one value.
     pub(crate) fn comparison(
         &self,
         column: &str,
@@ -116,7 +117,8 @@ impl Table {
         })
     }
 
-    /// Whether the column's type allows this value; a `bigint` column can't contain a word.
+    /// Whether the column's type allows this value. For example, a `bigint` column can't contain a
+    /// word.
     pub(crate) fn can_contain(&self, column: &str, value: &str) -> bool {
         match self.column_type(column) {
             None => false,

@@ -1,6 +1,6 @@
-//! Calls the diagnostic functions of a database, if it has them: SQL functions that explain a unit
-//! of work by its id. The migrations of this repository create them. They and the messages call a
-//! unit of work an execution.
+//! Calls the diagnostic functions of a database, if they exist. These SQL functions get the id of a
+//! unit of work and explain what went wrong. The migrations of this repository create the functions.
+//! The functions and the messages call a unit of work an execution.
 
 use crate::identifier;
 use serde_json::Value as Json;
@@ -28,8 +28,8 @@ pub(crate) struct FunctionResult {
     pub rows: Result<Vec<Row>, String>,
 }
 
-/// Calls the diagnostic functions for the executions that these spans name. Adds missing functions
-/// to `unread`.
+/// Calls the diagnostic functions for the executions to which these spans refer. Adds missing
+/// functions to `unread`.
 pub(super) async fn explain_executions(
     lookup: &mut Lookup<'_>,
     spans: &[Row],
@@ -40,7 +40,7 @@ pub(super) async fn explain_executions(
     if units.is_empty() {
         return Ok(Vec::new());
     }
-    let callable = callable(lookup.session).await?;
+    let callable = callable_functions(lookup.session).await?;
     let (existing, missing): (Vec<&str>, Vec<&str>) =
         FUNCTIONS.into_iter().partition(|name| callable.contains(&Json::from(*name)));
     if !missing.is_empty() {
@@ -70,7 +70,7 @@ pub(super) async fn explain_executions(
 
 /// Returns the names of the diagnostic functions that can be called with an execution id as their
 /// only argument.
-async fn callable(session: &mut Session) -> Result<Vec<Json>, Error> {
+async fn callable_functions(session: &mut Session) -> Result<Vec<Json>, Error> {
     let sql = "select to_jsonb(p.proname) from pg_proc p
                where p.proname = any($1) and p.pronargs - p.pronargdefaults = 1
                  and pg_function_is_visible(p.oid)";

@@ -1,4 +1,4 @@
-//! Reads a plain-text dump of a database, as `pg_dump` writes it. Nothing in it is executed.
+//! Reads a plain-text dump of a database, as `pg_dump` writes it. No SQL of the dump is executed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -32,13 +32,13 @@ pub struct Dump {
     file: File,
 }
 
-/// The part of the dump that a reader is in.
+/// The part of the dump that contains the next line.
 enum Position {
     /// Between statements.
     TopLevel,
-    /// In the definition of a table: `true` if it is the one that the reader looks for.
+    /// In the definition of a table; `true` for the table that the reader looks for.
     Definition(bool),
-    /// In the rows of the table that the reader looks for. Contains the table's columns.
+    /// In the rows of the table that the reader looks for; with the names of the columns.
     Rows(Vec<String>),
     /// In the rows of another table.
     OtherRows,
@@ -48,7 +48,7 @@ impl Dump {
     /// Opens a dump. `-` is standard input, which is copied to an unnamed temporary file.
     ///
     /// # Errors
-    /// When the file can't be read, or is not a plain-text dump.
+    /// If the file can't be read, or is not a plain-text dump.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let failed =
@@ -98,16 +98,16 @@ impl Dump {
         })?;
         let unit_ids = ids(units.all(), &tables.units.id);
         let spans = self.rows(spec, Table::Spans, |row| {
-            // A span that names neither a unit nor a job may belong to these units; the verdict
-            // decides.
+            // A span that names neither a unit nor a job may belong to these units. The judgement
+            // of the rows decides.
             Owner::from_row(tables, row).is_among(&unit_ids, &job_ids).unwrap_or(true)
         })?;
         let spans = spans.without_other_children(spec);
         let other_spans = self.rows(spec, Table::Spans, |row| {
             observation::id(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;
-        // These spans may have started at any time. `Observation::for_jobs` keeps only those that
-        // started while the jobs ran.
+        // The other spans may have started at any time. `Observation::for_jobs` keeps only spans
+        // that started while the jobs ran.
         let other_spans = Span::from_rows(&tables.spans, other_spans.all());
         let concurrent_spans = other_spans.iter().filter_map(ConcurrentSpan::from_span).collect();
         let unread =
@@ -198,8 +198,8 @@ impl Dump {
 
 /// Reads one table of a dump, line by line.
 struct TableReader<'a> {
-    /// The name in the spec.
-    named: &'a str,
+    /// The name of the table as written in the spec, for messages.
+    name_in_spec: &'a str,
     table: TableName,
     /// The columns of the spec that are paths into JSON.
     paths: Paths,
@@ -213,14 +213,14 @@ struct TableReader<'a> {
 
 impl<'a> TableReader<'a> {
     fn new(tables: &'a Tables, table: Table) -> Self {
-        let named = match table {
+        let name_in_spec = match table {
             Table::Jobs => &tables.jobs.table,
             Table::Units => &tables.units.table,
             Table::Spans => &tables.spans.table,
         };
-        let (schema, name) = identifier::parts(named);
+        let (schema, name) = identifier::parts(name_in_spec);
         Self {
-            named,
+            name_in_spec,
             table: TableName { schema, name },
             paths: table.paths(tables),
             position: Position::TopLevel,
@@ -230,7 +230,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Whether a table of the dump is this table. If the spec names no schema, any schema matches.
+    /// Whether `table` is the table to read. If the spec names no schema, any schema matches.
     fn is_table(&self, table: &TableName) -> bool {
         table.name == self.table.name
             && (self.table.schema.is_none() || self.table.schema == table.schema)
@@ -256,7 +256,7 @@ impl<'a> TableReader<'a> {
                 if values.len() != columns.len() {
                     return Err(format!(
                         "a row of `{}` has {} values for {} columns",
-                        self.named,
+                        self.name_in_spec,
                         values.len(),
                         columns.len()
                     ));
@@ -305,15 +305,15 @@ impl<'a> TableReader<'a> {
             Position::Rows(_) | Position::OtherRows => Err(format!(
                 "the dump is truncated: it ends in the middle of a table, after {} rows of `{}`",
                 self.rows.len(),
-                self.named
+                self.name_in_spec
             )),
             _ if self.exists => Ok(Rows::Found(self.rows)),
-            _ => Ok(Rows::Unreadable(format!("the dump has no table `{}`", self.named))),
+            _ => Ok(Rows::Unreadable(format!("the dump has no table `{}`", self.name_in_spec))),
         }
     }
 }
 
-/// Reads the columns of `COPY table (a, b) FROM stdin;`; `None` if the SQL is something else.
+/// Parses the columns after the table name in `COPY table (a, b) FROM stdin;`; `None` for other SQL.
 fn copied_columns(sql: &str) -> Option<Vec<String>> {
     let mut rest = sql.strip_prefix(" (")?;
     let mut columns = Vec::new();
@@ -423,7 +423,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
         assert_eq!(rows.all()[1]["jobspec_id"], Json::Null);
     }
 
-    /// `pg_dump` quotes names that are not plain; a comma or a parenthesis may be in them.
+    /// `pg_dump` puts a name in double quotes if it contains a space, comma or parenthesis.
     #[test]
     fn quoted_names_are_read() {
         let spec = crate::spec::example(|text| {

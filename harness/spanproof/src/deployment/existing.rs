@@ -1,4 +1,5 @@
-//! Reads an existing system as an observation.
+//! Reads an existing system (its database or a dump, and its log) as an observation: the evidence
+//! that is judged.
 
 use super::dump::Dump;
 use super::log::{LogStream, read_log};
@@ -18,7 +19,7 @@ pub enum RowSource<'a> {
     Session(&'a mut Session),
     /// A dump of the system's database.
     Dump(&'a Dump),
-    /// There are no rows, only a log.
+    /// No source of rows; there is only a log.
     None,
 }
 
@@ -39,7 +40,7 @@ impl ExistingSystem<'_> {
     /// Reads rows and log as an [`Observation`], secrets masked.
     ///
     /// # Errors
-    /// When the database, dump or log can't be read.
+    /// If the database, dump or log can't be read.
     pub async fn read(self) -> Result<Observation, Error> {
         self.observe(&mut ()).await
     }
@@ -79,7 +80,7 @@ impl Source for ExistingSystem<'_> {
     }
 }
 
-/// Creates the observation of a system of which nothing has been read.
+/// Creates the observation of a system from which nothing has been read yet.
 pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observation {
     Observation {
         case: Case::new(spec, selection.flags.clone(), ["", "", ""]),
@@ -88,8 +89,8 @@ pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observ
     }
 }
 
-/// Returns the window in which log lines may belong to the found jobs. If `requested` has a start
-/// or an end, this bound is used instead.
+/// Returns the window of time in which log lines may belong to the found jobs. A start or end of
+/// `requested` replaces that of the jobs.
 fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     let jobs = Job::from_rows(&spec.tables, found.jobs.all());
     let units = Unit::from_rows(&spec.tables, found.units.all());

@@ -1,5 +1,5 @@
-//! Polls the newest jobs of a database with their units of work and spans, and waits for
-//! notifications.
+//! Polls the newest jobs of a database with their units of work and spans, and waits for Postgres's
+//! notifications about new jobs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,7 +49,9 @@ impl JobProgress {
 #[derive(Debug)]
 pub struct JobFeed {
     session: Session,
+    /// Receives notifications; `None` if the feed only polls.
     listener: Option<PgListener>,
+    /// What the last poll could not read, each with its reason.
     unread: Vec<String>,
 }
 
@@ -57,7 +59,7 @@ impl JobFeed {
     /// Connects to a database, and listens on a channel unless the channel's name is empty.
     ///
     /// # Errors
-    /// When the login fails. A channel that can't be listened on is not an error.
+    /// If the login fails. A channel that can't be listened on is not an error.
     pub async fn open(url: &str, channel: &str) -> Result<Self, Error> {
         let session = Session::open(url, "watch").await?;
         let listener = listen(url, channel).await;
@@ -77,7 +79,7 @@ impl JobFeed {
     /// Reads the `last` newest jobs, oldest first.
     ///
     /// # Errors
-    /// When the connection is lost, or a table can't be read.
+    /// If the connection is lost, or a table can't be read.
     pub async fn poll(&mut self, spec: &Spec, last: usize) -> Result<Vec<JobProgress>, Error> {
         self.session.restart_transaction().await?;
         let mut lookup = Lookup::new(&mut self.session, spec);
@@ -162,12 +164,13 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
 }
 
-/// The units that one poll read, and for each span its owner: the unit or job that it names.
+/// The units and spans that were read in one poll.
 struct Poll {
     units: Vec<Unit>,
+    /// For each span its owner: the unit or job to which the span refers.
     owners: Vec<Owner>,
-    /// Whether spans could be searched both by unit and by job. If not, a job for which no span was
-    /// found may have spans.
+    /// Whether spans could be searched both by unit and by job. If `false`, a job may have spans
+    /// although none was found.
     is_complete: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Finds jobs by id or name, or the newest jobs.
+//! Finds jobs in a database by id or name, or finds the newest jobs.
 
 use super::catalog::Table;
 use super::lookup::{Conditions, Lookup};
@@ -36,7 +36,8 @@ pub(super) async fn jobs(lookup: &mut Lookup<'_>, selection: &JobSelection) -> R
     Ok(Rows::Found(rows))
 }
 
-/// Reads the job with this id or name. `column=value` searches only one of the two columns.
+/// Reads the job with this id or name. If `key` has the form `column=value`, searches only this
+/// column.
 pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Row, Error> {
     let columns = &lookup.spec.tables.jobs;
     let (only_column, value) = match key.split_once('=') {
@@ -73,7 +74,7 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
     }
 }
 
-/// Creates the error for a job that does not exist. It lists the newest jobs.
+/// Creates the error for a job that does not exist. The message lists the newest jobs.
 async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Error, Error> {
     let columns = &lookup.spec.tables.jobs;
     let sql = format!(

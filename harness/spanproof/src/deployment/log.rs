@@ -1,5 +1,5 @@
-//! Reads a log: the lines that the probes (line patterns) of a spec match, and facts about the log
-//! as a whole.
+//! Reads a service's log: the lines that match a probe (a line pattern of the spec), and facts about
+//! the log as a whole.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,7 +20,7 @@ const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum number of lines about crashed processes.
 const MAX_CRASH_LINES: usize = 4;
 
-/// What runtimes and platforms print when a process crashes.
+/// Patterns of lines that runtimes and platforms print when a process crashes.
 const CRASH_PATTERNS: [&str; 8] = [
     r"panicked at ",
     r"^panic: ",
@@ -52,7 +52,7 @@ impl std::fmt::Debug for LogStream<'_> {
 /// The kind of a line. Each kind has its own limit of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// A startup line that says whether tracing is on.
+    /// A startup line that reports whether tracing is on.
     Banner { enabled: bool },
     /// A span was started.
     Attempt,
@@ -64,11 +64,11 @@ enum Kind {
     Unfinished,
 }
 
-/// Reads a log. Keeps lines about spans if they have no time or a time in the window, and all lines
-/// that say whether tracing is on. Secrets are masked.
+/// Reads a log. Keeps all lines that report whether tracing is on. Keeps a line about a span if its
+/// time is in the window, or if it has no time. Secrets are masked.
 ///
 /// # Errors
-/// When the log can't be read, or is not text.
+/// If the log can't be read, or is not text.
 pub(crate) fn read_log(
     spec: &Spec,
     log: LogStream<'_>,
@@ -142,8 +142,8 @@ impl Reader<'_> {
         self.read.lines.push(line);
     }
 
-    /// Returns the kind of a line; `None` if it matches no probe. If it matches several, the first
-    /// one in the order of [`Kind`] counts.
+    /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes,
+    /// the first kind in the order of [`Kind`] counts.
     fn kind(&self, text: &str) -> Option<Kind> {
         Some(match TracerEvent::parse(self.probes, text).next()? {
             TracerEvent::Banner(banner) => Kind::Banner { enabled: banner.enabled },
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn startup_lines_that_contradict_the_last_one_are_counted() {
+    fn startup_lines_that_contradict_the_last_startup_line_are_counted() {
         let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
         let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
         assert_eq!(read(&format!("{on}{off}{on}"), Window::default()).facts.contradictions, 1);

@@ -1,4 +1,4 @@
-//! Finds rows by the values of a column, within a window of time, or both.
+//! Finds the rows of a table that have given ids, that are within a window of time, or both.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::window::Window;
 use crate::observation::{self, Row, text};
 use crate::spec::{Columns, Spec};
 
-/// Maximum number of rows that one statement reads.
+/// Maximum number of rows to read with one statement.
 pub(super) const ROW_LIMIT: usize = 10_000;
 
 /// Reads rows by the values of their columns, and lists what could not be read.
@@ -30,7 +30,7 @@ pub(super) struct Lookup<'a> {
 pub(super) struct Key<'a> {
     /// Columns that together are the id; empty if the spec names no column.
     pub(super) columns: &'a [String],
-    /// Ids. An id of several columns is their texts joined by `/`.
+    /// Ids. An id of several columns is the values of the columns joined by `/`.
     pub(super) values: &'a [String],
 }
 
@@ -47,7 +47,8 @@ impl<'a> Lookup<'a> {
         Self { session, spec, unread: Vec::new() }
     }
 
-    /// Returns the rows of a query on one of the three tables, with the values of paths into JSON.
+    /// Returns the rows of a query on the table `rows_of`. Adds the values of the spec's paths into
+    /// JSON to each row.
     pub(super) async fn look_up(
         &mut self,
         rows_of: observation::Table,
@@ -65,8 +66,8 @@ impl<'a> Lookup<'a> {
         Ok(found)
     }
 
-    /// Returns the rows of a table that match any of the keys, without duplicates. Skips keys whose
-    /// column does not exist or has no index, and adds them to `unread`.
+    /// Returns the rows of a table that match any of the keys, without duplicates. Skips a key whose
+    /// column does not exist or has no index, and adds a text about it to `unread`.
     pub(super) async fn rows_by(
         &mut self,
         rows_of: observation::Table,
@@ -135,8 +136,8 @@ impl Conditions {
         self.add_with_values(table.any_condition(column, self.next_parameter()), values)
     }
 
-    /// Requires that the columns are one of the ids. Ids that the type of a column can't contain
-    /// are left out. Returns `false` if there is no column, or one does not exist.
+    /// Requires that the values of the columns are one of the ids. Leaves out ids that a column can't
+    /// contain because of its type. Returns `false` if `columns` is empty or a column does not exist.
     pub(super) fn require_id(&mut self, table: &Table, columns: &[String], ids: &[String]) -> bool {
         let possible = |column: &str, ids: Vec<String>| -> Vec<String> {
             ids.into_iter().filter(|id| table.can_contain(column, id)).collect()
@@ -146,7 +147,8 @@ impl Conditions {
             [column] => self.require_any(table, column, &possible(column, ids.to_vec())),
             [first, ..] => {
                 let Some(joined) = table.joined(columns) else { return false };
-                // Postgres can use an index on the first column. An id may have several `/`.
+                // Without this condition on the first column, Postgres could not use an index. The
+                // value itself may contain `/`, so every start of an id before a `/` is allowed.
                 let starts = ids.iter().flat_map(|id| {
                     id.match_indices('/').map(|(at, _)| id[..at].to_owned()).collect::<Vec<_>>()
                 });
@@ -157,8 +159,8 @@ impl Conditions {
         }
     }
 
-    /// Requires that the columns are none of the ids. Returns `false` if there is no column, or one
-    /// does not exist.
+    /// Requires that the values of the columns are none of the ids. Returns `false` if `columns` is
+    /// empty or a column does not exist.
     pub(super) fn require_other_id(
         &mut self,
         table: &Table,
@@ -188,7 +190,7 @@ impl Conditions {
     }
 
     /// Requires that the time in a column is within the window. Returns `false` if the window has a
-    /// bound and the column does not exist.
+    /// start or an end, and the column does not exist.
     pub(super) fn require_within(&mut self, table: &Table, column: &str, window: Window) -> bool {
         [(">=", window.since), ("<", window.until)].into_iter().all(|(comparison, bound)| {
             let Some(bound) = bound else { return true };
@@ -223,12 +225,12 @@ impl Conditions {
     }
 }
 
-/// Returns the ids of rows, without those of which a part is null.
+/// Returns the ids of rows. Skips a row if a column of its id is null.
 pub(super) fn ids(rows: &[Row], columns: &Columns) -> Vec<String> {
     rows.iter().filter_map(|row| observation::id(row, columns)).collect()
 }
 
-/// Returns the values of a column as text, without nulls.
+/// Returns the values of a column as texts. Skips null.
 pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
 }

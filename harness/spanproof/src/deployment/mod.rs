@@ -1,6 +1,6 @@
-//! An existing system: its database or a dump, and its log. This module only reads, except for the
-//! session of `preflight` (the command that checks whether a service can record spans there), whose
-//! changes are rolled back. The queries do not slow down other users of the database.
+//! Reads an existing system: its database or a dump, and its log. Nothing is written, except by
+//! `preflight` (the command that checks whether a service can record spans), whose changes are rolled
+//! back. A query that would slow down other users of the database is not run.
 
 pub(crate) mod catalog;
 mod diagnostic;

@@ -1,4 +1,4 @@
-//! The selected jobs with their units of work and spans.
+//! Reads selected jobs of an existing system with their units of work and spans.
 
 use super::jobs::jobs;
 use super::lookup::{Key, Lookup, texts};
@@ -12,10 +12,10 @@ use crate::spec::Spec;
 #[derive(Debug)]
 pub(super) struct Records {
     pub(super) tables: TableRows,
-    /// Tables in other schemas that have the name of the span table: pairs of a table, and the number
-    /// of its rows that are spans of the units in `tables`.
+    /// Tables in other schemas with the name of the span table. Each has the number of its rows that
+    /// are spans of the units in `tables`.
     pub(super) other_tables: Vec<(String, u64)>,
-    /// Spans of other jobs. Each of these spans started while the units in `tables` ran.
+    /// Spans of other jobs that started while the units in `tables` ran.
     pub(super) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
@@ -28,11 +28,11 @@ impl Records {
         Self { tables, other_tables: Vec::new(), concurrent_spans: Vec::new(), unread: Vec::new() }
     }
 
-    /// Reads the selected jobs and the rows that belong to them from a database. Sends no query
-    /// that would scan a large table. `sink` gets the rows of each table as soon as they are read.
+    /// Reads the selected jobs, and their units and spans, from a database. Runs no query that would
+    /// scan a large table. `sink` gets the rows of each table as soon as they are read.
     ///
     /// # Errors
-    /// When the connection is lost, or a job does not exist.
+    /// If the connection is lost, or a job does not exist.
     pub(super) async fn find(
         session: &mut Session,
         spec: &Spec,
@@ -50,7 +50,8 @@ impl Records {
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
         sink.rows(Table::Spans, &spans);
-        // With at least one span for each unit there are probably no missing spans to explain.
+        // If there are at least as many spans as units, probably no span is missing, and the other
+        // queries are not needed.
         let has_enough_spans = spans.all().len() >= units.all().len();
         let other_tables = match &spans {
             Rows::Found(_) if has_enough_spans => Vec::new(),

@@ -2,14 +2,15 @@
 
 use crate::observation::{Row, Rows};
 
-/// The result of a statement, or the reason `R` why it was refused. Functions return a reply inside
-/// a `Result`, whose `Err` means that the connection is lost.
+/// The result of a statement, or the reason `R` why the statement was refused. Functions return a
+/// reply inside a `Result`, whose `Err` means that the connection is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a refusal must be handled or reported"]
 pub(crate) enum Reply<T, R = String> {
-    /// The statement was executed; this is its result.
+    /// The result of a statement that was executed.
     Accepted(T),
-    /// The server refused the statement, or it was not sent because it would be too expensive.
+    /// The server refused the statement, or spanproof did not send it because it would be too
+    /// expensive.
     Refused(R),
 }
 
@@ -41,7 +42,7 @@ impl<T, R> Reply<T, R> {
     /// Returns the result, or converts the reason into an error.
     ///
     /// # Errors
-    /// When the statement was refused.
+    /// If the statement was refused.
     pub(crate) fn accepted_or<E>(self, error: impl FnOnce(R) -> E) -> Result<T, E> {
         self.into_result().map_err(error)
     }
@@ -65,7 +66,7 @@ impl<T: Default, R> Reply<T, R> {
 }
 
 impl Reply<Vec<Row>> {
-    /// Converts the rows into evidence, where a refusal means that the table can't be read.
+    /// Converts the reply into evidence. A refusal means that the table can't be read.
     pub(crate) fn into_rows(self) -> Rows {
         self.into_result().map_or_else(Rows::Unreadable, Rows::Found)
     }

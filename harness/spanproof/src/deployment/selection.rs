@@ -1,4 +1,4 @@
-//! Which jobs of an existing system to read.
+//! The selection of the jobs that are read from an existing system.
 
 use super::window::Window;
 use crate::spec::Value;

@@ -16,7 +16,7 @@ use crate::observation::Row;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for one statement, to spare other users of the database.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A table with more rows is never read by a sequential scan.
+/// Number of rows above which a table is never read by a sequential scan.
 const MAX_SCAN_ROWS: f64 = 100_000.0;
 
 /// A database, dump or log can't be read.
@@ -50,10 +50,10 @@ pub enum DeploymentError {
         /// A name that matches one of these jobs.
         example: String,
     },
-    /// An id is not a value of its column's type.
+    /// An id is not a valid value for the type of its column.
     #[error("{0}")]
     InvalidId(String),
-    /// A log or dump in a format that another program can convert to text.
+    /// A log or dump has a format that another program can convert to text.
     #[error("could not read `{name}`: {reason}")]
     NeedsConversion {
         /// File name; `-` is standard input.
@@ -93,7 +93,7 @@ pub(crate) struct Refusal {
 enum Access {
     /// Read only, from one snapshot of the database.
     Read,
-    /// Read and write; everything is rolled back.
+    /// Read and write. Everything that the session writes is rolled back.
     Write,
 }
 
@@ -101,8 +101,10 @@ enum Access {
 #[derive(Debug)]
 pub struct Session {
     connection: PgConnection,
+    /// The database URL, secrets masked.
     url: String,
     access: Access,
+    /// A short form of the query plan of each query of this transaction.
     plans: Vec<String>,
 }
 
@@ -110,7 +112,7 @@ impl Session {
     /// Opens a read-only session with the `application_name` `spanproof <command>`.
     ///
     /// # Errors
-    /// When the URL is invalid, or the login fails.
+    /// If the URL is invalid, or the login fails.
     pub async fn open(url: &str, command: &str) -> Result<Self, Error> {
         Self::connect(url, command, Access::Read).await
     }
@@ -147,7 +149,7 @@ impl Session {
     /// next transaction.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn end_transaction(&mut self) -> Result<(), Error> {
         self.run("rollback", "rollback").await
     }
@@ -155,7 +157,7 @@ impl Session {
     /// Rolls the transaction back and begins a new one, which sees everything committed so far.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn restart_transaction(&mut self) -> Result<(), Error> {
         self.plans.clear();
         let sql = format!("rollback; {}", begin_sql(self.access));
@@ -169,7 +171,7 @@ impl Session {
         &self.url
     }
 
-    /// Returns Postgres's query plan for each query of this transaction, in a short form.
+    /// Returns a short form of Postgres's query plan for each query of this transaction.
     pub fn plans(&self) -> &[String] {
         &self.plans
     }
@@ -178,7 +180,7 @@ impl Session {
     /// `text[]`. `what` describes the query in errors.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn rows(
         &mut self,
         what: &str,
@@ -235,7 +237,7 @@ impl Session {
     /// the transaction can still continue.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn values(
         &mut self,
         what: &str,
@@ -252,7 +254,7 @@ impl Session {
     /// Executes a statement and returns the number of affected rows.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(crate) async fn execute(
         &mut self,
         what: &str,
@@ -315,8 +317,8 @@ fn begin_sql(access: Access) -> String {
          set local row_security = on",
         match access {
             Access::Read => "isolation level repeatable read, read only",
-            // The usual level of a service's transactions. Without `read write`, a setting of the
-            // role that makes transactions read-only applies here, too, and is detected.
+            // Most services use this isolation level. `read write` is left out on purpose: if a
+            // setting of the role makes transactions read-only, preflight must notice.
             Access::Write => "isolation level read committed",
         },
         STATEMENT_TIMEOUT.as_millis()
@@ -341,7 +343,7 @@ fn with_hint(error: &ServerError) -> String {
 /// Converts a server error into a refusal.
 ///
 /// # Errors
-/// When the server has terminated the session.
+/// If the server has terminated the session.
 fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<Refusal, Error> {
     let code = error.code().unwrap_or_default().into_owned();
     let message = crate::mask::text(error.message());

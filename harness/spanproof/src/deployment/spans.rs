@@ -11,12 +11,13 @@ use super::window::Window;
 use crate::observation::{self, ConcurrentSpan, Row, Rows, Unit, text, time};
 use crate::spec::{Spec, UnitLink};
 
-/// Number of seconds before the first unit's start, and after the last unit's end, in which spans
-/// are read, too.
+/// Number of seconds before the first unit's start, and after the last unit's end, in which a span
+/// may still belong to the units.
 const MARGIN_SECONDS: i64 = 60;
 
-/// Reads the spans that name one of the units or jobs. If there are fewer such spans than units, or
-/// the spec has spans that are linked by their parent, adds the spans that name no unit and started while the units ran: they may belong to the units.
+/// Reads the spans that refer to one of the units or jobs. Sometimes adds the spans that refer to no
+/// unit and started while the units ran, because they may belong to the units: if there are fewer
+/// spans than units, or if the spec has spans that are linked to their unit only by their parent.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],
@@ -29,9 +30,9 @@ pub(super) async fn spans(
     let by_unit = Key { columns: table.unit.columns(), values: &unit_ids };
     let keys = [by_unit, Key::new(&job, jobs)];
     let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
-    // The spans of a framework name no unit, however many others do.
-    let enough = found.all().len() >= units.all().len() && !lookup.spec.has_parent_links();
-    if units.all().is_empty() || enough {
+    // Spans that are linked by their parent refer to no unit, so the first query can't find them.
+    let has_enough = found.all().len() >= units.all().len() && !lookup.spec.has_parent_links();
+    if units.all().is_empty() || has_enough {
         return Ok(found);
     }
     let Some(window) = running_window(lookup.spec, units.all()) else { return Ok(found) };
@@ -50,7 +51,7 @@ pub(super) async fn spans(
     }
 }
 
-/// Reads the spans that name no unit and started in the window.
+/// Reads the spans that refer to no unit and started in the window.
 async fn spans_without_unit(
     lookup: &mut Lookup<'_>,
     window: Window,
@@ -65,10 +66,10 @@ async fn spans_without_unit(
     if !conditions.require_within(&table, &columns.started, window) {
         return Ok(Reply::Refused("no such column".into()));
     }
-    let of_units = spec.spans.iter().filter(|rule| rule.unit != UnitLink::None);
-    let names: Vec<_> = of_units.map(|rule| rule.name.clone()).collect();
+    let rules = spec.spans.iter().filter(|rule| rule.unit != UnitLink::None);
+    let names: Vec<_> = rules.map(|rule| rule.name.clone()).collect();
     conditions.require_any(&table, &columns.name, &names);
-    // A span whose unit is null in part names no unit.
+    // If one column of the unit's id is null, the span refers to no unit.
     let parts: Vec<_> =
         columns.unit.columns().iter().filter_map(|column| table.value(column)).collect();
     if !parts.is_empty() {
@@ -84,7 +85,7 @@ async fn spans_without_unit(
     lookup.look_up(observation::Table::Spans, &what, &sql, &conditions.parameters()).await
 }
 
-/// Reads the spans of other units that started while these units ran.
+/// Reads the spans of other units that started while `units` ran.
 pub(super) async fn concurrent_spans(
     lookup: &mut Lookup<'_>,
     units: &Rows,
@@ -134,8 +135,8 @@ fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     Some(Window { since: Some(first - margin), until: Some(last + margin) })
 }
 
-/// Finds tables in other schemas that have the span table's name and spans of these units. Returns
-/// each table with the number of these spans.
+/// Finds tables in other schemas that have the span table's name and contain spans of `units`.
+/// Returns each table with the number of its spans of these units.
 pub(super) async fn spans_in_other_schemas(
     lookup: &mut Lookup<'_>,
     units: &Rows,

@@ -1,5 +1,5 @@
-//! Finds traces of an existing system by job, unit of work or trace id, or the newest traces.
-//! Messages call a unit of work an execution, as the option `--execution` does.
+//! Finds traces of an existing system by job, unit of work or trace id, or finds the newest traces.
+//! Messages call a unit of work an execution, like the option `--execution`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::mask::Secrets;
 use crate::observation::{self, Row, Rows, Span};
 use crate::spec::{SpanTable, Spec};
 
-/// Number of spans that one statement reads while it searches the newest traces.
+/// Number of spans to read with one statement in the search for the newest traces.
 const PAGE_SPANS: usize = 2_000;
 
 /// Which traces to find.
@@ -36,18 +36,18 @@ pub struct TraceMatches {
     pub(crate) job_column: String,
     /// Every span of the traces, earliest first, secrets masked.
     pub(crate) spans: Vec<Span>,
-    /// What the SQL functions that explain a unit of work returned; empty if the database has no
+    /// The results of the SQL functions that explain a unit of work; empty if the database has no
     /// such function.
     pub(crate) diagnostics: Vec<FunctionResult>,
     /// What could not be read, each with its reason.
     pub(crate) unread: Vec<String>,
 }
 
-/// Finds traces: all spans of every trace with a span that matches the query. The window applies
-/// only to [`TraceQuery::Newest`].
+/// Finds every trace that has a span that matches the query, and returns all spans of these traces.
+/// The window applies only to [`TraceQuery::Newest`].
 ///
 /// # Errors
-/// When no span matches, or the table can't be read.
+/// If no span matches, or the table can't be read.
 pub async fn find_traces(
     session: &mut Session,
     spec: &Spec,
@@ -81,8 +81,8 @@ async fn read_table(lookup: &mut Lookup<'_>, key: &str, name: &str) -> Result<Ta
     Table::read(lookup.session, name).await?.accepted_or(unreadable)
 }
 
-/// Fails if the span table lacks one of these columns. `key` is the key under `[tables.spans]` that
-/// names them.
+/// Fails if the span table lacks one of the `required` columns, or if there are none. `key` is the
+/// key under `[tables.spans]` that names the columns.
 fn require_columns(
     table: &Table,
     columns: &SpanTable,
@@ -145,7 +145,8 @@ async fn trace_ids(
     Ok(traces)
 }
 
-/// Fails if the column's type does not allow the id. `what` describes the id.
+/// Fails if the type of the key's column does not allow an id. `what` describes the id in the
+/// message.
 fn require_type(table: &Table, columns: &SpanTable, what: &str, key: Key<'_>) -> Result<(), Error> {
     let name = &columns.table;
     let [column] = key.columns else { return require_parts(columns, what, key) };
@@ -158,7 +159,7 @@ fn require_type(table: &Table, columns: &SpanTable, what: &str, key: Key<'_>) ->
     }
 }
 
-/// Fails if an id has fewer parts than columns. `what` describes the id.
+/// Fails if an id has fewer parts than the key has columns. `what` describes the id in the message.
 fn require_parts(columns: &SpanTable, what: &str, key: Key<'_>) -> Result<(), Error> {
     match key.values.iter().find(|id| id.matches('/').count() + 1 < key.columns.len()) {
         None => Ok(()),
@@ -205,8 +206,8 @@ async fn newest_traces(
     }
 }
 
-/// Reads all spans of the traces, earliest first. If there are too many, leaves the latest out:
-/// parents start before their children, so the trees keep their roots.
+/// Reads all spans of the traces, earliest first. If there are too many spans, leaves out the latest
+/// spans. Parents start before their children, so the trees keep their roots.
 async fn all_spans(
     lookup: &mut Lookup<'_>,
     table: &Table,
@@ -242,7 +243,7 @@ async fn all_spans(
     Ok(spans)
 }
 
-/// Creates the error for a query that matches no span. It names the newest trace.
+/// Creates the error for a query that matches no span. The message names the newest trace.
 async fn no_span(
     lookup: &mut Lookup<'_>,
     table: &Table,

@@ -1,8 +1,8 @@
-//! Windows of time, and the bounds that a user enters.
+//! Windows of time, and the bounds of a window that a user enters.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, Utc};
 
-/// A window of time. `None` as its start or end means that this side has no limit.
+/// A window of time. A start or end that is `None` means that this side has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
     /// Start of the window; this point in time is included.

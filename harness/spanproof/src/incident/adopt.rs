@@ -1,5 +1,5 @@
-//! Adopts incidents: stores them beside the spec, where `spanproof check` replays them whenever it
-//! runs all cases.
+//! Adopts incidents: stores the file of an incident beside the spec. `spanproof check` replays all
+//! adopted incidents whenever it runs all cases.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::matrix::Case;
 use crate::spec::Spec;
 use crate::trial::World;
 
-/// The folder of adopted incidents, beside the spec.
+/// The folder of adopted incidents, relative to the folder of the spec.
 const FOLDER: &str = "fixtures/incidents";
 
 /// The verdict that replays of an adopted incident must have: `pass`, `same` or a code.
@@ -64,7 +64,7 @@ impl fmt::Display for ExpectedVerdict {
     }
 }
 
-/// Whether the incident happened again, perhaps with parts of its setup assumed.
+/// Whether the incident happened again. Parts of its setup may have been assumed.
 fn is_reproduced(replay: &Replay) -> bool {
     matches!(replay.outcome, ReplayOutcome::Reproduced | ReplayOutcome::Uncertain)
 }
@@ -72,7 +72,7 @@ fn is_reproduced(replay: &Replay) -> bool {
 /// Returns the incident files in a folder, sorted by name; empty if there is no such folder.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// If the folder can't be read.
 pub fn list_incidents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -89,7 +89,7 @@ pub fn list_incidents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// may differ from the recorded one.
 ///
 /// # Errors
-/// When an incident can't be read, or does not fit the spec.
+/// If an incident can't be read, or does not fit the spec.
 pub async fn replay_adopted(world: &World) -> Result<Vec<AdoptedIncident>, Error> {
     let mut all = Vec::new();
     for path in list_incidents(&world.spec().path(FOLDER.as_ref()))? {
@@ -101,13 +101,13 @@ pub async fn replay_adopted(world: &World) -> Result<Vec<AdoptedIncident>, Error
     Ok(all)
 }
 
-/// Copies an incident into the folder of adopted incidents, with the verdict that its replays must
-/// have, and with the setup whose replay differed least from the incident. Replays of the copy
-/// accept any program. Returns the path of the copy.
+/// Copies an incident into the folder of adopted incidents, and returns the path of the copy. The copy
+/// contains the verdict that its replays must have, and the setup whose replay differed least from
+/// the incident. Replays of the copy accept any program.
 ///
 /// # Errors
-/// When `expected` is `same` but the incident was not reproduced, when several setups were tried
-/// and none reproduced the incident, or when the file exists or can't be written.
+/// If `expected` is `same` but the incident was not reproduced, if several setups were tried and none
+/// reproduced the incident, or if the file exists or can't be written.
 pub fn adopt(
     spec: &Spec,
     bundle: &Bundle,

@@ -1,5 +1,6 @@
-//! A bundle, the file of an incident: JSON lines, one record per line, which `jq` and `grep` can
-//! read. Records are written as soon as they are known, so a crash loses only the records after it.
+//! A bundle, the file of an incident (a case or a job of an existing system that can be replayed). It
+//! has one record of JSON per line, so `jq` and `grep` can read it. Each record is written as soon as
+//! it is known, so a crash loses only later records.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -32,7 +33,7 @@ pub struct Bundle {
     /// The recorded judgement; `None` if the bundle was cut off before it.
     pub judgement: Option<Judgement>,
     /// The verdict that a replay must have: `pass` or a code; `None` if it must be the recorded
-    /// one.
+    /// verdict.
     pub expects: Option<String>,
     /// Why the bundle may not be the whole incident; empty if it is complete and unchanged.
     pub doubts: Vec<String>,
@@ -48,8 +49,8 @@ impl Bundle {
         self
     }
 
-    /// Accepts any program in a replay. Without this, another program than the recorded one makes
-    /// the replay uncertain.
+    /// Accepts any program in a replay. By default, a program that differs from the recorded program
+    /// makes the replay uncertain.
     #[must_use]
     pub fn with_any_program(mut self) -> Self {
         self.setup.program = None;
@@ -57,7 +58,7 @@ impl Bundle {
     }
 }
 
-/// Returns the recorded observation.
+/// A bundle is a source of its recorded observation.
 impl Source for &Bundle {
     type Error = std::convert::Infallible;
 
@@ -107,13 +108,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the rows of a table, as one record each.
+    /// Writes each row of a table as a record.
     fn write_rows(&mut self, rows: &format::Rows, record: fn(Row) -> Record) -> Result<(), Error> {
         let format::Rows::Found(rows) = rows else { return Ok(()) };
         rows.iter().try_for_each(|row| self.write(&record(row.clone())))
     }
 
-    /// Writes an observation: one record per row, line and exchange, and one for everything else.
+    /// Writes an observation: one record for each row, each line and each request to the upstream,
+    /// and one for everything else.
     pub(super) fn write_observation(&mut self, observation: &Observation) -> Result<(), Error> {
         let mut stored = format::Observation::from(observation);
         self.write_rows(&stored.jobs, Record::Job)?;
@@ -128,7 +130,7 @@ impl Writer {
         self.write(&Record::Facts(Box::new(stored.without_lists())))
     }
 
-    /// Writes the last record, with the checksum. Returns the path of the file.
+    /// Writes the last record, which contains the checksum. Returns the path of the file.
     pub(super) fn finish(mut self) -> Result<PathBuf, Error> {
         let sha256 = hex_digest(self.hash.clone());
         let records = self.records;

@@ -1,4 +1,5 @@
-//! Captures an incident: a case that `check` ran, or a job of an existing system.
+//! Captures an incident: writes a case that `check` ran, or a job of an existing system, to a file
+//! (a bundle) from which it can be replayed.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ use crate::verdict::judge;
 /// Writes a case that was run to a bundle, the file of an incident. Returns the path of the file.
 ///
 /// # Errors
-/// When the file exists or can't be written, or a file of the spec can't be read.
+/// If the file exists or can't be written, or a file of the spec can't be read.
 pub fn capture_case(
     spec: &Spec,
     observation: &Observation,
@@ -61,8 +62,8 @@ pub fn capture_case(
 /// read. Returns the path of the file.
 ///
 /// # Errors
-/// When the file exists or can't be written, or the system can't be read. The file then contains
-/// what was read before the error.
+/// If the file exists or can't be written, or the system can't be read. The file keeps what was read
+/// before the error.
 pub async fn capture_deployment(
     existing: ExistingSystem<'_>,
     masking: &mut Masking,
@@ -74,7 +75,7 @@ pub async fn capture_deployment(
     let selection = &JobSelection { flags: flags.clone(), ..selection.clone() };
     let setup = Setup { flags, ..Setup::default() };
     writer.write(&Record::Setup(Box::new(setup.clone().into())))?;
-    // With this record, a bundle that is cut off can be judged.
+    // A bundle needs this record to be judged. It is written first, in case the bundle is cut off.
     writer.write(&Record::Facts(Box::new(format::Observation::from(&empty_observation(
         spec, selection,
     )))))?;
@@ -99,8 +100,8 @@ pub async fn capture_deployment(
     let units = observation.tables.units.all().len();
     let setup = Setup { flags, route, units, ..setup };
     writer.write(&Record::Setup(Box::new(setup.into())))?;
-    // What is masked in the rows and lines was counted when they were written to the file. For the
-    // judgement a clone masks them again, so that the counts do not grow.
+    // The values that were masked in rows and lines are already counted, by the recorder. For the
+    // judgement, a clone of the masking masks them again, so that the counts do not grow.
     let masked = masking.clone().observation(spec, &observation);
     let facts = Observation::from(format::Observation::from(&observation).without_lists());
     let facts = format::Observation::from(&masking.observation(spec, &facts));

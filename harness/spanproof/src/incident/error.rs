@@ -1,4 +1,4 @@
-//! Errors of incidents.
+//! Errors while incidents are captured, read, replayed or adopted.
 
 use crate::chain::debug_as_chain;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Masks bundles: secrets, personal data, and the contents of jobs.
+//! Masks secrets, personal data and the contents of jobs in what is written to a bundle, the file of
+//! an incident.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,13 +25,13 @@ static EMAIL_ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").ok()
 });
 
-/// How a value is masked: like the contents of jobs (their inputs and outputs) or not.
+/// How much of a value is masked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
-    /// Only secrets, e-mail addresses and matches of the user's rules are masked: the value does
-    /// not belong to the contents of a job, or the user wants to keep them.
+    /// Only secrets, e-mail addresses and matches of the user's rules are masked. The value does not
+    /// belong to the contents of a job (its input and output), or the user keeps these contents.
     Kept,
-    /// Every text and number is masked: the value belongs to the contents of a job.
+    /// Every text and number is masked. The value belongs to the contents of a job.
     Masked,
 }
 
@@ -39,7 +40,7 @@ enum Content {
 pub struct Masking {
     rules: Vec<(String, Regex)>,
     keeps_contents: bool,
-    /// How often each kind of value was masked: by place, such as a column, and by kind.
+    /// How often a value was masked, by place (such as a column) and by kind (such as "secret").
     counts: BTreeMap<(String, String), usize>,
     names: NameMasker,
 }
@@ -65,7 +66,7 @@ impl Masking {
     /// everything that matches a pattern of the rule file.
     ///
     /// # Errors
-    /// When the rule file can't be read, or a pattern is not a regular expression.
+    /// If the rule file can't be read, or a pattern is not a regular expression.
     pub fn new(rules: Option<&Path>) -> Result<Self, Error> {
         let mut masking = Self::default();
         if let Some(path) = rules {
@@ -91,7 +92,7 @@ impl Masking {
         Self { keeps_contents: keep, ..self }
     }
 
-    /// Returns how often each kind of value was masked at each place, such as a column.
+    /// Returns how often a value of each kind was masked at each place, such as a column.
     pub fn counts(&self) -> Vec<Masked> {
         let counts = self.counts.iter();
         counts.map(|((place, what), count)| Masked::new(place, what, *count)).collect()
@@ -122,7 +123,7 @@ impl Masking {
     /// Masks secrets, e-mail addresses and the matches of rules in a text.
     pub(super) fn text(&mut self, place: &str, text: &str) -> String {
         let mut masked = mask_secrets(text);
-        // Also counts secrets that were masked when the evidence was written.
+        // This also counts secrets that were masked earlier, when the evidence was written.
         self.count(place, "secret", masked.matches(MASK).count());
         if let Some(email) = EMAIL_ADDRESS.as_ref().filter(|_| masked.contains('@')) {
             let found = email.find_iter(&masked).count();
@@ -138,7 +139,8 @@ impl Masking {
         masked
     }
 
-    /// Masks a JSON value. Field names and the structure stay, because verdicts depend on them.
+    /// Masks the texts and numbers in a JSON value. Keeps the structure and the names of fields,
+    /// because verdicts depend on these.
     fn value(&mut self, place: &str, value: &mut Json, content: Content) {
         match value {
             Json::Null | Json::Bool(_) => {}
@@ -167,7 +169,7 @@ impl Masking {
         }
     }
 
-    /// Masks a column that verdicts depend on. Different values stay different.
+    /// Masks a column on which verdicts depend. Different values stay different.
     fn compared_column(&mut self, spec: &Spec, role: ColumnRole, place: &str, value: &mut Json) {
         let Json::String(text) = value else {
             return self.value(place, value, Content::Kept);
@@ -177,8 +179,8 @@ impl Masking {
         self.names = names;
     }
 
-    /// Masks a column that verdicts do not depend on. JSON values and the outcome of a unit of work
-    /// count as contents of a job.
+    /// Masks a column on which no verdict depends. JSON values and the outcome of a unit of work count
+    /// as contents of a job.
     fn column(&mut self, place: &str, column: &str, is_outcome: bool, value: &mut Json) {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if !value.is_null() && crate::mask::is_secret(column, &plain) {
@@ -186,7 +188,7 @@ impl Masking {
             self.count(place, "secret", 1);
             return;
         }
-        // A column of text may contain JSON, too.
+        // A text column may also contain JSON.
         let is_json = match value {
             Json::Object(_) | Json::Array(_) => true,
             Json::String(text) => text.trim_start().starts_with(['{', '[']),
@@ -261,7 +263,7 @@ impl Visitor for MaskingVisitor<'_> {
     fn text(&mut self, part: Part, text: &mut String) {
         let tables = &self.spec.tables;
         let place = match part {
-            // Not counted here, but in the texts that contain the address.
+            // Secrets in addresses are counted in the texts that contain the address.
             Part::Addresses => return *text = mask_secrets(text),
             Part::Command => {
                 // The path of the program may be private.
@@ -290,15 +292,16 @@ impl Visitor for MaskingVisitor<'_> {
         }
     }
 
-    /// Masks the value of any flag except the tracing flag, on whose value the verdict depends.
+    /// Masks the value of a flag. The value of the tracing flag stays, because the verdict depends
+    /// on it.
     fn flag(&mut self, name: &str, value: &mut Value) {
         *value = masked_flag(self.spec, name, value, None);
         let is_masked = value.text().is_some_and(|text| text.contains(MASK));
         self.masking.count("flags", "secret", usize::from(is_masked));
     }
 
-    /// Masks any line except the startup line that says whether tracing is on: the verdict depends
-    /// on the flag's value in it.
+    /// Masks a line. The startup line that reports whether tracing is on stays, because the verdict
+    /// depends on the flag's value in this line.
     fn line(&mut self, text: &mut String) {
         if self.spec.probes.banner(text).is_none() {
             *text = self.masking.text("output", text);

@@ -1,7 +1,7 @@
-//! Incidents: a case, or a job of an existing system, stored as one file that can be replayed.
+//! Incidents: cases, or jobs of an existing system, that are stored and can be replayed.
 //!
-//! A bundle is the file of an incident, and may come from anywhere. Nothing in it is executed, and
-//! no path in it is read or written.
+//! The file of an incident is called a bundle. It may come from anywhere, so nothing in a bundle is
+//! executed, and no path in a bundle is read or written.
 
 mod adopt;
 mod bundle;

@@ -1,5 +1,5 @@
-//! Reads bundles, the files of incidents. A file may be cut off, edited, of another version, or not
-//! a bundle at all.
+//! Reads bundles, the files of incidents. A file may be cut off, edited, written by another version,
+//! or not a bundle at all.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -39,18 +39,19 @@ struct Records {
 }
 
 impl Bundle {
-    /// Reads a bundle. If it was cut off, its `doubts` say so.
+    /// Reads a bundle. If the file was cut off, `doubts` contains a text about this.
     ///
     /// # Errors
-    /// When the file is not a bundle, is damaged, was edited, or was written by a newer version.
+    /// If the file is not a bundle, is damaged, was edited, or was written by a newer version.
     pub fn read(path: &Path) -> Result<Self, Error> {
         Self::read_as(path, Edits::Refused)
     }
 
-    /// Reads a bundle that may have been edited. If it was edited, its `doubts` say so.
+    /// Reads a bundle that may have been edited. If the file was edited or cut off, `doubts` contains
+    /// a text about this.
     ///
     /// # Errors
-    /// When the file is not a bundle, is damaged, or was written by a newer version.
+    /// If the file is not a bundle, is damaged, or was written by a newer version.
     pub fn read_edited(path: &Path) -> Result<Self, Error> {
         Self::read_as(path, Edits::Accepted)
     }
@@ -91,7 +92,7 @@ impl Bundle {
             }
             let record: Json = match serde_json::from_slice(&line) {
                 Ok(record) => record,
-                // The last line was cut off: it is the only line that may lack its line ending.
+                // Only the last line can lack its line ending. It was cut off.
                 Err(_) if number > 1 && !line.ends_with(b"\n") => break,
                 Err(error) => return Err(damaged(format!("line {number} is not JSON: {error}"))),
             };
@@ -165,7 +166,7 @@ impl Records {
             _ if Record::NAMES.contains(&name.as_str()) => {
                 return Err(format!("this version can't read the record `{name}`"));
             }
-            // Written by a newer minor version, which has more kinds of records.
+            // A newer minor version wrote the file, and has more kinds of records.
             _ => self
                 .doubts
                 .push(format!("this version does not know the record `{name}` in the file")),
@@ -173,7 +174,7 @@ impl Records {
         Ok(())
     }
 
-    /// Converts the records into a bundle. Fails if a record is missing that every bundle needs.
+    /// Converts the records into a bundle. Fails if a required record is missing.
     fn into_bundle(mut self, path: &Path) -> Result<Bundle, Error> {
         let counts = [
             count_text(self.jobs.len(), "job"),
@@ -216,12 +217,12 @@ impl Records {
     }
 }
 
-/// Replaces the former name of a code by its current one.
+/// Replaces the former name of a code by its current name.
 fn with_current_name(expects: String) -> String {
     expects.parse::<Code>().map_or(expects, |code| code.to_string())
 }
 
-/// Returns a count with its noun, as `1 job` and `2 jobs`.
+/// Returns a count with its noun, such as `1 job` or `2 jobs`.
 fn count_text(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")

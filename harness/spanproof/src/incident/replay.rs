@@ -1,6 +1,6 @@
-//! Recreates the setup of an incident, runs the service in it, and compares the results: the
-//! verdict, the funnel (how many units of work reached each stage, from executed to joined), and
-//! the statuses of the units.
+//! Replays an incident: recreates its setup, runs the service with this setup, and compares the
+//! results with the recorded results. Results are the verdict, the funnel (how many units of work
+//! reached each stage, from executed to joined), and the statuses of the units.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
 /// Maximum number of setups with which one incident is replayed.
 const MAX_SETUPS: usize = 32;
 
-/// Replays an incident with every setup that fits what is known of the incident.
+/// Replays an incident once with each setup that fits what is known of the incident.
 ///
 /// # Errors
-/// When the spec does not fit the incident, or too many setups fit the incident.
+/// If the spec does not fit the incident, or too many setups fit the incident.
 pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
     let recreations = bundle.setup.recreations(world.spec()).map_err(Error::SpecMismatch)?;
     let mut uncertainties = [bundle.doubts.clone(), recreations.uncertainties].concat();
@@ -95,8 +95,8 @@ async fn run(
     Ok((judgement, differences))
 }
 
-/// Returns a text with the recorded and the current program; `None` if they are the same, or if any
-/// program is accepted.
+/// Returns a text with the recorded and the current program; `None` if both are the same, or if the
+/// bundle accepts any program.
 fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     let recorded = bundle.setup.program.as_ref()?;
     let current = world.program_id().unwrap_or_else(|| "unknown".into());
@@ -104,15 +104,15 @@ fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     differs.then(|| format!("the program: recorded {recorded}, now {current}"))
 }
 
-/// Returns a text if the incident may depend on the clock of the machine where it happened: a
-/// replay can't recreate that clock.
+/// Returns a text if the incident may depend on the clock of the machine where it happened, because a
+/// replay can't recreate that clock; otherwise `None`.
 fn clock_uncertainty(bundle: &Bundle) -> Option<String> {
     let code = bundle.judgement.as_ref().and_then(Judgement::code);
     let text = "the clock: impossible times may come from the clock of the machine where the incident happened";
     (code == Some(Code::ImpossibleTimes)).then(|| text.into())
 }
 
-/// Compares a judgement with the expected verdict. Returns no difference if they agree.
+/// Compares a judgement with the expected verdict. Returns the difference; empty if they agree.
 fn expected_difference(expected: &str, judgement: &Judgement) -> Vec<String> {
     let found = verdict_text(judgement);
     let passes = expected == "pass" && judgement.verdict == Verdict::Pass;
@@ -122,7 +122,7 @@ fn expected_difference(expected: &str, judgement: &Judgement) -> Vec<String> {
     vec![format!("verdict: expected {expected}, found {found}")]
 }
 
-/// Returns the differences of a judgement from the recorded one.
+/// Returns the differences of a judgement from the recorded judgement.
 fn differences(
     spec: &Spec,
     bundle: &Bundle,
@@ -148,7 +148,7 @@ fn differences(
     differences
 }
 
-/// Judges the observation of a bundle again, and compares the judgement with the recorded one.
+/// Judges the observation of a bundle again, and compares the judgement with the recorded judgement.
 pub async fn rejudge_incident(spec: &Spec, bundle: &Bundle) -> Rejudgement {
     let Ok(Judged { observation, judgement }) = observe(spec, bundle).await;
     let differences = differences(spec, bundle, &judgement, &observation);
@@ -171,13 +171,13 @@ fn verdict_text(judgement: &Judgement) -> String {
     }
 }
 
-/// Returns the number of units at each stage of the funnel, as `8→8→4→4→4→4`.
+/// Returns the number of units at each stage of the funnel, such as `8→8→4→4→4→4`.
 fn funnel_text(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
     [executed, attempted, stored, finished, linked, joined].map(|count| count.to_string()).join("→")
 }
 
-/// Returns how many units have each status, as `1 completed, 4 failed`.
+/// Returns how many units have each status, such as `1 completed, 4 failed`.
 fn status_counts(spec: &Spec, observation: &Observation) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for unit in Unit::from_rows(&spec.tables, observation.tables.units.all()) {

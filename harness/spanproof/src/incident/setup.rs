@@ -1,4 +1,5 @@
-//! What is known of the setup of an incident, and the cases of a spec that may recreate it.
+//! The setup of an incident as far as it is known: flags, route (the way the job was submitted), job,
+//! upstream and fault. Finds the cases of a spec that may recreate this setup.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
@@ -26,7 +27,7 @@ pub(crate) struct Setup {
     pub upstream: Option<String>,
     /// The upstream's replies with their delays; `None` if they are not known.
     pub behaviour: Option<Behaviour>,
-    /// The fault that was injected; `None` without a fault.
+    /// The fault that was caused on purpose; `None` without a fault.
     pub fault: Option<String>,
     /// A hash of the program in hexadecimal digits; `None` if any program is accepted.
     pub program: Option<String>,
@@ -51,11 +52,11 @@ pub(super) struct Recreations {
 }
 
 impl Setup {
-    /// Returns every way to recreate this setup with a spec. For a route or an upstream that is not
-    /// known, all routes or all upstreams of the spec are tried.
+    /// Returns every way to recreate this setup with a spec. If the route is not known, there is one
+    /// way for each route of the spec. The same holds for the upstream.
     ///
     /// # Errors
-    /// When the spec does not have a flag, route, upstream, job or fault of the setup.
+    /// If the spec does not have a flag, route, upstream, job or fault of the setup.
     pub(super) fn recreations(&self, spec: &Spec) -> Result<Recreations, String> {
         let mut uncertainties = Vec::new();
         let flags = self.case_flags(spec, &mut uncertainties)?;
@@ -89,7 +90,8 @@ impl Setup {
         Ok(Recreations { all, uncertainties })
     }
 
-    /// Returns the flags of the spec, each with its recorded value, or else with its default.
+    /// Returns the flags of the spec. Each has its recorded value, or its default if no value was
+    /// recorded.
     fn case_flags(
         &self,
         spec: &Spec,
@@ -102,7 +104,7 @@ impl Setup {
             let recorded = self.flags.iter().find(|(name, _)| *name == flag.name);
             let value = match recorded {
                 Some((_, Value::Set(text))) if text.contains(MASK) => {
-                    // A masked value ends with its position in the spec's list.
+                    // A masked value ends with its position, from 1, among the flag's `values`.
                     let number = text.trim_start_matches('*').parse::<usize>().ok();
                     let index = number.and_then(|number| number.checked_sub(1));
                     let found = index.and_then(|index| flag.values.get(index)).cloned();
@@ -124,8 +126,8 @@ impl Setup {
         Ok(spec.flags.iter().map(value).collect())
     }
 
-    /// Returns the spec's job with the recorded name. If no name was recorded, returns a job with
-    /// the same number of units, or else the first job.
+    /// Returns the name of the job to submit: the recorded name. If no name was recorded, a job of the
+    /// spec with the same number of units. If there is no such job, the first job.
     fn case_job(&self, spec: &Spec, uncertainties: &mut Vec<String>) -> Result<String, String> {
         if let Some(name) = &self.job {
             return require_name("job", name, spec.jobs.iter().map(|job| job.name.as_str()));
@@ -142,7 +144,8 @@ impl Setup {
     }
 }
 
-/// Returns all names, and adds an uncertainty: this part of the setup is not known.
+/// Returns all `names`, and adds the text that this part of the setup is not known to
+/// `uncertainties`.
 fn assume_each<'a>(
     part: &str,
     kind: &str,
@@ -157,7 +160,7 @@ fn assume_each<'a>(
     all
 }
 
-/// Returns the name if the spec has it.
+/// Returns `name` if it is one of the names that the spec has.
 fn require_name<'a>(
     kind: &str,
     name: &str,

@@ -53,7 +53,8 @@ static PREFIXES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 static ESCAPE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").ok());
 
-/// Parses a line by removing what log collectors added.
+/// Parses a line: removes what log collectors added, and keeps the time that they or the service
+/// wrote.
 pub(crate) fn parse_line(line: &str) -> Entry {
     let plain = match ESCAPE.as_ref() {
         Some(escape) if line.contains('\u{1b}') => escape.replace_all(line, ""),
@@ -72,7 +73,7 @@ impl Entry {
     /// Removes one wrapper. Returns whether the line had a wrapper.
     fn unwrap_once(&mut self) -> bool {
         if let Some((at, rest)) = split_time(&self.text) {
-            // The innermost time is from the service, all others are from collectors.
+            // Only the innermost time is from the service. Other times are from collectors.
             self.at = Some(at);
             self.text = rest;
             return true;

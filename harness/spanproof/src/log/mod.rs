@@ -1,5 +1,5 @@
-//! Reads a service's log file as a stream, in constant memory, from any collector. Does not depend
-//! on specs: the caller gives the patterns of interest.
+//! Reads a service's log file as a stream, in constant memory. Understands the formats of common log
+//! collectors. Does not read the spec: the caller passes the patterns to search for.
 
 mod entry;
 mod needle;

@@ -1,5 +1,6 @@
-//! Finds the lines of a log that may match one of several patterns. Such a line contains at least
-//! one of the literals that are taken from the patterns. Most lines contain none and are skipped.
+//! Finds the lines of a log that may match one of several patterns. A line that matches contains at
+//! least one of the literals (*needles*) that are extracted from the patterns. Most lines contain no
+//! literal and are skipped.
 
 use aho_corasick::AhoCorasick;
 use regex_syntax::hir::{Hir, HirKind};

@@ -1,4 +1,4 @@
-//! Scans a log as a stream. Lines that no pattern can match are skipped at the speed of the disk.
+//! Scans a log as a stream. Lines that no pattern can match are counted and not parsed.
 
 use std::io::Read;
 
@@ -21,10 +21,10 @@ pub(crate) enum Error {
     /// Reading failed.
     #[error("reading failed")]
     Read(#[from] std::io::Error),
-    /// The log is not text.
+    /// The log is not text; the field says what it is.
     #[error("it is {0}")]
     NotText(&'static str),
-    /// The log is compressed or has another encoding; the text names the program that converts it.
+    /// The log is compressed or is not UTF-8; the field names the program that converts it.
     #[error("it is {0}")]
     Encoded(&'static str),
 }
@@ -42,7 +42,8 @@ pub(crate) struct Scan {
     pub last: Option<DateTime<Utc>>,
 }
 
-/// Reads a whole log. Calls `on_line` for each line that may match, with its line number from 1.
+/// Reads a whole log. Calls `on_line` for each line that may match a pattern, with the line's
+/// number, counted from 1.
 ///
 /// # Errors
 /// If the log can't be read or is not text.
@@ -79,7 +80,8 @@ pub(crate) fn scan(
     Ok(scan)
 }
 
-/// Scans whole lines, which follow `before` earlier lines. Returns the number of scanned lines.
+/// Scans a part of the log that consists of whole lines, and returns their number. `before` is the
+/// number of lines before this part.
 fn scan_lines(
     text: &[u8],
     before: u64,
@@ -123,10 +125,12 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Returns the lines of a text without their ends.
 fn lines(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
 }
 
+/// Returns the time of a line; `None` if the line has no time with a date.
 fn timestamp(line: &[u8]) -> Option<DateTime<Utc>> {
     parse_line(&String::from_utf8_lossy(line)).at
 }

@@ -1,4 +1,6 @@
-//! A case: a value for every flag, a route, an upstream, a job and an optional fault.
+//! A case: one combination of values with which the service is run. It has a value for every flag (an
+//! environment variable), a route (a way to submit a job), a behaviour of the fake upstream, a job and
+//! an optional fault (something that is broken on purpose, such as a locked table).
 
 use sha2::{Digest, Sha256};
 
@@ -37,8 +39,8 @@ impl Case {
 
     /// Creates a case without a fault. `names` are the names of route, upstream and job.
     ///
-    /// Flags at their default do not change the id, so a flag that is added to the spec changes no
-    /// id.
+    /// The id does not depend on flags at their default, so all ids stay the same if a flag is added
+    /// to the spec.
     pub fn new(spec: &Spec, flags: Vec<(String, Value)>, names: [&str; 3]) -> Self {
         let [route, upstream, job] = names.map(str::to_owned);
         let case = Self { id: String::new(), flags, route, upstream, job, fault: None };
@@ -81,7 +83,8 @@ impl Case {
         found.map_or(Value::Unset, |(_, value)| value.clone())
     }
 
-    /// Returns the values that the spec's conditions compare, by name.
+    /// Returns the values with which the conditions of a spec are compared, by the names in the
+    /// conditions.
     pub(crate) fn facts(&self) -> Facts<'_> {
         let set = |name: &String| Value::Set(name.clone());
         let mut facts: Facts<'_> =
@@ -93,7 +96,7 @@ impl Case {
         facts
     }
 
-    /// Whether the case meets the condition.
+    /// Whether the case meets a condition of the spec.
     pub(crate) fn matches(&self, condition: &Condition) -> bool {
         condition.holds(&self.facts())
     }
@@ -103,7 +106,7 @@ impl Case {
         spec.tracing_flag().is_none_or(|flag| flag.records(&self.flag(&flag.name)))
     }
 
-    /// Returns the flags as `NAME=value`, without those that are unset by default and in this case.
+    /// Returns the flags as `NAME=value`. Omits flags that are unset in this case and by default.
     pub fn settings(&self, spec: &Spec) -> String {
         let omitted =
             |name: &str, value: &Value| *value == Value::Unset && is_default(spec, name, value);
@@ -113,6 +116,7 @@ impl Case {
     }
 }
 
+/// Whether a value is the default of the flag `name`.
 fn is_default(spec: &Spec, name: &str, value: &Value) -> bool {
     let flag = spec.flags.iter().find(|flag| flag.name == name);
     flag.map_or(Value::Unset, crate::spec::Flag::default_value) == *value

@@ -1,5 +1,6 @@
-//! The cases of a spec: the product of all values in a stable order. Also what cases have in
-//! common, and how they differ. Pure: no I/O.
+//! The cases of a spec: all combinations of values with which the service is run, in a stable order.
+//! Also finds what several cases have in common (a pattern), and cases that differ in one value
+//! (neighbours). Does no I/O.
 
 mod case;
 mod neighbour;

@@ -1,12 +1,12 @@
-//! The neighbours of a case: cases that differ from it in one flag, the route, the upstream or the
-//! fault.
+//! The neighbours of a case: cases that differ from it in one flag, in the route (the way to submit a
+//! job), in the upstream or in the fault.
 
 use std::fmt;
 
 use super::Case;
 use crate::spec::{Flag, Intent, Spec, Value};
 
-/// Common spellings of "on", for a case that may fail because of its spelling.
+/// Common spellings of "on", to try if a case may fail because of the spelling of a flag's value.
 pub(crate) const SPELLINGS_OF_ON: &[&str] = &["true", "1", "on", "yes"];
 
 /// The one difference between a case and its neighbour.
@@ -31,9 +31,10 @@ impl fmt::Display for Change {
 /// Returns each neighbour of a case that must record spans and that the spec does not exclude. The
 /// most informative neighbours come first.
 ///
-/// `spellings` are values to try for the tracing flag besides those of the spec. If there are any,
-/// neighbours are also returned if the tracing flag gets a value that means on, but the spec does
-/// not require that this value records spans.
+/// The tracing flag is the flag that switches the recording of spans on. `spellings` are values of
+/// this flag to try besides the values in the spec. If `spellings` is not empty, the result also has
+/// neighbours in which the tracing flag has a value that means on, although the spec does not require
+/// spans for this value.
 pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(Change, Case)> {
     changes(spec, spellings)
         .into_iter()
@@ -74,7 +75,7 @@ fn is_tracing_on(spec: &Spec, change: &Change) -> bool {
     is_tracing && change.value.intent() == Intent::On
 }
 
-/// Returns the case with the change; `None` if the change does not apply to it.
+/// Returns the case with the change; `None` if the change does not apply to the case.
 fn apply(spec: &Spec, case: &Case, change: &Change) -> Option<Case> {
     let mut other = case.clone();
     match (change.name.as_str(), change.value.text()) {

@@ -1,4 +1,5 @@
-//! Patterns: conditions that all failing cases meet, and no other case meets.
+//! Patterns: conditions on the values of a case (flags, route, upstream, job and fault) that all
+//! failing cases meet, and no other case meets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +10,7 @@ use crate::spec::{Spec, Value};
 /// The maximum number of names in a pattern; longer patterns explain nothing.
 const MAX_TERMS: usize = 3;
 
-/// The shortest conjunction that holds for some cases and for no other case that was run.
+/// The shortest conjunction that holds for all selected cases and for no other case that was run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Term>);
 
@@ -20,31 +21,33 @@ struct Term {
     values: Vec<Value>,
     /// All values of the name in the cases that were run.
     all: Vec<Value>,
-    /// Whether the name is the tracing flag and `values` are exactly the values that switch tracing
-    /// on. `false` if there is only one such value.
+    /// Whether the name is the flag that switches tracing on, and `values` are exactly its values
+    /// that do so. `false` if `values` has only one value.
     on: bool,
 }
 
 impl Pattern {
-    /// Returns the pattern that holds for all of `these` and none of `others`; `None` if no
-    /// conjunction of at most three names does. The pattern is empty if `others` is empty.
-    pub(crate) fn find(spec: &Spec, these: &[&Case], others: &[&Case]) -> Option<Self> {
+    /// Returns the pattern that holds for all `selected` cases and for no case of `others`; `None` if
+    /// no conjunction of at most three names has this property. The pattern is empty if `others` is
+    /// empty.
+    pub(crate) fn find(spec: &Spec, selected: &[&Case], others: &[&Case]) -> Option<Self> {
         let names: Vec<String> = names(spec)
             .into_iter()
-            .filter(|name| values(name, these.iter().chain(others)).len() > 1)
+            .filter(|name| values(name, selected.iter().chain(others)).len() > 1)
             .collect();
         (0..=MAX_TERMS.min(names.len())).find_map(|size| {
             subsets(names.len(), size).into_iter().find_map(|subset| {
                 let subset: Vec<&str> = subset.into_iter().map(|at| names[at].as_str()).collect();
-                is_exact(&subset, these, others).then(|| Self::new(spec, &subset, these, others))
+                is_exact(&subset, selected, others)
+                    .then(|| Self::new(spec, &subset, selected, others))
             })
         })
     }
 
-    fn new(spec: &Spec, names: &[&str], these: &[&Case], others: &[&Case]) -> Self {
+    fn new(spec: &Spec, names: &[&str], selected: &[&Case], others: &[&Case]) -> Self {
         let term = |name: &&str| {
-            let own = values(name, these.iter());
-            let all = values(name, these.iter().chain(others));
+            let own = values(name, selected.iter());
+            let all = values(name, selected.iter().chain(others));
             let flag = spec.tracing_flag().filter(|flag| flag.name == **name);
             let on = flag.is_some_and(|flag| {
                 own.len() > 1 && all.iter().all(|value| flag.records(value) == own.contains(value))
@@ -87,21 +90,23 @@ fn names(spec: &Spec) -> Vec<String> {
     parts.into_iter().chain(spec.flags.iter().map(|flag| flag.name.clone())).collect()
 }
 
+/// Returns the value that a name has in a case.
 fn value(name: &str, case: &Case) -> Value {
     case.facts().remove(name).unwrap_or(Value::Unset)
 }
 
+/// Returns all values that a name has in these cases.
 fn values<'a>(name: &str, cases: impl Iterator<Item = &'a &'a Case>) -> BTreeSet<Value> {
     cases.map(|case| value(name, case)).collect()
 }
 
-/// Whether `these` have every combination of their values of these names, and no other case has one
-/// of these combinations.
-fn is_exact(names: &[&str], these: &[&Case], others: &[&Case]) -> bool {
+/// Whether the conjunction of `names` with the values in the `selected` cases holds for no other
+/// case. Each combination of these values must occur in a selected case.
+fn is_exact(names: &[&str], selected: &[&Case], others: &[&Case]) -> bool {
     let project =
         |case: &&Case| -> Vec<Value> { names.iter().map(|name| value(name, case)).collect() };
-    let own: BTreeSet<Vec<Value>> = these.iter().map(project).collect();
-    let product: usize = names.iter().map(|name| values(name, these.iter()).len()).product();
+    let own: BTreeSet<Vec<Value>> = selected.iter().map(project).collect();
+    let product: usize = names.iter().map(|name| values(name, selected.iter()).len()).product();
     own.len() == product && !others.iter().map(project).any(|other| own.contains(&other))
 }
 
@@ -145,10 +150,10 @@ mod tests {
         let all = cases(&spec).unwrap();
         let rules: Vec<Condition> =
             conditions.split(';').map(|rule| toml::from_str(rule).unwrap()).collect();
-        let (these, others): (Vec<&Case>, Vec<&Case>) =
+        let (selected, others): (Vec<&Case>, Vec<&Case>) =
             all.iter().partition(|case| rules.iter().any(|rule| case.matches(rule)));
-        assert!(!these.is_empty());
-        Pattern::find(&spec, &these, &others).map(|pattern| pattern.to_string())
+        assert!(!selected.is_empty());
+        Pattern::find(&spec, &selected, &others).map(|pattern| pattern.to_string())
     }
 
     #[rstest]
@@ -176,14 +181,14 @@ mod tests {
         });
         assert!(spec.flags[0].enables.is_none() && spec.faults.is_empty());
         let all = cases(&spec).unwrap();
-        let (these, others): (Vec<&Case>, Vec<&Case>) =
+        let (selected, others): (Vec<&Case>, Vec<&Case>) =
             all.iter().partition(|case| case.records(&spec) && case.route == "queued");
-        let pattern = Pattern::find(&spec, &these, &others).unwrap().to_string();
+        let pattern = Pattern::find(&spec, &selected, &others).unwrap().to_string();
         assert_eq!(pattern, "route=queued and ENABLE_DB_TRACING is on");
     }
 
     #[test]
-    fn a_disjunction_has_no_pattern() {
+    fn cases_that_only_a_disjunction_describes_have_no_pattern() {
         let either = "route = 'queued'\nENABLE_DB_TRACING = 'true';\
                       route = 'cross-region'\nENABLE_DB_TRACING = '1'";
         assert_eq!(pattern(either), None);

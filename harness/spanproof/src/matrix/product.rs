@@ -1,4 +1,6 @@
-//! The product of all values, without excluded combinations, and the cases with faults.
+//! Creates the cases of a spec: the product of all values of flags, routes (ways to submit a job),
+//! upstreams and jobs, without excluded combinations. Adds cases in which a fault, such as a locked
+//! table, is caused on purpose.
 
 use crate::chain::debug_as_chain;
 use std::collections::BTreeMap;
@@ -34,7 +36,8 @@ pub enum MatrixError {
     },
     /// A fault applies to no case.
     #[error(
-        "the fault `{fault}` applies to no recording case{rule}; correct its `when`, or the matrix"
+        "the fault `{fault}` applies to no case that must record spans{rule}; correct its `when`, or \
+         the matrix"
     )]
     UnusedFault {
         /// The name of the fault.
@@ -78,8 +81,8 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     let axes = axes(spec);
     let total =
         axes.iter().try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
-    // The size is checked before the cases are created, so that a huge product takes no memory. As
-    // `exclude` may remove many cases, up to 100 times the limit are created.
+    // The size is checked before the cases are created, so that a huge product takes no memory. The
+    // product may be up to 100 times the limit, because `exclude` may remove many cases.
     let max_product = spec.matrix.limit.saturating_mul(100);
     if total.is_none_or(|total| total > max_product) {
         return Err(too_many(spec, &axes, total.unwrap_or(usize::MAX)));
@@ -151,6 +154,7 @@ fn combinations<'a>(axes: &'a [(&str, Vec<Value>)]) -> impl Iterator<Item = Vec<
     })
 }
 
+/// Creates the case with one value of each axis.
 fn case(spec: &Spec, axes: &[(&str, Vec<Value>)], values: &[&Value]) -> Case {
     let named: BTreeMap<&str, &Value> =
         axes.iter().map(|(name, _)| *name).zip(values.iter().copied()).collect();
@@ -182,7 +186,8 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
 /// condition. Any other fault applies to cases with the first upstream and default flags, but with
 /// the first value of the tracing flag that records spans.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
-    // Nothing can submit the second job there.
+    // After the fault is removed, a second job is submitted. A route with `at_start` can't do so,
+    // because its job is there when the service starts.
     if spec.routes.iter().any(|route| route.name == case.route && route.at_start) {
         return false;
     }
@@ -231,6 +236,7 @@ fn require_unique_ids(spec: &Spec, cases: Vec<Case>) -> Result<Vec<Case>, Error>
     Ok(cases)
 }
 
+/// Creates the error for a matrix with more cases than its limit allows.
 fn too_many(spec: &Spec, axes: &[(&str, Vec<Value>)], found: usize) -> Error {
     let factors: Vec<_> =
         axes.iter().map(|(name, values)| format!("{name}: {}", values.len())).collect();
@@ -292,7 +298,7 @@ mod tests {
         let text = "{ kind = 'locked', when = { ENABLE_DB_TRACING = 'TRUE' } }";
         let error = cases(&spec(&[text])).unwrap_err().to_string();
         assert!(
-            error.starts_with("the fault `locked` applies to no recording case where"),
+            error.starts_with("the fault `locked` applies to no case that must record spans where"),
             "{error}"
         );
     }

@@ -1,4 +1,5 @@
-//! Selects cases by id, or by the value of a flag, the route, the upstream, the job or the fault.
+//! Selects cases of a spec by their id, or by the value of a flag, by the route (the way to submit a
+//! job), the upstream, the job or the fault.
 
 use std::str::FromStr;
 

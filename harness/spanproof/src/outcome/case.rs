@@ -7,6 +7,7 @@ use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
 use crate::verdict::{Evidence, Judgement, Verdict};
 
+/// Returns the document of one case.
 pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     let CaseResult { case, judgement, observation, folder, database_command } = result;
     let trial = observation.as_ref().and_then(|observation| observation.trial());
@@ -20,8 +21,8 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     document
 }
 
-/// Returns why a case that passed recorded no spans; `None` if it had to record spans, or did not
-/// pass.
+/// Returns the reason why a case that passed recorded no spans; `None` if it had to record spans, or
+/// did not pass.
 fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     let judgement = &result.judgement;
     if judgement.verdict != Verdict::Pass || judgement.recording {
@@ -32,8 +33,8 @@ fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
 }
 
-/// Returns the ids of a case's peers: the cases with which it was compared. Empty unless the case
-/// has the code `outcome-changed-by-tracing`.
+/// Returns the ids of a case's peers: the cases with which it was compared. The list is empty unless
+/// the case has the code `outcome-changed-by-tracing`.
 fn peers(judgement: &Judgement) -> Vec<String> {
     if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! Groups failing cases by their codes, and finds what the cases of a group have in common.
+//! Groups failing cases by their codes, and finds what the cases of a group have in common: a
+//! *pattern* of values.
 
 use spanproof_format as format;
 use spanproof_format::{Code, FailureGroup};
@@ -8,7 +9,7 @@ use crate::spec::Spec;
 use crate::suite::{CaseResult, RunResult};
 use crate::verdict::Verdict;
 
-/// Returns the groups of a run, in the order of their first cases.
+/// Returns the groups of failing cases of a run, in the order of their first cases.
 pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     let mut groups: Vec<(Reason<'_>, Vec<&CaseResult>)> = Vec::new();
     for result in &run.cases {
@@ -28,11 +29,10 @@ pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     groups.into_iter().map(group).collect()
 }
 
-/// The codes of a case, or why its service or Postgres did not start.
+/// The codes of a case, or the reason why its service or Postgres did not start.
 type Reason<'a> = (Vec<Code>, Option<&'a str>);
 
-/// Returns why a case failed, or why its service or Postgres did not start; `None` for any other
-/// verdict.
+/// Returns the reason by which a case is grouped; `None` if it neither failed nor is broken.
 fn reason(result: &CaseResult) -> Option<Reason<'_>> {
     match &result.judgement.verdict {
         Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,
@@ -41,7 +41,7 @@ fn reason(result: &CaseResult) -> Option<Reason<'_>> {
     }
 }
 
-/// Returns the passing changes of the cases with these ids.
+/// Returns the single changes that make cases with these ids pass.
 fn passing_changes(run: &RunResult, ids: &[String]) -> Vec<format::PassingChange> {
     let changes = run.passing_changes.iter().filter(|change| ids.contains(&change.failing));
     let document = |passing: &crate::suite::PassingChange| {
@@ -51,23 +51,23 @@ fn passing_changes(run: &RunResult, ids: &[String]) -> Vec<format::PassingChange
     changes.map(document).collect()
 }
 
-/// Returns the pattern that separates the cases with these codes from all other judged cases, extra
-/// cases included; `None` if no pattern does.
+/// Returns the pattern that matches all cases with these codes and no other judged case, extra cases
+/// included; `None` if there is no such pattern.
 fn pattern(spec: &Spec, run: &RunResult, codes: &[Code]) -> Option<Pattern> {
     let is_judged =
         |result: &&CaseResult| matches!(result.judgement.verdict, Verdict::Pass | Verdict::Fail(_));
     let judged = run.cases.iter().chain(&run.extra_cases).filter(is_judged);
-    let (these, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
+    let (matching, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
         judged.partition(|result| result.judgement.codes() == codes);
     // A pattern needs at least two cases that it matches, and one case that it does not match.
-    if codes.is_empty() || these.len() < 2 || others.is_empty() {
+    if codes.is_empty() || matching.len() < 2 || others.is_empty() {
         return None;
     }
     let cases = |results: &[&'_ CaseResult]| {
         results.iter().map(|result| result.case.clone()).collect::<Vec<Case>>()
     };
-    let (these, others) = (cases(&these), cases(&others));
-    Pattern::find(spec, &these.iter().collect::<Vec<_>>(), &others.iter().collect::<Vec<_>>())
+    let (matching, others) = (cases(&matching), cases(&others));
+    Pattern::find(spec, &matching.iter().collect::<Vec<_>>(), &others.iter().collect::<Vec<_>>())
 }
 
 #[cfg(test)]

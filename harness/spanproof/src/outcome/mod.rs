@@ -1,7 +1,7 @@
 //! Converts runs, plans and traces into the documents of [`spanproof_format`].
 //!
-//! Everything that a report prints is computed here or earlier, so two reports of one document
-//! can't disagree.
+//! Everything that a report prints is computed before or in this module. So two reports of the same
+//! document can't disagree.
 
 mod case;
 mod failure;

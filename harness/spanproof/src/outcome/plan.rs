@@ -1,12 +1,12 @@
-//! Creates the document of a plan, a type of [`spanproof_format`]: the cases of a run, before the
-//! run starts.
+//! Creates the document of a plan, a type of [`spanproof_format`]. A plan lists the cases of a run
+//! before the run starts.
 
 use spanproof_format::{Expectation, Plan, PlannedCase};
 
 use crate::matrix::Case;
 use crate::spec::{Intent, Spec};
 
-/// Returns the document of a plan: the cases, and what is expected of each.
+/// Returns the document of a plan: the cases, and what each case is expected to do.
 pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
     let units = cases
         .iter()
@@ -19,6 +19,7 @@ pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
     Plan::new(cases.iter().map(planned).collect(), units)
 }
 
+/// Returns what a case is expected to do.
 fn expectation(spec: &Spec, case: &Case) -> Expectation {
     let intent = || spec.tracing_flag().map(|flag| case.flag(&flag.name).intent());
     match (case.records(spec), &case.fault) {

@@ -27,6 +27,7 @@ impl RunResult {
     }
 }
 
+/// Counts the cases by verdict, and adds up their units, spans and comparisons.
 fn summary(run: &RunResult, snapshots: &[Snapshot]) -> Summary {
     let mut summary = Summary::default();
     summary.not_run = run.not_run;

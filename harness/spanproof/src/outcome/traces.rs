@@ -1,5 +1,5 @@
 //! Converts the traces of an existing system into their document, a type of [`spanproof_format`].
-//! The document calls a unit of work an execution.
+//! What the spec calls a unit of work is called an execution in the document.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
@@ -22,6 +22,7 @@ impl TraceMatches {
     }
 }
 
+/// Returns the document of one trace, with the diagnostics of its units of work.
 fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
     let spans = || trace.nodes.iter().map(|node| &node.span);
     let jobs = spans().filter_map(|span| match span.attributes.get(&found.job_column)? {
@@ -44,6 +45,7 @@ fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
     document
 }
 
+/// Returns the id of a span; empty if the span has no id.
 fn id(node: &Node) -> &str {
     node.span.id.as_deref().unwrap_or_default()
 }

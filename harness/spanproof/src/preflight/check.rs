@@ -1,12 +1,13 @@
-//! Builds the results of preflight's checks.
+//! Creates the results of the checks of `preflight`, the command that checks whether a deployment can
+//! record spans.
 
 use spanproof_format::{Check, CheckResult};
 
-/// A check that has no result yet.
+/// A check without its result. Each method ends it with one kind of result.
 #[derive(Debug, Clone)]
 pub(super) struct PendingCheck {
     name: String,
-    /// How the check is made, as the report prints it in brackets.
+    /// What the check examines and how. The report prints it in brackets.
     method: String,
 }
 

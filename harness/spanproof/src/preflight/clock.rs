@@ -1,4 +1,4 @@
-//! Checks the server's clock.
+//! Checks that the database server's clock agrees with this machine's clock.
 
 use std::time::Instant;
 
@@ -12,11 +12,11 @@ use crate::deployment::{Error, Session};
 
 /// Difference between the two clocks, in milliseconds, above which the check gives advice.
 const ADVICE_MS: i64 = 1_000;
-/// Difference between the two clocks, in milliseconds, above which the check fails: queries by time
-/// then miss spans.
+/// Difference between the two clocks, in milliseconds, above which the check fails. With such a
+/// difference, queries by time miss spans.
 const FAILURE_MS: i64 = 60_000;
 
-/// Compares the server's clock with this machine's.
+/// Compares the server's clock with this machine's clock.
 pub(super) async fn clock_check(session: &mut Session) -> Result<Check, Error> {
     let check = PendingCheck::new(
         "clock",
@@ -34,6 +34,7 @@ pub(super) async fn clock_check(session: &mut Session) -> Result<Check, Error> {
     Ok(judge(&check, (server_time - (before + half_round_trip)).num_milliseconds()))
 }
 
+/// Returns the result of the check for this difference between the clocks.
 fn judge(check: &PendingCheck, difference_ms: i64) -> Check {
     let found = format!("the server's clock differs from this machine's by {difference_ms} ms");
     let next = "synchronize both clocks by NTP; otherwise queries by time miss spans";

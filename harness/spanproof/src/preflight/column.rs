@@ -1,5 +1,6 @@
 //! The columns of the trial span, each with a value of its type. The trial span is a span that
-//! preflight inserts into the span table and rolls back.
+//! `preflight` (the command that checks whether a deployment can record spans) inserts into the span
+//! table and rolls back.
 
 use crate::identifier;
 use crate::json_path::{JsonPath, base};
@@ -10,9 +11,9 @@ use crate::deployment::{Error, Session};
 use crate::observation::Row;
 use crate::spec::Spec;
 
-/// Selects the columns of a table, each as an object. `fixed`: no insert can set the column.
-/// `needed`: every insert must set it. `refers`: it has a foreign key. `first`: the first label of
-/// its enum type.
+/// Selects the columns of a table, each as a JSON object. `fixed`: no insert can set the column.
+/// `needed`: every insert must set the column. `refers`: the column has a foreign key. `first`: the
+/// first label of the column's enum type.
 const COLUMNS: &str = "select jsonb_build_object('name', a.attname,
           'type', format('%I.%I', n.nspname, t.typname), 'base', b.typname, 'kind', b.typcategory,
           'width', greatest(a.atttypmod - 4, 0),
@@ -47,15 +48,16 @@ impl Column {
         identifier::name(&self.name)
     }
 
-    /// Returns the parameter at an index as SQL, cast to the column's type without its width. A
-    /// cast to the width would shorten a value that the server refuses when the service writes it.
+    /// Returns SQL for the parameter at an index, cast to the column's type without its width. A
+    /// cast with the width would shorten a value that is too long, and hide that the server refuses
+    /// this value from the service.
     pub(super) fn parameter(&self, index: usize) -> String {
         format!("(($1::text[])[{index}])::{}", self.sql_type)
     }
 }
 
-/// Returns the columns that the spec maps, and all others that every insert must set. `unit` is the
-/// row of the unit of work that the trial span refers to; `None` if there is no such row.
+/// Returns the columns that the spec names, and all other columns that every insert must set. `unit`
+/// is the row of the unit of work to which the trial span refers; `None` if there is no such row.
 pub(super) async fn columns(
     session: &mut Session,
     spec: &Spec,
@@ -92,7 +94,8 @@ pub(super) async fn columns(
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
-/// Returns the columns that contain the JSON of the paths among these columns.
+/// Returns the JSON columns from which paths among `columns` start, such as `data` for
+/// `data->>'id'`.
 fn bases(columns: &[&str]) -> Vec<String> {
     let paths = columns.iter().filter_map(|column| JsonPath::find(column));
     paths.map(|path| path.base().to_owned()).collect()
@@ -113,7 +116,7 @@ fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
 }
 
 /// Returns the value that the service writes into a column when a span starts; `None` if the spec
-/// does not define it.
+/// does not define this value.
 fn spec_value(spec: &Spec, name: &str) -> Option<String> {
     let spans = &spec.tables.spans;
     let unit_span = || spec.unit_span().map_or("spanproof preflight", |rule| &rule.name);

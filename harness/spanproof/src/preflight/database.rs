@@ -1,4 +1,5 @@
-//! Runs all checks of a database.
+//! Runs all checks of a database for `preflight`, the command that checks whether a deployment can
+//! record spans.
 
 use spanproof_format::Check;
 
@@ -10,10 +11,10 @@ use super::{clock, table};
 use crate::deployment::{Error, Session};
 use crate::spec::Spec;
 
-/// Checks a database, as the role `role` if there is one.
+/// Checks a database. Switches to `role` first, if there is one.
 ///
 /// # Errors
-/// When the database can't be reached, refuses the login, or closes the connection.
+/// If the database can't be reached, refuses the login, or closes the connection.
 pub async fn check_database(
     spec: &Spec,
     url: &str,

@@ -1,5 +1,6 @@
 //! Checks the tracing flag (the environment variable that switches tracing on) in deploy manifests
-//! and in the running process.
+//! and in the running process. A *banner* is the line in which the tracer reports at startup whether
+//! tracing is on.
 
 use spanproof_format::Check;
 
@@ -14,8 +15,8 @@ use crate::spec::{Banner, Flag, Intent, Spec, Value};
 pub struct Startup {
     /// The name of the log.
     pub(crate) log: String,
-    /// The last startup line that says whether tracing is on, with its line number; `None` if the
-    /// log has no such line.
+    /// The last startup line that reports whether tracing is on, with its line number; `None` if
+    /// the log has no such line.
     pub(crate) banner: Option<(u64, Banner)>,
     /// The number of the last line that reports a start of the service; `None` if the log has no
     /// such line.
@@ -26,7 +27,7 @@ impl Startup {
     /// Reads the startup of a process from its log.
     ///
     /// # Errors
-    /// When the log can't be read.
+    /// If the log can't be read.
     pub fn read(spec: &Spec, log: LogStream<'_>) -> Result<Self, Error> {
         Ok(Self::from_log(spec, &read_log(spec, log, Window::default(), &mut ())?))
     }
@@ -100,6 +101,7 @@ pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Chec
     }
 }
 
+/// Checks the only value of the flag in a manifest. `location` is a text with the places of the value.
 fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) -> Check {
     let value = Value::Set(text.to_owned());
     let found = format!("it is {}{location}", display_value(text));
@@ -115,7 +117,7 @@ fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) ->
     }
 }
 
-/// Returns a value as it is written, in quotes if a reader would overlook its spaces.
+/// Returns a value for a message, in quotes if a reader would overlook its spaces.
 fn display_value(text: &str) -> String {
     Value::Set(text.to_owned()).to_string()
 }
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_value_that_enables_recording_passes() {
+    fn a_manifest_passes_only_with_a_value_that_enables_recording() {
         let elsewhere = FlagSetting {
             location: String::new(),
             value: SettingValue::Elsewhere("a secret".into()),

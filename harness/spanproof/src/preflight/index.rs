@@ -17,7 +17,8 @@ const RETENTION_ROWS: f64 = 10_000_000.0;
 /// Number of rows up to which preflight scans a whole table.
 const MAX_FULL_SCAN_ROWS: f64 = 100_000.0;
 
-/// Returns whether a query by a column is cheap: the column has an index, or the table is small.
+/// Returns whether a query for a value of a column is cheap: the column has an index, or the table is
+/// small.
 pub(super) async fn is_query_cheap(
     session: &mut Session,
     table: &str,
@@ -78,13 +79,13 @@ async fn leading_columns(session: &mut Session, table: &str) -> Result<Reply<Vec
     Ok(rows.map(|rows| rows.iter().map(|row| text(row, "column")).collect()))
 }
 
-/// The clauses `from` and `where` of a query about a table, or about its partitions if it is
-/// partitioned: a partitioned table has no rows itself.
+/// The clauses `from` and `where` of a query about the storage of a table. A partitioned table has no
+/// storage itself, so the query is about its partitions.
 const PARTITIONS: &str = "from pg_class c where c.relkind <> 'p' and (c.oid = to_regclass(($1::text[])[1])
                   or c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass(($1::text[])[1])))";
 
-/// Estimates the number of rows of a table: from the server's statistics, or from the table's size
-/// if it was never analysed.
+/// Estimates the number of rows of a table from the server's statistics. If the table was never
+/// analysed, uses the size of the table.
 async fn row_count(session: &mut Session, table: &str) -> Result<f64, Error> {
     let sql = format!(
         "select to_jsonb(coalesce(sum(case when c.reltuples > 0 then c.reltuples
@@ -124,7 +125,8 @@ pub(super) async fn size_check(session: &mut Session, spec: &Spec) -> Result<Che
     })
 }
 
-/// Returns a text with the first and last start time of spans, or why they were not read.
+/// Returns a text with the first and last start time of spans, or the reason why these times were
+/// not read.
 async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error> {
     let spans = &spec.tables.spans;
     let table = match Table::read(session, &spans.table).await? {

@@ -1,4 +1,5 @@
-//! Checks the login, and whether its transactions can write.
+//! Checks that `preflight` (the command that checks whether a deployment can record spans) can log in
+//! to the database, and that its transactions can write.
 
 use spanproof_format::Check;
 
@@ -7,8 +8,8 @@ use super::row::text;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
 
-/// Settings that preflight chooses for its own transaction, and that settings of the role do not
-/// replace: the time zone, and the timeouts that limit how long other sessions wait for preflight.
+/// Settings that preflight sets for its own transaction: the time zone, and the timeouts that limit
+/// how long other sessions wait for preflight. The role's settings do not replace them.
 const OWN_SETTINGS: [&str; 5] = [
     "statement_timeout",
     "lock_timeout",
@@ -20,9 +21,9 @@ const OWN_SETTINGS: [&str; 5] = [
 /// The result of a login.
 #[derive(Debug)]
 pub(super) enum Login {
-    /// The server accepts the login. Contains the checks of the login.
+    /// The server accepts the login; with the results of the login's checks.
     Granted(Vec<Check>),
-    /// The server refuses the login. Contains the failed check.
+    /// The server refuses the login; with the failed check.
     Denied(Check),
 }
 
@@ -74,9 +75,9 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
     Ok(Login::Granted(checks))
 }
 
-/// Switches to a role and applies its settings, as the server does at a login. `set role` alone
-/// would apply only the privileges. Returns the check of the settings; `None` if the role has no
-/// settings.
+/// Switches to a role and applies the role's settings, as the server does at a login. `set role`
+/// alone would change only the privileges. Returns the check of the settings; `None` if the role has
+/// no settings.
 async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>, Error> {
     let sql = "select jsonb_build_object('name', split_part(c, '=', 1),
                   'value', substr(c, strpos(c, '=') + 1))

@@ -1,37 +1,43 @@
-//! What deploy manifests say about a flag, in whatever format: TOML, JSON, YAML, `.env`.
+//! Finds the settings of a flag (an environment variable) in a deploy manifest: a file in TOML, JSON
+//! or YAML, or with lines of `NAME=value`.
+//!
+//! A manifest is first read as a tree of JSON whose leaves are texts with their exact spelling: YAML's
+//! `yes` stays `yes`.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-/// Values of the largest manifest that is read: aliases of YAML can stand for any number.
+/// Maximum number of values in a manifest. In a small YAML file, aliases can stand for any number of
+/// values.
 const MAX_VALUES: usize = 200_000;
 
 const FROM_DEPLOYER: &str = "it is passed on from the environment of whoever deploys";
 
-/// What a manifest says about a flag in one place.
+/// One setting of a flag in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagSetting {
-    /// Where, as `services.runner.environment`.
+    /// The path of names to the setting, such as `services.runner.environment`.
     pub location: String,
-    /// The value.
+    /// The value of the flag.
     pub value: SettingValue,
 }
 
 /// A value of a flag in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingValue {
-    /// The value as it is written.
+    /// The value, with its exact spelling.
     Literal(String),
-    /// The value comes from elsewhere, and from where.
+    /// The manifest does not contain the value. The text explains where the value comes from.
     Elsewhere(String),
 }
 
-/// Every place of a manifest that sets the flag.
+/// Returns every setting of the flag in a manifest. `name` is the name of the file, whose extension
+/// decides the format.
 ///
 /// # Errors
-/// When the text is not of the format that the file's name says.
+/// If the text is not valid in this format.
 pub fn manifest_settings(name: &str, text: &str, flag: &str) -> Result<Vec<FlagSetting>, String> {
     let tree = tree(name, text)?;
     let mut found = Vec::new();
@@ -39,7 +45,7 @@ pub fn manifest_settings(name: &str, text: &str, flag: &str) -> Result<Vec<FlagS
     Ok(found)
 }
 
-/// The manifest as a tree whose leaves are the words as they are written.
+/// Parses a manifest as a tree of JSON. Its leaves are texts with their exact spelling.
 fn tree(name: &str, text: &str) -> Result<Json, String> {
     let lower = name.to_lowercase();
     let ending = lower.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -53,6 +59,7 @@ fn tree(name: &str, text: &str) -> Result<Json, String> {
     }
 }
 
+/// Converts TOML to JSON. Every value becomes a text.
 fn from_toml(value: &toml::Value) -> Json {
     match value {
         toml::Value::Table(table) => Json::Object(
@@ -64,6 +71,7 @@ fn from_toml(value: &toml::Value) -> Json {
     }
 }
 
+/// Converts numbers and booleans to texts.
 fn to_texts(value: Json) -> Json {
     match value {
         Json::Object(fields) => {
@@ -75,16 +83,16 @@ fn to_texts(value: Json) -> Json {
     }
 }
 
-/// `NAME=value`, several in a line, as in an image's `ENV`.
+/// Matches one `NAME=value` of several in a line, as after `ENV` in a Dockerfile.
 static PAIR: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"([\w.]+)=("[^"]*"|'[^']*'|\S*)"#).ok());
 
-/// Lines of `NAME=value`, as in a `.env` file, a shell script or a Dockerfile.
+/// Parses lines of `NAME=value`, as in a `.env` file, a shell script or a Dockerfile.
 fn variables(text: &str) -> Json {
     let mut all = Map::new();
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        let image = ["ENV ", "ARG "].iter().find_map(|word| line.strip_prefix(word));
-        let pairs: Vec<_> = match image.map(str::trim_start) {
+        let after_keyword = ["ENV ", "ARG "].iter().find_map(|word| line.strip_prefix(word));
+        let pairs: Vec<_> = match after_keyword.map(str::trim_start) {
             None => {
                 line.strip_prefix("export ").unwrap_or(line).split_once('=').into_iter().collect()
             }
@@ -105,7 +113,8 @@ fn variables(text: &str) -> Json {
     Json::Object(all)
 }
 
-/// Puts a value under a name that may have one: whoever reads it last decides which counts.
+/// Adds a value under a name. If the name already has a value, keeps both: which of them counts
+/// depends on the program that reads the manifest.
 fn add_value(fields: &mut Map<String, Json>, name: &str, value: Json) {
     match fields.get_mut(name) {
         Some(Json::Array(values)) if value.is_string() => values.push(value),
@@ -116,6 +125,7 @@ fn add_value(fields: &mut Map<String, Json>, name: &str, value: Json) {
     }
 }
 
+/// Returns the text inside the quotes. Without quotes, returns the text before a comment.
 fn unquoted(value: &str) -> String {
     for quote in ['"', '\''] {
         if let Some(rest) = value.strip_prefix(quote)
@@ -127,36 +137,38 @@ fn unquoted(value: &str) -> String {
     value.split(" #").next().unwrap_or(value).trim_end().to_owned()
 }
 
-/// YAML, before anybody makes a truth of `yes`.
+/// Parses YAML, and keeps every scalar as text, so that `yes` does not become `true`.
 fn yaml(text: &str) -> Result<Json, String> {
     let mut reader = YamlReader::default();
     for event in saphyr_parser::Parser::new_from_str(text) {
         let (event, _) = event.map_err(|error| error.to_string())?;
-        reader.take(event)?;
+        reader.handle(event)?;
     }
     Ok(Json::Array(reader.documents))
 }
 
 /// A mapping or a sequence whose end has not been read.
 struct OpenNode {
+    /// The items or fields that have been read.
     value: Json,
-    /// The name in a mapping whose value has not been read.
+    /// In a mapping, a name whose value has not been read; otherwise `None`.
     name: Option<String>,
-    /// The number of its anchor; `0` if it has none.
+    /// The number of the node's anchor; `0` if it has none.
     anchor: usize,
 }
 
-/// Builds a tree from the events of a parser.
+/// Builds a tree of JSON from the events of a YAML parser.
 #[derive(Default)]
 struct YamlReader {
     documents: Vec<Json>,
     open: Vec<OpenNode>,
     anchors: std::collections::BTreeMap<usize, Json>,
-    values: usize,
+    /// The number of values, to limit it by [`MAX_VALUES`].
+    value_count: usize,
 }
 
 impl YamlReader {
-    fn take(&mut self, event: saphyr_parser::Event<'_>) -> Result<(), String> {
+    fn handle(&mut self, event: saphyr_parser::Event<'_>) -> Result<(), String> {
         use saphyr_parser::Event;
         match event {
             Event::Scalar(text, _, anchor, _) => self.add(Json::from(text.into_owned()), anchor),
@@ -185,9 +197,9 @@ impl YamlReader {
     }
 
     fn add(&mut self, value: Json, anchor: usize) -> Result<(), String> {
-        self.values += count(&value);
-        if self.values > MAX_VALUES {
-            return Err(format!("it stands for more than {MAX_VALUES} values"));
+        self.value_count += count(&value);
+        if self.value_count > MAX_VALUES {
+            return Err(format!("it has more than {MAX_VALUES} values, if aliases are expanded"));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());
@@ -208,6 +220,7 @@ impl YamlReader {
     }
 }
 
+/// Returns the number of nodes in a tree.
 fn count(value: &Json) -> usize {
     match value {
         Json::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
@@ -216,7 +229,8 @@ fn count(value: &Json) -> usize {
     }
 }
 
-/// Looks for the flag in a value and below it.
+/// Adds every setting of the flag in `value` and below it to `found`. `location` is the path of
+/// `value`.
 fn walk(value: &Json, flag: &str, location: &str, found: &mut Vec<FlagSetting>) {
     let setting = |value| FlagSetting { location: location.to_owned(), value };
     match value {
@@ -243,7 +257,7 @@ fn walk(value: &Json, flag: &str, location: &str, found: &mut Vec<FlagSetting>) 
     }
 }
 
-/// `{name: FLAG, value: …}`, as Kubernetes and ECS have it.
+/// Reads `{name: FLAG, value: …}`, as in manifests of Kubernetes and ECS. `None` for other fields.
 fn name_value_pair(fields: &Map<String, Json>, flag: &str) -> Option<SettingValue> {
     let field = |names: &[&str]| names.iter().find_map(|name| fields.get(*name));
     let name = field(&["name", "Name", "key"])?.as_str()?;
@@ -253,7 +267,7 @@ fn name_value_pair(fields: &Map<String, Json>, flag: &str) -> Option<SettingValu
     })
 }
 
-/// `FLAG: …`, or several of them.
+/// Reads the value or the values after `FLAG:`.
 fn values_of(value: &Json) -> Vec<SettingValue> {
     match value {
         Json::String(text) => vec![setting_value(text)],
@@ -263,7 +277,7 @@ fn values_of(value: &Json) -> Vec<SettingValue> {
     }
 }
 
-/// `- FLAG=value`, or `- FLAG`.
+/// Reads `FLAG=value` or `FLAG` in a list. `None` for other texts.
 fn assignment(text: &str, flag: &str) -> Option<SettingValue> {
     let rest = text.strip_prefix(flag)?;
     match rest.strip_prefix('=') {
@@ -273,7 +287,7 @@ fn assignment(text: &str, flag: &str) -> Option<SettingValue> {
     }
 }
 
-/// A value that is to be filled in by whoever deploys can't be seen.
+/// Returns the value as a literal, unless it contains a variable that is filled in at deployment.
 fn setting_value(value: &str) -> SettingValue {
     if value.contains("${") || value.contains("{{") || value.starts_with('$') {
         return SettingValue::Elsewhere(format!("it is filled in when it is deployed: `{value}`"));
@@ -299,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_found_as_it_is_written_in_every_format() {
+    fn finds_a_flag_with_its_exact_spelling_in_every_format() {
         for (name, text, expected) in [
             ("fly.toml", "[env]\nFLAG = 'true '\n[processes]\nx = 'y'", "env=true "),
             ("fly.toml", "[env]\nFLAG = true", "env=true"),
@@ -356,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_its_format_is_told_and_a_bomb_is_none() {
+    fn rejects_an_invalid_manifest_and_a_manifest_with_too_many_values() {
         for (name, text) in [("a.toml", "FLAG = "), ("a.json", "{"), ("a.yaml", "a: [b")] {
             assert!(manifest_settings(name, text, "FLAG").is_err(), "{name}");
         }

@@ -1,4 +1,4 @@
-//! Checks that the tables, views and functions of the migrations exist.
+//! Checks that the tables, views and functions that the migrations create exist in the database.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -31,7 +31,8 @@ static COMMENT_OR_BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Returns the objects that exist after these statements, each with its kind, by name.
+/// Returns the tables, views and functions that exist after these statements: the kind of each, by
+/// name.
 fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
     let mut objects = BTreeMap::new();
     for sql in statements {
@@ -54,7 +55,7 @@ fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String>
     objects
 }
 
-/// Reads the name at the start of a piece of SQL, and writes it as a spec does.
+/// Returns the name at the start of a piece of SQL, in the syntax of a spec.
 fn plain_name(sql: &str) -> String {
     let name = TableName::from_sql(sql.trim_start());
     name.map_or_else(String::new, |(name, _)| name.to_string())
@@ -121,13 +122,13 @@ fn next_step(kind: &str) -> String {
     format!("apply the migrations to this database, and grant the role access to the {kind}")
 }
 
-/// Returns why a table or view can't be read; `None` if it can.
+/// Returns the reason why a table or view can't be read; `None` if it can be read.
 async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
     let sql = format!("select to_jsonb(r) from {} r limit 0", identifier::table(name));
     Ok(session.values(name, &sql, &[]).await?.refused())
 }
 
-/// Returns why a function can't be called; `None` if it can.
+/// Returns the reason why a function can't be called; `None` if it can be called.
 async fn function_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
     let sql = "select jsonb_build_object('may', bool_and(has_function_privilege(p.oid, 'execute')))
                from pg_proc p join pg_namespace n on n.oid = p.pronamespace

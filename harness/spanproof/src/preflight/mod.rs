@@ -1,5 +1,5 @@
-//! Checks whether a deployment can record spans: its database, its manifests and its log. Reports
-//! what could not be checked.
+//! Preflight: checks whether a deployment can record spans. Examines its database, its manifests and
+//! its log, and also reports what could not be checked.
 
 mod check;
 mod clock;

@@ -11,8 +11,9 @@ use crate::observation::Row;
 use crate::spec::Spec;
 
 /// Selects a count for each privilege that a tracer needs: the number of columns on which the role
-/// lacks this privilege. `$2` are the columns of a span, which all need `select`. `$3` are the
-/// columns that change when a span ends, which need `update`. All other columns need `insert`.
+/// lacks this privilege. `$2` is the list of the columns of a span, which all need `select`. `$3` is
+/// the list of the columns that change when a span ends, which need `update`. All other columns need
+/// `insert`.
 const MISSING_PRIVILEGES: &str = "select jsonb_build_object('role', current_user,
           'super', (select rolsuper from pg_roles where rolname = current_user),
           'insert', count(*) filter (where a.attname <> all($3) and not has_column_privilege(c.oid, a.attnum, 'insert')),
@@ -43,6 +44,7 @@ pub(super) async fn privilege_check(session: &mut Session, spec: &Spec) -> Resul
     Ok(judge(&check, &spans.table, &row))
 }
 
+/// Returns the result of the check for a row of [`MISSING_PRIVILEGES`].
 fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
     let role = text(row, "role");
     if row.get("super") == Some(&true.into()) {

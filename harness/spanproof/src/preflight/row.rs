@@ -1,4 +1,4 @@
-//! Reads values of rows.
+//! Reads the values in a row of a query.
 
 use crate::observation::Row;
 

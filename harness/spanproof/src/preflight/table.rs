@@ -1,4 +1,4 @@
-//! Checks the tables of the spec and their columns.
+//! Checks the tables that the spec names, and their columns.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::identifier;
 use crate::observation::Row;
 use crate::spec::Spec;
 
-/// Checks the tables of the spec.
+/// Checks the tables of jobs, units of work and spans.
 pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let tables = &spec.tables;
     let mut checks = Vec::new();
@@ -58,7 +58,8 @@ fn pending_table_check(name: &str) -> PendingCheck {
     PendingCheck::new(format!("table {name}"), checked)
 }
 
-/// Checks the table of jobs or the table of units of work. Spans are compared with their rows.
+/// Checks the table of jobs or of units of work. Without these tables spans can be recorded, but not
+/// compared with the work.
 async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Error> {
     let check = pending_table_check(name);
     let next =
@@ -83,7 +84,7 @@ async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Er
     })
 }
 
-/// Returns a text that lists these other schemas; `None` if the list is empty.
+/// Returns a text about other schemas that have a table of the same name; `None` if there are none.
 fn others_text(schemas: &[String]) -> Option<String> {
     let named: Vec<_> = schemas.iter().map(|schema| format!("`{schema}`")).collect();
     let has = if named.len() == 1 { "has" } else { "have" };
@@ -159,8 +160,9 @@ async fn column_types(
     Ok(rows.accepted_or_default().iter().map(pair).collect())
 }
 
-/// Checks that each attribute column is as wide as the unit's column whose value it repeats: the
-/// server refuses a span whose value is too long. `None` if all columns are wide enough.
+/// Checks that each attribute column of spans is as wide as the column of units whose value it
+/// repeats, because the server refuses a span with a value that is too long. `None` if all columns
+/// are wide enough.
 async fn width_check(session: &mut Session, spec: &Spec) -> Result<Option<Check>, Error> {
     let tables = &spec.tables;
     let spans = column_types(session, &tables.spans.table).await?;

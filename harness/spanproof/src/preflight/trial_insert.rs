@@ -1,5 +1,6 @@
-//! The trial insert of preflight: writes a span as the service would, completes it (sets its end
-//! time, duration and final status), and rolls it back.
+//! The trial insert of `preflight`, the command that checks whether a deployment can record spans.
+//! Writes a span as the service would, completes the span (sets its end time, duration and final
+//! status), and rolls everything back.
 
 use spanproof_format::Check;
 
@@ -12,13 +13,13 @@ use crate::identifier;
 use crate::observation::{Row, Table};
 use crate::spec::Spec;
 
-/// Name of the check.
+/// Name of the check in the report.
 const NAME: &str = "a span, written and undone";
 /// Common status texts of ended spans, tried after the final statuses that the spec lists for jobs.
 const FINAL_STATUSES: [&str; 6] = ["completed", "ok", "done", "OK", "DONE", "finished"];
 
-/// Inserts a span, reads it, completes it, and rolls it back. Then starts a new transaction and
-/// checks there that the span is gone.
+/// Inserts a span, reads it, completes it, and rolls it back. Then checks in a new transaction that
+/// the span is gone.
 pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<Check, Error> {
     let check = PendingCheck::new(
         NAME,
@@ -53,11 +54,11 @@ pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<C
     })
 }
 
-/// The result of one step of the trial insert, which may have several statements.
+/// The result of one step of the trial insert. A step may have several statements.
 enum Step {
-    /// All its statements succeeded.
+    /// All statements succeeded.
     Succeeded,
-    /// A statement decided the check, and no other step is needed.
+    /// A statement decided the result of the check. The other steps are skipped.
     Finished(Check),
 }
 
@@ -95,7 +96,7 @@ impl<'a> TrialInsert<'a> {
         self.column(&self.spec.tables.spans.id).filter(|column| column.inserted)
     }
 
-    /// Returns the statement `<start> <table> where <id> = …` with its parameters.
+    /// Returns the statement `<start> <table> where <id> = …` and its parameters.
     fn with_id(&self, start: &str, id: &Column) -> (String, Vec<String>) {
         let sql = format!("{start} {} where {} = {}", self.table, id.quoted(), id.parameter(1));
         (sql, vec![id.value.clone()])
@@ -145,10 +146,10 @@ impl<'a> TrialInsert<'a> {
         let lost = |found: &str, next: &str| Ok(Step::Finished(check.failed(found, next)));
         let refused =
             |step: &str, why: &Refusal| Ok(Step::Finished(self.refused(check, step, why)));
-        let (seen, parameters) = self.with_id("select 1 from", id);
+        let (select, parameters) = self.with_id("select 1 from", id);
         // The row count of the insert is not enough: a trigger may have inserted into another
         // table.
-        match session.execute(NAME, &seen, &[&parameters]).await? {
+        match session.execute(NAME, &select, &[&parameters]).await? {
             Reply::Accepted(1) => {}
             Reply::Accepted(0) => {
                 return lost(
@@ -173,7 +174,7 @@ impl<'a> TrialInsert<'a> {
             Reply::Refused(why) => return refused("completing the span", &why),
         }
         if let Some(completed) = self.column(&self.spec.tables.spans.completed) {
-            let ended = format!("{seen} and {} is not null", completed.quoted());
+            let ended = format!("{select} and {} is not null", completed.quoted());
             if session.execute(NAME, &ended, &[&parameters]).await? == Reply::Accepted(0) {
                 return lost(
                     "completing the span succeeded, but its end time is still null",
@@ -184,7 +185,7 @@ impl<'a> TrialInsert<'a> {
         Ok(Step::Succeeded)
     }
 
-    /// Inserts the span with all columns that an insert sets.
+    /// Inserts the span.
     async fn insert(&self, session: &mut Session) -> Result<Reply<u64, Refusal>, Error> {
         let inserted: Vec<_> = self.columns.iter().filter(|column| column.inserted).collect();
         let names: Vec<_> = inserted.iter().map(|column| column.quoted()).collect();
@@ -226,7 +227,8 @@ impl<'a> TrialInsert<'a> {
                 ));
             }
             if assignments.is_empty() {
-                // What changes is inside JSON; the update still meets triggers and policies.
+                // All columns that change are inside JSON. An update that changes nothing still
+                // runs the triggers and policies.
                 assignments.push(format!("{0} = {0}", id.quoted()));
             }
             let (id, assignments) =
@@ -250,7 +252,7 @@ impl<'a> TrialInsert<'a> {
     }
 }
 
-/// Returns what to do about a refusal.
+/// Returns what a user should do if the server refuses a statement.
 fn next_step(why: &Refusal, table: &str) -> String {
     let message = why.message.as_str();
     match why.code.as_str() {
@@ -283,8 +285,8 @@ fn next_step(why: &Refusal, table: &str) -> String {
     }
 }
 
-/// Returns the row of any unit of work, for the trial span to refer to; `None` if the table is
-/// empty or can't be read.
+/// Returns the row of any unit of work, so that the trial span can refer to it; `None` if the table
+/// is empty or can't be read.
 async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
     let sql = format!(
         "select to_jsonb(u) from {} u limit 1",

@@ -15,7 +15,8 @@ use super::output::{Output, Stream, StreamReader};
 use super::strays::{Activity, Stray, activity, descendants, family, holders};
 use spanproof_lease::{Guard, Resource};
 
-/// How long the pipes of a killed group may stay open before their other holders are killed.
+/// Time for the pipes of a killed process group to close. After this time, other processes that hold
+/// the pipes open are killed.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How a process ended.
@@ -42,10 +43,10 @@ impl std::fmt::Display for Ending {
 /// The exit of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
-    /// How it ended.
+    /// How the process ended.
     pub ending: Ending,
-    /// Whether the process exited after the signal was sent, and not by itself. A `one-shot` service
-    /// that exits cleanly needs no signal, and this is `true`.
+    /// Whether the process exited because it was asked to: after a signal, and not by itself. Also
+    /// `true` for a `one-shot` service that exits cleanly, which needs no signal.
     pub stop_requested: bool,
     /// Whether the process was killed because it did not stop in time.
     pub killed: bool,
@@ -54,14 +55,14 @@ pub struct Exit {
     /// Milliseconds from the signal to the exit; 0 if no signal was sent.
     pub stop_ms: u64,
     /// Processes outside the process group that outlived the process and were killed, as
-    /// `pid (name)`: its descendants, and those that held its output open.
+    /// `pid (name)`. They are descendants of the process, or held its output open.
     pub strays: Vec<String>,
     /// The name of the process in the spec; `None` for the main process of the service.
     pub process: Option<String>,
 }
 
 impl Exit {
-    /// Returns the process as the subject of a sentence.
+    /// Returns a name of the process for a message, such as "the process `worker`".
     pub(crate) fn name(&self) -> String {
         match &self.process {
             Some(name) => format!("the process `{name}`"),
@@ -69,8 +70,9 @@ impl Exit {
         }
     }
 
-    /// Returns the exit that tells more about what went wrong, with the strays of both: one without a
-    /// request, one by SIGKILL, one with an error, and otherwise that of the first process.
+    /// Returns the exit that explains more of what went wrong, with the strays of both processes. An
+    /// exit that was not requested explains most, then one by SIGKILL, then one with an error. If
+    /// both explain equally much, returns `self`.
     pub(crate) fn combined(self, other: Self) -> Self {
         let rank = |exit: &Self| {
             let failed = !matches!(exit.ending, Ending::Code(0));
@@ -90,15 +92,20 @@ pub(crate) struct Child {
     process: std::process::Child,
     start: Instant,
     streams: [StreamReader; 2],
+    /// The names of the pipes of both streams, as in `/proc/*/fd`.
     pipes: [String; 2],
+    /// Changes whenever output was read.
     output_changed: watch::Receiver<()>,
+    /// Whether the process has exited.
     exited: watch::Receiver<bool>,
+    /// Makes sure that the group is killed if this process is killed; `None` after the exit.
     guard: Option<Guard>,
 }
 
 impl Child {
-    /// Takes over a process that was just started in a new group with both streams piped.
-    pub(super) fn follow(mut process: std::process::Child, command: String) -> Result<Self, Error> {
+    /// Starts to read the output of a process that was just started in its own group with both
+    /// streams piped, and to watch for its exit.
+    pub(super) fn new(mut process: std::process::Child, command: String) -> Result<Self, Error> {
         let start = Instant::now();
         let failed = || Error::system(format!("the output of `{command}` could not be read"));
         let guard = spanproof_lease::guard(Resource::Group(process.id())).map_err(failed())?;
@@ -118,7 +125,7 @@ impl Child {
         Ok(Self { command, process, start, streams, pipes, output_changed, exited, guard })
     }
 
-    /// Returns the command as one line.
+    /// Returns the command line, quoted for a shell.
     pub(crate) fn command(&self) -> &str {
         &self.command
     }
@@ -133,7 +140,7 @@ impl Child {
         self.process.id()
     }
 
-    /// Returns what the processes of the group have done until now.
+    /// Returns the processor time of the process group, and whether the group is busy.
     pub(crate) fn activity(&self) -> Activity {
         activity(self.id())
     }
@@ -148,8 +155,8 @@ impl Child {
         *self.exited.borrow()
     }
 
-    /// Returns the output so far. It reads the pipes first, so it has everything that was written
-    /// before the call.
+    /// Returns the output so far. Reads the pipes first, so the result has everything that was
+    /// written before the call.
     pub(crate) fn output(&self) -> Output {
         for stream in &self.streams {
             stream.catch_up();
@@ -160,8 +167,8 @@ impl Child {
 
     /// Stops the process and returns its exit and its whole output.
     ///
-    /// Sends `signal` to the group unless the process has exited by itself, and SIGKILL when the
-    /// process has exited or `grace` is over.
+    /// Sends `signal` to the group, unless the process has exited by itself. Then waits for the exit,
+    /// but not longer than `grace`, and sends SIGKILL to what is left of the group.
     ///
     /// # Errors
     /// If the process can't be waited for.
@@ -180,9 +187,9 @@ impl Child {
             tokio::time::timeout(grace, self.exited.wait_for(|exited| *exited)).await.is_ok();
         let stop_ms = if stop_requested { millis(signalled.elapsed()) } else { 0 };
         let at_ms = millis(self.start.elapsed());
-        // Again, because it may have started others while it stopped.
+        // Listed again, because the process may have started others while it stopped.
         strays.extend(descendants(self.id()));
-        // The leader is not reaped yet, so its id can't be that of another group.
+        // The process is not reaped yet, so no other group can have its id.
         self.signal(Signal::SIGKILL);
         let status = self.reap()?;
         strays.retain(Stray::is_running);
@@ -206,7 +213,7 @@ impl Child {
     /// exit and output.
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
-        // An error means that the watching task is gone, and it ends with the process.
+        // An error means that the task of `watch_exit` has ended, so the process has exited too.
         let _exited = self.exited.wait_for(|exited| *exited).await;
     }
 
@@ -223,8 +230,8 @@ impl Child {
         status.map_err(Error::system(format!("`{}` could not be waited for", self.command)))
     }
 
-    /// Waits for both streams to close. Kills the processes outside the group that hold them open,
-    /// and returns those.
+    /// Waits for both streams to close. Kills processes outside the group that hold a stream open,
+    /// and returns these processes.
     async fn close_pipes(&mut self) -> Vec<Stray> {
         if self.closed_within(CLOSE_TIMEOUT).await {
             return Vec::new();
@@ -254,8 +261,8 @@ impl Drop for Child {
     }
 }
 
-/// Returns a channel that turns `true` when the process has exited. It does not reap the process,
-/// so its id can't be reused and signals to its group never reach another one.
+/// Returns a channel whose value becomes `true` when the process has exited. The process is not
+/// reaped, so its id can't be reused, and signals to its group can't reach another group.
 fn watch_exit(id: u32) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::task::spawn_blocking(move || {

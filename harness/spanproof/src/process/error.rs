@@ -1,4 +1,5 @@
-//! Errors of child processes. Each has the command as one line that can be pasted into a shell.
+//! Errors of child processes. An error about a command contains the command as one line that can be
+//! pasted into a shell.
 
 use crate::chain::debug_as_chain;
 use std::io;
@@ -60,10 +61,10 @@ pub enum ProcessError {
         command: String,
         /// The exit status.
         status: String,
-        /// The end of its output, each line indented; may be empty.
+        /// The end of the command's output, each line indented; may be empty.
         tail: String,
     },
-    /// A pipe, a port or a registration failed.
+    /// Another call to the system failed, such as reading a pipe.
     #[error("{what}")]
     System {
         /// What failed.
@@ -74,13 +75,13 @@ pub enum ProcessError {
     },
 }
 
-/// The error of this module, by its short name.
+/// Short name of [`ProcessError`] inside the crate.
 pub(crate) type Error = ProcessError;
 
 debug_as_chain!(ProcessError);
 
 impl Error {
-    /// Creates the error for a program that no folder of `PATH` has.
+    /// Creates the error for a program that is in none of the folders of `PATH`.
     pub(super) fn not_in_path(command: String, program: String, folders: &[PathBuf]) -> Self {
         let path = std::env::join_paths(folders).unwrap_or_default();
         Self::NotInPath { command, program, path: path.to_string_lossy().into_owned() }

@@ -13,13 +13,13 @@ use super::{Child, Error};
 use crate::environment::program_folders;
 use spanproof_lease::{input, output};
 
-/// Bytes at the start of a file that identify it: a whole script, or the build id of a binary.
+/// Bytes to hash at the start of a file: enough for a whole script, or for the build id of a binary.
 const HEAD: u64 = 64 * 1024;
 
 /// A program with its arguments, its working folder and its whole environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Launch {
-    /// The path of the program, or a bare name to look up in this process's `PATH`.
+    /// The path of the program, or a bare name to look up in `PATH`.
     pub program: PathBuf,
     /// The arguments.
     pub args: Vec<String>,
@@ -37,8 +37,9 @@ impl Launch {
         words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns a hash of the program and of those arguments that are files; `None` if none of them
-    /// can be read. It covers the length and the first 64 KiB of each file, where the build id is.
+    /// Returns a hash of the program and of all arguments that are files; `None` if none of these
+    /// files can be read. The hash covers the length and the first 64 KiB of each file, where the
+    /// build id is.
     pub(crate) fn identity(&self) -> Option<String> {
         let program = self.program_file();
         let arguments = self.args.iter().map(|arg| self.folder.join(arg));
@@ -57,7 +58,7 @@ impl Launch {
         any.then(|| format!("{:x}", hash.finalize())[..16].to_owned())
     }
 
-    /// Returns the file of the program, by looking up a bare name in `PATH`.
+    /// Returns the file of the program. Looks up a bare name in `PATH`.
     fn program_file(&self) -> PathBuf {
         if !self.is_bare_name() {
             return self.folder.join(&self.program);
@@ -66,7 +67,8 @@ impl Launch {
         candidates.find(|path| path.is_file()).unwrap_or_else(|| self.program.clone())
     }
 
-    /// Returns the folders of `PATH`: that of the environment, or else that of this process.
+    /// Returns the folders of `PATH` in the environment of the program. If it has no `PATH`, returns
+    /// the folders of this process's `PATH`.
     fn folders(&self) -> Vec<PathBuf> {
         match self.environment.get("PATH") {
             Some(path) => std::env::split_paths(path).collect(),
@@ -79,8 +81,10 @@ impl Launch {
     /// # Errors
     /// If the program is missing, is not executable or can't be started.
     pub(crate) fn start(&self) -> Result<Child, Error> {
-        let unguarded = Error::system(format!("`{}` can't be guarded", self.command_line()));
-        let input = input().map_err(unguarded)?;
+        let failed =
+            Error::system(format!("the input of `{}` can't be opened", self.command_line()));
+        // An empty input, by which the process is found and killed if this process is killed.
+        let input = input().map_err(failed)?;
         let mut command = command(&self.program_file());
         command
             .args(&self.args)
@@ -92,7 +96,7 @@ impl Launch {
             .stderr(Stdio::piped())
             .process_group(0);
         let child = command.spawn().map_err(|source| self.error(source))?;
-        Child::follow(child, self.command_line())
+        Child::new(child, self.command_line())
     }
 
     /// Whether the program is a bare name, which [`start`](Self::start) searches in `PATH`.
@@ -103,8 +107,8 @@ impl Launch {
     /// Checks that the program could be started, without starting it.
     ///
     /// # Errors
-    /// The same as that of [`start`](Self::start), if the working folder or the program is missing, or
-    /// the program is not executable.
+    /// If the working folder or the program is missing, or the program is not executable. The error
+    /// is the same as that of [`start`](Self::start).
     pub(crate) fn check(&self) -> Result<(), Error> {
         let program = self.program_file();
         if self.folder.is_dir() && is_executable(&program) {
@@ -125,7 +129,7 @@ impl Launch {
             ErrorKind::NotFound if self.is_bare_name() => {
                 Error::not_in_path(command, program, &self.folders())
             }
-            // The file names an interpreter or a loader that does not exist.
+            // The program exists, but needs an interpreter or a loader that does not exist.
             ErrorKind::NotFound if path.exists() => Error::Spawn { command, source },
             ErrorKind::NotFound => Error::Missing { command, program },
             ErrorKind::PermissionDenied if !is_executable(&path) => {
@@ -146,8 +150,8 @@ fn command(program: &Path) -> Command {
     Command::new(program)
 }
 
-/// Quotes a word for a shell if it needs quotes. Unlike crates for this, it leaves `--name=value`
-/// as it is.
+/// Quotes a word for a shell if it needs quotes. Unlike the functions of crates for shell quoting,
+/// this one leaves `--name=value` unquoted.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

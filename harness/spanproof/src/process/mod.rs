@@ -1,4 +1,5 @@
-//! The service under test as a child process: launch, output, exit. Does not depend on specs.
+//! Runs the service under test as a child process: starts it, reads its output, stops it. Does not
+//! depend on specs.
 
 mod child;
 mod error;

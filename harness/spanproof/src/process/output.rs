@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
-/// Maximum number of bytes to keep of a stream. Later ones are read, counted and dropped.
+/// Maximum number of bytes to keep of a stream. Later bytes are read, counted and dropped.
 const MAX_KEPT: usize = 8 * 1024 * 1024;
-/// Maximum length of a line in bytes; a longer one is split, so that a stream without line ends is
-/// shown too.
+/// Maximum length of a line in bytes. A longer line is split, so that output without line ends is
+/// kept too.
 const MAX_LINE: usize = 64 * 1024;
 
 /// One of the two output streams of a process.
@@ -62,23 +62,24 @@ pub struct Output {
     pub dropped_bytes: u64,
 }
 
-/// What was read from a stream.
+/// What was read from a stream so far.
 #[derive(Debug)]
-struct Received {
+struct StreamContent {
     output: Output,
+    /// The start of a line whose end was not read yet.
     partial: Vec<u8>,
     kept_bytes: usize,
     closed: bool,
 }
 
-/// Reads one stream in the background. Readers hold the lock while they read, so lines stay in
-/// order whether the background task or [`StreamReader::catch_up`] reads them.
+/// Reads one stream in the background. [`StreamReader::catch_up`] holds the lock while it reads the
+/// pipe, so lines stay in order, whether the background task or another caller reads them.
 #[derive(Debug, Clone)]
 pub(super) struct StreamReader {
     stream: Stream,
     start: Instant,
     pipe: Arc<Receiver>,
-    received: Arc<Mutex<Received>>,
+    content: Arc<Mutex<StreamContent>>,
     changed: watch::Sender<()>,
 }
 
@@ -91,14 +92,13 @@ impl StreamReader {
         changed: watch::Sender<()>,
     ) -> std::io::Result<Self> {
         let pipe = Arc::new(Receiver::from_owned_fd(fd)?);
-        let received = Received {
+        let content = StreamContent {
             output: Output::default(),
             partial: Vec::new(),
             kept_bytes: 0,
             closed: false,
         };
-        let reader =
-            Self { stream, start, pipe, received: Arc::new(Mutex::new(received)), changed };
+        let reader = Self { stream, start, pipe, content: Arc::new(Mutex::new(content)), changed };
         let background = reader.clone();
         tokio::spawn(async move {
             while background.pipe.readable().await.is_ok() {
@@ -112,29 +112,29 @@ impl StreamReader {
 
     /// Reads what is in the pipe. Returns whether the stream has ended.
     pub(super) fn catch_up(&self) -> bool {
-        let mut received = self.lock();
-        if received.closed {
+        let mut content = self.lock();
+        if content.closed {
             return true;
         }
         let mut chunk = vec![0_u8; MAX_LINE];
         // At most 64 chunks, so that a flood can't hold the lock forever.
         for _ in 0..64 {
             match self.pipe.try_read(&mut chunk) {
-                Ok(0) => received.closed = true,
+                Ok(0) => content.closed = true,
                 Ok(n) => {
-                    received.take(&chunk[..n], self.stream, self.start.elapsed());
+                    content.append(&chunk[..n], self.stream, self.start.elapsed());
                     continue;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => received.closed = true,
+                Err(_) => content.closed = true,
             }
             break;
         }
-        if received.closed {
-            received.end_line(self.stream, self.start.elapsed());
+        if content.closed {
+            content.end_line(self.stream, self.start.elapsed());
         }
-        let closed = received.closed;
-        drop(received);
+        let closed = content.closed;
+        drop(content);
         self.changed.send_replace(());
         closed
     }
@@ -144,25 +144,25 @@ impl StreamReader {
         self.lock().closed
     }
 
-    /// Returns the output so far, with a last line that may be incomplete.
+    /// Returns the output so far. The last line may be incomplete.
     pub(super) fn snapshot(&self) -> Output {
-        let received = self.lock();
-        let mut output = received.output.clone();
-        if !received.partial.is_empty() {
-            let text = String::from_utf8_lossy(&received.partial).into_owned();
+        let content = self.lock();
+        let mut output = content.output.clone();
+        if !content.partial.is_empty() {
+            let text = String::from_utf8_lossy(&content.partial).into_owned();
             let at_ms = millis(self.start.elapsed());
             output.lines.push(Line::new(self.stream, at_ms, text));
         }
         output
     }
 
-    fn lock(&self) -> MutexGuard<'_, Received> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, StreamContent> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Received {
-    fn take(&mut self, bytes: &[u8], stream: Stream, at: Duration) {
+impl StreamContent {
+    fn append(&mut self, bytes: &[u8], stream: Stream, at: Duration) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.kept_bytes >= MAX_KEPT {
                 self.output.dropped_bytes += part.len() as u64;
@@ -198,7 +198,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Output {
-    /// Gives every line the name of its process.
+    /// Sets the process of every line to `name`.
     pub(crate) fn of_process(mut self, name: &str) -> Self {
         let name: Arc<str> = name.into();
         for line in &mut self.lines {
@@ -245,18 +245,18 @@ impl Output {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[&[u8]]) -> Received {
-        let mut received = Received {
+    fn read(bytes: &[&[u8]]) -> StreamContent {
+        let mut content = StreamContent {
             output: Output::default(),
             partial: Vec::new(),
             kept_bytes: 0,
             closed: false,
         };
         for chunk in bytes {
-            received.take(chunk, Stream::Stdout, Duration::ZERO);
+            content.append(chunk, Stream::Stdout, Duration::ZERO);
         }
-        received.end_line(Stream::Stdout, Duration::ZERO);
-        received
+        content.end_line(Stream::Stdout, Duration::ZERO);
+        content
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl From<format::OutputLine> for Line {
     fn from(stored: format::OutputLine) -> Self {
         let stream = match stored.stream {
             format::Stream::Stdout => Stream::Stdout,
-            // A trial has no lines of a log; anything but standard output is standard error.
+            // A run of the service has no lines of a log file; only an existing system has.
             format::Stream::Stderr | format::Stream::Log => Stream::Stderr,
         };
         let process = stored.process.map(Into::into);
@@ -90,7 +90,7 @@ impl From<format::Ending> for Ending {
         match stored {
             format::Ending::Code(code) => Self::Code(code),
             format::Ending::Signal(signal) => Self::Signal(signal),
-            // Only an existing system has an exit that was not seen.
+            // A run of the service has an exit; only that of an existing system may be unseen.
             format::Ending::Unseen => Self::Code(0),
         }
     }

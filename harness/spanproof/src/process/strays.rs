@@ -1,16 +1,17 @@
-//! Processes that were started by the service and left its process group.
+//! Finds strays: processes that the service started and that left its process group.
 //!
-//! They are found because they hold the service's output open or because they descend from it. A
-//! daemon with its own output, whose parent exited before the service was stopped, is not found:
-//! the system does not record its origin, and the service's environment must have no extra
-//! variable.
+//! A stray is found if it holds the service's output open, or if it is a descendant of the service.
+//! A daemon with its own output whose parent exited before the service was stopped is not found. The
+//! system does not record where it came from, and a variable that marks its environment is not
+//! allowed, because the service gets a clean environment.
 
 use std::collections::BTreeMap;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A process outside the group. Its start time tells it from a later process with the same id.
+/// A process outside the service's group. The start time distinguishes it from a later process with
+/// the same id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stray {
     id: u32,
@@ -48,7 +49,7 @@ struct Stat {
     ticks: u64,
     start: u64,
     has_ended: bool,
-    /// Whether it runs, waits for a processor or waits for a disk.
+    /// Whether the process runs, waits for a processor or waits for a disk.
     is_busy: bool,
 }
 
@@ -74,16 +75,16 @@ impl Stat {
     }
 }
 
-/// What the processes of a group have done until now.
+/// The processor time of a process group, and whether the group is busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Activity {
-    /// Their processor time in clock ticks of 10 ms.
+    /// The processor time of all processes in clock ticks of 10 ms.
     pub(crate) ticks: u64,
-    /// Whether one of them runs, waits for a processor or waits for a disk at this moment.
+    /// Whether a process runs, waits for a processor or waits for a disk at this moment.
     pub(crate) is_busy: bool,
 }
 
-/// Returns what the processes of a group have done until now.
+/// Returns the processor time of a group, and whether the group is busy.
 pub(super) fn activity(group: u32) -> Activity {
     let members = ids().into_iter().filter_map(Stat::read).filter(|stat| stat.group == group);
     members.fold(Activity { ticks: 0, is_busy: false }, |sum, stat| Activity {
@@ -92,7 +93,7 @@ pub(super) fn activity(group: u32) -> Activity {
     })
 }
 
-/// Returns every descendant of `leader` that has left its group.
+/// Returns every descendant of `leader` that is not in the group of `leader`.
 pub(super) fn descendants(leader: u32) -> Vec<Stray> {
     let all = processes();
     all.iter()
@@ -103,7 +104,7 @@ pub(super) fn descendants(leader: u32) -> Vec<Stray> {
         .collect()
 }
 
-/// Returns the ids of `leader`, of its group and of its descendants.
+/// Returns the ids of `leader`, of the processes in its group and of its descendants.
 pub(super) fn family(leader: u32) -> Vec<u32> {
     let all = processes();
     let others = all.iter().filter(|(id, stat)| {
@@ -120,12 +121,13 @@ fn processes() -> BTreeMap<u32, Stat> {
 /// Whether a process descends from `leader`.
 fn descends(all: &BTreeMap<u32, Stat>, id: u32, leader: u32) -> bool {
     let parent = |id: u32| all.get(&id).map(|stat| stat.parent);
-    // The table was not read at once, so it may have a cycle: limit the steps.
+    // The processes were read one after the other, so their parents may form a cycle. Limit the
+    // steps.
     let ancestors = std::iter::successors(parent(id), |ancestor| parent(*ancestor));
     ancestors.take(all.len()).any(|ancestor| ancestor == leader)
 }
 
-/// Returns every other process that holds one of `pipes` open.
+/// Returns every process except this one that holds one of `pipes` open.
 pub(super) fn holders(pipes: &[String]) -> Vec<Stray> {
     let own = std::process::id();
     ids()
@@ -138,11 +140,13 @@ pub(super) fn holders(pipes: &[String]) -> Vec<Stray> {
         .collect()
 }
 
+/// Returns the ids of all processes of the system.
 fn ids() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// Whether a process holds one of `pipes` open. The pipes have the names of `/proc/*/fd`.
 fn holds_open(id: u32, pipes: &[String]) -> bool {
     let Ok(files) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return false };
     files

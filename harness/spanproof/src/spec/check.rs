@@ -1,4 +1,8 @@
-//! Checks of a whole spec file, after each key has been parsed.
+//! Checks a whole spec file, after each key was parsed.
+//!
+//! The words of a spec: a *route* is a way to submit a job, an *upstream* is a behaviour of the fake
+//! HTTP service that the service under test calls, a *unit* is a piece of work that must leave spans,
+//! and a *helper* is a process that the service needs and that is not under test.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,10 +18,10 @@ use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
 pub(super) const SCHEMA: u32 = 1;
-/// The names in conditions that are not flags.
+/// The names that a condition may use besides the names of flags.
 const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
 
-/// The `units` of each job with its position in the file.
+/// The key `units` of each job, with its position in the file.
 #[derive(Debug, Deserialize)]
 struct JobUnits {
     job: Vec<Units>,
@@ -28,7 +32,7 @@ struct Units {
     units: Spanned<usize>,
 }
 
-/// A parsed file, and its text for the errors.
+/// A parsed file to check, and its text to quote in errors.
 pub(super) struct Check<'a> {
     pub(super) document: &'a Document,
     pub(super) file: &'a SpecFile,
@@ -61,22 +65,22 @@ impl Check<'_> {
 
     fn service(&self) -> Result<(), Error> {
         let service = &self.file.service;
-        let wrong = |message: &str| Err(self.document.error_at(service.span(), message));
+        let fail = |message: &str| Err(self.document.error_at(service.span(), message));
         let (cargo, command) = (&service.get_ref().cargo, &service.get_ref().command);
         if cargo.is_some() != command.is_empty() {
-            return wrong("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
+            return fail("`[service]` needs either `cargo = { bin = … }` or `command = [ … ]`");
         }
         let Service { ready, one_shot, .. } = service.get_ref();
         if *one_shot && ready.condition_count() > 0 {
-            return wrong("a `one-shot` service is ready at once; remove `ready`");
+            return fail("a `one-shot` service is ready at once; remove `ready`");
         }
         if let Some(problem) = ready_problem(ready).filter(|_| !one_shot) {
-            return wrong(&problem);
+            return fail(&problem);
         }
         let Service { command, env, inherit, .. } = service.get_ref();
         let uses_job = command.iter().chain(env.values()).any(|text| text.contains("{job.file}"));
         if uses_job && !self.file.routes.iter().any(|route| route.get_ref().at_start) {
-            return wrong(
+            return fail(
                 "`{job.file}` in `[service]` is the job of a route with `at-start = true`, and the \
                  spec has none",
             );
@@ -84,7 +88,7 @@ impl Check<'_> {
         self.inherited(inherit, service.span())
     }
 
-    /// Flags that are inherited would differ from the case that is run.
+    /// Rejects flags among the inherited variables: each case sets every flag itself.
     fn inherited(&self, names: &[String], span: Range<usize>) -> Result<(), Error> {
         let is_flag =
             |name: &&String| self.file.flags.iter().any(|flag| flag.get_ref().name == **name);
@@ -104,39 +108,39 @@ impl Check<'_> {
             self.unique_names("process", processes, |process| &process.name)?;
         }
         for process in processes {
-            let wrong = |message: String| Err(self.document.error_at(process.span(), message));
+            let fail = |message: String| Err(self.document.error_at(process.span(), message));
             let Process { name, command, ready, inherit, shared, .. } = process.get_ref();
             if let Some(problem) = self.sharing_problem(process.get_ref()).filter(|_| *shared) {
-                return wrong(format!("the process `{name}`: {problem}"));
+                return fail(format!("the process `{name}`: {problem}"));
             }
             let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(is_word) {
-                return wrong(format!(
+                return fail(format!(
                     "`{name}` can't be the name of a process; use small letters, digits and `-`"
                 ));
             }
             if command.is_empty() {
-                return wrong(format!("the process `{name}` has an empty `command`"));
+                return fail(format!("the process `{name}` has an empty `command`"));
             }
             if let Some(problem) = ready.as_ref().and_then(ready_problem) {
-                return wrong(format!("the process `{name}`: {problem}"));
+                return fail(format!("the process `{name}`: {problem}"));
             }
             self.inherited(inherit, process.span())?;
         }
         Ok(())
     }
 
-    /// Returns what is wrong with a helper that all cases share.
+    /// Returns what is wrong with a process that all cases share; `None` if it can be shared.
     fn sharing_problem(&self, process: &Process) -> Option<String> {
         if !process.helper {
             return Some("only a `helper` can be `shared`".to_owned());
         }
         let others = self.file.processes.iter().map(Spanned::get_ref).filter(|other| !other.shared);
         let ports = others.map(|other| format!("{{port:{}}}", other.name));
-        let of_cases = ["{database.", "{upstream.", "{case}", "{port}", "{job.file}"];
-        let of_cases: Vec<_> = of_cases.map(str::to_owned).into_iter().chain(ports).collect();
+        let per_case = ["{database.", "{upstream.", "{case}", "{port}", "{job.file}"];
+        let per_case: Vec<_> = per_case.map(str::to_owned).into_iter().chain(ports).collect();
         let found = process.texts().find_map(|text| {
-            let at = of_cases.iter().find_map(|part| text.find(part.as_str()))?;
+            let at = per_case.iter().find_map(|part| text.find(part.as_str()))?;
             text[at..].split_inclusive('}').next()
         })?;
         Some(format!("`{found}` differs from case to case; use another value, or remove `shared`"))
@@ -165,7 +169,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Returns what is wrong with how the end of the route's jobs is seen.
+    /// Returns what is wrong with the way to recognise that a job of the route has ended; `None` if
+    /// nothing is wrong.
     fn end_problem(&self, route: &Route) -> Option<String> {
         let Route { name, at_start, done, .. } = route;
         let one_shot = self.file.service.get_ref().one_shot;
@@ -208,7 +213,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Requires at least one item, and different names.
+    /// Rejects an empty list, and two items with the same name.
     fn unique_names<T>(
         &self,
         kind: &str,
@@ -230,7 +235,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Rejects jobs without units: they would pass whatever the service does.
+    /// Rejects jobs without units, because they would pass even if the service did nothing.
     fn units(&self) -> Result<(), Error> {
         let places: JobUnits = self.document.parse()?;
         for (job, place) in self.file.jobs.iter().zip(places.job) {
@@ -250,35 +255,35 @@ impl Check<'_> {
         }
         let mut tracing = 0;
         for flag in &self.file.flags {
-            let wrong = |message: String| Err(self.document.error_at(flag.span(), message));
+            let fail = |message: String| Err(self.document.error_at(flag.span(), message));
             let flag = flag.get_ref();
             let name = &flag.name;
             if name.is_empty() || name.contains(['=', '\0']) || PARTS.contains(&name.as_str()) {
-                return wrong(format!("`{name}` can't be the name of a flag"));
+                return fail(format!("`{name}` can't be the name of a flag"));
             }
             if flag.values.is_empty() {
-                return wrong(format!("flag `{name}` has no values; add one, or remove the flag"));
+                return fail(format!("flag `{name}` has no values; add one, or remove the flag"));
             }
             for (at, value) in flag.values.iter().enumerate() {
                 if flag.values[..at].contains(value) {
-                    return wrong(format!("flag `{name}` has the value {value} twice"));
+                    return fail(format!("flag `{name}` has the value {value} twice"));
                 }
             }
             let also = flag.default.iter().chain(flag.enables.iter().flatten());
             if let Some(value) = also.into_iter().find(|value| !flag.values.contains(value)) {
-                return wrong(format!("flag `{name}`: {value} is not one of its `values`"));
+                return fail(format!("flag `{name}`: {value} is not one of its `values`"));
             }
             if flag.tracing && !flag.values.iter().any(|value| flag.records(value)) {
                 let message = "has `tracing = true`, but none of its values switches tracing on; \
                                add a value that means on, or name one in `enables`";
-                return wrong(format!("flag `{name}` {message}"));
+                return fail(format!("flag `{name}` {message}"));
             }
             tracing += usize::from(flag.tracing);
             if tracing > 1 {
-                return wrong("only one flag may have `tracing = true`".into());
+                return fail("only one flag may have `tracing = true`".into());
             }
             if self.file.service.get_ref().env.contains_key(name) {
-                return wrong(format!("`{name}` is also in `[service.env]`; remove one"));
+                return fail(format!("`{name}` is also in `[service.env]`; remove one"));
             }
         }
         Ok(())
@@ -376,7 +381,7 @@ impl Check<'_> {
     }
 }
 
-/// Returns what is wrong with a rule for readiness; `None` if nothing is.
+/// Returns what is wrong with a rule for readiness; `None` if nothing is wrong.
 fn ready_problem(ready: &Ready) -> Option<String> {
     if ready.condition_count() != 1 {
         return Some("`ready` needs exactly one of `http`, `line`, `sql` and `tcp`".to_owned());

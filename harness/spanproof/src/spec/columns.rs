@@ -1,29 +1,29 @@
-//! The columns that together are an id.
+//! Columns whose values together are an id.
 
 use std::fmt;
 
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// One column, or several that together are an id. The text of such an id is its parts joined by
-/// `/`; it is unknown if one of them is null.
+/// The column of an id, or several columns whose values together are an id. As text, the values are
+/// joined by `/`. The id is unknown if one of the values is null.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Columns(Vec<String>);
 
 impl Columns {
-    /// Creates one column; none if the name is empty.
+    /// Creates an id of one column. An empty name means that the table has no such column.
     pub(crate) fn new(column: &str) -> Self {
         Self(if column.is_empty() { Vec::new() } else { vec![column.to_owned()] })
     }
 
-    /// Returns the columns; empty if the table has none.
+    /// Returns the columns; an empty list if the table has no such column.
     pub(crate) fn columns(&self) -> &[String] {
         &self.0
     }
 }
 
 impl fmt::Display for Columns {
-    /// Writes the columns as the text of an id has their values.
+    /// Writes the names of the columns, joined by `/` like the values of an id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("/"))
     }

@@ -1,4 +1,6 @@
-//! A condition on a case: the values that its flags, route, upstream, job and fault may have.
+//! Conditions on cases. A case is one combination of values with which the service is run: a value
+//! for each flag (an environment variable), a route (a way to submit a job), a behaviour of the fake
+//! upstream, a job and an optional fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +16,7 @@ use super::value::ValueVisitor;
 /// `fault`.
 pub(crate) type Facts<'a> = BTreeMap<&'a str, Value>;
 
-/// Holds if every named fact has one of the listed values:
+/// A condition on a case. It holds if each name in it has one of the listed values in the case:
 /// `{ ROUTER_OFF = "true", route = ["a", "b"] }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -24,7 +26,7 @@ pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
 pub(super) struct OneOrMany(Vec<Value>);
 
 impl Condition {
-    /// Whether the facts meet the condition.
+    /// Whether the condition holds for a case with these values.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         self.0.iter().all(|(name, values)| {
             facts.get(name.as_str()).is_some_and(|fact| values.0.contains(fact))

@@ -1,4 +1,5 @@
-//! Former names in a spec. Each is read as the present name, with a warning, until 0.3 refuses it.
+//! Former names in a spec. A former name is read like the present name, and causes a warning. Version
+//! 0.3 refuses former names.
 
 use regex::Regex;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,7 @@ use crate::document::{Document, Error};
 /// The version that refuses former names.
 const REFUSED_IN: &str = "0.3";
 
-/// Renamed keys: the path of their table, the former name and the present one.
+/// Renamed keys, each with the path of its table, its former name and its present name.
 const KEYS: [(&[&str], &str, &str); 4] = [
     (&["span"], "operation", "name"),
     (&["tables", "spans"], "operation", "name"),
@@ -19,12 +20,12 @@ const KEYS: [(&[&str], &str, &str); 4] = [
     (&["tables", "spans"], "open", "not-ended"),
 ];
 
-/// The renamed group of the probe `attempt`.
+/// The renamed group in the pattern `attempt` under `[probes]`: its former and its present name.
 const GROUP: (&str, &str) = ("operation", "name");
 
 /// A former name in a spec.
 struct FormerName {
-    /// Its position in the text.
+    /// The position of the name in the text.
     at: usize,
     old: String,
     new: String,
@@ -45,11 +46,11 @@ impl FormerName {
     }
 }
 
-/// Reads a document with present names for former ones. Also returns a warning for each former
-/// name, in the order of the lines.
+/// Replaces former names in a document by present names, and parses it. Also returns a warning for
+/// each former name, in the order of the lines.
 ///
 /// # Errors
-/// If the document can't be read as a `T`, or a table has both names of a key.
+/// If the document is not a `T`, or a table has a key under both names.
 pub(super) fn parse<T: DeserializeOwned>(document: &Document) -> Result<(T, Vec<String>), Error> {
     let mut root = document.root()?;
     let mut found = keys(document, root.get_mut())?;
@@ -60,7 +61,7 @@ pub(super) fn parse<T: DeserializeOwned>(document: &Document) -> Result<(T, Vec<
     Ok((document.decode(root)?, warnings))
 }
 
-/// Renames the former keys.
+/// Renames keys with a former name.
 fn keys(document: &Document, root: &mut DeTable<'_>) -> Result<Vec<FormerName>, Error> {
     let mut found = Vec::new();
     for (path, former, present) in KEYS {
@@ -76,7 +77,7 @@ fn keys(document: &Document, root: &mut DeTable<'_>) -> Result<Vec<FormerName>, 
     Ok(found)
 }
 
-/// Renames the former group in the pattern of `attempt`.
+/// Renames the group with a former name in the pattern `attempt` under `[probes]`.
 fn groups(document: &Document, root: &mut DeTable<'_>) -> Result<Vec<FormerName>, Error> {
     let (former, present) = GROUP;
     let mut found = Vec::new();
@@ -100,7 +101,7 @@ fn groups(document: &Document, root: &mut DeTable<'_>) -> Result<Vec<FormerName>
     Ok(found)
 }
 
-/// Renames the former codes of expected failures.
+/// Renames former codes under `[[expected]]`.
 fn codes(root: &mut DeTable<'_>) -> Vec<FormerName> {
     let mut found = Vec::new();
     for table in tables(root, &["expected"]) {
@@ -117,11 +118,12 @@ fn codes(root: &mut DeTable<'_>) -> Vec<FormerName> {
     found
 }
 
+/// Returns the error message if a table has a key under both names.
 fn both(old: &str, new: &str) -> String {
     format!("`{old}` is the old name of `{new}`, and both are given; remove `{old}`")
 }
 
-/// The tables at a path, also those in lists.
+/// Returns the tables at a path. If the path leads to a list of tables, returns each of them.
 fn tables<'t, 'a>(table: &'t mut DeTable<'a>, path: &[&str]) -> Vec<&'t mut DeTable<'a>> {
     let Some((first, rest)) = path.split_first() else { return vec![table] };
     let inner = match table.get_mut(*first).map(Spanned::get_mut) {
@@ -149,7 +151,7 @@ mod tests {
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml")
     }
 
-    /// The spec of this repository with a text replaced.
+    /// Reads the spec of this repository, with a text replaced.
     fn read(present: &str, former: &str) -> Result<Spec, String> {
         let text = std::fs::read_to_string(path()).unwrap();
         assert!(text.contains(present), "{present}");
@@ -158,7 +160,8 @@ mod tests {
         Spec::from_document(&document).map_err(|error| error.to_string())
     }
 
-    /// The line of the spec of this repository that has this text, from 1.
+    /// Returns the number of the line in the spec of this repository that has this text, counted
+    /// from 1.
     fn line(text: &str) -> usize {
         let spec = std::fs::read_to_string(path()).unwrap();
         spec.lines().position(|line| line.contains(text)).unwrap() + 1
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_former_code_warns_and_expects_the_present_one() {
+    fn a_former_code_warns_and_is_read_as_the_present_code() {
         let rule =
             "[[expected]]\ncode = 'left-processes'\nreason = 'r'\nuntil = 2999-12-31\n\n[startup]";
         let spec = read("[startup]", rule).unwrap();

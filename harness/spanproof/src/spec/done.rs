@@ -1,20 +1,20 @@
-//! `done`: how the end of a job is seen, in place of its status in the table of jobs.
+//! `done`: how to recognise that a job has ended, if not by its status in the table of jobs.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// When a job has ended: one of four conditions.
+/// How to recognise that a job has ended: exactly one of four conditions.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Done {
-    /// A pattern that matches a line printed after the job was submitted.
+    /// A regular expression for the line that the service prints when the job has ended.
     pub line: Option<String>,
-    /// A path that answers with a success status, with placeholders of the job and of the service's
-    /// answer to it.
+    /// A path of the service that answers with a success status, with placeholders for parts of the
+    /// job and of the service's answer to the job.
     pub http: Option<String>,
     /// A JSON pointer into the answer of `http`. Without it, the status alone decides.
     pub pointer: Option<String>,
-    /// The values at `pointer` of a job that has ended.
+    /// The values at `pointer` that mean that the job has ended.
     pub values: Vec<String>,
     /// A query that returns a row whose first column is true, with placeholders as in `http`.
     pub sql: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Returns what is wrong with the rule; `None` if nothing is.
+    /// Returns what is wrong with the rule; `None` if nothing is wrong.
     pub(super) fn problem(&self) -> Option<String> {
         let Self { line, http, pointer, values, sql, accepted } = self;
         let given = [line.is_some(), http.is_some(), sql.is_some(), *accepted];

@@ -7,7 +7,7 @@ use spanproof_format::Code;
 use super::Condition;
 use crate::document::suggestion;
 
-/// A known failure, accepted with exactly this code.
+/// A known failure. It is accepted only with exactly this code.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
@@ -24,6 +24,7 @@ pub(crate) struct Expected {
     pub until: Day,
 }
 
+/// Deserializes a code. The error for an unknown code suggests the nearest known code.
 fn known_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|error| {
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_is_rejected_with_the_nearest_known_one() {
+    fn the_error_for_an_unknown_code_suggests_the_nearest_known_code() {
         let error =
             toml::from_str::<Expected>("code = 'unliked'\nreason = 'r'\nuntil = 2026-12-31");
         let error = error.unwrap_err().to_string();

@@ -1,4 +1,6 @@
-//! `[[fault]]`: a fault that is injected while a job runs and removed afterwards.
+//! `[[fault]]`: a fault that spanproof causes on purpose while a job runs, such as a locked table. The
+//! service must report the spans that it loses, and the job must have the same outcome as without the
+//! fault, unless the fault may also make the job fail.
 
 use std::path::PathBuf;
 
@@ -10,26 +12,26 @@ use super::{Condition, Tables};
 use crate::document::suggestion;
 use crate::identifier;
 
-/// A fault of the world. It is in force from before the job is submitted until the job ends. Then
-/// a second job must record as if there had been no fault.
+/// A fault that spanproof causes on purpose. It lasts from before the job is submitted until the job
+/// ends. After it, a second job must leave spans as if there had been no fault.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// The name; the kind's own by default.
+    /// The name of the fault; by default the name of its kind.
     name: Option<String>,
-    /// The recording cases that are run once more with this fault. By default those with the first
-    /// value that records, every other flag at its default, and the first upstream.
+    /// The cases to run once more with this fault, among those that must record spans. By default the
+    /// cases with the first upstream, and with every flag at its default except that tracing is on.
     pub when: Option<Condition>,
-    /// Whether the fault also hits the work itself, so that the job's outcome is not compared.
-    /// `false` by default, except for kinds that can't spare the work.
+    /// Whether the fault may also make the job fail, so that the job's outcome is not compared.
+    /// `false` by default, except for kinds that always affect the job.
     hits_work: Option<bool>,
     /// For kinds that kill: the `[[process]]` that is killed; the main process by default.
     pub process: Option<String>,
-    /// For the kind `sql`: the file that injects the fault.
+    /// For the kind `sql`: the SQL file that causes the fault.
     pub apply: Option<PathBuf>,
-    /// For the kind `sql`: the file that removes it.
+    /// For the kind `sql`: the SQL file that removes the fault.
     pub clear: Option<PathBuf>,
 }
 
@@ -87,7 +89,7 @@ kinds! {
     KilledMidJob "killed-mid-job";
     /// the service is killed and restarted as soon as the job has ended
     KilledAtExit "killed-at-exit";
-    /// the SQL files `apply` and `clear` inject and remove it
+    /// the SQL files `apply` and `clear` cause and remove the fault
     Sql "sql";
 }
 
@@ -120,13 +122,13 @@ impl Fault {
         self.name.as_deref().unwrap_or_else(|| self.kind.text())
     }
 
-    /// Whether the fault also hits the work itself.
+    /// Whether the fault may also make the job fail.
     pub(crate) fn hits_work(&self) -> bool {
         let default = matches!(self.kind, FaultKind::ConnectionLimit | FaultKind::KilledMidJob);
         self.hits_work.unwrap_or(default)
     }
 
-    /// Returns what is wrong with the fault; `None` if nothing is.
+    /// Returns what is wrong with the declaration of the fault; `None` if nothing is wrong.
     pub(super) fn problem(&self, tables: &Tables, has_failure_probe: bool) -> Option<String> {
         let name = self.name();
         let files = (self.apply.is_some(), self.clear.is_some());

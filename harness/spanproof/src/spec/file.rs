@@ -1,4 +1,4 @@
-//! Reading and checking a whole spec file.
+//! Reads and checks a whole spec file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,8 @@ use super::{
 };
 use crate::document::{Document, Error};
 
-/// The sections of a spec of spanproof, `spanproof.toml`.
+/// The sections of `spanproof.toml`, which declares how to start a service and which spans it must
+/// record.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SpecFile {
@@ -31,7 +32,7 @@ pub(super) struct SpecFile {
     /// How the service is built, started and stopped.
     #[schemars(with = "Service")]
     pub(super) service: Spanned<Service>,
-    /// The other processes of a case, in the order of their start.
+    /// The processes besides the service, in the order of their start.
     #[serde(default, rename = "process")]
     #[schemars(with = "Vec<Process>")]
     pub(super) processes: Vec<Spanned<Process>>,
@@ -55,7 +56,7 @@ pub(super) struct SpecFile {
     #[serde(default, rename = "flag")]
     #[schemars(with = "Vec<Flag>")]
     pub(super) flags: Vec<Spanned<Flag>>,
-    /// The faults of the world.
+    /// The faults that spanproof causes on purpose while a job runs.
     #[serde(default, rename = "fault")]
     #[schemars(with = "Vec<Fault>")]
     pub(super) faults: Vec<Spanned<Fault>>,
@@ -66,7 +67,7 @@ pub(super) struct SpecFile {
     /// The combinations to run.
     #[serde(default)]
     pub(super) matrix: MatrixFile,
-    /// The spans that each unit should leave.
+    /// The spans that each unit (a piece of work) should leave.
     #[serde(default, rename = "span")]
     #[schemars(with = "Vec<SpanRule>")]
     pub(super) spans: Vec<Spanned<SpanRule>>,
@@ -88,7 +89,7 @@ pub struct Spec {
     pub(crate) folder: PathBuf,
     /// The service under test.
     pub(crate) service: Service,
-    /// The other processes of a case.
+    /// The processes besides the service.
     pub(crate) processes: Vec<Process>,
     /// The disposable Postgres.
     pub(crate) database: Database,
@@ -100,13 +101,13 @@ pub struct Spec {
     pub(crate) jobs: Vec<Job>,
     /// The flags with their values.
     pub(crate) flags: Vec<Flag>,
-    /// The faults of the world.
+    /// The faults that spanproof causes on purpose while a job runs.
     pub(crate) faults: Vec<Fault>,
     /// Known failures, each accepted until a date.
     pub(crate) expected: Vec<Expected>,
     /// The combinations to run.
     pub(crate) matrix: Matrix,
-    /// The spans each unit should leave.
+    /// The spans that each unit (a piece of work) should leave.
     pub(crate) spans: Vec<SpanRule>,
     /// Patterns for the output of the service.
     pub(crate) probes: Probes,
@@ -124,10 +125,10 @@ pub struct Spec {
 pub(super) struct MatrixFile {
     /// The maximum number of cases, 500 by default.
     pub(super) limit: Option<usize>,
-    /// Combinations to leave out.
+    /// Conditions on the cases to leave out.
     #[schemars(with = "Vec<Condition>")]
     pub(super) exclude: Vec<Spanned<Condition>>,
-    /// Values to fix.
+    /// A condition that all cases must meet.
     #[schemars(with = "Option<Condition>")]
     pub(super) pin: Option<Spanned<Condition>>,
 }
@@ -138,7 +139,7 @@ pub(super) struct MatrixFile {
 pub(super) struct StartupFile {
     /// The folder of snapshots, one for each combination of flags.
     snapshots: Option<PathBuf>,
-    /// Texts that vary and are replaced.
+    /// Texts that vary from run to run, to replace by placeholders.
     redact: Vec<RedactionFile>,
 }
 
@@ -165,7 +166,8 @@ impl Spec {
     /// Reads a spec file and replaces some of its values.
     ///
     /// # Errors
-    /// As [`Spec::read`], and if a value is not TOML or its key does not lead through tables.
+    /// Like [`Spec::read`]. Also if an overlay's value is not TOML, or if a part of its key is not a
+    /// table in the file.
     pub(crate) fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
         let (document, mut warnings) = overlay::apply(&Document::read(path)?, overlays)?;
         let mut spec = Self::from_document(&document)?;
@@ -176,7 +178,7 @@ impl Spec {
     /// Reads a spec from a document in memory.
     ///
     /// # Errors
-    /// As [`Spec::read`].
+    /// Like [`Spec::read`].
     pub(crate) fn from_document(document: &Document) -> Result<Self, Error> {
         let (file, warnings): (SpecFile, _) = deprecated::parse(document)?;
         let check = Check { document, file: &file };
@@ -213,7 +215,7 @@ impl Spec {
     }
 
     /// Returns a warning for each former name that the file uses, with its line and the present
-    /// name. The library does not print them.
+    /// name. The library does not print warnings.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -270,10 +272,10 @@ impl Spec {
         Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
-    /// Reads the migrations, or the file with the schema, that every database gets first.
+    /// Reads the migrations, or the file with the schema, with which every database is created.
     ///
     /// # Errors
-    /// When a file can't be read or is not a migration.
+    /// If a file can't be read or is not a migration.
     pub(crate) fn migrations(&self) -> Result<Migrations, spanproof_postgres::Error> {
         let Database { migrations, schema, order, migrate, service_migrates, .. } = &self.database;
         let needs_files = migrate.is_empty() && !service_migrates;
@@ -291,7 +293,7 @@ impl Spec {
         Migrations::read_with(self.path(folder), same)
     }
 
-    /// Returns the names of the ports that a case needs besides that of the service.
+    /// Returns the names of the ports that a case needs besides the service's port.
     pub(crate) fn port_names(&self) -> BTreeSet<String> {
         let (shared, own): (Vec<_>, Vec<_>) = self.processes.iter().partition(|rule| rule.shared);
         let mut names = placeholder::port_names(self.texts());
@@ -305,12 +307,13 @@ impl Spec {
         self.processes.iter().filter(|process| process.shared)
     }
 
-    /// Whether the service finds the job at its start, in the file `{job.file}`.
+    /// Whether a route submits nothing, because the service reads the job from the file `{job.file}`
+    /// when it starts.
     pub(crate) fn has_work_at_start(&self) -> bool {
         self.routes.iter().any(|route| route.at_start)
     }
 
-    /// Returns whether a text of the spec or a file needs a folder for each case.
+    /// Returns whether each case needs a folder, for files of the service or of its job.
     pub(crate) fn needs_folder(&self) -> bool {
         let submits = self.routes.iter().any(|route| !route.command.is_empty());
         let needs = |text: &str| text.contains("{dir}") || text.contains("{job.file}");
@@ -318,7 +321,7 @@ impl Spec {
         submits || !self.service.files.is_empty() || self.texts().any(needs)
     }
 
-    /// Returns every text that may have placeholders of a case.
+    /// Returns every text that may have placeholders whose values differ from case to case.
     fn texts(&self) -> impl Iterator<Item = &str> {
         let Service { command, env, url, cwd, ready, .. } = &self.service;
         let service = command.iter().chain(env.values()).chain([url]).chain(cwd).chain(&ready.tcp);
@@ -333,22 +336,22 @@ impl Spec {
         self.folder.join(path)
     }
 
-    /// Returns the flag that switches tracing; `None` if there is none.
+    /// Returns the flag that switches tracing on and off; `None` if the spec declares no such flag.
     pub fn tracing_flag(&self) -> Option<&Flag> {
         self.flags.iter().find(|flag| flag.tracing)
     }
 
-    /// Whether the spec has a fault of this kind that is named as its kind.
+    /// Whether the spec has a fault of this kind that has the name of its kind.
     pub fn has_fault(&self, kind: FaultKind) -> bool {
         self.fault(kind.text()).is_some()
     }
 
-    /// Returns the fault of that name; `None` if there is none.
+    /// Returns the fault with this name; `None` if the spec has no such fault.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
     }
 
-    /// Returns the rules for the spans that each unit must have in a case.
+    /// Returns the rules for the spans that each unit must have in a case with these values.
     pub(crate) fn required_spans<'a>(
         &'a self,
         facts: &Facts<'_>,
@@ -378,10 +381,12 @@ impl Spec {
     }
 }
 
+/// Removes the positions in the file from values that have been checked.
 fn inner<T>(items: Vec<Spanned<T>>) -> Vec<T> {
     items.into_iter().map(Spanned::into_inner).collect()
 }
 
+/// Compiles the patterns of `[startup]`.
 fn startup(document: &Document, file: StartupFile) -> Result<Startup, Error> {
     let redact = file.redact.into_iter().map(|rule| {
         let pattern = probe::compile(document, &rule.pattern)?;

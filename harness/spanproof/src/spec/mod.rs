@@ -1,4 +1,5 @@
-//! The spec: what a user declares in `spanproof.toml`. Errors name file and line.
+//! The spec: what a user declares in `spanproof.toml`. Each section has a module. Errors name file
+//! and line.
 
 mod check;
 mod columns;
@@ -38,7 +39,7 @@ pub(crate) use table::{JobTable, SpanTable, Tables};
 pub(crate) use value::Intent;
 pub use value::Value;
 
-/// Returns the spec of this repository with its text changed.
+/// Returns the spec of this repository after `change` has edited its text.
 #[cfg(test)]
 pub(crate) fn example(change: impl FnOnce(String) -> String) -> Spec {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");

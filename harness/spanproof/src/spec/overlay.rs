@@ -1,11 +1,11 @@
-//! Values that replace those of a spec file.
+//! Overlays: values that a caller sets in place of the values in a spec file.
 
 use toml::{Table, Value};
 
 use super::deprecated;
 use crate::document::{Document, Error};
 
-/// A value for one key of a spec, in place of the file's own.
+/// A value for one key of a spec, in place of the value in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Overlay {
     /// The key, with dots between its parts: `service.settle-ms`. The key of a list, such as
@@ -29,7 +29,7 @@ impl Overlay {
 
 /// Returns the document with the overlays applied, and a warning for each former name.
 ///
-/// The keys of the changed document are sorted, so its lines are not those of the file.
+/// The keys of the changed document are sorted, so its line numbers differ from those of the file.
 pub(super) fn apply(
     document: &Document,
     overlays: &[Overlay],
@@ -54,7 +54,8 @@ pub(super) fn apply(
     Ok((Document::new(document.path(), text), warnings))
 }
 
-/// Returns the only entry of a table, its key with `parts` parts; `None` if the key has fewer.
+/// Returns the key and value of the only entry in nested tables. The key has `parts` parts; `None`
+/// if there are fewer tables.
 fn only_entry(table: Table, parts: usize) -> Option<(String, Value)> {
     let (mut key, mut value) = (Vec::new(), Value::Table(table));
     for _ in 0..parts {
@@ -79,6 +80,8 @@ fn parse_value(overlay: &Overlay) -> Result<Value, Error> {
         .ok_or_else(|| rejected(overlay, format!("is not TOML; a string needs quotes: `{quoted}`")))
 }
 
+/// Creates the error for an overlay whose value is rejected. `reason` continues a sentence that
+/// begins with the value.
 fn rejected(overlay: &Overlay, reason: impl std::fmt::Display) -> Error {
     let Overlay { key, value } = overlay;
     let at = key.len() + 3;
@@ -121,7 +124,7 @@ mod tests {
         assert_eq!(apply("a", "7").unwrap()["a"].as_integer(), Some(7));
         let changed = apply("b.d", "{}").unwrap();
         assert_eq!(changed["b"]["d"], Value::Table(Table::new()));
-        assert_eq!(changed["b"]["c"].as_str(), Some("x"), "its neighbour stays");
+        assert_eq!(changed["b"]["c"].as_str(), Some("x"), "other keys stay");
         let changed = apply("f", "[{ g = 2 }, { g = 3 }]").unwrap();
         assert_eq!(changed["f"].as_array().unwrap().len(), 2);
         assert_eq!(apply("new.key", "true").unwrap()["new"]["key"].as_bool(), Some(true));

@@ -1,4 +1,5 @@
-//! Checks the placeholders in a spec: an unknown one is an error, not text for the service.
+//! Fills in the placeholders of a spec, such as `{port}`, and checks them. An unknown placeholder is
+//! an error, because the service would get it as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -10,7 +11,7 @@ use toml::Spanned;
 
 use crate::document::{Document, Error, suggestion};
 
-/// The placeholders that each case fills in.
+/// The placeholders whose values differ from case to case.
 const CASE_PLACEHOLDERS: [&str; 13] = [
     "{database.url}",
     "{database.host}",
@@ -28,10 +29,10 @@ const CASE_PLACEHOLDERS: [&str; 13] = [
 ];
 /// The start of a placeholder for a port with a name, as in `{port:redis}`.
 const NAMED_PORT: &str = "{port:";
-/// The placeholders of a route's `body`.
+/// The placeholders of a route's `body`, the text that submits a job.
 const JOB_PLACEHOLDERS: [&str; 2] = ["{job}", "{job:/pointer}"];
 
-/// Matches text in braces that is meant as a placeholder, and not braces of JSON.
+/// Matches text in braces that looks like a placeholder, but not the braces of JSON.
 static PLACEHOLDER: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\{[a-z][a-z.]*(?::[^{}\s]*)?\}").ok());
 
@@ -81,7 +82,7 @@ struct RouteTemplates {
 /// Rejects unknown placeholders.
 ///
 /// # Errors
-/// If a text has an unknown placeholder; the error names the nearest known one.
+/// If a text has an unknown placeholder; the error suggests the nearest known placeholder.
 pub(super) fn check(document: &Document) -> Result<(), Error> {
     let templates: Templates = document.parse()?;
     for process in std::iter::once(&templates.service).chain(&templates.process) {
@@ -118,8 +119,8 @@ pub(super) fn check(document: &Document) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks a word of a command. Other text in braces is left as it is, since it may be a program, as
-/// in `awk '{print}'`.
+/// Checks a word of a command. Text in braces that does not start like a placeholder is accepted,
+/// since it may be a program, as in `awk '{print}'`.
 fn check_argument(document: &Document, word: &Spanned<String>) -> Result<(), Error> {
     if word.get_ref().contains("{database.password}") {
         let message = "other users of the machine can see a password in an argument; pass \
@@ -155,7 +156,8 @@ pub(super) fn port_names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<S
         .collect()
 }
 
-/// Replaces each placeholder for which `value` returns a text. The others stay as they are.
+/// Replaces each placeholder for which `value` returns a text. Leaves other placeholders unchanged.
+/// `value` gets the name of the placeholder without braces.
 pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let Some(pattern) = PLACEHOLDER.as_ref() else { return text.to_owned() };
     let replaced = pattern.replace_all(text, |found: &regex::Captures<'_>| {
@@ -170,6 +172,7 @@ pub(crate) fn is_in(text: &str) -> bool {
     PLACEHOLDER.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
+/// Creates the error for the unknown placeholder `found`, and suggests a similar known placeholder.
 fn error(document: &Document, text: &Spanned<String>, found: &str, known: &[&str]) -> Error {
     let similar = known.iter().copied().filter(|name| name.contains(':') == found.contains(':'));
     let mut hint = suggestion(found, similar);
@@ -186,7 +189,7 @@ fn unknown(text: &str, known: impl Fn(&str) -> bool) -> Option<String> {
     found.find(|found| !known(found)).map(str::to_owned)
 }
 
-/// Returns the first unknown placeholder in the strings of a body.
+/// Returns the first unknown placeholder in the strings of a route's body.
 fn unknown_in(body: &Json) -> Option<String> {
     let known = |found: &str| found == "{job}" || found.starts_with("{job:/");
     match body {

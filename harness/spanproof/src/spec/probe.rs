@@ -7,34 +7,37 @@ use toml::Spanned;
 
 use crate::document::{Document, Error};
 
-/// The patterns as written in the file. All are optional: a service may print nothing.
+/// `[probes]`: regular expressions for lines that the service prints about its tracing. All are
+/// optional, because a service may print nothing.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ProbeFile {
-    /// The service starts, whatever its flags are.
+    /// A line that the service always prints at startup.
     #[schemars(with = "Option<String>")]
     started: Option<Spanned<String>>,
-    /// The tracer's line at startup. The group `(?<state>…)` is needed, `(?<raw>…)` is the flag's value.
+    /// The tracer's line at startup. The group `(?<state>…)` is required and tells whether tracing is
+    /// on. The group `(?<raw>…)` is optional and is the flag's value.
     #[schemars(with = "Option<String>")]
     tracer: Option<Spanned<String>>,
     /// The text of the group `state` that means on.
     #[schemars(with = "Option<String>")]
     enabled: Option<Spanned<String>>,
-    /// A span is begun. The groups `(?<name>…)` and `(?<enabled>…)` are optional.
+    /// A line that reports the start of a span. The groups `(?<name>…)` and `(?<enabled>…)` are
+    /// optional.
     #[schemars(with = "Option<String>")]
     attempt: Option<Spanned<String>>,
-    /// A span was written.
+    /// A line that reports that a span was written.
     #[schemars(with = "Option<String>")]
     acknowledged: Option<Spanned<String>>,
-    /// A span could not be written.
+    /// A line that reports that a span could not be written.
     #[schemars(with = "Option<String>")]
     refused: Option<Spanned<String>>,
-    /// A span could not be completed.
+    /// A line that reports that a span could not be completed.
     #[schemars(with = "Option<String>")]
     unfinished: Option<Spanned<String>>,
 }
 
-/// Compiled patterns.
+/// The compiled patterns of `[probes]`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Probes {
     started: Option<Regex>,
@@ -46,26 +49,26 @@ pub(crate) struct Probes {
     unfinished: Option<Regex>,
 }
 
-/// The facts in the tracer's line at startup.
+/// What the tracer's line at startup reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Banner {
     /// Whether the line reports that tracing is on.
     pub enabled: bool,
-    /// The raw value of the flag in the service; `None` if the line does not have it.
+    /// The raw value of the flag that the service has read; `None` if the line does not contain it.
     pub raw: Option<String>,
 }
 
-/// The facts in a line about the start of a span.
+/// What a line about the start of a span reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// The span's name; `None` if the line does not have it.
+    /// The span's name; `None` if the line does not contain it.
     pub name: Option<String>,
-    /// Whether the tracer was enabled; `true` if the line has no state.
+    /// Whether the tracer was enabled; `true` if the line does not report it.
     pub enabled: bool,
 }
 
 impl ProbeFile {
-    /// Whether a pattern recognises that the service reports a lost span.
+    /// Whether there is a pattern for lines that report a lost span.
     pub(super) fn has_failure_probe(&self) -> bool {
         self.refused.is_some() || self.unfinished.is_some()
     }
@@ -73,7 +76,8 @@ impl ProbeFile {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// If one is not a regular expression, or lacks a group or `enabled`.
+    /// If a pattern is not a regular expression or lacks a group, or `tracer` is given without
+    /// `enabled`.
     pub(super) fn compile(self, document: &Document) -> Result<Probes, Error> {
         let tracer = pattern(document, self.tracer, &["state"])?;
         if let (Some(_), None) = (&tracer, &self.enabled) {
@@ -92,6 +96,7 @@ impl ProbeFile {
     }
 }
 
+/// Compiles a pattern that must have these named groups; `None` if the spec does not have it.
 fn pattern(
     document: &Document,
     text: Option<Spanned<String>>,
@@ -118,7 +123,7 @@ pub(super) fn compile(document: &Document, text: &Spanned<String>) -> Result<Reg
 }
 
 impl Probes {
-    /// Whether the line reports the start of the service, whatever its flags are.
+    /// Whether the line is the one that the service always prints at startup.
     pub(crate) fn started(&self, line: &str) -> bool {
         self.started.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
@@ -146,7 +151,7 @@ impl Probes {
         self.attempt.is_some()
     }
 
-    /// Parses the tracer's line at startup; `None` if it is another line.
+    /// Parses the tracer's line at startup; `None` for any other line.
     pub(crate) fn banner(&self, line: &str) -> Option<Banner> {
         let found = self.tracer.as_ref()?.captures(line)?;
         Some(Banner {
@@ -155,7 +160,7 @@ impl Probes {
         })
     }
 
-    /// Parses a line about the start of a span; `None` if it is another line.
+    /// Parses a line about the start of a span; `None` for any other line.
     pub(crate) fn attempt(&self, line: &str) -> Option<Attempt> {
         let found = self.attempt.as_ref()?.captures(line)?;
         let enabled = found.name("enabled").is_none_or(|word| word.as_str() == "true");

@@ -1,4 +1,5 @@
-//! The processes of a case: how each one is started, becomes ready and is stopped.
+//! `[[process]]`: a process besides the service. Also `ready` and `stop`, the keys of a process and of
+//! the service that define when it is ready and how it is stopped.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +7,11 @@ use nix::sys::signal::Signal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// `[[process]]`: one more process of a case, started before or after the service.
+/// `[[process]]`: a process that is started in each case, before or after the service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Process {
-    /// The name, which is also that of its port: `{port:NAME}`.
+    /// The name of the process, and of its port in `{port:NAME}`.
     pub name: String,
     /// The command that starts the process, with placeholders.
     pub command: Vec<String>,
@@ -18,21 +19,23 @@ pub(crate) struct Process {
     /// flags.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Variables of the caller that the process gets, too.
+    /// Variables of spanproof's own environment that the process also gets.
     #[serde(default)]
     pub inherit: Vec<String>,
     /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
-    /// Whether the process is only needed by the service and not under test, as a broker is. The
-    /// flags and faults do not concern it, and its output is not judged.
+    /// Whether the service only needs the process, such as a broker, and the process is not under
+    /// test. It does not get the flags, faults do not kill it, and its output is not judged.
     #[serde(default)]
     pub helper: bool,
-    /// Whether all cases share the helper: it is started once, before the first case.
+    /// Whether all cases share the process, which must be a helper. It is started once, before the
+    /// first case.
     #[serde(default)]
     pub shared: bool,
-    /// Whether the process is started before the service. By default only helpers are.
+    /// Whether the process is started before the service. The default is `true` for a helper and
+    /// `false` for any other process.
     pub before: Option<bool>,
-    /// When the process is ready. Without it, nothing waits for the process.
+    /// When the process is ready. Without this key, nothing waits for the process.
     pub ready: Option<Ready>,
     /// How the process is stopped.
     #[serde(default)]
@@ -53,7 +56,7 @@ impl Process {
     }
 }
 
-/// When the service is ready: one of four conditions, and a deadline.
+/// When a process is ready: exactly one of four conditions, and a deadline.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Ready {
@@ -75,15 +78,15 @@ impl Default for Ready {
     }
 }
 
-/// How the service is stopped.
+/// How a process is stopped.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Stop {
     /// The time between the signal and SIGKILL, in milliseconds.
     pub grace_ms: u64,
-    /// The signal that asks the service to stop.
+    /// The signal that asks the process to stop.
     pub signal: StopSignal,
-    /// Exit codes that are a clean stop, besides 0 and 128 plus the signal's number.
+    /// Exit codes that mean a clean stop, besides 0 and 128 plus the signal's number.
     pub clean: Vec<i32>,
 }
 
@@ -119,14 +122,14 @@ impl Stop {
 }
 
 impl Stop {
-    /// Whether this exit code is a clean end, whether or not a signal was sent.
+    /// Whether this exit code means a clean stop even if no signal was sent.
     pub(crate) fn is_clean(&self, code: i32) -> bool {
         code == 0 || self.clean.contains(&code)
     }
 }
 
 impl Ready {
-    /// Returns how many conditions are given. One is needed.
+    /// Returns the number of conditions in the rule. A valid rule has one.
     pub(crate) fn condition_count(&self) -> usize {
         [&self.http, &self.line, &self.sql, &self.tcp].iter().filter(|one| one.is_some()).count()
     }

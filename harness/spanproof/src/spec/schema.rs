@@ -1,4 +1,5 @@
-//! The JSON Schema of a spec, from the types that a spec is read into. Former names are not in it.
+//! The JSON Schema of a spec, derived from the types into which a spec is deserialized. The schema
+//! does not contain former names of keys.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,7 @@ pub fn spec_schema() -> Json {
     schema.into()
 }
 
-/// Removes `null` from the values of optional keys: TOML has none.
+/// Removes `null` from the values of optional keys, because TOML has no `null`.
 fn without_null(schema: &mut Schema) {
     if schema.get("default") == Some(&Json::Null) {
         schema.remove("default");
@@ -45,7 +46,7 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// Returns the schema of the version of the format.
+/// Returns the schema of the key `schema`, the version of the file format.
 pub(super) fn format_version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "const": SCHEMA })
 }

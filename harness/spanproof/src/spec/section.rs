@@ -1,4 +1,5 @@
-//! The sections of a spec file.
+//! The sections `[service]`, `[database]`, `[[route]]`, `[[upstream]]`, `[[job]]`, `[[flag]]`,
+//! `[matrix]` and `[startup]` of a spec file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use super::{Condition, Done, Intent, Value};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Service {
-    /// The name of the service in its spans.
+    /// The name of the service, as its spans contain it.
     pub name: String,
     /// The binary of the cargo workspace to build and start.
     pub cargo: Option<Cargo>,
@@ -23,16 +24,17 @@ pub(crate) struct Service {
     /// The command that starts the service; empty if `cargo` is given.
     #[serde(default)]
     pub command: Vec<String>,
-    /// The environment besides the flags, with placeholders that each case fills in.
+    /// The environment variables besides the flags. Their values may contain placeholders.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Variables of the caller that the service gets, too. A flag is never inherited.
+    /// Variables of spanproof's own environment that the service also gets. A flag is never
+    /// inherited.
     #[serde(default)]
     pub inherit: Vec<String>,
     /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
-    /// Files that are written to the folder `{dir}` of each case: the name of the file and its
-    /// template, a file with placeholders.
+    /// Files to write to the folder `{dir}` of each case: the name of each file, and the path of its
+    /// template, which may contain placeholders.
     #[serde(default)]
     pub files: BTreeMap<String, PathBuf>,
     /// The base URL of the service's HTTP interface.
@@ -41,7 +43,7 @@ pub(crate) struct Service {
     /// When the service is ready.
     #[serde(default)]
     pub ready: Ready,
-    /// Whether the service does its work at its start and then exits by itself.
+    /// Whether the service does its work when it starts, and then exits by itself.
     #[serde(default)]
     pub one_shot: bool,
     /// How the service is stopped.
@@ -50,8 +52,8 @@ pub(crate) struct Service {
     /// The time limit of a job, in milliseconds.
     #[serde(default = "ten_seconds")]
     pub settle_ms: u64,
-    /// The time within which the service writes the spans of a job that has ended, or reports that
-    /// it can't, in milliseconds.
+    /// The time limit for the service to write all spans of a job after the job has ended, or to
+    /// report that it can't, in milliseconds.
     #[serde(default = "five_seconds")]
     pub flush_ms: u64,
 }
@@ -70,18 +72,19 @@ pub(crate) struct Cargo {
 pub(crate) struct Database {
     /// The folder with the migrations, `migrations` by default.
     pub migrations: Option<PathBuf>,
-    /// One SQL file that creates all tables, in place of migrations.
+    /// An SQL file that creates all tables, in place of migrations.
     pub schema: Option<PathBuf>,
     /// A command that migrates an empty database, with placeholders; empty for none.
     pub migrate: Vec<String>,
-    /// Patterns of the files that `migrate` reads. While they are unchanged, its result is kept.
+    /// Patterns for the names of the files that `migrate` reads. While these files are unchanged,
+    /// the migrated database is used again.
     pub inputs: Vec<String>,
-    /// Whether the service creates or changes tables at its start.
+    /// Whether the service creates or changes tables when it starts.
     pub service_migrates: bool,
     /// The order of migrations that have the same version.
     pub order: Order,
-    /// `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or
-    /// `download:VERSION`.
+    /// Where the server comes from: `auto`, a URL, `binaries`, `binaries:FOLDER`, `docker`,
+    /// `docker:IMAGE`, `download` or `download:VERSION`.
     pub source: String,
     /// The required major version, a number or a string in TOML.
     #[serde(deserialize_with = "major")]
@@ -89,7 +92,7 @@ pub(crate) struct Database {
     pub version: Option<u32>,
     /// The platform of a container, such as `linux/amd64`.
     pub platform: Option<String>,
-    /// Whether the URL of a database is a TCP port with a password, not a Unix socket.
+    /// Whether the service connects to a TCP port with a password, not to a Unix socket.
     pub tcp: bool,
     /// SQL files to run in each case's database before the service starts.
     pub seed: Vec<PathBuf>,
@@ -138,17 +141,19 @@ pub(crate) struct Route {
     /// HTTP headers, with placeholders.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// SQL that submits the job: `{job}` and `{job:/pointer}` become literals.
+    /// SQL that submits the job. `{job}` (the whole job) and `{job:/pointer}` (a part of the job)
+    /// become SQL literals.
     pub sql: Option<String>,
-    /// A command that submits the job; `{job.file}` is a file with the job.
+    /// A command that submits the job. `{job.file}` is the path of a file with the job.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Whether nothing is submitted, because the service finds its work at its start.
+    /// Whether nothing is submitted, because the service finds its work when it starts.
     #[serde(default)]
     pub at_start: bool,
-    /// How the end of a job is seen. Without it, its status in the table of jobs tells.
+    /// How to recognise that a job has ended; by default by its status in the table of jobs.
     pub done: Option<Done>,
-    /// The JSON body, in which `"{job}"` is the job and `"{job:/pointer}"` a part of it.
+    /// The JSON body of the request. `"{job}"` stands for the job, and `"{job:/pointer}"` for a part
+    /// of the job.
     #[serde(default = "whole_job")]
     pub body: String,
 }
@@ -169,12 +174,12 @@ pub(crate) struct UpstreamRule {
 pub(crate) struct Job {
     /// The name of the job.
     pub name: String,
-    /// The JSON file.
+    /// The JSON file with the job.
     pub file: PathBuf,
-    /// The number of units.
+    /// The number of units (pieces of work) that the job has.
     pub units: usize,
-    /// The JSON pointer to the id in the file: the second job of a case gets another id there. Without
-    /// it, the second job has the same text.
+    /// The JSON pointer to the job's id in the file. After a fault, a second job is submitted with
+    /// another id there. By default the second job is the same text.
     pub id: Option<String>,
 }
 
@@ -186,13 +191,13 @@ pub struct Flag {
     pub(crate) name: String,
     /// The values that cases use.
     pub(crate) values: Vec<Value>,
-    /// The default value, which does not count for a case's id. If it is not given, it is unset, or the
-    /// first value if unset is not one of `values`.
+    /// The default value. Without this key, it is `{ unset = true }` if that is one of `values`, and
+    /// otherwise the first value. A flag with its default value does not change the id of a case.
     pub(crate) default: Option<Value>,
-    /// Whether the flag switches tracing.
+    /// Whether the flag switches tracing on and off.
     #[serde(default)]
     pub(crate) tracing: bool,
-    /// The values that the service reads as on; every value that means on by default.
+    /// The values that the service reads as on. By default every value that means on to a person.
     pub(crate) enables: Option<Vec<Value>>,
 }
 
@@ -226,9 +231,9 @@ impl Flag {
 pub(crate) struct Matrix {
     /// The maximum number of cases.
     pub limit: usize,
-    /// Combinations to leave out.
+    /// Conditions on the cases to leave out.
     pub exclude: Vec<Condition>,
-    /// Values to fix.
+    /// A condition that all cases must meet.
     pub pin: Condition,
 }
 
@@ -237,7 +242,7 @@ pub(crate) struct Matrix {
 pub(crate) struct Startup {
     /// The folder of snapshots, one for each combination of flags.
     pub snapshots: Option<PathBuf>,
-    /// Texts that vary and are replaced.
+    /// Texts that vary from run to run, to replace by placeholders.
     pub redact: Vec<Redaction>,
 }
 
@@ -285,7 +290,7 @@ fn whole_job() -> String {
     "\"{job}\"".into()
 }
 
-/// The default delay of OpenTelemetry's batch span processor.
+/// Returns the default delay of OpenTelemetry's batch span processor, in milliseconds.
 fn five_seconds() -> u64 {
     5_000
 }

@@ -1,4 +1,5 @@
-//! `[[span]]`: a span that units of work leave, or that belongs to no unit.
+//! `[[span]]`: a rule for a span that the service records. The span belongs to a unit (a piece of
+//! work), or to no unit.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -9,21 +10,22 @@ use super::Condition;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanRule {
-    /// Its name. The name of a span without a unit may contain `*`, which stands for any text.
+    /// The name of the span. If the span belongs to no unit, the name may contain `*`, which stands
+    /// for any text.
     pub name: String,
-    /// The names of the spans of which one is its parent; empty for the span of the unit itself, and
-    /// for a span without a unit.
+    /// The name of the parent, or a list of names if there are several possible parents. Empty for
+    /// the span of the unit itself, and for a span that belongs to no unit.
     #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
     #[schemars(schema_with = "super::schema::names")]
     pub parents: Vec<String>,
     /// How the span is linked to its unit.
     #[serde(default)]
     pub unit: UnitLink,
-    /// Whether a unit may lack the span, as after an early return. If it is there, it is checked like
-    /// any other.
+    /// Whether the span may be missing, as after an early return. If it exists, it is checked like
+    /// any other span.
     #[serde(default)]
     pub optional: bool,
-    /// Whether a unit may have more than one, as with retries.
+    /// Whether a unit may have several spans of this name, as with retries.
     #[serde(default)]
     pub repeats: bool,
     /// The span is required only in these cases.
@@ -37,17 +39,18 @@ pub(crate) struct SpanRule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum UnitLink {
-    /// Its columns name the unit.
+    /// The span's own columns contain the unit's id.
     #[default]
     Column,
-    /// Its parent names the unit, because the span is made by a framework that does not know units.
+    /// Only the span's parent is linked to the unit. A framework that does not know units records
+    /// the span.
     Parent,
-    /// It belongs to no unit, as that of a request or of a timer.
+    /// The span belongs to no unit, such as the span of a timer.
     None,
 }
 
 impl SpanRule {
-    /// Whether this is the span of the unit itself.
+    /// Whether the rule is about the span of the unit itself.
     pub(crate) fn is_root(&self) -> bool {
         self.parents.is_empty() && self.unit != UnitLink::None
     }

@@ -1,4 +1,5 @@
-//! Checks of the `[[span]]` rules of a spec.
+//! Checks the `[[span]]` rules of a spec. A rule is about a span that belongs to a unit (a piece of
+//! work), or to no unit.
 
 use toml::Spanned;
 
@@ -12,7 +13,7 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
     for (at, rule) in rules.iter().enumerate() {
         let problem = own_problem(check, rule.get_ref())
             .or_else(|| unknown_parent(rules, rule.get_ref()))
-            .or_else(|| repeated(&rules[..at], rule.get_ref()));
+            .or_else(|| duplicate(&rules[..at], rule.get_ref()));
         if let Some(problem) = problem {
             return Err(check.document.error_at(rule.span(), problem));
         }
@@ -32,7 +33,7 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
     }
 }
 
-/// Returns what is wrong with a rule by itself.
+/// Returns what is wrong with a rule on its own; `None` if nothing is wrong.
 fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     let SpanRule { name, parents, unit, optional, repeats, .. } = rule;
     let without_unit = *unit == UnitLink::None;
@@ -66,7 +67,7 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     })
 }
 
-/// Returns what is wrong with the names of its parents.
+/// Returns what is wrong with the parents that a rule names; `None` if nothing is wrong.
 fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
     let named = |name: &str| rules.iter().map(Spanned::get_ref).find(|rule| rule.name == name);
     rule.parents.iter().find_map(|parent| match named(parent) {
@@ -82,15 +83,15 @@ fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String
     })
 }
 
-/// Returns what is wrong if an earlier rule is about the same spans: the same name needs another
+/// Returns the problem if an earlier rule is about the same spans: it has the same name and a common
 /// parent.
-fn repeated(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
-    let same_place = |other: &SpanRule| {
+fn duplicate(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
+    let has_common_parent = |other: &SpanRule| {
         let shared = other.parents.iter().any(|parent| rule.parents.contains(parent));
         shared || (other.parents.is_empty() && rule.parents.is_empty())
     };
     let mut same = earlier.iter().map(Spanned::get_ref).filter(|other| other.name == rule.name);
-    same.any(same_place).then(|| {
+    same.any(has_common_parent).then(|| {
         let name = &rule.name;
         format!("`{name}` is declared twice; remove one `[[span]]`, or give it another `parent`")
     })

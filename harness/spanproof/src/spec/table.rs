@@ -1,4 +1,5 @@
-//! The tables and columns of jobs, units and spans, with defaults.
+//! `[tables]`: the names of the tables and columns of jobs, units (pieces of work that must leave
+//! spans) and spans, with defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,9 +43,9 @@ pub(crate) struct JobTable {
     pub table: String,
     /// The column of the job's id, which units refer to.
     pub id: String,
-    /// The column of the name that the submitter gave; empty if there is none.
+    /// The column of the name that the submitter has given the job; empty if there is none.
     pub name: String,
-    /// The column of the route; empty if there is none.
+    /// The column of the route (the way the job was submitted); empty if there is none.
     pub route: String,
     /// The column of the time of submission; empty if there is none.
     pub created: String,
@@ -72,7 +73,8 @@ pub(crate) struct UnitTable {
     pub job: String,
     /// The column of the status.
     pub status: String,
-    /// The statuses of a unit that succeeded; empty if the words decide.
+    /// The statuses of a unit that succeeded. If empty, a status counts as an error only if a word in
+    /// it, such as `failed`, means an error.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
@@ -80,9 +82,10 @@ pub(crate) struct UnitTable {
     pub started: String,
     /// The column of the end time; empty if there is none.
     pub completed: String,
-    /// The column of the unit's result; empty if there is none.
+    /// The column of the unit's result, which must be the same with and without tracing; empty if
+    /// there is none.
     pub outcome: String,
-    /// The columns that identify a unit within its job.
+    /// The columns that distinguish the units of a job, the same in each run of the job.
     pub key: Vec<String>,
 }
 
@@ -111,7 +114,8 @@ pub(crate) struct SpanTable {
     pub duration: String,
     /// The column of the status.
     pub status: String,
-    /// The statuses of a span that succeeded; empty if the words decide.
+    /// The statuses of a span that succeeded. If empty, a status counts as an error only if a word in
+    /// it, such as `failed`, means an error.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
@@ -123,17 +127,17 @@ pub(crate) struct SpanTable {
     pub error: String,
     /// The column of the error's type; empty if there is none.
     pub error_type: String,
-    /// The columns that together are the unit's id.
+    /// The columns that together are the id of the span's unit.
     #[schemars(schema_with = "super::schema::names")]
     pub unit: Columns,
-    /// Attributes that must agree with the unit: span column to unit column.
+    /// Attributes that must agree with the unit: the column of spans, and the equal column of units.
     pub attributes: BTreeMap<String, String>,
     /// The header that carries the trace id to the upstream, if there is one.
     pub header: Option<String>,
 }
 
 impl JobTable {
-    /// Returns the names of the columns.
+    /// Returns the names of the columns. A name is empty if the table has no such column.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         [&self.id, &self.name, &self.route, &self.created, &self.status]
             .into_iter()
@@ -142,8 +146,8 @@ impl JobTable {
 }
 
 impl Tables {
-    /// Rejects columns that are no path although they contain `->`, and spans that name a unit by
-    /// another number of columns than its id has.
+    /// Rejects columns that contain `->` but are not a path into JSON. Rejects spans in which the id
+    /// of a unit has another number of columns than in the table of units.
     pub(super) fn check(&self, document: &Document) -> Result<(), Error> {
         let TableKeys { tables } = document.parse()?;
         let keys =
@@ -177,13 +181,13 @@ impl Tables {
         all.chain(self.spans.attributes.values()).map(String::as_str)
     }
 
-    /// Whether a span and its unit agree in their status if both succeeded or both failed, and not
-    /// only if the words are the same: the spec lists the statuses that mean success.
+    /// Whether the spec lists the statuses that mean success. If it does, the statuses of a span and
+    /// its unit agree if both succeeded or both failed. Otherwise they must be the same word.
     pub(crate) fn compares_success(&self) -> bool {
         !self.spans.ok.is_empty() || !self.units.ok.is_empty()
     }
 
-    /// Returns the column of spans with the job's id; empty if there is none.
+    /// Returns the column of spans that contains the job's id; empty if there is none.
     pub(crate) fn span_job(&self) -> String {
         let found = self.spans.attributes.iter().find(|(_, unit)| **unit == self.units.job);
         found.map_or_else(String::new, |(span, _)| span.clone())
@@ -272,8 +276,8 @@ impl Default for SpanTable {
     }
 }
 
-/// Reads the name of a table, and refuses a text that can be read in several ways. An empty text means
-/// that there is no table.
+/// Deserializes the name of a table, and rejects an ambiguous name. An empty text means that there is
+/// no such table.
 fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() {
@@ -283,7 +287,7 @@ fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     Ok(text)
 }
 
-/// Reads a list of statuses: texts or numbers.
+/// Deserializes a list of statuses, which are texts or numbers.
 fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected a status: a text or a number")]
@@ -304,7 +308,7 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Returns what is wrong with the paths into JSON in a value; `None` if nothing is.
+/// Returns what is wrong with the paths into JSON in a value; `None` if nothing is wrong.
 fn path_problem(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => JsonPath::parse(text).err(),

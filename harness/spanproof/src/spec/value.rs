@@ -1,4 +1,5 @@
-//! The value of a flag. Unset, empty and each spelling are different values.
+//! The value of a flag: an environment variable that changes the service. Unset, empty and each
+//! spelling are different values.
 
 use std::fmt;
 
@@ -26,8 +27,8 @@ pub(crate) enum Intent {
 }
 
 impl Value {
-    /// Returns what a person means by this value, whatever the service reads. Case, blanks and
-    /// quotes do not matter, and an unknown word means on.
+    /// Returns what a person means by this value, even if the service reads it differently. Letter
+    /// case, blanks and quotes do not matter. An unknown word means on.
     pub(crate) fn intent(&self) -> Intent {
         let Self::Set(text) = self else { return Intent::Off };
         let word = text.trim().trim_matches(['"', '\'']).trim().to_ascii_lowercase();
@@ -48,7 +49,7 @@ impl Value {
     }
 }
 
-/// Prints `unset` or the text, in quotes if it could be misread.
+/// Prints `unset` or the text. The text is in quotes if it could be misread.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |text: &str| {

@@ -12,8 +12,8 @@ use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, Verdict, explains, judge};
 use spanproof_postgres::Database;
 
-/// Maximum number of cases that one run repeats with the witness. A few cases are enough, because
-/// many failures have the same reason.
+/// Maximum number of cases that one run repeats with the witness. A few are enough, because many
+/// failing cases have the same reason.
 const MAX_REPEATS: usize = 8;
 
 /// The number of cases that a run may still repeat.
@@ -27,7 +27,7 @@ impl Default for RepeatBudget {
 }
 
 impl RepeatBudget {
-    /// Allows one more repetition; `false` if none is left.
+    /// Uses up one repetition. Returns `false` if none is left.
     fn take(&self) -> bool {
         let decrement = |left: usize| left.checked_sub(1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement).is_ok()
@@ -67,6 +67,7 @@ pub(super) async fn run_case(
     Ok(JudgedCase { observation, judgement, folder, database_command })
 }
 
+/// Runs a case once and judges it.
 async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let trial = world.trial_for(case).witness_if(witness).run_keeping_database().await;
     let (observation, database) = trial.map_err(|error| chain(&error))?;
@@ -74,7 +75,7 @@ async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, 
     Ok(Attempt { observation, judgement, database })
 }
 
-/// Returns the second attempt if it explains the failure of the first one, otherwise the first one.
+/// Returns the second attempt if it explains the failure of the first attempt, otherwise the first.
 fn prefer_explanation(first: Attempt, second: Option<Attempt>) -> Attempt {
     match second {
         Some(second) if explains(&second.judgement, &first.judgement) => second,

@@ -1,8 +1,9 @@
-//! Runs many cases on several workers and judges them together. Compares startup snapshots.
+//! Runs many cases in parallel, judges each case, and compares the cases with each other. Compares the
+//! startup output with snapshots.
 
 mod attempt;
 mod options;
-mod probe;
+mod passing_changes;
 mod prove;
 mod record;
 mod result;

@@ -1,4 +1,4 @@
-//! The options of a run.
+//! The options of a run of many cases.
 
 use std::path::PathBuf;
 
@@ -14,13 +14,13 @@ pub struct RunOptions {
     pub workers: usize,
     /// The folder for the evidence, with one folder per case.
     pub evidence: PathBuf,
-    /// Which databases are kept.
+    /// Which databases are kept after the run.
     pub keep_databases: KeepDatabases,
     /// Whether every case runs with the database witness, which counts attempts to insert spans. If
-    /// not, a case is repeated with the witness when its evidence does not explain why spans are
-    /// missing.
+    /// `false`, a case is repeated with the witness only if its evidence does not explain why spans
+    /// are missing.
     pub witness: bool,
-    /// Whether extra cases may run, to find single changes that make failing cases pass.
+    /// Whether the run may add cases to find single changes that make failing cases pass.
     pub probe: bool,
     /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
@@ -29,7 +29,8 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Creates options with two workers per processor and with extra cases. No database is kept.
+    /// Creates options for a run with two workers per processor that may add cases and keeps no
+    /// database.
     pub fn new(evidence: impl Into<PathBuf>, cancelled: watch::Receiver<bool>) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
@@ -50,8 +51,8 @@ pub enum KeepDatabases {
     /// No database.
     #[default]
     Never,
-    /// The databases of cases that do not pass. A failure that only the comparison with other cases
-    /// finds does not count.
+    /// The databases of cases that do not pass on their own. A case that fails only in the comparison
+    /// with other cases does not keep its database.
     OnFailure,
     /// All databases.
     Always,

@@ -1,5 +1,5 @@
-//! Proves that the verdicts can fail: sabotages healthy cases in known ways, and checks that each
-//! sabotage is detected with an expected code.
+//! Proves that the verdicts can fail: breaks healthy cases on purpose in known ways (*sabotages*), and
+//! checks that each sabotage is detected with an expected code.
 
 use spanproof_format::{Proof, Proofs, SabotageResult};
 use tokio::sync::watch;
@@ -27,7 +27,7 @@ pub enum ProofResult {
 /// that fits the spec. Runs `workers` cases at once. Returns `None` if it was cancelled.
 ///
 /// # Errors
-/// When the service or Postgres of a case without sabotage does not start.
+/// If the service or Postgres of a case without sabotage does not start.
 pub async fn prove(
     world: &World,
     cases: &[Case],
@@ -77,7 +77,8 @@ struct Baseline {
     judged: Judged,
 }
 
-/// Returns the first case without a fault for each route, with tracing on and with tracing off.
+/// Returns the first case without a fault for each route (way to submit a job), with tracing on and
+/// with tracing off.
 fn baseline_cases(spec: &Spec, cases: &[Case]) -> Vec<Case> {
     let mut found: Vec<Case> = Vec::new();
     for case in cases.iter().filter(|case| case.fault.is_none()) {
@@ -96,8 +97,8 @@ fn baseline_cases(spec: &Spec, cases: &[Case]) -> Vec<Case> {
 }
 
 /// Runs every sabotaged case with the database witness, which counts attempts to insert spans.
-/// Returns for each task the observation, or why the service or Postgres did not start. Returns
-/// `None` if it was cancelled.
+/// Returns for each task the observation, or the reason why the service or Postgres did not start.
+/// Returns `None` if it was cancelled.
 async fn run_all(
     world: &World,
     tasks: &[(Sabotage, Case)],
@@ -127,7 +128,7 @@ async fn run_all(
     Some(slots.into_iter().map(|slot| slot.unwrap_or_else(panicked)).collect())
 }
 
-/// Judges a sabotaged case, and compares it with the other cases, as they are without sabotage.
+/// Judges a sabotaged case, and compares it with the baselines of the other cases.
 fn sabotage_result(
     spec: &Spec,
     sabotage: &Sabotage,

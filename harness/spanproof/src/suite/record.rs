@@ -1,5 +1,6 @@
-//! The file `run.json`: which cases a run planned, and why it did not run some of them. The file is
-//! stored beside the evidence, so that an incomplete run is never taken for a complete one.
+//! The file `run.json`: the cases that a run planned, and why it did not run some of them. The file is
+//! stored beside the evidence of the cases, so that nobody mistakes an incomplete run for a complete
+//! run.
 
 use std::path::Path;
 
@@ -27,8 +28,8 @@ impl RunRecord {
         self.0.planned.iter().cloned().map(Case::from).collect()
     }
 
-    /// Returns why the service or Postgres of a case did not start; `None` if they started, or the
-    /// case was not run.
+    /// Returns the reason why the service or Postgres of a case did not start; `None` if both
+    /// started, or if the case was not run.
     pub(super) fn broken(&self, id: &str) -> Option<&str> {
         self.0.broken.get(id).map(String::as_str)
     }
@@ -38,17 +39,17 @@ impl RunRecord {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }
 
-    /// Returns why the run stopped early; `None` if it did not.
+    /// Returns the reason why the run stopped early; `None` if it did not stop early.
     pub(super) fn halted(&self) -> Option<&str> {
         self.0.halted.as_deref()
     }
 
-    /// Sets why the run stopped early; `None` if it did not.
+    /// Sets the reason why the run stopped early; `None` if it did not stop early.
     pub(super) fn set_halted(&mut self, reason: Option<String>) {
         self.0.halted = reason;
     }
 
-    /// Writes the record, and atomically replaces an earlier one.
+    /// Writes the record, and atomically replaces an earlier record.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join(FILE);
         let partial = folder.join("run.json.partial");
@@ -60,8 +61,8 @@ impl RunRecord {
         std::fs::rename(&partial, &path).map_err(failed)
     }
 
-    /// Reads the record in a folder; `None` if no run wrote a record there, as in a folder of
-    /// collected evidence.
+    /// Reads the record in a folder; `None` if the folder has no record, such as a folder with
+    /// evidence that a user collected.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(FILE);
         let bytes = match std::fs::read(&path) {

@@ -1,4 +1,4 @@
-//! The results of cases and of a run.
+//! The results of cases, and of a run of many cases.
 
 use std::path::PathBuf;
 
@@ -12,13 +12,13 @@ use crate::verdict::{Judgement, compare, expect};
 pub struct CaseResult {
     /// The case.
     pub case: Case,
-    /// Its judgement.
+    /// The judgement of the case.
     pub judgement: Judgement,
-    /// Its observation; `None` if the service or its Postgres did not start.
+    /// The observation of the case; `None` if the service or its Postgres did not start.
     pub observation: Option<Observation>,
-    /// The folder with its evidence; `None` if the service or its Postgres did not start.
+    /// The folder with the evidence; `None` if the service or its Postgres did not start.
     pub folder: Option<PathBuf>,
-    /// The command that opens its database; `None` if the database was not kept.
+    /// The command that opens the database of the case; `None` if the database was not kept.
     pub database_command: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct PassingChange {
     pub spans: usize,
 }
 
-/// A case that was run and judged, or why its service or Postgres did not start.
+/// A case that was run and judged, or the reason why its service or Postgres did not start.
 pub(super) type CaseOutcome = Result<JudgedCase, String>;
 
 /// A case that was run and judged, and not yet compared with other cases.
@@ -83,8 +83,9 @@ impl RunResult {
         self.extra_cases.len()
     }
 
-    /// Compares the cases with each other and with the failures that the spec expects. `slots` has
-    /// one entry per case, in the same order; `None` if the case was not run.
+    /// Creates the results of a run. Compares the cases with each other and with the failures that
+    /// the spec expects. `slots` has one entry per case, in the same order; `None` if the case was
+    /// not run.
     pub(super) fn new(
         spec: &Spec,
         today: Day,

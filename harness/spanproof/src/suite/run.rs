@@ -1,4 +1,5 @@
-//! Runs cases in parallel, judges each when it finishes, and then compares all of them.
+//! Runs cases in parallel, judges each case when it finishes, and then compares all cases. A case is
+//! one combination of flags, route (way to submit a job), upstream, job and fault.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::attempt::{RepeatBudget, run_case};
 use super::options::RunOptions;
-use super::probe::find_passing_changes;
+use super::passing_changes::find_passing_changes;
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase, RunResult};
 use crate::matrix::Case;
@@ -20,7 +21,7 @@ use crate::verdict::{Verdict, expect, judge};
 /// An event during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunEvent {
-    /// A case finished. It is not yet compared with other cases, which may change its verdict.
+    /// A case finished. Its verdict may still change when all cases are compared.
     CaseFinished {
         /// The case.
         case: Case,
@@ -34,7 +35,7 @@ pub enum RunEvent {
 /// Runs cases and judges them. Calls `on_event` when a case finishes.
 ///
 /// # Errors
-/// When `run.json` can't be written to the folder of the evidence.
+/// If `run.json` can't be written to the folder of the evidence.
 pub async fn run(
     world: &World,
     cases: &[Case],
@@ -90,8 +91,8 @@ pub async fn run(
 }
 
 /// Returns the indexes of the cases in the order in which they start: first one case for each value
-/// of the tracing flag, then a second case for each value, and so on. If a service fails with only
-/// one value, this shows early.
+/// of the flag that switches tracing, then a second case for each value, and so on. So a failure with
+/// only one of the values is seen early.
 fn start_order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut rounds: Vec<(usize, usize)> = cases
@@ -127,9 +128,9 @@ fn event(spec: &Spec, case: &Case, outcome: Result<&JudgedCase, &String>, today:
     RunEvent::CaseFinished { case: case.clone(), verdict, passed }
 }
 
-/// Returns why the run should stop; `None` if it should continue. A run stops if its first cases
-/// include tracing on and tracing off, and the service became ready in none of them: all other
-/// cases would fail in the same way.
+/// Returns the reason why the run should stop; `None` if it should continue. A run stops if cases
+/// with tracing on and with tracing off finished, and the service became ready in none of them. All
+/// other cases would fail in the same way.
 fn halt_reason(
     spec: &Spec,
     cases: &[Case],
@@ -155,11 +156,11 @@ fn halt_reason(
     ))
 }
 
-/// Judges the stored evidence of a run again, and runs nothing. A planned case without evidence is
-/// broken or not run, as `run.json` records it.
+/// Judges the stored evidence of a run again, without running anything. For a planned case without
+/// evidence, `run.json` tells whether it was not run, or its service or Postgres did not start.
 ///
 /// # Errors
-/// When the folder has no evidence, or a file can't be read.
+/// If the folder has no evidence, or a file can't be read.
 pub fn rejudge_run(
     spec: &Spec,
     folder: &Path,

@@ -1,4 +1,5 @@
-//! The known ways to sabotage a healthy case, and the codes with which each must be detected.
+//! The known ways to break a healthy case on purpose (*sabotages*). Each has the codes of which one
+//! must detect it.
 
 use crate::identifier::{self, literal};
 use crate::json_path::JsonPath;
@@ -19,16 +20,16 @@ const NOT_EXECUTED: &[Code] = &[
 /// A value of the flag that no service reads as on.
 const UNKNOWN_VALUE: &str = "spanproof";
 
-/// One change to a healthy case, and the codes by which it counts as detected.
+/// A change that breaks a healthy case, and the codes that count as detecting the change.
 #[derive(Debug, Clone)]
 pub(super) struct Sabotage {
     pub(super) name: &'static str,
     /// The change, as a sentence.
     pub(super) description: &'static str,
-    /// Which cases are changed: those that record spans (`true`) or those with tracing off
+    /// Which cases are changed: cases that record spans (`true`) or cases with tracing off
     /// (`false`).
     pub(super) records: bool,
-    /// The judgement of the changed case must have one of these codes.
+    /// The codes of which one must be in the judgement of the changed case.
     pub(super) expected: Vec<Code>,
     /// The change, as overrides of a trial.
     pub(super) overrides: Overrides,
@@ -43,7 +44,7 @@ pub(super) fn sabotages(spec: &Spec) -> Vec<Sabotage> {
     all
 }
 
-/// Creates a sabotage of cases that record spans.
+/// Creates a sabotage for cases that record spans.
 fn sabotage(
     name: &'static str,
     description: &'static str,
@@ -53,7 +54,7 @@ fn sabotage(
     Sabotage { name, description, records: true, expected: expected.to_vec(), overrides }
 }
 
-/// Sabotages of the flag's value.
+/// Returns the sabotages that change the value of the tracing flag.
 fn flag_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let Some(flag) = spec.tracing_flag() else { return Vec::new() };
     let with_value = |value: Value| Overrides {
@@ -90,7 +91,7 @@ fn has_off_value(flag: &Flag) -> bool {
     flag.values.iter().any(|value| !flag.records(value))
 }
 
-/// Sabotages of the writes of spans on the server.
+/// Returns the sabotages that make the server discard or refuse spans.
 fn write_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let spans = identifier::table(&spec.tables.spans.table);
     let before = |sql: String| Overrides { sql_before: sql, ..Overrides::default() };
@@ -118,8 +119,8 @@ fn write_sabotages(spec: &Spec) -> Vec<Sabotage> {
     ]
 }
 
-/// Returns overrides that run SQL after the service stopped. Constraints of the table could refuse
-/// the SQL, so they are dropped first.
+/// Returns overrides that run SQL after the service stopped. Before that, the constraints of the table
+/// are dropped, because they could make the SQL fail.
 fn after_stop(table: &str, sql: &str) -> Overrides {
     let name = literal(table);
     let drop_constraints = format!(
@@ -155,7 +156,8 @@ fn trigger(table: &str, body: &str) -> String {
     )
 }
 
-/// Sabotages of the stored rows of spans. Those that would change a value inside JSON are left out.
+/// Returns the sabotages that change stored rows of spans. Leaves out sabotages that would have to
+/// change a value inside JSON.
 fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let table = &spec.tables.spans;
     let spans = identifier::table(&table.table);
@@ -220,13 +222,13 @@ fn are_columns(names: &[&String]) -> bool {
     names.iter().all(|name| JsonPath::find(name).is_none())
 }
 
-/// Returns SQL that inserts a copy of the own span of each unit. The copy has another id, and leaves
-/// out the columns that must be unique.
+/// Returns SQL that inserts a copy of the root span of each unit. The copy has another id, and no
+/// values in other columns that must be unique.
 fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));
-    let own = spec.unit_span().map_or("", |rule| &rule.name);
-    let (named, own) = (literal(&identifier::name(&table.name)), literal(own));
+    let root = spec.unit_span().map_or("", |rule| &rule.name);
+    let (name_column, root) = (literal(&identifier::name(&table.name)), literal(root));
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
         "create function pg_temp.duplicate_roots() returns void language plpgsql as $$
@@ -241,14 +243,14 @@ fn duplicate_roots(spec: &Spec) -> String {
             else 'left(md5(%2$s::text), length(%2$s::text))' end into new_id from pg_attribute a
           where a.attrelid = to_regclass({name}) and a.attname = {column};
           execute format('insert into %3$s (%1$s, %2$s) select %1$s, ' || new_id
-            || ' from %3$s where %4$s = %5$L', copied, {quoted_id}, {name}, {named}, {own});
+            || ' from %3$s where %4$s = %5$L', copied, {quoted_id}, {name}, {name_column}, {root});
         end $$;
         select pg_temp.duplicate_roots();",
         quoted_id = literal(&id),
     )
 }
 
-/// Sabotages of jobs and units of work.
+/// Returns the sabotages that make jobs and units of work fail, or change their outcome.
 fn work_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let units = identifier::table(&spec.tables.units.table);
     let before = Overrides {
@@ -284,7 +286,7 @@ mod tests {
     use super::*;
     use crate::spec::example;
 
-    /// A dot was once read as the end of a table's name.
+    /// Regression test: the part of a column's name before a dot was read as the name of a table.
     #[test]
     fn a_column_name_may_contain_a_dot() {
         let columns = "\n[tables.spans]\nstatus = \"span.status\"\nparent = \"span.parent\"\n";

@@ -11,7 +11,7 @@ use super::result::CaseResult;
 use crate::observation::{self, Redactor};
 use crate::spec::Spec;
 
-/// A startup snapshot, compared with what the service printed.
+/// A startup snapshot, and how it differs from the output of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// The name of the group of cases, which is the file name without its extension.
@@ -28,8 +28,8 @@ pub struct Snapshot {
     pub detail: String,
 }
 
-/// Compares the startup output of each group of cases with its snapshot. Empty if the spec declares
-/// no snapshots.
+/// Compares the startup output of each group of cases with the snapshot of the group. Returns an
+/// empty list if the spec declares no snapshots.
 pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
     let Some(folder) = &spec.startup.snapshots else { return Vec::new() };
     let mut groups: BTreeMap<String, Vec<(String, Redactor<'_>)>> = BTreeMap::new();
@@ -57,8 +57,8 @@ pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
         .collect()
 }
 
-/// Compares an output with the stored snapshot. Returns the difference, too. A stored line may have
-/// values for which there are placeholders now: `redact` replaces them.
+/// Compares an output with the stored snapshot. Returns the result and the difference. A snapshot may
+/// be older than a placeholder, so `redact` replaces values in stored lines.
 fn compare(path: &Path, text: &str, redact: impl Fn(&str) -> String) -> (SnapshotState, String) {
     // git may have changed the line endings.
     let stored = std::fs::read_to_string(path).ok().map(|text| text.replace("\r\n", "\n"));
@@ -75,7 +75,8 @@ fn compare(path: &Path, text: &str, redact: impl Fn(&str) -> String) -> (Snapsho
     (SnapshotState::Changed, difference(&stored, text))
 }
 
-/// Returns a snapshot without insta's header. insta's own reader is not public.
+/// Returns the content of a snapshot file without insta's header. The crate insta has no public
+/// function for this.
 fn content(file: &str) -> &str {
     let body = file.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
     body.map_or(file, |(_, content)| content)
@@ -88,10 +89,10 @@ fn difference(old: &str, new: &str) -> String {
     diff.unified_diff().context_radius(1).to_string()
 }
 
-/// Writes every snapshot that is missing or changed, and returns how many.
+/// Writes every snapshot that is missing or changed, and returns the number of written files.
 ///
 /// # Errors
-/// When a file can't be written.
+/// If a file can't be written.
 pub fn update_snapshots(snapshots: &[Snapshot]) -> std::io::Result<usize> {
     let mut written = 0;
     for snapshot in snapshots {

@@ -1,5 +1,5 @@
-//! Builds the trees of traces from spans, with their orphans, cycles and gaps. Converts traces to
-//! OTLP.
+//! Builds the tree of each trace from its spans. Marks orphans (spans whose parent is missing),
+//! cycles of parents, and gaps (long times without spans). Converts traces to OTLP.
 
 mod otlp;
 mod tree;

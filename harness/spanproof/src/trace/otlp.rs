@@ -32,6 +32,8 @@ pub(crate) fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> J
     json!({ "resourceSpans": resources })
 }
 
+/// Converts a span to OTLP. A span that has not ended gets the attribute `spanproof.open`, because in
+/// OTLP each span has an end.
 fn span_json(span: &Span) -> Json {
     let ended = span.ended.as_ref().and_then(|time| time.at);
     let started = span.start().or(ended).unwrap_or_default();
@@ -86,6 +88,7 @@ fn hex_id(id: &str, bytes: usize) -> String {
     format!("{:x}", Sha256::digest(id))[..2 * bytes].to_owned()
 }
 
+/// Converts an attribute to OTLP. Values of types that OTLP lacks become JSON in a string.
 fn attribute(name: &str, value: &Json) -> Json {
     let value = match value {
         Json::Bool(truth) => json!({ "boolValue": truth }),

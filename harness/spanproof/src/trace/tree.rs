@@ -40,14 +40,14 @@ pub(crate) struct Node {
 /// A trace as a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trace {
-    /// The trace's id; empty for spans without a trace id.
+    /// The trace's id; empty if its spans have no trace id.
     pub id: String,
     /// The trace's spans, depth first, siblings in the order of their start.
     pub nodes: Vec<Node>,
 }
 
 impl Trace {
-    /// Returns whether the trace has a span of this unit of work.
+    /// Returns whether the trace has a span of this unit of work. The spec says which rows are units.
     pub(crate) fn has_unit(&self, unit: &str) -> bool {
         self.nodes.iter().any(|node| node.span.unit.as_deref() == Some(unit))
     }
@@ -84,6 +84,7 @@ pub(crate) fn traces(spans: Vec<Span>) -> Vec<Trace> {
     all
 }
 
+/// Builds the tree of one trace.
 fn trace(trace_id: String, mut spans: Vec<Span>) -> Trace {
     spans.sort_by(|a, b| (a.start(), &a.id).cmp(&(b.start(), &b.id)));
     let mut first: HashMap<&str, usize> = HashMap::new();
@@ -152,13 +153,16 @@ fn cycle_start(spans: &[Span], first: &HashMap<&str, usize>, index: usize) -> us
 /// A walk through the trees of a trace, depth first. Not recursive, because a tree may be deep.
 struct Walk<'a> {
     spans: &'a [Span],
+    /// The indexes of the children that have not been visited, by the id of their parent.
     children: HashMap<&'a str, Vec<usize>>,
+    /// Whether each span has been visited.
     visited: Vec<bool>,
     /// Index, depth and position of each visited span.
     order: Vec<(usize, usize, Position)>,
 }
 
 impl Walk<'_> {
+    /// Visits a span that is the top of a tree, and all spans below.
     fn visit(&mut self, top: usize, position: Position) {
         let mut pending = vec![(top, 0, position)];
         while let Some((index, depth, position)) = pending.pop() {
@@ -179,11 +183,13 @@ fn is_gap(ms: i64, trace_ms: i64) -> bool {
     ms > GAP_MS || ms > 0 && ms * 2 > trace_ms
 }
 
-/// Sets the gaps before first children, and between siblings.
+/// Sets the gap before each span: the time since the parent's start for a first child, and the time
+/// since the end of all earlier siblings for other spans.
 fn set_gaps(trace: &mut Trace) {
     let trace_ms = trace.elapsed_ms();
-    // For each depth, the latest end of the spans so far; `None` if one of them has not ended. The
-    // last entry is the start of the last span: the gap before its first child begins there.
+    // For each depth, the latest end of the spans so far; `None` if one of these spans has not ended.
+    // The last entry is the start of the last span, because a gap before the first child of this span
+    // begins there.
     let mut busy_until: Vec<Option<DateTime<Utc>>> = Vec::new();
     for node in &mut trace.nodes {
         let Node { span, depth, gap_ms, .. } = node;

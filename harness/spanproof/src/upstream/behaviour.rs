@@ -1,4 +1,5 @@
-//! The behaviour of an upstream: a file of replies that are tried in order.
+//! The behaviour file of a fake upstream. It lists the replies to HTTP requests of the service under
+//! test, in the order in which they are tried.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,7 +61,7 @@ fn default_status() -> u16 {
 }
 
 impl Behaviour {
-    /// Returns the behaviour with every reply changed so that it never answers.
+    /// Returns the same behaviour, except that no request gets an answer.
     #[must_use]
     pub(crate) fn without_answers(mut self) -> Self {
         for reply in &mut self.replies {
@@ -94,14 +95,15 @@ impl Behaviour {
             if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {
                 return Err(format!("{name}: the path must start with `/` and have no query"));
             }
-            let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-            let word = |text: &str| !text.is_empty() && text.chars().all(token);
-            if !word(&reply.method) {
+            let is_token_char =
+                |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+            let is_token = |text: &str| !text.is_empty() && text.chars().all(is_token_char);
+            if !is_token(&reply.method) {
                 return Err(format!("{name}: `{}` is not an HTTP method", reply.method));
             }
             for (header, value) in &reply.headers {
-                let plain = value.chars().all(|c| c == '\t' || !c.is_control());
-                if !word(header) || !plain {
+                let is_printable = value.chars().all(|c| c == '\t' || !c.is_control());
+                if !is_token(header) || !is_printable {
                     return Err(format!("{name}: `{header}` is not an HTTP header"));
                 }
             }
@@ -115,7 +117,8 @@ impl Behaviour {
 }
 
 impl Reply {
-    /// Returns the JSON body with its placeholders.
+    /// Parses the JSON body, and leaves its placeholders as they are; `None` if the reply has no
+    /// `json`.
     pub(super) fn template(&self) -> Result<Option<Value>, serde_json::Error> {
         self.json.as_deref().map(serde_json::from_str).transpose()
     }

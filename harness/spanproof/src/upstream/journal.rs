@@ -1,4 +1,4 @@
-//! The journal of an upstream: its requests and answers.
+//! The journal of a fake upstream: the requests that it got, each with its answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +16,8 @@ pub enum Answer {
     Closed,
     /// The request was never answered.
     Hanging,
-    /// The behaviour has no reply for the request, so the answer was 404. Contains the method and
-    /// path of the most similar reply.
+    /// The behaviour file has no reply for the request, so the answer was 404. The text is the
+    /// method and path of the most similar reply.
     Unmatched(String),
 }
 

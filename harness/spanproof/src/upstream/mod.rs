@@ -1,5 +1,6 @@
-//! The fake upstream: an HTTP server on loopback that answers as a behaviour file defines and keeps
-//! a journal. Does not depend on specs.
+//! The fake upstream: an HTTP server on loopback that replaces the server that the service under test
+//! calls. It answers as a behaviour file defines, and records all requests in a journal. Does not
+//! depend on specs.
 
 mod behaviour;
 mod journal;

@@ -1,4 +1,4 @@
-//! Serves a behaviour with wiremock.
+//! Runs a fake upstream with wiremock. It answers as a behaviour file defines.
 
 use crate::chain::debug_as_chain;
 use std::net::TcpListener;
@@ -67,6 +67,7 @@ impl Upstream {
     }
 }
 
+/// Returns the mock that gives this reply and records each request in the journal.
 fn mock(reply: &Reply, journal: &Journal) -> Mock {
     let builder = Mock::given(method(reply.method.as_str())).and(path(reply.path.as_str()));
     let journal = journal.clone();
@@ -89,6 +90,7 @@ fn mock(reply: &Reply, journal: &Journal) -> Mock {
     }
 }
 
+/// Returns the HTTP response of a reply to a request.
 fn response(reply: &Reply, request: &Request) -> ResponseTemplate {
     let mut response = ResponseTemplate::new(reply.status);
     let delay = if reply.hang { NEVER } else { Duration::from_millis(reply.delay_ms) };
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn replies_depend_on_the_request_and_the_journal_has_both() {
+    async fn replies_depend_on_the_request_and_the_journal_has_requests_and_answers() {
         let upstream = upstream(
             "about = 'echo'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1\nstatus = 404\n\
              [[reply]]\nmethod = 'POST'\npath = '/a'\njson = '{\"m\": \"{request:/model}\"}'",

@@ -1,10 +1,12 @@
-//! Tests of helpers, the processes that a service needs and that are not under test: one for each case
-//! or one for all, and their output in findings and evidence.
+//! Tests of helpers: processes that a service needs, such as a broker, and that are not under test.
+//! Each case starts its own helper, or all cases share one. Findings and evidence contain the output
+//! of helpers.
 
 use super::project::Project;
 use crate::run::Output;
 
-/// A helper that writes down when it is started and stopped.
+/// A section of a spec with a helper that writes a line to the file `journal` when it starts and when
+/// it stops.
 const HELPER: &str = r#"[[process]]
 name = "queue"
 helper = true
@@ -17,7 +19,7 @@ while :; do sleep 0.02; done
 ready = { line = "^queue on [0-9]+$" }
 "#;
 
-/// A project with two cases and the helper.
+/// Creates a project with two cases and the helper. `more` is added to the helper's section.
 fn project(service: &str, more: &str) -> Project {
     let project = Project::new(service);
     project.edit("[[route]]", &format!("{HELPER}{more}\n[[route]]"));
@@ -25,6 +27,7 @@ fn project(service: &str, more: &str) -> Project {
     project
 }
 
+/// Returns the lines that the helpers have written.
 fn journal(project: &Project) -> Vec<String> {
     let text = std::fs::read_to_string(project.path().join("journal")).unwrap();
     text.lines().map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Tests that Ctrl-C, SIGTERM and SIGKILL in the middle of a run leave no process and no folder.
+//! Tests that Ctrl-C, SIGTERM and SIGKILL in the middle of a run leave no process and no folder behind.
 
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +37,7 @@ fn descendants(id: u32) -> Vec<String> {
     processes().into_iter().filter(descends).map(command_line).collect()
 }
 
+/// Returns the ids of all processes of this machine.
 fn processes() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
@@ -109,9 +110,9 @@ fn a_stopped_run_stops_its_build(#[case] signal: Signal, #[case] code: Option<i3
 }
 
 /// The run is stopped at five moments: three while `initdb` creates a data directory, one when the
-/// server starts there, and one when the server starts on a copy from the cache. Each moment has an
-/// option of `check`, and a text in the command line of the process that is then running. The
-/// option `--timings` does not change how the server starts, so the cache is used.
+/// server starts on this directory, and one when the server starts on a copy from the cache. Each
+/// moment is an option of `check`, and a text in the command line of the process that is running
+/// then. The option `--timings` does not change how the server starts, so the cache is used.
 #[rstest]
 fn a_run_stopped_while_its_server_starts_leaves_no_server(
     #[values(

@@ -1,11 +1,13 @@
-//! Placeholders, working folders, inherited variables and files of a service.
+//! Tests of the placeholders, working folder, inherited variables, files and other processes of a
+//! service.
 
 use rstest::rstest;
 
 use super::project::Project;
 use crate::run::Output;
 
-/// A service that prints its arguments, folder, environment and file, and is ready.
+/// A service that prints its arguments, its working folder, its environment and its file `app.conf`,
+/// and then the line `ready`.
 const SERVICE: &str = r#"#!/bin/sh
 echo "arguments $*"
 echo "folder $(pwd)"
@@ -16,7 +18,7 @@ echo ready
 while :; do /bin/sleep 600 & wait $!; done
 "#;
 
-/// Creates a project with the service, whose spec has a change.
+/// Creates a project with the service. In its spec, `settings` replaces the key `command`.
 fn project(settings: &str) -> Project {
     let project = Project::new("obedient");
     project.write("print.sh", SERVICE);
@@ -40,7 +42,7 @@ fn printed(project: &Project) -> String {
 }
 
 #[test]
-fn each_place_is_filled() {
+fn placeholders_are_filled_in_everywhere() {
     let project = project(
         r#"command = ["/bin/sh", "../print.sh", "{port}", "{port:admin}", "{case}", "{print}"]
 cwd = "inner"
@@ -70,7 +72,7 @@ env = { DIR = "{dir}", PGHOST = "{database.host}", PGPORT = "{database.port}", P
     assert!(!std::path::Path::new(&folder).exists(), "{folder} is left behind");
 }
 
-/// The variable may hold the password of another database than that of the case.
+/// The password in a variable may be that of any database, not only of the case's database.
 #[test]
 fn a_password_of_the_service_is_masked_in_its_output() {
     let project = project(

@@ -1,11 +1,11 @@
-//! A project in a temporary folder.
+//! A project (a folder with a spec and the files that the spec names) in a temporary folder.
 
 use std::path::Path;
 
 use crate::run::{Output, Spanproof};
 
-/// A folder with a spec, a migration, a job and an upstream. Dropping this value removes the
-/// folder.
+/// A folder with a spec, a migration, a job and a behaviour file of the fake upstream. Dropping this
+/// value removes the folder.
 #[derive(Debug)]
 pub(crate) struct Project {
     folder: tempfile::TempDir,

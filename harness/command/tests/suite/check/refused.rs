@@ -1,4 +1,4 @@
-//! Tests that wrong specs, files and arguments are refused, with an error that names the file, the
+//! Tests that wrong specs, files and arguments are refused. The error about a spec names the file, the
 //! line and the key.
 
 use rstest::rstest;

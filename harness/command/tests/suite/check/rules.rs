@@ -1,5 +1,5 @@
-//! Tests that contradictory rules for spans and routes are refused, with the file, the line and what
-//! to do.
+//! Tests that a spec with contradictory rules for spans, routes (ways to submit a job) or processes is
+//! refused. The error names the file and the line, and what to do.
 
 use rstest::rstest;
 

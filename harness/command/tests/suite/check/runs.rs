@@ -1,4 +1,4 @@
-//! Tests of whole runs. If the service fails under one value of a flag, the run reports findings.
+//! Tests of whole runs. If the service fails only with one value of a flag, the run reports findings.
 //! A run that stopped early is never reported as complete.
 
 use rstest::rstest;
@@ -6,8 +6,8 @@ use rstest::rstest;
 use super::project::Project;
 use crate::run::Output;
 
-/// Creates a project with ten cases: five routes, each with tracing on and off. The service fails
-/// if tracing is on. `mode` says how: `exits` or `hangs`.
+/// Creates a project with ten cases: five routes (ways to submit a job), each with tracing on and
+/// off. If tracing is on, the service exits or hangs, depending on `mode`: `exits` or `hangs`.
 fn failing_when_on(mode: &str) -> Project {
     let project = Project::new("fails-when-on");
     project.append("[[flag]]\nname = \"TRACE\"\ntracing = true\nvalues = [\"true\", \"false\"]");
@@ -93,7 +93,7 @@ fn report_shows_why_cases_without_evidence_are_broken() {
 }
 
 #[test]
-fn a_run_that_fails_at_its_start_removes_no_older_evidence() {
+fn a_run_that_fails_before_its_first_case_removes_no_older_evidence() {
     let project = Project::new("obedient");
     assert_eq!(project.run(&["check"]).code, 1);
     project.write("migrations/0002_broken.up.sql", "create tabel a ();");
@@ -104,7 +104,7 @@ fn a_run_that_fails_at_its_start_removes_no_older_evidence() {
 }
 
 #[test]
-fn the_repeat_command_names_the_binary() {
+fn the_command_that_repeats_a_case_has_the_option_binary() {
     let project = Project::new("obedient");
     let binary = project.path().join("other.sh");
     project.write("other.sh", "#!/bin/sh\nexit 4\n");

@@ -1,5 +1,5 @@
-//! Tests with misbehaving services. `check` must report what they did, and leave none of their
-//! processes.
+//! Tests with misbehaving services. `check` must report what a service did wrong, and leave none of
+//! the service's processes behind.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ fn a_misbehaving_service_is_reported(
     }
 }
 
-/// A process that is busy is not dead: it may take longer than `timeout-ms`.
+/// A service that uses the processor may take longer than `timeout-ms` to become ready.
 #[rstest]
 #[case::slow(1500, "POST /jobs: no answer")]
 #[case::never_ready(

@@ -1,5 +1,5 @@
-//! Tests that `check` exits with 3 if Postgres, a migration, a seed or the evidence folder fails,
-//! and names what failed and what to do.
+//! Tests of what a run needs besides the service: Postgres, migrations, seeds and the folder for the
+//! evidence. If one of them fails, `check` exits with 3, and reports what failed and what to do.
 
 use rstest::rstest;
 
@@ -71,7 +71,7 @@ fn an_evidence_folder_that_can_not_be_written_is_reported() {
 #[test]
 fn a_full_disk_is_reported() {
     let project = Project::new("obedient");
-    // Limits the size of a file to one megabyte. The server fails as it does on a full disk.
+    // Limits the size of a file to one megabyte. Postgres then fails as on a full disk.
     let script = "trap '' XFSZ; ulimit -f 1024; spanproof check";
     let Output { code, stderr, .. } = Spanproof::shell(project.path(), script).output();
     assert_eq!(code, 3, "{stderr}");

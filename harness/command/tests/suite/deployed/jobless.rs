@@ -1,4 +1,4 @@
-//! Tests that the commands which look up jobs refuse a spec without a table of jobs.
+//! Tests that commands that look up jobs refuse a spec that names no table of jobs.
 
 use rstest::rstest;
 

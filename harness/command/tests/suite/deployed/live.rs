@@ -1,5 +1,5 @@
-//! Tests of `diagnose` on a database with the data of a real incident, unchanged and with changes.
-//! In the incident, jobs 469 to 472 recorded no spans.
+//! Tests of `diagnose` on a database with the data of a real incident, in which jobs 469 to 472
+//! recorded no spans. Some tests change the data first.
 
 use rstest::rstest;
 
@@ -35,7 +35,7 @@ async fn jobs_469_to_472_never_called_the_tracer() {
     production.close().await;
 }
 
-/// Each case has a change of the database, arguments, and an expected part of the output.
+/// Each test case has SQL that changes the database, arguments, and an expected part of the output.
 #[rstest]
 #[case::no_privilege(
     "do $$ begin create role diagnose_reader; exception when duplicate_object then null; end $$; \

@@ -1,5 +1,5 @@
-//! Tests that commands only read the database of an existing system, in one transaction, and that
-//! they neither wait for other sessions nor make other sessions wait.
+//! Tests that a command only reads the database of an existing system, in one transaction. The command
+//! must not wait long for other sessions, and must not make other sessions wait.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use super::production::{LOG, Production};
 use crate::run::Output;
 
-/// What a statement between `begin` and `rollback` may start with.
+/// The texts with which a statement between `begin` and `rollback` may start.
 const ALLOWED_STARTS: [&str; 6] = [
     "set local ",
     "savepoint statement",
@@ -27,7 +27,7 @@ const FORBIDDEN: [&str; 12] = [
 ];
 /// Time limit for a session to wait for a lock.
 const LOCK_WAIT_TIMEOUT: Duration = Duration::from_secs(20);
-/// Time limit for a command that waits at most 500 ms for each lock, also on a busy machine.
+/// Time limit for a command that waits at most 500 ms for each lock. Long enough for a busy machine.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Returns the statements that the server logged for the database, in lower case and each on one

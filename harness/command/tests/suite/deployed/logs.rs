@@ -1,4 +1,4 @@
-//! Tests of `diagnose` with unusual logs: with prefixes, compressed, empty or huge.
+//! Tests of `diagnose` with unusual logs: logs with prefixes, compressed, empty and huge logs.
 
 use rstest::rstest;
 
@@ -63,7 +63,7 @@ fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
 
 #[test]
 fn lines_from_before_the_job_are_not_evidence() {
-    // Another job started these spans an hour before.
+    // The lines are an hour older than the job, so they are about another job.
     let started = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
     let log = format!(
         "2025-10-22T10:59:00Z {ON}{}2025-10-22T12:00:01Z something else\n",

@@ -1,6 +1,6 @@
-//! Tests of the verdict of `diagnose` for combinations of rows with lines of a log: startup lines
-//! that say whether tracing is on, and lines about spans. A unit is one piece of a job's work: a
-//! row of `executions`.
+//! Tests of the verdict of `diagnose` for combinations of rows with lines of a log. The lines are
+//! startup lines that report whether tracing is on, and lines about spans. A unit is one piece of a
+//! job's work: a row of `executions`.
 
 use rstest::rstest;
 
@@ -13,10 +13,10 @@ const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
 const OFF_1: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n";
 /// A startup line: tracing is off, and the flag is `false`.
 const OFF_FALSE: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)\n";
-/// Two lines: the service starts both spans of a unit.
+/// Two lines: the service has started both spans of a unit.
 const STARTED_SPANS: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
                      🔍 StartSpan called: service=runner, operation=hybrid_router_call, enabled=true\n";
-/// A line: the service calls the tracer, which is off and starts no span.
+/// A line: the service has called the tracer, but the tracer is off and starts no span.
 const NOT_STARTED: &str =
     "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false\n";
 /// Two lines: the service has written both spans of a unit.
@@ -27,8 +27,8 @@ const FAILED_WRITE: &str =
 /// A line: the service crashed.
 const PANIC: &str = "thread 'worker' panicked at src/tracer.rs:7:5\n";
 
-/// Each case has the number of units in the dump, the number of units with spans, the lines of the
-/// log, and the expected code.
+/// Each test case has the number of units in the dump, the number of units with spans, the lines of
+/// the log, and the expected code.
 #[rstest]
 #[case::no_units_and_no_line_about_tracing(0, 0, &[STARTED], "tracer-not-constructed")]
 #[case::panic(0, 0, &[PANIC], "process-crashed")]
@@ -58,7 +58,7 @@ fn rows_and_lines_give_one_code(
     assert_eq!(exit_code, 1);
 }
 
-/// Each case has a change in the rows of spans, and the expected code.
+/// Each test case has a change in the rows of spans, and the expected code.
 #[rstest]
 #[case::healthy(("", ""), None)]
 #[case::without_ids(("\t469\t1\tm\tr1", "\t\\N\t\\N\t\\N\t\\N"), Some("unlinked"))]
@@ -109,8 +109,8 @@ fn tracing_that_is_off_passes_unless_an_argument_sets_the_flag() {
     assert!(message.contains("ENABLE_DB_TRACING=true is said to be set"), "{message}");
 }
 
-/// Each case has the lines of a log, the expected code, and a part of the message. There is no
-/// database and no dump.
+/// Each test case has the lines of a log, the expected code, and a part of the message. There is
+/// neither a database nor a dump.
 #[rstest]
 #[case::enabled_and_written(&[ON, STARTED_SPANS, WRITTEN_SPANS], "undetermined", "2 spans were begun and 2 reported as written")]
 #[case::disabled(&[OFF, NOT_STARTED], "flag-unset", "the service saw ENABLE_DB_TRACING unset or empty")]

@@ -12,10 +12,10 @@ pub(crate) const LOG: &str =
 /// The path of the SQL file that creates the database.
 const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/database.sql");
 
-/// The database of the incident, possibly changed, and sessions in it.
+/// The database of the incident, which a test may have changed, and a session in this database.
 pub(crate) struct Production {
     pub(crate) database: Database,
-    /// A session that is not one of spanproof's.
+    /// A session of the test, not of spanproof.
     pub(crate) connection: PgConnection,
     pub(crate) folder: tempfile::TempDir,
     server: Server,

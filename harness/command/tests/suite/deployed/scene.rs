@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use crate::run::{Output, SPEC, Spanproof};
 
-/// The startup line that says that tracing is on.
+/// The startup line that reports that tracing is on.
 pub(crate) const ON: &str = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
-/// A line that the service prints at its start.
+/// A line that the service prints when it starts.
 pub(crate) const STARTED: &str = "listening on 127.0.0.1:8090\n";
 
 /// The content of a dump: one job with its units (rows of `executions`) and spans.
@@ -21,8 +21,8 @@ pub(crate) struct Scene {
     pub(crate) units: usize,
     /// The number of units that have spans. Each of these units has two spans.
     pub(crate) traced_units: usize,
-    /// A text to replace in the row of each span, and its replacement. No row changes if the first
-    /// text is empty.
+    /// A text to replace in the row of each span, and its replacement. If the first text is empty,
+    /// nothing is replaced.
     pub(crate) change: (&'static str, &'static str),
 }
 
@@ -72,7 +72,7 @@ impl Scene {
         text
     }
 
-    /// Runs `diagnose` on the dump and a log, and returns its exit code and document.
+    /// Runs `diagnose` on the dump and a log. Returns the exit code and the JSON document.
     pub(crate) fn diagnose(&self, log: Option<&str>, more: &[&str]) -> (i32, Json) {
         diagnose(&self.dump(), log, more)
     }
@@ -83,12 +83,13 @@ impl Scene {
     }
 }
 
-/// Runs `diagnose` on a dump and a log and returns its exit code and document.
+/// Runs `diagnose` on a dump and a log. Returns the exit code and the JSON document.
 pub(crate) fn diagnose(dump: &str, log: Option<&str>, more: &[&str]) -> (i32, Json) {
     let output = output(dump, log, &[&["--format", "json"], more].concat());
     (output.code, output.json())
 }
 
+/// Runs `diagnose` on a dump and a log.
 fn output(dump: &str, log: Option<&str>, more: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("dump.sql"), dump).unwrap();

@@ -1,6 +1,6 @@
-//! Tests that the commands which read an existing system give the same answers for the same rows,
-//! whatever the shape of their tables: plain columns, paths into JSON, names that need quotes, and
-//! ids of several columns.
+//! Tests that commands that read an existing system give the same answers for the same data in tables
+//! of different shapes: plain columns, paths into JSON, names that need quotes, and ids of several
+//! columns. The data is that of a real incident. A unit of work is a row of `executions`.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -8,8 +8,9 @@ use serde_json::{Value as Json, json};
 use super::production::{LOG, Production};
 use crate::run::{Output, Spanproof};
 
-/// Spans for every unit of job 469, for half of the units of job 470, and for none of the others;
-/// those of job 471 do not name their units. One span of another service names neither.
+/// SQL that inserts spans. Job 469 gets spans for all of its units, and job 470 for half of its units.
+/// Job 471 gets spans that do not refer to their units, and job 472 gets no spans. One span of another
+/// service refers to no job and no unit.
 const SPANS: &str = "
 insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms,
     status, job_id, execution_id, model_id, region)
@@ -27,18 +28,20 @@ update executions e set position = n from
 alter table trace_spans add position integer;
 update trace_spans s set position = e.position from executions e where e.id = s.execution_id;";
 
-/// A shape: SQL that changes the tables, and the section `[tables]` that describes them.
+/// A shape of the tables.
 struct Shape {
+    /// SQL that changes the tables of the incident to this shape.
     sql: &'static str,
     /// The id of the first unit of job 469.
     unit: &'static str,
+    /// The sections of a spec that describe the tables.
     tables: &'static str,
 }
 
 /// The shape of the tables in production.
 const PLAIN: Shape = Shape { sql: "", unit: "2101", tables: "" };
 
-/// Fields of objects, in columns of the types `jsonb` and `json`.
+/// Values are fields of objects in columns of the types `jsonb` and `json`.
 const OBJECTS: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -72,7 +75,7 @@ status = "status"
 "#,
 };
 
-/// Lists of attributes as OpenTelemetry writes them, whose numbers are texts.
+/// Values are in lists of attributes as OpenTelemetry encodes them. Numbers are texts.
 const ATTRIBUTES: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -92,7 +95,7 @@ status = "status"
 "#,
 };
 
-/// JSON in columns of text, one of which is no JSON.
+/// Values are in JSON in a column of the type `text`. One row contains a text that is not JSON.
 const TEXTS: Shape = Shape {
     sql: "
 alter table trace_spans add attributes text;
@@ -111,7 +114,7 @@ status = "status"
 "#,
 };
 
-/// Names with dots, capitals, spaces and quotes, in several schemas.
+/// Tables and columns have names with dots, capitals, spaces and quotes, in several schemas.
 const NAMES: Shape = Shape {
     sql: r#"
 create schema audit; create schema "my.schema";
@@ -145,7 +148,7 @@ status = "status"
 "#,
 };
 
-/// A unit that its job and its position identify.
+/// The id of a unit is the id of its job and its position in the job.
 const POSITIONS: Shape = Shape {
     sql: "
 alter table trace_spans drop execution_id;
@@ -159,7 +162,7 @@ unit = ["job_id", "position"]
 "#,
 };
 
-/// Positions inside JSON.
+/// Like [`POSITIONS`], but the position is inside JSON in the table of spans.
 const POSITIONS_IN_JSON: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -196,7 +199,7 @@ async fn run(production: &Production, args: &[&str]) -> Output {
     Spanproof::new(production.folder.path(), args).output_async().await
 }
 
-/// Returns what a diagnosis found, without the names of tables and columns and the ids of units.
+/// Returns the findings of a diagnosis without names of tables and columns and without ids of units.
 fn findings(output: &Output) -> Json {
     let Output { code, stdout, stderr } = output;
     assert_eq!(*code, 1, "{stdout}{stderr}");
@@ -211,8 +214,9 @@ fn findings(output: &Output) -> Json {
     json!({"jobs": json["jobs"], "diagnoses": all.collect::<Vec<_>>()})
 }
 
-/// Removes what depends on the names of columns and the ids of units, in every object. `unread` lists the
-/// diagnostic functions, which need a number as the id of a unit.
+/// Removes the fields that depend on names of columns or on ids of units, in every object. One of them
+/// is `unread`: it lists diagnostic functions that could not be called, because they need a number as
+/// the id of a unit.
 fn without_columns(json: &mut Json) {
     match json {
         Json::Object(fields) => {
@@ -237,19 +241,22 @@ fn dump(production: &Production) {
     assert!(dumped.unwrap().success());
 }
 
-/// What the commands answer about one database.
+/// The answers of the commands about one database.
 #[derive(Debug, PartialEq)]
 struct Answers {
+    /// The findings of `diagnose` from the database.
     diagnosis: Json,
-    dumped: Json,
+    /// The findings of `diagnose` from a dump.
+    dump_diagnosis: Json,
     traces: [Json; 3],
     watch: Vec<String>,
+    /// The funnels of incidents that were captured from the database and from a dump.
     incidents: [String; 2],
     preflight: Vec<[String; 2]>,
 }
 
 impl Answers {
-    /// Asks every command about the tables of a shape.
+    /// Runs the commands on a database with this shape.
     async fn about(shape: &Shape) -> Self {
         let production = shape.production().await;
         dump(&production);
@@ -269,7 +276,7 @@ impl Answers {
         let watch = ["watch", "--last", "4", "--for", "1s", "--database", url];
         let answers = Self {
             diagnosis: diagnose(["--database"], url.to_owned()).await,
-            dumped: diagnose(["--dump"], "dump.sql".to_owned()).await,
+            dump_diagnosis: diagnose(["--dump"], "dump.sql".to_owned()).await,
             traces: [
                 traces(&production, &["--job", "bias-detection-1761134400"]).await,
                 traces(&production, &["--execution", shape.unit]).await,
@@ -284,7 +291,7 @@ impl Answers {
     }
 }
 
-/// Runs `traces`, and returns its document without what depends on the names of columns.
+/// Runs `traces`. Returns its document without fields that depend on names of columns.
 async fn traces(production: &Production, args: &[&str]) -> Json {
     let start = ["traces", "--format", "json", "--database", production.database.url()];
     let output = run(production, &[&start, args].concat()).await;
@@ -294,7 +301,7 @@ async fn traces(production: &Production, args: &[&str]) -> Json {
     json
 }
 
-/// Returns the lines of `watch` without the time and the name of the table.
+/// Returns the lines of `watch` without the time, and with the same name for the table of units.
 fn lines(output: &str) -> Vec<String> {
     let line =
         |line: &str| line.split_once("  ").unwrap().1.replace("audit.Order Lines", "executions");
@@ -312,7 +319,8 @@ async fn preflight(production: &Production) -> Vec<[String; 2]> {
     all.filter(|[name, _]| names.contains(&name.as_str())).collect()
 }
 
-/// Captures the job 471 and judges the bundle again, from its masked rows. Returns the funnel.
+/// Captures job 471 to an incident file, and judges the masked rows in this file again. Returns the
+/// line with the funnel: how many units reached each stage of recording.
 async fn incident(production: &Production, source: [&str; 2]) -> String {
     let capture = ["capture", "--log", LOG, "--job", "471", "-oout.jsonl"];
     let Output { code, stdout, stderr } = run(production, &[&capture[..], &source].concat()).await;

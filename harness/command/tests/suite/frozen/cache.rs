@@ -1,6 +1,6 @@
-//! Tests that this version uses a cache of data directories that an earlier version created. An
-//! entry of the cache is a folder with a data directory and with `complete.json`, which describes
-//! the entry. In `fixtures/format-1/cache`, the data directories lack most of their files.
+//! Tests that this version uses a cache of Postgres data directories that an earlier version created.
+//! An entry of the cache is a folder with a data directory and the file `complete.json`, which
+//! describes the entry. In `fixtures/format-1/cache`, the data directories lack most of their files.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -11,9 +11,9 @@ use super::{fixture, fixtures};
 use crate::folder::{copy, names};
 use crate::run::{Output, Spanproof};
 
-/// The entry of a data directory with applied migrations.
+/// The key of the entry whose data directory has applied migrations.
 const WITH_MIGRATIONS: &str = "0123456789abcdef";
-/// The entry of a data directory without migrations.
+/// The key of the entry whose data directory has no migrations.
 const EMPTY: &str = "fedcba9876543210";
 /// A file that caches the output of `postgres --version`. It is not an entry and must stay.
 const VERSION_FILE: &str = "memo-00112233445566aa";

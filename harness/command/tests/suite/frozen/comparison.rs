@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 /// need only the same type. `*` in a pointer stands for any key or index.
 ///
 /// # Errors
-/// The JSON pointer of the first difference, and both values.
+/// If the documents differ. The error has the JSON pointer of the first difference, and both values.
 pub(crate) fn compare(frozen: &Json, found: &Json, varying: &[&str]) -> Result<(), String> {
     compare_at(frozen, found, varying, "")
 }

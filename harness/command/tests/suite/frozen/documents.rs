@@ -51,8 +51,8 @@ fn the_documents_of_traces_keep_their_keys_and_values(#[case] format: &str, #[ca
     compare(&frozen(name), &document(&args, 0), &varying).unwrap();
 }
 
-/// Converts the list of checks to an object with the checks by name, because newer versions may add
-/// checks at any position.
+/// Converts the list of checks in a document of `preflight` to an object with the checks by name,
+/// because newer versions may add checks at any position.
 fn checks_by_name(mut preflight: Json) -> Json {
     let checks = preflight["checks"].take();
     let named = checks.as_array().unwrap().iter();
@@ -74,7 +74,7 @@ fn the_document_of_preflight_keeps_its_keys_and_values() {
     };
     let all = ["passed", "failed", "advice", "untried"].map(|outcome| json!(outcome));
     assert_eq!(outcomes(&frozen), all.into_iter().collect());
-    // The numbers of checks may grow, and the texts are not part of the format.
+    // The number of checks may grow, and the wording of texts is not part of the format.
     let varying = [
         "/passed",
         "/failed",

@@ -1,5 +1,5 @@
-//! A database on a running server. `check --keep` creates both, because the tests of this folder
-//! call only the command.
+//! A database on a running server. The tests of this folder use only the command and no item of the
+//! library, so `check --keep` creates the server and the database.
 
 use serde_json::Value as Json;
 

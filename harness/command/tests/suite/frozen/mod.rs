@@ -1,5 +1,5 @@
-//! Tests that this version reads the files of earlier versions in `fixtures/format-1`. These tests
-//! call only the command, so that a renamed item of the library does not change them.
+//! Tests that this version reads the files of earlier versions in `fixtures/format-1`. These tests use
+//! only the command and no item of the library, so they need no change if an item is renamed.
 
 mod cache;
 mod comparison;

@@ -13,8 +13,8 @@ use super::{fixture, fixtures, run};
 use crate::folder::{copy, names};
 use crate::run::{MIGRATIONS, Spanproof};
 
-/// JSON pointers to values of a report that may differ: texts, whose wording is not part of the
-/// format, and the path of the evidence.
+/// JSON pointers to values of a report that may differ: texts, because their wording is not part of
+/// the format, and the path of the evidence.
 const VARYING: [&str; 4] = [
     "/cases/*/verdict/fail/*/message",
     "/cases/*/verdict/known",
@@ -82,7 +82,7 @@ fn a_stored_run_has_the_same_failures_and_evidence() {
     let output = run(&["report", "run", "--config", "spec/spanproof.toml"]);
     assert_eq!(output.code, 3, "{output:?}");
     let frozen = fixture("json/report.txt");
-    // Replaces the words of the old headings by those of today, which are not part of the format.
+    // The words in headings are not part of the format. Replaces old words by today's words.
     let frozen = frozen
         .replace(" by ", ", route ")
         .replace(" with upstream ", ", upstream ")
@@ -92,8 +92,8 @@ fn a_stored_run_has_the_same_failures_and_evidence() {
     assert_eq!(failures(&output.stdout), expected);
 }
 
-/// `run-1.0` has only keys of the first minor version, and has no `run.json`. The test replaces
-/// only the version number in its files.
+/// The files of `run-1.0` have only keys of the first minor version, and there is no `run.json`. The
+/// test changes only the version number in these files.
 #[rstest]
 fn evidence_of_every_minor_version_is_read(
     #[values("1.0", "1.1", "1.2", "1.3", "1.9")] version: &str,
@@ -123,9 +123,8 @@ fn evidence_of_every_minor_version_is_read(
     assert_eq!(code, 1, "two cases fail");
 }
 
-/// Returns the facts in the report of a replay: the file, codes, evidence, the numbers of the
-/// funnel (how many units of the job reach each stage), and one line for each doubt. Messages are
-/// left out.
+/// Returns the facts in the report of a replay: the file, codes, evidence, the numbers of the funnel
+/// (how many units of the job reached each stage), and one line for each doubt. Leaves out messages.
 fn facts(text: &str) -> Vec<String> {
     let fact = |line: &str| {
         let inner = line.strip_prefix("    ").filter(|inner| !inner.starts_with(' '));

@@ -1,12 +1,13 @@
-//! Tests of adopted incidents, which each `check` of all cases replays.
+//! Tests of adopted incidents: incident files beside the spec that `check` replays whenever it runs all
+//! cases.
 
 use std::path::Path;
 
 use crate::folder;
 use crate::run::{Output, SPEC, run};
 
-/// Creates a project with the Python service of `fixtures/python-runner`, with one value of its
-/// flag and without faults.
+/// Creates a project with the Python service of `fixtures/python-runner`. Its spec has only one value
+/// of the flag, and no faults.
 fn project(folder: &Path) {
     let root = Path::new(SPEC).parent().unwrap().join("fixtures/python-runner");
     std::fs::copy(root.join("runner.py"), folder.join("runner.py")).unwrap();

@@ -16,6 +16,7 @@ const BROKEN: usize = 5;
 /// The number of the first commit whose service records no spans.
 const NOT_RECORDING: usize = 7;
 
+/// Runs git in a folder, and returns its output. Asserts that git succeeds.
 fn git(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command
@@ -32,7 +33,8 @@ fn git(folder: &Path, args: &[&str]) -> String {
     text
 }
 
-/// Creates a repository with [`COMMITS`] versions of the service and returns their hashes.
+/// Creates a git repository with [`COMMITS`] versions of the service, and returns the hashes of the
+/// commits.
 fn history(folder: &Path) -> Vec<String> {
     folder::copy(Path::new(SERVICE), folder);
     git(folder, &["init", "-q", "-b", "main"]);

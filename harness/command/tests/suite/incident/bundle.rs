@@ -1,5 +1,5 @@
-//! Tests of reading incident files (bundles) that are cut off, edited or of another version, and of
-//! files that are not incident files.
+//! Tests that read incident files (bundles) that are cut off, edited or of another version, and files
+//! that are not incident files.
 
 use rstest::rstest;
 use spanproof::Bundle;
@@ -15,6 +15,7 @@ fn replay(bytes: &[u8], more: &[&str]) -> Output {
     run(folder.path(), &[&args, more].concat())
 }
 
+/// Returns the text of the incident file.
 fn incident() -> String {
     std::fs::read_to_string(INCIDENT).unwrap()
 }

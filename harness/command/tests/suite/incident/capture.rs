@@ -1,5 +1,5 @@
-//! Tests of capturing a job in production: what the incident file contains, what is masked, and
-//! what remains if the capture fails.
+//! Tests of `capture` for a job of an existing system: what the incident file contains, what is
+//! masked, and what remains if the capture fails.
 
 use rstest::rstest;
 
@@ -25,7 +25,7 @@ fn write_secrets(folder: &std::path::Path) {
     std::fs::write(folder.join("rules.toml"), rules).unwrap();
 }
 
-/// The columns of the job's JSON and of the units' output have the type `text` here.
+/// In this dump, the columns with the job's JSON and with the output of units have the type `text`.
 #[test]
 fn content_is_masked_in_columns_of_any_type() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,6 @@ mod bundle;
 mod capture;
 mod secret;
 
-/// An incident in which no spans were recorded. It was the reason to write this tool.
+/// The path of an incident in which no spans were recorded.
 const INCIDENT: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/incidents/zero-spans.jsonl");

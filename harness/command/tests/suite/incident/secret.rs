@@ -1,4 +1,5 @@
-//! Tests that names that look like secrets are masked, and that masking changes no verdict.
+//! Tests that names of jobs and models that look like secrets are masked in an incident file, and that
+//! masking changes no verdict.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use rstest::rstest;
 
 use crate::run::{Output, SPEC, run};
 
-/// Tables of the dump with their columns.
+/// The tables of the dump, each with its columns.
 const TABLES: [(&str, &str); 3] = [
     ("jobs", "id text, jobspec_id text, status text, created_at timestamp"),
     (

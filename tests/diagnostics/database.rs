@@ -1,4 +1,4 @@
-//! The database of these tests, and a builder for the spans in it.
+//! A database for the tests of the diagnostic views and functions, and a builder for its spans.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use spanproof_postgres::{Database, Migrations, Server};
@@ -74,7 +74,7 @@ impl Span {
         Self { error_type: error_type.into(), ..self }
     }
 
-    /// Makes the span open: it has no end.
+    /// Makes the span open: removes its end.
     pub(super) fn open(self) -> Self {
         Self { status: "started", end: None, ..self }
     }

@@ -1,5 +1,5 @@
-//! Finds single changes that make a failing case pass and record spans. If the run has no case with
-//! such a change, runs an extra case, up to a limit.
+//! Finds single changes, such as another value of a flag, that make a failing case pass and record
+//! spans. If the run has no case with the change, runs an extra case, up to a limit.
 
 use std::path::Path;
 
@@ -19,9 +19,9 @@ const MAX_CHANGES: usize = 3;
 /// The folder for the evidence of the extra cases, in the folder of the run.
 const FOLDER: &str = "probes";
 
-/// Finds single changes with which failing cases pass, for one case per kind of failure, and adds
-/// them to the result. Runs extra cases for this. The flags of `cases` must not be masked: the
-/// service needs their real values.
+/// Finds single changes with which failing cases pass, and adds these changes and the extra cases to
+/// the result. Examines only one case for each kind of failure. The flags of `cases` must not be
+/// masked, because the service needs their real values.
 pub(super) async fn find_passing_changes(
     world: &World,
     cases: &[Case],
@@ -54,12 +54,12 @@ pub(super) async fn find_passing_changes(
     }
 }
 
-/// Returns the result of the case with this id; `None` if it was not run.
+/// Returns the result of the case with this id; `None` if the case was not run.
 fn find_case<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
     result.cases.iter().chain(&result.extra_cases).find(|one| one.case.id == id)
 }
 
-/// Returns the first failing case for each list of codes, among the cases that should record spans.
+/// Returns the first failing case for each list of codes. Ignores cases that should not record spans.
 fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let mut found: Vec<(String, Vec<Code>)> = Vec::new();
     for one in result.cases.iter().filter(|one| one.judgement.recording) {
@@ -77,6 +77,7 @@ fn is_about_spelling(codes: &[Code]) -> bool {
     codes.first().is_some_and(|code| spelling.contains(code))
 }
 
+/// Whether a case passes and has recorded at least one span.
 fn passes_and_records(result: &CaseResult) -> bool {
     let judgement = &result.judgement;
     judgement.verdict == Verdict::Pass && judgement.recording && judgement.spans > 0
