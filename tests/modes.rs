@@ -186,9 +186,10 @@ modes! {
     };
     banner_lies: Mode {
         peers: &["0"],
+        also: &[Code::BannerContradicts],
         ..fails(
             "banner-lies",
-            Code::BannerContradicts,
+            Code::PathNotExecuted,
             "DBTracer: ENABLED (ENABLE_DB_TRACING=true)",
             NONE_ATTEMPTED,
         )
@@ -229,6 +230,12 @@ modes! {
         sql: "alter table trace_spans drop constraint trace_spans_ends_after_it_starts",
         ..fails("ends-before-start", Code::ImpossibleTimes, "completed_at=", ALL_JOINED)
     };
+    startup_line_lost: fails(
+        "startup-line-lost",
+        Code::ClaimMissing,
+        "none matches `tracer`",
+        ALL_JOINED,
+    );
     not_linked: fails("not-linked", Code::Unlinked, "execution_id=null", NONE_LINKED);
     links_crossed: fails("links-crossed", Code::Unlinked, "differs from its unit in ", NONE_LINKED);
     region_lost: fails("region-lost", Code::Unlinked, "region=", NONE_LINKED);
@@ -271,63 +278,100 @@ modes! {
         ALL_JOINED,
     );
     leaves_process: fails("leaves-process", Code::ProcessesLeft, "(sleep)", ALL_JOINED);
-    sampled: fails("sampled", Code::Undetermined, "of 4 rows", [4, 4, 4, ANY, ANY, ANY, ANY]);
-    acknowledged_only: fails(
+    sampled: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails("sampled", Code::Undetermined, "of 4 rows", [4, 4, 4, ANY, ANY, ANY, ANY])
+    };
+    acknowledged_only: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails(
         "acknowledged-only",
         Code::Undetermined,
         "✅ StartSpan RecordSpan success",
         NONE_STORED,
-    );
-    rolled_back: fails(
+    )
+    };
+    rolled_back: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails(
         "rolled-back",
         Code::Undetermined,
         "0 `execute_question` of 0 rows",
         NONE_STORED,
-    );
+    )
+    };
     login_refused: fails("login-refused", Code::WriteFailedReported, "does not exist", NONE_STORED);
 
-    acknowledged_only_with_witness: fails_with_witness(
+    acknowledged_only_with_witness: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails_with_witness(
         "acknowledged-only",
-        Code::BannerContradicts,
+        Code::NeverSent,
         "witness: 0 inserting statements began",
         NONE_STORED,
-    );
-    sampled_with_witness: fails_with_witness(
+    )
+    };
+    sampled_with_witness: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails_with_witness(
         "sampled",
-        Code::BannerContradicts,
+        Code::NeverSent,
         "4 are kept",
         [4, 4, 4, ANY, ANY, ANY, ANY],
-    );
-    rolled_back_with_witness: fails_with_witness(
+    )
+    };
+    rolled_back_with_witness: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails_with_witness(
         "rolled-back",
         Code::RolledBack,
         "8 written, 0 are kept",
         NONE_STORED,
-    );
-    conflict_ignored_with_witness: fails_with_witness(
+    )
+    };
+    conflict_ignored_with_witness: Mode {
+        also: &[Code::BannerContradicts, Code::NotFinished, Code::Unlinked],
+        ..fails_with_witness(
         "conflict-ignored",
         Code::SilentlyDiscarded,
         "8 rows were tried, 1 written",
         NONE_STORED,
-    );
-    batch_with_witness: fails_with_witness(
+    )
+    };
+    batch_with_witness: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails_with_witness(
         "batch",
         Code::BatchPoisoned,
         "server log: 23505 duplicate key value",
         NONE_STORED,
-    );
+    )
+    };
     login_refused_with_witness: fails_with_witness(
         "login-refused",
         Code::WriteFailedReported,
         "the server let nobody in, 28000",
         NONE_STORED,
     );
-    elsewhere_with_witness: fails_with_witness(
+    elsewhere_with_witness: Mode {
+        also: &[Code::BannerContradicts],
+        ..fails_with_witness(
         "elsewhere",
         Code::WrongDestination,
         "tenant.trace_spans: 8 rows",
         NONE_STORED,
-    );
+    )
+    };
+
+    removed_with_witness: Mode {
+        witness: true,
+        sql: "create function remove_span() returns trigger language plpgsql as \
+              $$ begin delete from trace_spans where id = new.id; return null; end $$; \
+              create trigger remove_span after insert on trace_spans \
+              for each row execute function remove_span()",
+        also: &[Code::BannerContradicts],
+        ..fails("startup-line-lost", Code::RemovedLater, "8 written, 0 are kept", NONE_STORED)
+    };
 
     silent_write_failure_without_privilege: Mode {
         fault: Some("insert-revoked"),

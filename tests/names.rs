@@ -39,7 +39,8 @@ async fn a_dropped_insert_is_reported() {
     let world = world("dropped").await;
     let trial = world.trial().flag("TRACING", "1").witness();
     let judgement = judge(world.spec(), &trial.run().await.unwrap());
-    assert_eq!(judgement.codes(), [Code::PathNotExecuted], "{judgement:?}");
+    // The service says nothing: a path that drops a row and a sampler look alike.
+    assert_eq!(judgement.codes(), [Code::Undetermined], "{judgement:?}");
     let finding = judgement.findings()[0].to_string();
     for part in ["2 units left 1 `pack` spans", "\"my.schema\".\"my.table\": 1 `pack` of 1 rows"] {
         assert!(finding.contains(part), "expected {part}\nfound {finding}");

@@ -57,7 +57,7 @@ async fn the_healthy_service_passes_every_case_of_its_spec() {
 #[case::ignored("ignored", "on", "silently-discarded", "6 rows were tried, 1 written")]
 #[case::elsewhere("elsewhere", "on", "wrong-destination", "tenant.spans: 6 rows")]
 #[case::swallowed("swallowed", "on", "write-failed-silent", "25006 cannot execute INSERT")]
-#[case::unflushed("unflushed", "on", "write-failed-silent", "0 inserting statements began")]
+#[case::unflushed("unflushed", "on", "never-sent", "0 inserting statements began")]
 #[case::strict("strict", "ON", "flag-unrecognised-value", "\"state\": \"idle\", \"value\": \"ON\"")]
 #[tokio::test]
 async fn each_bug_gets_its_code(

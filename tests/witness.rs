@@ -41,14 +41,15 @@ async fn judge_trial_with_witness(world: &World, bug: &str) -> Judgement {
 }
 
 #[rstest]
-#[case::table("table-missing", "write-failed-silent", "refused", "42P01")]
-#[case::privilege("insert-revoked", "write-failed-silent", "refused", "42501")]
-#[case::column("column-missing", "write-failed-silent", "refused", "42703")]
-#[case::check("spans-rejected", "write-failed-silent", "rejected", "23514")]
+// The spec has no probes, and the error of the driver is recognised where it names the table.
+#[case::table("table-missing", "write-failed-reported", "refused", "42P01")]
+#[case::privilege("insert-revoked", "write-failed-reported", "refused", "42501")]
+#[case::column("column-missing", "write-failed-reported", "refused", "42703")]
+#[case::check("spans-rejected", "write-failed-reported", "rejected", "23514")]
 #[case::raised("spans-raised", "write-failed-silent", "rejected", "P0001")]
 #[case::timeout("spans-slow", "write-failed-silent", "ended from outside", "57014")]
 #[case::commit("spans-lost-at-commit", "write-failed-silent", "lost at the commit", "P0001")]
-#[case::removed("spans-removed", "rolled-back", "never committed, or removed", "0 are kept")]
+#[case::removed("spans-removed", "removed-later", "deleted later", "0 are kept")]
 #[case::discarded("spans-discarded", "silently-discarded", "kept none", "0 written")]
 #[case::elsewhere("spans-elsewhere", "wrong-destination", "another schema", "tenant.trace_spans: ")]
 #[tokio::test]
@@ -58,9 +59,13 @@ async fn the_witness_shows_how_spans_were_lost(
     #[case] message: &str,
     #[case] evidence: &str,
 ) {
+    let is_lost_at_commit = seed == "spans-lost-at-commit";
     let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
     let without_witness = judge_trial(&world, "").await;
-    assert_eq!(without_witness.code().unwrap().text(), "undetermined");
+    // The server's log and the other schemas are read in every case; the rest needs the witness.
+    let is_visible = !["removed-later", "silently-discarded"].contains(&code) && !is_lost_at_commit;
+    let expected = if is_visible { code } else { "undetermined" };
+    assert_eq!(without_witness.code().unwrap().text(), expected, "{without_witness:?}");
     let judgement = judge_trial_with_witness(&world, "").await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), code, "{finding}");
@@ -70,12 +75,17 @@ async fn the_witness_shows_how_spans_were_lost(
 }
 
 #[tokio::test]
-async fn the_witness_shows_that_no_span_was_attempted() {
+async fn without_any_other_word_several_reasons_are_left_if_no_span_was_attempted() {
     let world = open_without_probes(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
     let judgement = judge_trial_with_witness(&world, "banner-lies").await;
     let finding = &judgement.findings()[0];
-    assert_eq!(finding.code.text(), "path-not-executed", "{finding}");
-    assert!(finding.to_string().contains("witness: 0 inserting statements"), "{finding}");
+    assert_eq!(finding.code.text(), "undetermined", "{finding}");
+    let finding = finding.to_string();
+    assert!(finding.contains("witness: 0 inserting statements"), "{finding}");
+    let possible = finding.lines().find(|line| line.trim_start().starts_with("possible: "));
+    let possible = possible.unwrap_or_default();
+    assert!(possible.contains("path-not-executed, never-sent"), "{finding}");
+    assert!(!possible.contains("write-failed"), "{finding}");
 }
 
 #[tokio::test]

@@ -167,8 +167,7 @@ pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
 );
 
 pub(super) const CLAIM_MISSING: Explanation = Explanation::new(
-    &["spans are stored, and no line matches `tracer` under `[probes]`, although another case of \
-         the run has that line, or no case has it"],
+    &["spans are stored, and no line matches `tracer` under `[probes]`"],
     &["no span is stored: `tracer-not-constructed`, or another reason for missing spans"],
     &[
         "the line was reworded, and the pattern was not",

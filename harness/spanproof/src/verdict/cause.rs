@@ -37,7 +37,6 @@ const TRACED: &[Question] = &[
     Q::Elsewhere,
     Q::OtherSpans,
     Q::OtherUnits,
-    Q::OtherRoute,
 ];
 
 /// Every cause. A cause whose requirement is unknown stays possible.
@@ -46,14 +45,21 @@ pub(super) const CAUSES: &[Cause] = &[
         code: Code::FlagUnrecognisedValue,
         requires: &[Q::ClaimedOff],
         excluded_by: TRACED,
-        unlikely_if: &[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut],
+        unlikely_if: &[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::OtherRoute],
         decisive: &[&[Q::ClaimedOff], &[Q::OtherValue]],
     },
     Cause {
         code: Code::TracerNotConstructed,
         requires: &[Q::NoTracerLine],
         excluded_by: TRACED,
-        unlikely_if: &[Q::ClaimedOff, Q::OtherValue, Q::LibraryOff, Q::SampledOut, Q::NoBeginLine],
+        unlikely_if: &[
+            Q::ClaimedOff,
+            Q::OtherValue,
+            Q::LibraryOff,
+            Q::SampledOut,
+            Q::NoBeginLine,
+            Q::OtherRoute,
+        ],
         decisive: &[&[Q::NoTracerLine, Q::TracerPatternWorks]],
     },
     Cause {
@@ -71,7 +77,6 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Elsewhere,
             Q::OtherSpans,
             Q::OtherUnits,
-            Q::OtherRoute,
         ],
         unlikely_if: &[
             Q::ClaimedOff,
@@ -79,6 +84,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::NoTracerLine,
             Q::SampledOut,
             Q::NoBeginLine,
+            Q::OtherRoute,
         ],
         decisive: &[&[Q::LibraryOff]],
     },

@@ -29,7 +29,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     with_peers(spec, all, judgements);
     never_up(all, judgements);
     ignored(spec, all, judgements);
-    claims(spec, all, judgements);
+    never_keeps_its_word(spec, all, judgements);
     outcomes(spec, all, judgements);
 }
 
@@ -122,12 +122,6 @@ fn with_peers(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     }
 }
 
-/// Claims that only several cases together can contradict.
-fn claims(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
-    never_keeps_its_word(spec, all, judgements);
-    startup_line_gone(spec, all, judgements);
-}
-
 /// A tracer that says it is on, and never begins a span on any of several routes.
 fn never_keeps_its_word(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     let pairs = || all.iter().zip(judgements.iter()).filter(|(one, _)| one.case.records(spec));
@@ -151,35 +145,6 @@ fn never_keeps_its_word(spec: &Spec, all: &[&Observation], judgements: &mut [Jud
         if judgement.code() == Some(Code::PathNotExecuted) && !claims.is_empty() {
             let lines = claims.into_iter().map(Evidence::from).collect();
             judgement.add(Finding::new(Code::BannerContradicts, message.clone(), lines));
-        }
-    }
-}
-
-/// A startup line of the tracer that is there in one recording case and not in another, or that no
-/// case of the run has although the spec promises it.
-fn startup_line_gone(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
-    if !spec.probes.has_tracer() {
-        return;
-    }
-    let facts: Vec<_> = all.iter().map(|observation| Facts::read(spec, observation)).collect();
-    let has_line = |facts: &&Facts<'_>| !facts.banners.is_empty();
-    let is_recording = |facts: &&Facts<'_>| facts.observation.case.records(spec);
-    let somewhere = facts.iter().filter(is_recording).any(|facts| has_line(&facts));
-    let anywhere = facts.iter().any(|facts| has_line(&facts));
-    for (facts, judgement) in facts.iter().zip(judgements) {
-        let is_gone = facts.banners.is_empty()
-            && !facts.spans.is_empty()
-            && facts.observation.dropped_bytes() == 0
-            && (somewhere || !anywhere);
-        if is_recording(&facts) && facts.run().is_some() && is_gone {
-            let count = facts.observation.lines().len();
-            let message = "spans are recorded, and the startup line about tracing is not printed";
-            let searched = format!("output: {count} lines, none matches `tracer` under `[probes]`");
-            judgement.add(Finding::new(
-                Code::ClaimMissing,
-                message,
-                vec![Evidence::Note(searched)],
-            ));
         }
     }
 }

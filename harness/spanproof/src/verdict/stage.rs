@@ -48,9 +48,21 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// A tracer that says that it is off records nothing.
+/// Where spans are stored, the tracer says at startup that it is on.
 pub(super) fn claimed(facts: &Facts<'_>, checks: &mut Checks) {
-    let Some(banner) = facts.banners.first().filter(|_| !facts.spans.is_empty()) else { return };
+    if facts.spans.is_empty() || !facts.spec.probes.has_tracer() {
+        return;
+    }
+    let Some(banner) = facts.banners.first() else {
+        // A log may begin later, and output that was dropped may have held the line.
+        let is_complete = facts.run().is_some() && facts.observation.dropped_bytes() == 0;
+        return checks.expect(!is_complete, || {
+            let count = facts.observation.lines().len();
+            let message = "spans are recorded, and no startup line says that tracing is on";
+            let searched = format!("output: {count} lines, none matches `tracer` under `[probes]`");
+            Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)])
+        });
+    };
     checks.expect(banner.what.enabled, || {
         let message =
             format!("the tracer says that it is off, and {} spans are stored", facts.spans.len());
