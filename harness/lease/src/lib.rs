@@ -4,7 +4,7 @@
 //! A [`Lease`] makes a process a user of a folder. Several processes can use one folder, each with
 //! its own [`Lease`]. When the last user has ended, every resource registered with [`Lease::guard`]
 //! is removed, and then the folder. [`guard`] registers a resource that is removed when the calling
-//! process alone has ended:
+//! process has ended, even if other processes still run:
 //!
 //! ```
 //! use spanproof_lease::{Resource, guard};

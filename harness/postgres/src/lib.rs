@@ -62,8 +62,8 @@
 //!
 //! # Environment
 //!
-//! `SPANPROOF_POSTGRES` sets the [`Source`] and overrides the one in the options. [`Source`] lists
-//! the accepted values.
+//! `SPANPROOF_POSTGRES` sets the [`Source`] and overrides [`Options::source`]. [`Source`] lists the
+//! accepted values.
 
 mod admin;
 mod allocator;

@@ -1,4 +1,5 @@
-//! Clones of one template, some of them created ahead of demand.
+//! Clones of one template, a database with all migrations applied. Some clones are created ahead of
+//! demand.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,8 @@ struct State {
     ready_limit: usize,
     /// The number of requests so far.
     requests: usize,
-    /// Whether the last clone ahead of demand failed. Then the next clone is created on request.
+    /// Whether a clone failed that was created ahead of demand. Then the next clone is created on
+    /// request.
     failed: bool,
     closed: bool,
 }
