@@ -50,7 +50,10 @@ async fn a_server_neither_lists_nor_drops_databases_of_another_prefix() {
         assert!(matches!(refused, Error::NotKept { .. }), "{refused}");
         // Closing the server waits until it has dropped the databases of ended runs.
         server.close().await.unwrap();
-        assert!(!exists(&database, &dead_name(&own)).await, "the dead run of {own} left a database");
+        assert!(
+            !exists(&database, &dead_name(&own)).await,
+            "the dead run of {own} left a database"
+        );
         assert!(
             exists(&database, &kept_name(&own)).await,
             "the kept database of {own} was dropped"
