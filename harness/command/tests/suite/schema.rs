@@ -1,5 +1,6 @@
-//! Tests that the JSON Schema of a spec accepts every spec of this repository, and that it has exactly
-//! the keys that a spec may have. `reference` compares it with `docs/spec.md`.
+//! Tests that the JSON Schema of a spec accepts every spec of this repository, and that it has
+//! exactly the keys that a spec may have. The module `reference` compares the schema with
+//! `docs/spec.md`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,10 +1,11 @@
-//! Tests of helpers, the processes that a service needs and that are not under test: one for each case
-//! or one for all, and their output in findings and evidence.
+//! Tests of helpers. A helper is a process that the service needs and that is not under test. Each
+//! case has its own helper, or all cases share one. The output of a helper is in findings and
+//! evidence.
 
 use super::project::Project;
 use crate::run::Output;
 
-/// A helper that writes down when it is started and stopped.
+/// A helper that writes to the file `journal` when it is started and stopped.
 const HELPER: &str = r#"[[process]]
 name = "queue"
 helper = true
@@ -17,7 +18,7 @@ while :; do sleep 0.02; done
 ready = { line = "^queue on [0-9]+$" }
 "#;
 
-/// A project with two cases and the helper.
+/// Creates a project with two cases and [`HELPER`]. `more` is appended to the helper's section.
 fn project(service: &str, more: &str) -> Project {
     let project = Project::new(service);
     project.edit("[[route]]", &format!("{HELPER}{more}\n[[route]]"));

@@ -1,11 +1,12 @@
-//! Databases that a command or the service itself migrates.
+//! Tests with databases whose tables a command creates, or the service itself at its start.
 
 use rstest::rstest;
 
 use super::project::Project;
 use crate::run::Output;
 
-/// Creates the tables of the project, and notes each run in `runs.txt`.
+/// A command that creates the tables of the project, and adds a line to `runs.txt` each time it
+/// runs.
 const MIGRATE: &str = r#"
 import os, sys
 import psycopg
@@ -44,14 +45,14 @@ fn project(settings: &str) -> Project {
     project
 }
 
-/// Runs `check` with a cache of its own.
+/// Runs `check` with a cache inside the project's folder.
 fn check(project: &Project) -> Output {
     let cache = project.path().join("cache");
     project.spanproof(&["check"]).env("XDG_CACHE_HOME", cache).output()
 }
 
-/// Checks that the tables were there: the service refuses the job.
-fn assert_came_up(Output { code, stdout, stderr }: &Output) {
+/// Asserts that the tables existed, so that the service started and refused the job.
+fn assert_tables_existed(Output { code, stdout, stderr }: &Output) {
     assert_eq!(*code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");
 }
@@ -66,8 +67,8 @@ fn a_command_runs_again_only_if_its_inputs_have_changed() {
         "migrate = ['/usr/bin/python3', 'migrate.py', '{database.name}']\n\
          inputs = ['*.py', 'tables.sql']",
     );
-    assert_came_up(&check(&project));
-    assert_came_up(&check(&project));
+    assert_tables_existed(&check(&project));
+    assert_tables_existed(&check(&project));
     assert_eq!(count_runs(&project), 1);
     project.write("tables.sql", "create table other (n int);\n");
     let Output { code, stderr, .. } = check(&project);
@@ -80,8 +81,8 @@ fn a_command_runs_again_only_if_its_inputs_have_changed() {
 #[test]
 fn a_command_without_inputs_always_runs() {
     let project = project("migrate = ['/usr/bin/python3', 'migrate.py', '{database.name}']");
-    assert_came_up(&check(&project));
-    assert_came_up(&check(&project));
+    assert_tables_existed(&check(&project));
+    assert_tables_existed(&check(&project));
     assert_eq!(count_runs(&project), 2);
 }
 

@@ -5,7 +5,8 @@ use rstest::rstest;
 use super::project::Project;
 use crate::run::Output;
 
-/// Runs `plan` and `check` and returns their common error, after the exit code 2 of both.
+/// Runs `plan` and `check`. Asserts that both exit with 2 and print the same error, and returns the
+/// error.
 fn common_error(project: &Project) -> String {
     let Output { code, stdout, stderr } = project.run(&["plan"]);
     assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
@@ -15,7 +16,7 @@ fn common_error(project: &Project) -> String {
     stderr
 }
 
-/// Returns a project with a spec that names one file of each kind, all of them right.
+/// Returns a project with a spec that names one file of each kind. All of the files are valid.
 fn project_with_every_file() -> Project {
     let project = Project::new("obedient");
     project.edit("ready =", "files = { \"a.conf\" = \"a.conf\" }\ninherit = [\"PATH\"]\nready =");
@@ -142,9 +143,10 @@ fn nothing_is_built_and_a_program_that_is_built_may_be_missing() {
 }
 
 #[test]
-fn programs_whose_place_is_not_known_yet_are_not_looked_up() {
+fn programs_whose_path_is_not_known_yet_are_not_looked_up() {
     let project = project_with_every_file();
-    // A template of the case, and a file that `migrate` may create.
+    // The first program is a file that each case creates in its own folder. The second may be
+    // created by `migrate`.
     project.edit("[\"sh\", \"helper.sh\"]", "[\"{dir}/a.conf\"]");
     project.edit("[\"sh\", \"submit.sh\"]", "[\"created/by-migrate\"]");
     let Output { code, stderr, .. } = project.run(&["plan"]);

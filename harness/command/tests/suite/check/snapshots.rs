@@ -19,7 +19,7 @@ echo "migrated in $(date +%N).5ms"
 echo "ready"
 while :; do sleep 600 & wait $!; done
 "#;
-/// Its snapshot.
+/// The startup snapshot of [`SERVICE`].
 const SNAPSHOT: &str = "---
 source: spanproof
 ---
@@ -32,7 +32,7 @@ stdout:
   ready
 ";
 
-/// Returns a project with this service and two cases that share a snapshot.
+/// Returns a project with [`SERVICE`] and two cases that share a snapshot.
 fn project() -> Project {
     let project = Project::new("obedient");
     project.write("service.sh", SERVICE);

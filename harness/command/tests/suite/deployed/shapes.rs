@@ -8,8 +8,9 @@ use serde_json::{Value as Json, json};
 use super::production::{LOG, Production};
 use crate::run::{Output, Spanproof};
 
-/// Spans for every unit of job 469, for half of the units of job 470, and for none of the others;
-/// those of job 471 do not name their units. One span of another service names neither.
+/// SQL that inserts spans. Job 469 has spans for every unit, job 470 for half of its units, and job
+/// 472 has none. The spans of job 471 do not name their units. One span of another service names
+/// neither a job nor a unit.
 const SPANS: &str = "
 insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms,
     status, job_id, execution_id, model_id, region)
@@ -72,7 +73,7 @@ status = "status"
 "#,
 };
 
-/// Lists of attributes as OpenTelemetry writes them, whose numbers are texts.
+/// Attributes as a JSON list, in the form of OpenTelemetry, which writes numbers as strings.
 const ATTRIBUTES: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -92,7 +93,7 @@ status = "status"
 "#,
 };
 
-/// JSON in columns of text, one of which is no JSON.
+/// JSON in a column of type `text`. One row has a text that is not JSON.
 const TEXTS: Shape = Shape {
     sql: "
 alter table trace_spans add attributes text;
@@ -145,7 +146,7 @@ status = "status"
 "#,
 };
 
-/// A unit that its job and its position identify.
+/// Units without an id of their own: the job and the position in the job identify a unit.
 const POSITIONS: Shape = Shape {
     sql: "
 alter table trace_spans drop execution_id;
@@ -159,7 +160,7 @@ unit = ["job_id", "position"]
 "#,
 };
 
-/// Positions inside JSON.
+/// As [`POSITIONS`], but spans have the position inside a JSON column.
 const POSITIONS_IN_JSON: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -211,8 +212,8 @@ fn findings(output: &Output) -> Json {
     json!({"jobs": json["jobs"], "diagnoses": all.collect::<Vec<_>>()})
 }
 
-/// Removes what depends on the names of columns and the ids of units, in every object. `unread` lists the
-/// diagnostic functions, which need a number as the id of a unit.
+/// Removes the values that depend on the names of columns and the ids of units, from every object.
+/// `unread` lists the diagnostic functions, which need a number as the id of a unit.
 fn without_columns(json: &mut Json) {
     match json {
         Json::Object(fields) => {
@@ -312,7 +313,8 @@ async fn preflight(production: &Production) -> Vec<[String; 2]> {
     all.filter(|[name, _]| names.contains(&name.as_str())).collect()
 }
 
-/// Captures the job 471 and judges the bundle again, from its masked rows. Returns the funnel.
+/// Captures job 471 to a file and judges the masked rows of this file again. Returns the funnel,
+/// the line that counts how many units reached each stage.
 async fn incident(production: &Production, source: [&str; 2]) -> String {
     let capture = ["capture", "--log", LOG, "--job", "471", "-oout.jsonl"];
     let Output { code, stdout, stderr } = run(production, &[&capture[..], &source].concat()).await;

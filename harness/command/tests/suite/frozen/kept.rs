@@ -101,7 +101,8 @@ fn doctor_lists_and_clean_removes_a_kept_server(#[case] name: &str, #[case] shar
 #[test]
 fn folders_of_a_dead_process_are_removed() {
     let left = Leftover::new("spanproof-74023cffbd7c");
-    // A cache entry that the process had not finished. The journal names its folder.
+    // The process died before it finished this cache entry. The journal names the folder of the
+    // entry.
     let unfinished = left.cache().join("making-628929ae2ba0401b9747eaf52353609c");
     std::fs::create_dir_all(&unfinished).unwrap();
     std::fs::write(unfinished.join("half"), "").unwrap();
