@@ -1,5 +1,5 @@
 //! Folders, processes, containers and database servers that never outlive the processes that use
-//! them, however those end: by a panic, `abort`, a signal or SIGKILL.
+//! them. It does not matter whether these processes end by a panic, `abort`, a signal or SIGKILL.
 //!
 //! A [`Lease`] makes a process a user of a folder. Several processes can use one folder, each with
 //! its own [`Lease`]. When the last user has ended, every resource registered with [`Lease::guard`]

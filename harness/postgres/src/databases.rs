@@ -2,7 +2,8 @@
 //! dropped later. A template has all migrations applied. A run is the use of the server by one
 //! process.
 //!
-//! The server's thread owns them; a [`Handle`](super::handle::Handle) sends requests to it.
+//! For each server there is a thread that owns these databases. A [`Handle`](super::handle::Handle)
+//! sends requests to this thread.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -22,7 +22,7 @@ use spanproof_lease::{Lease, LeaseOptions};
 /// Time for the server in a container to accept a connection: it runs `initdb` first.
 #[cfg(feature = "docker")]
 const CONTAINER_LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
-/// Time for the exit of a dead server to be noticed after its connections have failed.
+/// Longest time between the failure of a dead server's connections and the end of its process.
 const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// What runs the server.

@@ -56,7 +56,7 @@
 //!
 //! # Features
 //!
-//! None is on by default. `docker` runs a server in a container, `download` downloads server
+//! No feature is on by default. `docker` runs a server in a container, `download` downloads server
 //! binaries, and `tls` uses TLS to a server that is named by its URL. A call that needs a missing
 //! feature fails with [`Error::Feature`], which names the feature.
 //!

@@ -20,7 +20,8 @@ use spanproof_lease::wait::block_until;
 use spanproof_lease::{Guard, Lease, LeaseOptions, Reservation, Resource, output};
 
 /// Time for an immediate shutdown, which normally takes milliseconds. Postgres itself kills its
-/// children after 5 s and then frees its memory. Only after that does this process kill the server.
+/// children after 5 s and then frees its memory. So this process waits longer than 5 s before it
+/// kills the server.
 const STOP_TIMEOUT: Duration = Duration::from_secs(7);
 /// The memory file system.
 const MEMORY: &str = "/dev/shm";
@@ -162,7 +163,7 @@ impl ServerFolder {
         for setting in FAST {
             command.args(["-c", setting]);
         }
-        // Its standard input is empty, so it shuts down at once.
+        // The standard input of the server is empty, so the server shuts down at once.
         command.arg("postgres").stdout(Stdio::null()).stderr(Stdio::piped());
         Ok((command, self.guard(data)?))
     }
@@ -184,8 +185,8 @@ impl ServerFolder {
         command
     }
 
-    /// Writes `pg_hba.conf`: our user may log in over the socket, and whoever has the password over
-    /// TCP.
+    /// Writes `pg_hba.conf`: our user may log in over the socket, and every user with the password
+    /// over TCP.
     fn write_login_rules(&self) -> std::io::Result<PathBuf> {
         let path = self.path.join("pg_hba.conf");
         let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
@@ -230,7 +231,8 @@ impl Drop for ServerFolder {
             self.lease = None;
             return;
         }
-        // Tries again, because a process that was just killed may still finish a write.
+        // The removal is tried again, because a process that was just killed may still finish a
+        // write.
         let removed = || std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists();
         block_until(STOP_TIMEOUT, removed);
     }
@@ -414,7 +416,8 @@ mod tests {
         assert!(block_until(limit, || !has_segment() && !path.exists()), "{segment:?}");
     }
 
-    /// The arguments are a part of the keys of all caches.
+    /// The arguments are hashed into the names of cached data directories. After a change no
+    /// directory of an earlier version would be used.
     #[test]
     fn the_arguments_of_initdb_never_change() {
         assert_eq!(

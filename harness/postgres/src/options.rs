@@ -26,7 +26,7 @@ pub struct Options {
     /// Whether databases have the URL of a TCP port of 127.0.0.1 with a generated password, for drivers
     /// that can't use a Unix socket. Containers and existing servers keep their own address.
     pub tcp: bool,
-    /// The prefix of all names. Whatever has another prefix is never touched.
+    /// The prefix of all names. Nothing with another prefix is changed or removed.
     pub prefix: Prefix,
 }
 

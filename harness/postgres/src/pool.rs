@@ -16,8 +16,8 @@ const CONCURRENT_CLONES: usize = 2;
 /// template.
 const MAX_READY: usize = 8;
 
-/// Returns how many clones may be ready: two for each core, since that many tests run at once and
-/// each soon needs its next clone.
+/// Returns how many clones may be ready: two for each core, since usually one test runs on each
+/// core, and soon needs its next clone.
 fn ready_limit() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (2 * cores).min(MAX_READY)

@@ -1,4 +1,5 @@
-//! The tables of jobs, executions and the queue. Contains all SQL except that of spans.
+//! The tables of jobs, executions and the queue. This module contains all SQL except the SQL for
+//! spans.
 
 mod executions;
 mod jobs;
