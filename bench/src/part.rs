@@ -54,7 +54,8 @@ pub enum Side {
     },
 }
 
-/// Runs one side. `started` is when this process started; the time to the first query begins then.
+/// Runs one side. `started` is the time at which this process started. The time to the first query
+/// is measured from `started`.
 pub fn run(arguments: &SideArguments, started: Instant) -> Result<()> {
     let SideArguments { migrations, binaries, side } = arguments;
     // Each of these tests creates its own runtime.

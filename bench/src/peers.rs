@@ -116,7 +116,8 @@ fn run_round(
     start.run().with_context(|| format!("the tests with {} failed", name.get_name()))
 }
 
-/// Starts a server for `#[sqlx::test]`, which starts none. Returns the server and its URL.
+/// Starts a server for `#[sqlx::test]`, which does not start a server itself. Returns the server
+/// and its URL.
 fn server_for_sqlx(place: &Place) -> Result<(PlainServer, String)> {
     let folder = start::new_folder(place, "sqlx-test")?;
     let directory = Directory { folder, binaries: place.binaries.clone() };

@@ -11,8 +11,8 @@ use spanproof_lease::{Guard, Resource};
 
 /// If `/dev/shm` has fewer free bytes than this, the harness puts its data on disk.
 const MIN_FREE: u64 = 1 << 30;
-/// Shell script that mounts a tiny `/dev/shm` and then runs its arguments as a command. It must run
-/// in its own mount namespace, because otherwise every process would see this `/dev/shm`.
+/// Shell script that mounts a tiny `/dev/shm` and then runs its arguments as a command. The script
+/// must run in its own mount namespace, because otherwise every process would see this `/dev/shm`.
 const HIDE_SHM: &str = "mount -t tmpfs -o size=64k none /dev/shm && exec \"$0\" \"$@\"";
 
 /// The folder with all files of one run of the benchmark, and the user that runs its plain servers:
@@ -22,8 +22,8 @@ pub struct Place {
     folder: PathBuf,
     /// The folder with the binaries of the newest Postgres that is installed.
     pub binaries: PathBuf,
-    /// The user that runs the plain servers: `postgres` if this process runs as root. `None` if it
-    /// does not; then the plain servers run as the same user as this process.
+    /// The user that runs the plain servers: `postgres` if this process runs as root. `None` if
+    /// this process is not root; then the plain servers run as the same user as this process.
     pub user: Option<User>,
     /// Whether the folder is on disk.
     pub disk: bool,

@@ -24,8 +24,8 @@ const MIN_TEST_MS: u64 = 100;
 /// Other shortest durations, which are measured only for the notes and have no goal. With 0, no
 /// test is idle.
 const OTHER_MIN_TEST_MS: [u64; 3] = [0, 40, 60];
-/// Tests per sample. For the first tests, no database has been cloned in advance; they count as
-/// well.
+/// Tests per sample. For the first tests no database has been cloned in advance; their times count
+/// as well.
 const TESTS_PER_SAMPLE: usize = 40;
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {

@@ -1,5 +1,6 @@
-//! The query that is run in a migrated database: by spanproof, and by each library of the comparison. The result proves that
-//! the database is migrated, and identifies the database and its server.
+//! The query that the benchmark runs in each migrated database, whichever library created the
+//! database. The result proves that the database is migrated, and identifies the database and its
+//! server.
 
 use anyhow::{Result, ensure};
 use sqlx::postgres::PgConnection;

@@ -1,4 +1,5 @@
-//! Shutdown in two steps: accept no new work, then cancel what still runs.
+//! Shutdown in two steps: first the runner starts no new work, then it cancels the units that still
+//! run. A unit is one question of a job for one model in one region.
 
 use tokio::sync::watch;
 

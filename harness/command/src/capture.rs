@@ -1,4 +1,5 @@
 //! `spanproof capture`: saves a case of a run, or a job of an existing system, as an incident file.
+//! A case is one combination of flags and other inputs with which `check` started the service.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
-//! `spanproof check`, which runs the cases. A world is a built service with the Postgres server for
-//! its cases.
+//! `spanproof check`, which runs the cases. A case is one combination of flags and other inputs
+//! with which the service is started. A world is a built service with the Postgres server for its
+//! cases.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -104,7 +105,8 @@ async fn run(
     if args.prove {
         return prove(args, world, &cases, cancelled).await;
     }
-    // Created only now, so that a run without Postgres or a service removes no older evidence.
+    // Creating this folder removes old evidence. So it happens only after Postgres has started and
+    // the service is built.
     let evidence = evidence_folder(args, world.spec())?;
     let cancel = cancelled.clone();
     let mut options = RunOptions::new(&evidence.path, cancelled);

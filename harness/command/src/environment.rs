@@ -38,9 +38,9 @@ pub(super) fn program_name() -> String {
 }
 
 /// If `PGOPTIONS` is set, replaces this process by the same program without this variable. sqlx
-/// sends its value to every server and can't be told not to, so a `search_path` or a read-only
-/// setting of the caller would also apply to the disposable server. Returns if the variable is not
-/// set, or if the program can't be started again.
+/// always sends the value of `PGOPTIONS` to the server. So a `search_path` or a read-only setting
+/// of the caller would also apply to the disposable server. Returns if the variable is not set, or
+/// if the program can't be started again.
 pub(super) fn drop_session_options() {
     if variable("PGOPTIONS").is_none() {
         return;

@@ -1,4 +1,5 @@
-//! `spanproof explain`: explains a code, lists all codes, or prints the reference of all codes.
+//! `spanproof explain`: explains a code (a reason why spans are missing or wrong), lists all codes,
+//! or prints the reference of all codes.
 
 use super::args::Explain;
 use super::{Exit, output};

@@ -32,7 +32,7 @@ pub fn main() -> Exit {
         Ok(args) => args,
         Err(exit) => return exit,
     };
-    // These commands start a disposable server, which must not get the caller's options.
+    // These commands start a disposable server, which must not get the caller's `PGOPTIONS`.
     let starts_server = match &args.command {
         Command::Check(_) | Command::Replay(_) | Command::Doctor(_) => true,
         Command::Plan(plan) => plan.database,

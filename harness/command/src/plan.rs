@@ -1,5 +1,6 @@
-//! `spanproof plan`, which checks the spec with its files and lists the cases, and `spanproof schema`,
-//! which prints the JSON Schema of a spec.
+//! `spanproof plan`, which checks the spec with its files and lists the cases, and `spanproof
+//! schema`, which prints the JSON Schema of a spec. A case is one combination of flags and other
+//! inputs with which the service is started.
 
 use super::args::Plan;
 use super::check::{select_cases, world_failure};

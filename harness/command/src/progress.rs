@@ -1,4 +1,4 @@
-//! Progress: a bar on a terminal, plain lines elsewhere.
+//! The progress of `check` through its cases: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 

@@ -1,4 +1,6 @@
-//! `spanproof replay`: runs the cases of incidents again. The code calls an incident file a bundle.
+//! `spanproof replay`: runs the cases of incidents again. An incident is a file with the evidence
+//! of one case or job; the code calls this file a bundle. A world is a built service with the
+//! Postgres server for its cases.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +37,8 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     for path in paths(&args.incident)? {
         let read = if args.assumptions.edited { Bundle::read_edited } else { Bundle::read };
         let mut bundle = read(&path).map_err(incident_failure)?;
-        // A bisection and a regression test run other programs than the recorded one on purpose.
+        // A bisection and a regression test run other programs than the recorded program on
+        // purpose.
         if args.assumptions.any_program || args.bisect || bundle.expects.is_some() {
             bundle = bundle.with_any_program();
         }

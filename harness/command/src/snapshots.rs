@@ -5,8 +5,8 @@ use crate::report::count;
 use spanproof::{RunResult, Snapshot, Spec};
 use spanproof_format::SnapshotState;
 
-/// Compares the startup output with its snapshots. With `update`, first writes those that are missing
-/// or changed, and prints how many, or why there are none.
+/// Compares the startup output with its snapshots. With `update`, first writes the missing and
+/// changed snapshots, and prints how many were written, or why none was written.
 pub(super) fn compare(
     spec: &Spec,
     result: &RunResult,
@@ -32,12 +32,12 @@ pub(super) fn compare(
 fn why_nothing_was_written(states: &[SnapshotState]) -> String {
     let number = |state| states.iter().filter(|other| **other == state).count();
     let (same, unstable) = (number(SnapshotState::Same), number(SnapshotState::Unstable));
-    let are = |number: usize, rest: &str| {
+    let sentence = |number: usize, rest: &str| {
         let verb = if number == 1 { "is" } else { "are" };
         format!("{} {verb} {rest}", count(number, "snapshot"))
     };
-    let equal = are(same, "equal already");
-    let unstable_text = are(unstable, "not the same for all cases with its flags");
+    let equal = sentence(same, "equal already");
+    let unstable_text = sentence(unstable, "not the same for all cases with its flags");
     match (same, unstable) {
         (0, 0) => "no case became ready".to_owned(),
         (_, 0) => equal,

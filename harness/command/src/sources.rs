@@ -27,7 +27,7 @@ pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
     read_spec(config)
 }
 
-/// Reads the spec of a command that looks up jobs in their table.
+/// Reads the spec of a command that looks up jobs. `Err` if the spec names no table of jobs.
 pub(super) fn spec_with_jobs(config: &Path) -> Result<Spec, Failure> {
     let spec = spec(config)?;
     if spec.job_table().is_empty() {
@@ -158,7 +158,8 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Opens the inputs. `command` is the name of the command, which names the database session.
+    /// Opens the inputs. `command` is the name of the command; the database session gets the same
+    /// name.
     pub(super) async fn open(
         system: &SystemArgs,
         spec: &Spec,
@@ -192,8 +193,8 @@ impl Inputs {
         Ok(Self { selection, session, dump, log })
     }
 
-    /// Returns the existing system, to be read. A second call returns the system without the log,
-    /// which can be read only once.
+    /// Returns the existing system for reading. A second call returns the system without the log,
+    /// because the log can be read only once.
     pub(super) fn existing_system<'a>(
         &'a mut self,
         spec: &'a Spec,

@@ -1,4 +1,5 @@
-//! `spanproof report`: judges the stored evidence of a run again.
+//! `spanproof report`: judges the stored evidence of a run again. The evidence of a run is the
+//! folder that `check` wrote.
 
 use anyhow::anyhow;
 

@@ -82,7 +82,7 @@ struct Watcher<'a> {
     /// Jobs that were reported because they still had no spans after the flush time, the time that
     /// the service may take to write spans.
     reported: HashSet<String>,
-    /// What can't be read, with the reasons.
+    /// The tables that can't be read, with the reasons.
     unread: Vec<String>,
     start: Instant,
     last_change: Instant,
@@ -156,8 +156,8 @@ impl<'a> Watcher<'a> {
             let until = end.map_or(next, |end| next.min(end));
             let step = until.saturating_duration_since(now);
             let step = if self.screen.is_some() { step.min(REDRAW_INTERVAL) } else { step };
-            // The first notification brings the next poll forward. Later notifications have no
-            // effect.
+            // After the first notification the next poll happens earlier. Later notifications have
+            // no effect.
             let notification = async {
                 if notified { std::future::pending().await } else { self.feed.wait_for_job().await }
             };
@@ -179,7 +179,7 @@ impl<'a> Watcher<'a> {
         limit.into_iter().chain(idle).min()
     }
 
-    /// Prints what can't be read, each item only once.
+    /// Prints each table that can't be read, only once.
     fn report_unread(&mut self) {
         for unread in self.feed.unread() {
             if !self.unread.contains(unread) {

@@ -57,8 +57,8 @@ pub enum SabotageResult {
 impl Proofs {
     /// Creates the document and counts the results.
     pub fn new(proofs: Vec<Proof>) -> Self {
-        let count = |is: fn(&SabotageResult) -> bool| {
-            proofs.iter().filter(|proof| is(&proof.result)).count()
+        let count = |matches: fn(&SabotageResult) -> bool| {
+            proofs.iter().filter(|proof| matches(&proof.result)).count()
         };
         Self {
             schema: SCHEMA,

@@ -21,7 +21,7 @@ pub struct Replay {
     #[serde(rename = "faithful")]
     pub outcome: ReplayOutcome,
     /// Every attempt, the attempt with the fewest differences from the incident first. There are
-    /// several if several cases fit what is known of the incident.
+    /// several attempts if several cases fit what is known of the incident.
     #[serde(rename = "tried")]
     pub attempts: Vec<ReplayAttempt>,
     /// The conditions of the incident that are unknown or could not be recreated.

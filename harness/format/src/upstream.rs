@@ -69,7 +69,8 @@ pub struct Reply {
     /// The headers of the response.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body. In it, `"{request:/pointer}"` stands for a value of the request's JSON body.
+    /// A JSON body. `"{request:/pointer}"` in this body stands for a value of the request's JSON
+    /// body.
     pub json: Option<String>,
     /// A text body, sent unchanged.
     pub text: Option<String>,

@@ -1,12 +1,13 @@
-//! The folder of a lease: its name, and the files that mark its state. When the last process that
-//! uses the folder has ended, the folder is removed.
+//! The folder of a lease: its name, and the files that mark its state. A lease lets several
+//! processes use one folder, which is removed when the last of them has ended.
 
 /// Prefix of the names of all folders that a sweep checks. A sweep removes folders that dead
 /// processes have left.
 pub(super) const PREFIX: &str = "spanproof-";
 /// This file marks a folder that stays after its last user has ended.
 pub(super) const KEPT_FILE: &str = "kept";
-/// The empty standard input of the processes that this lease's user starts.
+/// This empty file is the standard input of child processes. It shows which process of this lease
+/// started them.
 pub(super) const INPUT_FILE: &str = "input";
-/// This file marks a folder that is about to be removed: no user may join any more.
+/// This file marks a folder that is about to be removed: no other process may join any more.
 pub(super) const CLOSED_FILE: &str = "over";

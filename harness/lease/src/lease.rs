@@ -125,8 +125,8 @@ impl Drop for Lease {
         // open.
         self.watcher = None;
         if supervisor::has_no_reader(&self.fifo) {
-            // This fails if the folder has been removed. After another error, a later sweep removes
-            // the folder.
+            // This fails if the folder has been removed. After another error, a later sweep, which
+            // removes what dead processes left, removes the folder.
             let _started = supervisor::start_in_background(&self.folder);
         }
         supervisor::reap_children();
@@ -144,8 +144,8 @@ pub fn guard(resource: Resource) -> io::Result<Guard> {
 }
 
 /// Returns an empty standard input for a process that will be guarded. If this process is killed
-/// before the new process is guarded, the reaper finds the new process by this input. So does it
-/// find descendants that left the process group, if they kept the input.
+/// before the new process is guarded, the reaper finds the new process by this input. It also finds
+/// descendants that left the process group, if they kept this input.
 ///
 /// # Errors
 /// If the folder of the lease can't be created, or `/bin/sh` can't be started.
@@ -157,10 +157,9 @@ pub fn input() -> io::Result<Stdio> {
     })
 }
 
-/// Calls `action` with the lease that only this process uses. The lease is created by the first
-/// call and ends with the process.
+/// Calls `action` with the lease that only this process uses. The first call creates the lease.
 fn with_own_lease<T>(action: impl FnOnce(&Lease) -> io::Result<T>) -> io::Result<T> {
-    // A static is never dropped.
+    // A static is never dropped, so this lease ends with the process.
     static LEASE: Mutex<Option<Lease>> = Mutex::new(None);
     let mut lease = LEASE.lock().unwrap_or_else(PoisonError::into_inner);
     if lease.is_none() {

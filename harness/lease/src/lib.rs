@@ -1,10 +1,10 @@
 //! Folders, processes, containers and database servers that never outlive the processes that use
-//! them, however those end: by a panic, `abort`, a signal or SIGKILL.
+//! them. It does not matter whether these processes end by a panic, `abort`, a signal or SIGKILL.
 //!
 //! A [`Lease`] makes a process a user of a folder. Several processes can use one folder, each with
 //! its own [`Lease`]. When the last user has ended, every resource registered with [`Lease::guard`]
 //! is removed, and then the folder. [`guard`] registers a resource that is removed when the calling
-//! process alone has ended:
+//! process has ended, even if other processes still run:
 //!
 //! ```
 //! use spanproof_lease::{Resource, guard};

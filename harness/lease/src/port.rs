@@ -1,9 +1,10 @@
 //! Reserves a free TCP port for a child.
 //!
-//! The port itself stays free: a child that binds it without `SO_REUSEADDR` would be refused if it
-//! were bound here. An abstract Unix socket with the number in its name tells other reservations
-//! that the port is taken; the kernel removes it when this process dies. The ports are outside the
-//! range from which the kernel takes a port for a bind to port 0 or for a connection.
+//! A reservation does not bind the port, because then a child could not bind it without
+//! `SO_REUSEADDR`. Instead it binds an abstract Unix socket with the number in its name, which
+//! tells other reservations that the port is taken. The kernel removes this socket when the process
+//! dies. Reserved ports are outside the range from which the kernel takes a port for a bind to port
+//! 0 or for a connection.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr as TcpAddress};
@@ -12,7 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use socket2::{Domain, Socket, Type};
 
-/// The first port that is used. Many well-known services have smaller numbers.
+/// The first port that can be reserved. Many well-known services have smaller numbers.
 const FIRST: u16 = 10_000;
 /// The range of ports that the kernel assigns: two numbers.
 const ASSIGNED: &str = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -51,7 +52,8 @@ impl Reservation {
     }
 }
 
-/// Whether a program can bind the port on every address. A machine without IPv6 has only one.
+/// Returns whether a program can bind the port on every IPv4 address and, if the machine has IPv6,
+/// on every IPv6 address.
 fn is_free(port: u16) -> bool {
     let bind = |domain, address: IpAddr| {
         let socket = Socket::new(domain, Type::STREAM, None)?;

@@ -15,8 +15,8 @@ use crate::{Guard, Resource, guard, input};
 /// Longest wait for a killed program, which normally ends within milliseconds.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs `command` without input in its own process group, and returns its exit status and the output
-/// of its piped streams. Dropping the future kills the whole group.
+/// Runs `command` with an empty standard input in its own process group. Returns the exit status,
+/// and the output of the streams that `command` pipes. Dropping the future kills the whole group.
 ///
 /// # Errors
 /// If the command can't be started, guarded or waited for.

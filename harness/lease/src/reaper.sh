@@ -1,12 +1,13 @@
-# The reaper of one lease: it waits until the last user has ended, then removes every resource in
-# the journal, and then the folder of the lease.
+# The reaper of one lease. A lease is a folder that several processes, its users, use at the same
+# time. The reaper waits until the last user has ended. Then it removes every resource in the
+# journal, the file `things`, and then the folder of the lease.
 #
 #   sh -c SCRIPT spanproof-reaper FOLDER [now]
 #
 # Standard input is the FIFO `users` of the folder. Every user has it open for writing and none
-# writes, so a read blocks until the kernel has closed it for the last user. Several reapers may
-# work on one lease at once, and one may continue where another was killed: every step can be
-# repeated, and the files that later steps need (`things`, then `users`) are removed last.
+# writes, so a read blocks until the kernel has closed the FIFO for the last user. Several reapers
+# may work on one lease at once, and one may continue where another was killed. So every step can be
+# repeated, and the files that later steps need are removed last: first `things`, then `users`.
 trap '' INT TERM HUP QUIT TSTP
 export LC_ALL=C
 folder=$1
@@ -19,8 +20,8 @@ pause() { sleep 0.01; }
 
 # --- Processes ------------------------------------------------------------------------------
 
-# Prints what follows the process name in /proc/$1/stat: the first word is the state, the 20th word
-# is the start time.
+# Prints the fields of /proc/$1/stat that follow the process name. The first field is the state, the
+# 20th is the start time.
 stat_of() {
   IFS= read -r stat <"/proc/$1/stat" || return 1
   printf '%s\n' "${stat##*) }"
@@ -35,7 +36,7 @@ runs() {
 # Tests whether process $1 runs and started at $2.
 is_same() { runs "$1" && set -- "$2" ${stat##*) } && [ "$1" = "${21}" ]; }
 
-# Prints the processes whose standard input is the file `input` of the lease.
+# Prints the ids of the processes whose standard input is the file `input` of the lease.
 with_input() {
   ls -ld /proc/[0-9]*/fd/0 | input="$(real_path "$folder")/input" awk '{
     at = index($0, " -> "); from = substr($0, 1, at - 1)
@@ -43,11 +44,11 @@ with_input() {
   }'
 }
 
-# Prints the processes to kill, a line `id state start name` each: the members of the groups in
+# Prints a line `id state start name` for each process to kill: the members of the groups in
 # $groups (lines `leader start session`), the processes with the input of the lease, and the
-# descendants of both. If the leader's start time differs, the id was reused and the group is not
+# descendants of both. If the leader's start time differs, its id was reused and the group is not
 # ours. If there is no leader, the members must be in the same session and have started later than
-# the leader. Reapers are left alone: each works on its own lease.
+# the leader. Reapers are not killed: each works on its own lease.
 to_kill() {
   reapers=$(grep -ls spanproof-reaper /proc/[0-9]*/cmdline | tr -dc '0-9\n')
   cat /proc/[0-9]*/stat | groups=$groups reapers=$reapers holders=$(with_input) awk -v self=$$ '
@@ -82,9 +83,10 @@ to_kill() {
     }' | sort
 }
 
-# Prints the processes with the name $3 that use a data directory: their working directory is $2
-# (its path in the kernel), or they have not entered it yet and have $1 (the path in the journal) or
-# $2 as an argument.
+# Prints the ids of the processes with the name $3 that use a data directory. The journal names the
+# directory $1; the kernel names it $2, without symbolic links. A process uses the directory if its
+# working directory is $2, or if it has not entered the directory yet and has $1 or $2 as an
+# argument.
 processes_of_data() {
   cwds=
   for id in $(grep -lxs "$3" /proc/[0-9]*/comm | tr -dc '0-9\n'); do
@@ -164,9 +166,9 @@ remove_names() {
       print $3; break } }')
   [ -n "$mine" ] || return 0
   # Lists open files first, then mappings, because a server opens a file before it maps the file.
-  had=$({ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; } | grep -o '/dev/shm/PostgreSQL\.[0-9]*')
+  used=$({ ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/maps; } | grep -o '/dev/shm/PostgreSQL\.[0-9]*')
   for name in $mine; do
-    printf '%s\n' "$had" | grep -qxF "$name" || rm -f -- "$name"
+    printf '%s\n' "$used" | grep -qxF "$name" || rm -f -- "$name"
   done
 }
 
@@ -244,8 +246,8 @@ stop_server() {
   note_lock "$data"
 }
 
-# Removes folder $1. Repeats that for three seconds: a process that was just killed may still finish
-# a write.
+# Removes folder $1. Tries again for three seconds, because a process that was just killed may still
+# finish a write.
 remove_folder() {
   tries=0
   while rm -rf -- "$1"; [ -e "$1" ] && [ "$tries" -lt 60 ]; do
@@ -284,8 +286,9 @@ registered() {
 # Prints the names of the registered resources of kind $1, one per line.
 names() { printf '%s\n' "$resources" | sed -n "s/^$1 //p"; }
 
-# Stops the registered processes. Their ids are valid only if the journal is of this boot. Each
-# running initdb process is treated as the leader of a group.
+# Stops the registered processes. The caller checks that the journal was written in this boot, since
+# process ids mean other processes after another boot. Each running initdb process is treated as the
+# leader of a group.
 stop_processes() {
   booted=$(sed -n 's/^btime //p' /proc/stat)
   users= makers=
@@ -353,7 +356,7 @@ if [ -z "$now" ]; then
   ! [ -e "$folder/kept" ] || exit 0
 fi
 remove_record
-# Once this file exists, no process can join. The processes that joined before are waited for.
+# Once this file exists, no process can join. Some may have joined before, so waits for them again.
 : >"$folder/over"
 await_users
 [ -n "$now" ] || ! [ -e "$folder/kept" ] || exit 0

@@ -77,6 +77,7 @@ pub(super) fn has_no_reader(fifo: &File) -> bool {
     poll(&mut polled, PollTimeout::ZERO).is_ok() && lost_its_reader(&polled[0])
 }
 
+/// Returns whether `poll` has reported that no process reads from this FIFO.
 pub(super) fn lost_its_reader(fifo: &PollFd<'_>) -> bool {
     fifo.revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }

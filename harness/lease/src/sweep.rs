@@ -32,7 +32,7 @@ pub fn sweep() {
     });
 }
 
-/// Sweeps at the first call in this process. Later calls do nothing.
+/// Calls [`sweep`] at the first call in this process. Later calls do nothing.
 pub(super) fn sweep_once() {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);

@@ -1,4 +1,6 @@
-//! Our administrative connections to a server: they create, rename and drop databases.
+//! Our administrative connections to a server: they create, rename and drop databases. Each
+//! connection holds an advisory lock with the number of our run. A run is the use of one server by
+//! one process, and the lock shows that the run is alive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,16 +19,18 @@ use spanproof_lease::wait::{self, Attempt};
 /// Maximum number of connections of a pool. More would not help: creating a clone keeps one core
 /// busy.
 const MAX_CONNECTIONS: u32 = 4;
-/// Longest wait for a connection. Beyond it the server has died or is overloaded.
+/// Longest wait for a connection. If a connection takes longer, the server has died or is
+/// overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a session to end after its client has closed the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time for a session to end after `pg_terminate_backend`; it normally takes milliseconds.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Gives the database `{name}` the settings of the database `{template}`, also those for a role in it:
-/// the server copies the contents of a template, and its settings do not belong to them. The value of
-/// a setting that is a list of names is stored with the names quoted.
+/// Gives the database `{name}` the settings of the database `{template}`, and the settings that
+/// roles have in `{template}`. Without this a clone would lack them, because the server copies only
+/// the contents of a template. If the value of a setting is a list of names, the server stores the
+/// names quoted, so each name is unquoted first.
 const COPY_SETTINGS: &str = r#"
 do $copy$
 declare setting record;
@@ -109,7 +113,8 @@ impl Admin {
         self.execute(format!("copy the settings of `{template}` to `{name}`"), copy).await
     }
 
-    /// Sets the password of a role of ours, which logs in by SCRAM whatever the server's default is.
+    /// Sets the password of a role that we created. The password is stored for SCRAM, whatever the
+    /// server's default is.
     pub(super) async fn set_password(&self, role: &str, password: &str) -> Result<(), Error> {
         let sql = format!(
             "set password_encryption = 'scram-sha-256'; alter role {role} password '{password}'"
@@ -117,13 +122,13 @@ impl Admin {
         self.execute("set the password".to_owned(), sql).await
     }
 
-    /// Renames a database of ours.
+    /// Renames a database that we created.
     pub(super) async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
         let sql = format!("alter database {from} rename to {to}");
         self.execute(format!("rename database `{from}`"), sql).await
     }
 
-    /// Drops a database of ours and terminates the sessions on it.
+    /// Drops a database that we created, and terminates the sessions on it.
     pub(super) async fn drop_database(&self, name: &str) -> Result<(), Error> {
         // `with (force)` alone sleeps for 100 ms if it finds a session.
         let terminate = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
@@ -184,7 +189,8 @@ impl Admin {
     }
 }
 
-/// Returns the options of the pool. Each connection stores the server's version in `version`.
+/// Returns the options of the pool. Each new connection stores the server's version in `version`,
+/// and takes the advisory lock of `run`.
 fn pool_options(run: &Run, version: &Arc<AtomicU32>) -> PgPoolOptions {
     let (lock, version) = (run.lock(), Arc::clone(version));
     PgPoolOptions::new()

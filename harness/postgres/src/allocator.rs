@@ -18,13 +18,14 @@ pub(super) struct Allocator {
     pub(super) drop_queue: DropQueue,
     /// Copies the templates, which must exist before a database can be cloned.
     pub(super) copying: Background,
-    /// Whether we started the server, so that everything on it is ours.
+    /// Whether this crate started the server, so that every database on it is ours.
     pub(super) is_ours: bool,
     next_number: AtomicU32,
 }
 
 impl Allocator {
-    /// `folder` is the folder of a server that we started; `None` if no drop may be deferred.
+    /// `folder` is the folder of a server that this crate started; `None` if no drop may be
+    /// deferred.
     pub(super) fn new(
         admin: Admin,
         run: Run,
@@ -69,7 +70,7 @@ impl Allocator {
         Ok(())
     }
 
-    /// Drops the discarded databases that are due.
+    /// Drops the discarded databases whose drop need not be deferred any longer.
     pub(super) async fn drop_due(&self) {
         self.drop_queue.drop_due(&self.admin).await;
     }

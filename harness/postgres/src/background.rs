@@ -70,7 +70,7 @@ impl Background {
         result.map_err(Error::system(self.failure))
     }
 
-    /// Cancels a task that has not started; waits for one that has.
+    /// Cancels the task if it has not started; otherwise waits for it.
     pub(super) async fn cancel_or_wait(&self) {
         if self.start_fn().take().is_none() {
             let _result = self.wait().await;

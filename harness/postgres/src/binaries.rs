@@ -33,7 +33,7 @@ impl Binaries {
     pub(super) fn find(options: &Options) -> Result<Self, Error> {
         match &options.source {
             Source::Binaries(Some(folder)) => Self::find_in(vec![folder.clone()], options),
-            // `pg_config` is often a slow chain of scripts, so it is asked last.
+            // `pg_config` is often a slow chain of scripts, so it runs last.
             _ => Self::find_in(folders(), options).or_else(|error| match pg_config_folder() {
                 Some(folder) => Self::find_in(vec![folder], options).map_err(|_| error),
                 None => Err(error),
@@ -166,7 +166,7 @@ fn pg_config_folder() -> Option<PathBuf> {
     PathBuf::from(text.trim()).canonicalize().ok()
 }
 
-#[expect(clippy::disallowed_methods, reason = "`postgres` starts programs")]
+#[expect(clippy::disallowed_methods, reason = "this crate starts programs")]
 fn command(program: &Path, user: Option<&User>) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null());
@@ -221,8 +221,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.path().join("initdb"), "").unwrap();
-        // Copied by another process: running a file that this process has just written can fail
-        // with "text file busy".
+        // `cp` copies the program, because running a file that this process itself has just written
+        // can fail with "text file busy".
         let (text, program) = (folder.path().join("text"), folder.path().join("postgres"));
         std::fs::write(&text, postgres).unwrap();
         let copied = command(Path::new("cp"), None).args([&text, &program]).status().unwrap();

@@ -1,11 +1,14 @@
-//! A cache of data directories.
+//! A cache of data directories of Postgres servers. A server that starts on a copy of a cached
+//! directory needs no `initdb` and no migrations.
 //!
 //! An entry is named by a hash of what it was created from and of the boot of this machine. Within
 //! one boot the page cache has every byte, so nothing has to be flushed to disk. An entry appears
-//! by one rename, together with its completion mark: a file without which a folder is no entry. It
-//! is read under a shared lock; removing it needs an exclusive lock.
+//! by one rename, together with its completion mark: a file without which a folder is no entry. A
+//! process that reads an entry holds a shared lock; a process that removes an entry needs an
+//! exclusive lock.
 //!
-//! The cache also stores short texts that take long to find out.
+//! The cache also stores short texts, such as the output of `postgres --version`, so that no
+//! program has to run for them.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -45,20 +48,20 @@ struct CompletionMark {
     label: String,
     /// The size of a full copy in bytes.
     bytes: u64,
-    /// Folders of databases that are only cloned: a server can start without them.
+    /// Folders of the template databases. They are only cloned, so a server can start without them.
     templates: Vec<PathBuf>,
 }
 
 /// One entry of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheEntry {
-    /// Its name: a hash of what it was created from.
+    /// The name of the entry: a hash of what it was created from.
     pub key: String,
-    /// What it contains: the version of Postgres, and the migrations if there are any.
+    /// What the entry contains: the version of Postgres, and the migrations if there are any.
     pub label: String,
     /// The size of a copy in bytes.
     pub bytes: u64,
-    /// When it was last used.
+    /// When the entry was last used.
     pub last_used: SystemTime,
 }
 
@@ -99,7 +102,7 @@ impl Cache {
         Self { folder: folder.into() }
     }
 
-    /// Returns its folder.
+    /// Returns the folder of the cache.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -160,7 +163,8 @@ impl Cache {
         entries
     }
 
-    /// Removes an entry and returns `true`; `false` if a process is reading it, so that it stays.
+    /// Removes an entry and returns `true`. Returns `false` and removes nothing if a process is
+    /// reading the entry.
     ///
     /// # Errors
     /// If there is no entry of that name, or it can't be removed.
@@ -182,7 +186,7 @@ impl Cache {
         for (number, entry) in self.entries().into_iter().enumerate() {
             bytes += entry.bytes;
             if number >= MAX_ENTRIES || bytes > MAX_BYTES {
-                let _next_time = self.remove(&entry.key);
+                let _removed = self.remove(&entry.key);
             }
         }
     }
@@ -192,8 +196,8 @@ impl Cache {
         std::fs::read_to_string(self.text_path(key)).ok()
     }
 
-    /// Stores a short text that takes long to find out. If storing fails, the next process finds
-    /// the text out again.
+    /// Stores a short text for later processes. If storing fails, the next process determines the
+    /// text again.
     pub(super) fn write_text(&self, key: &str, text: &str) {
         // The file appears by a rename, so that no process reads a part of the text.
         let unique = uuid::Uuid::new_v4().simple().to_string();
@@ -220,7 +224,7 @@ pub(super) struct Contents {
     pub(super) folders: Vec<PathBuf>,
     /// Its files, each with the path to copy it from.
     pub(super) files: Vec<(PathBuf, PathBuf)>,
-    /// Folders of databases that are only cloned.
+    /// Folders of the template databases, which are only cloned.
     pub(super) templates: Vec<PathBuf>,
 }
 
@@ -273,7 +277,7 @@ impl NewEntry {
 
 impl Drop for NewEntry {
     fn drop(&mut self) {
-        // If it was published, the folder has another name now.
+        // If the entry was published, its folder has another name now, and this removes nothing.
         let _removed = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -303,7 +307,8 @@ pub(super) struct PartialCopy {
 }
 
 impl PartialCopy {
-    /// Copies the databases except those that are only cloned. Meanwhile the server may start.
+    /// Copies the databases except the templates, which are only cloned. The server may start at
+    /// the same time.
     ///
     /// # Errors
     /// If they can't be copied, or if the entry is incomplete.

@@ -1,9 +1,10 @@
 //! Copies the data directory of a running server for the cache.
 //!
 //! Right after a checkpoint, while no other session is open, the files contain everything that the
-//! server knows. They are copied at once, except for the databases that are only cloned, whose
-//! files never change afterwards. Then the server can be used, while a single-user server brings
-//! the copy to the state after a clean shutdown, and while the files are written to the cache.
+//! server knows. They are copied at once, except for the templates: these databases are only
+//! cloned, so their files never change afterwards. Then tests can use the server. Meanwhile a
+//! single-user server brings the copy to the state after a clean shutdown, and the copy is written
+//! to the cache.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(super) struct Capture {
     data: PathBuf,
     /// The copy of the files that the server may change.
     copy: PathBuf,
-    /// Folders of databases that are only cloned.
+    /// Folders of the template databases, which are only cloned.
     templates: Vec<PathBuf>,
     /// The folders of the template and of its unused clone, whose files are equal.
     template_and_clone: Option<(PathBuf, PathBuf)>,
@@ -103,9 +104,9 @@ impl Capture {
     }
 }
 
-/// Lists the files of a data directory, or of the folder of a database, without the lock file of
-/// the running server and without the free space and visibility maps. Those are a fifth of the
-/// files of each clone, and a server creates them again when a table needs them.
+/// Lists the files of a data directory, or of the folder of a database. Leaves out the lock file of
+/// the running server, and the free space and visibility maps: these maps are a fifth of the files
+/// of each clone, and a server creates them again when a table needs them.
 fn list_files(root: &Path) -> io::Result<Listing> {
     let mut listing = Listing::read(root)?;
     listing.files.retain(|path| {

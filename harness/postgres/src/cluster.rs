@@ -37,7 +37,8 @@ pub(super) struct ClusterConfig<'a> {
 pub(super) struct Cluster {
     pub(super) server: LocalServer,
     pub(super) admin: Admin,
-    /// Copies the templates: no database can be cloned before it ends.
+    /// Copies the template databases from the cache. No database can be cloned before this task
+    /// ends.
     pub(super) copying: Background,
     /// Stores the data directory in the cache.
     pub(super) storing: Background,
@@ -123,8 +124,8 @@ impl ClusterConfig<'_> {
     }
 }
 
-/// Starts the server while its databases are still being copied: before the first login it reads
-/// only their folders.
+/// Starts the server while its databases are still being copied. Until the first login, a server
+/// reads only the names of their folders.
 async fn start_from_cache(folder: ServerFolder, entry: Entry, run: &Run) -> Result<Cluster, Error> {
     let failed = || Error::system("could not copy the entry");
     let copy = entry.copy_without_databases(&folder.data(), folder.owner()).map_err(failed())?;

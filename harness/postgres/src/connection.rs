@@ -6,8 +6,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
 /// Parses the URL of a database for sqlx.
 ///
-/// The driver takes what the URL leaves out from `PGHOST`, `PGSSLMODE` and so on, as libpq does. In
-/// addition to what it understands, an IPv6 address may be in brackets, as URLs require.
+/// If the URL leaves something out, the driver uses `PGHOST`, `PGSSLMODE` and so on, as libpq does.
+/// This function also accepts an IPv6 address in brackets, as URLs require; the driver alone does
+/// not.
 ///
 /// # Errors
 /// When the text is not a URL of a Postgres database.
@@ -24,7 +25,7 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     })
 }
 
-/// The address of a database, in the forms that drivers take besides a URL.
+/// The address of a database, for drivers that don't take a URL.
 ///
 /// ```
 /// use spanproof_postgres::Address;

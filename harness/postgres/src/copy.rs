@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Ids of the user and the group that own the copy; `None` for the user and group of this process.
 pub(super) type Owner = Option<(u32, u32)>;
 
-/// Maximum number of threads that copy. More are not faster on a memory file system.
+/// Maximum number of threads that copy. More threads are not faster on a memory file system.
 const MAX_THREADS: usize = 4;
 
 /// The files and folders of a data directory, relative to it. A folder precedes its contents.

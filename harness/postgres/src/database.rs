@@ -18,7 +18,7 @@ impl Database {
         Self { name, url, handle: Some(handle) }
     }
 
-    /// Returns its name on the server.
+    /// Returns the name of the database on the server.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -31,8 +31,9 @@ impl Database {
     /// Drops the database.
     ///
     /// # Errors
-    /// If there are still sessions on it half a second later: the error names each session, and the
-    /// database is dropped anyway. If the server refuses, for instance because it has stopped.
+    /// If sessions are still open on the database half a second later: the error names each
+    /// session, and the database is dropped anyway. Also if the server refuses, for instance
+    /// because it has stopped.
     pub async fn close(mut self) -> Result<(), Error> {
         let Some(handle) = self.handle.take() else { return Ok(()) };
         let name = self.name.clone();
@@ -55,12 +56,12 @@ impl Database {
             .await?
     }
 
-    /// Keeps the database and its server beyond the end of this process, until a function in
-    /// [`kept`](crate::kept) removes it. Returns the `psql` command that connects to it. On a
-    /// server that was not started by us the password is left out.
+    /// Keeps the database and its server after the end of this process, until a function in
+    /// [`kept`](crate::kept) removes it. Returns the `psql` command that connects to the database.
+    /// If this crate did not start the server, the command has no password.
     ///
     /// # Errors
-    /// If it can't be marked as kept.
+    /// If the database can't be marked as kept.
     pub async fn keep(mut self) -> Result<String, Error> {
         let Some(handle) = self.handle.take() else { return Ok(self.url.clone()) };
         let (name, url) = (self.name.clone(), self.url.clone());

@@ -1,6 +1,9 @@
-//! The databases of one server: templates, pre-made clones, deferred drops.
+//! The databases of one server: templates, pre-made clones of templates, and databases that are
+//! dropped later. A template has all migrations applied. A run is the use of the server by one
+//! process.
 //!
-//! The server's thread owns them; a [`Handle`](super::handle::Handle) sends requests to it.
+//! For each server there is a thread that owns these databases. A [`Handle`](super::handle::Handle)
+//! sends requests to this thread.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -83,7 +86,8 @@ impl Databases {
         Ok(name)
     }
 
-    /// Returns the name of a database with `migrations` applied, which may have been created ahead.
+    /// Returns the name of a database with `migrations` applied. The database may have been created
+    /// before this call.
     pub(super) async fn take_clone(&self, migrations: &Migrations) -> Result<String, Error> {
         let pool = self.pool(migrations).await?;
         self.explain(pool.take(&self.allocator).await).await
@@ -102,9 +106,9 @@ impl Databases {
         self.explain(pool.cloned()).await
     }
 
-    /// Returns the name of the template, which is created if it does not exist yet. A data directory
-    /// from the cache also has one clone of the template. Returns the clone's new name; `None` if
-    /// there is no such clone, or another process has taken it.
+    /// Returns the name of the template, which is created if it does not exist yet, and the name of
+    /// a first clone. Only a data directory from the cache contains a first clone. The second name
+    /// is `None` if there is no first clone, or if another process has taken it.
     async fn template(
         &self,
         migrations: &Migrations,
@@ -117,10 +121,10 @@ impl Databases {
             run.database("template", fingerprint)
         };
         if *is_ours {
-            let ready = run.prefix().first_clone(fingerprint);
+            let cached_clone = run.prefix().first_clone(fingerprint);
             let first = self.allocator.new_name("case");
             // A process takes the clone by renaming it, which only one process can do.
-            if admin.rename(&ready, &first).await.is_ok() {
+            if admin.rename(&cached_clone, &first).await.is_ok() {
                 return Ok((name, Some(first)));
             }
         }
@@ -151,7 +155,8 @@ impl Databases {
         self.allocator.admin.rename(incomplete, name).await
     }
 
-    /// Keeps one database beyond the end of this run, and returns the command that connects to it.
+    /// Keeps one database after the end of this run, and returns the `psql` command that connects
+    /// to it.
     pub(super) async fn keep(&self, name: &str, url: &str) -> Result<String, Error> {
         let Allocator { admin, run, is_ours, .. } = &*self.allocator;
         if *is_ours {
@@ -180,7 +185,7 @@ impl Databases {
         Some(log::entries(&String::from_utf8_lossy(&text), database))
     }
 
-    /// Replaces the error by one with the server's log if the server has died.
+    /// If the server has died, replaces the error by one that contains the server's log.
     pub(super) async fn explain<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Err(error @ (Error::Database { .. } | Error::Login { .. })) = result else {
             return result;

@@ -22,7 +22,7 @@ const ADDRESS: &str = "https://github.com/theseus-rs/postgresql-binaries/release
 /// the same archive.
 const VERSIONS: [(u32, &str); 5] =
     [(13, "13.21.0"), (14, "14.18.0"), (15, "15.13.0"), (16, "16.9.0"), (17, "17.5.0")];
-/// Major version if none is requested; the same as that of the Docker source.
+/// Major version if none is requested; the same as that of the default Docker image.
 const DEFAULT_MAJOR: u32 = 16;
 /// Time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ pub(super) async fn fetch(options: &Options) -> Result<PathBuf, Error> {
     mirror.fetch(&version).await
 }
 
-/// Returns the full version that the options name, directly or by its major version.
+/// Returns the full version that the options request, directly or by a major version.
 fn version(options: &Options) -> Result<String, Error> {
     let requested = match &options.source {
         Source::Download(Some(version)) => version.clone(),
@@ -144,13 +144,13 @@ async fn get(version: &str, url: &str) -> Result<Vec<u8>, Error> {
 }
 
 fn client() -> reqwest::Result<Client> {
-    // Another crypto provider may be installed in this process already. It works as well.
+    // This fails if the process has a crypto provider already, which works as well.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
 }
 
-/// Unpacks an archive into a temporary folder, and renames the folder with `bin` in it to `to`. So
-/// `to` is always complete.
+/// Unpacks an archive into a temporary folder. Then renames the unpacked folder that contains `bin`
+/// to `to`, so that `to` is always complete.
 fn unpack(bytes: &[u8], cache: &Path, to: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();

@@ -1,8 +1,9 @@
 //! Databases to be dropped when the server is idle.
 //!
-//! Dropping a database takes a server as long as creating one. So on a server that we started, a
-//! drop waits until the server is idle (creates no clone), or until room gets short. Databases that
-//! are not dropped by then are removed together with the server.
+//! Dropping a database takes a server as long as creating one. So on a server that this crate
+//! started, a drop waits until the server is idle (creates no clone of a template), or until the
+//! file system gets full. Databases that are not dropped by then are removed together with the
+//! server.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -14,15 +15,15 @@ use tokio::sync::Semaphore;
 use super::admin::Admin;
 use super::copy::free_bytes;
 
-/// Databases that wait to be dropped may take 1/8 of the free room.
-const ROOM_DIVISOR: u64 = 8;
+/// Databases that wait to be dropped may take 1/8 of the free space.
+const SPACE_DIVISOR: u64 = 8;
 /// Bytes of one database: an empty one with a few tables has about 7 MB.
 const DATABASE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// A queue of databases to drop.
 #[derive(Debug)]
 pub(super) struct DropQueue {
-    /// The server's folder, whose free room counts; `None` if no drop may wait.
+    /// The server's folder, whose file system must have free space; `None` if no drop may wait.
     folder: Option<PathBuf>,
     waiting: Mutex<VecDeque<String>>,
     /// The number of clones that are being created. They take precedence over drops.
@@ -32,7 +33,7 @@ pub(super) struct DropQueue {
     dropping: Semaphore,
 }
 
-/// Defers drops until it is dropped.
+/// Defers the drops of databases as long as this value exists.
 #[derive(Debug)]
 pub(super) struct DropsPaused<'a>(&'a DropQueue);
 
@@ -53,12 +54,13 @@ impl DropQueue {
         DropsPaused(self)
     }
 
-    /// Adds a database.
+    /// Adds a database to the queue.
     pub(super) fn push(&self, name: String) {
         self.waiting().push_back(name);
     }
 
-    /// Drops the databases that are due. Returns at once if another task is dropping some.
+    /// Drops databases as long as the server is idle or too many wait. Returns at once if another
+    /// task is dropping databases.
     pub(super) async fn drop_due(&self, admin: &Admin) {
         let Ok(_one_at_a_time) = self.dropping.try_acquire() else { return };
         while let Some(name) = self.pop_due() {
@@ -66,7 +68,7 @@ impl DropQueue {
         }
     }
 
-    /// Drops all databases now, because the server keeps running after us.
+    /// Drops all databases in the queue now, because the server keeps running after this process.
     pub(super) async fn drop_all(&self, admin: &Admin) {
         let Ok(_one_at_a_time) = self.dropping.acquire().await else { return };
         while let Some(name) = self.pop() {
@@ -74,7 +76,8 @@ impl DropQueue {
         }
     }
 
-    /// Ends drops at idle times: the server is about to be removed, with everything on it.
+    /// Stops dropping databases when the server is idle: the server is about to be removed with all
+    /// its databases.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -101,9 +104,9 @@ impl Drop for DropsPaused<'_> {
     }
 }
 
-/// Whether to drop a database now. `free` is the free room in bytes.
+/// Returns whether to drop a database now. `free` is the free space in bytes.
 fn is_due(waiting: usize, idle: bool, free: u64) -> bool {
-    waiting > 0 && (idle || waiting as u64 > free / ROOM_DIVISOR / DATABASE_BYTES)
+    waiting > 0 && (idle || waiting as u64 > free / SPACE_DIVISOR / DATABASE_BYTES)
 }
 
 #[cfg(test)]
@@ -112,16 +115,16 @@ mod tests {
 
     #[test]
     fn a_drop_waits_for_an_idle_server_or_for_too_many_drops() {
-        let (room, limit) = (64 * ROOM_DIVISOR * DATABASE_BYTES, 64);
+        let (space, limit) = (64 * SPACE_DIVISOR * DATABASE_BYTES, 64);
         assert!(!is_due(0, true, 0));
-        assert!(is_due(1, true, room));
-        assert!(!is_due(limit, false, room));
-        assert!(is_due(limit + 1, false, room));
-        assert!(is_due(limit, false, room - 1));
+        assert!(is_due(1, true, space));
+        assert!(!is_due(limit, false, space));
+        assert!(is_due(limit + 1, false, space));
+        assert!(is_due(limit, false, space - 1));
     }
 
     #[test]
-    fn every_drop_is_due_without_a_folder_or_without_room() {
+    fn every_drop_is_due_without_a_folder_or_without_space() {
         for folder in [None, Some(PathBuf::from("/nowhere"))] {
             let queue = DropQueue::new(folder);
             let _paused = queue.pause();

@@ -22,13 +22,13 @@ use spanproof_lease::{Lease, LeaseOptions};
 /// Time for the server in a container to accept a connection: it runs `initdb` first.
 #[cfg(feature = "docker")]
 const CONTAINER_LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
-/// Time for a dead server to be noticed after its connections have failed.
+/// Longest time between the failure of a dead server's connections and the end of its process.
 const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// What runs the server.
 #[derive(Debug)]
 pub(super) enum Engine {
-    /// An existing server: we neither start nor stop it.
+    /// An existing server, which this crate neither starts nor stops.
     Existing,
     /// A child process of this process.
     Local(Box<LocalServer>),
@@ -46,9 +46,10 @@ pub(super) struct RunningServer {
     pub(super) admin: Admin,
     pub(super) url: String,
     pub(super) origin: Origin,
-    /// Copies the templates: no database can be cloned before it ends.
+    /// Copies the template databases from the cache. No database can be cloned before this task
+    /// ends.
     pub(super) copying: Background,
-    /// Stores the data directory in the cache: the server must run until it ends.
+    /// Stores the data directory in the cache. The server must run until this task ends.
     pub(super) storing: Background,
 }
 
@@ -160,7 +161,7 @@ fn missing(what: &'static str, feature: &'static str) -> Error {
 }
 
 impl Engine {
-    /// Returns whether the server is ours, with everything on it.
+    /// Returns whether this crate started the server, so that every database on it is ours.
     pub(super) fn is_ours(&self) -> bool {
         !matches!(self, Self::Existing)
     }
@@ -170,7 +171,7 @@ impl Engine {
         matches!(self, Self::Local(_))
     }
 
-    /// Returns the folder of a server of ours; `None` for an existing server.
+    /// Returns the folder of a server that this crate started; `None` for an existing server.
     pub(super) fn folder(&self) -> Option<PathBuf> {
         match self {
             Self::Local(server) => Some(server.folder().path().to_owned()),
@@ -181,10 +182,10 @@ impl Engine {
         }
     }
 
-    /// Returns an error with the server's log if a server of ours has died.
+    /// Returns an error with the server's log if a server that this crate started has died.
     pub(super) async fn death(&mut self, answers: impl AsyncFnOnce() -> bool) -> Option<Error> {
         let what = match self {
-            // The process may end a moment after its connections.
+            // The server process may end a moment after its connections.
             Self::Local(server) => wait::until_soon("the server's end", DEATH_TIMEOUT, || {
                 let exit = server.exit();
                 async { exit.map_or(Attempt::NotYet("it runs".into()), Attempt::Done) }
@@ -199,8 +200,8 @@ impl Engine {
         Some(Error::Server { folder, what, log })
     }
 
-    /// Returns the URL by which somebody on this machine connects without a password; `None` if
-    /// there is none.
+    /// Returns a URL by which this user connects over a socket, without a password; `None` if there
+    /// is none.
     pub(super) fn socket_url(&self) -> Option<String> {
         match self {
             Self::Local(server) => Some(server.url()),
@@ -208,7 +209,7 @@ impl Engine {
         }
     }
 
-    /// Keeps the server running after its last user.
+    /// Keeps the server running after the last process that uses it has ended.
     pub(super) fn keep(&self) -> Result<(), Error> {
         match self {
             Self::Local(server) => server.keep(),
@@ -238,7 +239,7 @@ impl Engine {
         }
     }
 
-    /// Leaves the server running, for other users or because it is kept.
+    /// Leaves the server running, because other processes use it or because it is kept.
     pub(super) fn leave_running(self) {
         match self {
             Self::Local(server) => server.leave_running(),

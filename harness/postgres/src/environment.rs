@@ -1,18 +1,18 @@
 //! Reads all environment variables of this crate.
 //!
-//! In addition the driver reads `PGHOST`, `PGSSLMODE` and so on for what a URL leaves out, and
-//! Docker's client reads `DOCKER_HOST`.
+//! Dependencies read more variables: the driver reads `PGHOST`, `PGSSLMODE` and so on for the parts
+//! that a URL leaves out, and Docker's client reads `DOCKER_HOST`.
 #![expect(clippy::disallowed_methods, reason = "the one file that reads the environment")]
 
 use std::path::PathBuf;
 
-/// Returns the text of `SPANPROOF_POSTGRES`. It says where a server comes from, and overrides the
+/// Returns the text of `SPANPROOF_POSTGRES`, which names the source of a server and overrides the
 /// options.
 pub(super) fn source() -> Option<String> {
     variable("SPANPROOF_POSTGRES")
 }
 
-/// Returns the address from which to download, instead of the default.
+/// Returns the address from which to download; `None` for the default.
 #[cfg(feature = "download")]
 pub(super) fn mirror() -> Option<String> {
     variable("SPANPROOF_DOWNLOAD_MIRROR")

@@ -83,7 +83,7 @@ pub enum Error {
     Unrunnable {
         /// The program.
         program: PathBuf,
-        /// ` as USER`, if we run it as another user; otherwise empty.
+        /// ` as USER`, if the program runs as another user; otherwise empty.
         user: String,
         /// The system's reason, or the program's output.
         reason: String,
@@ -113,7 +113,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// Docker has the image, and no server starts in a container of it.
+    /// Docker has the image, but no server starts in a container of that image.
     #[error("{what} of the image `{image}`: {reason}{log}\n  {next}")]
     Container {
         /// What failed.
@@ -146,7 +146,7 @@ pub enum Error {
         folder: PathBuf,
         /// What happened.
         what: String,
-        /// The last lines of its log, each on an indented line; may be empty.
+        /// The last lines of the server's log, each on an indented line; may be empty.
         log: String,
     },
     /// A program of Postgres failed.
@@ -157,7 +157,7 @@ pub enum Error {
         /// Its output.
         reason: String,
     },
-    /// We run as root, a server needs another user, and none exists.
+    /// This process runs as root, a server needs another user, and none exists.
     #[error(
         "Postgres refuses to run as root, and none of the users {tried} exists; \
          create one: `useradd --system postgres`"
@@ -206,7 +206,7 @@ pub enum Error {
     Migrations {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// What is wrong with the folder, and what to do.
         #[source]
         source: Cause,
     },
@@ -240,7 +240,8 @@ pub enum Error {
     Closed,
 }
 
-/// Prints the text with all causes: `unwrap`, and a test that returns an error, print this.
+/// Prints the text with all causes, because `unwrap` and a test that returns an error use this
+/// format.
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&chain(self))
@@ -248,7 +249,7 @@ impl std::fmt::Debug for Error {
 }
 
 impl Error {
-    /// Returns the server's answer; `None` if the error has another reason.
+    /// Returns the server's error; `None` if the error has another reason.
     pub fn server(&self) -> Option<&ServerError> {
         match self {
             Self::Database { source, .. } | Self::Migration { source, .. } => Some(source),
@@ -268,7 +269,8 @@ impl Error {
     }
 }
 
-/// Returns an error with its causes in one line, without causes whose text is in it already.
+/// Returns an error with its causes in one line. Leaves out a cause if its text is in the line
+/// already.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| match cause.to_string() {

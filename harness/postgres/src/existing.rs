@@ -22,7 +22,8 @@ pub(super) fn with_database(url: &str, database: &str) -> Result<String, Error> 
     Ok(parsed.into())
 }
 
-/// Waits until the server accepts a connection. It may be starting, or have too many connections.
+/// Waits until the server accepts a connection. The server may still be starting, or have too many
+/// connections.
 pub(super) async fn wait_for_login(url: &str) -> Result<(), Error> {
     let connect = connect_options(url).map_err(|error| login_error(url, Refusal::from(error)))?;
     let connect = &connect;

@@ -52,7 +52,7 @@ impl std::fmt::Debug for Request {
 }
 
 impl Handle {
-    /// Starts the thread, and an unshared server on it.
+    /// Starts the thread, which starts an unshared server.
     pub(super) async fn start(options: Options) -> Result<(Self, Origin), Error> {
         Self::spawn(options, Access::Exclusive).await
     }
@@ -139,7 +139,8 @@ async fn serve(
         tasks.spawn(async move { databases.sweep().await });
     }
     let mut closed = None;
-    // If the caller has given up, its end of `requests` is dropped, too, so the loop ends at once.
+    // If the caller has given up, it has dropped the sender of `requests`, too, so the loop ends at
+    // once.
     let _sent = ready.send(Ok((databases.origin.clone(), databases.storing.clone())));
     while let Some(request) = requests.recv().await {
         match request {

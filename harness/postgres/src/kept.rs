@@ -1,7 +1,7 @@
-//! Servers and databases that were [kept](crate::Database::keep) beyond the end of the process that
-//! created them.
+//! Servers and databases that stay after the end of the process that created them, because
+//! [`Database::keep`](crate::Database::keep) was called.
 //!
-//! They stay until these functions remove them. A server that was started by this crate is named by
+//! They stay until these functions remove them. A server that this crate started is identified by
 //! its folder, a database on an existing server by its name.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::allocator::Allocator;
 use super::{Error, Prefix, Server};
 
-/// Returns the folders of this user's kept servers on this machine that have the prefix.
+/// Returns the folders of the kept servers on this machine that belong to this user and have the
+/// prefix.
 pub fn folders(prefix: &Prefix) -> Vec<PathBuf> {
     let mut folders = spanproof_lease::kept_folders();
     folders.retain(|folder| prefix.is_marked_in(folder));
@@ -19,7 +20,8 @@ pub fn folders(prefix: &Prefix) -> Vec<PathBuf> {
 /// Stops a kept server and removes its folder.
 ///
 /// # Errors
-/// If a process uses it, if it is not the folder of a server, or if a part of it can't be removed.
+/// If a process uses the server, if `folder` is not the folder of a server, or if a part of the
+/// folder can't be removed.
 pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     let what = format!("could not remove `{}`", folder.display());
     spanproof_lease::remove_folder(folder).map_err(Error::system(what))

@@ -56,14 +56,14 @@
 //!
 //! # Features
 //!
-//! None is on by default. `docker` runs a server in a container, `download` downloads server
+//! No feature is on by default. `docker` runs a server in a container, `download` downloads server
 //! binaries, and `tls` uses TLS to a server that is named by its URL. A call that needs a missing
 //! feature fails with [`Error::Feature`], which names the feature.
 //!
 //! # Environment
 //!
-//! `SPANPROOF_POSTGRES` sets the [`Source`] and overrides the one in the options. [`Source`] lists
-//! the accepted values.
+//! `SPANPROOF_POSTGRES` sets the [`Source`] and overrides [`Options::source`]. [`Source`] lists the
+//! accepted values.
 
 mod admin;
 mod allocator;

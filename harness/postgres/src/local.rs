@@ -19,8 +19,9 @@ use super::{Error, environment, log};
 use spanproof_lease::wait::block_until;
 use spanproof_lease::{Guard, Lease, LeaseOptions, Reservation, Resource, output};
 
-/// Time for an immediate shutdown, which normally takes milliseconds. Postgres itself kills its children
-/// after 5 s and then frees its memory; only after that the server is killed.
+/// Time for an immediate shutdown, which normally takes milliseconds. Postgres itself kills its
+/// children after 5 s and then frees its memory. So this process waits longer than 5 s before it
+/// kills the server.
 const STOP_TIMEOUT: Duration = Duration::from_secs(7);
 /// The memory file system.
 const MEMORY: &str = "/dev/shm";
@@ -31,12 +32,13 @@ pub(super) const LOG_FILE: &str = "server.log";
 /// Bytes read from the end of the server's log for an error.
 const LOG_TAIL: usize = 64 * 1024;
 
-/// The settings beside [`FAST`]: access for our user only, and the log in the format that we parse.
+/// The settings besides [`FAST`]: access for our user only, and the log in the format that this
+/// crate parses.
 const PRIVATE: [&str; 4] =
     ["listen_addresses=", "lc_messages=C", "unix_socket_permissions=0700", log::LINE_PREFIX];
 
-/// Returns the arguments of `initdb`, without the data directory. The prefix is the role that owns
-/// everything.
+/// Returns the arguments of `initdb`, without the data directory. The name of the superuser is the
+/// prefix.
 pub(super) fn initdb_arguments(prefix: &Prefix) -> [&str; 7] {
     [
         "-U",
@@ -50,8 +52,8 @@ pub(super) fn initdb_arguments(prefix: &Prefix) -> [&str; 7] {
     ]
 }
 
-/// The folder of a server, with its data directory, socket and log. It is removed with its last
-/// user.
+/// The folder of a server, with its data directory, socket and log. It is removed when the last
+/// process that uses the server has ended.
 #[derive(Debug)]
 pub(super) struct ServerFolder {
     lease: Option<Lease>,
@@ -59,7 +61,8 @@ pub(super) struct ServerFolder {
     binaries: Binaries,
     prefix: Prefix,
     user: Option<User>,
-    /// Whether the reaper removes it: because it has other users, or because a server was killed.
+    /// Whether the reaper, a separate process, removes the folder: because other processes use it,
+    /// or because the server was killed.
     left_to_reaper: bool,
     /// Why the data are on disk; `None` if they are in memory.
     pub(super) note: Option<String>,
@@ -81,7 +84,7 @@ pub(super) struct LocalServer {
 struct Postmaster {
     child: Child,
     guard: Option<Guard>,
-    /// Dropping the server leaves it running.
+    /// Whether dropping the server leaves it running.
     left_running: bool,
 }
 
@@ -160,7 +163,7 @@ impl ServerFolder {
         for setting in FAST {
             command.args(["-c", setting]);
         }
-        // Its input is empty, so it shuts down at once.
+        // The standard input of the server is empty, so the server shuts down at once.
         command.arg("postgres").stdout(Stdio::null()).stderr(Stdio::piped());
         Ok((command, self.guard(data)?))
     }
@@ -171,7 +174,7 @@ impl ServerFolder {
         guard.map_err(Error::system("could not write the journal of the server's folder"))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "`postgres` starts programs")]
+    #[expect(clippy::disallowed_methods, reason = "this crate starts programs")]
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.folder.join(program));
         command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").stdin(Stdio::null());
@@ -182,8 +185,9 @@ impl ServerFolder {
         command
     }
 
-    /// Writes who may log in: our user over the socket, and whoever has the password over TCP.
-    fn write_rules(&self) -> std::io::Result<PathBuf> {
+    /// Writes `pg_hba.conf`: our user may log in over the socket, and every user with the password
+    /// over TCP.
+    fn write_login_rules(&self) -> std::io::Result<PathBuf> {
         let path = self.path.join("pg_hba.conf");
         let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(&path, rules)?;
@@ -207,7 +211,7 @@ impl ServerFolder {
             command.args([OsStr::new("-c"), OsStr::new(setting)]);
         }
         if let Some(port) = &self.port {
-            let rules = self.write_rules().map_err(failed())?;
+            let rules = self.write_login_rules().map_err(failed())?;
             let settings = [
                 "listen_addresses=127.0.0.1".to_owned(),
                 format!("port={}", port.port()),
@@ -227,7 +231,8 @@ impl Drop for ServerFolder {
             self.lease = None;
             return;
         }
-        // Repeated, because a process that was just killed may still finish a write.
+        // The removal is tried again, because a process that was just killed may still finish a
+        // write.
         let removed = || std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists();
         block_until(STOP_TIMEOUT, removed);
     }
@@ -250,7 +255,7 @@ impl LocalServer {
     pub(super) fn url(&self) -> String {
         let (role, folder) = (&self.folder.prefix, self.folder.path.display());
         let port = self.folder.port.as_ref().map_or(5432, Reservation::port);
-        // Complete, so that the driver does not take the port from `PGPORT`.
+        // The URL has a port, so that the driver does not take the port from `PGPORT`.
         format!("postgres://{role}@localhost:{port}/postgres?host={folder}")
     }
 
@@ -301,15 +306,15 @@ impl LocalServer {
         was_killed
     }
 
-    /// Leaves the server running. It stops with its last user.
+    /// Leaves the server running. It stops when the last process that uses it has ended.
     pub(super) fn leave_running(mut self) {
         self.postmaster.left_running = true;
-        // The server stays registered.
+        // The server stays registered with the reaper.
         std::mem::forget(self.postmaster.guard.take());
         self.folder.left_to_reaper = true;
     }
 
-    /// Keeps the server running after its last user.
+    /// Keeps the server running after the last process that uses it has ended.
     pub(super) fn keep(&self) -> Result<(), Error> {
         let lease = self.folder.lease.as_ref().ok_or(Error::Closed)?;
         lease.keep().map_err(Error::system("could not mark the server's folder as kept"))
@@ -335,7 +340,7 @@ impl Postmaster {
         }
         let status = self.child.wait().ok();
         if status.is_none_or(|status| status.signal().is_some()) {
-            // The server stays registered, since its memory still exists.
+            // The server stays registered with the reaper, since its shared memory still exists.
             std::mem::forget(self.guard.take());
         }
         status
@@ -351,7 +356,7 @@ pub(super) fn last_log_lines(folder: &Path) -> String {
     lines[first..].iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// Returns the folder for servers: in memory, or on disk with the reason.
+/// Returns the folder for servers: in memory, or on disk with the reason why it is not in memory.
 fn parent_folder() -> (PathBuf, Option<String>) {
     let memory = Path::new(MEMORY);
     let free = free_bytes(memory);
@@ -380,7 +385,8 @@ fn why_not_in_memory(free: u64, is_writable: bool) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The folder names the segment, so it must not be removed before the segment.
+    /// A file in the folder names the segment, so the folder must not be removed before the
+    /// segment.
     #[tokio::test]
     async fn a_dropped_server_that_hangs_leaves_no_shared_memory() {
         let options = crate::Options::default();
@@ -400,17 +406,18 @@ mod tests {
             segment.is_some() && text.lines().nth(7).is_some_and(|line| line.trim() == "ready")
         });
         assert!(is_locked, "{}", last_log_lines(&path));
-        let is_there = || {
+        let has_segment = || {
             let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
             segments.lines().any(|line| line.split_whitespace().nth(1) == segment.as_deref())
         };
-        assert!(is_there());
+        assert!(has_segment());
         kill(Pid::from_raw(i32::try_from(id).unwrap()), Signal::SIGSTOP).unwrap();
         drop(server);
-        assert!(block_until(limit, || !is_there() && !path.exists()), "{segment:?}");
+        assert!(block_until(limit, || !has_segment() && !path.exists()), "{segment:?}");
     }
 
-    /// They are a part of the keys of all caches.
+    /// The arguments are hashed into the names of cached data directories. After a change no
+    /// directory of an earlier version would be used.
     #[test]
     fn the_arguments_of_initdb_never_change() {
         assert_eq!(

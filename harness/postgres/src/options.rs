@@ -14,8 +14,8 @@ pub struct Options {
     pub source: Source,
     /// The required major version; `None` accepts any from 13 on.
     pub version: Option<u32>,
-    /// Migrations that will probably be used. A server that we start has their template from the
-    /// start.
+    /// Migrations that will probably be used. If this crate starts the server, it creates their
+    /// template, the database that is cloned, at once.
     pub migrations: Option<Migrations>,
     /// Whether to ignore the cache and create everything from scratch.
     pub fresh: bool,
@@ -26,7 +26,7 @@ pub struct Options {
     /// Whether databases have the URL of a TCP port of 127.0.0.1 with a generated password, for drivers
     /// that can't use a Unix socket. Containers and existing servers keep their own address.
     pub tcp: bool,
-    /// The prefix of all names. Whatever has another prefix is never touched.
+    /// The prefix of all names. Nothing with another prefix is changed or removed.
     pub prefix: Prefix,
 }
 

@@ -3,12 +3,12 @@
 //! The URLs are not parsed: any text may surround them, and a URL with a password that is not
 //! escaped is invalid but must be masked, too.
 
-/// Replaces a password.
+/// The text that replaces a password.
 const MASK: &str = "***";
 
-/// Returns the text with all passwords masked. In URLs these are the part between the first `:`
-/// after the user's name and the last `@` of the authority, and the value of each query parameter
-/// whose name ends with `password`. Outside URLs it is the value after `password=`.
+/// Returns the text with all passwords masked. In a URL a password is the part between the first
+/// `:` after the user's name and the last `@` of the authority, or the value of a query parameter
+/// whose name ends with `password`. Outside URLs a password is the value after `password=`.
 ///
 /// A URL ends at white space or a quote. An unescaped `/`, `?` or `#` does not end a password that
 /// is followed by an `@`.

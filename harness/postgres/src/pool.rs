@@ -1,4 +1,5 @@
-//! Clones of one template, some of them created ahead of demand.
+//! Clones of one template, a database with all migrations applied. Some clones are created ahead of
+//! demand.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +16,8 @@ const CONCURRENT_CLONES: usize = 2;
 /// template.
 const MAX_READY: usize = 8;
 
-/// Returns how many clones may be ready: two for each core, since that many tests run at once and
-/// each soon needs its next clone.
+/// Returns how many clones may be ready: two for each core, since usually one test runs on each
+/// core, and soon needs its next clone.
 fn ready_limit() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (2 * cores).min(MAX_READY)
@@ -42,7 +43,8 @@ struct State {
     ready_limit: usize,
     /// The number of requests so far.
     requests: usize,
-    /// Whether the last clone ahead of demand failed. Then the next clone is created on request.
+    /// Whether a clone failed that was created ahead of demand. Then the next clone is created on
+    /// request.
     failed: bool,
     closed: bool,
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use super::Error;
 
-/// Longest prefix, in bytes: the names made from it fit into Postgres's limit of 63 bytes.
+/// Longest prefix, in bytes, so that all names fit into Postgres's limit of 63 bytes.
 const MAX_LENGTH: usize = 20;
 /// Role names, and starts of role names, that Postgres reserves.
 const RESERVED: [&str; 3] = ["pg", "public", "none"];
-/// The file with the prefix in the folder of a kept server. Without it, the prefix is the default.
+/// The file with the prefix in the folder of a kept server. If the file is missing, the prefix is
+/// the default.
 const PREFIX_FILE: &str = "prefix";
 
 /// The prefix of one product's databases, roles, caches, containers and records.
@@ -51,13 +52,13 @@ impl Prefix {
         &self.0
     }
 
-    /// Returns the name of a template on a server that we started, by the fingerprint of its
-    /// migrations.
+    /// Returns the name of a template on a server that this crate started. `fingerprint` identifies
+    /// the migrations of the template.
     pub(super) fn template(&self, fingerprint: &str) -> String {
         format!("{self}_template_{fingerprint}")
     }
 
-    /// Returns the name of the clone of that template that is in the data directory from the start.
+    /// Returns the name of the first clone of a template, which a cached data directory contains.
     pub(super) fn first_clone(&self, fingerprint: &str) -> String {
         format!("{self}_ready_{fingerprint}")
     }
@@ -67,7 +68,7 @@ impl Prefix {
         format!("{self}_kept_")
     }
 
-    /// Returns the name of a database once it is kept on an existing server.
+    /// Returns the name to which `database` is renamed when it is kept on an existing server.
     pub(super) fn kept_name(&self, database: &str) -> String {
         let rest = database.strip_prefix(self.as_str()).unwrap_or(database);
         format!("{}{}", self.kept_prefix(), rest.trim_start_matches('_'))

@@ -31,8 +31,8 @@ impl Process {
         Some(Self { boot: boot()?, namespace: namespace()?, start_time, pid })
     }
 
-    /// Returns `true` if the process is known to have ended. `false` if it runs or if that can't be
-    /// found out, as for a process of another machine or namespace.
+    /// Returns `true` if the process has certainly ended. Returns `false` if the process runs, or
+    /// if this can't be found out, as for a process of another machine or namespace.
     pub(super) fn is_dead(&self) -> bool {
         if boot().as_ref() != Some(&self.boot) || namespace().as_ref() != Some(&self.namespace) {
             return false;
@@ -86,7 +86,7 @@ mod tests {
         let this = Process::current().unwrap();
         let reused = Process { start_time: "1".into(), ..this.clone() };
         assert!(reused.is_dead(), "{reused:?}");
-        // Above any limit of the system.
+        // This id is above any limit of the system.
         let ended = Process { pid: 0x3fff_ffff, ..this };
         assert!(ended.is_dead(), "{ended:?}");
     }

@@ -21,7 +21,7 @@ struct Inner {
     origin: Origin,
 }
 
-/// The servers that this process shares with others, by their options.
+/// The servers that this process shares with other processes, by their options.
 static SHARED: LazyLock<Mutex<HashMap<Options, Arc<OnceCell<Server>>>>> =
     LazyLock::new(Mutex::default);
 
@@ -44,8 +44,8 @@ impl Server {
     }
 
     /// Returns the server that all tests of this test run share, in this process and in others. The
-    /// first caller starts it. It stops after the last process that uses it has ended, and after
-    /// the test runner that started these processes has ended.
+    /// first caller starts the server. It stops after the last process that uses it and the test
+    /// runner that started these processes have ended.
     ///
     /// # Errors
     /// If the server can't be started.
@@ -55,7 +55,8 @@ impl Server {
 
     /// Returns the server with these options that all tests of this test run share. Different
     /// checkouts, users or versions never share a server. The migrations in `options` are only a
-    /// hint: if this process starts the server, their template exists from the start.
+    /// hint: if this process starts the server, it creates their template at once. A template is
+    /// the database that is cloned for each test.
     ///
     /// # Errors
     /// If the server can't be started.
@@ -96,8 +97,8 @@ impl Server {
         Ok(Database::new(name, url, handle))
     }
 
-    /// Creates a database with `migrations` applied. It is a clone of a template, which is created
-    /// once.
+    /// Creates a database with `migrations` applied. The database is a clone of a template, which
+    /// is created once.
     ///
     /// # Errors
     /// If a migration fails, or the server refuses to create the clone.
@@ -112,7 +113,7 @@ impl Server {
     }
 
     /// Returns the entries of the server's log that are about a database, in their order; `None` if
-    /// the server was not started by us, or runs in a container.
+    /// this crate did not start the server, or if it runs in a container.
     ///
     /// # Errors
     /// If the server was closed.
@@ -134,8 +135,8 @@ impl Server {
     }
 
     /// Stops the server and removes everything on it. A shared server keeps running for the other
-    /// processes that use it. A server that was not started by this crate keeps running, too, but
-    /// all databases that were created through this value and its clones are dropped.
+    /// processes that use it. A server that this crate did not start keeps running, too; then this
+    /// drops all databases that were created through this value and its clones.
     ///
     /// # Errors
     /// If a database can't be dropped or a container can't be removed.

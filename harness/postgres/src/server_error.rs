@@ -36,7 +36,7 @@ impl ServerError {
 
     /// Returns whether the same connection may be accepted a moment later.
     pub(super) fn is_temporary(&self) -> bool {
-        // No answer, the server is starting, or it has too many connections.
+        // No answer, a server that is starting, and a server with too many connections.
         matches!(self.sqlstate(), None | Some("57P03" | "53300"))
     }
 }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_build_without_tls_names_the_missing_feature() {
-        // The driver's text.
+        // This is the text of the driver.
         let text = "TLS upgrade required by connect options but SQLx was built without TLS support enabled";
         let error = ServerError::from(sqlx::Error::Tls(text.into()));
         assert_eq!(error.hint(), Some("this build has no TLS (feature `tls`)"));

@@ -1,9 +1,10 @@
 //! How processes of one test run share a server.
 //!
-//! A record in the folder for temporary files has the path of the server's folder. A process that
-//! finds no record, or one whose server has stopped, starts a server under a lock and writes the
-//! record. The server's reaper removes the record before it stops the server, and first waits for
-//! processes that have joined in the meantime.
+//! A record in the folder for temporary files has the path of the server's folder. If a process
+//! finds no record, or the record of a server that has stopped, it takes a lock, starts a server
+//! and writes the record. The server's reaper is a process that stops the server when the last
+//! process that uses it has ended. It removes the record, waits for processes that have joined in
+//! the meantime, and then stops the server.
 
 use std::fs::File;
 use std::io;
@@ -73,7 +74,8 @@ pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, E
     Ok(SharedServer { running, shared: true })
 }
 
-/// Returns a hash of what must be equal: the user, the checkout, the options, and our version.
+/// Returns a hash of what processes that share a server have in common: the user, the checkout, the
+/// options, and the version of this crate.
 fn name(options: &Options) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     let checkout = current
@@ -88,7 +90,8 @@ fn name(options: &Options) -> String {
     ])
 }
 
-/// Returns the test runner that started us. It starts other processes that use the same server.
+/// Returns the id of the test runner that started this process; `None` if there is none. A test
+/// runner may start other processes that use the same server.
 fn test_runner() -> Option<u32> {
     let parent = environment::is_test_run().then(getppid);
     parent.and_then(|id| u32::try_from(id.as_raw()).ok())
@@ -134,7 +137,7 @@ fn read(record: &Path) -> io::Result<Option<(PathBuf, Record)>> {
     Ok(parsed)
 }
 
-/// Writes a record, by a rename so that no process reads a part of it.
+/// Writes a record. The file appears by a rename, so that no process reads a part of it.
 fn write(record: &Path, folder: &Path, running: &RunningServer) -> io::Result<()> {
     let contents = Record { url: running.url.clone(), origin: running.origin.clone() };
     let text = format!("{}\n{}\n", folder.display(), serde_json::to_string(&contents)?);
@@ -148,7 +151,8 @@ fn write(record: &Path, folder: &Path, running: &RunningServer) -> io::Result<()
     std::fs::rename(&beside, record)
 }
 
-/// The lock of the start. Dropping it removes the lock file and releases the lock.
+/// The lock that a process holds while it starts the server. Dropping it removes the lock file and
+/// releases the lock.
 #[derive(Debug)]
 struct StartLock {
     path: PathBuf,
@@ -158,7 +162,8 @@ struct StartLock {
 
 impl Drop for StartLock {
     fn drop(&mut self) {
-        // Before the release: a waiting process then sees that it has locked a removed file.
+        // The file is removed before the lock is released. So a waiting process sees that it has
+        // locked a removed file.
         let _removed = std::fs::remove_file(&self.path);
     }
 }

@@ -11,8 +11,8 @@ use super::run::Run;
 
 /// Selects the databases of dead runs that have no sessions. `$1` is our run, `$2` our prefix.
 ///
-/// It must be one statement that reads the databases before the locks: a run takes its lock before
-/// it creates a database, so the lock of each database's run is seen.
+/// One statement reads first the databases and then the locks. A run takes its lock before it
+/// creates a database, so this statement sees the lock of each live run that has a database.
 const DEAD_DATABASES: &str = r"
 with ours as (
     select oid, datname::text as name, split_part(datname, '_', 2) as run
@@ -42,8 +42,9 @@ pub(super) async fn dead_databases(pool: &PgPool, own: &Run) -> Vec<String> {
 /// database of another role stays until that role sweeps.
 pub(super) async fn sweep(pool: &PgPool, own: &Run) {
     for name in dead_databases(pool, own).await {
-        // A name that matches the pattern needs no quotes. FORCE would terminate a session that was
-        // opened in the meantime. A role of the same name was created for this database alone.
+        // A name that matches the pattern needs no quotes. The statement has no FORCE, which would
+        // terminate a session that was opened in the meantime. A role with the name of the database
+        // was created for this database alone.
         for sql in
             [format!("drop database if exists {name}"), format!("drop role if exists {name}")]
         {

@@ -16,7 +16,7 @@ fn choose(is_root: bool, lookup: impl Fn(&str) -> Option<User>) -> Result<Option
     if !is_root {
         return Ok(None);
     }
-    // A user of that name may have root's id; Postgres would refuse that, too.
+    // A user of that name may have root's id, and Postgres would refuse that user, too.
     let found = USERS.iter().filter_map(|name| lookup(name)).find(|user| !user.uid.is_root());
     match found {
         Some(user) => Ok(Some(user)),

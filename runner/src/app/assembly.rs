@@ -1,5 +1,5 @@
-//! The parts of a runner, such as its tracers and its queue. The default parts have no fault, and a
-//! program can replace each of them.
+//! The parts of a runner, such as its tracers and its queue. The default parts have no fault.
+//! Another program can replace each part, for example to start a runner with a known fault.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::router::{RouterClient, Upstream};
 use crate::spans::{PostgresSpans, Stderr, Tracer};
 use crate::store::{JobQueue, Route, Store};
 
-/// How to build a runner: three steps that a program can replace.
+/// How to build a runner: three functions that a program can replace.
 #[derive(Debug, Clone, Copy)]
 pub struct Assembly {
     /// Returns the value of an environment variable. All flags are read with this function.

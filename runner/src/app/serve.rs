@@ -103,7 +103,8 @@ async fn shut_down(stop_sender: &watch::Sender<Phase>, running: impl Future<Outp
     tracing::info!("stopped");
 }
 
-/// Reads the flags and prints each of them, whatever the log level; `Err` has the first error.
+/// Reads the flags and prints each of them, whatever the log level. Returns the first error if a
+/// flag is invalid.
 fn configure(assembly: &Assembly) -> Result<Config, StartError> {
     let mut config = Config::read(assembly.environment);
     (assembly.adjust)(&mut config);

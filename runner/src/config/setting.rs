@@ -50,7 +50,8 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.raw {
             None => write!(f, "config: {}=unset", self.name)?,
-            // Quoted and escaped, so that spaces at the ends and line breaks are visible.
+            // The value is quoted and escaped, so that spaces at its ends and line breaks are
+            // visible.
             Some(raw) => write!(f, "config: {}={raw:?}", self.name)?,
         }
         write!(f, " effective={} source={}", self.effective, self.source)?;

@@ -7,8 +7,9 @@ use super::mask::mask_url;
 use super::parse;
 use super::setting::{Setting, Source};
 
+/// The router that `ENABLE_HYBRID_DEFAULT=1` selects.
 const DEFAULT_BASE: &str = "http://127.0.0.1:8000";
-/// In seconds.
+/// Default timeout of the router, in seconds.
 const DEFAULT_TIMEOUT: u64 = 300;
 const DEFAULT_PORT: &str = "8090";
 

@@ -1,4 +1,4 @@
-//! Interprets a response of the router.
+//! Interprets a response of the router, the service that forwards questions to model providers.
 
 use serde_json::{Map, Value as Json};
 
@@ -72,7 +72,7 @@ fn router_failure(json: &Map<String, Json>, status: u16) -> Failure {
         failure.details.insert("provider".into(), provider.clone().into());
     }
     for (key, value) in details.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        // The stored failure has a code already, which could differ from this one.
+        // The stored failure already has a code, which could differ from the code in these details.
         if key != "code" {
             failure.details.insert(key.clone(), value.clone());
         }

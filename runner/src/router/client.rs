@@ -1,4 +1,4 @@
-//! The HTTP client of the router.
+//! The HTTP client of the router, the service that forwards questions to model providers.
 
 use std::error::Error;
 use std::time::Duration;
@@ -101,7 +101,8 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// Returns the failure of a request that got no complete response. Its message has all causes.
+/// Returns the failure of a request that got no complete response. The message of the failure
+/// contains all causes.
 fn network_failure(error: &reqwest::Error) -> Failure {
     let causes = std::iter::successors(error.source(), |cause| (**cause).source());
     // The text of the error itself is only the URL.

@@ -1,5 +1,6 @@
 //! The failure of a unit (one question for one model in one region): the kind of the failure, its
-//! code, and the JSON stored for it.
+//! code, and the JSON stored for it. The router is the service that forwards questions to model
+//! providers.
 
 use serde_json::{Map, Value as Json, json};
 

@@ -15,7 +15,8 @@ pub struct Stderr;
 
 impl Console for Stderr {
     fn line(&self, line: &str) {
-        // One write, so that lines of concurrent units never mix. A closed stderr is ignored.
+        // The line is one write, so that lines of concurrent tasks never mix. A closed stderr is
+        // ignored.
         drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
     }
 }

@@ -14,8 +14,8 @@ pub trait SpanStore: fmt::Debug + Send + Sync {
     /// Stores the end of a span.
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>>;
 
-    /// Ends the open spans of an execution as failed. The runner calls this if the worker died that
-    /// ran the execution, or if the code of the execution panicked.
+    /// Ends the open spans of an execution as failed. The runner calls this if the worker that ran
+    /// the execution has died, or if the code of the execution panicked.
     fn abandon<'a>(
         &'a self,
         execution_id: i64,

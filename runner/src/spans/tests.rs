@@ -1,4 +1,4 @@
-//! Tests of the exact debug lines, with a working and a failing store.
+//! Tests of the exact debug lines, with a store that works and a store that fails.
 
 use std::sync::{Arc, Mutex};
 

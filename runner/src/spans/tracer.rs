@@ -1,4 +1,5 @@
-//! The tracer: prints debug lines and records spans. It never fails its caller.
+//! The tracer: prints debug lines and records spans. An error of the tracer never reaches its
+//! caller.
 
 use std::time::Instant;
 
@@ -33,8 +34,8 @@ impl Tracer {
         self.enabled
     }
 
-    /// Starts a span. If the span can't be written, this is printed and logged, and the caller
-    /// continues.
+    /// Starts a span. If the span can't be written, prints and logs the error; the caller continues
+    /// without a recorded span.
     pub async fn start(&self, span: SpanStart) -> OpenSpan {
         let (operation, enabled) = (span.operation, self.enabled);
         self.console.line(&format!(

@@ -1,5 +1,5 @@
 //! The table `executions`, with one row per unit: one question for one model in one region. A row
-//! is inserted before the router is asked, and always finished.
+//! is inserted before the request to the router, and always gets a final status.
 
 use serde_json::Value as Json;
 use uuid::Uuid;

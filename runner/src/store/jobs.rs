@@ -1,4 +1,5 @@
-//! Submits, loads and finishes jobs.
+//! Submits, loads and finishes jobs. A job consists of units: one question for one model in one
+//! region.
 
 use serde_json::Value as Json;
 

@@ -1,4 +1,5 @@
-//! The tables of jobs, executions and the queue. Contains all SQL except that of spans.
+//! The tables of jobs, executions and the queue. This module contains all SQL except the SQL for
+//! spans.
 
 mod executions;
 mod jobs;
@@ -29,7 +30,7 @@ impl Store {
         Self { pool, worker: format!("runner-{}", Uuid::new_v4()) }
     }
 
-    /// Returns the first required table that is missing; `None` if none is. The span table is not
+    /// Returns the first required table that is missing; `None` if all exist. The span table is not
     /// required: jobs run without it, and the tracer reports each span that can't be written.
     pub async fn missing_table(&self) -> Result<Option<&'static str>, sqlx::Error> {
         for table in TABLES {

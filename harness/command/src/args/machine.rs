@@ -1,4 +1,5 @@
-//! Arguments of the commands about this machine, and of `explain`.
+//! Arguments of the commands about this machine, and of `explain`. A code names a reason why spans
+//! are missing or wrong, such as `flag-unset`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line: the commands and their arguments. The comments of arguments are the help texts
+//! of the command.
 
 mod incident;
 mod machine;

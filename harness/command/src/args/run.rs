@@ -1,4 +1,5 @@
-//! Arguments of the commands that run cases or judge stored evidence.
+//! Arguments of the commands that run cases or judge stored evidence. A case is one combination of
+//! flags and other inputs with which the service is started.
 
 use std::path::PathBuf;
 
@@ -67,8 +68,8 @@ pub(crate) struct Check {
     /// Sabotage passing cases and expect failures
     ///
     /// Proves that the check can fail: changes some passing cases so that spans are lost or wrong,
-    /// for example with another value of the flag that switches tracing on, and expects a finding with the right code each
-    /// time. The service itself is not changed.
+    /// for example with another value of the flag that switches tracing on. Each time, expects a
+    /// finding with the right code. The service itself is not changed.
     #[arg(long, conflicts_with_all = ["update", "format"])]
     pub(crate) prove: bool,
     #[command(flatten)]

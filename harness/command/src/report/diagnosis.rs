@@ -1,4 +1,5 @@
-//! Diagnoses as text.
+//! Diagnoses of existing systems as text. A unit is one piece of a job's work. The funnel counts
+//! the units that reach each stage, from executed to a complete trace.
 
 use std::fmt::Write as _;
 

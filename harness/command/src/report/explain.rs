@@ -1,4 +1,6 @@
-//! Explanations of codes, as text and as the reference in `docs/codes.md`.
+//! Explanations of codes, as text and as the reference in `docs/codes.md`. A code names a reason
+//! why spans are missing or wrong. Its stage is the step on the way to a complete trace at which
+//! they are lost.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,6 @@
-//! Tests that the JSON Schema of a spec accepts every spec of this repository, and rejects wrong
-//! values. The module `reference` compares the keys of the schema with `docs/spec.md`.
+//! Tests that the JSON Schema of a spec accepts every spec of this repository, and that it has
+//! exactly the keys that a spec may have. The module `reference` compares the schema with
+//! `docs/spec.md`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::repository::{files, root};
 use crate::run::run;
 
-/// Keywords that do not restrict values.
+/// Keywords that only inform a reader.
 const INFORMATION: [&str; 7] =
     ["$schema", "$defs", "title", "description", "default", "format", "minimum"];
 
@@ -20,7 +21,7 @@ static SCHEMA: LazyLock<Json> = LazyLock::new(|| run(root(), &["schema"]).json()
 /// A difference between a document and the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Difference {
-    /// The table at the path has a key that is not allowed. `known` contains the allowed keys.
+    /// A key that the table at the path may not have, and all keys that it may have.
     UnknownKey { path: String, key: String, known: BTreeSet<String> },
     /// The value at the path is not allowed.
     Value { path: String, why: String },
@@ -34,7 +35,7 @@ pub(crate) fn differences(spec: &str) -> Vec<Difference> {
     found
 }
 
-/// Converts TOML to the JSON that editors validate. Dates become texts.
+/// Converts TOML to the JSON that editors validate: dates are texts.
 fn to_json(value: toml::Value) -> Json {
     match value {
         toml::Value::Datetime(date) => date.to_string().into(),
@@ -48,8 +49,7 @@ fn to_json(value: toml::Value) -> Json {
     }
 }
 
-/// Validates a value, and adds its differences from the schema to `found`. Panics at a keyword that
-/// the schema did not use when this test was written.
+/// Validates a value. Knows only the keywords that the schema uses, and panics at any other.
 fn validate(schema: &Json, value: &Json, path: &str, found: &mut Vec<Difference>) {
     let mut wrong = |why: String| found.push(Difference::Value { path: path.to_owned(), why });
     for (keyword, rule) in schema.as_object().unwrap() {
@@ -107,7 +107,6 @@ fn validate(schema: &Json, value: &Json, path: &str, found: &mut Vec<Difference>
     }
 }
 
-/// Validates the fields of an object: known keys and keys that are allowed in addition.
 fn validate_fields(
     schema: &Json,
     fields: &Map<String, Json>,
@@ -132,7 +131,6 @@ fn validate_fields(
     }
 }
 
-/// Whether a value has the type, or one of the types, that the keyword `type` allows.
 fn has_type(value: &Json, rule: &Json) -> bool {
     let is = |name: &str| match name {
         "string" => value.is_string(),
@@ -170,7 +168,7 @@ fn every_spec_of_this_repository_is_valid_except_for_its_former_names() {
                 {
                     former_names += 1;
                 }
-                // The table has the key under its former name.
+                // The table has the key by its former name.
                 Difference::Value { path: table, why }
                     if table == ".span[]" && why == "\"name\" is missing" => {}
                 _ => panic!("{}: {difference:?}", path.display()),

@@ -41,7 +41,7 @@ pub(crate) fn await_none(event: &str, list: impl Fn() -> Vec<String>) {
     }
 }
 
-/// Waits for `time`. After this time, which is random, a test kills a process.
+/// Waits for `time`, the random time after which a test kills a process.
 pub(crate) fn await_moment(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
@@ -165,7 +165,7 @@ pub(crate) fn has_unused_segment_of(creator: u32) -> bool {
 /// Returns the unused shared memory of the user [`account`], who runs the test servers: segments
 /// that no process has attached and whose creator has ended, and files in `/dev/shm` that no
 /// process has open or mapped.
-pub(crate) fn unused_segments() -> BTreeSet<String> {
+pub(crate) fn unused_memory() -> BTreeSet<String> {
     let owner = account().map_or_else(Uid::effective, |account| account.uid).as_raw();
     let segments = segments().into_iter().filter(|segment| {
         segment.owner == owner && segment.attached == 0 && !runs(segment.creator)
@@ -194,16 +194,17 @@ fn used_names() -> String {
     names
 }
 
-/// Waits until no other test looks at the shared memory, in this or another run of this program.
-/// The servers of all these tests run as the same user, so their shared memory looks the same.
+/// Locks the shared memory of the machine until the returned value is dropped. Waits for other
+/// tests that hold the lock, also in other runs of this program: the servers of all these tests run
+/// as the same user, so one test can't tell its shared memory from that of another.
 pub(crate) fn lock_memory() -> Flock<File> {
     let memory = File::open("/dev/shm").unwrap();
     Flock::lock(memory, FlockArg::LockExclusive).unwrap()
 }
 
-/// Waits until there is no unused shared memory except what was unused `before`.
+/// Waits until there is no unused shared memory except the names in `before`.
 pub(crate) fn await_memory_removal(before: &BTreeSet<String>) {
     await_none("the removal of shared memory", || {
-        unused_segments().difference(before).cloned().collect()
+        unused_memory().difference(before).cloned().collect()
     });
 }

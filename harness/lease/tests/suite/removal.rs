@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::machine::{
     self, await_memory_removal, await_none, await_that, has_unused_segment_of, leftovers,
-    lock_memory, reapers, runs, unused_segments,
+    lock_memory, reapers, runs, unused_memory,
 };
 use crate::user::{User, command, template_data};
 
@@ -43,7 +43,8 @@ pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
     assert!(!parent.join("a \"folder\"'s").exists());
 }
 
-/// Changes the time of a lease's FIFO to a minute ago. A sweep leaves younger leases alone.
+/// Changes the time of a lease's FIFO to a minute ago. A sweep removes the leases that dead
+/// processes left, but not those younger than ten seconds.
 pub(crate) fn make_old(folder: &Path) {
     let old = SystemTime::now() - Duration::from_mins(1);
     let old = nix::sys::time::TimeSpec::from(old.duration_since(SystemTime::UNIX_EPOCH).unwrap());
@@ -67,7 +68,7 @@ fn a_process_that_is_not_guarded_yet_ends_with_its_user() {
 fn a_killed_user_leaves_nothing() {
     let parent = parent_folder();
     let _lock = lock_memory();
-    let before = unused_segments();
+    let before = unused_memory();
     let template = template_data(parent.path());
     let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("posix-server {}", template.display())).parse().unwrap();
@@ -89,7 +90,7 @@ fn await_server(folder: &Path) {
 fn the_segment_of_a_killed_postmaster_is_removed() {
     let parent = parent_folder();
     let _lock = lock_memory();
-    let before = unused_segments();
+    let before = unused_memory();
     let template = template_data(parent.path());
     let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("server {}", template.display())).parse().unwrap();
@@ -179,10 +180,10 @@ impl Drop for UnrelatedProcess {
 #[test]
 fn kills_a_process_only_if_boot_and_start_time_match() {
     let parent = parent_folder();
-    // Each case: how much later than the true start time the journal's is, the boot in the journal,
-    // and whether the process survives.
-    let cases = [(0, this_boot(), false), (1, this_boot(), true), (0, "another".into(), true)];
-    for (later, boot, survives) in cases {
+    // Each row: how many ticks the start time in the journal is later than the true one, the boot
+    // in the journal, and whether the process survives.
+    let rows = [(0, this_boot(), false), (1, this_boot(), true), (0, "another".into(), true)];
+    for (later, boot, survives) in rows {
         let process = UnrelatedProcess::start();
         let id = process.0.id();
         let start = machine::start_time(id) + later;

@@ -17,8 +17,8 @@ fn join(parent: &Path, folder: &Path) -> (User, String) {
     (user, answer)
 }
 
-/// Creates another lease and waits for its removal, twice. This takes so long that a reaper which
-/// wrongly removes the lease under test has done so when this function returns.
+/// Creates another lease and waits for its removal, twice. If a reaper wrongly removes the lease
+/// under test, it has enough time to do that before this function returns.
 fn await_other_removals(parent: &Path) {
     let folder = parent.join("spanproof-other");
     for _ in 0..2 {
@@ -50,10 +50,10 @@ fn a_lease_is_removed_with_its_last_user() {
 #[test]
 fn a_lease_stays_while_its_parent_process_runs() {
     let parent = parent_folder();
-    let mut runner = UnrelatedProcess::start();
+    let mut parent_process = UnrelatedProcess::start();
     let folder = parent.path().join("spanproof-0123456789ab");
     let mut first = User::start(parent.path());
-    first.ask(&format!("parent {}", runner.0.id()));
+    first.ask(&format!("parent {}", parent_process.0.id()));
     first.ask(&format!("create {}", folder.display()));
     let group: u32 = first.ask("group 6543").parse().unwrap();
     first.kill();
@@ -62,15 +62,15 @@ fn a_lease_stays_while_its_parent_process_runs() {
     let (mut second, joined) = join(parent.path(), &folder);
     assert_eq!(joined, "joined");
     // The parent process stays as a zombie, which counts as ended.
-    runner.0.kill().unwrap();
+    parent_process.0.kill().unwrap();
     await_other_removals(parent.path());
     assert!(runs(group) && folder.exists());
     second.kill();
     await_removal(parent.path(), &folder, &[group]);
 }
 
-/// The record, the file that names the folder, is a FIFO here, so that the reaper blocks when it
-/// reads the record.
+/// The record is the file that names the lease's folder. Here the record is a FIFO, so that the
+/// reaper blocks when it reads the record.
 #[test]
 fn a_user_that_joins_before_the_record_is_removed_keeps_the_lease() {
     let parent = parent_folder();
@@ -84,7 +84,7 @@ fn a_user_that_joins_before_the_record_is_removed_keeps_the_lease() {
     first.ask(&format!("create {}", folder.display()));
     let group: u32 = first.ask("group 6543").parse().unwrap();
     first.kill();
-    // This blocks until the reaper opens the record, which it does when the last user has ended.
+    // Blocks until the reaper opens the record, which happens after the last user has ended.
     let mut writer = std::fs::OpenOptions::new().write(true).open(&record).unwrap();
     let (mut late, joined) = join(parent.path(), &folder);
     assert_eq!(joined, "joined");

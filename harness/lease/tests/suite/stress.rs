@@ -1,4 +1,5 @@
-//! Tests that kill processes at random moments. `SPANPROOF_STRESS` sets the number of rounds.
+//! Tests that kill processes at random moments, and then expect that nothing of a lease is left. A
+//! user is a process that uses a lease. `SPANPROOF_STRESS` sets the number of rounds.
 //! `SPANPROOF_SEED` repeats the moments of an earlier run.
 
 use std::path::Path;
@@ -8,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::machine::{
     await_memory_removal, await_moment, await_none, await_that, has_segment, leftovers,
-    lock_memory, processes, reapers, runs, signal, unused_segments,
+    lock_memory, processes, reapers, runs, signal, unused_memory,
 };
 use crate::removal::{UnrelatedProcess, await_removal, make_old, parent_folder};
 use crate::user::{User, command, template_data};
@@ -65,7 +66,7 @@ fn a_kill_during_initdb_leaves_nothing() {
     let mut rng = Rng::new();
     let _lock = lock_memory();
     let segment = UnrelatedSegment::create();
-    let before = unused_segments();
+    let before = unused_memory();
     for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(30) {
         let folder = parent.path().join(format!("spanproof-initdb-{round}"));
         let mut user = User::start(parent.path());
@@ -91,7 +92,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     let segment = UnrelatedSegment::create();
     let unrelated_folder = parent.path().join("spanproof-unrelated");
     std::fs::create_dir(&unrelated_folder).unwrap();
-    let before = unused_segments();
+    let before = unused_memory();
     for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(12) {
         let folder = parent.path().join(format!("spanproof-a b's-{round}"));
         let mut user = User::start(parent.path());
@@ -101,14 +102,14 @@ fn a_kill_at_any_moment_leaves_nothing() {
         user.send(&format!("server {}", template.display()));
         let moment = rng.next_below(500);
         await_moment(Duration::from_millis(moment));
-        // 0: only the user is killed. 1: the user and the postmaster. 2 and 3: the user and the
-        // reapers.
+        // 0: kills only the user. 1: kills the user and the postmaster. 2 and 3: kills the user and
+        // the reapers.
         let victim = round % 4;
         println!("round {round}: victim {victim} after {moment} ms");
         let supervising = reapers(&folder);
         match victim {
             1 => postmaster(&folder).into_iter().for_each(|id| signal(id, Signal::SIGKILL)),
-            // The user is stopped before the reapers are killed, so that it can't replace them.
+            // Stops the user before the reapers are killed, so that it can't replace them.
             3 => signal(user.id(), Signal::SIGSTOP),
             _ => {}
         }
@@ -130,8 +131,8 @@ fn a_kill_at_any_moment_leaves_nothing() {
     }
 }
 
-/// Makes the lease old enough for a sweep, and starts another user, whose first lease starts a
-/// sweep.
+/// Makes the lease old enough for a sweep, the removal of leases that dead processes left. Then
+/// starts another user, whose first lease starts a sweep.
 fn sweep(parent: &Path, folder: &Path) -> User {
     make_old(folder);
     let mut next = User::start(parent);

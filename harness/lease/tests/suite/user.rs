@@ -45,8 +45,8 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Starts a user whose folder for temporary files is `temporary`: there it sweeps, and there it
-    /// creates the lease of [`spanproof_lease::guard`].
+    /// Starts a user whose folder for temporary files is `temporary`. In that folder the user looks
+    /// for leases of dead processes, and creates the lease of [`spanproof_lease::guard`].
     pub(crate) fn start(temporary: &Path) -> Self {
         let mut command = command(&std::env::current_exe().unwrap());
         command.args(["--exact", "user_process", "--nocapture"]);
@@ -182,8 +182,9 @@ impl State {
         self.guards.push(self.lease.as_ref().unwrap().guard(resource).unwrap());
     }
 
-    /// Starts the shell `command` as the leader of a guarded process group. The shell waits for a
-    /// line, so that it starts nothing before it is guarded.
+    /// Starts `command`, a shell, as the leader of a process group, and guards the group: the group
+    /// is killed when the lease ends. The shell waits for a line, so that it starts nothing before
+    /// it is guarded.
     fn spawn_guarded(&mut self, mut command: Command) -> u32 {
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
         self.guard(Resource::Group(child.id()));
@@ -270,8 +271,8 @@ pub(crate) fn template_data(folder: &Path) -> PathBuf {
 }
 
 /// Returns the operating-system user that runs the test servers: `daemon` if this process runs as
-/// root. `None` if it does not; then the same user runs this process and the servers. The user is
-/// not `postgres` or `nobody`, because the tests must not count the shared memory of the servers of
+/// root. `None` if this process is not root; then its own user runs the servers. The user is not
+/// `postgres` or `nobody`, because the tests must not count the shared memory of the servers of
 /// other programs.
 pub(crate) fn account() -> Option<Account> {
     Uid::effective().is_root().then(|| Account::from_name("daemon").unwrap().unwrap())

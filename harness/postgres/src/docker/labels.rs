@@ -1,4 +1,5 @@
-//! Labels that identify the owner of a container, and the removal of containers of dead owners.
+//! Labels that identify the owner of a container, and the removal of containers of dead owners. The
+//! owner is the process that started the container.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,8 +18,9 @@ const PID: &str = "pid";
 const STARTED: &str = "started";
 const NAMESPACE: &str = "namespace";
 const BOOT: &str = "boot";
-/// The folder of its lease. While that exists, the container is in use or kept, or the reaper will
-/// remove it.
+/// The folder of the owner's lease. It exists until every process that uses the container has
+/// ended, and longer if the container is kept. A helper process, the reaper, then removes container
+/// and folder.
 const FOLDER: &str = "folder";
 
 /// Returns the full name of a label.
@@ -35,7 +37,8 @@ pub(super) fn labels(prefix: &Prefix, folder: &Path) -> Vec<(String, String)> {
             (NAMESPACE, owner.namespace),
             (BOOT, owner.boot),
         ],
-        // Without the rest no other process can find out whether we have ended, so none removes it.
+        // Without the other labels no process can find out whether the owner has ended. So no
+        // process removes the container.
         None => vec![(PID, std::process::id().to_string())],
     };
     labels.push((FOLDER, folder.display().to_string()));

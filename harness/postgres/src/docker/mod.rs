@@ -58,7 +58,7 @@ impl Container {
         let (image, platform) = (image(options), options.platform.as_deref());
         let client = Client::connect().await?;
         let (engine, prefix) = (client.engine.clone(), options.prefix.clone());
-        // It is not awaited; it ends with this thread.
+        // Nothing waits for this task; it ends with this thread.
         tokio::spawn(async move { labels::sweep(&engine, &prefix).await });
         // We choose the name and guard it before the container exists, so that it is removed even
         // if this process is killed now.
@@ -99,7 +99,7 @@ impl Container {
         Err(error)
     }
 
-    /// Waits until the server accepts a connection; otherwise removes the container.
+    /// Waits until the server accepts a connection. If it does not, removes the container.
     async fn wait_until_ready(mut self, password: &str) -> Result<Self, Error> {
         let Some(running) = &self.running else { return Ok(self) };
         let login = match address(running).await {
@@ -128,12 +128,12 @@ impl Container {
         self.folder.clone()
     }
 
-    /// Leaves the container running. It is removed with its last user.
+    /// Leaves the container running. It is removed when the last process that uses it has ended.
     pub(super) fn leave_running(mut self) {
         std::mem::forget((self.running.take(), self.guard.take()));
     }
 
-    /// Keeps the container running after its last user.
+    /// Keeps the container running after the last process that uses it has ended.
     pub(super) fn keep(&self) -> Result<(), Error> {
         let lease = self.lease.as_ref().ok_or(Error::Closed)?;
         lease.keep().map_err(Error::system("could not mark the container's folder as kept"))
@@ -201,8 +201,8 @@ fn memory_folder(prefix: &Prefix) -> String {
     format!("/{prefix}-postgres")
 }
 
-/// Returns whether the engine's loopback interface is ours. In a container it is not, even if the
-/// engine's socket is mounted there.
+/// Returns whether this process and the engine have the same loopback interface. A process in a
+/// container has another one, even if the engine's socket is mounted there.
 fn engine_is_local() -> bool {
     let local = environment::docker_host().is_none_or(|host| host.starts_with("unix:"));
     local && !std::path::Path::new("/.dockerenv").exists()

@@ -12,8 +12,8 @@ use crate::Error;
 use crate::connection::connect;
 use crate::server_error::ServerError;
 
-/// The table of sqlx, as sqlx creates it: services that migrate with sqlx at their start find their
-/// migrations applied.
+/// Creates the table in which sqlx stores the applied migrations. A service that migrates with sqlx
+/// at its start then finds its migrations applied.
 const SQLX_TABLE: &str = "create table if not exists _sqlx_migrations (
     version bigint primary key,
     description text not null,
@@ -22,9 +22,9 @@ const SQLX_TABLE: &str = "create table if not exists _sqlx_migrations (
     checksum bytea not null,
     execution_time bigint not null
 )";
-/// The statement can't run in a transaction.
+/// SQLSTATE of a statement that can't run in a transaction.
 const IN_TRANSACTION: &str = "25001";
-/// A role or another object exists already.
+/// SQLSTATE of a role or another object that exists already.
 const DUPLICATE_OBJECT: &str = "42710";
 const UNDEFINED_TABLE: &str = "42P01";
 const UNDEFINED_DATABASE: &str = "3D000";
@@ -71,7 +71,8 @@ impl File {
         }
         let applied = self.in_transaction(connection).await;
         match applied {
-            // Such as `create index concurrently`: what ran before it was rolled back.
+            // A statement such as `create index concurrently`. The statements before it were rolled
+            // back.
             Err(failure) if failure.source.sqlstate() == Some(IN_TRANSACTION) => {
                 self.statements(connection).await
             }
@@ -98,7 +99,7 @@ impl File {
         Ok(())
     }
 
-    /// Stores the file in the table of sqlx.
+    /// Stores the file as an applied migration in the table of sqlx.
     async fn record(
         &self,
         connection: &mut PgConnection,
@@ -119,7 +120,7 @@ impl File {
              values ({version}, '{description}', true, '\\x{checksum}', {time})"
         );
         match connection.execute(sqlx::raw_sql(AssertSqlSafe(insert))).await {
-            // A migration dropped the schema.
+            // A migration dropped the schema, and the table of sqlx with it.
             Err(error)
                 if error
                     .as_database_error()
@@ -156,7 +157,8 @@ impl File {
     }
 }
 
-/// Whether a statement needs a role that the server does not have, as a dump of another server does.
+/// Returns whether a statement failed because the server lacks a role. A dump of another server may
+/// have such a statement.
 fn is_unknown_owner(sql: &str, sqlstate: Option<&str>) -> bool {
     let sql = sql.to_lowercase();
     let needs_role = sql.contains(" owner to ") || sql.starts_with("grant ");
@@ -164,18 +166,19 @@ fn is_unknown_owner(sql: &str, sqlstate: Option<&str>) -> bool {
         && (needs_role || sql.starts_with("alter default privileges"))
 }
 
-/// Whether a statement sets a parameter that the server does not have, as a dump of a newer one does.
+/// Returns whether a statement failed because the server lacks a parameter. A dump of a newer
+/// server may have such a statement.
 fn is_unknown_parameter(sql: &str, sqlstate: Option<&str>) -> bool {
     sqlstate == Some(UNDEFINED_OBJECT) && sql.to_lowercase().starts_with("set ")
 }
 
-/// Runs one statement, with the rows of `copy … from stdin`.
+/// Runs one statement, and sends the rows of a `copy … from stdin`.
 async fn run(connection: &mut PgConnection, statement: &Statement) -> Result<(), sqlx::Error> {
-    let Some(data) = &statement.data else {
+    let Some(rows) = &statement.rows else {
         let sql = sqlx::raw_sql(AssertSqlSafe(statement.sql.clone()));
         return connection.execute(sql).await.map(drop);
     };
     let mut copy = connection.copy_in_raw(&statement.sql).await?;
-    copy.send(data.as_bytes()).await?;
+    copy.send(rows.as_bytes()).await?;
     copy.finish().await.map(drop)
 }

@@ -16,16 +16,17 @@ use self::name::{Name, Version};
 use self::script::Script;
 use super::Error;
 
-/// Part of every fingerprint; changes when the same files lead to another schema than before.
-const RULES: &str = "2";
+/// Version of the rules for applying files. It is a part of every fingerprint, and changes when the
+/// same files lead to another schema than before.
+const RULES_VERSION: &str = "2";
 
 /// The migrations of one folder, or one SQL file with the whole schema.
 ///
 /// The files are named as sqlx, golang-migrate, goose, dbmate, sql-migrate, tern, Flyway, refinery,
 /// Prisma or Diesel name them: `0001_name.up.sql` with `0001_name.down.sql`, `0001_name.sql`,
 /// `V1__name.sql`, `0001_name/migration.sql` or `0001_name/up.sql`. Only the part that applies a
-/// migration is run. Each file is run in its own transaction, unless it asks for none or has a
-/// statement that the server refuses inside of one.
+/// migration is run. Each file is run in its own transaction, unless the file asks for no
+/// transaction or has a statement that can't run in a transaction.
 #[derive(Debug, Clone)]
 pub struct Migrations {
     folder: PathBuf,
@@ -34,12 +35,12 @@ pub struct Migrations {
     creator: Option<Creator>,
 }
 
-/// What creates a schema: gets the URL of an empty database.
+/// A function that creates tables; it gets the URL of the database.
 type Create =
     dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>> + Send + Sync;
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Code of the caller that creates tables.
+/// Code of the caller that creates tables after the files have run.
 #[derive(Clone)]
 struct Creator {
     fingerprint: String,
@@ -62,7 +63,7 @@ pub enum SameVersion {
     ByName,
 }
 
-/// One file.
+/// One migration file.
 #[derive(Debug)]
 struct File {
     /// The path, relative to the folder.
@@ -76,13 +77,14 @@ impl Migrations {
     /// Reads and checks a folder.
     ///
     /// # Errors
-    /// When the folder can't be read, has no migration, has two of the same version or an SQL file
-    /// that is none, or when a file is not SQL in UTF-8.
+    /// When the folder can't be read, has no migration, has two migrations of the same version or
+    /// an SQL file without a version, or when a file is not SQL in UTF-8.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Self::read_with(folder, SameVersion::Refused)
     }
 
-    /// Like [`read`](Self::read), with a choice for migrations of the same version.
+    /// Reads a folder as [`read`](Self::read) does; `same` decides about migrations of the same
+    /// version.
     ///
     /// # Errors
     /// Like [`read`](Self::read).
@@ -112,14 +114,15 @@ impl Migrations {
         Ok(Self { folder, files, creator: None })
     }
 
-    /// Returns migrations without a file, for a database that is empty at first.
+    /// Returns migrations without a file, for an empty database.
     pub fn none() -> Self {
         Self { folder: PathBuf::new(), files: Arc::new([]), creator: None }
     }
 
-    /// Adds code that runs after the files, such as another program that migrates. The code gets the
-    /// URL of the database and runs on the server's thread. `fingerprint` identifies what it creates:
-    /// with the same fingerprint and files, a stored database is used and the code is not run.
+    /// Adds code that runs after the files, such as another program that migrates. The code gets
+    /// the URL of the database and runs on the server's thread. `fingerprint` identifies what the
+    /// code creates: with the same fingerprint and files, a stored database is used and the code is
+    /// not run.
     #[must_use]
     pub fn then<F>(mut self, fingerprint: impl Into<String>, create: F) -> Self
     where
@@ -151,7 +154,7 @@ impl Migrations {
         })
     }
 
-    /// Returns the folder that they were read from.
+    /// Returns the folder that the migrations were read from.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -166,9 +169,9 @@ impl Migrations {
         self.files.len()
     }
 
-    /// Returns a name for their schema: a hash of the file names and contents.
+    /// Returns a name for the resulting schema: a hash of the file names and contents.
     pub(super) fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new_with_prefix(RULES);
+        let mut hash = Sha256::new_with_prefix(RULES_VERSION);
         for File { name, script, .. } in self.files.iter() {
             hash.update(name.as_bytes());
             hash.update([0]);
@@ -182,7 +185,8 @@ impl Migrations {
     }
 }
 
-/// Returns the paths of all files in a folder and in its folders, relative to it.
+/// Returns the paths of all files in a folder and in its immediate subfolders, relative to
+/// `folder`.
 fn names(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -202,7 +206,8 @@ fn names(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Selects the migrations among sorted names, in their order; `None` for a version means last.
+/// Returns the migrations among sorted names, in the order in which they are applied. Migrations
+/// without a version are applied last.
 fn order(names: Vec<String>, same: SameVersion) -> Result<Vec<(Option<Version>, String)>, String> {
     let mut versioned: Vec<(Version, String)> = Vec::new();
     let (mut undo, mut repeatable, mut baselines) = (Vec::new(), Vec::new(), Vec::new());
@@ -215,7 +220,8 @@ fn order(names: Vec<String>, same: SameVersion) -> Result<Vec<(Option<Version>, 
             Name::Down | Name::Other => {}
         }
     }
-    // In refinery's folders a version has one file, whose name may begin with `U`.
+    // In refinery's folders each version has one file, and its name may begin with `U`. So a `U`
+    // file is a migration if no other file has its version.
     let is_free = |version: &Version| versioned.iter().all(|(other, _)| other != version);
     let free: Vec<_> = undo.into_iter().filter(|(version, _)| is_free(version)).collect();
     versioned.extend(free);
@@ -241,7 +247,7 @@ fn order(names: Vec<String>, same: SameVersion) -> Result<Vec<(Option<Version>, 
     Ok(versioned.chain(repeatable).collect())
 }
 
-/// Reads a file; the error has no path.
+/// Reads and parses a file. The error does not name the file.
 fn read_script(path: &Path) -> Result<Script, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     Script::parse(&bytes).map_err(|error| error.to_string())

@@ -13,14 +13,15 @@ use std::path::Path;
 /// The numbers of a version: `1.2` is `[1, 2]`.
 pub(super) type Version = Vec<u64>;
 
-/// What the name of a file says.
+/// What kind of file a name means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Name {
     /// A migration with its version.
     Versioned(Version),
     /// Flyway's baseline: replaces all migrations up to its version.
     Baseline(Version),
-    /// Flyway's or refinery's `U`: undoes the version, unless no other file has that version.
+    /// A name that begins with `U`. In Flyway's folders it undoes a version. In refinery's folders
+    /// it is a migration, and no other file has its version.
     Undo(Version),
     /// Flyway's repeatable migration: applied after all versions, ordered by name.
     Repeatable,

@@ -1,4 +1,4 @@
-//! An SQL file as psql reads it: statements with their lines, and the data of `copy … from stdin`.
+//! An SQL file as psql reads it: statements with their lines, and rows of `copy … from stdin`.
 //!
 //! The rules for the end of a statement are those of psql's own scanner: a semicolon outside of
 //! quotes, comments, parentheses and the `begin atomic … end` bodies of functions.
@@ -11,7 +11,7 @@ use super::section::{self, Section};
 /// An SQL file, split into statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// The text that is run; lines of other sections are empty.
+    /// The text that is run. Lines that undo the migration are empty.
     pub(crate) text: String,
     pub(crate) statements: Vec<Statement>,
     /// Whether the file asks to run outside of a transaction.
@@ -27,10 +27,10 @@ pub(crate) struct Statement {
     pub(crate) line: usize,
     pub(crate) sql: String,
     /// The rows that follow `copy … from stdin`; `None` for any other statement.
-    pub(crate) data: Option<String>,
+    pub(crate) rows: Option<String>,
 }
 
-/// A place of a file that can't be run.
+/// A line of a file that can't be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub(crate) struct ScriptError {
@@ -56,17 +56,17 @@ impl Script {
 
 /// Returns the text of a file without its byte order mark.
 fn decode(bytes: &[u8]) -> Result<&str, ScriptError> {
-    let fault = |line, reason: &str| ScriptError { line, reason: reason.to_owned() };
+    let error = |line, reason: &str| ScriptError { line, reason: reason.to_owned() };
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(fault(1, "the file is in UTF-16; save it in UTF-8"));
+        return Err(error(1, "the file is in UTF-16; save it in UTF-8"));
     }
     let line_at = |offset: usize| bytes[..offset].split(|byte| *byte == b'\n').count();
     if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(fault(line_at(offset), "there is a zero byte; save the file as text in UTF-8"));
+        return Err(error(line_at(offset), "there is a zero byte; save the file as text in UTF-8"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = line_at(error.valid_up_to());
-        fault(line, "it is not in UTF-8; save the file in UTF-8")
+    let text = std::str::from_utf8(bytes).map_err(|invalid| {
+        let line = line_at(invalid.valid_up_to());
+        error(line, "it is not in UTF-8; save the file in UTF-8")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
@@ -84,7 +84,7 @@ struct Progress {
     /// Offset and line of the first character that is neither space nor comment.
     start: Option<(usize, usize)>,
     parentheses: usize,
-    /// Depth of `begin … end` in the body of a function.
+    /// Depth of `begin … end` and `case … end` in the body of a function.
     bodies: usize,
     /// The first words, in lower case: enough to recognise `create or replace function`.
     words: Vec<String>,
@@ -160,8 +160,8 @@ impl<'a> Scanner<'a> {
     /// Returns the statement between two offsets, and reads the rows after `copy … from stdin`.
     fn complete(&mut self, (start, line): (usize, usize), end: usize) -> Statement {
         let sql = self.text[start..end].trim_end().to_owned();
-        let data = reads_stdin(&sql).then(|| self.rows());
-        Statement { line, sql, data }
+        let rows = reads_stdin(&sql).then(|| self.rows());
+        Statement { line, sql, rows }
     }
 
     /// Reads one token of which `character` is the first.
@@ -224,7 +224,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips to the end of a quoted text. A doubled quote is a part of it.
+    /// Skips to the end of a quoted text. A doubled quote is a part of the text.
     fn quoted(&mut self, quote: char, has_escapes: bool) {
         while let Some((_, character)) = self.next() {
             if character == '\\' && has_escapes {
@@ -357,9 +357,9 @@ mod tests {
         let text = "COPY public.a (b) FROM stdin;\n1;'\n\\N\n\\.\n\nselect 1;\n";
         let script = Script::parse(text.as_bytes()).unwrap();
         assert_eq!(script.statements.len(), 2);
-        assert_eq!(script.statements[0].data.as_deref(), Some("1;'\n\\N\n"));
+        assert_eq!(script.statements[0].rows.as_deref(), Some("1;'\n\\N\n"));
         assert_eq!(script.statements[1].line, 6);
-        assert_eq!(script.statements[1].data, None);
+        assert_eq!(script.statements[1].rows, None);
     }
 
     #[rstest]

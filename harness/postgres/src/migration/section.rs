@@ -1,4 +1,5 @@
-//! The part of a migration file that is applied, where one file also has the part that undoes it.
+//! The part of a migration file that is applied. Some tools write into the same file a second part,
+//! which undoes the migration.
 //!
 //! The markers are those of goose, sql-migrate, dbmate and tern; a file without markers is applied
 //! as a whole. Sources: the documentation of each tool.
@@ -6,7 +7,7 @@
 /// The text that is applied.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Section {
-    /// As long as the file; lines that are not applied are empty.
+    /// The file with the lines that are not applied made empty, so that line numbers stay the same.
     pub(super) text: String,
     /// Whether the file asks to run outside of a transaction.
     pub(super) no_transaction: bool,
@@ -14,7 +15,7 @@ pub(super) struct Section {
     pub(super) is_marked: bool,
 }
 
-/// What a line says about the lines after it.
+/// A comment line that tells a migration tool what the following lines are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marker {
     Up { no_transaction: bool },
@@ -26,12 +27,12 @@ enum Marker {
 pub(super) fn applied(text: &str) -> Section {
     let markers: Vec<Option<Marker>> = text.lines().map(marker).collect();
     let is_marked = markers.iter().any(|marker| matches!(marker, Some(Marker::Up { .. })));
-    // sqlx reads the first line only.
+    // sqlx looks for this comment on the first line only.
     let first = text.lines().next().unwrap_or_default();
     let mut no_transaction = first.starts_with("-- no-transaction");
-    // tern has a marker before the second part only.
+    // tern has a marker only before the part that undoes the migration.
     let mut is_up = !is_marked;
-    let mut kept = String::with_capacity(text.len());
+    let mut applied = String::with_capacity(text.len());
     for (line, marker) in text.split_inclusive('\n').zip(markers) {
         match marker {
             Some(Marker::Up { no_transaction: alone }) => {
@@ -43,12 +44,12 @@ pub(super) fn applied(text: &str) -> Section {
             None => {}
         }
         if is_up {
-            kept.push_str(line);
+            applied.push_str(line);
         } else if line.ends_with('\n') {
-            kept.push('\n');
+            applied.push('\n');
         }
     }
-    Section { text: kept, no_transaction, is_marked }
+    Section { text: applied, no_transaction, is_marked }
 }
 
 fn marker(line: &str) -> Option<Marker> {

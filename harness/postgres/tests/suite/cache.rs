@@ -1,4 +1,4 @@
-//! Tests that servers work with a cache, whatever state the cache is in. An entry of the cache is a
+//! Tests that servers work with an empty, filled or damaged cache. An entry of the cache is a
 //! migrated data directory, which a new server copies.
 
 use std::path::Path;
@@ -74,8 +74,8 @@ async fn other_migrations_get_another_entry() {
 #[tokio::test]
 async fn servers_that_start_at_the_same_time_create_one_entry() {
     let (cache, (_folder, migrations)) = (tempfile::tempdir().unwrap(), table_migration());
-    let all = (0..3).map(|_| check_server(cache.path(), &migrations));
-    for notes in join_all(all).await {
+    let checks = (0..3).map(|_| check_server(cache.path(), &migrations));
+    for notes in join_all(checks).await {
         assert_eq!(notes, Vec::<String>::new());
     }
     assert_eq!(Cache::new(cache.path()).entries().len(), 1);

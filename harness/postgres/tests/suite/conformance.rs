@@ -1,6 +1,6 @@
-//! One test that runs with every source, which is where a server comes from: binaries, a URL or
-//! Docker. The server has the right version, settings and databases, and is removed with everything
-//! that it created.
+//! One test that runs once for each source of a server: binaries, a URL and Docker. It checks that
+//! the server has the right version, settings and databases, and that nothing is left after the
+//! server is closed.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -22,7 +22,7 @@ use crate::{
 #[cfg(feature = "docker")]
 use crate::{docker, stdout};
 
-/// The name of the case `binaries`. The case `ordinary_user` runs it in another process.
+/// The name of the test case `binaries`. The test case `ordinary_user` runs it in another process.
 const BINARIES_CASE: &str =
     "conformance::a_server_of_each_source_works_and_is_removed::case_2_binaries";
 

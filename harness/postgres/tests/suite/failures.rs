@@ -112,8 +112,8 @@ async fn a_blocking_call_works_inside_a_runtime() {
     blocking::close(database).unwrap();
 }
 
-/// A server that does not stop in time is killed. It then leaves a segment of shared memory, which must
-/// be removed although the server's folder, which names the segment, is removed, too.
+/// A server that does not stop in time is killed, and leaves a segment of shared memory. A file in
+/// the server's folder names the segment. Both the folder and the segment must be removed.
 #[tokio::test]
 async fn a_server_that_hangs_leaves_no_shared_memory() {
     let server = crate::start(Source::Binaries(None)).await.unwrap();
@@ -123,16 +123,16 @@ async fn a_server_that_hangs_leaves_no_shared_memory() {
     let file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
     let lines: Vec<&str> = file.lines().collect();
     let segment = lines[6].split_whitespace().last().unwrap().to_owned();
-    let is_there = move || {
+    let has_segment = move || {
         let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
         segments.lines().any(|line| line.split_whitespace().nth(1) == Some(segment.as_str()))
     };
-    assert!(is_there(), "{file}");
+    assert!(has_segment(), "{file}");
     kill(Pid::from_raw(lines[0].parse().unwrap()), Signal::SIGSTOP).unwrap();
     drop(server);
     let limit = std::time::Duration::from_secs(30);
     let removed = tokio::task::spawn_blocking(move || {
-        spanproof_lease::wait::block_until(limit, || !is_there() && !data.exists())
+        spanproof_lease::wait::block_until(limit, || !has_segment() && !data.exists())
     });
     assert!(removed.await.unwrap(), "segment or folder left: {file}");
 }

@@ -5,7 +5,7 @@
 //! already on this machine: set `SPANPROOF_TEST_IMAGE`, for instance to `postgres:16`, or to the
 //! image that `fixtures/postgres-image/build` builds. No test pulls or builds an image. If the
 //! variable is not set, the Docker tests check the error about an image that can't be pulled. If
-//! Docker does not answer, they check the error about that. With `SPANPROOF_TEST_SOURCES=all`,
+//! Docker does not answer, they check the error about Docker. With `SPANPROOF_TEST_SOURCES=all`,
 //! which `.ci/run` sets, the Docker tests fail if the variable is not set. Without the feature
 //! `docker` there are no Docker tests.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]

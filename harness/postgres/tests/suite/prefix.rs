@@ -1,5 +1,6 @@
 //! Tests that servers with different prefixes have separate databases, roles and kept folders. The
-//! names of these begin with the prefix, which is `spanproof` by default.
+//! names of databases and roles begin with the prefix, which is `spanproof` by default. A kept
+//! database or folder stays after its test, until it is removed on request.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use spanproof_postgres::{Cache, Database, Error, Options, Prefix, Server, Source
 
 use crate::{chain, data_directory, execute, query, table_migration};
 
-/// The id of a test run that has ended. Databases whose names contain this id may be dropped.
+/// The id of a dead run: a process that used the server and has ended. Databases whose names
+/// contain this id may be dropped.
 const DEAD_RUN: &str = "fedcba9876543210";
 
 fn acme() -> Prefix {
@@ -41,14 +43,17 @@ async fn a_server_neither_lists_nor_drops_databases_of_another_prefix() {
     }
     for (own, other) in [(acme(), Prefix::default()), (Prefix::default(), acme())] {
         let server = existing_server(database.url(), own.clone()).await;
-        let fresh = server.empty_database().await.unwrap();
-        assert!(fresh.name().starts_with(&format!("{own}_")), "{}", fresh.name());
+        let empty = server.empty_database().await.unwrap();
+        assert!(empty.name().starts_with(&format!("{own}_")), "{}", empty.name());
         assert_eq!(kept::databases(&server).await.unwrap(), [kept_name(&own)]);
         let refused = kept::drop_databases(&server, vec![kept_name(&other)]).await.unwrap_err();
         assert!(matches!(refused, Error::NotKept { .. }), "{refused}");
         // Closing the server waits until it has dropped the databases of ended runs.
         server.close().await.unwrap();
-        assert!(!exists(&database, &dead_name(&own)).await, "a dead database of {own} is left");
+        assert!(
+            !exists(&database, &dead_name(&own)).await,
+            "the dead run of {own} left a database"
+        );
         assert!(
             exists(&database, &kept_name(&own)).await,
             "the kept database of {own} was dropped"
@@ -61,10 +66,10 @@ async fn a_server_neither_lists_nor_drops_databases_of_another_prefix() {
         if own == acme() {
             assert!(
                 exists(&database, &dead_name(&other)).await,
-                "the dead database of {other} was dropped"
+                "the database of the dead run of {other} was dropped"
             );
         }
-        drop(fresh);
+        drop(empty);
     }
     let server = existing_server(database.url(), Prefix::default()).await;
     kept::drop_databases(&server, vec![format!("spanproof_kept_{DEAD_RUN}_case_0")]).await.unwrap();

@@ -93,11 +93,11 @@ fn processes_that_run_at_the_same_time_share_one_server() {
 }
 
 #[test]
-fn processes_that_one_runner_starts_one_by_one_share_one_server() {
+fn processes_that_one_test_runner_starts_one_by_one_share_one_server() {
     let temporary = tempfile::tempdir().unwrap();
-    let mut runner = process("run", Path::new("."), temporary.path());
+    let mut test_runner = process("run", Path::new("."), temporary.path());
     // Cargo sets this variable for the processes that it starts, and nextest sets a similar one.
-    let output = runner.env("CARGO", "cargo").output().unwrap();
+    let output = test_runner.env("CARGO", "cargo").output().unwrap();
     let reports = reports(&[output]);
     assert_eq!(reports.len(), 2);
     assert_eq!(servers(&reports).len(), 1, "{reports:?}");
@@ -105,7 +105,7 @@ fn processes_that_one_runner_starts_one_by_one_share_one_server() {
 }
 
 #[test]
-fn without_a_runner_the_server_stops_after_its_last_process() {
+fn without_a_test_runner_the_server_stops_after_its_last_process() {
     let temporary = tempfile::tempdir().unwrap();
     let first = run("close", temporary.path());
     await_removal(&first, temporary.path());
@@ -224,8 +224,8 @@ fn process(role: &str, checkout: &Path, temporary: &Path) -> Command {
     if std::env::var(MIGRATIONS).is_err() {
         command.env(MIGRATIONS, migrations_folder());
     }
-    // A test removes the variables that name the test runner which started it. A process with a
-    // role was started by a test, so it keeps the variables that the test set.
+    // A test removes the variables of the test runner that started it. A process with a role was
+    // started by a test, so it keeps the variables that the test set.
     for name in ["CARGO", "NEXTEST"] {
         if std::env::var(ROLE).is_err() {
             command.env_remove(name);

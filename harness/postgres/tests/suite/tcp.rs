@@ -1,4 +1,4 @@
-//! A server with a TCP port, for drivers that can't use a Unix socket.
+//! Tests of a server with a TCP port, for drivers that can't use a Unix socket.
 
 use spanproof_postgres::{Address, Options, Server, Source};
 use sqlx::{Connection, PgConnection};
@@ -32,7 +32,7 @@ async fn a_database_is_reached_over_tcp_with_the_generated_password_only() {
     assert!(log_in(&wrong).await.unwrap_err().contains("refused"), "the server still listens");
 }
 
-/// A server from the cache gets a new password.
+/// Both servers start from the same cached data directory, and each gets a new password.
 #[tokio::test]
 async fn each_server_has_its_own_port_and_password() {
     let cache = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ async fn each_server_has_its_own_port_and_password() {
 }
 
 #[tokio::test]
-async fn a_shared_server_over_tcp_is_another_one_than_that_with_a_socket() {
+async fn a_server_with_a_tcp_port_and_one_with_a_socket_are_not_shared() {
     let tcp = Server::join(options()).await.unwrap();
     let socket = Server::join(Options { tcp: false, ..options() }).await.unwrap();
     let (over_tcp, over_socket) =

@@ -1,12 +1,11 @@
-//! Tests of helpers: processes that a service needs, such as a broker, and that are not under test.
-//! Each case starts its own helper, or all cases share one. Findings and evidence contain the output
-//! of helpers.
+//! Tests of helpers. A helper is a process that the service needs and that is not under test. Each
+//! case has its own helper, or all cases share one. The output of a helper is in findings and
+//! evidence.
 
 use super::project::Project;
 use crate::run::Output;
 
-/// A section of a spec with a helper that writes a line to the file `journal` when it starts and when
-/// it stops.
+/// A helper that writes to the file `journal` when it is started and stopped.
 const HELPER: &str = r#"[[process]]
 name = "queue"
 helper = true
@@ -19,7 +18,7 @@ while :; do sleep 0.02; done
 ready = { line = "^queue on [0-9]+$" }
 "#;
 
-/// Creates a project with two cases and the helper. `more` is added to the helper's section.
+/// Creates a project with two cases and [`HELPER`]. `more` is appended to the helper's section.
 fn project(service: &str, more: &str) -> Project {
     let project = Project::new(service);
     project.edit("[[route]]", &format!("{HELPER}{more}\n[[route]]"));
@@ -27,7 +26,6 @@ fn project(service: &str, more: &str) -> Project {
     project
 }
 
-/// Returns the lines that the helpers have written.
 fn journal(project: &Project) -> Vec<String> {
     let text = std::fs::read_to_string(project.path().join("journal")).unwrap();
     text.lines().map(str::to_owned).collect()

@@ -1,6 +1,5 @@
-//! Tests that `--keep` keeps databases, that `doctor` lists kept databases, and that `clean` removes
-//! them. Each test removes only its own databases, because the user of this machine may have kept
-//! other databases.
+//! Tests that `--keep` keeps databases, and that `doctor` lists and `clean` removes them. Each test
+//! removes only its own databases, because the user of this machine may have kept other databases.
 
 use sqlx::{Connection, PgConnection};
 
@@ -87,8 +86,8 @@ fn a_kept_database_on_a_server_given_by_url_stays_until_clean_removes_it() {
     let project = Project::new("obedient");
     let run =
         |args: &[&str]| project.spanproof(args).env("SPANPROOF_POSTGRES", database.url()).output();
-    // Counts the kept databases. The server may also have template databases, and copies of these
-    // that were made in advance for later runs.
+    // Counts the kept databases. Templates, and clones that are ready for the next run, also stay
+    // on the server and do not count.
     let count = "select count(*) from pg_database where datname like 'spanproof%' \
                 and datname <> current_database() and datname not like 'spanproof\\_ready\\_%' \
                 and datname not like 'spanproof\\_template\\_%'";

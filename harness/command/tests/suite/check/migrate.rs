@@ -1,11 +1,12 @@
-//! Tests with databases that a command or the service itself migrates.
+//! Tests with databases whose tables a command creates, or the service itself at its start.
 
 use rstest::rstest;
 
 use super::project::Project;
 use crate::run::Output;
 
-/// A Python program that creates the tables of the project, and adds a line to `runs.txt`.
+/// A command that creates the tables of the project, and adds a line to `runs.txt` each time it
+/// runs.
 const MIGRATE: &str = r#"
 import os, sys
 import psycopg
@@ -16,7 +17,7 @@ with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
     connection.execute(open("tables.sql").read())
 "#;
 
-/// A service that creates its tables when it starts, and then waits. It has no HTTP interface.
+/// A service that creates its tables at its start, waits, and has no HTTP interface.
 const SERVICE: &str = r#"
 import os, signal, sys
 import psycopg
@@ -44,19 +45,18 @@ fn project(settings: &str) -> Project {
     project
 }
 
-/// Runs `check` with a cache in the project's folder.
+/// Runs `check` with a cache inside the project's folder.
 fn check(project: &Project) -> Output {
     let cache = project.path().join("cache");
     project.spanproof(&["check"]).env("XDG_CACHE_HOME", cache).output()
 }
 
-/// Asserts that the tables existed: the run reaches the point where the service refuses the job.
-fn assert_job_was_refused(Output { code, stdout, stderr }: &Output) {
+/// Asserts that the tables existed, so that the service started and refused the job.
+fn assert_tables_existed(Output { code, stdout, stderr }: &Output) {
     assert_eq!(*code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");
 }
 
-/// Returns how often `migrate.py` has run.
 fn count_runs(project: &Project) -> usize {
     std::fs::read_to_string(project.path().join("runs.txt")).unwrap().lines().count()
 }
@@ -67,8 +67,8 @@ fn a_command_runs_again_only_if_its_inputs_have_changed() {
         "migrate = ['/usr/bin/python3', 'migrate.py', '{database.name}']\n\
          inputs = ['*.py', 'tables.sql']",
     );
-    assert_job_was_refused(&check(&project));
-    assert_job_was_refused(&check(&project));
+    assert_tables_existed(&check(&project));
+    assert_tables_existed(&check(&project));
     assert_eq!(count_runs(&project), 1);
     project.write("tables.sql", "create table other (n int);\n");
     let Output { code, stderr, .. } = check(&project);
@@ -81,8 +81,8 @@ fn a_command_runs_again_only_if_its_inputs_have_changed() {
 #[test]
 fn a_command_without_inputs_always_runs() {
     let project = project("migrate = ['/usr/bin/python3', 'migrate.py', '{database.name}']");
-    assert_job_was_refused(&check(&project));
-    assert_job_was_refused(&check(&project));
+    assert_tables_existed(&check(&project));
+    assert_tables_existed(&check(&project));
     assert_eq!(count_runs(&project), 2);
 }
 

@@ -1,13 +1,13 @@
-//! Tests of the placeholders, working folder, inherited variables, files and other processes of a
-//! service.
+//! Tests of what a service gets: placeholders in its arguments and variables, a working folder,
+//! inherited variables and files.
 
 use rstest::rstest;
 
 use super::project::Project;
 use crate::run::Output;
 
-/// A service that prints its arguments, its working folder, its environment and its file `app.conf`,
-/// and then the line `ready`.
+/// A service that prints its arguments, folder, environment and configuration file, and then
+/// `ready`.
 const SERVICE: &str = r#"#!/bin/sh
 echo "arguments $*"
 echo "folder $(pwd)"
@@ -18,7 +18,7 @@ echo ready
 while :; do /bin/sleep 600 & wait $!; done
 "#;
 
-/// Creates a project with the service. In its spec, `settings` replaces the key `command`.
+/// Creates a project with [`SERVICE`]. `settings` replace the `command` of its spec.
 fn project(settings: &str) -> Project {
     let project = Project::new("obedient");
     project.write("print.sh", SERVICE);
@@ -42,7 +42,7 @@ fn printed(project: &Project) -> String {
 }
 
 #[test]
-fn placeholders_are_filled_in_everywhere() {
+fn each_placeholder_is_replaced() {
     let project = project(
         r#"command = ["/bin/sh", "../print.sh", "{port}", "{port:admin}", "{case}", "{print}"]
 cwd = "inner"
@@ -72,7 +72,8 @@ env = { DIR = "{dir}", PGHOST = "{database.host}", PGPORT = "{database.port}", P
     assert!(!std::path::Path::new(&folder).exists(), "{folder} is left behind");
 }
 
-/// The password in a variable may be that of any database, not only of the case's database.
+/// `PGPASSWORD` is masked whatever its value, because it may be the password of another database
+/// than the database of the case.
 #[test]
 fn a_password_of_the_service_is_masked_in_its_output() {
     let project = project(

@@ -1,12 +1,11 @@
-//! Tests that `plan` finds the same errors in files and programs that `check` finds before it starts a
-//! process.
+//! Tests that `plan` checks everything that `check` reads before it starts a process.
 
 use rstest::rstest;
 
 use super::project::Project;
 use crate::run::Output;
 
-/// Runs `plan` and `check`, and returns their error. Asserts that both exit with 2 and print the same
+/// Runs `plan` and `check`. Asserts that both exit with 2 and print the same error, and returns the
 /// error.
 fn common_error(project: &Project) -> String {
     let Output { code, stdout, stderr } = project.run(&["plan"]);
@@ -17,7 +16,7 @@ fn common_error(project: &Project) -> String {
     stderr
 }
 
-/// Returns a project with a spec that names a valid file of each kind.
+/// Returns a project with a spec that names one file of each kind. All of the files are valid.
 fn project_with_every_file() -> Project {
     let project = Project::new("obedient");
     project.edit("ready =", "files = { \"a.conf\" = \"a.conf\" }\ninherit = [\"PATH\"]\nready =");
@@ -48,7 +47,7 @@ fn a_plan_of_a_spec_with_every_kind_of_file_is_printed() {
 #[case::key("upstream.toml", "abuot = 'x'", "./upstream.toml:1:1: unknown key `abuot`")]
 #[case::migration("migrations/0001_x.up.sql", "select 1", "the same version 1; renumber one")]
 #[case::seed("seed.sql", "\\dt", "seed `./seed.sql`: ")]
-fn plan_and_check_report_the_same_error_in_a_file(
+fn an_error_in_a_file_is_the_same_as_that_of_check(
     #[case] name: &str,
     #[case] text: &str,
     #[case] expected: &str,
@@ -68,7 +67,7 @@ fn plan_and_check_report_the_same_error_in_a_file(
 #[case::fault("apply.sql", "fault file `./apply.sql`: No such file")]
 #[case::end_of_fault("clear.sql", "fault file `./clear.sql`: No such file")]
 #[case::inputs("migrate.sh", "`inputs` `migrate.sh`: no file matches it")]
-fn plan_and_check_report_the_same_missing_file(#[case] name: &str, #[case] expected: &str) {
+fn a_missing_file_is_the_same_error_as_that_of_check(#[case] name: &str, #[case] expected: &str) {
     let project = project_with_every_file();
     std::fs::remove_file(project.path().join(name)).unwrap();
     let stderr = common_error(&project);
@@ -129,7 +128,7 @@ fn all_errors_are_reported_at_once() {
 }
 
 #[test]
-fn plan_does_not_build_the_service_and_accepts_a_program_that_is_not_built_yet() {
+fn nothing_is_built_and_a_program_that_is_built_may_be_missing() {
     let project = Project::new("obedient");
     let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let old = text.lines().find(|line| line.starts_with("command")).unwrap().to_owned();
@@ -144,9 +143,10 @@ fn plan_does_not_build_the_service_and_accepts_a_program_that_is_not_built_yet()
 }
 
 #[test]
-fn programs_whose_place_is_not_known_yet_are_not_looked_up() {
+fn programs_whose_path_is_not_known_yet_are_not_looked_up() {
     let project = project_with_every_file();
-    // The first program is a file that each case gets, and the second may be created by `migrate`.
+    // The first program is a file that each case creates in its own folder. The second may be
+    // created by `migrate`.
     project.edit("[\"sh\", \"helper.sh\"]", "[\"{dir}/a.conf\"]");
     project.edit("[\"sh\", \"submit.sh\"]", "[\"created/by-migrate\"]");
     let Output { code, stderr, .. } = project.run(&["plan"]);
@@ -209,7 +209,7 @@ fn tables_that_the_service_creates_can_not_be_checked() {
 }
 
 #[test]
-fn plan_and_check_report_the_same_error_in_a_migration() {
+fn a_migration_that_fails_is_the_same_error_as_that_of_check() {
     let project = Project::new("obedient");
     project.write("migrations/0002_wrong.up.sql", "select 1;\nselect no_such_column;\n");
     let plan = project.run(&["plan", "--database"]);

@@ -1,5 +1,5 @@
-//! Tests of snapshots of the startup output. Texts that vary from run to run are replaced by
-//! placeholders. `--update` reports how many snapshots it has written, or why it wrote none.
+//! Tests of startup snapshots: what varies from run to run is masked, and `--update` says what it
+//! wrote.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,7 +19,7 @@ echo "migrated in $(date +%N).5ms"
 echo "ready"
 while :; do sleep 600 & wait $!; done
 "#;
-/// The snapshot of [`SERVICE`].
+/// The startup snapshot of [`SERVICE`].
 const SNAPSHOT: &str = "---
 source: spanproof
 ---
@@ -49,7 +49,7 @@ fn project() -> Project {
     project
 }
 
-/// Returns the state of the only snapshot, followed by its difference.
+/// Returns the state of the only snapshot.
 fn state(project: &Project) -> String {
     let json = project.run(&["check", "--format", "json"]).json();
     let Json::Array(snapshots) = &json["snapshots"] else { panic!("{json}") };
@@ -62,7 +62,7 @@ fn state(project: &Project) -> String {
 }
 
 #[test]
-fn texts_that_vary_from_run_to_run_are_replaced_by_placeholders() {
+fn what_varies_from_run_to_run_is_masked() {
     let project = project();
     let Output { stderr, .. } = project.run(&["check", "--update"]);
     assert!(stderr.contains("\n1 snapshot written\n"), "{stderr}");
@@ -74,7 +74,7 @@ fn texts_that_vary_from_run_to_run_are_replaced_by_placeholders() {
 }
 
 #[test]
-fn a_snapshot_with_values_that_are_placeholders_now_is_still_equal() {
+fn a_snapshot_with_values_that_are_masked_now_is_still_equal() {
     let project = project();
     let stored = SNAPSHOT
         .replace("[TIME] listening", "2020/01/02 03:04:05.678 listening")
@@ -101,7 +101,7 @@ fn a_snapshot_with_values_that_are_placeholders_now_is_still_equal() {
 }
 
 #[test]
-fn an_update_without_a_folder_for_snapshots_is_reported() {
+fn an_update_without_a_folder_for_snapshots_says_so() {
     let project = Project::new("obedient");
     let Output { stderr, .. } = project.run(&["check", "--update"]);
     let expected = "\nno snapshot written: the spec names no folder for them; set `snapshots` in \
@@ -110,7 +110,7 @@ fn an_update_without_a_folder_for_snapshots_is_reported() {
 }
 
 #[test]
-fn an_update_without_a_case_that_became_ready_is_reported() {
+fn an_update_without_a_case_that_became_ready_says_so() {
     let project = Project::new("never-ready");
     project.append("[startup]\nsnapshots = \"snapshots\"");
     let Output { stderr, .. } = project.run(&["check", "--update"]);
@@ -119,7 +119,7 @@ fn an_update_without_a_case_that_became_ready_is_reported() {
 }
 
 #[test]
-fn an_update_of_output_that_varies_between_cases_is_reported() {
+fn an_update_of_output_that_varies_between_cases_says_so() {
     let project = project();
     project.write("service.sh", &SERVICE.replace("1.2.3", "session $(date +%N)"));
     let Output { stderr, .. } = project.run(&["check", "--update"]);

@@ -1,6 +1,6 @@
-//! Tests that commands that read an existing system give the same answers for the same data in tables
-//! of different shapes: plain columns, paths into JSON, names that need quotes, and ids of several
-//! columns. The data is that of a real incident. A unit of work is a row of `executions`.
+//! Tests that the commands which read an existing system give the same answers for the same rows,
+//! whatever the shape of their tables: plain columns, paths into JSON, names that need quotes, and
+//! ids of several columns.
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::production::{LOG, Production};
 use crate::run::{Output, Spanproof};
 
-/// SQL that inserts spans. Job 469 gets spans for all of its units, and job 470 for half of its units.
-/// Job 471 gets spans that do not refer to their units, and job 472 gets no spans. One span of another
-/// service refers to no job and no unit.
+/// SQL that inserts spans. Job 469 has spans for every unit, job 470 for half of its units, and job
+/// 472 has none. The spans of job 471 do not name their units. One span of another service names
+/// neither a job nor a unit.
 const SPANS: &str = "
 insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms,
     status, job_id, execution_id, model_id, region)
@@ -28,20 +28,18 @@ update executions e set position = n from
 alter table trace_spans add position integer;
 update trace_spans s set position = e.position from executions e where e.id = s.execution_id;";
 
-/// A shape of the tables.
+/// A shape: SQL that changes the tables, and the section `[tables]` that describes them.
 struct Shape {
-    /// SQL that changes the tables of the incident to this shape.
     sql: &'static str,
     /// The id of the first unit of job 469.
     unit: &'static str,
-    /// The sections of a spec that describe the tables.
     tables: &'static str,
 }
 
 /// The shape of the tables in production.
 const PLAIN: Shape = Shape { sql: "", unit: "2101", tables: "" };
 
-/// Values are fields of objects in columns of the types `jsonb` and `json`.
+/// Fields of objects, in columns of the types `jsonb` and `json`.
 const OBJECTS: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -75,7 +73,7 @@ status = "status"
 "#,
 };
 
-/// Values are in lists of attributes as OpenTelemetry encodes them. Numbers are texts.
+/// Attributes as a JSON list, in the form of OpenTelemetry, which writes numbers as strings.
 const ATTRIBUTES: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -95,7 +93,7 @@ status = "status"
 "#,
 };
 
-/// Values are in JSON in a column of the type `text`. One row contains a text that is not JSON.
+/// JSON in a column of type `text`. One row has a text that is not JSON.
 const TEXTS: Shape = Shape {
     sql: "
 alter table trace_spans add attributes text;
@@ -114,7 +112,7 @@ status = "status"
 "#,
 };
 
-/// Tables and columns have names with dots, capitals, spaces and quotes, in several schemas.
+/// Names with dots, capitals, spaces and quotes, in several schemas.
 const NAMES: Shape = Shape {
     sql: r#"
 create schema audit; create schema "my.schema";
@@ -148,7 +146,7 @@ status = "status"
 "#,
 };
 
-/// The id of a unit is the id of its job and its position in the job.
+/// Units without an id of their own: the job and the position in the job identify a unit.
 const POSITIONS: Shape = Shape {
     sql: "
 alter table trace_spans drop execution_id;
@@ -162,7 +160,7 @@ unit = ["job_id", "position"]
 "#,
 };
 
-/// Like [`POSITIONS`], but the position is inside JSON in the table of spans.
+/// As [`POSITIONS`], but spans have the position inside a JSON column.
 const POSITIONS_IN_JSON: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -199,7 +197,7 @@ async fn run(production: &Production, args: &[&str]) -> Output {
     Spanproof::new(production.folder.path(), args).output_async().await
 }
 
-/// Returns the findings of a diagnosis without names of tables and columns and without ids of units.
+/// Returns what a diagnosis found, without the names of tables and columns and the ids of units.
 fn findings(output: &Output) -> Json {
     let Output { code, stdout, stderr } = output;
     assert_eq!(*code, 1, "{stdout}{stderr}");
@@ -214,9 +212,8 @@ fn findings(output: &Output) -> Json {
     json!({"jobs": json["jobs"], "diagnoses": all.collect::<Vec<_>>()})
 }
 
-/// Removes the fields that depend on names of columns or on ids of units, in every object. One of them
-/// is `unread`: it lists diagnostic functions that could not be called, because they need a number as
-/// the id of a unit.
+/// Removes the values that depend on the names of columns and the ids of units, from every object.
+/// `unread` lists the diagnostic functions, which need a number as the id of a unit.
 fn without_columns(json: &mut Json) {
     match json {
         Json::Object(fields) => {
@@ -241,22 +238,19 @@ fn dump(production: &Production) {
     assert!(dumped.unwrap().success());
 }
 
-/// The answers of the commands about one database.
+/// What the commands answer about one database.
 #[derive(Debug, PartialEq)]
 struct Answers {
-    /// The findings of `diagnose` from the database.
     diagnosis: Json,
-    /// The findings of `diagnose` from a dump.
-    dump_diagnosis: Json,
+    dumped: Json,
     traces: [Json; 3],
     watch: Vec<String>,
-    /// The funnels of incidents that were captured from the database and from a dump.
     incidents: [String; 2],
     preflight: Vec<[String; 2]>,
 }
 
 impl Answers {
-    /// Runs the commands on a database with this shape.
+    /// Asks every command about the tables of a shape.
     async fn about(shape: &Shape) -> Self {
         let production = shape.production().await;
         dump(&production);
@@ -276,7 +270,7 @@ impl Answers {
         let watch = ["watch", "--last", "4", "--for", "1s", "--database", url];
         let answers = Self {
             diagnosis: diagnose(["--database"], url.to_owned()).await,
-            dump_diagnosis: diagnose(["--dump"], "dump.sql".to_owned()).await,
+            dumped: diagnose(["--dump"], "dump.sql".to_owned()).await,
             traces: [
                 traces(&production, &["--job", "bias-detection-1761134400"]).await,
                 traces(&production, &["--execution", shape.unit]).await,
@@ -291,7 +285,7 @@ impl Answers {
     }
 }
 
-/// Runs `traces`. Returns its document without fields that depend on names of columns.
+/// Runs `traces`, and returns its document without what depends on the names of columns.
 async fn traces(production: &Production, args: &[&str]) -> Json {
     let start = ["traces", "--format", "json", "--database", production.database.url()];
     let output = run(production, &[&start, args].concat()).await;
@@ -301,7 +295,7 @@ async fn traces(production: &Production, args: &[&str]) -> Json {
     json
 }
 
-/// Returns the lines of `watch` without the time, and with the same name for the table of units.
+/// Returns the lines of `watch` without the time and the name of the table.
 fn lines(output: &str) -> Vec<String> {
     let line =
         |line: &str| line.split_once("  ").unwrap().1.replace("audit.Order Lines", "executions");
@@ -319,8 +313,8 @@ async fn preflight(production: &Production) -> Vec<[String; 2]> {
     all.filter(|[name, _]| names.contains(&name.as_str())).collect()
 }
 
-/// Captures job 471 to an incident file, and judges the masked rows in this file again. Returns the
-/// line with the funnel: how many units reached each stage of recording.
+/// Captures job 471 to a file and judges the masked rows of this file again. Returns the funnel,
+/// the line that counts how many units reached each stage.
 async fn incident(production: &Production, source: [&str; 2]) -> String {
     let capture = ["capture", "--log", LOG, "--job", "471", "-oout.jsonl"];
     let Output { code, stdout, stderr } = run(production, &[&capture[..], &source].concat()).await;

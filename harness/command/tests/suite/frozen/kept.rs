@@ -1,8 +1,7 @@
-//! Tests that this version lists and removes what earlier versions left behind: folders of servers,
-//! and databases on a server given by URL. The folder of a server contains the file `things` (its
-//! journal), which lists what must be removed with the folder. It also contains the FIFO `users`,
-//! which each process that uses the server holds open. Git can't store a FIFO, so each test creates
-//! one.
+//! Tests that this version lists and removes what earlier versions left: folders of servers, and
+//! databases on a server given by URL. The folder of a server contains the journal `things`, which
+//! lists what must be removed with the folder. It also contains the FIFO `users`, which each
+//! process that uses the server holds open. Git can't store a FIFO, so each test creates one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -38,7 +37,7 @@ impl Leftover {
         let left = Self { scratch, folder };
         let users = left.folder.join("users");
         nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        // The clean-up ignores a folder that is newer, because a process may still be creating it.
+        // The clean-up ignores newer folders, because a process may still be creating them.
         let minute_ago = SystemTime::now() - Duration::from_mins(1);
         let minute_ago = minute_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
         let (at, flags) = (nix::fcntl::AT_FDCWD, UtimensatFlags::NoFollowSymlink);
@@ -62,7 +61,7 @@ impl Leftover {
             .replace("CACHE", &path(&self.cache()))
     }
 
-    /// Returns the path of the file by which other processes find a shared server.
+    /// Returns the file by which other processes find a shared server.
     fn record(&self) -> PathBuf {
         self.scratch.path().join("spanproof-70f2733551de0472.server")
     }
@@ -102,7 +101,8 @@ fn doctor_lists_and_clean_removes_a_kept_server(#[case] name: &str, #[case] shar
 #[test]
 fn folders_of_a_dead_process_are_removed() {
     let left = Leftover::new("spanproof-74023cffbd7c");
-    // A cache entry that the dead process had not finished. The journal lists the entry's folder.
+    // The process died before it finished this cache entry. The journal names the folder of the
+    // entry.
     let unfinished = left.cache().join("making-628929ae2ba0401b9747eaf52353609c");
     std::fs::create_dir_all(&unfinished).unwrap();
     std::fs::write(unfinished.join("half"), "").unwrap();
