@@ -30,26 +30,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Returns how sure the code is and why, a line for each step; empty for a difference that was
-    /// observed directly.
-    pub fn reasoning(&self) -> Vec<String> {
+    /// Returns how sure the code is, as text: that it is only likely, or which codes are possible.
+    /// `None` if it is certain.
+    pub fn doubt(&self) -> Option<String> {
         let possible = self.alternatives.iter().filter(|other| other.excluded_by.is_none());
         let possible: Vec<_> = possible.map(|other| other.code.text()).collect();
-        let mut lines = Vec::new();
         match self.confidence {
             Confidence::Likely => {
-                lines.push(
-                    "likely: every other reason is ruled out, and no fact proves this one".into(),
-                );
+                Some("likely: every other reason is ruled out, and no fact proves this one".into())
             }
             Confidence::Undetermined if !possible.is_empty() => {
-                lines.push(format!("possible: {}", possible.join(", ")));
+                Some(format!("possible: {}", possible.join(", ")))
             }
-            _ => {}
+            _ => None,
         }
-        if self.alternatives.is_empty() {
-            return lines;
-        }
+    }
+
+    /// Returns the codes that a fact rules out, a line for each fact.
+    pub fn exclusions(&self) -> Vec<String> {
         let mut by_fact: Vec<(&str, Vec<&str>)> = Vec::new();
         for other in &self.alternatives {
             let Some(fact) = &other.excluded_by else { continue };
@@ -59,8 +57,7 @@ impl Finding {
             }
         }
         let line = |(fact, codes): (&str, Vec<&str>)| format!("not {}: {fact}", codes.join(", "));
-        lines.extend(by_fact.into_iter().map(line));
-        lines
+        by_fact.into_iter().map(line).collect()
     }
 
     /// Creates a finding without evidence.

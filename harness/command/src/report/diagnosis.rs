@@ -89,6 +89,9 @@ fn job_diagnosis(tracing_flag: Option<&str>, diagnosis: &JobDiagnosis) -> String
                 for line in &finding.evidence {
                     let _infallible = writeln!(text, "      {line}");
                 }
+                if let Some(doubt) = finding.doubt() {
+                    let _infallible = writeln!(text, "    {doubt}");
+                }
             }
         }
         _ if judgement.recording => {

@@ -163,8 +163,11 @@ fn findings(case: &CaseResult) -> String {
     }
     for finding in verdict.findings() {
         let _infallible = writeln!(text, "FAIL {}: {name}\n    {}", finding.code, finding.message);
-        for line in finding.evidence.iter().chain(&finding.reasoning()) {
+        for line in &finding.evidence {
             let _infallible = writeln!(text, "      {line}");
+        }
+        for line in finding.doubt().into_iter().chain(finding.exclusions()) {
+            let _infallible = writeln!(text, "    {line}");
         }
     }
     text

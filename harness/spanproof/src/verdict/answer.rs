@@ -6,9 +6,9 @@ use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::KnownError;
 use super::propagation::TraceContext;
-use super::witness::Testimony;
+use super::server_errors;
 use crate::identifier;
-use crate::observation::{Failure, TrialRecord};
+use crate::observation::TrialRecord;
 use Question as Q;
 
 /// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
@@ -37,7 +37,7 @@ pub(super) fn answers(
     respondent.process(&mut answers);
     respondent.rows(&mut answers);
     respondent.peers(peers, &mut answers);
-    respondent.server(is_aided, &mut answers);
+    server_errors::answer(facts, gap, is_aided, &mut answers);
     respondent.unsent(&mut answers);
     answers
 }
@@ -292,64 +292,6 @@ impl Respondent<'_> {
         }
     }
 
-    /// What the server logged and the witness counted.
-    fn server(&self, is_aided: bool, answers: &mut Answers) {
-        let facts = self.facts;
-        let Some(trial) = facts.trial() else {
-            return self.other_tables(answers);
-        };
-        let table = &facts.span_place;
-        if let Some(witness) = trial.witness.as_ref().filter(|_| is_aided) {
-            return Testimony::new(witness, table, facts.spans.len()).answer(answers);
-        }
-        let places = elsewhere(&trial.other_tables, false);
-        match places {
-            _ if !trial.server_log_read => {}
-            places if places.is_empty() => {
-                answers.set(Q::Elsewhere, Fact::no("the other schemas have no such rows"));
-            }
-            places => answers.set(Q::Elsewhere, Fact::Yes(places)),
-        }
-        if trial.server_log_read {
-            self.server_log(&trial.server_errors, answers);
-        }
-    }
-
-    fn server_log(&self, errors: &[Failure], answers: &mut Answers) {
-        let facts = self.facts;
-        let log = ServerErrors::about(errors, &facts.span_place);
-        if log.refused.is_empty() {
-            answers.set(Q::Refused, Fact::no("the server's log has no error about spans"));
-            answers.set(Q::Poisoned, Fact::no("the server's log has no error about spans"));
-        } else {
-            let evidence =
-                some(log.refused.iter().map(|error| Evidence::ServerLog((*error).clone())));
-            answers.set(Q::Refused, Fact::Yes(evidence));
-            if log.refuses_whole_statements() || log.refused.len() >= self.gap.missing {
-                answers.set(Q::Poisoned, Fact::no("each failed statement explains its own rows"));
-            }
-        }
-        if !log.denied.is_empty() && facts.spans.is_empty() {
-            let evidence =
-                some(log.denied.iter().map(|error| Evidence::ServerLog((*error).clone())));
-            answers.set(Q::Denied, Fact::Yes(evidence));
-        }
-    }
-
-    fn other_tables(&self, answers: &mut Answers) {
-        let Some(deployment) = self.facts.observation.deployment() else { return };
-        if deployment.database.is_none() {
-            return;
-        }
-        let places = elsewhere(&deployment.other_tables, true);
-        let fact = if places.is_empty() {
-            Fact::no("the other schemas have no such rows")
-        } else {
-            Fact::Yes(places)
-        };
-        answers.set(Q::Elsewhere, fact);
-    }
-
     /// Whether spans began and never reached the server.
     fn unsent(&self, answers: &mut Answers) {
         let began = [Q::Begun, Q::Acknowledged];
@@ -362,49 +304,6 @@ impl Respondent<'_> {
             answers.set(Q::Unsent, Fact::Yes(evidence));
         }
     }
-}
-
-/// Errors of the server's log that may be about spans.
-struct ServerErrors<'a> {
-    /// Statements about the span table that failed.
-    refused: Vec<&'a Failure>,
-    /// Sessions that were not let in.
-    denied: Vec<&'a Failure>,
-}
-
-impl<'a> ServerErrors<'a> {
-    fn about(errors: &'a [Failure], table: &str) -> Self {
-        let name = identifier::parts(table).1.to_lowercase();
-        let names = |text: &str| text.to_lowercase().contains(&name);
-        let is_about = |error: &&Failure| {
-            names(&error.message) || error.statement.as_deref().is_some_and(names)
-        };
-        let is_denied = |error: &&Failure| {
-            let class = error.state.get(..2).unwrap_or_default();
-            error.statement.is_none() && ["28", "3D", "53"].contains(&class)
-        };
-        Self {
-            refused: errors.iter().filter(is_about).collect(),
-            denied: errors.iter().filter(is_denied).collect(),
-        }
-    }
-
-    /// Whether the server refused each statement before it ran, whatever its rows are.
-    fn refuses_whole_statements(&self) -> bool {
-        let class = |error: &&Failure| error.state.get(..2).unwrap_or_default().to_owned();
-        let by_row = ["22", "23", "44", "P0"];
-        !self.refused.iter().any(|error| by_row.contains(&class(error).as_str()))
-    }
-}
-
-/// The tables of the same name that have rows, as evidence.
-fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Vec<Evidence> {
-    let place = |(table, rows): &(String, u64)| Evidence::Elsewhere {
-        table: table.clone(),
-        rows: *rows,
-        of_units,
-    };
-    tables.iter().map(place).collect()
 }
 
 /// Whether the environment tells OpenTelemetry's SDK to sample no trace.

@@ -99,8 +99,9 @@ impl std::fmt::Display for Finding {
         for evidence in &self.evidence {
             writeln!(f, "    {evidence}")?;
         }
-        for line in spanproof_format::Finding::from(self).reasoning() {
-            writeln!(f, "    {line}")?;
+        let finding = spanproof_format::Finding::from(self);
+        for line in finding.doubt().into_iter().chain(finding.exclusions()) {
+            writeln!(f, "  {line}")?;
         }
         Ok(())
     }

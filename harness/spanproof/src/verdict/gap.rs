@@ -41,6 +41,11 @@ impl<'a> Gap<'a> {
         self.stored + self.missing
     }
 
+    /// The ids of these units.
+    pub(super) fn unit_ids(&self) -> impl Iterator<Item = &str> {
+        self.units.iter().filter_map(|unit| unit.id.as_deref())
+    }
+
     /// Whether a span is of one of these units.
     pub(super) fn has_unit_of(&self, span: &Span) -> bool {
         span.unit.is_some() && self.units.iter().any(|unit| unit.id == span.unit)

@@ -67,7 +67,7 @@ const STATEMENT_ERRORS: &[&str] =
     &["permission denied for", "does not exist", "read-only transaction"];
 
 /// Whether a text contains a name as a word of its own.
-fn names(text: &str, name: &str) -> bool {
+pub(super) fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()
         && text.match_indices(name).any(|(start, _)| {

@@ -16,10 +16,12 @@ use spanproof_format::{Code, Confidence, Stage};
 pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
     checks.count(facts.rules.len());
     let mut findings: Vec<Finding> = Vec::new();
-    for gap in Gap::find(facts) {
-        let missing = Missing { facts, gap: &gap };
+    let gaps = Gap::find(facts);
+    let first_units: Vec<&str> = gaps.iter().take(1).flat_map(Gap::unit_ids).collect();
+    for gap in &gaps {
+        let missing = Missing { facts, gap };
         let finding = missing.renamed().unwrap_or_else(|| {
-            let answers = answers(facts, &gap, peers, true);
+            let answers = answers(facts, gap, peers, true);
             let conclusion = conclude(&answers);
             let finding = missing.finding(&answers, conclusion);
             if findings.is_empty() && facts.trial().is_some_and(|trial| trial.witness.is_some()) {
@@ -30,8 +32,10 @@ pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks
         match findings.iter_mut().find(|other| is_same(other, &finding)) {
             // A flag that is off explains all spans alike.
             Some(other) if other.code.stage() <= Stage::Enabled => {}
+            // So does the loss of all spans of a unit.
+            Some(_) if !missing.is_apart(&first_units) => {}
             Some(other) => {
-                other.evidence.push(Evidence::Note(format!("also: {}", missing.count())))
+                other.evidence.push(Evidence::Note(format!("also: {}", missing.count())));
             }
             None => findings.push(finding),
         }
@@ -81,6 +85,11 @@ impl Missing<'_> {
         format!("{units} units left {stored}{of} `{operation}` spans")
     }
 
+    /// Whether other units lack this span than those of the first gap.
+    fn is_apart(&self, first_units: &[&str]) -> bool {
+        self.gap.unit_ids().ne(first_units.iter().copied())
+    }
+
     /// The finding where spans of another name or service stand in the place of the missing ones.
     fn renamed(&self) -> Option<Finding> {
         let Self { facts, gap } = self;
@@ -112,6 +121,16 @@ impl Missing<'_> {
             }
             Code::Undetermined => {
                 Finding::new(code, self.undetermined(&conclusion), self.evidence(answers))
+            }
+            Code::PathNotExecuted if answers.is_yes(Q::NoBeginLine) => {
+                let (units, operation) = (self.facts.units.len(), self.gap.rule.name);
+                let message = format!(
+                    "{units} units were executed{}, and {} `{operation}` spans were begun: their work runs outside \
+                     the tracer",
+                    by_route(self.facts),
+                    self.facts.attempts(operation)
+                );
+                Finding::new(code, message, self.evidence(answers))
             }
             _ => {
                 let message = format!("{}: {}", self.count(), self.reason(code, answers));
@@ -235,7 +254,6 @@ impl Missing<'_> {
     fn evidence(&self, answers: &Answers) -> Vec<Evidence> {
         let mut all: Vec<Evidence> = Vec::new();
         let questions = [
-            Q::Reported,
             Q::ExporterError,
             Q::LibraryOff,
             Q::SampledOut,
@@ -254,6 +272,7 @@ impl Missing<'_> {
             Q::Acknowledged,
         ];
         let testimony = self.facts.trial().and_then(|trial| trial.witness.as_ref());
+        all.extend_from_slice(answers.evidence(Q::Reported));
         if let Some(witness) = testimony {
             let facts = self.facts;
             all.extend(Testimony::new(witness, &facts.span_place, facts.spans.len()).lines());
@@ -269,7 +288,12 @@ impl Missing<'_> {
         if !answers.is_yes(Q::Begun) {
             all.extend(Evidence::units(self.facts));
         }
-        all.push(self.rows());
+        // Where nothing of this name was begun, the whole table matters.
+        all.push(if answers.is_yes(Q::NoBeginLine) {
+            Evidence::span_count(self.facts)
+        } else {
+            self.rows()
+        });
         all
     }
 

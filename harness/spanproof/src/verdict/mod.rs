@@ -24,6 +24,7 @@ mod outcome;
 mod peer;
 mod propagation;
 mod reason;
+mod server_errors;
 mod stage;
 mod stored;
 #[cfg(test)]

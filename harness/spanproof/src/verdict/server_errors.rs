@@ -1,0 +1,135 @@
+//! Answers about the database server: from the database witness if there is one, otherwise from the
+//! server's log and the tables of other schemas, which are read in every trial.
+
+use super::evidence::{Evidence, some};
+use super::fact::{Answers, Fact, Question as Q};
+use super::facts::Facts;
+use super::gap::Gap;
+use super::known_error::names;
+use super::witness::Testimony;
+use crate::identifier;
+use crate::observation::{Failure, TrialRecord};
+
+/// Answers the questions about the server. `is_aided` is `false` to leave the witness out.
+pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: &mut Answers) {
+    let table = &facts.span_place;
+    let Some(trial) = facts.trial() else {
+        return other_tables_of_deployment(facts, answers);
+    };
+    if let Some(witness) = trial.witness.as_ref().filter(|_| is_aided) {
+        return Testimony::new(witness, table, facts.spans.len()).answer(answers);
+    }
+    if trial.server_log_read {
+        answers.set(Q::Elsewhere, elsewhere(&trial.other_tables, false));
+        answer_from_log(facts, trial, gap, answers);
+    }
+}
+
+fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answers: &mut Answers) {
+    let log = ServerErrors::about(&trial.server_errors, &facts.span_place);
+    if log.refused.is_empty() {
+        let control = "the server's log has no error about spans";
+        answers.set(Q::Refused, Fact::no(control));
+        answers.set(Q::Poisoned, Fact::no(control));
+    } else {
+        answers.set(Q::Refused, Fact::Yes(evidence(&log.refused)));
+        if log.refuses_whole_statements() || log.refused.len() >= gap.missing {
+            let control = "each failed statement explains its own rows";
+            answers.set(Q::Poisoned, Fact::no(control));
+        }
+    }
+    if !log.denied.is_empty() && facts.spans.is_empty() {
+        answers.set(Q::Denied, Fact::Yes(evidence(&log.denied)));
+    }
+}
+
+fn evidence(errors: &[&Failure]) -> Vec<Evidence> {
+    some(errors.iter().map(|error| Evidence::ServerLog((*error).clone())))
+}
+
+fn other_tables_of_deployment(facts: &Facts<'_>, answers: &mut Answers) {
+    let deployment = facts.observation.deployment();
+    if let Some(deployment) = deployment.filter(|deployment| deployment.database.is_some()) {
+        answers.set(Q::Elsewhere, elsewhere(&deployment.other_tables, true));
+    }
+}
+
+/// Whether tables of the same name in other schemas have rows.
+fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Fact {
+    if tables.is_empty() {
+        return Fact::no("the other schemas have no such rows");
+    }
+    let place = |(table, rows): &(String, u64)| Evidence::Elsewhere {
+        table: table.clone(),
+        rows: *rows,
+        of_units,
+    };
+    Fact::Yes(tables.iter().map(place).collect())
+}
+
+/// Errors of the server's log that may be about spans.
+struct ServerErrors<'a> {
+    /// Statements that write the span table and failed.
+    refused: Vec<&'a Failure>,
+    /// Sessions that were not let in.
+    denied: Vec<&'a Failure>,
+}
+
+impl<'a> ServerErrors<'a> {
+    fn about(errors: &'a [Failure], table: &str) -> Self {
+        let name = identifier::parts(table).1.to_lowercase();
+        let is_write = |statement: &str| {
+            let statement = statement.to_lowercase();
+            names(&statement, &name)
+                && ["insert", "copy", "merge", "update"].iter().any(|verb| names(&statement, verb))
+        };
+        let is_about = |error: &&Failure| match &error.statement {
+            Some(statement) => is_write(statement),
+            None => names(&error.message.to_lowercase(), &name),
+        };
+        let is_denied = |error: &&Failure| {
+            let class = error.state.get(..2).unwrap_or_default();
+            error.statement.is_none() && ["28", "3D", "53"].contains(&class)
+        };
+        Self {
+            refused: errors.iter().filter(is_about).collect(),
+            denied: errors.iter().filter(is_denied).collect(),
+        }
+    }
+
+    /// Whether the server refused each statement before it looked at a row, by the class of its
+    /// SQLSTATE (`PostgreSQL` manual, appendix A).
+    fn refuses_whole_statements(&self) -> bool {
+        let is_by_row = |error: &&Failure| {
+            let class = error.state.get(..2).unwrap_or_default();
+            ["22", "23", "44", "P0"].contains(&class)
+        };
+        !self.refused.iter().any(is_by_row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::insert("42501", "permission denied", Some("INSERT INTO app.spans VALUES (1)"), [1, 0])]
+    #[case::copy("22P04", "extra data", Some("COPY spans FROM STDIN"), [1, 0])]
+    #[case::query("42703", "no such column", Some("SELECT x FROM spans"), [0, 0])]
+    #[case::other_table("23505", "duplicate key", Some("INSERT INTO old_spans VALUES (1)"), [0, 0])]
+    #[case::session("28P01", "password authentication failed", None, [0, 1])]
+    fn errors_are_about_writes_of_spans_or_about_sessions(
+        #[case] state: &str,
+        #[case] message: &str,
+        #[case] statement: Option<&str>,
+        #[case] counts: [usize; 2],
+    ) {
+        let statement = statement.map(str::to_owned);
+        let error = Failure { state: state.into(), message: message.into(), statement };
+        let errors = [error];
+        let found = ServerErrors::about(&errors, "app.spans");
+        assert_eq!([found.refused.len(), found.denied.len()], counts);
+    }
+}
