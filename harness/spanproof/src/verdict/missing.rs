@@ -265,14 +265,17 @@ impl Missing<'_> {
             Q::Discarded,
             Q::Killed,
             Q::NoTracerLine,
-            Q::NoBeginLine,
             Q::OtherRoute,
             Q::OtherValue,
             Q::Begun,
             Q::Acknowledged,
         ];
         let testimony = self.facts.trial().and_then(|trial| trial.witness.as_ref());
+        if answers.is_yes(Q::NoBeginLine) {
+            all.extend(self.facts.banners.iter().map(Evidence::from));
+        }
         all.extend_from_slice(answers.evidence(Q::Reported));
+        all.extend_from_slice(answers.evidence(Q::NoBeginLine));
         if let Some(witness) = testimony {
             let facts = self.facts;
             all.extend(Testimony::new(witness, &facts.span_place, facts.spans.len()).lines());
@@ -281,9 +284,6 @@ impl Missing<'_> {
             let new = answers.evidence(question).iter().filter(|one| !all.contains(one));
             let new: Vec<_> = new.cloned().collect();
             all.extend(new);
-        }
-        if answers.is_yes(Q::NoBeginLine) {
-            all.splice(0..0, self.facts.banners.iter().map(Evidence::from));
         }
         if !answers.is_yes(Q::Begun) {
             all.extend(Evidence::units(self.facts));

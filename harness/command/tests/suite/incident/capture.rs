@@ -82,7 +82,9 @@ fn secrets_and_personal_data_are_masked(
     let Output { code, stdout, stderr } =
         run(folder.path(), &["replay", "out.jsonl", "--assert-only", "--config", SPEC]);
     assert_eq!(code, 0, "masking changed the verdict: {stdout}{stderr}");
-    assert!(stdout.contains("path-not-executed: 4 units were executed"), "{stdout}");
+    // The log has a line about a failed write, and none about the start of a span.
+    let reasons = "the evidence fits path-not-executed, write-failed-silent;";
+    assert!(stdout.contains(reasons), "{stdout}");
 }
 
 #[test]
