@@ -38,7 +38,7 @@ pub(super) fn answers(
     respondent.rows(&mut answers);
     respondent.peers(peers, &mut answers);
     server_errors::answer(facts, gap, is_aided, &mut answers);
-    respondent.unsent(&mut answers);
+    answer_unsent(&mut answers);
     answers
 }
 
@@ -291,18 +291,18 @@ impl Respondent<'_> {
             answers.set(Q::BeginPatternWorks, Fact::yes(text));
         }
     }
+}
 
-    /// Whether spans began and never reached the server.
-    fn unsent(&self, answers: &mut Answers) {
-        let began = [Q::Begun, Q::Acknowledged];
-        if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
-            answers.set(Q::Unsent, Fact::no("inserts reached the server"));
-        } else if answers.is_no(Q::Reached)
-            && let Some(question) = began.into_iter().find(|question| answers.is_yes(*question))
-        {
-            let evidence = answers.evidence(question).to_vec();
-            answers.set(Q::Unsent, Fact::Yes(evidence));
-        }
+/// Whether spans began and never reached the server.
+fn answer_unsent(answers: &mut Answers) {
+    let began = [Q::Begun, Q::Acknowledged];
+    if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
+        answers.set(Q::Unsent, Fact::no("inserts reached the server"));
+    } else if answers.is_no(Q::Reached)
+        && let Some(question) = began.into_iter().find(|question| answers.is_yes(*question))
+    {
+        let evidence = answers.evidence(question).to_vec();
+        answers.set(Q::Unsent, Fact::Yes(evidence));
     }
 }
 

@@ -295,8 +295,12 @@ mod tests {
 
     fn answers(yes: &[Question], no: &[Question]) -> Answers {
         let mut answers = Answers::default();
-        yes.iter().for_each(|question| answers.set(*question, Fact::yes("seen")));
-        no.iter().for_each(|question| answers.set(*question, Fact::no("looked")));
+        for question in yes {
+            answers.set(*question, Fact::yes("seen"));
+        }
+        for question in no {
+            answers.set(*question, Fact::no("looked"));
+        }
         answers
     }
 

@@ -40,7 +40,9 @@ pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks
             None => findings.push(finding),
         }
     }
-    findings.into_iter().for_each(|finding| checks.add(finding));
+    for finding in findings {
+        checks.add(finding);
+    }
 }
 
 /// What of each operation has fewer rows than units were executed.
