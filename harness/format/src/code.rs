@@ -127,8 +127,11 @@ codes! {
         "spans had not ended when the process was killed or crashed"
         "flush and end spans when the service is asked to stop";
     ImpossibleTimes "impossible-times" Finished
-        "a span ends before it starts, or its duration is negative"
+        "the times of a span contradict each other, its parent or the time of the job"
         "take both times from one clock, and record the start when the work starts";
+    InvalidIds "invalid-ids" Linked
+        "spans have ids that are all zeros, or that other spans have, too"
+        "generate ids at random for each span; zeros usually mean that no tracer was installed";
     Unlinked "unlinked" Linked
         "spans lack the ids of the work they belong to"
         "write the ids to the span's row, not only to memory";

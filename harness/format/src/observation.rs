@@ -67,6 +67,10 @@ pub struct Observation {
     /// Tables with the span table's name in other schemas, with their number of rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tables: Vec<(String, u64)>,
+    /// When the job was submitted and when the service had stopped, by the clock of the machine that
+    /// ran the case; `None` if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<[DateTime<Utc>; 2]>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -273,6 +277,7 @@ impl Observation {
             server_errors: Vec::new(),
             server_log_read: false,
             other_tables: Vec::new(),
+            period: None,
             helpers: Vec::new(),
             second_job: None,
             exchanges: Vec::new(),

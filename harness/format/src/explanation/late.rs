@@ -187,12 +187,31 @@ pub(super) const LOST_AT_EXIT: Explanation = Explanation::new(
 );
 
 pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
-    &["the end of a span is before its start, or its duration is negative"],
+    &[
+        "the end of a span is before its start, or its duration is negative",
+        "a span starts before its job was submitted or before its parent, or ends after the service \
+         stopped",
+        "the duration is end minus start neither in seconds nor in milliseconds, microseconds or \
+         nanoseconds",
+    ],
     &["the end is missing: `not-finished`"],
     &[
+        "local times are written as if they were UTC: they are whole quarter hours off",
         "the start comes from the server's clock or a default, and the end from the service's \
          clock",
         "the duration is measured from another time than the start, such as the insert of the row",
+    ],
+);
+
+pub(super) const INVALID_IDS: Explanation = Explanation::new(
+    &[
+        "a trace id or span id has zeros only",
+        "two spans with different names or units have the same trace id and span id",
+    ],
+    &["two rows with the same id, name and unit: `duplicate`"],
+    &[
+        "the span was begun without a tracer, and a placeholder was stored",
+        "an id is computed from something that is not unique, or is generated once for the process",
     ],
 );
 

@@ -62,6 +62,7 @@ impl Code {
             Self::NotFinished => late::NOT_FINISHED,
             Self::LostAtExit => late::LOST_AT_EXIT,
             Self::ImpossibleTimes => late::IMPOSSIBLE_TIMES,
+            Self::InvalidIds => late::INVALID_IDS,
             Self::Unlinked => late::UNLINKED,
             Self::StatusDisagrees => late::STATUS_DISAGREES,
             Self::BrokenTree => late::BROKEN_TREE,

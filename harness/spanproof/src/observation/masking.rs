@@ -234,6 +234,7 @@ mod tests {
             server_errors: Vec::new(),
             server_log_read: false,
             other_tables: Vec::new(),
+            period: None,
             helpers: vec![process_run(text).output],
             witness: Some(Witness {
                 failures: vec![Failure {

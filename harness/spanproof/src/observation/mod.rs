@@ -40,7 +40,7 @@ pub(crate) use table::Table;
 pub use table::{Row, Rows, TableRows};
 pub(crate) use table::{id, text, time};
 pub use trial::{
-    JobRun, LineCounts, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
+    JobRun, LineCounts, Period, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
 };
 pub(crate) use unit::{Job, Owner, Unit};
 pub(crate) use visit::{Part, Visitor};

@@ -64,6 +64,7 @@ impl Observation {
             server_log_read: false,
             other_tables: Vec::new(),
             second_job: None,
+            period: None,
             ..trial.clone()
         };
         Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })

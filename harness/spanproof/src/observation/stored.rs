@@ -9,8 +9,8 @@ use spanproof_format as format;
 
 use super::{
     ConcurrentSpan, Deployment, Failure, JobRun, LineCounts, Location, Log, LogFacts, LogLine,
-    Observation, Origin, ProcessRun, Rows, SecondJob, Service, Submission, TableRows, TrialRecord,
-    WaitResult, Witness,
+    Observation, Origin, Period, ProcessRun, Rows, SecondJob, Service, Submission, TableRows,
+    TrialRecord, WaitResult, Witness,
 };
 use crate::matrix::Case;
 
@@ -39,6 +39,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         other_tables,
         helpers,
         second_job,
+        period,
         timings,
     } = trial;
     let Service { command, program, environment, placeholders } = service;
@@ -59,6 +60,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.helpers = helpers.into_iter().map(Into::into).collect();
     stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
+    stored.period = period.map(|Period { submitted, stopped }| [submitted, stopped]);
     stored.timings = timings;
     stored
 }
@@ -114,6 +116,7 @@ impl From<format::Observation> for Observation {
             other_tables: stored.other_tables,
             helpers: stored.helpers.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
+            period: stored.period.map(|[submitted, stopped]| Period { submitted, stopped }),
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::{Failure, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
@@ -36,8 +38,20 @@ pub struct TrialRecord {
     pub helpers: Vec<Output>,
     /// The job that was submitted after the fault was removed; `None` without a fault.
     pub second_job: Option<Box<SecondJob>>,
+    /// When the job was submitted and the service stopped; `None` if the job runs since the start of
+    /// the service, under a fault, and in evidence of version 0.1.0.
+    pub period: Option<Period>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
+}
+
+/// The time in which the work of a job was done, by the clock of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// When the job was submitted.
+    pub submitted: DateTime<Utc>,
+    /// When the service had stopped.
+    pub stopped: DateTime<Utc>,
 }
 
 /// How the service was started.

@@ -107,6 +107,7 @@ impl TrialRecord {
             other_tables: _,
             helpers,
             second_job,
+            period: _,
             timings: _,
         } = self;
         service.visit(visitor);

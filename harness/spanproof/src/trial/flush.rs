@@ -42,7 +42,8 @@ pub(super) async fn wait_for_spans(
         let changed = count.is_none() || count != *last;
         *last = count;
         *idle = if changed { 0 } else { *idle + 1 };
-        if *idle == IDLE_POLLS && count.is_some_and(|rows| is_nothing_pending(spec, service, rows)) {
+        if *idle == IDLE_POLLS && count.is_some_and(|rows| is_nothing_pending(spec, service, rows))
+        {
             return Attempt::Done(());
         }
         if exited || (changed && has_spans(connection, spec, &wanted).await) {

@@ -44,6 +44,7 @@ impl FirstJob {
             other_tables,
             helpers,
             second_job: _,
+            period: _,
             timings,
         } = record;
         let output = output_of_second_job(&run.output, run.startup, self.lines);
@@ -68,6 +69,7 @@ impl FirstJob {
             other_tables,
             helpers,
             second_job,
+            period: None,
             timings,
         };
         Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }

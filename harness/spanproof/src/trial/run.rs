@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use sqlx::{Connection, PgConnection};
 
@@ -24,7 +25,7 @@ use crate::document::suggestion;
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    JobRun, Observation, Origin, Rows, Submission, TrialRecord, WaitResult, secrets,
+    JobRun, Observation, Origin, Period, Rows, Submission, TrialRecord, WaitResult, secrets,
 };
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
@@ -54,6 +55,8 @@ pub struct Trial {
     pub(super) job_run: JobRun,
     /// How the end of the last submitted job is seen.
     pub(super) job_end: JobEnd,
+    /// When the job was submitted; `None` if it was not, or runs since the start of the service.
+    submitted_at: Option<DateTime<Utc>>,
     pub(super) secrets: Secrets,
     pub(super) stopwatch: Stopwatch,
 }
@@ -117,6 +120,7 @@ impl Trial {
             job_run: JobRun::default(),
             reader: None,
             job_end: JobEnd::Status,
+            submitted_at: None,
             secrets,
             stopwatch,
         })
@@ -206,6 +210,7 @@ impl Trial {
         let route = self.world.route(&self.case.route)?;
         let before = if route.at_start { Output::default() } else { self.service.output() };
         let (values, within) = (&self.service.values, self.timeouts.settle);
+        self.submitted_at = (!route.at_start).then(Utc::now);
         let mut submission = match self.world.request_for(route, job)? {
             Request::AtStart => job::at_start(),
             Request::Http { method, path, headers, body } => {
@@ -277,6 +282,7 @@ impl Trial {
         let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         let helpers = stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");
+        let stopped_at = Utc::now();
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
         let (server, table) = (self.world.server(), &spec.tables.spans.table);
@@ -319,6 +325,7 @@ impl Trial {
             other_tables,
             helpers,
             second_job: None,
+            period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
             timings: self.stopwatch.laps,
         };
         let observation = match self.first_job {

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::finding::Checks;
 use super::judgement::{Judgement, closed};
-use super::{deployed, fault, missing, off, outcome, stage};
+use super::{deployed, fault, impossible, missing, off, outcome, stage};
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, Spec};
 
@@ -86,6 +86,7 @@ fn recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
         stage::consistent,
         stage::acknowledged,
         stage::finished,
+        impossible::values,
         stage::linked,
         stage::joined,
     ] {

@@ -14,6 +14,7 @@ mod fault;
 mod finding;
 mod funnel;
 mod gap;
+mod impossible;
 mod judge;
 mod judgement;
 mod known_error;

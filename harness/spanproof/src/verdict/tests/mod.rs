@@ -1,15 +1,16 @@
 //! Every code from evidence that was changed by hand, starting from a healthy case.
 
+mod beside_others;
+mod impossible_values;
+
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use spanproof_format::{Code, Confidence};
-
-use super::{Evidence, Judgement, Verdict, judge, judge_all};
+use super::{Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
-    Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, Service, Submission,
-    TableRows, TrialRecord, WaitResult,
+    Failure, JobRun, LineCounts, Observation, Origin, Period, ProcessRun, Row, Rows, Service,
+    Submission, TableRows, TrialRecord, WaitResult,
 };
 use crate::process::{Ending, Exit, Line, Output, Stream};
 use crate::spec::{Spec, Value, example};
@@ -99,6 +100,7 @@ struct Parts {
     exchanges: Vec<Exchange>,
     exit: Exit,
     server_errors: Vec<Failure>,
+    period: Option<Period>,
 }
 
 fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Exchange>) -> Parts {
@@ -126,6 +128,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
             process: None,
         },
         server_errors: Vec::new(),
+        period: None,
     }
 }
 
@@ -143,6 +146,7 @@ impl Parts {
             exchanges,
             exit,
             server_errors,
+            period,
         } = self.clone();
         let trial = TrialRecord {
             service: Service {
@@ -160,6 +164,7 @@ impl Parts {
             other_tables: Vec::new(),
             helpers: Vec::new(),
             second_job: None,
+            period,
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));
@@ -349,84 +354,4 @@ fn without_a_promise_every_spelling_that_means_on_must_record() {
             "stderr:1  ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)"
         ]
     );
-}
-
-#[test]
-fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
-    let mut evidence = on();
-    evidence.ready = WaitResult::NotReached("late".into());
-    assert!(matches!(judged(&spec(), &evidence).verdict, Verdict::Broken(_)));
-}
-
-#[test]
-fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
-    let mut dead = on();
-    dead.ready = WaitResult::NotReached("ended".into());
-    dead.exit.stop_requested = false;
-    let alone = judged_all(&spec(), std::slice::from_ref(&dead));
-    assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
-    let beside = judged_all(&spec(), &[dead.clone(), off()]);
-    assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
-    dead.exit.stop_requested = true;
-    let hanging = judged_all(&spec(), &[dead, off()]);
-    assert_eq!(hanging[0].code(), Some(Code::NeverReady));
-}
-
-#[test]
-fn a_flag_that_no_value_of_switches_on_is_ignored() {
-    let spec = without_promise();
-    let cases = ["true", "1"].map(|value| {
-        let mut evidence = off();
-        evidence.case.flags[0].1 = Value::Set(value.into());
-        banner(&mut evidence, &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={value})"));
-        evidence
-    });
-    let judgements = judged_all(&spec, &cases);
-    assert_eq!(judgements.map_codes(), ["flag-ignored", "flag-ignored"]);
-}
-
-#[test]
-fn a_banner_that_no_route_ever_keeps_is_lying() {
-    let mut queued = on();
-    drop_lines(&mut queued, "Span");
-    none(&mut queued.spans);
-    let mut direct = queued.clone();
-    direct.case.route = "cross-region".into();
-    let judgements = judged_all(&spec(), &[queued.clone(), direct.clone()]);
-    for judgement in &judgements {
-        assert_eq!(codes(judgement), ["path-not-executed", "banner-contradicts"]);
-        assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
-    }
-    // One route that records proves the tracer alive: then it is the other route.
-    let judgements = judged_all(&spec(), &[on(), direct]);
-    assert_eq!(judgements.map_codes(), ["pass", "path-not-executed"]);
-    assert_eq!(judgements[1].findings()[0].confidence, Confidence::Certain);
-}
-
-#[test]
-fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_with() {
-    let mut changed = on();
-    each(&mut changed.units, |unit| {
-        unit.insert("output".into(), json!({"error": "tracer"}));
-    });
-    let judgements = judged_all(&spec(), &[off(), changed.clone()]);
-    assert_eq!(judgements.map_codes(), ["pass", "outcome-changed-by-tracing"]);
-    let evidence = &judgements[1].findings()[0].evidence;
-    let line = evidence[1].to_string();
-    assert!(line.starts_with(&format!("off  case {}", off().case.id)), "{line}");
-    let Evidence::Compared { case, other: true, .. } = &evidence[1] else { panic!("{evidence:?}") };
-    assert_eq!(*case, off().case.id, "the report repeats both");
-    // Another upstream is another world: nothing to compare with.
-    changed.case.upstream = "slow".into();
-    assert_eq!(judged_all(&spec(), &[off(), changed]).map_codes(), ["pass", "pass"]);
-}
-
-trait MapCodes {
-    fn map_codes(&self) -> Vec<&'static str>;
-}
-
-impl MapCodes for Vec<Judgement> {
-    fn map_codes(&self) -> Vec<&'static str> {
-        self.iter().map(|judgement| judgement.code().map_or("pass", Code::text)).collect()
-    }
 }

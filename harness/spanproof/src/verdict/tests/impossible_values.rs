@@ -1,0 +1,91 @@
+//! Spans whose values cannot be right.
+
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+/// Changes the spans of one name.
+fn each_span(evidence: &mut Parts, name: &str, change: impl Fn(&mut Row)) {
+    each(&mut evidence.spans, |row| {
+        if row["operation"] == name {
+            change(row);
+        }
+    });
+}
+
+fn set(row: &mut Row, column: &str, value: &str) {
+    row.insert(column.into(), json!(value));
+}
+
+/// The healthy case with the time of its job.
+fn timed() -> Parts {
+    let at = |text: &str| text.parse().unwrap();
+    let period =
+        Period { submitted: at("2025-12-31T23:59:59Z"), stopped: at("2026-01-01T00:00:03Z") };
+    Parts { period: Some(period), ..on() }
+}
+
+#[test]
+fn a_healthy_case_with_the_time_of_its_job_passes() {
+    assert_eq!(judged(&spec(), &timed()).verdict, Verdict::Pass);
+}
+
+#[rstest]
+#[case::zero_span_id("invalid-ids", "all zeros", |e: &mut Parts| each_span(e, "hybrid_router_call", |s| set(s, "span_id", "0000000000000000")))]
+#[case::shared_id("invalid-ids", "share their id", |e: &mut Parts| each(&mut e.spans, |s| { set(s, "span_id", "one"); set(s, "trace_id", "t"); }))]
+#[case::before_the_job("impossible-times", "before the job was submitted", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:50:40.5+00:00")))]
+#[case::in_the_future("impossible-times", "after the service stopped", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "completed_at", "2026-01-01T00:08:20.5+00:00")))]
+#[case::another_zone("impossible-times", "330 minutes from the time of the job", |e: &mut Parts| each(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T05:30:00+00:00"); set(s, "completed_at", "2026-01-01T05:30:01+00:00"); }))]
+#[case::before_its_parent("impossible-times", "500 ms before the span that contains it", |e: &mut Parts| { each_span(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.9+00:00")); each_span(e, "hybrid_router_call", |s| set(s, "started_at", "2026-01-01T00:00:00.4+00:00")); each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(100)); }); })]
+#[case::no_unit_of_time("impossible-times", "in no unit", |e: &mut Parts| each_span(e, "execute_question", |s| { set(s, "completed_at", "2026-01-01T00:00:01.5+00:00"); s.insert("duration_ms".into(), json!(70_000)); }))]
+fn an_impossible_value_is_reported(
+    #[case] code: &str,
+    #[case] part: &str,
+    #[case] change: fn(&mut Parts),
+) {
+    let mut evidence = timed();
+    change(&mut evidence);
+    let judgement = judged(&spec(), &evidence);
+    let finding = judgement.findings().iter().find(|finding| finding.code.text() == code);
+    let finding = finding.unwrap_or_else(|| panic!("no {code}: {judgement:#?}"));
+    assert!(finding.to_string().contains(part), "expected {part}\nfound {finding}");
+}
+
+/// Services differ in what they measure: each of these is healthy.
+#[rstest]
+#[case::seconds(|e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1)); }))]
+#[case::nanoseconds(|e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1_000_000_000)); }))]
+#[case::one_trace_for_all_units(|e: &mut Parts| { each(&mut e.spans, |s| set(s, "trace_id", "t1")); each_header(e, "t1"); })]
+#[case::child_outlives_its_parent(|e: &mut Parts| each_span(e, "hybrid_router_call", |s| { set(s, "completed_at", "2026-01-01T00:00:02.5+00:00"); s.insert("duration_ms".into(), json!(2500)); }))]
+#[case::rounded_starts(|e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.005+00:00")))]
+fn a_value_that_may_be_right_passes(#[case] change: fn(&mut Parts)) {
+    let mut evidence = timed();
+    change(&mut evidence);
+    assert_eq!(judged(&spec(), &evidence).verdict, Verdict::Pass);
+}
+
+fn each_header(evidence: &mut Parts, trace: &str) {
+    for exchange in &mut evidence.exchanges {
+        exchange.headers.insert("x-trace-id".into(), trace.into());
+    }
+}
+
+/// A service that writes local times without an offset does so in the rows of units, too.
+#[test]
+fn times_in_the_zone_of_the_units_pass() {
+    let mut evidence = timed();
+    let local = |row: &mut Row| {
+        set(row, "started_at", "2026-01-01T02:00:00.5");
+        set(row, "completed_at", "2026-01-01T02:00:01.5");
+    };
+    each(&mut evidence.spans, local);
+    each(&mut evidence.units, |row| {
+        let times: [(&str, Json); 2] = [
+            ("started_at", json!("2026-01-01T02:00:00.1")),
+            ("completed_at", json!("2026-01-01T02:00:02")),
+        ];
+        row.extend(times.map(|(name, value)| (name.to_owned(), value)));
+    });
+    assert_eq!(judged(&spec(), &evidence).verdict, Verdict::Pass);
+}
