@@ -16,8 +16,8 @@ use spanproof_format::Code;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::reasons;
 use crate::world::{faulty, healthy, repository};
+use crate::{one_shot, reasons};
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 /// Number of trials of one mode that run at the same time.
@@ -330,7 +330,7 @@ modes! {
     )
     };
     conflict_ignored_with_witness: Mode {
-        also: &[Code::BannerContradicts, Code::NotFinished, Code::Unlinked],
+        also: &[Code::BannerContradicts, Code::NotFinished, Code::InvalidIds, Code::Unlinked],
         ..fails_with_witness(
         "conflict-ignored",
         Code::SilentlyDiscarded,
@@ -510,7 +510,8 @@ fn the_readme_counts_the_defects() {
 #[test]
 fn every_code_has_a_mode() {
     let codes = MODES.iter().flat_map(|mode| mode.code.iter().chain(mode.also));
-    let tested: BTreeSet<Code> = codes.copied().chain(reasons::CODES_OF_RUNS).collect();
+    let tested: BTreeSet<Code> =
+        codes.copied().chain(reasons::CODES_OF_RUNS).chain(one_shot::CODES).collect();
     let missing: Vec<_> = Code::ALL.iter().filter(|code| !tested.contains(code)).collect();
     assert!(missing.is_empty(), "no mode expects {missing:?}");
 }

@@ -10,6 +10,9 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
+/// Codes that tests of this file expect, and no fault of the runner.
+pub(crate) const CODES: [Code; 3] = [Code::SdkDisabled, Code::SampledOut, Code::ExportFailed];
+
 /// Opens a world: what trials (runs of the command) share. `bug` names a defect of the command; empty
 /// for none.
 async fn world(bug: &str) -> World {
@@ -101,4 +104,24 @@ async fn a_command_that_does_not_exit_is_reported() {
     let finding = judgement.findings()[0].to_string();
     let proof = "the exit of the service did not happen within 3000 ms; last seen: the service is still running";
     assert!(finding.contains(proof), "{finding}");
+}
+
+/// The process has these variables, or prints what a common exporter prints if it fails.
+#[rstest]
+#[case::switched_off(&[("OTEL_SDK_DISABLED", "true")], Code::SdkDisabled, "OTEL_SDK_DISABLED=true")]
+#[case::sampler(&[("OTEL_TRACES_SAMPLER", "always_off")], Code::SampledOut, "always_off")]
+#[case::exporter(&[("BUG", "export-failed")], Code::ExportFailed, "Failed to export traces to")]
+#[tokio::test]
+async fn variables_and_errors_of_opentelemetry_are_evidence(
+    #[case] env: &[(&str, &str)],
+    #[case] code: Code,
+    #[case] proof: &str,
+) {
+    let world = world("").await;
+    let trial = env.iter().fold(recording(&world), |trial, (name, value)| trial.env(*name, *value));
+    let timeouts = Timeouts { flush: Some(Duration::from_millis(200)), ..Timeouts::default() };
+    let judgement = judge(world.spec(), &trial.timeouts(timeouts).run().await.unwrap());
+    let finding = &judgement.findings()[0];
+    assert_eq!(finding.code, code, "{finding}");
+    assert!(finding.to_string().contains(proof), "expected {proof}\nfound {finding}");
 }

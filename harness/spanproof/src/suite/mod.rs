@@ -9,6 +9,7 @@ mod record;
 mod result;
 mod run;
 mod sabotages;
+mod second_look;
 mod snapshot;
 
 pub use options::{KeepDatabases, RunOptions};

@@ -3,15 +3,15 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::task::{Id, JoinSet};
 
-use super::attempt::{RepeatBudget, run_case};
+use super::attempt::run_case;
 use super::options::RunOptions;
 use super::passing_changes::find_passing_changes;
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase, RunResult};
+use super::second_look::look_again;
 use crate::matrix::Case;
 use crate::observation;
 use crate::spec::{Day, Spec};
@@ -49,17 +49,14 @@ pub async fn run(
     let mut indexes: HashMap<Id, usize> = HashMap::new();
     let mut slots: Vec<Option<CaseOutcome>> = vec![None; cases.len()];
     let mut cancelled = options.cancelled.clone();
-    let budget = Arc::new(RepeatBudget::default());
     loop {
         while running.len() < options.workers.max(1)
             && record.halted().is_none()
             && !*cancelled.borrow()
         {
             let Some(index) = waiting.next() else { break };
-            let (case, budget) = (cases[index].clone(), Arc::clone(&budget));
-            let (world, options) = (world.clone(), options.clone());
-            let task =
-                running.spawn(async move { run_case(&world, &case, &options, &budget).await });
+            let (case, world, options) = (cases[index].clone(), world.clone(), options.clone());
+            let task = running.spawn(async move { run_case(&world, &case, &options).await });
             indexes.insert(task.id(), index);
         }
         let next = tokio::select! {
@@ -80,6 +77,9 @@ pub async fn run(
         record.set_halted(halt_reason(world.spec(), cases, &slots, options.workers));
     }
     running.shutdown().await;
+    if !options.witness && record.halted().is_none() {
+        look_again(world, &mut slots, &options, &cancelled).await;
+    }
     record.write(&options.evidence)?;
     let halted = record.halted().map(str::to_owned);
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, halted);

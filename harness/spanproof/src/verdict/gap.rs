@@ -20,11 +20,11 @@ pub(super) struct Gap<'a> {
 }
 
 impl<'a> Gap<'a> {
-    /// Returns every gap, that with the most missing spans first.
+    /// Returns every gap, those of the most units first, and among these in the order of the spec.
     pub(super) fn find(facts: &'a Facts<'_>) -> Vec<Self> {
         let mut gaps: Vec<_> =
             facts.rules.iter().filter_map(|rule| Self::of_rule(facts, rule)).collect();
-        gaps.sort_by_key(|gap| std::cmp::Reverse(gap.missing));
+        gaps.sort_by_key(|gap| std::cmp::Reverse(gap.units.len()));
         gaps
     }
 

@@ -161,6 +161,18 @@ pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
     second.unaided.is_some() && second.unaided == first.code()
 }
 
+/// Returns what two cases have in common that fail alike: the same codes with the same possible
+/// reasons, and as many units that pass each stage.
+pub(crate) fn shape(judgement: &Judgement) -> String {
+    let reasons = |finding: &Finding| {
+        let possible = finding.alternatives.iter().filter(|other| other.excluded_by.is_none());
+        possible.map(|other| other.code).collect::<Vec<_>>()
+    };
+    let findings = judgement.findings().iter();
+    let findings: Vec<_> = findings.map(|finding| (finding.code, reasons(finding))).collect();
+    format!("{findings:?} {:?} {}", judgement.funnel, judgement.spans)
+}
+
 /// Whether a code rests on a line that is missing.
 fn is_absence(code: Code) -> bool {
     let absences = [

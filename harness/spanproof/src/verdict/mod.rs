@@ -40,7 +40,7 @@ pub use finding::Finding;
 pub use funnel::Funnel;
 pub use judge::judge;
 pub(crate) use judge::{Judged, observe};
-pub(crate) use judgement::explains;
 pub use judgement::{Experiment, Judgement, NotPassed, Verdict};
+pub(crate) use judgement::{explains, shape};
 pub(crate) use peer::compare;
 pub use peer::judge_all;

@@ -7,12 +7,12 @@ use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::Finding;
 use super::judge::{judge, judge_facts};
-use super::judgement::{Judgement, Verdict};
+use super::judgement::{Judgement, Verdict, shape};
 use super::outcome::Outcome;
 use super::stage;
-use crate::observation::{Job, Observation, Unit, WaitResult};
+use crate::observation::{Job, Observation, Origin, Unit, WaitResult};
 use crate::spec::{Spec, Value};
-use spanproof_format::Code;
+use spanproof_format::{Code, Confidence};
 
 /// Judges all cases of a run: each by itself, then beside its peers. The judgements come in the
 /// order of the observations.
@@ -113,13 +113,58 @@ fn with_peers(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
         return;
     }
     let facts: Vec<_> = all.iter().map(|observation| Facts::read(spec, observation)).collect();
+    let unaided: Vec<_> = all.iter().map(|observation| unaided_shape(spec, observation)).collect();
     for (index, judgement) in judgements.iter_mut().enumerate() {
-        if misses(judgement) && all[index].case.fault.is_none() {
-            let others = facts.iter().enumerate().filter(|(other, _)| *other != index);
-            let others: Vec<_> = others.map(|(_, facts)| facts).collect();
-            *judgement = judge_facts(&facts[index], &others);
+        if !misses(judgement) || all[index].case.fault.is_some() {
+            continue;
+        }
+        let others = facts.iter().enumerate().filter(|(other, _)| *other != index);
+        let others: Vec<_> = others.map(|(_, facts)| facts).collect();
+        *judgement = judge_facts(&facts[index], &others);
+        if judgement.next.is_none() {
+            continue;
+        }
+        // A case that failed alike without its witness lends its testimony.
+        let own = shape(&judge(spec, all[index]));
+        let is_alike = |other: &usize| unaided[*other].as_ref() == Some(&own);
+        if let Some(lender) = (0..all.len()).find(is_alike) {
+            *judgement = borrowed(spec, all[index], all[lender], &others);
         }
     }
+}
+
+/// The shape of a failure without its witness; `None` if there was no witness.
+fn unaided_shape(spec: &Spec, observation: &Observation) -> Option<String> {
+    observation.trial()?.witness.as_ref()?;
+    let mut unaided = observation.clone();
+    if let Origin::Trial(trial) = &mut unaided.origin {
+        trial.witness = None;
+    }
+    Some(shape(&judge(spec, &unaided)))
+}
+
+/// Judges a case by the witness of another one that failed alike. What it shows is likely here.
+fn borrowed(
+    spec: &Spec,
+    observation: &Observation,
+    lender: &Observation,
+    others: &[&Facts<'_>],
+) -> Judgement {
+    let mut aided = observation.clone();
+    if let (Origin::Trial(trial), Some(other)) = (&mut aided.origin, lender.trial()) {
+        trial.witness.clone_from(&other.witness);
+    }
+    let mut judgement = judge_facts(&Facts::read(spec, &aided), others);
+    if let Verdict::Fail(findings) = &mut judgement.verdict {
+        for finding in findings.iter_mut().filter(|finding| !finding.alternatives.is_empty()) {
+            let text = format!("the witness is that of case {}, which fails alike", lender.case.id);
+            finding.evidence.push(Evidence::Note(text));
+            if finding.confidence == Confidence::Certain {
+                finding.confidence = Confidence::Likely;
+            }
+        }
+    }
+    judgement
 }
 
 /// A tracer that says it is on, and never begins a span on any of several routes.
