@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use spanproof::{Observation, ProofResult, Timeouts, World, cases, judge, judge_all, prove};
+use spanproof::{Case, Observation, ProofResult, Timeouts, World, cases, judge, judge_all, prove};
 use spanproof_format::Code;
 use tokio::task::JoinSet;
 
+use crate::reasons::{self, ExtraCases};
 use crate::world::repository;
 
 /// Number of cases that run at the same time.
@@ -100,4 +101,23 @@ async fn every_sabotage_is_caught() {
     let proven = prove(&world, &all, WORKERS, cancelled).await.unwrap().unwrap();
     let ProofResult::Done(all) = proven else { panic!("the service is not healthy: {proven:?}") };
     assert_eq!((all.caught, all.proofs.len()), (16 * 2, 16 * 2), "{all:?}");
+}
+
+/// Every second process of this service ends its job with an error, with and without tracing.
+#[tokio::test]
+async fn a_service_that_varies_by_itself_is_not_accused() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts = folder.path().join("starts");
+    let world = World::new(repository("fixtures/python-runner/spanproof.toml"));
+    let program = "['/usr/bin/python3', 'faulty.py']";
+    let world = world.set("service.command", program).env("BUG", "alternating");
+    let world = world.env("STARTS", starts.to_str().unwrap()).shared_server().open().await.unwrap();
+    let pair = |case: &Case| {
+        let is_plain = case.route == "now" && case.upstream == "answers" && case.fault.is_none();
+        is_plain && [None, Some("on")].contains(&case.flag("TRACING").text())
+    };
+    let (document, _) = reasons::run(&world, pair, ExtraCases::Forbidden).await;
+    assert_eq!((document.summary.passed, document.summary.failed), (2, 0), "{document:#?}");
+    let count = std::fs::read_to_string(starts).unwrap().lines().count();
+    assert!(count > 2, "the two cases ended alike, so nothing was tested");
 }

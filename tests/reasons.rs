@@ -14,7 +14,7 @@ pub(crate) const CODES_OF_RUNS: [Code; 1] = [Code::ExpectedFailurePassed];
 
 /// Whether a run may add cases to find out which change makes a failing case pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ExtraCases {
+pub(crate) enum ExtraCases {
     Allowed,
     Forbidden,
 }
@@ -28,7 +28,11 @@ async fn world(bug: &str) -> World {
 }
 
 /// Runs the selected cases. Returns the document of the run and the number of extra cases.
-async fn run(world: &World, select: impl Fn(&Case) -> bool, extra: ExtraCases) -> (Run, usize) {
+pub(crate) async fn run(
+    world: &World,
+    select: impl Fn(&Case) -> bool,
+    extra: ExtraCases,
+) -> (Run, usize) {
     let all = cases(world.spec()).unwrap();
     let selected: Vec<Case> = all.into_iter().filter(select).collect();
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 //! one piece of a job's work and must leave spans. A fault is a failure that spanproof causes on
 //! purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,10 @@ pub struct Observation {
     /// ran the case; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<[DateTime<Utc>; 2]>,
+    /// The keys of the units that end differently when the case is repeated. A case is repeated if
+    /// another one seems to change its outcome.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub variations: BTreeSet<String>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -278,6 +282,7 @@ impl Observation {
             server_log_read: false,
             other_tables: Vec::new(),
             period: None,
+            variations: BTreeSet::new(),
             helpers: Vec::new(),
             second_job: None,
             exchanges: Vec::new(),

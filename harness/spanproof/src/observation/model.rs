@@ -1,5 +1,7 @@
 //! An observation and its origin.
 
+use std::collections::BTreeSet;
+
 use super::{Deployment, Line, Location, SecondJob, SpanRows, SpanSource, TableRows, TrialRecord};
 use crate::matrix::Case;
 use crate::process::{Output, Stream};
@@ -33,6 +35,19 @@ impl Observation {
         match &self.origin {
             Origin::Trial(trial) => Some(trial),
             Origin::Deployment(_) => None,
+        }
+    }
+
+    /// Returns the keys of the units that end differently when the case is repeated; `None` for an
+    /// existing system.
+    pub(crate) fn variations(&self) -> Option<&BTreeSet<String>> {
+        Some(&self.trial()?.variations)
+    }
+
+    /// Notes which units end differently when the case is repeated.
+    pub(crate) fn set_variations(&mut self, keys: BTreeSet<String>) {
+        if let Origin::Trial(trial) = &mut self.origin {
+            trial.variations = keys;
         }
     }
 

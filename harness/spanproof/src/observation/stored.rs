@@ -40,6 +40,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         helpers,
         second_job,
         period,
+        variations,
         timings,
     } = trial;
     let Service { command, program, environment, placeholders } = service;
@@ -61,6 +62,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.period = period.map(|Period { submitted, stopped }| [submitted, stopped]);
+    stored.variations = variations;
     stored.timings = timings;
     stored
 }
@@ -117,6 +119,7 @@ impl From<format::Observation> for Observation {
             helpers: stored.helpers.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
             period: stored.period.map(|[submitted, stopped]| Period { submitted, stopped }),
+            variations: stored.variations,
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }

@@ -4,7 +4,7 @@
 //! In a trial with a fault, spanproof disturbs the database or the service on purpose, such as by
 //! locking a table. After it has removed the fault, it submits a second job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -41,6 +41,9 @@ pub struct TrialRecord {
     /// When the job was submitted and the service stopped; `None` if the job runs since the start of
     /// the service, under a fault, and in evidence of version 0.1.0.
     pub period: Option<Period>,
+    /// The keys of the units that end differently when the case is repeated. Empty if it was not
+    /// repeated.
+    pub variations: BTreeSet<String>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
 }

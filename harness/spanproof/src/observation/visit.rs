@@ -108,6 +108,7 @@ impl TrialRecord {
             helpers,
             second_job,
             period: _,
+            variations,
             timings: _,
         } = self;
         service.visit(visitor);
@@ -125,6 +126,11 @@ impl TrialRecord {
         for output in helpers {
             output.visit(visitor);
         }
+        let keys = std::mem::take(variations).into_iter();
+        variations.extend(keys.map(|mut key| {
+            visitor.text(Part::Table(Table::Units), &mut key);
+            key
+        }));
         if let Some(second_job) = second_job {
             let SecondJob { run, job_run, tables } = &mut **second_job;
             run.visit(visitor);

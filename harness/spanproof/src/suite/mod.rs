@@ -2,6 +2,7 @@
 //! startup output with snapshots.
 
 mod attempt;
+mod baseline;
 mod options;
 mod passing_changes;
 mod prove;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::task::{Id, JoinSet};
 
 use super::attempt::run_case;
+use super::baseline::repeat_baselines;
 use super::options::RunOptions;
 use super::passing_changes::find_passing_changes;
 use super::record::RunRecord;
@@ -79,6 +80,9 @@ pub async fn run(
     running.shutdown().await;
     if !options.witness && record.halted().is_none() {
         look_again(world, &mut slots, &options, &cancelled).await;
+    }
+    if record.halted().is_none() {
+        repeat_baselines(world, &mut slots, &options, &cancelled).await;
     }
     record.write(&options.evidence)?;
     let halted = record.halted().map(str::to_owned);

@@ -45,6 +45,7 @@ impl FirstJob {
             helpers,
             second_job: _,
             period: _,
+            variations,
             timings,
         } = record;
         let output = output_of_second_job(&run.output, run.startup, self.lines);
@@ -70,6 +71,7 @@ impl FirstJob {
             helpers,
             second_job,
             period: None,
+            variations,
             timings,
         };
         Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }

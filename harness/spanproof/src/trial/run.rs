@@ -1,5 +1,6 @@
 //! A trial: a service that runs with its own database and upstream.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +31,7 @@ use crate::observation::{
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
 use crate::upstream::Behaviour;
+use crate::upstream::Exchange;
 use spanproof_postgres::Database;
 
 /// A running service with its own database and upstream. Dropping it kills the service and removes
@@ -309,11 +311,7 @@ impl Trial {
         }
         self.stopwatch.lap("collect");
         let mut exchanges = stopped.exchanges;
-        if let Some(header) = &self.overrides.drop_header {
-            for exchange in &mut exchanges {
-                exchange.headers.remove(&header.to_lowercase());
-            }
-        }
+        drop_header(&mut exchanges, self.overrides.drop_header.as_deref());
         let record = TrialRecord {
             service: stopped.service,
             run: stopped.run,
@@ -326,6 +324,7 @@ impl Trial {
             helpers,
             second_job: None,
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
+            variations: BTreeSet::new(),
             timings: self.stopwatch.laps,
         };
         let observation = match self.first_job {
@@ -335,6 +334,14 @@ impl Trial {
             }
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
+    }
+}
+
+/// Removes a header from every request to the upstream.
+fn drop_header(exchanges: &mut [Exchange], name: Option<&str>) {
+    let Some(name) = name.map(str::to_lowercase) else { return };
+    for exchange in exchanges {
+        exchange.headers.remove(&name);
     }
 }
 

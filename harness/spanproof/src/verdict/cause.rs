@@ -217,8 +217,15 @@ pub(super) const CAUSES: &[Cause] = &[
 ];
 
 /// Answers after which there is no reason to suspect that a span was lost on its way to the table.
-const SUSPECTS: &[Question] =
-    &[Q::ClaimedOff, Q::OtherValue, Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::NoBeginLine];
+const SUSPECTS: &[Question] = &[
+    Q::ClaimedOff,
+    Q::OtherValue,
+    Q::NoTracerLine,
+    Q::LibraryOff,
+    Q::SampledOut,
+    Q::NoBeginLine,
+    Q::ExporterError,
+];
 
 /// Like [`SUSPECTS`]; an error that the service reports itself explains the loss, too.
 const EXPLAINED: &[Question] = &[

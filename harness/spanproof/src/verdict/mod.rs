@@ -42,5 +42,5 @@ pub use judge::judge;
 pub(crate) use judge::{Judged, observe};
 pub use judgement::{Experiment, Judgement, NotPassed, Verdict};
 pub(crate) use judgement::{explains, shape};
-pub(crate) use peer::compare;
 pub use peer::judge_all;
+pub(crate) use peer::{compare, different_units};

@@ -1,7 +1,7 @@
 //! What must hold whatever the flags are: the process stops cleanly, the upstream knows each
 //! request; and what the job came to, to be compared between cases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, some};
 use super::facts::Facts;
@@ -68,6 +68,12 @@ impl Outcome {
         let units =
             units.iter().map(|unit| (unit.key.clone(), (unit.status.clone(), outcome(unit))));
         Self { jobs: jobs.iter().map(|job| job.status.clone()).collect(), units: units.collect() }
+    }
+
+    /// The keys of the units that end differently.
+    pub(super) fn different_units(&self, other: &Self) -> BTreeSet<String> {
+        let keys = self.units.keys().chain(other.units.keys());
+        keys.filter(|key| self.units.get(*key) != other.units.get(*key)).cloned().collect()
     }
 
     /// `job failed; us-east m q: failed {error, failure}; …`

@@ -1,7 +1,7 @@
 //! What only several cases together can tell.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
 use super::facts::Facts;
@@ -247,7 +247,17 @@ impl Comparison<'_> {
     ) {
         let Some((first, other)) = baseline.first() else { return };
         judgements[*at].assertions += 1;
-        if baseline.iter().any(|(_, other)| other == outcome) {
+        let mut varying: BTreeSet<String> = BTreeSet::new();
+        for (index, one) in baseline {
+            varying.extend(one.different_units(other));
+            varying.extend(self.all[*index].variations().into_iter().flatten().cloned());
+        }
+        let is_same = |one: &Outcome| {
+            // The status of a job follows from those of its units.
+            one == outcome
+                || (!varying.is_empty() && one.different_units(outcome).is_subset(&varying))
+        };
+        if baseline.iter().any(|(_, other)| is_same(other)) {
             return;
         }
         let [here, there] = self.words;
@@ -260,6 +270,14 @@ impl Comparison<'_> {
         let lines = vec![compared(here, *at, outcome, false), compared(there, *first, other, true)];
         judgements[*at].add(Finding::new(Code::OutcomeChangedByTracing, self.message, lines));
     }
+}
+
+/// Returns the keys of the units that end differently in two trials.
+pub(crate) fn different_units(
+    spec: &Spec,
+    (one, other): (&Observation, &Observation),
+) -> BTreeSet<String> {
+    outcome(spec, one).different_units(&outcome(spec, other))
 }
 
 /// What the job came to.

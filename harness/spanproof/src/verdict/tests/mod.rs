@@ -165,6 +165,7 @@ impl Parts {
             helpers: Vec::new(),
             second_job: None,
             period,
+            variations: std::collections::BTreeSet::new(),
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));

@@ -1,0 +1,72 @@
+//! Repeats cases without tracing whose outcome another case is accused of changing. A service may vary
+//! by itself, for example because its work is random or runs in parallel. Units that end differently
+//! from trial to trial of one case say nothing about tracing.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
+use super::attempt::run_once;
+use super::options::RunOptions;
+use super::result::CaseOutcome;
+use crate::observation;
+use crate::spec::Spec;
+use crate::trial::World;
+use crate::verdict::{Evidence, Judgement, compare, different_units};
+use spanproof_format::Code;
+
+/// Repetitions of one case. A unit whose outcome varies in every second run goes unnoticed with a
+/// probability of 1/16.
+const REPETITIONS: usize = 4;
+/// Maximum number of cases that are repeated.
+const MAX_CASES: usize = 4;
+
+/// Repeats the cases without tracing that other cases differ from, and notes in their evidence which
+/// units end differently from trial to trial.
+pub(super) async fn repeat_baselines(
+    world: &World,
+    slots: &mut [Option<CaseOutcome>],
+    options: &RunOptions,
+    cancelled: &watch::Receiver<bool>,
+) {
+    for index in baselines(world.spec(), slots).into_iter().take(MAX_CASES) {
+        let Some(Some(Ok(first))) = slots.get_mut(index) else { continue };
+        let mut variations = BTreeSet::new();
+        for _ in 0..REPETITIONS {
+            if *cancelled.borrow() {
+                return;
+            }
+            let Ok(again) = run_once(world, &first.observation.case, false).await else { break };
+            let pair = (&first.observation, &again.observation);
+            variations.extend(different_units(world.spec(), pair));
+        }
+        if variations.is_empty() {
+            continue;
+        }
+        first.observation.set_variations(variations);
+        // Without the note in its evidence a later report would accuse again, and no more than that.
+        let _unwritable = observation::write(&options.evidence, &first.observation);
+    }
+}
+
+/// Returns the cases, by their indexes, that a case is compared with whose outcome differs.
+fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
+    let finished = slots.iter().enumerate();
+    let finished: Vec<_> =
+        finished.filter_map(|(index, slot)| Some((index, slot.as_ref()?.as_ref().ok()?))).collect();
+    let observations: Vec<_> = finished.iter().map(|(_, case)| &case.observation).collect();
+    let mut judgements: Vec<_> = finished.iter().map(|(_, case)| case.judgement.clone()).collect();
+    compare(spec, &observations, &mut judgements);
+    let index_of = |id: &str| {
+        let found = finished.iter().find(|(_, case)| case.observation.case.id == id);
+        found.map(|(index, _)| *index)
+    };
+    let findings = judgements.iter().flat_map(Judgement::findings);
+    let changed = findings.filter(|finding| finding.code == Code::OutcomeChangedByTracing);
+    let compared = changed.flat_map(|finding| &finding.evidence);
+    let ids = compared.filter_map(|evidence| match evidence {
+        Evidence::Compared { case, other: true, .. } => Some(case.as_str()),
+        _ => None,
+    });
+    ids.filter_map(index_of).collect()
+}
