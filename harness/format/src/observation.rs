@@ -170,6 +170,9 @@ pub struct Witness {
     /// The number of rows that were deleted; 0 in documents of version 0.1.0.
     #[serde(default, rename = "removed")]
     pub removed_rows: usize,
+    /// The number of transactions that were rolled back; `None` in documents of version 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollbacks: Option<u64>,
     /// Errors in the case's database, in the order of the server's log.
     pub failures: Vec<Failure>,
     /// Tables with the span table's name in other schemas, with their number of rows.

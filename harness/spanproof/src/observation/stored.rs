@@ -265,6 +265,7 @@ impl From<Witness> for format::Witness {
             attempted_rows,
             written_rows,
             removed_rows,
+            rollbacks,
             failures,
             other_tables,
         } = witness;
@@ -272,7 +273,7 @@ impl From<Witness> for format::Witness {
         stored.statements = statements;
         stored.attempted_rows = attempted_rows;
         stored.written_rows = written_rows;
-        stored.removed_rows = removed_rows;
+        (stored.removed_rows, stored.rollbacks) = (removed_rows, rollbacks);
         stored.failures = failures.into_iter().map(Into::into).collect();
         stored.other_tables = other_tables;
         stored
@@ -286,6 +287,7 @@ impl From<format::Witness> for Witness {
             attempted_rows: stored.attempted_rows,
             written_rows: stored.written_rows,
             removed_rows: stored.removed_rows,
+            rollbacks: stored.rollbacks,
             failures: stored.failures.into_iter().map(Into::into).collect(),
             other_tables: stored.other_tables,
         }

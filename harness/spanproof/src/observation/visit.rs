@@ -223,6 +223,7 @@ impl Witness {
             attempted_rows: _,
             written_rows: _,
             removed_rows: _,
+            rollbacks: _,
             failures,
             other_tables: _,
         } = self;

@@ -285,6 +285,10 @@ impl Trial {
         let helpers = stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");
         let stopped_at = Utc::now();
+        // Its session must not count as one of the service.
+        if let Some(reader) = self.reader.take() {
+            drop(reader.close().await);
+        }
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
         let (server, table) = (self.world.server(), &spec.tables.spans.table);

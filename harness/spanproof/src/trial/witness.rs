@@ -7,12 +7,19 @@
 use crate::identifier::{self, TableName};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
 use super::Error;
 use crate::observation::{Failure, Witness};
+use spanproof_lease::wait::{self, Attempt};
 use spanproof_postgres::{Database, LogEntry, Server};
 
 /// Prefix of the log lines of the triggers.
 const PREFIX: &str = "spanproof witness: ";
+/// Time in which the service's sessions must end after it stopped.
+const SESSIONS_END: Duration = Duration::from_secs(2);
 /// Maximum number of failures in the evidence.
 const MAX_FAILURES: usize = 50;
 
@@ -73,8 +80,34 @@ pub(super) async fn read(
 ) -> Result<Option<Witness>, Error> {
     let Some(entries) = server.log(database).await? else { return Ok(None) };
     let mut witness = from_log(&entries);
+    witness.rollbacks = rollbacks(connection).await?;
     witness.other_tables = other_tables(connection, table).await?;
     Ok(Some(witness))
+}
+
+/// Returns the number of transactions of the database that were rolled back. A session counts its own
+/// at its end, so the end of the service's sessions is awaited; `None` if they do not end.
+async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> {
+    let others = "select count(*) from pg_stat_activity where datname = current_database() \
+                  and backend_type = 'client backend' and pid <> pg_backend_pid()";
+    let connection = Mutex::new(connection);
+    let ended = wait::until("the end of the service's sessions", SESSIONS_END, || async {
+        let connection = &mut **connection.lock().await;
+        match sqlx::query_scalar::<_, i64>(others).fetch_one(connection).await {
+            Ok(0) => Attempt::Done(()),
+            _ => Attempt::NotYet(String::new()),
+        }
+    })
+    .await;
+    if ended.is_err() {
+        return Ok(None);
+    }
+    let count = "select xact_rollback from pg_stat_database where datname = current_database()";
+    let count: i64 = sqlx::query_scalar(count)
+        .fetch_one(connection.into_inner())
+        .await
+        .map_err(|error| Error::Witness(error.into()))?;
+    Ok(Some(count.unsigned_abs()))
 }
 
 /// Returns the tables of the span table's name in other schemas that have rows, each with their
@@ -132,6 +165,7 @@ fn from_log(entries: &[LogEntry]) -> Witness {
         attempted_rows: count("tried"),
         written_rows: count("written"),
         removed_rows: count("removed"),
+        rollbacks: None,
         failures: failures.collect(),
         other_tables: Vec::new(),
     }

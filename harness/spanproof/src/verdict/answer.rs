@@ -6,9 +6,9 @@ use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::KnownError;
 use super::propagation::TraceContext;
-use super::server_errors;
+use super::server_errors::{self, ServerErrors};
 use crate::identifier;
-use crate::observation::TrialRecord;
+use crate::observation::{Line, TrialRecord};
 use Question as Q;
 
 /// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
@@ -130,6 +130,9 @@ impl Respondent<'_> {
         if reported.is_empty() {
             reported = known(KnownError::Write);
         }
+        if reported.is_empty() {
+            reported = self.server_words();
+        }
         let is_whole = |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
         if facts.refused.len() >= self.gap.missing && !facts.refused.is_empty() {
             answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
@@ -148,6 +151,18 @@ impl Respondent<'_> {
         } else if facts.run().is_some() && facts.observation.dropped_bytes() == 0 {
             answers.set(Q::ExporterError, Fact::no("the output has no error of a known exporter"));
         }
+    }
+
+    /// The lines of the service that repeat an error of the server about spans.
+    fn server_words(&self) -> Vec<Evidence> {
+        let facts = self.facts;
+        let Some(trial) = facts.trial() else { return Vec::new() };
+        let errors = ServerErrors::about(&trial.server_errors, facts).refused;
+        let lines = facts.observation.lines().into_iter();
+        let repeats = |line: &Line<'_>| {
+            errors.iter().any(|error| error.message.len() > 8 && line.text.contains(&error.message))
+        };
+        some(lines.filter(repeats).map(Evidence::from))
     }
 
     /// Variables of OpenTelemetry in the environment of the process.
@@ -196,9 +211,21 @@ impl Respondent<'_> {
                 count(false),
                 exchanges.len()
             );
-            answers.set(Q::SampledOut, Fact::yes(text));
+            answers.set(Q::SampledOut, Fact::yes(text.clone()));
+            answers.set(Q::UnsampledHeader, Fact::yes(text));
         } else if count(true) == exchanges.len() {
             answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
+        }
+        let is_lost = |context: &&TraceContext| {
+            let id = context.trace.as_str();
+            let is_stored = facts.spans.iter().any(|span| span.trace.as_deref() == Some(id));
+            context.sampled == Some(true) && !is_stored
+        };
+        let lost = contexts.iter().filter(is_lost).count();
+        if lost > 0 {
+            let text =
+                format!("upstream: {lost} requests carried a sampled trace that is not stored");
+            answers.set(Q::Propagated, Fact::yes(text));
         }
     }
 
@@ -260,6 +287,12 @@ impl Respondent<'_> {
         let route = peers.iter().filter(is_calm).filter(same_flags).find(records);
         if let Some(peer) = route {
             answers.set(Q::OtherRoute, Fact::Yes(vec![in_case(peer)]));
+            // The variables of the environment are the same there.
+            let control = "a case with the same environment has its spans";
+            answers.set(Q::LibraryOff, Fact::no(control));
+            if !answers.is_yes(Q::UnsampledHeader) && answers.is_yes(Q::SampledOut) {
+                answers.set(Q::SampledOut, Fact::no(control));
+            }
         }
         if let Some(flag) = facts.spec.tracing_flag() {
             let without_flag = |case: &crate::matrix::Case| {

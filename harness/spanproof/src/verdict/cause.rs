@@ -17,6 +17,8 @@ pub(super) struct Cause {
     /// If one of these is answered with yes, an unknown requirement counts as a no: there is no
     /// reason to suspect this cause.
     unlikely_if: &'static [Question],
+    /// If one of these is answered with yes, there is a reason to suspect this cause after all.
+    supported_by: &'static [Question],
     /// Sets of questions. If all of one set are answered with yes, the cause is certain.
     decisive: &'static [&'static [Question]],
 }
@@ -46,6 +48,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::ClaimedOff],
         excluded_by: TRACED,
         unlikely_if: &[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::OtherRoute],
+        supported_by: &[],
         decisive: &[&[Q::ClaimedOff], &[Q::OtherValue]],
     },
     Cause {
@@ -60,6 +63,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::NoBeginLine,
             Q::OtherRoute,
         ],
+        supported_by: &[],
         decisive: &[&[Q::NoTracerLine, Q::TracerPatternWorks]],
     },
     Cause {
@@ -86,7 +90,9 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::NoBeginLine,
             Q::OtherRoute,
         ],
-        decisive: &[&[Q::LibraryOff]],
+        supported_by: &[],
+        // A service may have a tracer that does not know the variable.
+        decisive: &[],
     },
     Cause {
         code: Code::SampledOut,
@@ -111,7 +117,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Unsent,
             Q::Reported,
         ],
-        decisive: &[&[Q::SampledOut]],
+        supported_by: &[Q::OtherUnits],
+        decisive: &[&[Q::SampledOut, Q::UnsampledHeader]],
     },
     Cause {
         code: Code::PathNotExecuted,
@@ -132,6 +139,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
         ],
         unlikely_if: &[],
+        supported_by: &[],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
     },
     Cause {
@@ -139,6 +147,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Refused],
         excluded_by: &[Q::Poisoned, Q::Elsewhere, Q::Undone, Q::Removed, Q::Discarded],
         unlikely_if: SUSPECTS,
+        supported_by: &[],
         decisive: &[&[Q::Refused], &[Q::Denied], &[Q::Reported]],
     },
     Cause {
@@ -146,6 +155,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::ExporterError],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Reached],
         unlikely_if: EXPLAINED,
+        supported_by: &[],
         decisive: &[&[Q::ExporterError]],
     },
     Cause {
@@ -170,6 +180,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::OtherSpans,
             Q::OtherRoute,
         ],
+        supported_by: &[Q::Propagated, Q::OtherUnits],
         decisive: &[&[Q::Unsent]],
     },
     Cause {
@@ -177,6 +188,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Killed],
         excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::LibraryOff],
         unlikely_if: EXPLAINED,
+        supported_by: &[],
         decisive: &[&[Q::Killed, Q::Begun], &[Q::Killed, Q::Unsent]],
     },
     Cause {
@@ -184,6 +196,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Poisoned],
         excluded_by: &[Q::Elsewhere, Q::Denied],
         unlikely_if: SUSPECTS,
+        supported_by: &[],
         decisive: &[&[Q::Poisoned]],
     },
     Cause {
@@ -191,6 +204,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Undone],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Removed, Q::Discarded, Q::Reported],
         unlikely_if: SUSPECTS,
+        supported_by: &[],
         decisive: &[&[Q::Undone]],
     },
     Cause {
@@ -198,6 +212,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Removed],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Discarded, Q::Reported],
         unlikely_if: SUSPECTS,
+        supported_by: &[],
         decisive: &[&[Q::Removed]],
     },
     Cause {
@@ -205,6 +220,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Discarded],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Removed, Q::Reported],
         unlikely_if: SUSPECTS,
+        supported_by: &[],
         decisive: &[&[Q::Discarded]],
     },
     Cause {
@@ -212,6 +228,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Elsewhere],
         excluded_by: &[],
         unlikely_if: EXPLAINED,
+        supported_by: &[],
         decisive: &[&[Q::Elsewhere]],
     },
 ];
@@ -264,6 +281,9 @@ impl Cause {
             }
         }
         let is_unknown = self.requires.iter().any(|question| answers.is_unknown(*question));
+        if self.supported_by.iter().any(|question| answers.is_yes(*question)) {
+            return None;
+        }
         let against = self.unlikely_if.iter().find(|question| answers.is_yes(**question));
         against.filter(|_| is_unknown).map(|question| question.yes().to_owned())
     }
@@ -326,7 +346,6 @@ mod tests {
     #[test]
     fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
         for cause in CAUSES {
-            assert!(!cause.decisive.is_empty(), "{}", cause.code);
             for set in cause.decisive {
                 let concluded = conclude(&answers(set, &[])).cause;
                 let wrong = concluded.filter(|other| other.code != cause.code);

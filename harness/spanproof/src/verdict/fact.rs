@@ -81,6 +81,10 @@ pub(super) enum Question {
     ExporterError,
     /// Is sampling switched off, or did the upstream receive a trace that is not sampled?
     SampledOut,
+    /// Did the upstream receive a trace that is marked as not sampled?
+    UnsampledHeader,
+    /// Did the upstream receive a sampled trace that is not stored?
+    Propagated,
     /// Is the tracing library switched off by a variable of its own?
     LibraryOff,
     /// Did statements that insert the missing spans reach the server?
@@ -126,6 +130,8 @@ impl Question {
         Self::Reported,
         Self::ExporterError,
         Self::SampledOut,
+        Self::UnsampledHeader,
+        Self::Propagated,
         Self::LibraryOff,
         Self::Reached,
         Self::Unsent,
@@ -157,6 +163,8 @@ impl Question {
             Self::Reported => "the service reports a failed write",
             Self::ExporterError => "an exporter reports an error",
             Self::SampledOut => "the trace is not sampled",
+            Self::UnsampledHeader => "the upstream received a trace that is not sampled",
+            Self::Propagated => "the upstream received a sampled trace that is not stored",
             Self::LibraryOff => "the tracing library is switched off",
             Self::Reached => "inserts reached the server",
             Self::Unsent => "the spans began and no insert reached the server",

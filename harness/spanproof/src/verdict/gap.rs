@@ -88,11 +88,11 @@ impl<'a> Gap<'a> {
         match self.nearness(spans[0]) {
             Nearness::Same | Nearness::Spelling => of_units == 0 || of_these >= self.missing,
             Nearness::Near => one_each || (of_units == 0 && spans.len() == self.missing),
-            Nearness::Far if self.stored > 0 => false,
             Nearness::Far => {
                 let in_place = spans.iter().all(|span| self.is_in_place(facts, span));
                 let in_place = in_place && spans.len() == self.missing;
-                one_each || in_place
+                // Beside spans of the right name, only the same unit and the same parent count.
+                if self.stored > 0 { one_each && in_place } else { one_each || in_place }
             }
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: 
 }
 
 fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answers: &mut Answers) {
-    let log = ServerErrors::about(&trial.server_errors, &facts.span_place);
+    let log = ServerErrors::about(&trial.server_errors, facts);
     if log.refused.is_empty() {
         let control = "the server's log has no error about spans";
         answers.set(Q::Refused, Fact::no(control));
@@ -67,20 +67,32 @@ fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Fact {
     Fact::Yes(tables.iter().map(place).collect())
 }
 
+/// A statement with so many of the columns for trace, id, parent, name and start is about spans.
+const MIN_COLUMNS: usize = 3;
+
 /// Errors of the server's log that may be about spans.
-struct ServerErrors<'a> {
-    /// Statements that write the span table and failed.
-    refused: Vec<&'a Failure>,
+pub(super) struct ServerErrors<'a> {
+    /// Statements that write spans and failed.
+    pub(super) refused: Vec<&'a Failure>,
     /// Sessions that were not let in.
     denied: Vec<&'a Failure>,
 }
 
 impl<'a> ServerErrors<'a> {
-    fn about(errors: &'a [Failure], table: &str) -> Self {
-        let name = identifier::parts(table).1.to_lowercase();
+    pub(super) fn about(errors: &'a [Failure], facts: &Facts<'_>) -> Self {
+        let table = &facts.spec.tables.spans;
+        let name = identifier::parts(&facts.span_place).1.to_lowercase();
+        // A table of another name, which perhaps does not exist, with the columns of spans.
+        let columns = [&table.trace, &table.id, &table.parent, &table.name, &table.started];
+        let has_columns = |statement: &str| {
+            let named = columns
+                .iter()
+                .filter(|column| !column.is_empty() && names(statement, &column.to_lowercase()));
+            named.count() >= MIN_COLUMNS
+        };
         let is_write = |statement: &str| {
             let statement = statement.to_lowercase();
-            names(&statement, &name)
+            (names(&statement, &name) || has_columns(&statement))
                 && ["insert", "copy", "merge", "update"].iter().any(|verb| names(&statement, verb))
         };
         let is_about = |error: &&Failure| match &error.statement {
@@ -113,10 +125,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::spec::example;
 
     #[rstest]
     #[case::insert("42501", "permission denied", Some("INSERT INTO app.spans VALUES (1)"), [1, 0])]
     #[case::copy("22P04", "extra data", Some("COPY spans FROM STDIN"), [1, 0])]
+    #[case::elsewhere(
+        "42P01", "no such table", Some("INSERT INTO x (trace_id, span_id, operation) VALUES ($1)"), [1, 0]
+    )]
     #[case::query("42703", "no such column", Some("SELECT x FROM spans"), [0, 0])]
     #[case::other_table("23505", "duplicate key", Some("INSERT INTO old_spans VALUES (1)"), [0, 0])]
     #[case::session("28P01", "password authentication failed", None, [0, 1])]
@@ -129,7 +145,11 @@ mod tests {
         let statement = statement.map(str::to_owned);
         let error = Failure { state: state.into(), message: message.into(), statement };
         let errors = [error];
-        let found = ServerErrors::about(&errors, "app.spans");
+        let spec = example(|text| {
+            text.replace("\n[tables.spans]\n", "\n[tables.spans]\ntable = 'app.spans'\n")
+        });
+        let observation = crate::verdict::tests::healthy();
+        let found = ServerErrors::about(&errors, &Facts::read(&spec, &observation));
         assert_eq!([found.refused.len(), found.denied.len()], counts);
     }
 }

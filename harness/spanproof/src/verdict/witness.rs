@@ -85,6 +85,14 @@ impl<'a> Testimony<'a> {
             Some(Fate::CutOff) if attempted_rows == 0 => Fate::CutOff,
             Some(_) if attempted_rows > written_rows + failed => Fate::Poisoned,
             Some(fate) if attempted_rows > written_rows || attempted_rows == 0 => fate,
+            // Rows of the same transaction that were written before a statement failed.
+            Some(fate)
+                if written_rows > self.kept + failed
+                    && fate != Fate::NeverConnected
+                    && !self.failures.iter().any(|f| f.statement.as_deref().is_some_and(ends)) =>
+            {
+                Fate::Poisoned
+            }
             Some(_) if written_rows > self.kept => Fate::LostAtCommit,
             Some(fate) => fate,
         }
@@ -101,7 +109,6 @@ impl<'a> Testimony<'a> {
                 &[Fate::Refused, Fate::CutOff, Fate::Rejected, Fate::LostAtCommit, Fate::Poisoned],
             ),
             (Q::Poisoned, &[Fate::Poisoned]),
-            (Q::Undone, &[Fate::Undone]),
             (Q::Removed, &[Fate::Removed]),
             (Q::Discarded, &[Fate::Discarded]),
             (Q::Elsewhere, &[Fate::Elsewhere]),
@@ -110,6 +117,13 @@ impl<'a> Testimony<'a> {
             let is_so = fates.contains(&fate);
             answers.set(question, if is_so { Fact::Yes(self.lines()) } else { Fact::no(counted) });
         }
+        // Rows that are gone although nothing was rolled back or deleted went another way.
+        let undone = match (fate, self.witness.rollbacks) {
+            (Fate::Undone, Some(0)) => Fact::no("no transaction was rolled back"),
+            (Fate::Undone, _) => Fact::Yes(self.lines()),
+            _ => Fact::no(counted),
+        };
+        answers.set(Q::Undone, undone);
         let reached = match fate {
             Fate::NeverTried => Fact::no(counted),
             Fate::Empty => Fact::no("the inserting statements had no rows"),
@@ -216,6 +230,7 @@ mod tests {
             attempted_rows,
             written_rows,
             removed_rows: 0,
+            rollbacks: None,
             failures,
             other_tables,
         };

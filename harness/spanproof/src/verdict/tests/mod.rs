@@ -67,6 +67,11 @@ fn on() -> Parts {
     evidence("true", lines, spans, exchanges)
 }
 
+/// The observation of a case that records as it should.
+pub(super) fn healthy() -> Observation {
+    on().observation()
+}
+
 /// A case that has tracing off, as it should.
 fn off() -> Parts {
     let mut lines = vec![line(Stream::Stderr, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)")];
