@@ -71,10 +71,10 @@ pub struct Observation {
     /// ran the case; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<[DateTime<Utc>; 2]>,
-    /// The keys of the units that end differently when the case is repeated. A case is repeated if
-    /// another one seems to change its outcome.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub variations: BTreeSet<String>,
+    /// The keys of the units that end differently or give other values when the case is repeated;
+    /// `None` if it was not repeated. A case is repeated if another one seems to change its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variations: Option<BTreeSet<String>>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -285,7 +285,7 @@ impl Observation {
             server_log_read: false,
             other_tables: Vec::new(),
             period: None,
-            variations: BTreeSet::new(),
+            variations: None,
             helpers: Vec::new(),
             second_job: None,
             exchanges: Vec::new(),

@@ -235,7 +235,7 @@ mod tests {
             server_log_read: false,
             other_tables: Vec::new(),
             period: None,
-            variations: std::collections::BTreeSet::new(),
+            variations: None,
             helpers: vec![process_run(text).output],
             witness: Some(Witness {
                 failures: vec![Failure {

@@ -38,16 +38,16 @@ impl Observation {
         }
     }
 
-    /// Returns the keys of the units that end differently when the case is repeated; `None` for an
-    /// existing system.
+    /// Returns the keys of the units that end differently when the case is repeated; `None` if it was not
+    /// repeated.
     pub(crate) fn variations(&self) -> Option<&BTreeSet<String>> {
-        Some(&self.trial()?.variations)
+        self.trial()?.variations.as_ref()
     }
 
     /// Notes which units end differently when the case is repeated.
     pub(crate) fn set_variations(&mut self, keys: BTreeSet<String>) {
         if let Origin::Trial(trial) = &mut self.origin {
-            trial.variations = keys;
+            trial.variations = Some(keys);
         }
     }
 

@@ -41,9 +41,9 @@ pub struct TrialRecord {
     /// When the job was submitted and the service stopped; `None` if the job runs since the start of
     /// the service, under a fault, and in evidence of version 0.1.0.
     pub period: Option<Period>,
-    /// The keys of the units that end differently when the case is repeated. Empty if it was not
-    /// repeated.
-    pub variations: BTreeSet<String>,
+    /// The keys of the units that end differently or give other values when the case is repeated;
+    /// `None` if it was not repeated.
+    pub variations: Option<BTreeSet<String>>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
 }

@@ -126,11 +126,13 @@ impl TrialRecord {
         for output in helpers {
             output.visit(visitor);
         }
-        let keys = std::mem::take(variations).into_iter();
-        variations.extend(keys.map(|mut key| {
-            visitor.text(Part::Table(Table::Units), &mut key);
-            key
-        }));
+        if let Some(keys) = variations {
+            let masked = std::mem::take(keys).into_iter().map(|mut key| {
+                visitor.text(Part::Table(Table::Units), &mut key);
+                key
+            });
+            *keys = masked.collect();
+        }
         if let Some(second_job) = second_job {
             let SecondJob { run, job_run, tables } = &mut **second_job;
             run.visit(visitor);

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
@@ -12,7 +13,7 @@ use super::result::CaseOutcome;
 use crate::observation;
 use crate::spec::Spec;
 use crate::trial::World;
-use crate::verdict::{Evidence, Judgement, compare, different_units};
+use crate::verdict::{Evidence, Judgement, compare, different_units, unrepeated};
 use spanproof_format::Code;
 
 /// Repetitions of one case. A unit whose outcome varies in every second run goes unnoticed with a
@@ -31,16 +32,22 @@ pub(super) async fn repeat_baselines(
 ) {
     for index in baselines(world.spec(), slots).into_iter().take(MAX_CASES) {
         let Some(Some(Ok(first))) = slots.get_mut(index) else { continue };
-        let mut variations = BTreeSet::new();
+        let mut running = JoinSet::new();
         for _ in 0..REPETITIONS {
-            if *cancelled.borrow() {
-                return;
-            }
-            let Ok(again) = run_once(world, &first.observation.case, false).await else { break };
+            let (world, case) = (world.clone(), first.observation.case.clone());
+            running.spawn(async move { run_once(&world, &case, false).await });
+        }
+        let mut cancelled = cancelled.clone();
+        let repetitions = tokio::select! {
+            all = running.join_all() => all,
+            _ = cancelled.wait_for(|cancelled| *cancelled) => return,
+        };
+        let mut variations = BTreeSet::new();
+        for again in repetitions.iter().flatten() {
             let pair = (&first.observation, &again.observation);
             variations.extend(different_units(world.spec(), pair));
         }
-        if variations.is_empty() {
+        if repetitions.iter().any(Result::is_err) {
             continue;
         }
         first.observation.set_variations(variations);
@@ -68,5 +75,7 @@ fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
         Evidence::Compared { case, other: true, .. } => Some(case.as_str()),
         _ => None,
     });
-    ids.filter_map(index_of).collect()
+    let mut indexes: BTreeSet<usize> = ids.filter_map(index_of).collect();
+    indexes.extend(unrepeated(spec, &observations).into_iter().map(|at| finished[at].0));
+    indexes
 }

@@ -1,6 +1,5 @@
 //! A trial: a service that runs with its own database and upstream.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -328,7 +327,7 @@ impl Trial {
             helpers,
             second_job: None,
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
-            variations: BTreeSet::new(),
+            variations: None,
             timings: self.stopwatch.laps,
         };
         let observation = match self.first_job {

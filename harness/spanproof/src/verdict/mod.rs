@@ -43,4 +43,4 @@ pub(crate) use judge::{Judged, observe};
 pub use judgement::{Experiment, Judgement, NotPassed, Verdict};
 pub(crate) use judgement::{explains, shape};
 pub use peer::judge_all;
-pub(crate) use peer::{compare, different_units};
+pub(crate) use peer::{compare, different_units, unrepeated};

@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use crate::observation::{Job, Unit};
 use crate::process::{Ending, Exit};
+use serde_json::Value as Json;
 use spanproof_format::Code;
 
 /// The process stopped when asked and left nothing behind.
@@ -52,22 +53,45 @@ pub(super) fn upstream(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// What a job came to: each job's status, and each unit's status with the names of what it gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a job came to: each job's status, each unit's status with the names of what it gave, and what
+/// it gave.
+#[derive(Debug, Clone)]
 pub(super) struct Outcome {
     jobs: Vec<Option<String>>,
     units: BTreeMap<String, (Option<String>, Vec<String>)>,
+    values: BTreeMap<String, Json>,
 }
 
 impl Outcome {
-    pub(super) fn new(jobs: &[Job], units: &[Unit]) -> Self {
+    pub(super) fn new(jobs: &[Job], all: &[Unit]) -> Self {
         let outcome = |unit: &Unit| {
             let given = unit.outcome.as_ref().and_then(|value| value.as_object());
             given.map(|object| object.keys().cloned().collect()).unwrap_or_default()
         };
-        let units =
-            units.iter().map(|unit| (unit.key.clone(), (unit.status.clone(), outcome(unit))));
-        Self { jobs: jobs.iter().map(|job| job.status.clone()).collect(), units: units.collect() }
+        let units = all.iter().map(|unit| (unit.key.clone(), (unit.status.clone(), outcome(unit))));
+        let values = all.iter().filter_map(|unit| Some((unit.key.clone(), unit.outcome.clone()?)));
+        Self {
+            jobs: jobs.iter().map(|job| job.status.clone()).collect(),
+            units: units.collect(),
+            values: values.collect(),
+        }
+    }
+
+    /// Whether statuses and names are the same; values may differ.
+    pub(super) fn ends_like(&self, other: &Self) -> bool {
+        self.jobs == other.jobs && self.units == other.units
+    }
+
+    /// The keys of the units that gave other values.
+    pub(super) fn different_values(&self, other: &Self) -> BTreeSet<String> {
+        let keys = self.values.keys().chain(other.values.keys());
+        keys.filter(|key| self.values.get(*key) != other.values.get(*key)).cloned().collect()
+    }
+
+    /// `us-east m q: {"response":"x"}`
+    pub(super) fn value_text(&self, key: &str) -> String {
+        let value = self.values.get(key).map_or("null".to_owned(), ToString::to_string);
+        format!("{key}: {value}")
     }
 
     /// The keys of the units that end differently.

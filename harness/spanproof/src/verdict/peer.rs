@@ -196,38 +196,69 @@ fn never_keeps_its_word(spec: &Spec, all: &[&Observation], judgements: &mut [Jud
 
 /// A job must come to the same with tracing on as with tracing off, and under a fault as without.
 fn outcomes(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
-    let Some(flag) = spec.tracing_flag() else { return };
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, observation) in all.iter().enumerate() {
-        let mut facts = observation.case.facts();
-        facts.remove(flag.name.as_str());
-        facts.remove("fault");
-        groups.entry(format!("{facts:?}")).or_default().push(at);
-    }
-    let outcome = |at: &usize| settled(all[*at]).then(|| (*at, outcome(spec, all[*at])));
-    for members in groups.values() {
-        let (on, off): (Vec<usize>, Vec<usize>) =
-            members.iter().partition(|at| all[**at].case.records(spec));
-        let (calm, disturbed): (Vec<usize>, Vec<usize>) =
-            on.into_iter().partition(|at| all[*at].case.fault.is_none());
-        let off: Vec<_> = off.iter().filter_map(outcome).collect();
-        let calm: Vec<_> = calm.iter().filter_map(outcome).collect();
+    for SameWork { calm, off, disturbed } in same_work(spec, all) {
         let message = "the same job ends differently with tracing on than with tracing off";
         let comparison = Comparison { all, message, words: ["on", "off"] };
         for member in &calm {
-            comparison.of(member, &off, judgements);
+            if comparison.ends_alike(member, &off, judgements) {
+                comparison.gives_the_same(member, &off, judgements);
+            }
         }
         let message = "the same job ends differently when spans can't be written";
         let comparison = Comparison { all, message, words: ["with", "without"] };
-        let spared = |at: &&usize| {
-            let fault = all[**at].case.fault.as_deref().and_then(|name| spec.fault(name));
-            fault.is_none_or(|fault| !fault.hits_work())
-        };
         let baseline = if off.is_empty() { &calm } else { &off };
-        for member in disturbed.iter().filter(spared).filter_map(outcome) {
-            comparison.of(&member, baseline, judgements);
+        for member in &disturbed {
+            comparison.ends_alike(member, baseline, judgements);
         }
     }
+}
+
+/// Cases that differ in the tracing flag and the fault only, each by its index with its outcome.
+struct SameWork {
+    /// Cases that record, without a fault.
+    calm: Vec<(usize, Outcome)>,
+    /// Cases that do not record.
+    off: Vec<(usize, Outcome)>,
+    /// Cases that record under a fault that spares the work.
+    disturbed: Vec<(usize, Outcome)>,
+}
+
+fn same_work(spec: &Spec, all: &[&Observation]) -> Vec<SameWork> {
+    let Some(flag) = spec.tracing_flag() else { return Vec::new() };
+    let mut groups: BTreeMap<String, SameWork> = BTreeMap::new();
+    for (at, observation) in all.iter().enumerate().filter(|(_, one)| settled(one)) {
+        let case = &observation.case;
+        let mut facts = case.facts();
+        facts.remove(flag.name.as_str());
+        facts.remove("fault");
+        let empty = || SameWork { calm: Vec::new(), off: Vec::new(), disturbed: Vec::new() };
+        let group = groups.entry(format!("{facts:?}")).or_insert_with(empty);
+        let member = (at, outcome(spec, observation));
+        let fault = case.fault.as_deref().and_then(|name| spec.fault(name));
+        match fault {
+            _ if !case.records(spec) => group.off.push(member),
+            _ if case.fault.is_none() => group.calm.push(member),
+            Some(fault) if fault.hits_work() => {}
+            _ => group.disturbed.push(member),
+        }
+    }
+    groups.into_values().collect()
+}
+
+/// Returns the cases without tracing, by their indexes, that give other values than a case with
+/// tracing, and of which nobody knows yet whether their values vary by themselves.
+pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
+    let mut found = Vec::new();
+    for SameWork { calm, off, .. } in same_work(spec, all) {
+        let Some((at, other)) = off.first() else { continue };
+        let differs = calm
+            .iter()
+            .any(|(_, one)| one.ends_like(other) && !one.different_values(other).is_empty());
+        if differs && all[*at].variations().is_none() {
+            found.push(*at);
+        }
+    }
+    found
 }
 
 /// How outcomes that should be the same are compared and told.
@@ -238,14 +269,14 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// One outcome must be among those of the baseline, where there is one.
-    fn of(
+    /// One outcome must be among those of the baseline, where there is one. Returns whether it is.
+    fn ends_alike(
         &self,
         (at, outcome): &(usize, Outcome),
         baseline: &[(usize, Outcome)],
         judgements: &mut [Judgement],
-    ) {
-        let Some((first, other)) = baseline.first() else { return };
+    ) -> bool {
+        let Some((first, other)) = baseline.first() else { return true };
         judgements[*at].assertions += 1;
         let mut varying: BTreeSet<String> = BTreeSet::new();
         for (index, one) in baseline {
@@ -254,30 +285,59 @@ impl Comparison<'_> {
         }
         let is_same = |one: &Outcome| {
             // The status of a job follows from those of its units.
-            one == outcome
+            one.ends_like(outcome)
                 || (!varying.is_empty() && one.different_units(outcome).is_subset(&varying))
         };
         if baseline.iter().any(|(_, other)| is_same(other)) {
-            return;
+            return true;
         }
-        let [here, there] = self.words;
-        let compared = |word: &str, at: usize, outcome: &Outcome, other: bool| Evidence::Compared {
+        let lines = self.compared((*at, outcome.to_text()), (*first, other.to_text()));
+        judgements[*at].add(Finding::new(Code::OutcomeChangedByTracing, self.message, lines));
+        false
+    }
+
+    /// The values must be those of the first case of the baseline, if it is known which of them vary
+    /// by themselves.
+    fn gives_the_same(
+        &self,
+        (at, outcome): &(usize, Outcome),
+        baseline: &[(usize, Outcome)],
+        judgements: &mut [Judgement],
+    ) {
+        let Some((first, other)) = baseline.first() else { return };
+        let Some(varying) = self.all[*first].variations() else { return };
+        judgements[*at].assertions += 1;
+        let different = outcome.different_values(other);
+        let Some(key) = different.difference(varying).next() else { return };
+        let lines = self.compared((*at, outcome.value_text(key)), (*first, other.value_text(key)));
+        let message = "the same job gives other results with tracing on than with tracing off, and the \
+                       same results each time with tracing off";
+        let mut finding = Finding::new(Code::OutcomeChangedByTracing, message, lines);
+        finding.confidence = Confidence::Likely;
+        judgements[*at].add(finding);
+    }
+
+    fn compared(&self, here: (usize, String), there: (usize, String)) -> Vec<Evidence> {
+        let [on, off] = self.words;
+        let line = |word: &str, (at, outcome): (usize, String), other: bool| Evidence::Compared {
             word: word.to_owned(),
             case: self.all[at].case.id.clone(),
-            outcome: outcome.to_text(),
+            outcome,
             other,
         };
-        let lines = vec![compared(here, *at, outcome, false), compared(there, *first, other, true)];
-        judgements[*at].add(Finding::new(Code::OutcomeChangedByTracing, self.message, lines));
+        vec![line(on, here, false), line(off, there, true)]
     }
 }
 
-/// Returns the keys of the units that end differently in two trials.
+/// Returns the keys of the units that end differently or give other values in two trials.
 pub(crate) fn different_units(
     spec: &Spec,
     (one, other): (&Observation, &Observation),
 ) -> BTreeSet<String> {
-    outcome(spec, one).different_units(&outcome(spec, other))
+    let (one, other) = (outcome(spec, one), outcome(spec, other));
+    let mut keys = one.different_units(&other);
+    keys.extend(one.different_values(&other));
+    keys
 }
 
 /// What the job came to.

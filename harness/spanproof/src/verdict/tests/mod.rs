@@ -106,6 +106,7 @@ struct Parts {
     exit: Exit,
     server_errors: Vec<Failure>,
     period: Option<Period>,
+    variations: Option<std::collections::BTreeSet<String>>,
 }
 
 fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Exchange>) -> Parts {
@@ -134,6 +135,7 @@ fn evidence(flag: &str, lines: Vec<Line>, spans: Vec<Json>, exchanges: Vec<Excha
         },
         server_errors: Vec::new(),
         period: None,
+        variations: None,
     }
 }
 
@@ -152,6 +154,7 @@ impl Parts {
             exit,
             server_errors,
             period,
+            variations,
         } = self.clone();
         let trial = TrialRecord {
             service: Service {
@@ -170,7 +173,7 @@ impl Parts {
             helpers: Vec::new(),
             second_job: None,
             period,
-            variations: std::collections::BTreeSet::new(),
+            variations,
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));
