@@ -80,15 +80,15 @@ fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_wit
 /// Other values are a finding only if repetitions of the case without tracing gave the same values.
 #[rstest]
 #[case::not_repeated(None, "pass")]
-#[case::always_the_same(Some(&[]), "outcome-changed-by-tracing")]
-#[case::varying_by_themselves(Some(&["r1 m q", "r2 m q", "r3 m q", "r4 m q"]), "pass")]
-#[case::another_unit_varies(Some(&["r1 m q"]), "outcome-changed-by-tracing")]
+#[case::always_the_same(Some(Vec::new()), "outcome-changed-by-tracing")]
+#[case::varying_by_themselves(Some(vec!["r1 m q", "r2 m q", "r3 m q", "r4 m q"]), "pass")]
+#[case::another_unit_varies(Some(vec!["r1 m q"]), "outcome-changed-by-tracing")]
 fn values_are_compared_where_they_do_not_vary(
-    #[case] variations: Option<&[&str]>,
+    #[case] variations: Option<Vec<&str>>,
     #[case] code: &str,
 ) {
     let mut plain = off();
-    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+    let keys = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
     plain.variations = variations.map(keys);
     let mut changed = on();
     each(&mut changed.units, |unit| {
