@@ -36,6 +36,9 @@ impl Finding {
         let possible = self.alternatives.iter().filter(|other| other.excluded_by.is_none());
         let possible: Vec<_> = possible.map(|other| other.code.text()).collect();
         match self.confidence {
+            Confidence::Likely if self.alternatives.is_empty() => {
+                Some("likely: seen in every repetition, and still no proof".into())
+            }
             Confidence::Likely => {
                 Some("likely: every other reason is ruled out, and no fact proves this one".into())
             }

@@ -1,6 +1,6 @@
-//! Repeats cases without tracing whose outcome another case is accused of changing. A service may vary
-//! by itself, for example because its work is random or runs in parallel. Units that end differently
-//! from trial to trial of one case say nothing about tracing.
+//! Repeats cases whose outcomes differ with and without tracing. A service may vary by itself, for
+//! example because its work is random or runs in parallel. Units that end differently from trial to
+//! trial of one case say nothing about tracing.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ use spanproof_format::Code;
 /// probability of 1/16.
 const REPETITIONS: usize = 4;
 /// Maximum number of cases that are repeated.
-const MAX_CASES: usize = 4;
+const MAX_CASES: usize = 8;
 
-/// Repeats the cases without tracing that other cases differ from, and notes in their evidence which
+/// Repeats the cases whose outcomes differ with and without tracing, and notes in their evidence which
 /// units end differently from trial to trial.
 pub(super) async fn repeat_baselines(
     world: &World,
@@ -56,7 +56,7 @@ pub(super) async fn repeat_baselines(
     }
 }
 
-/// Returns the cases, by their indexes, that a case is compared with whose outcome differs.
+/// Returns the cases, by their indexes, whose outcomes differ with and without tracing.
 fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
     let finished = slots.iter().enumerate();
     let finished: Vec<_> =
@@ -72,7 +72,7 @@ fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
     let changed = findings.filter(|finding| finding.code == Code::OutcomeChangedByTracing);
     let compared = changed.flat_map(|finding| &finding.evidence);
     let ids = compared.filter_map(|evidence| match evidence {
-        Evidence::Compared { case, other: true, .. } => Some(case.as_str()),
+        Evidence::Compared { case, .. } => Some(case.as_str()),
         _ => None,
     });
     let mut indexes: BTreeSet<usize> = ids.filter_map(index_of).collect();

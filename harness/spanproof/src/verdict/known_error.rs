@@ -20,6 +20,7 @@ const EXPORTERS: &[(&str, &str)] = &[
     ("Failed to export span batch", "opentelemetry-exporter-otlp-proto-http, Python"),
     ("Exception while exporting Span", "opentelemetry-sdk, Python"),
     ("Queue is full, likely spans/logs will be dropped", "opentelemetry-sdk, Python"),
+    ("Queue full, dropping ", "opentelemetry-sdk, Python, since 1.35"),
     ("OTLPExporterError", "@opentelemetry/otlp-exporter-base, JavaScript"),
     ("Failed to export spans", "io.opentelemetry.exporter, Java"),
     ("traces export: ", "go.opentelemetry.io/otel/exporters/otlp/otlptrace, Go"),

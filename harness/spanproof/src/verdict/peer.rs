@@ -283,6 +283,10 @@ impl Comparison<'_> {
             varying.extend(one.different_units(other));
             varying.extend(self.all[*index].variations().into_iter().flatten().cloned());
         }
+        // What varies with tracing on only may be due to tracing.
+        if !varying.is_empty() {
+            varying.extend(self.all[*at].variations().into_iter().flatten().cloned());
+        }
         let is_same = |one: &Outcome| {
             // The status of a job follows from those of its units.
             one.ends_like(outcome)
