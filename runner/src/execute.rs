@@ -21,7 +21,7 @@ use crate::store::{ExecutionEnd, ExecutionStart, Job, JobStatus, LEASE, Store};
 /// Maximum number of units of one job that run at the same time.
 const MAX_CONCURRENT_UNITS: usize = 10;
 
-/// Executes the jobs of both HTTP routes.
+/// Executes jobs, whether the queue or the route that executes at once submitted them.
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) store: Store,

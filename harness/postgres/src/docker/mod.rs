@@ -58,7 +58,7 @@ impl Container {
         let (image, platform) = (image(options), options.platform.as_deref());
         let client = Client::connect().await?;
         let (engine, prefix) = (client.engine.clone(), options.prefix.clone());
-        // Nothing waits for this task; it ends with this thread.
+        // Nothing waits for this task; it ends with the runtime of this thread.
         tokio::spawn(async move { labels::sweep(&engine, &prefix).await });
         // We choose the name and guard it before the container exists, so that it is removed even
         // if this process is killed now.

@@ -72,6 +72,7 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
     if let Some(trial) = observation.trial() {
         write_streams(&folder, "", &trial.run.output)?;
         if let Some(second) = &trial.second_job {
+            // The prefix of version 0.1.0, when the second job was called a recovery.
             write_streams(&folder, "recovery-", &second.run.output)?;
         }
         for output in &trial.helpers {

@@ -14,9 +14,9 @@ use crate::process::{Activity, Child};
 use crate::spec::Ready;
 use spanproof_lease::wait::{self, Attempt, Timeout};
 
-/// How many times its time limit a busy process may take.
+/// A process that is busy may take this many times the time limit to become ready.
 const PATIENCE: u32 = 6;
-/// The share of one processor, in percent, that a process uses at least while it makes progress. Answers
+/// A process that uses at least this share of one processor, in percent, counts as making progress. Answers
 /// to the probes alone use less.
 const BUSY_PERCENT: u128 = 20;
 /// Length of a clock tick in milliseconds.

@@ -36,7 +36,8 @@ impl Checks {
         }
     }
 
-    /// Compares one of many things of a kind: only the first finding of a code is taken.
+    /// Compares one of many things of a kind, such as each span: of several findings with the same
+    /// code only the first one is kept.
     pub(super) fn expect_each(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
         self.assertions += 1;
         if !holds {

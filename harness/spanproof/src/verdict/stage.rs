@@ -1,4 +1,6 @@
-//! The stages of the funnel for a case that must record spans.
+//! Checks of a case that must record spans, in the order in which work becomes a trace: the process
+//! runs, the units of work of the job are executed, spans end, each span agrees with its unit, and the
+//! spans of a unit form one tree.
 
 use super::evidence::{Evidence, some};
 use super::facts::{Facts, Match};
@@ -10,7 +12,8 @@ use crate::process::Ending;
 use crate::spec::{Banner, Value};
 use spanproof_format::Code;
 
-/// Why nothing was learned, when the service runs and never became ready.
+/// Returns why the case shows nothing about tracing: the service kept running, and did not become
+/// ready in time. `None` if it became ready, or exited by itself.
 pub(super) fn never_ready(trial: &TrialRecord) -> Option<String> {
     let run = &trial.run;
     match &run.ready {
@@ -38,8 +41,9 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
         let message = format!("{} ended by itself {when}, with {}", exit.name(), exit.ending);
         let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
         let clean = "if that is a success, add the code to `stop.clean`".to_owned();
-        let is_code = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
-        let mut evidence = vec![Evidence::Exit { ending, at_ms, remark: is_code.then_some(clean) }];
+        let has_success_code = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
+        let mut evidence =
+            vec![Evidence::Exit { ending, at_ms, remark: has_success_code.then_some(clean) }];
         if facts.spec.probes.has_tracer() && facts.banners.is_empty() {
             evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
@@ -48,13 +52,14 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// Where spans are stored, the tracer says at startup that it is on.
+/// If any spans are stored, the tracer must have reported at startup that it is on.
 pub(super) fn claimed(facts: &Facts<'_>, checks: &mut Checks) {
     if facts.spans.is_empty() || !facts.spec.probes.has_tracer() {
         return;
     }
     let Some(banner) = facts.banners.first() else {
-        // A log may begin later, and output that was dropped may have held the line.
+        // The log of an existing system may begin after the startup, and dropped output may have
+        // contained the line.
         let is_complete = facts.run().is_some() && facts.observation.dropped_bytes() == 0;
         return checks.expect(!is_complete, || {
             let count = facts.observation.lines().len();
@@ -70,7 +75,8 @@ pub(super) fn claimed(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// Stages 1 to 3 where spans may be lost for another reason: only the service's own word counts.
+/// Under a fault spans may be lost although tracing is on, so only a startup line that reports off is
+/// a finding.
 pub(super) fn announced(facts: &Facts<'_>, checks: &mut Checks) {
     if let Some(banner) = facts.banners.first() {
         checks.expect(banner.what.enabled, || disabled(facts, banner));
@@ -79,23 +85,25 @@ pub(super) fn announced(facts: &Facts<'_>, checks: &mut Checks) {
 
 /// The finding for a tracer that says it is off although it should be on.
 pub(super) fn disabled(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
-    let told = setting(facts);
+    let setting_text = setting(facts);
     let given = facts
         .spec
         .tracing_flag()
         .map(|flag| (flag.name.clone(), facts.observation.case.flag(&flag.name)));
     let variable = given.clone().map(|(name, value)| Evidence::Variable { name, value });
-    let variable = variable.unwrap_or_else(|| Evidence::Note(format!("environment  {told}")));
+    let variable =
+        variable.unwrap_or_else(|| Evidence::Note(format!("environment  {setting_text}")));
     let given = given.as_ref().and_then(|(_, value)| Value::text(value));
     let lines = vec![variable, banner.into()];
     match &banner.what.raw {
         Some(raw) if raw.is_empty() && given.is_some_and(|given| !given.is_empty()) => {
-            let message =
-                format!("{told} was given to the process, and the service saw it unset or empty");
+            let message = format!(
+                "{setting_text} was given to the process, and the service saw it unset or empty"
+            );
             Finding::new(Code::FlagUnset, message, lines)
         }
         _ => {
-            let message = format!("{told} means on, and the service reads it as off");
+            let message = format!("{setting_text} means on, and the service reads it as off");
             Finding::new(Code::FlagUnrecognisedValue, message, lines)
         }
     }
@@ -186,8 +194,8 @@ fn missing_units(
     Finding::new(code, message, lines)
 }
 
-/// The service's word about its tracer agrees from line to line: a tracer that is on at startup is on
-/// at each span.
+/// The startup line and the lines about the start of spans must agree: a tracer that is not off at
+/// startup must not report at a span that it is off.
 pub(super) fn consistent(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
@@ -195,14 +203,15 @@ pub(super) fn consistent(facts: &Facts<'_>, checks: &mut Checks) {
     let is_on = facts.banners.first().is_none_or(|line| line.what.enabled);
     let idle: Vec<_> = facts.attempts.iter().filter(|found| !found.what.enabled).collect();
     checks.expect(idle.is_empty() || !is_on, || {
-        let message = "the tracer says at startup that it is on, and off at each span";
+        let message = "the tracer says at spans that it is off, and did not say so at startup";
         let idle = some(idle.iter().map(|found| Evidence::from(*found)));
         let lines = facts.banners.iter().map(Evidence::from).chain(idle);
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
 }
 
-/// The service acknowledges no more spans than are stored. Why they are missing is another question.
+/// The service must not report more successful writes than spans are stored, up to the number of spans
+/// that the spec expects. Why spans are missing is another check.
 pub(super) fn acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     let (claimed, stored) = (facts.acknowledged.len(), facts.spans.len());
     let wanted: usize = facts.rules.iter().map(|rule| facts.wanted(rule)).sum();
@@ -222,7 +231,8 @@ pub(super) fn acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
     let fields = [Field::Status, Field::Ended, Field::Duration];
     let all = facts.spans.len();
-    // Where a span is there twice, one open row beside an ended one is the other's duplicate.
+    // If a unit has more spans of one name than it may have, an open one beside an ended one is
+    // reported as a duplicate.
     let has_ended_twin = |span: &&Span| {
         let is_twin = |other: &Span| {
             other.is_complete() && other.unit == span.unit && other.name == span.name
@@ -273,12 +283,16 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
         let id = span.unit.as_ref()?;
         facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
     };
-    let naming: Vec<_> = expected.iter().copied().filter(|span| !by_parent(span)).collect();
-    let lost: Vec<_> = naming.iter().filter(|span| unit_of(span).is_none()).collect();
+    let with_unit_column: Vec<_> =
+        expected.iter().copied().filter(|span| !by_parent(span)).collect();
+    let lost: Vec<_> = with_unit_column.iter().filter(|span| unit_of(span).is_none()).collect();
     checks.expect_each(lost.is_empty(), || {
         let column = table.unit.to_string();
-        let message =
-            format!("{} of {} spans name no unit in `{column}`", lost.len(), naming.len());
+        let message = format!(
+            "{} of {} spans name no unit in `{column}`",
+            lost.len(),
+            with_unit_column.len()
+        );
         let mut lines = some(lost.iter().map(|span| {
             let unit = (!column.is_empty()).then(|| (column.clone(), span.unit.clone()));
             let links =
@@ -307,7 +321,7 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Stage 10: every unit has each span once, and its spans are one tree.
+/// No unit has more spans of one name than it may have, and the spans of each unit form one tree.
 pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
     with_parents(facts, checks);
     for unit in &facts.units {
@@ -347,8 +361,8 @@ fn with_parents(facts: &Facts<'_>, checks: &mut Checks) {
     };
     let expected = facts.rules.iter().flat_map(|rule| facts.of_operation(rule.name));
     let lost: Vec<_> = expected.filter(is_lost).collect();
-    let is_root_lost = !checks.is_clean();
-    checks.expect_each(lost.is_empty() || is_root_lost, || {
+    let has_findings = !checks.is_clean();
+    checks.expect_each(lost.is_empty() || has_findings, || {
         let message = format!(
             "{} spans are linked by their parent, and no span above them names a unit",
             lost.len()
