@@ -217,20 +217,8 @@ impl Missing<'_> {
     /// What the server did with the rows.
     fn write_failure(&self, answers: &Answers) -> String {
         let facts = self.facts;
-        let reported = "the service reports the failures";
         let Some(witness) = facts.trial().and_then(|trial| trial.witness.as_ref()) else {
-            let error =
-                answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied)).next();
-            let is_reported = answers.is_yes(Q::Reported);
-            return match error {
-                Some(Evidence::ServerLog(error)) => {
-                    let says =
-                        if is_reported { reported } else { "the service reports no failure" };
-                    format!("the server refused them, {} {}; {says}", error.state, error.message)
-                }
-                _ if is_reported => reported.to_owned(),
-                _ => "the service reports no failure".to_owned(),
-            };
+            return refusal(answers);
         };
         let testimony = Testimony::new(witness, &facts.span_place, facts.spans.len());
         let reason = testimony.reason().unwrap_or_default();
@@ -248,7 +236,7 @@ impl Missing<'_> {
                                 conflict that is to be ignored"
                     .to_owned()
             }
-            Fate::NeverTried | Fate::Empty | Fate::Elsewhere => reported.to_owned(),
+            Fate::NeverTried | Fate::Empty | Fate::Elsewhere => refusal(answers),
         }
     }
 
@@ -307,6 +295,26 @@ impl Missing<'_> {
             }
             unreadable => unreadable,
         }
+    }
+}
+
+/// What the server's log says about the spans, and whether the service reports it.
+fn refusal(answers: &Answers) -> String {
+    let errors = answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied));
+    let mut errors = errors.filter_map(|evidence| match evidence {
+        Evidence::ServerLog(error) => Some(error),
+        _ => None,
+    });
+    let says = if answers.is_yes(Q::Reported) {
+        "the service reports the failures"
+    } else {
+        "the service reports no failure"
+    };
+    match errors.next() {
+        Some(error) => {
+            format!("the server refused them, {} {}; {says}", error.state, error.message)
+        }
+        None => says.to_owned(),
     }
 }
 

@@ -17,7 +17,13 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: 
         return other_tables_of_deployment(facts, answers);
     };
     if let Some(witness) = trial.witness.as_ref().filter(|_| is_aided) {
-        return Testimony::new(witness, table, facts.spans.len()).answer(answers);
+        Testimony::new(witness, table, facts.spans.len()).answer(answers);
+        // The witness watches one table: a statement with the columns of spans may name another one.
+        let log = ServerErrors::about(&trial.server_errors, facts);
+        if answers.is_no(Q::Reached) && !log.refused.is_empty() {
+            answers.set(Q::Refused, Fact::Yes(evidence(&log.refused)));
+        }
+        return;
     }
     if trial.server_log_read {
         answers.set(Q::Elsewhere, elsewhere(&trial.other_tables, false));

@@ -10,7 +10,7 @@ use super::{Judgement, Verdict, judge, judge_all};
 use crate::matrix::Case;
 use crate::observation::{
     Failure, JobRun, LineCounts, Observation, Origin, Period, ProcessRun, Row, Rows, Service,
-    Submission, TableRows, TrialRecord, WaitResult,
+    Submission, TableRows, TrialRecord, WaitResult, Witness,
 };
 use crate::process::{Ending, Exit, Line, Output, Stream};
 use crate::spec::{Spec, Value, example};
@@ -227,6 +227,25 @@ fn keep_lines(evidence: &mut Parts, text: &str, most: usize) {
         seen += usize::from(matches);
         !matches || seen <= most
     });
+}
+
+/// A witness saw nothing, and the server refused inserts into a table that does not exist.
+#[test]
+fn spans_for_another_table_are_refused_whatever_the_witness_sees() {
+    let mut evidence = on();
+    drop_lines(&mut evidence, "✅");
+    none(&mut evidence.spans);
+    let statement = "INSERT INTO spans_2026 (trace_id, span_id, operation) VALUES ($1, $2, $3)";
+    let mut observation = evidence.observation();
+    if let Origin::Trial(trial) = &mut observation.origin {
+        trial.witness = Some(Witness::default());
+        trial.server_errors = vec![Failure {
+            state: "42P01".into(),
+            message: "relation \"spans_2026\" does not exist".into(),
+            statement: Some(statement.into()),
+        }];
+    }
+    assert_eq!(codes(&judge(&spec(), &observation)), ["write-failed-silent"]);
 }
 
 /// The server refused every insert of a span.
