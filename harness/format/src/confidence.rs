@@ -46,6 +46,11 @@ impl Alternative {
         Self { code, excluded_by: None }
     }
 
+    /// Returns the codes that are still possible.
+    pub fn possible_codes(all: &[Self]) -> Vec<Code> {
+        all.iter().filter(|one| one.excluded_by.is_none()).map(|one| one.code).collect()
+    }
+
     /// Creates an alternative that a fact rules out.
     pub fn excluded(code: Code, fact: impl Into<String>) -> Self {
         Self { code, excluded_by: Some(fact.into()) }

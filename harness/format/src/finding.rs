@@ -33,8 +33,7 @@ impl Finding {
     /// Returns how sure the code is, as text: that it is only likely, or which codes are possible.
     /// `None` if it is certain.
     pub fn doubt(&self) -> Option<String> {
-        let possible = self.alternatives.iter().filter(|other| other.excluded_by.is_none());
-        let possible: Vec<_> = possible.map(|other| other.code.text()).collect();
+        let possible = Alternative::possible_codes(&self.alternatives);
         match self.confidence {
             Confidence::Likely if self.alternatives.is_empty() => {
                 Some("likely: seen in every repetition, and still no proof".into())
@@ -43,6 +42,7 @@ impl Finding {
                 Some("likely: every other reason is ruled out, and no fact proves this one".into())
             }
             Confidence::Undetermined if !possible.is_empty() => {
+                let possible: Vec<_> = possible.into_iter().map(Code::text).collect();
                 Some(format!("possible: {}", possible.join(", ")))
             }
             _ => None,

@@ -33,21 +33,7 @@ impl FirstJob {
         record: TrialRecord,
     ) -> Observation {
         let second_tables = rows_of_second_job(mapping, &self.tables, tables);
-        let TrialRecord {
-            service,
-            run,
-            job_run,
-            exchanges,
-            witness,
-            server_errors,
-            server_log_read,
-            other_tables,
-            helpers,
-            second_job: _,
-            period: _,
-            variations,
-            timings,
-        } = record;
+        let TrialRecord { service, run, job_run, exchanges, .. } = record;
         let output = output_of_second_job(&run.output, run.startup, self.lines);
         let second =
             SecondJob { run: ProcessRun { output, ..run.clone() }, job_run, tables: second_tables };
@@ -59,21 +45,9 @@ impl FirstJob {
         };
         let second_job = Some(Box::new(second));
         let job_run = self.job_run;
-        let record = TrialRecord {
-            service,
-            run,
-            job_run,
-            exchanges,
-            witness,
-            server_errors,
-            server_log_read,
-            other_tables,
-            helpers,
-            second_job,
-            period: None,
-            variations,
-            timings,
-        };
+        // The period is that of both jobs.
+        let record =
+            TrialRecord { service, run, job_run, exchanges, second_job, period: None, ..record };
         Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }
     }
 }

@@ -13,11 +13,8 @@ use Question as Q;
 
 /// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
 /// "Environment Variable Specification").
-const LIBRARY_OFF: &[(&str, &str)] = &[
-    ("OTEL_SDK_DISABLED", "true"),
-    ("OTEL_TRACES_EXPORTER", "none"),
-    ("OTEL_TRACES_EXPORTER", ""),
-];
+const LIBRARY_OFF: &[(&str, &str)] =
+    &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
 
 /// Answers every question about a gap. `peers` are the other cases of the run; `is_aided` is `false`
 /// to leave the database witness out.
@@ -122,10 +119,10 @@ impl Respondent<'_> {
         let facts = self.facts;
         let (_, table) = identifier::parts(&facts.spec.tables.spans.table);
         let mut reported = Evidence::lines(&facts.refused);
+        let lines = facts.observation.lines();
         let known = |kind: KnownError| {
-            let lines = facts.observation.lines().into_iter();
-            let lines = lines.filter(|line| KnownError::parse(line.text, &table) == Some(kind));
-            some(lines.map(Evidence::from))
+            let is_kind = |line: &&Line<'_>| KnownError::parse(line.text, &table) == Some(kind);
+            some(lines.iter().copied().filter(|line| is_kind(&line)).map(Evidence::from))
         };
         if reported.is_empty() {
             reported = known(KnownError::Write);
@@ -176,7 +173,7 @@ impl Respondent<'_> {
         let is_set = |(name, off): &&(&str, &str)| {
             environment.get(*name).is_some_and(|value| value.trim().eq_ignore_ascii_case(off))
         };
-        match LIBRARY_OFF.iter().find(|entry| is_set(entry) && !entry.1.is_empty()) {
+        match LIBRARY_OFF.iter().find(is_set) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
             None if self.facts.banners.first().is_some_and(|line| line.what.enabled) => {
                 answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));

@@ -14,9 +14,9 @@ pub(super) struct Cause {
     requires: &'static [Question],
     /// Questions of which none may be answered with yes.
     excluded_by: &'static [Question],
-    /// If one of these is answered with yes, an unknown requirement counts as a no: there is no
-    /// reason to suspect this cause.
-    unlikely_if: &'static [Question],
+    /// Lists of questions. If one of these is answered with yes, an unknown requirement counts as a no:
+    /// there is no reason to suspect this cause.
+    unlikely_if: &'static [&'static [Question]],
     /// If one of these is answered with yes, there is a reason to suspect this cause after all.
     supported_by: &'static [Question],
     /// Sets of questions. If all of one set are answered with yes, the cause is certain.
@@ -41,58 +41,59 @@ const TRACED: &[Question] = &[
     Q::OtherUnits,
 ];
 
+/// A cause that nothing requires, excludes or decides, to be completed by each cause.
+const POSSIBLE: Cause = Cause {
+    code: Code::Undetermined,
+    requires: &[],
+    excluded_by: &[],
+    unlikely_if: &[],
+    supported_by: &[],
+    decisive: &[],
+};
+
+/// Answers after which there is no reason to suspect that a span was lost on its way to the table.
+const EARLIER: &[Question] =
+    &[Q::ClaimedOff, Q::OtherValue, Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::NoBeginLine];
+
 /// Every cause. A cause whose requirement is unknown stays possible.
 pub(super) const CAUSES: &[Cause] = &[
     Cause {
         code: Code::FlagUnrecognisedValue,
         requires: &[Q::ClaimedOff],
         excluded_by: TRACED,
-        unlikely_if: &[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::OtherRoute],
-        supported_by: &[],
+        unlikely_if: &[&[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::OtherRoute]],
         decisive: &[&[Q::ClaimedOff], &[Q::OtherValue]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::TracerNotConstructed,
         requires: &[Q::NoTracerLine],
         excluded_by: TRACED,
-        unlikely_if: &[
+        unlikely_if: &[&[
             Q::ClaimedOff,
             Q::OtherValue,
             Q::LibraryOff,
             Q::SampledOut,
             Q::NoBeginLine,
             Q::OtherRoute,
-        ],
-        supported_by: &[],
+        ]],
         decisive: &[&[Q::NoTracerLine, Q::TracerPatternWorks]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::SdkDisabled,
         requires: &[Q::LibraryOff],
-        excluded_by: &[
-            Q::Begun,
-            Q::OtherStarts,
-            Q::Acknowledged,
-            Q::Reported,
-            Q::ExporterError,
-            Q::Reached,
-            Q::Refused,
-            Q::Denied,
-            Q::Elsewhere,
-            Q::OtherSpans,
-            Q::OtherUnits,
-        ],
-        unlikely_if: &[
+        excluded_by: TRACED,
+        unlikely_if: &[&[
             Q::ClaimedOff,
             Q::OtherValue,
             Q::NoTracerLine,
             Q::SampledOut,
             Q::NoBeginLine,
             Q::OtherRoute,
-        ],
-        supported_by: &[],
-        // A service may have a tracer that does not know the variable.
-        decisive: &[],
+        ]],
+        // Nothing decides: a service may have a tracer that does not know the variable.
+        ..POSSIBLE
     },
     Cause {
         code: Code::SampledOut,
@@ -106,8 +107,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Elsewhere,
             Q::ExporterError,
         ],
-        unlikely_if: &[
-            Q::ClaimedOff,
+        unlikely_if: &[&[
             Q::OtherValue,
             Q::NoTracerLine,
             Q::LibraryOff,
@@ -115,9 +115,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::OtherSpans,
             Q::OtherRoute,
             Q::Killed,
-            Q::Unsent,
             Q::Reported,
-        ],
+        ]],
         supported_by: &[Q::OtherUnits],
         decisive: &[&[Q::SampledOut, Q::UnsampledHeader]],
     },
@@ -139,25 +138,24 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::ExporterError,
             Q::Killed,
         ],
-        unlikely_if: &[],
-        supported_by: &[],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::WriteFailedSilent,
         requires: &[Q::Refused],
         excluded_by: &[Q::Poisoned, Q::Elsewhere, Q::Undone, Q::Removed, Q::Discarded],
-        unlikely_if: SUSPECTS,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::ExporterError]],
         decisive: &[&[Q::Refused], &[Q::Denied], &[Q::Reported]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::ExportFailed,
         requires: &[Q::ExporterError],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Reached],
-        unlikely_if: EXPLAINED,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::Reported]],
         decisive: &[&[Q::ExporterError]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::NeverSent,
@@ -177,7 +175,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::LibraryOff,
             Q::Killed,
         ],
-        unlikely_if: &[Q::OtherSpans, Q::OtherRoute],
+        unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute]],
         supported_by: &[Q::Propagated, Q::OtherUnits],
         decisive: &[&[Q::Unsent]],
     },
@@ -185,72 +183,49 @@ pub(super) const CAUSES: &[Cause] = &[
         code: Code::LostAtExit,
         requires: &[Q::Killed],
         excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::LibraryOff],
-        unlikely_if: EXPLAINED,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::Reported]],
         decisive: &[&[Q::Killed, Q::Begun], &[Q::Killed, Q::Unsent]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::BatchPoisoned,
         requires: &[Q::Poisoned],
         excluded_by: &[Q::Elsewhere, Q::Denied],
-        unlikely_if: SUSPECTS,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::ExporterError]],
         decisive: &[&[Q::Poisoned]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::RolledBack,
         requires: &[Q::Undone],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Removed, Q::Discarded, Q::Reported],
-        unlikely_if: SUSPECTS,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::ExporterError]],
         decisive: &[&[Q::Undone]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::RemovedLater,
         requires: &[Q::Removed],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Discarded, Q::Reported],
-        unlikely_if: SUSPECTS,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::ExporterError]],
         decisive: &[&[Q::Removed]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::SilentlyDiscarded,
         requires: &[Q::Discarded],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Removed, Q::Reported],
-        unlikely_if: SUSPECTS,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::ExporterError]],
         decisive: &[&[Q::Discarded]],
+        ..POSSIBLE
     },
     Cause {
         code: Code::WrongDestination,
         requires: &[Q::Elsewhere],
-        excluded_by: &[],
-        unlikely_if: EXPLAINED,
-        supported_by: &[],
+        unlikely_if: &[EARLIER, &[Q::Reported]],
         decisive: &[&[Q::Elsewhere]],
+        ..POSSIBLE
     },
-];
-
-/// Answers after which there is no reason to suspect that a span was lost on its way to the table.
-const SUSPECTS: &[Question] = &[
-    Q::ClaimedOff,
-    Q::OtherValue,
-    Q::NoTracerLine,
-    Q::LibraryOff,
-    Q::SampledOut,
-    Q::NoBeginLine,
-    Q::ExporterError,
-];
-
-/// Like [`SUSPECTS`]; an error that the service reports itself explains the loss, too.
-const EXPLAINED: &[Question] = &[
-    Q::ClaimedOff,
-    Q::OtherValue,
-    Q::NoTracerLine,
-    Q::LibraryOff,
-    Q::SampledOut,
-    Q::NoBeginLine,
-    Q::Reported,
 ];
 
 /// The answer to why spans are missing.
@@ -282,7 +257,8 @@ impl Cause {
         if self.supported_by.iter().any(|question| answers.is_yes(*question)) {
             return None;
         }
-        let against = self.unlikely_if.iter().find(|question| answers.is_yes(**question));
+        let against =
+            self.unlikely_if.iter().copied().flatten().find(|question| answers.is_yes(**question));
         against.filter(|_| is_unknown).map(|question| question.yes().to_owned())
     }
 

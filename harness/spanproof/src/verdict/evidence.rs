@@ -175,6 +175,21 @@ impl Evidence {
         Self::span_with(facts, span, named.collect())
     }
 
+    /// A span with some of its fields, and what is wrong with it.
+    pub(super) fn span_with_remark(
+        facts: &Facts<'_>,
+        span: &Span,
+        fields: &[Field],
+        wrong: impl Into<String>,
+    ) -> Self {
+        match Self::span(facts, span, fields) {
+            Self::Span { table, id, name, fields, .. } => {
+                Self::Span { table, id, name, fields, remark: Some(wrong.into()) }
+            }
+            other => other,
+        }
+    }
+
     /// A span with fields that are named already.
     pub(super) fn span_with(
         facts: &Facts<'_>,

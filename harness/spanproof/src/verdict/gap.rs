@@ -1,6 +1,7 @@
 //! Gaps: which units of work lack a span that the spec expects. Spans of another name or service
 //! that stand where the missing ones should be are taken out before.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::expectation::Expected;
@@ -22,13 +23,17 @@ pub(super) struct Gap<'a> {
 impl<'a> Gap<'a> {
     /// Returns every gap, those of the most units first, and among these in the order of the spec.
     pub(super) fn find(facts: &'a Facts<'_>) -> Vec<Self> {
-        let mut gaps: Vec<_> =
-            facts.rules.iter().filter_map(|rule| Self::of_rule(facts, rule)).collect();
-        gaps.sort_by_key(|gap| std::cmp::Reverse(gap.units.len()));
+        let mut gaps = Self::in_spec_order(facts);
+        gaps.sort_by_key(|gap| Reverse(gap.units.len()));
         gaps
     }
 
-    fn of_rule(facts: &'a Facts<'_>, rule: &'a Expected<'a>) -> Option<Self> {
+    /// Returns every gap, in the order of the spec.
+    pub(super) fn in_spec_order(facts: &'a Facts<'_>) -> Vec<Self> {
+        facts.rules.iter().filter_map(|rule| Self::from_rule(facts, rule)).collect()
+    }
+
+    fn from_rule(facts: &'a Facts<'_>, rule: &'a Expected<'a>) -> Option<Self> {
         let (stored, wanted) = (facts.stored(rule), facts.wanted(rule));
         let missing = wanted.checked_sub(stored).filter(|missing| *missing > 0)?;
         let lacks = |unit: &&Unit| facts.spans_of(unit, rule.name).len() < rule.per_unit();
@@ -59,11 +64,8 @@ impl<'a> Gap<'a> {
         for span in facts.strangers() {
             groups.entry((&span.name, &span.service)).or_default().push(span);
         }
-        let mut found: Vec<_> =
-            groups.into_values().filter(|spans| self.is_replaced_by(facts, spans)).collect();
-        found.sort_by_key(|spans| std::cmp::Reverse(self.nearness(spans[0])));
-        let first = found.into_iter().next()?;
-        Some(first)
+        let found = groups.into_values().filter(|spans| self.is_replaced_by(facts, spans));
+        found.min_by_key(|spans| Reverse(self.nearness(spans[0])))
     }
 
     /// Whether a span's parent is where that of a missing span would be.

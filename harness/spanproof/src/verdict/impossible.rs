@@ -43,7 +43,7 @@ fn ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     let empty: Vec<_> = spans.iter().filter(is_empty).collect();
     checks.expect_each(empty.is_empty(), || {
         let message = format!("{} of {all} spans have an id that is all zeros", empty.len());
-        Finding::new(Code::InvalidIds, message, shown(facts, empty.iter().copied().copied()))
+        Finding::new(Code::InvalidIds, message, spans_with_ids(facts, empty.into_iter().copied()))
     });
     let mut by_id: BTreeMap<(&Option<String>, &str), Vec<&Span>> = BTreeMap::new();
     for span in spans {
@@ -58,7 +58,7 @@ fn ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     let shared: Vec<_> = by_id.values().filter(is_shared).flatten().copied().collect();
     checks.expect_each(shared.is_empty(), || {
         let message = format!("{} of {all} spans share their id with another one", shared.len());
-        Finding::new(Code::InvalidIds, message, shown(facts, shared.iter().copied()))
+        Finding::new(Code::InvalidIds, message, spans_with_ids(facts, shared.into_iter()))
     });
 }
 
@@ -68,7 +68,7 @@ fn is_zero(id: &str) -> bool {
     digits.clone().count() >= 8 && digits.clone().all(|c| c == '0')
 }
 
-fn shown<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) -> Vec<Evidence> {
+fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) -> Vec<Evidence> {
     let fields = [Field::Trace, Field::Unit];
     some(spans.map(|span| Evidence::span(facts, span, &fields)))
 }
@@ -98,11 +98,8 @@ fn times(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
             wrong[0].1
         );
         let fields = [Field::Started, Field::Ended, Field::Duration];
-        let line = |(span, reason): &(&Span, String)| match Evidence::span(facts, span, &fields) {
-            Evidence::Span { table, id, name, fields, .. } => {
-                Evidence::Span { table, id, name, fields, remark: Some(reason.clone()) }
-            }
-            other => other,
+        let line = |(span, reason): &(&Span, String)| {
+            Evidence::span_with_remark(facts, span, &fields, reason)
         };
         Finding::new(Code::ImpossibleTimes, message, some(wrong.iter().map(line)))
     });

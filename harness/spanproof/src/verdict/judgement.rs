@@ -3,14 +3,14 @@
 use super::facts::Facts;
 use super::finding::{Checks, Closed, Finding};
 use super::funnel::Funnel;
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Alternative, Code, Confidence};
 
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything expected is in evidence.
     Pass,
-    /// Something is not; the first finding names the first stage of the funnel that loses units.
+    /// Something is not; a reason for missing spans comes first.
     Fail(Vec<Finding>),
     /// Our own world did not come up, so nothing was learned about the service.
     Broken(String),
@@ -164,12 +164,9 @@ pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
 /// Returns what two cases have in common that fail alike: the same codes with the same possible
 /// reasons, and as many units that pass each stage.
 pub(crate) fn shape(judgement: &Judgement) -> String {
-    let reasons = |finding: &Finding| {
-        let possible = finding.alternatives.iter().filter(|other| other.excluded_by.is_none());
-        possible.map(|other| other.code).collect::<Vec<_>>()
-    };
-    let findings = judgement.findings().iter();
-    let findings: Vec<_> = findings.map(|finding| (finding.code, reasons(finding))).collect();
+    let reasons =
+        |finding: &Finding| (finding.code, Alternative::possible_codes(&finding.alternatives));
+    let findings: Vec<_> = judgement.findings().iter().map(reasons).collect();
     format!("{findings:?} {:?} {}", judgement.funnel, judgement.spans)
 }
 

@@ -10,7 +10,7 @@ use super::gap::Gap;
 use super::stage;
 use super::witness::{Fate, Testimony};
 use crate::observation::Field;
-use spanproof_format::{Code, Confidence, Stage};
+use spanproof_format::{Alternative, Code, Stage};
 
 /// Checks that no unit lacks a span. Gaps with the same cause are one finding.
 pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
@@ -50,20 +50,15 @@ pub(super) fn counts(facts: &Facts<'_>) -> Vec<String> {
     let text = |gap: &Gap<'_>| {
         format!("{} of {} `{}` spans are there", gap.stored, gap.wanted(), gap.rule.name)
     };
-    facts_in_rule_order(facts).iter().map(text).collect()
-}
-
-/// The gaps in the order of the spec.
-fn facts_in_rule_order<'a>(facts: &'a Facts<'_>) -> Vec<Gap<'a>> {
-    let mut gaps = Gap::find(facts);
-    let place = |gap: &Gap<'_>| facts.rules.iter().position(|rule| rule.name == gap.rule.name);
-    gaps.sort_by_key(place);
-    gaps
+    Gap::in_spec_order(facts).iter().map(text).collect()
 }
 
 /// Whether two findings name the same cause with the same certainty.
 fn is_same(one: &Finding, other: &Finding) -> bool {
-    let causes = |finding: &Finding| (finding.code, finding.confidence, finding.candidates());
+    let causes = |finding: &Finding| {
+        let possible = Alternative::possible_codes(&finding.alternatives);
+        (finding.code, finding.confidence, possible)
+    };
     causes(one) == causes(other)
 }
 
@@ -141,12 +136,12 @@ impl Missing<'_> {
         };
         // The finding of the flag knows whether the service read the value at all.
         let Conclusion { confidence, alternatives, .. } = conclusion;
-        finding.with_confidence(confidence, alternatives)
+        Finding { confidence, alternatives, ..finding }
     }
 
     fn undetermined(&self, conclusion: &Conclusion) -> String {
-        let possible = conclusion.alternatives.iter().filter(|other| other.excluded_by.is_none());
-        let possible: Vec<_> = possible.map(|other| other.code.text()).collect();
+        let possible = Alternative::possible_codes(&conclusion.alternatives);
+        let possible: Vec<_> = possible.into_iter().map(Code::text).collect();
         let fits = match possible[..] {
             [] => "the evidence fits no known reason".to_owned(),
             _ => format!("the evidence fits {}", possible.join(", ")),
@@ -216,11 +211,7 @@ impl Missing<'_> {
 
     /// What the server did with the rows.
     fn write_failure(&self, answers: &Answers) -> String {
-        let facts = self.facts;
-        let Some(witness) = facts.trial().and_then(|trial| trial.witness.as_ref()) else {
-            return refusal(answers);
-        };
-        let testimony = Testimony::new(witness, &facts.span_place, facts.spans.len());
+        let Some(testimony) = Testimony::from_facts(self.facts) else { return refusal(answers) };
         let reason = testimony.reason().unwrap_or_default();
         match testimony.fate() {
             Fate::NeverConnected => format!("the server let nobody in, {reason}"),
@@ -260,16 +251,12 @@ impl Missing<'_> {
             Q::Begun,
             Q::Acknowledged,
         ];
-        let testimony = self.facts.trial().and_then(|trial| trial.witness.as_ref());
         if answers.is_yes(Q::NoBeginLine) {
             all.extend(self.facts.banners.iter().map(Evidence::from));
         }
         all.extend_from_slice(answers.evidence(Q::Reported));
         all.extend_from_slice(answers.evidence(Q::NoBeginLine));
-        if let Some(witness) = testimony {
-            let facts = self.facts;
-            all.extend(Testimony::new(witness, &facts.span_place, facts.spans.len()).lines());
-        }
+        all.extend(Testimony::from_facts(self.facts).iter().flat_map(Testimony::lines));
         for question in questions {
             let new = answers.evidence(question).iter().filter(|one| !all.contains(one));
             let new: Vec<_> = new.cloned().collect();
@@ -332,21 +319,5 @@ fn by_route(facts: &Facts<'_>) -> String {
     match facts.observation.case.route.as_str() {
         "" => String::new(),
         route => format!(" by route `{route}`"),
-    }
-}
-
-impl Finding {
-    /// The codes that are possible besides the finding's own.
-    fn candidates(&self) -> Vec<Code> {
-        let possible = self.alternatives.iter().filter(|other| other.excluded_by.is_none());
-        possible.map(|other| other.code).collect()
-    }
-
-    fn with_confidence(
-        self,
-        confidence: Confidence,
-        alternatives: Vec<spanproof_format::Alternative>,
-    ) -> Self {
-        Self { confidence, alternatives, ..self }
     }
 }

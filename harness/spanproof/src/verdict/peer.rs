@@ -1,6 +1,7 @@
 //! What only several cases together can tell.
 
 use std::borrow::Borrow;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
@@ -113,19 +114,22 @@ fn with_peers(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
         return;
     }
     let facts: Vec<_> = all.iter().map(|observation| Facts::read(spec, observation)).collect();
-    let unaided: Vec<_> = all.iter().map(|observation| unaided_shape(spec, observation)).collect();
+    // Only cases that need a lender pay for it.
+    let unaided = LazyCell::new(|| -> Vec<_> {
+        all.iter().map(|observation| unaided_shape(spec, observation)).collect()
+    });
     for (index, judgement) in judgements.iter_mut().enumerate() {
         if !misses(judgement) || all[index].case.fault.is_some() {
             continue;
         }
         let others = facts.iter().enumerate().filter(|(other, _)| *other != index);
         let others: Vec<_> = others.map(|(_, facts)| facts).collect();
+        let own = shape(judgement);
         *judgement = judge_facts(&facts[index], &others);
         if judgement.next.is_none() {
             continue;
         }
         // A case that failed alike without its witness lends its testimony.
-        let own = shape(&judge(spec, all[index]));
         let is_alike = |other: &usize| unaided[*other].as_ref() == Some(&own);
         if let Some(lender) = (0..all.len()).find(is_alike) {
             *judgement = borrowed(spec, all[index], all[lender], &others);
@@ -185,10 +189,13 @@ fn never_keeps_its_word(spec: &Spec, all: &[&Observation], judgements: &mut [Jud
         routes.join(", ")
     );
     for (observation, judgement) in all.iter().zip(judgements) {
+        if judgement.code() != Some(Code::PathNotExecuted) {
+            continue;
+        }
         let facts = Facts::read(spec, observation);
-        let claims: Vec<_> = facts.banners.iter().filter(|line| line.what.enabled).collect();
-        if judgement.code() == Some(Code::PathNotExecuted) && !claims.is_empty() {
-            let lines = claims.into_iter().map(Evidence::from).collect();
+        let claims = facts.banners.iter().filter(|line| line.what.enabled);
+        let lines: Vec<_> = claims.map(Evidence::from).collect();
+        if !lines.is_empty() {
             judgement.add(Finding::new(Code::BannerContradicts, message.clone(), lines));
         }
     }

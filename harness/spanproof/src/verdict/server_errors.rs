@@ -6,18 +6,17 @@ use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::names;
-use super::witness::Testimony;
+use super::witness::{Fate, Testimony, kind};
 use crate::identifier;
 use crate::observation::{Failure, TrialRecord};
 
 /// Answers the questions about the server. `is_aided` is `false` to leave the witness out.
 pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: &mut Answers) {
-    let table = &facts.span_place;
     let Some(trial) = facts.trial() else {
         return other_tables_of_deployment(facts, answers);
     };
-    if let Some(witness) = trial.witness.as_ref().filter(|_| is_aided) {
-        Testimony::new(witness, table, facts.spans.len()).answer(answers);
+    if let Some(testimony) = Testimony::from_facts(facts).filter(|_| is_aided) {
+        testimony.answer(answers);
         // The witness watches one table: a statement with the columns of spans may name another one.
         let log = ServerErrors::about(&trial.server_errors, facts);
         if answers.is_no(Q::Reached) && !log.refused.is_empty() {
@@ -73,7 +72,8 @@ fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Fact {
     Fact::Yes(tables.iter().map(place).collect())
 }
 
-/// A statement with so many of the columns for trace, id, parent, name and start is about spans.
+/// A statement that names at least this many of the columns for trace, id, parent, name and start is
+/// about spans.
 const MIN_COLUMNS: usize = 3;
 
 /// Errors of the server's log that may be about spans.
@@ -115,14 +115,9 @@ impl<'a> ServerErrors<'a> {
         }
     }
 
-    /// Whether the server refused each statement before it looked at a row, by the class of its
-    /// SQLSTATE (`PostgreSQL` manual, appendix A).
+    /// Whether the server refused each statement before it looked at a row.
     fn refuses_whole_statements(&self) -> bool {
-        let is_by_row = |error: &&Failure| {
-            let class = error.state.get(..2).unwrap_or_default();
-            ["22", "23", "44", "P0"].contains(&class)
-        };
-        !self.refused.iter().any(is_by_row)
+        !self.refused.iter().any(|error| kind(&error.state) == Fate::Rejected)
     }
 }
 

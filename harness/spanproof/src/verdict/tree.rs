@@ -47,8 +47,10 @@ fn misplaced(facts: &Facts<'_>, unit: &Unit, root: &Span, name: &str) -> Vec<Evi
             (!joined).then(|| format!("no {parents} of this unit has that id"))
         }
     };
-    let faulty = spans.iter().filter_map(|span| Some(faulty(facts, span, wrong(span)?)));
-    let mut faults: Vec<_> = faulty.collect();
+    let fields = [Field::Trace, Field::Parent];
+    let faulty =
+        |span: &&Span| Some(Evidence::span_with_remark(facts, span, &fields, wrong(span)?));
+    let mut faults: Vec<_> = spans.iter().filter_map(faulty).collect();
     // A span that is missing altogether is another finding.
     let is_complete = |rule: &&Expected<'_>| spans.len() >= rule.per_unit();
     let several = facts.rules.iter().find(|rule| rule.name == name && rule.per_unit() > 1);
@@ -69,16 +71,6 @@ fn misplaced(facts: &Facts<'_>, unit: &Unit, root: &Span, name: &str) -> Vec<Evi
 fn is_below(facts: &Facts<'_>, unit: &Unit, span: &Span, parent: &str) -> bool {
     let parents = facts.spans_of(unit, parent);
     span.parent.is_some() && parents.iter().any(|other| other.id == span.parent)
-}
-
-/// A span with what is wrong with its place.
-fn faulty(facts: &Facts<'_>, span: &Span, wrong: String) -> Evidence {
-    match Evidence::span(facts, span, &[Field::Trace, Field::Parent]) {
-        Evidence::Span { table, id, name, fields, .. } => {
-            Evidence::Span { table, id, name, fields, remark: Some(wrong) }
-        }
-        other => other,
-    }
 }
 
 /// The unit's own span has no parent, or one outside the unit that exists.

@@ -3,6 +3,7 @@
 
 use super::evidence::{Evidence, some};
 use super::fact::{Answers, Fact, Question as Q};
+use super::facts::Facts;
 use crate::identifier;
 use crate::observation::{Failure, Witness};
 
@@ -45,7 +46,7 @@ pub(super) struct Testimony<'a> {
 
 impl<'a> Testimony<'a> {
     /// About the table of that name, which has `kept` rows.
-    pub(super) fn new(witness: &'a Witness, table: &str, kept: usize) -> Self {
+    fn new(witness: &'a Witness, table: &str, kept: usize) -> Self {
         let name = identifier::parts(table).1.to_lowercase();
         let names = |text: &String| text.to_lowercase().contains(&name);
         let concerns = |failure: &&Failure| match &failure.statement {
@@ -55,6 +56,12 @@ impl<'a> Testimony<'a> {
             None => !failure.state.starts_with("08"),
         };
         Self { witness, failures: witness.failures.iter().filter(concerns).collect(), kept }
+    }
+
+    /// Returns what the witness of a trial says about its spans; `None` without a witness.
+    pub(super) fn from_facts(facts: &Facts<'a>) -> Option<Self> {
+        let witness = facts.trial()?.witness.as_ref()?;
+        Some(Self::new(witness, &facts.span_place, facts.spans.len()))
     }
 
     /// The one fate that the counts, the failures and the rows leave.
@@ -171,7 +178,7 @@ fn ends(statement: &str) -> bool {
 
 /// What a failure means for who met it, by the class of its SQLSTATE (`PostgreSQL` manual,
 /// appendix A).
-fn kind(state: &str) -> Fate {
+pub(super) fn kind(state: &str) -> Fate {
     match state.get(..2).unwrap_or_default() {
         _ if state == "57P03" => Fate::NeverConnected,
         // Invalid authorization, invalid catalog, insufficient resources.

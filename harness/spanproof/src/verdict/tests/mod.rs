@@ -316,10 +316,7 @@ type Change = fn(&mut Parts);
 #[case::crashed_at_stop("process-crashed", |e: &mut Parts| e.exit.ending = Ending::Signal(11))]
 #[case::ignores_sigterm("not-stopped", |e: &mut Parts| e.exit.killed = true)]
 #[case::strays("processes-left", |e: &mut Parts| e.exit.strays.push("7 (sleep)".into()))]
-fn a_recording_case_is_judged_by_the_first_stage_that_loses_units(
-    #[case] code: &str,
-    #[case] change: Change,
-) {
+fn a_recording_case_names_the_reason_first(#[case] code: &str, #[case] change: Change) {
     let mut evidence = on();
     change(&mut evidence);
     let judgement = judged(&spec(), &evidence);
