@@ -186,6 +186,7 @@ fn doubt(finding: &mut Finding, dropped: u64) {
     if is_absence(finding.code) {
         let was = finding.code;
         finding.code = Code::Undetermined;
+        finding.confidence = Confidence::Undetermined;
         finding.message = format!(
             "it looks like {was}, but {dropped} bytes of output were too many to keep, and the lines may be \
              among them; make the service print less"
