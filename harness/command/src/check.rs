@@ -18,7 +18,7 @@ use crate::report;
 use spanproof::Spec;
 use spanproof::World;
 use spanproof::shell_quoted;
-use spanproof::{Case, cases};
+use spanproof::{Case, cases, experiments};
 use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult};
 use spanproof_format::{AdoptedIncident, Run, StepTime, Summary, Timings};
 
@@ -31,7 +31,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Reads the spec and selects the cases.
 pub(super) fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
     let spec = sources::spec(&args.config)?;
-    let all = cases(&spec).map_err(Failure::usage)?;
+    let mut all = cases(&spec).map_err(Failure::usage)?;
+    if !args.no_faults {
+        all.extend(experiments(&spec, &all));
+    }
     let selected = args.selection().pick(all);
     let selected = selected.map_err(|text| Failure { exit: Exit::Nothing, text })?;
     Ok((spec, selected))

@@ -147,6 +147,9 @@ codes! {
     LeakedWhileOff "leaked-while-off" Off
         "spans were recorded although tracing is off"
         "check how the service reads the value: only values that mean on may switch tracing on";
+    RecordingStopped "recording-stopped" Accepted
+        "the first jobs in one life of the service leave spans, and the later ones leave none or fewer"
+        "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; restart the service until it is mended";
     NotRecovered "not-recovered" Outcome
         "after a fault, the service does not record spans as before"
         "make the tracer reconnect and retry after an error; look for a pool, a cache or a flag that remembers the failure";

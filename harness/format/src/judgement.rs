@@ -21,6 +21,8 @@ pub enum Verdict {
     /// The case fails as a rule under `[[expected]]` predicts. Contains the code, the last day of
     /// the rule and its reason.
     Known(String),
+    /// The case fails under a fault that the spec does not declare. The run still passes.
+    Notice(Vec<Finding>),
     /// The case was not run, for this reason.
     Skipped(String),
     /// A verdict of a newer version, unchanged.
@@ -96,10 +98,10 @@ impl Judgement {
 }
 
 impl Verdict {
-    /// Returns the findings; empty unless the verdict is [`Verdict::Fail`].
+    /// Returns the findings; empty unless the verdict is [`Verdict::Fail`] or [`Verdict::Notice`].
     pub fn findings(&self) -> &[Finding] {
         match self {
-            Self::Fail(findings) => findings,
+            Self::Fail(findings) | Self::Notice(findings) => findings,
             _ => &[],
         }
     }

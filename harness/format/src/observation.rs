@@ -79,10 +79,13 @@ pub struct Observation {
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Output>,
-    /// The job that was submitted after a fault was removed, and its evidence; `None` if there was
-    /// no fault.
+    /// The job that was submitted after a fault was removed, or after the first job of a case that
+    /// repeats its job, and its evidence; `None` in other cases.
     #[serde(default, rename = "recovery", skip_serializing_if = "Option::is_none")]
     pub second_job: Option<SecondJob>,
+    /// The jobs after the second one, in a case that repeats its job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_jobs: Vec<SecondJob>,
     /// Requests to the upstream (the fake HTTP server that the service calls), with their answers.
     pub exchanges: Vec<Exchange>,
     /// How the service ended.
@@ -94,11 +97,13 @@ pub struct Observation {
     pub deployment: Option<Box<Deployment>>,
 }
 
-/// The evidence of the second job of a case, which was submitted after a fault was removed.
+/// The evidence of a later job of a case: the job that was submitted after a fault was removed, or one
+/// of the jobs of a case that repeats its job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SecondJob {
-    /// The lines that the service printed before it was ready, and those since the fault was removed.
+    /// The lines that the service printed before it was ready, and those since the fault was removed
+    /// or the job was submitted.
     pub output: Output,
     /// The number of lines that the service printed before it was ready. If the fault killed the
     /// service, the lines of its second start are counted.
@@ -258,6 +263,10 @@ pub struct RunPlan {
     pub planned: Vec<Case>,
     /// Ids of the cases whose database or service did not start, each with the cause.
     pub broken: BTreeMap<String, String>,
+    /// Ids of the cases under a fault that the spec does not declare and that was not tried, each with
+    /// the cause.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub untried: BTreeMap<String, String>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
 }
@@ -288,6 +297,7 @@ impl Observation {
             variations: None,
             helpers: Vec::new(),
             second_job: None,
+            further_jobs: Vec::new(),
             exchanges: Vec::new(),
             exit,
             timings: BTreeMap::new(),
@@ -357,6 +367,12 @@ impl ConcurrentSpan {
 impl RunPlan {
     /// Creates the plan of a run that has not started.
     pub fn new(planned: Vec<Case>) -> Self {
-        Self { format: EVIDENCE_FORMAT.into(), planned, broken: BTreeMap::new(), halted: None }
+        Self {
+            format: EVIDENCE_FORMAT.into(),
+            planned,
+            broken: BTreeMap::new(),
+            untried: BTreeMap::new(),
+            halted: None,
+        }
     }
 }

@@ -16,6 +16,9 @@ pub struct Plan {
     pub cases: Vec<PlannedCase>,
     /// The number of units in all cases together.
     pub units: usize,
+    /// What `check` may run besides the cases, each with the maximum number of runs of a case.
+    #[serde(default)]
+    pub further_runs: Vec<(String, usize)>,
 }
 
 /// A planned case and its expected result.
@@ -42,6 +45,10 @@ pub enum Expectation {
     /// service reports lost spans, the job's result is the same as without the fault, and spans are
     /// recorded again after the fault.
     Recovery,
+    /// Spans of each of several jobs, which are submitted while the service keeps running.
+    Repetition,
+    /// As [`Recovery`](Self::Recovery), but the spec does not declare the fault: a failure is a notice.
+    Notice,
     /// No spans. The flag's value means on to people, but the spec lists the values that switch
     /// tracing on under `enables`, and this value is not in the list. The service must report that
     /// tracing is off.
@@ -58,6 +65,12 @@ impl Expectation {
             Self::Recovery => {
                 "lost spans are reported, the job's result is unchanged, and spans return after the fault"
             }
+            Self::Repetition => {
+                "each of five jobs leaves its spans while the service keeps running"
+            }
+            Self::Notice => {
+                "not declared in the spec, so only a notice: lost spans are reported, and spans return after the fault"
+            }
             Self::SpellingNotEnabled => {
                 "no spans: the value means on, but `enables` lacks its spelling; reported as off"
             }
@@ -69,7 +82,7 @@ impl Expectation {
 impl Plan {
     /// Creates the plan of cases.
     pub fn new(cases: Vec<PlannedCase>, units: usize) -> Self {
-        Self { schema: SCHEMA, cases, units }
+        Self { schema: SCHEMA, cases, units, further_runs: Vec::new() }
     }
 }
 

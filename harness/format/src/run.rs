@@ -24,6 +24,12 @@ pub struct Run {
     pub cases: Vec<CaseResult>,
     /// Failed and broken cases, grouped by reason.
     pub failures: Vec<FailureGroup>,
+    /// Cases that fail under a fault that the spec does not declare, grouped by reason.
+    #[serde(default)]
+    pub notices: Vec<FailureGroup>,
+    /// What the run did not try, one phrase for each kind.
+    #[serde(default)]
+    pub not_tried: Vec<String>,
     /// The startup snapshots.
     pub snapshots: Vec<Snapshot>,
     /// The replayed incidents that were adopted as regression tests.
@@ -44,6 +50,10 @@ pub struct Summary {
     pub failed: usize,
     /// The number of cases with a failure that the spec expects for now.
     pub known: usize,
+    /// The number of cases that fail under a fault that the spec does not declare; 0 in documents of
+    /// version 0.1.0.
+    #[serde(default)]
+    pub notices: usize,
     /// The number of cases whose database or service did not start.
     pub broken: usize,
     /// The number of cases that were not run.
@@ -213,6 +223,8 @@ impl Run {
             summary,
             cases,
             failures: Vec::new(),
+            notices: Vec::new(),
+            not_tried: Vec::new(),
             snapshots: Vec::new(),
             incidents: Vec::new(),
             halted: None,

@@ -118,7 +118,7 @@ pub use incident::{
     list_incidents, rejudge_incident, replay, replay_adopted,
 };
 pub use mask::text as mask_secrets;
-pub use matrix::{Case, Filter, MatrixError, Selection, cases};
+pub use matrix::{Case, Filter, MatrixError, Selection, cases, experiments};
 pub use observation::{
     Deployment, EvidenceError, Failure, JobRun, LineCounts, Location, Observation, Origin, Period,
     ProcessRun, Row, Rows, SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult,

@@ -25,6 +25,12 @@ pub(crate) struct CaseArgs {
     /// selects the cases without a fault. Repeatable.
     #[arg(long = "filter", value_name = "NAME=VALUE")]
     filters: Vec<Filter>,
+    /// Add no cases with faults that the spec does not declare
+    ///
+    /// By default, the plainest case runs several jobs in one life of the service. If the spec declares
+    /// no `[[fault]]`, this case also runs under a small set of faults, whose failures are notices.
+    #[arg(long)]
+    pub(crate) no_faults: bool,
 }
 
 impl CaseArgs {

@@ -13,9 +13,12 @@ use spanproof_format::{
 
 /// Returns the last line of a report: the counts and the time of the run.
 pub fn summary(summary: &Summary, elapsed: Duration) -> String {
-    let Summary { passed, failed, known, broken, not_run, .. } = *summary;
+    let Summary { passed, failed, known, notices, broken, not_run, .. } = *summary;
     let mut line = format!("{passed} passed, {failed} failed");
-    for (number, word) in [(known, "known"), (broken, "broken"), (not_run, "not run")] {
+    let notice = if notices == 1 { "notice" } else { "notices" };
+    for (number, word) in
+        [(known, "known"), (notices, notice), (broken, "broken"), (not_run, "not run")]
+    {
         if number > 0 {
             let _infallible = write!(line, ", {number} {word}");
         }
@@ -23,7 +26,7 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
     let _infallible = write!(
         line,
         ": {}, {}, {}, {}, {}, {:.1} s",
-        count(passed + failed + known + broken, "case"),
+        count(passed + failed + known + notices + broken, "case"),
         count(summary.units, "unit"),
         count(summary.spans, "span"),
         count(summary.assertions, "assertion"),
@@ -53,14 +56,28 @@ pub fn run(run: &Run, repeat: &str) -> String {
         text.push('\n');
         text.push_str(&failure_group(run, group, repeat));
     }
+    for group in &run.notices {
+        text.push('\n');
+        text.push_str(&failure_group(run, group, repeat));
+        text.push_str(NOTICE);
+    }
     for compared in &run.snapshots {
         text.push_str(&snapshot(compared));
     }
     if let Some(halted) = &run.halted {
         let _infallible = writeln!(text, "\n{halted}");
     }
+    if run.summary.failed + run.summary.broken + run.summary.not_run == 0 {
+        for what in &run.not_tried {
+            let _infallible = writeln!(text, "not tried: {what}");
+        }
+    }
     text
 }
+
+/// How a notice becomes a failure, and how it goes away.
+const NOTICE: &str = "    notice:   a failure once the fault is declared under `[[fault]]`; `--no-faults` \
+                      leaves it out\n";
 
 /// The stages of the funnel, in the order of [`funnel_counts`]: the heading of the funnel's column.
 pub(super) const FUNNEL_STAGES: &str = "executed→attempted→stored→finished→linked→joined";
@@ -96,6 +113,10 @@ fn verdict(case: &CaseResult) -> String {
         Verdict::Fail(findings) => {
             let codes: Vec<_> = findings.iter().map(|finding| finding.code.text()).collect();
             format!("FAIL {}", codes.join(" "))
+        }
+        Verdict::Notice(findings) => {
+            let codes: Vec<_> = findings.iter().map(|finding| finding.code.text()).collect();
+            format!("notice {}", codes.join(" "))
         }
         Verdict::Broken(_) => "BROKEN".into(),
         Verdict::Known(reason) => format!("known: {reason}"),
@@ -162,7 +183,9 @@ fn findings(case: &CaseResult) -> String {
         let _infallible = writeln!(text, "BROKEN {name}\n    {cause}");
     }
     for finding in verdict.findings() {
-        let _infallible = writeln!(text, "FAIL {}: {name}\n    {}", finding.code, finding.message);
+        let word = if matches!(verdict, Verdict::Notice(_)) { "NOTICE" } else { "FAIL" };
+        let _infallible =
+            writeln!(text, "{word} {}: {name}\n    {}", finding.code, finding.message);
         for line in &finding.evidence {
             let _infallible = writeln!(text, "      {line}");
         }
@@ -203,6 +226,11 @@ pub fn plan(plan: &Plan) -> String {
     let mut text = table(&[&headings(has_faults)[..], &["expected"]].concat(), &rows);
     let (cases, units) = (count(plan.cases.len(), "case"), count(plan.units, "unit"));
     let _infallible = writeln!(text, "{cases}, {units}");
+    let further: Vec<_> =
+        plan.further_runs.iter().map(|(what, most)| format!("at most {most} {what}")).collect();
+    if !further.is_empty() {
+        let _infallible = writeln!(text, "after failures: {}", further.join("; "));
+    }
     text
 }
 

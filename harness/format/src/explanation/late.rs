@@ -276,6 +276,22 @@ pub(super) const LEAKED_WHILE_OFF: Explanation = Explanation::new(
     ],
 );
 
+pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
+    &[
+        "the same job was submitted several times while the service kept running; the first jobs left \
+         their spans, and every later job lacks some",
+    ],
+    &[
+        "a later job left its spans again: the missing spans are reported with their own code",
+        "the later jobs had another outcome: they are not compared",
+    ],
+    &[
+        "the thread or task that exports spans ended after its first error or its first batch",
+        "a queue of fixed size is never emptied",
+        "the tracer is bound to the first job, request or connection",
+    ],
+);
+
 pub(super) const NOT_RECOVERED: Explanation = Explanation::new(
     &["a fault was removed, but the next job lacks spans; the finding has the code and the lines \
          of that job"],

@@ -68,6 +68,7 @@ impl Code {
             Self::BrokenTree => late::BROKEN_TREE,
             Self::Duplicate => late::DUPLICATE,
             Self::LeakedWhileOff => late::LEAKED_WHILE_OFF,
+            Self::RecordingStopped => late::RECORDING_STOPPED,
             Self::NotRecovered => late::NOT_RECOVERED,
             Self::OutcomeChangedByTracing => late::OUTCOME_CHANGED_BY_TRACING,
             Self::ExpectedFailurePassed => late::EXPECTED_FAILURE_PASSED,

@@ -167,6 +167,7 @@ fn verdict_text(judgement: &Judgement) -> String {
         Verdict::Pass => "pass with tracing off".into(),
         Verdict::Broken(_) => "broken".into(),
         Verdict::Known(_) => "known".into(),
+        Verdict::Notice(_) => "notice".into(),
         Verdict::Skipped(_) => "skipped".into(),
     }
 }

@@ -106,6 +106,21 @@ impl Case {
         spec.tracing_flag().is_none_or(|flag| flag.records(&self.flag(&flag.name)))
     }
 
+    /// Whether faults apply to the case by default: it has the first upstream and default flags, but the
+    /// first value of the tracing flag that records spans.
+    pub(crate) fn is_default_for_faults(&self, spec: &Spec) -> bool {
+        let has_default_flags = spec.flags.iter().all(|flag| {
+            let value = self.flag(&flag.name);
+            if flag.tracing {
+                flag.values.iter().find(|value| flag.records(value)) == Some(&value)
+            } else {
+                flag.default_value() == value
+            }
+        });
+        let first = spec.upstreams.first().is_some_and(|first| first.name == self.upstream);
+        has_default_flags && first
+    }
+
     /// Returns the flags as `NAME=value`. Omits flags that are unset in this case and by default.
     pub fn settings(&self, spec: &Spec) -> String {
         let omitted =

@@ -3,6 +3,7 @@
 //! (neighbours). Does no I/O.
 
 mod case;
+mod experiment;
 mod neighbour;
 mod pattern;
 mod product;
@@ -10,6 +11,7 @@ mod selection;
 mod stored;
 
 pub use case::Case;
+pub use experiment::experiments;
 pub(crate) use neighbour::{Change, SPELLINGS_OF_ON, neighbours};
 pub(crate) use pattern::Pattern;
 pub use product::{MatrixError, cases};

@@ -183,8 +183,7 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
 }
 
 /// Whether a fault applies to a case. A fault with `when` applies to the cases that meet this
-/// condition. Any other fault applies to cases with the first upstream and default flags, but with
-/// the first value of the tracing flag that records spans.
+/// condition.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
     // After the fault is removed, a second job is submitted. A route with `at_start` can't do so,
     // because its job is there when the service starts.
@@ -194,16 +193,7 @@ fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
     if let Some(rule) = &fault.when {
         return case.matches(rule);
     }
-    let has_default_flags = spec.flags.iter().all(|flag| {
-        let value = case.flag(&flag.name);
-        if flag.tracing {
-            flag.values.iter().find(|value| flag.records(value)) == Some(&value)
-        } else {
-            flag.default_value() == value
-        }
-    });
-    let first = spec.upstreams.first().is_some_and(|first| first.name == case.upstream);
-    has_default_flags && first
+    case.is_default_for_faults(spec)
 }
 
 /// Returns `false` if a rule of `exclude` matches the case. Marks each matching rule as used.

@@ -258,6 +258,11 @@ mod tests {
                 job_run: job_run(text),
                 tables: tables(text),
             })),
+            further_jobs: vec![SecondJob {
+                run: process_run(text),
+                job_run: job_run(text),
+                tables: tables(text),
+            }],
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));

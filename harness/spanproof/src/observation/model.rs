@@ -69,7 +69,18 @@ impl Observation {
     /// an observation of a case without a fault. `None` if the case has no fault.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
-        let SecondJob { run, job_run, tables } = trial.second_job.as_deref()?.clone();
+        Some(self.later_job(trial, trial.second_job.as_deref()?))
+    }
+
+    /// Returns the evidence of each job after the first one, as observations of cases without a fault.
+    pub(crate) fn later_jobs(&self) -> Vec<Self> {
+        let Some(trial) = self.trial() else { return Vec::new() };
+        let jobs = trial.second_job.as_deref().into_iter().chain(&trial.further_jobs);
+        jobs.map(|job| self.later_job(trial, job)).collect()
+    }
+
+    fn later_job(&self, trial: &TrialRecord, job: &SecondJob) -> Self {
+        let SecondJob { run, job_run, tables } = job.clone();
         let case = Case { fault: None, ..self.case.clone() };
         let record = TrialRecord {
             run,
@@ -79,10 +90,11 @@ impl Observation {
             server_log_read: false,
             other_tables: Vec::new(),
             second_job: None,
+            further_jobs: Vec::new(),
             period: None,
             ..trial.clone()
         };
-        Some(Self { case, tables, origin: Origin::Trial(Box::new(record)) })
+        Self { case, tables, origin: Origin::Trial(Box::new(record)) }
     }
 
     /// Returns this observation's span rows as a source of spans.

@@ -75,6 +75,9 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
             // The prefix of version 0.1.0, when the second job was called a recovery.
             write_streams(&folder, "recovery-", &second.run.output)?;
         }
+        for (number, job) in (3..).zip(&trial.further_jobs) {
+            write_streams(&folder, &format!("job-{number}-"), &job.run.output)?;
+        }
         for output in &trial.helpers {
             let name = output.lines.first().and_then(|line| line.process.as_deref());
             write_streams(&folder, &format!("helper-{}-", name.unwrap_or_default()), output)?;

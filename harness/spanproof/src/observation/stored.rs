@@ -39,6 +39,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         other_tables,
         helpers,
         second_job,
+        further_jobs,
         period,
         variations,
         timings,
@@ -60,6 +61,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     (stored.server_log_read, stored.other_tables) = (server_log_read, other_tables);
     stored.helpers = helpers.into_iter().map(Into::into).collect();
     stored.second_job = second_job.map(|second_job| (*second_job).into());
+    stored.further_jobs = further_jobs.into_iter().map(Into::into).collect();
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.period = period.map(|Period { submitted, stopped }| [submitted, stopped]);
     stored.variations = variations;
@@ -118,6 +120,7 @@ impl From<format::Observation> for Observation {
             other_tables: stored.other_tables,
             helpers: stored.helpers.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
+            further_jobs: stored.further_jobs.into_iter().map(Into::into).collect(),
             period: stored.period.map(|[submitted, stopped]| Period { submitted, stopped }),
             variations: stored.variations,
             timings: stored.timings,

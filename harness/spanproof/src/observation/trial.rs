@@ -36,8 +36,11 @@ pub struct TrialRecord {
     pub other_tables: Vec<(String, u64)>,
     /// The output of each helper. Its lines have the name of the helper.
     pub helpers: Vec<Output>,
-    /// The job that was submitted after the fault was removed; `None` without a fault.
+    /// The job that was submitted after the fault was removed, or after the first job of a case that
+    /// repeats its job; `None` in other cases.
     pub second_job: Option<Box<SecondJob>>,
+    /// The jobs after the second one, in a case that repeats its job.
+    pub further_jobs: Vec<SecondJob>,
     /// When the job was submitted and the service stopped; `None` if the job runs since the start of
     /// the service, under a fault, and in evidence of version 0.1.0.
     pub period: Option<Period>,
@@ -84,11 +87,13 @@ pub struct ProcessRun {
     pub exit: Exit,
 }
 
-/// The second job of a case with a fault, submitted after the fault was removed, with its evidence.
+/// A later job of a case, with its evidence: the job that is submitted after the fault was removed, or
+/// one of the jobs of a case that repeats its job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SecondJob {
-    /// The process, with its output at startup and its output since the fault was removed. If the
-    /// service was killed and restarted, this is the second process with all its output.
+    /// The process, with its output at startup and its output since the fault was removed or the job
+    /// was submitted. If the service was killed and restarted, this is the second process with all its
+    /// output.
     pub run: ProcessRun,
     /// The submitted job.
     pub job_run: JobRun,

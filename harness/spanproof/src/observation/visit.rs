@@ -107,6 +107,7 @@ impl TrialRecord {
             other_tables: _,
             helpers,
             second_job,
+            further_jobs,
             period: _,
             variations,
             timings: _,
@@ -133,8 +134,8 @@ impl TrialRecord {
             });
             *keys = masked.collect();
         }
-        if let Some(second_job) = second_job {
-            let SecondJob { run, job_run, tables } = &mut **second_job;
+        for job in second_job.as_deref_mut().into_iter().chain(further_jobs) {
+            let SecondJob { run, job_run, tables } = job;
             run.visit(visitor);
             job_run.visit(visitor);
             tables.visit(visitor);

@@ -11,6 +11,22 @@ use crate::verdict::Verdict;
 
 /// Returns the groups of failing cases of a run, in the order of their first cases.
 pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
+    groups(spec, run, reason)
+}
+
+/// Returns the groups of cases that fail under a fault that the spec does not declare.
+pub(super) fn notices(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
+    groups(spec, run, |result| match &result.judgement.verdict {
+        Verdict::Notice(findings) => Some((findings.iter().map(|one| one.code).collect(), None)),
+        _ => None,
+    })
+}
+
+fn groups<'a>(
+    spec: &Spec,
+    run: &'a RunResult,
+    reason: impl Fn(&'a CaseResult) -> Option<Reason<'a>>,
+) -> Vec<FailureGroup> {
     let mut groups: Vec<(Reason<'_>, Vec<&CaseResult>)> = Vec::new();
     for result in &run.cases {
         let Some(reason) = reason(result) else { continue };
@@ -35,7 +51,7 @@ type Reason<'a> = (Vec<Code>, Option<&'a str>);
 /// Returns the reason by which a case is grouped; `None` if it neither failed nor is broken.
 fn reason(result: &CaseResult) -> Option<Reason<'_>> {
     match &result.judgement.verdict {
-        Verdict::Pass | Verdict::Known(_) | Verdict::Skipped(_) => None,
+        Verdict::Pass | Verdict::Known(_) | Verdict::Notice(_) | Verdict::Skipped(_) => None,
         Verdict::Broken(cause) => Some((Vec::new(), Some(cause))),
         Verdict::Fail(_) => Some((result.judgement.codes(), None)),
     }

@@ -8,5 +8,6 @@ mod failure;
 mod plan;
 mod run;
 mod traces;
+mod untried;
 
 pub use plan::plan;

@@ -5,6 +5,7 @@ use spanproof_format::{Expectation, Plan, PlannedCase};
 
 use crate::matrix::Case;
 use crate::spec::{Intent, Spec};
+use crate::suite::further_runs;
 
 /// Returns the document of a plan: the cases, and what each case is expected to do.
 pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
@@ -16,13 +17,17 @@ pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
     let planned = |case: &Case| {
         PlannedCase::new(case.clone().into(), case.settings(spec), expectation(spec, case))
     };
-    Plan::new(cases.iter().map(planned).collect(), units)
+    let mut plan = Plan::new(cases.iter().map(planned).collect(), units);
+    plan.further_runs = further_runs();
+    plan
 }
 
 /// Returns what a case is expected to do.
 fn expectation(spec: &Spec, case: &Case) -> Expectation {
     let intent = || spec.tracing_flag().map(|flag| case.flag(&flag.name).intent());
     match (case.records(spec), &case.fault) {
+        (true, Some(_)) if case.repeats_job(spec) => Expectation::Repetition,
+        (true, Some(_)) if case.is_experiment(spec) => Expectation::Notice,
         (true, Some(_)) => Expectation::Recovery,
         (true, None) => Expectation::Spans,
         (false, _) if intent() == Some(Intent::On) => Expectation::SpellingNotEnabled,

@@ -4,7 +4,8 @@ use spanproof_format as format;
 use spanproof_format::{AdoptedIncident, Run, SnapshotState, Summary};
 
 use super::case::case;
-use super::failure::failures;
+use super::failure::{failures, notices};
+use super::untried::not_tried;
 use crate::spec::Spec;
 use crate::suite::{RunResult, Snapshot};
 use crate::verdict::Verdict;
@@ -20,6 +21,8 @@ impl RunResult {
         let cases = self.cases.iter().map(|result| case(spec, result)).collect();
         let mut run = Run::new(summary(self, snapshots), cases);
         run.failures = failures(spec, self);
+        run.notices = notices(spec, self);
+        run.not_tried = not_tried(spec, self);
         run.snapshots = snapshots.iter().map(snapshot).collect();
         run.incidents = incidents;
         run.halted.clone_from(&self.halted);
@@ -40,6 +43,7 @@ fn summary(run: &RunResult, snapshots: &[Snapshot]) -> Summary {
             Verdict::Fail(_) => summary.failed += 1,
             Verdict::Broken(_) => summary.broken += 1,
             Verdict::Known(_) => summary.known += 1,
+            Verdict::Notice(_) => summary.notices += 1,
             Verdict::Skipped(_) => summary.not_run += 1,
         }
         summary.units += result.judgement.funnel.executed;

@@ -3,6 +3,7 @@
 //! fault, unless the fault may also make the job fail.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -85,6 +86,8 @@ kinds! {
     CommitRefused "commit-refused";
     /// a trigger discards every span without an error
     Discarded "discarded";
+    /// nothing is broken; the job is submitted five times while the service keeps running
+    JobRepeated "job-repeated";
     /// the service is killed and restarted while every unit waits for the upstream
     KilledMidJob "killed-mid-job";
     /// the service is killed and restarted as soon as the job has ended
@@ -97,6 +100,17 @@ impl FaultKind {
     /// Whether the fault kills the service.
     pub(crate) fn kills_service(self) -> bool {
         matches!(self, Self::KilledMidJob | Self::KilledAtExit)
+    }
+
+    /// Whether the fault can be caused with every schema and without files of the user, and is not only
+    /// another job.
+    pub(crate) fn is_general(self) -> bool {
+        !matches!(self, Self::SchemaMissing | Self::Sql | Self::JobRepeated)
+    }
+
+    /// Whether the fault makes the service lose spans while it keeps running, which it must report.
+    fn loses_spans(self) -> bool {
+        !self.kills_service() && self != Self::JobRepeated
     }
 }
 
@@ -116,7 +130,34 @@ impl<'de> Deserialize<'de> for FaultKind {
     }
 }
 
+/// The faults that are tried once without being declared: all spans are refused, the connection is
+/// lost, the service is killed before it writes what it has collected, and nothing but another job.
+static UNDECLARED: LazyLock<Vec<Fault>> = LazyLock::new(|| {
+    let kinds = [
+        FaultKind::JobRepeated,
+        FaultKind::ReadOnly,
+        FaultKind::BackendTerminated,
+        FaultKind::KilledAtExit,
+    ];
+    kinds.map(Fault::of_kind).into()
+});
+
 impl Fault {
+    fn of_kind(kind: FaultKind) -> Self {
+        let (name, when, hits_work, process) = (None, None, None, None);
+        Self { kind, name, when, hits_work, process, apply: None, clear: None }
+    }
+
+    /// Returns the faults that are tried once although the spec does not declare them. If it declares
+    /// any, only the repetition of the job is left, because the others were chosen by the user.
+    pub(crate) fn undeclared(declared: &[Self]) -> impl Iterator<Item = &'static Self> {
+        let is_left = |fault: &&Self| match fault.kind {
+            FaultKind::JobRepeated => declared.iter().all(|one| one.kind != fault.kind),
+            _ => declared.iter().all(|one| one.kind == FaultKind::JobRepeated),
+        };
+        UNDECLARED.iter().filter(is_left)
+    }
+
     /// Returns the name.
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_else(|| self.kind.text())
@@ -154,7 +195,7 @@ impl Fault {
                  `table` under `[tables.spans]`; otherwise the work would lose its tables too"
             ));
         }
-        if !has_failure_probe && !self.kind.kills_service() {
+        if !has_failure_probe && self.kind.loses_spans() {
             return Some(format!(
                 "fault `{name}`: `[probes]` needs `refused` or `unfinished`, to recognise that the \
                  service reports a lost span"

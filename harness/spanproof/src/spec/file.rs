@@ -343,11 +343,18 @@ impl Spec {
 
     /// Whether the spec has a fault of this kind that has the name of its kind.
     pub fn has_fault(&self, kind: FaultKind) -> bool {
-        self.fault(kind.text()).is_some()
+        self.declared_fault(kind.text()).is_some()
     }
 
-    /// Returns the fault with this name; `None` if the spec has no such fault.
+    /// Returns the fault with this name, which the spec declares or which is tried without being
+    /// declared; `None` if there is no such fault.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
+        let undeclared = || Fault::undeclared(&self.faults).find(|fault| fault.name() == name);
+        self.declared_fault(name).or_else(undeclared)
+    }
+
+    /// Returns the fault with this name that the spec declares.
+    pub(crate) fn declared_fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
     }
 

@@ -123,6 +123,11 @@ pub(super) fn compile(document: &Document, text: &Spanned<String>) -> Result<Reg
 }
 
 impl Probes {
+    /// Whether there is a pattern for lines that report a lost span.
+    pub(crate) fn has_failure(&self) -> bool {
+        self.refused.is_some() || self.unfinished.is_some()
+    }
+
     /// Whether the line is the one that the service always prints at startup.
     pub(crate) fn started(&self, line: &str) -> bool {
         self.started.as_ref().is_some_and(|pattern| pattern.is_match(line))

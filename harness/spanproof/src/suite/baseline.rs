@@ -18,9 +18,9 @@ use spanproof_format::Code;
 
 /// Repetitions of one case. A unit whose outcome varies in every second run goes unnoticed with a
 /// probability of 1/16.
-const REPETITIONS: usize = 4;
+pub(super) const REPETITIONS: usize = 4;
 /// Maximum number of cases that are repeated.
-const MAX_CASES: usize = 8;
+pub(super) const MAX_BASELINES: usize = 8;
 
 /// Repeats the cases whose outcomes differ with and without tracing, and notes in their evidence which
 /// units end differently from trial to trial.
@@ -30,7 +30,7 @@ pub(super) async fn repeat_baselines(
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
 ) {
-    for index in baselines(world.spec(), slots).into_iter().take(MAX_CASES) {
+    for index in baselines(world.spec(), slots).into_iter().take(MAX_BASELINES) {
         let Some(Some(Ok(first))) = slots.get_mut(index) else { continue };
         let mut running = JoinSet::new();
         for _ in 0..REPETITIONS {

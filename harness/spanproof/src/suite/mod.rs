@@ -3,8 +3,11 @@
 
 mod attempt;
 mod baseline;
+mod budget;
+mod event;
 mod options;
 mod passing_changes;
+mod pool;
 mod prove;
 mod record;
 mod result;
@@ -13,10 +16,12 @@ mod sabotages;
 mod second_look;
 mod snapshot;
 
+pub(crate) use budget::further_runs;
+pub use event::RunEvent;
 pub use options::{KeepDatabases, RunOptions};
 pub use prove::{ProofResult, prove};
 pub use record::is_run_folder;
 pub(crate) use result::PassingChange;
 pub use result::{CaseResult, RunResult};
-pub use run::{RunEvent, rejudge_run, run};
+pub use run::{rejudge_run, run};
 pub use snapshot::{Snapshot, compare_snapshots, update_snapshots};

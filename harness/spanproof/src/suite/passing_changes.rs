@@ -13,7 +13,7 @@ use crate::verdict::{Judged, Verdict, observe};
 use spanproof_format::Code;
 
 /// Maximum number of extra cases in one run.
-const MAX_EXTRA_CASES: usize = 12;
+pub(super) const MAX_EXTRA_CASES: usize = 12;
 /// Maximum number of changes that are reported for one failure.
 const MAX_CHANGES: usize = 3;
 /// The folder for the evidence of the extra cases, in the folder of the run.

@@ -16,6 +16,12 @@ const FILE: &str = "run.json";
 #[derive(Debug, Clone)]
 pub(super) struct RunRecord(RunPlan);
 
+impl Default for RunRecord {
+    fn default() -> Self {
+        Self(RunPlan::new(Vec::new()))
+    }
+}
+
 impl RunRecord {
     /// Creates the record of a run that plans these cases. Secrets are masked.
     pub(super) fn new(spec: &Spec, planned: &[Case]) -> Self {
@@ -37,6 +43,16 @@ impl RunRecord {
     /// Adds a case whose service or Postgres did not start.
     pub(super) fn add_broken(&mut self, id: &str, cause: &str) {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
+    }
+
+    /// Returns why a case under an undeclared fault was not tried; `None` if it was.
+    pub(super) fn untried(&self, id: &str) -> Option<&str> {
+        self.0.untried.get(id).map(String::as_str)
+    }
+
+    /// Adds a case under an undeclared fault that was not tried.
+    pub(super) fn add_untried(&mut self, id: &str, cause: &str) {
+        self.0.untried.insert(id.to_owned(), cause.to_owned());
     }
 
     /// Returns the reason why the run stopped early; `None` if it did not stop early.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::record::RunRecord;
 use crate::matrix::{Case, Change};
 use crate::observation::{Observation, masked_case};
 use crate::spec::{Day, Spec};
@@ -29,6 +30,9 @@ pub struct RunResult {
     pub cases: Vec<CaseResult>,
     /// Number of cases that were not run because the run was cancelled or stopped early.
     pub not_run: usize,
+    /// The cases under a fault that the spec does not declare and that was not tried, each with the
+    /// cause.
+    pub(crate) untried: Vec<(Case, String)>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
     /// The results of extra cases, which were run to find passing changes.
@@ -91,10 +95,14 @@ impl RunResult {
         today: Day,
         cases: &[Case],
         slots: Vec<Option<CaseOutcome>>,
-        halted: Option<String>,
+        record: &RunRecord,
     ) -> Self {
+        let untried = untried(spec, cases, &slots, record);
+        let is_untried = |case: &Case| untried.iter().any(|(other, _)| other.id == case.id);
+        let (cases, slots): (Vec<&Case>, Vec<Option<CaseOutcome>>) =
+            cases.iter().zip(slots).filter(|(case, _)| !is_untried(case)).unzip();
         let not_run = slots.iter().filter(|slot| slot.is_none()).count();
-        let finished = cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot?)));
+        let finished = cases.into_iter().zip(slots).filter_map(|(case, slot)| Some((case, slot?)));
         let mut results: Vec<CaseResult> = finished
             .map(|(case, outcome)| match outcome {
                 Ok(judged) => judged.into_result(),
@@ -123,6 +131,25 @@ impl RunResult {
                 result.judgement = judgement;
             }
         }
-        Self { cases: results, not_run, halted, ..Self::default() }
+        let halted = record.halted().map(str::to_owned);
+        Self { cases: results, not_run, untried, halted, ..Self::default() }
     }
+}
+
+/// Returns the cases under an undeclared fault that was not tried, or could not be caused, each with the
+/// cause.
+fn untried(
+    spec: &Spec,
+    cases: &[Case],
+    slots: &[Option<CaseOutcome>],
+    record: &RunRecord,
+) -> Vec<(Case, String)> {
+    let experiments = cases.iter().zip(slots).filter(|(case, _)| case.is_experiment(spec));
+    let cause = |case: &Case, slot: &Option<CaseOutcome>| match slot {
+        Some(Ok(_)) => None,
+        Some(Err(cause)) => Some(cause.clone()),
+        None => record.untried(&case.id).map(str::to_owned),
+    };
+    let untried = experiments.filter_map(|(case, slot)| Some((case.clone(), cause(case, slot)?)));
+    untried.collect()
 }

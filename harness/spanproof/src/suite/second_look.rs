@@ -15,7 +15,7 @@ use crate::verdict::{Experiment, Judgement, explains, shape};
 
 /// Maximum number of cases that one run looks at twice. Cases that fail alike usually have the same
 /// reason, and the others of a group are judged by what the second look at one of them shows.
-const MAX_LOOKS: usize = 8;
+pub(super) const MAX_LOOKS: usize = 8;
 
 /// Looks twice at failing cases: at the first case of each group of cases that fail alike, then at the
 /// second ones, and so on. Cases whose second trial fails in another way keep their first trial.

@@ -253,9 +253,11 @@ fn apply_sql(kind: FaultKind, superuser: bool) -> String {
             let sql = trigger("before insert", "statement", &body);
             format!("{sql} create table spanproof_fault.locked ();")
         }
-        FaultKind::Locked | FaultKind::KilledMidJob | FaultKind::KilledAtExit | FaultKind::Sql => {
-            String::new()
-        }
+        FaultKind::Locked
+        | FaultKind::JobRepeated
+        | FaultKind::KilledMidJob
+        | FaultKind::KilledAtExit
+        | FaultKind::Sql => String::new(),
     }
 }
 
@@ -281,8 +283,10 @@ fn clear_sql(kind: FaultKind, superuser: bool) -> String {
         | FaultKind::LockTimeout
         | FaultKind::Discarded => DROP_TRIGGER.into(),
         FaultKind::StatementTimeout => format!("{CANCEL_SLEEPERS} {DROP_TRIGGER}"),
-        FaultKind::Locked | FaultKind::KilledMidJob | FaultKind::KilledAtExit | FaultKind::Sql => {
-            String::new()
-        }
+        FaultKind::Locked
+        | FaultKind::JobRepeated
+        | FaultKind::KilledMidJob
+        | FaultKind::KilledAtExit
+        | FaultKind::Sql => String::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Runs a trial with a fault: one job while the fault is in force, and a second one after it.
 
+use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
 use super::Error;
@@ -44,19 +45,24 @@ impl Trial {
         let job_run = std::mem::take(&mut self.job_run);
         self.first_job = Some(FirstJob { tables, job_run, lines, stopped });
         if self.service.ready.is_reached() && !self.service.has_exited() {
-            self.run_second_job(&first_jobs).await?;
+            let job = self.world.second_job(&self.case.job)?;
+            self.run_later_job(&job, &first_jobs).await?;
         }
         Ok(())
     }
 
-    /// Runs the second job. `first_jobs` are the rows of jobs that existed before it.
-    async fn run_second_job(&mut self, first_jobs: &Rows) -> Result<(), Error> {
-        let job = self.world.second_job(&self.case.job)?;
-        let submission = self.send(&job).await?;
+    /// Submits another job and waits for its end. `earlier_jobs` are the rows of jobs that existed before
+    /// it.
+    pub(super) async fn run_later_job(
+        &mut self,
+        job: &Json,
+        earlier_jobs: &Rows,
+    ) -> Result<(), Error> {
+        let submission = self.send(job).await?;
         let accepted = submission.is_accepted();
         self.job_run.submission = Some(submission);
         if accepted {
-            self.job_run.settled = Some(self.wait_for_jobs(Some(first_jobs)).await?);
+            self.job_run.settled = Some(self.wait_for_jobs(Some(earlier_jobs)).await?);
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ impl FirstJob {
     ) -> Observation {
         let second_tables = rows_of_second_job(mapping, &self.tables, tables);
         let TrialRecord { service, run, job_run, exchanges, .. } = record;
-        let output = output_of_second_job(&run.output, run.startup, self.lines);
+        let output = output_between(&run.output, run.startup, self.lines, None);
         let second =
             SecondJob { run: ProcessRun { output, ..run.clone() }, job_run, tables: second_tables };
         let (service, run, exchanges) = if let Some(first) = self.stopped {
@@ -93,9 +93,15 @@ fn output_before(output: &Output, counts: LineCounts) -> Output {
     filter_lines(output, |stream, index| index < counts.stream(stream))
 }
 
-/// Returns the lines of the startup, and those after the first job.
-fn output_of_second_job(output: &Output, startup: LineCounts, first: LineCounts) -> Output {
+/// Returns the lines of the startup, and those between two moments, or from one to the end.
+pub(super) fn output_between(
+    output: &Output,
+    startup: LineCounts,
+    from: LineCounts,
+    to: Option<LineCounts>,
+) -> Output {
     filter_lines(output, |stream, index| {
-        index < startup.stream(stream) || index >= first.stream(stream)
+        let is_before_end = to.is_none_or(|to| index < to.stream(stream));
+        index < startup.stream(stream) || (index >= from.stream(stream) && is_before_end)
     })
 }

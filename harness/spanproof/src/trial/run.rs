@@ -14,6 +14,7 @@ use super::overrides::{EffectiveTimeouts, Overrides};
 use super::processes::{RunningProcess, stop_helpers};
 use super::reader::{reader, session};
 use super::recovery::FirstJob;
+use super::repetition::{JobRecord, separate};
 use super::request::Request;
 use super::resources::Resources;
 use super::rows::read_tables;
@@ -53,6 +54,8 @@ pub struct Trial {
     pub(super) fault: Option<ActiveFault>,
     /// The first job of a case with a fault; `None` until the fault is removed.
     pub(super) first_job: Option<FirstJob>,
+    /// The jobs before the last one, in a case that repeats its job.
+    pub(super) earlier_jobs: Vec<JobRecord>,
     pub(super) job_run: JobRun,
     /// How the end of the last submitted job is seen.
     pub(super) job_end: JobEnd,
@@ -118,6 +121,7 @@ impl Trial {
             database,
             fault,
             first_job: None,
+            earlier_jobs: Vec::new(),
             job_run: JobRun::default(),
             reader: None,
             job_end: JobEnd::Status,
@@ -166,6 +170,7 @@ impl Trial {
     ) -> Result<(Observation, Database), Error> {
         if self.service.ready.is_reached() {
             match self.fault.as_ref().map(ActiveFault::kind) {
+                Some(FaultKind::JobRepeated) => Box::pin(self.repeat_job()).await?,
                 Some(kind) => Box::pin(self.run_under_fault(kind)).await?,
                 None => Box::pin(self.run_job()).await?,
             }
@@ -173,7 +178,7 @@ impl Trial {
         Box::pin(self.end()).await
     }
 
-    async fn run_job(&mut self) -> Result<(), Error> {
+    pub(super) async fn run_job(&mut self) -> Result<(), Error> {
         self.submit().await?;
         if self.overrides.kill_after_submit {
             self.service.kill(None).await;
@@ -186,7 +191,7 @@ impl Trial {
     }
 
     /// Waits for spans that the service writes after the job has ended.
-    async fn wait_for_spans(&mut self) -> Result<(), Error> {
+    pub(super) async fn wait_for_spans(&mut self) -> Result<(), Error> {
         self.stopwatch.skip();
         let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
         let (spec, within) = (self.world.spec(), self.timeouts.flush);
@@ -326,15 +331,17 @@ impl Trial {
             other_tables,
             helpers,
             second_job: None,
+            further_jobs: Vec::new(),
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
             variations: None,
             timings: self.stopwatch.laps,
         };
         let observation = match self.first_job {
             Some(first_job) => first_job.with_second_job(&spec.tables, self.case, tables, record),
-            None => {
+            None if self.earlier_jobs.is_empty() => {
                 Observation { case: self.case, tables, origin: Origin::Trial(Box::new(record)) }
             }
+            None => separate(self.earlier_jobs, &spec.tables, self.case, tables, record),
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }

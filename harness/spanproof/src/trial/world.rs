@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::Error;
 use super::files::{Files, find};
+use super::job_name::rename;
 use super::program::Program;
 use super::request::Request;
 use super::resources::Resources;
@@ -161,10 +162,20 @@ impl World {
     /// Returns the job that is submitted after a fault was removed. If the spec says where the job's id
     /// is, the job gets another id than the first one.
     pub(super) fn second_job(&self, name: &str) -> Result<Json, Error> {
+        self.renamed_job(name, "-again", 2)
+    }
+
+    /// Returns a job that is submitted once more, as job number `number`. If the spec says where the
+    /// job's id is, the job gets another id than the jobs before it.
+    pub(super) fn repeated_job(&self, name: &str, number: u32) -> Result<Json, Error> {
+        self.renamed_job(name, &format!("-{number}"), number)
+    }
+
+    fn renamed_job(&self, name: &str, suffix: &str, number: u32) -> Result<Json, Error> {
         let mut job = self.job(name)?.clone();
         let rule = self.0.spec.jobs.iter().find(|job| job.name == name);
-        if let Some(Json::String(id)) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
-            id.push_str("-again");
+        if let Some(id) = rule.and_then(|rule| job.pointer_mut(rule.id.as_deref()?)) {
+            rename(id, suffix, number);
         }
         Ok(job)
     }

@@ -9,8 +9,16 @@ use crate::observation::unmasked_flags;
 use crate::spec::{Day, Expected, Spec};
 use spanproof_format::Code;
 
-/// Compares a judgement with what is expected of its case, on a given day.
+/// Compares a judgement with what is expected of its case, on a given day. A failure under a fault that
+/// the spec does not declare becomes a notice, except that a job must leave its spans as often as it is
+/// submitted.
 pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
+    if case.is_experiment(spec) && !case.repeats_job(spec) {
+        if let Verdict::Fail(findings) = &mut judgement.verdict {
+            judgement.verdict = Verdict::Notice(std::mem::take(findings));
+        }
+        return;
+    }
     let case = unmasked_flags(spec, case);
     let mut rules = spec.expected.iter().filter(|rule| case.matches(&rule.when));
     let Some(first) = rules.next() else { return };
@@ -45,7 +53,7 @@ pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today:
             let finding = Finding::new(Code::ExpectedFailurePassed, message, note);
             judgement.verdict = Verdict::Fail(vec![finding]);
         }
-        Verdict::Known(_) | Verdict::Broken(_) | Verdict::Skipped(_) => {}
+        Verdict::Known(_) | Verdict::Notice(_) | Verdict::Broken(_) | Verdict::Skipped(_) => {}
     }
 }
 

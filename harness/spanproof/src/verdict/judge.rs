@@ -3,9 +3,9 @@
 use super::facts::Facts;
 use super::finding::Checks;
 use super::judgement::{Judgement, closed};
-use super::{deployed, fault, impossible, missing, off, outcome, stage};
+use super::{deployed, fault, impossible, missing, off, outcome, repetition, stage};
 use crate::observation::{Observation, Origin, Source, TrialRecord};
-use crate::spec::{Fault, Spec};
+use crate::spec::{Fault, FaultKind, Spec};
 
 /// An observation with its judgement.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,8 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
     let recording = case.records(spec);
     let mut checks = Checks::default();
     let fault = case.fault.as_deref().and_then(|name| spec.fault(name));
-    if let Some(fault) = fault.filter(|_| recording) {
+    let repeats = fault.is_some_and(|fault| fault.kind == FaultKind::JobRepeated);
+    if let Some(fault) = fault.filter(|_| recording && !repeats) {
         fault::disturbed(facts, fault, &mut checks);
         if checks.is_clean() {
             fault::recovered(fault, judge_second(facts, fault).as_ref(), &mut checks);
@@ -58,6 +59,12 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
     }
     if recording {
         recorded(facts, peers, &mut checks);
+        if repeats && checks.is_clean() {
+            let later = facts.observation.later_jobs();
+            let jobs = repetition::same_work(facts, &later);
+            let judgements: Vec<_> = jobs.iter().map(|job| judge_facts(job, &[])).collect();
+            repetition::later_jobs(facts, (&jobs, &judgements), &mut checks);
+        }
     } else {
         for stage in [stage::alive, off::banner, stage::executed, off::silent] {
             stage(facts, &mut checks);

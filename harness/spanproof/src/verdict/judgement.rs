@@ -16,6 +16,8 @@ pub enum Verdict {
     Broken(String),
     /// It failed as the spec expects for now: the code, until when, and why.
     Known(String),
+    /// It failed under a fault that the spec does not declare.
+    Notice(Vec<Finding>),
     /// The case was not run.
     Skipped(String),
 }
@@ -86,7 +88,7 @@ impl Judgement {
     pub fn passed(self) -> Result<Self, NotPassed> {
         match &self.verdict {
             Verdict::Pass => Ok(self),
-            Verdict::Fail(findings) => {
+            Verdict::Fail(findings) | Verdict::Notice(findings) => {
                 Err(NotPassed(findings.iter().map(ToString::to_string).collect()))
             }
             Verdict::Broken(why) => Err(NotPassed(format!("broken: {why}"))),
@@ -99,7 +101,7 @@ impl Judgement {
         match &mut self.verdict {
             Verdict::Fail(findings) => findings.push(finding),
             Verdict::Pass => self.verdict = Verdict::Fail(vec![finding]),
-            Verdict::Known(_) | Verdict::Broken(_) | Verdict::Skipped(_) => {}
+            Verdict::Known(_) | Verdict::Notice(_) | Verdict::Broken(_) | Verdict::Skipped(_) => {}
         }
     }
 }

@@ -35,6 +35,7 @@ impl From<&Verdict> for format::Verdict {
             Verdict::Fail(findings) => Self::Fail(findings.iter().map(Into::into).collect()),
             Verdict::Broken(why) => Self::Broken(why.clone()),
             Verdict::Known(why) => Self::Known(why.clone()),
+            Verdict::Notice(findings) => Self::Notice(findings.iter().map(Into::into).collect()),
             Verdict::Skipped(why) => Self::Skipped(why.clone()),
         }
     }
@@ -49,6 +50,9 @@ impl From<format::Verdict> for Verdict {
             }
             format::Verdict::Broken(why) => Self::Broken(why),
             format::Verdict::Known(why) => Self::Known(why),
+            format::Verdict::Notice(findings) => {
+                Self::Notice(findings.into_iter().map(Into::into).collect())
+            }
             format::Verdict::Skipped(why) => Self::Skipped(why),
             other => Self::Skipped(format!("a verdict of a newer version: {other:?}")),
         }

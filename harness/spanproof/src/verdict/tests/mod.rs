@@ -172,6 +172,7 @@ impl Parts {
             other_tables: Vec::new(),
             helpers: Vec::new(),
             second_job: None,
+            further_jobs: Vec::new(),
             period,
             variations,
             timings: std::collections::BTreeMap::new(),

@@ -1,0 +1,68 @@
+//! Cases that a check adds to those of the spec: the plainest case that must record spans, under each
+//! fault that is tried without being declared.
+
+use super::Case;
+use crate::spec::{Fault, FaultKind, Spec};
+
+/// Returns the cases that a check adds to `cases`, which are those of the spec. A route that submits the
+/// job at the start of the service has none, because its service does only one job.
+pub fn experiments(spec: &Spec, cases: &[Case]) -> Vec<Case> {
+    let Some(plainest) = plainest(spec, cases) else { return Vec::new() };
+    let with = |fault: &Fault| plainest.clone().with_fault(spec, Some(fault.name()));
+    Fault::undeclared(&spec.faults).map(with).collect()
+}
+
+/// Returns the case without a fault to which all faults apply by default, or the first one that records.
+fn plainest<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
+    let takes_jobs = |case: &&Case| {
+        let route = spec.routes.iter().find(|route| route.name == case.route);
+        !spec.service.one_shot && route.is_some_and(|route| !route.at_start)
+    };
+    let mut recording =
+        cases.iter().filter(|case| case.fault.is_none() && case.records(spec)).filter(takes_jobs);
+    let first = recording.clone().next();
+    recording.find(|case| case.is_default_for_faults(spec)).or(first)
+}
+
+impl Case {
+    /// Whether the case has a fault that the spec does not declare.
+    pub(crate) fn is_experiment(&self, spec: &Spec) -> bool {
+        self.fault.as_deref().is_some_and(|name| spec.declared_fault(name).is_none())
+    }
+
+    /// Whether the case submits its job several times.
+    pub(crate) fn repeats_job(&self, spec: &Spec) -> bool {
+        let fault = self.fault.as_deref().and_then(|name| spec.fault(name));
+        fault.is_some_and(|fault| fault.kind == FaultKind::JobRepeated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::matrix::cases;
+    use crate::spec::example;
+
+    fn faults(spec: &Spec) -> Vec<String> {
+        let experiments = experiments(spec, &cases(spec).unwrap());
+        assert!(experiments.iter().all(|case| case.is_experiment(spec) && case.records(spec)));
+        experiments.into_iter().filter_map(|case| case.fault).collect()
+    }
+
+    #[rstest]
+    #[case::none("", &["job-repeated", "read-only", "backend-terminated", "killed-at-exit"])]
+    #[case::one("[[fault]]\nkind = 'locked'\n", &["job-repeated"])]
+    #[case::repetition(
+        "[[fault]]\nkind = 'job-repeated'\n",
+        &["read-only", "backend-terminated", "killed-at-exit"]
+    )]
+    fn faults_are_tried_that_the_spec_does_not_declare(
+        #[case] declared: &str,
+        #[case] expected: &[&str],
+    ) {
+        let spec = example(|text| format!("{text}\n{declared}"));
+        assert_eq!(faults(&spec), expected);
+    }
+}

@@ -1,0 +1,52 @@
+//! What a run did not try, for the end of its report. A run passes what it tried, and no more.
+
+use crate::spec::{FaultKind, Spec};
+use crate::suite::RunResult;
+use crate::verdict::comparable_jobs;
+
+/// Returns what a run did not try, one phrase for each kind.
+pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
+    let tried = |name: &str, of: fn(&crate::matrix::Case) -> &str| {
+        run.cases.iter().any(|result| of(&result.case) == name)
+    };
+    let mut all = Vec::new();
+    let routes = spec.routes.iter().map(|route| route.name.as_str());
+    all.extend(names("route", routes.filter(|name| !tried(name, |case| &case.route))));
+    let upstreams = spec.upstreams.iter().map(|upstream| upstream.name.as_str());
+    all.extend(names("upstream", upstreams.filter(|name| !tried(name, |case| &case.upstream))));
+    let jobs = spec.jobs.iter().map(|job| job.name.as_str());
+    all.extend(names("job", jobs.filter(|name| !tried(name, |case| &case.job))));
+    let faults = FaultKind::ALL.iter().filter(|kind| kind.is_general()).map(|kind| kind.text());
+    let is_untried = |name: &&str| {
+        let is_kind =
+            |fault: &String| spec.fault(fault).is_some_and(|fault| fault.kind.text() == *name);
+        !run.cases.iter().filter_map(|result| result.case.fault.as_ref()).any(is_kind)
+    };
+    all.extend(names("fault", faults.filter(is_untried)));
+    all.extend(run.untried.iter().map(|(case, why)| {
+        format!("fault {}, because {why}", case.fault.as_deref().unwrap_or_default())
+    }));
+    all.extend(repetition(spec, run));
+    all
+}
+
+/// `fault a, b`
+fn names<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<_> = names.collect();
+    (!names.is_empty()).then(|| format!("{kind} {}", names.join(", ")))
+}
+
+/// How many jobs in one life of the service were not tried.
+fn repetition(spec: &Spec, run: &RunResult) -> Option<String> {
+    let repeated = run.cases.iter().find(|result| result.case.repeats_job(spec));
+    let observation = repeated.and_then(|result| result.observation.as_ref());
+    let Some(observation) = observation else {
+        return Some("a second job in one life of the service".to_owned());
+    };
+    let (jobs, why) = comparable_jobs(spec, observation);
+    let why = why.map_or_else(String::new, |why| format!(", because {why}"));
+    Some(match jobs {
+        1 => format!("a second job in one life of the service{why}"),
+        jobs => format!("more than {jobs} jobs in one life of the service{why}"),
+    })
+}

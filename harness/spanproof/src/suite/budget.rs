@@ -1,0 +1,17 @@
+//! What a run may do besides its cases, and how often.
+
+use super::baseline::{MAX_BASELINES, REPETITIONS};
+use super::passing_changes::MAX_EXTRA_CASES;
+use super::second_look::MAX_LOOKS;
+
+/// Returns what a run may do besides its cases, each with the maximum number of runs of a case.
+pub(crate) fn further_runs() -> Vec<(String, usize)> {
+    vec![
+        ("second runs of failing cases, with the witness".to_owned(), MAX_LOOKS),
+        ("changes of one value of failing cases".to_owned(), MAX_EXTRA_CASES),
+        (
+            "repetitions of cases whose outcome differs with tracing".to_owned(),
+            MAX_BASELINES * REPETITIONS,
+        ),
+    ]
+}

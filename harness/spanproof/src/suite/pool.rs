@@ -1,0 +1,135 @@
+//! Runs cases in parallel, and stops early if no case can tell anything.
+
+use std::collections::HashMap;
+
+use tokio::task::{Id, JoinSet};
+
+use super::attempt::run_case;
+use super::event::{RunEvent, event};
+use super::options::RunOptions;
+use super::record::RunRecord;
+use super::result::{CaseOutcome, JudgedCase};
+use crate::matrix::Case;
+use crate::spec::Spec;
+use crate::trial::World;
+use crate::verdict::Verdict;
+
+/// The cases of a run, with a slot for the outcome of each.
+pub(super) struct Pool<'a> {
+    pub(super) world: &'a World,
+    pub(super) cases: &'a [Case],
+    pub(super) options: &'a RunOptions,
+    pub(super) record: &'a mut RunRecord,
+    pub(super) slots: &'a mut [Option<CaseOutcome>],
+}
+
+impl Pool<'_> {
+    /// Runs the cases with these indexes. Calls `on_event` when a case finishes.
+    pub(super) async fn run(&mut self, indexes: Vec<usize>, on_event: &mut impl FnMut(RunEvent)) {
+        let (spec, options) = (self.world.spec(), self.options);
+        let mut waiting = indexes.into_iter();
+        let mut running: JoinSet<CaseOutcome> = JoinSet::new();
+        let mut indexes: HashMap<Id, usize> = HashMap::new();
+        let mut cancelled = options.cancelled.clone();
+        loop {
+            while running.len() < options.workers.max(1)
+                && self.record.halted().is_none()
+                && !*cancelled.borrow()
+            {
+                let Some(index) = waiting.next() else { break };
+                let (case, world) = (self.cases[index].clone(), self.world.clone());
+                let options = options.clone();
+                let task = running.spawn(async move { run_case(&world, &case, &options).await });
+                indexes.insert(task.id(), index);
+            }
+            let next = tokio::select! {
+                next = running.join_next_with_id() => next,
+                _ = cancelled.wait_for(|cancelled| *cancelled) => None,
+            };
+            let (id, outcome) = match next {
+                None => break,
+                Some(Ok((id, outcome))) => (id, outcome),
+                Some(Err(panic)) => (panic.id(), Err(panic.to_string())),
+            };
+            let Some(index) = indexes.remove(&id) else { continue };
+            on_event(event(spec, &self.cases[index], outcome.as_ref(), options.today));
+            if let Err(cause) = &outcome {
+                self.record.add_broken(&self.cases[index].id, cause);
+            }
+            self.slots[index] = Some(outcome);
+            let halted = halt_reason(spec, self.cases, self.slots, options.workers);
+            self.record.set_halted(halted);
+        }
+        running.shutdown().await;
+    }
+
+    /// Returns the cases under an undeclared fault that can tell something: those whose case without the
+    /// fault passes, or is not part of the run. Notes why the others are not tried.
+    pub(super) fn worthwhile(&mut self, indexes: Vec<usize>) -> Vec<usize> {
+        let (spec, cases) = (self.world.spec(), self.cases);
+        let mut kept = Vec::new();
+        for index in indexes {
+            let base = cases[index].clone().with_fault(spec, None).id;
+            let passes = match cases.iter().position(|case| case.id == base) {
+                None => true,
+                Some(base) => self.slots[base].as_ref().is_some_and(|outcome| {
+                    outcome.as_ref().is_ok_and(|case| case.judgement.verdict == Verdict::Pass)
+                }),
+            };
+            if passes {
+                kept.push(index);
+            } else {
+                let cause = format!("case {base} does not pass without it");
+                self.record.add_untried(&cases[index].id, &cause);
+            }
+        }
+        kept
+    }
+}
+
+/// Returns the indexes of the cases in the order in which they start: first one case for each value
+/// of the flag that switches tracing, then a second case for each value, and so on. So a failure with
+/// only one of the values is seen early.
+pub(super) fn start_order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut rounds: Vec<(usize, usize)> = cases
+        .iter()
+        .enumerate()
+        .map(|(index, case)| {
+            let value = spec.tracing_flag().map(|flag| case.flag(&flag.name).to_string());
+            let round = counts.entry(value.unwrap_or_default()).or_default();
+            *round += 1;
+            (*round, index)
+        })
+        .collect();
+    rounds.sort_unstable();
+    rounds.into_iter().map(|(_, index)| index).collect()
+}
+
+/// Returns the reason why the run should stop; `None` if it should continue. A run stops if cases
+/// with tracing on and with tracing off finished, and the service became ready in none of them. All
+/// other cases would fail in the same way.
+fn halt_reason(
+    spec: &Spec,
+    cases: &[Case],
+    slots: &[Option<CaseOutcome>],
+    workers: usize,
+) -> Option<String> {
+    let is_ready = |case: &JudgedCase| {
+        case.observation.trial().is_some_and(|trial| trial.run.ready.is_reached())
+    };
+    let finished =
+        || cases.iter().zip(slots).filter_map(|(case, slot)| Some((case, slot.as_ref()?)));
+    let both_kinds = [true, false].into_iter().all(|records| {
+        let exists = cases.iter().any(|case| case.records(spec) == records);
+        !exists || finished().any(|(case, _)| case.records(spec) == records)
+    });
+    let count = finished().count();
+    let any_ready = finished().any(|(_, outcome)| outcome.as_ref().is_ok_and(is_ready));
+    if count < workers.max(2) || !both_kinds || any_ready {
+        return None;
+    }
+    Some(format!(
+        "the service became ready in none of the first {count} cases, so the other cases were not run"
+    ))
+}

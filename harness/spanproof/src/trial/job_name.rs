@@ -1,0 +1,51 @@
+//! Names of jobs that are submitted again.
+
+use serde_json::Value as Json;
+
+/// Lengths of the groups of digits in a UUID.
+const UUID: [usize; 5] = [8, 4, 4, 4, 12];
+
+/// Gives a job another id, as far as its form is known: a text gets a suffix, the last digits of a UUID
+/// are replaced, and `number` is added to a number.
+pub(super) fn rename(id: &mut Json, suffix: &str, number: u32) {
+    match id {
+        Json::String(text) if is_uuid(text) => {
+            let kept = text.len() - UUID[4];
+            *text = format!("{}{number:012x}", &text[..kept]);
+        }
+        Json::String(text) => text.push_str(suffix),
+        Json::Number(value) => {
+            if let Some(next) = value.as_u64().and_then(|id| id.checked_add(number.into())) {
+                *id = next.into();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<_> = text.split('-').collect();
+    let has_digits = groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    has_digits && groups.iter().map(|group| group.len()).eq(UUID)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::name(json!("job-469"), json!("job-469-again"))]
+    #[case::uuid(
+        json!("0b5cd1e3-7b0c-4b7e-9f70-3a86ea1f9c55"),
+        json!("0b5cd1e3-7b0c-4b7e-9f70-000000000002")
+    )]
+    #[case::number(json!(469), json!(471))]
+    #[case::null(json!(null), json!(null))]
+    fn a_job_that_is_submitted_again_has_another_id(#[case] mut id: Json, #[case] other: Json) {
+        rename(&mut id, "-again", 2);
+        assert_eq!(id, other);
+    }
+}

@@ -1,0 +1,267 @@
+//! Submits the job of a case several times while the service keeps running, and separates the evidence
+//! of the jobs. A tracer may stop recording after its first job, a full queue or its first error.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::recovery::output_between;
+use super::rows::read_tables;
+use super::run::Trial;
+use super::session::connect;
+use crate::matrix::Case;
+use crate::observation::{
+    self, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
+    TrialRecord,
+};
+use crate::spec;
+
+/// How many times the job is submitted.
+const JOBS: u32 = 5;
+/// The time after which no further job is submitted.
+const TIME: Duration = Duration::from_secs(10);
+/// Jobs with fewer spans than the first one after which no further job is submitted.
+const SHORT_JOBS: usize = 2;
+
+/// The evidence at the end of one job.
+#[derive(Debug)]
+pub(super) struct JobRecord {
+    /// The rows of all jobs so far.
+    tables: TableRows,
+    /// This job.
+    job_run: JobRun,
+    /// The lines that the service had printed.
+    lines: LineCounts,
+}
+
+impl Trial {
+    /// Submits the job repeatedly, and waits each time for its end and its spans.
+    pub(super) async fn repeat_job(&mut self) -> Result<(), Error> {
+        self.run_job().await?;
+        let start = Instant::now();
+        let (mut stored, mut first_spans, mut short_jobs) = (0, None, 0);
+        for number in 2..=JOBS {
+            let accepted = self.job_run.submission.as_ref().is_some_and(|job| job.is_accepted());
+            if !accepted || self.service.has_exited() || start.elapsed() > TIME {
+                return Ok(());
+            }
+            let record = self.record_job().await?;
+            let spans = record.tables.spans.all().len() - stored;
+            stored += spans;
+            short_jobs += usize::from(spans < *first_spans.get_or_insert(spans));
+            if short_jobs == SHORT_JOBS {
+                self.job_run = record.job_run;
+                return Ok(());
+            }
+            let jobs = record.tables.jobs.clone();
+            self.earlier_jobs.push(record);
+            let job = self.world.repeated_job(&self.case.job, number)?;
+            self.run_later_job(&job, &jobs).await?;
+            self.wait_for_spans().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the service has left until now.
+    async fn record_job(&mut self) -> Result<JobRecord, Error> {
+        let mut connection = connect(self.database.url()).await?;
+        let tables = read_tables(&mut connection, &self.world.spec().tables).await;
+        drop(sqlx::Connection::close(connection).await);
+        let lines = LineCounts::count(&self.service.output());
+        Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines })
+    }
+}
+
+/// Returns the observation of the first job, which contains the later ones. `tables` and `record` are
+/// from the end of the trial and cover all jobs.
+pub(super) fn separate(
+    earlier: Vec<JobRecord>,
+    mapping: &spec::Tables,
+    case: Case,
+    tables: TableRows,
+    record: TrialRecord,
+) -> Observation {
+    let states: Vec<TableRows> =
+        earlier.iter().map(|job| job.tables.clone()).chain([tables]).collect();
+    let mut rows = rows_by_job(mapping, &states).into_iter();
+    let first_rows = rows.next().unwrap_or_else(|| states[0].clone());
+    let TrialRecord { run, job_run, .. } = &record;
+    let output_of = |from: LineCounts, to: Option<LineCounts>| {
+        let output = output_between(&run.output, run.startup, from, to);
+        ProcessRun { output, ..run.clone() }
+    };
+    let lines: Vec<LineCounts> = earlier.iter().map(|job| job.lines).collect();
+    let runs = earlier.iter().map(|job| job.job_run.clone()).chain([job_run.clone()]);
+    let mut runs = runs.collect::<Vec<_>>().into_iter();
+    let first_run = runs.next().unwrap_or_default();
+    let later = runs.zip(rows).enumerate().map(|(at, (job_run, tables))| {
+        let run = output_of(lines[at], lines.get(at + 1).copied());
+        SecondJob { run, job_run, tables }
+    });
+    let mut later: Vec<SecondJob> = later.collect();
+    let second_job = (!later.is_empty()).then(|| Box::new(later.remove(0)));
+    let run = match lines.first() {
+        Some(end) => output_of(run.startup, Some(*end)),
+        None => run.clone(),
+    };
+    let (job_run, further_jobs) = (first_run, later);
+    // The period is that of the last job.
+    let record = TrialRecord { run, job_run, second_job, further_jobs, period: None, ..record };
+    Observation { case, tables: first_rows, origin: Origin::Trial(Box::new(record)) }
+}
+
+/// Divides rows by job. Each state of the tables contains the rows of one more job. A span belongs to the
+/// job of its unit, else to that of its parent, else to the job in which it appeared.
+fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
+    let mut jobs: Vec<TableRows> = Vec::new();
+    for (at, state) in states.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| &states[at]);
+        let new = |rows: &Rows, before: Option<&Rows>, id: &dyn Fn(&Row) -> Option<String>| {
+            before.map_or_else(|| rows.clone(), |before| new_rows(rows, before, id))
+        };
+        let unit_id = |row: &Row| observation::id(row, &mapping.units.id);
+        let job_id = |row: &Row| observation::text(row, &mapping.jobs.id);
+        jobs.push(TableRows {
+            jobs: new(&state.jobs, before.map(|before| &before.jobs), &job_id),
+            units: new(&state.units, before.map(|before| &before.units), &unit_id),
+            spans: Rows::Found(Vec::new()),
+        });
+    }
+    let Some(last) = states.last() else { return jobs };
+    let mut job_of_unit: HashMap<String, usize> = HashMap::new();
+    for (at, job) in jobs.iter().enumerate() {
+        let ids = job.units.all().iter().filter_map(|row| observation::id(row, &mapping.units.id));
+        job_of_unit.extend(ids.map(|id| (id, at)));
+    }
+    let owners = owners(mapping, states, &job_of_unit);
+    for (at, job) in jobs.iter_mut().enumerate() {
+        let spans = last.spans.clone();
+        job.spans = spans.filter(|span| owners.get(&span_key(mapping, span)) == Some(&at));
+    }
+    jobs
+}
+
+/// Returns the rows with a new id, or the changed rows if no id is new: a job that is submitted again
+/// may update its rows.
+fn new_rows(rows: &Rows, before: &Rows, id: &dyn Fn(&Row) -> Option<String>) -> Rows {
+    let same_id = |old: &Row, row: &Row| id(row).is_some() && id(old) == id(row);
+    let new = rows.clone().difference(before, same_id);
+    if new.all().is_empty() { rows.clone().difference(before, Row::eq) } else { new }
+}
+
+/// Returns the job of each span, by the span's key.
+fn owners(
+    mapping: &spec::Tables,
+    states: &[TableRows],
+    job_of_unit: &HashMap<String, usize>,
+) -> HashMap<String, usize> {
+    let mut appeared: HashMap<String, usize> = HashMap::new();
+    for (at, state) in states.iter().enumerate() {
+        for span in state.spans.all() {
+            appeared.entry(span_key(mapping, span)).or_insert(at);
+        }
+    }
+    let spans = states.last().map_or(&[][..], |state| state.spans.all());
+    let by_id: HashMap<String, &Row> = spans
+        .iter()
+        .filter_map(|span| Some((observation::text(span, &mapping.spans.id)?, span)))
+        .collect();
+    let own = |span: &Row| {
+        let unit = observation::id(span, &mapping.spans.unit)?;
+        job_of_unit.get(&unit).copied()
+    };
+    let owner = |span: &Row| {
+        let mut current = Some(span);
+        // A chain of parents is at most as long as there are spans, unless it is a circle.
+        for _ in 0..=by_id.len() {
+            let Some(span) = current else { break };
+            if let Some(job) = own(span) {
+                return Some(job);
+            }
+            let parent = observation::text(span, &mapping.spans.parent);
+            current = parent.and_then(|parent| by_id.get(&parent).copied());
+        }
+        appeared.get(&span_key(mapping, span)).copied()
+    };
+    spans.iter().filter_map(|span| Some((span_key(mapping, span), owner(span)?))).collect()
+}
+
+/// A text that differs between spans: the span's trace and id, or the whole row without them.
+fn span_key(mapping: &spec::Tables, span: &Row) -> String {
+    match observation::text(span, &mapping.spans.id) {
+        Some(id) => {
+            format!("{id} {:?}", observation::text(span, &mapping.spans.trace))
+        }
+        None => format!("{span:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::spec::example;
+
+    fn row(value: &serde_json::Value) -> Row {
+        value.as_object().unwrap().clone()
+    }
+
+    fn state(units: &[&str], spans: &[(&str, Option<&str>, Option<&str>)]) -> TableRows {
+        let unit = |id: &&str| row(&json!({"execution_id": id, "status": "success"}));
+        let span = |(id, unit, parent): &(&str, Option<&str>, Option<&str>)| {
+            row(&json!({"span_id": id, "execution_id": unit, "parent_span_id": parent}))
+        };
+        TableRows {
+            jobs: Rows::Found(Vec::new()),
+            units: Rows::Found(units.iter().map(unit).collect()),
+            spans: Rows::Found(spans.iter().map(span).collect()),
+        }
+    }
+
+    fn span_ids(job: &TableRows) -> Vec<String> {
+        job.spans.all().iter().map(|span| observation::text(span, "span_id").unwrap()).collect()
+    }
+
+    #[test]
+    fn a_span_belongs_to_the_job_of_its_unit_however_late_it_is() {
+        let spec = example(|text| text);
+        let late = ("late", Some("1"), None);
+        let child = ("child", None, Some("late"));
+        let states = [
+            state(&["1"], &[("a", Some("1"), None)]),
+            state(
+                &["1", "2"],
+                &[("a", Some("1"), None), ("b", Some("2"), None), ("c", None, None)],
+            ),
+            state(
+                &["1", "2", "3"],
+                &[("a", Some("1"), None), ("b", Some("2"), None), ("c", None, None), late, child],
+            ),
+        ];
+        let jobs = rows_by_job(&spec.tables, &states);
+        let spans: Vec<_> = jobs.iter().map(span_ids).collect();
+        assert_eq!(spans, [&["a", "late", "child"][..], &["b", "c"], &[]]);
+        let units: Vec<_> = jobs.iter().map(|job| job.units.all().len()).collect();
+        assert_eq!(units, [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_job_that_updates_its_rows_has_the_changed_ones() {
+        let spec = example(|text| text);
+        let mut second = state(&["1", "2"], &[]);
+        if let Rows::Found(units) = &mut second.units {
+            units[1].insert("status".into(), "failed".into());
+        }
+        let jobs = rows_by_job(&spec.tables, &[state(&["1", "2"], &[]), second]);
+        assert_eq!(jobs[1].units.all().len(), 1);
+    }
+
+    #[test]
+    fn parents_in_a_circle_end() {
+        let spec = example(|text| text);
+        let circle = [("a", None, Some("b")), ("b", None, Some("a"))];
+        let jobs = rows_by_job(&spec.tables, &[state(&[], &circle)]);
+        assert_eq!(span_ids(&jobs[0]), ["a", "b"]);
+    }
+}
