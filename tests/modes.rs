@@ -394,6 +394,13 @@ modes! {
         ..fails("written-late", Code::LostAtExit, "SIGKILL, on purpose", NONE_STORED)
     };
 
+    fills_up_after_two_jobs: Mode {
+        fault: Some("job-repeated"),
+        ..fails("fills-up", Code::RecordingStopped, "job 3: 0 spans of 4 units", ALL_JOINED)
+    };
+
+    fills_up_passes: passes("fills-up");
+    healthy_passes_with_several_jobs: Mode { fault: Some("job-repeated"), ..passes("") };
     written_late_passes: passes("written-late");
     gives_up_passes: passes("gives-up");
     span_error_panics_passes: passes("span-error-panics");

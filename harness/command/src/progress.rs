@@ -30,7 +30,13 @@ impl Progress {
     }
 
     pub(super) fn update(&mut self, event: &RunEvent) {
-        let RunEvent::CaseFinished { case, verdict, passed } = event;
+        let RunEvent::CaseFinished { case, verdict, passed } = event else {
+            self.total -= 1;
+            if let Some(bar) = &self.bar {
+                bar.set_length(self.total as u64);
+            }
+            return;
+        };
         self.finished += 1;
         self.failed += usize::from(!passed);
         let failed = format!("{} failed", self.failed);

@@ -39,11 +39,13 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rstest::rstest;
 
     use super::*;
     use crate::matrix::cases;
-    use crate::spec::example;
+    use crate::spec::Overlay;
 
     fn faults(spec: &Spec) -> Vec<String> {
         let experiments = experiments(spec, &cases(spec).unwrap());
@@ -52,17 +54,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case::none("", &["job-repeated", "read-only", "backend-terminated", "killed-at-exit"])]
-    #[case::one("[[fault]]\nkind = 'locked'\n", &["job-repeated"])]
+    #[case::none("[]", &["job-repeated", "read-only", "backend-terminated", "killed-at-exit"])]
+    #[case::one("[{ kind = 'locked' }]", &["job-repeated"])]
     #[case::repetition(
-        "[[fault]]\nkind = 'job-repeated'\n",
+        "[{ kind = 'job-repeated' }]",
         &["read-only", "backend-terminated", "killed-at-exit"]
     )]
     fn faults_are_tried_that_the_spec_does_not_declare(
         #[case] declared: &str,
         #[case] expected: &[&str],
     ) {
-        let spec = example(|text| format!("{text}\n{declared}"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let spec = Spec::read_with(&path, &[Overlay::new("fault", declared)]).unwrap();
         assert_eq!(faults(&spec), expected);
     }
 }

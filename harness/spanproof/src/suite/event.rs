@@ -12,10 +12,16 @@ pub enum RunEvent {
     CaseFinished {
         /// The case.
         case: Case,
-        /// `pass`, `known`, `skipped`, `broken`, or the first code of a failure.
+        /// `pass`, `known`, `notice`, `skipped`, `broken`, or the first code of a failure.
         verdict: String,
         /// `false` if the case failed, or its service or Postgres did not start.
         passed: bool,
+    },
+    /// A case under a fault that the spec does not declare is not tried, because the case without the
+    /// fault does not pass.
+    CaseUntried {
+        /// The case.
+        case: Case,
     },
 }
 

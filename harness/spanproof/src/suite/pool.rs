@@ -65,7 +65,11 @@ impl Pool<'_> {
 
     /// Returns the cases under an undeclared fault that can tell something: those whose case without the
     /// fault passes, or is not part of the run. Notes why the others are not tried.
-    pub(super) fn worthwhile(&mut self, indexes: Vec<usize>) -> Vec<usize> {
+    pub(super) fn worthwhile(
+        &mut self,
+        indexes: Vec<usize>,
+        on_event: &mut impl FnMut(RunEvent),
+    ) -> Vec<usize> {
         let (spec, cases) = (self.world.spec(), self.cases);
         let mut kept = Vec::new();
         for index in indexes {
@@ -81,6 +85,7 @@ impl Pool<'_> {
             } else {
                 let cause = format!("case {base} does not pass without it");
                 self.record.add_untried(&cases[index].id, &cause);
+                on_event(RunEvent::CaseUntried { case: cases[index].clone() });
             }
         }
         kept

@@ -35,7 +35,7 @@ pub async fn run(
         .partition(|index| cases[*index].is_experiment(world.spec()));
     let mut pool = Pool { world, cases, options: &options, record: &mut record, slots: &mut slots };
     pool.run(declared, &mut on_event).await;
-    let experiments = pool.worthwhile(experiments);
+    let experiments = pool.worthwhile(experiments, &mut on_event);
     pool.run(experiments, &mut on_event).await;
     let cancelled = options.cancelled.clone();
     if !options.witness && record.halted().is_none() {

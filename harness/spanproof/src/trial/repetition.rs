@@ -19,7 +19,7 @@ use crate::spec;
 /// How many times the job is submitted.
 const JOBS: u32 = 5;
 /// The time after which no further job is submitted.
-const TIME: Duration = Duration::from_secs(10);
+const TIME: Duration = Duration::from_secs(20);
 /// Jobs with fewer spans than the first one after which no further job is submitted.
 const SHORT_JOBS: usize = 2;
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn state(units: &[&str], spans: &[(&str, Option<&str>, Option<&str>)]) -> TableRows {
-        let unit = |id: &&str| row(&json!({"execution_id": id, "status": "success"}));
+        let unit = |id: &&str| row(&json!({"id": id, "status": "success"}));
         let span = |(id, unit, parent): &(&str, Option<&str>, Option<&str>)| {
             row(&json!({"span_id": id, "execution_id": unit, "parent_span_id": parent}))
         };

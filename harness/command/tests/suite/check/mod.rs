@@ -1,6 +1,7 @@
 //! Tests of `check`, `doctor` and `clean`: errors, exit codes, and what a run leaves behind.
 
 mod deprecated;
+mod faults;
 mod helpers;
 mod interrupted;
 mod kept;
