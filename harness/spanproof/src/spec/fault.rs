@@ -150,7 +150,7 @@ impl Fault {
 
     /// Returns the faults that are tried once although the spec does not declare them. If it declares
     /// any, only the repetition of the job is left, because the others were chosen by the user.
-    pub(crate) fn undeclared(declared: &[Self]) -> impl Iterator<Item = &'static Self> {
+    pub(crate) fn undeclared(declared: &[Self]) -> impl Iterator<Item = &Self> {
         let is_left = |fault: &&Self| match fault.kind {
             FaultKind::JobRepeated => declared.iter().all(|one| one.kind != fault.kind),
             _ => declared.iter().all(|one| one.kind == FaultKind::JobRepeated),

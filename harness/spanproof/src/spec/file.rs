@@ -307,17 +307,15 @@ impl Spec {
         self.processes.iter().filter(|process| process.shared)
     }
 
-    /// Whether a route submits nothing, because the service reads the job from the file `{job.file}`
-    /// when it starts.
+    /// Whether a route submits nothing: the service reads the file `{job.file}` when it starts.
     pub(crate) fn has_work_at_start(&self) -> bool {
         self.routes.iter().any(|route| route.at_start)
     }
 
     /// Returns whether each case needs a folder, for files of the service or of its job.
     pub(crate) fn needs_folder(&self) -> bool {
-        let submits = self.routes.iter().any(|route| !route.command.is_empty());
+        let submits = self.routes.iter().any(|route| route.at_start || !route.command.is_empty());
         let needs = |text: &str| text.contains("{dir}") || text.contains("{job.file}");
-        let submits = submits || self.has_work_at_start();
         submits || !self.service.files.is_empty() || self.texts().any(needs)
     }
 
@@ -346,11 +344,10 @@ impl Spec {
         self.declared_fault(kind.text()).is_some()
     }
 
-    /// Returns the fault with this name, which the spec declares or which is tried without being
-    /// declared; `None` if there is no such fault.
+    /// Returns the fault with this name, declared or tried without being declared.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
-        let undeclared = || Fault::undeclared(&self.faults).find(|fault| fault.name() == name);
-        self.declared_fault(name).or_else(undeclared)
+        let mut all = self.faults.iter().chain(Fault::undeclared(&self.faults));
+        all.find(|fault| fault.name() == name)
     }
 
     /// Returns the fault with this name that the spec declares.

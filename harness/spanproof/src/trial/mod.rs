@@ -23,6 +23,7 @@ mod program_check;
 mod reader;
 mod readiness;
 mod recovery;
+mod repeat_run;
 mod repetition;
 mod request;
 mod resources;

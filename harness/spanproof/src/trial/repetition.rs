@@ -1,14 +1,8 @@
-//! Submits the job of a case several times while the service keeps running, and separates the evidence
-//! of the jobs. A tracer may stop recording after its first job, a full queue or its first error.
+//! Separates the evidence of the jobs of a case that submits its job several times.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
-use super::Error;
 use super::recovery::output_between;
-use super::rows::read_tables;
-use super::run::Trial;
-use super::session::connect;
 use crate::matrix::Case;
 use crate::observation::{
     self, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
@@ -16,60 +10,15 @@ use crate::observation::{
 };
 use crate::spec;
 
-/// How many times the job is submitted.
-const JOBS: u32 = 5;
-/// The time after which no further job is submitted.
-const TIME: Duration = Duration::from_secs(20);
-/// Jobs with fewer spans than the first one after which no further job is submitted.
-const SHORT_JOBS: usize = 2;
-
 /// The evidence at the end of one job.
 #[derive(Debug)]
 pub(super) struct JobRecord {
     /// The rows of all jobs so far.
-    tables: TableRows,
+    pub(super) tables: TableRows,
     /// This job.
-    job_run: JobRun,
+    pub(super) job_run: JobRun,
     /// The lines that the service had printed.
-    lines: LineCounts,
-}
-
-impl Trial {
-    /// Submits the job repeatedly, and waits each time for its end and its spans.
-    pub(super) async fn repeat_job(&mut self) -> Result<(), Error> {
-        self.run_job().await?;
-        let start = Instant::now();
-        let (mut stored, mut first_spans, mut short_jobs) = (0, None, 0);
-        for number in 2..=JOBS {
-            let accepted = self.job_run.submission.as_ref().is_some_and(|job| job.is_accepted());
-            if !accepted || self.service.has_exited() || start.elapsed() > TIME {
-                return Ok(());
-            }
-            let record = self.record_job().await?;
-            let spans = record.tables.spans.all().len() - stored;
-            stored += spans;
-            short_jobs += usize::from(spans < *first_spans.get_or_insert(spans));
-            if short_jobs == SHORT_JOBS {
-                self.job_run = record.job_run;
-                return Ok(());
-            }
-            let jobs = record.tables.jobs.clone();
-            self.earlier_jobs.push(record);
-            let job = self.world.repeated_job(&self.case.job, number)?;
-            self.run_later_job(&job, &jobs).await?;
-            self.wait_for_spans().await?;
-        }
-        Ok(())
-    }
-
-    /// Reads what the service has left until now.
-    async fn record_job(&mut self) -> Result<JobRecord, Error> {
-        let mut connection = connect(self.database.url()).await?;
-        let tables = read_tables(&mut connection, &self.world.spec().tables).await;
-        drop(sqlx::Connection::close(connection).await);
-        let lines = LineCounts::count(&self.service.output());
-        Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines })
-    }
+    pub(super) lines: LineCounts,
 }
 
 /// Returns the observation of the first job, which contains the later ones. `tables` and `record` are

@@ -1,0 +1,56 @@
+//! Submits the job of a case several times while the service keeps running. A tracer may stop recording
+//! after its first job, when a queue is full, or after its first error.
+
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::repetition::JobRecord;
+use super::rows::read_tables;
+use super::run::Trial;
+use super::session::connect;
+use crate::observation::{LineCounts, Submission};
+
+/// How many times the job is submitted.
+const JOBS: u32 = 5;
+/// The time after which no further job is submitted.
+const TIME: Duration = Duration::from_secs(20);
+/// Jobs with fewer spans than the first one after which no further job is submitted.
+const SHORT_JOBS: usize = 2;
+
+impl Trial {
+    /// Submits the job repeatedly, and waits each time for its end and its spans.
+    pub(super) async fn repeat_job(&mut self) -> Result<(), Error> {
+        self.run_job().await?;
+        let start = Instant::now();
+        let (mut stored, mut first_spans, mut short_jobs) = (0, None, 0);
+        for number in 2..=JOBS {
+            let accepted = self.job_run.submission.as_ref().is_some_and(Submission::is_accepted);
+            if !accepted || self.service.has_exited() || start.elapsed() > TIME {
+                return Ok(());
+            }
+            let record = self.record_job().await?;
+            let spans = record.tables.spans.all().len() - stored;
+            stored += spans;
+            short_jobs += usize::from(spans < *first_spans.get_or_insert(spans));
+            if short_jobs == SHORT_JOBS {
+                self.job_run = record.job_run;
+                return Ok(());
+            }
+            let jobs = record.tables.jobs.clone();
+            self.earlier_jobs.push(record);
+            let job = self.world.repeated_job(&self.case.job, number)?;
+            self.run_later_job(&job, &jobs).await?;
+            self.wait_for_spans().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what the service has left until now.
+    async fn record_job(&mut self) -> Result<JobRecord, Error> {
+        let mut connection = connect(self.database.url()).await?;
+        let tables = read_tables(&mut connection, &self.world.spec().tables).await;
+        drop(sqlx::Connection::close(connection).await);
+        let lines = LineCounts::count(&self.service.output());
+        Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines })
+    }
+}
