@@ -3,14 +3,14 @@
 //! failures (failures that the spec accepts until a date).
 
 use rstest::rstest;
-use spanproof::{Case, RunOptions, World, cases};
+use spanproof::{Case, RunOptions, World, cases, rejudge_run};
 use spanproof_format::{Code, Evidence, PassingChange, Run, Verdict};
 
 use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 /// The codes that only a run of many cases can report. This module tests each of these codes.
-pub(crate) const CODES_OF_RUNS: [Code; 1] = [Code::ExpectedFailurePassed];
+pub(crate) const CODES_OF_RUNS: [Code; 2] = [Code::ExpectedFailurePassed, Code::Flaky];
 
 /// Whether a run may add cases to find out which change makes a failing case pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ async fn an_expected_failure_that_passes_is_reported() {
     let (document, _) = run(&world, one, ExtraCases::Forbidden).await;
     for case in document.cases.iter().filter(|case| case.route == "cross-region") {
         let codes: Vec<Code> = case.verdict.findings().iter().map(|finding| finding.code).collect();
-        assert_eq!(codes, CODES_OF_RUNS, "{case:#?}");
+        assert_eq!(codes, [Code::ExpectedFailurePassed], "{case:#?}");
     }
     assert_eq!((document.summary.failed, document.summary.passed), (2, 2), "{document:#?}");
 }
@@ -141,4 +141,35 @@ async fn an_undetermined_case_is_run_again_with_the_witness() {
     assert_eq!(finding.code, Code::RolledBack);
     let witness = Evidence::Witness { begun: 8, tried: 8, written: 8, kept: 0 };
     assert!(finding.data.contains(&witness), "{finding:#?}");
+}
+
+/// Every second process of this service writes no span, beginning with the first one.
+#[tokio::test]
+async fn spans_that_are_missing_in_some_trials_only_are_flaky() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts = folder.path().join("starts");
+    let world = World::new(repository("fixtures/python-runner/spanproof.toml"));
+    let world = world.set("service.command", "['/usr/bin/python3', 'faulty.py']");
+    let world = world.set("service.flush-ms", "500").env("BUG", "sometimes");
+    let world = world.env("STARTS", starts.to_str().unwrap()).shared_server().open().await.unwrap();
+    let one = |case: &Case| {
+        let is_plain = case.route == "now" && case.upstream == "answers" && case.fault.is_none();
+        is_plain && case.flag("TRACING").text() == Some("on")
+    };
+    let all: Vec<Case> = cases(world.spec()).unwrap().into_iter().filter(one).collect();
+    let (_cancel, cancelled) = tokio::sync::watch::channel(false);
+    let mut options = RunOptions::new(folder.path().join("evidence"), cancelled);
+    options.probe = false;
+    let today = options.today;
+    let result = spanproof::run(&world, &all, options, |_| {}).await.unwrap();
+    let judged_again = rejudge_run(world.spec(), &folder.path().join("evidence"), today).unwrap();
+    for result in [result, judged_again] {
+        let judgement = &result.cases[0].judgement;
+        assert_eq!(judgement.codes(), [Code::Flaky], "{judgement:#?}");
+        let finding = judgement.findings()[0].to_string();
+        let proof = "another trial, with the witness: no span is missing";
+        assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
+        let count = "in 2 of 4 further trials of this case no span is missing";
+        assert!(finding.contains(count), "expected {count}\nfound {finding}");
+    }
 }

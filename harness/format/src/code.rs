@@ -150,6 +150,9 @@ codes! {
     RecordingStopped "recording-stopped" Accepted
         "the first jobs in one life of the service leave spans, and the later ones leave none or fewer"
         "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; restart the service until it is mended";
+    Flaky "flaky" Outcome
+        "spans are missing in some trials of the same case and there in others"
+        "look for a race: spans that end after the exporter stops, work that outlives its request, shared state without a lock";
     NotRecovered "not-recovered" Outcome
         "after a fault, the service does not record spans as before"
         "make the tracer reconnect and retry after an error; look for a pool, a cache or a flag that remembers the failure";

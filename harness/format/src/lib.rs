@@ -57,6 +57,7 @@ mod parse;
 mod plan;
 mod preflight;
 mod proof;
+mod repetition;
 mod replay;
 mod rows;
 mod run;
@@ -85,6 +86,7 @@ pub use parse::{Document, ParseError, parse};
 pub use plan::{Expectation, Plan, PlannedCase};
 pub use preflight::{Check, CheckResult, Preflight};
 pub use proof::{Proof, Proofs, SabotageResult};
+pub use repetition::Repetition;
 pub use replay::{AdoptedIncident, Rejudgement, Replay, ReplayAttempt, ReplayOutcome};
 pub use rows::{Row, Rows};
 pub use run::{

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::output::{Output, ProcessExit};
+use super::repetition::Repetition;
 use super::rows::Rows;
 use super::upstream::Exchange;
 use super::version::EVIDENCE_FORMAT;
@@ -75,6 +76,13 @@ pub struct Observation {
     /// `None` if it was not repeated. A case is repeated if another one seems to change its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variations: Option<BTreeSet<String>>,
+    /// Further trials of the case, which were run because its failure has no certain reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repetitions: Vec<Repetition>,
+    /// The number of spans that were stored when the service was asked to stop; `None` if the case need
+    /// not record or has a fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spans_before_stop: Option<u64>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -295,6 +303,8 @@ impl Observation {
             other_tables: Vec::new(),
             period: None,
             variations: None,
+            repetitions: Vec::new(),
+            spans_before_stop: None,
             helpers: Vec::new(),
             second_job: None,
             further_jobs: Vec::new(),

@@ -104,6 +104,9 @@ pub struct CaseResult {
     /// The number of spans; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub spans: usize,
+    /// The number of those spans that were stored only after the service had been asked to stop.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spans_at_stop: usize,
     /// The number of comparisons with the spec; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub assertions: usize,
@@ -215,6 +218,11 @@ pub enum SnapshotState {
     Unknown,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 impl Run {
     /// Creates a run without failures, snapshots and incidents.
     pub fn new(summary: Summary, cases: Vec<CaseResult>) -> Self {
@@ -254,6 +262,7 @@ impl CaseResult {
             funnel,
             verdict,
             spans,
+            spans_at_stop: 0,
             assertions,
             next,
             off_reason: None,

@@ -106,6 +106,9 @@ pub(super) fn funnel_counts(funnel: Funnel) -> String {
 fn verdict(case: &CaseResult) -> String {
     match &case.verdict {
         Verdict::Pass => match case.off_reason {
+            None if case.spans_at_stop > 0 => {
+                format!("pass ({} only at the stop)", count(case.spans_at_stop, "span"))
+            }
             None => "pass".into(),
             Some(OffReason::SpellingNotEnabled) => "pass (off: spelling not enabled)".into(),
             Some(_) => "pass (off)".into(),

@@ -292,6 +292,21 @@ pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
     ],
 );
 
+pub(super) const FLAKY: Explanation = Explanation::new(
+    &[
+        "the same case was run several times with the same flags, and lacks spans in some trials only",
+    ],
+    &[
+        "every trial lacks spans: the finding has another code, or is `undetermined` if the reasons differ",
+        "only later jobs of one life of the service lack spans: `recording-stopped`",
+    ],
+    &[
+        "the process ends, or a request is answered, before its spans are written",
+        "two threads share a context, a connection or a buffer without a lock",
+        "a sampler that decides at random",
+    ],
+);
+
 pub(super) const NOT_RECOVERED: Explanation = Explanation::new(
     &["a fault was removed, but the next job lacks spans; the finding has the code and the lines \
          of that job"],

@@ -69,6 +69,7 @@ impl Code {
             Self::Duplicate => late::DUPLICATE,
             Self::LeakedWhileOff => late::LEAKED_WHILE_OFF,
             Self::RecordingStopped => late::RECORDING_STOPPED,
+            Self::Flaky => late::FLAKY,
             Self::NotRecovered => late::NOT_RECOVERED,
             Self::OutcomeChangedByTracing => late::OUTCOME_CHANGED_BY_TRACING,
             Self::ExpectedFailurePassed => late::EXPECTED_FAILURE_PASSED,

@@ -156,8 +156,9 @@ mod tests {
 
     use super::*;
     use crate::observation::{
-        Deployment, Failure, JobRun, LineCounts, Log, LogFacts, LogLine, Origin, ProcessRun, Rows,
-        SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult, Witness, snapshot_name,
+        Deployment, Failure, JobRun, LineCounts, Log, LogFacts, LogLine, Origin, ProcessRun,
+        Repetition, Rows, SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult,
+        Witness, snapshot_name,
     };
     use crate::process::{Ending, Exit, Line, Output, Stream};
     use crate::spec::{Overlay, example};
@@ -236,6 +237,12 @@ mod tests {
             other_tables: Vec::new(),
             period: None,
             variations: None,
+            repetitions: vec![Repetition {
+                witness: true,
+                codes: Vec::new(),
+                error: Some(text.into()),
+            }],
+            spans_before_stop: None,
             helpers: vec![process_run(text).output],
             witness: Some(Witness {
                 failures: vec![Failure {

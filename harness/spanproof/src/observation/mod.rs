@@ -39,6 +39,7 @@ pub use store::{EvidenceError, list, read, write};
 pub(crate) use table::Table;
 pub use table::{Row, Rows, TableRows};
 pub(crate) use table::{id, text, time};
+pub(crate) use trial::Repetition;
 pub use trial::{
     JobRun, LineCounts, Period, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
 };

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Deployment, Line, Location, SecondJob, SpanRows, SpanSource, TableRows, TrialRecord};
+use super::{
+    Deployment, Line, Location, Repetition, SecondJob, SpanRows, SpanSource, TableRows, TrialRecord,
+};
 use crate::matrix::Case;
 use crate::process::{Output, Stream};
 use crate::spec::Spec;
@@ -42,6 +44,13 @@ impl Observation {
     /// repeated.
     pub(crate) fn variations(&self) -> Option<&BTreeSet<String>> {
         self.trial()?.variations.as_ref()
+    }
+
+    /// Notes further trials of the case.
+    pub(crate) fn set_repetitions(&mut self, repetitions: Vec<Repetition>) {
+        if let Origin::Trial(trial) = &mut self.origin {
+            trial.repetitions = repetitions;
+        }
     }
 
     /// Notes which units end differently when the case is repeated.

@@ -9,8 +9,8 @@ use spanproof_format as format;
 
 use super::{
     ConcurrentSpan, Deployment, Failure, JobRun, LineCounts, Location, Log, LogFacts, LogLine,
-    Observation, Origin, Period, ProcessRun, Rows, SecondJob, Service, Submission, TableRows,
-    TrialRecord, WaitResult, Witness,
+    Observation, Origin, Period, ProcessRun, Repetition, Rows, SecondJob, Service, Submission,
+    TableRows, TrialRecord, WaitResult, Witness,
 };
 use crate::matrix::Case;
 
@@ -42,6 +42,8 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         further_jobs,
         period,
         variations,
+        repetitions,
+        spans_before_stop,
         timings,
     } = trial;
     let Service { command, program, environment, placeholders } = service;
@@ -65,6 +67,8 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.period = period.map(|Period { submitted, stopped }| [submitted, stopped]);
     stored.variations = variations;
+    stored.repetitions = repetitions.into_iter().map(Into::into).collect();
+    stored.spans_before_stop = spans_before_stop;
     stored.timings = timings;
     stored
 }
@@ -123,6 +127,8 @@ impl From<format::Observation> for Observation {
             further_jobs: stored.further_jobs.into_iter().map(Into::into).collect(),
             period: stored.period.map(|[submitted, stopped]| Period { submitted, stopped }),
             variations: stored.variations,
+            repetitions: stored.repetitions.into_iter().map(Into::into).collect(),
+            spans_before_stop: stored.spans_before_stop,
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }
@@ -197,6 +203,19 @@ impl From<format::SecondJob> for SecondJob {
                 spans: stored.spans.into(),
             },
         }
+    }
+}
+
+impl From<Repetition> for format::Repetition {
+    fn from(repetition: Repetition) -> Self {
+        let Repetition { witness, codes, error } = repetition;
+        Self::new(witness, codes, error)
+    }
+}
+
+impl From<format::Repetition> for Repetition {
+    fn from(stored: format::Repetition) -> Self {
+        Self { witness: stored.witness, codes: stored.codes, error: stored.error }
     }
 }
 

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{Failure, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
+use spanproof_format::Code;
 
 /// The evidence that only a trial has.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +48,25 @@ pub struct TrialRecord {
     /// The keys of the units that end differently or give other values when the case is repeated;
     /// `None` if it was not repeated.
     pub variations: Option<BTreeSet<String>>,
+    /// Further trials of the case, which were run because its failure has no certain reason; empty if
+    /// another trial explained it.
+    pub(crate) repetitions: Vec<Repetition>,
+    /// Number of spans that were stored when the service was asked to stop; `None` if the case need not
+    /// record or has a fault, and in evidence of version 0.1.0.
+    pub spans_before_stop: Option<u64>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
+}
+
+/// A further trial of a case that failed, and why spans are missing in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Repetition {
+    /// Whether the trial had the database witness.
+    pub witness: bool,
+    /// The codes of the reasons why spans are missing; empty if none is missing.
+    pub codes: Vec<Code>,
+    /// Why the trial did not start; `None` if it did.
+    pub error: Option<String>,
 }
 
 /// The time in which the work of a job was done, by the clock of this machine.

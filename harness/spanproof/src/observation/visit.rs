@@ -110,6 +110,8 @@ impl TrialRecord {
             further_jobs,
             period: _,
             variations,
+            repetitions,
+            spans_before_stop: _,
             timings: _,
         } = self;
         service.visit(visitor);
@@ -126,6 +128,9 @@ impl TrialRecord {
         }
         for output in helpers {
             output.visit(visitor);
+        }
+        for error in repetitions.iter_mut().filter_map(|repetition| repetition.error.as_mut()) {
+            visitor.text(Part::Output, error);
         }
         if let Some(keys) = variations {
             let masked = std::mem::take(keys).into_iter().map(|mut key| {

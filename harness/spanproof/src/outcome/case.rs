@@ -15,6 +15,10 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     document.settings = case.settings(spec);
     document.off_reason = off_reason(spec, result);
     document.peers = peers(judgement);
+    let before_stop = trial.and_then(|trial| trial.spans_before_stop);
+    document.spans_at_stop = before_stop.map_or(0, |before| {
+        judgement.spans.saturating_sub(usize::try_from(before).unwrap_or(usize::MAX))
+    });
     document.evidence = folder.as_ref().map(|folder| folder.display().to_string());
     document.database_command.clone_from(database_command);
     document.timings = trial.map(|trial| trial.timings.clone()).unwrap_or_default();

@@ -2,12 +2,15 @@
 
 use super::baseline::{MAX_BASELINES, REPETITIONS};
 use super::passing_changes::MAX_EXTRA_CASES;
-use super::second_look::MAX_LOOKS;
+use super::second_look::{self, MAX_LOOKS};
 
 /// Returns what a run may do besides its cases, each with the maximum number of runs of a case.
 pub(crate) fn further_runs() -> Vec<(String, usize)> {
     vec![
-        ("second runs of failing cases, with the witness".to_owned(), MAX_LOOKS),
+        (
+            "further runs of failing cases, the first with the witness".to_owned(),
+            MAX_LOOKS * (1 + second_look::REPETITIONS),
+        ),
         ("changes of one value of failing cases".to_owned(), MAX_EXTRA_CASES),
         (
             "repetitions of cases whose outcome differs with tracing".to_owned(),

@@ -75,7 +75,7 @@ fn is_nothing_pending(spec: &Spec, service: &RunningService, rows: i64) -> bool 
 }
 
 /// Returns the number of rows in the table of spans; `None` if it can't be read.
-async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> Option<i64> {
+pub(super) async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> Option<i64> {
     let table = identifier::table(&spec.tables.spans.table);
     let sql = format!("select count(*) from {table}");
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.ok()

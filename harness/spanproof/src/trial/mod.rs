@@ -1,6 +1,7 @@
 //! Runs one case: creates its world, submits the job, waits, collects the evidence, removes the world.
 
 mod address;
+mod before_stop;
 mod builder;
 mod error;
 mod fault;

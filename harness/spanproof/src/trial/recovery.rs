@@ -46,8 +46,16 @@ impl FirstJob {
         let second_job = Some(Box::new(second));
         let job_run = self.job_run;
         // The period is that of both jobs.
-        let record =
-            TrialRecord { service, run, job_run, exchanges, second_job, period: None, ..record };
+        let record = TrialRecord {
+            service,
+            run,
+            job_run,
+            exchanges,
+            second_job,
+            period: None,
+            spans_before_stop: None,
+            ..record
+        };
         Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }
     }
 }

@@ -282,6 +282,7 @@ impl Trial {
 
     async fn end(mut self) -> Result<(Observation, Database), Error> {
         self.stopwatch.skip();
+        let spans_before_stop = self.spans_before_stop().await;
         let spec = self.world.spec();
         self.helpers.iter().try_for_each(RunningProcess::check_running)?;
         self.world.check_shared_helpers()?;
@@ -334,6 +335,8 @@ impl Trial {
             further_jobs: Vec::new(),
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
             variations: None,
+            repetitions: Vec::new(),
+            spans_before_stop,
             timings: self.stopwatch.laps,
         };
         let observation = match self.first_job {

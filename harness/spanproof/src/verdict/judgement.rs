@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::finding::{Checks, Closed, Finding};
+use super::flaky;
 use super::funnel::Funnel;
 use spanproof_format::{Alternative, Code, Confidence};
 
@@ -71,6 +72,16 @@ impl Judgement {
         }
     }
 
+    /// The codes of the reasons why spans are missing, without the witness's testimony.
+    pub(crate) fn gap_codes(&self) -> Vec<Code> {
+        let gaps = self.findings().iter().filter(|finding| flaky::is_gap(finding));
+        let codes: Vec<_> = gaps.map(|finding| finding.code).collect();
+        match self.unaided {
+            Some(code) if !codes.is_empty() => vec![code],
+            _ => codes,
+        }
+    }
+
     /// The code of the first finding.
     pub fn code(&self) -> Option<Code> {
         self.findings().first().map(|finding| finding.code)
@@ -126,6 +137,7 @@ pub(super) fn closed(facts: &Facts<'_>, recording: bool, checks: Checks) -> Judg
             doubt(finding, dropped);
         }
     }
+    flaky::compare(facts, &mut findings);
     let code = findings.first().map(|finding| finding.code);
     let witnessed = facts.trial().is_some_and(|trial| trial.witness.is_some());
     let doubted =

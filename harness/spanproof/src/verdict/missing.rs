@@ -271,7 +271,18 @@ impl Missing<'_> {
         } else {
             self.rows()
         });
+        all.extend(self.arrival());
         all
+    }
+
+    /// When the spans that are there came: in time, or only because the service stopped.
+    fn arrival(&self) -> Option<Evidence> {
+        let before = self.facts.trial()?.spans_before_stop?;
+        let all = u64::try_from(self.facts.spans.len()).unwrap_or(u64::MAX);
+        let late = all.saturating_sub(before);
+        Some(Evidence::Note(format!(
+            "stop: {before} spans were stored before the service was asked to stop, {late} after that"
+        )))
     }
 
     fn rows(&self) -> Evidence {

@@ -12,6 +12,7 @@ mod fact;
 mod facts;
 mod fault;
 mod finding;
+mod flaky;
 mod funnel;
 mod gap;
 mod impossible;

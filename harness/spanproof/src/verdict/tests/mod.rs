@@ -2,6 +2,7 @@
 
 mod beside_others;
 mod impossible_values;
+mod repetitions;
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -175,6 +176,8 @@ impl Parts {
             further_jobs: Vec::new(),
             period,
             variations,
+            repetitions: Vec::new(),
+            spans_before_stop: None,
             timings: std::collections::BTreeMap::new(),
         };
         let origin = Origin::Trial(Box::new(trial));

@@ -1,0 +1,20 @@
+//! What is stored before the service is asked to stop. Spans that come later were only written because the
+//! service stopped: a service that is killed loses them.
+
+use super::flush::count_spans;
+use super::reader::reader;
+use super::run::Trial;
+
+impl Trial {
+    /// Returns the number of stored spans; `None` if the case need not record, or has a fault, or if the
+    /// service has exited already.
+    pub(super) async fn spans_before_stop(&mut self) -> Option<u64> {
+        let spec = self.world.spec();
+        let is_running = self.service.ready.is_reached() && !self.service.has_exited();
+        if !is_running || self.fault.is_some() || !self.case.records(spec) {
+            return None;
+        }
+        let session = reader(&mut self.fault, &mut self.reader, &self.database).await.ok()?;
+        count_spans(session, spec).await.map(i64::unsigned_abs)
+    }
+}

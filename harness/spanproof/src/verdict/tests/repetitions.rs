@@ -1,0 +1,105 @@
+//! Verdicts on cases that were tried several times, and on cases that submit several jobs.
+
+use rstest::rstest;
+use spanproof_format::{Code, Confidence};
+
+use super::*;
+use crate::observation::{Repetition, SecondJob};
+
+/// The tracer is on, says nothing about spans, and none is stored.
+fn silent() -> Parts {
+    let mut evidence = on();
+    drop_lines(&mut evidence, "Span");
+    none(&mut evidence.spans);
+    evidence
+}
+
+fn trial(codes: &[Code], error: Option<&str>) -> Repetition {
+    Repetition { witness: false, codes: codes.to_vec(), error: error.map(str::to_owned) }
+}
+
+/// Judges the silent case after further trials.
+fn repeated(trials: Vec<Repetition>) -> Judgement {
+    let mut observation = silent().observation();
+    observation.set_repetitions(trials);
+    judge(&spec(), &observation)
+}
+
+#[rstest]
+#[case::all_spans_once(vec![trial(&[Code::NeverSent], None), trial(&[], None)], "flaky")]
+#[case::the_same(vec![trial(&[Code::PathNotExecuted], None)], "path-not-executed")]
+#[case::another_reason(vec![trial(&[Code::NeverSent], None)], "undetermined")]
+#[case::did_not_start(vec![trial(&[], Some("no port"))], "path-not-executed")]
+fn a_reason_must_hold_in_every_trial(#[case] trials: Vec<Repetition>, #[case] code: &str) {
+    assert_eq!(codes(&repeated(Vec::new()))[0], "path-not-executed");
+    let judgement = repeated(trials);
+    assert_eq!(codes(&judgement)[0], code);
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains("    another trial: "), "{finding}");
+}
+
+#[test]
+fn a_trial_that_does_not_start_is_shown() {
+    let finding = repeated(vec![trial(&[], Some("no port"))]).findings()[0].to_string();
+    assert!(finding.contains("another trial: did not start: no port"), "{finding}");
+}
+
+/// A case whose first job is healthy, with these later jobs.
+fn jobs(later: &[Parts]) -> Judgement {
+    let spec = spec();
+    let mut observation = on().observation();
+    observation.case = observation.case.with_fault(&spec, Some("job-repeated"));
+    let jobs = later.iter().map(|parts| {
+        let Observation { tables, origin, .. } = parts.observation();
+        let Origin::Trial(trial) = origin else { panic!("not a trial") };
+        SecondJob { run: trial.run, job_run: trial.job_run, tables }
+    });
+    let mut jobs: Vec<_> = jobs.collect();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.second_job = (!jobs.is_empty()).then(|| Box::new(jobs.remove(0)));
+    trial.further_jobs = jobs;
+    judge(&spec, &observation)
+}
+
+fn refused() -> Parts {
+    let mut evidence = silent();
+    evidence.submission =
+        Some(Submission { request: "POST /".into(), status: 409, body: "{}".into() });
+    evidence
+}
+
+fn failing() -> Parts {
+    let mut evidence = silent();
+    each(&mut evidence.units, |row| drop(row.insert("status".into(), "failed".into())));
+    evidence
+}
+
+#[rstest]
+#[case::none(&[], &[])]
+#[case::all_recorded(&[on(), on()], &[])]
+#[case::stopped(&[on(), silent(), silent()], &["recording-stopped"])]
+#[case::stopped_at_once(&[silent(), silent()], &["recording-stopped"])]
+#[case::lost_once(&[silent(), on()], &["path-not-executed"])]
+#[case::refused(&[on(), refused()], &[])]
+#[case::other_outcome(&[failing()], &[])]
+fn later_jobs_must_leave_the_spans_of_the_first_one(
+    #[case] later: &[Parts],
+    #[case] expected: &[&str],
+) {
+    let judgement = jobs(later);
+    let found: Vec<_> = codes(&judgement).into_iter().take(1).collect();
+    assert_eq!(found, expected, "{judgement:#?}");
+}
+
+#[test]
+fn one_short_job_at_the_end_is_no_proof() {
+    let judgement = jobs(&[on(), on(), silent()]);
+    assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
+    let judgement = jobs(&[on(), silent(), silent()]);
+    let finding = &judgement.findings()[0];
+    assert_eq!(finding.confidence, Confidence::Certain);
+    let text = finding.to_string();
+    for part in ["jobs 1 to 2 left their spans", "job 2: 8 spans", "job 4: 0 spans of 4 units"] {
+        assert!(text.contains(part), "expected {part}\nfound {text}");
+    }
+}
