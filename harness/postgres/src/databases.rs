@@ -20,7 +20,7 @@ use super::origin::Origin;
 use super::pool::Pool;
 use super::run::Run;
 use super::sharing::SharedServer;
-use super::{Error, LogEntry, Migrations, existing, local, log, password, sweep};
+use super::{Error, LogEntry, Migrations, collected_log, existing, local, log, password, sweep};
 
 /// A running server with our databases on it.
 #[derive(Debug)]
@@ -179,10 +179,13 @@ impl Databases {
     }
 
     /// Returns the entries of the server's log about a database; `None` if the log can't be read.
-    pub(super) fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
+    pub(super) async fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
         let file = self.folder.as_ref()?.join(local::LOG_FILE);
-        let text = std::fs::read(file).ok()?;
-        Some(log::entries(&String::from_utf8_lossy(&text), database))
+        let text = match std::fs::read(file) {
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+            Err(_) => collected_log::read(&self.allocator.admin.pool).await?,
+        };
+        Some(log::entries(&text, database))
     }
 
     /// If the server has died, replaces the error by one that contains the server's log.

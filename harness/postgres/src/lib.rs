@@ -73,6 +73,7 @@ pub mod blocking;
 mod cache;
 mod capture;
 mod cluster;
+mod collected_log;
 mod connection;
 mod copy;
 mod database;

@@ -113,13 +113,13 @@ impl Server {
     }
 
     /// Returns the entries of the server's log that are about a database, in their order; `None` if
-    /// this crate did not start the server, or if it runs in a container.
+    /// this crate did not start the server.
     ///
     /// # Errors
     /// If the server was closed.
     pub async fn log(&self, database: &Database) -> Result<Option<Vec<LogEntry>>, Error> {
         let name = database.name().to_owned();
-        self.0.handle.run(async move |databases| databases.log(&name)).await
+        self.0.handle.run(async move |databases| databases.log(&name).await).await
     }
 
     /// Creates the template of `migrations` if it does not exist yet.

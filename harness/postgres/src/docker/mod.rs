@@ -19,12 +19,22 @@ use super::options::Options;
 use super::prefix::Prefix;
 use super::server_error::{Refusal, ServerError};
 use super::settings::FAST;
-use super::{Error, Source, environment};
+use super::{Error, Source, environment, log};
 use spanproof_lease::wait::{self, Attempt};
 use spanproof_lease::{Guard, Lease, LeaseOptions, Resource};
 
 /// Postgres's port inside the container.
 const PORT: u16 = 5432;
+/// The settings for the log that [`collected_log`](super::collected_log) reads.
+const COLLECTED_LOG: [&str; 7] = [
+    "logging_collector=on",
+    "log_directory=log",
+    "log_filename=server.log",
+    "log_rotation_age=0",
+    "log_rotation_size=0",
+    "lc_messages=C",
+    log::LINE_PREFIX,
+];
 /// Time to start a container.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time to pull an image, and to create and start its container.
@@ -166,7 +176,8 @@ fn image(options: &Options) -> String {
 /// Returns the request to Docker, with the variables and the arguments of the official image.
 fn request(image: &str, password: &str, memory: Option<&str>) -> ContainerRequest<GenericImage> {
     let (name, tag) = split_tag(image);
-    let settings = FAST.iter().flat_map(|setting| ["-c", setting]);
+    let settings = FAST.iter().chain(&COLLECTED_LOG);
+    let settings = settings.flat_map(|setting| ["-c", setting]);
     let mut request = GenericImage::new(name, tag.unwrap_or("latest"))
         .with_exposed_port(PORT.tcp())
         .with_wait_for(WaitFor::Nothing)

@@ -13,7 +13,7 @@ use nix::unistd::{Pid, Uid, User};
 use rstest::rstest;
 use spanproof_lease::wait::{self, Attempt};
 use spanproof_postgres::{Database, Migrations, Server, Source};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::{
     assert_passed, data_directory, database_names, execute, log_in, query, server_and_database,
@@ -80,6 +80,7 @@ async fn a_server_of_each_source_works_and_is_removed(#[case] case: TestSource) 
     check_empty_database(&server).await;
     check_settings(&server, case).await;
     check_clones(&server).await;
+    check_log(&server, case).await;
     check_close_with_a_leaked_session(&server).await;
     let leftovers = Leftovers::record(case, &server, before).await;
     // This database is dropped without `close` and while it has a session.
@@ -134,6 +135,24 @@ async fn check_version(server: &Server) {
     let text = origin.to_string();
     assert!(text.starts_with(&format!("PostgreSQL {} from ", origin.version)), "{text}");
     assert_eq!(origin.passed_over, Vec::<String>::new());
+    database.close().await.unwrap();
+}
+
+/// Checks that an error is in the server's log as soon as its client knows it.
+async fn check_log(server: &Server, case: TestSource) {
+    let database = server.empty_database().await.unwrap();
+    let mut session = log_in(&database).await;
+    for table in ["one", "two"] {
+        let sql = format!("select * from {table}");
+        session.execute(sqlx::AssertSqlSafe(sql.clone())).await.unwrap_err();
+        let Some(entries) = server.log(&database).await.unwrap() else {
+            assert_eq!(case, TestSource::Url, "the log can't be read");
+            continue;
+        };
+        let last = entries.last().unwrap();
+        assert_eq!((&*last.sqlstate, last.statement.as_deref()), ("42P01", Some(&*sql)));
+    }
+    session.close().await.unwrap();
     database.close().await.unwrap();
 }
 
