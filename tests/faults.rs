@@ -46,6 +46,29 @@ async fn the_healthy_runner_reports_lost_spans_and_recovers(
     assert_eq!(observation.tables.spans.all().len(), spans);
     let second = trial.second_job.as_ref().unwrap();
     assert_eq!(second.tables.spans.all().len(), 8, "the second job lacks spans");
+    let errors = second.server_errors.as_ref().unwrap();
+    // 08006: a session whose client has exited.
+    let is_of_exit = errors.iter().all(|error| error.state == "08006");
+    assert!(is_of_exit, "errors under the fault: {errors:?}");
+}
+
+#[tokio::test]
+async fn errors_of_the_server_after_a_fault_explain_what_the_next_job_lacks() {
+    let fault = "[{ kind = 'sql', name = 'own', apply = 'fixtures/faults/nothing.sql', \
+                 clear = 'fixtures/faults/refuse.sql' }]";
+    let world = World::new(repository("spanproof.toml")).set("fault", fault);
+    let world = world
+        .set("probes", "{ refused = 'never printed' }")
+        .binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    let world = world.shared_server().open().await.unwrap();
+    let observation = observe(&world, "own", "silent-write-failure", "queued").await;
+    let judgement = judge(world.spec(), &observation);
+    assert_eq!(judgement.code(), Some(Code::NotRecovered), "{judgement:?}");
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains("write-failed-silent: "), "{finding}");
+    assert!(finding.contains("server log: 23514 "), "{finding}");
+    let trial = observation.trial().unwrap();
+    assert_eq!((trial.server_errors.len(), trial.server_log_read), (0, false));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //! service, and the database loses spans. Only the witness can show how they were lost.
 
 use rstest::rstest;
-use spanproof::{Judgement, TrialBuilder, World, judge};
+use spanproof::{Finding, Judgement, TrialBuilder, World, judge};
+use spanproof_format::Confidence;
 
 use crate::world::repository;
 
@@ -51,7 +52,12 @@ async fn judge_trial_with_witness(world: &World, bug: &str) -> Judgement {
 #[case::commit("spans-lost-at-commit", "write-failed-silent", "lost at the commit", "P0001")]
 #[case::removed("spans-removed", "removed-later", "deleted later", "0 are kept")]
 #[case::discarded("spans-discarded", "silently-discarded", "kept none", "0 written")]
-#[case::elsewhere("spans-elsewhere", "wrong-destination", "another schema", "tenant.trace_spans: ")]
+#[case::elsewhere(
+    "spans-elsewhere",
+    "wrong-destination",
+    "in another table: `tenant.trace_spans`",
+    "tenant.trace_spans: "
+)]
 #[tokio::test]
 async fn the_witness_shows_how_spans_were_lost(
     #[case] seed: &str,
@@ -72,6 +78,107 @@ async fn the_witness_shows_how_spans_were_lost(
     assert!(finding.message.contains(message), "expected {message}\nfound {finding}");
     assert!(finding.to_string().contains(evidence), "expected {evidence}\nfound {finding}");
     assert_eq!(judgement.findings().len(), 1, "{judgement:?}");
+}
+
+#[rstest]
+#[case::rule(
+    "spans-rule-nothing",
+    "silently-discarded",
+    "the rule `forget` on `trace_spans` replaces every insert",
+    "statements used it"
+)]
+#[case::rule_to_another_table(
+    "spans-rule-elsewhere",
+    "wrong-destination",
+    "`public.old_spans`",
+    "public.old_spans: "
+)]
+#[case::hidden(
+    "spans-hidden-by-view",
+    "wrong-destination",
+    "`public.all_spans`",
+    "public.all_spans: "
+)]
+#[case::view("spans-lost-in-view", "silently-discarded", "kept none", "0 written")]
+#[case::archived("spans-archived", "removed-later", "deleted later", "public.old_spans: ")]
+#[tokio::test]
+async fn rules_views_and_archives_are_told_apart(
+    #[case] seed: &str,
+    #[case] code: &str,
+    #[case] message: &str,
+    #[case] evidence: &str,
+) {
+    let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
+    let without_witness = judge_trial(&world, "").await;
+    assert_eq!(without_witness.code().unwrap().text(), "undetermined", "{without_witness:?}");
+    let judgement = judge_trial_with_witness(&world, "").await;
+    let finding = &judgement.findings()[0];
+    assert_eq!(finding.code.text(), code, "{finding}");
+    assert!(finding.message.contains(message), "expected {message}\nfound {finding}");
+    assert!(finding.to_string().contains(evidence), "expected {evidence}\nfound {finding}");
+    assert_eq!(judgement.findings().len(), 1, "{judgement:?}");
+}
+
+/// Runs the importer, whose spans go through a function with this body, and returns the finding.
+async fn judge_function(body: &str) -> Finding {
+    let world = World::new(repository("fixtures/importer/spanproof.toml"));
+    let world = world.env("BUG", "function").shared_server().open().await.unwrap();
+    let function = format!(
+        "create table otel.old_spans (like otel.spans); create function otel.record_span(trace text, \
+         span text, parent text, operation text, began timestamptz, ended timestamptz, status int, \
+         attributes text) returns void language plpgsql as $$ begin {body} end $$;"
+    );
+    let trial = world.trial().flag("TRACING", "on").sql_before(function).witness();
+    let judgement = judge(world.spec(), &trial.run().await.unwrap());
+    judgement.findings()[0].clone()
+}
+
+/// The columns of a span that the importer gives to a function.
+const SPAN: &str =
+    "values (trace, span, parent, operation, began, ended, status, attributes::jsonb);";
+
+#[rstest]
+#[case::refused(
+    "insert into otel.spans (nothing) values (1); exception when others then null;",
+    "silently-discarded",
+    Confidence::Likely,
+    "the function `record_span` inserts into it; 19 statements"
+)]
+#[case::not_written(
+    "if trace = '' then insert into otel.spans {SPAN} end if;",
+    "silently-discarded",
+    Confidence::Likely,
+    "the function `record_span` inserts into it; 19 statements"
+)]
+#[case::undone(
+    "insert into otel.spans {SPAN} raise 'no'; exception when others then null;",
+    "rolled-back",
+    Confidence::Likely,
+    "19 rows were tried, 19 written, 0 are kept"
+)]
+#[case::elsewhere(
+    "insert into otel.old_spans {SPAN}",
+    "wrong-destination",
+    Confidence::Certain,
+    "otel.old_spans: 19 rows"
+)]
+#[case::unclear(
+    "execute format('insert into %s (nothing) values (1)', 'otel.' || 'spans'); \
+    exception when others then null;",
+    "undetermined",
+    Confidence::Undetermined,
+    "the function `record_span` builds its statements"
+)]
+#[tokio::test]
+async fn spans_that_a_function_loses_are_not_taken_for_spans_that_were_never_sent(
+    #[case] body: &str,
+    #[case] code: &str,
+    #[case] confidence: Confidence,
+    #[case] evidence: &str,
+) {
+    let finding = judge_function(&body.replace("{SPAN}", SPAN)).await;
+    assert_eq!((finding.code.text(), finding.confidence), (code, confidence), "{finding}");
+    assert!(finding.to_string().contains(evidence), "expected {evidence}\nfound {finding}");
 }
 
 #[tokio::test]

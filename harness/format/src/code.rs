@@ -106,7 +106,7 @@ codes! {
         "valid spans were lost together with an invalid one in the same statement"
         "write each span separately after a batch fails, or validate spans before the batch";
     WrongDestination "wrong-destination" Stored
-        "spans were written to a table with the same name in another schema"
+        "spans were written to another table than the span table"
         "check the search path of the role and the database that the service connects to";
     RolledBack "rolled-back" Stored
         "spans were written in a transaction that was not committed"

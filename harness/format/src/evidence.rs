@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::observation::{Failure, Submission};
+use super::observation::Submission;
 use super::output::{Ending, Location};
+use super::witness::Failure;
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ pub enum Evidence {
         /// The server's error.
         why: String,
     },
-    /// Spans in a table with the same name in another schema.
+    /// Spans in another table than the span table.
     Elsewhere {
         /// The table.
         table: String,

@@ -66,6 +66,7 @@ mod traces;
 mod upstream;
 mod version;
 mod watch;
+mod witness;
 
 pub use bundle::{End, Header, IncidentOrigin, Masked, Record, Setup};
 pub use case::Case;
@@ -78,8 +79,8 @@ pub use explanation::Explanation;
 pub use finding::Finding;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{
-    ConcurrentSpan, Deployment, Failure, LineCounts, LogFacts, Observation, RunPlan, SecondJob,
-    Submission, WaitResult, Witness,
+    ConcurrentSpan, Deployment, LineCounts, LogFacts, Observation, RunPlan, SecondJob, Submission,
+    WaitResult,
 };
 pub use output::{Ending, Location, Output, OutputLine, ProcessExit, Stream};
 pub use parse::{Document, ParseError, parse};
@@ -97,6 +98,7 @@ pub use traces::{Diagnostic, Gap, SpanPosition, Trace, TraceSpan, Traces};
 pub use upstream::{Answer, Behaviour, Exchange, Reply};
 pub use version::{BUNDLE_FORMAT, Compatibility, EVIDENCE_FORMAT, SCHEMA, compatibility};
 pub use watch::{WatchFrame, WatchedJob};
+pub use witness::{BlindSpot, BlindSpotEffect, Failure, Witness};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

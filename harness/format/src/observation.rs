@@ -14,6 +14,7 @@ use super::repetition::Repetition;
 use super::rows::Rows;
 use super::upstream::Exchange;
 use super::version::EVIDENCE_FORMAT;
+use super::witness::{Failure, Witness};
 
 /// The evidence of one case, or of an existing system: `evidence.json`.
 ///
@@ -65,7 +66,7 @@ pub struct Observation {
     /// proves nothing.
     #[serde(default)]
     pub server_log_read: bool,
-    /// Tables with the span table's name in other schemas, with their number of rows.
+    /// Other tables that got rows which the span table does not have, with their number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tables: Vec<(String, u64)>,
     /// When the job was submitted and when the service had stopped, by the clock of the machine that
@@ -128,6 +129,10 @@ pub struct SecondJob {
     pub units: Rows,
     /// The rows of the second job's spans.
     pub spans: Rows,
+    /// Errors that the Postgres server logged since the job was submitted; `None` if its log was not
+    /// read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_errors: Option<Vec<Failure>>,
     /// How the service ended.
     pub exit: ProcessExit,
 }
@@ -164,45 +169,6 @@ pub struct Submission {
     pub status: u16,
     /// The answer's body, or the reason why there was none.
     pub body: String,
-}
-
-/// What the database witness reports. The witness counts the inserts into the span table on the
-/// Postgres server and reads the errors in the server's log.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Witness {
-    /// The number of `INSERT` statements that were started.
-    #[serde(rename = "begun")]
-    pub statements: usize,
-    /// The number of rows that the statements were to insert.
-    #[serde(rename = "tried")]
-    pub attempted_rows: usize,
-    /// The number of rows that successful statements inserted.
-    #[serde(rename = "written")]
-    pub written_rows: usize,
-    /// The number of rows that were deleted; 0 in documents of version 0.1.0.
-    #[serde(default, rename = "removed")]
-    pub removed_rows: usize,
-    /// The number of transactions that were rolled back; `None` in documents of version 0.1.0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollbacks: Option<u64>,
-    /// Errors in the case's database, in the order of the server's log.
-    pub failures: Vec<Failure>,
-    /// Tables with the span table's name in other schemas, with their number of rows.
-    #[serde(rename = "elsewhere")]
-    pub other_tables: Vec<(String, u64)>,
-}
-
-/// An error in the Postgres server's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Failure {
-    /// The SQLSTATE.
-    pub state: String,
-    /// The server's message, with secrets masked.
-    pub message: String,
-    /// The failed statement, with secrets masked; `None` if the error has no statement.
-    pub statement: Option<String>,
 }
 
 /// What is known about an existing system besides its rows and log lines.
@@ -341,6 +307,7 @@ impl SecondJob {
             jobs: Rows::default(),
             units: Rows::default(),
             spans: Rows::default(),
+            server_errors: None,
             exit,
         }
     }
@@ -357,13 +324,6 @@ impl Submission {
     /// Creates an answer.
     pub fn new(request: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
         Self { request: request.into(), status, body: body.into() }
-    }
-}
-
-impl Failure {
-    /// Creates an error without a statement.
-    pub fn new(state: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { state: state.into(), message: message.into(), statement: None }
     }
 }
 

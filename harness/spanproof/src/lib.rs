@@ -120,9 +120,10 @@ pub use incident::{
 pub use mask::text as mask_secrets;
 pub use matrix::{Case, Filter, MatrixError, Selection, cases, experiments};
 pub use observation::{
-    Deployment, EvidenceError, Failure, JobRun, LineCounts, Location, Observation, Origin, Period,
-    ProcessRun, Row, Rows, SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult,
-    Witness, list as list_evidence, read as read_evidence, write as write_evidence,
+    BlindSpot, BlindSpotEffect, Deployment, EvidenceError, Failure, JobRun, LineCounts, Location,
+    Observation, Origin, Period, ProcessRun, Row, Rows, SecondJob, Service, Submission, TableRows,
+    TrialRecord, WaitResult, Witness, list as list_evidence, read as read_evidence,
+    write as write_evidence,
 };
 pub use outcome::plan;
 pub use preflight::{

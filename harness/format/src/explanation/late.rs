@@ -83,9 +83,16 @@ pub(super) const BATCH_POISONED: Explanation = Explanation::new(
 );
 
 pub(super) const WRONG_DESTINATION: Explanation = Explanation::new(
-    &["a table with the same name in another schema has rows, and the span table has none"],
-    &["no such table has rows: the counts of the witness decide between the other codes"],
     &[
+        "a table with the same name in another schema got rows that the span table does not have",
+        "or a table with the columns of spans got such rows, and the witness saw no span being deleted",
+    ],
+    &[
+        "no such table got rows: the counts of the witness decide between the other codes",
+        "the rows were in the span table first: `removed-later`",
+    ],
+    &[
+        "a rule, a trigger or a function of the database writes the rows to another table",
         "the search path of the role or the connection has another schema first",
         "each tenant has a schema, and the tracer uses another schema than the readers of spans",
         "`[tables.spans]` in the spec names another table than the service writes to",
@@ -114,6 +121,7 @@ pub(super) const REMOVED_LATER: Explanation = Explanation::new(
     ],
     &["no row was deleted: `rolled-back`"],
     &[
+        "a clean-up or a trigger moves spans to an archive",
         "a retention job or a clean-up at the end of a job deletes more than it should",
         "a trigger, or a foreign key with `on delete cascade`, deletes spans with another row",
         "the service truncates the table when it starts or stops",
@@ -124,6 +132,8 @@ pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
     &[
         "the witness counts rows that were to be inserted but were not, and the server's log has \
          no error",
+        "or inserts went to a rule or a function that keeps no row: a line that begins with \
+         `not counted`",
         "the service sees a successful write",
     ],
     &[
@@ -135,6 +145,7 @@ pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
         "a trigger that returns null, left over from an experiment or a partitioning scheme",
         "an insert with `on conflict do nothing`, and a key that already exists",
         "a rule on the table that replaces the insert by nothing",
+        "a function that inserts the spans and catches the error",
     ],
 );
 
@@ -148,13 +159,13 @@ pub(super) const UNDETERMINED: Explanation = Explanation {
     ],
     causes: &[
         "a service without debug lines, on a server whose log spanproof can't read: a server given \
-         by URL or in Docker",
+         by URL",
         "more cases needed a second run with the witness than one run allows",
         "a service without debug lines that records nothing by any route",
     ],
     experiment: Some(
         "run the case with `check --witness` on a server that spanproof starts. Rows in another \
-         schema mean `wrong-destination`. Rows inserted but not kept mean `rolled-back`. Rows not \
+         table mean `wrong-destination`. Rows inserted but not kept mean `rolled-back`. Rows not \
          inserted mean `silently-discarded`. An error of the server means a failed write. No \
          statement means that the service never sent the span",
     ),

@@ -264,11 +264,17 @@ mod tests {
                 run: process_run(text),
                 job_run: job_run(text),
                 tables: tables(text),
+                server_errors: None,
             })),
             further_jobs: vec![SecondJob {
                 run: process_run(text),
                 job_run: job_run(text),
                 tables: tables(text),
+                server_errors: Some(vec![Failure {
+                    state: "42501".into(),
+                    message: text.into(),
+                    statement: Some(text.into()),
+                }]),
             }],
             timings: std::collections::BTreeMap::new(),
         };

@@ -15,6 +15,7 @@ mod span;
 mod startup;
 mod store;
 mod stored;
+mod stored_witness;
 mod table;
 mod trial;
 mod unit;
@@ -45,4 +46,4 @@ pub use trial::{
 };
 pub(crate) use unit::{Job, Owner, Unit};
 pub(crate) use visit::{Part, Visitor};
-pub use witness::{Failure, Witness};
+pub use witness::{BlindSpot, BlindSpotEffect, Failure, Witness};

@@ -89,14 +89,14 @@ impl Observation {
     }
 
     fn later_job(&self, trial: &TrialRecord, job: &SecondJob) -> Self {
-        let SecondJob { run, job_run, tables } = job.clone();
+        let SecondJob { run, job_run, tables, server_errors } = job.clone();
         let case = Case { fault: None, ..self.case.clone() };
         let record = TrialRecord {
             run,
             job_run,
             witness: None,
-            server_errors: Vec::new(),
-            server_log_read: false,
+            server_log_read: server_errors.is_some(),
+            server_errors: server_errors.unwrap_or_default(),
             other_tables: Vec::new(),
             second_job: None,
             further_jobs: Vec::new(),

@@ -8,9 +8,9 @@ use chrono::DateTime;
 use spanproof_format as format;
 
 use super::{
-    ConcurrentSpan, Deployment, Failure, JobRun, LineCounts, Location, Log, LogFacts, LogLine,
-    Observation, Origin, Period, ProcessRun, Repetition, Rows, SecondJob, Service, Submission,
-    TableRows, TrialRecord, WaitResult, Witness,
+    ConcurrentSpan, Deployment, JobRun, LineCounts, Location, Log, LogFacts, LogLine, Observation,
+    Origin, Period, ProcessRun, Repetition, Rows, SecondJob, Service, Submission, TableRows,
+    TrialRecord, WaitResult,
 };
 use crate::matrix::Case;
 
@@ -170,7 +170,7 @@ impl From<&Deployment> for format::Deployment {
 
 impl From<SecondJob> for format::SecondJob {
     fn from(second_job: SecondJob) -> Self {
-        let SecondJob { run, job_run, tables } = second_job;
+        let SecondJob { run, job_run, tables, server_errors } = second_job;
         let ProcessRun { output, startup, ready, exit } = run;
         let JobRun { submission, settled } = job_run;
         let TableRows { jobs, units, spans } = tables;
@@ -180,6 +180,8 @@ impl From<SecondJob> for format::SecondJob {
         stored.submission = submission.map(Into::into);
         stored.settled = settled.map(Into::into);
         (stored.jobs, stored.units, stored.spans) = (jobs.into(), units.into(), spans.into());
+        stored.server_errors =
+            server_errors.map(|errors| errors.into_iter().map(Into::into).collect());
         stored
     }
 }
@@ -202,6 +204,9 @@ impl From<format::SecondJob> for SecondJob {
                 units: stored.units.into(),
                 spans: stored.spans.into(),
             },
+            server_errors: stored
+                .server_errors
+                .map(|errors| errors.into_iter().map(Into::into).collect()),
         }
     }
 }
@@ -277,58 +282,6 @@ impl From<Submission> for format::Submission {
 impl From<format::Submission> for Submission {
     fn from(stored: format::Submission) -> Self {
         Self { request: stored.request, status: stored.status, body: stored.body }
-    }
-}
-
-impl From<Witness> for format::Witness {
-    fn from(witness: Witness) -> Self {
-        let Witness {
-            statements,
-            attempted_rows,
-            written_rows,
-            removed_rows,
-            rollbacks,
-            failures,
-            other_tables,
-        } = witness;
-        let mut stored = Self::default();
-        stored.statements = statements;
-        stored.attempted_rows = attempted_rows;
-        stored.written_rows = written_rows;
-        (stored.removed_rows, stored.rollbacks) = (removed_rows, rollbacks);
-        stored.failures = failures.into_iter().map(Into::into).collect();
-        stored.other_tables = other_tables;
-        stored
-    }
-}
-
-impl From<format::Witness> for Witness {
-    fn from(stored: format::Witness) -> Self {
-        Self {
-            statements: stored.statements,
-            attempted_rows: stored.attempted_rows,
-            written_rows: stored.written_rows,
-            removed_rows: stored.removed_rows,
-            rollbacks: stored.rollbacks,
-            failures: stored.failures.into_iter().map(Into::into).collect(),
-            other_tables: stored.other_tables,
-        }
-    }
-}
-
-impl From<Failure> for format::Failure {
-    fn from(failure: Failure) -> Self {
-        let Failure { state, message, statement } = failure;
-        let mut stored = Self::new(state, message);
-        stored.statement = statement;
-        stored
-    }
-}
-
-impl From<format::Failure> for Failure {
-    fn from(stored: format::Failure) -> Self {
-        let format::Failure { state, message, statement, .. } = stored;
-        Self { state, message, statement }
     }
 }
 

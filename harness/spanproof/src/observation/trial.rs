@@ -27,13 +27,13 @@ pub struct TrialRecord {
     /// What the database witness reports; `None` without a witness, or if the server's log can't be
     /// read.
     pub witness: Option<Witness>,
-    /// Errors that the server logged about the database. In a trial with a fault they are left out:
-    /// the fault causes errors.
+    /// Errors that the server logged about the database. In a trial with a fault, those before the
+    /// fault was applied.
     pub server_errors: Vec<Failure>,
-    /// Whether the server's log was read for the whole trial. Without it, the absence of an error
+    /// Whether these are all errors that the job can have met. Without it, the absence of an error
     /// proves nothing.
     pub server_log_read: bool,
-    /// Tables with the span table's name in other schemas that have rows, each with their number.
+    /// Other tables that got rows which the span table does not have, each with their number.
     pub other_tables: Vec<(String, u64)>,
     /// The output of each helper. Its lines have the name of the helper.
     pub helpers: Vec<Output>,
@@ -117,6 +117,9 @@ pub struct SecondJob {
     pub job_run: JobRun,
     /// New or changed rows of jobs and units of work, and new rows of spans.
     pub tables: TableRows,
+    /// Errors that the server logged about the database since the job was submitted; `None` if its
+    /// log was not read.
+    pub server_errors: Option<Vec<Failure>>,
 }
 
 /// A submitted job: the service's answer, and whether the job ended.

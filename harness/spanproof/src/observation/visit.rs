@@ -4,9 +4,9 @@
 //! visits or ignores it.
 
 use super::{
-    ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation, Origin,
-    ProcessRun, Rows, SecondJob, Service, Submission, Table, TableRows, TrialRecord, WaitResult,
-    Witness,
+    BlindSpot, ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation,
+    Origin, ProcessRun, Rows, SecondJob, Service, Submission, Table, TableRows, TrialRecord,
+    WaitResult, Witness,
 };
 use crate::matrix::Case;
 use crate::observation::Row;
@@ -140,7 +140,10 @@ impl TrialRecord {
             *keys = masked.collect();
         }
         for job in second_job.as_deref_mut().into_iter().chain(further_jobs) {
-            let SecondJob { run, job_run, tables } = job;
+            let SecondJob { run, job_run, tables, server_errors } = job;
+            for failure in server_errors.iter_mut().flatten() {
+                failure.visit(visitor);
+            }
             run.visit(visitor);
             job_run.visit(visitor);
             tables.visit(visitor);
@@ -233,8 +236,12 @@ impl Witness {
             removed_rows: _,
             rollbacks: _,
             failures,
+            blind_spots,
             other_tables: _,
         } = self;
+        for BlindSpot { what, effect: _, statements: _ } in blind_spots {
+            visitor.text(Part::Witness, what);
+        }
         for failure in failures {
             failure.visit(visitor);
         }

@@ -18,8 +18,34 @@ pub struct Witness {
     pub rollbacks: Option<u64>,
     /// Errors in this database, in order.
     pub failures: Vec<Failure>,
-    /// Tables of the same name in other schemas that have rows, each with its number of rows.
+    /// Ways to the span table on which an insert can be lost before the triggers see it.
+    pub blind_spots: Vec<BlindSpot>,
+    /// Other tables with rows that the span table does not have, each with their number.
     pub other_tables: Vec<(String, u64)>,
+}
+
+/// A way to the span table on which an insert can be lost before the triggers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlindSpot {
+    /// What it is, such as "the rule `forget` on `trace_spans` replaces every insert by nothing".
+    pub what: String,
+    /// What it does with an insert.
+    pub effect: BlindSpotEffect,
+    /// Logged statements of the service that took this way; `None` if the log can't show them.
+    pub statements: Option<usize>,
+}
+
+/// What a blind spot does with an insert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlindSpotEffect {
+    /// It keeps no row, without an error.
+    Discards,
+    /// It inserts into the span table; an error or a condition of its own may prevent this.
+    Inserts,
+    /// It may insert into the span table, insert elsewhere, or do nothing.
+    Unclear,
+    /// The triggers did not count for a part of the case.
+    Unwatched,
 }
 
 /// An error in the server's log.

@@ -19,6 +19,7 @@ const STABLE_POLLS: usize = 10;
 impl Trial {
     /// Runs a job under the fault, removes the fault, and runs a second job.
     pub(super) async fn run_under_fault(&mut self, kind: FaultKind) -> Result<(), Error> {
+        self.phases.before_fault = self.log_length().await?;
         if let Some(fault) = &mut self.fault {
             fault.apply().await?;
         }
@@ -45,10 +46,17 @@ impl Trial {
         let job_run = std::mem::take(&mut self.job_run);
         self.first_job = Some(FirstJob { tables, job_run, lines, stopped });
         if self.service.ready.is_reached() && !self.service.has_exited() {
+            self.phases.before_second_job = self.log_length().await?;
             let job = self.world.second_job(&self.case.job)?;
             self.run_later_job(&job, &first_jobs).await?;
         }
         Ok(())
+    }
+
+    /// Returns the number of entries in the server's log; `None` if it can't be read.
+    pub(super) async fn log_length(&self) -> Result<Option<usize>, Error> {
+        let log = self.world.server().log(&self.database).await?;
+        Ok(log.map(|entries| entries.len()))
     }
 
     /// Submits another job and waits for its end. `earlier_jobs` are the rows of jobs that existed before

@@ -2,6 +2,7 @@
 
 mod address;
 mod before_stop;
+mod blind_spot;
 mod builder;
 mod error;
 mod fault;
@@ -16,7 +17,9 @@ mod job_name;
 mod login;
 mod migrate;
 mod open;
+mod other_tables;
 mod overrides;
+mod phases;
 mod problems;
 mod processes;
 mod program;
@@ -35,6 +38,8 @@ mod service;
 mod session;
 mod shared;
 mod stopwatch;
+mod tally;
+mod trigger;
 mod values;
 mod witness;
 mod world;

@@ -3,8 +3,8 @@
 use super::service::StoppedService;
 use crate::matrix::Case;
 use crate::observation::{
-    self, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
-    TrialRecord,
+    self, Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob,
+    TableRows, TrialRecord,
 };
 use crate::process::{Output, Stream};
 use crate::spec;
@@ -24,19 +24,20 @@ pub(super) struct FirstJob {
 
 impl FirstJob {
     /// Returns the observation of the first job, which contains the second one. `tables` and `record`
-    /// are from the end of the trial and cover both jobs.
+    /// are from the end of the trial and cover both jobs; `server_errors` are those of the second.
     pub(super) fn with_second_job(
         self,
         mapping: &spec::Tables,
         case: Case,
-        tables: TableRows,
+        (tables, server_errors): (TableRows, Option<Vec<Failure>>),
         record: TrialRecord,
     ) -> Observation {
         let second_tables = rows_of_second_job(mapping, &self.tables, tables);
         let TrialRecord { service, run, job_run, exchanges, .. } = record;
         let output = output_between(&run.output, run.startup, self.lines, None);
+        let run_of_second = ProcessRun { output, ..run.clone() };
         let second =
-            SecondJob { run: ProcessRun { output, ..run.clone() }, job_run, tables: second_tables };
+            SecondJob { run: run_of_second, job_run, tables: second_tables, server_errors };
         let (service, run, exchanges) = if let Some(first) = self.stopped {
             (first.service, first.run, [first.exchanges, exchanges].concat())
         } else {

@@ -51,6 +51,7 @@ impl Trial {
         let tables = read_tables(&mut connection, &self.world.spec().tables).await;
         drop(sqlx::Connection::close(connection).await);
         let lines = LineCounts::count(&self.service.output());
-        Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines })
+        let log_length = self.log_length().await?;
+        Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines, log_length })
     }
 }

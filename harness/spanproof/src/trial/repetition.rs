@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use super::recovery::output_between;
+use super::witness::failures;
 use crate::matrix::Case;
 use crate::observation::{
     self, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
     TrialRecord,
 };
 use crate::spec;
+use spanproof_postgres::LogEntry;
 
 /// The evidence at the end of one job.
 #[derive(Debug)]
@@ -19,21 +21,29 @@ pub(super) struct JobRecord {
     pub(super) job_run: JobRun,
     /// The lines that the service had printed.
     pub(super) lines: LineCounts,
+    /// The number of entries in the server's log; `None` if it can't be read.
+    pub(super) log_length: Option<usize>,
 }
 
-/// Returns the observation of the first job, which contains the later ones. `tables` and `record` are
-/// from the end of the trial and cover all jobs.
+/// Returns the observation of the first job, which contains the later ones. `tables`, `log` and `record`
+/// are from the end of the trial and cover all jobs.
 pub(super) fn separate(
     earlier: Vec<JobRecord>,
     mapping: &spec::Tables,
     case: Case,
-    tables: TableRows,
+    (tables, log): (TableRows, Option<&[LogEntry]>),
     record: TrialRecord,
 ) -> Observation {
     let states: Vec<TableRows> =
         earlier.iter().map(|job| job.tables.clone()).chain([tables]).collect();
     let mut rows = rows_by_job(mapping, &states).into_iter();
     let first_rows = rows.next().unwrap_or_else(|| states[0].clone());
+    let ends: Vec<Option<usize>> = earlier.iter().map(|job| job.log_length).collect();
+    let errors = |job: usize| {
+        let start = if job == 0 { 0 } else { ends[job - 1]? };
+        let end = ends.get(job).copied().unwrap_or_else(|| log.map(<[LogEntry]>::len))?;
+        log?.get(start..end).map(failures)
+    };
     let TrialRecord { run, job_run, .. } = &record;
     let output_of = |from: LineCounts, to: Option<LineCounts>| {
         let output = output_between(&run.output, run.startup, from, to);
@@ -45,7 +55,7 @@ pub(super) fn separate(
     let first_run = runs.next().unwrap_or_default();
     let later = runs.zip(rows).enumerate().map(|(at, (job_run, tables))| {
         let run = output_of(lines[at], lines.get(at + 1).copied());
-        SecondJob { run, job_run, tables }
+        SecondJob { run, job_run, tables, server_errors: errors(at + 1) }
     });
     let mut later: Vec<SecondJob> = later.collect();
     let second_job = (!later.is_empty()).then(|| Box::new(later.remove(0)));
@@ -55,7 +65,18 @@ pub(super) fn separate(
     };
     let (job_run, further_jobs) = (first_run, later);
     // The period is that of the last job.
-    let record = TrialRecord { run, job_run, second_job, further_jobs, period: None, ..record };
+    let first_errors = errors(0);
+    let record = TrialRecord {
+        run,
+        job_run,
+        second_job,
+        further_jobs,
+        period: None,
+        spans_before_stop: None,
+        server_log_read: first_errors.is_some(),
+        server_errors: first_errors.unwrap_or_default(),
+        ..record
+    };
     Observation { case, tables: first_rows, origin: Origin::Trial(Box::new(record)) }
 }
 

@@ -10,7 +10,9 @@ use super::fault::ActiveFault;
 use super::flush::wait_for_spans;
 use super::helper_start::start_helpers;
 use super::job_end::{JobEnd, Submitted};
+use super::other_tables::OtherRows;
 use super::overrides::{EffectiveTimeouts, Overrides};
+use super::phases::Phases;
 use super::processes::{RunningProcess, stop_helpers};
 use super::reader::{reader, session};
 use super::recovery::FirstJob;
@@ -22,14 +24,14 @@ use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql, seed};
 use super::stopwatch::Stopwatch;
 use super::{Error, World, job, witness};
-use crate::document::suggestion;
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    JobRun, Observation, Origin, Period, Rows, Submission, TrialRecord, WaitResult, secrets,
+    JobRun, Observation, Origin, Period, Rows, Submission, TrialRecord, WaitResult, Witness,
+    secrets,
 };
 use crate::process::Output;
-use crate::spec::{Fault, FaultKind};
+use crate::spec::FaultKind;
 use crate::upstream::Behaviour;
 use crate::upstream::Exchange;
 use spanproof_postgres::Database;
@@ -52,6 +54,10 @@ pub struct Trial {
     pub(super) reader: Option<PgConnection>,
     pub(super) database: Database,
     pub(super) fault: Option<ActiveFault>,
+    /// The phases of a case with a fault in the server's log.
+    pub(super) phases: Phases,
+    /// The rows in other tables before the service started.
+    other_rows: OtherRows,
     /// The first job of a case with a fault; `None` until the fault is removed.
     pub(super) first_job: Option<FirstJob>,
     /// The jobs before the last one, in a case that repeats its job.
@@ -73,7 +79,7 @@ impl Trial {
         mut overrides: Overrides,
     ) -> Result<Self, Error> {
         let spec = world.spec();
-        let fault = find_fault(&world, &case)?;
+        let fault = world.fault_of(&case)?;
         // A case with a fault runs two jobs, and the witness could not tell them apart.
         overrides.witness &= fault.is_none();
         let behaviour = match overrides.upstream.take() {
@@ -82,7 +88,7 @@ impl Trial {
         };
         let timeouts = EffectiveTimeouts::new(&spec.service, overrides.timeouts);
         let mut stopwatch = Stopwatch::start();
-        let database = create_database(&world, &overrides).await?;
+        let (database, other_rows) = create_database(&world, &overrides).await?;
         let fault = match fault {
             Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),
             None => None,
@@ -120,6 +126,8 @@ impl Trial {
             resources,
             database,
             fault,
+            phases: Phases::default(),
+            other_rows,
             first_job: None,
             earlier_jobs: Vec::new(),
             job_run: JobRun::default(),
@@ -296,21 +304,18 @@ impl Trial {
         }
         let mut connection = connect(self.database.url()).await?;
         // Before the other reads: those would appear in the server's log, too.
-        let (server, table) = (self.world.server(), &spec.tables.spans.table);
-        let witness = if self.overrides.witness {
-            witness::read(server, &self.database, &mut connection, table).await?
-        } else {
-            None
+        let log = self.world.server().log(&self.database).await?;
+        let other_tables = OtherRows::count(&mut connection, &spec.tables).await?;
+        let other_tables = other_tables.since(&self.other_rows);
+        let witness = match log.as_deref().filter(|_| self.overrides.witness) {
+            Some(entries) => {
+                let table = &spec.tables.spans.table;
+                let witness = witness::read(entries, &mut connection, table).await?;
+                Some(Witness { other_tables: other_tables.clone(), ..witness })
+            }
+            None => None,
         };
-        // A fault causes errors, which say nothing about the service.
-        let errors = match self.case.fault {
-            Some(_) => None,
-            None => witness::server_errors(server, &self.database).await?,
-        };
-        let other_tables = match &witness {
-            Some(witness) => witness.other_tables.clone(),
-            None => witness::other_tables(&mut connection, table).await?,
-        };
+        let errors = self.phases.errors(log.as_deref());
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
@@ -319,16 +324,15 @@ impl Trial {
             fault.clean_up().await?;
         }
         self.stopwatch.lap("collect");
-        let mut exchanges = stopped.exchanges;
-        drop_header(&mut exchanges, self.overrides.drop_header.as_deref());
+        let exchanges = without_header(stopped.exchanges, self.overrides.drop_header.as_deref());
         let record = TrialRecord {
             service: stopped.service,
             run: stopped.run,
             job_run: self.job_run,
             exchanges,
             witness,
-            server_log_read: errors.is_some(),
-            server_errors: errors.unwrap_or_default(),
+            server_log_read: errors.covers_first_job,
+            server_errors: errors.before_fault,
             other_tables,
             helpers,
             second_job: None,
@@ -340,37 +344,50 @@ impl Trial {
             timings: self.stopwatch.laps,
         };
         let observation = match self.first_job {
-            Some(first_job) => first_job.with_second_job(&spec.tables, self.case, tables, record),
+            Some(first_job) => {
+                let second = (tables, errors.after_fault);
+                first_job.with_second_job(&spec.tables, self.case, second, record)
+            }
             None if self.earlier_jobs.is_empty() => {
                 Observation { case: self.case, tables, origin: Origin::Trial(Box::new(record)) }
             }
-            None => separate(self.earlier_jobs, &spec.tables, self.case, tables, record),
+            None => {
+                let end = (tables, log.as_deref());
+                separate(self.earlier_jobs, &spec.tables, self.case, end, record)
+            }
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }
 }
 
 /// Removes a header from every request to the upstream.
-fn drop_header(exchanges: &mut [Exchange], name: Option<&str>) {
-    let Some(name) = name.map(str::to_lowercase) else { return };
-    for exchange in exchanges {
-        exchange.headers.remove(&name);
+fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Exchange> {
+    if let Some(name) = name.map(str::to_lowercase) {
+        for exchange in &mut exchanges {
+            exchange.headers.remove(&name);
+        }
     }
+    exchanges
 }
 
-/// Creates the trial's database: migrated, seeded, and with the SQL of the overrides.
-async fn create_database(world: &World, overrides: &Overrides) -> Result<Database, Error> {
+/// Creates the trial's database: migrated, seeded, and with the SQL of the overrides. Also counts the
+/// rows in other tables.
+async fn create_database(
+    world: &World,
+    overrides: &Overrides,
+) -> Result<(Database, OtherRows), Error> {
     let database = world.server().migrated_database(world.migrations()).await?;
     seed(world, &database).await?;
-    if overrides.witness || !overrides.sql_before.is_empty() {
-        let mut connection = connect(database.url()).await?;
-        if overrides.witness {
-            witness::install_triggers(&mut connection, &world.spec().tables.spans.table).await?;
-        }
-        run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
-        drop(connection.close().await);
+    let tables = &world.spec().tables;
+    let mut connection = connect(database.url()).await?;
+    if overrides.witness {
+        let table = &tables.spans.table;
+        witness::install(world.server(), &database, &mut connection, table).await?;
     }
-    Ok(database)
+    run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
+    let other_rows = OtherRows::count(&mut connection, tables).await?;
+    drop(connection.close().await);
+    Ok((database, other_rows))
 }
 
 /// Returns the job of a trial.
@@ -379,16 +396,4 @@ fn job_of(world: &World, overrides: &Overrides, case: &Case) -> Result<Json, Err
         Some(job) => Ok(job.clone()),
         None => world.job(&case.job).cloned(),
     }
-}
-
-/// Looks up the fault of a case in the spec; `None` if the case has none.
-fn find_fault<'a>(world: &'a World, case: &Case) -> Result<Option<&'a Fault>, Error> {
-    let Some(name) = &case.fault else { return Ok(None) };
-    let spec = world.spec();
-    let unknown = || Error::Unknown {
-        kind: "fault",
-        found: name.clone(),
-        hint: suggestion(name, spec.faults.iter().map(Fault::name)),
-    };
-    spec.fault(name).map(Some).ok_or_else(unknown)
 }

@@ -1,88 +1,57 @@
 //! The database witness: triggers on the span table that write each attempt to the server's log, and
-//! the reader of that log.
+//! the reader of that log and of what the triggers can't see.
 //!
 //! A rollback does not remove log lines, and the service can't notice them. Sequences as counters
 //! would change `lastval()` in the service's session.
 
-use crate::identifier::{self, TableName};
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::PgConnection;
 
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::Error;
+use super::tally::Tally;
+use super::{Error, blind_spot, trigger};
 use crate::observation::{Failure, Witness};
 use spanproof_lease::wait::{self, Attempt};
 use spanproof_postgres::{Database, LogEntry, Server};
 
-/// Prefix of the log lines of the triggers.
-const PREFIX: &str = "spanproof witness: ";
 /// Time in which the service's sessions must end after it stopped.
 const SESSIONS_END: Duration = Duration::from_secs(2);
 /// Maximum number of failures in the evidence.
 const MAX_FAILURES: usize = 50;
 
-/// Creates the triggers on `{table}`. Row triggers run in the order of their names: `!` makes one run
-/// before the user's triggers, `~` after them. The role that fires a trigger needs no privilege on
-/// its function.
-const TRIGGERS: &str = r#"
-create schema spanproof_witness;
-create function spanproof_witness.log_attempt() returns trigger language plpgsql as $$
-begin
-    raise log 'spanproof witness: %', tg_argv[0];
-    return new;
-end $$;
-create trigger "!spanproof_begun" before insert on {table}
-    for each statement execute function spanproof_witness.log_attempt('begun');
-create trigger "!spanproof_tried" before insert on {table}
-    for each row execute function spanproof_witness.log_attempt('tried');
-create trigger "~spanproof_written" after insert on {table}
-    for each row execute function spanproof_witness.log_attempt('written');
-create trigger "~spanproof_removed" after delete on {table}
-    for each row execute function spanproof_witness.log_attempt('removed');
-create trigger "~spanproof_emptied" after truncate on {table}
-    for each statement execute function spanproof_witness.log_attempt('removed');
-"#;
-
-/// Selects the other schemas that have a table with the span table's name.
-const OTHER_SCHEMAS: &str = r"
-select n.nspname::text
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and c.relname = $2 and c.oid is distinct from to_regclass($1)
-    and n.nspname not in ('pg_catalog', 'information_schema')
-order by 1";
-
-/// Creates the triggers. Does nothing if the span table does not exist.
-pub(super) async fn install_triggers(
-    connection: &mut PgConnection,
-    table: &str,
-) -> Result<(), Error> {
-    let failed = |error: sqlx::Error| Error::Witness(error.into());
-    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(identifier::table(table))
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    if exists {
-        let sql = TRIGGERS.replace("{table}", &identifier::table(table));
-        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// Reads what the server logged about a database; `None` if its log can't be read.
-pub(super) async fn read(
+/// Puts the witness on the span table, unless the server's log can't be read.
+pub(super) async fn install(
     server: &Server,
     database: &Database,
     connection: &mut PgConnection,
     table: &str,
-) -> Result<Option<Witness>, Error> {
-    let Some(entries) = server.log(database).await? else { return Ok(None) };
-    let mut witness = from_log(&entries);
-    witness.rollbacks = rollbacks(connection).await?;
-    witness.other_tables = other_tables(connection, table).await?;
-    Ok(Some(witness))
+) -> Result<(), Error> {
+    match server.log(database).await? {
+        Some(_) => trigger::install(connection, table).await,
+        None => Ok(()),
+    }
+}
+
+/// Returns the testimony of the server: its log, and what the triggers could not see.
+pub(super) async fn read(
+    entries: &[LogEntry],
+    connection: &mut PgConnection,
+    table: &str,
+) -> Result<Witness, Error> {
+    let Tally { statements, attempted, written, removed } = Tally::new(entries);
+    let blind_spots = blind_spot::find(connection, table, entries).await;
+    Ok(Witness {
+        statements,
+        attempted_rows: attempted,
+        written_rows: written,
+        removed_rows: removed,
+        rollbacks: rollbacks(connection).await?,
+        failures: failures(entries),
+        blind_spots: blind_spots.map_err(|error| Error::Witness(error.into()))?,
+        other_tables: Vec::new(),
+    })
 }
 
 /// Returns the number of transactions of the database that were rolled back. A session counts its own
@@ -110,73 +79,24 @@ async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> 
     Ok(Some(count.unsigned_abs()))
 }
 
-/// Returns the tables of the span table's name in other schemas that have rows, each with their
-/// number.
-pub(super) async fn other_tables(
-    connection: &mut PgConnection,
-    table: &str,
-) -> Result<Vec<(String, u64)>, Error> {
-    let mut others = Vec::new();
-    let (_, name) = identifier::parts(table);
-    let failed = |error: sqlx::Error| Error::Witness(error.into());
-    let schemas: Vec<String> = sqlx::query_scalar(OTHER_SCHEMAS)
-        .bind(identifier::table(table))
-        .bind(&name)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
-    for schema in schemas {
-        let sql = format!("select count(*) from {}", identifier::in_schema(&schema, &name));
-        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
-        if rows > 0 {
-            let table = TableName { schema: Some(schema), name: name.clone() };
-            others.push((table.to_string(), rows.unsigned_abs()));
-        }
-    }
-    Ok(others)
-}
-
-/// Returns the errors that the server logged about a database; `None` if its log can't be read.
-pub(super) async fn server_errors(
-    server: &Server,
-    database: &Database,
-) -> Result<Option<Vec<Failure>>, Error> {
-    let entries = server.log(database).await?;
-    Ok(entries.map(|entries| from_log(&entries).failures))
-}
-
-/// Counts the lines of the triggers and collects the failures.
-fn from_log(entries: &[LogEntry]) -> Witness {
-    let count = |event: &str| {
-        let is_event = |entry: &&LogEntry| entry.message.strip_prefix(PREFIX) == Some(event);
-        entries.iter().filter(is_event).count()
-    };
+/// Collects the errors of the log.
+pub(super) fn failures(entries: &[LogEntry]) -> Vec<Failure> {
     let is_failure = |entry: &&LogEntry| matches!(&*entry.severity, "ERROR" | "FATAL" | "PANIC");
     let failures = entries.iter().filter(is_failure).take(MAX_FAILURES).map(|entry| Failure {
         state: entry.sqlstate.clone(),
         message: entry.message.clone(),
         statement: entry.statement.clone(),
     });
-    Witness {
-        statements: count("begun"),
-        attempted_rows: count("tried"),
-        written_rows: count("written"),
-        removed_rows: count("removed"),
-        rollbacks: None,
-        failures: failures.collect(),
-        other_tables: Vec::new(),
-    }
+    failures.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use sqlx::Connection;
+    use sqlx::{AssertSqlSafe, Connection, Executor};
 
     use super::*;
+    use crate::observation::{BlindSpot, BlindSpotEffect as Effect};
     use spanproof_postgres::Options;
 
     const TABLE: &str = "create table spans (id int primary key, n serial)";
@@ -275,12 +195,14 @@ mod tests {
             let mut connection = PgConnection::connect(database.url()).await.unwrap();
             connection.execute(TABLE).await.unwrap();
             if witnessed {
-                install_triggers(&mut connection, "spans").await.unwrap();
+                install(&server, &database, &mut connection, "spans").await.unwrap();
+                // The settings of the witness hold for new sessions.
+                connection = PgConnection::connect(database.url()).await.unwrap();
             }
             views.push(run(&mut connection, insert).await);
             if witnessed {
-                let witness = read(&server, &database, &mut connection, "spans").await.unwrap();
-                let witness = witness.unwrap();
+                let entries = server.log(&database).await.unwrap().unwrap();
+                let witness = read(&entries, &mut connection, "spans").await.unwrap();
                 assert_eq!(
                     [witness.statements, witness.attempted_rows, witness.written_rows],
                     counts
@@ -296,27 +218,202 @@ mod tests {
         assert_eq!(views[0], views[1]);
     }
 
-    #[tokio::test]
-    async fn a_role_without_privileges_fires_the_triggers_and_other_schemas_are_searched() {
+    /// Runs statements against a span table with a witness, and returns its testimony.
+    async fn testimony(setup: &str, statements: &str) -> Witness {
         let server = Server::join(Options::default()).await.unwrap();
         let database = server.empty_database().await.unwrap();
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
-        let role = format!("writer_{}", std::process::id());
-        connection.execute(TABLE).await.unwrap();
-        install_triggers(&mut connection, "public.spans").await.unwrap();
-        let sql = format!(
-            "create schema tenant; create table tenant.spans (id int); \
-             insert into tenant.spans values (1), (2); \
-             create role {role}; grant insert on spans to {role}; \
-             grant usage on sequence spans_n_seq to {role}; set role {role}; \
-             insert into spans values (1); reset role; drop owned by {role}; drop role {role}"
-        );
-        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
-        let witness = read(&server, &database, &mut connection, "public.spans").await.unwrap();
-        let witness = witness.unwrap();
-        assert_eq!([witness.statements, witness.attempted_rows, witness.written_rows], [1, 1, 1]);
-        assert_eq!(witness.other_tables, [("tenant.spans".to_owned(), 2)]);
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(setup.to_owned()))).await.unwrap();
+        install(&server, &database, &mut connection, "spans").await.unwrap();
+        let mut service = PgConnection::connect(database.url()).await.unwrap();
+        for statement in statements.split(";;") {
+            service.execute(sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))).await.unwrap();
+        }
+        service.close().await.unwrap();
+        let entries = server.log(&database).await.unwrap().unwrap();
+        let witness = read(&entries, &mut connection, "spans").await.unwrap();
         connection.close().await.unwrap();
         database.close().await.unwrap();
+        witness
+    }
+
+    const PARTITIONS: &str = "create table spans (id int, op text) partition by list (op); \
+        create table spans_a partition of spans for values in ('a') partition by list (id); \
+        create table spans_a1 partition of spans_a for values in (1)";
+    const CHILD: &str = "create table spans (id int); create table spans_child () inherits (spans); \
+        create function pass_on() returns trigger language plpgsql as \
+        $$ begin insert into spans_child values (new.*); return null; end $$; \
+        create trigger pass_on before insert on spans for each row execute function pass_on()";
+    const VIEW: &str = "create table raw (id int primary key); \
+        create view spans as select * from raw";
+    const JOINED: &str = "create table raw (id int); create table jobs (id int); \
+        create view spans as select raw.id from raw left join jobs using (id); \
+        create function keep() returns trigger language plpgsql as \
+        $$ begin insert into raw select new.id where new.id < 9; return new; end $$; \
+        create trigger keep instead of insert on spans for each row execute function keep()";
+    const JOINED_BY_RULE: &str = "create table raw (id int); create table jobs (id int); \
+        create view spans as select raw.id from raw left join jobs using (id); \
+        create rule keep as on insert to spans do instead insert into raw values (new.id)";
+
+    /// The counts are statements, attempted rows, written rows and removed rows. `;;` separates
+    /// statements that a client sends one by one.
+    #[rstest]
+    #[case::partition(PARTITIONS, "insert into spans values (1, 'a')", [1, 1, 1, 0])]
+    #[case::directly(PARTITIONS, "insert into spans_a1 values (1, 'a')", [1, 1, 1, 0])]
+    #[case::new_partition(
+        PARTITIONS,
+        "create table spans_b partition of spans for values in ('b');; \
+         insert into spans values (1, 'b');; insert into spans_b values (2, 'b')", [2, 2, 2, 0]
+    )]
+    #[case::attached(
+        PARTITIONS,
+        "create table spans_c (like spans);; \
+         alter table spans attach partition spans_c for values in ('c');; \
+         insert into spans values (1, 'c')", [1, 1, 1, 0]
+    )]
+    #[case::emptied(PARTITIONS, "insert into spans values (1, 'a');; truncate spans_a1", [1, 1, 1, 1])]
+    #[case::moved(
+        PARTITIONS,
+        "create table spans_b partition of spans for values in ('b');; \
+         insert into spans values (1, 'a');; update spans set op = 'b';; delete from spans",
+        [1, 1, 1, 1]
+    )]
+    #[case::child(CHILD, "insert into spans values (1);; insert into spans_child values (2)", [3, 2, 2, 0])]
+    #[case::new_child(
+        "create table spans (id int)",
+        "create table spans_new () inherits (spans);; insert into spans_new values (1)", [1, 1, 1, 0]
+    )]
+    #[case::view(VIEW, "insert into spans values (1);; delete from spans", [1, 1, 1, 1])]
+    #[case::under_a_view(VIEW, "insert into raw values (1)", [1, 1, 1, 0])]
+    #[case::joined(
+        JOINED, "insert into spans values (1), (9);; insert into jobs values (1);; delete from raw",
+        [1, 2, 1, 1]
+    )]
+    #[case::joined_by_rule(
+        JOINED_BY_RULE, "insert into spans values (1);; insert into jobs values (1)", [1, 1, 1, 0]
+    )]
+    #[case::replica(
+        TABLE, "set session_replication_role = replica;; insert into spans values (1)", [1, 1, 1, 0]
+    )]
+    #[case::disabled(
+        TABLE, "alter table spans disable trigger all;; insert into spans values (1)", [1, 1, 1, 0]
+    )]
+    #[case::created_again(
+        TABLE,
+        "insert into spans values (1);; drop table spans;; create table spans (id int);; \
+         insert into spans values (2)", [2, 2, 2, 1]
+    )]
+    #[case::created_late("select 1", "create table spans (id int);; insert into spans values (2)", [1, 1, 1, 0])]
+    #[case::upsert(
+        TABLE,
+        "insert into spans values (1);; \
+         insert into spans values (1) on conflict (id) do update set n = 3;; update spans set n = 4",
+        [2, 1, 1, 0]
+    )]
+    #[tokio::test]
+    async fn inserts_are_counted_wherever_spans_are_inserted(
+        #[case] setup: &str,
+        #[case] statements: &str,
+        #[case] counts: [usize; 4],
+    ) {
+        let witness = testimony(setup, statements).await;
+        let Witness { statements, attempted_rows, written_rows, removed_rows, .. } = witness;
+        assert_eq!([statements, attempted_rows, written_rows, removed_rows], counts);
+        assert_eq!(witness.blind_spots, []);
+    }
+
+    const RECORD: &str = "create table spans (id int primary key); \
+        create function record_span(id int) returns void language plpgsql as $$ begin \
+        insert into spans values (id); exception when others then null; end $$; \
+        create procedure outer_one(id int) language sql as $$ select record_span(id) $$";
+
+    #[rstest]
+    #[case::nothing(
+        "create table spans (id int); create rule forget as on insert to spans do instead nothing",
+        "insert into spans values (1);; select * from spans",
+        Effect::Discards,
+        Some(1)
+    )]
+    #[case::elsewhere(
+        "create table spans (id int); create table old (id int); \
+         create rule archive as on insert to spans do instead insert into old values (new.id)",
+        "insert into spans values (1)",
+        Effect::Unclear,
+        Some(1)
+    )]
+    #[case::some(
+        "create table spans (id int); \
+         create rule large as on insert to spans where new.id > 5 do instead nothing",
+        "insert into spans values (1);; insert into spans values (7)",
+        Effect::Unclear,
+        Some(2)
+    )]
+    #[case::function(
+        RECORD,
+        "select record_span(1);; select record_span(1)",
+        Effect::Inserts,
+        Some(2)
+    )]
+    #[case::block(
+        "create table spans (id int)",
+        "do $$ begin insert into spans (nothing) values (1); exception when others then null; end $$",
+        Effect::Inserts,
+        Some(1)
+    )]
+    #[case::dynamic(
+        "create table spans (id int); create table old (id int); \
+         create function record_in(place text) returns void language plpgsql as \
+         $$ begin execute format('insert into %I values (1)', place); end $$",
+        "select record_in('old')",
+        Effect::Unclear,
+        Some(1)
+    )]
+    #[case::trigger_of_another_table(
+        "create table spans (id int); create table jobs (id int); \
+         create function span() returns trigger language plpgsql as $$ begin \
+         insert into spans (nothing) values (1); return new; exception when others then return new; \
+         end $$; create trigger span after insert on jobs for each row execute function span()",
+        "insert into jobs values (1)",
+        Effect::Unclear,
+        None
+    )]
+    #[case::removed(
+        "create table spans (id int)",
+        "drop schema spanproof_witness cascade",
+        Effect::Unwatched,
+        None
+    )]
+    #[tokio::test]
+    async fn what_the_triggers_cannot_see_is_named(
+        #[case] setup: &str,
+        #[case] statements: &str,
+        #[case] effect: Effect,
+        #[case] count: Option<usize>,
+    ) {
+        let spots = testimony(setup, statements).await.blind_spots;
+        let found: Vec<_> = spots.iter().map(|spot| (spot.effect, spot.statements)).collect();
+        assert_eq!(found, [(effect, count)], "{spots:?}");
+    }
+
+    #[tokio::test]
+    async fn a_procedure_counts_with_the_function_that_it_calls() {
+        let spots = testimony(RECORD, "call outer_one(1)").await.blind_spots;
+        let what = "the function `record_span` inserts into it".to_owned();
+        assert_eq!(spots, [BlindSpot { what, effect: Effect::Inserts, statements: Some(1) }]);
+    }
+
+    #[tokio::test]
+    async fn a_role_without_privileges_fires_the_triggers() {
+        let role = format!("writer_{}", std::process::id());
+        let setup = format!(
+            "{TABLE}; create role {role}; grant insert on spans to {role}; \
+             grant usage on sequence spans_n_seq to {role}"
+        );
+        let statements = format!(
+            "set role {role};; insert into spans values (1);; \
+             reset role;; drop owned by {role};; drop role {role}"
+        );
+        let witness = testimony(&setup, &statements).await;
+        assert_eq!([witness.statements, witness.attempted_rows, witness.written_rows], [1, 1, 1]);
     }
 }

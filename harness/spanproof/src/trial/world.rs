@@ -16,8 +16,9 @@ use super::resources::Resources;
 use super::shared::SharedHelpers;
 use super::values::Values;
 use crate::document::suggestion;
+use crate::matrix::Case;
 use crate::process::Launch;
-use crate::spec::{Process, Route, Spec};
+use crate::spec::{Fault, Process, Route, Spec};
 use crate::upstream::Behaviour;
 use spanproof_postgres::{Migrations, Server};
 
@@ -188,6 +189,18 @@ impl World {
             found: name.to_owned(),
             hint: suggestion(name, routes.iter().map(|rule| rule.name.as_str())),
         })
+    }
+
+    /// Returns the fault of a case; `None` if the case has none.
+    pub(super) fn fault_of(&self, case: &Case) -> Result<Option<&Fault>, Error> {
+        let Some(name) = &case.fault else { return Ok(None) };
+        let spec = self.spec();
+        let unknown = || Error::Unknown {
+            kind: "fault",
+            found: name.clone(),
+            hint: suggestion(name, spec.faults.iter().map(Fault::name)),
+        };
+        spec.fault(name).map(Some).ok_or_else(unknown)
     }
 
     /// Creates the request that submits a job by a route.

@@ -83,7 +83,7 @@ pub enum Evidence {
         /// The server's reason.
         why: String,
     },
-    /// Spans in a table of the same name in another schema.
+    /// Rows of spans in another table.
     Elsewhere {
         /// The table.
         table: String,

@@ -204,7 +204,7 @@ impl Missing<'_> {
             }
             Code::LostAtExit => "the process ended before it had written them".to_owned(),
             Code::ExportFailed => "the exporter could not deliver them".to_owned(),
-            Code::WrongDestination => "the rows are in another schema".to_owned(),
+            Code::WrongDestination => elsewhere(answers),
             _ => self.write_failure(answers),
         }
     }
@@ -227,7 +227,12 @@ impl Missing<'_> {
                                 conflict that is to be ignored"
                     .to_owned()
             }
-            Fate::NeverTried | Fate::Empty | Fate::Elsewhere => refusal(answers),
+            Fate::NeverTried | Fate::Empty | Fate::Elsewhere => match testimony.taker() {
+                Some(spot) => {
+                    format!("the server took the rows, told no error and kept none: {}", spot.what)
+                }
+                None => refusal(answers),
+            },
         }
     }
 
@@ -314,6 +319,15 @@ fn refusal(answers: &Answers) -> String {
         }
         None => says.to_owned(),
     }
+}
+
+/// The tables that have the rows.
+fn elsewhere(answers: &Answers) -> String {
+    let tables = answers.evidence(Q::Elsewhere).iter().filter_map(|evidence| match evidence {
+        Evidence::Elsewhere { table, .. } => Some(format!("`{table}`")),
+        _ => None,
+    });
+    format!("the rows are in another table: {}", tables.collect::<Vec<_>>().join(", "))
 }
 
 /// The code of a conclusion. Whether the service reports a failed write is no cause of its own.

@@ -24,8 +24,10 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: 
         }
         return;
     }
+    if trial.server_log_read || !trial.other_tables.is_empty() {
+        answers.set(Q::Elsewhere, elsewhere_of_trial(trial, facts));
+    }
     if trial.server_log_read {
-        answers.set(Q::Elsewhere, elsewhere(&trial.other_tables, false));
         answer_from_log(facts, trial, gap, answers);
     }
 }
@@ -59,10 +61,23 @@ fn other_tables_of_deployment(facts: &Facts<'_>, answers: &mut Answers) {
     }
 }
 
-/// Whether tables of the same name in other schemas have rows.
+/// Whether other tables got rows. A table of another name may be an archive to which stored spans were
+/// moved; the witness decides.
+fn elsewhere_of_trial(trial: &TrialRecord, facts: &Facts<'_>) -> Fact {
+    let name = identifier::parts(&facts.spec.tables.spans.table).1;
+    let has_name = |(table, _): &&(String, u64)| identifier::parts(table).1 == name;
+    match trial.other_tables.first() {
+        Some((table, rows)) if !trial.other_tables.iter().any(|other| has_name(&other)) => {
+            Fact::unknown(format!("`{table}` has {rows} rows that the table of spans lacks"))
+        }
+        _ => elsewhere(&trial.other_tables, false),
+    }
+}
+
+/// Whether other tables have rows.
 fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Fact {
     if tables.is_empty() {
-        return Fact::no("the other schemas have no such rows");
+        return Fact::no("no other table has such rows");
     }
     let place = |(table, rows): &(String, u64)| Evidence::Elsewhere {
         table: table.clone(),

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, some};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use crate::identifier;
-use crate::observation::{Failure, Witness};
+use crate::observation::{BlindSpot, BlindSpotEffect, Failure, Witness};
 
 /// What became of spans on their way into the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) enum Fate {
     Discarded,
     /// The statements had no rows.
     Empty,
-    /// The rows are in another schema.
+    /// The rows are in another table.
     Elsewhere,
 }
 
@@ -77,7 +77,8 @@ impl<'a> Testimony<'a> {
         });
         let failure = fates.clone().find(|fate| !denied(fate));
         let failed = fates.filter(|fate| !denied(fate)).count();
-        if !other_tables.is_empty() {
+        let were_moved = self.witness.removed_rows > 0 && written_rows > self.kept;
+        if !other_tables.is_empty() && !were_moved {
             return Fate::Elsewhere;
         }
         match failure {
@@ -105,6 +106,46 @@ impl<'a> Testimony<'a> {
         }
     }
 
+    /// Ways on which inserts may have been lost before the triggers saw them, if the counts explain
+    /// nothing.
+    fn hidden(&self) -> Vec<&'a BlindSpot> {
+        if !matches!(self.fate(), Fate::NeverTried | Fate::Empty) {
+            return Vec::new();
+        }
+        let was_used = |spot: &&BlindSpot| match (spot.effect, spot.statements) {
+            // Each call that inserted is among the attempts.
+            (BlindSpotEffect::Inserts, Some(calls)) => calls > self.witness.attempted_rows,
+            (_, statements) => statements != Some(0),
+        };
+        self.witness.blind_spots.iter().filter(was_used).collect()
+    }
+
+    /// The blind spot that takes inserts and keeps none; `None` if no insert went there.
+    pub(super) fn taker(&self) -> Option<&'a BlindSpot> {
+        let effects = [BlindSpotEffect::Discards, BlindSpotEffect::Inserts];
+        self.hidden().into_iter().find(|spot| effects.contains(&spot.effect))
+    }
+
+    /// Corrects the answers where inserts may have been lost before the triggers saw them.
+    fn answer_hidden(&self, answers: &mut Answers) {
+        let hidden = self.hidden();
+        let Some(spot) = hidden.first() else { return };
+        let why = || Fact::unknown(spot.what.clone());
+        let has = |effect| hidden.iter().any(|spot| spot.effect == effect);
+        let reached = if self.taker().is_some() { Fact::Yes(self.lines()) } else { why() };
+        answers.set(Q::Reached, reached);
+        let discards = has(BlindSpotEffect::Discards);
+        let discarded = if discards { Fact::Yes(self.lines()) } else { why() };
+        answers.set(Q::Discarded, discarded);
+        if !discards && (has(BlindSpotEffect::Unclear) || has(BlindSpotEffect::Unwatched)) {
+            answers.set(Q::Elsewhere, why());
+        }
+        if has(BlindSpotEffect::Unwatched) {
+            answers.set(Q::Undone, why());
+            answers.set(Q::Removed, why());
+        }
+    }
+
     /// Answers the questions about the server.
     pub(super) fn answer(&self, answers: &mut Answers) {
         let fate = self.fate();
@@ -124,9 +165,9 @@ impl<'a> Testimony<'a> {
             let is_so = fates.contains(&fate);
             answers.set(question, if is_so { Fact::Yes(self.lines()) } else { Fact::no(counted) });
         }
-        // Rows that are gone although nothing was rolled back or deleted went another way.
         let undone = match (fate, self.witness.rollbacks) {
-            (Fate::Undone, Some(0)) => Fact::no("no transaction was rolled back"),
+            // The server does not count a part of a transaction, up to a savepoint.
+            (Fate::Undone, Some(0)) => Fact::unknown("no whole transaction was rolled back"),
             (Fate::Undone, _) => Fact::Yes(self.lines()),
             _ => Fact::no(counted),
         };
@@ -140,6 +181,7 @@ impl<'a> Testimony<'a> {
             _ => Fact::Yes(self.lines()),
         };
         answers.set(Q::Reached, reached);
+        self.answer_hidden(answers);
     }
 
     /// The first failure, as `42501 permission denied for table trace_spans`.
@@ -162,6 +204,14 @@ impl<'a> Testimony<'a> {
             table: table.clone(),
             rows: *rows,
             of_units: false,
+        }));
+        lines.extend(self.hidden().into_iter().map(|BlindSpot { what, statements, .. }| {
+            let count = match statements {
+                Some(1) => "; 1 statement used it".to_owned(),
+                Some(count) => format!("; {count} statements used it"),
+                None => String::new(),
+            };
+            Evidence::Note(format!("not counted: {what}{count}"))
         }));
         lines.extend(some(
             self.failures.iter().map(|failure| Evidence::ServerLog((*failure).clone())),
@@ -239,9 +289,61 @@ mod tests {
             removed_rows: 0,
             rollbacks: None,
             failures,
+            blind_spots: Vec::new(),
             other_tables,
         };
         assert_eq!(Testimony::new(&witness, "public.trace_spans", kept).fate(), fate);
+    }
+
+    /// The answers are those to whether inserts reached the server, and whether it kept none. All rows
+    /// that the triggers saw are stored.
+    #[rstest]
+    #[case::none(None, 0, ["no", "no"])]
+    #[case::rule(Some((BlindSpotEffect::Discards, Some(4))), 2, ["yes", "yes"])]
+    #[case::rule_without_inserts(Some((BlindSpotEffect::Discards, Some(0))), 2, ["no", "no"])]
+    #[case::function(Some((BlindSpotEffect::Inserts, Some(4))), 2, ["yes", "unknown"])]
+    #[case::function_that_inserts(Some((BlindSpotEffect::Inserts, Some(4))), 4, ["no", "no"])]
+    #[case::unclear(Some((BlindSpotEffect::Unclear, None)), 2, ["unknown", "unknown"])]
+    #[case::unwatched(Some((BlindSpotEffect::Unwatched, None)), 0, ["unknown", "unknown"])]
+    fn a_blind_spot_that_inserts_used_leaves_no_certain_no(
+        #[case] spot: Option<(BlindSpotEffect, Option<usize>)>,
+        #[case] rows: usize,
+        #[case] expected: [&str; 2],
+    ) {
+        let spots = spot.into_iter().map(|(effect, statements)| {
+            let what = "a rule".to_owned();
+            BlindSpot { what, effect, statements }
+        });
+        let witness = Witness {
+            statements: rows,
+            attempted_rows: rows,
+            written_rows: rows,
+            blind_spots: spots.collect(),
+            ..Witness::default()
+        };
+        let mut answers = Answers::default();
+        Testimony::new(&witness, "trace_spans", rows).answer(&mut answers);
+        let text = |question| match answers.get(question) {
+            Some(Fact::Yes(_)) => "yes",
+            Some(Fact::No(_)) => "no",
+            Some(Fact::Unknown(_)) | None => "unknown",
+        };
+        assert_eq!([text(Q::Reached), text(Q::Discarded)], expected);
+    }
+
+    #[test]
+    fn a_rollback_to_a_savepoint_is_not_excluded_by_the_number_of_rollbacks() {
+        let witness = Witness {
+            statements: 1,
+            attempted_rows: 1,
+            written_rows: 1,
+            rollbacks: Some(0),
+            ..Witness::default()
+        };
+        let mut answers = Answers::default();
+        Testimony::new(&witness, "trace_spans", 0).answer(&mut answers);
+        assert!(answers.is_unknown(Q::Undone));
+        assert!(answers.is_no(Q::Discarded));
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn jobs(later: &[Parts]) -> Judgement {
     let jobs = later.iter().map(|parts| {
         let Observation { tables, origin, .. } = parts.observation();
         let Origin::Trial(trial) = origin else { panic!("not a trial") };
-        SecondJob { run: trial.run, job_run: trial.job_run, tables }
+        SecondJob { run: trial.run, job_run: trial.job_run, tables, server_errors: None }
     });
     let mut jobs: Vec<_> = jobs.collect();
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };

@@ -1,0 +1,85 @@
+//! Conversions between what the database witness reports and its stored form.
+
+use spanproof_format as format;
+
+use super::{BlindSpot, BlindSpotEffect, Failure, Witness};
+
+impl From<Witness> for format::Witness {
+    fn from(witness: Witness) -> Self {
+        let Witness {
+            statements,
+            attempted_rows,
+            written_rows,
+            removed_rows,
+            rollbacks,
+            failures,
+            blind_spots,
+            other_tables,
+        } = witness;
+        let mut stored = Self::default();
+        stored.statements = statements;
+        stored.attempted_rows = attempted_rows;
+        stored.written_rows = written_rows;
+        (stored.removed_rows, stored.rollbacks) = (removed_rows, rollbacks);
+        stored.failures = failures.into_iter().map(Into::into).collect();
+        stored.blind_spots = blind_spots.into_iter().map(Into::into).collect();
+        stored.other_tables = other_tables;
+        stored
+    }
+}
+
+impl From<BlindSpot> for format::BlindSpot {
+    fn from(spot: BlindSpot) -> Self {
+        let BlindSpot { what, effect, statements } = spot;
+        let effect = match effect {
+            BlindSpotEffect::Discards => format::BlindSpotEffect::Discards,
+            BlindSpotEffect::Inserts => format::BlindSpotEffect::Inserts,
+            BlindSpotEffect::Unclear => format::BlindSpotEffect::Unclear,
+            BlindSpotEffect::Unwatched => format::BlindSpotEffect::Unwatched,
+        };
+        Self::new(what, effect, statements)
+    }
+}
+
+impl From<format::BlindSpot> for BlindSpot {
+    fn from(stored: format::BlindSpot) -> Self {
+        let effect = match stored.effect {
+            format::BlindSpotEffect::Discards => BlindSpotEffect::Discards,
+            format::BlindSpotEffect::Inserts => BlindSpotEffect::Inserts,
+            format::BlindSpotEffect::Unwatched => BlindSpotEffect::Unwatched,
+            _ => BlindSpotEffect::Unclear,
+        };
+        Self { what: stored.what, effect, statements: stored.statements }
+    }
+}
+
+impl From<format::Witness> for Witness {
+    fn from(stored: format::Witness) -> Self {
+        Self {
+            statements: stored.statements,
+            attempted_rows: stored.attempted_rows,
+            written_rows: stored.written_rows,
+            removed_rows: stored.removed_rows,
+            rollbacks: stored.rollbacks,
+            failures: stored.failures.into_iter().map(Into::into).collect(),
+            blind_spots: stored.blind_spots.into_iter().map(Into::into).collect(),
+            other_tables: stored.other_tables,
+        }
+    }
+}
+
+impl From<Failure> for format::Failure {
+    fn from(failure: Failure) -> Self {
+        let Failure { state, message, statement } = failure;
+        let mut stored = Self::new(state, message);
+        stored.statement = statement;
+        stored
+    }
+}
+
+impl From<format::Failure> for Failure {
+    fn from(stored: format::Failure) -> Self {
+        let format::Failure { state, message, statement, .. } = stored;
+        Self { state, message, statement }
+    }
+}

@@ -1,0 +1,250 @@
+//! Ways to the span table on which an insert can be lost before the triggers of the witness see it:
+//! rules that replace an insert, and functions that catch their errors or insert elsewhere.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+use super::tally::statement;
+use super::trigger;
+use crate::identifier;
+use crate::observation::{BlindSpot, BlindSpotEffect};
+use spanproof_postgres::LogEntry;
+
+/// What the event trigger writes to the log when it can't put a trigger on a table.
+const UNWATCHED: &str = "spanproof witness: unwatched ";
+
+/// Selects the names of the tables and views that spans are inserted into.
+const PLACES: &str = "select distinct c.relname::text from spanproof_witness.places() p \
+    join pg_class c on c.oid = p.place where p.is_counted";
+
+/// Selects the rules that replace an insert: name, table, definition and whether there is a
+/// condition. A rule of a view that inserts each row into a table with triggers hides nothing.
+const RULES: &str = r#"
+with place as (select place from spanproof_witness.places() where is_counted),
+rule as (
+    select r.rulename::text as name, r.ev_class::regclass as place, r.ev_qual <> '<>' as has_condition,
+        pg_get_ruledef(r.oid) as definition
+    from pg_rewrite r join place on place.place = r.ev_class
+    where r.ev_type = '3' and r.is_instead and r.ev_enabled <> 'D'
+)
+select name, place::text, definition, has_condition from rule
+where has_condition or definition !~ 'INSERT INTO .* VALUES \(' or not exists (
+    select from place where place.place <> rule.place and place.place =
+        to_regclass(substring(definition from 'INSERT INTO ((?:"[^"]*"|[^ (])+)')))
+order by 1, 2"#;
+
+/// Selects the functions and procedures of the user: name, definition, and whether a trigger on
+/// another table than those of spans calls it.
+const ROUTINES: &str = r"
+select p.proname::text, pg_get_functiondef(p.oid),
+    exists (select from pg_trigger t where t.tgfoid = p.oid and t.tgenabled <> 'D'
+        and t.tgrelid not in (select place from spanproof_witness.places()))
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where p.prokind in ('f', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+    and n.nspname not like 'spanproof\_%' and not exists (select from pg_depend d
+        where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+order by 1";
+
+/// Words and single signs of a piece of SQL, in lower case and without quotes.
+struct Sql(Vec<String>);
+
+/// A function or procedure.
+struct Routine {
+    name: String,
+    body: Sql,
+    /// Whether a trigger on another table calls it.
+    has_trigger: bool,
+}
+
+/// Finds the blind spots of a case. `entries` are those of the server's log.
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    table: &str,
+    entries: &[LogEntry],
+) -> Result<Vec<BlindSpot>, sqlx::Error> {
+    let unwatched = |what| BlindSpot { what, effect: BlindSpotEffect::Unwatched, statements: None };
+    if let Some(why) = trigger::gap(connection).await? {
+        return Ok(vec![unwatched(why)]);
+    }
+    let failures = entries.iter().filter_map(|entry| entry.message.strip_prefix(UNWATCHED));
+    let mut spots: Vec<_> = failures
+        .map(|why| unwatched(format!("a table without the witness's triggers: {why}")))
+        .collect();
+    let statements: Vec<Sql> = entries.iter().filter_map(statement).map(Sql::new).collect();
+    let mut places: Vec<String> = sqlx::query_scalar(PLACES).fetch_all(&mut *connection).await?;
+    // A table that is missing has no place.
+    places.push(identifier::parts(table).1);
+    let rules = sqlx::query_as(RULES).fetch_all(&mut *connection).await?;
+    spots.extend(rules.into_iter().map(|rule| of_rule(rule, &places, &statements)));
+    let routines: Vec<(String, String, bool)> =
+        sqlx::query_as(ROUTINES).fetch_all(&mut *connection).await?;
+    let routines: Vec<_> = routines
+        .into_iter()
+        .map(|(name, body, has_trigger)| Routine { name, body: Sql::new(&body), has_trigger })
+        .collect();
+    spots.extend(of_blocks(&places, &statements));
+    spots.extend(of_routines(&routines, &places, &statements));
+    Ok(spots)
+}
+
+fn of_rule(
+    (name, place, definition, has_condition): (String, String, String, bool),
+    places: &[String],
+    statements: &[Sql],
+) -> BlindSpot {
+    let discards = !has_condition && definition.trim_end().ends_with("DO INSTEAD NOTHING;");
+    let (does, effect) = if discards {
+        ("replaces every insert by nothing", BlindSpotEffect::Discards)
+    } else {
+        ("replaces inserts", BlindSpotEffect::Unclear)
+    };
+    let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
+    let what = format!("the rule `{name}` on `{place}` {does}");
+    BlindSpot { what, effect, statements: Some(count) }
+}
+
+/// Returns the blocks of code that insert into a table.
+fn of_blocks(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
+    let is_block = |sql: &&Sql| sql.0.first().is_some_and(|word| word == "do");
+    let blocks = statements.iter().filter(is_block).filter(|sql| sql.inserts_into(places));
+    let (what, effect) = ("a block of code inserts into it".to_owned(), BlindSpotEffect::Inserts);
+    let count = blocks.count();
+    (count > 0).then_some(BlindSpot { what, effect, statements: Some(count) })
+}
+
+/// Returns the functions that statements or triggers call and that insert or may insert.
+fn of_routines(routines: &[Routine], places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
+    let mut spots = Vec::new();
+    for (index, calls) in reached(routines, statements) {
+        let Routine { name, body, .. } = &routines[index];
+        let (does, effect) = match calls {
+            Some(_) if body.inserts_into(places) => ("inserts into it", BlindSpotEffect::Inserts),
+            None if body.inserts_into(places) => {
+                ("inserts into it from a trigger of another table", BlindSpotEffect::Unclear)
+            }
+            _ if body.is_dynamic() => {
+                ("builds its statements at run time", BlindSpotEffect::Unclear)
+            }
+            _ => continue,
+        };
+        let what = format!("the function `{name}` {does}");
+        spots.push(BlindSpot { what, effect, statements: calls });
+    }
+    spots
+}
+
+/// Returns the routines that statements or triggers call, also through other routines, each with the
+/// number of statements; `None` if a trigger calls it.
+fn reached(routines: &[Routine], statements: &[Sql]) -> BTreeMap<usize, Option<usize>> {
+    let mut reached = BTreeMap::new();
+    for (index, Routine { name, has_trigger, .. }) in routines.iter().enumerate() {
+        let count = statements.iter().filter(|sql| sql.calls(name)).count();
+        if count > 0 || *has_trigger {
+            reached.insert(index, (count > 0).then_some(count));
+        }
+    }
+    let mut waiting: Vec<usize> = reached.keys().copied().collect();
+    while let Some(caller) = waiting.pop() {
+        for (index, Routine { name, .. }) in routines.iter().enumerate() {
+            if !reached.contains_key(&index) && routines[caller].body.calls(name) {
+                reached.insert(index, reached[&caller]);
+                waiting.push(index);
+            }
+        }
+    }
+    reached
+}
+
+impl Sql {
+    fn new(text: &str) -> Self {
+        let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '$';
+        let mut words: Vec<String> = Vec::new();
+        let mut is_open = false;
+        for letter in text.chars() {
+            match words.last_mut().filter(|_| is_open && is_part(letter)) {
+                Some(word) => word.extend(letter.to_lowercase()),
+                None if letter.is_whitespace() || letter == '"' => {}
+                None => words.push(letter.to_lowercase().collect()),
+            }
+            is_open = is_part(letter);
+        }
+        Self(words)
+    }
+
+    /// Whether it inserts into one of the tables. Text in quotes counts: it may be run as SQL.
+    fn inserts_into(&self, tables: &[String]) -> bool {
+        (0..self.0.len()).any(|start| {
+            let words = &self.0[start..];
+            let verbs: [&[&str]; 3] = [&["insert", "into"], &["merge", "into"], &["copy"]];
+            let verb = verbs.into_iter().find(|verb| words.iter().take(verb.len()).eq(*verb));
+            let Some(mut rest) = verb.map(|verb| &words[verb.len()..]) else { return false };
+            if rest.first().is_some_and(|word| word == "only") {
+                rest = &rest[1..];
+            }
+            if rest.get(1).is_some_and(|sign| sign == ".") {
+                rest = &rest[2..];
+            }
+            let is_named = |table: &String| {
+                let Sql(name) = Self::new(table);
+                !name.is_empty() && rest.starts_with(&name)
+            };
+            tables.iter().any(is_named)
+        })
+    }
+
+    /// Whether it calls a function or procedure.
+    fn calls(&self, routine: &str) -> bool {
+        let Sql(mut call) = Self::new(routine);
+        call.push("(".to_owned());
+        self.0.windows(call.len()).any(|words| words == call)
+    }
+
+    /// Whether it is a function that inserts by statements which it builds.
+    fn is_dynamic(&self) -> bool {
+        let has = |word: &str| self.0.iter().any(|other| other == word);
+        let is_sql = self
+            .0
+            .windows(2)
+            .any(|words| words[0] == "language" && ["sql", "plpgsql"].contains(&words[1].as_str()));
+        has("insert") && (!is_sql || has("execute"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::plain("INSERT INTO spans VALUES (1)", true)]
+    #[case::schema("with x as (insert into \"app\".\"spans\" (id) select 1) select", true)]
+    #[case::only("copy app . spans from stdin", true)]
+    #[case::in_a_text("begin execute 'insert into spans values (1)'; end", true)]
+    #[case::other("insert into old_spans select * from spans", false)]
+    #[case::longer("insert into spans_old values (1)", false)]
+    #[case::read("select * from spans", false)]
+    fn an_insert_names_its_table(#[case] text: &str, #[case] inserts: bool) {
+        assert_eq!(Sql::new(text).inserts_into(&["spans".to_owned()]), inserts);
+    }
+
+    #[test]
+    fn a_routine_is_called_directly_through_another_or_by_a_trigger() {
+        let routine = |name: &str, body: &str, has_trigger| Routine {
+            name: name.to_owned(),
+            body: Sql::new(body),
+            has_trigger,
+        };
+        let routines = [
+            routine("outer_one", "select inner_one(1)", false),
+            routine("inner_one", "select 1", false),
+            routine("unused", "select inner_one(2)", false),
+            routine("fired", "select deep ()", true),
+            routine("deep", "select 1", false),
+        ];
+        let statements = [Sql::new("call Outer_one('x')"), Sql::new("select un_used(1)")];
+        let found: Vec<_> = reached(&routines, &statements).into_iter().collect();
+        assert_eq!(found, [(0, Some(1)), (1, Some(1)), (3, None), (4, None)]);
+    }
+}

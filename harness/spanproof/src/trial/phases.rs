@@ -1,0 +1,73 @@
+//! The phases of a case with a fault in the server's log. Errors while the fault is in force say
+//! nothing about the service; those before and after it do.
+
+use super::witness::failures;
+use crate::observation::Failure;
+use spanproof_postgres::LogEntry;
+
+/// Numbers of entries in the log. `None` without a fault, or if the log can't be read.
+#[derive(Debug, Default)]
+pub(super) struct Phases {
+    /// Entries before the fault was applied.
+    pub(super) before_fault: Option<usize>,
+    /// Entries before the second job, after the fault was removed.
+    pub(super) before_second_job: Option<usize>,
+}
+
+/// The errors of the phases that testify.
+#[derive(Debug, Default)]
+pub(super) struct PhaseErrors {
+    /// Errors before the fault, or of the whole case if no fault was applied.
+    pub(super) before_fault: Vec<Failure>,
+    /// Whether these are all errors that the first job can have met.
+    pub(super) covers_first_job: bool,
+    /// Errors since the submission of the second job; `None` if there was none, or if the log can't
+    /// be read.
+    pub(super) after_fault: Option<Vec<Failure>>,
+}
+
+impl Phases {
+    /// Returns the errors of each phase; `entries` is `None` if the log can't be read.
+    pub(super) fn errors(&self, entries: Option<&[LogEntry]>) -> PhaseErrors {
+        let Some(entries) = entries else { return PhaseErrors::default() };
+        let before = &entries[..self.before_fault.unwrap_or(entries.len()).min(entries.len())];
+        PhaseErrors {
+            before_fault: failures(before),
+            covers_first_job: self.before_fault.is_none(),
+            after_fault: self
+                .before_second_job
+                .and_then(|start| entries.get(start..))
+                .map(failures),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_under_a_fault_belong_to_no_phase() {
+        let entry = |message: &str| LogEntry {
+            pid: 1,
+            severity: "ERROR".into(),
+            sqlstate: "42P01".into(),
+            message: message.into(),
+            statement: None,
+        };
+        let entries = ["start", "fault", "recovery"].map(entry);
+        let texts = |failures: &[Failure]| {
+            failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>()
+        };
+        let whole = Phases::default().errors(Some(&entries));
+        assert!(whole.covers_first_job && whole.after_fault.is_none());
+        assert_eq!(texts(&whole.before_fault), ["start", "fault", "recovery"]);
+        let phases = Phases { before_fault: Some(1), before_second_job: Some(2) };
+        let split = phases.errors(Some(&entries));
+        assert!(!split.covers_first_job);
+        assert_eq!(texts(&split.before_fault), ["start"]);
+        assert_eq!(texts(&split.after_fault.unwrap()), ["recovery"]);
+        let unread = phases.errors(None);
+        assert!(!unread.covers_first_job && unread.after_fault.is_none());
+    }
+}

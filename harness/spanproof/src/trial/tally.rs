@@ -1,0 +1,145 @@
+//! Counts what the triggers of the witness wrote to the server's log.
+
+use std::collections::HashMap;
+
+use spanproof_postgres::LogEntry;
+
+/// Prefix of the log lines of the triggers.
+const PREFIX: &str = "spanproof witness: ";
+
+/// The counts of one case. A row counts once, also where a trigger of the user passes it on to
+/// another table, or where an insert ends as an update of a row that is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) statements: usize,
+    pub(super) attempted: usize,
+    pub(super) written: usize,
+    pub(super) removed: usize,
+}
+
+/// What one session is doing.
+#[derive(Debug, Default)]
+struct Session {
+    kind: Kind,
+    attempted: usize,
+    written: usize,
+    updated: usize,
+    /// Rows for a trigger of a view, and rows that it inserted into the tables of the view.
+    offered: usize,
+    stored: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing that fires a statement trigger.
+    #[default]
+    Other,
+    /// An insert.
+    Insert,
+    /// `insert … on conflict do update`, or `merge`: it fires the statement triggers of both.
+    Upsert,
+    /// An update. It inserts only where it moves a row to another partition.
+    Update,
+}
+
+impl Tally {
+    pub(super) fn new(entries: &[LogEntry]) -> Self {
+        let mut tally = Self::default();
+        let mut sessions: HashMap<u32, Session> = HashMap::new();
+        let (mut in_target, mut passed_on) = (0_usize, 0_usize);
+        for entry in entries {
+            let session = sessions.entry(entry.pid).or_default();
+            let event = entry.message.strip_prefix(PREFIX).unwrap_or_default();
+            let is_move = session.kind == Kind::Update;
+            match event {
+                "begun" => {
+                    tally.statements += 1;
+                    tally.finish(session, Kind::Insert);
+                }
+                "updating" if session.is_new_insert() => session.kind = Kind::Upsert,
+                "updating" => tally.finish(session, Kind::Update),
+                "tried" | "tried below" | "passed on" if !is_move => {
+                    session.attempted += 1;
+                    in_target += usize::from(event == "tried");
+                    passed_on += usize::from(event == "passed on");
+                }
+                "written" if !is_move => session.written += 1,
+                "removed" if !is_move => tally.removed += 1,
+                "updated" => session.updated += 1,
+                "offered" => session.offered += 1,
+                "stored" => session.stored += 1,
+                _ if is_statement(entry) => tally.finish(session, Kind::Other),
+                _ => {}
+            }
+        }
+        for session in sessions.values_mut() {
+            tally.finish(session, Kind::Other);
+        }
+        tally.attempted -= in_target.min(passed_on);
+        tally
+    }
+
+    /// Adds the counts of a statement that has ended, and begins the next one.
+    fn finish(&mut self, session: &mut Session, next: Kind) {
+        let Session { kind, attempted, written, updated, offered, stored } =
+            std::mem::take(session);
+        let merged = if kind == Kind::Upsert { updated } else { 0 };
+        self.attempted += attempted - merged.min(attempted.saturating_sub(written)) + offered;
+        self.written += written + stored.min(offered);
+        session.kind = next;
+    }
+}
+
+impl Session {
+    /// Whether a statement has begun to insert and has not tried a row yet.
+    fn is_new_insert(&self) -> bool {
+        self.kind == Kind::Insert && self.attempted == 0
+    }
+}
+
+/// Whether an entry is a statement of a client or an error.
+fn is_statement(entry: &LogEntry) -> bool {
+    statement(entry).is_some() || entry.severity != "LOG" && entry.severity != "WARNING"
+}
+
+/// Returns the text of a logged statement; `None` for another entry.
+pub(super) fn statement(entry: &LogEntry) -> Option<&str> {
+    let is_log = entry.severity == "LOG";
+    let (kind, text) = entry.message.split_once(": ").filter(|_| is_log)?;
+    (kind == "statement" || kind.starts_with("execute ")).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Each word is an event of the triggers; `-` is a statement of the client.
+    #[rstest]
+    #[case::rows("- begun tried tried written written", [1, 2, 2, 0])]
+    #[case::refused("- begun tried -", [1, 1, 0, 0])]
+    #[case::upsert("- begun updating tried updated", [1, 0, 0, 0])]
+    #[case::upsert_discarded("- begun updating tried - updating updated", [1, 1, 0, 0])]
+    #[case::moved("- updating tried removed written", [0, 0, 0, 0])]
+    #[case::moved_and_removed("- updating tried removed written - removed", [0, 0, 0, 1])]
+    #[case::view("- begun offered stored stored offered", [1, 2, 2, 0])]
+    #[case::view_that_keeps_none("- begun offered - stored", [1, 1, 0, 0])]
+    #[case::passed_on("- begun tried begun passed-on written", [2, 1, 1, 0])]
+    #[case::of_a_trigger("- begun passed-on written", [1, 1, 1, 0])]
+    fn a_row_counts_once(#[case] events: &str, #[case] counts: [usize; 4]) {
+        let entry = |event: &str| LogEntry {
+            pid: 7,
+            severity: "LOG".into(),
+            sqlstate: "00000".into(),
+            message: match event {
+                "-" => "statement: insert".into(),
+                event => format!("{PREFIX}{}", event.replace('-', " ")),
+            },
+            statement: None,
+        };
+        let entries: Vec<_> = events.split(' ').map(entry).collect();
+        let [statements, attempted, written, removed] = counts;
+        assert_eq!(Tally::new(&entries), Tally { statements, attempted, written, removed });
+    }
+}

@@ -1,0 +1,178 @@
+//! The triggers of the database witness. They write each attempt to insert a span to the server's
+//! log.
+//!
+//! Spans can arrive in a table, in its partitions or children, or through a view. The triggers are
+//! on each of these. An event trigger adds them to tables that the service creates, and puts them
+//! back where the service switches them off.
+
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use super::Error;
+use crate::identifier::{self, TableName};
+
+/// Creates the functions and the triggers. A view that no rule or trigger serves has the inserts of
+/// its table. Row triggers run in the order of their names: `!` makes one run before the user's
+/// triggers, `~` after them. They are enabled `always`, so a service can't switch them off by
+/// `session_replication_role`. The role that fires a trigger needs no privilege on its function.
+const TRIGGERS: &str = r#"
+create schema spanproof_witness;
+
+create function spanproof_witness.target() returns regclass language sql stable as
+$$ select to_regclass({target}) $$;
+
+create function spanproof_witness.log_event() returns trigger language plpgsql as $$
+begin
+    if tg_argv[0] = 'tried' then
+        raise log 'spanproof witness: %', case when tg_argv[1] = 'target' then 'tried'
+            when pg_trigger_depth() > 1 then 'passed on' else 'tried below' end;
+    else
+        raise log 'spanproof witness: %', tg_argv[0];
+    end if;
+    return case when tg_op = 'DELETE' then old else new end;
+end $$;
+
+-- Where spans are inserted, and the tables under a view, from which they can be deleted.
+create function spanproof_witness.places()
+returns table (place regclass, kind "char", is_counted boolean, depth int)
+language sql stable set search_path = pg_catalog as $$
+    with recursive served as (
+        select ev_class as view, pg_get_ruledef(oid) as rule from pg_rewrite
+        where ev_type = '3' and is_instead and ev_qual = '<>'
+    ), place as (
+        select c.oid, c.relkind, true as is_counted, 0 as depth
+        from pg_class c where c.oid = spanproof_witness.target()
+        union
+        select c.oid, c.relkind, p.is_counted and (p.relkind <> 'v' or case
+                when exists (select from pg_trigger t where t.tgrelid = p.oid and t.tgtype & 68 = 68)
+                    then false
+                when exists (select from served s where s.view = p.oid)
+                    then exists (select from served s where s.view = p.oid and to_regclass(
+                        substring(s.rule from 'INSERT INTO ((?:"[^"]*"|[^ (])+)')) = c.oid)
+                else pg_relation_is_updatable(p.oid, false) & 8 = 8
+            end), p.depth + 1
+        from place p cross join lateral (
+            select inhrelid as oid from pg_inherits where inhparent = p.oid
+            union
+            select d.refobjid from pg_rewrite r join pg_depend d
+                on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+            where r.ev_class = p.oid and p.relkind = 'v'
+                and d.refclassid = 'pg_class'::regclass and d.refobjid <> p.oid
+        ) as next join pg_class c on c.oid = next.oid
+        where c.relkind in ('r', 'p', 'v') and p.depth < 32
+    )
+    select oid::regclass, relkind, bool_or(is_counted), min(depth)::int
+    from place group by oid, relkind order by min(depth)
+$$;
+
+-- The triggers that a place must have. An `instead of` trigger would change what a view does, so it
+-- is only added to one that has some.
+create function spanproof_witness.triggers()
+returns table (place regclass, kind "char", name text, event text, firing text)
+language sql stable set search_path = pg_catalog as $$
+    select p.place, p.kind, t.name, t.event, t.firing
+    from spanproof_witness.places() p cross join (values
+        ('!spanproof_begun', 'begun', 'before insert on %s for each statement', 'counted view'),
+        ('!spanproof_offered', 'offered', 'instead of insert on %s for each row', 'view'),
+        ('!spanproof_updating', 'updating', 'before update on %s for each statement', 'counted'),
+        ('!spanproof_tried', 'tried', 'before insert on %s for each row', 'counted'),
+        ('~spanproof_written', 'written', 'after insert on %s for each row', 'counted'),
+        ('~spanproof_stored', 'stored', 'after insert on %s for each row', 'other'),
+        ('~spanproof_updated', 'updated', 'after update on %s for each row', 'counted'),
+        ('~spanproof_removed', 'removed', 'after delete on %s for each row', 'counted other'),
+        ('~spanproof_emptied', 'removed', 'after truncate on %s for each statement', 'counted other')
+    ) as t (name, event, firing, roles)
+    where t.roles ~ case
+        when p.kind <> 'v' then case when p.is_counted then 'counted' else 'other' end
+        when exists (select from pg_trigger g where g.tgrelid = p.place and g.tgtype & 68 = 68)
+            then 'view'
+        else 'none' end
+    order by p.depth
+$$;
+
+create function spanproof_witness.watch() returns void
+language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    t record;
+    state "char";
+begin
+    for t in select * from spanproof_witness.triggers() loop
+        select tgenabled into state from pg_trigger where tgrelid = t.place and tgname = t.name;
+        if not found then
+            execute format('create trigger %I ' || t.firing ||
+                ' execute function spanproof_witness.log_event(%L, %L)', t.name, t.place, t.event,
+                case when t.place = spanproof_witness.target() then 'target' else 'other' end);
+            state := 'O';
+        end if;
+        if state <> 'A' and t.kind <> 'v' then
+            execute format('alter table only %s enable always trigger %I', t.place, t.name);
+        end if;
+    end loop;
+end $$;
+
+create function spanproof_witness.follow() returns event_trigger
+language plpgsql security definer set search_path = pg_catalog as $$
+begin
+    perform spanproof_witness.watch();
+exception when others then
+    raise log 'spanproof witness: unwatched %', sqlerrm;
+end $$;
+
+create function spanproof_witness.note_drop() returns event_trigger
+language plpgsql security definer set search_path = pg_catalog as $$
+begin
+    if exists (select from pg_event_trigger_dropped_objects()
+            where object_type = 'trigger' and object_identity like '"~spanproof_emptied" on %') then
+        raise log 'spanproof witness: removed';
+    end if;
+end $$;
+
+select spanproof_witness.watch();
+create event trigger spanproof_follow on ddl_command_end
+    execute function spanproof_witness.follow();
+create event trigger spanproof_drop on sql_drop
+    execute function spanproof_witness.note_drop();
+alter event trigger spanproof_follow enable always;
+alter event trigger spanproof_drop enable always;
+
+-- Functions and rules hide inserts from triggers, but not the statements that use them.
+do $$ begin
+    execute format('alter database %I set log_statement = ''all''', current_database());
+end $$;
+"#;
+
+/// Counts the places that lack a trigger at the end.
+const MISSING: &str = "select count(distinct t.place) from spanproof_witness.triggers() t \
+    where not exists (select from pg_trigger g where g.tgrelid = t.place and g.tgname = t.name \
+    and (g.tgenabled = 'A' or t.kind = 'v'))";
+
+/// Selects the name of the span table with its schema.
+const FULL_NAME: &str = "select n.nspname::text, c.relname::text from pg_class c \
+    join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) \
+    union all select coalesce($2, current_schema()::text), $3 where to_regclass($1) is null";
+
+/// Creates the triggers. A span table that does not exist gets them when it is created.
+pub(super) async fn install(connection: &mut PgConnection, table: &str) -> Result<(), Error> {
+    let failed = |error: sqlx::Error| Error::Witness(error.into());
+    let (schema, name) = identifier::parts(table);
+    let (schema, name): (Option<String>, String) = sqlx::query_as(FULL_NAME)
+        .bind(identifier::table(table))
+        .bind(&schema)
+        .bind(&name)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let target = TableName { schema, name }.sql();
+    let sql = TRIGGERS.replace("{target}", &identifier::literal(&target));
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop).map_err(failed)
+}
+
+/// Returns why the triggers did not count for a part of the case; `None` if they did.
+pub(super) async fn gap(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let is_there = "select to_regprocedure('spanproof_witness.triggers()') is not null";
+    if !sqlx::query_scalar(is_there).fetch_one(&mut *connection).await? {
+        return Ok(Some("the service removed the witness's triggers".to_owned()));
+    }
+    let missing: i64 = sqlx::query_scalar(MISSING).fetch_one(connection).await?;
+    Ok((missing > 0)
+        .then(|| format!("the service removed the witness's triggers on {missing} tables")))
+}
