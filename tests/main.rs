@@ -8,6 +8,7 @@ mod example;
 mod faults;
 mod incidents;
 mod job_end;
+mod kinds;
 mod migrations;
 mod modes;
 mod names;

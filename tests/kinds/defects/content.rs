@@ -1,0 +1,164 @@
+//! The table has the row, and the row is wrong.
+
+use spanproof_format::Code;
+
+use crate::kinds::{Kind, kinds, runner, silent};
+
+const TWO_ON: &[(&str, &str)] =
+    &[("flag", "[{ name = 'TRACING', tracing = true, values = ['off', 'on', 'ON'] }]")];
+const ENDS_ANYHOW: &str = "alter table trace_spans drop constraint trace_spans_ends_after_it_starts";
+const UNLINK: &str = "create function unlink() returns trigger language plpgsql as \
+    $$ begin new.parcel_id = null; return new; end $$; \
+    create trigger unlink before insert on spans for each row execute function unlink();";
+
+pub(super) const KINDS: &[Kind] = kinds! {
+    "the unit's own span has another name" [WrongAttributes] [] {
+        silent("name-other");
+        runner("renamed");
+    }
+    "the inner span has another name" [WrongAttributes] [] {
+        silent("name-inner-other");
+    }
+    "names are in capitals" [WrongAttributes] [] {
+        silent("name-case");
+    }
+    "names end with the id of the unit" [WrongAttributes] [] {
+        silent("name-with-id");
+    }
+    "the name of the service is the library's default" [WrongAttributes] [] {
+        silent("service-other");
+    }
+    "a span never ends: no end" [NotFinished] [] {
+        silent("end-none");
+    }
+    "the spans of failing units have no end" [NotFinished] [] {
+        silent("end-none-failed");
+    }
+    "a row is written when the span begins, and never updated" [NotFinished] [] {
+        silent("start-only");
+        runner("start-only");
+    }
+    "the end is before the start" [ImpossibleTimes] [] {
+        silent("time-reversed");
+        runner("ends-before-start").sql(ENDS_ANYHOW);
+    }
+    "the start is before the job" [ImpossibleTimes] [] {
+        silent("time-before-job");
+    }
+    "the end is in the future" [ImpossibleTimes] [] {
+        silent("time-in-future");
+    }
+    "milliseconds are stored as seconds" [ImpossibleTimes] [] {
+        silent("time-in-ms");
+    }
+    "the times are in 1970" [ImpossibleTimes] [] {
+        silent("time-epoch");
+    }
+    "the times are two hours off" [ImpossibleTimes] [] {
+        silent("time-zone");
+    }
+    "only the start is in another zone" [ImpossibleTimes] [] {
+        silent("time-zone-start");
+    }
+    "the duration does not fit the times" [ImpossibleTimes] [] {
+        silent("duration-wrong");
+    }
+    "the duration is negative" [ImpossibleTimes] [] {
+        silent("duration-negative");
+    }
+    "all spans share one id" [InvalidIds] [] {
+        silent("id-shared").also(&[Code::BrokenTree]);
+    }
+    "all ids are zero" [InvalidIds] [] {
+        silent("id-zero").also(&[Code::BrokenTree]);
+    }
+    "trace ids are zero" [InvalidIds] [] {
+        silent("id-trace-zero").also(&[Code::BrokenTree]);
+    }
+    "all ids are empty" [InvalidIds] [] {
+        silent("id-empty").also(&[Code::BrokenTree]);
+    }
+    "all processes use one trace id" [InvalidIds] [BrokenTree] {
+        silent("trace-constant").spec(TWO_ON);
+    }
+    "no span has the id of its unit" [Unlinked] [] {
+        silent("unit-none");
+        runner("not-linked");
+    }
+    "inner spans lack the id of their unit" [Unlinked] [] {
+        silent("unit-none-inner");
+    }
+    "the spans of failing units lack its id" [Unlinked] [] {
+        silent("unit-none-failed");
+    }
+    "spans have the id of something else" [Unlinked] [] {
+        silent("unit-is-order");
+    }
+    "inner spans have the id of another unit" [Unlinked] [] {
+        silent("unit-other").also(&[Code::BrokenTree, Code::StatusDisagrees]);
+    }
+    "spans have the id of the unit before" [Unlinked] [] {
+        silent("unit-shifted").also(&[Code::BrokenTree, Code::StatusDisagrees]);
+        runner("links-crossed");
+    }
+    "a trigger clears the id of the unit" [Unlinked] [] {
+        silent("database").sql(UNLINK);
+    }
+    "an attribute is missing" [Unlinked] [] {
+        silent("attribute-none");
+        runner("region-lost");
+    }
+    "an attribute is wrong" [Unlinked] [] {
+        silent("attribute-wrong");
+    }
+    "every span reports success" [StatusDisagrees] [] {
+        silent("status-always-ok");
+    }
+    "every span reports an error" [StatusDisagrees] [] {
+        silent("status-always-error");
+    }
+    "spans have no status" [StatusDisagrees] [NotFinished Unlinked] {
+        silent("status-none");
+    }
+    "a span is its own parent" [BrokenTree] [] {
+        silent("parent-itself");
+    }
+    "the parent is unknown" [BrokenTree] [] {
+        silent("parent-unknown");
+        runner("parent-lost");
+    }
+    "every span is a root" [BrokenTree] [] {
+        silent("parent-none");
+        runner("parent-null");
+    }
+    "the parent belongs to another unit" [BrokenTree] [] {
+        silent("parent-other-unit");
+    }
+    "only the first unit has a tree" [BrokenTree] [] {
+        silent("parent-first-unit-only");
+    }
+    "every span has a trace of its own" [BrokenTree] [] {
+        silent("trace-each-span");
+        runner("trace-split");
+    }
+    "the inner span is in another trace" [BrokenTree] [] {
+        silent("trace-inner-other");
+    }
+    "the upstream gets no trace id" [BrokenTree] [] {
+        silent("no-header");
+        runner("trace-not-passed");
+    }
+    "the upstream gets another trace id" [BrokenTree] [] {
+        silent("header-other");
+    }
+    "every row is written twice" [Duplicate] [] {
+        silent("duplicate-all");
+    }
+    "the unit's own span is recorded twice" [Duplicate] [] {
+        silent("duplicate-outer");
+        runner("duplicate");
+    }
+    "the inner span is recorded twice" [Duplicate] [] {
+        silent("duplicate-inner");
+    }
+};

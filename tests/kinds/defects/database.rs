@@ -1,0 +1,125 @@
+//! The server refuses spans.
+
+use spanproof_format::Code;
+
+use crate::kinds::{Kind, kinds, python, runner, silent};
+
+/// Gives the service a role without special rights, because privileges do not bind a superuser.
+macro_rules! as_role {
+    ($sql:literal) => {
+        concat!(
+            "do $$ begin create role spanproof_kinds; ",
+            "exception when duplicate_object or unique_violation then null; end $$; ",
+            "grant all on all tables in schema public to spanproof_kinds; ",
+            "grant all on all sequences in schema public to spanproof_kinds; ",
+            $sql
+        )
+    };
+}
+
+/// Raises an error before each insert.
+macro_rules! before_insert {
+    ($body:literal) => {
+        concat!(
+            "create function on_span() returns trigger language plpgsql as $$ begin ",
+            $body,
+            " return new; end $$; ",
+            "create trigger on_span before insert on spans for each row execute function on_span();"
+        )
+    };
+}
+
+const ROLE: &[(&str, &str)] = &[("PGOPTIONS", "-c role=spanproof_kinds")];
+const REVOKED: &str = as_role!("revoke insert on spans from spanproof_kinds;");
+const ROW_SECURITY: &str = as_role!("alter table spans enable row level security;");
+const TIMEOUT: &[(&str, &str)] = &[("PGOPTIONS", "-c statement_timeout=100")];
+const SLOW: &str = before_insert!("perform pg_sleep(3);");
+const RAISES: &str = before_insert!("raise exception 'no spans today';");
+const AT_COMMIT: &str = "create function refuse() returns trigger language plpgsql as \
+    $$ begin raise exception 'too late'; end $$; \
+    create constraint trigger refuse after insert on spans deferrable initially deferred \
+    for each row execute function refuse();";
+const PARENT_FIRST: &str = "alter table spans add unique (span_id), \
+    add foreign key (parent_span_id) references spans (span_id);";
+const NO_PARTITION: &str = "alter table spans rename to old_spans; \
+    create table spans (like old_spans) partition by range (started_at); \
+    create table spans_2020 partition of spans for values from ('2020-01-01') to ('2021-01-01');";
+
+pub(super) const KINDS: &[Kind] = kinds! {
+    "the table is missing" [WriteFailedSilent] [] {
+        silent("database").sql("alter table spans rename to old_spans;");
+    }
+    "a column is missing" [WriteFailedSilent] [] {
+        silent("database").sql("alter table spans rename column ended_at to finished;");
+    }
+    "the service may not insert" [WriteFailedSilent] [] {
+        silent("database").sql(REVOKED).env(ROLE);
+    }
+    "row security refuses the rows" [WriteFailedSilent] [] {
+        silent("database").sql(ROW_SECURITY).env(ROLE);
+    }
+    "a check refuses one of two spans" [WriteFailedSilent] [] {
+        silent("database").sql("alter table spans add check (parent_span_id is not null);");
+    }
+    "a unique index refuses the second span of a trace" [WriteFailedSilent] [] {
+        silent("database").sql("create unique index on spans (trace_id);");
+    }
+    "a foreign key refuses a span before its parent" [WriteFailedSilent] [] {
+        silent("database").sql(PARENT_FIRST);
+    }
+    "a name is too long for its column" [WriteFailedSilent] [] {
+        silent("database").sql("alter table spans alter column name type varchar(11);");
+    }
+    "a trigger raises an error" [WriteFailedSilent] [] {
+        silent("database").sql(RAISES);
+    }
+    "the insert takes longer than the statement timeout" [WriteFailedSilent] [] {
+        silent("database").sql(SLOW).env(TIMEOUT);
+    }
+    "the commit is refused" [WriteFailedSilent] [] {
+        silent("database").sql(AT_COMMIT);
+    }
+    "no partition takes the rows" [WriteFailedSilent] [] {
+        silent("database").sql(NO_PARTITION);
+    }
+    "a value has the wrong type" [WriteFailedSilent] [] {
+        silent("type-wrong");
+    }
+    "a required column gets null" [WriteFailedSilent] [] {
+        silent("not-null");
+    }
+    "the statement names an unknown column" [WriteFailedSilent] [] {
+        silent("column-unknown");
+    }
+    "the statement names an unknown schema" [WriteFailedSilent] [] {
+        silent("table-unknown");
+    }
+    "the statement has a syntax error" [WriteFailedSilent] [] {
+        silent("syntax");
+    }
+    "the transaction is read-only" [WriteFailedSilent] [] {
+        silent("read-only");
+        python("swallowed");
+    }
+    "the span of one unit is refused" [WriteFailedSilent] [] {
+        silent("one-row-refused");
+    }
+    "the server refuses the tracer's user" [WriteFailedSilent] [] {
+        silent("wrong-password");
+        runner("login-refused").right(&[Code::WriteFailedReported]);
+    }
+    "the tracer's database does not exist" [WriteFailedSilent] [] {
+        silent("database-unknown");
+    }
+    "the tracer uses another database, without the table" [WriteFailedSilent] [WrongDestination NeverSent] {
+        silent("database-other");
+    }
+    "one bad row spoils a statement with many rows" [BatchPoisoned] [] {
+        silent("batch-poisoned");
+        python("poisoned");
+        runner("batch").also(&[Code::BannerContradicts]);
+    }
+    "one bad row spoils a transaction of many statements" [BatchPoisoned] [] {
+        silent("transaction-poisoned");
+    }
+};

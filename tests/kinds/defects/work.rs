@@ -1,0 +1,75 @@
+//! The service itself fails, mostly because tracing is on.
+
+use spanproof_format::Code;
+
+use crate::kinds::{Kind, kinds, runner, silent};
+
+const SHORT_JOB: &[(&str, &str)] = &[("service.settle-ms", "1500")];
+const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];
+const SHORT_START: &[(&str, &str)] =
+    &[("service.ready", "{ http = '/health', timeout-ms = 1500 }")];
+const SHORT_ALL: &[(&str, &str)] =
+    &[("service.settle-ms", "2000"), ("service.stop", "{ grace-ms = 1000 }")];
+
+/// What is true of a job that ended before its time, only because tracing is on.
+const CUT_SHORT: &[Code] = &[
+    Code::OutcomeChangedByTracing,
+    Code::JobFailedEarly,
+    Code::JobNotFinished,
+    Code::LostAtExit,
+    Code::NotStopped,
+];
+
+pub(super) const KINDS: &[Kind] = kinds! {
+    "the service crashes in the middle of its work" [ProcessCrashed] [] {
+        silent("crash-mid-order").spec(SHORT_JOB).also(CUT_SHORT);
+        runner("no-tracer").also(CUT_SHORT);
+    }
+    "the tracer ends the process" [ProcessCrashed] [] {
+        silent("exit-mid-order").spec(SHORT_JOB).also(CUT_SHORT);
+    }
+    "the service exits at its start" [ProcessCrashed] [NeverReady] {
+        silent("crash-at-start");
+    }
+    "the service is never ready" [NeverReady] [] {
+        silent("hangs-at-start").spec(SHORT_START).also(&[Code::NotStopped]);
+    }
+    "the service does not stop" [NotStopped] [] {
+        silent("hangs-at-stop").spec(SHORT_STOP);
+    }
+    "the service exits with an error after it was stopped" [ProcessCrashed] [] {
+        silent("fails-at-stop");
+    }
+    "a child process is left" [ProcessesLeft] [] {
+        silent("child-left");
+        runner("leaves-process");
+    }
+    "the job is never picked up" [JobNotPickedUp] [] {
+        silent("not-picked-up").spec(SHORT_JOB).also(CUT_SHORT);
+        runner("never-picked-up").spec(SHORT_ALL);
+    }
+    "the job ends without its units" [JobFailedEarly] [] {
+        silent("no-units").also(CUT_SHORT);
+        runner("early-failure");
+    }
+    "the job has fewer units than it should" [JobFailedEarly] [] {
+        silent("half-the-units");
+    }
+    "the submission is refused" [JobFailedEarly] [] {
+        silent("refused").spec(SHORT_JOB);
+    }
+    "the job never ends" [JobNotFinished] [] {
+        silent("never-closed").spec(SHORT_JOB).also(CUT_SHORT);
+        runner("tracer-hangs").spec(SHORT_ALL).also(CUT_SHORT);
+    }
+    "results change while tracing is on" [OutcomeChangedByTracing] [] {
+        silent("result-changed");
+        runner("outcome");
+    }
+    "units fail while tracing is on" [OutcomeChangedByTracing] [] {
+        silent("status-changed");
+    }
+    "the exporter sends requests to the upstream" [UnexpectedRequest] [] {
+        silent("collector-request");
+    }
+};

@@ -1,0 +1,168 @@
+//! A table of the kinds of loss: services of this repository, each with one defect at a time, and the
+//! codes that are right for it. What is right follows from the defect, not from the verdict. The
+//! result is `docs/kinds.md`.
+//!
+//! Variables of the test:
+//! - `SPANPROOF_KINDS=update` writes the page; other texts select rows, such as `otel-service/batch`,
+//!   and print their findings.
+//! - `SPANPROOF_TEST_RUNS=20` runs all rows twenty times.
+//! - `SPANPROOF_TEST_BUSY=2` keeps two processors busy meanwhile.
+
+mod defects;
+mod grade;
+mod page;
+mod service;
+mod variants;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use spanproof_format::{Code, Run};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, LocalSet};
+
+use self::grade::Expected;
+use self::page::Cell;
+use self::service::{Row, Service};
+use crate::world::repository;
+
+/// Number of rows that run at the same time. They wait more than they compute.
+const CONCURRENT_ROWS: usize = 6;
+const PAGE: &str = "docs/kinds.md";
+
+/// A way to lose spans, or a healthy way to record them.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    what: &'static str,
+    /// The codes of which one is right; empty for a healthy service.
+    right: &'static [Code],
+    /// Codes that are true, but less precise.
+    near: &'static [Code],
+    rows: &'static [Row],
+}
+
+impl Kind {
+    fn expected(&self, row: &Row) -> Expected {
+        Expected { right: row.right.unwrap_or(self.right), near: self.near, also: row.also }
+    }
+}
+
+/// Makes a table of kinds. The codes in the first brackets are right, those in the second are near.
+macro_rules! kinds {
+    ($($what:literal [$($right:ident)*] [$($near:ident)*] { $($row:expr;)+ })+) => {
+        &[$($crate::kinds::Kind {
+            what: $what,
+            right: &[$(Code::$right),*],
+            near: &[$(Code::$near),*],
+            rows: &[$($row),+],
+        }),+]
+    };
+}
+use kinds;
+
+const fn silent(defect: &'static str) -> Row {
+    Row::new(Service::Silent, defect)
+}
+
+const fn otel(defect: &'static str) -> Row {
+    Row::new(Service::Otel, defect)
+}
+
+const fn python(defect: &'static str) -> Row {
+    Row::new(Service::Python, defect)
+}
+
+const fn runner(defect: &'static str) -> Row {
+    Row::new(Service::Runner, defect)
+}
+
+/// Returns all kinds: the defects, and then the healthy variants.
+fn all() -> Vec<Kind> {
+    [defects::KINDS, variants::KINDS].concat().into_iter().flatten().copied().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_loss_gets_its_code() {
+    let request = variable("SPANPROOF_KINDS");
+    let filter = request.as_deref().filter(|text| *text != "update");
+    let (count, is_over) = (number("SPANPROOF_TEST_BUSY", 0), Arc::new(AtomicBool::new(false)));
+    let busy: Vec<_> = (0..count).map(|_| keep_busy(is_over.clone())).collect();
+    let mut problems = Vec::new();
+    for round in 1..=number("SPANPROOF_TEST_RUNS", 1) {
+        let cells = LocalSet::new().run_until(run(filter)).await;
+        problems.extend(cells.iter().filter_map(Cell::problem));
+        let text = page::text(&all(), &cells);
+        match request.as_deref() {
+            Some("update") => std::fs::write(repository(PAGE), text).unwrap(),
+            Some(_) => println!("{}", cells.iter().map(Cell::details).collect::<String>()),
+            None => problems.extend(difference(&text).map(|line| format!("round {round}: {line}"))),
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Runs the selected rows. Returns their results in the order of the table.
+async fn run(filter: Option<&str>) -> Vec<Cell> {
+    let permits = Arc::new(Semaphore::new(CONCURRENT_ROWS));
+    let mut running = JoinSet::new();
+    for (index, kind) in all().into_iter().enumerate() {
+        for row in kind.rows.iter().copied() {
+            let name = format!("{}/{}", row.service.name(), row.defect);
+            if filter.is_some_and(|text| !name.contains(text)) {
+                continue;
+            }
+            let permits = permits.clone();
+            running.spawn_local(async move {
+                let _permit = permits.acquire().await.unwrap();
+                let run: Run = row.run().await;
+                Cell::new(index, row, grade::grade(kind.expected(&row), &run), run)
+            });
+        }
+    }
+    let mut cells = running.join_all().await;
+    cells.sort_by_key(|cell| (cell.kind, cell.row.service, cell.row.defect));
+    assert!(!cells.is_empty(), "no row is selected");
+    cells
+}
+
+/// Returns the first line in which the page differs from what the repository has.
+fn difference(text: &str) -> Option<String> {
+    let stored = std::fs::read_to_string(repository(PAGE)).unwrap_or_default();
+    let pair = text.lines().zip(stored.lines()).find(|(found, stored)| found != stored);
+    let (found, stored) = match pair {
+        Some(pair) => pair,
+        None if text == stored => return None,
+        None => ("another number of lines", ""),
+    };
+    Some(format!("{PAGE} has:\n{stored}\nfound:\n{found}\nIf this is right, run SPANPROOF_KINDS=update cargo test -p runner --test suite kinds"))
+}
+
+/// Computes until `is_over`.
+fn keep_busy(is_over: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        while !is_over.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "variables ask for other runs")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn number(name: &str, default: usize) -> usize {
+    variable(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// The size of the table is a promise of the page.
+#[test]
+fn the_table_has_at_least_80_kinds_and_25_healthy_variants() {
+    let (healthy, defects): (Vec<_>, Vec<_>) =
+        all().into_iter().partition(|kind| kind.right.is_empty());
+    assert!(defects.len() >= 80, "{} kinds", defects.len());
+    let variants = healthy.iter().map(|kind| kind.rows.len()).sum::<usize>();
+    assert!(variants >= 25, "{variants} variants");
+}

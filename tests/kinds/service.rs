@@ -1,0 +1,149 @@
+//! The services whose defects are in the table, and how one row of the table runs one of them.
+
+use std::io::Write as _;
+
+use spanproof::{Case, RunOptions, World, WorldBuilder, cases};
+use spanproof_format::{Code, Run};
+
+use crate::world::repository;
+
+/// The flag of the service in Python, whose own spec has many values.
+const PYTHON_FLAG: &str = "[{ name = 'TRACING', tracing = true, values = ['off', 'on'] }]";
+
+/// A service of this repository that has switchable defects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Service {
+    /// In Perl; prints nothing.
+    Silent,
+    /// In Python, with the SDK of OpenTelemetry.
+    Otel,
+    /// In Python, with a tracer of its own, and a line for each span.
+    Python,
+    /// In Rust, this repository's runner.
+    Runner,
+}
+
+impl Service {
+    pub(super) const ALL: [Self; 4] = [Self::Silent, Self::Otel, Self::Python, Self::Runner];
+
+    /// Returns the folder of the service.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Silent => "silent-service",
+            Self::Otel => "otel-service",
+            Self::Python => "python-runner",
+            Self::Runner => "runner",
+        }
+    }
+
+    /// Returns a builder of the service's world. The variable `defect` names the defect; if it is empty,
+    /// the service is started exactly as its spec says.
+    fn world(self, defect: &str) -> WorldBuilder {
+        let (spec, command, variable) = match self {
+            Self::Silent => ("silent-service", "['/usr/bin/perl', '-I.', 'faulty.pl']", "DEFECT"),
+            Self::Otel => ("otel-service", "['./run', 'faulty.py']", "DEFECT"),
+            Self::Python => ("python-runner", "['/usr/bin/python3', 'faulty.py']", "BUG"),
+            Self::Runner => {
+                let world = World::new(repository("spanproof.toml"));
+                let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner"));
+                // Spans are written before the job ends, so a short wait is enough.
+                return world.env("FAULT", defect).set("service.flush-ms", "500");
+            }
+        };
+        let mut world = World::new(repository(&format!("fixtures/{spec}/spanproof.toml")));
+        if self == Self::Python {
+            world = world.set("flag", PYTHON_FLAG);
+        }
+        if defect.is_empty() {
+            return world;
+        }
+        world.env(variable, defect).set("service.command", command)
+    }
+
+    /// Returns whether a row of the table runs this case: tracing on and off, without a fault.
+    fn selects(self, case: &Case) -> bool {
+        case.fault.is_none()
+            && match self {
+                Self::Silent | Self::Otel => true,
+                Self::Python => case.route == "now" && case.upstream == "answers",
+                Self::Runner => {
+                    case.route == "queued"
+                        && case.upstream == "healthy"
+                        && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
+                        && [Some("true"), Some("0")].contains(&case.flag("ENABLE_DB_TRACING").text())
+                }
+            }
+    }
+}
+
+/// One service with one defect, and what differs from its spec.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) service: Service,
+    /// The name of the defect; empty for the service as it is.
+    pub(super) defect: &'static str,
+    /// SQL that runs before the service starts.
+    sql: &'static str,
+    /// More variables of the service.
+    env: &'static [(&'static str, &'static str)],
+    /// Values that replace those of the spec.
+    spec: &'static [(&'static str, &'static str)],
+    /// The right codes, if they differ from those of the kind: a service that reports an error has
+    /// another code than a service that does not.
+    pub(super) right: Option<&'static [Code]>,
+    /// Codes that are true besides the right one.
+    pub(super) also: &'static [Code],
+    /// Why the row is wrong today; `None` if a wrong row fails the test.
+    pub(super) known: Option<&'static str>,
+}
+
+impl Row {
+    pub(super) const fn new(service: Service, defect: &'static str) -> Self {
+        Self { service, defect, sql: "", env: &[], spec: &[], right: None, also: &[], known: None }
+    }
+
+    pub(super) const fn sql(self, sql: &'static str) -> Self {
+        Self { sql, ..self }
+    }
+
+    pub(super) const fn env(self, env: &'static [(&'static str, &'static str)]) -> Self {
+        Self { env, ..self }
+    }
+
+    pub(super) const fn spec(self, spec: &'static [(&'static str, &'static str)]) -> Self {
+        Self { spec, ..self }
+    }
+
+    pub(super) const fn right(self, codes: &'static [Code]) -> Self {
+        Self { right: Some(codes), ..self }
+    }
+
+    pub(super) const fn also(self, codes: &'static [Code]) -> Self {
+        Self { also: codes, ..self }
+    }
+
+    pub(super) const fn known(self, reason: &'static str) -> Self {
+        Self { known: Some(reason), ..self }
+    }
+
+    /// Runs the cases of the row as `spanproof check` does.
+    pub(super) async fn run(self) -> Run {
+        let mut seed = tempfile::NamedTempFile::with_suffix(".sql").unwrap();
+        seed.write_all(self.sql.as_bytes()).unwrap();
+        let mut world = self.service.world(self.defect).shared_server();
+        if !self.sql.is_empty() {
+            world = world.seed(seed.path());
+        }
+        let world = self.env.iter().fold(world, |world, (name, value)| world.env(*name, *value));
+        let world = self.spec.iter().fold(world, |world, (key, value)| world.set(key, value));
+        let world = world.open().await.unwrap();
+        let mut selected = cases(world.spec()).unwrap();
+        selected.retain(|case| self.service.selects(case));
+        let evidence = tempfile::tempdir().unwrap();
+        let (_cancel, cancelled) = tokio::sync::watch::channel(false);
+        let mut options = RunOptions::new(evidence.path(), cancelled);
+        options.workers = 2;
+        let result = spanproof::run(&world, &selected, options, |_| {}).await.unwrap();
+        result.document(world.spec(), &[], Vec::new())
+    }
+}

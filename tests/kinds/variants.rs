@@ -1,0 +1,77 @@
+//! Healthy ways to record spans, which must pass.
+
+use super::{Kind, kinds, silent};
+
+const UNIQUE: &str = "alter table spans add unique (span_id);";
+const PARTITIONED: &str = "alter table spans rename to old_spans; \
+    create table spans (like old_spans) partition by range (started_at); \
+    create table spans_old partition of spans for values from (minvalue) to ('2021-01-01'); \
+    create table spans_new partition of spans for values from ('2021-01-01') to (maxvalue);";
+const HASHED: &str = "alter table spans rename to old_spans; \
+    create table spans (like old_spans) partition by hash (trace_id); \
+    create table spans_0 partition of spans for values with (modulus 2, remainder 0); \
+    create table spans_1 partition of spans for values with (modulus 2, remainder 1);";
+const VIEW: &str = "alter table spans rename to all_spans; \
+    create view spans as select * from all_spans;";
+const VIEW_WITH_TRIGGER: &str = "alter table spans rename to all_spans; \
+    create view spans as select * from all_spans; \
+    create function take() returns trigger language plpgsql as \
+    $$ begin insert into all_spans values (new.*); return new; end $$; \
+    create trigger take instead of insert on spans for each row execute function take();";
+const INHERITED: &str = "create table spans_today () inherits (spans); \
+    create function take() returns trigger language plpgsql as \
+    $$ begin insert into spans_today values (new.*); return null; end $$; \
+    create trigger take before insert on spans for each row execute function take();";
+const RECORD_SPAN: &str = "create function record_span(span spans) returns void language sql as \
+    $$ insert into spans select span.* $$;";
+const UNLOGGED: &str = "alter table spans set unlogged;";
+const MORE_COLUMNS: &str = "alter table spans add column inserted_at timestamptz not null default now(), \
+    add column labels jsonb not null default '{}';";
+const UUIDS: &str = "alter table spans alter column trace_id type uuid using trace_id::uuid;";
+const COPY_OF_EACH_ROW: &str = "create schema audit; create table audit.spans (like spans); \
+    create function keep() returns trigger language plpgsql as \
+    $$ begin insert into audit.spans values (new.*); return new; end $$; \
+    create trigger keep after insert on spans for each row execute function keep();";
+const REPEATS: &[(&str, &str)] = &[(
+    "span",
+    "[{ name = 'carry parcel' }, { name = 'ask carrier', parent = 'carry parcel', repeats = true }]",
+)];
+
+pub(super) const KINDS: &[&[Kind]] = &[kinds! {
+    "as its spec says" [] [] { silent(""); }
+    "a row for each span" [] [] { silent("plain"); }
+    "one statement for each job" [] [] { silent("batch-per-order"); }
+    "one statement when the service stops" [] [] { silent("batch-at-stop"); }
+    "one transaction with a statement for each span" [] [] { silent("one-transaction"); }
+    "spans in one transaction with the work" [] [] { silent("with-the-work"); }
+    "`copy`" [] [] { silent("copy"); }
+    "prepared statements" [] [] { silent("prepared"); }
+    "spans that arrive after the job's end" [] [] { silent("late"); }
+    "a row at the start, and an update at the end" [] [] { silent("two-phases"); }
+    "each row is inserted or updated, twice" [] [] { silent("upsert").sql(UNIQUE); }
+    "a staging table" [] [] { silent("staging-table"); }
+    "a function of the database inserts the row" [] [] { silent("by-function").sql(RECORD_SPAN); }
+    "ids in capitals" [] [] { silent("upper-case-ids"); }
+    "the duration in microseconds" [] [] { silent("own-duration-unit"); }
+    "more spans than the spec names" [] [] { silent("extra-spans"); }
+    "retries with a span each" [] [] { silent("retried").spec(REPEATS); }
+    "one trace for all units" [] [] { silent("one-trace-per-order"); }
+    "results that vary" [] [] { silent("varying-results"); }
+    "a slow start" [] [] { silent("slow-start"); }
+    "slow work" [] [] { silent("slow-work"); }
+    "a service that ends by the signal" [] [] { silent("ends-by-signal"); }
+    "a new connection for each span" [] [] { silent("reconnects"); }
+    "a session in another time zone" [] [] { silent("other-zone"); }
+    "parents before their children" [] [] { silent("other-order"); }
+    "a trial insert that is rolled back at the start" [] [] { silent("probes-the-table"); }
+    "old spans are deleted" [] [] { silent("deletes-old-spans"); }
+    "a table partitioned by time" [] [] { silent("plain").sql(PARTITIONED); }
+    "a table partitioned by hash" [] [] { silent("plain").sql(HASHED); }
+    "a view" [] [] { silent("plain").sql(VIEW); }
+    "a view with a trigger" [] [] { silent("plain").sql(VIEW_WITH_TRIGGER); }
+    "a trigger moves rows to an inheriting table" [] [] { silent("plain").sql(INHERITED); }
+    "an unlogged table" [] [] { silent("plain").sql(UNLOGGED); }
+    "more columns with defaults" [] [] { silent("plain").sql(MORE_COLUMNS); }
+    "trace ids of the type `uuid`" [] [] { silent("plain").sql(UUIDS); }
+    "a copy of each row in another schema" [] [] { silent("plain").sql(COPY_OF_EACH_ROW); }
+}];
