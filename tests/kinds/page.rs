@@ -36,14 +36,16 @@ twenty times beside a busy processor, and update it, with:
 pub(super) struct Cell {
     /// The index of the kind.
     pub(super) kind: usize,
+    what: &'static str,
     pub(super) row: Row,
     pub(super) grade: Grade,
     run: Run,
 }
 
 impl Cell {
-    pub(super) fn new(kind: usize, row: Row, grade: Grade, run: Run) -> Self {
-        Self { kind, row, grade, run }
+    /// Creates the result of a row of the kind with this index.
+    pub(super) fn new((kind, what): (usize, &'static str), row: Row, grade: Grade, run: Run) -> Self {
+        Self { kind, what, row, grade, run }
     }
 
     /// Returns why the row fails the test; `None` if it does not.
@@ -55,7 +57,8 @@ impl Cell {
     /// Returns the grade with the findings.
     pub(super) fn details(&self) -> String {
         let Row { service, defect, .. } = self.row;
-        let mut text = format!("== {}/{defect}: {}\n", service.name(), self.grade.text());
+        let (name, grade) = (service.name(), self.grade.text());
+        let mut text = format!("== {name}/{defect}, {}: {grade}\n", self.what);
         for case in &self.run.cases {
             let _ = writeln!(text, "{} {:?} {:?}", case.settings, case.funnel, case.timings);
             if let Verdict::Broken(cause) = &case.verdict {
@@ -103,7 +106,7 @@ pub(super) fn text(kinds: &[Kind], cells: &[Cell]) -> String {
             }
         }
     }
-    text.push_str(&known(kinds, cells));
+    text.push_str(&known(cells));
     text
 }
 
@@ -151,12 +154,11 @@ fn share(count: usize, all: usize) -> String {
 }
 
 /// Lists the rows that are known to be wrong, with the reasons.
-fn known(kinds: &[Kind], cells: &[Cell]) -> String {
+fn known(cells: &[Cell]) -> String {
     let mut text = String::new();
     for cell in cells {
         let Some(reason) = cell.row.known else { continue };
-        let (service, what) = (cell.row.service.name(), kinds[cell.kind].what);
-        let _ = writeln!(text, "- {what}, {service}: {reason}.");
+        let _ = writeln!(text, "- {}, {}: {reason}.", cell.what, cell.row.service.name());
     }
     if text.is_empty() { text } else { format!("\n## Known errors\n\n{text}") }
 }

@@ -51,7 +51,9 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
     "each row is inserted or updated, twice" [] [] { silent("upsert").sql(UNIQUE); }
     "a staging table" [] [] { silent("staging-table"); }
     "a function of the database inserts the row" [] [] { silent("by-function").sql(RECORD_SPAN); }
-    "ids in capitals" [] [] { silent("upper-case-ids"); }
+    "ids in capitals" [] [] {
+        silent("upper-case-ids").known("the header is compared letter by letter");
+    }
     "the duration in microseconds" [] [] { silent("own-duration-unit"); }
     "more spans than the spec names" [] [] { silent("extra-spans"); }
     "retries with a span each" [] [] { silent("retried").spec(REPEATS); }
@@ -72,6 +74,8 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
     "a trigger moves rows to an inheriting table" [] [] { silent("plain").sql(INHERITED); }
     "an unlogged table" [] [] { silent("plain").sql(UNLOGGED); }
     "more columns with defaults" [] [] { silent("plain").sql(MORE_COLUMNS); }
-    "trace ids of the type `uuid`" [] [] { silent("plain").sql(UUIDS); }
+    "trace ids of the type `uuid`" [] [] {
+        silent("plain").sql(UUIDS).known("the header has no hyphens, and the `uuid` has");
+    }
     "a copy of each row in another schema" [] [] { silent("plain").sql(COPY_OF_EACH_ROW); }
 }];

@@ -114,12 +114,12 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the tracer uses another database, without the table" [WriteFailedSilent] [WrongDestination NeverSent] {
         silent("database-other");
     }
-    "one bad row spoils a statement with many rows" [BatchPoisoned] [] {
+    "one bad row spoils a statement with many rows" [BatchPoisoned] [WriteFailedSilent] {
         silent("batch-poisoned");
         python("poisoned");
         runner("batch").also(&[Code::BannerContradicts]);
     }
-    "one bad row spoils a transaction of many statements" [BatchPoisoned] [] {
+    "one bad row spoils a transaction of many statements" [BatchPoisoned] [WriteFailedSilent] {
         silent("transaction-poisoned");
     }
 };
