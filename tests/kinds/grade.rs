@@ -25,14 +25,8 @@ pub(super) enum Grade {
 
 impl Grade {
     /// The grades of defects.
-    pub(super) const DEFECTS: [Self; 6] = [
-        Self::Exact,
-        Self::Near,
-        Self::Undetermined,
-        Self::LikelyWrong,
-        Self::Missed,
-        Self::Wrong,
-    ];
+    pub(super) const DEFECTS: [Self; 6] =
+        [Self::Exact, Self::Near, Self::Undetermined, Self::LikelyWrong, Self::Missed, Self::Wrong];
 
     pub(super) fn text(self) -> &'static str {
         match self {

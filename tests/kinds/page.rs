@@ -44,7 +44,12 @@ pub(super) struct Cell {
 
 impl Cell {
     /// Creates the result of a row of the kind with this index.
-    pub(super) fn new((kind, what): (usize, &'static str), row: Row, grade: Grade, run: Run) -> Self {
+    pub(super) fn new(
+        (kind, what): (usize, &'static str),
+        row: Row,
+        grade: Grade,
+        run: Run,
+    ) -> Self {
         Self { kind, what, row, grade, run }
     }
 
@@ -99,7 +104,10 @@ pub(super) fn text(kinds: &[Kind], cells: &[Cell]) -> String {
     text.push_str(&totals(cells));
     for (heading, is_healthy) in [("Defects", false), ("Healthy variants", true)] {
         let services = Service::ALL.map(Service::name).join(" | ");
-        let _ = writeln!(text, "\n## {heading}\n\n| kind | right | {services} |\n|---|---|---|---|---|---|");
+        let _ = writeln!(
+            text,
+            "\n## {heading}\n\n| kind | right | {services} |\n|---|---|---|---|---|---|"
+        );
         for (index, kind) in kinds.iter().enumerate() {
             if kind.right.is_empty() == is_healthy {
                 text.push_str(&line(index, kind, cells));
@@ -143,7 +151,8 @@ fn totals(cells: &[Cell]) -> String {
     }
     let _ = writeln!(text, "| all defects | {all} | | |");
     let alarms = count(Grade::FalseAlarm);
-    let _ = writeln!(text, "| false alarm | {alarms} of {healthy} | {} | 0 |", share(alarms, healthy));
+    let _ =
+        writeln!(text, "| false alarm | {alarms} of {healthy} | {} | 0 |", share(alarms, healthy));
     text
 }
 

@@ -41,7 +41,7 @@ impl Service {
     fn world(self, defect: &str) -> WorldBuilder {
         let (spec, command, variable) = match self {
             Self::Silent => ("silent-service", "['/usr/bin/perl', '-I.', 'faulty.pl']", "DEFECT"),
-            Self::Otel => ("otel-service", "['./run', 'faulty.py']", "DEFECT"),
+            Self::Otel => ("otel-service", "['/usr/bin/python3', 'faulty.py']", "DEFECT"),
             Self::Python => ("python-runner", "['/usr/bin/python3', 'faulty.py']", "BUG"),
             Self::Runner => {
                 let world = World::new(repository("spanproof.toml"));
@@ -51,6 +51,10 @@ impl Service {
             }
         };
         let mut world = World::new(repository(&format!("fixtures/{spec}/spanproof.toml")));
+        if self == Self::Otel {
+            let is_installed = repository("fixtures/otel-service/packages").exists();
+            assert!(is_installed, "the SDK is missing; run `fixtures/otel-service/install` once");
+        }
         if self == Self::Python {
             world = world.set("flag", PYTHON_FLAG);
         }
@@ -70,7 +74,8 @@ impl Service {
                     case.route == "queued"
                         && case.upstream == "healthy"
                         && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
-                        && [Some("true"), Some("0")].contains(&case.flag("ENABLE_DB_TRACING").text())
+                        && [Some("true"), Some("0")]
+                            .contains(&case.flag("ENABLE_DB_TRACING").text())
                 }
             }
     }

@@ -1,6 +1,6 @@
 //! Healthy ways to record spans, which must pass.
 
-use super::{Kind, kinds, silent};
+use super::{Kind, kinds, otel, silent};
 
 const UNIQUE: &str = "alter table spans add unique (span_id);";
 const PARTITIONED: &str = "alter table spans rename to old_spans; \
@@ -37,45 +37,138 @@ const REPEATS: &[(&str, &str)] = &[(
     "[{ name = 'carry parcel' }, { name = 'ask carrier', parent = 'carry parcel', repeats = true }]",
 )];
 
+const OTEL_REPEATS: &[(&str, &str)] = &[(
+    "span",
+    "[{ name = 'bill customer' }, { name = 'fetch rate', parent = 'bill customer', repeats = true }]",
+)];
+const WITH_RUN: &[(&str, &str)] = &[(
+    "span",
+    "[{ name = 'run', unit = 'none' }, { name = 'bill customer' }, \
+     { name = 'fetch rate', parent = 'bill customer' }]",
+)];
+const UUID_UNITS: &str = "alter table invoices alter column id drop default, \
+    alter column id type uuid using gen_random_uuid(), alter column id set default gen_random_uuid();";
+
 pub(super) const KINDS: &[&[Kind]] = &[kinds! {
-    "as its spec says" [] [] { silent(""); }
-    "a row for each span" [] [] { silent("plain"); }
-    "one statement for each job" [] [] { silent("batch-per-order"); }
-    "one statement when the service stops" [] [] { silent("batch-at-stop"); }
-    "one transaction with a statement for each span" [] [] { silent("one-transaction"); }
+    "as its spec says" [] [] {
+        silent("");
+        otel("");
+    }
+    "a row for each span" [] [] {
+        silent("plain");
+        otel("one-by-one");
+        otel("simple-processor");
+    }
+    "one statement for each job" [] [] {
+        silent("batch-per-order");
+        otel("plain");
+    }
+    "one statement when the service stops" [] [] {
+        silent("batch-at-stop");
+        otel("batch-at-stop");
+    }
+    "one transaction with a statement for each span" [] [] {
+        silent("one-transaction");
+        otel("transaction");
+    }
     "spans in one transaction with the work" [] [] { silent("with-the-work"); }
-    "`copy`" [] [] { silent("copy"); }
-    "prepared statements" [] [] { silent("prepared"); }
-    "spans that arrive after the job's end" [] [] { silent("late"); }
+    "`copy`" [] [] {
+        silent("copy");
+        otel("copy");
+    }
+    "prepared statements" [] [] {
+        silent("prepared");
+        otel("prepared");
+        otel("many-at-once");
+    }
+    "spans that arrive after the job's end" [] [] {
+        silent("late");
+        otel("late");
+    }
     "a row at the start, and an update at the end" [] [] { silent("two-phases"); }
-    "each row is inserted or updated, twice" [] [] { silent("upsert").sql(UNIQUE); }
+    "each row is inserted or updated, twice" [] [] {
+        silent("upsert").sql(UNIQUE);
+        otel("written-again").sql(UNIQUE);
+    }
     "a staging table" [] [] { silent("staging-table"); }
     "a function of the database inserts the row" [] [] { silent("by-function").sql(RECORD_SPAN); }
     "ids in capitals" [] [] {
         silent("upper-case-ids").known("the header is compared letter by letter");
     }
     "the duration in microseconds" [] [] { silent("own-duration-unit"); }
-    "more spans than the spec names" [] [] { silent("extra-spans"); }
-    "retries with a span each" [] [] { silent("retried").spec(REPEATS); }
-    "one trace for all units" [] [] { silent("one-trace-per-order"); }
-    "results that vary" [] [] { silent("varying-results"); }
-    "a slow start" [] [] { silent("slow-start"); }
-    "slow work" [] [] { silent("slow-work"); }
+    "more spans than the spec names" [] [] {
+        silent("extra-spans");
+        otel("more-spans");
+    }
+    "retries with a span each" [] [] {
+        silent("retried").spec(REPEATS);
+        otel("retried").spec(OTEL_REPEATS);
+    }
+    "one trace for all units" [] [] {
+        silent("one-trace-per-order");
+        otel("one-trace").spec(WITH_RUN);
+    }
+    "results that vary" [] [] {
+        silent("varying-results");
+        otel("varying-results");
+    }
+    "a slow start" [] [] {
+        silent("slow-start");
+        otel("slow-start");
+    }
+    "slow work" [] [] {
+        silent("slow-work");
+        otel("slow-work");
+    }
     "a service that ends by the signal" [] [] { silent("ends-by-signal"); }
     "a new connection for each span" [] [] { silent("reconnects"); }
     "a session in another time zone" [] [] { silent("other-zone"); }
     "parents before their children" [] [] { silent("other-order"); }
     "a trial insert that is rolled back at the start" [] [] { silent("probes-the-table"); }
     "old spans are deleted" [] [] { silent("deletes-old-spans"); }
-    "a table partitioned by time" [] [] { silent("plain").sql(PARTITIONED); }
+    "a table partitioned by time" [] [] {
+        silent("plain").sql(PARTITIONED);
+        otel("plain").sql(PARTITIONED);
+    }
     "a table partitioned by hash" [] [] { silent("plain").sql(HASHED); }
-    "a view" [] [] { silent("plain").sql(VIEW); }
-    "a view with a trigger" [] [] { silent("plain").sql(VIEW_WITH_TRIGGER); }
-    "a trigger moves rows to an inheriting table" [] [] { silent("plain").sql(INHERITED); }
+    "a view" [] [] {
+        silent("plain").sql(VIEW);
+        otel("plain").sql(VIEW);
+    }
+    "a view with a trigger" [] [] {
+        silent("plain").sql(VIEW_WITH_TRIGGER);
+        otel("plain").sql(VIEW_WITH_TRIGGER);
+    }
+    "a trigger moves rows to an inheriting table" [] [] {
+        silent("plain").sql(INHERITED);
+        otel("plain").sql(INHERITED);
+    }
     "an unlogged table" [] [] { silent("plain").sql(UNLOGGED); }
-    "more columns with defaults" [] [] { silent("plain").sql(MORE_COLUMNS); }
+    "more columns with defaults" [] [] {
+        silent("plain").sql(MORE_COLUMNS);
+        otel("plain").sql(MORE_COLUMNS);
+    }
     "trace ids of the type `uuid`" [] [] {
         silent("plain").sql(UUIDS).known("the header has no hyphens, and the `uuid` has");
     }
-    "a copy of each row in another schema" [] [] { silent("plain").sql(COPY_OF_EACH_ROW); }
+    "a copy of each row in another schema" [] [] {
+        silent("plain").sql(COPY_OF_EACH_ROW);
+        otel("plain").sql(COPY_OF_EACH_ROW);
+    }
+    "the console gets every span, too" [] [] { otel("console-too"); }
+    "units in parallel threads" [] [] { otel("parallel"); }
+    "an inner span in another thread, with its context" [] [] { otel("context-in-thread"); }
+    "events and links" [] [] { otel("events-and-links"); }
+    "spans that are ended twice" [] [] { otel("ended-twice"); }
+    "baggage" [] [] { otel("baggage"); }
+    "a lost connection and a second attempt" [] [] { otel("retried-write"); }
+    "much output" [] [] { otel("verbose"); }
+    "an error that has nothing to do with spans" [] [] { otel("other-error"); }
+    "an exporter variable that the service does not use" [] [] {
+        otel("plain").env(&[("OTEL_TRACES_EXPORTER", "none")]);
+    }
+    "`OTEL_TRACES_SAMPLER` keeps every trace" [] [] {
+        otel("plain").env(&[("OTEL_TRACES_SAMPLER", "parentbased_always_on")]);
+    }
+    "unit ids of the type `uuid`" [] [] { otel("plain").sql(UUID_UNITS); }
 }];

@@ -2,7 +2,8 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, kinds, python, runner, silent};
+use super::CLAIM;
+use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 /// Gives the service a role without special rights, because privileges do not bind a superuser.
 macro_rules! as_role {
@@ -45,61 +46,91 @@ const NO_PARTITION: &str = "alter table spans rename to old_spans; \
     create table spans (like old_spans) partition by range (started_at); \
     create table spans_2020 partition of spans for values from ('2020-01-01') to ('2021-01-01');";
 
+/// Why the errors of these rows are taken for silent ones.
+const UNRECOGNISED: &str = "the driver's error is in the output, and is not recognised";
+
 pub(super) const KINDS: &[Kind] = kinds! {
     "the table is missing" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans rename to old_spans;");
+        otel("database").sql("alter table spans rename to old_spans;").right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql("alter table spans rename to old_spans;").also(CLAIM);
     }
     "a column is missing" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans rename column ended_at to finished;");
+        otel("database").sql("alter table spans rename column ended_at to finished;").right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql("alter table spans rename column ended_at to finished;").also(CLAIM);
     }
     "the service may not insert" [WriteFailedSilent] [] {
         silent("database").sql(REVOKED).env(ROLE);
+        otel("database").sql(REVOKED).env(ROLE).right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql(REVOKED).env(ROLE).also(CLAIM);
     }
     "row security refuses the rows" [WriteFailedSilent] [] {
         silent("database").sql(ROW_SECURITY).env(ROLE);
+        otel("database").sql(ROW_SECURITY).env(ROLE).right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql(ROW_SECURITY).env(ROLE).also(CLAIM);
     }
     "a check refuses one of two spans" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans add check (parent_span_id is not null);");
+        otel("one-by-one-quiet").sql("alter table spans add check (parent_span_id is not null);");
     }
     "a unique index refuses the second span of a trace" [WriteFailedSilent] [] {
         silent("database").sql("create unique index on spans (trace_id);");
+        otel("one-by-one-quiet").sql("create unique index on spans (trace_id);");
     }
     "a foreign key refuses a span before its parent" [WriteFailedSilent] [] {
         silent("database").sql(PARENT_FIRST);
+        otel("one-by-one-quiet").sql(PARENT_FIRST).also(CLAIM);
     }
     "a name is too long for its column" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans alter column name type varchar(11);");
+        otel("database").sql("alter table spans alter column name type varchar(11);").right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql("alter table spans alter column name type varchar(11);").also(CLAIM);
     }
     "a trigger raises an error" [WriteFailedSilent] [] {
         silent("database").sql(RAISES);
+        otel("database").sql(RAISES).right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql(RAISES).also(CLAIM);
     }
     "the insert takes longer than the statement timeout" [WriteFailedSilent] [] {
         silent("database").sql(SLOW).env(TIMEOUT);
+        otel("database").sql(SLOW).env(TIMEOUT).right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql(SLOW).env(TIMEOUT).also(CLAIM);
     }
-    "the commit is refused" [WriteFailedSilent] [] {
+    "the commit is refused" [WriteFailedSilent] [ExportFailed] {
         silent("database").sql(AT_COMMIT);
+        otel("database").sql(AT_COMMIT).right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql(AT_COMMIT).also(CLAIM).known("every row of the statement was refused, none was good");
     }
     "no partition takes the rows" [WriteFailedSilent] [] {
         silent("database").sql(NO_PARTITION);
+        otel("database").sql(NO_PARTITION).right(&[Code::WriteFailedReported]);
+        otel("database-quiet").sql(NO_PARTITION).also(CLAIM);
     }
     "a value has the wrong type" [WriteFailedSilent] [] {
         silent("type-wrong");
+        otel("type-wrong").right(&[Code::WriteFailedReported]);
     }
     "a required column gets null" [WriteFailedSilent] [] {
         silent("not-null");
+        otel("not-null").right(&[Code::WriteFailedReported]);
     }
     "the statement names an unknown column" [WriteFailedSilent] [] {
         silent("column-unknown");
+        otel("column-unknown").right(&[Code::WriteFailedReported]);
     }
     "the statement names an unknown schema" [WriteFailedSilent] [] {
         silent("table-unknown");
+        otel("table-unknown").right(&[Code::WriteFailedReported]);
     }
     "the statement has a syntax error" [WriteFailedSilent] [] {
         silent("syntax");
+        otel("syntax").right(&[Code::WriteFailedReported]).known(UNRECOGNISED);
     }
     "the transaction is read-only" [WriteFailedSilent] [] {
         silent("read-only");
         python("swallowed");
+        otel("read-only").also(CLAIM);
     }
     "the span of one unit is refused" [WriteFailedSilent] [] {
         silent("one-row-refused");
@@ -107,19 +138,25 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the server refuses the tracer's user" [WriteFailedSilent] [] {
         silent("wrong-password");
         runner("login-refused").right(&[Code::WriteFailedReported]);
+        otel("wrong-password").right(&[Code::WriteFailedReported]).known(UNRECOGNISED);
+        otel("wrong-password-quiet").also(CLAIM);
     }
-    "the tracer's database does not exist" [WriteFailedSilent] [] {
+    "the tracer's database does not exist" [WriteFailedSilent] [ExportFailed] {
         silent("database-unknown");
+        otel("database-unknown").right(&[Code::WriteFailedReported]);
     }
     "the tracer uses another database, without the table" [WriteFailedSilent] [WrongDestination NeverSent] {
         silent("database-other");
+        otel("database-other").right(&[Code::WriteFailedReported]);
     }
     "one bad row spoils a statement with many rows" [BatchPoisoned] [WriteFailedSilent] {
         silent("batch-poisoned");
         python("poisoned");
         runner("batch").also(&[Code::BannerContradicts]);
+        otel("batch-poisoned").also(CLAIM);
     }
     "one bad row spoils a transaction of many statements" [BatchPoisoned] [WriteFailedSilent] {
         silent("transaction-poisoned");
+        otel("transaction-poisoned").also(CLAIM);
     }
 };

@@ -2,61 +2,93 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, kinds, python, runner, silent};
+use super::CLAIM;
+use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];
+
+/// Room for one span, so that more are dropped while a batch is written.
+const SMALL_QUEUE: &[(&str, &str)] =
+    &[("OTEL_BSP_MAX_QUEUE_SIZE", "1"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")];
 
 pub(super) const KINDS: &[Kind] = kinds! {
     "the inner span is not begun" [PathNotExecuted] [] {
         silent("inner-untraced");
+        otel("inner-untraced");
     }
     "the unit's own span is not begun" [PathNotExecuted] [] {
         silent("outer-untraced").also(&[Code::BrokenTree]);
     }
     "the first unit is not traced" [PathNotExecuted] [] {
         silent("first-untraced").also(&[Code::BrokenTree]);
+        otel("first-untraced").also(&[Code::BrokenTree]);
     }
     "the last unit is not traced" [PathNotExecuted] [] {
         silent("last-untraced").also(&[Code::BrokenTree]);
+        otel("last-untraced").also(&[Code::BrokenTree]);
     }
     "only failing units are not traced" [PathNotExecuted] [] {
         silent("failed-untraced").also(&[Code::BrokenTree]);
+        otel("failed-untraced").also(&[Code::BrokenTree]);
     }
     "every span is lost in memory" [NeverSent] [] {
         silent("lost-all");
         runner("acknowledged-only").also(&[Code::BannerContradicts]);
+        otel("lost-all").also(CLAIM);
     }
     "inner spans are lost in memory" [NeverSent] [] {
         silent("lost-inner");
+        otel("lost-inner");
     }
     "the units' own spans are lost in memory" [NeverSent] [] {
         silent("lost-outer").also(&[Code::BrokenTree]);
+        otel("lost-outer").also(&[Code::BrokenTree]);
     }
     "the spans of failing units are lost in memory" [NeverSent] [] {
         silent("lost-failed");
+        otel("lost-failed");
     }
     "the spans of the first unit are lost in memory" [NeverSent] [] {
         silent("lost-first");
+        otel("lost-first");
     }
     "the spans of the last unit are lost in memory" [NeverSent] [] {
         silent("lost-last");
+        otel("lost-last");
     }
     "a full queue drops spans" [NeverSent] [] {
         silent("queue-full");
         runner("sampled").also(&[Code::BannerContradicts]);
+        otel("queue-full").env(SMALL_QUEUE).known("the queue is before the exporter, which reports nothing");
     }
     "the buffer is never flushed" [NeverSent] [] {
         silent("never-flushed");
         python("unflushed");
+        otel("never-flushed").also(CLAIM);
     }
     "spans are written by a child process that exits early" [NeverSent] [] {
         silent("forgotten-child");
     }
     "the tracer connects to a port without a server" [NeverSent WriteFailedSilent] [] {
         silent("port-wrong");
+        otel("port-wrong").also(CLAIM);
     }
     "the service does not stop, and is killed with its buffer" [LostAtExit] [] {
         silent("killed-with-buffer").spec(SHORT_STOP).also(&[Code::NotStopped]);
+        otel("killed-with-buffer").spec(SHORT_STOP).also(&[Code::NotStopped, Code::BannerContradicts]);
+    }
+    "the service exits by the signal to stop, with its buffer" [LostAtExit NeverSent] [] {
+        otel("ends-by-signal-with-buffer").also(CLAIM);
+    }
+    "no processor hands spans to the exporter" [NeverSent] [] {
+        otel("no-processor").also(CLAIM);
+        otel("second-provider").also(CLAIM);
+    }
+    "the unit's own span is begun, and never ended" [NotFinished NeverSent] [] {
+        otel("never-ended").also(&[Code::BrokenTree]);
+    }
+    "the exporter prints that no collector answers" [ExportFailed] [] {
+        otel("export-failed");
     }
     "the service kills itself with its buffer" [LostAtExit] [] {
         silent("dies-with-buffer").also(&[Code::ProcessCrashed]);

@@ -2,7 +2,8 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, kinds, python, runner, silent};
+use super::CLAIM;
+use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 const NEW_TABLE: &str = "create table spans_new (like spans);";
 const TENANT: &str = "create schema tenant; create table tenant.spans (like spans);";
@@ -16,6 +17,9 @@ const NULL_TRIGGER: &str = "create function drop_span() returns trigger language
 const NULL_FOR_FAILED: &str = "create function drop_span() returns trigger language plpgsql as \
     $$ begin return null; end $$; create trigger drop_span before insert on spans \
     for each row when (new.status = 'error') execute function drop_span();";
+const NULL_FOR_FAILED_BY_OTEL: &str = "create function drop_span() returns trigger language plpgsql as \
+    $$ begin return null; end $$; create trigger drop_span before insert on spans \
+    for each row when (new.status = 'ERROR') execute function drop_span();";
 const EMPTY_VIEW: &str = "alter table spans rename to all_spans; \
     create view spans as select * from all_spans; \
     create function take() returns trigger language plpgsql as $$ begin return new; end $$; \
@@ -35,59 +39,74 @@ const UNIQUE: &str = "alter table spans add unique (span_id);";
 pub(super) const KINDS: &[Kind] = kinds! {
     "spans are written to another table" [WrongDestination] [] {
         silent("table-other").sql(NEW_TABLE);
+        otel("table-other").sql(NEW_TABLE).also(CLAIM);
     }
     "spans are written to another schema" [WrongDestination] [] {
         silent("schema-other").sql(TENANT);
         python("elsewhere");
         runner("elsewhere").also(&[Code::BannerContradicts]);
+        otel("schema-other").sql(TENANT).also(CLAIM);
     }
     "the search path leads to another schema" [WrongDestination] [] {
         silent("database").sql(TENANT).env(TENANT_FIRST);
+        otel("database").sql(TENANT).env(TENANT_FIRST).also(CLAIM);
     }
     "spans are written to a temporary table" [WrongDestination] [] {
         silent("table-temporary");
+        otel("table-temporary").also(CLAIM);
     }
     "a rule redirects the rows to another table" [WrongDestination] [SilentlyDiscarded] {
         silent("database").sql(RULE_ELSEWHERE);
+        otel("database").sql(RULE_ELSEWHERE).also(CLAIM);
     }
     "each span is rolled back" [RolledBack] [] {
         silent("rolled-back");
         python("rolled-back");
         runner("rolled-back").also(&[Code::BannerContradicts]);
+        otel("rolled-back").also(CLAIM);
     }
     "the transaction is never committed" [RolledBack] [] {
         silent("never-committed");
+        otel("never-committed").also(CLAIM);
     }
     "spans are rolled back to a savepoint" [RolledBack] [] {
         silent("savepoint");
+        otel("savepoint").also(CLAIM);
     }
     "spans are rolled back with the work" [RolledBack] [] {
         silent("work-rolled-back");
     }
     "a trigger discards every row" [SilentlyDiscarded] [] {
         silent("database").sql(NULL_TRIGGER);
+        otel("database").sql(NULL_TRIGGER).also(CLAIM);
     }
     "a trigger discards the rows of failing units" [SilentlyDiscarded] [] {
         silent("database").sql(NULL_FOR_FAILED);
+        otel("database").sql(NULL_FOR_FAILED_BY_OTEL);
     }
     "a rule discards every row" [SilentlyDiscarded] [] {
         silent("database").sql(RULE_NOTHING);
+        otel("database").sql(RULE_NOTHING).also(CLAIM);
     }
     "the table is a view that keeps nothing" [SilentlyDiscarded] [] {
         silent("database").sql(EMPTY_VIEW);
+        otel("database").sql(EMPTY_VIEW).also(CLAIM);
     }
     "rows with a known id are skipped" [SilentlyDiscarded] [] {
         silent("conflict").sql(UNIQUE).also(&[Code::InvalidIds, Code::BrokenTree]);
         python("ignored").also(&[Code::InvalidIds, Code::BrokenTree]);
+        otel("conflict").sql(UNIQUE).also(&[Code::InvalidIds, Code::BrokenTree]);
     }
     "the statement inserts no row" [SilentlyDiscarded] [] {
         silent("no-row");
     }
     "each span is deleted at once" [RemovedLater] [] {
         silent("deleted");
+        otel("deleted").also(CLAIM);
     }
     "the table is truncated at the stop" [RemovedLater] [] {
         silent("truncated");
+        otel("truncated").also(CLAIM);
     }
     "a retention job deletes too much" [RemovedLater] [] {
         silent("retention");
@@ -97,6 +116,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "a trigger deletes each span" [RemovedLater] [] {
         silent("database").sql(DELETE_TRIGGER);
+        otel("database").sql(DELETE_TRIGGER).also(CLAIM);
     }
     "a trigger keeps only the newest spans" [RemovedLater] [] {
         silent("database").sql(KEEP_TWO).also(&[Code::BrokenTree]);
