@@ -14,9 +14,11 @@ mod page;
 mod service;
 mod variants;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rstest::rstest;
 use spanproof_format::{Code, Run};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
@@ -27,7 +29,7 @@ use self::service::{Row, Service};
 use crate::world::repository;
 
 /// Number of rows that run at the same time. They wait more than they compute.
-const CONCURRENT_ROWS: usize = 5;
+const CONCURRENT_ROWS: usize = 6;
 const PAGE: &str = "docs/kinds.md";
 
 /// A way to lose spans, or a healthy way to record them.
@@ -102,7 +104,9 @@ async fn every_kind_of_loss_gets_its_code() {
         }
     }
     is_over.store(true, Ordering::Relaxed);
-    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in busy {
+        thread.join().unwrap();
+    }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
@@ -131,18 +135,20 @@ async fn run(filter: Option<&str>) -> Vec<Cell> {
     cells
 }
 
-/// Returns the first line in which the page differs from what the repository has.
+/// Returns the lines in which the page differs from what the repository has; `None` if there are none.
 fn difference(text: &str) -> Option<String> {
     let stored = std::fs::read_to_string(repository(PAGE)).unwrap_or_default();
-    let pair = text.lines().zip(stored.lines()).find(|(found, stored)| found != stored);
-    let (found, stored) = match pair {
-        Some(pair) => pair,
-        None if text == stored => return None,
-        None => ("another number of lines", ""),
+    if text == stored {
+        return None;
+    }
+    let lines = |page: &str, other: &str, mark: &str| -> String {
+        let others: BTreeSet<&str> = other.lines().collect();
+        let differing = page.lines().filter(|line| !others.contains(line));
+        differing.map(|line| format!("{mark} {line}\n")).collect()
     };
-    Some(format!(
-        "{PAGE} has:\n{stored}\nfound:\n{found}\nIf this is right, run SPANPROOF_KINDS=update cargo test -p runner --test suite kinds"
-    ))
+    let (expected, found) = (lines(&stored, text, "-"), lines(text, &stored, "+"));
+    let command = "SPANPROOF_KINDS=update cargo test -p runner --test suite kinds";
+    Some(format!("{PAGE} differs:\n{expected}{found}If this is right, run `{command}`"))
 }
 
 /// Computes until `is_over`.
@@ -161,6 +167,22 @@ fn variable(name: &str) -> Option<String> {
 
 fn number(name: &str, default: usize) -> usize {
     variable(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// A faulty service that is started without a defect prints the names of its defects and variants.
+#[rstest]
+#[case(Service::Silent)]
+#[case(Service::Otel)]
+fn every_defect_has_a_row(#[case] service: Service) {
+    let mut command = service.faulty();
+    let output = command.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    let names: BTreeSet<&str> = error.split_whitespace().collect();
+    let kinds = all();
+    let rows = kinds.iter().flat_map(|kind| kind.rows).filter(|row| row.service == service);
+    let tested: BTreeSet<&str> =
+        rows.map(|row| row.defect).filter(|name| !name.is_empty()).collect();
+    assert_eq!(tested, names);
 }
 
 /// The size of the table is a promise of the page.

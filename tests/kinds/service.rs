@@ -36,6 +36,17 @@ impl Service {
         }
     }
 
+    /// Returns the command of the faulty service, without a defect.
+    pub(super) fn faulty(self) -> assert_cmd::Command {
+        let perl: &[&str] = &["/usr/bin/perl", "-I.", "faulty.pl"];
+        let python: &[&str] = &["/usr/bin/python3", "faulty.py"];
+        let command = if self == Self::Silent { perl } else { python };
+        let mut made = assert_cmd::Command::new(command[0]);
+        made.args(&command[1..]).current_dir(repository("fixtures").join(self.name()));
+        made.env_remove("DEFECT").env("PYTHONPATH", "packages").env("PYTHONDONTWRITEBYTECODE", "1");
+        made
+    }
+
     /// Returns a builder of the service's world. The variable `defect` names the defect; if it is empty,
     /// the service is started exactly as its spec says.
     fn world(self, defect: &str) -> WorldBuilder {
