@@ -54,6 +54,8 @@ pub enum BlindSpotEffect {
     Discards,
     /// It inserts into the span table, unless an error or a condition of its own prevents this.
     Inserts,
+    /// It inserts into another table.
+    Elsewhere,
     /// The witness did not count for a part of the case.
     Unwatched,
     /// It may insert into the span table, insert elsewhere, or do nothing.

@@ -35,6 +35,7 @@ impl From<BlindSpot> for format::BlindSpot {
             BlindSpotEffect::Discards => format::BlindSpotEffect::Discards,
             BlindSpotEffect::Inserts => format::BlindSpotEffect::Inserts,
             BlindSpotEffect::Unclear => format::BlindSpotEffect::Unclear,
+            BlindSpotEffect::Elsewhere => format::BlindSpotEffect::Elsewhere,
             BlindSpotEffect::Unwatched => format::BlindSpotEffect::Unwatched,
         };
         Self::new(what, effect, statements)
@@ -46,6 +47,7 @@ impl From<format::BlindSpot> for BlindSpot {
         let effect = match stored.effect {
             format::BlindSpotEffect::Discards => BlindSpotEffect::Discards,
             format::BlindSpotEffect::Inserts => BlindSpotEffect::Inserts,
+            format::BlindSpotEffect::Elsewhere => BlindSpotEffect::Elsewhere,
             format::BlindSpotEffect::Unwatched => BlindSpotEffect::Unwatched,
             _ => BlindSpotEffect::Unclear,
         };

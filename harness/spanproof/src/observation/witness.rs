@@ -42,6 +42,8 @@ pub enum BlindSpotEffect {
     Discards,
     /// It inserts into the span table; an error or a condition of its own may prevent this.
     Inserts,
+    /// It inserts into another table.
+    Elsewhere,
     /// It may insert into the span table, insert elsewhere, or do nothing.
     Unclear,
     /// The triggers did not count for a part of the case.

@@ -83,6 +83,7 @@ pub(super) async fn find(
         .into_iter()
         .map(|(name, body, has_trigger)| Routine { name, body: Sql::new(&body), has_trigger })
         .collect();
+    spots.extend(of_temporary_table(&places, &statements));
     spots.extend(of_blocks(&places, &statements));
     spots.extend(of_routines(&routines, &places, &statements));
     Ok(spots)
@@ -102,6 +103,15 @@ fn of_rule(
     let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
     let what = format!("the rule `{name}` on `{place}` {does}");
     BlindSpot { what, effect, statements: Some(count) }
+}
+
+/// Returns a temporary table with the name of the span table: it is found before that, and ends with its
+/// session.
+fn of_temporary_table(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
+    statements.iter().find(|sql| sql.creates_temporary(places))?;
+    let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
+    let what = "a temporary table has its name".to_owned();
+    Some(BlindSpot { what, effect: BlindSpotEffect::Elsewhere, statements: Some(count) })
 }
 
 /// Returns the blocks of code that insert into a table.
@@ -193,6 +203,17 @@ impl Sql {
         })
     }
 
+    /// Whether it creates a temporary table with one of these names.
+    fn creates_temporary(&self, tables: &[String]) -> bool {
+        let skipped = ["global", "local", "if", "not", "exists"];
+        let words: Vec<&str> =
+            self.0.iter().map(String::as_str).filter(|word| !skipped.contains(word)).collect();
+        let is_temporary = matches!(words[..], ["create", "temp" | "temporary", "table", ..]);
+        let names =
+            |table: &String| words.get(3).is_some_and(|word| Self::new(table).0.iter().eq([word]));
+        is_temporary && tables.iter().any(names)
+    }
+
     /// Whether it calls a function or procedure.
     fn calls(&self, routine: &str) -> bool {
         let Sql(mut call) = Self::new(routine);
@@ -227,6 +248,18 @@ mod tests {
     #[case::read("select * from spans", false)]
     fn an_insert_names_its_table(#[case] text: &str, #[case] inserts: bool) {
         assert_eq!(Sql::new(text).inserts_into(&["spans".to_owned()]), inserts);
+    }
+
+    #[rstest]
+    #[case::plain("create temp table spans (id int)", true)]
+    #[case::like("CREATE LOCAL TEMPORARY TABLE IF NOT EXISTS \"spans\" (like public.spans)", true)]
+    #[case::permanent("create table spans (id int)", false)]
+    #[case::other("create temporary table old_spans as select * from spans", false)]
+    fn a_temporary_table_may_have_the_name_of_the_span_table(
+        #[case] text: &str,
+        #[case] creates: bool,
+    ) {
+        assert_eq!(Sql::new(text).creates_temporary(&["spans".to_owned()]), creates);
     }
 
     #[test]

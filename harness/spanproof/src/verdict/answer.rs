@@ -5,10 +5,12 @@ use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::KnownError;
-use super::propagation::TraceContext;
+use super::propagation::{TraceContext, same_id};
 use super::server_errors::{self, ServerErrors};
+use super::sign;
 use crate::identifier;
 use crate::observation::{Line, TrialRecord};
+use crate::process::Ending;
 use Question as Q;
 
 /// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
@@ -31,6 +33,7 @@ pub(super) fn answers(
     respondent.reports(&mut answers);
     respondent.variables(&mut answers);
     respondent.requests(&mut answers);
+    respondent.signs(peers, &mut answers);
     respondent.process(&mut answers);
     respondent.rows(&mut answers);
     respondent.peers(peers, &mut answers);
@@ -142,6 +145,10 @@ impl Respondent<'_> {
         if !reported.is_empty() {
             answers.set(Q::Reported, Fact::Yes(reported));
         }
+        let dropped = known(KnownError::Dropped);
+        if !dropped.is_empty() {
+            answers.set(Q::Unsent, Fact::Yes(dropped));
+        }
         let exporter = known(KnownError::Exporter);
         if !exporter.is_empty() {
             answers.set(Q::ExporterError, Fact::Yes(exporter));
@@ -154,10 +161,17 @@ impl Respondent<'_> {
     fn server_words(&self) -> Vec<Evidence> {
         let facts = self.facts;
         let Some(trial) = facts.trial() else { return Vec::new() };
-        let errors = ServerErrors::about(&trial.server_errors, facts).refused;
+        let errors = ServerErrors::about(&trial.server_errors, facts);
+        let errors = errors.refused.iter().chain(&errors.denied);
+        // Drivers print where a statement is wrong in another way than the server's log.
+        let words = |message: &str| {
+            let end = message.find(" at character ").unwrap_or(message.len());
+            message[..end].to_owned()
+        };
+        let errors: Vec<_> = errors.map(|error| words(&error.message)).collect();
         let lines = facts.observation.lines().into_iter();
         let repeats = |line: &Line<'_>| {
-            errors.iter().any(|error| error.message.len() > 8 && line.text.contains(&error.message))
+            errors.iter().any(|error| error.len() > 8 && line.text.contains(error))
         };
         some(lines.filter(repeats).map(Evidence::from))
     }
@@ -189,12 +203,8 @@ impl Respondent<'_> {
     /// service may pass on ids that it makes without a tracer.
     fn requests(&self, answers: &mut Answers) {
         let facts = self.facts;
-        let custom = facts.spec.tables.spans.header.as_deref();
         let exchanges = facts.exchanges();
-        let contexts: Vec<_> = exchanges
-            .iter()
-            .filter_map(|exchange| TraceContext::read(&exchange.headers, custom))
-            .collect();
+        let contexts = sign::contexts(facts);
         if contexts.is_empty() {
             return;
         }
@@ -214,9 +224,10 @@ impl Respondent<'_> {
             answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
         }
         let is_lost = |context: &&TraceContext| {
-            let id = context.trace.as_str();
-            let is_stored = facts.spans.iter().any(|span| span.trace.as_deref() == Some(id));
-            context.sampled == Some(true) && !is_stored
+            let is_stored = |span: &crate::observation::Span| {
+                span.trace.as_deref().is_some_and(|trace| same_id(trace, &context.trace))
+            };
+            context.sampled == Some(true) && !facts.spans.iter().any(is_stored)
         };
         let lost = contexts.iter().filter(is_lost).count();
         if lost > 0 {
@@ -226,13 +237,38 @@ impl Respondent<'_> {
         }
     }
 
+    /// What other spans, requests and cases show about the missing spans.
+    fn signs(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
+        let Self { facts, gap } = self;
+        if let Some(begun) = sign::of_begun(facts, gap).filter(|_| !answers.is_yes(Q::NoBeginLine))
+        {
+            answers.set(Q::Begun, begun);
+            answers.set(Q::NoBeginLine, Fact::no("requests to the upstream name these spans"));
+        }
+        if let Some(named) = sign::of_named(facts, gap) {
+            answers.set(Q::Named, named);
+        }
+        if let Some(lost) = sign::of_lost_traces(facts, gap, peers) {
+            answers.set(Q::LostTraces, lost);
+        }
+        if let Some(untraced) = sign::of_untraced(facts, gap) {
+            answers.set(Q::Untraced, untraced);
+        }
+    }
+
     /// How the process ended.
     fn process(&self, answers: &mut Answers) {
         let Some(run) = self.facts.run() else { return };
         let exit = &run.exit;
-        let fact = if exit.killed || !exit.stop_requested {
+        let stop = self.facts.spec.service.stop.signal() as i32;
+        let by_signal = |is_stop: bool| matches!(exit.ending, Ending::Signal(signal) if (signal == stop) == is_stop);
+        let fact = if exit.killed || !exit.stop_requested || by_signal(false) {
             let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
             Fact::Yes(vec![Evidence::Exit { ending, at_ms, remark: None }])
+        } else if by_signal(true) {
+            Fact::unknown(
+                "the signal to stop ended the process, which may have written spans at its end",
+            )
         } else {
             Fact::no("the service was asked to stop, and was not killed")
         };
@@ -326,6 +362,9 @@ impl Respondent<'_> {
 /// Whether spans began and never reached the server.
 fn answer_unsent(answers: &mut Answers) {
     let began = [Q::Begun, Q::Acknowledged];
+    if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) {
+        return;
+    }
     if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
         answers.set(Q::Unsent, Fact::no("inserts reached the server"));
     } else if answers.is_no(Q::Reached)

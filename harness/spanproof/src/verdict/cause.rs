@@ -20,7 +20,7 @@ pub(super) struct Cause {
     /// If one of these is answered with yes, there is a reason to suspect this cause after all.
     supported_by: &'static [Question],
     /// Sets of questions. If all of one set are answered with yes, the cause is certain.
-    decisive: &'static [&'static [Question]],
+    pub(super) decisive: &'static [&'static [Question]],
 }
 
 /// Answers that show that a tracer exists and handled spans in this process.
@@ -39,6 +39,7 @@ const TRACED: &[Question] = &[
     Q::Elsewhere,
     Q::OtherSpans,
     Q::OtherUnits,
+    Q::LostTraces,
 ];
 
 /// A cause that nothing requires, excludes or decides, to be completed by each cause.
@@ -106,6 +107,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Denied,
             Q::Elsewhere,
             Q::ExporterError,
+            Q::Untraced,
         ],
         unlikely_if: &[&[
             Q::OtherValue,
@@ -137,6 +139,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::LibraryOff,
             Q::ExporterError,
             Q::Killed,
+            Q::LostTraces,
         ],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
         ..POSSIBLE
@@ -174,9 +177,10 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::SampledOut,
             Q::LibraryOff,
             Q::Killed,
+            Q::Untraced,
         ],
         unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute]],
-        supported_by: &[Q::Propagated, Q::OtherUnits],
+        supported_by: &[Q::Propagated, Q::OtherUnits, Q::Named],
         decisive: &[&[Q::Unsent]],
     },
     Cause {
@@ -240,7 +244,7 @@ pub(super) struct Conclusion {
 
 impl Cause {
     /// Returns why the facts exclude this cause; `None` if they do not.
-    fn exclusion(&self, answers: &Answers) -> Option<String> {
+    pub(super) fn exclusion(&self, answers: &Answers) -> Option<String> {
         if let Some(question) = self.excluded_by.iter().find(|question| answers.is_yes(**question))
         {
             return Some(question.yes().to_owned());
@@ -286,114 +290,4 @@ pub(super) fn conclude(answers: &Answers) -> Conclusion {
     let mut alternatives: Vec<_> = others.map(|other| Alternative::possible(other.code)).collect();
     alternatives.extend(excluded);
     Conclusion { cause, confidence, alternatives }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    fn answers(yes: &[Question], no: &[Question]) -> Answers {
-        let mut answers = Answers::default();
-        for question in yes {
-            answers.set(*question, Fact::yes("seen"));
-        }
-        for question in no {
-            answers.set(*question, Fact::no("looked"));
-        }
-        answers
-    }
-
-    fn conclusion(yes: &[Question], no: &[Question]) -> (Option<Code>, Confidence) {
-        let conclusion = conclude(&answers(yes, no));
-        (conclusion.cause.map(|cause| cause.code), conclusion.confidence)
-    }
-
-    #[test]
-    fn without_any_fact_nothing_is_concluded() {
-        assert_eq!(conclusion(&[], &[]), (None, Confidence::Undetermined));
-    }
-
-    /// The decisive facts of a cause decide for it, or contradict those of another cause; they never
-    /// decide for another cause.
-    #[test]
-    fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
-        for cause in CAUSES {
-            for set in cause.decisive {
-                let concluded = conclude(&answers(set, &[])).cause;
-                let wrong = concluded.filter(|other| other.code != cause.code);
-                assert_eq!(wrong, None, "{} by {set:?}", cause.code);
-            }
-        }
-    }
-
-    /// Two causes could be told apart in no way if they had the same requirements, exclusions and
-    /// decisive facts.
-    #[test]
-    fn every_pair_of_causes_has_a_fact_that_separates_it() {
-        for (index, one) in CAUSES.iter().enumerate() {
-            for other in &CAUSES[index + 1..] {
-                let separates = |question: &&Question| {
-                    let of = |cause: &Cause| {
-                        let state = |answers: &Answers| cause.exclusion(answers).is_some();
-                        (state(&answers(&[**question], &[])), state(&answers(&[], &[**question])))
-                    };
-                    of(one) != of(other)
-                };
-                let found = Question::ALL.iter().find(separates);
-                assert!(found.is_some(), "{} and {}", one.code, other.code);
-            }
-        }
-    }
-
-    /// Removing a fact may leave several causes; it never turns one certain cause into another one.
-    #[test]
-    fn a_fact_less_never_makes_another_cause_certain() {
-        for cause in CAUSES {
-            for set in cause.decisive {
-                for left_out in *set {
-                    let rest: Vec<_> = set.iter().copied().filter(|one| one != left_out).collect();
-                    let (code, confidence) = conclusion(&rest, &[]);
-                    let is_other = code.is_some_and(|code| code != cause.code);
-                    assert!(!(is_other && confidence == Confidence::Certain), "{}", cause.code);
-                }
-            }
-        }
-    }
-
-    #[rstest]
-    #[case::acknowledged_and_not_witnessed(
-        &[Q::Begun, Q::Acknowledged], &[Q::Refused, Q::Killed], None, Confidence::Undetermined
-    )]
-    #[case::another_route_records(
-        &[Q::OtherRoute], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded, Q::Poisoned,
-        Q::Elsewhere, Q::Killed, Q::ExporterError],
-        Some(Code::PathNotExecuted), Confidence::Likely
-    )]
-    #[case::silent_and_alone(
-        &[], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded, Q::Poisoned, Q::Elsewhere],
-        None, Confidence::Undetermined
-    )]
-    #[case::other_lines_about_starts(
-        &[Q::NoBeginLine, Q::BeginPatternWorks, Q::OtherStarts], &[],
-        Some(Code::PathNotExecuted), Confidence::Certain
-    )]
-    #[case::begun_and_not_sent(
-        &[Q::Begun, Q::Unsent], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
-        Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
-        Some(Code::NeverSent), Confidence::Certain
-    )]
-    #[case::rows_beside_a_missing_line(
-        &[Q::NoBeginLine, Q::Reached, Q::Undone], &[],
-        Some(Code::RolledBack), Confidence::Certain
-    )]
-    fn facts_leave_one_cause_or_several(
-        #[case] yes: &[Question],
-        #[case] no: &[Question],
-        #[case] code: Option<Code>,
-        #[case] confidence: Confidence,
-    ) {
-        assert_eq!(conclusion(yes, no), (code, confidence));
-    }
 }

@@ -85,6 +85,12 @@ pub(super) enum Question {
     UnsampledHeader,
     /// Did the upstream receive a sampled trace that is not stored?
     Propagated,
+    /// Did it receive such a trace, and none in a case without tracing?
+    LostTraces,
+    /// Do stored spans name the missing ones as their parents?
+    Named,
+    /// Did the requests of these units carry no trace, while those of other units did?
+    Untraced,
     /// Is the tracing library switched off by a variable of its own?
     LibraryOff,
     /// Did statements that insert the missing spans reach the server?
@@ -132,6 +138,9 @@ impl Question {
         Self::SampledOut,
         Self::UnsampledHeader,
         Self::Propagated,
+        Self::LostTraces,
+        Self::Named,
+        Self::Untraced,
         Self::LibraryOff,
         Self::Reached,
         Self::Unsent,
@@ -165,6 +174,11 @@ impl Question {
             Self::SampledOut => "the trace is not sampled",
             Self::UnsampledHeader => "the upstream received a trace that is not sampled",
             Self::Propagated => "the upstream received a sampled trace that is not stored",
+            Self::LostTraces => {
+                "only with tracing on the upstream receives traces, and they are not stored"
+            }
+            Self::Named => "stored spans name these spans as their parents",
+            Self::Untraced => "the requests of these units carried no trace",
             Self::LibraryOff => "the tracing library is switched off",
             Self::Reached => "inserts reached the server",
             Self::Unsent => "the spans began and no insert reached the server",

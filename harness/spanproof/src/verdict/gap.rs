@@ -60,9 +60,12 @@ impl<'a> Gap<'a> {
     /// same name and another service, or they are as many and have the unit or the parent of
     /// the missing ones. `None` if there are none.
     pub(super) fn replacements(&self, facts: &'a Facts<'_>) -> Option<Vec<&'a Span>> {
-        let mut groups: BTreeMap<(&Option<String>, &Option<String>), Vec<&Span>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&str, &Option<String>), Vec<&Span>> = BTreeMap::new();
         for span in facts.strangers() {
-            groups.entry((&span.name, &span.service)).or_default().push(span);
+            let name = span.name.as_deref().unwrap_or_default();
+            // A name may end with what differs from unit to unit.
+            let name = if is_extended(self.rule.name, name) { self.rule.name } else { name };
+            groups.entry((name, &span.service)).or_default().push(span);
         }
         let found = groups.into_values().filter(|spans| self.is_replaced_by(facts, spans));
         found.min_by_key(|spans| Reverse(self.nearness(spans[0])))
@@ -103,6 +106,12 @@ impl<'a> Gap<'a> {
         let name = span.name.as_deref().unwrap_or_default();
         Nearness::between(self.rule.name, name)
     }
+}
+
+/// Whether a name begins with another one and goes on after a separator: `carry parcel 7`.
+fn is_extended(name: &str, longer: &str) -> bool {
+    let rest = longer.strip_prefix(name).unwrap_or_default();
+    rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
 /// How near two names are.

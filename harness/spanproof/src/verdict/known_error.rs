@@ -4,8 +4,10 @@
 /// What a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KnownError {
-    /// An exporter could not send spans to a collector, or dropped them.
+    /// An exporter could not send spans to a collector.
     Exporter,
+    /// A queue before the exporter dropped spans.
+    Dropped,
     /// The span table could not be written.
     Write,
 }
@@ -19,16 +21,20 @@ const EXPORTERS: &[(&str, &str)] = &[
     ),
     ("Failed to export span batch", "opentelemetry-exporter-otlp-proto-http, Python"),
     ("Exception while exporting Span", "opentelemetry-sdk, Python"),
-    ("Queue is full, likely spans/logs will be dropped", "opentelemetry-sdk, Python"),
-    ("Queue full, dropping ", "opentelemetry-sdk, Python, since 1.35"),
     ("OTLPExporterError", "@opentelemetry/otlp-exporter-base, JavaScript"),
     ("Failed to export spans", "io.opentelemetry.exporter, Java"),
     ("traces export: ", "go.opentelemetry.io/otel/exporters/otlp/otlptrace, Go"),
     ("OpenTelemetry trace error occurred", "opentelemetry, Rust, before 0.28"),
     ("BatchSpanProcessor.ExportError", "opentelemetry_sdk, Rust"),
-    ("BatchSpanProcessor.SpanDroppingStarted", "opentelemetry_sdk, Rust"),
     ("OpenTelemetry error: Unable to export", "opentelemetry-sdk, Ruby"),
     ("OTLP::Exporter#send_bytes", "opentelemetry-exporter-otlp, Ruby"),
+];
+
+/// Texts in the lines of queues that are full, with the program that prints them.
+const QUEUES: &[(&str, &str)] = &[
+    ("Queue is full, likely spans/logs will be dropped", "opentelemetry-sdk, Python"),
+    ("Queue full, dropping ", "opentelemetry-sdk, Python, since 1.35"),
+    ("BatchSpanProcessor.SpanDroppingStarted", "opentelemetry_sdk, Rust"),
 ];
 
 /// Texts of Postgres's own messages about a statement that failed (src/backend and its translations'
@@ -52,6 +58,9 @@ impl KnownError {
     pub(super) fn parse(line: &str, table: &str) -> Option<Self> {
         if EXPORTERS.iter().any(|(text, _)| line.contains(text)) {
             return Some(Self::Exporter);
+        }
+        if QUEUES.iter().any(|(text, _)| line.contains(text)) {
+            return Some(Self::Dropped);
         }
         let is_write = WRITE_ERRORS.iter().any(|text| line.contains(text));
         (is_write && names(line, table)).then_some(Self::Write)
@@ -89,6 +98,7 @@ mod tests {
         Some(KnownError::Write)
     )]
     #[case::libpq("ERROR:  permission denied for table spans", Some(KnownError::Write))]
+    #[case::full_queue("Queue full, dropping Span.", Some(KnownError::Dropped))]
     #[case::another_table("permission denied for table old_spans", None)]
     #[case::no_error("inserted 4 rows into spans", None)]
     #[case::python_grpc(

@@ -243,6 +243,10 @@ impl Missing<'_> {
             Q::ExporterError,
             Q::LibraryOff,
             Q::SampledOut,
+            Q::LostTraces,
+            Q::Untraced,
+            Q::Named,
+            Q::Unsent,
             Q::Elsewhere,
             Q::Denied,
             Q::Refused,
@@ -308,7 +312,7 @@ fn refusal(answers: &Answers) -> String {
         Evidence::ServerLog(error) => Some(error),
         _ => None,
     });
-    let says = if answers.is_yes(Q::Reported) {
+    let says = if is_reported(answers) {
         "the service reports the failures"
     } else {
         "the service reports no failure"
@@ -333,10 +337,15 @@ fn elsewhere(answers: &Answers) -> String {
 /// The code of a conclusion. Whether the service reports a failed write is no cause of its own.
 fn code(answers: &Answers, conclusion: &Conclusion) -> Code {
     match conclusion.cause.map(|cause| cause.code) {
-        Some(Code::WriteFailedSilent) if answers.is_yes(Q::Reported) => Code::WriteFailedReported,
+        Some(Code::WriteFailedSilent) if is_reported(answers) => Code::WriteFailedReported,
         Some(code) => code,
         None => Code::Undetermined,
     }
+}
+
+/// Whether the service or its exporter reports that spans are lost.
+fn is_reported(answers: &Answers) -> bool {
+    answers.is_yes(Q::Reported) || answers.is_yes(Q::ExporterError)
 }
 
 /// ` by route …`, where that is known.

@@ -28,6 +28,7 @@ mod propagation;
 mod reason;
 mod repetition;
 mod server_errors;
+mod sign;
 mod stage;
 mod stored;
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub(super) struct TraceContext {
     /// The trace id as it stands in the header.
     pub(super) trace: String,
+    /// The id of the span in which the request was made; `None` if the header does not say.
+    pub(super) span: Option<String>,
     /// Whether the trace is sampled, that is recorded; `None` if the header does not say.
     pub(super) sampled: Option<bool>,
 }
@@ -20,38 +22,50 @@ impl TraceContext {
         let found = value("traceparent")
             .and_then(w3c)
             .or_else(|| value("b3").and_then(b3))
-            .or_else(|| b3_of_several(value("x-b3-traceid")?, value("x-b3-sampled")))
+            .or_else(|| {
+                let span = value("x-b3-spanid").unwrap_or_default();
+                Self::new(value("x-b3-traceid")?, span, value("x-b3-sampled").map(is_sampled))
+            })
             .or_else(|| value("uber-trace-id").and_then(jaeger))
             .or_else(|| {
                 let trace = value(&custom?.to_ascii_lowercase())?.to_owned();
-                Some(Self { trace, sampled: None })
+                Some(Self { trace, span: None, sampled: None })
             });
         found.filter(|context| context.trace.chars().any(|c| c != '0' && c != '-'))
     }
 
-    fn new(trace: &str, sampled: Option<bool>) -> Option<Self> {
-        (!trace.is_empty()).then(|| Self { trace: trace.to_owned(), sampled })
+    fn new(trace: &str, span: &str, sampled: Option<bool>) -> Option<Self> {
+        let span = (!span.is_empty()).then(|| span.to_owned());
+        (!trace.is_empty()).then(|| Self { trace: trace.to_owned(), span, sampled })
     }
+}
+
+/// Whether two texts are the same id: in capitals or not, with hyphens or not, and filled with zeros or
+/// not.
+pub(super) fn same_id(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
+/// Returns an id without hyphens and leading zeros, in lower case.
+pub(super) fn plain(id: &str) -> String {
+    let text: String = id.chars().filter(|c| *c != '-').flat_map(char::to_lowercase).collect();
+    text.trim_start_matches('0').to_owned()
 }
 
 /// `00-TRACE-SPAN-01`; the lowest bit of the last field means sampled (W3C Trace Context, 3.2.2).
 fn w3c(value: &str) -> Option<TraceContext> {
     let fields: Vec<_> = value.split('-').collect();
-    let [_version, trace, _span, flags, ..] = fields[..] else { return None };
+    let [_version, trace, span, flags, ..] = fields[..] else { return None };
     let sampled = u8::from_str_radix(flags, 16).ok().map(|flags| flags & 1 == 1);
-    TraceContext::new(trace, sampled)
+    TraceContext::new(trace, span, sampled)
 }
 
 /// `TRACE-SPAN-1`; the last field is `1` or `d` for sampled and `0` for not sampled. A single `0` is
 /// a decision without a trace (B3 propagation, "Single Header").
 fn b3(value: &str) -> Option<TraceContext> {
     let mut fields = value.split('-');
-    let (trace, _span, sampled) = (fields.next()?, fields.next()?, fields.next());
-    TraceContext::new(trace, sampled.map(is_sampled))
-}
-
-fn b3_of_several(trace: &str, sampled: Option<&str>) -> Option<TraceContext> {
-    TraceContext::new(trace, sampled.map(is_sampled))
+    let (trace, span, sampled) = (fields.next()?, fields.next()?, fields.next());
+    TraceContext::new(trace, span, sampled.map(is_sampled))
 }
 
 fn is_sampled(field: &str) -> bool {
@@ -62,9 +76,9 @@ fn is_sampled(field: &str) -> bool {
 /// "Propagation format").
 fn jaeger(value: &str) -> Option<TraceContext> {
     let fields: Vec<_> = value.split(':').collect();
-    let [trace, _span, _parent, flags] = fields[..] else { return None };
+    let [trace, span, _parent, flags] = fields[..] else { return None };
     let sampled = u8::from_str_radix(flags, 16).ok().map(|flags| flags & 1 == 1);
-    TraceContext::new(trace, sampled)
+    TraceContext::new(trace, span, sampled)
 }
 
 #[cfg(test)]

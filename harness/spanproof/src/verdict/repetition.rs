@@ -1,6 +1,8 @@
 //! A case that submits its job several times while the service keeps running. The first job is judged as
 //! in any case; each later job must leave the same spans.
 
+use std::collections::BTreeSet;
+
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
@@ -22,6 +24,17 @@ pub(super) fn later_jobs(
     checks: &mut Checks,
 ) {
     checks.count(judgements.iter().map(|judgement| judgement.assertions).sum());
+    let shared = shared_trace(first, jobs);
+    checks.expect(shared.is_none(), || {
+        let (trace, number) = shared.unwrap_or_default();
+        let message = format!(
+            "job 1 and job {number} of one life of the service have the trace {trace} in common"
+        );
+        let mut finding = Finding::new(Code::InvalidIds, message, Vec::new());
+        // A service may mean to have one trace for all that it does.
+        finding.confidence = Confidence::Likely;
+        finding
+    });
     let Some(failed) = judgements.iter().position(|job| !job.findings().is_empty()) else { return };
     let is_short = |judgement: &Judgement| lost(judgement).is_some();
     let all = jobs.len() + 1;
@@ -36,6 +49,22 @@ pub(super) fn later_jobs(
             format!("job {number} of {all} of one life of the service: {}", finding.message);
         checks.add(finding);
     }
+}
+
+/// Returns a trace id that the first job has in common with a later one, and the number of that job. A
+/// service may derive the trace id from the job's id, so the jobs must have different ids.
+fn shared_trace(first: &Facts<'_>, jobs: &[Facts<'_>]) -> Option<(String, usize)> {
+    let job = &first.observation.case.job;
+    first.spec.jobs.iter().find(|rule| rule.name == *job)?.id.as_ref()?;
+    let traces = |facts: &Facts<'_>| -> BTreeSet<String> {
+        facts.spans.iter().filter_map(|span| span.trace.clone()).collect()
+    };
+    let of_first = traces(first);
+    let of_later = jobs.iter().map(traces).zip(2..);
+    let mut shared = of_later.filter_map(|(traces, number)| {
+        traces.intersection(&of_first).next().map(|trace| (trace.clone(), number))
+    });
+    shared.next()
 }
 
 /// Returns how many jobs of a case that repeats its job did the same work, the first one included, and

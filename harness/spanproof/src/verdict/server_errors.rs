@@ -96,7 +96,7 @@ pub(super) struct ServerErrors<'a> {
     /// Statements that write spans and failed.
     pub(super) refused: Vec<&'a Failure>,
     /// Sessions that were not let in.
-    denied: Vec<&'a Failure>,
+    pub(super) denied: Vec<&'a Failure>,
 }
 
 impl<'a> ServerErrors<'a> {

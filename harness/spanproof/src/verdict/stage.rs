@@ -321,9 +321,28 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
+/// No span names another unit than the span that contains it.
+fn attributed(facts: &Facts<'_>, checks: &mut Checks) -> bool {
+    let wrong = tree::misattributed(facts);
+    checks.expect_each(wrong.is_empty(), || {
+        let column = facts.spec.tables.spans.unit.to_string();
+        let message = format!("{} spans name another unit than the span above them", wrong.len());
+        let lines = some(wrong.iter().map(|span| {
+            let unit = (column.clone(), span.unit.clone());
+            Evidence::span_with(facts, span, vec![unit, ("parent".to_owned(), span.parent.clone())])
+        }));
+        Finding::new(Code::Unlinked, message, lines)
+    });
+    wrong.is_empty()
+}
+
 /// No unit has more spans of one name than it may have, and the spans of each unit form one tree.
 pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
     with_parents(facts, checks);
+    // Spans with the wrong unit are too many in one unit, and below no span of another one.
+    if !attributed(facts, checks) {
+        return;
+    }
     for unit in &facts.units {
         for rule in &facts.rules {
             let spans = facts.spans_of(unit, rule.name);

@@ -5,7 +5,28 @@ use std::collections::BTreeSet;
 use super::evidence::Evidence;
 use super::expectation::Expected;
 use super::facts::Facts;
+use super::propagation::same_id;
 use crate::observation::{Field, Span, Unit};
+
+/// Returns the inner spans that name another unit than their parent does, where the parent's unit lacks
+/// such a span and the named one has too many: the id of the unit is wrong, and not the parent.
+pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
+    let count = |unit: &Option<String>, name: &str| {
+        facts.of_operation(name).filter(|span| span.unit == *unit).count()
+    };
+    let is_wrong = |rule: &Expected<'_>, span: &&Span| {
+        let is_parent = |other: &&Span| other.id.is_some() && other.id == span.parent;
+        let Some(parent) = facts.spans.iter().find(is_parent) else { return false };
+        let names_other = span.unit.is_some() && parent.unit.is_some() && span.unit != parent.unit;
+        names_other
+            && rule.at_most.is_some_and(|most| count(&span.unit, rule.name) > most)
+            && count(&parent.unit, rule.name) < rule.per_unit()
+    };
+    let rules = facts.rules.iter();
+    rules
+        .flat_map(|rule| facts.of_operation(rule.name).filter(|span| is_wrong(rule, span)))
+        .collect()
+}
 
 /// What keeps the unit's spans from being one tree.
 pub(super) fn faults(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
@@ -86,7 +107,11 @@ fn unseen(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let asked = facts.exchanges();
     let trace = trace?;
-    let told = |value: &String| *value == trace || value.split('-').any(|part| part == trace);
+    let told = |value: &String| {
+        let is_part = |part: &str| same_id(part, trace);
+        // The hyphens of a header separate its fields, and an id may have hyphens of its own.
+        same_id(value, trace) || value.split('-').any(is_part) || value.contains(trace)
+    };
     if asked.is_empty() || asked.iter().any(|ask| ask.headers.get(&header).is_some_and(told)) {
         return None;
     }

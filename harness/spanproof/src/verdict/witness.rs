@@ -97,7 +97,7 @@ impl<'a> Testimony<'a> {
             Some(fate)
                 if written_rows > self.kept + failed
                     && fate != Fate::NeverConnected
-                    && !self.failures.iter().any(|f| f.statement.as_deref().is_some_and(ends)) =>
+                    && !self.failures.iter().all(|failure| is_of_commit(failure)) =>
             {
                 Fate::Poisoned
             }
@@ -115,6 +115,8 @@ impl<'a> Testimony<'a> {
         let was_used = |spot: &&BlindSpot| match (spot.effect, spot.statements) {
             // Each call that inserted is among the attempts.
             (BlindSpotEffect::Inserts, Some(calls)) => calls > self.witness.attempted_rows,
+            // The triggers saw as many statements as were logged: those went to the span table.
+            (BlindSpotEffect::Elsewhere, Some(inserts)) => inserts > self.witness.statements,
             (_, statements) => statements != Some(0),
         };
         self.witness.blind_spots.iter().filter(was_used).collect()
@@ -134,6 +136,10 @@ impl<'a> Testimony<'a> {
         let has = |effect| hidden.iter().any(|spot| spot.effect == effect);
         let reached = if self.taker().is_some() { Fact::Yes(self.lines()) } else { why() };
         answers.set(Q::Reached, reached);
+        if has(BlindSpotEffect::Elsewhere) {
+            answers.set(Q::Elsewhere, Fact::Yes(self.lines()));
+            return;
+        }
         let discards = has(BlindSpotEffect::Discards);
         let discarded = if discards { Fact::Yes(self.lines()) } else { why() };
         answers.set(Q::Discarded, discarded);
@@ -174,13 +180,15 @@ impl<'a> Testimony<'a> {
         answers.set(Q::Undone, undone);
         let reached = match fate {
             Fate::NeverTried => Fact::no(counted),
-            Fate::Empty => Fact::no("the inserting statements had no rows"),
             Fate::NeverConnected => Fact::no("the server let no session in"),
             // Those are in another table, on which there is no witness.
             Fate::Elsewhere => Fact::unknown("rows are in another place"),
             _ => Fact::Yes(self.lines()),
         };
         answers.set(Q::Reached, reached);
+        if fate == Fate::Empty {
+            answers.set(Q::Discarded, Fact::unknown("the inserting statements had no rows"));
+        }
         self.answer_hidden(answers);
     }
 
@@ -218,6 +226,13 @@ impl<'a> Testimony<'a> {
         ));
         lines
     }
+}
+
+/// Whether a failure happened when every row had been written: at the end of a transaction, or, as no row
+/// is left that was tried and not written, in a check that waits for the end of its statement's transaction.
+fn is_of_commit(failure: &Failure) -> bool {
+    let class = failure.state.get(..2).unwrap_or_default();
+    failure.statement.as_deref().is_some_and(ends) || ["23", "44", "P0"].contains(&class)
 }
 
 /// Whether it ends a transaction: a check that waits for this fails here.

@@ -1,6 +1,7 @@
 //! Every code from evidence that was changed by hand, starting from a healthy case.
 
 mod beside_others;
+mod causes;
 mod impossible_values;
 mod repetitions;
 

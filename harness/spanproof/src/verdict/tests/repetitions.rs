@@ -44,8 +44,28 @@ fn a_trial_that_does_not_start_is_shown() {
     assert!(finding.contains("another trial: did not start: no port"), "{finding}");
 }
 
-/// A case whose first job is healthy, with these later jobs.
+/// Gives the spans of a job, and its requests, traces of their own.
+fn with_own_traces(mut job: Parts, number: usize) -> Parts {
+    each(&mut job.spans, |row| {
+        let trace = format!("{}-{number}", row["trace_id"].as_str().unwrap_or_default());
+        row.insert("trace_id".into(), trace.into());
+    });
+    for exchange in &mut job.exchanges {
+        for (_, value) in exchange.headers.iter_mut().filter(|(name, _)| *name == "x-trace-id") {
+            *value = format!("{value}-{number}");
+        }
+    }
+    job
+}
+
+/// A case whose first job is healthy, with these later jobs, each with its own traces.
 fn jobs(later: &[Parts]) -> Judgement {
+    let later = later.iter().cloned().zip(2..);
+    jobs_as_they_are(&later.map(|(job, number)| with_own_traces(job, number)).collect::<Vec<_>>())
+}
+
+/// A case whose first job is healthy, with these later jobs.
+fn jobs_as_they_are(later: &[Parts]) -> Judgement {
     let spec = spec();
     let mut observation = on().observation();
     observation.case = observation.case.with_fault(&spec, Some("job-repeated"));
@@ -58,6 +78,7 @@ fn jobs(later: &[Parts]) -> Judgement {
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
     trial.second_job = (!jobs.is_empty()).then(|| Box::new(jobs.remove(0)));
     trial.further_jobs = jobs;
+    trial.exchanges.extend(later.iter().flat_map(|parts| parts.exchanges.clone()));
     judge(&spec, &observation)
 }
 
@@ -89,6 +110,13 @@ fn later_jobs_must_leave_the_spans_of_the_first_one(
     let judgement = jobs(later);
     let found: Vec<_> = codes(&judgement).into_iter().take(1).collect();
     assert_eq!(found, expected, "{judgement:#?}");
+}
+
+#[test]
+fn jobs_with_different_ids_do_not_share_a_trace() {
+    let judgement = jobs_as_they_are(&[on()]);
+    assert_eq!(codes(&judgement), ["invalid-ids"]);
+    assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
 }
 
 #[test]

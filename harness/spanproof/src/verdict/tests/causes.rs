@@ -1,0 +1,125 @@
+//! Which cause the facts about a gap leave.
+
+use rstest::rstest;
+
+use super::super::cause::{CAUSES, Cause, conclude};
+use super::super::fact::{Answers, Fact, Question, Question as Q};
+use spanproof_format::{Code, Confidence};
+
+fn answers(yes: &[Question], no: &[Question]) -> Answers {
+    let mut answers = Answers::default();
+    for question in yes {
+        answers.set(*question, Fact::yes("seen"));
+    }
+    for question in no {
+        answers.set(*question, Fact::no("looked"));
+    }
+    answers
+}
+
+fn conclusion(yes: &[Question], no: &[Question]) -> (Option<Code>, Confidence) {
+    let conclusion = conclude(&answers(yes, no));
+    (conclusion.cause.map(|cause| cause.code), conclusion.confidence)
+}
+
+#[test]
+fn without_any_fact_nothing_is_concluded() {
+    assert_eq!(conclusion(&[], &[]), (None, Confidence::Undetermined));
+}
+
+/// The decisive facts of a cause decide for it, or contradict those of another cause; they never
+/// decide for another cause.
+#[test]
+fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
+    for cause in CAUSES {
+        for set in cause.decisive {
+            let concluded = conclude(&answers(set, &[])).cause;
+            let wrong = concluded.filter(|other| other.code != cause.code);
+            assert_eq!(wrong, None, "{} by {set:?}", cause.code);
+        }
+    }
+}
+
+/// Two causes could be told apart in no way if they had the same requirements, exclusions and
+/// decisive facts.
+#[test]
+fn every_pair_of_causes_has_a_fact_that_separates_it() {
+    for (index, one) in CAUSES.iter().enumerate() {
+        for other in &CAUSES[index + 1..] {
+            let separates = |question: &&Question| {
+                let of = |cause: &Cause| {
+                    let state = |answers: &Answers| cause.exclusion(answers).is_some();
+                    (state(&answers(&[**question], &[])), state(&answers(&[], &[**question])))
+                };
+                of(one) != of(other)
+            };
+            let found = Question::ALL.iter().find(separates);
+            assert!(found.is_some(), "{} and {}", one.code, other.code);
+        }
+    }
+}
+
+/// Removing a fact may leave several causes; it never turns one certain cause into another one.
+#[test]
+fn a_fact_less_never_makes_another_cause_certain() {
+    for cause in CAUSES {
+        for set in cause.decisive {
+            for left_out in *set {
+                let rest: Vec<_> = set.iter().copied().filter(|one| one != left_out).collect();
+                let (code, confidence) = conclusion(&rest, &[]);
+                let is_other = code.is_some_and(|code| code != cause.code);
+                assert!(!(is_other && confidence == Confidence::Certain), "{}", cause.code);
+            }
+        }
+    }
+}
+
+#[rstest]
+#[case::acknowledged_and_not_witnessed(
+    &[Q::Begun, Q::Acknowledged], &[Q::Refused, Q::Killed], None, Confidence::Undetermined
+)]
+#[case::another_route_records(
+    &[Q::OtherRoute], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded, Q::Poisoned,
+    Q::Elsewhere, Q::Killed, Q::ExporterError],
+    Some(Code::PathNotExecuted), Confidence::Likely
+)]
+#[case::silent_and_alone(
+    &[], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded, Q::Poisoned, Q::Elsewhere],
+    None, Confidence::Undetermined
+)]
+#[case::other_lines_about_starts(
+    &[Q::NoBeginLine, Q::BeginPatternWorks, Q::OtherStarts], &[],
+    Some(Code::PathNotExecuted), Confidence::Certain
+)]
+#[case::begun_and_not_sent(
+    &[Q::Begun, Q::Unsent], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
+    Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
+    Some(Code::NeverSent), Confidence::Certain
+)]
+#[case::traces_are_lost(
+    &[Q::Propagated, Q::LostTraces], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed,
+    Q::Discarded, Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError, Q::SampledOut],
+    Some(Code::NeverSent), Confidence::Likely
+)]
+#[case::untraced_beside_others(
+    &[Q::Untraced, Q::OtherUnits], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
+    Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
+    Some(Code::PathNotExecuted), Confidence::Likely
+)]
+#[case::named_as_parents(
+    &[Q::Named, Q::OtherSpans], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
+    Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
+    None, Confidence::Undetermined
+)]
+#[case::rows_beside_a_missing_line(
+    &[Q::NoBeginLine, Q::Reached, Q::Undone], &[],
+    Some(Code::RolledBack), Confidence::Certain
+)]
+fn facts_leave_one_cause_or_several(
+    #[case] yes: &[Question],
+    #[case] no: &[Question],
+    #[case] code: Option<Code>,
+    #[case] confidence: Confidence,
+) {
+    assert_eq!(conclusion(yes, no), (code, confidence));
+}
