@@ -55,8 +55,7 @@ impl Cell {
 
     /// Returns why the row fails the test; `None` if it does not.
     pub(super) fn problem(&self) -> Option<String> {
-        let is_failure = self.grade.is_intolerable() && self.row.known.is_none();
-        is_failure.then(|| self.details())
+        self.grade.is_intolerable().then(|| self.details())
     }
 
     /// Returns the grade with the findings.
@@ -82,9 +81,8 @@ impl Cell {
 
     /// Returns what the table shows: the grade, and what was found if it was not exact.
     fn text(&self) -> String {
-        let mark = if self.row.known.is_some() { " (known)" } else { "" };
         if [Grade::Exact, Grade::Healthy, Grade::Missed].contains(&self.grade) {
-            return format!("{}{mark}", self.grade.text());
+            return self.grade.text().to_owned();
         }
         let codes: BTreeSet<Code> = findings(&self.run)
             .into_iter()
@@ -94,7 +92,7 @@ impl Cell {
             })
             .collect();
         let codes: Vec<_> = codes.into_iter().map(Code::text).collect();
-        format!("{}{mark}: {}", self.grade.text(), codes.join(", "))
+        format!("{}: {}", self.grade.text(), codes.join(", "))
     }
 }
 
@@ -114,7 +112,6 @@ pub(super) fn text(kinds: &[Kind], cells: &[Cell]) -> String {
             }
         }
     }
-    text.push_str(&known(cells));
     text
 }
 
@@ -160,14 +157,4 @@ fn totals(cells: &[Cell]) -> String {
 fn share(count: usize, all: usize) -> String {
     let tenths = (count * 1000 + all / 2) / all.max(1);
     format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-/// Lists the rows that are known to be wrong, with the reasons.
-fn known(cells: &[Cell]) -> String {
-    let mut text = String::new();
-    for cell in cells {
-        let Some(reason) = cell.row.known else { continue };
-        let _ = writeln!(text, "- {}, {}: {reason}.", cell.what, cell.row.service.name());
-    }
-    if text.is_empty() { text } else { format!("\n## Known errors\n\n{text}") }
 }

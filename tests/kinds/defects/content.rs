@@ -43,7 +43,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
         otel("end-none-failed");
     }
     "a row is written when the span begins, and never updated" [NotFinished] [] {
-        silent("start-only").known("a span that has not ended is also reported as `status-disagrees`");
+        silent("start-only");
         runner("start-only");
     }
     "the end is before the start" [ImpossibleTimes] [] {
@@ -123,8 +123,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "inner spans have the id of another unit" [Unlinked] [] {
         silent("unit-other")
-            .also(&[Code::BrokenTree, Code::StatusDisagrees])
-            .known("`duplicate` counts spans whose parents belong to other units");
+            .also(&[Code::BrokenTree, Code::StatusDisagrees]);
     }
     "spans have the id of the unit before" [Unlinked] [] {
         silent("unit-shifted").also(&[Code::BrokenTree, Code::StatusDisagrees]);

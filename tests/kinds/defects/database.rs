@@ -49,9 +49,6 @@ const NO_PARTITION: &str = "alter table spans rename to old_spans; \
 /// All spans are written at the stop, so that no timer decides which spans share a batch.
 const ONE_BATCH: &[(&str, &str)] = &[("OTEL_BSP_SCHEDULE_DELAY", "60000")];
 
-/// Why the errors of these rows are taken for silent ones.
-const UNRECOGNISED: &str = "the driver's error is in the output, and is not recognised";
-
 pub(super) const KINDS: &[Kind] = kinds! {
     "the table is missing" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans rename to old_spans;");
@@ -103,7 +100,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the commit is refused" [WriteFailedSilent] [ExportFailed] {
         silent("database").sql(AT_COMMIT);
         otel("database").sql(AT_COMMIT).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(AT_COMMIT).also(CLAIM).known("every row of the statement was refused, none was good");
+        otel("database-quiet").sql(AT_COMMIT).also(CLAIM);
     }
     "no partition takes the rows" [WriteFailedSilent] [] {
         silent("database").sql(NO_PARTITION);
@@ -128,7 +125,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "the statement has a syntax error" [WriteFailedSilent] [] {
         silent("syntax");
-        otel("syntax").right(&[Code::WriteFailedReported]).known(UNRECOGNISED);
+        otel("syntax").right(&[Code::WriteFailedReported]);
     }
     "the transaction is read-only" [WriteFailedSilent] [] {
         silent("read-only");
@@ -141,7 +138,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the server refuses the tracer's user" [WriteFailedSilent] [] {
         silent("wrong-password");
         runner("login-refused").right(&[Code::WriteFailedReported]);
-        otel("wrong-password").right(&[Code::WriteFailedReported]).known(UNRECOGNISED);
+        otel("wrong-password").right(&[Code::WriteFailedReported]);
         otel("wrong-password-quiet").also(CLAIM);
     }
     "the tracer's database does not exist" [WriteFailedSilent] [ExportFailed] {

@@ -26,7 +26,7 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
     all.extend(run.untried.iter().map(|(case, why)| {
         format!("fault {}, because {why}", case.fault.as_deref().unwrap_or_default())
     }));
-    all.extend(repetition(spec, run));
+    all.push(repetition(spec, run));
     all
 }
 
@@ -37,16 +37,16 @@ fn names<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Option<String>
 }
 
 /// How many jobs in one life of the service were not tried.
-fn repetition(spec: &Spec, run: &RunResult) -> Option<String> {
+fn repetition(spec: &Spec, run: &RunResult) -> String {
     let repeated = run.cases.iter().find(|result| result.case.repeats_job(spec));
     let observation = repeated.and_then(|result| result.observation.as_ref());
     let Some(observation) = observation else {
-        return Some("a second job in one life of the service".to_owned());
+        return "a second job in one life of the service".to_owned();
     };
     let (jobs, why) = comparable_jobs(spec, observation);
     let why = why.map_or_else(String::new, |why| format!(", because {why}"));
-    Some(match jobs {
+    match jobs {
         1 => format!("a second job in one life of the service{why}"),
         jobs => format!("more than {jobs} jobs in one life of the service{why}"),
-    })
+    }
 }

@@ -26,14 +26,17 @@ pub(super) struct JobRecord {
 }
 
 /// Returns the observation of the first job, which contains the later ones. `tables`, `log` and `record`
-/// are from the end of the trial and cover all jobs.
+/// are from the end of the trial and cover all jobs. Without earlier jobs they belong to the one job.
 pub(super) fn separate(
-    earlier: Vec<JobRecord>,
+    earlier: &[JobRecord],
     mapping: &spec::Tables,
     case: Case,
     (tables, log): (TableRows, Option<&[LogEntry]>),
     record: TrialRecord,
 ) -> Observation {
+    if earlier.is_empty() {
+        return Observation { case, tables, origin: Origin::Trial(Box::new(record)) };
+    }
     let states: Vec<TableRows> =
         earlier.iter().map(|job| job.tables.clone()).chain([tables]).collect();
     let mut rows = rows_by_job(mapping, &states).into_iter();

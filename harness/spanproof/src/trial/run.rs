@@ -27,8 +27,7 @@ use super::{Error, World, job, witness};
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
-    JobRun, Observation, Origin, Period, Rows, Submission, TrialRecord, WaitResult, Witness,
-    secrets,
+    JobRun, Observation, Period, Rows, Submission, TrialRecord, WaitResult, secrets,
 };
 use crate::process::Output;
 use crate::spec::FaultKind;
@@ -307,14 +306,9 @@ impl Trial {
         let log = self.world.server().log(&self.database).await?;
         let other_tables = OtherRows::count(&mut connection, &spec.tables).await?;
         let other_tables = other_tables.since(&self.other_rows);
-        let witness = match log.as_deref().filter(|_| self.overrides.witness) {
-            Some(entries) => {
-                let table = &spec.tables.spans.table;
-                let witness = witness::read(entries, &mut connection, table).await?;
-                Some(Witness { other_tables: other_tables.clone(), ..witness })
-            }
-            None => None,
-        };
+        let testimony = log.as_deref().filter(|_| self.overrides.witness);
+        let table = &spec.tables.spans.table;
+        let witness = witness::read(testimony, &mut connection, table, &other_tables).await?;
         let errors = self.phases.errors(log.as_deref());
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
@@ -343,18 +337,12 @@ impl Trial {
             spans_before_stop,
             timings: self.stopwatch.laps,
         };
-        let observation = match self.first_job {
-            Some(first_job) => {
-                let second = (tables, errors.after_fault);
-                first_job.with_second_job(&spec.tables, self.case, second, record)
-            }
-            None if self.earlier_jobs.is_empty() => {
-                Observation { case: self.case, tables, origin: Origin::Trial(Box::new(record)) }
-            }
-            None => {
-                let end = (tables, log.as_deref());
-                separate(self.earlier_jobs, &spec.tables, self.case, end, record)
-            }
+        let observation = if let Some(first_job) = self.first_job {
+            let second = (tables, errors.after_fault);
+            first_job.with_second_job(&spec.tables, self.case, second, record)
+        } else {
+            let end = (tables, log.as_deref());
+            separate(&self.earlier_jobs, &spec.tables, self.case, end, record)
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }

@@ -34,15 +34,18 @@ pub(super) async fn install(
     }
 }
 
-/// Returns the testimony of the server: its log, and what the triggers could not see.
+/// Returns the testimony of the server: its log, and what the triggers could not see; `None` without
+/// entries of the log.
 pub(super) async fn read(
-    entries: &[LogEntry],
+    entries: Option<&[LogEntry]>,
     connection: &mut PgConnection,
     table: &str,
-) -> Result<Witness, Error> {
+    other_tables: &[(String, u64)],
+) -> Result<Option<Witness>, Error> {
+    let Some(entries) = entries else { return Ok(None) };
     let Tally { statements, attempted, written, removed } = Tally::new(entries);
     let blind_spots = blind_spot::find(connection, table, entries).await;
-    Ok(Witness {
+    Ok(Some(Witness {
         statements,
         attempted_rows: attempted,
         written_rows: written,
@@ -50,8 +53,8 @@ pub(super) async fn read(
         rollbacks: rollbacks(connection).await?,
         failures: failures(entries),
         blind_spots: blind_spots.map_err(|error| Error::Witness(error.into()))?,
-        other_tables: Vec::new(),
-    })
+        other_tables: other_tables.to_vec(),
+    }))
 }
 
 /// Returns the number of transactions of the database that were rolled back. A session counts its own
@@ -202,7 +205,8 @@ mod tests {
             views.push(run(&mut connection, insert).await);
             if witnessed {
                 let entries = server.log(&database).await.unwrap().unwrap();
-                let witness = read(&entries, &mut connection, "spans").await.unwrap();
+                let witness =
+                    read(Some(&entries), &mut connection, "spans", &[]).await.unwrap().unwrap();
                 assert_eq!(
                     [witness.statements, witness.attempted_rows, witness.written_rows],
                     counts
@@ -231,7 +235,7 @@ mod tests {
         }
         service.close().await.unwrap();
         let entries = server.log(&database).await.unwrap().unwrap();
-        let witness = read(&entries, &mut connection, "spans").await.unwrap();
+        let witness = read(Some(&entries), &mut connection, "spans", &[]).await.unwrap().unwrap();
         connection.close().await.unwrap();
         database.close().await.unwrap();
         witness

@@ -93,12 +93,13 @@ pub(super) fn of_lost_traces(
     let is_control = |peer: &&&Facts<'_>| {
         let (here, there) = (&facts.observation.case, &peer.observation.case);
         let is_off = !there.records(facts.spec) && here.route == there.route;
-        is_off && !peer.exchanges().is_empty() && contexts(peer).is_empty()
+        let is_unsampled = |context: &TraceContext| context.sampled == Some(false);
+        is_off && !peer.exchanges().is_empty() && contexts(peer).iter().all(is_unsampled)
     };
     let control = peers.iter().find(is_control).filter(|_| lost >= gap.missing)?;
     let id = &control.observation.case.id;
     Some(Fact::yes(format!(
-        "upstream: {lost} requests carried a trace that is not stored, and none in case {id}, where \
-         tracing is off"
+        "upstream: {lost} requests carried a trace that is not stored, and none carried a sampled one in \
+         case {id}, where tracing is off"
     )))
 }
