@@ -1,6 +1,7 @@
 //! The services whose defects are in the table, and how one row of the table runs one of them.
 
 use std::io::Write as _;
+use std::sync::LazyLock;
 
 use spanproof::{Case, RunOptions, World, WorldBuilder, cases, experiments};
 use spanproof_format::{Code, Run};
@@ -9,6 +10,12 @@ use crate::world::repository;
 
 /// The flag of the service in Python, whose own spec has many values.
 const PYTHON_FLAG: &str = "[{ name = 'TRACING', tracing = true, values = ['off', 'on'] }]";
+
+/// Installs the SDK of OpenTelemetry, unless it is there already.
+static SDK: LazyLock<()> = LazyLock::new(|| {
+    let program = repository("fixtures/otel-service/install");
+    assert_cmd::Command::new(program).assert().success();
+});
 
 /// A service of this repository that has switchable defects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +45,9 @@ impl Service {
 
     /// Returns the command of the faulty service, without a defect.
     pub(super) fn faulty(self) -> assert_cmd::Command {
+        if self == Self::Otel {
+            LazyLock::force(&SDK);
+        }
         let perl: &[&str] = &["/usr/bin/perl", "-I.", "faulty.pl"];
         let python: &[&str] = &["/usr/bin/python3", "faulty.py"];
         let command = if self == Self::Silent { perl } else { python };
@@ -63,8 +73,7 @@ impl Service {
         };
         let mut world = World::new(repository(&format!("fixtures/{spec}/spanproof.toml")));
         if self == Self::Otel {
-            let is_installed = repository("fixtures/otel-service/packages").exists();
-            assert!(is_installed, "the SDK is missing; run `fixtures/otel-service/install` once");
+            LazyLock::force(&SDK);
         }
         if self == Self::Python {
             world = world.set("flag", PYTHON_FLAG);

@@ -25,7 +25,7 @@ pub(crate) struct CaseArgs {
     /// selects the cases without a fault. Repeatable.
     #[arg(long = "filter", value_name = "NAME=VALUE")]
     filters: Vec<Filter>,
-    /// Add no cases with faults that the spec does not declare
+    /// Add no cases with faults that are not in the spec
     ///
     /// By default, the plainest case runs several jobs in one life of the service. If the spec declares
     /// no `[[fault]]`, this case also runs under a small set of faults, whose failures are notices.

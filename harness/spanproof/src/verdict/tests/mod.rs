@@ -2,6 +2,7 @@
 
 mod beside_others;
 mod causes;
+mod damage;
 mod impossible_values;
 mod repetitions;
 
@@ -251,19 +252,6 @@ fn spans_for_another_table_are_refused_whatever_the_witness_sees() {
         }];
     }
     assert_eq!(codes(&judge(&spec(), &observation)), ["write-failed-silent"]);
-}
-
-/// The line that reports the failure may be among the output that was dropped.
-#[test]
-fn a_silent_failure_is_not_certain_where_output_was_dropped() {
-    let mut evidence = on();
-    drop_lines(&mut evidence, "✅");
-    none(&mut evidence.spans);
-    refuse(&mut evidence, "42501");
-    evidence.output.dropped_bytes = 9;
-    let finding = judged(&spec(), &evidence).findings()[0].clone();
-    assert_eq!(finding.code.text(), "undetermined");
-    assert_eq!(finding.confidence, spanproof_format::Confidence::Undetermined);
 }
 
 /// The server refused every insert of a span.

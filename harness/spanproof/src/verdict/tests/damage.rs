@@ -1,0 +1,183 @@
+//! Evidence from which a part is missing. The verdict may become undetermined; it never becomes a certain
+//! reason that the whole evidence does not give, and a pass never becomes a failure.
+
+use spanproof_format::{Code, Confidence};
+
+use super::*;
+
+/// The name of the right verdict, and its evidence.
+type World = (&'static str, fn() -> Observation);
+/// What is missing, and how it is taken away.
+type Damage = (&'static str, fn(&mut Observation));
+
+const WORLDS: &[World] = &[
+    ("pass", healthy),
+    ("path-not-executed", || {
+        let mut evidence = on();
+        drop_lines(&mut evidence, "Span");
+        none(&mut evidence.spans);
+        beside_another_route(&evidence)
+    }),
+    ("flag-unrecognised-value", || {
+        let mut evidence = on();
+        banner(&mut evidence, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)");
+        switch_off(&mut evidence);
+        evidence.observation()
+    }),
+    ("write-failed-reported", || {
+        let mut evidence = begun();
+        let error = "❌ StartSpan RecordSpan error: permission denied";
+        evidence.output.lines.extend((0..8).map(|_| line(Stream::Stderr, error)));
+        evidence.observation()
+    }),
+    ("write-failed-silent", || {
+        let mut evidence = begun();
+        refuse(&mut evidence, "42501");
+        evidence.observation()
+    }),
+    ("never-sent", || witnessed([0, 0, 0], |_| {})),
+    ("silently-discarded", || witnessed([8, 8, 0], |_| {})),
+    ("rolled-back", || witnessed([8, 8, 8], |witness| witness.rollbacks = Some(8))),
+    ("removed-later", || witnessed([8, 8, 8], |witness| witness.removed_rows = 8)),
+    ("batch-poisoned", || witnessed([1, 8, 0], |witness| witness.failures.push(failure("23505")))),
+    ("wrong-destination", || {
+        let mut observation = begun().observation();
+        trial(&mut observation).other_tables = vec![("tenant.trace_spans".to_owned(), 8)];
+        observation
+    }),
+    ("lost-at-exit", || {
+        let mut observation = witnessed([0, 0, 0], |_| {});
+        trial(&mut observation).run.exit.killed = true;
+        observation
+    }),
+    ("export-failed", || {
+        let mut evidence = begun();
+        let error = "Failed to export traces to localhost:4317, error code: UNAVAILABLE";
+        evidence.output.lines.push(line(Stream::Stderr, error));
+        evidence.observation()
+    }),
+];
+
+const DAMAGES: &[Damage] = &[
+    ("nothing", |_| {}),
+    ("the witness", |observation| trial(observation).witness = None),
+    ("the server's log", |observation| {
+        let trial = trial(observation);
+        (trial.witness, trial.server_log_read) = (None, false);
+        trial.server_errors.clear();
+    }),
+    ("other tables", |observation| trial(observation).other_tables.clear()),
+    ("the first half of the output", |observation| cut(observation, |at, all| at >= all / 2)),
+    ("the second half of the output", |observation| cut(observation, |at, all| at < all / 2)),
+    ("every second line", |observation| cut(observation, |at, _| at % 2 == 0)),
+    ("the output", |observation| cut(observation, |_, _| false)),
+    ("the requests", |observation| trial(observation).exchanges.clear()),
+];
+
+/// All spans were begun, and nothing else is known about them.
+fn begun() -> Parts {
+    let mut evidence = on();
+    drop_lines(&mut evidence, "✅");
+    none(&mut evidence.spans);
+    evidence
+}
+
+fn failure(state: &str) -> Failure {
+    let statement = Some("INSERT INTO trace_spans VALUES ($1)".to_owned());
+    Failure { state: state.into(), message: "no".into(), statement }
+}
+
+/// All spans were begun, and the witness counted statements, attempted rows and written rows.
+fn witnessed(counts: [usize; 3], change: fn(&mut Witness)) -> Observation {
+    let [statements, attempted_rows, written_rows] = counts;
+    let mut witness = Witness { statements, attempted_rows, written_rows, ..Witness::default() };
+    change(&mut witness);
+    let mut observation = begun().observation();
+    trial(&mut observation).server_errors.clone_from(&witness.failures);
+    trial(&mut observation).witness = Some(witness);
+    observation
+}
+
+fn trial(observation: &mut Observation) -> &mut TrialRecord {
+    match &mut observation.origin {
+        Origin::Trial(trial) => trial,
+        Origin::Deployment(_) => panic!("not a trial"),
+    }
+}
+
+/// Keeps the lines that satisfy `keep`, which gets their index and number; says that others were dropped.
+fn cut(observation: &mut Observation, keep: fn(usize, usize) -> bool) {
+    let output = &mut trial(observation).run.output;
+    let all = output.lines.len();
+    let mut at = 0;
+    output.lines.retain(|_| {
+        at += 1;
+        keep(at - 1, all)
+    });
+    output.dropped_bytes = 100;
+}
+
+fn beside_another_route(evidence: &Parts) -> Observation {
+    let mut evidence = evidence.clone();
+    evidence.case.route = "cross-region".into();
+    evidence.observation()
+}
+
+/// The code and confidence of the reason why spans are missing; `None` if none is missing.
+fn reason(judgement: &Judgement) -> Option<(Code, Confidence)> {
+    let is_reason = |code: Code, has_others: bool| has_others || code == Code::Undetermined;
+    let findings = judgement.findings().iter();
+    let mut reasons = findings.filter(|one| is_reason(one.code, !one.alternatives.is_empty()));
+    reasons.next().map(|finding| (finding.code, finding.confidence))
+}
+
+/// Returns what is wrong with the verdict on damaged evidence; `None` if nothing is.
+fn wrong(right: &str, judgement: &Judgement) -> Option<String> {
+    let found = reason(judgement);
+    let certain = found.filter(|(_, confidence)| *confidence == Confidence::Certain);
+    let is_wrong = match certain {
+        Some((code, _)) => code.text() != right,
+        None => right == "pass" && !judgement.findings().is_empty(),
+    };
+    is_wrong.then(|| format!("{found:?} {:?}", codes(judgement)))
+}
+
+#[test]
+fn missing_evidence_never_makes_another_reason_certain() {
+    let spec = spec();
+    let mut problems = Vec::new();
+    for (right, world) in WORLDS {
+        for (index, (first, damage)) in DAMAGES.iter().enumerate() {
+            for (second, more) in &DAMAGES[index..] {
+                let mut observation = world();
+                damage(&mut observation);
+                more(&mut observation);
+                let judgements = judge_all(&spec, &[observation, healthy()]);
+                if let Some(found) = wrong(right, &judgements[0]) {
+                    problems.push(format!("{right} without {first} and {second}: {found}"));
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// The worlds have the verdicts by which they are called: otherwise nothing is compared.
+#[test]
+fn whole_evidence_gives_the_right_reason() {
+    for (right, world) in WORLDS {
+        let judgement = &judge_all(&spec(), &[world(), healthy()])[0];
+        let found = reason(judgement).map_or("pass", |(code, _)| code.text());
+        assert_eq!(found, *right, "{judgement:#?}");
+    }
+}
+
+/// The line that reports the failure may be among the output that was dropped.
+#[test]
+fn a_silent_failure_is_not_certain_where_output_was_dropped() {
+    let mut evidence = begun();
+    refuse(&mut evidence, "42501");
+    evidence.output.dropped_bytes = 9;
+    let finding = judged(&spec(), &evidence).findings()[0].clone();
+    assert_eq!((finding.code, finding.confidence), (Code::Undetermined, Confidence::Undetermined));
+}
