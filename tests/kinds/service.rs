@@ -165,6 +165,8 @@ impl Row {
         let (_cancel, cancelled) = tokio::sync::watch::channel(false);
         let mut options = RunOptions::new(evidence.path(), cancelled);
         options.workers = 2;
+        // Changes that would make a case pass are not part of its verdict.
+        options.probe = false;
         let result = spanproof::run(&world, &selected, options, |_| {}).await.unwrap();
         result.document(world.spec(), &[], Vec::new())
     }
