@@ -173,3 +173,22 @@ async fn spans_that_are_missing_in_some_trials_only_are_flaky() {
         assert!(finding.contains(count), "expected {count}\nfound {finding}");
     }
 }
+
+/// Evidence holds masked flags. A further trial of its case needs the real ones.
+#[tokio::test]
+async fn a_second_trial_has_the_real_values_of_secret_flags() {
+    let flags = "[{ name = 'TRACING', tracing = true, values = ['off', 'on'] }, \
+                 { name = 'API_TOKEN', values = ['hunter3'] }]";
+    let world = World::new(repository("fixtures/python-runner/spanproof.toml"));
+    let world = world.set("service.command", "['/usr/bin/python3', 'faulty.py']");
+    let world = world.set("service.flush-ms", "500").set("flag", flags).set("fault", "[]");
+    let world = world.env("BUG", "only-with-token").shared_server().open().await.unwrap();
+    let one = |case: &Case| {
+        case.route == "now"
+            && case.upstream == "answers"
+            && case.flag("TRACING").text() == Some("on")
+    };
+    let (document, _) = run(&world, one, ExtraCases::Forbidden).await;
+    let codes: Vec<_> = document.cases[0].verdict.findings().iter().map(|one| one.code).collect();
+    assert_eq!(codes, [Code::NeverSent], "{document:#?}");
+}

@@ -4,7 +4,7 @@ use super::options::{KeepDatabases, RunOptions};
 use super::result::{CaseOutcome, JudgedCase};
 use crate::chain::chain;
 use crate::matrix::Case;
-use crate::observation::{self, Observation};
+use crate::observation::{self, Observation, unmasked_flags};
 use crate::trial::World;
 use crate::verdict::{Judgement, Verdict, judge};
 use spanproof_postgres::Database;
@@ -32,12 +32,14 @@ pub(super) async fn run_case(world: &World, case: &Case, options: &RunOptions) -
     Ok(JudgedCase { observation, judgement, folder, database_command })
 }
 
-/// Runs one trial of a case and judges it.
+/// Runs one trial of a case and judges it. The case may come from evidence, in which secret flags are
+/// masked: the service gets their real values.
 ///
 /// # Errors
 /// When the world of the case does not come up; the error is the reason.
 pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
-    let trial = world.trial_for(case).witness_if(witness).run_keeping_database().await;
+    let case = unmasked_flags(world.spec(), case);
+    let trial = world.trial_for(&case).witness_if(witness).run_keeping_database().await;
     let (observation, database) = trial.map_err(|error| chain(&error))?;
     let judgement = judge(world.spec(), &observation);
     Ok(Attempt { observation, judgement, database })
