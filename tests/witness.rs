@@ -72,12 +72,7 @@ async fn the_witness_shows_how_spans_were_lost(
     let is_visible = !["removed-later", "silently-discarded"].contains(&code) && !is_lost_at_commit;
     let expected = if is_visible { code } else { "undetermined" };
     assert_eq!(without_witness.code().unwrap().text(), expected, "{without_witness:?}");
-    let judgement = judge_trial_with_witness(&world, "").await;
-    let finding = &judgement.findings()[0];
-    assert_eq!(finding.code.text(), code, "{finding}");
-    assert!(finding.message.contains(message), "expected {message}\nfound {finding}");
-    assert!(finding.to_string().contains(evidence), "expected {evidence}\nfound {finding}");
-    assert_eq!(judgement.findings().len(), 1, "{judgement:?}");
+    assert_witnessed(&world, code, [message, evidence]).await;
 }
 
 #[rstest]
@@ -111,7 +106,13 @@ async fn rules_views_and_archives_are_told_apart(
     let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
     let without_witness = judge_trial(&world, "").await;
     assert_eq!(without_witness.code().unwrap().text(), "undetermined", "{without_witness:?}");
-    let judgement = judge_trial_with_witness(&world, "").await;
+    assert_witnessed(&world, code, [message, evidence]).await;
+}
+
+/// Runs the healthy runner with the witness. It must have one finding, with this code, a message that
+/// contains the first text, and evidence that contains the second one.
+async fn assert_witnessed(world: &World, code: &str, [message, evidence]: [&str; 2]) {
+    let judgement = judge_trial_with_witness(world, "").await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), code, "{finding}");
     assert!(finding.message.contains(message), "expected {message}\nfound {finding}");

@@ -5,7 +5,7 @@ use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::KnownError;
-use super::propagation::{TraceContext, same_id};
+use super::propagation::TraceContext;
 use super::server_errors::{self, ServerErrors};
 use super::sign;
 use crate::identifier;
@@ -224,10 +224,7 @@ impl Respondent<'_> {
             answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
         }
         let is_lost = |context: &&TraceContext| {
-            let is_stored = |span: &crate::observation::Span| {
-                span.trace.as_deref().is_some_and(|trace| same_id(trace, &context.trace))
-            };
-            context.sampled == Some(true) && !facts.spans.iter().any(is_stored)
+            context.sampled == Some(true) && !sign::is_stored(facts, context)
         };
         let lost = contexts.iter().filter(is_lost).count();
         if lost > 0 {

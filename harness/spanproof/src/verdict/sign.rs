@@ -41,12 +41,11 @@ pub(super) fn of_begun(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact> {
         return None;
     }
     let contexts = contexts(facts).into_iter().filter(|context| context.sampled == Some(true));
-    let is_stored =
-        |id: &Option<String>, other: &str| id.as_deref().is_some_and(|id| same_id(id, other));
+    let has_id = |span: &Span, id: &str| span.id.as_deref().is_some_and(|own| same_id(own, id));
     let lost: BTreeSet<String> = contexts
-        .filter(|context| facts.spans.iter().any(|span| is_stored(&span.trace, &context.trace)))
+        .filter(|context| is_stored(facts, context))
         .filter_map(|context| context.span)
-        .filter(|id| !facts.spans.iter().any(|span| is_stored(&span.id, id)))
+        .filter(|id| !facts.spans.iter().any(|span| has_id(span, id)))
         .collect();
     (lost.len() >= gap.missing).then(|| {
         let count = lost.len();
@@ -61,6 +60,12 @@ pub(super) fn contexts(facts: &Facts<'_>) -> Vec<TraceContext> {
     let custom = facts.spec.tables.spans.header.as_deref();
     let read = |exchange: &crate::upstream::Exchange| TraceContext::read(&exchange.headers, custom);
     facts.exchanges().iter().filter_map(read).collect()
+}
+
+/// Whether a span of a request's trace is stored.
+pub(super) fn is_stored(facts: &Facts<'_>, context: &TraceContext) -> bool {
+    let is_same = |trace: &String| same_id(trace, &context.trace);
+    facts.spans.iter().any(|span| span.trace.as_ref().is_some_and(is_same))
 }
 
 /// Returns whether requests of units without spans carry no trace context, while those of the other
@@ -83,11 +88,8 @@ pub(super) fn of_lost_traces(
     gap: &Gap<'_>,
     peers: &[&Facts<'_>],
 ) -> Option<Fact> {
-    let is_lost = |context: &&TraceContext| {
-        let is_stored =
-            |span: &Span| span.trace.as_deref().is_some_and(|trace| same_id(trace, &context.trace));
-        context.sampled != Some(false) && !facts.spans.iter().any(is_stored)
-    };
+    let is_lost =
+        |context: &&TraceContext| context.sampled != Some(false) && !is_stored(facts, context);
     let all = contexts(facts);
     let lost = all.iter().filter(is_lost).count();
     let is_control = |peer: &&&Facts<'_>| {

@@ -39,7 +39,7 @@ fn a_reason_must_hold_in_every_trial(#[case] trials: Vec<Repetition>, #[case] co
 }
 
 #[test]
-fn a_trial_that_does_not_start_is_shown() {
+fn a_finding_contains_the_error_of_a_trial_that_did_not_start() {
     let finding = repeated(vec![trial(&[], Some("no port"))]).findings()[0].to_string();
     assert!(finding.contains("another trial: did not start: no port"), "{finding}");
 }
