@@ -10,7 +10,8 @@ use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
 /// The codes that only a run of many cases can report. This module tests each of these codes.
-pub(crate) const CODES_OF_RUNS: [Code; 2] = [Code::ExpectedFailurePassed, Code::Flaky];
+pub(crate) const CODES_OF_RUNS: [Code; 3] =
+    [Code::ExpectedFailurePassed, Code::Flaky, Code::SlowedByTracing];
 
 /// Whether a run may add cases to find out which change makes a failing case pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +172,31 @@ async fn spans_that_are_missing_in_some_trials_only_are_flaky() {
         assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
         let count = "in 2 of 4 further trials of this case no span is missing";
         assert!(finding.contains(count), "expected {count}\nfound {finding}");
+    }
+}
+
+/// A job that ends before its spans are written is not slow, however long that takes.
+#[rstest]
+#[case::waits("slow-write", &[Code::SlowedByTracing])]
+#[case::writes_later("late", &[])]
+#[tokio::test]
+async fn a_job_that_waits_for_its_spans_is_slowed_by_tracing(
+    #[case] change: &str,
+    #[case] expected: &[Code],
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(repository("fixtures/silent-service/spanproof.toml"));
+    let world = world.set("service.command", "['/usr/bin/perl', '-I.', 'faulty.pl']");
+    let world = world.env("DEFECT", change).shared_server().open().await.unwrap();
+    let all: Vec<Case> = cases(world.spec()).unwrap();
+    let (_cancel, cancelled) = tokio::sync::watch::channel(false);
+    let options = RunOptions::new(folder.path(), cancelled);
+    let today = options.today;
+    let result = spanproof::run(&world, &all, options, |_| {}).await.unwrap();
+    let judged_again = rejudge_run(world.spec(), folder.path(), today).unwrap();
+    for result in [result, judged_again] {
+        let codes: Vec<_> = result.cases.iter().flat_map(|case| case.judgement.codes()).collect();
+        assert_eq!(codes, expected, "{:#?}", result.cases);
     }
 }
 

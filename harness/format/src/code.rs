@@ -159,6 +159,9 @@ codes! {
     OutcomeChangedByTracing "outcome-changed-by-tracing" Outcome
         "the same job ends differently with tracing on than with tracing off"
         "never let an error or a delay of the tracer reach the job";
+    SlowedByTracing "slowed-by-tracing" Outcome
+        "the same job takes many times longer with tracing on than with tracing off"
+        "write spans outside of the job: in batches, from another thread, with a limit on the wait";
     ExpectedFailurePassed "expected-failure-passed" Outcome
         "a case passes although the spec expects a failure"
         "remove the `[[expected]]` from the spec, or narrow its `when`";

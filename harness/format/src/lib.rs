@@ -50,6 +50,7 @@ mod exit;
 mod explanation;
 mod finding;
 mod flags;
+mod job_times;
 mod judgement;
 mod observation;
 mod output;
@@ -77,6 +78,7 @@ pub use evidence::Evidence;
 pub use exit::Exit;
 pub use explanation::Explanation;
 pub use finding::Finding;
+pub use job_times::JobTimes;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{
     ConcurrentSpan, Deployment, LineCounts, LogFacts, Observation, RunPlan, SecondJob, Submission,

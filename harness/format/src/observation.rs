@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
+use super::job_times::JobTimes;
 use super::output::{Output, ProcessExit};
 use super::repetition::Repetition;
 use super::rows::Rows;
@@ -80,6 +81,9 @@ pub struct Observation {
     /// Further trials of the case, which were run because its failure has no certain reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<Repetition>,
+    /// The times of the job with tracing on and off; `None` if they were not measured again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_times: Option<JobTimes>,
     /// The number of spans that were stored when the service was asked to stop; `None` if the case need
     /// not record or has a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,6 +274,7 @@ impl Observation {
             period: None,
             variations: None,
             repetitions: Vec::new(),
+            job_times: None,
             spans_before_stop: None,
             helpers: Vec::new(),
             second_job: None,

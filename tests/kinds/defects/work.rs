@@ -82,6 +82,12 @@ pub(super) const KINDS: &[Kind] = kinds! {
         silent("status-changed");
         otel("status-changed");
     }
+    "the job waits for the spans to be written" [SlowedByTracing] [] {
+        silent("slow-write");
+        silent("slow-begin");
+        otel("slow-export");
+        otel("waits-for-flush");
+    }
     "the exporter sends requests to the upstream" [UnexpectedRequest] [] {
         silent("collector-request");
         otel("collector-request");

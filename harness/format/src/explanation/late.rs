@@ -343,6 +343,24 @@ pub(super) const OUTCOME_CHANGED_BY_TRACING: Explanation = Explanation::new(
     ],
 );
 
+pub(super) const SLOWED_BY_TRACING: Explanation = Explanation::new(
+    &[
+        "one trial of the job was many times slower with tracing on than with tracing off, and both \
+         cases were run three times again, alternately and alone: each time the job took at least four \
+         times as long and 300 ms longer",
+    ],
+    &[
+        "no case with tracing off was run with the same job, route and flags: nothing to compare with",
+        "the difference is smaller, or was not there in every pair of trials",
+        "the job does not end in time: `job-not-finished`",
+    ],
+    &[
+        "each span is written, or sent, before the work goes on",
+        "each span opens a connection, or waits for one of a pool that the work uses, too",
+        "a lock or a slow trigger on the table of spans",
+    ],
+);
+
 pub(super) const EXPECTED_FAILURE_PASSED: Explanation = Explanation::new(
     &["a rule under `[[expected]]` applies to the case and has not expired, but the case passes"],
     &["the case fails with the expected code: the failure is known, and the run stays green"],

@@ -72,6 +72,7 @@ impl Code {
             Self::Flaky => late::FLAKY,
             Self::NotRecovered => late::NOT_RECOVERED,
             Self::OutcomeChangedByTracing => late::OUTCOME_CHANGED_BY_TRACING,
+            Self::SlowedByTracing => late::SLOWED_BY_TRACING,
             Self::ExpectedFailurePassed => late::EXPECTED_FAILURE_PASSED,
             Self::UnexpectedRequest => late::UNEXPECTED_REQUEST,
             Self::NotStopped => late::NOT_STOPPED,

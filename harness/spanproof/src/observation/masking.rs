@@ -242,6 +242,7 @@ mod tests {
                 codes: Vec::new(),
                 error: Some(text.into()),
             }],
+            job_times: None,
             spans_before_stop: None,
             helpers: vec![process_run(text).output],
             witness: Some(Witness {

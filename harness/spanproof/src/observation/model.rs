@@ -8,6 +8,7 @@ use super::{
 use crate::matrix::Case;
 use crate::process::{Output, Stream};
 use crate::spec::Spec;
+use spanproof_format::JobTimes;
 
 /// Evidence about jobs: the rows of jobs, units of work and spans, and what else a trial or an
 /// existing system supplies.
@@ -50,6 +51,13 @@ impl Observation {
     pub(crate) fn set_repetitions(&mut self, repetitions: Vec<Repetition>) {
         if let Origin::Trial(trial) = &mut self.origin {
             trial.repetitions = repetitions;
+        }
+    }
+
+    /// Notes how long the job takes with tracing on and off.
+    pub(crate) fn set_job_times(&mut self, times: JobTimes) {
+        if let Origin::Trial(trial) = &mut self.origin {
+            trial.job_times = Some(times);
         }
     }
 

@@ -43,6 +43,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         period,
         variations,
         repetitions,
+        job_times,
         spans_before_stop,
         timings,
     } = trial;
@@ -68,6 +69,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.period = period.map(|Period { submitted, stopped }| [submitted, stopped]);
     stored.variations = variations;
     stored.repetitions = repetitions.into_iter().map(Into::into).collect();
+    stored.job_times = job_times;
     stored.spans_before_stop = spans_before_stop;
     stored.timings = timings;
     stored
@@ -128,6 +130,7 @@ impl From<format::Observation> for Observation {
             period: stored.period.map(|[submitted, stopped]| Period { submitted, stopped }),
             variations: stored.variations,
             repetitions: stored.repetitions.into_iter().map(Into::into).collect(),
+            job_times: stored.job_times,
             spans_before_stop: stored.spans_before_stop,
             timings: stored.timings,
         };

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{Failure, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
-use spanproof_format::Code;
+use spanproof_format::{Code, JobTimes};
 
 /// The evidence that only a trial has.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct TrialRecord {
     /// Further trials of the case, which were run because its failure has no certain reason; empty if
     /// another trial explained it.
     pub(crate) repetitions: Vec<Repetition>,
+    /// The times of the job with tracing on and off, if it seemed to be slowed down by tracing.
+    pub(crate) job_times: Option<JobTimes>,
     /// Number of spans that were stored when the service was asked to stop; `None` if the case need not
     /// record or has a fault, and in evidence of version 0.1.0.
     pub spans_before_stop: Option<u64>,

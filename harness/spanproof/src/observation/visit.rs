@@ -111,6 +111,7 @@ impl TrialRecord {
             period: _,
             variations,
             repetitions,
+            job_times: _,
             spans_before_stop: _,
             timings: _,
         } = self;

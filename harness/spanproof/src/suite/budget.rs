@@ -3,6 +3,7 @@
 use super::baseline::{MAX_BASELINES, REPETITIONS};
 use super::passing_changes::MAX_EXTRA_CASES;
 use super::second_look::{self, MAX_LOOKS};
+use super::slowdown;
 
 /// Returns what a run may do besides its cases, each with the maximum number of runs of a case.
 pub(crate) fn further_runs() -> Vec<(String, usize)> {
@@ -15,6 +16,10 @@ pub(crate) fn further_runs() -> Vec<(String, usize)> {
         (
             "repetitions of cases whose outcome differs with tracing".to_owned(),
             MAX_BASELINES * REPETITIONS,
+        ),
+        (
+            "measurements of jobs that are many times slower with tracing".to_owned(),
+            slowdown::MAX_JOBS * slowdown::TRIALS * 2,
         ),
     ]
 }

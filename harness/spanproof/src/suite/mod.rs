@@ -14,6 +14,7 @@ mod result;
 mod run;
 mod sabotages;
 mod second_look;
+mod slowdown;
 mod snapshot;
 
 pub(crate) use budget::further_runs;

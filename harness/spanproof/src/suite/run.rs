@@ -11,6 +11,7 @@ use super::pool::{Pool, start_order};
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase, RunResult};
 use super::second_look::look_again;
+use super::slowdown::measure_again;
 use crate::matrix::Case;
 use crate::observation;
 use crate::spec::{Day, Spec};
@@ -43,6 +44,7 @@ pub async fn run(
     }
     if record.halted().is_none() {
         repeat_baselines(world, &mut slots, &options, &cancelled).await;
+        measure_again(world, &mut slots, &options, &cancelled).await;
     }
     record.write(&options.evidence)?;
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, &record);

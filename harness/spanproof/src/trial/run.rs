@@ -334,6 +334,7 @@ impl Trial {
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
             variations: None,
             repetitions: Vec::new(),
+            job_times: None,
             spans_before_stop,
             timings: self.stopwatch.laps,
         };

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::finding::Checks;
 use super::judgement::{Judgement, closed};
-use super::{deployed, fault, impossible, missing, off, outcome, repetition, stage};
+use super::{deployed, fault, impossible, missing, off, outcome, repetition, slowdown, stage};
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, FaultKind, Spec};
 
@@ -73,6 +73,7 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
             }
         }
     }
+    slowdown::job_times(facts, &mut checks);
     outcome::process(facts, &mut checks);
     outcome::upstream(facts, &mut checks);
     closed(facts, recording, checks)

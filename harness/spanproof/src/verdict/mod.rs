@@ -29,6 +29,7 @@ mod reason;
 mod repetition;
 mod server_errors;
 mod sign;
+mod slowdown;
 mod stage;
 mod stored;
 #[cfg(test)]
@@ -48,3 +49,4 @@ pub(crate) use judgement::{explains, shape};
 pub use peer::judge_all;
 pub(crate) use peer::{compare, different_units, unrepeated};
 pub(crate) use repetition::comparable_jobs;
+pub(crate) use slowdown::{job_ms, slow_pairs};

@@ -221,16 +221,17 @@ fn outcomes(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
 }
 
 /// Cases that differ in the tracing flag and the fault only, each by its index with its outcome.
-struct SameWork {
+pub(super) struct SameWork {
     /// Cases that record, without a fault.
-    calm: Vec<(usize, Outcome)>,
+    pub(super) calm: Vec<(usize, Outcome)>,
     /// Cases that do not record.
-    off: Vec<(usize, Outcome)>,
+    pub(super) off: Vec<(usize, Outcome)>,
     /// Cases that record under a fault that spares the work.
     disturbed: Vec<(usize, Outcome)>,
 }
 
-fn same_work(spec: &Spec, all: &[&Observation]) -> Vec<SameWork> {
+/// Returns the groups of cases that do the same work.
+pub(super) fn same_work(spec: &Spec, all: &[&Observation]) -> Vec<SameWork> {
     let Some(flag) = spec.tracing_flag() else { return Vec::new() };
     let mut groups: BTreeMap<String, SameWork> = BTreeMap::new();
     for (at, observation) in all.iter().enumerate().filter(|(_, one)| settled(one)) {

@@ -179,6 +179,7 @@ impl Parts {
             period,
             variations,
             repetitions: Vec::new(),
+            job_times: None,
             spans_before_stop: None,
             timings: std::collections::BTreeMap::new(),
         };

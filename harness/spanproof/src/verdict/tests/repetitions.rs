@@ -1,7 +1,7 @@
 //! Verdicts on cases that were tried several times, and on cases that submit several jobs.
 
 use rstest::rstest;
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Code, Confidence, JobTimes};
 
 use super::*;
 use crate::observation::{Repetition, SecondJob};
@@ -42,6 +42,21 @@ fn a_reason_must_hold_in_every_trial(#[case] trials: Vec<Repetition>, #[case] co
 fn a_finding_contains_the_error_of_a_trial_that_did_not_start() {
     let finding = repeated(vec![trial(&[], Some("no port"))]).findings()[0].to_string();
     assert!(finding.contains("another trial: did not start: no port"), "{finding}");
+}
+
+#[rstest]
+#[case::in_every_pair(&[(20, 900), (25, 910)], &["slowed-by-tracing"])]
+#[case::in_one_pair(&[(20, 900), (500, 910)], &[])]
+#[case::never(&[(20, 30), (20, 40)], &[])]
+fn a_slow_job_is_slow_in_every_pair_of_trials(
+    #[case] pairs: &[(u64, u64)],
+    #[case] expected: &[&str],
+) {
+    let mut observation = on().observation();
+    observation.set_job_times(JobTimes::new("0a", pairs));
+    let judgement = judge(&spec(), &observation);
+    assert_eq!(codes(&judgement), expected);
+    assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
 }
 
 /// Gives the spans of a job, and its requests, traces of their own.

@@ -1,0 +1,113 @@
+//! A job that takes many times longer with tracing on than with tracing off. One trial of each says
+//! little on a busy machine: such a pair is only a reason to measure both again, alternately and alone.
+
+use std::fmt::Write as _;
+
+use super::evidence::Evidence;
+use super::facts::Facts;
+use super::finding::{Checks, Finding};
+use super::peer::same_work;
+use crate::observation::Observation;
+use crate::spec::Spec;
+use spanproof_format::{Code, Confidence};
+
+/// A slow job takes at least this many times as long with tracing on as with tracing off.
+const FACTOR: u64 = 4;
+/// A slow job takes at least this much longer with tracing on: below it, the start of a connection or
+/// one slow answer of the server can be the whole difference.
+const FLOOR_MS: u64 = 300;
+
+/// Whether a job of `on` milliseconds with tracing on is slow beside `off` milliseconds with tracing off.
+fn is_slow(off: u64, on: u64) -> bool {
+    on >= FACTOR.saturating_mul(off) && on - off >= FLOOR_MS
+}
+
+/// Returns the milliseconds from the submission of the job to its end; `None` if it did not end.
+pub(crate) fn job_ms(observation: &Observation) -> Option<u64> {
+    let trial = observation.trial()?;
+    trial.job_run.settled.as_ref().filter(|settled| settled.is_reached())?;
+    let step = |name: &str| trial.timings.get(name).copied();
+    Some((step("submit")? + step("settle")?) / 1000)
+}
+
+/// Returns pairs of cases by their indexes, first the one with tracing off: those whose times are worth
+/// measuring again. The pair with the greatest difference comes first, and each job has one pair.
+pub(crate) fn slow_pairs(spec: &Spec, all: &[&Observation]) -> Vec<(usize, usize)> {
+    let ms = |at: usize| job_ms(all[at]);
+    let mut pairs = Vec::new();
+    for work in same_work(spec, all) {
+        let off = work.off.iter().filter_map(|(at, _)| Some((ms(*at)?, *at))).min();
+        let on = work.calm.iter().filter_map(|(at, _)| Some((ms(*at)?, *at))).max();
+        if let (Some((off_ms, off)), Some((on_ms, on))) = (off, on)
+            && is_slow(off_ms, on_ms)
+        {
+            pairs.push((on_ms - off_ms, (off, on)));
+        }
+    }
+    pairs.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    pairs.into_iter().map(|(_, pair)| pair).collect()
+}
+
+/// The job must not be slow in every pair of trials.
+pub(super) fn job_times(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(times) = facts.trial().and_then(|trial| trial.job_times.as_ref()) else { return };
+    let mut pairs = times.off_ms.iter().zip(&times.on_ms);
+    let is_slowed = pairs.len() > 0 && pairs.all(|(off, on)| is_slow(*off, *on));
+    checks.expect(!is_slowed, || {
+        let [on, off] = [total(&times.on_ms), total(&times.off_ms)];
+        let message = format!(
+            "the job takes {} times as long with tracing on as with tracing off: {} ms instead of {} ms",
+            on / off.max(1),
+            on / times.on_ms.len() as u64,
+            off / times.off_ms.len() as u64,
+        );
+        let evidence = vec![
+            Evidence::Note(format!("tracing on: {}", text(&times.on_ms))),
+            Evidence::Note(format!("tracing off, case {}: {}", times.off_case, text(&times.off_ms))),
+            Evidence::Note("the trials ran alternately, with no other trial beside them".to_owned()),
+        ];
+        let mut finding = Finding::new(Code::SlowedByTracing, message, evidence);
+        // Another thing on the machine may slow down just these trials.
+        finding.confidence = Confidence::Likely;
+        finding
+    });
+}
+
+fn total(times: &[u64]) -> u64 {
+    times.iter().sum()
+}
+
+/// `1510, 1498, 1502 ms`
+fn text(times: &[u64]) -> String {
+    let mut text = String::new();
+    for (at, ms) in times.iter().enumerate() {
+        let _infallible = write!(text, "{}{ms}", if at == 0 { "" } else { ", " });
+    }
+    text + " ms"
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::many_times(20, 400, true)]
+    #[case::too_little_in_all(20, 310, false)]
+    #[case::not_many_times(400, 1500, false)]
+    #[case::at_once(0, 300, true)]
+    #[case::faster(900, 20, false)]
+    fn a_slow_job_takes_many_times_longer_and_noticeably_so(
+        #[case] off: u64,
+        #[case] on: u64,
+        #[case] slow: bool,
+    ) {
+        assert_eq!(is_slow(off, on), slow);
+    }
+
+    #[test]
+    fn times_are_listed() {
+        assert_eq!(text(&[12, 7]), "12, 7 ms");
+    }
+}
