@@ -78,6 +78,8 @@ pub struct Judgement {
 pub enum Experiment {
     /// The same case with the database witness, which counts the inserts of spans on the server.
     Witness,
+    /// The same case with the witness and a server that serves no other service.
+    OwnServer,
     /// An experiment of a newer version.
     #[serde(other)]
     Unknown,

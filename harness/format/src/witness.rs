@@ -31,6 +31,10 @@ pub struct Witness {
     /// Other tables with spans, with their number of rows.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
+    /// What happened in other databases of the server, and may be due to another service that ran at the
+    /// same time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unattributed: Vec<String>,
 }
 
 /// A way to the span table on which an insert can be lost before the witness counts it.

@@ -180,12 +180,42 @@ impl Databases {
 
     /// Returns the entries of the server's log about a database; `None` if the log can't be read.
     pub(super) async fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
+        Some(log::entries(&self.log_text().await?, |name| name == database))
+    }
+
+    /// Returns the entries about databases that this crate did not create; `None` if the log can't be
+    /// read.
+    pub(super) async fn log_of_others(&self) -> Option<Vec<LogEntry>> {
+        let own = self.own_names();
+        Some(log::entries(&self.log_text().await?, |name| {
+            !name.is_empty() && !name.starts_with(&own)
+        }))
+    }
+
+    /// Returns the URLs of the databases that this crate did not create, by name. No session is opened
+    /// to templates of the server: while one is, no database can be created from them.
+    pub(super) async fn others(&self) -> Result<Vec<(String, String)>, Error> {
+        let admin = &self.allocator.admin;
+        let sql = "select datname::text from pg_database \
+                   where datallowconn and not datistemplate and not starts_with(datname, $1) order by 1";
+        let names: Result<Vec<String>, _> =
+            sqlx::query_scalar(sql).bind(self.own_names()).fetch_all(&admin.pool).await;
+        let names = self.explain(names.map_err(Error::database("list the databases"))).await?;
+        names.into_iter().map(|name| Ok((name.clone(), self.url(&name)?))).collect()
+    }
+
+    /// Returns the start of the names of the databases that this crate creates.
+    fn own_names(&self) -> String {
+        format!("{}_", self.allocator.run.prefix())
+    }
+
+    async fn log_text(&self) -> Option<String> {
         let file = self.folder.as_ref()?.join(local::LOG_FILE);
         let text = match std::fs::read(file) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(_) => collected_log::read(&self.allocator.admin.pool).await?,
         };
-        Some(log::entries(&text, database))
+        Some(text)
     }
 
     /// If the server has died, replaces the error by one that contains the server's log.

@@ -1,4 +1,4 @@
-//! Parses the log of a server, for the entries about one database.
+//! Parses the log of a server, for the entries about some of its databases.
 
 /// The setting for the start of each line: time, process, database and SQLSTATE.
 pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
@@ -6,6 +6,8 @@ pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
 /// One entry of a server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
+    /// The database of the session, or the one that a session asked for.
+    pub database: String,
     /// The id of the session's server process.
     pub pid: u32,
     /// `LOG`, `ERROR`, `FATAL` and so on.
@@ -55,8 +57,8 @@ enum Text {
     Statement,
 }
 
-/// Returns the entries about `database`, in their order.
-pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
+/// Returns the entries about the databases that `is_wanted` selects by their names, in their order.
+pub(super) fn entries(text: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<LogEntry> {
     let mut entries: Vec<LogEntry> = Vec::new();
     // What a continuation line is appended to: the index of an entry, and which of its texts.
     let mut last: Option<(usize, Text)> = None;
@@ -78,7 +80,7 @@ pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
             continue;
         };
         last = None;
-        if name != database {
+        if !is_wanted(name) {
             continue;
         }
         match severity {
@@ -93,6 +95,7 @@ pub(super) fn entries(text: &str, database: &str) -> Vec<LogEntry> {
             _ => {
                 last = Some((entries.len(), Text::Message));
                 entries.push(LogEntry {
+                    database: name.to_owned(),
                     pid,
                     severity: severity.to_owned(),
                     sqlstate: sqlstate.to_owned(),
@@ -124,11 +127,11 @@ mod tests {
             |pid, severity: &str, sqlstate: &str, message: &str, statement: Option<&str>| {
                 let (severity, sqlstate) = (severity.to_owned(), sqlstate.to_owned());
                 let (message, statement) = (message.to_owned(), statement.map(str::to_owned));
-                LogEntry { pid, severity, sqlstate, message, statement }
+                LogEntry { database: "one".into(), pid, severity, sqlstate, message, statement }
             };
         let refused = "too many connections for database \"one\"";
         assert_eq!(
-            entries(&text, "one"),
+            entries(&text, |name| name == "one"),
             [
                 entry(
                     7,
@@ -140,6 +143,6 @@ mod tests {
                 entry(6, "FATAL", "53300", refused, None),
             ]
         );
-        assert_eq!(entries(&text, "three"), []);
+        assert_eq!(entries(&text, |name| name == "three"), []);
     }
 }

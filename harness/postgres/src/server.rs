@@ -122,6 +122,24 @@ impl Server {
         self.0.handle.run(async move |databases| databases.log(&name).await).await
     }
 
+    /// Returns the entries of the server's log that are about databases which this crate did not
+    /// create, in their order; `None` if this crate did not start the server.
+    ///
+    /// # Errors
+    /// If the server was closed.
+    pub async fn log_of_other_databases(&self) -> Result<Option<Vec<LogEntry>>, Error> {
+        self.0.handle.run(async move |databases| databases.log_of_others().await).await
+    }
+
+    /// Returns the databases of the server that this crate did not create and that take sessions, each
+    /// by its name with its URL.
+    ///
+    /// # Errors
+    /// If the server was closed, or they can't be listed.
+    pub async fn other_databases(&self) -> Result<Vec<(String, String)>, Error> {
+        self.0.handle.run(async move |databases| databases.others().await).await?
+    }
+
     /// Creates the template of `migrations` if it does not exist yet.
     ///
     /// # Errors

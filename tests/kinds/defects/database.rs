@@ -149,6 +149,10 @@ pub(super) const KINDS: &[Kind] = kinds! {
         silent("database-other");
         otel("database-other").right(&[Code::WriteFailedReported]);
     }
+    "the tracer creates its table in another database" [WrongDestination] [] {
+        silent("database-other-rows");
+        otel("database-other-rows");
+    }
     "one bad row spoils a statement with many rows" [BatchPoisoned] [WriteFailedSilent] {
         silent("batch-poisoned");
         python("poisoned");

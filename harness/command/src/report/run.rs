@@ -138,8 +138,14 @@ fn failure_group(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     let ids = std::iter::once(&first.id).chain(&first.peers);
     let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
-    if first.next == Some(Experiment::Witness) {
-        let _infallible = writeln!(text, "    decide:   {repeat} {} --witness", ids.join(" "));
+    // With a single case, nothing else runs on its server.
+    let decisive = match first.next {
+        Some(Experiment::Witness) => Some(format!("{} --witness", ids.join(" "))),
+        Some(Experiment::OwnServer) => Some(format!("{} --witness", ids[0])),
+        _ => None,
+    };
+    if let Some(arguments) = decisive {
+        let _infallible = writeln!(text, "    decide:   {repeat} {arguments}");
     }
     if let Some(pattern) = &group.pattern {
         let _infallible = writeln!(text, "    whenever: {pattern}");

@@ -15,6 +15,7 @@ impl From<Witness> for format::Witness {
             failures,
             blind_spots,
             other_tables,
+            unattributed,
         } = witness;
         let mut stored = Self::default();
         stored.statements = statements;
@@ -23,7 +24,7 @@ impl From<Witness> for format::Witness {
         (stored.removed_rows, stored.rollbacks) = (removed_rows, rollbacks);
         stored.failures = failures.into_iter().map(Into::into).collect();
         stored.blind_spots = blind_spots.into_iter().map(Into::into).collect();
-        stored.other_tables = other_tables;
+        (stored.other_tables, stored.unattributed) = (other_tables, unattributed);
         stored
     }
 }
@@ -66,6 +67,7 @@ impl From<format::Witness> for Witness {
             failures: stored.failures.into_iter().map(Into::into).collect(),
             blind_spots: stored.blind_spots.into_iter().map(Into::into).collect(),
             other_tables: stored.other_tables,
+            unattributed: stored.unattributed,
         }
     }
 }

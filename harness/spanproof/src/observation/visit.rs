@@ -239,7 +239,11 @@ impl Witness {
             failures,
             blind_spots,
             other_tables: _,
+            unattributed,
         } = self;
+        for text in unattributed {
+            visitor.text(Part::Witness, text);
+        }
         for BlindSpot { what, effect: _, statements: _ } in blind_spots {
             visitor.text(Part::Witness, what);
         }

@@ -22,6 +22,9 @@ pub struct Witness {
     pub blind_spots: Vec<BlindSpot>,
     /// Other tables with rows that the span table does not have, each with their number.
     pub other_tables: Vec<(String, u64)>,
+    /// What happened in other databases of the server, and may be due to another service that ran at the
+    /// same time.
+    pub unattributed: Vec<String>,
 }
 
 /// A way to the span table on which an insert can be lost before the triggers see it.

@@ -4,8 +4,8 @@ use super::options::{KeepDatabases, RunOptions};
 use super::result::{CaseOutcome, JudgedCase};
 use crate::chain::chain;
 use crate::matrix::Case;
-use crate::observation::{self, Observation, unmasked_flags};
-use crate::trial::World;
+use crate::observation::{self, Failure, Observation, unmasked_flags};
+use crate::trial::{TrialBuilder, World};
 use crate::verdict::{Judgement, Verdict, judge};
 use spanproof_postgres::Database;
 
@@ -39,8 +39,26 @@ pub(super) async fn run_case(world: &World, case: &Case, options: &RunOptions) -
 /// When the world of the case does not come up; the error is the reason.
 pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let case = unmasked_flags(world.spec(), case);
-    let trial = world.trial_for(&case).witness_if(witness).run_keeping_database().await;
-    let (observation, database) = trial.map_err(|error| chain(&error))?;
+    judged(world, world.trial_for(&case).witness_if(witness)).await
+}
+
+/// Runs one trial of a case with the witness. `background` are errors that the service also meets with
+/// tracing off.
+///
+/// # Errors
+/// When the world of the case does not come up; the error is the reason.
+pub(super) async fn run_witnessed(
+    world: &World,
+    case: &Case,
+    background: Vec<Failure>,
+) -> Result<Attempt, String> {
+    let case = unmasked_flags(world.spec(), case);
+    judged(world, world.trial_for(&case).witness().background(background)).await
+}
+
+async fn judged(world: &World, trial: TrialBuilder) -> Result<Attempt, String> {
+    let (observation, database) =
+        trial.run_keeping_database().await.map_err(|error| chain(&error))?;
     let judgement = judge(world.spec(), &observation);
     Ok(Attempt { observation, judgement, database })
 }

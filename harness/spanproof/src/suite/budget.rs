@@ -1,6 +1,7 @@
 //! What a run may do besides its cases, and how often.
 
 use super::baseline::{MAX_BASELINES, REPETITIONS};
+use super::own_server::MAX_CASES;
 use super::passing_changes::MAX_EXTRA_CASES;
 use super::second_look::{self, MAX_LOOKS};
 use super::slowdown;
@@ -12,6 +13,7 @@ pub(crate) fn further_runs() -> Vec<(String, usize)> {
             "further runs of failing cases, the first with the witness".to_owned(),
             MAX_LOOKS * (1 + second_look::REPETITIONS),
         ),
+        ("further runs of failing cases with a server of their own".to_owned(), 2 * MAX_CASES),
         ("changes of one value of failing cases".to_owned(), MAX_EXTRA_CASES),
         (
             "repetitions of cases whose outcome differs with tracing".to_owned(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::baseline::repeat_baselines;
 use super::event::RunEvent;
 use super::options::RunOptions;
+use super::own_server::look_alone;
 use super::passing_changes::find_passing_changes;
 use super::pool::{Pool, start_order};
 use super::record::RunRecord;
@@ -43,6 +44,7 @@ pub async fn run(
         look_again(world, &mut slots, &options, &cancelled).await;
     }
     if record.halted().is_none() {
+        look_alone(world, &mut slots, &options, &cancelled).await;
         repeat_baselines(world, &mut slots, &options, &cancelled).await;
         measure_again(world, &mut slots, &options, &cancelled).await;
     }

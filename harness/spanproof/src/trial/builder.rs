@@ -8,7 +8,7 @@ use super::run::Trial;
 use super::{Error, Overrides, Timeouts, World};
 use crate::document::suggestion;
 use crate::matrix::Case;
-use crate::observation::{Observation, Sink, Source};
+use crate::observation::{Failure, Observation, Sink, Source};
 use crate::spec::Value;
 use crate::upstream::Behaviour;
 use spanproof_postgres::Database;
@@ -133,6 +133,12 @@ impl TrialBuilder {
     /// Like [`witness`](Self::witness) if `witness` is true.
     pub fn witness_if(mut self, witness: bool) -> Self {
         self.overrides.witness = witness;
+        self
+    }
+
+    /// Errors that the service also meets with tracing off. In other databases they are no evidence.
+    pub(crate) fn background(mut self, errors: Vec<Failure>) -> Self {
+        self.overrides.background = errors;
         self
     }
 

@@ -146,12 +146,17 @@ impl WorldBuilder {
         };
         let build_time = start.elapsed();
         let start = Instant::now();
-        let server =
-            if self.shared { Server::join(options).await? } else { Server::start(options).await? };
+        let server = if self.shared {
+            Server::join(options.clone()).await?
+        } else {
+            Server::start(options.clone()).await?
+        };
         let mut inner = Inner {
             spec,
             program,
             server,
+            options,
+            is_alone: false,
             migrations,
             files,
             owns_server: false,

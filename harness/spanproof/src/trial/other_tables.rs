@@ -37,16 +37,33 @@ const ID_TYPE: &str = "select format_type(atttypid, null) from pg_attribute \
 pub(super) struct OtherRows(BTreeMap<TableName, u64>);
 
 impl OtherRows {
-    /// Counts the rows.
+    /// Counts the rows in the trial's database.
     pub(super) async fn count(
         connection: &mut PgConnection,
         tables: &Tables,
+    ) -> Result<Self, Error> {
+        Self::count_besides(connection, tables, Some(&tables.spans.table)).await
+    }
+
+    /// Counts the rows in another database, where no table is the span table.
+    pub(super) async fn count_in_other(
+        connection: &mut PgConnection,
+        tables: &Tables,
+    ) -> Result<Self, Error> {
+        Self::count_besides(connection, tables, None).await
+    }
+
+    /// Counts the rows in other tables than `own`.
+    async fn count_besides(
+        connection: &mut PgConnection,
+        tables: &Tables,
+        own: Option<&str>,
     ) -> Result<Self, Error> {
         let spans = &tables.spans;
         let failed = |error: sqlx::Error| Error::Database(error.into());
         let (_, name) = identifier::parts(&spans.table);
         let candidates: Vec<(String, String, Option<String>)> = sqlx::query_as(CANDIDATES)
-            .bind(identifier::table(&spans.table))
+            .bind(own.map(identifier::table))
             .bind(&name)
             .bind(base(&spans.id))
             .bind(columns(tables))
@@ -57,7 +74,7 @@ impl OtherRows {
             return Ok(Self::default());
         }
         let id_type: Option<String> = sqlx::query_scalar(ID_TYPE)
-            .bind(identifier::table(&spans.table))
+            .bind(own.map(identifier::table))
             .bind(base(&spans.id))
             .fetch_optional(&mut *connection)
             .await

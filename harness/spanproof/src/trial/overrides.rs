@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::observation::Failure;
 use crate::spec::{self, Value};
 use crate::upstream::Behaviour;
 
@@ -24,6 +25,8 @@ pub(crate) struct Overrides {
     pub job: Option<Json>,
     /// Whether to count attempts to write spans by triggers, and to read the server's log.
     pub witness: bool,
+    /// Errors that the service also meets with tracing off. In other databases they are no evidence.
+    pub background: Vec<Failure>,
     /// Whether to kill the service right after the job is submitted.
     pub kill_after_submit: bool,
     /// A header to remove from the recorded upstream requests.

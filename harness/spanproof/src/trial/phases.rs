@@ -49,6 +49,7 @@ mod tests {
     #[test]
     fn errors_under_a_fault_belong_to_no_phase() {
         let entry = |message: &str| LogEntry {
+            database: "one".into(),
             pid: 1,
             severity: "ERROR".into(),
             sqlstate: "42P01".into(),

@@ -10,7 +10,6 @@ use super::fault::ActiveFault;
 use super::flush::wait_for_spans;
 use super::helper_start::start_helpers;
 use super::job_end::{JobEnd, Submitted};
-use super::other_tables::OtherRows;
 use super::overrides::{EffectiveTimeouts, Overrides};
 use super::phases::Phases;
 use super::processes::{RunningProcess, stop_helpers};
@@ -20,6 +19,7 @@ use super::repetition::{JobRecord, separate};
 use super::request::Request;
 use super::resources::Resources;
 use super::rows::read_tables;
+use super::server_evidence::ServerBefore;
 use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql, seed};
 use super::stopwatch::Stopwatch;
@@ -55,8 +55,8 @@ pub struct Trial {
     pub(super) fault: Option<ActiveFault>,
     /// The phases of a case with a fault in the server's log.
     pub(super) phases: Phases,
-    /// The rows in other tables before the service started.
-    other_rows: OtherRows,
+    /// What was on the server before the service started.
+    server_before: ServerBefore,
     /// The first job of a case with a fault; `None` until the fault is removed.
     pub(super) first_job: Option<FirstJob>,
     /// The jobs before the last one, in a case that repeats its job.
@@ -87,7 +87,7 @@ impl Trial {
         };
         let timeouts = EffectiveTimeouts::new(&spec.service, overrides.timeouts);
         let mut stopwatch = Stopwatch::start();
-        let (database, other_rows) = create_database(&world, &overrides).await?;
+        let (database, server_before) = create_database(&world, &overrides).await?;
         let fault = match fault {
             Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),
             None => None,
@@ -126,7 +126,7 @@ impl Trial {
             database,
             fault,
             phases: Phases::default(),
-            other_rows,
+            server_before,
             first_job: None,
             earlier_jobs: Vec::new(),
             job_run: JobRun::default(),
@@ -302,14 +302,10 @@ impl Trial {
             drop(reader.close().await);
         }
         let mut connection = connect(self.database.url()).await?;
-        // Before the other reads: those would appear in the server's log, too.
-        let log = self.world.server().log(&self.database).await?;
-        let other_tables = OtherRows::count(&mut connection, &spec.tables).await?;
-        let other_tables = other_tables.since(&self.other_rows);
-        let testimony = log.as_deref().filter(|_| self.overrides.witness);
-        let table = &spec.tables.spans.table;
-        let witness = witness::read(testimony, &mut connection, table, &other_tables).await?;
-        let errors = self.phases.errors(log.as_deref());
+        let place = (&self.database, &mut connection);
+        let before = self.server_before;
+        let server = before.evidence(&self.world, place, &self.phases, &self.overrides).await?;
+        let errors = server.errors;
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
@@ -324,10 +320,10 @@ impl Trial {
             run: stopped.run,
             job_run: self.job_run,
             exchanges,
-            witness,
+            witness: server.witness,
             server_log_read: errors.covers_first_job,
             server_errors: errors.before_fault,
-            other_tables,
+            other_tables: server.other_tables,
             helpers,
             second_job: None,
             further_jobs: Vec::new(),
@@ -342,7 +338,7 @@ impl Trial {
             let second = (tables, errors.after_fault);
             first_job.with_second_job(&spec.tables, self.case, second, record)
         } else {
-            let end = (tables, log.as_deref());
+            let end = (tables, server.log.as_deref());
             separate(&self.earlier_jobs, &spec.tables, self.case, end, record)
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
@@ -359,12 +355,12 @@ fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Excha
     exchanges
 }
 
-/// Creates the trial's database: migrated, seeded, and with the SQL of the overrides. Also counts the
-/// rows in other tables.
+/// Creates the trial's database: migrated, seeded, and with the SQL of the overrides. Also notes what is
+/// on the server.
 async fn create_database(
     world: &World,
     overrides: &Overrides,
-) -> Result<(Database, OtherRows), Error> {
+) -> Result<(Database, ServerBefore), Error> {
     let database = world.server().migrated_database(world.migrations()).await?;
     seed(world, &database).await?;
     let tables = &world.spec().tables;
@@ -374,9 +370,9 @@ async fn create_database(
         witness::install(world.server(), &database, &mut connection, table).await?;
     }
     run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
-    let other_rows = OtherRows::count(&mut connection, tables).await?;
+    let before = ServerBefore::read(world, &mut connection, overrides.witness).await?;
     drop(connection.close().await);
-    Ok((database, other_rows))
+    Ok((database, before))
 }
 
 /// Returns the job of a trial.

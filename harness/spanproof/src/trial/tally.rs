@@ -129,6 +129,7 @@ mod tests {
     #[case::of_a_trigger("- begun passed-on written", [1, 1, 1, 0])]
     fn a_row_counts_once(#[case] events: &str, #[case] counts: [usize; 4]) {
         let entry = |event: &str| LogEntry {
+            database: "one".into(),
             pid: 7,
             severity: "LOG".into(),
             sqlstate: "00000".into(),

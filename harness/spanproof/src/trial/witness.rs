@@ -54,6 +54,7 @@ pub(super) async fn read(
         failures: failures(entries),
         blind_spots: blind_spots.map_err(|error| Error::Witness(error.into()))?,
         other_tables: other_tables.to_vec(),
+        unattributed: Vec::new(),
     }))
 }
 

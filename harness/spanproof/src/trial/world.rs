@@ -20,7 +20,7 @@ use crate::matrix::Case;
 use crate::process::Launch;
 use crate::spec::{Fault, Process, Route, Spec};
 use crate::upstream::Behaviour;
-use spanproof_postgres::{Migrations, Server};
+use spanproof_postgres::{Migrations, Options, Server};
 
 /// Everything that trials share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +31,10 @@ pub(super) struct Inner {
     pub(super) spec: Spec,
     pub(super) program: Program,
     pub(super) server: Server,
+    /// How the server was started.
+    pub(super) options: Options,
+    /// Whether the server serves one trial at a time.
+    pub(super) is_alone: bool,
     pub(super) migrations: Migrations,
     pub(super) files: Files,
     pub(super) owns_server: bool,
@@ -54,6 +58,23 @@ impl World {
     /// Returns the migrations that the databases have.
     pub fn migrations(&self) -> &Migrations {
         &self.0.migrations
+    }
+
+    /// Returns the same world with a server of its own, which is started now. If only one trial at a time
+    /// runs in it, whatever happens on that server is due to this trial.
+    ///
+    /// # Errors
+    /// When the server can't be started, or a migration fails.
+    pub(crate) async fn with_own_server(&self) -> Result<Self, Error> {
+        let server = Server::start(self.0.options.clone()).await?;
+        server.prepare(&self.0.migrations).await?;
+        let inner = Inner { server, owns_server: true, is_alone: true, ..(*self.0).clone() };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Whether a trial has the server to itself.
+    pub(super) fn is_alone(&self) -> bool {
+        self.0.is_alone
     }
 
     /// Returns a hash that identifies the service's program; `None` if its file can't be read.

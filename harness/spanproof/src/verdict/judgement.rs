@@ -48,6 +48,8 @@ pub struct Judgement {
 pub enum Experiment {
     /// The same case with the server as a witness.
     Witness,
+    /// The same case with a server of its own as a witness.
+    OwnServer,
 }
 
 impl Judgement {
@@ -154,19 +156,23 @@ pub(super) fn closed(facts: &Facts<'_>, recording: bool, checks: Checks) -> Judg
 }
 
 /// Returns the experiment that would tell more about spans that are missing for a reason that is not
-/// certain, or in a write that failed. Two jobs are run under a fault, and a witness could not tell
+/// certain, or in a write or an export that failed: the server may tell why. Two jobs are run under a fault, and a witness could not tell
 /// them apart.
 fn next(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment> {
     let is_open = |finding: &Finding| {
-        let write = [Code::WriteFailedSilent, Code::WriteFailedReported];
+        let failed = [Code::WriteFailedSilent, Code::WriteFailedReported, Code::ExportFailed];
         let is_gap = !finding.alternatives.is_empty();
         let is_certain = finding.confidence == Confidence::Certain;
-        is_gap && (!is_certain || write.contains(&finding.code))
+        is_gap && (!is_certain || failed.contains(&finding.code))
     };
-    let unwitnessed = facts.trial().is_some_and(|trial| trial.witness.is_none());
-    let fault = facts.observation.case.fault.is_some();
-    let is_open = findings.iter().any(is_open);
-    (is_open && unwitnessed && !fault).then_some(Experiment::Witness)
+    if facts.observation.case.fault.is_some() || !findings.iter().any(is_open) {
+        return None;
+    }
+    match &facts.trial()?.witness {
+        None => Some(Experiment::Witness),
+        Some(witness) if !witness.unattributed.is_empty() => Some(Experiment::OwnServer),
+        Some(_) => None,
+    }
 }
 
 /// Whether a second look, with the server as a witness, explains the first one: by its own words

@@ -15,7 +15,10 @@ impl From<&Judgement> for format::Judgement {
         stored.recording = judgement.recording;
         stored.spans = judgement.spans;
         stored.assertions = judgement.assertions;
-        stored.next = judgement.next.map(|Experiment::Witness| format::Experiment::Witness);
+        stored.next = judgement.next.map(|next| match next {
+            Experiment::Witness => format::Experiment::Witness,
+            Experiment::OwnServer => format::Experiment::OwnServer,
+        });
         stored
     }
 }

@@ -190,6 +190,19 @@ impl<'a> Testimony<'a> {
             answers.set(Q::Discarded, Fact::unknown("the inserting statements had no rows"));
         }
         self.answer_hidden(answers);
+        self.answer_unattributed(fate, answers);
+    }
+
+    /// Corrects the answers where something in another database may be due to this service.
+    fn answer_unattributed(&self, fate: Fate, answers: &mut Answers) {
+        let Some(what) = self.witness.unattributed.first() else { return };
+        if fate != Fate::NeverTried {
+            return;
+        }
+        for question in [Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere] {
+            let why = format!("{what}, perhaps by another service that ran at the same time");
+            answers.set(question, Fact::unknown(why));
+        }
     }
 
     /// The first failure, as `42501 permission denied for table trace_spans`.
@@ -296,17 +309,8 @@ mod tests {
     ) {
         let [statements, attempted_rows, written_rows] = counts;
         let failures = states.iter().map(|state| failure(state)).collect();
-        let other_tables = Vec::new();
-        let witness = Witness {
-            statements,
-            attempted_rows,
-            written_rows,
-            removed_rows: 0,
-            rollbacks: None,
-            failures,
-            blind_spots: Vec::new(),
-            other_tables,
-        };
+        let witness =
+            Witness { statements, attempted_rows, written_rows, failures, ..Witness::default() };
         assert_eq!(Testimony::new(&witness, "public.trace_spans", kept).fate(), fate);
     }
 
@@ -372,6 +376,15 @@ mod tests {
         let testimony = Testimony::new(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::NeverTried);
         assert_eq!(testimony.reason(), None);
+    }
+
+    #[test]
+    fn what_another_service_may_have_done_leaves_no_certain_no() {
+        let witness = Witness { unattributed: vec!["a row".into()], ..Witness::default() };
+        let mut answers = Answers::default();
+        Testimony::new(&witness, "trace_spans", 0).answer(&mut answers);
+        let open = [Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere];
+        assert!(open.into_iter().all(|question| answers.is_unknown(question)));
     }
 
     #[test]
