@@ -1,6 +1,7 @@
-//! Answers the questions about a gap from the evidence of its case and of other cases.
+//! Answers the questions about a gap: the units (parts of a job) that lack spans of one name. The
+//! answers come from the evidence of the gap's own case and of other cases of the same run.
 
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
 use super::gap::Gap;
@@ -18,42 +19,42 @@ use Question as Q;
 const LIBRARY_OFF: &[(&str, &str)] =
     &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
 
-/// Answers every question about a gap. `peers` are the other cases of the run; `is_aided` is `false`
-/// to leave the database witness out.
+/// Answers every question about a gap. `peers` are the other cases of the run. `use_witness` is `false`
+/// to ignore the database witness: triggers that log each attempt to insert a span.
 pub(super) fn answers(
     facts: &Facts<'_>,
     gap: &Gap<'_>,
     peers: &[&Facts<'_>],
-    is_aided: bool,
+    use_witness: bool,
 ) -> Answers {
     let mut answers = Answers::default();
-    let respondent = Respondent { facts, gap };
-    respondent.startup(&mut answers);
-    respondent.starts(&mut answers);
-    respondent.reports(&mut answers);
-    respondent.variables(&mut answers);
-    respondent.requests(&mut answers);
-    respondent.signs(peers, &mut answers);
-    respondent.process(&mut answers);
-    respondent.rows(&mut answers);
-    respondent.peers(peers, &mut answers);
-    server_errors::answer(facts, gap, is_aided, &mut answers);
+    let evidence = GapEvidence { facts, gap };
+    evidence.answer_from_startup_line(&mut answers);
+    evidence.answer_from_span_lines(&mut answers);
+    evidence.answer_from_error_lines(&mut answers);
+    evidence.answer_from_environment(&mut answers);
+    evidence.answer_from_requests(&mut answers);
+    evidence.answer_from_signs(peers, &mut answers);
+    evidence.answer_from_exit(&mut answers);
+    evidence.answer_from_rows(&mut answers);
+    evidence.answer_from_peers(peers, &mut answers);
+    server_errors::answer(facts, gap, use_witness, &mut answers);
     answer_unsent(&mut answers);
     answers
 }
 
-/// Answers questions about one gap.
-struct Respondent<'a> {
+/// A gap, and the evidence of its case.
+struct GapEvidence<'a> {
     facts: &'a Facts<'a>,
     gap: &'a Gap<'a>,
 }
 
-impl Respondent<'_> {
-    /// What the service says about its tracer when it starts.
-    fn startup(&self, answers: &mut Answers) {
+impl GapEvidence<'_> {
+    /// Uses the line in which the service reports at startup whether tracing is on.
+    fn answer_from_startup_line(&self, answers: &mut Answers) {
         let facts = self.facts;
         if let Some(line) = facts.banners.first() {
-            let claimed_off = if line.what.enabled {
+            let claimed_off = if line.report.enabled {
                 Fact::no("the service says that tracing is on")
             } else {
                 Fact::Yes(vec![line.into()])
@@ -61,9 +62,9 @@ impl Respondent<'_> {
             answers.set(Q::ClaimedOff, claimed_off);
             answers.set(Q::NoTracerLine, Fact::no("the startup line of the tracer is there"));
         } else if facts.spec.probes.has_tracer()
-            && facts.run().is_some()
+            && facts.process_run().is_some()
             && facts.spans.is_empty()
-            && facts.all_attempts() == 0
+            && facts.total_begun() == 0
             && facts.observation.dropped_bytes() == 0
         {
             let count = facts.observation.lines().len();
@@ -72,8 +73,8 @@ impl Respondent<'_> {
         }
     }
 
-    /// The lines about the start of spans, and about their successful writes.
-    fn starts(&self, answers: &mut Answers) {
+    /// Uses the lines that report that a span was begun or written.
+    fn answer_from_span_lines(&self, answers: &mut Answers) {
         let Self { facts, gap } = self;
         if !facts.spec.probes.has_attempt() {
             let why = "the spec has no probe `attempt`";
@@ -81,62 +82,67 @@ impl Respondent<'_> {
             answers.set(Q::NoBeginLine, Fact::unknown(why));
             return;
         }
-        let begun = facts.begun(gap.rule);
-        let unexplained = begun.saturating_sub(gap.stored);
-        let is_known = facts.counts_starts_of(gap.rule.name);
-        let is_reliable = is_known && begun >= gap.stored.min(1) && self.counts_agree();
-        if unexplained >= gap.missing && is_known {
+        let begun = facts.begun_count(gap.expected);
+        let begun_not_stored = begun.saturating_sub(gap.stored);
+        let is_countable = facts.can_count_begun(gap.expected.name);
+        let is_reliable =
+            is_countable && begun >= gap.stored.min(1) && self.stored_spans_have_lines();
+        if begun_not_stored >= gap.missing && is_countable {
             answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.attempts)));
             answers.set(Q::NoBeginLine, Fact::no("the service began these spans"));
-        } else if unexplained == 0 && is_reliable {
-            let count = facts.attempts(gap.rule.name);
-            let text = format!("output: {count} lines about the start of `{}`", gap.rule.name);
+        } else if begun_not_stored == 0 && is_reliable {
+            let count = facts.begun_lines(gap.expected.name);
+            let text = format!("output: {count} lines about the start of `{}`", gap.expected.name);
             answers.set(Q::NoBeginLine, Fact::yes(text));
         } else {
             let why = format!("{begun} starts are logged and {} spans stored", gap.stored);
             answers.set(Q::NoBeginLine, Fact::unknown(why));
         }
-        if facts.all_attempts() > 0 && is_known {
+        if facts.total_begun() > 0 && is_countable {
             let lines = || Fact::Yes(Evidence::lines(&facts.attempts));
             answers.set(Q::BeginPatternWorks, lines());
-            if unexplained == 0 {
+            if begun_not_stored == 0 {
                 answers.set(Q::OtherStarts, lines());
             }
         }
         let acknowledged = facts.acknowledged.len();
-        let claims_all = acknowledged >= facts.all_attempts().max(1);
+        let claims_all = acknowledged >= facts.total_begun().max(1);
         if claims_all && acknowledged > facts.spans.len() {
             answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.acknowledged)));
         }
     }
 
-    /// Whether each stored span has a line about its start: if not, the pattern misses some.
-    fn counts_agree(&self) -> bool {
+    /// Whether there is a line about the start of a span for each name of stored spans. If not, the
+    /// spec's pattern does not match all such lines, and a missing line proves nothing.
+    fn stored_spans_have_lines(&self) -> bool {
         let facts = self.facts;
-        let silent = |name: &str| facts.of_operation(name).count() > 0 && facts.attempts(name) == 0;
-        facts.observation.dropped_bytes() == 0 && !facts.rules.iter().any(|rule| silent(rule.name))
+        let has_lines =
+            |name: &str| facts.spans_named(name).count() == 0 || facts.begun_lines(name) > 0;
+        facts.observation.dropped_bytes() == 0
+            && facts.expected_spans.iter().all(|expected| has_lines(expected.name))
     }
 
-    /// The errors that the service, its exporter or its driver report.
-    fn reports(&self, answers: &mut Answers) {
+    /// Uses the errors that the service, its exporter or its database driver print.
+    fn answer_from_error_lines(&self, answers: &mut Answers) {
         let facts = self.facts;
         let (_, table) = identifier::parts(&facts.spec.tables.spans.table);
         let mut reported = Evidence::lines(&facts.refused);
         let lines = facts.observation.lines();
         let known = |kind: KnownError| {
             let is_kind = |line: &&Line<'_>| KnownError::parse(line.text, &table) == Some(kind);
-            some(lines.iter().copied().filter(|line| is_kind(&line)).map(Evidence::from))
+            limit(lines.iter().copied().filter(|line| is_kind(&line)).map(Evidence::from))
         };
         if reported.is_empty() {
             reported = known(KnownError::Write);
         }
         if reported.is_empty() {
-            reported = self.server_words();
+            reported = self.repeated_server_errors();
         }
-        let is_whole = |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
+        let is_statement_error =
+            |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
         if facts.refused.len() >= self.gap.missing && !facts.refused.is_empty() {
             answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
-        } else if reported.iter().any(is_whole) {
+        } else if reported.iter().any(is_statement_error) {
             answers.set(
                 Q::Poisoned,
                 Fact::no("the error is about the statement, and not about a row"),
@@ -152,44 +158,45 @@ impl Respondent<'_> {
         let exporter = known(KnownError::Exporter);
         if !exporter.is_empty() {
             answers.set(Q::ExporterError, Fact::Yes(exporter));
-        } else if facts.run().is_some() && facts.observation.dropped_bytes() == 0 {
+        } else if facts.process_run().is_some() && facts.observation.dropped_bytes() == 0 {
             answers.set(Q::ExporterError, Fact::no("the output has no error of a known exporter"));
         }
     }
 
-    /// The lines of the service that repeat an error of the server about spans.
-    fn server_words(&self) -> Vec<Evidence> {
+    /// Returns the service's lines that repeat an error of the database server about spans.
+    fn repeated_server_errors(&self) -> Vec<Evidence> {
         let facts = self.facts;
         let Some(trial) = facts.trial() else { return Vec::new() };
-        let errors = ServerErrors::about(&trial.server_errors, facts);
+        let errors = ServerErrors::select(&trial.server_errors, facts);
         let errors = errors.refused.iter().chain(&errors.denied);
-        // Drivers print where a statement is wrong in another way than the server's log.
-        let words = |message: &str| {
+        // Only the server's log prints the position in the statement in this form.
+        let without_position = |message: &str| {
             let end = message.find(" at character ").unwrap_or(message.len());
             message[..end].to_owned()
         };
-        let errors: Vec<_> = errors.map(|error| words(&error.message)).collect();
+        let errors: Vec<_> = errors.map(|error| without_position(&error.message)).collect();
         let lines = facts.observation.lines().into_iter();
+        // A shorter text could be in a line by chance.
         let repeats = |line: &Line<'_>| {
             errors.iter().any(|error| error.len() > 8 && line.text.contains(error))
         };
-        some(lines.filter(repeats).map(Evidence::from))
+        limit(lines.filter(repeats).map(Evidence::from))
     }
 
-    /// Variables of OpenTelemetry in the environment of the process.
-    fn variables(&self, answers: &mut Answers) {
+    /// Uses OpenTelemetry's variables in the environment of the process.
+    fn answer_from_environment(&self, answers: &mut Answers) {
         let Some(trial) = self.facts.trial() else { return };
         let environment = &trial.service.environment;
         let variable = |name: &str| {
             let value = environment.get(name).cloned().unwrap_or_default();
             vec![Evidence::Note(format!("environment  {name}={value}"))]
         };
-        let is_set = |(name, off): &&(&str, &str)| {
-            environment.get(*name).is_some_and(|value| value.trim().eq_ignore_ascii_case(off))
+        let is_off = |(name, off_value): &&(&str, &str)| {
+            environment.get(*name).is_some_and(|value| value.trim().eq_ignore_ascii_case(off_value))
         };
-        match LIBRARY_OFF.iter().find(is_set) {
+        match LIBRARY_OFF.iter().find(is_off) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
-            None if self.facts.banners.first().is_some_and(|line| line.what.enabled) => {
+            None if self.facts.banners.first().is_some_and(|line| line.report.enabled) => {
                 answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));
             }
             None => {}
@@ -199,9 +206,9 @@ impl Respondent<'_> {
         }
     }
 
-    /// The trace contexts that the upstream received. A context does not show that a span began: a
-    /// service may pass on ids that it makes without a tracer.
-    fn requests(&self, answers: &mut Answers) {
+    /// Uses the trace contexts in the headers of requests to the fake upstream. A context does not
+    /// show that a span began: a service may send trace ids that it makes without a tracer.
+    fn answer_from_requests(&self, answers: &mut Answers) {
         let facts = self.facts;
         let exchanges = facts.exchanges();
         let contexts = sign::contexts(facts);
@@ -211,20 +218,20 @@ impl Respondent<'_> {
         let count = |sampled: bool| {
             contexts.iter().filter(|context| context.sampled == Some(sampled)).count()
         };
+        let (sampled, unsampled) = (count(true), count(false));
         let units = self.gap.units.len().max(1);
-        if count(false) >= units {
+        if unsampled >= units {
             let text = format!(
-                "upstream: {} of {} requests carried a trace that is not sampled",
-                count(false),
+                "upstream: {unsampled} of {} requests carried a trace that is not sampled",
                 exchanges.len()
             );
             answers.set(Q::SampledOut, Fact::yes(text.clone()));
             answers.set(Q::UnsampledHeader, Fact::yes(text));
-        } else if count(true) == exchanges.len() {
+        } else if sampled == exchanges.len() {
             answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
         }
         let is_lost = |context: &&TraceContext| {
-            context.sampled == Some(true) && !sign::is_stored(facts, context)
+            context.sampled == Some(true) && !sign::has_stored_span(facts, context)
         };
         let lost = contexts.iter().filter(is_lost).count();
         if lost > 0 {
@@ -234,35 +241,39 @@ impl Respondent<'_> {
         }
     }
 
-    /// What other spans, requests and cases show about the missing spans.
-    fn signs(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
+    /// Uses stored spans and requests that contain the ids of the missing spans.
+    fn answer_from_signs(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
         let Self { facts, gap } = self;
-        if let Some(begun) = sign::of_begun(facts, gap).filter(|_| !answers.is_yes(Q::NoBeginLine))
+        if !answers.is_yes(Q::NoBeginLine)
+            && let Some(begun) = sign::begun_by_requests(facts, gap)
         {
             answers.set(Q::Begun, begun);
             answers.set(Q::NoBeginLine, Fact::no("requests to the upstream name these spans"));
         }
-        if let Some(named) = sign::of_named(facts, gap) {
+        if let Some(named) = sign::named_as_parents(facts, gap) {
             answers.set(Q::Named, named);
         }
-        if let Some(lost) = sign::of_lost_traces(facts, gap, peers) {
+        if let Some(lost) = sign::lost_traces(facts, gap, peers) {
             answers.set(Q::LostTraces, lost);
         }
-        if let Some(untraced) = sign::of_untraced(facts, gap) {
+        if let Some(untraced) = sign::untraced_requests(facts, gap) {
             answers.set(Q::Untraced, untraced);
         }
     }
 
-    /// How the process ended.
-    fn process(&self, answers: &mut Answers) {
-        let Some(run) = self.facts.run() else { return };
+    /// Uses the way in which the process exited.
+    fn answer_from_exit(&self, answers: &mut Answers) {
+        let Some(run) = self.facts.process_run() else { return };
         let exit = &run.exit;
-        let stop = self.facts.spec.service.stop.signal() as i32;
-        let by_signal = |is_stop: bool| matches!(exit.ending, Ending::Signal(signal) if (signal == stop) == is_stop);
-        let fact = if exit.killed || !exit.stop_requested || by_signal(false) {
+        let stop_signal = self.facts.spec.service.stop.signal() as i32;
+        let (by_stop_signal, by_other_signal) = match exit.ending {
+            Ending::Signal(signal) => (signal == stop_signal, signal != stop_signal),
+            Ending::Code(_) => (false, false),
+        };
+        let fact = if exit.killed || !exit.stop_requested || by_other_signal {
             let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
             Fact::Yes(vec![Evidence::Exit { ending, at_ms, remark: None }])
-        } else if by_signal(true) {
+        } else if by_stop_signal {
             Fact::unknown(
                 "the signal to stop ended the process, which may have written spans at its end",
             )
@@ -272,8 +283,9 @@ impl Respondent<'_> {
         answers.set(Q::Killed, fact);
     }
 
-    /// Other spans of the same units and other units with this span.
-    fn rows(&self, answers: &mut Answers) {
+    /// Uses the stored spans: those of other names of the same units, and those of the same name of
+    /// other units.
+    fn answer_from_rows(&self, answers: &mut Answers) {
         let Self { facts, gap } = self;
         if facts.unreadable.is_some() {
             return;
@@ -281,43 +293,42 @@ impl Respondent<'_> {
         let has_span = |unit: &&&crate::observation::Unit| {
             facts.spans.iter().any(|span| span.unit.is_some() && span.unit == unit.id)
         };
-        let count = gap.units.iter().filter(has_span).count();
-        let text = format!("{count} of {} units have other spans", gap.units.len());
-        let fact = match count {
+        let units = gap.units.len();
+        let units_with_spans = gap.units.iter().filter(has_span).count();
+        let text = format!("{units_with_spans} of {units} units have other spans");
+        let other_spans = match units_with_spans {
             0 => Fact::no("the table of spans was read"),
-            _ if count == gap.units.len() => Fact::yes(text),
+            _ if units_with_spans == units => Fact::yes(text),
             _ => Fact::unknown(text),
         };
-        answers.set(Q::OtherSpans, fact);
-        let fact = match gap.stored {
+        answers.set(Q::OtherSpans, other_spans);
+        let other_units = match gap.stored {
             0 => Fact::no("the table of spans was read"),
-            stored => Fact::yes(format!("{stored} `{}` spans are stored", gap.rule.name)),
+            stored => Fact::yes(format!("{stored} `{}` spans are stored", gap.expected.name)),
         };
-        answers.set(Q::OtherUnits, fact);
+        answers.set(Q::OtherUnits, other_units);
     }
 
-    /// The same work in other cases of the run.
-    fn peers(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
+    /// Uses other cases of the run: whether they recorded the spans that are missing here, and which
+    /// lines their service printed.
+    fn answer_from_peers(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
         let Self { facts, gap } = self;
-        let name = gap.rule.name;
-        let records = |peer: &&&Facts<'_>| {
-            let rule = peer.rules.iter().find(|rule| rule.name == name);
-            rule.is_some_and(|rule| {
-                let wanted = peer.wanted(rule);
-                wanted > 0 && peer.stored(rule) >= wanted
+        let name = gap.expected.name;
+        let has_all_spans = |peer: &&&Facts<'_>| {
+            let expected = peer.expected_spans.iter().find(|expected| expected.name == name);
+            expected.is_some_and(|expected| {
+                let required = peer.required_count(expected);
+                required > 0 && peer.stored_count(expected) >= required
             })
         };
         let case = &facts.observation.case;
-        let in_case = |peer: &Facts<'_>| {
+        let has_same_flags = |peer: &&&Facts<'_>| peer.observation.case.flags == case.flags;
+        let has_no_fault = |peer: &&&Facts<'_>| peer.observation.case.fault.is_none();
+        let mut same_environment = peers.iter().filter(has_no_fault).filter(has_same_flags);
+        if let Some(peer) = same_environment.find(has_all_spans) {
             let other = &peer.observation.case;
-            Evidence::Note(format!("case {} (route `{}`) has its spans", other.id, other.route))
-        };
-        let same_flags = |peer: &&&Facts<'_>| peer.observation.case.flags == case.flags;
-        let is_calm = |peer: &&&Facts<'_>| peer.observation.case.fault.is_none();
-        let route = peers.iter().filter(is_calm).filter(same_flags).find(records);
-        if let Some(peer) = route {
-            answers.set(Q::OtherRoute, Fact::Yes(vec![in_case(peer)]));
-            // The variables of the environment are the same there.
+            let text = format!("case {} (route `{}`) has its spans", other.id, other.route);
+            answers.set(Q::OtherRoute, Fact::yes(text));
             let control = "a case with the same environment has its spans";
             answers.set(Q::LibraryOff, Fact::no(control));
             if !answers.is_yes(Q::UnsampledHeader) && answers.is_yes(Q::SampledOut) {
@@ -330,12 +341,12 @@ impl Respondent<'_> {
                 facts.remove(flag.name.as_str());
                 format!("{facts:?}")
             };
-            let here = without_flag(case);
-            let is_twin = |peer: &&&Facts<'_>| {
+            let own = without_flag(case);
+            let differs_in_flag_only = |peer: &&&Facts<'_>| {
                 let other = &peer.observation.case;
-                other.flags != case.flags && without_flag(other) == here
+                other.flags != case.flags && without_flag(other) == own
             };
-            if let Some(peer) = peers.iter().filter(is_twin).find(records) {
+            if let Some(peer) = peers.iter().filter(differs_in_flag_only).find(has_all_spans) {
                 let value = peer.observation.case.flag(&flag.name);
                 let text = format!(
                     "case {} with {}={value} has its spans",
@@ -347,32 +358,34 @@ impl Respondent<'_> {
         if let Some(line) = peers.iter().find_map(|peer| peer.banners.first()) {
             answers.set(Q::TracerPatternWorks, Fact::Yes(vec![line.into()]));
         }
-        let begins = peers.iter().find(|peer| peer.attempts(name) > 0);
-        if let Some(peer) = begins.filter(|_| !answers.is_yes(Q::BeginPatternWorks)) {
-            let count = peer.attempts(name);
+        if !answers.is_yes(Q::BeginPatternWorks)
+            && let Some(peer) = peers.iter().find(|peer| peer.begun_lines(name) > 0)
+        {
+            let count = peer.begun_lines(name);
             let text = format!("case {}: {count} lines about its start", peer.observation.case.id);
             answers.set(Q::BeginPatternWorks, Fact::yes(text));
         }
     }
 }
 
-/// Whether spans began and never reached the server.
+/// Answers whether spans began and never reached the database server, from the answers about both. A
+/// yes that is already there stays, unless inserts reached the server.
 fn answer_unsent(answers: &mut Answers) {
-    let began = [Q::Begun, Q::Acknowledged];
     if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) {
         return;
     }
+    let mut shows_begun = [Q::Begun, Q::Acknowledged].into_iter();
     if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
         answers.set(Q::Unsent, Fact::no("inserts reached the server"));
     } else if answers.is_no(Q::Reached)
-        && let Some(question) = began.into_iter().find(|question| answers.is_yes(*question))
+        && let Some(question) = shows_begun.find(|question| answers.is_yes(*question))
     {
         let evidence = answers.evidence(question).to_vec();
         answers.set(Q::Unsent, Fact::Yes(evidence));
     }
 }
 
-/// Whether the environment tells OpenTelemetry's SDK to sample no trace.
+/// Whether variables of the environment make OpenTelemetry's SDK drop every trace.
 fn samples_nothing(trial: &TrialRecord) -> bool {
     let value = |name: &str| trial.service.environment.get(name).map(|text| text.trim());
     match value("OTEL_TRACES_SAMPLER") {

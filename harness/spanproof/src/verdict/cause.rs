@@ -1,30 +1,32 @@
-//! The causes that can explain a gap (units of work that lack a span), and the choice among them.
-//! Nothing is weighed: a fact excludes a cause, decides for it, or says nothing about it.
+//! The causes that can explain a gap, and the choice among them. A unit is one part of a job; a gap is
+//! the set of units that lack spans of one name. Facts are answers (yes, no, unknown) to questions
+//! about the gap. No cause gets a score: a fact excludes it, proves it, or does not concern it.
 
 use super::fact::{Answers, Fact, Question};
 use Question as Q;
 use spanproof_format::{Alternative, Code, Confidence};
 
-/// What can explain a gap.
+/// A cause that can explain a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cause {
-    /// Its code. A failed write has another code if the service reports it.
+    /// The code of a finding with this cause. If the service reports that writes failed, the finding
+    /// has another code than `WriteFailedSilent`.
     pub code: Code,
-    /// Questions of which none may be answered with no.
+    /// A no to any of these excludes the cause.
     requires: &'static [Question],
-    /// Questions of which none may be answered with yes.
+    /// A yes to any of these excludes the cause.
     excluded_by: &'static [Question],
-    /// Lists of questions. If one of these is answered with yes, an unknown requirement counts as a no:
-    /// there is no reason to suspect this cause.
+    /// A yes to any question in these lists excludes the cause if the answer to one of `requires` is
+    /// unknown: another cause is then more plausible.
     unlikely_if: &'static [&'static [Question]],
-    /// If one of these is answered with yes, there is a reason to suspect this cause after all.
+    /// A yes to any of these makes `unlikely_if` void.
     supported_by: &'static [Question],
-    /// Sets of questions. If all of one set are answered with yes, the cause is certain.
+    /// Sets of questions. A yes to all questions of one set proves the cause.
     pub(super) decisive: &'static [&'static [Question]],
 }
 
-/// Answers that show that a tracer exists and handled spans in this process.
-const TRACED: &[Question] = &[
+/// Questions to which a yes shows that this process has a tracer that handled spans.
+const TRACER_WORKED: &[Question] = &[
     Q::Begun,
     Q::OtherStarts,
     Q::Acknowledged,
@@ -42,8 +44,8 @@ const TRACED: &[Question] = &[
     Q::LostTraces,
 ];
 
-/// A cause that nothing requires, excludes or decides, to be completed by each cause.
-const POSSIBLE: Cause = Cause {
+/// The default of each field of a cause: no fact concerns it.
+const DEFAULT: Cause = Cause {
     code: Code::Undetermined,
     requires: &[],
     excluded_by: &[],
@@ -52,24 +54,25 @@ const POSSIBLE: Cause = Cause {
     decisive: &[],
 };
 
-/// Answers after which there is no reason to suspect that a span was lost on its way to the table.
-const EARLIER: &[Question] =
+/// Questions to which a yes makes it plausible that the span never began, and was not lost on its way
+/// to the table.
+const NEVER_BEGAN: &[Question] =
     &[Q::ClaimedOff, Q::OtherValue, Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::NoBeginLine];
 
-/// Every cause. A cause whose requirement is unknown stays possible.
+/// Every cause. Unknown answers exclude no cause by themselves.
 pub(super) const CAUSES: &[Cause] = &[
     Cause {
         code: Code::FlagUnrecognisedValue,
         requires: &[Q::ClaimedOff],
-        excluded_by: TRACED,
+        excluded_by: TRACER_WORKED,
         unlikely_if: &[&[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::OtherRoute]],
         decisive: &[&[Q::ClaimedOff], &[Q::OtherValue]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::TracerNotConstructed,
         requires: &[Q::NoTracerLine],
-        excluded_by: TRACED,
+        excluded_by: TRACER_WORKED,
         unlikely_if: &[&[
             Q::ClaimedOff,
             Q::OtherValue,
@@ -79,12 +82,12 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::OtherRoute,
         ]],
         decisive: &[&[Q::NoTracerLine, Q::TracerPatternWorks]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::SdkDisabled,
         requires: &[Q::LibraryOff],
-        excluded_by: TRACED,
+        excluded_by: TRACER_WORKED,
         unlikely_if: &[&[
             Q::ClaimedOff,
             Q::OtherValue,
@@ -93,8 +96,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::NoBeginLine,
             Q::OtherRoute,
         ]],
-        // Nothing decides: a service may have a tracer that does not know the variable.
-        ..POSSIBLE
+        // Nothing proves this cause: the service may have a tracer that ignores the variable.
+        ..DEFAULT
     },
     Cause {
         code: Code::SampledOut,
@@ -142,23 +145,23 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::LostTraces,
         ],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::WriteFailedSilent,
         requires: &[Q::Refused],
         excluded_by: &[Q::Poisoned, Q::Elsewhere, Q::Undone, Q::Removed, Q::Discarded],
-        unlikely_if: &[EARLIER, &[Q::ExporterError]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Refused], &[Q::Denied], &[Q::Reported]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::ExportFailed,
         requires: &[Q::ExporterError],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Reached],
-        unlikely_if: &[EARLIER, &[Q::Reported]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::Reported]],
         decisive: &[&[Q::ExporterError]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::NeverSent,
@@ -187,58 +190,58 @@ pub(super) const CAUSES: &[Cause] = &[
         code: Code::LostAtExit,
         requires: &[Q::Killed],
         excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::LibraryOff],
-        unlikely_if: &[EARLIER, &[Q::Reported]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::Reported]],
         decisive: &[&[Q::Killed, Q::Begun], &[Q::Killed, Q::Unsent]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::BatchPoisoned,
         requires: &[Q::Poisoned],
         excluded_by: &[Q::Elsewhere, Q::Denied],
-        unlikely_if: &[EARLIER, &[Q::ExporterError]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Poisoned]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::RolledBack,
         requires: &[Q::Undone],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Removed, Q::Discarded, Q::Reported],
-        unlikely_if: &[EARLIER, &[Q::ExporterError]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Undone]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::RemovedLater,
         requires: &[Q::Removed],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Discarded, Q::Reported],
-        unlikely_if: &[EARLIER, &[Q::ExporterError]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Removed]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::SilentlyDiscarded,
         requires: &[Q::Discarded],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Removed, Q::Reported],
-        unlikely_if: &[EARLIER, &[Q::ExporterError]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Discarded]],
-        ..POSSIBLE
+        ..DEFAULT
     },
     Cause {
         code: Code::WrongDestination,
         requires: &[Q::Elsewhere],
-        unlikely_if: &[EARLIER, &[Q::Reported]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::Reported]],
         decisive: &[&[Q::Elsewhere]],
-        ..POSSIBLE
+        ..DEFAULT
     },
 ];
 
-/// The answer to why spans are missing.
+/// Why the spans of a gap are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Conclusion {
     /// The cause; `None` if the facts fit several causes, or none.
     pub cause: Option<&'static Cause>,
     pub confidence: Confidence,
-    /// The causes that are still possible besides, and those that are excluded, with the reason.
+    /// All other causes: the possible ones first, then the excluded ones, each with the reason.
     pub alternatives: Vec<Alternative>,
 }
 
@@ -249,7 +252,7 @@ impl Cause {
         {
             return Some(question.yes().to_owned());
         }
-        if self.is_decided(answers) {
+        if self.is_proven(answers) {
             return None;
         }
         for question in self.requires {
@@ -257,36 +260,38 @@ impl Cause {
                 return Some(control.text().to_owned());
             }
         }
-        let is_unknown = self.requires.iter().any(|question| answers.is_unknown(*question));
-        if self.supported_by.iter().any(|question| answers.is_yes(*question)) {
+        let lacks_answer = self.requires.iter().any(|question| answers.is_unknown(*question));
+        let is_supported = self.supported_by.iter().any(|question| answers.is_yes(*question));
+        if !lacks_answer || is_supported {
             return None;
         }
-        let against =
-            self.unlikely_if.iter().copied().flatten().find(|question| answers.is_yes(**question));
-        against.filter(|_| is_unknown).map(|question| question.yes().to_owned())
+        let mut unlikely_if = self.unlikely_if.iter().copied().flatten();
+        let reason = unlikely_if.find(|question| answers.is_yes(**question))?;
+        Some(reason.yes().to_owned())
     }
 
-    fn is_decided(&self, answers: &Answers) -> bool {
+    /// Whether the facts prove this cause.
+    fn is_proven(&self, answers: &Answers) -> bool {
         self.decisive.iter().any(|set| set.iter().all(|question| answers.is_yes(*question)))
     }
 }
 
-/// Concludes from the facts which cause explains a gap.
+/// Returns the cause of a gap if the facts exclude all other causes.
 pub(super) fn conclude(answers: &Answers) -> Conclusion {
-    let mut survivors: Vec<&'static Cause> = Vec::new();
+    let mut possible: Vec<&'static Cause> = Vec::new();
     let mut excluded = Vec::new();
     for cause in CAUSES {
         match cause.exclusion(answers) {
-            None => survivors.push(cause),
+            None => possible.push(cause),
             Some(reason) => excluded.push(Alternative::excluded(cause.code, reason)),
         }
     }
-    let (cause, confidence) = match survivors[..] {
-        [cause] if cause.is_decided(answers) => (Some(cause), Confidence::Certain),
+    let (cause, confidence) = match possible[..] {
+        [cause] if cause.is_proven(answers) => (Some(cause), Confidence::Certain),
         [cause] => (Some(cause), Confidence::Likely),
         _ => (None, Confidence::Undetermined),
     };
-    let others = survivors.iter().filter(|other| Some(**other) != cause);
+    let others = possible.iter().filter(|other| Some(**other) != cause);
     let mut alternatives: Vec<_> = others.map(|other| Alternative::possible(other.code)).collect();
     alternatives.extend(excluded);
     Conclusion { cause, confidence, alternatives }

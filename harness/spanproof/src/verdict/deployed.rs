@@ -1,119 +1,119 @@
-//! Judging an existing system: the same funnel, with less that is known. Whatever was
-//! not seen leaves the verdict undetermined, with what would decide it.
+//! Judges an existing system, for which there are only its log and its database or a dump. A unit is
+//! one part of a job and should leave spans. If the evidence fits several reasons for missing spans,
+//! the verdict is undetermined, and its message asks for the evidence that is lacking.
 
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
-use super::judgement::{Judgement, closed};
+use super::judgement::{Judgement, conclude_checks};
 use super::{missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Intent, Value};
 use spanproof_format::Code;
 
-/// Judges what was found of a system.
+/// A check of an existing system.
+type Stage<'a> = fn(&System<'a>, &mut Checks);
+
+/// Judges the evidence of an existing system.
 pub(super) fn judge(facts: &Facts<'_>, deployment: &Deployment) -> Judgement {
     let mut checks = Checks::default();
-    let recording = !off_on_purpose(facts);
-    let scene = Scene { facts, deployment };
-    for stage in stages(recording, deployment.database.is_some()) {
-        stage(&scene, &mut checks);
+    let recording = !is_off_on_purpose(facts);
+    let has_database = deployment.database.is_some();
+    let system = System { facts, deployment };
+    let stages: &[Stage<'_>] = match (recording, has_database) {
+        (false, _) => &[System::check_off],
+        (true, false) => &[System::check_tracer, System::judge_log_alone],
+        (true, true) => &[
+            System::check_tracer,
+            System::check_executed,
+            System::check_missing,
+            System::check_finished,
+            System::check_linked,
+            System::check_joined,
+        ],
+    };
+    for stage in stages {
+        stage(&system, &mut checks);
         if !checks.is_clean() {
             break;
         }
     }
-    closed(facts, recording, checks)
+    conclude_checks(facts, recording, checks)
 }
 
-/// One stage of the funnel.
-type Stage<'a> = fn(&Scene<'a>, &mut Checks);
-
-/// The stages that can be judged.
-fn stages<'a>(recording: bool, database: bool) -> Vec<Stage<'a>> {
-    match (recording, database) {
-        (false, _) => vec![Scene::off],
-        (true, false) => vec![Scene::constructed, Scene::log_alone],
-        (true, true) => vec![
-            Scene::constructed,
-            Scene::executed,
-            Scene::missing,
-            Scene::finished,
-            Scene::linked,
-            Scene::joined,
-        ],
+/// Whether the tracing flag has a value that means off. An unset flag does not count: the user asks
+/// why spans are missing, so tracing should be on.
+fn is_off_on_purpose(facts: &Facts<'_>) -> bool {
+    if let Some(value) = user_flag_value(facts) {
+        return value.intent() == Intent::Off && value != Value::Unset;
     }
-}
-
-/// Whether tracing is off because somebody wants it to be. That a flag is not set is no such wish:
-/// whoever asks where spans are wants some.
-fn off_on_purpose(facts: &Facts<'_>) -> bool {
-    if let Some(given) = given(facts) {
-        return given.intent() == Intent::Off && given != Value::Unset;
-    }
-    let banner = facts.banners.last().map(|said| &said.what);
+    let banner = facts.banners.last().map(|banner| &banner.report);
     banner.is_some_and(|banner| {
         let raw = banner.raw.clone().filter(|raw| !raw.is_empty());
         !banner.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
     })
 }
 
-/// The tracing flag's value, where somebody said it.
-pub(super) fn given(facts: &Facts<'_>) -> Option<Value> {
+/// The tracing flag's value according to the user; `None` if the user did not give one.
+pub(super) fn user_flag_value(facts: &Facts<'_>) -> Option<Value> {
     let flag = facts.spec.tracing_flag()?;
     let mut flags = facts.observation.case.flags.iter();
     flags.find(|(name, _)| *name == flag.name).map(|(_, value)| value.clone())
 }
 
-/// What was found, and how it was looked for.
-struct Scene<'a> {
+/// An existing system: its evidence, and where the evidence comes from.
+struct System<'a> {
     facts: &'a Facts<'a>,
     deployment: &'a Deployment,
 }
 
-impl Scene<'_> {
+impl System<'_> {
     fn log(&self) -> Option<&LogFacts> {
         self.deployment.log.as_ref().map(|log| &log.facts)
     }
 
-    fn flag(&self) -> &str {
+    fn flag_name(&self) -> &str {
         self.facts.spec.tracing_flag().map_or("the tracing flag", |flag| &flag.name)
     }
 
-    fn off(&self, checks: &mut Checks) {
-        off::banner(self.facts, checks);
+    /// Tracing is off: the service must not report that it is on, and must record no span.
+    fn check_off(&self, checks: &mut Checks) {
+        off::check_startup_line(self.facts, checks);
         if checks.is_clean() {
-            off::silent(self.facts, checks);
+            off::check_nothing_recorded(self.facts, checks);
         }
     }
 
-    /// Stages 1 to 3: what the service says of its tracer, if the log holds it.
-    fn constructed(&self, checks: &mut Checks) {
+    /// The service must report at startup that tracing is on, if the log contains its startup.
+    fn check_tracer(&self, checks: &mut Checks) {
         let facts = self.facts;
         let stored = facts.spans.len();
         let Some(banner) = facts.banners.last() else {
-            return self.without_banner(checks);
+            return self.check_without_tracer_line(checks);
         };
-        checks.expect(banner.what.enabled, || {
+        checks.expect(banner.report.enabled, || {
             if stored == 0 {
-                return self.disabled(banner);
+                return self.tracer_is_off(banner);
             }
             let message = format!("the tracer says that it is off, and {stored} spans are stored");
             Finding::new(Code::BannerContradicts, message, vec![banner.into()])
         });
     }
 
-    /// The finding for a tracer that says it is off.
-    fn disabled(&self, banner: &Match<'_, Banner>) -> Finding {
-        let flag = self.flag();
-        let raw = banner.what.raw.as_deref();
-        let told = given(self.facts).map(|value| format!("{flag}={value}"));
-        let mut lines = vec![Evidence::from(banner)];
-        lines.extend(told.iter().map(|told| Evidence::Note(format!("said to be set: {told}"))));
-        let idle = self.facts.attempts.iter().filter(|found| !found.what.enabled);
+    /// The finding for a service that reports at startup that its tracer is off.
+    fn tracer_is_off(&self, banner: &Match<'_, Banner>) -> Finding {
+        let flag = self.flag_name();
+        let raw = banner.report.raw.as_deref();
+        let user_setting = user_flag_value(self.facts).map(|value| format!("{flag}={value}"));
+        let mut evidence = vec![Evidence::from(banner)];
+        let note = |setting: &String| Evidence::Note(format!("said to be set: {setting}"));
+        evidence.extend(user_setting.iter().map(note));
+        let disabled_begins = self.facts.attempts.iter().filter(|begun| !begun.report.enabled);
         let acknowledged = self.facts.acknowledged.len();
-        let mut message = match (raw, &told) {
+        let mut message = match (raw, &user_setting) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
-            (Some("") | None, Some(told)) => {
-                format!("{told} is said to be set, and the service saw it unset or empty")
+            (Some("") | None, Some(setting)) => {
+                format!("{setting} is said to be set, and the service saw it unset or empty")
             }
             (Some(raw), _) => {
                 format!(
@@ -126,22 +126,21 @@ impl Scene<'_> {
             message.push_str(
                 "; that it reports success at spans all the same means nothing was written",
             );
-            lines.extend(Evidence::lines(&self.facts.acknowledged));
+            evidence.extend(Evidence::lines(&self.facts.acknowledged));
         }
-        lines.extend(some(idle.map(Evidence::from)));
-        let unset = raw.is_none_or(str::is_empty);
-        Finding::new(
-            if unset { Code::FlagUnset } else { Code::FlagUnrecognisedValue },
-            message,
-            lines,
-        )
+        evidence.extend(limit(disabled_begins.map(Evidence::from)));
+        let is_unset = raw.is_none_or(str::is_empty);
+        let code = if is_unset { Code::FlagUnset } else { Code::FlagUnrecognisedValue };
+        Finding::new(code, message, evidence)
     }
 
-    fn without_banner(&self, checks: &mut Checks) {
+    /// The log has no startup line about the tracer: a finding, unless something else shows that the
+    /// tracer is on.
+    fn check_without_tracer_line(&self, checks: &mut Checks) {
         let facts = self.facts;
         let Some(log) = self.log() else { return };
-        let enabled = facts.attempts.iter().any(|said| said.what.enabled);
-        if !facts.spec.probes.has_tracer() || enabled || !facts.spans.is_empty() {
+        let has_begun = facts.attempts.iter().any(|begun| begun.report.enabled);
+        if !facts.spec.probes.has_tracer() || has_begun || !facts.spans.is_empty() {
             return;
         }
         let searched =
@@ -152,11 +151,12 @@ impl Scene<'_> {
                 let message = "the log tells of a process that died, and of no tracer";
                 return Finding::new(Code::ProcessCrashed, message, [crashes(log), vec![searched]].concat());
             }
-            let idle = Evidence::lines(&facts.attempts);
-            if !idle.is_empty() {
+            let disabled_begins = Evidence::lines(&facts.attempts);
+            if !disabled_begins.is_empty() {
                 let message = "the tracer was off at each span, and the line that says why is not in the log; \
                                look at the first lines after the start of the process";
-                return Finding::new(Code::Undetermined, message, [vec![searched], idle].concat());
+                let evidence = [vec![searched], disabled_begins].concat();
+                return Finding::new(Code::Undetermined, message, evidence);
             }
             if let Some(number) = log.last_start {
                 let message =
@@ -171,8 +171,8 @@ impl Scene<'_> {
         });
     }
 
-    /// Without a database: what the log alone tells.
-    fn log_alone(&self, checks: &mut Checks) {
+    /// Without a database, the log can show failed writes only. Everything else is undetermined.
+    fn judge_log_alone(&self, checks: &mut Checks) {
         let Facts { refused, attempts, acknowledged, .. } = self.facts;
         checks.expect(false, || {
             if !refused.is_empty() {
@@ -193,8 +193,8 @@ impl Scene<'_> {
         });
     }
 
-    /// Stage 4: there is work that should have left spans.
-    fn executed(&self, checks: &mut Checks) {
+    /// At least one unit was executed, so there should be spans.
+    fn check_executed(&self, checks: &mut Checks) {
         let facts = self.facts;
         let tables = &facts.spec.tables;
         for (name, rows) in [
@@ -208,52 +208,53 @@ impl Scene<'_> {
                 Finding::new(Code::Undetermined, message, Vec::new())
             });
         }
-        checks.expect(!facts.units.is_empty(), || self.no_work());
+        checks.expect(!facts.units.is_empty(), || self.no_unit_executed());
     }
 
-    fn no_work(&self) -> Finding {
+    /// The finding for jobs of which no unit was executed.
+    fn no_unit_executed(&self) -> Finding {
         let jobs = &self.facts.spec.tables.jobs;
         let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
         let statuses: Vec<String> = statuses.collect();
-        let all = |known: &[String]| {
-            !statuses.is_empty() && statuses.iter().all(|status| known.contains(status))
+        let all_are = |meaning: &[String]| {
+            !statuses.is_empty() && statuses.iter().all(|status| meaning.contains(status))
         };
         let lines = Evidence::jobs(self.facts, true);
         let crashes = self.log().map(crashes).unwrap_or_default();
-        let told = statuses.join(", ");
+        let status = statuses.join(", ");
         let (code, message) = if !crashes.is_empty() {
             (
                 Code::ProcessCrashed,
                 format!(
-                    "the log tells of a process that died; the job is `{told}`, and nothing of it was executed"
+                    "the log tells of a process that died; the job is `{status}`, and nothing of it was executed"
                 ),
             )
-        } else if all(&jobs.waiting) {
+        } else if all_are(&jobs.waiting) {
             (
                 Code::JobNotPickedUp,
-                format!("the job is `{told}`, and nothing of it was executed: nobody took it"),
+                format!("the job is `{status}`, and nothing of it was executed: nobody took it"),
             )
-        } else if all(&jobs.done) {
-            (Code::JobFailedEarly, format!("the job is `{told}`, and nothing of it was executed"))
+        } else if all_are(&jobs.done) {
+            (Code::JobFailedEarly, format!("the job is `{status}`, and nothing of it was executed"))
         } else {
             (
                 Code::JobNotFinished,
-                format!("the job is `{told}`, and nothing of it is executed yet"),
+                format!("the job is `{status}`, and nothing of it is executed yet"),
             )
         };
         Finding::new(code, message, [lines, crashes].concat())
     }
 
-    /// Stages 5 to 7: every unit has its spans, as far as the log and the rows tell.
-    fn missing(&self, checks: &mut Checks) {
+    /// Every unit has its spans. If not, the log and the rows show the reason, or leave it open.
+    fn check_missing(&self, checks: &mut Checks) {
         let facts = self.facts;
-        let (units, missing) = (facts.units.len(), missing::counts(facts));
+        let (units, missing) = (facts.units.len(), missing::missing_counts(facts));
         if missing.is_empty() {
             return checks.count(1);
         }
-        // Rows in another schema were written, whatever the log says.
+        // Rows in another table show where the spans are, so the log is not needed.
         if !self.deployment.other_tables.is_empty() {
-            return missing::spans(facts, &[], checks);
+            return missing::check_spans(facts, &[], checks);
         }
         let Some(log) = self.log() else {
             return checks.expect(false, || {
@@ -265,67 +266,70 @@ impl Scene<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         };
-        let idle = self.facts.attempts.is_empty();
-        if let (true, Some(apart)) = (idle, self.apart(log)) {
+        if facts.attempts.is_empty()
+            && let Some(why) = self.log_is_of_another_time(log)
+        {
             return checks.expect(false, || {
                 let message =
-                    format!("{units} units were executed, and {}; {apart}", missing.join(", "));
+                    format!("{units} units were executed, and {}; {why}", missing.join(", "));
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         }
-        missing::spans(facts, &[], checks);
+        missing::check_spans(facts, &[], checks);
     }
 
-    /// Why a log says nothing about these units: it is of another time.
-    fn apart(&self, log: &LogFacts) -> Option<String> {
+    /// Returns the times of the log and of the units as text if they do not overlap; `None` if they
+    /// do, or if one of them is not known.
+    fn log_is_of_another_time(&self, log: &LogFacts) -> Option<String> {
         let begun = self.facts.units.iter().filter_map(|unit| unit.started).min()?;
         let ended = self.facts.units.iter().filter_map(|unit| unit.ended).max()?;
-        let shown = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
+        let text = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
         let (first, last) = (log.first?, log.last?);
         if last >= begun && first <= ended {
             return None;
         }
         Some(format!(
             "the log is of another time: it is from {} to {}, and they ran from {} to {}",
-            shown(first),
-            shown(last),
-            shown(begun),
-            shown(ended)
+            text(first),
+            text(last),
+            text(begun),
+            text(ended)
         ))
     }
 
+    /// The rows of units, and the number of spans.
     fn rows(&self) -> Vec<Evidence> {
         let mut lines = Evidence::units(self.facts);
         lines.push(Evidence::span_count(self.facts));
         lines
     }
 
-    /// Stage 8: a job that is still at work may have open spans.
-    fn finished(&self, checks: &mut Checks) {
+    /// Every span has ended. If a job has not ended, its open spans are reported as an unfinished job.
+    fn check_finished(&self, checks: &mut Checks) {
         let jobs = &self.facts.spec.tables.jobs;
         let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
-        let working: Vec<_> = statuses.filter(|status| !jobs.done.contains(status)).collect();
+        let running: Vec<_> = statuses.filter(|status| !jobs.done.contains(status)).collect();
         let open = self.facts.spans.iter().filter(|span| !span.is_complete()).count();
-        if working.is_empty() || open == 0 {
-            return stage::finished(self.facts, checks);
+        if running.is_empty() || open == 0 {
+            return stage::check_finished(self.facts, checks);
         }
         checks.expect(false, || {
             let message =
-                format!("{open} spans are open, and the job is still `{}`", working.join(", "));
+                format!("{open} spans are open, and the job is still `{}`", running.join(", "));
             Finding::new(Code::JobNotFinished, message, self.rows())
         });
     }
 
-    fn linked(&self, checks: &mut Checks) {
-        stage::linked(self.facts, checks);
+    fn check_linked(&self, checks: &mut Checks) {
+        stage::check_linked(self.facts, checks);
     }
 
-    fn joined(&self, checks: &mut Checks) {
-        stage::joined(self.facts, checks);
+    fn check_joined(&self, checks: &mut Checks) {
+        stage::check_joined(self.facts, checks);
     }
 }
 
-/// The lines about processes that died.
+/// The log lines that report that a process crashed.
 fn crashes(log: &LogFacts) -> Vec<Evidence> {
     log.crashes.iter().cloned().map(Evidence::Note).collect()
 }

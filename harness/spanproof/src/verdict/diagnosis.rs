@@ -1,4 +1,5 @@
-//! What an existing system tells, job by job where that is possible.
+//! Diagnoses an existing system from its database and log: one verdict for each group of jobs that
+//! fail for the same reason, or one verdict for all jobs if the log has no timestamps.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +10,26 @@ use crate::observation::{Job, Observation, Row, Unit};
 use crate::spec::Spec;
 use spanproof_format::{Code, Diagnosis, JobDiagnosis, JobSummary};
 
-/// What is known of each job, and the verdicts on them.
+/// The jobs of a system, and the verdicts on them.
 struct DiagnosedJobs {
-    /// Each job, in the order of its rows.
+    /// Each job, in the order of the rows.
     jobs: Vec<JobSummary>,
-    /// The verdicts, each on all jobs that it is about.
+    /// The verdicts, each with the ids of its jobs.
     diagnoses: Vec<JobDiagnosis>,
 }
 
-/// One job that was judged by the part of the observation that is about it.
+/// One job, judged by itself.
 struct JudgedJob<'a> {
     row: &'a Row,
+    /// The rows and lines that belong to this job.
     observation: Observation,
     judgement: Judgement,
 }
 
-/// Judges every job, and those with the same code together; one verdict is on all of them if the log
-/// can't tell the jobs apart.
+/// Judges every job of an existing system. Jobs with the same code get one verdict. All jobs get one
+/// verdict if timestamps are lacking, which show to which job a log line belongs.
 pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
-    let DiagnosedJobs { jobs, diagnoses } = diagnosed_jobs(spec, observation);
+    let DiagnosedJobs { jobs, diagnoses } = diagnose_jobs(spec, observation);
     let sources = observation.sources();
     let mut diagnosis = Diagnosis::new(sources, jobs, diagnoses);
     diagnosis.unit_table.clone_from(&spec.tables.units.table);
@@ -35,22 +37,22 @@ pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
     diagnosis
 }
 
-fn diagnosed_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+fn diagnose_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     if observation.tables.jobs.all().len() > 1 && observation.has_timestamps(spec) {
         diagnose_each(spec, observation)
     } else {
-        diagnose_whole(spec, observation)
+        diagnose_together(spec, observation)
     }
 }
 
-fn diagnose_whole(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let judgement = judge(spec, observation);
     let rows = observation.tables.jobs.all();
-    let seen = |row: &Row| {
-        let part = observation.for_jobs(spec, &[row]);
-        job_seen(spec, row, &part, judgement.code())
+    let summarize = |row: &Row| {
+        let of_job = observation.for_jobs(spec, &[row]);
+        summary(spec, row, &of_job, judgement.code())
     };
-    let jobs: Vec<_> = rows.iter().map(seen).collect();
+    let jobs: Vec<_> = rows.iter().map(summarize).collect();
     let ids = jobs.iter().map(|job| job.id.clone()).collect();
     let reasons = weigh(spec, observation, &judgement);
     let diagnoses = vec![JobDiagnosis::new(ids, (&judgement).into(), reasons)];
@@ -59,50 +61,47 @@ fn diagnose_whole(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
 
 fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let judged = observation.tables.jobs.all().iter().map(|row| {
-        let part = observation.for_jobs(spec, &[row]);
-        JudgedJob { row, judgement: judge(spec, &part), observation: part }
+        let of_job = observation.for_jobs(spec, &[row]);
+        JudgedJob { row, judgement: judge(spec, &of_job), observation: of_job }
     });
     let judged: Vec<JudgedJob<'_>> = judged.collect();
     let mut groups: BTreeMap<Option<Code>, Vec<&JudgedJob<'_>>> = BTreeMap::new();
     for job in &judged {
         groups.entry(job.judgement.code()).or_default().push(job);
     }
-    let seen =
-        |job: &JudgedJob<'_>| job_seen(spec, job.row, &job.observation, job.judgement.code());
-    let diagnoses = groups.values().map(|members| diagnose_group(spec, observation, members));
-    DiagnosedJobs { jobs: judged.iter().map(seen).collect(), diagnoses: diagnoses.collect() }
+    let summarize =
+        |job: &JudgedJob<'_>| summary(spec, job.row, &job.observation, job.judgement.code());
+    let diagnoses = groups.values().map(|jobs| diagnose_group(spec, observation, jobs));
+    DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses: diagnoses.collect() }
 }
 
-/// The diagnosis of jobs with the same code: one alone was judged already, several are judged
-/// together.
-fn diagnose_group(
-    spec: &Spec,
-    observation: &Observation,
-    members: &[&JudgedJob<'_>],
-) -> JobDiagnosis {
+/// The diagnosis of jobs with the same code. Several jobs are judged again, together.
+fn diagnose_group(spec: &Spec, all_jobs: &Observation, group: &[&JudgedJob<'_>]) -> JobDiagnosis {
     let id = |job: &&JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
-    let jobs = members.iter().map(id).collect();
-    if let [JudgedJob { observation, judgement, .. }] = members {
+    let ids = group.iter().map(id).collect();
+    if let [JudgedJob { observation, judgement, .. }] = group {
         let reasons = weigh(spec, observation, judgement);
-        return JobDiagnosis::new(jobs, judgement.into(), reasons);
+        return JobDiagnosis::new(ids, judgement.into(), reasons);
     }
-    let rows: Vec<_> = members.iter().map(|job| job.row).collect();
-    let is_all = rows.len() == observation.tables.jobs.all().len();
-    let part = if is_all { observation.clone() } else { observation.for_jobs(spec, &rows) };
-    let judgement = judge(spec, &part);
-    let reasons = weigh(spec, &part, &judgement);
-    JobDiagnosis::new(jobs, (&judgement).into(), reasons)
+    let rows: Vec<_> = group.iter().map(|job| job.row).collect();
+    let has_all = rows.len() == all_jobs.tables.jobs.all().len();
+    let observation = if has_all { all_jobs.clone() } else { all_jobs.for_jobs(spec, &rows) };
+    let judgement = judge(spec, &observation);
+    let reasons = weigh(spec, &observation, &judgement);
+    JobDiagnosis::new(ids, (&judgement).into(), reasons)
 }
 
-fn job_seen(spec: &Spec, row: &Row, part: &Observation, code: Option<Code>) -> JobSummary {
-    let (job, tables) = (Job::from_row(&spec.tables, row), &part.tables);
-    let mut units = BTreeMap::new();
+/// Summarizes one job. `of_job` contains the rows and lines of this job only.
+fn summary(spec: &Spec, row: &Row, of_job: &Observation, code: Option<Code>) -> JobSummary {
+    let (job, tables) = (Job::from_row(&spec.tables, row), &of_job.tables);
+    let mut units_by_status = BTreeMap::new();
     for unit in Unit::from_rows(&spec.tables, tables.units.all()) {
-        *units.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;
+        *units_by_status.entry(unit.status.unwrap_or_else(|| "null".into())).or_default() += 1;
     }
     let status = job.status.unwrap_or_else(|| "null".into());
-    let mut seen = JobSummary::new(job.id.unwrap_or_default(), status);
-    (seen.name, seen.route) = (job.name, job.route);
-    (seen.units, seen.spans, seen.code) = (units, tables.spans.all().len(), code);
-    seen
+    let mut summary = JobSummary::new(job.id.unwrap_or_default(), status);
+    (summary.name, summary.route) = (job.name, job.route);
+    (summary.units, summary.code) = (units_by_status, code);
+    summary.spans = tables.spans.all().len();
+    summary
 }

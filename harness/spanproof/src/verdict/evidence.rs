@@ -1,4 +1,5 @@
-//! One piece of evidence that a finding rests on, as data; its text is made from it.
+//! One piece of evidence of a finding, as data and as text. A unit is one part of a job and should
+//! leave spans; a probe is a pattern of the spec for lines of the service's output.
 
 use std::fmt;
 
@@ -10,149 +11,149 @@ use crate::process::Ending;
 use crate::spec::Value;
 use crate::upstream::Exchange;
 
-/// How many pieces of evidence of one kind a finding has.
+/// The most pieces of evidence of one kind in a finding.
 const MAX_PER_KIND: usize = 4;
-/// Characters of a statement in the text.
-const STATEMENT: usize = 160;
+/// The most characters of an SQL statement in the text.
+const MAX_STATEMENT_CHARS: usize = 160;
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// A line of output or log.
     Line {
-        /// Where it stands.
+        /// The stream or log, and the line number.
         place: Location,
-        /// The line.
+        /// The text of the line.
         text: String,
         /// The name of the process in the spec; `None` for the main process of the service.
         process: Option<String>,
     },
     /// A variable of the service's environment.
     Variable {
-        /// Its name.
+        /// Variable name.
         name: String,
-        /// Its value.
+        /// Variable value.
         value: Value,
     },
     /// A row of a job.
     Job {
-        /// The table.
+        /// Table name.
         table: String,
-        /// The job's id; `None` if it is the only one.
+        /// Job id; `None` if there is only one job.
         id: Option<String>,
-        /// Its status; `None` if that is null.
+        /// Job status; `None` if the column is null.
         status: Option<String>,
     },
     /// A row of a unit.
     Unit {
-        /// The table.
+        /// Table name.
         table: String,
-        /// The unit's id.
+        /// Unit id; `None` if the column is null.
         id: Option<String>,
-        /// Which unit of its job it is.
+        /// The values of the key columns, which identify the unit within its job.
         key: String,
-        /// Its status; `None` if that is null.
+        /// Unit status; `None` if the column is null.
         status: Option<String>,
     },
     /// A span, with the fields that matter.
     Span {
-        /// The table.
+        /// Table name.
         table: String,
-        /// The span's id.
+        /// Span id; `None` if the column is null.
         id: Option<String>,
-        /// Its name.
+        /// Span name; `None` if the column is null.
         name: Option<String>,
-        /// Fields with their values; a value is `None` if it is null.
+        /// Column names with their values; a value is `None` if it is null.
         fields: Vec<(String, Option<String>)>,
-        /// What is wrong with it, if the fields do not show that.
+        /// What is wrong with the span, if the fields do not show that.
         remark: Option<String>,
     },
     /// How many rows a table has.
     RowCount {
-        /// The table.
+        /// Table name.
         table: String,
-        /// All of its rows, or those of one operation.
+        /// Number of rows: those of one span name if `of` names it, otherwise all.
         rows: usize,
-        /// The operation that is counted, and the number of all rows.
+        /// The span name that is counted, and the number of all rows; `None` if all rows are counted.
         of: Option<(String, usize)>,
     },
     /// A table that can't be read.
     Unreadable {
-        /// The table.
+        /// Table name.
         table: String,
-        /// The server's reason.
+        /// The database server's error.
         why: String,
     },
-    /// Rows of spans in another table.
+    /// Rows of spans in another table than the one that the spec names.
     Elsewhere {
-        /// The table.
+        /// Name of the other table.
         table: String,
-        /// How many.
+        /// Number of rows.
         rows: u64,
-        /// Whether they are known to be of these units.
+        /// Whether the rows are known to belong to the units of the finding.
         of_units: bool,
     },
-    /// The service's answer to a job.
+    /// The service's answer to a submitted job.
     Submission(Submission),
-    /// A request to the upstream that matched no reply of its behaviour.
+    /// A request to the fake upstream that matched none of its configured replies.
     Request {
-        /// Its method.
+        /// HTTP method.
         method: String,
-        /// Its path.
+        /// Path.
         path: String,
-        /// The reply that is nearest to it.
+        /// The configured reply that is most similar to the request.
         nearest: String,
     },
-    /// How the service ended.
+    /// How the service exited.
     Exit {
-        /// How.
+        /// Exit code or signal.
         ending: Ending,
-        /// Milliseconds from its start; `None` if they do not matter.
+        /// Milliseconds from its start; `None` if the time does not matter.
         at_ms: Option<u64>,
-        /// What else is to know.
+        /// Further information.
         remark: Option<String>,
     },
     /// A process that kept running after the service had stopped, as `pid (name)`.
     Process(String),
-    /// The server's testimony about the span table.
+    /// What the witness counted: triggers on the span table log each attempt to insert a span.
     Witness {
-        /// Inserting statements that began.
+        /// Number of `INSERT` statements that began.
         begun: usize,
-        /// Rows that were to be inserted.
+        /// Number of rows that these statements tried to insert.
         tried: usize,
-        /// Rows whose statement ended well.
+        /// Number of rows whose statement succeeded.
         written: usize,
-        /// Rows that are there.
+        /// Number of rows that are stored in the end.
         kept: usize,
     },
-    /// An error in the server's log.
+    /// An error in the database server's log.
     ServerLog(Failure),
-    /// The case that another one is compared with, and what the job came to in it.
+    /// The outcome of the job in one of two cases that are compared.
     Compared {
-        /// What the case has, or has not: `on`, `off`, `with`, `without`.
+        /// How the case differs from the other one: tracing `on` or `off`, `with` or `without` a fault.
         word: String,
-        /// The case's id.
+        /// Case id.
         case: String,
-        /// What its job came to.
+        /// The statuses of the job and its units.
         outcome: String,
-        /// Whether it is the other case, and not the one that the finding is about.
+        /// `false` for the case of the finding, `true` for the case that it is compared with.
         other: bool,
     },
-    /// A fault of the world.
+    /// A fault: what spanproof disturbed on purpose in this case.
     Fault {
-        /// Its name.
+        /// Fault name.
         name: String,
-        /// What it does.
+        /// What the fault does.
         about: String,
     },
-    /// Evidence that has no shape of its own.
+    /// Any other evidence, as text.
     Note(String),
-    /// More of the same kind.
+    /// This many further pieces of evidence of the same kind were left out.
     More(usize),
 }
 
 impl Evidence {
-    /// A unit.
+    /// The row of a unit.
     pub(super) fn unit(facts: &Facts<'_>, unit: &Unit) -> Self {
         Self::Unit {
             table: facts.spec.tables.units.table.clone(),
@@ -162,42 +163,41 @@ impl Evidence {
         }
     }
 
-    /// The units, but not endlessly many.
+    /// The rows of the first units.
     pub(super) fn units(facts: &Facts<'_>) -> Vec<Self> {
-        some(facts.units.iter().map(|unit| Self::unit(facts, unit)))
+        limit(facts.units.iter().map(|unit| Self::unit(facts, unit)))
     }
 
-    /// A span with some of its fields; those that are not recorded at all are left out.
+    /// A span with some of its fields. A field without a column in the spec is left out.
     pub(super) fn span(facts: &Facts<'_>, span: &Span, fields: &[Field]) -> Self {
         let mapping = &facts.spec.tables.spans;
         let fields = fields.iter().map(|field| (field.column(mapping), span.field_text(*field)));
-        let named = fields.filter(|(name, _)| !name.is_empty());
-        Self::span_with(facts, span, named.collect())
+        let with_column = fields.filter(|(column, _)| !column.is_empty());
+        Self::span_with(facts, span, with_column.collect())
     }
 
-    /// A span with some of its fields, and what is wrong with it.
+    /// A span with some of its fields, and a remark about what is wrong with it.
     pub(super) fn span_with_remark(
         facts: &Facts<'_>,
         span: &Span,
         fields: &[Field],
-        wrong: impl Into<String>,
+        text: impl Into<String>,
     ) -> Self {
-        match Self::span(facts, span, fields) {
-            Self::Span { table, id, name, fields, .. } => {
-                Self::Span { table, id, name, fields, remark: Some(wrong.into()) }
-            }
-            other => other,
+        let mut evidence = Self::span(facts, span, fields);
+        if let Self::Span { remark, .. } = &mut evidence {
+            *remark = Some(text.into());
         }
+        evidence
     }
 
-    /// A span with fields that are named already.
+    /// A span with column names and their values.
     pub(super) fn span_with(
         facts: &Facts<'_>,
         span: &Span,
         fields: Vec<(String, Option<String>)>,
     ) -> Self {
         Self::Span {
-            table: facts.span_place.clone(),
+            table: facts.span_table.clone(),
             id: span.id.clone(),
             name: span.name.clone(),
             fields,
@@ -205,34 +205,34 @@ impl Evidence {
         }
     }
 
-    /// The number of spans, or why they can't be read.
+    /// The number of all stored spans, or why they can't be read.
     pub(super) fn span_count(facts: &Facts<'_>) -> Self {
-        let table = facts.span_place.clone();
+        let table = facts.span_table.clone();
         match &facts.unreadable {
             Some(why) => Self::Unreadable { table, why: why.clone() },
             None => Self::RowCount { table, rows: facts.spans.len(), of: None },
         }
     }
 
-    /// Lines that a probe recognised, but not endlessly many.
+    /// The first lines that match a probe.
     pub(super) fn lines<T>(matches: &[Match<'_, T>]) -> Vec<Self> {
-        some(matches.iter().map(Self::from))
+        limit(matches.iter().map(Self::from))
     }
 
-    /// The last lines that were printed.
-    pub(super) fn last_lines(facts: &Facts<'_>, most: usize) -> Vec<Self> {
+    /// The last `count` lines that the service printed.
+    pub(super) fn last_lines(facts: &Facts<'_>, count: usize) -> Vec<Self> {
         let lines = facts.observation.lines();
-        lines[lines.len().saturating_sub(most)..].iter().map(|line| Self::from(*line)).collect()
+        lines[lines.len().saturating_sub(count)..].iter().map(|line| Self::from(*line)).collect()
     }
 
-    /// The rows of jobs with their statuses, or why they can't be read.
+    /// The rows of the first jobs, or why they can't be read. Ids are needed if there are several jobs.
     pub(super) fn jobs(facts: &Facts<'_>, with_ids: bool) -> Vec<Self> {
         let table = &facts.spec.tables.jobs.table;
         match facts.job_rows() {
             Rows::Unreadable(why) => {
                 vec![Self::Unreadable { table: table.clone(), why: why.clone() }]
             }
-            Rows::Found(_) => some(facts.jobs.iter().map(|job| Self::Job {
+            Rows::Found(_) => limit(facts.jobs.iter().map(|job| Self::Job {
                 table: table.clone(),
                 id: if with_ids { Some(job.id.clone().unwrap_or_default()) } else { None },
                 status: job.status.clone(),
@@ -240,20 +240,21 @@ impl Evidence {
         }
     }
 
-    /// What else the world has seen of a trial that did not come to its end: the last lines of the
-    /// service and of each helper, errors of the server, and requests that the upstream did not know.
+    /// Evidence that may explain why a job failed or did not end: the last lines of the service and of
+    /// each helper process, errors of the database server, and requests without a configured reply.
     pub(super) fn circumstances(facts: &Facts<'_>) -> Vec<Self> {
-        let mut all = Self::last_lines(facts, 3);
+        let mut evidence = Self::last_lines(facts, 3);
         for helper in facts.trial().into_iter().flat_map(|trial| &trial.helpers) {
             let lines = located(helper);
-            all.extend(lines[lines.len().saturating_sub(2)..].iter().map(|line| Self::from(*line)));
+            let last = &lines[lines.len().saturating_sub(2)..];
+            evidence.extend(last.iter().map(|line| Self::from(*line)));
         }
-        all.extend(facts.trial().into_iter().flat_map(Self::server_errors));
-        all.extend(some(facts.exchanges().iter().filter_map(Self::unmatched)));
-        all
+        evidence.extend(facts.trial().into_iter().flat_map(Self::server_errors));
+        evidence.extend(limit(facts.exchanges().iter().filter_map(Self::unmatched)));
+        evidence
     }
 
-    /// The errors that the server logged about the database of a trial, each one once.
+    /// The first different errors that the server logged about the database of a trial.
     pub(super) fn server_errors(trial: &TrialRecord) -> Vec<Self> {
         let mut errors: Vec<Self> = Vec::new();
         for failure in &trial.server_errors {
@@ -262,10 +263,10 @@ impl Evidence {
                 errors.push(error);
             }
         }
-        some(errors)
+        limit(errors)
     }
 
-    /// A request that matched no reply; `None` if it matched one.
+    /// A request that matched no configured reply of the fake upstream; `None` if it matched one.
     pub(super) fn unmatched(exchange: &Exchange) -> Option<Self> {
         let crate::upstream::Answer::Unmatched(nearest) = &exchange.answer else { return None };
         let (method, path) = (exchange.method.clone(), exchange.path.clone());
@@ -286,8 +287,8 @@ impl From<Line<'_>> for Evidence {
     }
 }
 
-/// The first pieces of evidence of one kind, and how many more there are.
-pub(super) fn some(all: impl IntoIterator<Item = Evidence>) -> Vec<Evidence> {
+/// Returns the first pieces of evidence of one kind, and how many more there are.
+pub(super) fn limit(all: impl IntoIterator<Item = Evidence>) -> Vec<Evidence> {
     let mut all: Vec<_> = all.into_iter().collect();
     if all.len() > MAX_PER_KIND {
         let more = all.len() - MAX_PER_KIND + 1;
@@ -352,7 +353,7 @@ impl fmt::Display for Evidence {
             ),
             Self::ServerLog(Failure { state, message, statement }) => {
                 write!(f, "server log: {state} {message}")?;
-                statement.iter().try_for_each(|sql| write!(f, "; statement: {}", short(sql)))
+                statement.iter().try_for_each(|sql| write!(f, "; statement: {}", shorten(sql)))
             }
             Self::Compared { word, case, outcome, other: _ } => {
                 write!(f, "{word:<3}  case {case}: {outcome}")
@@ -364,21 +365,21 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// The answer to a job, or why there is none.
+/// The service's answer to a job, or why there was none.
 fn submission_text(Submission { request, status, body }: &Submission) -> String {
     let is_http = !request.starts_with("SQL ") && !request.starts_with("command ");
     match status {
         0 if is_http => format!("{request}: no answer: {body}"),
         _ if is_http => format!("{request}: HTTP {status}: {body}"),
-        _ => format!("{}: {body}", short(request)),
+        _ => format!("{}: {body}", shorten(request)),
     }
 }
 
-/// In one line, and not endless.
-fn short(statement: &str) -> String {
+/// Puts a statement on one line and cuts it off if it is long.
+fn shorten(statement: &str) -> String {
     let words: Vec<_> = statement.split_whitespace().collect();
     let text = words.join(" ");
-    match text.char_indices().nth(STATEMENT) {
+    match text.char_indices().nth(MAX_STATEMENT_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

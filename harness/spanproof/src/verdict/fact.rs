@@ -1,5 +1,6 @@
-//! Facts about a gap, which is a set of units of work that lack a span. A fact answers one question
-//! with yes, no or unknown. The causes of a gap are judged by facts alone.
+//! Facts about a gap. A unit is one part of a job; a gap is the set of units that lack spans of one
+//! name. A fact answers one question about the gap with yes, no or unknown. The cause of the gap
+//! follows from these answers alone.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,8 @@ pub(super) enum Fact {
     Unknown(String),
 }
 
-/// What shows that the evidence for a yes would have been seen if it existed, such as "the server's
-/// log was read". Without a control, an absence proves nothing.
+/// The reason why evidence for a yes would have been seen if there were any, such as "the server's
+/// log was read". Without such a reason, missing evidence proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Control(String);
 
@@ -40,7 +41,7 @@ impl Fact {
         Self::Unknown(reason.into())
     }
 
-    /// Yes without evidence of its own.
+    /// Yes, with a text as its evidence.
     pub(super) fn yes(text: impl Into<String>) -> Self {
         Self::Yes(vec![Evidence::Note(text.into())])
     }
@@ -54,70 +55,71 @@ impl Fact {
     }
 }
 
-/// A question about a gap.
+/// A question about a gap. "The missing spans" are those of the gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Question {
-    /// Does the service say that tracing is off?
+    /// Did the service print at startup that tracing is off?
     ClaimedOff,
-    /// Does the same case with another value of the tracing flag record this span?
+    /// Are these spans stored if the tracing flag has another value, and all else is the same?
     OtherValue,
-    /// Is there no startup line of the tracer?
+    /// Did the service print no startup line about its tracer?
     NoTracerLine,
-    /// Did the pattern of the startup line match in another case?
+    /// Did the spec's pattern for that startup line match in another case?
     TracerPatternWorks,
-    /// Did the service say that it began the missing spans?
+    /// Did the service print that it began the missing spans?
     Begun,
-    /// Did the service say that it began other spans in the same case?
+    /// Did the service print that it began other spans in this case?
     OtherStarts,
     /// Did the service print no line about the start of the missing spans?
     NoBeginLine,
-    /// Did the pattern of such lines match elsewhere?
+    /// Did the spec's pattern for lines about the start of a span match another line, here or in
+    /// another case?
     BeginPatternWorks,
-    /// Did the service say that it wrote the missing spans?
+    /// Did the service print that it wrote the missing spans?
     Acknowledged,
     /// Did the service report that it could not write spans?
     Reported,
     /// Did an exporter report that it could not send spans to a collector?
     ExporterError,
-    /// Is sampling switched off, or did the upstream receive a trace that is not sampled?
+    /// Does a sampler drop the trace, by a variable of the environment or by a request's header?
     SampledOut,
-    /// Did the upstream receive a trace that is marked as not sampled?
+    /// Did the upstream receive requests whose trace header says "not sampled"?
     UnsampledHeader,
-    /// Did the upstream receive a sampled trace that is not stored?
+    /// Did the upstream receive requests of a sampled trace of which no span is stored?
     Propagated,
-    /// Did it receive such a trace, and none in a case without tracing?
+    /// Did the upstream receive such requests here, and none in a case without tracing?
     LostTraces,
     /// Do stored spans name the missing ones as their parents?
     Named,
-    /// Did the requests of these units carry no trace, while those of other units did?
+    /// Did the requests of these units carry no trace header, while those of other units did?
     Untraced,
     /// Is the tracing library switched off by a variable of its own?
     LibraryOff,
-    /// Did statements that insert the missing spans reach the server?
+    /// Did `INSERT` statements for the missing spans reach the database server?
     Reached,
-    /// Did the spans begin and never reach the server?
+    /// Did the missing spans begin, and no statement for them reach the database server?
     Unsent,
-    /// Did the server refuse spans with an error?
+    /// Did the database server refuse the missing spans with an error?
     Refused,
-    /// Did the server let no session of the tracer in?
+    /// Did the database server refuse the connections of the tracer?
     Denied,
     /// Were valid rows lost together with an invalid one?
     Poisoned,
-    /// Were rows written in a transaction that did not commit?
+    /// Were the rows written in a transaction that did not commit?
     Undone,
-    /// Were rows deleted later?
+    /// Were the rows deleted later?
     Removed,
-    /// Did the server take rows without an error and keep none?
+    /// Did the database server accept the rows without an error, and store none?
     Discarded,
-    /// Are rows in another table, schema or database?
+    /// Are the rows in another table, schema or database?
     Elsewhere,
-    /// Was the process killed or did it crash?
+    /// Did the process crash, or was it killed?
     Killed,
-    /// Do the units of the gap have other spans?
+    /// Do the units of the gap have spans of other names?
     OtherSpans,
-    /// Do other units of the same job have this span?
+    /// Do other units of the same job have spans of this name?
     OtherUnits,
-    /// Does the same work have this span when it is submitted in another way?
+    /// Does the same job have these spans if it is submitted in another way?
     OtherRoute,
 }
 
@@ -157,7 +159,7 @@ impl Question {
         Self::OtherRoute,
     ];
 
-    /// Describes a yes, in a few words.
+    /// Returns the statement that a yes makes.
     pub(super) fn yes(self) -> &'static str {
         match self {
             Self::ClaimedOff => "the service says that tracing is off",
@@ -197,7 +199,7 @@ impl Question {
     }
 }
 
-/// Every answer about one gap. A question without an answer is unknown.
+/// The answers to all questions about one gap. A question without an answer is unknown.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers(BTreeMap<Question, Fact>);
 
@@ -222,7 +224,7 @@ impl Answers {
         self.get(question).is_none_or(|fact| matches!(fact, Fact::Unknown(_)))
     }
 
-    /// Returns the evidence of a yes; empty for another answer.
+    /// Returns the evidence of a yes; empty for no and unknown.
     pub(super) fn evidence(&self, question: Question) -> &[Evidence] {
         match self.get(question) {
             Some(Fact::Yes(evidence)) => evidence,

@@ -1,9 +1,10 @@
-//! What an observation says, in the words of the spec: units, spans, and the lines that the probes
-//! recognise. Read once, and passed to everything that judges.
+//! Facts: an observation (the evidence of one run of the service) as read with the spec. Contains
+//! units, which are the parts of a job that should leave spans, the spans, and the lines that match a
+//! probe, which is a pattern of the spec for the service's output. Each check gets these facts.
 
 use std::collections::BTreeMap;
 
-use super::expectation::Expected;
+use super::expected_spans::ExpectedSpans;
 use super::link;
 use crate::observation::{
     Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
@@ -12,33 +13,40 @@ use crate::observation::{
 use crate::spec::{Attempt, Banner, Spec};
 use crate::upstream::Exchange;
 
-/// A line that a probe recognised, with what it says.
+/// A line that matches a probe, and what the line reports.
 #[derive(Debug, Clone)]
 pub(super) struct Match<'a, T> {
     pub(super) line: Line<'a>,
-    pub(super) what: T,
+    pub(super) report: T,
 }
 
-/// An observation, interpreted by its spec.
+/// An observation as read with the spec.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) spec: &'a Spec,
     pub(super) observation: &'a Observation,
-    /// The spans that each unit should have in this case, the unit's own first.
-    pub(super) rules: Vec<Expected<'a>>,
-    /// How many units the job has.
-    pub(super) expected: usize,
+    /// The spans that each unit must have, by name. The unit's own span comes first.
+    pub(super) expected_spans: Vec<ExpectedSpans<'a>>,
+    /// How many units the job should have.
+    pub(super) expected_units: usize,
+    /// Startup lines in which the service reports whether tracing is on.
     pub(super) banners: Vec<Match<'a, Banner>>,
+    /// Lines that report the start of a span.
     pub(super) attempts: Vec<Match<'a, Attempt>>,
+    /// Lines that report that a span was written.
     pub(super) acknowledged: Vec<Match<'a, ()>>,
+    /// Lines that report that a span could not be written.
     pub(super) refused: Vec<Match<'a, ()>>,
+    /// Lines that report that a span could not be completed.
     pub(super) unfinished: Vec<Match<'a, ()>>,
     pub(super) jobs: Vec<Job>,
+    /// The units that were executed.
     pub(super) units: Vec<Unit>,
+    /// The stored spans.
     pub(super) spans: Vec<Span>,
-    /// What people call the place where spans are recorded.
-    pub(super) span_place: String,
-    /// Why spans can't be read.
+    /// The name of the span table.
+    pub(super) span_table: String,
+    /// Why the spans can't be read; `None` if they were read.
     pub(super) unreadable: Option<String>,
 }
 
@@ -47,7 +55,7 @@ impl<'a> Facts<'a> {
     pub(super) fn read(spec: &'a Spec, observation: &'a Observation) -> Self {
         let case = &observation.case;
         let unmasked = unmasked_flags(spec, case);
-        let rules = Expected::group(spec, spec.required_spans(&unmasked.facts()));
+        let expected_spans = ExpectedSpans::group(spec, spec.required_spans(&unmasked.facts()));
         let tables = &observation.tables;
         let mut units = Unit::from_rows(&spec.tables, tables.units.all());
         units.sort_by(|one, other| one.key.cmp(&other.key));
@@ -57,16 +65,16 @@ impl<'a> Facts<'a> {
             Err(why) => (Vec::new(), Some(why.to_owned())),
         };
         let job = spec.jobs.iter().find(|job| job.name == case.job);
-        let expected = match observation.deployment() {
-            // How many units a job of others has, only its rows tell.
+        let expected_units = match observation.deployment() {
+            // The spec does not know the jobs of an existing system.
             Some(_) => units.len(),
             None => job.map_or(0, |job| job.units),
         };
         let mut facts = Self {
             spec,
             observation,
-            rules,
-            expected,
+            expected_spans,
+            expected_units,
             banners: Vec::new(),
             attempts: Vec::new(),
             acknowledged: Vec::new(),
@@ -75,154 +83,166 @@ impl<'a> Facts<'a> {
             jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
             units,
             spans,
-            span_place: source.source_name().to_owned(),
+            span_table: source.source_name().to_owned(),
             unreadable,
         };
         for line in observation.lines() {
-            facts.take(line);
+            facts.add_line(line);
         }
         if let Some(deployment) = observation.deployment() {
-            // A log may hold many starts: the last one counts.
+            // The log may contain several starts of the service. Only the last one counts.
             facts.banners.drain(..facts.banners.len().saturating_sub(1));
-            facts.drop_lines_of_other_work(deployment);
+            facts.drop_lines_of_other_jobs(deployment);
         }
         facts
     }
 
-    fn take(&mut self, line: Line<'a>) {
+    fn add_line(&mut self, line: Line<'a>) {
         for event in TracerEvent::parse(&self.spec.probes, line.text) {
             match event {
-                TracerEvent::Banner(what) => self.banners.push(Match { line, what }),
-                TracerEvent::Attempt(what) => self.attempts.push(Match { line, what }),
-                TracerEvent::Acknowledged => self.acknowledged.push(Match { line, what: () }),
-                TracerEvent::Refused => self.refused.push(Match { line, what: () }),
-                TracerEvent::Unfinished => self.unfinished.push(Match { line, what: () }),
+                TracerEvent::Banner(report) => self.banners.push(Match { line, report }),
+                TracerEvent::Attempt(report) => self.attempts.push(Match { line, report }),
+                TracerEvent::Acknowledged => self.acknowledged.push(Match { line, report: () }),
+                TracerEvent::Refused => self.refused.push(Match { line, report: () }),
+                TracerEvent::Unfinished => self.unfinished.push(Match { line, report: () }),
             }
         }
     }
 
-    /// Takes away the lines that are about spans of other work: as many as such spans are there.
-    fn drop_lines_of_other_work(&mut self, deployment: &'a Deployment) {
-        let mut theirs: BTreeMap<&str, usize> = BTreeMap::new();
+    /// Removes the lines about spans of other jobs that ran at the same time. Lines do not name their
+    /// job, so one line is removed for each such span.
+    fn drop_lines_of_other_jobs(&mut self, deployment: &'a Deployment) {
+        let mut lines_to_drop: BTreeMap<&str, usize> = BTreeMap::new();
         for span in &deployment.concurrent_spans {
-            *theirs.entry(&span.name).or_default() += 1;
+            *lines_to_drop.entry(&span.name).or_default() += 1;
         }
         let before = self.attempts.len();
         self.attempts.retain(|attempt| {
-            let name = attempt.what.name.as_deref().unwrap_or_default();
-            match theirs.get_mut(name).filter(|left| **left > 0 && attempt.what.enabled) {
-                Some(left) => {
-                    *left -= 1;
+            let name = attempt.report.name.as_deref().unwrap_or_default();
+            let count = lines_to_drop.get_mut(name);
+            match count.filter(|count| **count > 0 && attempt.report.enabled) {
+                Some(count) => {
+                    *count -= 1;
                     false
                 }
                 None => true,
             }
         });
-        let taken = before - self.attempts.len();
-        self.acknowledged.drain(..taken.min(self.acknowledged.len()));
+        let dropped = before - self.attempts.len();
+        self.acknowledged.drain(..dropped.min(self.acknowledged.len()));
     }
 
-    /// What only a trial knows.
+    /// The evidence that only a trial (one run of the service by spanproof) has; `None` for an
+    /// existing system.
     pub(super) fn trial(&self) -> Option<&'a TrialRecord> {
         self.observation.trial()
     }
 
-    /// The process that did the work; `None` for an existing system.
-    pub(super) fn run(&self) -> Option<&'a ProcessRun> {
+    /// The process that executed the job; `None` for an existing system.
+    pub(super) fn process_run(&self) -> Option<&'a ProcessRun> {
         self.trial().map(|trial| &trial.run)
     }
 
-    /// Whether the service was killed: what it had not written then is lost.
-    pub(super) fn killed(&self) -> bool {
-        self.run().is_some_and(|run| run.exit.killed)
+    /// Whether spanproof killed the service. `false` for an existing system.
+    pub(super) fn was_killed(&self) -> bool {
+        self.process_run().is_some_and(|run| run.exit.killed)
     }
 
-    /// What the upstream was asked; empty where nobody saw it.
+    /// The requests to the fake upstream and its answers; empty for an existing system.
     pub(super) fn exchanges(&self) -> &'a [Exchange] {
         self.trial().map_or(&[], |trial| &trial.exchanges)
     }
 
-    /// The rows of jobs, as they were read.
+    /// The rows of the table of jobs, or why it can't be read.
     pub(super) fn job_rows(&self) -> &'a Rows {
         &self.observation.tables.jobs
     }
 
-    /// The spans of one operation of the service under test, without those that are known to belong
-    /// to no unit.
-    pub(super) fn of_operation(&self, operation: &str) -> impl Iterator<Item = &Span> {
+    /// The service's stored spans of this name, without those that are known to belong to no unit.
+    pub(super) fn spans_named(&self, name: &str) -> impl Iterator<Item = &Span> {
         self.spans.iter().filter(move |span| {
-            let is_named = span.name.as_deref() == Some(operation);
-            is_named && !span.outside_units && is_own(self.spec, span)
+            let is_named = span.name.as_deref() == Some(name);
+            is_named && !span.outside_units && is_of_service(self.spec, span)
         })
     }
 
-    /// The spans of operations that the spec does not have, or of another service than the one
-    /// under test that no operation of the spec explains.
-    pub(super) fn strangers(&self) -> impl Iterator<Item = &Span> {
+    /// The service's stored spans of every name that the spec requires in this case.
+    pub(super) fn required_spans(&self) -> impl Iterator<Item = &Span> {
+        self.expected_spans.iter().flat_map(|expected| self.spans_named(expected.name))
+    }
+
+    /// The spans that no span rule of the spec describes: they have an unknown name, or they are of
+    /// another service.
+    pub(super) fn spans_outside_spec(&self) -> impl Iterator<Item = &Span> {
         self.spans.iter().filter(|span| {
-            let named = |name: &String| self.spec.spans.iter().any(|rule| rule.matches(name));
-            !(is_own(self.spec, span) && span.name.as_ref().is_some_and(named))
+            let has_rule = |name: &String| self.spec.spans.iter().any(|rule| rule.matches(name));
+            !(is_of_service(self.spec, span) && span.name.as_ref().is_some_and(has_rule))
         })
     }
 
-    /// How many times any span was begun with the tracer enabled.
-    pub(super) fn all_attempts(&self) -> usize {
-        self.attempts.iter().filter(|attempt| attempt.what.enabled).count()
+    /// Number of lines that report the start of any span while the tracer was enabled.
+    pub(super) fn total_begun(&self) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.report.enabled).count()
     }
 
-    /// How many times a span of this operation was begun with the tracer enabled. Lines that name
-    /// no operation count for the unit's own span.
-    pub(super) fn attempts(&self, operation: &str) -> usize {
-        let own = self.spec.unit_span().is_some_and(|rule| rule.name == operation);
+    /// Number of lines that report the start of a span of this name while the tracer was enabled. A
+    /// line without a name counts for the unit's own span.
+    pub(super) fn begun_lines(&self, name: &str) -> usize {
+        let is_unit_span = self.is_unit_span(name);
         let counts = |attempt: &Attempt| match &attempt.name {
-            Some(name) => attempt.enabled && name == operation,
-            None => attempt.enabled && own,
+            Some(begun) => attempt.enabled && begun == name,
+            None => attempt.enabled && is_unit_span,
         };
-        self.attempts.iter().filter(|attempt| counts(&attempt.what)).count()
+        self.attempts.iter().filter(|attempt| counts(&attempt.report)).count()
     }
 
-    /// Whether the lines about the start of spans tell which of them are of this operation.
-    pub(super) fn counts_starts_of(&self, operation: &str) -> bool {
-        let own = self.spec.unit_span().is_some_and(|rule| rule.name == operation);
-        let is_unnamed = |attempt: &Match<'_, Attempt>| attempt.what.name.is_none();
-        own || self.attempts.is_empty() || !self.attempts.iter().all(is_unnamed)
+    /// Whether the lines about the start of spans show how many spans of this name were begun. If no
+    /// line contains a name, they show only how many of the units' own spans were begun.
+    pub(super) fn can_count_begun(&self, name: &str) -> bool {
+        let has_name = |attempt: &Match<'_, Attempt>| attempt.report.name.is_some();
+        self.is_unit_span(name) || self.attempts.is_empty() || self.attempts.iter().any(has_name)
     }
 
-    /// How many spans of one name all units should have together.
-    pub(super) fn wanted(&self, rule: &Expected<'_>) -> usize {
-        self.units.len() * rule.per_unit()
+    /// Whether this is the name of the units' own spans.
+    fn is_unit_span(&self, name: &str) -> bool {
+        self.spec.unit_span().is_some_and(|rule| rule.name == name)
     }
 
-    /// How many spans of one name are stored, without those that a unit has beyond what it needs: they
-    /// don't stand in for the missing ones of another unit. Spans of no unit count.
-    pub(super) fn stored(&self, rule: &Expected<'_>) -> usize {
-        self.of_operation(rule.name).count() - self.surplus(rule)
+    /// How many spans of this name all units together must have.
+    pub(super) fn required_count(&self, expected: &ExpectedSpans<'_>) -> usize {
+        self.units.len() * expected.min_per_unit()
     }
 
-    /// How many spans of one name were begun with the tracer enabled, without the surplus.
-    pub(super) fn begun(&self, rule: &Expected<'_>) -> usize {
-        self.attempts(rule.name).saturating_sub(self.surplus(rule))
+    /// How many spans of this name are stored, without the surplus. Spans that name no unit count.
+    pub(super) fn stored_count(&self, expected: &ExpectedSpans<'_>) -> usize {
+        self.spans_named(expected.name).count() - self.surplus(expected)
     }
 
-    /// The spans that units have beyond what they need, if the spec allows that. Otherwise they are
-    /// duplicates, which is another finding.
-    fn surplus(&self, rule: &Expected<'_>) -> usize {
-        let needed = rule.per_unit();
-        if rule.at_most == Some(needed) {
+    /// How many spans of this name were begun while the tracer was enabled, without the surplus.
+    pub(super) fn begun_count(&self, expected: &ExpectedSpans<'_>) -> usize {
+        self.begun_lines(expected.name).saturating_sub(self.surplus(expected))
+    }
+
+    /// Number of spans that units have beyond those that they must have. These spans do not replace
+    /// missing spans of other units. 0 if the spec forbids more spans: then another check reports
+    /// duplicates.
+    fn surplus(&self, expected: &ExpectedSpans<'_>) -> usize {
+        let required = expected.min_per_unit();
+        if expected.max_per_unit == Some(required) {
             return 0;
         }
-        let counts = self.units.iter().map(|unit| self.spans_of(unit, rule.name).len());
-        counts.map(|count| count.saturating_sub(needed)).sum()
+        let counts = self.units.iter().map(|unit| self.spans_of_unit(unit, expected.name).len());
+        counts.map(|count| count.saturating_sub(required)).sum()
     }
 
-    /// The spans of one unit that have this operation.
-    pub(super) fn spans_of(&self, unit: &Unit, operation: &str) -> Vec<&Span> {
-        let spans = self.of_operation(operation);
+    /// The spans of this name that contain the unit's id.
+    pub(super) fn spans_of_unit(&self, unit: &Unit, name: &str) -> Vec<&Span> {
+        let spans = self.spans_named(name);
         spans.filter(|span| span.unit.is_some() && span.unit == unit.id).collect()
     }
 }
 
-/// Whether a span is of the service under test, or does not say whose it is.
-fn is_own(spec: &Spec, span: &Span) -> bool {
+/// Whether a span is of the service under test. A span without `service.name` counts as such.
+fn is_of_service(spec: &Spec, span: &Span) -> bool {
     span.service.as_ref().is_none_or(|name| *name == spec.service.name)
 }

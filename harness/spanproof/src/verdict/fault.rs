@@ -1,9 +1,10 @@
-//! A case under a fault of the world. Two things are asked while it lasts: whether the service
-//! says something about spans that are lost, and, beside its peers, whether the job's outcome is
-//! unchanged. When it is over the service must record again.
+//! Judges a case in which spanproof causes a fault: it disturbs the database or kills the service on
+//! purpose. During the fault, the service must report spans that it loses. After the fault, the next
+//! job must leave all its spans. A unit is one part of a job; a "begin line" is a line of output that
+//! reports the start of a span. `peer.rs` checks that the fault does not change the job's outcome.
 
 use super::evidence::Evidence;
-use super::expectation::Expected;
+use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, Verdict};
@@ -11,21 +12,22 @@ use super::{missing, stage};
 use crate::spec::{Fault, FaultKind};
 use spanproof_format::Code;
 
-/// Judges the job under the fault.
-pub(super) fn disturbed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
+/// Checks the job that ran during the fault.
+pub(super) fn check_during(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     if fault.kind.kills_service() {
-        killed(facts, fault, checks);
+        check_spans_survive_kill(facts, fault, checks);
     } else {
-        reported(facts, fault, checks);
+        check_losses_are_reported(facts, fault, checks);
     }
 }
 
-/// What is lost while the fault lasts is said.
-fn reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
+/// The service must report spans that it loses during the fault.
+fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
+    let on = stage::check_not_reported_off;
     let stages: &[fn(&Facts<'_>, &mut Checks)] = if fault.hits_work() {
-        &[stage::alive, stage::announced, traced]
+        &[stage::check_alive, on, check_any_span_begun]
     } else {
-        &[stage::alive, stage::announced, stage::executed, traced]
+        &[stage::check_alive, on, stage::check_executed, check_any_span_begun]
     };
     for stage in stages {
         stage(facts, checks);
@@ -36,75 +38,78 @@ fn reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     if !facts.spec.probes.has_failure() {
         return;
     }
-    let missing = incomplete(facts);
-    let said = !facts.refused.is_empty() || !facts.unfinished.is_empty();
-    checks.expect(missing.is_empty() || said, || {
+    let lost = incomplete_spans(facts);
+    let is_reported = !facts.refused.is_empty() || !facts.unfinished.is_empty();
+    checks.expect(lost.is_empty() || is_reported, || {
         let message = format!(
             "under the fault `{}` spans were lost, and the service did not say so: {}",
             fault.name(),
-            missing.join(", ")
+            lost.join(", ")
         );
         let (name, about) = (fault.name().to_owned(), fault.kind.description().to_owned());
-        let begun = Evidence::lines(&facts.attempts);
-        let claimed = Evidence::lines(&facts.acknowledged);
-        let lines = [vec![Evidence::Fault { name, about }], begun, claimed];
-        let lines = [lines.concat(), vec![Evidence::span_count(facts)]].concat();
-        Finding::new(Code::WriteFailedSilent, message, lines)
+        let mut evidence = vec![Evidence::Fault { name, about }];
+        evidence.extend(Evidence::lines(&facts.attempts));
+        evidence.extend(Evidence::lines(&facts.acknowledged));
+        evidence.push(Evidence::span_count(facts));
+        Finding::new(Code::WriteFailedSilent, message, evidence)
     });
 }
 
-/// Some span was begun. A unit that the fault took down may have begun fewer than it should, but
-/// where none was begun at all the fault is not the reason.
-fn traced(facts: &Facts<'_>, checks: &mut Checks) {
-    if facts.spec.probes.has_attempt() && facts.all_attempts() == 0 {
-        missing::spans(facts, &[], checks);
+/// The service must begin at least one span. A fault may stop the work before all spans are begun, but
+/// does not explain that none is.
+fn check_any_span_begun(facts: &Facts<'_>, checks: &mut Checks) {
+    if facts.spec.probes.has_attempt() && facts.total_begun() == 0 {
+        missing::check_spans(facts, &[], checks);
     }
 }
 
-/// What of each operation has no row, or one without an end.
-fn incomplete(facts: &Facts<'_>) -> Vec<String> {
-    let of = |rule: &Expected<'_>| {
-        let whole = facts.of_operation(rule.name).filter(|span| span.is_complete()).count();
-        let wanted = facts.wanted(rule);
-        (whole < wanted).then(|| format!("{whole} of {wanted} `{}` spans are whole", rule.name))
+/// Returns a text for each span name of which the units have too few ended spans.
+fn incomplete_spans(facts: &Facts<'_>) -> Vec<String> {
+    let text = |expected: &ExpectedSpans<'_>| {
+        let name = expected.name;
+        let complete = facts.spans_named(name).filter(|span| span.is_complete()).count();
+        let required = facts.required_count(expected);
+        (complete < required).then(|| format!("{complete} of {required} `{name}` spans are whole"))
     };
-    facts.rules.iter().filter_map(of).collect()
+    facts.expected_spans.iter().filter_map(text).collect()
 }
 
-/// Returns each span name with fewer rows than spans of that name were begun. A service that works on
-/// one unit after the other has not begun the later ones: a begin line or a request to the upstream
-/// shows that a unit was begun.
-fn missing_of_begun(facts: &Facts<'_>) -> Vec<String> {
+/// Returns a text for each span name of which fewer spans are stored than were begun. When the service
+/// is killed, it may not have begun all units. A begin line shows that a span was begun; without such
+/// lines, a request to the fake upstream shows that a unit was begun.
+fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
     let units = facts.units.len();
     let requests = facts.exchanges().len();
-    let of = |operation: &str| {
-        let seen =
-            if facts.spec.probes.has_attempt() { facts.attempts(operation) } else { requests };
-        let (rows, begun) = (facts.of_operation(operation).count(), seen.min(units));
-        (rows < begun).then(|| format!("{rows} of {begun} `{operation}` spans are there"))
+    let text = |expected: &ExpectedSpans<'_>| {
+        let name = expected.name;
+        let has_begin_lines = facts.spec.probes.has_attempt();
+        let begun = if has_begin_lines { facts.begun_lines(name) } else { requests };
+        let (stored, begun) = (facts.spans_named(name).count(), begun.min(units));
+        (stored < begun).then(|| format!("{stored} of {begun} `{name}` spans are there"))
     };
-    facts.rules.iter().filter_map(|rule| of(rule.name)).collect()
+    facts.expected_spans.iter().filter_map(text).collect()
 }
 
-/// What was begun before the service was killed is there; when the job had ended, whole.
-fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
-    stage::announced(facts, checks);
+/// Every span that was begun before the service was killed must be stored. If the service was killed
+/// after the job had ended, all spans must also have ended.
+fn check_spans_survive_kill(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
+    stage::check_not_reported_off(facts, checks);
     if !checks.is_clean() {
         return;
     }
-    traced(facts, checks);
+    check_any_span_begun(facts, checks);
     if !checks.is_clean() {
         return;
     }
     if fault.kind == FaultKind::KilledAtExit {
-        stage::executed(facts, checks);
+        stage::check_executed(facts, checks);
         if !checks.is_clean() {
             return;
         }
     }
     let missing = match fault.kind {
-        FaultKind::KilledAtExit => incomplete(facts),
-        _ => missing_of_begun(facts),
+        FaultKind::KilledAtExit => incomplete_spans(facts),
+        _ => begun_but_missing(facts),
     };
     checks.expect(missing.is_empty(), || {
         let when = match fault.kind {
@@ -113,7 +118,7 @@ fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
         };
         let message =
             format!("the service was killed {when}, and spans are lost: {}", missing.join(", "));
-        let exit = facts.run().map(|run| Evidence::Exit {
+        let exit = facts.process_run().map(|run| Evidence::Exit {
             ending: run.exit.ending,
             at_ms: None,
             remark: Some("on purpose".into()),
@@ -125,19 +130,19 @@ fn killed(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     });
 }
 
-/// The job after the fault leaves what it would have left without one. `judged` is its judgement,
-/// `None` if it could not be submitted.
-pub(super) fn recovered(fault: &Fault, judged: Option<&Judgement>, checks: &mut Checks) {
-    let message = || format!("after the fault `{}` was over, the next job", fault.name());
-    let Some(judged) = judged else {
+/// The first job after the fault must pass. `next_job` is the judgement of that job; `None` if it could
+/// not be submitted.
+pub(super) fn check_after(fault: &Fault, next_job: Option<&Judgement>, checks: &mut Checks) {
+    let subject = format!("after the fault `{}` was over, the next job", fault.name());
+    let Some(judgement) = next_job else {
         return checks.expect(false, || {
-            let message = format!("{} could not be submitted: the service was gone", message());
+            let message = format!("{subject} could not be submitted: the service was gone");
             Finding::new(Code::NotRecovered, message, Vec::new())
         });
     };
-    checks.count(judged.assertions);
-    checks.expect(judged.verdict == Verdict::Pass, || {
-        let (why, lines) = match &judged.verdict {
+    checks.count(judgement.assertions);
+    checks.expect(judgement.verdict == Verdict::Pass, || {
+        let (why, evidence) = match &judgement.verdict {
             Verdict::Fail(findings) | Verdict::Notice(findings) => {
                 let first = &findings[0];
                 (format!("{}: {}", first.code, first.message), first.evidence.clone())
@@ -147,10 +152,7 @@ pub(super) fn recovered(fault: &Fault, judged: Option<&Judgement>, checks: &mut 
             }
             Verdict::Pass => (String::new(), Vec::new()),
         };
-        Finding::new(
-            Code::NotRecovered,
-            format!("{} is not as it should be: {why}", message()),
-            lines,
-        )
+        let message = format!("{subject} is not as it should be: {why}");
+        Finding::new(Code::NotRecovered, message, evidence)
     });
 }

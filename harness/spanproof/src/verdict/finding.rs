@@ -1,4 +1,6 @@
-//! Findings, and collecting them.
+//! Findings, which are the reasons why a case fails, and `Checks`, which collects them. A case is one
+//! run of the service with certain flags. The witness is a set of triggers that log each attempt to
+//! insert a span.
 
 use spanproof_format::{Alternative, Code, Confidence};
 
@@ -7,28 +9,29 @@ use super::evidence::Evidence;
 /// One difference between what was expected and what was observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Its stable code.
+    /// The stable code of the reason.
     pub code: Code,
     /// What was expected and what was found, as one sentence without its period.
     pub message: String,
-    /// What proves it.
+    /// The lines, rows and other observations that prove the finding.
     pub evidence: Vec<Evidence>,
-    /// How sure the code is. What was observed directly is certain.
+    /// How certain the code is. What was observed directly is certain.
     pub confidence: Confidence,
-    /// The other reasons for missing spans that were considered, with the fact that rules each out.
+    /// Other possible reasons for missing spans. A reason that is excluded comes with the fact that
+    /// excludes it. Empty if the finding is not about missing spans.
     pub alternatives: Vec<Alternative>,
 }
 
-/// Collects findings and counts what was compared.
+/// Collects findings and counts comparisons.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     findings: Vec<Finding>,
     assertions: usize,
-    unaided: Option<Code>,
+    code_without_witness: Option<Code>,
 }
 
 impl Checks {
-    /// Compares one thing: if it does not hold, the finding is taken.
+    /// Makes one comparison. If `holds` is `false`, adds the finding.
     pub(super) fn expect(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
         self.assertions += 1;
         if !holds {
@@ -36,8 +39,8 @@ impl Checks {
         }
     }
 
-    /// Compares one of many things of a kind, such as each span: of several findings with the same
-    /// code only the first one is kept.
+    /// Makes one comparison of many similar ones, such as one for each span. If `holds` is `false` and
+    /// no finding has the same code, adds the finding.
     pub(super) fn expect_each(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
         self.assertions += 1;
         if !holds {
@@ -48,43 +51,43 @@ impl Checks {
         }
     }
 
-    /// Takes a finding of comparisons that are counted already.
+    /// Adds a finding of comparisons that were counted by `count`.
     pub(super) fn add(&mut self, finding: Finding) {
         self.findings.push(finding);
     }
 
-    /// Takes comparisons that were made elsewhere into the count.
-    pub(super) fn count(&mut self, assertions: usize) {
-        self.assertions += assertions;
+    /// Counts comparisons that the caller made.
+    pub(super) fn count(&mut self, comparisons: usize) {
+        self.assertions += comparisons;
     }
 
-    /// Notes the code that the first finding would have without the server's testimony.
-    pub(super) fn unaided(&mut self, code: Code) {
+    /// Sets the code that the first finding would have without the witness.
+    pub(super) fn set_code_without_witness(&mut self, code: Code) {
         if self.findings.is_empty() {
-            self.unaided = Some(code);
+            self.code_without_witness = Some(code);
         }
     }
 
-    /// What was found, how much was compared, and the code without the server's testimony.
-    pub(super) fn close(self) -> Closed {
-        let Self { findings, assertions, unaided } = self;
-        Closed { findings, assertions, unaided }
+    /// Ends the collection.
+    pub(super) fn finish(self) -> CheckResults {
+        let Self { findings, assertions, code_without_witness } = self;
+        CheckResults { findings, assertions, code_without_witness }
     }
 
-    /// Whether nothing was found so far.
+    /// Whether there is no finding so far.
     pub(super) fn is_clean(&self) -> bool {
         self.findings.is_empty()
     }
 }
 
-/// What was collected.
+/// The collected findings, and the number of comparisons.
 #[derive(Debug)]
-pub(super) struct Closed {
+pub(super) struct CheckResults {
     pub(super) findings: Vec<Finding>,
     pub(super) assertions: usize,
-    /// The code that the first finding would have without the server's testimony, where that is
-    /// another one.
-    pub(super) unaided: Option<Code>,
+    /// The code that the first finding would have without the witness; `None` if the witness was not
+    /// used.
+    pub(super) code_without_witness: Option<Code>,
 }
 
 impl Finding {

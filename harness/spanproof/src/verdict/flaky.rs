@@ -1,5 +1,5 @@
-//! Further trials of a case that failed. A reason that one trial shows and the next one does not is no
-//! reason.
+//! Compares a failed case with further trials of the same case. A trial is one run of the service. If
+//! the trials show different reasons for missing spans, no reason is certain.
 
 use super::evidence::Evidence;
 use super::facts::Facts;
@@ -7,29 +7,31 @@ use super::finding::Finding;
 use crate::observation::Repetition;
 use spanproof_format::{Code, Confidence};
 
-/// Compares the findings about missing spans with those of further trials of the same case.
-pub(super) fn compare(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+/// Compares the findings about missing spans with those of further trials of the same case. If no span
+/// is missing in some of these trials, the finding becomes `flaky`. If the reasons differ, it becomes
+/// `undetermined`.
+pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let repetitions = facts.trial().map_or(&[][..], |trial| &trial.repetitions);
-    let Some(first) = findings.iter().position(is_gap) else { return };
-    let ran: Vec<&Repetition> =
+    let Some(first) = findings.iter().position(is_about_missing_spans) else { return };
+    let started: Vec<&Repetition> =
         repetitions.iter().filter(|repetition| repetition.error.is_none()).collect();
-    let complete = ran.iter().filter(|repetition| repetition.codes.is_empty()).count();
-    let trials = repetitions.iter().map(|repetition| Evidence::Note(text(repetition)));
+    let with_all_spans = started.iter().filter(|repetition| repetition.codes.is_empty()).count();
+    let trials = repetitions.iter().map(|repetition| Evidence::Note(describe(repetition)));
     findings[first].evidence.extend(trials);
-    if complete > 0 {
+    if with_all_spans > 0 {
         let message = format!(
-            "{}; in {complete} of {} further trials of this case no span is missing",
+            "{}; in {with_all_spans} of {} further trials of this case no span is missing",
             findings[first].message,
-            ran.len()
+            started.len()
         );
         let evidence = findings[first].evidence.clone();
         findings[first] = Finding::new(Code::Flaky, message, evidence);
-        findings.retain(|finding| !is_gap(finding));
+        findings.retain(|finding| !is_about_missing_spans(finding));
         return;
     }
     let code = findings[first].code;
-    let differs = |repetition: &&&Repetition| !repetition.codes.contains(&code);
-    if code != Code::Undetermined && ran.iter().filter(differs).count() > 0 {
+    let has_other_reason = |repetition: &&Repetition| !repetition.codes.contains(&code);
+    if code != Code::Undetermined && started.iter().any(has_other_reason) {
         let finding = &mut findings[first];
         finding.message = format!(
             "it looks like {code}, and further trials of this case look different: {}",
@@ -39,13 +41,13 @@ pub(super) fn compare(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a finding is about spans that are missing.
-pub(super) fn is_gap(finding: &Finding) -> bool {
+/// Whether a finding is about missing spans: only such findings have alternative reasons.
+pub(super) fn is_about_missing_spans(finding: &Finding) -> bool {
     !finding.alternatives.is_empty()
 }
 
-/// `another trial, with the witness: never-sent`
-fn text(repetition: &Repetition) -> String {
+/// Returns a text such as `another trial, with the witness: never-sent`.
+fn describe(repetition: &Repetition) -> String {
     let with = if repetition.witness { ", with the witness" } else { "" };
     let codes: Vec<_> = repetition.codes.iter().map(|code| code.text()).collect();
     let result = match (&repetition.error, codes.as_slice()) {

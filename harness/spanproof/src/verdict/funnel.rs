@@ -1,86 +1,105 @@
-//! How many units survive each stage from the work to the joined trace.
+//! The funnel: how many units (parts of a job that should leave spans) pass each stage, from the
+//! execution of the unit to spans that form one trace.
 
-use super::expectation::Expected;
+use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use super::tree;
 use crate::observation::{Span, Unit};
 
-/// Units per stage; each number is at most the one before it.
+/// The number of units that passed each stage. Each number is at most the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Funnel {
-    /// Units the job has.
+    /// Units that the job should have.
     pub expected: usize,
-    /// Units with a row of work.
+    /// Units that have a row in the table of units.
     pub executed: usize,
-    /// Units whose spans were begun; taken from the rows where the service does not say.
+    /// Units whose spans were begun, by the service's own output. If the service does not print this,
+    /// the same as `stored`.
     pub attempted: usize,
-    /// Units whose every expected span has a row.
+    /// Units whose required spans are all stored.
     pub stored: usize,
-    /// Units whose every span has an end.
+    /// Units whose required spans have all ended.
     pub finished: usize,
-    /// Units whose every span names them and agrees with them.
+    /// Units whose required spans all contain the unit's id and agree with the unit's row.
     pub linked: usize,
-    /// Units whose spans are one tree.
+    /// Units whose spans form one tree.
     pub joined: usize,
 }
 
 impl Funnel {
-    pub(super) fn of(facts: &Facts<'_>) -> Self {
+    /// Counts the units that passed each stage.
+    pub(super) fn count(facts: &Facts<'_>) -> Self {
         let executed = facts.units.len();
-        let least = |count: &dyn Fn(&Expected<'_>) -> usize| {
-            let counts = facts.rules.iter().map(|rule| count(rule) / rule.per_unit());
-            counts.min().unwrap_or(0)
+        // Not every span names its unit, so spans are counted, and divided by what a unit needs. The
+        // span name with the fewest spans limits the number of units.
+        let units_with = |count_spans: &dyn Fn(&ExpectedSpans<'_>) -> usize| {
+            let units =
+                |expected: &ExpectedSpans<'_>| count_spans(expected) / expected.min_per_unit();
+            facts.expected_spans.iter().map(units).min().unwrap_or(0)
         };
-        let rows = least(&|rule| facts.stored(rule));
-        let begun = least(&|rule| facts.begun(rule));
-        let attempted = if facts.spec.probes.has_attempt() { begun.max(rows) } else { rows };
+        let with_rows = units_with(&|expected| facts.stored_count(expected));
+        let begun = units_with(&|expected| facts.begun_count(expected));
+        let attempted =
+            if facts.spec.probes.has_attempt() { begun.max(with_rows) } else { with_rows };
         let attempted = attempted.min(executed);
-        let stored = rows.min(attempted);
-        let ended =
-            least(&|rule| facts.of_operation(rule.name).filter(|span| span.is_complete()).count());
+        let stored = with_rows.min(attempted);
+        let ended = units_with(&|expected| {
+            facts.spans_named(expected.name).filter(|span| span.is_complete()).count()
+        });
         let finished = ended.min(stored);
         let linked = facts.units.iter().filter(|unit| is_linked(facts, unit)).count().min(finished);
         let joined = facts
             .units
             .iter()
-            .filter(|unit| is_linked(facts, unit) && tree::faults(facts, unit).is_empty())
+            .filter(|unit| is_linked(facts, unit) && tree::defects(facts, unit).is_empty())
             .count()
             .min(linked);
-        Self { expected: facts.expected, executed, attempted, stored, finished, linked, joined }
+        Self {
+            expected: facts.expected_units,
+            executed,
+            attempted,
+            stored,
+            finished,
+            linked,
+            joined,
+        }
     }
 }
 
-/// Whether the unit has each of its spans, and each agrees with it.
+/// Whether the unit has each required span, and each of these spans agrees with the unit's row.
 fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
-    facts.rules.iter().all(|rule| {
-        let spans = facts.spans_of(unit, rule.name);
+    facts.expected_spans.iter().all(|expected| {
+        let spans = facts.spans_of_unit(unit, expected.name);
         let agrees = |span: &&Span| differences(facts, span, unit).is_empty();
-        spans.len() >= rule.per_unit() && spans.iter().all(agrees)
+        spans.len() >= expected.min_per_unit() && spans.iter().all(agrees)
     })
 }
 
-/// The attributes in which a span differs from its unit. If the spec lists the statuses that mean
-/// success, success is compared and not the words, and only of the unit's own span: a span inside it
-/// may fail and be tried again.
+/// Returns the names of the attributes in which a span differs from the row of its unit. If the spec
+/// lists the unit statuses that mean success, the status texts may differ, and success must agree.
+/// Success is compared for the unit's own span only: a span below it may fail and be tried again.
 pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
     let tables = &facts.spec.tables;
-    let by_success = tables.compares_success();
+    let compares_success = tables.compares_success();
     let status = &tables.spans.status;
     let is_unit_status = |name: &String| {
         name == status && tables.spans.attributes.get(name) == Some(&tables.units.status)
     };
-    let differs = |(name, value): &(&'a String, &Option<String>)| {
-        let skipped = by_success && is_unit_status(name);
-        // The status of a span that has not ended is another finding.
-        let skipped = skipped || (*name == status && !span.has_ended());
-        !skipped && unit.span_attributes.get(*name).is_none_or(|other| other != *value)
+    // A span that has not ended has no final status. Another check reports such a span.
+    let has_final_status = span.has_ended();
+    let is_compared = |name: &String| {
+        let by_success = compares_success && is_unit_status(name);
+        !by_success && (name != status || has_final_status)
     };
-    let mut found: Vec<_> =
+    let differs = |(name, value): &(&'a String, &Option<String>)| {
+        is_compared(name) && unit.span_attributes.get(*name).is_none_or(|other| other != *value)
+    };
+    let mut names: Vec<_> =
         span.unit_attributes.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
-    let is_own = span.name.as_deref() == facts.rules.first().map(|rule| rule.name);
-    // The status of a span that has not ended is another finding.
-    if by_success && is_own && span.has_ended() && span.failed() != unit.failed {
-        found.push(status);
+    let own_name = facts.expected_spans.first().map(|expected| expected.name);
+    let is_unit_span = span.name.as_deref() == own_name;
+    if compares_success && is_unit_span && has_final_status && span.failed() != unit.failed {
+        names.push(status);
     }
-    found
+    names
 }

@@ -1,27 +1,31 @@
-//! Gaps: which units of work lack a span that the spec expects. Spans of another name or service
-//! that stand where the missing ones should be are taken out before.
+//! A gap: the units that lack spans of one name that the spec requires. A unit is one part of a job
+//! and should leave spans. Also finds spans of another name or service that the service recorded
+//! instead of the missing ones.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::expectation::Expected;
+use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use crate::observation::{Span, Unit};
 
-/// The units that lack a span of one name.
+/// The units that lack spans of one name.
 #[derive(Debug)]
 pub(super) struct Gap<'a> {
-    pub(super) rule: &'a Expected<'a>,
-    /// The units that have too few of them. A span that names no unit may belong to one of these.
+    /// The name, and how many spans of that name the spec requires.
+    pub(super) expected: &'a ExpectedSpans<'a>,
+    /// The units that have too few spans of that name. A stored span that names no unit may belong to
+    /// one of these units.
     pub(super) units: Vec<&'a Unit>,
-    /// How many are missing.
+    /// How many spans of that name are missing.
     pub(super) missing: usize,
-    /// How many are stored.
+    /// How many spans of that name are stored.
     pub(super) stored: usize,
 }
 
 impl<'a> Gap<'a> {
-    /// Returns every gap, those of the most units first, and among these in the order of the spec.
+    /// Returns every gap. The gaps of the most units come first; gaps of equally many units keep the
+    /// order of the spec.
     pub(super) fn find(facts: &'a Facts<'_>) -> Vec<Self> {
         let mut gaps = Self::in_spec_order(facts);
         gaps.sort_by_key(|gap| Reverse(gap.units.len()));
@@ -30,102 +34,109 @@ impl<'a> Gap<'a> {
 
     /// Returns every gap, in the order of the spec.
     pub(super) fn in_spec_order(facts: &'a Facts<'_>) -> Vec<Self> {
-        facts.rules.iter().filter_map(|rule| Self::from_rule(facts, rule)).collect()
+        facts.expected_spans.iter().filter_map(|expected| Self::new(facts, expected)).collect()
     }
 
-    fn from_rule(facts: &'a Facts<'_>, rule: &'a Expected<'a>) -> Option<Self> {
-        let (stored, wanted) = (facts.stored(rule), facts.wanted(rule));
-        let missing = wanted.checked_sub(stored).filter(|missing| *missing > 0)?;
-        let lacks = |unit: &&Unit| facts.spans_of(unit, rule.name).len() < rule.per_unit();
-        let units = facts.units.iter().filter(lacks).collect();
-        Some(Self { rule, units, missing, stored })
+    /// `None` if no span of this name is missing.
+    fn new(facts: &'a Facts<'_>, expected: &'a ExpectedSpans<'a>) -> Option<Self> {
+        let (stored, required) = (facts.stored_count(expected), facts.required_count(expected));
+        let missing = required.checked_sub(stored).filter(|missing| *missing > 0)?;
+        let lacks_spans =
+            |unit: &&Unit| facts.spans_of_unit(unit, expected.name).len() < expected.min_per_unit();
+        let units = facts.units.iter().filter(lacks_spans).collect();
+        Some(Self { expected, units, missing, stored })
     }
 
-    /// How many there should be.
-    pub(super) fn wanted(&self) -> usize {
+    /// How many spans of this name all units together must have.
+    pub(super) fn required(&self) -> usize {
         self.stored + self.missing
     }
 
-    /// The ids of these units.
+    /// The ids of the units that lack spans.
     pub(super) fn unit_ids(&self) -> impl Iterator<Item = &str> {
         self.units.iter().filter_map(|unit| unit.id.as_deref())
     }
 
-    /// Whether a span is of one of these units.
+    /// Whether a span names one of the units that lack spans.
     pub(super) fn has_unit_of(&self, span: &Span) -> bool {
         span.unit.is_some() && self.units.iter().any(|unit| unit.id == span.unit)
     }
 
-    /// Returns the spans that take the place of the missing ones: they have nearly the same name, the
-    /// same name and another service, or they are as many and have the unit or the parent of
-    /// the missing ones. `None` if there are none.
+    /// Returns the spans that the service recorded instead of the missing ones, under another name or
+    /// service name. `None` if no group of spans of one name and service qualifies.
     pub(super) fn replacements(&self, facts: &'a Facts<'_>) -> Option<Vec<&'a Span>> {
         let mut groups: BTreeMap<(&str, &Option<String>), Vec<&Span>> = BTreeMap::new();
-        for span in facts.strangers() {
+        for span in facts.spans_outside_spec() {
             let name = span.name.as_deref().unwrap_or_default();
-            // A name may end with what differs from unit to unit.
-            let name = if is_extended(self.rule.name, name) { self.rule.name } else { name };
+            let is_same = has_suffix_after(self.expected.name, name);
+            let name = if is_same { self.expected.name } else { name };
             groups.entry((name, &span.service)).or_default().push(span);
         }
-        let found = groups.into_values().filter(|spans| self.is_replaced_by(facts, spans));
-        found.min_by_key(|spans| Reverse(self.nearness(spans[0])))
+        let candidates = groups.into_values().filter(|spans| self.is_replaced_by(facts, spans));
+        candidates.min_by_key(|spans| Reverse(self.similarity(spans[0])))
     }
 
-    /// Whether a span's parent is where that of a missing span would be.
-    fn is_in_place(&self, facts: &Facts<'_>, span: &Span) -> bool {
+    /// Whether the span's parent has a name that a missing span's parent would have, and names a unit
+    /// that lacks spans.
+    fn has_expected_parent(&self, facts: &Facts<'_>, span: &Span) -> bool {
         let is_parent = |other: &&Span| {
             let name = other.name.as_deref().unwrap_or_default();
-            let mut places = self.rule.places.iter();
-            other.id == span.parent && places.any(|place| place.iter().any(|parent| parent == name))
+            let mut allowed = self.expected.parents.iter().copied().flatten();
+            other.id == span.parent && allowed.any(|parent| parent == name)
         };
         let parent = facts.spans.iter().find(is_parent);
         span.parent.is_some() && parent.is_some_and(|parent| self.has_unit_of(parent))
     }
 
+    /// Whether spans of one name and service are the missing ones. The less similar the name is, the
+    /// better the number of spans, their units and their parents must fit.
     fn is_replaced_by(&self, facts: &Facts<'_>, spans: &[&Span]) -> bool {
-        // Fewer than are missing do not explain the gap: a service may have spans beside its units.
+        // A service may also record a few spans that have nothing to do with units.
         if spans.len() < self.missing {
             return false;
         }
-        let of_these = spans.iter().filter(|span| self.has_unit_of(span)).count();
-        let of_units = spans.iter().filter(|span| span.unit.is_some()).count();
-        let one_each = of_these == spans.len() && spans.len() == self.missing;
-        match self.nearness(spans[0]) {
-            Nearness::Same | Nearness::Spelling => of_units == 0 || of_these >= self.missing,
-            Nearness::Near => one_each || (of_units == 0 && spans.len() == self.missing),
-            Nearness::Far => {
-                let in_place = spans.iter().all(|span| self.is_in_place(facts, span));
-                let in_place = in_place && spans.len() == self.missing;
-                // Beside spans of the right name, only the same unit and the same parent count.
-                if self.stored > 0 { one_each && in_place } else { one_each || in_place }
+        let is_same_number = spans.len() == self.missing;
+        let with_gap_unit = spans.iter().filter(|span| self.has_unit_of(span)).count();
+        let none_has_unit = spans.iter().all(|span| span.unit.is_none());
+        let units_match = is_same_number && with_gap_unit == spans.len();
+        let parents_match =
+            || is_same_number && spans.iter().all(|span| self.has_expected_parent(facts, span));
+        match self.similarity(spans[0]) {
+            Similarity::Same | Similarity::Spelling => {
+                none_has_unit || with_gap_unit >= self.missing
             }
+            Similarity::Similar => units_match || (none_has_unit && is_same_number),
+            // If some spans have the right name, the others are probably of another kind.
+            Similarity::Different if self.stored > 0 => units_match && parents_match(),
+            Similarity::Different => units_match || parents_match(),
         }
     }
 
-    fn nearness(&self, span: &Span) -> Nearness {
+    fn similarity(&self, span: &Span) -> Similarity {
         let name = span.name.as_deref().unwrap_or_default();
-        Nearness::between(self.rule.name, name)
+        Similarity::between(self.expected.name, name)
     }
 }
 
-/// Whether a name begins with another one and goes on after a separator: `carry parcel 7`.
-fn is_extended(name: &str, longer: &str) -> bool {
+/// Whether `longer` is `name` with a separator and a suffix, such as `carry parcel` and
+/// `carry parcel 7`: a suffix may differ from unit to unit.
+fn has_suffix_after(name: &str, longer: &str) -> bool {
     let rest = longer.strip_prefix(name).unwrap_or_default();
     rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// How near two names are.
+/// How similar two span names are, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Nearness {
-    Far,
+enum Similarity {
+    Different,
     /// One contains the other, or they differ in few letters.
-    Near,
+    Similar,
     /// They differ in case and punctuation only.
     Spelling,
     Same,
 }
 
-impl Nearness {
+impl Similarity {
     fn between(one: &str, other: &str) -> Self {
         if one == other {
             return Self::Same;
@@ -135,7 +146,7 @@ impl Nearness {
         };
         let (one, other) = (letters(one), letters(other));
         if one.is_empty() || other.is_empty() {
-            return Self::Far;
+            return Self::Different;
         }
         if one == other {
             return Self::Spelling;
@@ -143,9 +154,9 @@ impl Nearness {
         let contains = one.contains(other.as_str()) || other.contains(one.as_str());
         // Three of four letters in common: the threshold that "did you mean" uses for commands.
         if contains || strsim::normalized_levenshtein(&one, &other) >= 0.75 {
-            return Self::Near;
+            return Self::Similar;
         }
-        Self::Far
+        Self::Different
     }
 }
 
@@ -156,13 +167,17 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::same("ask", "ask", Nearness::Same)]
-    #[case::case_and_separator("execute_question", "executeQuestion", Nearness::Spelling)]
-    #[case::prefix("execute_question", "worker.execute_question", Nearness::Near)]
-    #[case::typing_error("execute_question", "excute_question", Nearness::Near)]
-    #[case::http_span("execute_question", "GET /questions", Nearness::Far)]
-    #[case::empty("execute_question", "", Nearness::Far)]
-    fn names_are_near_or_far(#[case] one: &str, #[case] other: &str, #[case] nearness: Nearness) {
-        assert_eq!(Nearness::between(one, other), nearness);
+    #[case::same("ask", "ask", Similarity::Same)]
+    #[case::case_and_separator("execute_question", "executeQuestion", Similarity::Spelling)]
+    #[case::prefix("execute_question", "worker.execute_question", Similarity::Similar)]
+    #[case::typing_error("execute_question", "excute_question", Similarity::Similar)]
+    #[case::http_span("execute_question", "GET /questions", Similarity::Different)]
+    #[case::empty("execute_question", "", Similarity::Different)]
+    fn names_are_similar_or_different(
+        #[case] one: &str,
+        #[case] other: &str,
+        #[case] similarity: Similarity,
+    ) {
+        assert_eq!(Similarity::between(one, other), similarity);
     }
 }

@@ -1,8 +1,10 @@
-//! Judging one observation.
+//! Judges one observation: the evidence of one run of the service (a trial), or of an existing system.
+//! A fault is something that spanproof disturbs on purpose during a trial.
 
 use super::facts::Facts;
 use super::finding::Checks;
-use super::judgement::{Judgement, closed};
+use super::judgement::{Judgement, conclude_checks};
+use super::repetition::LaterJob;
 use super::{deployed, fault, impossible, missing, off, outcome, repetition, slowdown, stage};
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, FaultKind, Spec};
@@ -10,16 +12,16 @@ use crate::spec::{Fault, FaultKind, Spec};
 /// An observation with its judgement.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Judged {
-    /// What was observed.
+    /// The evidence.
     pub observation: Observation,
-    /// What it comes to by itself.
+    /// The judgement, without a comparison with other cases.
     pub judgement: Judgement,
 }
 
-/// Observes one piece of work and judges it, whatever source it comes from.
+/// Gets an observation from its source, such as a trial, and judges it.
 ///
 /// # Errors
-/// When nothing can be observed there.
+/// When the source can't supply an observation.
 pub(crate) async fn observe<S: Source>(spec: &Spec, source: S) -> Result<Judged, S::Error> {
     let observation = source.observe(&mut ()).await?;
     let judgement = judge(spec, &observation);
@@ -31,8 +33,8 @@ pub fn judge(spec: &Spec, observation: &Observation) -> Judgement {
     judge_facts(&Facts::read(spec, observation), &[])
 }
 
-/// Judges an observation beside others of its run: what they recorded shows what could have been
-/// recorded here.
+/// Judges an observation. `peers` are other cases of the same run: if they recorded a span, the service
+/// can record it.
 pub(super) fn judge_facts(facts: &Facts<'_>, peers: &[&Facts<'_>]) -> Judgement {
     match &facts.observation.origin {
         Origin::Deployment(deployment) => deployed::judge(facts, deployment),
@@ -48,68 +50,75 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
     let recording = case.records(spec);
     let mut checks = Checks::default();
     let fault = case.fault.as_deref().and_then(|name| spec.fault(name));
-    let repeats = fault.is_some_and(|fault| fault.kind == FaultKind::JobRepeated);
-    if let Some(fault) = fault.filter(|_| recording && !repeats) {
-        fault::disturbed(facts, fault, &mut checks);
+    let repeats_job = fault.is_some_and(|fault| fault.kind == FaultKind::JobRepeated);
+    if let Some(fault) = fault.filter(|_| recording && !repeats_job) {
+        fault::check_during(facts, fault, &mut checks);
         if checks.is_clean() {
-            fault::recovered(fault, judge_second(facts, fault).as_ref(), &mut checks);
+            let next_job = judge_job_after_fault(facts, fault);
+            fault::check_after(fault, next_job.as_ref(), &mut checks);
         }
-        outcome::upstream(facts, &mut checks);
-        return closed(facts, recording, checks);
+        outcome::check_requests(facts, &mut checks);
+        return conclude_checks(facts, recording, checks);
     }
     if recording {
-        recorded(facts, peers, &mut checks);
-        if repeats && checks.is_clean() {
+        check_recorded(facts, peers, &mut checks);
+        if repeats_job && checks.is_clean() {
             let later = facts.observation.later_jobs();
-            let jobs = repetition::same_work(facts, &later);
-            let judgements: Vec<_> = jobs.iter().map(|job| judge_facts(job, &[])).collect();
-            repetition::later_jobs(facts, (&jobs, &judgements), &mut checks);
+            let jobs = repetition::jobs_of_same_work(facts, &later);
+            let judge = |facts| LaterJob { judgement: judge_facts(&facts, &[]), facts };
+            let jobs: Vec<_> = jobs.into_iter().map(judge).collect();
+            repetition::check_later_jobs(facts, &jobs, &mut checks);
         }
     } else {
-        for stage in [stage::alive, off::banner, stage::executed, off::silent] {
+        for stage in [
+            stage::check_alive,
+            off::check_startup_line,
+            stage::check_executed,
+            off::check_nothing_recorded,
+        ] {
             stage(facts, &mut checks);
             if !checks.is_clean() {
                 break;
             }
         }
     }
-    slowdown::job_times(facts, &mut checks);
-    outcome::process(facts, &mut checks);
-    outcome::upstream(facts, &mut checks);
-    closed(facts, recording, checks)
+    slowdown::check_job_times(facts, &mut checks);
+    outcome::check_exit(facts, &mut checks);
+    outcome::check_requests(facts, &mut checks);
+    conclude_checks(facts, recording, checks)
 }
 
-/// Judges the spans of a case that must record. Without a live service or without its work, missing
-/// spans have no reason of their own. All else is reported side by side.
-fn recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
-    for stage in [stage::alive, stage::executed] {
+/// Checks the spans of a case that must record. If the service exited, or did not execute the job, this
+/// is the only finding: missing spans follow from it. All other checks are independent of each other.
+fn check_recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
+    for stage in [stage::check_alive, stage::check_executed] {
         stage(facts, checks);
         if !checks.is_clean() {
             return;
         }
     }
-    missing::spans(facts, peers, checks);
+    missing::check_spans(facts, peers, checks);
     for check in [
-        stage::claimed,
-        stage::consistent,
-        stage::acknowledged,
-        stage::finished,
-        impossible::values,
-        stage::linked,
-        stage::joined,
+        stage::check_reported_on,
+        stage::check_lines_agree,
+        stage::check_acknowledged,
+        stage::check_finished,
+        impossible::check_values,
+        stage::check_linked,
+        stage::check_joined,
     ] {
         check(facts, checks);
     }
 }
 
-/// Judges the second job of a case under a fault as if there had been none; `None` if the job could
-/// not be submitted.
-fn judge_second(facts: &Facts<'_>, fault: &Fault) -> Option<Judgement> {
+/// Judges the job that was submitted after the fault was removed, like a job of a case without a fault;
+/// `None` if the job could not be submitted.
+fn judge_job_after_fault(facts: &Facts<'_>, fault: &Fault) -> Option<Judgement> {
     let second = facts.observation.second_job()?;
     let mut facts = Facts::read(facts.spec, &second);
     if fault.kind.kills_service() {
-        // It may have taken up again what it was killed in.
-        facts.expected = facts.expected.max(facts.units.len());
+        // The restarted service may also have resumed the job during which it was killed.
+        facts.expected_units = facts.expected_units.max(facts.units.len());
     }
     Some(judge_facts(&facts, &[]))
 }

@@ -1,59 +1,62 @@
-//! What judging one observation comes to.
+//! The result of judging one case. A case is one combination of flags, route, upstream and fault. A
+//! trial is one run of the service for a case. The witness is a set of triggers that log each attempt
+//! to insert a span.
 
 use super::facts::Facts;
-use super::finding::{Checks, Closed, Finding};
+use super::finding::{CheckResults, Checks, Finding};
 use super::flaky;
 use super::funnel::Funnel;
 use spanproof_format::{Alternative, Code, Confidence};
 
-/// What came of one case.
+/// Whether a case passes, fails, or could not be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything expected is in evidence.
+    /// The evidence agrees with the spec.
     Pass,
-    /// Something is not; a reason for missing spans comes first.
+    /// The evidence differs from the spec. A finding about missing spans comes first.
     Fail(Vec<Finding>),
-    /// Our own world did not come up, so nothing was learned about the service.
+    /// The trial did not start, for a reason that may be outside the service. Contains the reason.
     Broken(String),
-    /// It failed as the spec expects for now: the code, until when, and why.
+    /// The case failed as an `[[expected]]` rule of the spec allows. Contains the code, the last day of
+    /// the rule, and its reason.
     Known(String),
-    /// It failed under a fault that the spec does not declare.
+    /// The case failed under a fault that the spec does not declare.
     Notice(Vec<Finding>),
-    /// The case was not run.
+    /// The case was not run. Contains the reason.
     Skipped(String),
 }
 
-/// A verdict with its numbers.
+/// The verdict on a case, with its numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
-    /// How many units survived each stage.
+    /// How many units (parts of the job that should leave spans) passed each stage.
     pub funnel: Funnel,
     /// Whether spans had to be recorded in this case.
     pub recording: bool,
-    /// How many spans were found.
+    /// Number of stored spans.
     pub spans: usize,
-    /// How many things were compared.
+    /// Number of comparisons.
     pub assertions: usize,
-    /// The code without the server's testimony; `None` if there was no testimony, or nothing is
-    /// wrong.
+    /// The code of the first finding without the witness's evidence; `None` if the trial had no
+    /// witness, or there is no finding.
     pub unaided: Option<Code>,
-    /// What would tell more; `None` if nothing is left to try.
+    /// The experiment that would show more about the reason; `None` if there is none.
     pub next: Option<Experiment>,
 }
 
-/// A trial that would tell more about a case than its own observation does.
+/// A further trial of a case that would supply more evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Experiment {
-    /// The same case with the server as a witness.
+    /// Run the same case with the witness.
     Witness,
     /// The same case with a server of its own as a witness.
     OwnServer,
 }
 
 impl Judgement {
-    /// A world that did not come up.
+    /// Creates the judgement of a trial that did not start.
     pub fn broken(cause: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Broken(cause.into()),
@@ -66,7 +69,7 @@ impl Judgement {
         }
     }
 
-    /// The findings; none unless the verdict is a failure.
+    /// The findings of a failure; empty for other verdicts.
     pub fn findings(&self) -> &[Finding] {
         match &self.verdict {
             Verdict::Fail(findings) => findings,
@@ -74,30 +77,31 @@ impl Judgement {
         }
     }
 
-    /// The codes of the reasons why spans are missing, without the witness's testimony.
+    /// The codes of the findings about missing spans, without the witness's evidence.
     pub(crate) fn gap_codes(&self) -> Vec<Code> {
-        let gaps = self.findings().iter().filter(|finding| flaky::is_gap(finding));
-        let codes: Vec<_> = gaps.map(|finding| finding.code).collect();
+        let findings = self.findings().iter();
+        let findings = findings.filter(|finding| flaky::is_about_missing_spans(finding));
+        let codes: Vec<_> = findings.map(|finding| finding.code).collect();
         match self.unaided {
             Some(code) if !codes.is_empty() => vec![code],
             _ => codes,
         }
     }
 
-    /// The code of the first finding.
+    /// The code of the first finding of a failure; `None` for other verdicts.
     pub fn code(&self) -> Option<Code> {
         self.findings().first().map(|finding| finding.code)
     }
 
-    /// The codes of all findings.
+    /// The codes of all findings of a failure; empty for other verdicts.
     pub fn codes(&self) -> Vec<Code> {
         self.findings().iter().map(|finding| finding.code).collect()
     }
 
-    /// The judgement, if it is a pass.
+    /// Returns the judgement if the verdict is a pass.
     ///
     /// # Errors
-    /// Otherwise, with its findings and their evidence as text.
+    /// For any other verdict. The error contains the findings and their evidence as text.
     pub fn passed(self) -> Result<Self, NotPassed> {
         match &self.verdict {
             Verdict::Pass => Ok(self),
@@ -110,6 +114,7 @@ impl Judgement {
         }
     }
 
+    /// Adds a finding to a pass or a failure. Other verdicts stay as they are.
     pub(super) fn add(&mut self, finding: Finding) {
         match &mut self.verdict {
             Verdict::Fail(findings) => findings.push(finding),
@@ -119,7 +124,7 @@ impl Judgement {
     }
 }
 
-/// A judgement that is not a pass, as text; `unwrap` shows it as it is.
+/// The error for a case that did not pass. `unwrap` prints the findings on separate lines.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotPassed(String);
@@ -130,42 +135,42 @@ impl std::fmt::Debug for NotPassed {
     }
 }
 
-/// Makes a judgement of what was found.
-pub(super) fn closed(facts: &Facts<'_>, recording: bool, checks: Checks) -> Judgement {
-    let Closed { mut findings, assertions, unaided } = checks.close();
-    let dropped = facts.observation.dropped_bytes();
-    if dropped > 0 {
+/// Makes the judgement of an observation from its finished checks.
+pub(super) fn conclude_checks(facts: &Facts<'_>, recording: bool, checks: Checks) -> Judgement {
+    let CheckResults { mut findings, assertions, code_without_witness } = checks.finish();
+    let dropped_bytes = facts.observation.dropped_bytes();
+    if dropped_bytes > 0 {
         for finding in &mut findings {
-            doubt(finding, dropped);
+            make_uncertain(finding, dropped_bytes);
         }
     }
-    flaky::compare(facts, &mut findings);
+    flaky::compare_trials(facts, &mut findings);
     let code = findings.first().map(|finding| finding.code);
-    let witnessed = facts.trial().is_some_and(|trial| trial.witness.is_some());
-    let doubted =
-        |code: Code| if dropped > 0 && is_absence(code) { Code::Undetermined } else { code };
+    let has_witness = facts.trial().is_some_and(|trial| trial.witness.is_some());
+    let is_uncertain = |code: Code| dropped_bytes > 0 && rests_on_missing_line(code);
+    let code_without_witness =
+        code_without_witness.map(|code| if is_uncertain(code) { Code::Undetermined } else { code });
     Judgement {
-        funnel: Funnel::of(facts),
+        funnel: Funnel::count(facts),
         recording,
         spans: facts.spans.len(),
         assertions,
-        unaided: if witnessed { unaided.map(doubted).or(code) } else { None },
-        next: next(facts, &findings),
+        unaided: if has_witness { code_without_witness.or(code) } else { None },
+        next: next_experiment(facts, &findings),
         verdict: if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) },
     }
 }
 
-/// Returns the experiment that would tell more about spans that are missing for a reason that is not
-/// certain, or in a write or an export that failed: the server may tell why. Two jobs are run under a fault, and a witness could not tell
-/// them apart.
-fn next(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment> {
-    let is_open = |finding: &Finding| {
+/// Proposes a trial that would tell more if spans are missing, and the reason is not certain or is a failed
+/// write or export: the server may tell why it failed. `None` under a fault: two jobs run then, and the
+/// witness could not distinguish them.
+fn next_experiment(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment> {
+    let needs_witness = |finding: &Finding| {
         let failed = [Code::WriteFailedSilent, Code::WriteFailedReported, Code::ExportFailed];
-        let is_gap = !finding.alternatives.is_empty();
         let is_certain = finding.confidence == Confidence::Certain;
-        is_gap && (!is_certain || failed.contains(&finding.code))
+        flaky::is_about_missing_spans(finding) && (!is_certain || failed.contains(&finding.code))
     };
-    if facts.observation.case.fault.is_some() || !findings.iter().any(is_open) {
+    if facts.observation.case.fault.is_some() || !findings.iter().any(needs_witness) {
         return None;
     }
     match &facts.trial()?.witness {
@@ -175,14 +180,14 @@ fn next(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment> {
     }
 }
 
-/// Whether a second look, with the server as a witness, explains the first one: by its own words
-/// alone it shows the same. What happened once only is not explained by it.
+/// Whether the second trial of a case, with the witness, explains the failure of the first trial. It
+/// does if the second trial without its witness fails with the same code.
 pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
     second.unaided.is_some() && second.unaided == first.code()
 }
 
-/// Returns what two cases have in common that fail alike: the same codes with the same possible
-/// reasons, and as many units that pass each stage.
+/// Returns a text that is equal for two cases that fail in the same way: with the same codes, the same
+/// possible reasons, the same numbers of units at each stage, and the same number of spans.
 pub(crate) fn shape(judgement: &Judgement) -> String {
     let reasons =
         |finding: &Finding| (finding.code, Alternative::possible_codes(&finding.alternatives));
@@ -190,26 +195,26 @@ pub(crate) fn shape(judgement: &Judgement) -> String {
     format!("{findings:?} {:?} {}", judgement.funnel, judgement.spans)
 }
 
-/// Whether a code rests on a line that is missing.
-fn is_absence(code: Code) -> bool {
-    let absences = [
+/// Whether the reason for a code may be that the service did not print a line.
+fn rests_on_missing_line(code: Code) -> bool {
+    let codes = [
         Code::TracerNotConstructed,
         Code::PathNotExecuted,
         Code::WriteFailedSilent,
         Code::BannerContradicts,
     ];
-    absences.contains(&code)
+    codes.contains(&code)
 }
 
-/// A line that is missing proves nothing where output was dropped.
-fn doubt(finding: &mut Finding, dropped: u64) {
-    if is_absence(finding.code) {
-        let was = finding.code;
+/// Makes a finding undetermined if it rests on a missing line: the line may be in the dropped output.
+fn make_uncertain(finding: &mut Finding, dropped_bytes: u64) {
+    if rests_on_missing_line(finding.code) {
+        let code = finding.code;
         finding.code = Code::Undetermined;
         finding.confidence = Confidence::Undetermined;
         finding.message = format!(
-            "it looks like {was}, but {dropped} bytes of output were too many to keep, and the lines may be \
-             among them; make the service print less"
+            "it looks like {code}, but {dropped_bytes} bytes of output were too many to keep, and the lines may \
+             be among them; make the service print less"
         );
     }
 }

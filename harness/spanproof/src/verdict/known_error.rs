@@ -1,7 +1,7 @@
-//! Error lines of common trace exporters and Postgres drivers, recognised without a pattern in the
-//! spec.
+//! Recognises error lines that common trace exporters and Postgres drivers print, without a pattern in
+//! the spec.
 
-/// What a line reports.
+/// The kind of error that a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KnownError {
     /// An exporter could not send spans to a collector.
@@ -12,7 +12,7 @@ pub(super) enum KnownError {
     Write,
 }
 
-/// Texts in the lines of exporters that failed, with the program that prints them.
+/// Texts that exporters print when they fail, each with the library that prints it.
 const EXPORTERS: &[(&str, &str)] = &[
     ("Failed to export traces to ", "opentelemetry-exporter-otlp-proto-grpc, Python"),
     (
@@ -30,15 +30,15 @@ const EXPORTERS: &[(&str, &str)] = &[
     ("OTLP::Exporter#send_bytes", "opentelemetry-exporter-otlp, Ruby"),
 ];
 
-/// Texts in the lines of queues that are full, with the program that prints them.
+/// Texts that span queues print when they are full, each with the library that prints it.
 const QUEUES: &[(&str, &str)] = &[
     ("Queue is full, likely spans/logs will be dropped", "opentelemetry-sdk, Python"),
     ("Queue full, dropping ", "opentelemetry-sdk, Python, since 1.35"),
     ("BatchSpanProcessor.SpanDroppingStarted", "opentelemetry_sdk, Rust"),
 ];
 
-/// Texts of Postgres's own messages about a statement that failed (src/backend and its translations'
-/// templates). Drivers print them as they are.
+/// Parts of Postgres's own messages about failed statements (from src/backend). Drivers print these
+/// messages unchanged.
 const WRITE_ERRORS: &[&str] = &[
     "permission denied for",
     "does not exist",
@@ -53,8 +53,8 @@ const WRITE_ERRORS: &[&str] = &[
 ];
 
 impl KnownError {
-    /// Recognises a line. `table` is the name of the span table without its schema: a driver's error
-    /// about another table is not about spans.
+    /// Recognises a line; `None` if it reports no known error. `table` is the name of the span table
+    /// without its schema: an error of a driver must contain this name.
     pub(super) fn parse(line: &str, table: &str) -> Option<Self> {
         if EXPORTERS.iter().any(|(text, _)| line.contains(text)) {
             return Some(Self::Exporter);
@@ -66,17 +66,17 @@ impl KnownError {
         (is_write && names(line, table)).then_some(Self::Write)
     }
 
-    /// Whether the error in a line concerns a statement as a whole, whatever its rows are.
+    /// Whether the error in a line concerns the whole statement, and not single rows of it.
     pub(super) fn refuses_whole_statement(line: &str) -> bool {
         STATEMENT_ERRORS.iter().any(|text| line.contains(text))
     }
 }
 
-/// Texts of errors that the server reports before it looks at a row.
+/// Texts of errors that the database server reports before it processes any row.
 const STATEMENT_ERRORS: &[&str] =
     &["permission denied for", "does not exist", "read-only transaction"];
 
-/// Whether a text contains a name as a word of its own.
+/// Whether a text contains a name as a separate word.
 pub(super) fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()

@@ -1,26 +1,35 @@
-//! Gives the spans that a framework makes, and that can't name their unit, the unit of their parent.
+//! Links spans to their units. A unit is one part of a job. A framework's spans do not contain a unit's
+//! id; a rule of the spec with `unit = "parent"` gives them the unit of their nearest ancestor.
 
 use std::collections::BTreeMap;
 
 use crate::observation::Span;
 use crate::spec::{SpanRule, Spec, UnitLink};
 
-/// A span's trace and its id, by which its children name it.
+/// The trace id and the span id of a span, by which its children name it.
 type Key<'a> = (Option<&'a str>, &'a str);
 
-/// Gives each span whose rule has `unit = "parent"` the unit of its nearest ancestor that names one.
-/// The attributes of a unit are not compared with such a span.
+/// The link of a span to a unit.
+struct UnitOfParent {
+    /// The id of the unit; `None` if no ancestor contains one.
+    unit: Option<String>,
+    /// Whether the span is known to belong to no unit, because an ancestor belongs to none.
+    outside_units: bool,
+}
+
+/// Sets the unit of each span whose rule has `unit = "parent"`. Such a span has no attributes that must
+/// agree with the unit's row.
 pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>) -> Vec<Span> {
     if !spec.has_parent_links() {
         return spans;
     }
-    let links: Vec<_> = {
+    let links: Vec<Option<UnitOfParent>> = {
         let parents = Parents::new(&spans);
         let by_parent = |span: &Span| spec.links_by_parent(name(span));
         spans.iter().map(|span| by_parent(span).then(|| parents.link(spec, span))).collect()
     };
     for (span, link) in spans.iter_mut().zip(links) {
-        if let Some((unit, outside_units)) = link {
+        if let Some(UnitOfParent { unit, outside_units }) = link {
             (span.unit, span.outside_units) = (unit, outside_units);
             span.unit_attributes.clear();
         }
@@ -32,43 +41,44 @@ fn name(span: &Span) -> &str {
     span.name.as_deref().unwrap_or_default()
 }
 
-/// The spans by their ids.
+/// Finds the parent of a span.
 struct Parents<'a> {
     in_trace: BTreeMap<Key<'a>, &'a Span>,
-    /// For a child whose trace differs from that of its parent; that is another finding.
-    anywhere: BTreeMap<&'a str, &'a Span>,
+    /// The spans by span id alone, for a child whose trace id differs from its parent's. Another check
+    /// reports such a difference.
+    in_any_trace: BTreeMap<&'a str, &'a Span>,
 }
 
 impl<'a> Parents<'a> {
     fn new(spans: &'a [Span]) -> Self {
         let with_id = || spans.iter().filter_map(|span| Some((span.id.as_deref()?, span)));
         let in_trace = with_id().map(|(id, span)| ((span.trace.as_deref(), id), span));
-        Self { in_trace: in_trace.collect(), anywhere: with_id().collect() }
+        Self { in_trace: in_trace.collect(), in_any_trace: with_id().collect() }
     }
 
-    fn of(&self, span: &Span) -> Option<&'a Span> {
-        let parent = span.parent.as_deref()?;
-        let found = self.in_trace.get(&(span.trace.as_deref(), parent));
-        found.or_else(|| self.anywhere.get(parent)).copied()
+    fn parent(&self, span: &Span) -> Option<&'a Span> {
+        let id = span.parent.as_deref()?;
+        let found = self.in_trace.get(&(span.trace.as_deref(), id));
+        found.or_else(|| self.in_any_trace.get(id)).copied()
     }
 
-    /// Returns the unit of the nearest ancestor that names one, and whether the span belongs to no
-    /// unit: an ancestor is a span that belongs to none.
-    fn link(&self, spec: &Spec, span: &Span) -> (Option<String>, bool) {
-        // A tree is at most as deep as there are spans: parents may form a circle.
-        let ancestors = std::iter::successors(self.of(span), |span| self.of(span));
-        for ancestor in ancestors.take(self.anywhere.len() + 1) {
+    /// Returns the unit of the nearest ancestor that has one.
+    fn link(&self, spec: &Spec, span: &Span) -> UnitOfParent {
+        let ancestors = std::iter::successors(self.parent(span), |span| self.parent(span));
+        // Wrong parents may form a circle, so the number of steps is limited.
+        for ancestor in ancestors.take(self.in_any_trace.len() + 1) {
             if ancestor.unit.is_some() {
-                return (ancestor.unit.clone(), false);
+                return UnitOfParent { unit: ancestor.unit.clone(), outside_units: false };
             }
-            if spec.spans.iter().any(|rule| is_without_unit(rule, ancestor)) {
-                return (None, true);
+            if spec.spans.iter().any(|rule| belongs_to_no_unit(rule, ancestor)) {
+                return UnitOfParent { unit: None, outside_units: true };
             }
         }
-        (span.unit.clone(), false)
+        UnitOfParent { unit: span.unit.clone(), outside_units: false }
     }
 }
 
-fn is_without_unit(rule: &SpanRule, span: &Span) -> bool {
+/// Whether the rule matches the span and says that such spans belong to no unit.
+fn belongs_to_no_unit(rule: &SpanRule, span: &Span) -> bool {
     rule.unit == UnitLink::None && rule.matches(name(span))
 }

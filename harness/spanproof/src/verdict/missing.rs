@@ -1,41 +1,45 @@
-//! Findings about missing spans: each gap gets the cause that the facts leave, or all that they leave.
+//! Findings about missing spans. A unit is one part of a job; a gap is the set of units that lack spans
+//! of one name. Facts exclude possible causes of a gap. The finding names the cause that is left, or is
+//! `undetermined` and names all causes that are left. The witness, if there is one, is a set of triggers
+//! that log each attempt to insert a span.
 
 use super::answer::answers;
 use super::cause::{Conclusion, conclude};
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Question as Q};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::gap::Gap;
 use super::stage;
 use super::witness::{Fate, Testimony};
-use crate::observation::Field;
+use crate::observation::{BlindSpot, Field};
 use spanproof_format::{Alternative, Code, Stage};
 
-/// Checks that no unit lacks a span. Gaps with the same cause are one finding.
-pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
-    checks.count(facts.rules.len());
+/// Checks that no unit lacks a span. Gaps with the same cause become one finding. `peers` are other
+/// cases of the same run.
+pub(super) fn check_spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) {
+    checks.count(facts.expected_spans.len());
     let mut findings: Vec<Finding> = Vec::new();
     let gaps = Gap::find(facts);
     let first_units: Vec<&str> = gaps.iter().take(1).flat_map(Gap::unit_ids).collect();
     for gap in &gaps {
         let missing = Missing { facts, gap };
-        let finding = missing.renamed().unwrap_or_else(|| {
+        let finding = missing.replaced().unwrap_or_else(|| {
             let answers = answers(facts, gap, peers, true);
             let conclusion = conclude(&answers);
             let finding = missing.finding(&answers, conclusion);
             if findings.is_empty() && facts.trial().is_some_and(|trial| trial.witness.is_some()) {
-                checks.unaided(missing.unaided(peers));
+                checks.set_code_without_witness(missing.code_without_witness(peers));
             }
             finding
         });
-        match findings.iter_mut().find(|other| is_same(other, &finding)) {
-            // A flag that is off explains all spans alike.
+        match findings.iter_mut().find(|other| has_same_causes(other, &finding)) {
+            // If tracing is off, all spans are missing: no need to list their names.
             Some(other) if other.code.stage() <= Stage::Enabled => {}
-            // So does the loss of all spans of a unit.
-            Some(_) if !missing.is_apart(&first_units) => {}
+            // The same if units lost all their spans.
+            Some(_) if missing.has_units(&first_units) => {}
             Some(other) => {
-                other.evidence.push(Evidence::Note(format!("also: {}", missing.count())));
+                other.evidence.push(Evidence::Note(format!("also: {}", missing.count_text())));
             }
             None => findings.push(finding),
         }
@@ -45,16 +49,16 @@ pub(super) fn spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks
     }
 }
 
-/// What of each operation has fewer rows than units were executed.
-pub(super) fn counts(facts: &Facts<'_>) -> Vec<String> {
+/// Returns a text for each gap, with the number of stored spans and of those that should be stored.
+pub(super) fn missing_counts(facts: &Facts<'_>) -> Vec<String> {
     let text = |gap: &Gap<'_>| {
-        format!("{} of {} `{}` spans are there", gap.stored, gap.wanted(), gap.rule.name)
+        format!("{} of {} `{}` spans are there", gap.stored, gap.required(), gap.expected.name)
     };
     Gap::in_spec_order(facts).iter().map(text).collect()
 }
 
-/// Whether two findings name the same cause with the same certainty.
-fn is_same(one: &Finding, other: &Finding) -> bool {
+/// Whether two findings have the same code, confidence and possible causes.
+fn has_same_causes(one: &Finding, other: &Finding) -> bool {
     let causes = |finding: &Finding| {
         let possible = Alternative::possible_codes(&finding.alternatives);
         (finding.code, finding.confidence, possible)
@@ -62,49 +66,50 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
     causes(one) == causes(other)
 }
 
-/// The missing spans of one name.
+/// One gap, and the evidence of its case.
 struct Missing<'a> {
     facts: &'a Facts<'a>,
     gap: &'a Gap<'a>,
 }
 
 impl Missing<'_> {
-    /// What is missing, in words.
-    fn count(&self) -> String {
+    /// How many spans are stored, and how many were begun or should be stored, as text.
+    fn count_text(&self) -> String {
         let Self { facts, gap } = self;
-        let (operation, stored, wanted) = (gap.rule.name, gap.stored, gap.wanted());
-        if facts.spec.probes.has_attempt() && facts.attempts(operation) > 0 {
-            let begun = facts.attempts(operation);
-            return format!("{begun} `{operation}` spans were begun and {stored} stored");
+        let (name, stored, required) = (gap.expected.name, gap.stored, gap.required());
+        if facts.spec.probes.has_attempt() && facts.begun_lines(name) > 0 {
+            let begun = facts.begun_lines(name);
+            return format!("{begun} `{name}` spans were begun and {stored} stored");
         }
         let units = facts.units.len();
-        let of = if wanted == units { String::new() } else { format!(" of {wanted}") };
-        format!("{units} units left {stored}{of} `{operation}` spans")
+        let of = if required == units { String::new() } else { format!(" of {required}") };
+        format!("{units} units left {stored}{of} `{name}` spans")
     }
 
-    /// Whether other units lack this span than those of the first gap.
-    fn is_apart(&self, first_units: &[&str]) -> bool {
-        self.gap.unit_ids().ne(first_units.iter().copied())
+    /// Whether exactly the units with these ids lack spans.
+    fn has_units(&self, ids: &[&str]) -> bool {
+        self.gap.unit_ids().eq(ids.iter().copied())
     }
 
-    /// The finding where spans of another name or service stand in the place of the missing ones.
-    fn renamed(&self) -> Option<Finding> {
+    /// The finding if the service recorded the missing spans under another name or service name; `None`
+    /// if it did not.
+    fn replaced(&self) -> Option<Finding> {
         let Self { facts, gap } = self;
-        let strangers = gap.replacements(facts)?;
+        let replacements = gap.replacements(facts)?;
         let message = format!(
             "{} units left {} `{}` spans, and {} spans that no `[[span]]` names",
             facts.units.len(),
             gap.stored,
-            gap.rule.name,
-            strangers.len()
+            gap.expected.name,
+            replacements.len()
         );
         let fields = [Field::Service, Field::Unit];
-        let lines = some(strangers.iter().map(|span| Evidence::span(facts, span, &fields)));
+        let lines = limit(replacements.iter().map(|span| Evidence::span(facts, span, &fields)));
         Some(Finding::new(Code::WrongAttributes, message, lines))
     }
 
-    /// The code without the testimony of the witness.
-    fn unaided(&self, peers: &[&Facts<'_>]) -> Code {
+    /// The code that the finding would have without the witness's evidence.
+    fn code_without_witness(&self, peers: &[&Facts<'_>]) -> Code {
         let answers = answers(self.facts, self.gap, peers, false);
         code(&answers, &conclude(&answers))
     }
@@ -113,49 +118,49 @@ impl Missing<'_> {
         let code = code(answers, &conclusion);
         let finding = match code {
             Code::FlagUnset | Code::FlagUnrecognisedValue if answers.is_yes(Q::ClaimedOff) => {
-                let banner = &self.facts.banners[0];
-                stage::disabled(self.facts, banner)
+                // This finding may have the other one of these two codes.
+                stage::reported_off(self.facts, &self.facts.banners[0])
             }
             Code::Undetermined => {
-                Finding::new(code, self.undetermined(&conclusion), self.evidence(answers))
+                Finding::new(code, self.undetermined_text(&conclusion), self.evidence(answers))
             }
             Code::PathNotExecuted if answers.is_yes(Q::NoBeginLine) => {
-                let (units, operation) = (self.facts.units.len(), self.gap.rule.name);
+                let (units, name) = (self.facts.units.len(), self.gap.expected.name);
                 let message = format!(
-                    "{units} units were executed{}, and {} `{operation}` spans were begun: their work runs outside \
-                     the tracer",
+                    "{units} units were executed{}, and {} `{name}` spans were begun: their work runs outside the \
+                     tracer",
                     by_route(self.facts),
-                    self.facts.attempts(operation)
+                    self.facts.begun_lines(name)
                 );
                 Finding::new(code, message, self.evidence(answers))
             }
             _ => {
-                let message = format!("{}: {}", self.count(), self.reason(code, answers));
+                let message = format!("{}: {}", self.count_text(), self.reason(code, answers));
                 Finding::new(code, message, self.evidence(answers))
             }
         };
-        // The finding of the flag knows whether the service read the value at all.
         let Conclusion { confidence, alternatives, .. } = conclusion;
         Finding { confidence, alternatives, ..finding }
     }
 
-    fn undetermined(&self, conclusion: &Conclusion) -> String {
+    /// The message if several causes are possible, or none.
+    fn undetermined_text(&self, conclusion: &Conclusion) -> String {
         let possible = Alternative::possible_codes(&conclusion.alternatives);
         let possible: Vec<_> = possible.into_iter().map(Code::text).collect();
         let fits = match possible[..] {
             [] => "the evidence fits no known reason".to_owned(),
             _ => format!("the evidence fits {}", possible.join(", ")),
         };
-        format!("{}, and {fits}; {}", self.count(), self.next())
+        format!("{}, and {fits}; {}", self.count_text(), self.next_step())
     }
 
-    /// What would decide.
-    fn next(&self) -> String {
+    /// What the user can do to get more evidence.
+    fn next_step(&self) -> String {
         let facts = self.facts;
-        let dropped = facts.observation.dropped_bytes();
-        if dropped > 0 {
+        let dropped_bytes = facts.observation.dropped_bytes();
+        if dropped_bytes > 0 {
             return format!(
-                "{dropped} bytes of output were too many to keep, and the lines may be among them; make the \
+                "{dropped_bytes} bytes of output were too many to keep, and the lines may be among them; make the \
                  service print less"
             );
         }
@@ -179,19 +184,19 @@ impl Missing<'_> {
             .to_owned()
     }
 
-    /// The reason for a code, in words.
+    /// Explains a code in words.
     fn reason(&self, code: Code, answers: &Answers) -> String {
         let facts = self.facts;
-        let route = by_route(facts);
         match code {
             Code::PathNotExecuted => {
-                format!("the work{route} runs outside the tracer")
+                format!("the work{} runs outside the tracer", by_route(facts))
             }
             Code::TracerNotConstructed => {
-                format!("{} is set, and no tracer line was printed at startup", stage::setting(facts))
+                let setting = stage::flag_setting(facts);
+                format!("{setting} is set, and no tracer line was printed at startup")
             }
             Code::FlagUnrecognisedValue => {
-                format!("{} means on, and another value records", stage::setting(facts))
+                format!("{} means on, and another value records", stage::flag_setting(facts))
             }
             Code::SdkDisabled => {
                 "a variable of OpenTelemetry's own switches its SDK or its exporter off".to_owned()
@@ -204,12 +209,12 @@ impl Missing<'_> {
             }
             Code::LostAtExit => "the process ended before it had written them".to_owned(),
             Code::ExportFailed => "the exporter could not deliver them".to_owned(),
-            Code::WrongDestination => elsewhere(answers),
+            Code::WrongDestination => other_tables(answers),
             _ => self.write_failure(answers),
         }
     }
 
-    /// What the server did with the rows.
+    /// Explains what the database server did with the rows of the spans.
     fn write_failure(&self, answers: &Answers) -> String {
         let Some(testimony) = Testimony::from_facts(self.facts) else { return refusal(answers) };
         let reason = testimony.reason().unwrap_or_default();
@@ -227,16 +232,18 @@ impl Missing<'_> {
                                 conflict that is to be ignored"
                     .to_owned()
             }
-            Fate::NeverTried | Fate::Empty | Fate::Elsewhere => match testimony.taker() {
-                Some(spot) => {
-                    format!("the server took the rows, told no error and kept none: {}", spot.what)
+            Fate::NeverTried | Fate::Empty | Fate::Elsewhere => {
+                match testimony.discarding_blind_spot() {
+                    Some(BlindSpot { what, .. }) => {
+                        format!("the server took the rows, told no error and kept none: {what}")
+                    }
+                    None => refusal(answers),
                 }
-                None => refusal(answers),
-            },
+            }
         }
     }
 
-    /// What shows the reason: the errors, the lines of the service, the rows.
+    /// The evidence of the reason: errors, lines of the service, and rows.
     fn evidence(&self, answers: &Answers) -> Vec<Evidence> {
         let mut all: Vec<Evidence> = Vec::new();
         let questions = [
@@ -265,7 +272,7 @@ impl Missing<'_> {
         }
         all.extend_from_slice(answers.evidence(Q::Reported));
         all.extend_from_slice(answers.evidence(Q::NoBeginLine));
-        all.extend(Testimony::from_facts(self.facts).iter().flat_map(Testimony::lines));
+        all.extend(Testimony::from_facts(self.facts).iter().flat_map(Testimony::evidence));
         for question in questions {
             let new = answers.evidence(question).iter().filter(|one| !all.contains(one));
             let new: Vec<_> = new.cloned().collect();
@@ -274,30 +281,30 @@ impl Missing<'_> {
         if !answers.is_yes(Q::Begun) {
             all.extend(Evidence::units(self.facts));
         }
-        // Where nothing of this name was begun, the whole table matters.
         all.push(if answers.is_yes(Q::NoBeginLine) {
             Evidence::span_count(self.facts)
         } else {
-            self.rows()
+            self.named_span_count()
         });
-        all.extend(self.arrival());
+        all.extend(self.time_of_storage());
         all
     }
 
-    /// When the spans that are there came: in time, or only because the service stopped.
-    fn arrival(&self) -> Option<Evidence> {
+    /// How many spans were stored before the service was asked to stop; `None` if that is not known.
+    fn time_of_storage(&self) -> Option<Evidence> {
         let before = self.facts.trial()?.spans_before_stop?;
         let all = u64::try_from(self.facts.spans.len()).unwrap_or(u64::MAX);
-        let late = all.saturating_sub(before);
+        let after = all.saturating_sub(before);
         Some(Evidence::Note(format!(
-            "stop: {before} spans were stored before the service was asked to stop, {late} after that"
+            "stop: {before} spans were stored before the service was asked to stop, {after} after that"
         )))
     }
 
-    fn rows(&self) -> Evidence {
+    /// The number of stored spans of the gap's name, and of all stored spans.
+    fn named_span_count(&self) -> Evidence {
         match Evidence::span_count(self.facts) {
-            Evidence::RowCount { table, rows, .. } => {
-                let of = Some((self.gap.rule.name.to_owned(), rows));
+            Evidence::RowCount { table, rows: all, .. } => {
+                let of = Some((self.gap.expected.name.to_owned(), all));
                 Evidence::RowCount { table, rows: self.gap.stored, of }
             }
             unreadable => unreadable,
@@ -305,28 +312,28 @@ impl Missing<'_> {
     }
 }
 
-/// What the server's log says about the spans, and whether the service reports it.
+/// Returns the database server's first error about the spans, and whether the service reports failures.
 fn refusal(answers: &Answers) -> String {
     let errors = answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied));
     let mut errors = errors.filter_map(|evidence| match evidence {
         Evidence::ServerLog(error) => Some(error),
         _ => None,
     });
-    let says = if is_reported(answers) {
+    let report = if is_reported(answers) {
         "the service reports the failures"
     } else {
         "the service reports no failure"
     };
     match errors.next() {
         Some(error) => {
-            format!("the server refused them, {} {}; {says}", error.state, error.message)
+            format!("the server refused them, {} {}; {report}", error.state, error.message)
         }
-        None => says.to_owned(),
+        None => report.to_owned(),
     }
 }
 
-/// The tables that have the rows.
-fn elsewhere(answers: &Answers) -> String {
+/// Names the tables that contain the rows.
+fn other_tables(answers: &Answers) -> String {
     let tables = answers.evidence(Q::Elsewhere).iter().filter_map(|evidence| match evidence {
         Evidence::Elsewhere { table, .. } => Some(format!("`{table}`")),
         _ => None,
@@ -334,7 +341,8 @@ fn elsewhere(answers: &Answers) -> String {
     format!("the rows are in another table: {}", tables.collect::<Vec<_>>().join(", "))
 }
 
-/// The code of a conclusion. Whether the service reports a failed write is no cause of its own.
+/// The code of a conclusion. The cause `WriteFailedSilent` has another code if the service reports the
+/// failure.
 fn code(answers: &Answers, conclusion: &Conclusion) -> Code {
     match conclusion.cause.map(|cause| cause.code) {
         Some(Code::WriteFailedSilent) if is_reported(answers) => Code::WriteFailedReported,
@@ -348,7 +356,7 @@ fn is_reported(answers: &Answers) -> bool {
     answers.is_yes(Q::Reported) || answers.is_yes(Q::ExporterError)
 }
 
-/// ` by route …`, where that is known.
+/// Returns ` by route …`; empty if the route is not known.
 fn by_route(facts: &Facts<'_>) -> String {
     match facts.observation.case.route.as_str() {
         "" => String::new(),

@@ -1,13 +1,13 @@
-//! The verdict: an observation against expectation. Pure: no clock, no file, no process, so an
-//! observation that was stored can be judged again at any time.
+//! Verdicts: compares an observation (the evidence of one run of the service) with the spec, and
+//! names the reason if spans are missing. Verdicts are computed without clock, files and processes,
+//! so a stored observation can be judged again at any time.
 
 mod answer;
 mod cause;
 mod deployed;
 mod diagnosis;
 mod evidence;
-mod expectation;
-mod expected;
+mod expected_spans;
 mod fact;
 mod facts;
 mod fault;
@@ -19,6 +19,7 @@ mod impossible;
 mod judge;
 mod judgement;
 mod known_error;
+mod known_failure;
 mod link;
 mod missing;
 mod off;
@@ -27,6 +28,7 @@ mod peer;
 mod propagation;
 mod reason;
 mod repetition;
+mod same_job;
 mod server_errors;
 mod sign;
 mod slowdown;
@@ -39,14 +41,15 @@ mod witness;
 
 pub use diagnosis::diagnose;
 pub use evidence::Evidence;
-pub(crate) use expected::expect;
 pub use finding::Finding;
 pub use funnel::Funnel;
 pub use judge::judge;
 pub(crate) use judge::{Judged, observe};
 pub use judgement::{Experiment, Judgement, NotPassed, Verdict};
 pub(crate) use judgement::{explains, shape};
+pub(crate) use known_failure::expect;
+pub(crate) use peer::compare;
 pub use peer::judge_all;
-pub(crate) use peer::{compare, different_units, unrepeated};
 pub(crate) use repetition::comparable_jobs;
+pub(crate) use same_job::{different_units, unrepeated};
 pub(crate) use slowdown::{job_ms, slow_pairs};

@@ -1,74 +1,77 @@
-//! What must hold where tracing is off: the service says so, and nothing is recorded.
+//! Checks of a case in which tracing is off: the service must report that, and record no span.
 
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
-use super::stage::setting;
+use super::stage::flag_setting;
 use crate::observation::Field;
 use crate::spec::Intent;
 use spanproof_format::Code;
 
-/// The tracer does not say that it is on; and where the value means on, it says that it is off,
-/// with the value it saw: a spelling that does not count is never silent.
-pub(super) fn banner(facts: &Facts<'_>, checks: &mut Checks) {
+/// The service must not report at startup that tracing is on. If the flag has a value that a user would
+/// understand as on, such as `TRUE`, the service must report that tracing is off, and the value.
+pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_tracer() {
         return;
     }
-    let told = setting(facts);
+    let setting = flag_setting(facts);
     let stored = facts.spans.len();
-    if let Some(on) = facts.banners.iter().find(|said| said.what.enabled) {
+    if let Some(on) = facts.banners.iter().find(|banner| banner.report.enabled) {
         let code = if stored > 0 { Code::LeakedWhileOff } else { Code::BannerContradicts };
         return checks.expect(false, || {
-            let message = format!("{told} leaves tracing off, and the service says that it is on; {stored} spans are stored");
+            let message = format!("{setting} leaves tracing off, and the service says that it is on; {stored} spans are stored");
             Finding::new(code, message, vec![on.into()])
         });
     }
     let Some(flag) = facts.spec.tracing_flag() else { return };
-    let given = facts.observation.case.flag(&flag.name);
-    if given.intent() == Intent::Off {
+    let value = facts.observation.case.flag(&flag.name);
+    if value.intent() == Intent::Off {
         return;
     }
     let Some(off) = facts.banners.first() else {
         return checks.expect(false, || {
-            let message = format!("{told} does not count as on, and the service does not say so");
+            let message =
+                format!("{setting} does not count as on, and the service does not say so");
             Finding::new(Code::TracerNotConstructed, message, Vec::new())
         });
     };
-    let seen = off.what.raw.as_deref();
-    checks.expect(seen.is_none() || seen == given.text(), || {
-        let message = format!("{told} was given to the process, and the service saw {seen:?}");
+    let reported_value = off.report.raw.as_deref();
+    checks.expect(reported_value.is_none() || reported_value == value.text(), || {
+        let message =
+            format!("{setting} was given to the process, and the service saw {reported_value:?}");
         Finding::new(Code::FlagUnset, message, vec![off.into()])
     });
 }
 
-/// Nothing is recorded, begun or acknowledged.
-pub(super) fn silent(facts: &Facts<'_>, checks: &mut Checks) {
-    let told = setting(facts);
+/// No span may be stored, and the service must not report that it began or wrote one.
+pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
+    let setting = flag_setting(facts);
     checks.expect(facts.spans.is_empty(), || {
         let message =
-            format!("{told} leaves tracing off, and {} spans are stored", facts.spans.len());
+            format!("{setting} leaves tracing off, and {} spans are stored", facts.spans.len());
         let spans = facts.spans.iter();
-        let lines = some(spans.map(|span| Evidence::span(facts, span, &[Field::Status])));
+        let lines = limit(spans.map(|span| Evidence::span(facts, span, &[Field::Status])));
         Finding::new(Code::LeakedWhileOff, message, lines)
     });
-    let begun: Vec<_> = facts.attempts.iter().filter(|said| said.what.enabled).collect();
-    let clean = checks.is_clean();
-    checks.expect(begun.is_empty() || !clean, || {
+    // Only the first of these findings is reported: the others follow from it.
+    let begun: Vec<_> = facts.attempts.iter().filter(|begun| begun.report.enabled).collect();
+    let is_first = checks.is_clean();
+    checks.expect(begun.is_empty() || !is_first, || {
         let message = format!(
-            "{told} leaves tracing off, and {} spans were begun as if it were on",
+            "{setting} leaves tracing off, and {} spans were begun as if it were on",
             begun.len()
         );
-        Finding::new(Code::LeakedWhileOff, message, some(begun.iter().map(|one| (*one).into())))
+        Finding::new(Code::LeakedWhileOff, message, limit(begun.iter().map(|line| (*line).into())))
     });
-    let claimed = &facts.acknowledged;
-    let clean = checks.is_clean();
-    checks.expect(claimed.is_empty() || !clean, || {
+    let acknowledged = &facts.acknowledged;
+    let is_first = checks.is_clean();
+    checks.expect(acknowledged.is_empty() || !is_first, || {
         let message = format!(
             "tracing is off and nothing is stored, and the service reports {} spans as written",
-            claimed.len()
+            acknowledged.len()
         );
         let first = facts.attempts.iter().take(1).map(Evidence::from);
-        let lines = first.chain(Evidence::lines(claimed));
+        let lines = first.chain(Evidence::lines(acknowledged));
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
 }

@@ -1,22 +1,22 @@
-//! The trace context that a request to the upstream carries, in the headers of the common standards
-//! and in the header that the spec names.
+//! Reads the trace context of a request to the fake upstream, from the headers of the common standards
+//! or from the header that the spec names.
 
 use std::collections::BTreeMap;
 
 /// The trace context of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TraceContext {
-    /// The trace id as it stands in the header.
+    /// The trace id, as written in the header.
     pub(super) trace: String,
-    /// The id of the span in which the request was made; `None` if the header does not say.
+    /// The id of the span that made the request; `None` if the header does not contain it.
     pub(super) span: Option<String>,
-    /// Whether the trace is sampled, that is recorded; `None` if the header does not say.
+    /// Whether the trace is sampled, which means recorded; `None` if the header does not contain it.
     pub(super) sampled: Option<bool>,
 }
 
 impl TraceContext {
-    /// Reads the context of a request; header names are in lower case. `custom` is the header that the
-    /// spec names. `None` if no header has a trace id.
+    /// Reads the context from the headers of a request, whose names are in lower case; `None` if no
+    /// header contains a trace id. `custom` is the name of the header in the spec.
     pub(super) fn read(headers: &BTreeMap<String, String>, custom: Option<&str>) -> Option<Self> {
         let value = |name: &str| headers.get(name).map(|value| value.trim());
         let found = value("traceparent")
@@ -40,19 +40,18 @@ impl TraceContext {
     }
 }
 
-/// Whether two texts are the same id: in capitals or not, with hyphens or not, and filled with zeros or
-/// not.
+/// Whether two texts are the same id. Upper and lower case, hyphens and leading zeros do not matter.
 pub(super) fn same_id(one: &str, other: &str) -> bool {
-    plain(one) == plain(other)
+    normalize(one) == normalize(other)
 }
 
-/// Returns an id without hyphens and leading zeros, in lower case.
-pub(super) fn plain(id: &str) -> String {
+/// Returns an id in lower case, without hyphens and leading zeros.
+pub(super) fn normalize(id: &str) -> String {
     let text: String = id.chars().filter(|c| *c != '-').flat_map(char::to_lowercase).collect();
     text.trim_start_matches('0').to_owned()
 }
 
-/// `00-TRACE-SPAN-01`; the lowest bit of the last field means sampled (W3C Trace Context, 3.2.2).
+/// Parses `00-TRACE-SPAN-01`. The lowest bit of the last field means sampled (W3C Trace Context, 3.2.2).
 fn w3c(value: &str) -> Option<TraceContext> {
     let fields: Vec<_> = value.split('-').collect();
     let [_version, trace, span, flags, ..] = fields[..] else { return None };
@@ -60,8 +59,8 @@ fn w3c(value: &str) -> Option<TraceContext> {
     TraceContext::new(trace, span, sampled)
 }
 
-/// `TRACE-SPAN-1`; the last field is `1` or `d` for sampled and `0` for not sampled. A single `0` is
-/// a decision without a trace (B3 propagation, "Single Header").
+/// Parses `TRACE-SPAN-1`. The last field is `1` or `d` for sampled and `0` for not sampled. `None` for
+/// the header `0`, which means not sampled and has no trace id (B3 propagation, "Single Header").
 fn b3(value: &str) -> Option<TraceContext> {
     let mut fields = value.split('-');
     let (trace, span, sampled) = (fields.next()?, fields.next()?, fields.next());
@@ -72,8 +71,8 @@ fn is_sampled(field: &str) -> bool {
     field == "1" || field == "d" || field.eq_ignore_ascii_case("true")
 }
 
-/// `TRACE:SPAN:PARENT:FLAGS`; the lowest bit of the flags means sampled (Jaeger's client libraries,
-/// "Propagation format").
+/// Parses `TRACE:SPAN:PARENT:FLAGS`. The lowest bit of the flags means sampled (Jaeger's client
+/// libraries, "Propagation format").
 fn jaeger(value: &str) -> Option<TraceContext> {
     let fields: Vec<_> = value.split(':').collect();
     let [trace, span, _parent, flags] = fields[..] else { return None };

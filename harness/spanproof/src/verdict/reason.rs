@@ -1,78 +1,81 @@
-//! What speaks for and against a verdict on an existing system.
+//! Lists what supports a verdict on an existing system, and what makes it less certain. A unit is one
+//! part of a job and should leave spans.
 
-use super::deployed::given;
+use super::deployed::user_flag_value;
 use super::facts::Facts;
 use super::judgement::Judgement;
-use super::missing::counts;
+use super::missing::missing_counts;
 use crate::observation::{LogFacts, Observation};
 use crate::spec::Spec;
 use spanproof_format::{Code, Reason, Stage};
 
-/// Weighs a verdict: stages that were passed and facts that leave no other reason speak for it,
-/// what was not seen speaks against.
+/// Lists the reasons for and against a verdict. Evidence that excludes other codes supports the verdict;
+/// evidence that is lacking or contradictory speaks against it. Empty for a pass.
 pub(super) fn weigh(spec: &Spec, observation: &Observation, judgement: &Judgement) -> Vec<Reason> {
     let (Some(code), Some(deployment)) = (judgement.code(), observation.deployment()) else {
         return Vec::new();
     };
     let facts = Facts::read(spec, observation);
-    let mut weighing = Weighing { facts: &facts, code, reasons: Vec::new() };
-    weighing.flag();
-    weighing.work();
+    let mut reasons = Reasons { facts: &facts, code, list: Vec::new() };
+    reasons.add_flag();
+    reasons.add_executed_units();
     let log = deployment.log.as_ref().map(|log| &log.facts);
     if let Some(log) = log {
-        weighing.attempts(log);
-        weighing.log(log);
+        reasons.add_begun_spans(log);
+        reasons.add_log_quality(log);
     }
-    weighing.rows();
-    weighing.another_process(log);
+    reasons.add_span_rows();
+    reasons.add_other_process(log);
     for unread in &deployment.unread {
-        weighing.against(format!("not looked at: {unread}"));
+        reasons.against(format!("not looked at: {unread}"));
     }
-    weighing.reasons
+    reasons.list
 }
 
-struct Weighing<'a> {
+/// The reasons for and against the code of a verdict, and the evidence from which they are made.
+struct Reasons<'a> {
     facts: &'a Facts<'a>,
     code: Code,
-    reasons: Vec<Reason>,
+    list: Vec<Reason>,
 }
 
-impl Weighing<'_> {
+impl Reasons<'_> {
     fn supports(&mut self, text: impl Into<String>) {
-        self.reasons.push(Reason::new(true, text));
+        self.list.push(Reason::new(true, text));
     }
 
     fn against(&mut self, text: impl Into<String>) {
-        self.reasons.push(Reason::new(false, text));
+        self.list.push(Reason::new(false, text));
     }
 
-    /// Whether the verdict's stage comes after this one.
+    /// Whether the code means that this stage was passed.
     fn is_past(&self, stage: Stage) -> bool {
         self.code.stage() > stage
     }
 
-    fn flag(&mut self) {
+    /// The tracing flag, by the service's startup line or by the user.
+    fn add_flag(&mut self) {
         let Some(banner) = self.facts.banners.last() else {
-            if let Some(value) = given(self.facts) {
+            if let Some(value) = user_flag_value(self.facts) {
                 self.supports(format!("the flag is said to be `{value}`"));
             }
             return;
         };
         let line = banner.line;
-        if banner.what.enabled && self.is_past(Stage::Enabled) {
+        if banner.report.enabled && self.is_past(Stage::Enabled) {
             self.supports(format!(
                 "the flag arrived, and a tracer was built and is on ({line}): not flag-unset, \
                  flag-unrecognised-value or tracer-not-constructed"
             ));
         }
-        if !banner.what.enabled && self.facts.spans.is_empty() {
+        if !banner.report.enabled && self.facts.spans.is_empty() {
             self.supports(format!(
                 "the service itself says that tracing is off ({line}), and no span is stored"
             ));
         }
     }
 
-    fn work(&mut self) {
+    fn add_executed_units(&mut self) {
         let units = self.facts.units.len();
         if units > 0 && self.is_past(Stage::Executed) {
             let table = &self.facts.spec.tables.units.table;
@@ -82,14 +85,14 @@ impl Weighing<'_> {
         }
     }
 
-    fn attempts(&mut self, log: &LogFacts) {
+    /// The lines about begun spans, and about failed writes.
+    fn add_begun_spans(&mut self, log: &LogFacts) {
         let Facts { spec, attempts, refused, units, .. } = self.facts;
-        let (knows, idle) = (spec.probes.has_attempt(), attempts.is_empty());
-        if !knows {
+        if !spec.probes.has_attempt() {
             self.against(
                 "the spec has no probe `attempt`: whether spans were begun, the log can't tell",
             );
-        } else if idle && self.code == Code::PathNotExecuted {
+        } else if attempts.is_empty() && self.code == Code::PathNotExecuted {
             self.supports(format!(
                 "no line about the start of a span in {} lines of log: nothing was tried, so nothing was refused, \
                  rolled back or discarded",
@@ -98,13 +101,13 @@ impl Weighing<'_> {
         } else if self.code == Code::PathNotExecuted {
             self.supports(format!("{} starts of spans for {} units", attempts.len(), units.len()));
         }
-        if refused.is_empty() && !idle && self.is_past(Stage::Attempted) {
+        if refused.is_empty() && !attempts.is_empty() && self.is_past(Stage::Attempted) {
             self.against("the log has no line about a write that failed");
         }
     }
 
-    /// What is not known of the log.
-    fn log(&mut self, log: &LogFacts) {
+    /// Whether the log is complete and of the right time and process.
+    fn add_log_quality(&mut self, log: &LogFacts) {
         if log.contradictions > 0 {
             self.against(format!(
                 "{} earlier tracer lines in the log say otherwise than the last one: starts with other values, or \
@@ -130,25 +133,26 @@ impl Weighing<'_> {
         }
     }
 
-    fn rows(&mut self) {
+    /// Whether spans can't be read, or some are stored.
+    fn add_span_rows(&mut self) {
         if let Some(why) = &self.facts.unreadable
             && !self.facts.units.is_empty()
         {
             self.against(format!("spans can't be read, so some may be there: {why}"));
         }
-        let some = !self.facts.spans.is_empty() && !counts(self.facts).is_empty();
-        if some && self.code == Code::PathNotExecuted {
+        let has_some_spans = !self.facts.spans.is_empty() && !missing_counts(self.facts).is_empty();
+        if has_some_spans && self.code == Code::PathNotExecuted {
             self.against("some spans are there: the tracer is reached by a part of the work");
         }
     }
 
-    /// Rows do not say who did the work.
-    fn another_process(&mut self, log: Option<&LogFacts>) {
-        if self.code == Code::PathNotExecuted && self.facts.all_attempts() == 0 {
-            let of = log
+    /// Whether another process may have executed the units: their rows do not name the process.
+    fn add_other_process(&mut self, log: Option<&LogFacts>) {
+        if self.code == Code::PathNotExecuted && self.facts.total_begun() == 0 {
+            let than = log
                 .map_or(String::new(), |log| format!(" than the one whose log is `{}`", log.name));
             self.against(format!(
-                "another process{of} may have done the work: rows do not say who wrote them; look for a second \
+                "another process{than} may have done the work: rows do not say who wrote them; look for a second \
                  deployment, or an old one, on the same queue"
             ));
         }

@@ -1,24 +1,25 @@
-//! Answers about the database server: from the database witness if there is one, otherwise from the
-//! server's log and the tables of other schemas, which are read in every trial.
+//! Answers the questions about the database server for a gap: the units (parts of a job) that lack spans
+//! of one name. The witness, triggers that log each attempt to insert a span, answers them if there is
+//! one. Otherwise the answers come from the server's log and from other tables that got rows.
 
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::names;
-use super::witness::{Fate, Testimony, kind};
+use super::witness::{Fate, Testimony, fate_of_error};
 use crate::identifier;
 use crate::observation::{Failure, TrialRecord};
 
-/// Answers the questions about the server. `is_aided` is `false` to leave the witness out.
-pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: &mut Answers) {
+/// Answers the questions about the database server. `use_witness` is `false` to ignore the witness.
+pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answers: &mut Answers) {
     let Some(trial) = facts.trial() else {
-        return other_tables_of_deployment(facts, answers);
+        return answer_from_deployment(facts, answers);
     };
-    if let Some(testimony) = Testimony::from_facts(facts).filter(|_| is_aided) {
+    if let Some(testimony) = Testimony::from_facts(facts).filter(|_| use_witness) {
         testimony.answer(answers);
-        // The witness watches one table: a statement with the columns of spans may name another one.
-        let log = ServerErrors::about(&trial.server_errors, facts);
+        // The witness does not see a failed statement for a wrong table, but the server's log does.
+        let log = ServerErrors::select(&trial.server_errors, facts);
         if answers.is_no(Q::Reached) && !log.refused.is_empty() {
             answers.set(Q::Refused, Fact::Yes(evidence(&log.refused)));
         }
@@ -32,14 +33,16 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, is_aided: bool, answers: 
     }
 }
 
+/// Answers from the errors in the server's log.
 fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answers: &mut Answers) {
-    let log = ServerErrors::about(&trial.server_errors, facts);
+    let log = ServerErrors::select(&trial.server_errors, facts);
     if log.refused.is_empty() {
         let control = "the server's log has no error about spans";
         answers.set(Q::Refused, Fact::no(control));
         answers.set(Q::Poisoned, Fact::no(control));
     } else {
         answers.set(Q::Refused, Fact::Yes(evidence(&log.refused)));
+        // A valid row is lost with an invalid one only if there are fewer errors than missing spans.
         if log.refuses_whole_statements() || log.refused.len() >= gap.missing {
             let control = "each failed statement explains its own rows";
             answers.set(Q::Poisoned, Fact::no(control));
@@ -51,88 +54,92 @@ fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answer
 }
 
 fn evidence(errors: &[&Failure]) -> Vec<Evidence> {
-    some(errors.iter().map(|error| Evidence::ServerLog((*error).clone())))
+    limit(errors.iter().map(|error| Evidence::ServerLog((*error).clone())))
 }
 
-fn other_tables_of_deployment(facts: &Facts<'_>, answers: &mut Answers) {
+/// Answers whether the spans of an existing system are in another table. Its log of the database server
+/// is not read.
+fn answer_from_deployment(facts: &Facts<'_>, answers: &mut Answers) {
     let deployment = facts.observation.deployment();
     if let Some(deployment) = deployment.filter(|deployment| deployment.database.is_some()) {
-        answers.set(Q::Elsewhere, elsewhere(&deployment.other_tables, true));
+        answers.set(Q::Elsewhere, rows_in_other_tables(&deployment.other_tables, true));
     }
 }
 
-/// Whether other tables got rows. A table of another name may be an archive to which stored spans were
-/// moved; the witness decides.
+/// Whether the spans are in another table. Without the witness, only a table with the same name in
+/// another schema is a yes: a table with another name may be an archive of stored spans.
 fn elsewhere_of_trial(trial: &TrialRecord, facts: &Facts<'_>) -> Fact {
     let name = identifier::parts(&facts.spec.tables.spans.table).1;
-    let has_name = |(table, _): &&(String, u64)| identifier::parts(table).1 == name;
+    let has_same_name = |(table, _): &(String, u64)| identifier::parts(table).1 == name;
     match trial.other_tables.first() {
-        Some((table, rows)) if !trial.other_tables.iter().any(|other| has_name(&other)) => {
+        Some((table, rows)) if !trial.other_tables.iter().any(has_same_name) => {
             Fact::unknown(format!("`{table}` has {rows} rows that the table of spans lacks"))
         }
-        _ => elsewhere(&trial.other_tables, false),
+        _ => rows_in_other_tables(&trial.other_tables, false),
     }
 }
 
-/// Whether other tables have rows.
-fn elsewhere(tables: &[(String, u64)], of_units: bool) -> Fact {
+/// Whether there are other tables with such rows. `of_units` tells whether the rows are known to belong
+/// to units of the observation.
+fn rows_in_other_tables(tables: &[(String, u64)], of_units: bool) -> Fact {
     if tables.is_empty() {
         return Fact::no("no other table has such rows");
     }
-    let place = |(table, rows): &(String, u64)| Evidence::Elsewhere {
+    let evidence = |(table, rows): &(String, u64)| Evidence::Elsewhere {
         table: table.clone(),
         rows: *rows,
         of_units,
     };
-    Fact::Yes(tables.iter().map(place).collect())
+    Fact::Yes(tables.iter().map(evidence).collect())
 }
 
-/// A statement that names at least this many of the columns for trace, id, parent, name and start is
-/// about spans.
+/// Number of span columns (trace id, span id, parent, name and start) that a statement about spans must
+/// at least contain if it does not name the span table.
 const MIN_COLUMNS: usize = 3;
 
-/// Errors of the server's log that may be about spans.
+/// Errors of the database server's log that may be about spans.
 pub(super) struct ServerErrors<'a> {
-    /// Statements that write spans and failed.
+    /// Errors of statements that write spans.
     pub(super) refused: Vec<&'a Failure>,
-    /// Sessions that were not let in.
+    /// Errors of connections that the server refused.
     pub(super) denied: Vec<&'a Failure>,
 }
 
 impl<'a> ServerErrors<'a> {
-    pub(super) fn about(errors: &'a [Failure], facts: &Facts<'_>) -> Self {
+    /// Selects the errors that may be about spans.
+    pub(super) fn select(errors: &'a [Failure], facts: &Facts<'_>) -> Self {
         let table = &facts.spec.tables.spans;
-        let name = identifier::parts(&facts.span_place).1.to_lowercase();
-        // A table of another name, which perhaps does not exist, with the columns of spans.
+        let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
         let columns = [&table.trace, &table.id, &table.parent, &table.name, &table.started];
-        let has_columns = |statement: &str| {
+        let has_span_columns = |statement: &str| {
             let named = columns
                 .iter()
                 .filter(|column| !column.is_empty() && names(statement, &column.to_lowercase()));
             named.count() >= MIN_COLUMNS
         };
-        let is_write = |statement: &str| {
+        let writes_spans = |statement: &str| {
             let statement = statement.to_lowercase();
-            (names(&statement, &name) || has_columns(&statement))
+            (names(&statement, &table_name) || has_span_columns(&statement))
                 && ["insert", "copy", "merge", "update"].iter().any(|verb| names(&statement, verb))
         };
-        let is_about = |error: &&Failure| match &error.statement {
-            Some(statement) => is_write(statement),
-            None => names(&error.message.to_lowercase(), &name),
+        let is_about_spans = |error: &&Failure| match &error.statement {
+            Some(statement) => writes_spans(statement),
+            None => names(&error.message.to_lowercase(), &table_name),
         };
-        let is_denied = |error: &&Failure| {
+        // Classes of SQLSTATE: authorization, unknown database, too many connections.
+        let is_refused_connection = |error: &&Failure| {
             let class = error.state.get(..2).unwrap_or_default();
             error.statement.is_none() && ["28", "3D", "53"].contains(&class)
         };
         Self {
-            refused: errors.iter().filter(is_about).collect(),
-            denied: errors.iter().filter(is_denied).collect(),
+            refused: errors.iter().filter(is_about_spans).collect(),
+            denied: errors.iter().filter(is_refused_connection).collect(),
         }
     }
 
-    /// Whether the server refused each statement before it looked at a row.
+    /// Whether the server refused each statement before it processed any row.
     fn refuses_whole_statements(&self) -> bool {
-        !self.refused.iter().any(|error| kind(&error.state) == Fate::Rejected)
+        !self.refused.iter().any(|error| fate_of_error(&error.state) == Fate::Rejected)
     }
 }
 
@@ -165,7 +172,7 @@ mod tests {
             text.replace("\n[tables.spans]\n", "\n[tables.spans]\ntable = 'app.spans'\n")
         });
         let observation = crate::verdict::tests::healthy();
-        let found = ServerErrors::about(&errors, &Facts::read(&spec, &observation));
+        let found = ServerErrors::select(&errors, &Facts::read(&spec, &observation));
         assert_eq!([found.refused.len(), found.denied.len()], counts);
     }
 }

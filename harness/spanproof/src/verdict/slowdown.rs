@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
-use super::peer::same_work;
+use super::same_job::{CaseOutcome, group_by_job};
 use crate::observation::Observation;
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence};
@@ -33,11 +33,11 @@ pub(crate) fn job_ms(observation: &Observation) -> Option<u64> {
 /// Returns pairs of cases by their indexes, first the one with tracing off: those whose times are worth
 /// measuring again. The pair with the greatest difference comes first, and each job has one pair.
 pub(crate) fn slow_pairs(spec: &Spec, all: &[&Observation]) -> Vec<(usize, usize)> {
-    let ms = |at: usize| job_ms(all[at]);
+    let time = |case: &CaseOutcome| Some((job_ms(all[case.index])?, case.index));
     let mut pairs = Vec::new();
-    for work in same_work(spec, all) {
-        let off = work.off.iter().filter_map(|(at, _)| Some((ms(*at)?, *at))).min();
-        let on = work.calm.iter().filter_map(|(at, _)| Some((ms(*at)?, *at))).max();
+    for group in group_by_job(spec, all) {
+        let off = group.tracing_off.iter().filter_map(time).min();
+        let on = group.tracing_on.iter().filter_map(time).max();
         if let (Some((off_ms, off)), Some((on_ms, on))) = (off, on)
             && is_slow(off_ms, on_ms)
         {
@@ -49,7 +49,7 @@ pub(crate) fn slow_pairs(spec: &Spec, all: &[&Observation]) -> Vec<(usize, usize
 }
 
 /// The job must not be slow in every pair of trials.
-pub(super) fn job_times(facts: &Facts<'_>, checks: &mut Checks) {
+pub(super) fn check_job_times(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(times) = facts.trial().and_then(|trial| trial.job_times.as_ref()) else { return };
     let mut pairs = times.off_ms.iter().zip(&times.on_ms);
     let is_slowed = pairs.len() > 0 && pairs.all(|(off, on)| is_slow(*off, *on));

@@ -1,19 +1,20 @@
-//! Checks of a case that must record spans, in the order in which work becomes a trace: the process
-//! runs, the units of work of the job are executed, spans end, each span agrees with its unit, and the
-//! spans of a unit form one tree.
+//! Checks of a case (one run of the service with certain flags) that must record spans, in the order
+//! in which a job becomes a trace: the process keeps running, the units (parts of the job) are
+//! executed, spans end, each span agrees with its unit, and the spans of a unit form one tree. A
+//! "begin line" is a line of output that reports the start of a span.
 
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
-use crate::spec::{Banner, Value};
+use crate::spec::Banner;
 use spanproof_format::Code;
 
-/// Returns why the case shows nothing about tracing: the service kept running, and did not become
-/// ready in time. `None` if it became ready, or exited by itself.
+/// Returns a message if the service kept running and did not become ready in time: such a case shows
+/// nothing about tracing. `None` if the service became ready, or exited by itself.
 pub(super) fn never_ready(trial: &TrialRecord) -> Option<String> {
     let run = &trial.run;
     match &run.ready {
@@ -25,25 +26,26 @@ pub(super) fn never_ready(trial: &TrialRecord) -> Option<String> {
     }
 }
 
-/// Returns the last lines of the service and the errors of the server, each on an indented line.
+/// Returns the last lines of the service and the errors of the database server, each on an indented
+/// line.
 pub(super) fn tail(trial: &TrialRecord) -> String {
     let errors = Evidence::server_errors(trial).into_iter();
     let errors: String = errors.map(|error| format!("\n    {error}")).collect();
     format!("{}{errors}", trial.run.output.tail(5))
 }
 
-/// The service did not end by itself.
-pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
-    let Some(run) = facts.run() else { return };
+/// The service must run until spanproof stops it.
+pub(super) fn check_alive(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(run) = facts.process_run() else { return };
     let exit = &run.exit;
     checks.expect(exit.stop_requested, || {
         let when = if run.ready.is_reached() { "while the job ran" } else { "before it was ready" };
         let message = format!("{} ended by itself {when}, with {}", exit.name(), exit.ending);
         let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
-        let clean = "if that is a success, add the code to `stop.clean`".to_owned();
-        let has_success_code = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
-        let mut evidence =
-            vec![Evidence::Exit { ending, at_ms, remark: has_success_code.then_some(clean) }];
+        let hint = "if that is a success, add the code to `stop.clean`".to_owned();
+        let may_be_success = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
+        let remark = may_be_success.then_some(hint);
+        let mut evidence = vec![Evidence::Exit { ending, at_ms, remark }];
         if facts.spec.probes.has_tracer() && facts.banners.is_empty() {
             evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
@@ -52,15 +54,15 @@ pub(super) fn alive(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// If any spans are stored, the tracer must have reported at startup that it is on.
-pub(super) fn claimed(facts: &Facts<'_>, checks: &mut Checks) {
+/// If any spans are stored, the service must have reported at startup that its tracer is on.
+pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
     if facts.spans.is_empty() || !facts.spec.probes.has_tracer() {
         return;
     }
     let Some(banner) = facts.banners.first() else {
-        // The log of an existing system may begin after the startup, and dropped output may have
-        // contained the line.
-        let is_complete = facts.run().is_some() && facts.observation.dropped_bytes() == 0;
+        // The log of an existing system may begin after the startup. If output was dropped because
+        // there was too much, the line may have been in it.
+        let is_complete = facts.process_run().is_some() && facts.observation.dropped_bytes() == 0;
         return checks.expect(!is_complete, || {
             let count = facts.observation.lines().len();
             let message = "spans are recorded, and no startup line says that tracing is on";
@@ -68,59 +70,56 @@ pub(super) fn claimed(facts: &Facts<'_>, checks: &mut Checks) {
             Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)])
         });
     };
-    checks.expect(banner.what.enabled, || {
+    checks.expect(banner.report.enabled, || {
         let message =
             format!("the tracer says that it is off, and {} spans are stored", facts.spans.len());
         Finding::new(Code::BannerContradicts, message, vec![banner.into()])
     });
 }
 
-/// Under a fault spans may be lost although tracing is on, so only a startup line that reports off is
-/// a finding.
-pub(super) fn announced(facts: &Facts<'_>, checks: &mut Checks) {
+/// The service must not report at startup that its tracer is off. It need not report anything.
+pub(super) fn check_not_reported_off(facts: &Facts<'_>, checks: &mut Checks) {
     if let Some(banner) = facts.banners.first() {
-        checks.expect(banner.what.enabled, || disabled(facts, banner));
+        checks.expect(banner.report.enabled, || reported_off(facts, banner));
     }
 }
 
-/// The finding for a tracer that says it is off although it should be on.
-pub(super) fn disabled(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
-    let setting_text = setting(facts);
-    let given = facts
-        .spec
-        .tracing_flag()
-        .map(|flag| (flag.name.clone(), facts.observation.case.flag(&flag.name)));
-    let variable = given.clone().map(|(name, value)| Evidence::Variable { name, value });
-    let variable =
-        variable.unwrap_or_else(|| Evidence::Note(format!("environment  {setting_text}")));
-    let given = given.as_ref().and_then(|(_, value)| Value::text(value));
-    let lines = vec![variable, banner.into()];
-    match &banner.what.raw {
-        Some(raw) if raw.is_empty() && given.is_some_and(|given| !given.is_empty()) => {
+/// The finding for a service that reports at startup that its tracer is off although it should be on.
+pub(super) fn reported_off(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
+    let setting = flag_setting(facts);
+    let flag = facts.spec.tracing_flag();
+    let flag = flag.map(|flag| (flag.name.clone(), facts.observation.case.flag(&flag.name)));
+    let variable = flag.clone().map(|(name, value)| Evidence::Variable { name, value });
+    let variable = variable.unwrap_or_else(|| Evidence::Note(format!("environment  {setting}")));
+    let evidence = vec![variable, banner.into()];
+    let has_value =
+        flag.is_some_and(|(_, value)| value.text().is_some_and(|text| !text.is_empty()));
+    match &banner.report.raw {
+        Some(raw) if raw.is_empty() && has_value => {
             let message = format!(
-                "{setting_text} was given to the process, and the service saw it unset or empty"
+                "{setting} was given to the process, and the service saw it unset or empty"
             );
-            Finding::new(Code::FlagUnset, message, lines)
+            Finding::new(Code::FlagUnset, message, evidence)
         }
         _ => {
-            let message = format!("{setting_text} means on, and the service reads it as off");
-            Finding::new(Code::FlagUnrecognisedValue, message, lines)
+            let message = format!("{setting} means on, and the service reads it as off");
+            Finding::new(Code::FlagUnrecognisedValue, message, evidence)
         }
     }
 }
 
-/// `NAME=value` of the tracing flag.
-pub(super) fn setting(facts: &Facts<'_>) -> String {
+/// Returns `NAME=value` of the tracing flag in this case.
+pub(super) fn flag_setting(facts: &Facts<'_>) -> String {
     match facts.spec.tracing_flag() {
         Some(flag) => format!("{}={}", flag.name, facts.observation.case.flag(&flag.name)),
         None => "tracing".into(),
     }
 }
 
-/// Stage 4: every unit of the job was executed, and the job ended.
-pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
-    let Some(work) = facts.trial().map(|trial| &trial.job_run) else { return };
-    let Some(submission) = &work.submission else { return };
+/// The service accepted the job, executed every unit of it, and ended it in time.
+pub(super) fn check_executed(facts: &Facts<'_>, checks: &mut Checks) {
+    let Some(job_run) = facts.trial().map(|trial| &trial.job_run) else { return };
+    let Some(submission) = &job_run.submission else { return };
     checks.expect(submission.is_accepted(), || {
         let message = "the service refused the job";
         let answer = vec![Evidence::Submission(submission.clone())];
@@ -130,126 +129,121 @@ pub(super) fn executed(facts: &Facts<'_>, checks: &mut Checks) {
     if !checks.is_clean() {
         return;
     }
-    let (done, expected) = (facts.units.len(), facts.expected);
-    let unfinished = match &work.settled {
+    let (executed, expected) = (facts.units.len(), facts.expected_units);
+    let not_ended = match &job_run.settled {
         Some(WaitResult::NotReached(why)) => Some(why.as_str()),
         _ => None,
     };
-    checks.expect(done >= expected, || missing_units(facts, done, expected, unfinished));
-    checks.expect(done <= expected, || {
-        let message = format!("the job has {expected} units, and {done} were executed");
+    checks.expect(executed >= expected, || too_few_units(facts, not_ended));
+    checks.expect(executed <= expected, || {
+        let message = format!("the job has {expected} units, and {executed} were executed");
         Finding::new(Code::Duplicate, message, Evidence::units(facts))
     });
-    if let (true, Some(why)) = (checks.is_clean(), unfinished) {
+    if checks.is_clean()
+        && let Some(why) = not_ended
+    {
         checks.expect(false, || {
-            let mut lines = Evidence::jobs(facts, false);
-            lines.extend(Evidence::units(facts));
-            lines.extend(Evidence::circumstances(facts));
-            Finding::new(Code::JobNotFinished, why, lines)
+            let mut evidence = Evidence::jobs(facts, false);
+            evidence.extend(Evidence::units(facts));
+            evidence.extend(Evidence::circumstances(facts));
+            Finding::new(Code::JobNotFinished, why, evidence)
         });
     }
 }
 
-/// The finding for a job with too few units. `unfinished` is what was awaited in vain, if the job did
-/// not end in time.
-fn missing_units(
-    facts: &Facts<'_>,
-    done: usize,
-    expected: usize,
-    unfinished: Option<&str>,
-) -> Finding {
+/// The finding for a job of which too few units were executed. `not_ended` describes what spanproof
+/// waited for if the job did not end in time; `None` if the job ended.
+fn too_few_units(facts: &Facts<'_>, not_ended: Option<&str>) -> Finding {
+    let (executed, expected) = (facts.units.len(), facts.expected_units);
     let jobs = &facts.spec.tables.jobs;
     let status = facts.jobs.first().and_then(|job| job.status.clone());
-    let waiting = status.as_ref().is_some_and(|status| jobs.waiting.contains(status));
-    let (code, message) = match status {
-        Some(status) if waiting && done == 0 => (
+    let is_waiting = status.as_ref().is_some_and(|status| jobs.waiting.contains(status));
+    let count = format!("{executed} of {expected} units");
+    let (code, message) = match (status, not_ended) {
+        (Some(status), _) if is_waiting && executed == 0 => (
             Code::JobNotPickedUp,
             format!("the job was accepted and is still `{status}`: nobody took it"),
         ),
-        Some(status) if unfinished.is_some() && !jobs.done.contains(&status) => {
-            let why = unfinished.unwrap_or_default();
-            (Code::JobNotFinished, format!("{why}; {done} of {expected} units were executed"))
+        (Some(status), Some(why)) if !jobs.done.contains(&status) => {
+            (Code::JobNotFinished, format!("{why}; {count} were executed"))
         }
-        Some(status) => (
-            Code::JobFailedEarly,
-            format!("the job is `{status}` with {done} of {expected} units executed"),
-        ),
-        None if jobs.table.is_empty() => match unfinished {
-            Some(why) => {
-                (Code::JobNotFinished, format!("{why}; {done} of {expected} units were executed"))
-            }
-            None => (
-                Code::JobFailedEarly,
-                format!("the job ended with {done} of {expected} units executed"),
-            ),
-        },
-        None => {
+        (Some(status), _) => {
+            (Code::JobFailedEarly, format!("the job is `{status}` with {count} executed"))
+        }
+        (None, Some(why)) if jobs.table.is_empty() => {
+            (Code::JobNotFinished, format!("{why}; {count} were executed"))
+        }
+        (None, None) if jobs.table.is_empty() => {
+            (Code::JobFailedEarly, format!("the job ended with {count} executed"))
+        }
+        (None, _) => {
             (Code::JobFailedEarly, "the job was accepted and there is no row for it".to_owned())
         }
     };
-    let mut lines = Evidence::jobs(facts, false);
+    let mut evidence = Evidence::jobs(facts, false);
     let table = facts.spec.tables.units.table.clone();
-    lines.push(Evidence::RowCount { table, rows: done, of: None });
-    lines.extend(Evidence::circumstances(facts));
-    Finding::new(code, message, lines)
+    evidence.push(Evidence::RowCount { table, rows: executed, of: None });
+    evidence.extend(Evidence::circumstances(facts));
+    Finding::new(code, message, evidence)
 }
 
-/// The startup line and the lines about the start of spans must agree: a tracer that is not off at
-/// startup must not report at a span that it is off.
-pub(super) fn consistent(facts: &Facts<'_>, checks: &mut Checks) {
+/// The startup line and the begin lines must agree: if the tracer does not report at startup that it
+/// is off, no begin line may report that it is off.
+pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
     }
-    let is_on = facts.banners.first().is_none_or(|line| line.what.enabled);
-    let idle: Vec<_> = facts.attempts.iter().filter(|found| !found.what.enabled).collect();
-    checks.expect(idle.is_empty() || !is_on, || {
+    let is_on = facts.banners.first().is_none_or(|banner| banner.report.enabled);
+    let disabled: Vec<_> = facts.attempts.iter().filter(|begun| !begun.report.enabled).collect();
+    checks.expect(disabled.is_empty() || !is_on, || {
         let message = "the tracer says at spans that it is off, and did not say so at startup";
-        let idle = some(idle.iter().map(|found| Evidence::from(*found)));
-        let lines = facts.banners.iter().map(Evidence::from).chain(idle);
+        let disabled = limit(disabled.iter().map(|begun| Evidence::from(*begun)));
+        let lines = facts.banners.iter().map(Evidence::from).chain(disabled);
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
 }
 
-/// The service must not report more successful writes than spans are stored, up to the number of spans
-/// that the spec expects. Why spans are missing is another check.
-pub(super) fn acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
-    let (claimed, stored) = (facts.acknowledged.len(), facts.spans.len());
-    let wanted: usize = facts.rules.iter().map(|rule| facts.wanted(rule)).sum();
-    if claimed == 0 || facts.unreadable.is_some() {
+/// The service must not report more written spans than are stored. Only the number of spans that the
+/// spec requires counts, because other checks report missing and surplus spans.
+pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
+    let (reported, stored) = (facts.acknowledged.len(), facts.spans.len());
+    let expected = facts.expected_spans.iter();
+    let required: usize = expected.map(|expected| facts.required_count(expected)).sum();
+    if reported == 0 || facts.unreadable.is_some() {
         return;
     }
-    checks.expect(stored >= claimed.min(wanted), || {
+    checks.expect(stored >= reported.min(required), || {
         let message =
-            format!("the service reports {claimed} spans as written, and {stored} are stored");
+            format!("the service reports {reported} spans as written, and {stored} are stored");
         let lines = Evidence::lines(&facts.acknowledged);
         let rows = vec![Evidence::span_count(facts)];
         Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
     });
 }
 
-/// Stage 8: every span has an end, and one after its start.
-pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
+/// Every span has an end, and does not end before its start.
+pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
     let fields = [Field::Status, Field::Ended, Field::Duration];
     let all = facts.spans.len();
-    // If a unit has more spans of one name than it may have, an open one beside an ended one is
-    // reported as a duplicate.
-    let has_ended_twin = |span: &&Span| {
-        let is_twin = |other: &Span| {
-            other.is_complete() && other.unit == span.unit && other.name == span.name
-        };
-        let rule = facts.rules.iter().find(|rule| Some(rule.name) == span.name.as_deref());
-        let same =
-            facts.spans.iter().filter(|other| other.unit == span.unit && other.name == span.name);
-        let is_too_many =
-            rule.and_then(|rule| rule.at_most).is_some_and(|most| same.count() > most);
-        span.unit.is_some() && is_too_many && facts.spans.iter().any(is_twin)
+    // A span may be stored twice, at its start and at its end. If the unit then has too many spans of
+    // this name, `check_joined` reports the open one as a duplicate.
+    let is_duplicate = |span: &&Span| {
+        let name = span.name.as_deref();
+        let expected = facts.expected_spans.iter().find(|expected| Some(expected.name) == name);
+        let max = expected.and_then(|expected| expected.max_per_unit);
+        let spans = facts.spans.iter();
+        let same: Vec<_> =
+            spans.filter(|other| other.unit == span.unit && other.name == span.name).collect();
+        span.unit.is_some()
+            && max.is_some_and(|max| same.len() > max)
+            && same.iter().any(|other| other.is_complete())
     };
-    let open = facts.spans.iter().filter(|span| !span.is_complete() && !has_ended_twin(span));
+    let open = facts.spans.iter().filter(|span| !span.is_complete() && !is_duplicate(span));
     let open: Vec<_> = open.collect();
     checks.expect_each(open.is_empty(), || {
-        let lines = some(open.iter().map(|span| Evidence::span(facts, span, &fields)));
+        let lines = limit(open.iter().map(|span| Evidence::span(facts, span, &fields)));
         let lines = [lines, Evidence::lines(&facts.unfinished)].concat();
-        if facts.killed() {
+        if facts.was_killed() {
             let message =
                 format!("{} of {all} spans were open when the service was killed", open.len());
             return Finding::new(Code::LostAtExit, message, lines);
@@ -266,44 +260,39 @@ pub(super) fn finished(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect_each(impossible.is_empty(), || {
         let fields = [Field::Started, Field::Ended, Field::Duration];
         let message = format!("{} of {all} spans end before they start", impossible.len());
-        let lines = some(impossible.iter().map(|span| Evidence::span(facts, span, &fields)));
+        let lines = limit(impossible.iter().map(|span| Evidence::span(facts, span, &fields)));
         Finding::new(Code::ImpossibleTimes, message, lines)
     });
 }
 
-/// Stage 9: every span names its unit and agrees with it. A span that is linked by its parent is
-/// looked at in the next stage.
-pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
+/// Every span contains the id of its unit and agrees with the unit's row. A span of a framework, which
+/// does not know units, belongs to the unit of its parent; `check_joined` checks such spans.
+pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     let table = &facts.spec.tables.spans;
-    let rules = &facts.rules;
     let by_parent =
         |span: &&Span| facts.spec.links_by_parent(span.name.as_deref().unwrap_or_default());
-    let expected: Vec<_> = rules.iter().flat_map(|rule| facts.of_operation(rule.name)).collect();
+    let spans: Vec<_> = facts.required_spans().collect();
     let unit_of = |span: &Span| {
         let id = span.unit.as_ref()?;
         facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
     };
-    let with_unit_column: Vec<_> =
-        expected.iter().copied().filter(|span| !by_parent(span)).collect();
-    let lost: Vec<_> = with_unit_column.iter().filter(|span| unit_of(span).is_none()).collect();
-    checks.expect_each(lost.is_empty(), || {
+    let by_column: Vec<_> = spans.iter().copied().filter(|span| !by_parent(span)).collect();
+    let without_unit: Vec<_> = by_column.iter().filter(|span| unit_of(span).is_none()).collect();
+    checks.expect_each(without_unit.is_empty(), || {
         let column = table.unit.to_string();
-        let message = format!(
-            "{} of {} spans name no unit in `{column}`",
-            lost.len(),
-            with_unit_column.len()
-        );
-        let mut lines = some(lost.iter().map(|span| {
+        let (count, all) = (without_unit.len(), by_column.len());
+        let message = format!("{count} of {all} spans name no unit in `{column}`");
+        let mut evidence = limit(without_unit.iter().map(|span| {
             let unit = (!column.is_empty()).then(|| (column.clone(), span.unit.clone()));
-            let links =
+            let attributes =
                 span.unit_attributes.iter().map(|(name, value)| (name.clone(), value.clone()));
-            Evidence::span_with(facts, span, unit.into_iter().chain(links).collect())
+            Evidence::span_with(facts, span, unit.into_iter().chain(attributes).collect())
         }));
-        // Shows how the ids of units look.
-        lines.extend(facts.units.first().map(|unit| Evidence::unit(facts, unit)));
-        Finding::new(Code::Unlinked, message, lines)
+        // One unit, to show what a unit's id looks like.
+        evidence.extend(facts.units.first().map(|unit| Evidence::unit(facts, unit)));
+        Finding::new(Code::Unlinked, message, evidence)
     });
-    for span in &expected {
+    for span in &spans {
         let Some(unit) = unit_of(span) else { continue };
         let differences = differences(facts, span, unit);
         checks.expect_each(differences.is_empty(), || {
@@ -321,13 +310,13 @@ pub(super) fn linked(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// No span names another unit than the span that contains it.
-fn attributed(facts: &Facts<'_>, checks: &mut Checks) -> bool {
+/// No span contains another unit's id than its parent. Returns whether that holds.
+fn check_units_of_parents(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let wrong = tree::misattributed(facts);
     checks.expect_each(wrong.is_empty(), || {
         let column = facts.spec.tables.spans.unit.to_string();
         let message = format!("{} spans name another unit than the span above them", wrong.len());
-        let lines = some(wrong.iter().map(|span| {
+        let lines = limit(wrong.iter().map(|span| {
             let unit = (column.clone(), span.unit.clone());
             Evidence::span_with(facts, span, vec![unit, ("parent".to_owned(), span.parent.clone())])
         }));
@@ -336,58 +325,56 @@ fn attributed(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     wrong.is_empty()
 }
 
-/// No unit has more spans of one name than it may have, and the spans of each unit form one tree.
-pub(super) fn joined(facts: &Facts<'_>, checks: &mut Checks) {
-    with_parents(facts, checks);
-    // Spans with the wrong unit are too many in one unit, and below no span of another one.
-    if !attributed(facts, checks) {
+/// No unit has more spans of one name than the spec allows, and the spans of each unit form one tree.
+pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
+    check_links_by_parent(facts, checks);
+    // Spans with a wrong unit id make the other checks fail, too: their unit has too many spans, and
+    // the unit of their parent lacks some.
+    if !check_units_of_parents(facts, checks) {
         return;
     }
     for unit in &facts.units {
-        for rule in &facts.rules {
-            let spans = facts.spans_of(unit, rule.name);
-            let most = rule.at_most.unwrap_or(usize::MAX);
-            checks.expect_each(spans.len() <= most, || {
-                let most = if most == 1 { "one".to_owned() } else { most.to_string() };
-                let message = format!(
-                    "a unit has {} `{}` spans and should have {most}",
-                    spans.len(),
-                    rule.name
-                );
-                let shown = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
-                let lines = some(spans.iter().map(shown));
+        for expected in &facts.expected_spans {
+            let spans = facts.spans_of_unit(unit, expected.name);
+            let (count, name) = (spans.len(), expected.name);
+            let max = expected.max_per_unit.unwrap_or(usize::MAX);
+            checks.expect_each(count <= max, || {
+                let max = if max == 1 { "one".to_owned() } else { max.to_string() };
+                let message = format!("a unit has {count} `{name}` spans and should have {max}");
+                let with_trace = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
+                let lines = limit(spans.iter().map(with_trace));
                 let unit = vec![Evidence::unit(facts, unit)];
                 Finding::new(Code::Duplicate, message, [unit, lines].concat())
             });
         }
-        let faults = tree::faults(facts, unit);
-        checks.expect_each(faults.is_empty(), || {
+        let defects = tree::defects(facts, unit);
+        checks.expect_each(defects.is_empty(), || {
             let message = "the spans of a unit are not one tree";
-            let lines = [vec![Evidence::unit(facts, unit)], some(faults.clone())].concat();
+            let lines = [vec![Evidence::unit(facts, unit)], limit(defects.clone())].concat();
             Finding::new(Code::BrokenTree, message, lines)
         });
     }
 }
 
-/// Every span that is linked by its parent has a span above it that names a unit.
-fn with_parents(facts: &Facts<'_>, checks: &mut Checks) {
+/// Every span that belongs to the unit of its parent has an ancestor that contains a unit's id. Not
+/// reported if there are findings already, which explain it.
+fn check_links_by_parent(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.has_parent_links() {
         return;
     }
-    let is_lost = |span: &&Span| {
+    let is_unlinked = |span: &&Span| {
         let name = span.name.as_deref().unwrap_or_default();
         span.unit.is_none() && facts.spec.links_by_parent(name)
     };
-    let expected = facts.rules.iter().flat_map(|rule| facts.of_operation(rule.name));
-    let lost: Vec<_> = expected.filter(is_lost).collect();
+    let unlinked: Vec<_> = facts.required_spans().filter(is_unlinked).collect();
     let has_findings = !checks.is_clean();
-    checks.expect_each(lost.is_empty() || has_findings, || {
+    checks.expect_each(unlinked.is_empty() || has_findings, || {
+        let count = unlinked.len();
         let message = format!(
-            "{} spans are linked by their parent, and no span above them names a unit",
-            lost.len()
+            "{count} spans are linked by their parent, and no span above them names a unit"
         );
         let fields = [Field::Trace, Field::Parent];
-        let lines = some(lost.iter().map(|span| Evidence::span(facts, span, &fields)));
+        let lines = limit(unlinked.iter().map(|span| Evidence::span(facts, span, &fields)));
         Finding::new(Code::BrokenTree, message, lines)
     });
 }

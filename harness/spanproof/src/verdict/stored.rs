@@ -1,4 +1,4 @@
-//! Conversions between judgements and [`spanproof_format`].
+//! Converts judgements to the types of stored documents ([`spanproof_format`]), and back.
 
 use spanproof_format as format;
 
@@ -65,19 +65,19 @@ impl From<format::Verdict> for Verdict {
 impl From<Funnel> for format::Funnel {
     fn from(funnel: Funnel) -> Self {
         let Funnel { expected, executed, attempted, stored, finished, linked, joined } = funnel;
-        let mut document = Self::default();
-        (document.expected, document.executed) = (expected, executed);
-        (document.attempted, document.stored) = (attempted, stored);
-        (document.finished, document.linked, document.joined) = (finished, linked, joined);
-        document
+        let mut converted = Self::default();
+        (converted.expected, converted.executed) = (expected, executed);
+        (converted.attempted, converted.stored) = (attempted, stored);
+        (converted.finished, converted.linked, converted.joined) = (finished, linked, joined);
+        converted
     }
 }
 
 impl From<format::Funnel> for Funnel {
-    fn from(document: format::Funnel) -> Self {
+    fn from(funnel: format::Funnel) -> Self {
         let format::Funnel {
             expected, executed, attempted, stored, finished, linked, joined, ..
-        } = document;
+        } = funnel;
         Self { expected, executed, attempted, stored, finished, linked, joined }
     }
 }
@@ -101,7 +101,7 @@ impl From<format::Finding> for Finding {
         let evidence = if data.len() == texts.len() {
             texts.into_iter().zip(data).map(|(text, data)| from_data(text, data)).collect()
         } else {
-            // Before evidence was data, it was text only.
+            // Documents of older versions contain evidence as text only.
             texts.into_iter().map(Evidence::Note).collect()
         };
         Self { code, message, evidence, confidence, alternatives }
@@ -147,7 +147,8 @@ impl From<&Evidence> for format::Evidence {
     }
 }
 
-/// The evidence that was stored as data; `text` stands for data that this version does not know.
+/// Converts evidence that was stored as data. Evidence of a kind that this version does not know becomes
+/// a note with its `text`.
 fn from_data(text: String, data: format::Evidence) -> Evidence {
     use format::Evidence as Stored;
     match data {

@@ -1,121 +1,149 @@
-//! Whether the spans of one unit are one tree in one trace that the upstream has seen.
+//! Checks that the spans of each unit form one tree in one trace, and that requests to the fake upstream
+//! contain the trace id. A unit is one part of a job.
 
 use std::collections::BTreeSet;
 
 use super::evidence::Evidence;
-use super::expectation::Expected;
+use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use super::propagation::same_id;
 use crate::observation::{Field, Span, Unit};
 
-/// Returns the inner spans that name another unit than their parent does, where the parent's unit lacks
-/// such a span and the named one has too many: the id of the unit is wrong, and not the parent.
+/// Returns the spans that contain a wrong unit id: it differs from the unit id of the parent, the
+/// parent's unit has too few spans of this name, and the other unit has too many.
 pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
     let count = |unit: &Option<String>, name: &str| {
-        facts.of_operation(name).filter(|span| span.unit == *unit).count()
+        facts.spans_named(name).filter(|span| span.unit == *unit).count()
     };
-    let is_wrong = |rule: &Expected<'_>, span: &&Span| {
+    let is_wrong = |expected: &ExpectedSpans<'_>, span: &&Span| {
         let is_parent = |other: &&Span| other.id.is_some() && other.id == span.parent;
         let Some(parent) = facts.spans.iter().find(is_parent) else { return false };
-        let names_other = span.unit.is_some() && parent.unit.is_some() && span.unit != parent.unit;
-        names_other
-            && rule.at_most.is_some_and(|most| count(&span.unit, rule.name) > most)
-            && count(&parent.unit, rule.name) < rule.per_unit()
+        let differs = span.unit.is_some() && parent.unit.is_some() && span.unit != parent.unit;
+        differs
+            && expected.max_per_unit.is_some_and(|max| count(&span.unit, expected.name) > max)
+            && count(&parent.unit, expected.name) < expected.min_per_unit()
     };
-    let rules = facts.rules.iter();
-    rules
-        .flat_map(|rule| facts.of_operation(rule.name).filter(|span| is_wrong(rule, span)))
-        .collect()
+    let mut wrong = Vec::new();
+    for expected in &facts.expected_spans {
+        wrong.extend(facts.spans_named(expected.name).filter(|span| is_wrong(expected, span)));
+    }
+    wrong
 }
 
-/// What keeps the unit's spans from being one tree.
-pub(super) fn faults(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
-    let Some(own) = facts.rules.first() else { return Vec::new() };
-    let Some(root) = facts.spans_of(unit, own.name).first().copied() else {
+/// Returns the reasons why the spans of a unit do not form one tree; empty if they do.
+pub(super) fn defects(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
+    let Some(own) = facts.expected_spans.first() else { return Vec::new() };
+    let Some(root) = facts.spans_of_unit(unit, own.name).first().copied() else {
         return Vec::new();
     };
     let optional = facts.spec.spans.iter().filter(|rule| rule.optional);
-    let mut names: Vec<_> = facts.rules.iter().map(|rule| rule.name).collect();
+    let mut names: Vec<_> = facts.expected_spans.iter().map(|expected| expected.name).collect();
     names.extend(optional.map(|rule| rule.name.as_str()));
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(*name));
-    let mut faults: Vec<_> =
-        names.iter().flat_map(|name| misplaced(facts, unit, root, name)).collect();
-    faults.extend(unseen(facts, root.trace.as_deref()));
-    faults
+    let tree = UnitTree { facts, unit, root };
+    let mut defects: Vec<_> = names.iter().flat_map(|name| tree.misplaced_spans(name)).collect();
+    defects.extend(missing_in_requests(facts, root.trace.as_deref()));
+    defects
 }
 
-/// The spans of one name that are not in their place. A name with several rules needs a span in each
-/// place.
-fn misplaced(facts: &Facts<'_>, unit: &Unit, root: &Span, name: &str) -> Vec<Evidence> {
-    let spans = facts.spans_of(unit, name);
-    let rules: Vec<_> = facts.spec.spans.iter().filter(|rule| rule.matches(name)).collect();
-    let parents: BTreeSet<_> = rules.iter().flat_map(|rule| &rule.parents).collect();
-    let wrong = |span: &Span| match parents.is_empty() {
-        _ if span.id.is_none() || span.trace.is_none() => {
-            Some("without an id or a trace".to_owned())
-        }
-        _ if span.trace != root.trace => Some("another trace".to_owned()),
-        true => uprooted(facts, unit, span),
-        false => {
-            let joined = parents.iter().any(|parent| is_below(facts, unit, span, parent));
-            let lacks_parent = parents.iter().all(|parent| facts.spans_of(unit, parent).is_empty());
-            if lacks_parent && span.parent.is_some() {
-                return None;
-            }
-            let parents: Vec<_> = parents.iter().map(|parent| format!("`{parent}`")).collect();
-            let parents = parents.join(" or ");
-            (!joined).then(|| format!("no {parents} of this unit has that id"))
-        }
-    };
-    let fields = [Field::Trace, Field::Parent];
-    let faulty =
-        |span: &&Span| Some(Evidence::span_with_remark(facts, span, &fields, wrong(span)?));
-    let mut faults: Vec<_> = spans.iter().filter_map(faulty).collect();
-    // A span that is missing altogether is another finding.
-    let is_complete = |rule: &&Expected<'_>| spans.len() >= rule.per_unit();
-    let several = facts.rules.iter().find(|rule| rule.name == name && rule.per_unit() > 1);
-    let several = several.filter(is_complete);
-    if let (true, Some(rule)) = (faults.is_empty(), several) {
-        let is_empty = |place: &&&[String]| {
-            let below = |span: &&Span| place.iter().any(|name| is_below(facts, unit, span, name));
-            !spans.iter().any(below)
+/// The spans of one unit.
+struct UnitTree<'a> {
+    facts: &'a Facts<'a>,
+    unit: &'a Unit,
+    /// The unit's own span.
+    root: &'a Span,
+}
+
+impl UnitTree<'_> {
+    /// Returns the spans of one name that have a wrong trace or parent. If the spec requires several
+    /// spans of this name, each below another parent, also returns the parents without such a span.
+    fn misplaced_spans(&self, name: &str) -> Vec<Evidence> {
+        let Self { facts, unit, .. } = self;
+        let spans = facts.spans_of_unit(unit, name);
+        let rules = facts.spec.spans.iter().filter(|rule| rule.matches(name));
+        let parents: BTreeSet<_> = rules.flat_map(|rule| &rule.parents).collect();
+        let fields = [Field::Trace, Field::Parent];
+        let misplaced = |span: &&Span| {
+            let defect = self.defect(span, &parents)?;
+            Some(Evidence::span_with_remark(facts, span, &fields, defect))
         };
-        faults.extend(rule.places.iter().filter(is_empty).map(|place| {
-            Evidence::Note(format!("no `{name}` is below `{}`", place.join("` or `")))
-        }));
+        let mut defects: Vec<_> = spans.iter().filter_map(misplaced).collect();
+        let several = facts.expected_spans.iter().find(|expected| {
+            let required = expected.min_per_unit();
+            // Another check reports missing spans.
+            expected.name == name && required > 1 && spans.len() >= required
+        });
+        if defects.is_empty()
+            && let Some(expected) = several
+        {
+            let has_no_span = |parents: &&&[String]| {
+                !spans.iter().any(|span| parents.iter().any(|parent| self.is_below(span, parent)))
+            };
+            defects.extend(expected.parents.iter().filter(has_no_span).map(|parents| {
+                Evidence::Note(format!("no `{name}` is below `{}`", parents.join("` or `")))
+            }));
+        }
+        defects
     }
-    faults
+
+    /// Returns what is wrong with the place of a span. `parents` are the names that its parent may have;
+    /// empty for the unit's own span.
+    fn defect(&self, span: &Span, parents: &BTreeSet<&String>) -> Option<String> {
+        if span.id.is_none() || span.trace.is_none() {
+            return Some("without an id or a trace".to_owned());
+        }
+        if span.trace != self.root.trace {
+            return Some("another trace".to_owned());
+        }
+        if parents.is_empty() {
+            return self.wrong_parent_of_root(span);
+        }
+        let spans_named = |name: &String| self.facts.spans_of_unit(self.unit, name);
+        let is_parent_missing = parents.iter().all(|parent| spans_named(parent).is_empty());
+        // Another check reports a missing parent.
+        if is_parent_missing && span.parent.is_some() {
+            return None;
+        }
+        if parents.iter().any(|parent| self.is_below(span, parent)) {
+            return None;
+        }
+        let parents: Vec<_> = parents.iter().map(|parent| format!("`{parent}`")).collect();
+        Some(format!("no {} of this unit has that id", parents.join(" or ")))
+    }
+
+    /// Whether the span's parent is a span of the same unit with this name.
+    fn is_below(&self, span: &Span, parent: &str) -> bool {
+        let parents = self.facts.spans_of_unit(self.unit, parent);
+        span.parent.is_some() && parents.iter().any(|other| other.id == span.parent)
+    }
+
+    /// Returns what is wrong if the unit's own span has a parent that is not a stored span outside the
+    /// unit; `None` if it has no parent.
+    fn wrong_parent_of_root(&self, span: &Span) -> Option<String> {
+        span.parent.as_ref()?;
+        let mut outside = self.facts.spans.iter().filter(|other| other.unit != self.unit.id);
+        let is_stored = outside.any(|other| other.id == span.parent);
+        (!is_stored).then(|| "no span outside this unit has that id".to_owned())
+    }
 }
 
-/// Whether a span's parent is a span of this name of the same unit.
-fn is_below(facts: &Facts<'_>, unit: &Unit, span: &Span, parent: &str) -> bool {
-    let parents = facts.spans_of(unit, parent);
-    span.parent.is_some() && parents.iter().any(|other| other.id == span.parent)
-}
-
-/// The unit's own span has no parent, or one outside the unit that exists.
-fn uprooted(facts: &Facts<'_>, unit: &Unit, span: &Span) -> Option<String> {
-    span.parent.as_ref()?;
-    let mut others = facts.spans.iter().filter(|other| other.unit != unit.id);
-    let found = others.any(|other| other.id == span.parent);
-    (!found).then(|| "no span outside this unit has that id".to_owned())
-}
-
-/// The upstream, where it was asked, must have been told the trace id.
-fn unseen(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
+/// Returns what is wrong if there are requests to the fake upstream and none of them contains the trace
+/// id in the header that the spec names.
+fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
-    let asked = facts.exchanges();
+    let requests = facts.exchanges();
     let trace = trace?;
-    let told = |value: &String| {
-        let is_part = |part: &str| same_id(part, trace);
-        // The hyphens of a header separate its fields, and an id may have hyphens of its own.
-        same_id(value, trace) || value.split('-').any(is_part) || value.contains(trace)
+    let contains_trace = |value: &String| {
+        let is_trace = |field: &str| same_id(field, trace);
+        // Hyphens separate the fields of a header, but may also be a part of the id.
+        same_id(value, trace) || value.split('-').any(is_trace) || value.contains(trace)
     };
-    if asked.is_empty() || asked.iter().any(|ask| ask.headers.get(&header).is_some_and(told)) {
+    let mut values = requests.iter().filter_map(|request| request.headers.get(&header));
+    if requests.is_empty() || values.any(contains_trace) {
         return None;
     }
-    let count = asked.len();
+    let count = requests.len();
     let text = format!("upstream: none of {count} requests carried `{header}: {trace}`");
     Some(Evidence::Note(text))
 }

@@ -1,103 +1,110 @@
-//! What the server's testimony says about spans that are missing. The server speaks of attempts, of
-//! what failed and of what is there, so this holds for services that say nothing themselves.
+//! What the witness shows about missing spans. The witness is a set of triggers on the span table that
+//! log each attempt to insert a span; it also reads the server's errors and the stored rows. It needs no
+//! output of the service. A blind spot is a way on which rows can be lost before the triggers run.
 
-use super::evidence::{Evidence, some};
+use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use crate::identifier;
 use crate::observation::{BlindSpot, BlindSpotEffect, Failure, Witness};
 
-/// What became of spans on their way into the table.
+/// What happened to spans on their way into the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// No statement came, and no connection failed.
+    /// No `INSERT` statement reached the server, and no connection failed.
     NeverTried,
-    /// No connection was let in.
+    /// The server refused the connections.
     NeverConnected,
-    /// A statement was refused before it ran: privilege, missing table or column, read-only.
+    /// The server refused a statement before it ran: privilege, missing table or column, read-only.
     Refused,
-    /// A statement was ended from outside: a timeout, a termination.
+    /// A statement was canceled from outside: a timeout, a terminated session.
     CutOff,
-    /// A row was refused: a constraint, a trigger, a value that does not fit.
+    /// The server refused a row: a constraint, a trigger, a value that does not fit.
     Rejected,
-    /// Good rows were refused together with a bad one.
+    /// Valid rows were lost together with an invalid one.
     Poisoned,
-    /// Everything was written, and the end of the transaction failed.
+    /// All rows were written, and the commit failed.
     LostAtCommit,
-    /// Everything was written and undone, and nothing failed.
+    /// All rows were written without an error, and the transaction was rolled back.
     Undone,
-    /// Everything was written, and rows were deleted later.
+    /// All rows were written, and deleted later.
     Removed,
-    /// The server took the rows, said nothing and kept none.
+    /// The server accepted the rows without an error, and stored none.
     Discarded,
-    /// The statements had no rows.
+    /// The statements contained no rows.
     Empty,
     /// The rows are in another table.
     Elsewhere,
 }
 
-/// The testimony about one span table.
+/// The witness's evidence about the span table.
 #[derive(Debug)]
 pub(super) struct Testimony<'a> {
     witness: &'a Witness,
+    /// The errors that may concern the span table.
     failures: Vec<&'a Failure>,
+    /// Number of stored rows.
     kept: usize,
 }
 
 impl<'a> Testimony<'a> {
-    /// About the table of that name, which has `kept` rows.
+    /// `table` is the name of the span table, and `kept` the number of its rows.
     fn new(witness: &'a Witness, table: &str, kept: usize) -> Self {
         let name = identifier::parts(table).1.to_lowercase();
-        let names = |text: &String| text.to_lowercase().contains(&name);
-        let concerns = |failure: &&Failure| match &failure.statement {
-            Some(statement) => ends(statement) || names(statement) || names(&failure.message),
-            // A session that was ended or not let in, or, where each statement commits by itself,
-            // the commit. That the client was gone (08006) says nothing.
+        let names_table = |text: &String| text.to_lowercase().contains(&name);
+        let may_concern = |failure: &&Failure| match &failure.statement {
+            Some(statement) => {
+                ends_transaction(statement)
+                    || names_table(statement)
+                    || names_table(&failure.message)
+            }
+            // Without a statement: a refused connection, a terminated session, or the commit of a
+            // statement outside a transaction. A client that went away (class 08) is no failure.
             None => !failure.state.starts_with("08"),
         };
-        Self { witness, failures: witness.failures.iter().filter(concerns).collect(), kept }
+        Self { witness, failures: witness.failures.iter().filter(may_concern).collect(), kept }
     }
 
-    /// Returns what the witness of a trial says about its spans; `None` without a witness.
+    /// Returns what the witness of a trial shows about its spans; `None` without a witness.
     pub(super) fn from_facts(facts: &Facts<'a>) -> Option<Self> {
         let witness = facts.trial()?.witness.as_ref()?;
-        Some(Self::new(witness, &facts.span_place, facts.spans.len()))
+        Some(Self::new(witness, &facts.span_table, facts.spans.len()))
     }
 
-    /// The one fate that the counts, the failures and the rows leave.
+    /// The one fate that agrees with the counts, the errors and the stored rows.
     pub(super) fn fate(&self) -> Fate {
         let Witness { statements, attempted_rows, written_rows, ref other_tables, .. } =
             *self.witness;
-        // Where statements came, somebody was let in.
-        let denied = |fate: &Fate| *fate == Fate::NeverConnected && statements > 0;
         let fates = self.failures.iter().map(|failure| match &failure.statement {
-            // A database that lets nobody in: where there is a statement, it means something else.
+            // The database accepts no connections. With a statement, this state means something else.
             None if failure.state == "55000" => Fate::NeverConnected,
-            _ => kind(&failure.state),
+            _ => fate_of_error(&failure.state),
         });
-        let failure = fates.clone().find(|fate| !denied(fate));
-        let failed = fates.filter(|fate| !denied(fate)).count();
+        // If statements reached the server, a refused connection does not explain missing spans.
+        let explains = |fate: &Fate| *fate != Fate::NeverConnected || statements == 0;
+        let explaining: Vec<Fate> = fates.filter(explains).collect();
+        let errors = explaining.len();
         let were_moved = self.witness.removed_rows > 0 && written_rows > self.kept;
         if !other_tables.is_empty() && !were_moved {
             return Fate::Elsewhere;
         }
-        match failure {
+        match explaining.first().copied() {
             None if statements == 0 => Fate::NeverTried,
             None if attempted_rows == 0 => Fate::Empty,
             None if attempted_rows > written_rows => Fate::Discarded,
-            // All that came is there: the others never came.
+            // All written rows are stored, so the missing ones were never sent.
             None if self.kept >= written_rows => Fate::NeverTried,
             None if self.witness.removed_rows > 0 => Fate::Removed,
             None => Fate::Undone,
             Some(fate) if statements == 0 => fate,
             Some(Fate::CutOff) if attempted_rows == 0 => Fate::CutOff,
-            Some(_) if attempted_rows > written_rows + failed => Fate::Poisoned,
+            Some(_) if attempted_rows > written_rows + errors => Fate::Poisoned,
             Some(fate) if attempted_rows > written_rows || attempted_rows == 0 => fate,
-            // Rows of the same transaction that were written before a statement failed.
+            // The failed statement also undid rows that its transaction had written before.
             Some(fate)
-                if written_rows > self.kept + failed
+                if written_rows > self.kept + errors
                     && fate != Fate::NeverConnected
-                    && !self.failures.iter().all(|failure| is_of_commit(failure)) =>
+                    && !self.failures.iter().all(|failure| may_be_at_commit(failure)) =>
             {
                 Fate::Poisoned
             }
@@ -106,53 +113,53 @@ impl<'a> Testimony<'a> {
         }
     }
 
-    /// Ways on which inserts may have been lost before the triggers saw them, if the counts explain
-    /// nothing.
-    fn hidden(&self) -> Vec<&'a BlindSpot> {
+    /// The blind spots in which inserts may have been lost. Empty if the counts explain the loss.
+    fn used_blind_spots(&self) -> Vec<&'a BlindSpot> {
         if !matches!(self.fate(), Fate::NeverTried | Fate::Empty) {
             return Vec::new();
         }
         let was_used = |spot: &&BlindSpot| match (spot.effect, spot.statements) {
-            // Each call that inserted is among the attempts.
+            // The triggers saw a row for each call of the function that inserted one.
             (BlindSpotEffect::Inserts, Some(calls)) => calls > self.witness.attempted_rows,
-            // The triggers saw as many statements as were logged: those went to the span table.
+            // The triggers saw each statement that inserted into the span table.
             (BlindSpotEffect::Elsewhere, Some(inserts)) => inserts > self.witness.statements,
             (_, statements) => statements != Some(0),
         };
         self.witness.blind_spots.iter().filter(was_used).collect()
     }
 
-    /// The blind spot that takes inserts and keeps none; `None` if no insert went there.
-    pub(super) fn taker(&self) -> Option<&'a BlindSpot> {
+    /// The blind spot that accepts inserts and stores none; `None` if no insert used such a blind spot.
+    pub(super) fn discarding_blind_spot(&self) -> Option<&'a BlindSpot> {
         let effects = [BlindSpotEffect::Discards, BlindSpotEffect::Inserts];
-        self.hidden().into_iter().find(|spot| effects.contains(&spot.effect))
+        self.used_blind_spots().into_iter().find(|spot| effects.contains(&spot.effect))
     }
 
-    /// Corrects the answers where inserts may have been lost before the triggers saw them.
-    fn answer_hidden(&self, answers: &mut Answers) {
-        let hidden = self.hidden();
-        let Some(spot) = hidden.first() else { return };
-        let why = || Fact::unknown(spot.what.clone());
-        let has = |effect| hidden.iter().any(|spot| spot.effect == effect);
-        let reached = if self.taker().is_some() { Fact::Yes(self.lines()) } else { why() };
+    /// Corrects the answers if inserts may have been lost in a blind spot.
+    fn answer_from_blind_spots(&self, answers: &mut Answers) {
+        let spots = self.used_blind_spots();
+        let Some(first) = spots.first() else { return };
+        let unknown = || Fact::unknown(first.what.clone());
+        let has = |effect| spots.iter().any(|spot| spot.effect == effect);
+        let is_accepted = self.discarding_blind_spot().is_some();
+        let reached = if is_accepted { Fact::Yes(self.evidence()) } else { unknown() };
         answers.set(Q::Reached, reached);
         if has(BlindSpotEffect::Elsewhere) {
-            answers.set(Q::Elsewhere, Fact::Yes(self.lines()));
+            answers.set(Q::Elsewhere, Fact::Yes(self.evidence()));
             return;
         }
         let discards = has(BlindSpotEffect::Discards);
-        let discarded = if discards { Fact::Yes(self.lines()) } else { why() };
+        let discarded = if discards { Fact::Yes(self.evidence()) } else { unknown() };
         answers.set(Q::Discarded, discarded);
         if !discards && (has(BlindSpotEffect::Unclear) || has(BlindSpotEffect::Unwatched)) {
-            answers.set(Q::Elsewhere, why());
+            answers.set(Q::Elsewhere, unknown());
         }
         if has(BlindSpotEffect::Unwatched) {
-            answers.set(Q::Undone, why());
-            answers.set(Q::Removed, why());
+            answers.set(Q::Undone, unknown());
+            answers.set(Q::Removed, unknown());
         }
     }
 
-    /// Answers the questions about the server.
+    /// Answers the questions about the database server.
     pub(super) fn answer(&self, answers: &mut Answers) {
         let fate = self.fate();
         let counted = "the witness on the table of spans counted every insert";
@@ -168,28 +175,29 @@ impl<'a> Testimony<'a> {
             (Q::Elsewhere, &[Fate::Elsewhere]),
         ];
         for (question, fates) in questions {
-            let is_so = fates.contains(&fate);
-            answers.set(question, if is_so { Fact::Yes(self.lines()) } else { Fact::no(counted) });
+            let is_yes = fates.contains(&fate);
+            let fact = if is_yes { Fact::Yes(self.evidence()) } else { Fact::no(counted) };
+            answers.set(question, fact);
         }
         let undone = match (fate, self.witness.rollbacks) {
-            // The server does not count a part of a transaction, up to a savepoint.
+            // The server does not count rollbacks to a savepoint.
             (Fate::Undone, Some(0)) => Fact::unknown("no whole transaction was rolled back"),
-            (Fate::Undone, _) => Fact::Yes(self.lines()),
+            (Fate::Undone, _) => Fact::Yes(self.evidence()),
             _ => Fact::no(counted),
         };
         answers.set(Q::Undone, undone);
         let reached = match fate {
             Fate::NeverTried => Fact::no(counted),
             Fate::NeverConnected => Fact::no("the server let no session in"),
-            // Those are in another table, on which there is no witness.
+            // The other table has no triggers, so its inserts were not counted.
             Fate::Elsewhere => Fact::unknown("rows are in another place"),
-            _ => Fact::Yes(self.lines()),
+            _ => Fact::Yes(self.evidence()),
         };
         answers.set(Q::Reached, reached);
         if fate == Fate::Empty {
             answers.set(Q::Discarded, Fact::unknown("the inserting statements had no rows"));
         }
-        self.answer_hidden(answers);
+        self.answer_from_blind_spots(answers);
         self.answer_unattributed(fate, answers);
     }
 
@@ -205,28 +213,29 @@ impl<'a> Testimony<'a> {
         }
     }
 
-    /// The first failure, as `42501 permission denied for table trace_spans`.
+    /// Returns the first error, such as `42501 permission denied for table trace_spans`.
     pub(super) fn reason(&self) -> Option<String> {
         let failure = self.failures.first()?;
         Some(format!("{} {}", failure.state, failure.message))
     }
 
-    /// The counts and the server's own words.
-    pub(super) fn lines(&self) -> Vec<Evidence> {
+    /// The counts, the other tables with rows, the blind spots, and the server's errors.
+    pub(super) fn evidence(&self) -> Vec<Evidence> {
         let Witness { statements, attempted_rows, written_rows, ref other_tables, .. } =
             *self.witness;
-        let mut lines = vec![Evidence::Witness {
+        let mut evidence = vec![Evidence::Witness {
             begun: statements,
             tried: attempted_rows,
             written: written_rows,
             kept: self.kept,
         }];
-        lines.extend(other_tables.iter().map(|(table, rows)| Evidence::Elsewhere {
+        evidence.extend(other_tables.iter().map(|(table, rows)| Evidence::Elsewhere {
             table: table.clone(),
             rows: *rows,
             of_units: false,
         }));
-        lines.extend(self.hidden().into_iter().map(|BlindSpot { what, statements, .. }| {
+        evidence.extend(self.used_blind_spots().into_iter().map(|spot| {
+            let BlindSpot { what, statements, .. } = spot;
             let count = match statements {
                 Some(1) => "; 1 statement used it".to_owned(),
                 Some(count) => format!("; {count} statements used it"),
@@ -234,34 +243,35 @@ impl<'a> Testimony<'a> {
             };
             Evidence::Note(format!("not counted: {what}{count}"))
         }));
-        lines.extend(some(
+        evidence.extend(limit(
             self.failures.iter().map(|failure| Evidence::ServerLog((*failure).clone())),
         ));
-        lines
+        evidence
     }
 }
 
-/// Whether a failure happened when every row had been written: at the end of a transaction, or, as no row
-/// is left that was tried and not written, in a check that waits for the end of its statement's transaction.
-fn is_of_commit(failure: &Failure) -> bool {
+/// Whether an error may have occurred at the commit: a statement that ends the transaction failed, or a
+/// deferred constraint or trigger did.
+fn may_be_at_commit(failure: &Failure) -> bool {
     let class = failure.state.get(..2).unwrap_or_default();
-    failure.statement.as_deref().is_some_and(ends) || ["23", "44", "P0"].contains(&class)
+    failure.statement.as_deref().is_some_and(ends_transaction)
+        || ["23", "44", "P0"].contains(&class)
 }
 
-/// Whether it ends a transaction: a check that waits for this fails here.
-fn ends(statement: &str) -> bool {
+/// Whether a statement is `COMMIT` or `END`. Deferred constraints fail in such a statement.
+fn ends_transaction(statement: &str) -> bool {
     let first = statement.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty());
     first.is_some_and(|word| ["commit", "end"].iter().any(|end| word.eq_ignore_ascii_case(end)))
 }
 
-/// What a failure means for who met it, by the class of its SQLSTATE (`PostgreSQL` manual,
+/// Returns what an error means for the rows, by the class of its SQLSTATE (`PostgreSQL` manual,
 /// appendix A).
-pub(super) fn kind(state: &str) -> Fate {
+pub(super) fn fate_of_error(state: &str) -> Fate {
     match state.get(..2).unwrap_or_default() {
         _ if state == "57P03" => Fate::NeverConnected,
         // Invalid authorization, invalid catalog, insufficient resources.
         "28" | "3D" | "53" => Fate::NeverConnected,
-        // Operator intervention, a lock that was not to be had, transaction rollback.
+        // Operator intervention, lock not available, transaction rollback.
         "57" | "55" | "40" => Fate::CutOff,
         // Data exception, integrity constraint, WITH CHECK OPTION, raised by a function.
         "22" | "23" | "44" | "P0" => Fate::Rejected,
@@ -285,7 +295,7 @@ mod tests {
     #[rstest]
     #[case::never([0, 0, 0], &[], 0, Fate::NeverTried)]
     #[case::connections([0, 0, 0], &["53300"], 0, Fate::NeverConnected)]
-    #[case::closed([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
+    #[case::conclude_checks([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
     #[case::privilege([0, 0, 0], &["42501"], 0, Fate::Refused)]
     #[case::table([0, 0, 0], &["42P01"], 0, Fate::Refused)]
     #[case::read_only([0, 0, 0], &["25006"], 0, Fate::Refused)]
@@ -397,9 +407,9 @@ mod tests {
 
     #[test]
     fn a_statement_that_ends_a_transaction_is_told_from_one_that_begins_like_it() {
-        assert!(ends("COMMIT"));
-        assert!(ends("  end;"));
-        assert!(!ends("endow the poor"));
+        assert!(ends_transaction("COMMIT"));
+        assert!(ends_transaction("  end;"));
+        assert!(!ends_transaction("endow the poor"));
     }
 
     #[test]
@@ -409,7 +419,10 @@ mod tests {
         let testimony = Testimony::new(&witness, "trace_spans", 0);
         assert_eq!(testimony.fate(), Fate::Elsewhere);
         assert!(
-            testimony.lines().iter().any(|line| line.to_string() == "tenant.trace_spans: 4 rows")
+            testimony
+                .evidence()
+                .iter()
+                .any(|line| line.to_string() == "tenant.trace_spans: 4 rows")
         );
     }
 }

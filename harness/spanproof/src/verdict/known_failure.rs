@@ -1,5 +1,6 @@
-//! Known failures: accepted with exactly their code until their day. Another code, a pass and a
-//! day that has passed are reported.
+//! Known failures: an `[[expected]]` rule of the spec accepts one failure code in some cases until a
+//! given day. A case is one combination of flags, route, upstream and fault. A case that fails with
+//! another code, that passes, or that still fails after that day is reported.
 
 use super::evidence::Evidence;
 use super::finding::Finding;
@@ -9,9 +10,9 @@ use crate::observation::unmasked_flags;
 use crate::spec::{Day, Expected, Spec};
 use spanproof_format::Code;
 
-/// Compares a judgement with what is expected of its case, on a given day. A failure under a fault that
-/// the spec does not declare becomes a notice, except that a job must leave its spans as often as it is
-/// submitted.
+/// Changes the verdict on a case by the `[[expected]]` rules of the spec. `today` is compared with the
+/// last day of each rule. A failure under a fault that the spec does not declare becomes a notice. The
+/// exception is a fault that submits the job again, because each job must leave its spans.
 pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
     if case.is_experiment(spec) && !case.repeats_job(spec) {
         if let Verdict::Fail(findings) = &mut judgement.verdict {
@@ -20,35 +21,34 @@ pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today:
         return;
     }
     let case = unmasked_flags(spec, case);
-    let mut rules = spec.expected.iter().filter(|rule| case.matches(&rule.when));
-    let Some(first) = rules.next() else { return };
-    let all: Vec<&Expected> = std::iter::once(first).chain(rules).collect();
+    let rules = spec.expected.iter().filter(|rule| case.matches(&rule.when));
+    let rules: Vec<&Expected> = rules.collect();
+    let Some(first_rule) = rules.first() else { return };
     match &mut judgement.verdict {
         Verdict::Fail(findings) => {
             let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
-            let Some(rule) = all.iter().find(|rule| codes == [rule.code]) else {
-                let accepted: Vec<_> = all.iter().map(|rule| rule.code.text()).collect();
-                let note = format!("expected: only {} is accepted here", accepted.join(" or "));
-                if let Some(finding) = findings.first_mut() {
-                    finding.evidence.push(Evidence::Note(note));
+            let rule = rules.iter().find(|rule| codes == [rule.code]);
+            let note = match rule {
+                None => {
+                    let accepted: Vec<_> = rules.iter().map(|rule| rule.code.text()).collect();
+                    format!("expected: only {} is accepted here", accepted.join(" or "))
                 }
-                return;
+                Some(rule) if rule.until < today => {
+                    format!("expected: it was accepted until {}: {}", rule.until, rule.reason)
+                }
+                Some(rule) => {
+                    let known = format!("{} until {}: {}", rule.code, rule.until, rule.reason);
+                    judgement.verdict = Verdict::Known(known);
+                    return;
+                }
             };
-            if rule.until < today {
-                let note =
-                    format!("expected: it was accepted until {}: {}", rule.until, rule.reason);
-                if let Some(finding) = findings.first_mut() {
-                    finding.evidence.push(Evidence::Note(note));
-                }
-                return;
+            if let Some(finding) = findings.first_mut() {
+                finding.evidence.push(Evidence::Note(note));
             }
-            let told = format!("{} until {}: {}", rule.code, rule.until, rule.reason);
-            judgement.verdict = Verdict::Known(told);
         }
         Verdict::Pass => {
-            let rule = all[0];
-            let message = format!("{} is expected here, and the case passes", rule.code);
-            let until = format!("expected: until {}: {}", rule.until, rule.reason);
+            let message = format!("{} is expected here, and the case passes", first_rule.code);
+            let until = format!("expected: until {}: {}", first_rule.until, first_rule.reason);
             let note = vec![Evidence::Note(until)];
             let finding = Finding::new(Code::ExpectedFailurePassed, message, note);
             judgement.verdict = Verdict::Fail(vec![finding]);
@@ -68,7 +68,8 @@ mod tests {
     const RULE: &str = "\n[[expected]]\ncode = 'unlinked'\nreason = 'the new table'\nuntil = 2026-06-30\n\
                         when = { route = 'queued' }";
 
-    fn told(codes: &[Code], route: &str, today: &str) -> Verdict {
+    /// The verdict on a case of this route that failed with these codes, after `expect`.
+    fn verdict(codes: &[Code], route: &str, today: &str) -> Verdict {
         let spec = example(|text| text + RULE);
         let case = cases(&spec).unwrap().into_iter().find(|case| case.route == route).unwrap();
         let mut judgement = Judgement::broken("");
@@ -83,8 +84,8 @@ mod tests {
     #[test]
     fn the_exact_code_is_accepted_until_its_day() {
         let known = Verdict::Known("unlinked until 2026-06-30: the new table".into());
-        assert_eq!(told(&[Code::Unlinked], "queued", "2026-06-30"), known);
-        let Verdict::Fail(late) = told(&[Code::Unlinked], "queued", "2026-07-01") else {
+        assert_eq!(verdict(&[Code::Unlinked], "queued", "2026-06-30"), known);
+        let Verdict::Fail(late) = verdict(&[Code::Unlinked], "queued", "2026-07-01") else {
             panic!("the day has passed")
         };
         let note = "expected: it was accepted until 2026-06-30: the new table";
@@ -99,7 +100,7 @@ mod tests {
     #[case::one_more(&[Code::Unlinked, Code::NotStopped], Code::Unlinked)]
     #[case::a_pass(&[], Code::ExpectedFailurePassed)]
     fn whatever_else_happens_is_reported(#[case] codes: &[Code], #[case] first: Code) {
-        let Verdict::Fail(findings) = told(codes, "queued", "2026-06-30") else {
+        let Verdict::Fail(findings) = verdict(codes, "queued", "2026-06-30") else {
             panic!("not reported")
         };
         assert_eq!(findings[0].code, first);
@@ -107,8 +108,8 @@ mod tests {
 
     #[test]
     fn other_cases_are_judged_as_ever() {
-        assert_eq!(told(&[], "cross-region", "2026-06-30"), Verdict::Pass);
-        let fail = told(&[Code::Unlinked], "cross-region", "2026-06-30");
+        assert_eq!(verdict(&[], "cross-region", "2026-06-30"), Verdict::Pass);
+        let fail = verdict(&[Code::Unlinked], "cross-region", "2026-06-30");
         assert!(matches!(fail, Verdict::Fail(_)));
     }
 }

@@ -1,0 +1,42 @@
+//! The spans that the spec requires of each unit (one part of a job) in a case (one combination of
+//! flags, route, upstream and fault), grouped by name.
+
+use crate::spec::{SpanRule, Spec};
+
+/// The spans of one name that each unit must have.
+#[derive(Debug)]
+pub(super) struct ExpectedSpans<'a> {
+    pub(super) name: &'a str,
+    /// One entry for each of these spans: the names that its parent may have. The entry of the unit's
+    /// own span is empty.
+    pub(super) parents: Vec<&'a [String]>,
+    /// The most spans of this name that a unit may have; `None` if there is no limit.
+    pub(super) max_per_unit: Option<usize>,
+}
+
+impl<'a> ExpectedSpans<'a> {
+    /// Groups the span rules of one case by span name. The group of the unit's own span comes first.
+    pub(super) fn group(spec: &'a Spec, rules: impl Iterator<Item = &'a SpanRule>) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        let mut rules: Vec<_> = rules.collect();
+        rules.sort_by_key(|rule| !rule.is_root());
+        for rule in rules {
+            if let Some(group) = groups.iter_mut().find(|group| group.name == rule.name) {
+                group.parents.push(&rule.parents);
+                continue;
+            }
+            // Rules that do not hold in this case allow spans, too.
+            let same_name: Vec<_> =
+                spec.spans.iter().filter(|other| other.name == rule.name).collect();
+            let repeats = same_name.iter().any(|rule| rule.repeats);
+            let max_per_unit = (!repeats).then_some(same_name.len());
+            groups.push(Self { name: &rule.name, parents: vec![&rule.parents], max_per_unit });
+        }
+        groups
+    }
+
+    /// The fewest spans of this name that a unit must have.
+    pub(super) fn min_per_unit(&self) -> usize {
+        self.parents.len()
+    }
+}

@@ -1,0 +1,200 @@
+//! Compares the outcomes of the same job in different cases. A case is one combination of flags, route,
+//! upstream and fault. A unit is one part of a job; its value is the result in its row. A fault is
+//! something that spanproof disturbs on purpose, such as the database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::Evidence;
+use super::finding::Finding;
+use super::judgement::Judgement;
+use super::outcome::Outcome;
+use crate::observation::{Job, Observation, Unit, WaitResult};
+use crate::spec::Spec;
+use spanproof_format::{Code, Confidence};
+
+/// Checks that a job has the same outcome with tracing on as with tracing off, and with a fault as
+/// without one.
+pub(super) fn compare_outcomes(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    for group in group_by_job(spec, all) {
+        let message = "the same job ends differently with tracing on than with tracing off";
+        let comparison = Comparison { all, message, own_word: "on", baseline_word: "off" };
+        for case in &group.tracing_on {
+            if comparison.ends_like_baseline(case, &group.tracing_off, judgements) {
+                comparison.check_values(case, &group.tracing_off, judgements);
+            }
+        }
+        let message = "the same job ends differently when spans can't be written";
+        let comparison = Comparison { all, message, own_word: "with", baseline_word: "without" };
+        let without_fault =
+            if group.tracing_off.is_empty() { &group.tracing_on } else { &group.tracing_off };
+        for case in &group.with_fault {
+            comparison.ends_like_baseline(case, without_fault, judgements);
+        }
+    }
+}
+
+/// The outcome of the job in one case.
+pub(super) struct CaseOutcome {
+    /// The index of the case among all cases of the run.
+    pub(super) index: usize,
+    outcome: Outcome,
+}
+
+/// Cases that differ only in the tracing flag and the fault.
+#[derive(Default)]
+pub(super) struct SameJob {
+    /// Cases that must record spans, without a fault.
+    pub(super) tracing_on: Vec<CaseOutcome>,
+    /// Cases that must not record spans.
+    pub(super) tracing_off: Vec<CaseOutcome>,
+    /// Cases that must record spans, with a fault that does not affect the job itself.
+    with_fault: Vec<CaseOutcome>,
+}
+
+/// Groups the cases whose job ended. Empty if the spec has no tracing flag.
+pub(super) fn group_by_job(spec: &Spec, all: &[&Observation]) -> Vec<SameJob> {
+    let Some(flag) = spec.tracing_flag() else { return Vec::new() };
+    let mut groups: BTreeMap<String, SameJob> = BTreeMap::new();
+    for (index, observation) in all.iter().enumerate().filter(|(_, one)| job_ended(one)) {
+        let case = &observation.case;
+        let mut facts = case.facts();
+        facts.remove(flag.name.as_str());
+        facts.remove("fault");
+        let group = groups.entry(format!("{facts:?}")).or_default();
+        let outcome = CaseOutcome { index, outcome: outcome(spec, observation) };
+        let fault = case.fault.as_deref().and_then(|name| spec.fault(name));
+        match fault {
+            _ if !case.records(spec) => group.tracing_off.push(outcome),
+            _ if case.fault.is_none() => group.tracing_on.push(outcome),
+            Some(fault) if fault.hits_work() => {}
+            _ => group.with_fault.push(outcome),
+        }
+    }
+    groups.into_values().collect()
+}
+
+/// Returns the indexes of cases without tracing that should run again, to find out which values differ
+/// in each run: values of the job differ from those of a case with tracing.
+pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
+    let mut indexes = Vec::new();
+    for SameJob { tracing_on, tracing_off, .. } in group_by_job(spec, all) {
+        let Some(off) = tracing_off.first() else { continue };
+        let has_other_values = |on: &CaseOutcome| {
+            on.outcome.ends_like(&off.outcome)
+                && !on.outcome.different_values(&off.outcome).is_empty()
+        };
+        if tracing_on.iter().any(has_other_values) && all[off.index].variations().is_none() {
+            indexes.push(off.index);
+        }
+    }
+    indexes
+}
+
+/// A comparison of the outcome in one case with the outcomes in baseline cases, and its texts.
+struct Comparison<'a> {
+    /// All cases of the run.
+    all: &'a [&'a Observation],
+    message: &'static str,
+    /// What distinguishes the case from the baseline.
+    own_word: &'static str,
+    /// What distinguishes the baseline from the case.
+    baseline_word: &'static str,
+}
+
+impl Comparison<'_> {
+    /// The outcome must be like one of the baseline. Units that end differently within the baseline
+    /// are not compared. Returns whether the check holds; `true` if the baseline is empty.
+    fn ends_like_baseline(
+        &self,
+        case: &CaseOutcome,
+        baseline: &[CaseOutcome],
+        judgements: &mut [Judgement],
+    ) -> bool {
+        let Some(first) = baseline.first() else { return true };
+        judgements[case.index].assertions += 1;
+        let mut varying: BTreeSet<String> = BTreeSet::new();
+        for other in baseline {
+            varying.extend(other.outcome.different_units(&first.outcome));
+            varying.extend(self.variations(other).cloned());
+        }
+        // Units that vary only in the case itself are compared: tracing may be the reason.
+        if !varying.is_empty() {
+            varying.extend(self.variations(case).cloned());
+        }
+        let is_same = |other: &CaseOutcome| {
+            // If units vary, the status of the job varies, too, so it is not compared.
+            other.outcome.ends_like(&case.outcome)
+                || (!varying.is_empty()
+                    && other.outcome.different_units(&case.outcome).is_subset(&varying))
+        };
+        if baseline.iter().any(is_same) {
+            return true;
+        }
+        let evidence = vec![
+            self.evidence(case, case.outcome.to_text(), false),
+            self.evidence(first, first.outcome.to_text(), true),
+        ];
+        let finding = Finding::new(Code::OutcomeChangedByTracing, self.message, evidence);
+        judgements[case.index].add(finding);
+        false
+    }
+
+    /// The values must equal those of the first baseline case, except those that differ each time this
+    /// case runs. Not checked if this case ran only once.
+    fn check_values(
+        &self,
+        case: &CaseOutcome,
+        baseline: &[CaseOutcome],
+        judgements: &mut [Judgement],
+    ) {
+        let Some(first) = baseline.first() else { return };
+        let Some(varying) = self.all[first.index].variations() else { return };
+        judgements[case.index].assertions += 1;
+        let different = case.outcome.different_values(&first.outcome);
+        let Some(unit) = different.difference(varying).next() else { return };
+        let evidence = vec![
+            self.evidence(case, case.outcome.value_text(unit), false),
+            self.evidence(first, first.outcome.value_text(unit), true),
+        ];
+        let message = "the same job gives other results with tracing on than with tracing off, and the \
+                       same results each time with tracing off";
+        let mut finding = Finding::new(Code::OutcomeChangedByTracing, message, evidence);
+        finding.confidence = Confidence::Likely;
+        judgements[case.index].add(finding);
+    }
+
+    /// The units that end differently when the case runs again; empty if it ran only once.
+    fn variations(&self, case: &CaseOutcome) -> impl Iterator<Item = &String> {
+        self.all[case.index].variations().into_iter().flatten()
+    }
+
+    fn evidence(&self, case: &CaseOutcome, outcome: String, is_baseline: bool) -> Evidence {
+        let word = if is_baseline { self.baseline_word } else { self.own_word };
+        let case = self.all[case.index].case.id.clone();
+        Evidence::Compared { word: word.to_owned(), case, outcome, other: is_baseline }
+    }
+}
+
+/// Returns the units whose statuses or values differ between two trials, by their key columns.
+pub(crate) fn different_units(
+    spec: &Spec,
+    (one, other): (&Observation, &Observation),
+) -> BTreeSet<String> {
+    let (one, other) = (outcome(spec, one), outcome(spec, other));
+    let mut keys = one.different_units(&other);
+    keys.extend(one.different_values(&other));
+    keys
+}
+
+/// Reads the outcome of the job from its rows.
+fn outcome(spec: &Spec, observation: &Observation) -> Outcome {
+    let (tables, rows) = (&spec.tables, &observation.tables);
+    let jobs = Job::from_rows(tables, rows.jobs.all());
+    Outcome::new(&jobs, &Unit::from_rows(tables, rows.units.all()))
+}
+
+/// Whether the job ended in time.
+fn job_ended(observation: &Observation) -> bool {
+    let run = observation.trial().map(|trial| &trial.job_run);
+    run.and_then(|run| run.settled.as_ref()).is_some_and(WaitResult::is_reached)
+}
