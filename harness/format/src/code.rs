@@ -112,8 +112,8 @@ codes! {
         "spans were written in a transaction that was not committed"
         "write spans on their own connection, outside the transaction of the work";
     RemovedLater "removed-later" Stored
-        "spans were stored and deleted later"
-        "look for a retention job, a clean-up, a trigger or a cascade that deletes from the table of spans";
+        "spans were stored, and deleted or overwritten later"
+        "look for a retention job, a clean-up, a trigger or a cascade that deletes from the table of spans, and for upserts";
     SilentlyDiscarded "silently-discarded" Stored
         "the server accepted the spans without an error, but stored no row"
         "look for a trigger that returns null, a rule, or `on conflict do nothing` with a duplicate key";

@@ -19,6 +19,9 @@ pub struct Witness {
     /// The number of rows that were deleted; 0 in documents of version 0.1.0.
     #[serde(default, rename = "removed")]
     pub removed_rows: usize,
+    /// The number of rows whose span id was changed, so that they became another span.
+    #[serde(default, rename = "overwritten", skip_serializing_if = "is_zero")]
+    pub overwritten_rows: usize,
     /// The number of transactions that were rolled back; `None` in documents of version 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollbacks: Option<u64>,
@@ -95,4 +98,9 @@ impl BlindSpot {
     ) -> Self {
         Self { what: what.into(), effect, statements }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -118,9 +118,11 @@ pub(super) const REMOVED_LATER: Explanation = Explanation::new(
     &[
         "the witness counts every row as inserted, counts rows that were deleted, and the table has \
          fewer rows",
+        "or the witness counts updates that gave a row the id of another span",
     ],
     &["no row was deleted: `rolled-back`"],
     &[
+        "an upsert whose key is too short: two spans have the same",
         "a clean-up or a trigger moves spans to an archive",
         "a retention job or a clean-up at the end of a job deletes more than it should",
         "a trigger, or a foreign key with `on delete cascade`, deletes spans with another row",

@@ -96,6 +96,17 @@ impl Case {
         facts
     }
 
+    /// Returns a text that is the same for cases that differ only in the tracing flag and the fault, which
+    /// do not change the work.
+    pub(crate) fn work(&self, spec: &Spec) -> String {
+        let mut facts = self.facts();
+        if let Some(flag) = spec.tracing_flag() {
+            facts.remove(flag.name.as_str());
+        }
+        facts.remove("fault");
+        format!("{facts:?}")
+    }
+
     /// Whether the case meets a condition of the spec.
     pub(crate) fn matches(&self, condition: &Condition) -> bool {
         condition.holds(&self.facts())

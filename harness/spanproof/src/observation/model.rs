@@ -47,6 +47,15 @@ impl Observation {
         self.trial()?.variations.as_ref()
     }
 
+    /// Returns the milliseconds from the submission of the job to its end; `None` if it did not end, and
+    /// for an existing system.
+    pub(crate) fn job_ms(&self) -> Option<u64> {
+        let trial = self.trial()?;
+        trial.job_run.settled.as_ref().filter(|settled| settled.is_reached())?;
+        let step = |name: &str| trial.timings.get(name).copied();
+        Some((step("submit")? + step("settle")?) / 1000)
+    }
+
     /// Notes further trials of the case.
     pub(crate) fn set_repetitions(&mut self, repetitions: Vec<Repetition>) {
         if let Origin::Trial(trial) = &mut self.origin {

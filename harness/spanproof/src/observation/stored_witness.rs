@@ -11,6 +11,7 @@ impl From<Witness> for format::Witness {
             attempted_rows,
             written_rows,
             removed_rows,
+            overwritten_rows,
             rollbacks,
             failures,
             blind_spots,
@@ -21,7 +22,8 @@ impl From<Witness> for format::Witness {
         stored.statements = statements;
         stored.attempted_rows = attempted_rows;
         stored.written_rows = written_rows;
-        (stored.removed_rows, stored.rollbacks) = (removed_rows, rollbacks);
+        (stored.removed_rows, stored.overwritten_rows) = (removed_rows, overwritten_rows);
+        stored.rollbacks = rollbacks;
         stored.failures = failures.into_iter().map(Into::into).collect();
         stored.blind_spots = blind_spots.into_iter().map(Into::into).collect();
         (stored.other_tables, stored.unattributed) = (other_tables, unattributed);
@@ -63,6 +65,7 @@ impl From<format::Witness> for Witness {
             attempted_rows: stored.attempted_rows,
             written_rows: stored.written_rows,
             removed_rows: stored.removed_rows,
+            overwritten_rows: stored.overwritten_rows,
             rollbacks: stored.rollbacks,
             failures: stored.failures.into_iter().map(Into::into).collect(),
             blind_spots: stored.blind_spots.into_iter().map(Into::into).collect(),

@@ -235,6 +235,7 @@ impl Witness {
             attempted_rows: _,
             written_rows: _,
             removed_rows: _,
+            overwritten_rows: _,
             rollbacks: _,
             failures,
             blind_spots,

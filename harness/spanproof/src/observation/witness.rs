@@ -14,6 +14,8 @@ pub struct Witness {
     pub written_rows: usize,
     /// Rows that were deleted.
     pub removed_rows: usize,
+    /// Rows that became another span: an update or an upsert changed their id.
+    pub overwritten_rows: usize,
     /// Transactions of the database that were rolled back; `None` in evidence of version 0.1.0.
     pub rollbacks: Option<u64>,
     /// Errors in this database, in order.

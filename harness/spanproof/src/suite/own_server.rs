@@ -75,16 +75,12 @@ async fn errors_of(alone: &World, case: &Case) -> Vec<Failure> {
 
 /// Returns the case that differs from `case` only in that tracing is off.
 fn twin(spec: &Spec, slots: &[Option<CaseOutcome>], case: &Case) -> Option<Case> {
-    let flag = spec.tracing_flag()?;
-    let without_flag = |case: &Case| {
-        let mut facts = case.facts();
-        facts.remove(flag.name.as_str());
-        format!("{facts:?}")
+    let cases = slots.iter().filter_map(|slot| finished(slot.as_ref()));
+    let mut cases = cases.map(|case| &case.observation.case);
+    let is_twin = |other: &&Case| {
+        other.fault.is_none() && !other.records(spec) && other.work(spec) == case.work(spec)
     };
-    let wanted = without_flag(case);
-    let cases =
-        slots.iter().filter_map(|slot| finished(slot.as_ref())).map(|case| &case.observation.case);
-    cases.clone().find(|other| !other.records(spec) && without_flag(other) == wanted).cloned()
+    cases.find(is_twin).cloned()
 }
 
 fn finished(slot: Option<&CaseOutcome>) -> Option<&JudgedCase> {

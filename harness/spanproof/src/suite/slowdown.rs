@@ -9,7 +9,7 @@ use super::result::CaseOutcome;
 use crate::matrix::Case;
 use crate::observation::{self, Observation};
 use crate::trial::World;
-use crate::verdict::{job_ms, judge, slow_pairs};
+use crate::verdict::{judge, slow_pairs};
 use spanproof_format::JobTimes;
 
 /// Trials of each of the two cases. Something else that slows down three of them and spares the three
@@ -66,7 +66,7 @@ async fn alternate(world: &World, off: &Case, on: &Case) -> Option<JobTimes> {
     for _ in 0..TRIALS {
         let off = run_once(world, off, false).await.ok()?;
         let on = run_once(world, on, false).await.ok()?;
-        pairs.push((job_ms(&off.observation)?, job_ms(&on.observation)?));
+        pairs.push((off.observation.job_ms()?, on.observation.job_ms()?));
     }
     Some(JobTimes::new(&off.id, &pairs))
 }

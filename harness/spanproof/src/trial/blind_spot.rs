@@ -1,15 +1,21 @@
 //! Ways to the span table on which an insert can be lost before the triggers of the witness see it:
 //! rules that replace an insert, and functions that catch their errors or insert elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
 use super::tally::statement;
 use super::trigger;
 use crate::identifier;
+use crate::json_path::base;
 use crate::observation::{BlindSpot, BlindSpotEffect};
+use crate::spec::SpanTable;
 use spanproof_postgres::LogEntry;
+
+/// A statement that names at least this many of the columns for trace, id, parent, name and start is about
+/// spans.
+const MIN_COLUMNS: usize = 3;
 
 /// What the event trigger writes to the log when it can't put a trigger on a table.
 const UNWATCHED: &str = "spanproof witness: unwatched ";
@@ -60,7 +66,7 @@ struct Routine {
 /// Finds the blind spots of a case. `entries` are those of the server's log.
 pub(super) async fn find(
     connection: &mut PgConnection,
-    table: &str,
+    spans: &SpanTable,
     entries: &[LogEntry],
 ) -> Result<Vec<BlindSpot>, sqlx::Error> {
     let unwatched = |what| BlindSpot { what, effect: BlindSpotEffect::Unwatched, statements: None };
@@ -74,7 +80,7 @@ pub(super) async fn find(
     let statements: Vec<Sql> = entries.iter().filter_map(statement).map(Sql::new).collect();
     let mut places: Vec<String> = sqlx::query_scalar(PLACES).fetch_all(&mut *connection).await?;
     // A table that is missing has no place.
-    places.push(identifier::parts(table).1);
+    places.push(identifier::parts(&spans.table).1);
     let rules = sqlx::query_as(RULES).fetch_all(&mut *connection).await?;
     spots.extend(rules.into_iter().map(|rule| of_rule(rule, &places, &statements)));
     let routines: Vec<(String, String, bool)> =
@@ -84,6 +90,7 @@ pub(super) async fn find(
         .map(|(name, body, has_trigger)| Routine { name, body: Sql::new(&body), has_trigger })
         .collect();
     spots.extend(of_temporary_table(&places, &statements));
+    spots.extend(of_similar_tables(spans, &places, &statements));
     spots.extend(of_blocks(&places, &statements));
     spots.extend(of_routines(&routines, &places, &statements));
     Ok(spots)
@@ -112,6 +119,34 @@ fn of_temporary_table(places: &[String], statements: &[Sql]) -> Option<BlindSpot
     let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
     let what = "a temporary table has its name".to_owned();
     Some(BlindSpot { what, effect: BlindSpotEffect::Elsewhere, statements: Some(count) })
+}
+
+/// Returns the other tables that statements insert spans into: those that are created like the span table,
+/// and those whose inserts name its columns. Rows may go on from there to the span table.
+fn of_similar_tables(spans: &SpanTable, places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
+    let columns = [&spans.trace, &spans.id, &spans.parent, &spans.name, &spans.started];
+    let has_columns = |sql: &Sql| {
+        let is_named = |column: &&&String| !column.is_empty() && sql.names(&base(column));
+        columns.iter().filter(is_named).count() >= MIN_COLUMNS
+    };
+    let like_spans = |sql: &&Sql| has_columns(sql) || places.iter().any(|place| sql.names(place));
+    let created: BTreeSet<&String> =
+        statements.iter().filter(like_spans).filter_map(Sql::created_table).collect();
+    let reaches_place = statements.iter().any(|sql| sql.inserts_into(places));
+    let effect = if reaches_place { BlindSpotEffect::Unclear } else { BlindSpotEffect::Elsewhere };
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    for sql in statements.iter().filter(|sql| !sql.inserts_into(places)) {
+        if let Some(table) = sql.insert_target()
+            && (has_columns(sql) || created.contains(table))
+        {
+            *counts.entry(table).or_default() += 1;
+        }
+    }
+    let spot = |(table, count): (&String, usize)| {
+        let what = format!("`{table}` gets rows with the columns of spans");
+        BlindSpot { what, effect, statements: Some(count) }
+    };
+    counts.into_iter().map(spot).collect()
 }
 
 /// Returns the blocks of code that insert into a table.
@@ -203,6 +238,34 @@ impl Sql {
         })
     }
 
+    /// Whether one of its words is a name.
+    fn names(&self, name: &str) -> bool {
+        let Sql(name) = Self::new(name);
+        !name.is_empty() && self.0.windows(name.len()).any(|words| words == name)
+    }
+
+    /// Returns the table that it inserts or copies into, without its schema; `None` for another statement.
+    fn insert_target(&self) -> Option<&String> {
+        let words: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        let start = match words[..] {
+            ["insert" | "merge", "into", ..] => 2,
+            ["copy", ..] if words.contains(&"from") => 1,
+            _ => return None,
+        };
+        let is_qualified = words.get(start + 1) == Some(&".");
+        self.0.get(if is_qualified { start + 2 } else { start })
+    }
+
+    /// Returns the table that it creates, without its schema; `None` for another statement.
+    fn created_table(&self) -> Option<&String> {
+        let table = self.0.iter().position(|word| word == "table")?;
+        let skipped = ["if", "not", "exists"];
+        let mut names = self.0[table + 1..].iter().filter(|word| !skipped.contains(&word.as_str()));
+        let first = names.next()?;
+        let name = if names.next().is_some_and(|sign| sign == ".") { names.next()? } else { first };
+        (self.0.first()? == "create").then_some(name)
+    }
+
     /// Whether it creates a temporary table with one of these names.
     fn creates_temporary(&self, tables: &[String]) -> bool {
         let skipped = ["global", "local", "if", "not", "exists"];
@@ -260,6 +323,28 @@ mod tests {
         #[case] creates: bool,
     ) {
         assert_eq!(Sql::new(text).creates_temporary(&["spans".to_owned()]), creates);
+    }
+
+    #[rstest]
+    #[case::columns("insert into stage (t, s, n) values (1)", &["`stage` gets rows with the columns of spans; 1"])]
+    #[case::like("create temp table if not exists w (like app.spans);; copy w from stdin",
+        &["`w` gets rows with the columns of spans; 1"])]
+    #[case::few_columns("insert into jobs (t, n) values (1)", &[])]
+    #[case::copy_out("copy spans (t, s, n) to stdout", &[])]
+    fn another_table_that_gets_spans_is_found(#[case] sql: &str, #[case] expected: &[&str]) {
+        let spans: SpanTable = toml::from_str(
+            "table = 'spans'\ntrace = 't'\nid = 's'\nparent = 'p'\nname = 'n'\nunit = 'u'\n\
+             service = ''\nduration = ''\nstarted = 'b'\ncompleted = 'e'\nstatus = 'x'",
+        )
+        .unwrap();
+        let statements: Vec<_> = sql.split(";;").map(|text| Sql::new(text.trim())).collect();
+        let found = of_similar_tables(&spans, &["spans".to_owned()], &statements);
+        let texts: Vec<_> = found
+            .iter()
+            .map(|spot| format!("{}; {}", spot.what, spot.statements.unwrap()))
+            .collect();
+        assert_eq!(texts, expected);
+        assert!(found.iter().all(|spot| spot.effect == BlindSpotEffect::Elsewhere));
     }
 
     #[test]

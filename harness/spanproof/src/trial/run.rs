@@ -363,11 +363,10 @@ async fn create_database(
 ) -> Result<(Database, ServerBefore), Error> {
     let database = world.server().migrated_database(world.migrations()).await?;
     seed(world, &database).await?;
-    let tables = &world.spec().tables;
+    let spans = &world.spec().tables.spans;
     let mut connection = connect(database.url()).await?;
     if overrides.witness {
-        let table = &tables.spans.table;
-        witness::install(world.server(), &database, &mut connection, table).await?;
+        witness::install(world.server(), &database, &mut connection, spans).await?;
     }
     run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
     let before = ServerBefore::read(world, &mut connection, overrides.witness).await?;

@@ -59,8 +59,7 @@ impl ServerBefore {
         let log = server.log(database).await?;
         let other_tables = OtherRows::count(connection, tables).await?.since(&self.rows);
         let entries = log.as_deref().filter(|_| overrides.witness);
-        let witness =
-            witness::read(entries, connection, &tables.spans.table, &other_tables).await?;
+        let witness = witness::read(entries, connection, &tables.spans, &other_tables).await?;
         let errors = phases.errors(log.as_deref());
         let mut evidence = ServerEvidence { log, other_tables, witness, errors };
         if let Some(before) = self.databases {

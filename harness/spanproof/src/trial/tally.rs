@@ -15,6 +15,8 @@ pub(super) struct Tally {
     pub(super) attempted: usize,
     pub(super) written: usize,
     pub(super) removed: usize,
+    /// Rows whose span id was changed.
+    pub(super) overwritten: usize,
 }
 
 /// What one session is doing.
@@ -66,6 +68,10 @@ impl Tally {
                 "written" if !is_move => session.written += 1,
                 "removed" if !is_move => tally.removed += 1,
                 "updated" => session.updated += 1,
+                "overwritten" => {
+                    session.updated += 1;
+                    tally.overwritten += 1;
+                }
                 "offered" => session.offered += 1,
                 "stored" => session.stored += 1,
                 _ if is_statement(entry) => tally.finish(session, Kind::Other),
@@ -117,17 +123,18 @@ mod tests {
 
     /// Each word is an event of the triggers; `-` is a statement of the client.
     #[rstest]
-    #[case::rows("- begun tried tried written written", [1, 2, 2, 0])]
-    #[case::refused("- begun tried -", [1, 1, 0, 0])]
-    #[case::upsert("- begun updating tried updated", [1, 0, 0, 0])]
-    #[case::upsert_discarded("- begun updating tried - updating updated", [1, 1, 0, 0])]
-    #[case::moved("- updating tried removed written", [0, 0, 0, 0])]
-    #[case::moved_and_removed("- updating tried removed written - removed", [0, 0, 0, 1])]
-    #[case::view("- begun offered stored stored offered", [1, 2, 2, 0])]
-    #[case::view_that_keeps_none("- begun offered - stored", [1, 1, 0, 0])]
-    #[case::passed_on("- begun tried begun passed-on written", [2, 1, 1, 0])]
-    #[case::of_a_trigger("- begun passed-on written", [1, 1, 1, 0])]
-    fn a_row_counts_once(#[case] events: &str, #[case] counts: [usize; 4]) {
+    #[case::rows("- begun tried tried written written", [1, 2, 2, 0, 0])]
+    #[case::refused("- begun tried -", [1, 1, 0, 0, 0])]
+    #[case::upsert("- begun updating tried updated", [1, 0, 0, 0, 0])]
+    #[case::upsert_discarded("- begun updating tried - updating updated", [1, 1, 0, 0, 0])]
+    #[case::overwritten("- begun updating tried overwritten", [1, 0, 0, 0, 1])]
+    #[case::moved("- updating tried removed written", [0, 0, 0, 0, 0])]
+    #[case::moved_and_removed("- updating tried removed written - removed", [0, 0, 0, 1, 0])]
+    #[case::view("- begun offered stored stored offered", [1, 2, 2, 0, 0])]
+    #[case::view_that_keeps_none("- begun offered - stored", [1, 1, 0, 0, 0])]
+    #[case::passed_on("- begun tried begun passed-on written", [2, 1, 1, 0, 0])]
+    #[case::of_a_trigger("- begun passed-on written", [1, 1, 1, 0, 0])]
+    fn a_row_counts_once(#[case] events: &str, #[case] counts: [usize; 5]) {
         let entry = |event: &str| LogEntry {
             database: "one".into(),
             pid: 7,
@@ -140,7 +147,10 @@ mod tests {
             statement: None,
         };
         let entries: Vec<_> = events.split(' ').map(entry).collect();
-        let [statements, attempted, written, removed] = counts;
-        assert_eq!(Tally::new(&entries), Tally { statements, attempted, written, removed });
+        let [statements, attempted, written, removed, overwritten] = counts;
+        assert_eq!(
+            Tally::new(&entries),
+            Tally { statements, attempted, written, removed, overwritten }
+        );
     }
 }

@@ -9,6 +9,8 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Error;
 use crate::identifier::{self, TableName};
+use crate::json_path::JsonPath;
+use crate::spec::SpanTable as Spans;
 
 /// Creates the functions and the triggers. A view that no rule or trigger serves has the inserts of
 /// its table. Row triggers run in the order of their names: `!` makes one run before the user's
@@ -25,6 +27,8 @@ begin
     if tg_argv[0] = 'tried' then
         raise log 'spanproof witness: %', case when tg_argv[1] = 'target' then 'tried'
             when pg_trigger_depth() > 1 then 'passed on' else 'tried below' end;
+    elsif tg_argv[0] = 'updated' and to_jsonb(old) ->> {id} <> to_jsonb(new) ->> {id} then
+        raise log 'spanproof witness: overwritten';
     else
         raise log 'spanproof witness: %', tg_argv[0];
     end if;
@@ -151,8 +155,9 @@ const FULL_NAME: &str = "select n.nspname::text, c.relname::text from pg_class c
     union all select coalesce($2, current_schema()::text), $3 where to_regclass($1) is null";
 
 /// Creates the triggers. A span table that does not exist gets them when it is created.
-pub(super) async fn install(connection: &mut PgConnection, table: &str) -> Result<(), Error> {
+pub(super) async fn install(connection: &mut PgConnection, spans: &Spans) -> Result<(), Error> {
     let failed = |error: sqlx::Error| Error::Witness(error.into());
+    let table = &spans.table;
     let (schema, name) = identifier::parts(table);
     let (schema, name): (Option<String>, String) = sqlx::query_as(FULL_NAME)
         .bind(identifier::table(table))
@@ -162,7 +167,11 @@ pub(super) async fn install(connection: &mut PgConnection, table: &str) -> Resul
         .await
         .map_err(failed)?;
     let target = TableName { schema, name }.sql();
-    let sql = TRIGGERS.replace("{target}", &identifier::literal(&target));
+    // Other attributes beside an id in a column of JSON may change when the span ends.
+    let id = if JsonPath::find(&spans.id).is_some() { "" } else { &spans.id };
+    let sql = TRIGGERS
+        .replace("{target}", &identifier::literal(&target))
+        .replace("{id}", &identifier::literal(id));
     connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop).map_err(failed)
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::tally::Tally;
 use super::{Error, blind_spot, trigger};
 use crate::observation::{Failure, Witness};
+use crate::spec::SpanTable;
 use spanproof_lease::wait::{self, Attempt};
 use spanproof_postgres::{Database, LogEntry, Server};
 
@@ -26,10 +27,10 @@ pub(super) async fn install(
     server: &Server,
     database: &Database,
     connection: &mut PgConnection,
-    table: &str,
+    spans: &SpanTable,
 ) -> Result<(), Error> {
     match server.log(database).await? {
-        Some(_) => trigger::install(connection, table).await,
+        Some(_) => trigger::install(connection, spans).await,
         None => Ok(()),
     }
 }
@@ -39,17 +40,18 @@ pub(super) async fn install(
 pub(super) async fn read(
     entries: Option<&[LogEntry]>,
     connection: &mut PgConnection,
-    table: &str,
+    spans: &SpanTable,
     other_tables: &[(String, u64)],
 ) -> Result<Option<Witness>, Error> {
     let Some(entries) = entries else { return Ok(None) };
-    let Tally { statements, attempted, written, removed } = Tally::new(entries);
-    let blind_spots = blind_spot::find(connection, table, entries).await;
+    let Tally { statements, attempted, written, removed, overwritten } = Tally::new(entries);
+    let blind_spots = blind_spot::find(connection, spans, entries).await;
     Ok(Some(Witness {
         statements,
         attempted_rows: attempted,
         written_rows: written,
         removed_rows: removed,
+        overwritten_rows: overwritten,
         rollbacks: rollbacks(connection).await?,
         failures: failures(entries),
         blind_spots: blind_spots.map_err(|error| Error::Witness(error.into()))?,
@@ -102,6 +104,14 @@ mod tests {
     use super::*;
     use crate::observation::{BlindSpot, BlindSpotEffect as Effect};
     use spanproof_postgres::Options;
+
+    fn spans_table() -> SpanTable {
+        toml::from_str(
+            "table = 'spans'\ntrace = 't'\nid = 'id'\nparent = 'p'\nname = 'n'\nunit = 'u'\n\
+             service = ''\nduration = ''\nstarted = 'b'\ncompleted = 'e'\nstatus = 'x'",
+        )
+        .unwrap()
+    }
 
     const TABLE: &str = "create table spans (id int primary key, n serial)";
 
@@ -199,15 +209,17 @@ mod tests {
             let mut connection = PgConnection::connect(database.url()).await.unwrap();
             connection.execute(TABLE).await.unwrap();
             if witnessed {
-                install(&server, &database, &mut connection, "spans").await.unwrap();
+                install(&server, &database, &mut connection, &spans_table()).await.unwrap();
                 // The settings of the witness hold for new sessions.
                 connection = PgConnection::connect(database.url()).await.unwrap();
             }
             views.push(run(&mut connection, insert).await);
             if witnessed {
                 let entries = server.log(&database).await.unwrap().unwrap();
-                let witness =
-                    read(Some(&entries), &mut connection, "spans", &[]).await.unwrap().unwrap();
+                let witness = read(Some(&entries), &mut connection, &spans_table(), &[])
+                    .await
+                    .unwrap()
+                    .unwrap();
                 assert_eq!(
                     [witness.statements, witness.attempted_rows, witness.written_rows],
                     counts
@@ -229,14 +241,15 @@ mod tests {
         let database = server.empty_database().await.unwrap();
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
         connection.execute(sqlx::raw_sql(AssertSqlSafe(setup.to_owned()))).await.unwrap();
-        install(&server, &database, &mut connection, "spans").await.unwrap();
+        install(&server, &database, &mut connection, &spans_table()).await.unwrap();
         let mut service = PgConnection::connect(database.url()).await.unwrap();
         for statement in statements.split(";;") {
             service.execute(sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))).await.unwrap();
         }
         service.close().await.unwrap();
         let entries = server.log(&database).await.unwrap().unwrap();
-        let witness = read(Some(&entries), &mut connection, "spans", &[]).await.unwrap().unwrap();
+        let witness =
+            read(Some(&entries), &mut connection, &spans_table(), &[]).await.unwrap().unwrap();
         connection.close().await.unwrap();
         database.close().await.unwrap();
         witness
@@ -325,6 +338,29 @@ mod tests {
         let Witness { statements, attempted_rows, written_rows, removed_rows, .. } = witness;
         assert_eq!([statements, attempted_rows, written_rows, removed_rows], counts);
         assert_eq!(witness.blind_spots, []);
+    }
+
+    /// An update may end a span, and must not give its row to another one.
+    #[rstest]
+    #[case::ended("update spans set n = 2", 0)]
+    #[case::upsert_of_the_same(
+        "insert into spans values (1) on conflict (id) do update set n = 3",
+        0
+    )]
+    #[case::update("update spans set id = 2", 1)]
+    #[case::upsert(
+        "insert into spans values (2, 1) on conflict (n) do update set id = excluded.id",
+        1
+    )]
+    #[tokio::test]
+    async fn rows_that_become_other_spans_are_counted(
+        #[case] statement: &str,
+        #[case] overwritten: usize,
+    ) {
+        let statements = format!("insert into spans values (1, 1);; {statement}");
+        let witness =
+            testimony("create table spans (id int primary key, n int unique)", &statements).await;
+        assert_eq!(witness.overwritten_rows, overwritten);
     }
 
     const RECORD: &str = "create table spans (id int primary key); \

@@ -336,15 +336,12 @@ impl GapEvidence<'_> {
             }
         }
         if let Some(flag) = facts.spec.tracing_flag() {
-            let without_flag = |case: &crate::matrix::Case| {
-                let mut facts = case.facts();
-                facts.remove(flag.name.as_str());
-                format!("{facts:?}")
-            };
-            let own = without_flag(case);
+            let work = case.work(facts.spec);
             let differs_in_flag_only = |peer: &&&Facts<'_>| {
                 let other = &peer.observation.case;
-                other.flags != case.flags && without_flag(other) == own
+                other.flags != case.flags
+                    && other.fault == case.fault
+                    && other.work(facts.spec) == work
             };
             if let Some(peer) = peers.iter().filter(differs_in_flag_only).find(has_all_spans) {
                 let value = peer.observation.case.flag(&flag.name);

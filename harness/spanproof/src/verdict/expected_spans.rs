@@ -39,4 +39,9 @@ impl<'a> ExpectedSpans<'a> {
     pub(super) fn min_per_unit(&self) -> usize {
         self.parents.len()
     }
+
+    /// Whether it is the unit's own span, which has no parent within the unit.
+    pub(super) fn is_root(&self) -> bool {
+        self.parents.iter().all(|names| names.is_empty())
+    }
 }

@@ -12,8 +12,11 @@ use super::finding::{Checks, Finding};
 use crate::observation::{Field, Period, Span};
 use spanproof_format::Code;
 
-/// How far the clocks of the service, of spanproof and of the database server may differ.
+/// How far the clocks of the service, of spanproof and of the database server may differ, if the server
+/// may run on another machine.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+/// How far times may differ that were taken on one machine.
+const SAME_CLOCK_TOLERANCE: TimeDelta = TimeDelta::milliseconds(50);
 /// How much earlier than its parent a span may start: times may be rounded to milliseconds.
 const START_TOLERANCE: TimeDelta = TimeDelta::milliseconds(10);
 /// How many milliseconds a recorded duration may differ from end minus start. A service may measure
@@ -27,6 +30,11 @@ const DURATION_TOLERANCE: f64 = 0.25;
 /// The units of time in which durations may be recorded, in milliseconds: seconds, milliseconds,
 /// microseconds and nanoseconds.
 const TIME_UNITS_MS: [f64; 4] = [1000.0, 1.0, 1e-3, 1e-6];
+const TIME_UNIT_NAMES: [&str; 4] = ["seconds", "milliseconds", "microseconds", "nanoseconds"];
+/// Durations from this length on show in which unit of time they are recorded.
+const MIN_TELLING_MS: f64 = 0.5;
+/// How close to end minus start such a duration must be, as a fraction.
+const TELLING_TOLERANCE: f64 = 0.1;
 /// Offsets of time zones are multiples of this (IANA time zone database, zones in use).
 const ZONE_STEP: TimeDelta = TimeDelta::minutes(15);
 
@@ -77,17 +85,19 @@ fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) 
 
 fn check_times(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     let mut wrong: Vec<(&Span, String)> = Vec::new();
-    let period = facts.trial().and_then(|trial| trial.period.as_ref());
-    let offset = utc_offset_of_units(facts);
+    let limits = Limits::new(facts);
+    let common_unit = common_duration_unit(spans);
     let exceeds = |span: &&&Span| wrong_duration(span, COMMON_TOLERANCE_MS).is_some();
     let with_duration = spans.iter().filter(|span| span.duration_ms.is_some()).count();
     let all_exceed = with_duration > 1 && spans.iter().filter(exceeds).count() == with_duration;
     let tolerance_ms = if all_exceed { COMMON_TOLERANCE_MS } else { DURATION_TOLERANCE_MS };
     for span in spans {
-        let reason = period
-            .and_then(|period| outside_period(span, period, offset))
+        let reason = limits
+            .as_ref()
+            .and_then(|limits| limits.exceeded(facts, span))
             .or_else(|| starts_before_parent(facts, span))
-            .or_else(|| wrong_duration(span, tolerance_ms));
+            .or_else(|| wrong_duration(span, tolerance_ms))
+            .or_else(|| other_duration_unit(span, common_unit?));
         wrong.extend(reason.map(|reason| (*span, reason)));
     }
     checks.expect_each(wrong.is_empty(), || {
@@ -125,31 +135,88 @@ fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
     (nearest != 0 && is_near).then(|| TimeDelta::seconds(nearest))
 }
 
-/// Returns what is wrong if a span starts or ends outside the period; `None` if it does not. The span's
-/// times may have the offset of the units' times.
-fn outside_period(span: &Span, period: &Period, offset_of_units: TimeDelta) -> Option<String> {
-    let (first, last) = (period.submitted - CLOCK_TOLERANCE, period.stopped + CLOCK_TOLERANCE);
-    let is_outside = |at: &DateTime<Utc>| {
-        let in_utc = *at - offset_of_units;
-        !(first..=last).contains(at) && !(first..=last).contains(&in_utc)
-    };
-    let start = span.start().filter(is_outside);
-    let end = span.end().filter(is_outside);
-    let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
-    if let Some(offset) = zone_offset(at - period.submitted) {
-        let lacks_zone = span.started.as_ref().is_some_and(|time| !has_zone(&time.text));
-        // A service may write local times into a column without a time zone.
-        if lacks_zone && offset == local_offset() {
-            return None;
-        }
-        let minutes = offset.num_minutes();
-        return Some(format!(
-            "its {word} is {minutes} minutes from the time of the job, as if in another time zone"
-        ));
+/// The limits for the times of spans.
+struct Limits<'a> {
+    period: &'a Period,
+    /// How far clocks may differ.
+    tolerance: TimeDelta,
+    /// The offset from UTC that the times may have, as the times in the rows of units have it.
+    offset: TimeDelta,
+    /// When the job had ended at the latest; `None` if its route does not wait for its end.
+    job_end: Option<DateTime<Utc>>,
+}
+
+impl<'a> Limits<'a> {
+    /// Returns `None` if the time of the submission is not known.
+    fn new(facts: &Facts<'a>) -> Option<Self> {
+        let trial = facts.trial()?;
+        let period = trial.period.as_ref()?;
+        // The log can be read if the server was started on this machine.
+        let tolerance = if trial.server_log_read { SAME_CLOCK_TOLERANCE } else { CLOCK_TOLERANCE };
+        let (spec, case) = (facts.spec, &facts.observation.case);
+        let route = spec.routes.iter().find(|route| route.name == case.route);
+        let is_awaited = route.is_some_and(|route| route.done.is_none() && !route.at_start);
+        let job_end = facts
+            .observation
+            .job_ms()
+            .filter(|_| is_awaited && !spec.tables.jobs.table.is_empty())
+            .and_then(|ms| Some(period.submitted + TimeDelta::milliseconds(ms.try_into().ok()?)));
+        Some(Self { period, tolerance, offset: utc_offset_of_units(facts), job_end })
     }
-    let relation =
-        if at < first { "before the job was submitted" } else { "after the service stopped" };
-    Some(format!("its {word} is {relation}"))
+
+    /// Returns what is wrong if a span starts or ends outside the period, or starts after its work has
+    /// ended; `None` if it does not.
+    fn exceeded(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
+        self.outside_period(span).or_else(|| self.starts_after_job(facts, span))
+    }
+
+    fn outside_period(&self, span: &Span) -> Option<String> {
+        let (submitted, stopped) = (self.period.submitted, self.period.stopped);
+        // Times in whole seconds may be up to one second too early.
+        let is_exact =
+            |field| span.field_text(field).is_some_and(|text: String| text.contains('.'));
+        let is_outside = |at: &DateTime<Utc>, field: Field| {
+            let tolerance = if is_exact(field) {
+                self.tolerance
+            } else {
+                self.tolerance + TimeDelta::seconds(1)
+            };
+            let range = submitted - tolerance..=stopped + tolerance;
+            !range.contains(at) && !range.contains(&(*at - self.offset))
+        };
+        let start = span.start().filter(|at| is_outside(at, Field::Started));
+        let end = span.end().filter(|at| is_outside(at, Field::Ended));
+        let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
+        if let Some(offset) = zone_offset(at - submitted) {
+            let lacks_zone = span.started.as_ref().is_some_and(|time| !has_zone(&time.text));
+            // A service may write local times into a column without a time zone.
+            if lacks_zone && offset == local_offset() {
+                return None;
+            }
+            let minutes = offset.num_minutes();
+            return Some(format!(
+                "its {word} is {minutes} minutes from the time of the job, as if in another time zone"
+            ));
+        }
+        Some(if at < submitted {
+            let ms = (submitted - at).num_milliseconds();
+            format!("its {word} is {ms} ms before the job was submitted")
+        } else {
+            let ms = (at - stopped).num_milliseconds();
+            format!("its {word} is {ms} ms after the service stopped")
+        })
+    }
+
+    /// Only for the unit's own span: work may go on after the job has ended.
+    fn starts_after_job(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
+        let (end, start) = (self.job_end?, span.start()?);
+        let own = facts.expected_spans.first()?;
+        let is_own = own.is_root() && span.name.as_deref() == Some(own.name);
+        let late = (start - end).min(start - self.offset - end);
+        let is_local_time = zone_offset(start - self.period.submitted).is_some();
+        (is_own && span.unit.is_some() && !is_local_time && late > self.tolerance)
+            .then(|| format!("it starts {} ms after the job had ended", late.num_milliseconds()))
+    }
 }
 
 /// Whether the text of a time contains its offset from UTC.
@@ -192,6 +259,38 @@ fn wrong_duration(span: &Span, tolerance_ms: f64) -> Option<String> {
     let fits = |unit: &f64| (recorded * unit - computed).abs() <= tolerance;
     (!TIME_UNITS_MS.iter().any(fits))
         .then(|| format!("its duration {recorded} is end minus start ({computed} ms) in no unit"))
+}
+
+/// Returns in which unit of time most durations are recorded, as an index into the units; `None` if no
+/// duration shows it.
+fn common_duration_unit(spans: &[&Span]) -> Option<usize> {
+    let units: Vec<usize> = spans.iter().filter_map(|span| duration_unit(span)).collect();
+    (0..TIME_UNITS_MS.len())
+        .max_by_key(|unit| units.iter().filter(|other| *other == unit).count())
+        .filter(|unit| units.contains(unit))
+}
+
+/// Returns what is wrong if a duration is recorded in another unit of time than most; `None` if it is not.
+fn other_duration_unit(span: &Span, common: usize) -> Option<String> {
+    let unit = duration_unit(span).filter(|unit| *unit != common)?;
+    let (recorded, names) = (span.duration_ms?, TIME_UNIT_NAMES);
+    Some(format!(
+        "its duration {recorded} is in {}, and those of other spans are in {}",
+        names[unit], names[common]
+    ))
+}
+
+/// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too
+/// short to show it, or if it is not close in any unit.
+fn duration_unit(span: &Span) -> Option<usize> {
+    let recorded = span.duration_ms?;
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    let computed = (span.end()? - span.start()?).num_microseconds()? as f64 / 1000.0;
+    let is_close = |unit: &f64| (recorded * unit - computed).abs() <= computed * TELLING_TOLERANCE;
+    let is_exact = |field| span.field_text(field).is_some_and(|text| text.contains('.'));
+    let is_telling =
+        computed >= MIN_TELLING_MS && is_exact(Field::Started) && is_exact(Field::Ended);
+    TIME_UNITS_MS.iter().position(is_close).filter(|_| is_telling)
 }
 
 #[cfg(test)]

@@ -115,6 +115,14 @@ impl Judgement {
     }
 
     /// Adds a finding to a pass or a failure. Other verdicts stay as they are.
+    /// Returns the finding with a code; `None` if the judgement has none.
+    pub(super) fn finding_mut(&mut self, code: Code) -> Option<&mut Finding> {
+        match &mut self.verdict {
+            Verdict::Fail(findings) => findings.iter_mut().find(|finding| finding.code == code),
+            _ => None,
+        }
+    }
+
     pub(super) fn add(&mut self, finding: Finding) {
         match &mut self.verdict {
             Verdict::Fail(findings) => findings.push(finding),

@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::gap::Gap;
 use super::stage;
-use super::witness::{Fate, Testimony};
+use super::witness::{Fate, NOT_COUNTED, Testimony};
 use crate::observation::{BlindSpot, Field};
 use spanproof_format::{Alternative, Code, Stage};
 
@@ -227,6 +227,7 @@ impl Missing<'_> {
             Fate::LostAtCommit => format!("written, and lost at the commit, {reason}"),
             Fate::Undone => "written in a transaction that was never committed".to_owned(),
             Fate::Removed => "written, and deleted later".to_owned(),
+            Fate::Overwritten => "written, and overwritten by other spans later".to_owned(),
             Fate::Discarded => {
                 "the server took the rows, told no error and kept none: a trigger, or a \
                                 conflict that is to be ignored"
@@ -334,11 +335,21 @@ fn refusal(answers: &Answers) -> String {
 
 /// Names the tables that contain the rows.
 fn other_tables(answers: &Answers) -> String {
-    let tables = answers.evidence(Q::Elsewhere).iter().filter_map(|evidence| match evidence {
+    let evidence = answers.evidence(Q::Elsewhere);
+    let tables = evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Elsewhere { table, .. } => Some(format!("`{table}`")),
         _ => None,
     });
-    format!("the rows are in another table: {}", tables.collect::<Vec<_>>().join(", "))
+    let tables: Vec<_> = tables.collect();
+    if !tables.is_empty() {
+        return format!("the rows are in another table: {}", tables.join(", "));
+    }
+    // A blind spot of the witness: only the statements are known.
+    let mut places = evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Note(text) => text.strip_prefix(NOT_COUNTED),
+        _ => None,
+    });
+    format!("the rows went to another table: {}", places.next().unwrap_or_default())
 }
 
 /// The code of a conclusion. The cause `WriteFailedSilent` has another code if the service reports the

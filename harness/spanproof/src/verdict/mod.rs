@@ -52,4 +52,4 @@ pub(crate) use peer::compare;
 pub use peer::judge_all;
 pub(crate) use repetition::comparable_jobs;
 pub(crate) use same_job::{different_units, unrepeated};
-pub(crate) use slowdown::{job_ms, slow_pairs};
+pub(crate) use slowdown::slow_pairs;

@@ -64,6 +64,8 @@ pub(super) struct Outcome {
     units: BTreeMap<String, UnitOutcome>,
     /// The value of each unit that has one.
     values: BTreeMap<String, Json>,
+    /// Number of requests to the upstream that matched a reply.
+    pub(super) requests: usize,
 }
 
 /// The outcome of one unit, without the content of its value.
@@ -75,13 +77,14 @@ struct UnitOutcome {
 }
 
 impl Outcome {
-    pub(super) fn new(jobs: &[Job], units: &[Unit]) -> Self {
+    pub(super) fn new(jobs: &[Job], units: &[Unit], requests: usize) -> Self {
         let values =
             units.iter().filter_map(|unit| Some((unit.key.clone(), unit.outcome.clone()?)));
         Self {
             jobs: jobs.iter().map(|job| job.status.clone()).collect(),
             units: units.iter().map(|unit| (unit.key.clone(), UnitOutcome::new(unit))).collect(),
             values: values.collect(),
+            requests,
         }
     }
 

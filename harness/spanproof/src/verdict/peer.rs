@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::flaky::is_about_missing_spans;
 use super::judge::{judge, judge_facts};
 use super::judgement::{Judgement, Verdict, shape};
-use super::same_job::compare_outcomes;
+use super::same_job::{compare_outcomes, note_unended_jobs};
 use super::stage;
 use crate::observation::{Observation, Origin};
 use crate::spec::{Spec, Value};
@@ -34,6 +34,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     find_ignored_flag(spec, all, judgements);
     find_unused_tracer(spec, all, judgements);
     compare_outcomes(spec, all, judgements);
+    note_unended_jobs(spec, all, judgements);
 }
 
 /// Whether the service became ready; `true` for an existing system.

@@ -10,7 +10,11 @@ use super::judgement::Judgement;
 use super::outcome::Outcome;
 use crate::observation::{Job, Observation, Unit, WaitResult};
 use crate::spec::Spec;
+use crate::upstream::{Answer, Exchange};
 use spanproof_format::{Code, Confidence};
+
+/// Stands for the number of requests among the units that differ from trial to trial.
+const REQUESTS: &str = "requests to the upstream";
 
 /// Checks that a job has the same outcome with tracing on as with tracing off, and with a fault as
 /// without one.
@@ -21,6 +25,7 @@ pub(super) fn compare_outcomes(spec: &Spec, all: &[&Observation], judgements: &m
         for case in &group.tracing_on {
             if comparison.ends_like_baseline(case, &group.tracing_off, judgements) {
                 comparison.check_values(case, &group.tracing_off, judgements);
+                comparison.check_requests(case, &group.tracing_off, judgements);
             }
         }
         let message = "the same job ends differently when spans can't be written";
@@ -29,6 +34,28 @@ pub(super) fn compare_outcomes(spec: &Spec, all: &[&Observation], judgements: &m
             if group.tracing_off.is_empty() { &group.tracing_on } else { &group.tracing_off };
         for case in &group.with_fault {
             comparison.ends_like_baseline(case, without_fault, judgements);
+        }
+    }
+}
+
+/// Adds to a job that does not end with tracing on how long it takes with tracing off.
+pub(super) fn note_unended_jobs(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    for (observation, judgement) in all.iter().zip(judgements) {
+        let Some(finding) = judgement.finding_mut(Code::JobNotFinished) else { continue };
+        let case = &observation.case;
+        let is_twin = |other: &&&Observation| {
+            case.fault.is_none()
+                && case.records(spec)
+                && !other.case.records(spec)
+                && job_ended(other)
+                && other.case.work(spec) == case.work(spec)
+        };
+        if let Some(off) = all.iter().find(is_twin)
+            && let Some(ms) = off.job_ms()
+        {
+            let outcome = format!("the job ended after {ms} ms");
+            let (word, case) = ("tracing off".to_owned(), off.case.id.clone());
+            finding.evidence.push(Evidence::Compared { word, case, outcome, other: true });
         }
     }
 }
@@ -53,14 +80,13 @@ pub(super) struct SameJob {
 
 /// Groups the cases whose job ended. Empty if the spec has no tracing flag.
 pub(super) fn group_by_job(spec: &Spec, all: &[&Observation]) -> Vec<SameJob> {
-    let Some(flag) = spec.tracing_flag() else { return Vec::new() };
+    if spec.tracing_flag().is_none() {
+        return Vec::new();
+    }
     let mut groups: BTreeMap<String, SameJob> = BTreeMap::new();
     for (index, observation) in all.iter().enumerate().filter(|(_, one)| job_ended(one)) {
         let case = &observation.case;
-        let mut facts = case.facts();
-        facts.remove(flag.name.as_str());
-        facts.remove("fault");
-        let group = groups.entry(format!("{facts:?}")).or_default();
+        let group = groups.entry(case.work(spec)).or_default();
         let outcome = CaseOutcome { index, outcome: outcome(spec, observation) };
         let fault = case.fault.as_deref().and_then(|name| spec.fault(name));
         match fault {
@@ -73,20 +99,26 @@ pub(super) fn group_by_job(spec: &Spec, all: &[&Observation]) -> Vec<SameJob> {
     groups.into_values().collect()
 }
 
-/// Returns the indexes of cases without tracing that should run again, to find out which values differ
-/// in each run: values of the job differ from those of a case with tracing.
+/// Returns the indexes of cases that should run again, to find out what differs in each run: values of
+/// the job, or the number of requests, differ between a case with tracing and one without.
 pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
     let mut indexes = Vec::new();
     for SameJob { tracing_on, tracing_off, .. } in group_by_job(spec, all) {
         let Some(off) = tracing_off.first() else { continue };
+        for on in &tracing_on {
+            if on.outcome.ends_like(&off.outcome) && on.outcome.requests != off.outcome.requests {
+                indexes.extend([on.index, off.index]);
+            }
+        }
         let has_other_values = |on: &CaseOutcome| {
             on.outcome.ends_like(&off.outcome)
                 && !on.outcome.different_values(&off.outcome).is_empty()
         };
-        if tracing_on.iter().any(has_other_values) && all[off.index].variations().is_none() {
+        if tracing_on.iter().any(has_other_values) {
             indexes.push(off.index);
         }
     }
+    indexes.retain(|index| all[*index].variations().is_none());
     indexes
 }
 
@@ -163,6 +195,37 @@ impl Comparison<'_> {
         judgements[case.index].add(finding);
     }
 
+    /// The number of requests must be that of the first baseline case, if it is known to be the same each
+    /// time in both cases.
+    fn check_requests(
+        &self,
+        case: &CaseOutcome,
+        baseline: &[CaseOutcome],
+        judgements: &mut [Judgement],
+    ) {
+        let Some(first) = baseline.first() else { return };
+        let is_constant = |case: &CaseOutcome| {
+            self.all[case.index].variations().is_some_and(|varying| !varying.contains(REQUESTS))
+        };
+        if !is_constant(case) || !is_constant(first) {
+            return;
+        }
+        judgements[case.index].assertions += 1;
+        let counts = [case, first].map(|case| case.outcome.requests);
+        if counts[0] == counts[1] {
+            return;
+        }
+        let evidence = vec![
+            self.evidence(case, format!("{} requests", counts[0]), false),
+            self.evidence(first, format!("{} requests", counts[1]), true),
+        ];
+        let message = "the same job sends the upstream another number of requests with tracing on than \
+                       with tracing off, each time";
+        let mut finding = Finding::new(Code::OutcomeChangedByTracing, message, evidence);
+        finding.confidence = Confidence::Likely;
+        judgements[case.index].add(finding);
+    }
+
     /// The units that end differently when the case runs again; empty if it ran only once.
     fn variations(&self, case: &CaseOutcome) -> impl Iterator<Item = &String> {
         self.all[case.index].variations().into_iter().flatten()
@@ -183,6 +246,7 @@ pub(crate) fn different_units(
     let (one, other) = (outcome(spec, one), outcome(spec, other));
     let mut keys = one.different_units(&other);
     keys.extend(one.different_values(&other));
+    keys.extend((one.requests != other.requests).then(|| REQUESTS.to_owned()));
     keys
 }
 
@@ -190,7 +254,10 @@ pub(crate) fn different_units(
 fn outcome(spec: &Spec, observation: &Observation) -> Outcome {
     let (tables, rows) = (&spec.tables, &observation.tables);
     let jobs = Job::from_rows(tables, rows.jobs.all());
-    Outcome::new(&jobs, &Unit::from_rows(tables, rows.units.all()))
+    let exchanges = observation.trial().map_or(&[][..], |trial| &trial.exchanges);
+    let is_matched = |exchange: &&Exchange| !matches!(exchange.answer, Answer::Unmatched(_));
+    let requests = exchanges.iter().filter(is_matched).count();
+    Outcome::new(&jobs, &Unit::from_rows(tables, rows.units.all()), requests)
 }
 
 /// Whether the job ended in time.

@@ -18,6 +18,11 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     };
     if let Some(testimony) = Testimony::from_facts(facts).filter(|_| use_witness) {
         testimony.answer(answers);
+        if testimony.fate() == Fate::Rejected && testimony.errors() < gap.missing {
+            // A driver may give up a whole batch after the error, and the server never sees the rest.
+            let why = format!("{} errors for {} lost rows", testimony.errors(), gap.missing);
+            answers.set(Q::Poisoned, Fact::unknown(why));
+        }
         // The witness does not see a failed statement for a wrong table, but the server's log does.
         let log = ServerErrors::select(&trial.server_errors, facts);
         if answers.is_no(Q::Reached) && !log.refused.is_empty() {

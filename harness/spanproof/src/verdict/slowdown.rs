@@ -22,18 +22,10 @@ fn is_slow(off: u64, on: u64) -> bool {
     on >= FACTOR.saturating_mul(off) && on - off >= FLOOR_MS
 }
 
-/// Returns the milliseconds from the submission of the job to its end; `None` if it did not end.
-pub(crate) fn job_ms(observation: &Observation) -> Option<u64> {
-    let trial = observation.trial()?;
-    trial.job_run.settled.as_ref().filter(|settled| settled.is_reached())?;
-    let step = |name: &str| trial.timings.get(name).copied();
-    Some((step("submit")? + step("settle")?) / 1000)
-}
-
 /// Returns pairs of cases by their indexes, first the one with tracing off: those whose times are worth
 /// measuring again. The pair with the greatest difference comes first, and each job has one pair.
 pub(crate) fn slow_pairs(spec: &Spec, all: &[&Observation]) -> Vec<(usize, usize)> {
-    let time = |case: &CaseOutcome| Some((job_ms(all[case.index])?, case.index));
+    let time = |case: &CaseOutcome| Some((all[case.index].job_ms()?, case.index));
     let mut pairs = Vec::new();
     for group in group_by_job(spec, all) {
         let off = group.tracing_off.iter().filter_map(time).min();

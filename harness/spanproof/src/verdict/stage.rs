@@ -11,7 +11,7 @@ use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
 use crate::spec::Banner;
-use spanproof_format::Code;
+use spanproof_format::{Code, Confidence};
 
 /// Returns a message if the service kept running and did not become ready in time: such a case shows
 /// nothing about tracing. `None` if the service became ready, or exited by itself.
@@ -302,7 +302,10 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
                 Code::Unlinked
             };
             let message = format!("a span differs from its unit in {}", differences.join(", "));
-            let value = |name: &str| span.unit_attributes.get(name).cloned().flatten();
+            let value = |name: &str| match span.unit_attributes.get(name) {
+                None if name == table.status => span.field_text(Field::Status),
+                value => value.cloned().flatten(),
+            };
             let fields = differences.iter().map(|name| ((*name).to_owned(), value(name)));
             let span = Evidence::span_with(facts, span, fields.collect());
             Finding::new(code, message, vec![span, Evidence::unit(facts, unit)])
@@ -352,6 +355,15 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
             let message = "the spans of a unit are not one tree";
             let lines = [vec![Evidence::unit(facts, unit)], limit(defects.clone())].concat();
             Finding::new(Code::BrokenTree, message, lines)
+        });
+        let parent = tree::ended_parent_of_other_unit(facts, unit);
+        checks.expect_each(parent.is_none(), || {
+            let message = "the span of a unit is below a span of another unit that had ended";
+            let lines = std::iter::once(Evidence::unit(facts, unit)).chain(parent.clone());
+            let mut finding = Finding::new(Code::BrokenTree, message, lines.collect());
+            // Work that is handed on from unit to unit may be meant to be one trace.
+            finding.confidence = Confidence::Likely;
+            finding
         });
     }
 }

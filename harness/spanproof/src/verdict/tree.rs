@@ -128,6 +128,41 @@ impl UnitTree<'_> {
     }
 }
 
+/// Returns what is wrong if the unit's own span is below a span of another unit that had ended before; a
+/// tracer may have kept it as the current span. `None` if it is not.
+pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Option<Evidence> {
+    let own = facts.expected_spans.first().filter(|own| own.is_root())?;
+    let [root] = facts.spans_of_unit(unit, own.name)[..] else { return None };
+    let is_parent = |other: &&Span| other.id.is_some() && other.id == root.parent;
+    let parent = facts.spans.iter().find(is_parent)?;
+    let mut others = facts.units.iter().filter(|other| other.id != unit.id);
+    others.find(|other| other.id.is_some() && other.id == parent.unit)?;
+    let had_ended = parent.end()? < root.start()?;
+    let remark = format!(
+        "its parent `{}` is a span of another unit, and had ended before",
+        parent.name.as_deref().unwrap_or_default()
+    );
+    let fields = [Field::Trace, Field::Parent];
+    had_ended.then(|| Evidence::span_with_remark(facts, root, &fields, remark))
+}
+
+/// Whether each request carries the trace of a stored span, and there are fewer requests than units. Then
+/// a unit whose trace no request carried has sent none.
+fn others_sent_all(facts: &Facts<'_>, header: &str) -> bool {
+    let requests = facts.exchanges();
+    let is_of_stored_span = |value: &String| {
+        let traces = facts.spans.iter().filter_map(|span| span.trace.as_deref());
+        let mut traces = traces.filter(|trace| !trace.is_empty());
+        traces.any(|trace| {
+            same_id(value, trace)
+                || value.split('-').any(|field| same_id(field, trace))
+                || value.contains(trace)
+        })
+    };
+    requests.len() < facts.units.len()
+        && requests.iter().all(|request| request.headers.get(header).is_some_and(is_of_stored_span))
+}
+
 /// Returns what is wrong if there are requests to the fake upstream and none of them contains the trace
 /// id in the header that the spec names.
 fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
@@ -140,7 +175,7 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
         same_id(value, trace) || value.split('-').any(is_trace) || value.contains(trace)
     };
     let mut values = requests.iter().filter_map(|request| request.headers.get(&header));
-    if requests.is_empty() || values.any(contains_trace) {
+    if requests.is_empty() || values.any(contains_trace) || others_sent_all(facts, &header) {
         return None;
     }
     let count = requests.len();

@@ -8,6 +8,9 @@ use super::facts::Facts;
 use crate::identifier;
 use crate::observation::{BlindSpot, BlindSpotEffect, Failure, Witness};
 
+/// Begins a line about a way on which the triggers see no insert.
+pub(super) const NOT_COUNTED: &str = "not counted: ";
+
 /// What happened to spans on their way into the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -29,6 +32,8 @@ pub(super) enum Fate {
     Undone,
     /// All rows were written, and deleted later.
     Removed,
+    /// Rows became other spans: an update or an upsert changed their id.
+    Overwritten,
     /// The server accepted the rows without an error, and stored none.
     Discarded,
     /// The statements contained no rows.
@@ -89,6 +94,7 @@ impl<'a> Testimony<'a> {
             return Fate::Elsewhere;
         }
         match explaining.first().copied() {
+            None if self.witness.overwritten_rows > 0 => Fate::Overwritten,
             None if statements == 0 => Fate::NeverTried,
             None if attempted_rows == 0 => Fate::Empty,
             None if attempted_rows > written_rows => Fate::Discarded,
@@ -100,9 +106,10 @@ impl<'a> Testimony<'a> {
             Some(Fate::CutOff) if attempted_rows == 0 => Fate::CutOff,
             Some(_) if attempted_rows > written_rows + errors => Fate::Poisoned,
             Some(fate) if attempted_rows > written_rows || attempted_rows == 0 => fate,
-            // The failed statement also undid rows that its transaction had written before.
+            // The failed statement also undid rows that its transaction had written before. A row that is
+            // rejected was not written, unless this happens at the commit; one that is cut off may be.
             Some(fate)
-                if written_rows > self.kept + errors
+                if written_rows > self.kept + if fate == Fate::Rejected { 0 } else { errors }
                     && fate != Fate::NeverConnected
                     && !self.failures.iter().all(|failure| may_be_at_commit(failure)) =>
             {
@@ -170,7 +177,7 @@ impl<'a> Testimony<'a> {
                 &[Fate::Refused, Fate::CutOff, Fate::Rejected, Fate::LostAtCommit, Fate::Poisoned],
             ),
             (Q::Poisoned, &[Fate::Poisoned]),
-            (Q::Removed, &[Fate::Removed]),
+            (Q::Removed, &[Fate::Removed, Fate::Overwritten]),
             (Q::Discarded, &[Fate::Discarded]),
             (Q::Elsewhere, &[Fate::Elsewhere]),
         ];
@@ -213,6 +220,11 @@ impl<'a> Testimony<'a> {
         }
     }
 
+    /// The number of errors that may concern spans.
+    pub(super) fn errors(&self) -> usize {
+        self.failures.len()
+    }
+
     /// Returns the first error, such as `42501 permission denied for table trace_spans`.
     pub(super) fn reason(&self) -> Option<String> {
         let failure = self.failures.first()?;
@@ -229,6 +241,11 @@ impl<'a> Testimony<'a> {
             written: written_rows,
             kept: self.kept,
         }];
+        if self.witness.overwritten_rows > 0 {
+            let count = self.witness.overwritten_rows;
+            evidence
+                .push(Evidence::Note(format!("witness: {count} updates changed the id of a row")));
+        }
         evidence.extend(other_tables.iter().map(|(table, rows)| Evidence::Elsewhere {
             table: table.clone(),
             rows: *rows,
@@ -241,7 +258,7 @@ impl<'a> Testimony<'a> {
                 Some(count) => format!("; {count} statements used it"),
                 None => String::new(),
             };
-            Evidence::Note(format!("not counted: {what}{count}"))
+            Evidence::Note(format!("{NOT_COUNTED}{what}{count}"))
         }));
         evidence.extend(limit(
             self.failures.iter().map(|failure| Evidence::ServerLog((*failure).clone())),
@@ -307,6 +324,7 @@ mod tests {
     #[case::poisoned([1, 3, 0], &["23505"], 0, Fate::Poisoned)]
     #[case::commit([1, 1, 1], &["23503"], 0, Fate::LostAtCommit)]
     #[case::rollback([1, 1, 1], &[], 0, Fate::Undone)]
+    #[case::pipeline([7, 7, 7], &["22P05"], 6, Fate::Poisoned)]
     #[case::discarded([1, 1, 0], &[], 0, Fate::Discarded)]
     #[case::empty([1, 0, 0], &[], 0, Fate::Empty)]
     #[case::sampled([4, 4, 4], &[], 4, Fate::NeverTried)]

@@ -98,6 +98,38 @@ fn values_are_compared_where_they_do_not_vary(
     assert_eq!(judgements.map_codes(), ["pass", code], "{judgements:#?}");
 }
 
+/// The healthy case sends four requests with tracing on, and one with tracing off.
+#[rstest]
+#[case::not_repeated(None, None, "pass")]
+#[case::always_the_same(Some(""), Some(""), "outcome-changed-by-tracing")]
+#[case::varying_with_tracing_off(Some("requests to the upstream"), Some(""), "pass")]
+#[case::varying_with_tracing_on(Some(""), Some("requests to the upstream"), "pass")]
+fn numbers_of_requests_are_compared_where_they_do_not_vary(
+    #[case] varying_off: Option<&str>,
+    #[case] varying_on: Option<&str>,
+    #[case] code: &str,
+) {
+    let keys = |text: &str| [text.to_owned()].into();
+    let plain = Parts { variations: varying_off.map(keys), ..off() };
+    let changed = Parts { variations: varying_on.map(keys), ..on() };
+    let judgements = judged_all(&spec(), &[plain, changed]);
+    assert_eq!(judgements.map_codes(), ["pass", code], "{judgements:#?}");
+}
+
+#[test]
+fn a_job_that_does_not_end_is_compared_with_the_same_job_without_tracing() {
+    let mut plain = off().observation();
+    let Origin::Trial(trial) = &mut plain.origin else { panic!("not a trial") };
+    trial.timings = [("submit".to_owned(), 2_000), ("settle".to_owned(), 5_000)].into();
+    let mut hanging = on();
+    hanging.settled = Some(WaitResult::NotReached("10 s passed".into()));
+    hanging.jobs = rows(vec![json!({"id": 1, "status": "running"})]);
+    let judgements = judge_all(&spec(), &[plain, hanging.observation()]);
+    let finding = judgements[1].findings()[0].to_string();
+    assert!(finding.contains("tracing off  case"), "{finding}");
+    assert!(finding.contains("the job ended after 7 ms"), "{finding}");
+}
+
 trait MapCodes {
     fn map_codes(&self) -> Vec<&'static str>;
 }

@@ -98,6 +98,23 @@ fn witnessed(counts: [usize; 3], change: fn(&mut Witness)) -> Observation {
     observation
 }
 
+/// One error about one row does not explain eight lost rows.
+#[test]
+fn fewer_errors_than_lost_rows_leave_it_open_whether_a_batch_was_given_up() {
+    let refused = |errors: usize| {
+        let mut observation = witnessed([4, 4, 4], |_| {});
+        let trial = trial(&mut observation);
+        trial.server_errors = vec![failure("22P05"); errors];
+        let witness = trial.witness.as_mut().unwrap();
+        witness.failures.clone_from(&trial.server_errors);
+        witness.written_rows = 0;
+        witness.attempted_rows = 0;
+        judge(&spec(), &observation)
+    };
+    assert_eq!(refused(1).findings()[0].code, Code::Undetermined);
+    assert_eq!(refused(8).findings()[0].code, Code::WriteFailedSilent);
+}
+
 fn trial(observation: &mut Observation) -> &mut TrialRecord {
     match &mut observation.origin {
         Origin::Trial(trial) => trial,

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use spanproof_format::Confidence;
 
 use super::*;
 
@@ -16,6 +17,12 @@ fn each_span(evidence: &mut Parts, name: &str, change: impl Fn(&mut Row)) {
 
 fn set(row: &mut Row, column: &str, value: &str) {
     row.insert(column.into(), json!(value));
+}
+
+/// Gives a span times with fractions of a second.
+fn exact(row: &mut Row) {
+    set(row, "started_at", "2026-01-01T00:00:00.001+00:00");
+    set(row, "completed_at", "2026-01-01T00:00:01.001+00:00");
 }
 
 /// The healthy case with the time of its job.
@@ -35,6 +42,8 @@ fn a_healthy_case_with_the_time_of_its_job_passes() {
 #[case::zero_span_id("invalid-ids", "all zeros", |e: &mut Parts| each_span(e, "hybrid_router_call", |s| set(s, "span_id", "0000000000000000")))]
 #[case::shared_id("invalid-ids", "share their id", |e: &mut Parts| each(&mut e.spans, |s| { set(s, "span_id", "one"); set(s, "trace_id", "t"); }))]
 #[case::before_the_job("impossible-times", "before the job was submitted", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:50:40.5+00:00")))]
+#[case::shortly_before_the_job("impossible-times", "200 ms before the job was submitted", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:59:58.8+00:00")))]
+#[case::two_units_of_time("impossible-times", "its duration 1 is in seconds, and those of other spans are in milliseconds", |e: &mut Parts| { each(&mut e.spans, exact); each_span(e, "hybrid_router_call", |s| { s.insert("duration_ms".into(), json!(1)); }); })]
 #[case::in_the_future("impossible-times", "after the service stopped", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "completed_at", "2026-01-01T00:08:20.5+00:00")))]
 #[case::another_zone("impossible-times", "330 minutes from the time of the job", |e: &mut Parts| each(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T05:30:00+00:00"); set(s, "completed_at", "2026-01-01T05:30:01+00:00"); }))]
 #[case::before_its_parent("impossible-times", "500 ms before the span that contains it", |e: &mut Parts| { each_span(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.9+00:00")); each_span(e, "hybrid_router_call", |s| set(s, "started_at", "2026-01-01T00:00:00.4+00:00")); each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(100)); }); })]
@@ -58,6 +67,8 @@ fn an_impossible_value_is_reported(
 #[case::nanoseconds(|e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1_000_000_000)); }))]
 #[case::one_trace_for_all_units(|e: &mut Parts| { each(&mut e.spans, |s| set(s, "trace_id", "t1")); each_header(e, "t1"); })]
 #[case::child_outlives_its_parent(|e: &mut Parts| each_span(e, "hybrid_router_call", |s| { set(s, "completed_at", "2026-01-01T00:00:02.5+00:00"); s.insert("duration_ms".into(), json!(2500)); }))]
+#[case::short_spans_of_unclear_units(|e: &mut Parts| { each(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T00:00:00.1001+00:00"); set(s, "completed_at", "2026-01-01T00:00:00.1002+00:00"); s.insert("duration_ms".into(), json!(0.1)); }); each_span(e, "hybrid_router_call", |s| { s.insert("duration_ms".into(), json!(0.0001)); }); })]
+#[case::whole_seconds(|e: &mut Parts| each(&mut e.spans, |s| set(s, "started_at", "2025-12-31T23:59:58+00:00")))]
 #[case::rounded_starts(|e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.005+00:00")))]
 fn a_value_that_may_be_right_passes(#[case] change: fn(&mut Parts)) {
     let mut evidence = timed();
@@ -88,4 +99,63 @@ fn times_in_the_zone_of_the_units_pass() {
         row.extend(times.map(|(name, value)| (name.to_owned(), value)));
     });
     assert_eq!(judged(&spec(), &evidence).verdict, Verdict::Pass);
+}
+
+/// The job ended 1.2 s after its submission, when the spans had begun for 0.2 s, or 0.1 s before that.
+#[rstest]
+#[case::in_time(1_200, None)]
+#[case::too_late(900, Some("it starts 100 ms after the job had ended"))]
+fn a_span_does_not_start_when_its_work_has_ended(
+    #[case] job_ms: u64,
+    #[case] expected: Option<&str>,
+) {
+    let mut observation = timed().observation();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.timings =
+        [("submit".to_owned(), 1_000), ("settle".to_owned(), job_ms * 1_000 - 1_000)].into();
+    let judgement = judge(&spec(), &observation);
+    let found = judgement.findings().first().map(ToString::to_string);
+    assert_eq!(found.is_some(), expected.is_some(), "{judgement:#?}");
+    assert!(expected.is_none_or(|part| found.unwrap().contains(part)), "{judgement:#?}");
+}
+
+/// Which unit's span is below the router call of the first unit, which ends after one second.
+#[rstest]
+#[case::had_ended("2026-01-01T00:00:01.5+00:00", Some("broken-tree"))]
+#[case::still_open("2026-01-01T00:00:00.5+00:00", None)]
+fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
+    #[case] start: &str,
+    #[case] code: Option<&str>,
+) {
+    let mut evidence = timed();
+    each(&mut evidence.spans, |row| {
+        if row["execution_id"] == 2 {
+            set(row, "started_at", start);
+            set(row, "completed_at", "2026-01-01T00:00:02.5+00:00");
+            let ms = if start.contains("01.5") { 1_000 } else { 2_000 };
+            row.insert("duration_ms".into(), json!(ms));
+        }
+        if row["span_id"] == "s2" {
+            set(row, "parent_span_id", "c1");
+        }
+    });
+    let judgement = judged(&spec(), &evidence);
+    assert_eq!(codes(&judgement).first().copied(), code, "{judgement:#?}");
+    assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
+}
+
+/// Three requests for four units: the fourth unit may have sent none.
+#[rstest]
+#[case::each_of_another_unit(true, None)]
+#[case::one_without_a_trace(false, Some("broken-tree"))]
+fn a_unit_that_sent_no_request_needs_no_trace_in_one(
+    #[case] has_traces: bool,
+    #[case] code: Option<&str>,
+) {
+    let mut evidence = on();
+    evidence.exchanges.truncate(3);
+    if !has_traces {
+        evidence.exchanges[2].headers.clear();
+    }
+    assert_eq!(codes(&judged(&spec(), &evidence)).first().copied(), code);
 }
