@@ -144,6 +144,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::LostTraces,
         ],
+        // A queue that reports dropped spans got some.
+        unlikely_if: &[&[Q::Unsent]],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
         ..DEFAULT
     },
