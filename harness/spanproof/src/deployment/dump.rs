@@ -102,7 +102,7 @@ impl Dump {
             // of the rows decides.
             Owner::from_row(tables, row).is_among(&unit_ids, &job_ids).unwrap_or(true)
         })?;
-        let spans = spans.without_other_children(spec);
+        let spans = spans.without_orphans(spec);
         let other_spans = self.rows(spec, Table::Spans, |row| {
             observation::id(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         })?;

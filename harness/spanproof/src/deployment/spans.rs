@@ -42,7 +42,7 @@ pub(super) async fn spans(
             let new = more.into_iter().filter(|row| !rows.contains(row));
             let new: Vec<_> = new.collect();
             rows.extend(new);
-            Ok(Rows::Found(rows).without_other_children(lookup.spec))
+            Ok(Rows::Found(rows).without_orphans(lookup.spec))
         }
         Reply::Refused(reason) => {
             lookup.unread.push(format!("{} by {}: {reason}", table.table, table.started));

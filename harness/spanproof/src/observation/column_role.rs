@@ -1,5 +1,5 @@
-//! The columns that a verdict (the judgement of the evidence) compares, and how the names in these
-//! columns are masked: different names stay different.
+//! The columns that verdicts depend on, and how their values are masked. Different names in such a column
+//! stay different when they are masked, so masking changes no verdict. A unit is one part of a job.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use super::Table;
 use crate::mask;
 use crate::spec::{Spec, Tables};
 
-/// The kind of value that a column contains for a verdict. The role follows from the spec, and not
-/// from the column's name: if the spec says that jobs have their id in a column `job_token`, this
-/// column contains ids, although its name sounds like a secret.
+/// The kind of values in a column that verdicts depend on. The kind follows from the spec, and not from
+/// the column's name: if the spec says that a column `job_token` contains the ids of jobs, its values are
+/// ids, although its name sounds like a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnRole {
     /// A time or duration, which cannot contain a secret.
     Time,
-    /// A status; the spec lists the known ones.
+    /// A status. The spec lists the statuses that have a meaning.
     Status,
-    /// An id or a name, which is compared with other rows.
+    /// An id or a name, which is compared with values in other rows.
     Name,
 }
 
@@ -56,21 +56,24 @@ impl ColumnRole {
     }
 }
 
-/// Whether verdicts depend on this variable or header: the tracing flag, or the header that carries
-/// the trace id.
+/// Whether verdicts depend on the value of this variable or header: it is the tracing flag, or the header
+/// that carries the trace id.
 pub(crate) fn is_compared(spec: &Spec, name: &str) -> bool {
     spec.tracing_flag().is_some_and(|flag| flag.name == name)
         || spec.tables.spans.header.as_deref() == Some(name)
 }
 
 /// Masks names so that different names stay different: if several names become the same masked
-/// text, all but the first get a number. Contains the original names for each masked text.
+/// text, all but the first get a number.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct NameMasker(BTreeMap<String, Vec<String>>);
+pub(crate) struct NameMasker {
+    /// The original names of each masked text, in the order in which they were masked.
+    names: BTreeMap<String, Vec<String>>,
+}
 
 impl NameMasker {
-    /// Masks the text of a column with this role. `mask_secrets` masks the names, except ids and
-    /// names that the spec contains.
+    /// Masks a value of a column with this role. `mask_secrets` masks a name that is neither an id nor in
+    /// the spec.
     pub(crate) fn mask(
         &mut self,
         spec: &Spec,
@@ -86,23 +89,23 @@ impl NameMasker {
         }
     }
 
-    /// Adds a number to a masked text that already stands for another name.
-    fn add_number(&mut self, text: &str, masked: String) -> String {
+    /// Adds a number to the masked text of a name if another name has the same masked text.
+    fn add_number(&mut self, original: &str, masked: String) -> String {
         if !masked.contains(mask::MASK) {
             return masked;
         }
-        let names = self.0.entry(masked.clone()).or_default();
-        let index = names.iter().position(|name| name == text).unwrap_or(names.len());
+        let names = self.names.entry(masked.clone()).or_default();
+        let index = names.iter().position(|name| name == original).unwrap_or(names.len());
         if index == names.len() {
-            names.push(text.to_owned());
+            names.push(original.to_owned());
         }
         if index == 0 { masked } else { format!("{masked} ({})", index + 1) }
     }
 }
 
-/// Whether the text is an id: a number, a UUID or a trace context. Ids are never masked, even if
-/// they contain a short secret by chance. The same id may be in a JSON number or in the trace
-/// header, which stay as they are, and a masked id would no longer equal it.
+/// Whether the text is an id: a number, a UUID or a trace context. Ids are never masked, even if they
+/// contain a short secret by chance: the same id may be in a JSON number or in the trace header, which
+/// are not masked either, and both must stay equal.
 fn is_id(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

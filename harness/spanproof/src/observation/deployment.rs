@@ -1,10 +1,10 @@
-//! What is known about an existing system besides its rows.
+//! The evidence of an existing system besides its rows: its log, and how its database was read.
 
 use chrono::{DateTime, Utc};
 
 use super::Span;
 
-/// What was read from an existing system besides its rows, and how.
+/// The evidence of an existing system besides its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployment {
     /// The database URL or the name of the dump; `None` if neither was given.

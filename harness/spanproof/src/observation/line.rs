@@ -1,4 +1,4 @@
-//! One line of output or log, with its location.
+//! One line of output or log, with its location, and what it reports about tracing.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub(crate) struct Line<'a> {
     pub location: Location,
     /// When the line was written; `None` if it has no timestamp.
     pub at: Option<DateTime<Utc>>,
-    /// Its text, without the line ending.
+    /// The text of the line, without the line ending.
     pub text: &'a str,
     /// The name of the process in the spec; `None` for the main process of the service, and for a
     /// log.
@@ -42,7 +42,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// `stderr:12  text`
+/// Writes a text such as `stderr:12  text`.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  {}", self.location, self.text)
@@ -55,13 +55,13 @@ impl<'a> From<&'a LogLine> for Line<'a> {
     }
 }
 
-/// What the tracer reports in a line. The probes of a spec are the patterns of these lines. No
-/// other module interprets lines.
+/// What a line reports about tracing. The probes of a spec are the patterns that recognise such lines.
+/// No other module interprets lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TracerEvent {
-    /// The tracer was constructed at startup; the line says whether tracing is on.
+    /// Whether tracing is on. The service prints this line at startup.
     Banner(Banner),
-    /// A span was started.
+    /// A span was begun.
     Attempt(Attempt),
     /// A span was written.
     Acknowledged,

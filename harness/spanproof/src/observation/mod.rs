@@ -1,5 +1,5 @@
-//! Observations: the evidence about one trial (one run of the service by spanproof) or one existing
-//! system, in one model for both. Also the folder that stores an observation.
+//! Observations: the evidence of one trial (one run of the service by spanproof) or of one existing
+//! system. Both have the same type. Also reads and writes the folder that stores an observation.
 //!
 //! Verdicts and reports read observations and never touch a service or a database.
 

@@ -1,4 +1,5 @@
-//! An observation and its origin.
+//! An observation: the evidence of one trial (one run of the service by spanproof) or of an existing
+//! system. A unit of work is one part of a job and should leave spans.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +11,8 @@ use crate::process::{Output, Stream};
 use crate::spec::Spec;
 use spanproof_format::JobTimes;
 
-/// Evidence about jobs: the rows of jobs, units of work and spans, and what else a trial or an
-/// existing system supplies.
+/// The evidence of one or more jobs: the rows of jobs, units of work and spans, and further evidence
+/// that depends on the origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// The case: flag values, route, upstream behaviour, job and fault. For an existing system only
@@ -41,8 +42,8 @@ impl Observation {
         }
     }
 
-    /// Returns the keys of the units that end differently when the case is repeated; `None` if it was not
-    /// repeated.
+    /// Returns the units, by their key columns, that end differently when the case runs again; `None` if
+    /// it ran only once.
     pub(crate) fn variations(&self) -> Option<&BTreeSet<String>> {
         self.trial()?.variations.as_ref()
     }
@@ -56,7 +57,7 @@ impl Observation {
         Some((step("submit")? + step("settle")?) / 1000)
     }
 
-    /// Notes further trials of the case.
+    /// Sets the results of further trials of the same case.
     pub(crate) fn set_repetitions(&mut self, repetitions: Vec<Repetition>) {
         if let Origin::Trial(trial) = &mut self.origin {
             trial.repetitions = repetitions;
@@ -70,15 +71,14 @@ impl Observation {
         }
     }
 
-    /// Notes which units end differently when the case is repeated.
+    /// Sets the units, by their key columns, that end differently when the case runs again.
     pub(crate) fn set_variations(&mut self, keys: BTreeSet<String>) {
         if let Origin::Trial(trial) = &mut self.origin {
             trial.variations = Some(keys);
         }
     }
 
-    /// Describes what was read from an existing system besides its rows and log lines; `None` for a
-    /// trial.
+    /// Returns the evidence that only an existing system has, as part of a document; `None` for a trial.
     pub fn sources(&self) -> Option<spanproof_format::Deployment> {
         self.deployment().map(Into::into)
     }
@@ -91,8 +91,9 @@ impl Observation {
         }
     }
 
-    /// Returns the evidence of the second job, which is submitted after the fault was removed, as
-    /// an observation of a case without a fault. `None` if the case has no fault.
+    /// Returns the evidence of the second job as an observation of a case without a fault. A case with a
+    /// fault (something that spanproof disturbs on purpose) submits this job after it has removed the
+    /// fault. `None` if there was no second job.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
         Some(self.later_job(trial, trial.second_job.as_deref()?))
@@ -105,6 +106,7 @@ impl Observation {
         jobs.map(|job| self.later_job(trial, job)).collect()
     }
 
+    /// Replaces the evidence of the first job by that of a later job.
     fn later_job(&self, trial: &TrialRecord, job: &SecondJob) -> Self {
         let SecondJob { run, job_run, tables, server_errors } = job.clone();
         let case = Case { fault: None, ..self.case.clone() };
@@ -128,7 +130,7 @@ impl Observation {
         SpanRows { mapping: &spec.tables.spans, rows: &self.tables.spans }
     }
 
-    /// Returns every line of output or log with its location.
+    /// Returns the lines of the service's output or log, with their locations.
     pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         match &self.origin {
             Origin::Trial(trial) => located(&trial.run.output),
@@ -151,7 +153,7 @@ impl Observation {
     }
 }
 
-/// Returns every line of a trial's output with its location.
+/// Returns every line of a process's output with its location.
 pub(crate) fn located(output: &Output) -> Vec<Line<'_>> {
     let (mut stdout, mut stderr) = (0, 0);
     let lines = output.lines.iter().map(|line| {

@@ -1,4 +1,5 @@
-//! Selects the evidence of some jobs from an observation of several jobs.
+//! Selects the evidence of some jobs from an observation of several jobs. A unit is one part of a job; a
+//! probe is a pattern of the spec for lines of output.
 
 use std::collections::BTreeSet;
 
@@ -36,14 +37,14 @@ impl Observation {
         let mut other_spans = Vec::new();
         let span_rows = all.spans.clone().filter(|row| {
             let span = Span::from_row(&spec.tables.spans, row);
-            let owned = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
-            let belongs = owned.unwrap_or_else(|| includes(window, span.start()));
+            let named = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
+            let belongs = named.unwrap_or_else(|| includes(window, span.start()));
             if !belongs {
                 other_spans.push(span);
             }
             belongs
         });
-        let span_rows = span_rows.without_other_children(spec);
+        let span_rows = span_rows.without_orphans(spec);
         let route = selected.iter().find_map(|job| job.route.clone());
         let case = Case { route: route.unwrap_or_default(), ..self.case.clone() };
         let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
@@ -60,9 +61,9 @@ impl Observation {
 }
 
 impl Rows {
-    /// Removes the spans that are linked by their parent and whose parent is not among the rows: they
-    /// belong to other units.
-    pub(crate) fn without_other_children(mut self, spec: &Spec) -> Self {
+    /// Removes the spans that belong to the unit of their parent and whose parent is not among the rows:
+    /// they belong to other units.
+    pub(crate) fn without_orphans(mut self, spec: &Spec) -> Self {
         if !spec.has_parent_links() {
             return self;
         }
@@ -76,7 +77,7 @@ impl Rows {
                 let has_parent = || text(row, &columns.parent).is_some_and(|id| ids.contains(&id));
                 id(row, &columns.unit).is_some() || !spec.links_by_parent(&name) || has_parent()
             });
-            // A child of a removed span has lost its parent, too.
+            // The children of a removed span are removed in the next round.
             if self.all().len() == before {
                 return self;
             }
@@ -84,8 +85,8 @@ impl Rows {
     }
 }
 
-/// Returns a deployment with only the log lines of a window of time, and only the concurrent spans
-/// (spans of other jobs) that started in it. `other_spans` are further spans of other jobs.
+/// Returns a deployment with only the log lines of a window of time, and only those concurrent spans
+/// that started in the window. Concurrent spans are spans of other jobs; `other_spans` are added to them.
 fn deployment_within(
     spec: &Spec,
     deployment: &Deployment,
@@ -95,8 +96,7 @@ fn deployment_within(
     let mut part = deployment.clone();
     if let Some(Log { lines, .. }) = &mut part.log {
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
-            // A startup line from before the window is kept: it says whether the jobs ran with
-            // tracing.
+            // A startup line from before the window is kept, because it reports whether tracing was on.
             Some(_) => line.at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
             None => includes(window, line.at),
         });

@@ -1,5 +1,6 @@
-//! Replaces values that differ from run to run by placeholders: first those that are known of the
-//! case, then those of the spec's rules, then those that look like times, ids and durations.
+//! Replaces values in the startup output that differ from run to run by placeholders, such as `[PORT]`.
+//! First come the values that spanproof itself chose, then those that match a rule of the spec, then
+//! those that look like times, process ids and durations.
 
 use regex::Regex;
 
@@ -7,18 +8,19 @@ use super::TrialRecord;
 use super::variance::Variance;
 use crate::spec::Startup;
 
-/// The placeholder of the service's port; that of another port has its name behind a colon.
+/// The name of the placeholder for the service's port. Placeholders of other ports are named `PORT:name`.
 const PORT: &str = "PORT";
-/// The placeholder of the id of a process.
+/// The name of the placeholder for a process id.
 const PID: &str = "PID";
 
-/// Replaces the varying values of one trial.
+/// Replaces the varying values of one trial (one run of the service) by placeholders.
 #[derive(Debug)]
 pub(crate) struct Redactor<'a> {
-    /// The name of each placeholder and its value.
+    /// Placeholder names, each with the value that it replaces.
     known: Vec<(&'a str, &'a str)>,
-    /// Patterns of the known ids of processes.
+    /// Patterns that match the ids of the service's processes.
     processes: Vec<Regex>,
+    /// The part of the spec with the rules for further values.
     startup: &'a Startup,
 }
 
@@ -50,9 +52,9 @@ impl<'a> Redactor<'a> {
         line
     }
 
-    /// Returns a stored snapshot as it would be written today: an earlier version wrote values that
-    /// have a placeholder now, and had other names for the placeholders of named ports.
-    pub(crate) fn stored(&self, snapshot: &str) -> String {
+    /// Updates a stored snapshot of an older version, which had fewer placeholders and another name for
+    /// the placeholder of a named port.
+    pub(crate) fn update_snapshot(&self, snapshot: &str) -> String {
         let names = self.known.iter().filter_map(|(name, _)| name.strip_prefix("PORT:"));
         let mut snapshot = snapshot.to_owned();
         for name in names {
@@ -71,8 +73,8 @@ impl<'a> Redactor<'a> {
     }
 }
 
-/// Returns the patterns of known ids of processes. A number that equals an id may be a count, so an id
-/// is recognised only where loggers write ids.
+/// Returns patterns that match the ids of the service's processes in the places where loggers write a
+/// process id. In other places, an equal number is probably not an id.
 fn process_patterns(ids: &[String]) -> Vec<Regex> {
     if ids.is_empty() {
         return Vec::new();
@@ -91,43 +93,41 @@ fn process_patterns(ids: &[String]) -> Vec<Regex> {
     patterns.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
 }
 
-/// Replaces a value where it is not a part of a longer number. A port must not be a part of a longer
-/// word or of a decimal, either.
+/// Replaces a value by a placeholder, except if it is a part of a longer number. A port is also kept if
+/// it is a part of a longer word or of a decimal number.
 fn replace_whole(line: &str, value: &str, placeholder: &str, is_port: bool) -> String {
     let mut replaced = String::new();
-    let mut rest = 0;
+    let mut copied = 0;
     for (at, _) in line.match_indices(value) {
         let (before, after) = (&line[..at], &line[at + value.len()..]);
         let is_part = if is_port {
-            let starts = !continues_word(before.chars().rev()) || ends_with_escape(before);
-            !starts || continues_word(after.chars())
+            let is_word_start = !continues_word(before.chars().rev()) || ends_with_escape(before);
+            !is_word_start || continues_word(after.chars())
         } else {
-            continues_number(value.chars(), before.chars().rev())
-                || continues_number(value.chars().rev(), after.chars())
+            digits_touch(value.chars(), before.chars().rev())
+                || digits_touch(value.chars().rev(), after.chars())
         };
         if !is_part {
-            replaced.push_str(&line[rest..at]);
+            replaced.push_str(&line[copied..at]);
             replaced.push_str(placeholder);
-            rest = at + value.len();
+            copied = at + value.len();
         }
     }
-    replaced.push_str(&line[rest..]);
+    replaced.push_str(&line[copied..]);
     replaced
 }
 
-/// Whether a number at one end of a value goes on in the neighbouring text.
-fn continues_number(
-    value: impl Iterator<Item = char>,
-    neighbour: impl Iterator<Item = char>,
-) -> bool {
-    starts_with_digit(value) && starts_with_digit(neighbour)
+/// Whether there are digits on both sides of the border between a value and the text beside it. Both
+/// iterators start at the border.
+fn digits_touch(value: impl Iterator<Item = char>, beside: impl Iterator<Item = char>) -> bool {
+    starts_with_digit(value) && starts_with_digit(beside)
 }
 
 fn starts_with_digit(mut chars: impl Iterator<Item = char>) -> bool {
     chars.next().is_some_and(|c| c.is_ascii_digit())
 }
 
-/// Whether a word or a decimal goes on in the next characters.
+/// Whether the next characters continue a word or a decimal number.
 fn continues_word(mut chars: impl Iterator<Item = char>) -> bool {
     match chars.next() {
         Some('.') => starts_with_digit(chars),
@@ -136,7 +136,8 @@ fn continues_word(mut chars: impl Iterator<Item = char>) -> bool {
     }
 }
 
-/// Whether a text ends with an escape sequence for a colour, whose last character is a letter.
+/// Whether a text ends with an escape sequence for a colour. Its last character is a letter, but not a
+/// part of a word.
 fn ends_with_escape(text: &str) -> bool {
     let parameters = text
         .strip_suffix('m')
@@ -331,7 +332,9 @@ mod tests {
         let known = vec![("PORT:redis-cache", "45125")];
         let redactor = Redactor { known, processes: Vec::new(), startup: &spec.startup };
         assert_eq!(
-            redactor.stored("stderr:\n  2026-11-26 04:50:44 redis [PORT_REDIS_CACHE]\nstdout:\n"),
+            redactor.update_snapshot(
+                "stderr:\n  2026-11-26 04:50:44 redis [PORT_REDIS_CACHE]\nstdout:\n"
+            ),
             "stderr:\n  [TIME] redis [PORT:redis-cache]\nstdout:\n"
         );
     }

@@ -2,9 +2,8 @@
 
 use super::{LogLine, Observation, Rows, Table};
 
-/// A source of one observation: a trial, a live database, a dump, stored evidence, or the bundle
-/// that stores an incident.
-/// Callers treat all of them alike.
+/// A source of one observation: a trial (one run of the service by spanproof), a live database, a dump,
+/// stored evidence, or the bundle that stores an incident. Callers treat all of them alike.
 pub(crate) trait Source {
     /// Why the source could not be read.
     type Error;

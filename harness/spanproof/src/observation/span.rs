@@ -68,11 +68,11 @@ pub(crate) struct Span {
     pub error: Option<String>,
     /// `error.type`
     pub error_type: Option<String>,
-    /// The id of the unit of work that the span belongs to.
+    /// The id of the unit (the part of a job) that the span belongs to.
     pub unit: Option<String>,
-    /// Whether the span is known to belong to no unit, because the span above it belongs to none.
+    /// Whether the span is known to belong to no unit, because an ancestor belongs to none.
     pub outside_units: bool,
-    /// Attributes that must equal columns of the span's unit, by attribute name.
+    /// Attributes that must equal columns of the unit's row, by attribute name.
     pub unit_attributes: BTreeMap<String, Option<String>>,
     /// Recorded attributes, including those of the unit.
     pub attributes: Map<String, Json>,
@@ -144,7 +144,7 @@ impl Span {
     pub(crate) fn from_row(mapping: &SpanTable, row: &Row) -> Self {
         let value = |column: &str| text(row, column);
         let at = |column: &str| value(column).map(|text| Time { text, at: time(row, column) });
-        // A column that is `not null` contains an empty text if there was no error.
+        // Without an error, a `NOT NULL` column contains an empty text.
         let not_empty = |column: &str| value(column).filter(|text| !text.is_empty());
         let (error, error_type) = (not_empty(&mapping.error), not_empty(&mapping.error_type));
         let (ended, status) = (at(&mapping.completed), value(&mapping.status));
@@ -188,8 +188,8 @@ impl Span {
         }
     }
 
-    /// Whether the span has ended: it has an end time, and no status from `not-ended`. A missing
-    /// status does not matter: OpenTelemetry leaves the status unset unless somebody sets it.
+    /// Whether the span has ended: it has an end time, and no status from the spec's list `not-ended`.
+    /// The status may be missing, because OpenTelemetry sets none by default.
     pub(crate) fn has_ended(&self) -> bool {
         self.not_ended_by.is_none()
     }
@@ -222,7 +222,7 @@ impl Span {
 
     /// Whether the span ends before it starts, or has a negative duration.
     pub(crate) fn has_negative_duration(&self) -> bool {
-        let backwards = match (&self.started, &self.ended) {
+        let ends_before_start = match (&self.started, &self.ended) {
             (Some(start), Some(end)) => end.is_before(start),
             _ => false,
         };
@@ -231,7 +231,7 @@ impl Span {
             // An interval, such as `-00:00:01`.
             Err(_) => text.starts_with('-'),
         };
-        backwards || self.duration.as_deref().is_some_and(is_negative)
+        ends_before_start || self.duration.as_deref().is_some_and(is_negative)
     }
 
     /// Whether the status code is an error.
@@ -278,8 +278,9 @@ impl Time {
 }
 
 impl StatusCode {
-    /// Reads a recorded status. If the spec lists the statuses that mean success, any other one is
-    /// an error, except OpenTelemetry's `UNSET`. `None` if there is no such list and the text is no known word.
+    /// Interprets a recorded status. `ok` is the spec's list of statuses that mean success. If it is not
+    /// empty, any other status is an error, except OpenTelemetry's `UNSET`. If it is empty, a status with
+    /// unknown words gives `None`.
     pub(crate) fn new(text: &str, ok: &[String]) -> Option<Self> {
         let known = Self::from_text(text);
         if ok.is_empty() {
@@ -335,9 +336,9 @@ fn milliseconds(value: &Json) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Returns all columns that are not null, except those that are fields of a span in OpenTelemetry.
-/// The unit's id, `error.type` and the unit's attributes are attributes, too: trace viewers search
-/// by attributes.
+/// Returns all columns that are not null, except those that OpenTelemetry stores as fields of a span.
+/// Trace viewers search by attributes, so the unit's id, `error.type` and the unit's attributes are
+/// included.
 fn attributes(mapping: &SpanTable, row: &Row) -> Map<String, Json> {
     let field_columns = [
         &mapping.trace,

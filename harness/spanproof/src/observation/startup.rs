@@ -1,5 +1,5 @@
-//! The startup output as a snapshot: exact, with placeholders for values that differ from run to
-//! run.
+//! The startup snapshot of a case: the exact output of the service until it is ready, with placeholders
+//! for values that differ from run to run. A case is one combination of flags, route, upstream and fault.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! An observation as a folder: `evidence.json`, and both output streams as plain text for people.
+//! Reads and writes the folder that stores an observation (the evidence of one case): `evidence.json`
+//! for spanproof, and the output streams as plain text for people.
 
 use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
@@ -83,7 +84,7 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
             write_streams(&folder, &format!("helper-{}-", name.unwrap_or_default()), output)?;
         }
     }
-    // Renamed only when it is complete: a file named `evidence.json` is never partial.
+    // The file gets its name when it is complete, so `evidence.json` is never partial.
     let data = folder.join(EVIDENCE_FILE);
     let json = serde_json::to_vec_pretty(&format::Observation::from(observation))
         .map_err(|error| Error::Damaged { path: data.clone(), reason: error.to_string() })?;

@@ -1,8 +1,9 @@
-//! Conversions between observations and their stored form in [`spanproof_format`].
+//! Converts observations to their stored form in [`spanproof_format`], and back. An observation is the
+//! evidence of one trial (one run of the service by spanproof) or of an existing system.
 //!
-//! The stored form is one flat object for trials and existing systems. Fields that an existing
-//! system does not have get fixed values: the service is ready, and its exit is `unseen`. The log
-//! lines of an existing system are stored as output of the stream `log`.
+//! The stored form is the same flat object for both. For an existing system, fields about the process get
+//! fixed values: the service is ready, and its exit is `unseen`. Its log lines are stored as output of
+//! the stream `log`.
 
 use chrono::DateTime;
 use spanproof_format as format;
@@ -140,7 +141,7 @@ impl From<format::Observation> for Observation {
 
 /// Converts the stored form of an existing system, whose log lines are stored as output.
 fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployment {
-    // The truncated bundle of an incident may have lines but no facts about the log.
+    // The file of an incident may be truncated, and contain lines but no facts about the log.
     let facts = stored.log.map(LogFacts::from);
     let facts = facts.or_else(|| (!output.lines.is_empty()).then(LogFacts::default));
     let lines = output.lines.into_iter().map(LogLine::from);

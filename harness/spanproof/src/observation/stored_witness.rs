@@ -1,4 +1,5 @@
-//! Conversions between what the database witness reports and its stored form.
+//! Converts the evidence of the witness to its stored form in [`spanproof_format`], and back. The witness
+//! is a set of triggers that log each attempt to insert a span.
 
 use spanproof_format as format;
 

@@ -30,26 +30,25 @@ pub struct TrialRecord {
     /// Errors that the server logged about the database. In a trial with a fault, those before the
     /// fault was applied.
     pub server_errors: Vec<Failure>,
-    /// Whether these are all errors that the job can have met. Without it, the absence of an error
+    /// Whether the server's log was read, so that `server_errors` is complete. If not, a missing error
     /// proves nothing.
     pub server_log_read: bool,
-    /// Other tables that got rows which the span table does not have, each with their number.
+    /// Other tables that got rows which the span table lacks, each with the number of these rows.
     pub other_tables: Vec<(String, u64)>,
-    /// The output of each helper. Its lines have the name of the helper.
+    /// The output of each helper process. Its lines have the name of the helper.
     pub helpers: Vec<Output>,
     /// The job that was submitted after the fault was removed, or after the first job of a case that
     /// repeats its job; `None` in other cases.
     pub second_job: Option<Box<SecondJob>>,
     /// The jobs after the second one, in a case that repeats its job.
     pub further_jobs: Vec<SecondJob>,
-    /// When the job was submitted and the service stopped; `None` if the job runs since the start of
-    /// the service, under a fault, and in evidence of version 0.1.0.
+    /// When the job was submitted and the service stopped; `None` if the job starts with the service, if
+    /// the case has a fault, and in evidence of version 0.1.0.
     pub period: Option<Period>,
-    /// The keys of the units that end differently or give other values when the case is repeated;
-    /// `None` if it was not repeated.
+    /// The units, by their key columns, whose statuses or results differ when the case runs again; `None`
+    /// if it ran only once.
     pub variations: Option<BTreeSet<String>>,
-    /// Further trials of the case, which were run because its failure has no certain reason; empty if
-    /// another trial explained it.
+    /// Further trials of the case, which ran because the reason of its failure is not certain.
     pub(crate) repetitions: Vec<Repetition>,
     /// The times of the job with tracing on and off, if it seemed to be slowed down by tracing.
     pub(crate) job_times: Option<JobTimes>,

@@ -1,5 +1,6 @@
-//! Units of work and jobs, read from their rows, and the owner of a span. No other module
-//! interprets rows of units and jobs.
+//! Reads jobs and units of work from their rows. A unit of work is a part of a job that should leave
+//! spans. Also reads from a span's row to which unit or job the span belongs. No other module interprets
+//! rows of units and jobs.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +49,7 @@ pub(crate) struct Job {
     pub status: Option<String>,
 }
 
-/// The unit of work, or else the job, that a span's columns name.
+/// The unit or job that a span belongs to, by the columns of its own row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// A unit, by its id.

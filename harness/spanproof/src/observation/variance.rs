@@ -1,11 +1,12 @@
-//! The values that differ from run to run and are recognised by their form: a table of patterns.
+//! A table of patterns for values that differ from run to run: times, process ids and durations. Each
+//! such value is replaced by a placeholder.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// Matches the place before a number that is not part of a longer word. An escape sequence for a
-/// colour ends with a letter.
+/// Matches the text before a number that is not part of a longer word. An escape sequence for a colour
+/// ends with a letter, so it is allowed separately.
 const START: &str = r"(?:^|[^\w]|\x1b\[[\d;]*m)";
 /// Matches escape sequences for colours, which may surround `=`.
 const COLOUR: &str = r"(?:\x1b\[[\d;]*m)*";
@@ -13,20 +14,20 @@ const CLOCK: &str = r"\d{2}:\d{2}:\d{2}";
 const FRACTION: &str = r"[.,]\d{1,9}";
 const DAY: &str = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)";
 const MONTH: &str = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
-/// Matches a time zone, with the space before it. Only common abbreviations, since other words in
-/// capital letters follow times, too.
+/// Matches a time zone, with the space before it. Other words in capital letters may follow a time, too,
+/// so only common abbreviations match.
 const ZONE: &str =
     r"(?:Z|[+-]\d{2}(?::?\d{2})?| [+-]\d{2}:?\d{2}| (?:UTC|GMT|[ECMP][SD]T|CES?T|BST|JST))";
-/// Matches units below a second, whose numbers differ from run to run.
+/// Matches units of time below one second. Numbers with such a unit are usually measured.
 const FINE_UNIT: &str = r"(?:ns|[uµμ]s|ms|msecs?|millis|(?:milli|micro|nano)seconds?)";
 const UNIT: &str = r"(?:ns|[uµμ]s|ms|msecs?|millis|(?:milli|micro|nano)seconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)";
-/// Matches the end of a text after which a duration is a setting, such as `retrying in`.
+/// Matches the end of a text after which a duration is a setting, and not measured, such as `retrying in`.
 const SETTING: &str = r"(?i)\b(?:retr(?:y|ies|ying)|time[sd]?[ -]?out|timeouts?|wait\w*|sleep\w*|expir\w*|intervals?|delay\w*|deadline|backoff|every|limit\w*|idle)(?:\W+\w+)?\W*$";
 
-/// A value that varies.
+/// One kind of varying values.
 #[derive(Debug)]
 pub(super) struct Variance {
-    /// The name of its placeholder.
+    /// The name of the placeholder.
     name: &'static str,
     /// Matches the value. The groups `before` and `after` are kept.
     pattern: Regex,
@@ -52,7 +53,7 @@ fn table() -> Vec<(&'static str, String)> {
     table
 }
 
-/// Returns the forms of times.
+/// Returns the patterns of dates and times of day.
 fn times() -> [String; 11] {
     let (date, slashes) = (r"\d{4}-\d{2}-\d{2}", r"\d{4}/\d{2}/\d{2}");
     let clock = format!("{CLOCK}(?:{FRACTION})?");
@@ -81,8 +82,8 @@ fn times() -> [String; 11] {
     ]
 }
 
-/// Returns the patterns of seconds, milliseconds, microseconds and nanoseconds since 1970. Only their
-/// key tells them from other numbers.
+/// Returns the patterns of times as numbers of seconds, milliseconds, microseconds or nanoseconds since
+/// 1970. They match only behind a key such as `ts=`, which distinguishes them from other numbers.
 fn epochs() -> [String; 2] {
     let keys = "time|ts|timestamp|timeMillis|time_ms|epochSecond|datetime|created|start_?time|t";
     let key = format!(r#""@?(?i:{keys})"\s*:\s*"?|{START}(?:time|ts|timestamp){COLOUR}={COLOUR}"#);
@@ -93,14 +94,14 @@ fn epochs() -> [String; 2] {
     ]
 }
 
-/// Returns the pattern of an id behind a word for it: `pid=123`, `PID 123`, `"pid":123`.
+/// Returns the pattern of a process id behind a word for it: `pid=123`, `PID 123`, `"pid":123`.
 fn process_id() -> String {
     let separator = format!(r#"(?:{COLOUR}"?\s*{COLOUR}[=:]{COLOUR}\s*"?|\s+)"#);
     format!(r"(?P<before>{START}(?i:p?pid|process[ _.-]?id){separator})\d+\b")
 }
 
-/// Returns the patterns of durations. A whole number of seconds is a setting more often than not, so
-/// it needs a verb that says that something has happened.
+/// Returns the patterns of measured durations. A whole number of seconds is usually a setting, so it
+/// matches only behind a verb in the past tense, such as `migrated in`.
 fn durations() -> [String; 5] {
     let mixed = r"(?:\d+[hm])*";
     let precise = format!(r"(?:{mixed}\d+\.\d+ ?{UNIT}|\d+ ?{FINE_UNIT})");

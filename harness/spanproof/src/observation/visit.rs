@@ -1,4 +1,5 @@
-//! Visits every text of an observation that may contain a secret or personal data.
+//! Visits every text of an observation that may contain a secret or personal data. An observation is the
+//! evidence of one trial (one run of the service by spanproof) or of an existing system.
 //!
 //! Every struct is destructured without `..`, so a new field does not compile until this file
 //! visits or ignores it.

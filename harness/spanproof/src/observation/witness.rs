@@ -1,67 +1,69 @@
-//! The database witness: what the database server reports about the writing of spans, whatever the
-//! service says.
+//! The evidence of the witness: a set of triggers on the span table that write each attempt to insert a
+//! span to the log of the database server. It does not depend on the service's own output.
 
-/// What the server reports about inserts into the span table. The counts survive a rollback, so they
-/// count attempts.
+/// What the database server's log shows about inserts into the span table. A rollback does not change the
+/// counts: the triggers write to the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// Insert statements that started executing. A statement that Postgres refuses before that does
-    /// not count.
+    /// Number of `INSERT` statements that began to run. A statement that Postgres refuses earlier does not
+    /// count.
     pub statements: usize,
-    /// Rows that the statements tried to insert.
+    /// Number of rows that these statements tried to insert.
     pub attempted_rows: usize,
-    /// Rows whose statement succeeded. Their transaction may still roll back.
+    /// Number of rows whose statement succeeded. Their transaction may still roll back.
     pub written_rows: usize,
-    /// Rows that were deleted.
+    /// Number of rows that were deleted.
     pub removed_rows: usize,
     /// Rows that became another span: an update or an upsert changed their id.
     pub overwritten_rows: usize,
-    /// Transactions of the database that were rolled back; `None` in evidence of version 0.1.0.
+    /// Number of transactions of the database that were rolled back; `None` in evidence of version 0.1.0.
     pub rollbacks: Option<u64>,
     /// Errors in this database, in order.
     pub failures: Vec<Failure>,
-    /// Ways to the span table on which an insert can be lost before the triggers see it.
+    /// Parts of the database in which an insert can be lost before the triggers run.
     pub blind_spots: Vec<BlindSpot>,
-    /// Other tables with rows that the span table does not have, each with their number.
+    /// Other tables that got rows which the span table lacks, each with the number of these rows.
     pub other_tables: Vec<(String, u64)>,
     /// What happened in other databases of the server, and may be due to another service that ran at the
     /// same time.
     pub unattributed: Vec<String>,
 }
 
-/// A way to the span table on which an insert can be lost before the triggers see it.
+/// A part of the database, such as a rule or a function, in which an insert into the span table can be
+/// lost before the triggers run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlindSpot {
-    /// What it is, such as "the rule `forget` on `trace_spans` replaces every insert by nothing".
+    /// A description, such as "the rule `forget` on `trace_spans` replaces every insert by nothing".
     pub what: String,
-    /// What it does with an insert.
+    /// What happens to an insert.
     pub effect: BlindSpotEffect,
-    /// Logged statements of the service that took this way; `None` if the log can't show them.
+    /// Number of logged statements of the service that used the blind spot; `None` if the log can't show
+    /// that.
     pub statements: Option<usize>,
 }
 
-/// What a blind spot does with an insert.
+/// What happens to an insert in a blind spot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlindSpotEffect {
-    /// It keeps no row, without an error.
+    /// No row is stored, and there is no error.
     Discards,
-    /// It inserts into the span table; an error or a condition of its own may prevent this.
+    /// The row is inserted into the span table, unless an error or a condition prevents that.
     Inserts,
-    /// It inserts into another table.
+    /// The row is inserted into another table.
     Elsewhere,
-    /// It may insert into the span table, insert elsewhere, or do nothing.
+    /// Unknown: the row may be inserted into the span table, inserted elsewhere, or discarded.
     Unclear,
-    /// The triggers did not count for a part of the case.
+    /// The triggers were disabled or missing for a part of the case.
     Unwatched,
 }
 
-/// An error in the server's log.
+/// An error in the database server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// SQLSTATE.
     pub state: String,
-    /// The message, secrets masked.
+    /// The message, with masked secrets.
     pub message: String,
-    /// The statement that failed, secrets masked; `None` if the error was outside of a statement.
+    /// The statement that failed, with masked secrets; `None` if the error was outside a statement.
     pub statement: Option<String>,
 }

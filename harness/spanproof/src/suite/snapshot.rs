@@ -49,7 +49,7 @@ pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
             let (text, redactor) = &texts[0];
             let (state, detail) = match texts.iter().find(|(other, _)| other != text) {
                 Some((other, _)) => (SnapshotState::Unstable, difference(text, other)),
-                None => compare(&path, text, |stored| redactor.stored(stored)),
+                None => compare(&path, text, |stored| redactor.update_snapshot(stored)),
             };
             let text = text.clone();
             Snapshot { group, path, cases: texts.len(), text, state, detail }
