@@ -1,13 +1,13 @@
-//! What is stored before the service is asked to stop. Spans that come later were only written because the
-//! service stopped: a service that is killed loses them.
+//! Counts the spans that are stored before the service is asked to stop. A service may write further
+//! spans only because it stops. If it were killed, these would be lost.
 
 use super::flush::count_spans;
 use super::reader::reader;
 use super::run::Trial;
 
 impl Trial {
-    /// Returns the number of stored spans; `None` if the case need not record, or has a fault, or if the
-    /// service has exited already.
+    /// Returns the number of stored spans; `None` if the case need not record spans or has a fault, or if
+    /// the service has already exited.
     pub(super) async fn spans_before_stop(&mut self) -> Option<u64> {
         let spec = self.world.spec();
         let is_running = self.service.ready.is_reached() && !self.service.has_exited();

@@ -1,5 +1,7 @@
-//! Ways to the span table on which an insert can be lost before the triggers of the witness see it:
-//! rules that replace an insert, and functions that catch their errors or insert elsewhere.
+//! Finds the blind spots of the witness. The witness is a set of triggers that log each attempt to insert
+//! a span. A blind spot is a part of the database in which an insert can be lost before the triggers run:
+//! a rule that replaces the insert, or a function that catches errors or inserts elsewhere. A "place" is
+//! a table or view through which spans can be inserted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +19,15 @@ use spanproof_postgres::LogEntry;
 /// spans.
 const MIN_COLUMNS: usize = 3;
 
-/// What the event trigger writes to the log when it can't put a trigger on a table.
+/// Prefix of the log line that the event trigger writes when it can't create a trigger on a table.
 const UNWATCHED: &str = "spanproof witness: unwatched ";
 
-/// Selects the names of the tables and views that spans are inserted into.
+/// Selects the names of the tables and views through which spans can be inserted.
 const PLACES: &str = "select distinct c.relname::text from spanproof_witness.places() p \
     join pg_class c on c.oid = p.place where p.is_counted";
 
-/// Selects the rules that replace an insert: name, table, definition and whether there is a
-/// condition. A rule of a view that inserts each row into a table with triggers hides nothing.
+/// Selects the rules that replace an insert: name, table, definition and whether there is a condition. A
+/// view's rule that inserts each row into a table with triggers is no blind spot.
 const RULES: &str = r#"
 with place as (select place from spanproof_witness.places() where is_counted),
 rule as (
@@ -40,8 +42,8 @@ where has_condition or definition !~ 'INSERT INTO .* VALUES \(' or not exists (
         to_regclass(substring(definition from 'INSERT INTO ((?:"[^"]*"|[^ (])+)')))
 order by 1, 2"#;
 
-/// Selects the functions and procedures of the user: name, definition, and whether a trigger on
-/// another table than those of spans calls it.
+/// Selects the functions and procedures of the user: name, definition, and whether a trigger calls it
+/// that is on a table without spans.
 const ROUTINES: &str = r"
 select p.proname::text, pg_get_functiondef(p.oid),
     exists (select from pg_trigger t where t.tgfoid = p.oid and t.tgenabled <> 'D'
@@ -52,18 +54,19 @@ where p.prokind in ('f', 'p') and n.nspname not in ('pg_catalog', 'information_s
         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
 order by 1";
 
-/// Words and single signs of a piece of SQL, in lower case and without quotes.
+/// The words and punctuation marks of a piece of SQL, in lower case and without quotes.
 struct Sql(Vec<String>);
 
 /// A function or procedure.
 struct Routine {
     name: String,
     body: Sql,
-    /// Whether a trigger on another table calls it.
+    /// Whether a trigger calls it that is on a table without spans.
     has_trigger: bool,
 }
 
-/// Finds the blind spots of a case. `entries` are those of the server's log.
+/// Finds the blind spots that the service used or may have used. `entries` are the entries of the
+/// database server's log, and `table` is the span table.
 pub(super) async fn find(
     connection: &mut PgConnection,
     spans: &SpanTable,
@@ -79,7 +82,7 @@ pub(super) async fn find(
         .collect();
     let statements: Vec<Sql> = entries.iter().filter_map(statement).map(Sql::new).collect();
     let mut places: Vec<String> = sqlx::query_scalar(PLACES).fetch_all(&mut *connection).await?;
-    // A table that is missing has no place.
+    // If the span table does not exist, the query does not return it.
     places.push(identifier::parts(&spans.table).1);
     let rules = sqlx::query_as(RULES).fetch_all(&mut *connection).await?;
     spots.extend(rules.into_iter().map(|rule| of_rule(rule, &places, &statements)));
@@ -112,8 +115,8 @@ fn of_rule(
     BlindSpot { what, effect, statements: Some(count) }
 }
 
-/// Returns a temporary table with the name of the span table: it is found before that, and ends with its
-/// session.
+/// Returns a blind spot if the service created a temporary table with the name of the span table. The
+/// session then inserts into the temporary table, which is removed at the end of the session.
 fn of_temporary_table(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     statements.iter().find(|sql| sql.creates_temporary(places))?;
     let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
@@ -149,7 +152,7 @@ fn of_similar_tables(spans: &SpanTable, places: &[String], statements: &[Sql]) -
     counts.into_iter().map(spot).collect()
 }
 
-/// Returns the blocks of code that insert into a table.
+/// Returns a blind spot if the service ran `DO` blocks that insert into one of the places.
 fn of_blocks(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     let is_block = |sql: &&Sql| sql.0.first().is_some_and(|word| word == "do");
     let blocks = statements.iter().filter(is_block).filter(|sql| sql.inserts_into(places));
@@ -158,7 +161,8 @@ fn of_blocks(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     (count > 0).then_some(BlindSpot { what, effect, statements: Some(count) })
 }
 
-/// Returns the functions that statements or triggers call and that insert or may insert.
+/// Returns the functions that statements or triggers call and that insert, or may insert, into one of the
+/// places.
 fn of_routines(routines: &[Routine], places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     for (index, calls) in reached(routines, statements) {
@@ -179,8 +183,8 @@ fn of_routines(routines: &[Routine], places: &[String], statements: &[Sql]) -> V
     spots
 }
 
-/// Returns the routines that statements or triggers call, also through other routines, each with the
-/// number of statements; `None` if a trigger calls it.
+/// Returns the indexes of the routines that statements or triggers call, directly or through other
+/// routines. The value is the number of statements; `None` if only a trigger calls the routine.
 fn reached(routines: &[Routine], statements: &[Sql]) -> BTreeMap<usize, Option<usize>> {
     let mut reached = BTreeMap::new();
     for (index, Routine { name, has_trigger, .. }) in routines.iter().enumerate() {
@@ -217,7 +221,7 @@ impl Sql {
         Self(words)
     }
 
-    /// Whether it inserts into one of the tables. Text in quotes counts: it may be run as SQL.
+    /// Whether the SQL inserts into one of the tables. Text in quotes counts, because it may be run as SQL.
     fn inserts_into(&self, tables: &[String]) -> bool {
         (0..self.0.len()).any(|start| {
             let words = &self.0[start..];
@@ -266,7 +270,7 @@ impl Sql {
         (self.0.first()? == "create").then_some(name)
     }
 
-    /// Whether it creates a temporary table with one of these names.
+    /// Whether the SQL creates a temporary table with one of these names.
     fn creates_temporary(&self, tables: &[String]) -> bool {
         let skipped = ["global", "local", "if", "not", "exists"];
         let words: Vec<&str> =
@@ -277,14 +281,15 @@ impl Sql {
         is_temporary && tables.iter().any(names)
     }
 
-    /// Whether it calls a function or procedure.
+    /// Whether the SQL calls this function or procedure.
     fn calls(&self, routine: &str) -> bool {
         let Sql(mut call) = Self::new(routine);
         call.push("(".to_owned());
         self.0.windows(call.len()).any(|words| words == call)
     }
 
-    /// Whether it is a function that inserts by statements which it builds.
+    /// Whether the SQL is the definition of a function that may build `INSERT` statements at run time. In
+    /// other languages than SQL and PL/pgSQL, each function with the word `insert` may.
     fn is_dynamic(&self) -> bool {
         let has = |word: &str| self.0.iter().any(|other| other == word);
         let is_sql = self

@@ -1,4 +1,5 @@
-//! Builds a trial: a case, and the settings that replace those of the spec.
+//! Builds a trial, which is one run of the service: chooses the flags, the route and so on, and the
+//! settings that replace those of the spec.
 
 use std::path::Path;
 
@@ -125,7 +126,8 @@ impl TrialBuilder {
         self
     }
 
-    /// Counts attempts to write spans by triggers, and reads the server's log.
+    /// Adds the witness: triggers that log each attempt to insert a span, and evidence from the server's
+    /// log.
     pub fn witness(self) -> Self {
         self.witness_if(true)
     }
@@ -157,8 +159,8 @@ impl TrialBuilder {
     /// Starts the service and waits until it is ready.
     ///
     /// # Errors
-    /// When the world does not come up. A service that does not become ready is evidence, not an
-    /// error.
+    /// When the database, the upstream or a process can't be started. A service that does not become ready
+    /// is no error, but evidence.
     pub async fn start(self) -> Result<Trial, Error> {
         let Self { world, case, overrides, error } = self;
         if let Some(error) = error {
@@ -174,7 +176,7 @@ impl TrialBuilder {
     /// evidence.
     ///
     /// # Errors
-    /// When the world does not come up.
+    /// When the database, the upstream or a process can't be started or stopped.
     pub async fn run(self) -> Result<Observation, Error> {
         Box::pin(self.start().await?.complete()).await
     }
@@ -182,7 +184,7 @@ impl TrialBuilder {
     /// Like [`run`](Self::run), and also returns the database as the service left it.
     ///
     /// # Errors
-    /// When the world does not come up.
+    /// When the database, the upstream or a process can't be started or stopped.
     pub async fn run_keeping_database(self) -> Result<(Observation, Database), Error> {
         Box::pin(self.start().await?.complete_keeping_database()).await
     }

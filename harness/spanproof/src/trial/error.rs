@@ -1,4 +1,5 @@
-//! Errors of the world of a trial, never of the service under test.
+//! Errors of what a trial needs: files, programs, the database server and so on. Failures of the service
+//! under test are evidence, and no errors.
 
 use crate::chain::{chain, debug_as_chain};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use crate::{document, process, upstream};
 /// An underlying error of any type.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The world of a trial can't be created, used or removed.
+/// What trials need can't be created, used or removed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WorldError {
@@ -50,19 +51,19 @@ pub enum WorldError {
     /// The service, which creates its tables at its start, did not become ready.
     #[error("the service did not become ready, and so did not create its tables: {reason}{tail}")]
     Migrate {
-        /// What was awaited, and what was seen last.
+        /// The condition that was awaited, and the last state.
         reason: String,
-        /// The end of its output, each line indented; may be empty.
+        /// The last lines of the service's output, each one indented; may be empty.
         tail: String,
     },
-    /// A helper of the service did not become ready, or exited.
+    /// A helper (a process that the service needs, such as a broker) did not become ready, or exited.
     #[error("the helper `{name}` {what}{tail}")]
     Helper {
-        /// The name of the process.
+        /// The name of the helper.
         name: String,
-        /// What it did.
+        /// What happened, as a verb phrase.
         what: String,
-        /// The end of its output, each line indented; may be empty.
+        /// The last lines of the helper's output, each one indented; may be empty.
         tail: String,
     },
     /// The fake upstream failed.
@@ -122,13 +123,13 @@ pub enum WorldError {
     },
 }
 
-/// Short name within this module.
+/// Short name of [`WorldError`] inside the crate.
 pub(crate) type Error = WorldError;
 
 debug_as_chain!(WorldError);
 
 impl Error {
-    /// Whether the user's files or arguments are wrong, not the environment.
+    /// Whether the error is in the user's files or arguments, and not in the environment.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Document(_) | Self::File { .. } | Self::Unknown { .. } | Self::Schema { .. } => {
@@ -156,7 +157,7 @@ impl Error {
     }
 }
 
-/// Returns a text with every error.
+/// Returns a text with every error on its own line.
 fn list(errors: &[Error]) -> String {
     let texts = errors.iter().map(|error| format!("\n{}", chain(error)));
     format!("{} files or programs are wrong:{}", errors.len(), texts.collect::<String>())

@@ -1,4 +1,5 @@
-//! Applies and removes the fault of a case.
+//! Applies and removes a fault: something that spanproof disturbs on purpose in the database of a trial,
+//! such as by locking the span table.
 
 use crate::identifier;
 use crate::json_path;
@@ -11,9 +12,9 @@ use spanproof_postgres::ServerError;
 use crate::spec::{Fault, FaultKind, Tables};
 use spanproof_postgres::Database;
 
-/// Statement timeout or lock timeout under a fault, in milliseconds.
+/// Statement timeout or lock timeout of the service's statements under a fault, in milliseconds.
 const TIMEOUT_MS: u32 = 250;
-/// The name of a table, column or schema while it is missing.
+/// The name of a table, column or schema while a fault hides it.
 const HIDDEN_NAME: &str = "spanproof_away";
 /// Lock timeout for the removal of a fault, in milliseconds.
 const REMOVAL_TIMEOUT_MS: u32 = 5_000;
@@ -58,15 +59,15 @@ pub(super) struct ActiveFault {
     fault: Fault,
     url: String,
     names: Names,
-    /// Opened before the fault, which may refuse new connections.
+    /// spanproof's own session. It is opened before the fault, which may refuse new connections.
     control: PgConnection,
     /// A session that holds a table lock in an open transaction; `None` without a lock.
     lock_holder: Option<PgConnection>,
-    /// The user's SQL that applies and removes a fault of the kind `sql`.
+    /// The user's SQL that applies a fault of the kind `sql`, and that removes it; `None` for other kinds.
     sql_files: Option<(String, String)>,
 }
 
-/// Identifiers for the SQL of faults; those from the spec are quoted.
+/// Identifiers for the SQL of faults. Identifiers from the spec are quoted.
 #[derive(Debug)]
 struct Names {
     table: String,
@@ -82,7 +83,7 @@ struct Names {
 }
 
 impl ActiveFault {
-    /// Prepares what must exist before the service starts.
+    /// Creates the roles and settings that must exist before the service starts.
     pub(super) async fn prepare(
         world: &World,
         fault: &Fault,
@@ -141,7 +142,8 @@ impl ActiveFault {
         self.run(format!("set lock_timeout = {REMOVAL_TIMEOUT_MS}; {sql}")).await
     }
 
-    /// Removes what would outlive the database. Called after the service has stopped.
+    /// Removes the role, which belongs to the server and not to the trial's database. Called after the
+    /// service has stopped.
     pub(super) async fn clean_up(mut self) -> Result<(), Error> {
         if self.fault.kind == FaultKind::InsertRevoked && self.names.superuser {
             let sql =
@@ -157,7 +159,7 @@ impl ActiveFault {
         self.fault.kind
     }
 
-    /// Returns spanproof's session, which stays open while the database refuses new connections.
+    /// Returns spanproof's own session, which stays open while the database refuses new connections.
     pub(super) fn session(&mut self) -> &mut PgConnection {
         &mut self.control
     }

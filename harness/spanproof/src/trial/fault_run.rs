@@ -1,4 +1,5 @@
-//! Runs a trial with a fault: one job while the fault is in force, and a second one after it.
+//! Runs a trial with a fault, which is something that spanproof disturbs on purpose. The first job runs
+//! while the fault is active, and the second job after the fault was removed.
 
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -17,7 +18,7 @@ use spanproof_lease::wait::{self, Attempt};
 const STABLE_POLLS: usize = 10;
 
 impl Trial {
-    /// Runs a job under the fault, removes the fault, and runs a second job.
+    /// Applies the fault, runs a job, removes the fault, and runs a second job.
     pub(super) async fn run_under_fault(&mut self, kind: FaultKind) -> Result<(), Error> {
         self.phases.before_fault = self.log_length().await?;
         if let Some(fault) = &mut self.fault {
@@ -75,8 +76,8 @@ impl Trial {
         Ok(())
     }
 
-    /// Waits for a line about lost spans, because a service that batches spans may not have tried to
-    /// write them yet. If no line appears, that is evidence.
+    /// Waits for a line that reports lost spans: a service that writes spans in batches may not have tried
+    /// yet. If no line appears in time, that is evidence.
     async fn wait_for_lost_spans(&self) {
         let (probes, service) = (&self.world.spec().probes, &self.service);
         let _timed_out = wait::until("a line about lost spans", self.timeouts.flush, || async {
@@ -91,8 +92,8 @@ impl Trial {
         .await;
     }
 
-    /// Waits until the service has sent every request that it sends before the first answer; the
-    /// upstream does not answer.
+    /// Waits until the service has sent all requests that it sends without getting an answer. The fake
+    /// upstream does not answer, so that the service can be killed in the middle of its job.
     async fn wait_for_requests(&mut self) -> Result<(), Error> {
         let accepted = self.job_run.submission.as_ref().is_some_and(Submission::is_accepted);
         let Some(fault) = self.fault.as_mut().filter(|_| accepted) else { return Ok(()) };

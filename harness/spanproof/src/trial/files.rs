@@ -1,4 +1,4 @@
-//! The files that a spec names.
+//! Reads and checks the files that a spec names: jobs, request bodies, upstream behaviours and so on.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -17,18 +17,22 @@ use spanproof_postgres::Migrations;
 /// The files that the spec names, read and checked once.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
+    /// The jobs, by name.
     pub(super) jobs: BTreeMap<String, Json>,
+    /// The request bodies with placeholders, by the name of the route.
     pub(super) bodies: BTreeMap<String, Json>,
+    /// The behaviours of the fake upstream, by name.
     pub(super) behaviours: BTreeMap<String, Behaviour>,
-    /// The SQL that applies and removes each fault of the kind `sql`.
+    /// The faults of the kind `sql`, by name: the SQL that applies the fault, and the SQL that removes it.
     pub(super) faults: BTreeMap<String, (String, String)>,
+    /// The SQL files that run in the database of every trial, with their paths.
     pub(super) seeds: Vec<(PathBuf, Migrations)>,
-    /// The templates of `[service.files]`, by the name of the file.
+    /// The templates of `[service.files]`, by the name of the file that is made from the template.
     pub(super) templates: BTreeMap<String, String>,
 }
 
 impl Files {
-    /// Reads every file. One that is wrong is missing in the result, and its error is in `problems`.
+    /// Reads every file. If a file is wrong, the result lacks it, and `problems` gets the error.
     pub(super) fn read(spec: &Spec, seeds: Vec<PathBuf>, problems: &mut Problems) -> Self {
         let jobs = spec.jobs.iter();
         let jobs = problems.collect(jobs.map(|job| Ok((job.name.clone(), read_job(spec, job)?))));
@@ -56,7 +60,7 @@ impl Files {
     }
 }
 
-/// Looks up a name of the spec.
+/// Looks up a name. `kind` is the kind of thing that the error names, such as `job`.
 pub(super) fn find<'a, T>(
     kind: &'static str,
     all: &'a BTreeMap<String, T>,
@@ -83,7 +87,7 @@ fn read_job(spec: &Spec, job: &Job) -> Result<Json, Error> {
     }
 }
 
-/// Reads an SQL file for the database of each case.
+/// Reads an SQL file that runs in the database of every trial.
 fn read_seed(path: PathBuf) -> Result<(PathBuf, Migrations), Error> {
     match Migrations::read_file(&path) {
         Ok(seed) => Ok((path, seed)),

@@ -14,13 +14,13 @@ use crate::observation::{TracerEvent, text};
 use crate::spec::Spec;
 use spanproof_lease::wait::{self, Attempt};
 
-/// Polls in a row that must find no span on its way before the wait ends: the lines of the service are
-/// read by another task, which may be behind.
+/// Unchanged polls in a row after which the lines of the service are compared with the stored spans.
+/// Another task reads these lines and may be slower than the polls.
 const IDLE_POLLS: usize = 3;
 
-/// Waits until every unit has the spans that it must have in this case, the service has exited, every
-/// span that the service says it began is stored, or `within` is over. If spans are still missing then,
-/// that is evidence.
+/// Waits until one of these is true: every unit (part of the job) has its required spans; the service has
+/// exited; every span is stored of which the service printed that it began; the time `within` is over. If
+/// spans are then missing, that is evidence.
 pub(super) async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
@@ -29,16 +29,16 @@ pub(super) async fn wait_for_spans(
     within: Duration,
 ) {
     let units = read_units(connection, &spec.tables).await.all().len();
-    let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut required: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in spec.required_spans(&case.facts()) {
-        *wanted.entry(&rule.name).or_default() += units;
+        *required.entry(&rule.name).or_default() += units;
     }
     let state = Mutex::new((connection, None, 0));
     let _timed_out = wait::until("the spans of every unit", within, || async {
         let exited = service.has_exited();
         let (connection, last, idle) = &mut *state.lock().await;
         let count = count_spans(connection, spec).await;
-        // Rows are only read when there are more of them: a table may be large.
+        // A table may be large, so its rows are read only if their number changed.
         let changed = count.is_none() || count != *last;
         *last = count;
         *idle = if changed { 0 } else { *idle + 1 };
@@ -46,7 +46,7 @@ pub(super) async fn wait_for_spans(
         {
             return Attempt::Done(());
         }
-        if exited || (changed && has_spans(connection, spec, &wanted).await) {
+        if exited || (changed && has_spans(connection, spec, &required).await) {
             return Attempt::Done(());
         }
         Attempt::NotYet(String::new())
@@ -54,24 +54,24 @@ pub(super) async fn wait_for_spans(
     .await;
 }
 
-/// Whether as many spans are stored as the service says it began. `false` if it does not say, or if
-/// none of its lines shows that its tracer is on: the pattern may not match its lines.
+/// Whether as many spans are stored as the service began, by its own lines. `false` if the spec has no
+/// pattern for such lines, or if no line shows that tracing is on: the patterns may not match.
 fn is_nothing_pending(spec: &Spec, service: &RunningService, rows: i64) -> bool {
     if !spec.probes.has_attempt() {
         return false;
     }
     let output = service.output();
-    let (mut starts, mut is_on) = (0_i64, false);
+    let (mut begun, mut is_on) = (0_i64, false);
     for line in &output.lines {
         for event in TracerEvent::parse(&spec.probes, &line.text) {
             match event {
-                TracerEvent::Attempt(attempt) if attempt.enabled => starts += 1,
+                TracerEvent::Attempt(attempt) if attempt.enabled => begun += 1,
                 TracerEvent::Banner(banner) => is_on |= banner.enabled,
                 _ => {}
             }
         }
     }
-    (is_on || starts > 0) && starts == rows && output.dropped_bytes == 0
+    (is_on || begun > 0) && begun == rows && output.dropped_bytes == 0
 }
 
 /// Returns the number of rows in the table of spans; `None` if it can't be read.
@@ -81,11 +81,11 @@ pub(super) async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> O
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.ok()
 }
 
-/// Whether there are as many spans of each name as wanted.
+/// Whether at least the required number of spans of each name is stored.
 async fn has_spans(
     connection: &mut PgConnection,
     spec: &Spec,
-    wanted: &BTreeMap<&str, usize>,
+    required: &BTreeMap<&str, usize>,
 ) -> bool {
     let rows = read_spans(connection, &spec.tables).await;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -93,5 +93,5 @@ async fn has_spans(
         let name = text(row, &spec.tables.spans.name).unwrap_or_default();
         *counts.entry(name).or_default() += 1;
     }
-    wanted.iter().all(|(name, wanted)| counts.get(*name).is_some_and(|count| count >= wanted))
+    required.iter().all(|(name, required)| counts.get(*name).is_some_and(|count| count >= required))
 }

@@ -1,4 +1,5 @@
-//! Starts the helpers of a trial, and those that all trials share.
+//! Starts helpers: processes that the service needs and that are not under test, such as a broker. A
+//! helper belongs to one trial (one run of the service), or all trials share it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::{Error, World};
 use crate::matrix::Case;
 use crate::spec::Process;
 
-/// A URL in the place of the database, which a shared helper can't use.
+/// The database URL of shared helpers, at which there is no database: each trial has its own.
 const NO_DATABASE: &str = "postgres://127.0.0.1/none";
 
 /// Starts the helpers of a trial in the order of the spec.
@@ -41,6 +42,7 @@ pub(super) async fn start_shared_helpers(
     Ok(Some(Arc::new(SharedHelpers { running, resources })))
 }
 
+/// Starts helpers one after the other.
 async fn start(
     world: &World,
     rules: impl Iterator<Item = &Process>,

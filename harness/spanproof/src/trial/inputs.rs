@@ -1,4 +1,4 @@
-//! What a world needs before it starts a process or a server: the files and programs of the spec.
+//! Reads and checks the files and programs of a spec, before any process or server is started.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,21 @@ use super::problems::Problems;
 use super::{Error, migrate, program_check};
 use crate::spec::Spec;
 
-/// The files of a spec, and what its server needs.
+/// The files of a spec, and the options of the database server.
 #[derive(Debug)]
 pub(super) struct Inputs {
     pub(super) files: Files,
     pub(super) migrations: Migrations,
-    /// The options of the server, with the migrations.
+    /// The options of the database server, with the migrations.
     pub(super) options: Options,
 }
 
 impl Inputs {
-    /// Reads and checks every file that the spec names, and checks that its programs exist. `binary`
-    /// replaces the program of the service. Starts and builds nothing.
+    /// Reads and checks every file that the spec names, and checks that its programs exist. If there is a
+    /// `binary`, it replaces the program of the service. Starts and builds nothing.
     ///
     /// # Errors
-    /// When a file or a program is missing or wrong. The error has all of them.
+    /// When a file or a program is missing or wrong. The error lists all of them.
     pub(super) fn read(
         spec: &Spec,
         seeds: Vec<PathBuf>,

@@ -20,11 +20,11 @@ use crate::process::{Ending, Launch};
 use crate::spec::Tables;
 use spanproof_lease::wait::{self, Attempt};
 
-/// The status of a submission without HTTP that succeeded.
+/// The status of a job that was submitted without HTTP and accepted.
 const OK: u16 = 200;
 
-/// Submits a job by HTTP to a method, a base URL and a path. A refusal, or no answer, is evidence and
-/// not an error.
+/// Submits a job by HTTP. The target is a method, a base URL and a path. If the service refuses the job or
+/// does not answer, that is no error, but evidence.
 pub(super) async fn submit(
     (method, url, path): (&str, String, &str),
     headers: BTreeMap<String, String>,
@@ -44,7 +44,7 @@ pub(super) async fn submit(
     Submission { request: format!("{method} {path}"), status, body }
 }
 
-/// Returns the submission of a job that the service finds at its start.
+/// Returns the submission of a job that the service reads at its start.
 pub(super) fn at_start() -> Submission {
     Submission { request: "the start of the service".to_owned(), status: OK, body: String::new() }
 }
@@ -84,8 +84,8 @@ pub(super) async fn submit_by_command(
     Ok(Submission { request, status, body })
 }
 
-/// Waits until the job has ended, the service has exited, or time is up. `before` are the rows of
-/// earlier jobs.
+/// Waits until the job has ended, the service has exited, or the time `within` is over. `before` are the
+/// rows of earlier jobs, if there are any.
 pub(super) async fn settle(
     connection: &mut PgConnection,
     tables: &Tables,

@@ -1,4 +1,4 @@
-//! The end of a job, as the spec says that it is seen.
+//! Checks whether a job has ended, by the rule of the spec.
 
 use regex::Regex;
 use serde_json::Value as Json;
@@ -14,14 +14,14 @@ use crate::process::Output;
 use crate::spec::{Done, Tables};
 use crate::template::{fill, plain};
 
-/// How the end of one job is seen.
+/// The condition that shows that a job has ended.
 #[derive(Debug)]
 pub(super) enum JobEnd {
     /// Every new or changed row of a job has a status of a job that has ended.
     Status,
-    /// More lines match than before the job was submitted.
+    /// More than `before` lines match, which is the number before the job was submitted.
     Line { pattern: Regex, before: usize },
-    /// A URL answers with success, and with one of these values at the pointer if there is one.
+    /// A URL answers with success. If there is a JSON pointer, the answer has one of the values there.
     Http { client: reqwest::Client, url: String, pointer: Option<String>, values: Vec<String> },
     /// A query returns true.
     Sql(String),
@@ -31,19 +31,20 @@ pub(super) enum JobEnd {
     Exit,
 }
 
-/// What a rule is filled with.
+/// A submitted job. Its values replace the placeholders in the rule of the spec.
 pub(super) struct Submitted<'a> {
     /// The base URL of the service.
     pub(super) url: &'a str,
     pub(super) job: &'a Json,
     /// The service's answer; `null` if it is not JSON.
     pub(super) answer: &'a Json,
-    /// The output before the job was submitted.
+    /// The output of the service before the job was submitted.
     pub(super) before: &'a Output,
 }
 
 impl JobEnd {
-    /// Creates the condition for one job from the rule of its route.
+    /// Creates the condition for one job from the rule of its route. Without a rule, a `one_shot` service
+    /// ends its job by its exit, and any other service by the job's status.
     pub(super) fn new(rule: Option<&Done>, one_shot: bool, submitted: &Submitted<'_>) -> Self {
         let Some(rule) = rule else { return if one_shot { Self::Exit } else { Self::Status } };
         let Submitted { url, job, answer, before } = submitted;
@@ -80,10 +81,10 @@ impl JobEnd {
         }
     }
 
-    /// Checks once whether the job has ended.
+    /// Checks once whether the job has ended. `before` are the rows of earlier jobs, if there are any.
     ///
     /// # Errors
-    /// What was seen instead.
+    /// If the job has not ended. The error describes the current state.
     pub(super) async fn check(
         &self,
         connection: &Mutex<&mut PgConnection>,
@@ -111,7 +112,7 @@ impl JobEnd {
     }
 }
 
-/// Checks that every job that is not in `before` has a final status.
+/// Checks that every new or changed job has a final status. `before` are the rows of earlier jobs.
 async fn check_status(
     connection: &mut PgConnection,
     tables: &Tables,
@@ -139,7 +140,8 @@ async fn check_status(
     ))
 }
 
-/// Checks that a URL answers with success and, if a pointer is given, with one of these values there.
+/// Checks that a URL answers with success. If there is a JSON pointer, the answer must have one of the
+/// values there.
 async fn check_answer(
     client: &reqwest::Client,
     url: &str,
@@ -161,6 +163,7 @@ async fn check_answer(
     }
 }
 
+/// Counts the lines that match.
 fn matches(pattern: &Regex, output: &Output) -> usize {
     output.lines.iter().filter(|line| pattern.is_match(&line.text)).count()
 }

@@ -1,12 +1,12 @@
-//! Names of jobs that are submitted again.
+//! Gives a job another id when it is submitted again.
 
 use serde_json::Value as Json;
 
 /// Lengths of the groups of digits in a UUID.
 const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// Gives a job another id, as far as its form is known: a text gets a suffix, the last digits of a UUID
-/// are replaced, and `number` is added to a number.
+/// Changes the id of a job: the last digits of a UUID become `number`, another text gets the suffix, and
+/// `number` is added to a number. Other JSON values stay as they are.
 pub(super) fn rename(id: &mut Json, suffix: &str, number: u32) {
     match id {
         Json::String(text) if is_uuid(text) => {

@@ -1,4 +1,5 @@
-//! Databases that are not created by SQL files alone: by a command, or by the service at its start.
+//! Creates the tables of the template database if SQL files alone do not: by a command of the spec, or by
+//! the service at its start. Each trial (one run of the service) gets a copy of the template database.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,8 +44,8 @@ pub(super) fn migrations(spec: &Spec) -> Result<Migrations, Error> {
     }))
 }
 
-/// Runs the command. It has the environment of the caller, with `DATABASE_URL` and the variables of
-/// libpq for this database.
+/// Runs the command of the spec. Its environment is that of spanproof, with `DATABASE_URL` and libpq's
+/// variables for this database.
 async fn migrate(words: &[String], folder: PathBuf, url: &str) -> Result<(), Cause> {
     let address = Address::parse(url)?;
     let value = |name: &str| address_value(&address, url, name);
@@ -61,8 +62,8 @@ async fn migrate(words: &[String], folder: PathBuf, url: &str) -> Result<(), Cau
     Ok(())
 }
 
-/// Returns a hash of the command and of the files that it reads. Without `inputs` it is different each
-/// time, so that the command always runs.
+/// Returns a hash of the command and of the files that it reads. If the spec lists no such files, the
+/// result is different each time, so that the command always runs.
 fn fingerprint(spec: &Spec) -> Result<String, Error> {
     let database = &spec.database;
     if database.inputs.is_empty() {
@@ -94,8 +95,8 @@ fn fingerprint(spec: &Spec) -> Result<String, Error> {
     Ok(format!("{:x}", hash.finalize()))
 }
 
-/// Adds the start of the service: it is started once in the database of the template, in the case
-/// that has every flag at its default, and stopped when it is ready.
+/// Adds a migration that starts the service once in the template database, and stops it when it is ready.
+/// `case` has every flag at its default.
 pub(super) fn by_service(world: World, case: Case, migrations: Migrations) -> Migrations {
     let fingerprint = uuid::Uuid::new_v4().to_string();
     migrations.then(fingerprint, move |url| {

@@ -1,4 +1,7 @@
-//! Runs one case: creates its world, submits the job, waits, collects the evidence, removes the world.
+//! Trials: a trial is one run of the service for one case (a combination of flags, route, upstream and
+//! fault). It starts the service with a new database and a fake upstream, submits a job, waits for its
+//! end, collects the evidence, and removes everything. A world is what all trials share: the program,
+//! the database server and the migrated database.
 
 mod address;
 mod before_stop;

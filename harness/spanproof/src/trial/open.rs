@@ -1,5 +1,5 @@
-//! Opens a world: builds the service, starts the server and creates the database that every trial
-//! gets a copy of.
+//! Opens a world, which is what all trials (runs of the service) share: builds the service, starts the
+//! database server, and creates the template database. Every trial gets a copy of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -53,8 +53,8 @@ impl WorldBuilder {
         self
     }
 
-    /// Replaces a value of the spec. The key has dots between its parts, and the value is TOML, such as
-    /// `("service.settle-ms", "4000")`.
+    /// Replaces a value of the spec. The key has dots between its parts, and the value is TOML. Example:
+    /// `.set("service.settle-ms", "4000")`.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.overlays.push(Overlay::new(key, value));
         self
@@ -97,7 +97,7 @@ impl WorldBuilder {
     /// files that the spec names, and that its programs exist. Starts and builds nothing.
     ///
     /// # Errors
-    /// When a file or a program is missing or wrong. The error has all of them.
+    /// When a file or a program is missing or wrong. The error lists all of them.
     pub fn check_inputs(&self, mut spec: Spec) -> Result<(), Error> {
         self.inputs(&mut spec).map(drop)
     }

@@ -1,4 +1,4 @@
-//! Finds spans in other tables of a trial's database than the span table.
+//! Finds spans that the service wrote into another table than the span table that the spec names.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,9 @@ use crate::identifier::{self, TableName};
 use crate::json_path::{JsonPath, base};
 use crate::spec::Tables;
 
-/// Selects the tables that could contain spans, with the type of their column of ids: tables of the
-/// same name, and tables with every column of a span. Partitions are read with their table.
+/// Selects the tables that could contain spans, with the type of their span id column: tables with the
+/// span table's name, and tables with every column of the span table that the spec names. A partition is
+/// read as a part of its table.
 const CANDIDATES: &str = r"
 with recursive own as (
     select to_regclass($1)::oid as oid
@@ -28,11 +29,11 @@ where c.relkind in ('r', 'p') and not c.relispartition and has_table_privilege(c
         where attrelid = c.oid and attnum > 0 and not attisdropped))
 order by 1, 2";
 
-/// Selects the type of the span table's column of ids; no row if the table or the column is missing.
+/// Selects the type of the span table's id column; no row if the table or the column is missing.
 const ID_TYPE: &str = "select format_type(atttypid, null) from pg_attribute \
     where attrelid = to_regclass($1) and attname = $2 and not attisdropped";
 
-/// The rows of other tables that the span table does not have, by table.
+/// The number of rows in other tables that the span table does not have, by table.
 #[derive(Debug, Default)]
 pub(super) struct OtherRows(BTreeMap<TableName, u64>);
 
@@ -111,7 +112,7 @@ impl OtherRows {
     }
 }
 
-/// Returns the columns that every table of spans has.
+/// Returns the columns that a table must have to contain spans.
 fn columns(tables: &Tables) -> Vec<String> {
     let spans = &tables.spans;
     let named = [
@@ -129,7 +130,7 @@ fn columns(tables: &Tables) -> Vec<String> {
     all.filter(|column| !column.is_empty()).map(|column| base(column)).collect()
 }
 
-/// Returns a subquery for the ids of a table, as texts.
+/// Returns a subquery for the span ids of a table, as texts.
 fn ids(table: &str, id: &str, id_type: &str) -> String {
     let sql = match JsonPath::find(id) {
         Some(path) => path.sql(id_type),

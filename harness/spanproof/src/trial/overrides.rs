@@ -1,4 +1,4 @@
-//! Settings of one trial that replace those of the spec.
+//! Settings of one trial (one run of the service) that replace those of the spec.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +9,7 @@ use crate::observation::Failure;
 use crate::spec::{self, Value};
 use crate::upstream::Behaviour;
 
-/// Everything that a trial may do differently from its spec. Sabotages, replays, second looks and
-/// tests use it.
+/// Everything that one trial may do differently from its spec.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
     /// Environment variables to set or remove, in place of those of the spec and the case.
@@ -23,7 +22,7 @@ pub(crate) struct Overrides {
     pub upstream: Option<Behaviour>,
     /// The job to submit; `None` for the one that the case names.
     pub job: Option<Json>,
-    /// Whether to count attempts to write spans by triggers, and to read the server's log.
+    /// Whether to add the witness: triggers that log each attempt to insert a span.
     pub witness: bool,
     /// Errors that the service also meets with tracing off. In other databases they are no evidence.
     pub background: Vec<Failure>,

@@ -1,11 +1,12 @@
-//! The phases of a case with a fault in the server's log. Errors while the fault is in force say
-//! nothing about the service; those before and after it do.
+//! Divides the database server's log of a case with a fault into phases. A fault is something that
+//! spanproof disturbs on purpose, so errors while it is active say nothing about the service. Errors
+//! before and after it do.
 
 use super::witness::failures;
 use crate::observation::Failure;
 use spanproof_postgres::LogEntry;
 
-/// Numbers of entries in the log. `None` without a fault, or if the log can't be read.
+/// The number of log entries at the start of a phase. `None` without a fault, or if the log can't be read.
 #[derive(Debug, Default)]
 pub(super) struct Phases {
     /// Entries before the fault was applied.
@@ -14,12 +15,12 @@ pub(super) struct Phases {
     pub(super) before_second_job: Option<usize>,
 }
 
-/// The errors of the phases that testify.
+/// The errors of the phases without an active fault.
 #[derive(Debug, Default)]
 pub(super) struct PhaseErrors {
     /// Errors before the fault, or of the whole case if no fault was applied.
     pub(super) before_fault: Vec<Failure>,
-    /// Whether these are all errors that the first job can have met.
+    /// Whether `before_fault` contains all errors that occurred during the first job.
     pub(super) covers_first_job: bool,
     /// Errors since the submission of the second job; `None` if there was none, or if the log can't
     /// be read.
@@ -27,7 +28,7 @@ pub(super) struct PhaseErrors {
 }
 
 impl Phases {
-    /// Returns the errors of each phase; `entries` is `None` if the log can't be read.
+    /// Returns the errors of each phase. `entries` is `None` if the log can't be read.
     pub(super) fn errors(&self, entries: Option<&[LogEntry]>) -> PhaseErrors {
         let Some(entries) = entries else { return PhaseErrors::default() };
         let before = &entries[..self.before_fault.unwrap_or(entries.len()).min(entries.len())];

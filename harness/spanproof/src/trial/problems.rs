@@ -7,7 +7,7 @@ use super::Error;
 pub(super) struct Problems(Vec<Error>);
 
 impl Problems {
-    /// Returns the value of a result; keeps the error and returns `None` if it has none.
+    /// Returns the value of a result. If the result is an error, keeps it and returns `None`.
     pub(super) fn keep<T>(&mut self, result: Result<T, impl Into<Error>>) -> Option<T> {
         result.map_err(|error| self.0.push(error.into())).ok()
     }
@@ -20,7 +20,7 @@ impl Problems {
         results.filter_map(|result| self.keep(result)).collect()
     }
 
-    /// Returns `Err` if there is an error. Several become one.
+    /// Returns `Err` if there is at least one error. Several errors are combined into one.
     pub(super) fn into_result(mut self) -> Result<(), Error> {
         match (self.0.pop(), self.0.is_empty()) {
             (None, _) => Ok(()),

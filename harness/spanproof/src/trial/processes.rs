@@ -1,4 +1,5 @@
-//! The processes of a trial besides the service: others under test, and helpers such as a broker.
+//! The processes of a trial (one run of the service) besides the main process of the service: further
+//! processes under test, and helpers, which are not under test, such as a broker.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,10 @@ impl RunningProcess {
         Ok(Self { rule: rule.clone(), child, ready })
     }
 
-    /// Starts a helper. One that does not become ready breaks the trial.
+    /// Starts a helper.
+    ///
+    /// # Errors
+    /// When the helper can't be started, or does not become ready in time.
     pub(super) async fn start_helper(
         rule: &Process,
         launch: &Launch,
@@ -54,7 +58,7 @@ impl RunningProcess {
         }
     }
 
-    /// Checks that a helper still runs.
+    /// Checks that the helper still runs.
     pub(super) fn check_running(&self) -> Result<(), Error> {
         if self.child.has_exited() {
             return Err(self.error("exited while the case ran".to_owned()));
@@ -67,7 +71,7 @@ impl RunningProcess {
         Error::Helper { name: self.rule.name.clone(), what, tail }
     }
 
-    /// Returns what the process has printed, with times that count from `origin`.
+    /// Returns the output of the process so far, with times relative to `origin`.
     pub(super) fn output_since(&self, origin: Instant) -> Output {
         self.child.output().delayed(self.delay_from(origin)).of_process(&self.rule.name)
     }
@@ -77,7 +81,8 @@ impl RunningProcess {
         self.child.start().saturating_duration_since(origin)
     }
 
-    /// Stops the process by its rule. Returns its exit, and its output with times from `origin`.
+    /// Stops the process as the spec says. Returns its exit, and its output with times relative to
+    /// `origin`.
     pub(super) async fn stop(self, origin: Instant) -> Result<(Exit, Output), Error> {
         let delay = self.delay_from(origin);
         let grace = Duration::from_millis(self.rule.stop.grace_ms);
@@ -87,8 +92,8 @@ impl RunningProcess {
     }
 }
 
-/// Stops the helpers in the reverse order of their start. Returns the output of each one that printed
-/// anything.
+/// Stops the helpers in the reverse order of their start. Returns the outputs that are not empty, in the
+/// order of the start.
 pub(super) async fn stop_helpers(helpers: Vec<RunningProcess>) -> Result<Vec<Output>, Error> {
     let mut outputs = Vec::new();
     for helper in helpers.into_iter().rev() {

@@ -1,4 +1,4 @@
-//! Builds the service, and creates the command and environment that each case starts it with.
+//! The program of the service: builds it, and creates the command that starts it in each case.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,8 +59,8 @@ impl Program {
         built.map(Self::from_binary).ok_or_else(|| Error::NoBinary { bin: cargo.bin.clone() })
     }
 
-    /// Creates the launch of one case. `cwd` is relative to the spec, and `fill` replaces
-    /// placeholders.
+    /// Creates the command that starts the program in one case. `cwd` is relative to the folder of the
+    /// spec, and `fill` replaces placeholders.
     pub(super) fn launch(
         &self,
         spec: &Spec,
@@ -86,7 +86,7 @@ impl Program {
     }
 }
 
-/// Returns the command that builds a binary and prints where it is.
+/// Returns the cargo command that builds a binary and prints the path of the binary.
 pub(super) fn cargo_words(cargo: &Cargo) -> Vec<String> {
     let words = ["cargo", "build", "--bin", &cargo.bin, "--message-format"];
     words.into_iter().chain(["json-render-diagnostics"]).map(str::to_owned).collect()

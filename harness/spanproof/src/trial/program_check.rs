@@ -10,8 +10,9 @@ use crate::matrix::Case;
 use crate::process::Launch;
 use crate::spec::{Spec, placeholder};
 
-/// Checks the programs of a spec, except those that a command of the spec may create: `build` can
-/// create any program, and `migrate` any file. `binary` replaces the program of the service.
+/// Checks that the programs of a spec exist, except those that a command of the spec may create: `build`
+/// can create any program, and `migrate` can create any file. If there is a `binary`, it replaces the
+/// program of the service.
 pub(super) fn check(spec: &Spec, binary: Option<&Path>, problems: &mut Problems) {
     if binary.is_none() && spec.builds() {
         return check_launch(&caller_launch(spec, &build_command(spec)), problems);
@@ -27,7 +28,7 @@ pub(super) fn check(spec: &Spec, binary: Option<&Path>, problems: &mut Problems)
     }
 }
 
-/// Checks a program, unless placeholders decide where it is.
+/// Checks that a program exists, unless its path contains placeholders, whose values are not known yet.
 fn check_launch(launch: &Launch, problems: &mut Problems) {
     let path = launch.environment.get("PATH").filter(|_| launch.is_bare_name());
     let program = launch.program.to_string_lossy();
@@ -37,8 +38,8 @@ fn check_launch(launch: &Launch, problems: &mut Problems) {
     }
 }
 
-/// Returns how the commands of the cases are started: those of the service, of the other processes and
-/// of the routes.
+/// Returns the commands that a case starts: those of the service, of the other processes and of the
+/// routes.
 fn launches(spec: &Spec, binary: Option<&Path>, problems: &mut Problems) -> Vec<Launch> {
     let service = &spec.service;
     let as_written = |text: &str| text.to_owned();
@@ -71,7 +72,7 @@ fn build_command(spec: &Spec) -> Vec<String> {
     }
 }
 
-/// Returns how a command is started that has the environment of the caller.
+/// Returns the launch of a command that has spanproof's own environment and runs in the spec's folder.
 fn caller_launch(spec: &Spec, words: &[String]) -> Launch {
     Launch {
         program: words.first().cloned().unwrap_or_default().into(),

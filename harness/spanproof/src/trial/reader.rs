@@ -1,4 +1,5 @@
-//! The sessions of a trial while its service runs.
+//! The database sessions that a trial (one run of the service) uses while its service runs. A fault may
+//! refuse new connections; then the fault's own session is used, which was opened before.
 
 use spanproof_postgres::Database;
 use sqlx::PgConnection;
@@ -7,8 +8,8 @@ use super::Error;
 use super::fault::ActiveFault;
 use super::session::{connect, connect_to_read};
 
-/// Returns a session on the trial's database that runs the user's SQL: that of the fault, which the
-/// fault does not affect, or else a new one, which `opened` keeps.
+/// Returns a session that runs the user's SQL: that of the fault, or else a new one, which is stored in
+/// `opened`.
 pub(super) async fn session<'a>(
     fault: &'a mut Option<ActiveFault>,
     opened: &'a mut Option<PgConnection>,
@@ -20,8 +21,8 @@ pub(super) async fn session<'a>(
     }
 }
 
-/// Returns the session that reads while the service runs: that of the fault, or else `opened`, which
-/// the first call opens.
+/// Returns the session that reads while the service runs: that of the fault, or else the one in `opened`.
+/// The first call opens it.
 pub(super) async fn reader<'a>(
     fault: &'a mut Option<ActiveFault>,
     opened: &'a mut Option<PgConnection>,

@@ -14,16 +14,16 @@ use crate::process::{Activity, Child};
 use crate::spec::Ready;
 use spanproof_lease::wait::{self, Attempt, Timeout};
 
-/// A process that is busy may take this many times the time limit to become ready.
+/// A busy process may take this many times the time limit to become ready.
 const PATIENCE: u32 = 6;
-/// A process that uses at least this share of one processor, in percent, counts as making progress. Answers
-/// to the probes alone use less.
+/// A process that uses at least this share of one processor, in percent, is busy. A process that only
+/// answers the readiness checks uses less.
 const BUSY_PERCENT: u128 = 20;
 /// Length of a clock tick in milliseconds.
 const TICK_MS: u64 = 10;
 
-/// Waits until a process is ready, has exited, or time is up. A process that is busy when `within` is
-/// over gets more time, up to [`PATIENCE`] times as much: it may be slow and not dead.
+/// Waits until a process is ready, has exited, or the time `within` is over. If the process is then still
+/// busy, it may only be slow, and gets more time, up to [`PATIENCE`] times `within`.
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
@@ -33,7 +33,7 @@ pub(super) async fn wait_until_ready(
 ) -> WaitResult {
     let probe = Probe::new(rule, url, values);
     let awaited = probe.description();
-    // The activity of the second half decides whether the process is busy when the time is over.
+    // The time is divided into halves. The activity in the last half shows whether the process is busy.
     let part = within / 2;
     let mut parts = 0;
     loop {
@@ -71,7 +71,7 @@ pub(super) async fn wait_until_ready(
     }
 }
 
-/// Whether a process was busy between two measurements.
+/// Whether a process was busy between two measurements of its activity.
 fn is_busy(before: Activity, after: Activity, between: Duration) -> bool {
     let used = after.ticks.saturating_sub(before.ticks) * TICK_MS;
     after.is_busy || u128::from(used) * 100 >= between.as_millis() * BUSY_PERCENT
@@ -116,7 +116,7 @@ impl Probe {
     /// Checks the condition once.
     ///
     /// # Errors
-    /// What was seen instead.
+    /// If the process is not ready. The error describes the current state.
     async fn check(&self, child: &Child) -> Result<(), String> {
         match self {
             Self::Http { client, url } => match client.get(url).send().await {

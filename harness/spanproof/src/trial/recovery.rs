@@ -1,4 +1,5 @@
-//! Separates the evidence of the two jobs of a case with a fault.
+//! Separates the evidence of the two jobs of a case with a fault, which is something that spanproof
+//! disturbs on purpose. The second job runs after the fault was removed.
 
 use super::service::StoppedService;
 use crate::matrix::Case;
@@ -23,8 +24,9 @@ pub(super) struct FirstJob {
 }
 
 impl FirstJob {
-    /// Returns the observation of the first job, which contains the second one. `tables` and `record`
-    /// are from the end of the trial and cover both jobs; `server_errors` are those of the second.
+    /// Returns the observation of the case: the evidence of the first job, with the second job as a part of
+    /// it. `tables` and `record` are from the end of the trial and contain both jobs. `server_errors` are
+    /// those of the second job.
     pub(super) fn with_second_job(
         self,
         mapping: &spec::Tables,
@@ -46,7 +48,7 @@ impl FirstJob {
         };
         let second_job = Some(Box::new(second));
         let job_run = self.job_run;
-        // The period is that of both jobs.
+        // The recorded period and number of spans cover both jobs, so they are dropped.
         let record = TrialRecord {
             service,
             run,
@@ -65,19 +67,19 @@ impl FirstJob {
 fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows) -> TableRows {
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
     let units = all.units.difference(&first.units, Row::eq);
-    // A span of the first job may arrive late; it does not belong to the second job.
     let belongs_to = |rows: &Rows, span: &Row| {
         let unit = observation::id(span, &mapping.spans.unit);
         unit.is_some()
             && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
     };
-    // A span that names no unit belongs to the job of its parent.
+    // A span without a unit id belongs to the job of its parent.
     let has_old_parent = |span: &Row| {
         let parent = observation::text(span, &mapping.spans.parent);
         let names_unit = observation::id(span, &mapping.spans.unit).is_some();
         let is_parent = |row: &Row| observation::text(row, &mapping.spans.id) == parent;
         !names_unit && parent.is_some() && first.spans.all().iter().any(is_parent)
     };
+    // Spans of the first job may be written after the fault was removed.
     let is_late = |span: &Row| {
         let is_of_first = belongs_to(&first.units, span) && !belongs_to(&units, span);
         is_of_first || has_old_parent(span)
@@ -86,7 +88,8 @@ fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows)
     TableRows { jobs: all.jobs.difference(&first.jobs, Row::eq), units, spans }
 }
 
-/// Keeps the lines that satisfy `keep`, which gets each line's index in its stream.
+/// Keeps the lines for which `keep` returns true. `keep` gets each line's stream and its index in the
+/// stream.
 fn filter_lines(output: &Output, keep: impl Fn(Stream, usize) -> bool) -> Output {
     let mut counts = [0_usize; 2];
     let lines = output.lines.iter().filter(|line| {
@@ -97,12 +100,13 @@ fn filter_lines(output: &Output, keep: impl Fn(Stream, usize) -> bool) -> Output
     Output { lines: lines.cloned().collect(), ..output.clone() }
 }
 
-/// Returns the first lines of each stream.
+/// Returns the first lines of each stream, as many as `counts` says.
 fn output_before(output: &Output, counts: LineCounts) -> Output {
     filter_lines(output, |stream, index| index < counts.stream(stream))
 }
 
-/// Returns the lines of the startup, and those between two moments, or from one to the end.
+/// Returns the startup lines, and the lines with the indexes `from` to `to`; `None` is the end. All three
+/// are numbers of lines of each stream.
 pub(super) fn output_between(
     output: &Output,
     startup: LineCounts,

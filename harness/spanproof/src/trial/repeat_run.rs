@@ -10,11 +10,12 @@ use super::run::Trial;
 use super::session::connect;
 use crate::observation::{LineCounts, Submission};
 
-/// How many times the job is submitted.
+/// The maximum number of submissions.
 const JOBS: u32 = 5;
-/// The time after which no further job is submitted.
+/// Time after which no further job is submitted.
 const TIME: Duration = Duration::from_secs(20);
-/// Jobs with fewer spans than the first one after which no further job is submitted.
+/// Number of jobs with fewer spans than the first job after which no further job is submitted: they are
+/// enough to show that the tracer stopped recording.
 const SHORT_JOBS: usize = 2;
 
 impl Trial {
@@ -45,7 +46,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Reads what the service has left until now.
+    /// Reads the rows, the number of lines and the number of log entries at the end of a job.
     async fn record_job(&mut self) -> Result<JobRecord, Error> {
         let mut connection = connect(self.database.url()).await?;
         let tables = read_tables(&mut connection, &self.world.spec().tables).await;

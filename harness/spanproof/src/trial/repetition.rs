@@ -1,4 +1,5 @@
-//! Separates the evidence of the jobs of a case that submits its job several times.
+//! Separates the evidence of the jobs of a case that submits its job several times. A unit is one part of
+//! a job. Jobs are numbered from 0 here.
 
 use std::collections::HashMap;
 
@@ -12,21 +13,22 @@ use crate::observation::{
 use crate::spec;
 use spanproof_postgres::LogEntry;
 
-/// The evidence at the end of one job.
+/// The state at the end of one job.
 #[derive(Debug)]
 pub(super) struct JobRecord {
     /// The rows of all jobs so far.
     pub(super) tables: TableRows,
-    /// This job.
+    /// The submission and the end of this job.
     pub(super) job_run: JobRun,
-    /// The lines that the service had printed.
+    /// The number of lines that the service has printed so far.
     pub(super) lines: LineCounts,
-    /// The number of entries in the server's log; `None` if it can't be read.
+    /// The number of entries in the database server's log so far; `None` if it can't be read.
     pub(super) log_length: Option<usize>,
 }
 
-/// Returns the observation of the first job, which contains the later ones. `tables`, `log` and `record`
-/// are from the end of the trial and cover all jobs. Without earlier jobs they belong to the one job.
+/// Returns the observation of the case: the evidence of the first job, with the later jobs as a part of
+/// it. `earlier` are the jobs before the last one. `tables`, `log` and `record` are from the end of the
+/// trial and contain all jobs.
 pub(super) fn separate(
     earlier: &[JobRecord],
     mapping: &spec::Tables,
@@ -67,7 +69,8 @@ pub(super) fn separate(
         None => run.clone(),
     };
     let (job_run, further_jobs) = (first_run, later);
-    // The period is that of the last job.
+    // The recorded period is that of the last job, and the number of spans is that of all jobs, so both
+    // are dropped.
     let first_errors = errors(0);
     let record = TrialRecord {
         run,
@@ -83,8 +86,9 @@ pub(super) fn separate(
     Observation { case, tables: first_rows, origin: Origin::Trial(Box::new(record)) }
 }
 
-/// Divides rows by job. Each state of the tables contains the rows of one more job. A span belongs to the
-/// job of its unit, else to that of its parent, else to the job in which it appeared.
+/// Divides the rows by job. `states` are the tables at the end of each job, so each one contains the rows
+/// of one more job. A span belongs to the job of its unit. Without a unit id, it belongs to the job of its
+/// parent, or else to the job during which it appeared.
 fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
     let mut jobs: Vec<TableRows> = Vec::new();
     for (at, state) in states.iter().enumerate() {
@@ -114,15 +118,15 @@ fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
     jobs
 }
 
-/// Returns the rows with a new id, or the changed rows if no id is new: a job that is submitted again
-/// may update its rows.
+/// Returns the rows with a new id. If there are none, returns the changed rows: a job that is submitted
+/// again may update its rows.
 fn new_rows(rows: &Rows, before: &Rows, id: &dyn Fn(&Row) -> Option<String>) -> Rows {
     let same_id = |old: &Row, row: &Row| id(row).is_some() && id(old) == id(row);
     let new = rows.clone().difference(before, same_id);
     if new.all().is_empty() { rows.clone().difference(before, Row::eq) } else { new }
 }
 
-/// Returns the job of each span, by the span's key.
+/// Returns the number of the job that each span belongs to, by the span's key.
 fn owners(
     mapping: &spec::Tables,
     states: &[TableRows],
@@ -145,7 +149,7 @@ fn owners(
     };
     let owner = |span: &Row| {
         let mut current = Some(span);
-        // A chain of parents is at most as long as there are spans, unless it is a circle.
+        // Wrong parents may form a circle, so the number of steps is limited.
         for _ in 0..=by_id.len() {
             let Some(span) = current else { break };
             if let Some(job) = own(span) {
@@ -159,7 +163,7 @@ fn owners(
     spans.iter().filter_map(|span| Some((span_key(mapping, span), owner(span)?))).collect()
 }
 
-/// A text that differs between spans: the span's trace and id, or the whole row without them.
+/// Returns a text that identifies a span: its id and trace id, or the whole row if it has no id.
 fn span_key(mapping: &spec::Tables, span: &Row) -> String {
     match observation::text(span, &mapping.spans.id) {
         Some(id) => {

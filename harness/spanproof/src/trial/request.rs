@@ -14,7 +14,8 @@ use crate::template::{fill, plain};
 static JOB: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\{(job|answer)(?::(/[^{}\s]*))?\}").ok());
 
-/// How a job is submitted, with the job filled in. Other placeholders are filled when it is sent.
+/// How a job is submitted. The placeholders of the job are replaced; other placeholders are replaced when
+/// the request is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Request {
     Http {
@@ -25,7 +26,7 @@ pub(super) enum Request {
     },
     Sql(String),
     Command(Vec<String>),
-    /// Nothing is submitted: the service finds its work at its start.
+    /// Nothing is submitted: the service reads its job at its start.
     AtStart,
 }
 
@@ -53,8 +54,9 @@ impl Request {
     }
 }
 
-/// Replaces the placeholders of the job in SQL by literals: text in quotes, and `null` for nothing. The
-/// server gives a quoted literal the type that its place needs. `value` returns what a name stands for.
+/// Replaces the placeholders of the job in SQL by literals: text in quotes, or `null` if the value is null
+/// or missing. Postgres converts a quoted literal to the type that it needs. `value` returns the JSON for
+/// a name, which is `job` or `answer`.
 pub(super) fn with_literals<'a>(sql: &str, value: impl Fn(&str) -> &'a Json) -> String {
     let Some(pattern) = JOB.as_ref() else { return sql.to_owned() };
     let replaced = pattern.replace_all(sql, |found: &regex::Captures<'_>| {

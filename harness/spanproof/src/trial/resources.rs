@@ -1,4 +1,4 @@
-//! What the processes of one trial share besides the database: ports with names, and a folder.
+//! The ports and the folder that the processes of one trial (one run of the service) share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,11 @@ use crate::spec::Spec;
 /// the ports and removes the folder.
 #[derive(Debug)]
 pub(super) struct Resources {
+    /// The ports, by name.
     ports: BTreeMap<String, Reservation>,
     folder: Option<Folder>,
-    /// Those of the helpers that all trials share; `None` if there are none.
+    /// The resources of the helpers that all trials share; `None` if there are no such helpers. A helper
+    /// is a process that the service needs, such as a broker.
     shared: Option<Arc<Resources>>,
 }
 

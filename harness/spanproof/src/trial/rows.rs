@@ -55,10 +55,10 @@ pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -
     rows.with_paths(&Table::Spans.paths(tables))
 }
 
-/// Runs a query whose first column must be true.
+/// Runs a query and checks that the first column of its first row is true.
 ///
 /// # Errors
-/// What was seen instead.
+/// If it is not. The error describes the result.
 pub(super) async fn expect_true(connection: &mut PgConnection, query: &str) -> Result<(), String> {
     let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
     let row: Option<Option<bool>> =

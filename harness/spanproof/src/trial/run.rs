@@ -1,4 +1,6 @@
-//! A trial: a service that runs with its own database and upstream.
+//! A trial: one run of the service with its own database and its own fake upstream. A fault is something
+//! that spanproof disturbs on purpose during a trial. The witness is a set of triggers that log each
+//! attempt to insert a span.
 
 use std::sync::Arc;
 
@@ -53,7 +55,7 @@ pub struct Trial {
     pub(super) reader: Option<PgConnection>,
     pub(super) database: Database,
     pub(super) fault: Option<ActiveFault>,
-    /// The phases of a case with a fault in the server's log.
+    /// Where the fault begins and ends in the database server's log.
     pub(super) phases: Phases,
     /// What was on the server before the service started.
     server_before: ServerBefore,
@@ -62,9 +64,9 @@ pub struct Trial {
     /// The jobs before the last one, in a case that repeats its job.
     pub(super) earlier_jobs: Vec<JobRecord>,
     pub(super) job_run: JobRun,
-    /// How the end of the last submitted job is seen.
+    /// The condition that shows that the last submitted job has ended.
     pub(super) job_end: JobEnd,
-    /// When the job was submitted; `None` if it was not, or runs since the start of the service.
+    /// When the job was submitted; `None` if it was not submitted, or starts with the service.
     submitted_at: Option<DateTime<Utc>>,
     pub(super) secrets: Secrets,
     pub(super) stopwatch: Stopwatch,
@@ -79,7 +81,7 @@ impl Trial {
     ) -> Result<Self, Error> {
         let spec = world.spec();
         let fault = world.fault_of(&case)?;
-        // A case with a fault runs two jobs, and the witness could not tell them apart.
+        // A case with a fault runs two jobs, and the witness could not distinguish them.
         overrides.witness &= fault.is_none();
         let behaviour = match overrides.upstream.take() {
             Some(behaviour) => behaviour,
@@ -98,7 +100,7 @@ impl Trial {
         if !helpers.is_empty() {
             stopwatch.lap("helpers");
         }
-        // The service is killed while it waits for an answer.
+        // This fault kills the service while it waits for an answer of the upstream.
         let hangs = fault.as_ref().is_some_and(|fault| fault.kind() == FaultKind::KilledMidJob);
         let options = ServiceOptions {
             case: &case,
@@ -111,7 +113,7 @@ impl Trial {
         };
         let service = RunningService::start(&world, &options, &mut stopwatch).await?;
         let mut variables = service.environment.clone();
-        // No variable of the service has this name, so none is replaced and left unmasked.
+        // The password is masked like the value of a variable. No real variable has this name.
         variables.insert("{database.password}".to_owned(), service.values.password().to_owned());
         let secrets = secrets(spec, &case, &variables);
         Ok(Self {
@@ -153,7 +155,7 @@ impl Trial {
         &self.service.ready
     }
 
-    /// Returns what the service has printed so far, secrets masked.
+    /// Returns the output of the service so far, with masked secrets.
     pub fn output(&self) -> Output {
         let mut output = self.service.output();
         for line in &mut output.lines {
@@ -162,11 +164,11 @@ impl Trial {
         output
     }
 
-    /// Submits the job, waits for its end, stops the service and collects the evidence. If the case
-    /// has a fault, one job runs under the fault and a second one after it.
+    /// Submits the job, waits for its end, stops the service and collects the evidence. If the case has a
+    /// fault, one job runs while the fault is active, and a second job after it.
     ///
     /// # Errors
-    /// When the world breaks.
+    /// When the database, the upstream or a process fails.
     pub async fn complete(self) -> Result<Observation, Error> {
         Ok(Box::pin(self.complete_keeping_database()).await?.0)
     }
@@ -207,7 +209,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Submits the job by the route of the case. A refusal is evidence, not an error.
+    /// Submits the job by the route of the case. If the service refuses it, that is no error, but evidence.
     ///
     /// # Errors
     /// When the case names a route or a job that the spec does not have.
@@ -217,7 +219,7 @@ impl Trial {
         Ok(self.job_run.submission.insert(submission))
     }
 
-    /// Submits a job by the route of the case, and prepares how its end is seen.
+    /// Submits a job by the route of the case, and sets the condition that shows that it has ended.
     pub(super) async fn send(&mut self, job: &Json) -> Result<Submission, Error> {
         self.stopwatch.skip();
         let route = self.world.route(&self.case.route)?;
@@ -253,7 +255,7 @@ impl Trial {
         Ok(submission)
     }
 
-    /// Waits until every job in the database has ended, the service has exited, or time is up.
+    /// Waits until the job has ended, the service has exited, or the time limit is over.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -297,7 +299,7 @@ impl Trial {
         let helpers = stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");
         let stopped_at = Utc::now();
-        // Its session must not count as one of the service.
+        // Closed before the witness waits for the end of the service's sessions.
         if let Some(reader) = self.reader.take() {
             drop(reader.close().await);
         }
@@ -355,8 +357,8 @@ fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Excha
     exchanges
 }
 
-/// Creates the trial's database: migrated, seeded, and with the SQL of the overrides. Also notes what is
-/// on the server.
+/// Creates the trial's database: a copy of the migrated template, in which the seeds and the SQL of the
+/// overrides run. Also returns the number of rows in other tables than the span table.
 async fn create_database(
     world: &World,
     overrides: &Overrides,
@@ -374,7 +376,7 @@ async fn create_database(
     Ok((database, before))
 }
 
-/// Returns the job of a trial.
+/// Returns the job of a trial: that of the overrides, or else that of the case.
 fn job_of(world: &World, overrides: &Overrides, case: &Case) -> Result<Json, Error> {
     match &overrides.job {
         Some(job) => Ok(job.clone()),

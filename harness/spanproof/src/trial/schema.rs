@@ -1,5 +1,5 @@
-//! Checks once, before any case runs, that `[tables]` names tables and columns that the migrations
-//! create. Changes by seeds are not checked.
+//! Checks once, before any case runs, that the tables and columns in the spec's section `[tables]` exist
+//! after the migrations. A unit is one part of a job.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use crate::json_path::base;
 use crate::spec::{Columns, Tables};
 use spanproof_postgres::{Migrations, Server};
 
-/// The tables of a database with their columns. Tables that the search path finds are also there by
-/// their name alone.
+/// The tables of a database with their columns. A table that the search path finds has two entries: with
+/// its schema and without.
 #[derive(Debug, Default)]
 struct Schema(BTreeMap<TableName, Vec<String>>);
 
@@ -23,7 +23,7 @@ struct ColumnKey<'a> {
     table: &'a str,
     key: &'static str,
     column: &'a str,
-    /// Whether the key may be `""` for a table without this column.
+    /// Whether the key may be `""`, for a table without such a column.
     optional: bool,
 }
 
@@ -68,7 +68,7 @@ impl Schema {
             let table = TableName { schema: Some(schema.clone()), name: table.clone() };
             tables.entry(table).or_default().push(column.clone());
         }
-        // The first schema of the path that has a table hides the others.
+        // If several schemas of the path have a table of this name, the first one counts.
         for schema in path {
             let is_inside = |table: &&TableName| table.schema.as_ref() == Some(schema);
             for table in tables.keys().filter(is_inside).cloned().collect::<Vec<_>>() {
@@ -79,7 +79,7 @@ impl Schema {
         Self(tables)
     }
 
-    /// Returns the columns of a table; `key` is part of the error.
+    /// Returns the columns of a table. `key` is the key of the spec that names the table.
     fn table(&self, key: &str, named: &str) -> Result<&[String], Error> {
         let table = TableName::parse(named).ok();
         if let Some(columns) = table.as_ref().and_then(|table| self.0.get(table)) {
@@ -174,7 +174,7 @@ fn column_keys(tables: &Tables) -> Vec<ColumnKey<'_>> {
     all
 }
 
-/// Returns a key with each column of an id; with an empty name if there is none.
+/// Returns the key once for each column of an id; with an empty column name if the id has no column.
 fn id_keys<'a>(key: &'static str, columns: &'a Columns) -> Vec<(&'static str, &'a str)> {
     match columns.columns() {
         [] => vec![(key, "")],

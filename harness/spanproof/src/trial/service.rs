@@ -1,4 +1,4 @@
-//! The service of a trial: its processes with their upstream and ports.
+//! The running service of a trial (one run of the service): its processes, its port and its fake upstream.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,16 +24,16 @@ use spanproof_lease::Reservation;
 #[derive(Debug)]
 pub(super) struct RunningService {
     main: Child,
-    /// The others in the order in which they were started.
+    /// The other processes under test, in the order in which they were started.
     others: Vec<RunningProcess>,
     pub(super) upstream: Upstream,
     pub(super) values: Values,
     /// The whole environment of the main process.
     pub(super) environment: BTreeMap<String, String>,
-    /// How many lines were printed before the service was ready.
+    /// Number of lines that the processes printed before the service was ready.
     startup: LineCounts,
     pub(super) ready: WaitResult,
-    /// The ids of the processes at that time, with those that they had started.
+    /// The ids of the processes and of their descendants when the service was ready.
     ids: Vec<u32>,
     /// A hash of the main program; `None` if its file can't be read.
     program: Option<String>,
@@ -50,7 +50,7 @@ pub(super) struct ServiceOptions<'a> {
     pub(super) resources: &'a Arc<Resources>,
     /// Variables that replace those of the spec and the case.
     pub(super) env: &'a BTreeMap<String, Value>,
-    /// The job, for a service that finds its work at its start.
+    /// The job, for a service that reads its job at its start.
     pub(super) job: &'a Json,
     /// Time limit until the main process is ready.
     pub(super) ready_timeout: Duration,
@@ -124,7 +124,7 @@ impl RunningService {
         Ok(service)
     }
 
-    /// Returns what all processes have printed so far, in the order in which it was read.
+    /// Returns the output of all processes so far, in the order in which it was read.
     pub(super) fn output(&self) -> Output {
         let origin = self.main.start();
         let others = self.others.iter().map(|process| process.output_since(origin));
@@ -136,7 +136,7 @@ impl RunningService {
         self.main.has_exited()
     }
 
-    /// Returns the ids of all processes and of those that they have started.
+    /// Returns the ids of all processes and of their descendants.
     fn family(&self) -> Vec<u32> {
         let others = self.others.iter().flat_map(|process| process.child.family());
         self.main.family().into_iter().chain(others).collect()
@@ -156,8 +156,8 @@ impl RunningService {
         }
     }
 
-    /// Stops the processes in the reverse order of their start: a signal, and SIGKILL after `grace`
-    /// for the main process, and after its own time for each other one.
+    /// Stops the processes in the reverse order of their start. Each one gets its stop signal, and SIGKILL
+    /// if it still runs after its grace period, which is `grace` for the main process.
     pub(super) async fn stop(
         self,
         world: &World,
@@ -189,26 +189,27 @@ impl RunningService {
     /// Stops a service of which a process was killed on purpose.
     pub(super) async fn stop_after_kill(self, world: &World) -> Result<StoppedService, Error> {
         let mut stopped = self.stop(world, Duration::ZERO).await?;
-        // The process did not exit by itself.
+        // spanproof killed the process, so its exit is no crash.
         stopped.run.exit = Exit { stop_requested: true, killed: true, ..stopped.run.exit };
         Ok(stopped)
     }
 }
 
-/// The processes under test besides the main one, while they are started.
+/// Starts the processes under test besides the main process.
 struct Others<'a> {
     world: &'a World,
     values: &'a Values,
-    /// The environment of the service, which they share.
+    /// The environment of the service, which the other processes get, too.
     environment: &'a BTreeMap<String, String>,
+    /// The processes that were started so far.
     running: Vec<RunningProcess>,
     /// Whether every process so far became ready.
     ready: WaitResult,
 }
 
 impl Others<'_> {
-    /// Starts those that are started before or after the main process. Stops at the first one that
-    /// does not become ready.
+    /// Starts the processes that the spec starts before the main process, or those after it if `before` is
+    /// false. Stops at the first process that does not become ready.
     async fn start(&mut self, before: bool) -> Result<(), Error> {
         let rules = self.world.spec().processes.iter().filter(|rule| !rule.helper);
         for rule in rules.filter(|rule| rule.starts_before_service() == before) {

@@ -1,4 +1,5 @@
-//! spanproof's sessions on a trial's database.
+//! spanproof's own sessions on a trial's database, and the SQL of seeds and overrides. A trial is one run
+//! of the service.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -6,7 +7,7 @@ use super::login::{log_in, log_in_to_read};
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
-/// Undoes settings that a fault may have changed for the service's sessions.
+/// Undoes default settings of the database, which a fault may have changed to disturb the service.
 const SESSION_SETTINGS: &str =
     "set timezone = 'UTC'; set statement_timeout = 0; set lock_timeout = 0; set role none";
 

@@ -1,4 +1,5 @@
-//! The helpers that all trials of a world share: they are started once.
+//! The helpers that all trials (runs of the service) share. A helper is a process that the service needs,
+//! such as a broker.
 
 use std::sync::Arc;
 
@@ -14,12 +15,12 @@ pub(super) struct SharedHelpers {
 }
 
 impl SharedHelpers {
-    /// Checks that all of them still run.
+    /// Checks that all helpers still run.
     pub(super) fn check_running(&self) -> Result<(), Error> {
         self.running.iter().try_for_each(RunningProcess::check_running)
     }
 
-    /// Stops them in the reverse order of their start.
+    /// Stops the helpers in the reverse order of their start.
     pub(super) async fn stop(self) -> Result<(), Error> {
         stop_helpers(self.running).await.map(drop)
     }

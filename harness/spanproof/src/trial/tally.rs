@@ -1,14 +1,16 @@
-//! Counts what the triggers of the witness wrote to the server's log.
+//! Counts the attempts to insert spans, from the database server's log. The witness is a set of triggers
+//! on the span table that write an entry for each event, such as `begun` when an `INSERT` begins and
+//! `tried` before each row. `trigger.rs` creates them.
 
 use std::collections::HashMap;
 
 use spanproof_postgres::LogEntry;
 
-/// Prefix of the log lines of the triggers.
+/// Prefix of the log entries of the triggers.
 const PREFIX: &str = "spanproof witness: ";
 
-/// The counts of one case. A row counts once, also where a trigger of the user passes it on to
-/// another table, or where an insert ends as an update of a row that is there.
+/// The counts of one case. A row counts once, even if a trigger of the user inserts it into another table,
+/// or if `ON CONFLICT` turns its insert into an update.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) statements: usize,
@@ -19,15 +21,16 @@ pub(super) struct Tally {
     pub(super) overwritten: usize,
 }
 
-/// What one session is doing.
+/// The current statement of one session, and its counts of rows.
 #[derive(Debug, Default)]
 struct Session {
     kind: Kind,
     attempted: usize,
     written: usize,
     updated: usize,
-    /// Rows for a trigger of a view, and rows that it inserted into the tables of the view.
+    /// Rows that a view's `INSTEAD OF` trigger got.
     offered: usize,
+    /// Rows that this trigger inserted into the tables of the view.
     stored: usize,
 }
 
@@ -40,11 +43,12 @@ enum Kind {
     Insert,
     /// `insert … on conflict do update`, or `merge`: it fires the statement triggers of both.
     Upsert,
-    /// An update. It inserts only where it moves a row to another partition.
+    /// An update. If it moves a row to another partition, it fires the triggers of an insert, too.
     Update,
 }
 
 impl Tally {
+    /// Counts the events in the entries of the log.
     pub(super) fn new(entries: &[LogEntry]) -> Self {
         let mut tally = Self::default();
         let mut sessions: HashMap<u32, Session> = HashMap::new();
@@ -85,7 +89,7 @@ impl Tally {
         tally
     }
 
-    /// Adds the counts of a statement that has ended, and begins the next one.
+    /// Adds the counts of a session's statement that has ended, and begins its next statement.
     fn finish(&mut self, session: &mut Session, next: Kind) {
         let Session { kind, attempted, written, updated, offered, stored } =
             std::mem::take(session);
@@ -97,13 +101,13 @@ impl Tally {
 }
 
 impl Session {
-    /// Whether a statement has begun to insert and has not tried a row yet.
+    /// Whether the statement is an insert that has not tried a row yet.
     fn is_new_insert(&self) -> bool {
         self.kind == Kind::Insert && self.attempted == 0
     }
 }
 
-/// Whether an entry is a statement of a client or an error.
+/// Whether an entry shows that a session's statement has ended: the session's next statement, or an error.
 fn is_statement(entry: &LogEntry) -> bool {
     statement(entry).is_some() || entry.severity != "LOG" && entry.severity != "WARNING"
 }

@@ -1,9 +1,9 @@
-//! The triggers of the database witness. They write each attempt to insert a span to the server's
-//! log.
+//! Creates the triggers of the witness, which write each attempt to insert a span to the database
+//! server's log.
 //!
-//! Spans can arrive in a table, in its partitions or children, or through a view. The triggers are
-//! on each of these. An event trigger adds them to tables that the service creates, and puts them
-//! back where the service switches them off.
+//! Spans can be inserted into a table, into its partitions or children, or through a view. Each of these
+//! gets triggers. Event triggers add them to tables that the service creates, and enable them again if the
+//! service disables them.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -12,10 +12,10 @@ use crate::identifier::{self, TableName};
 use crate::json_path::JsonPath;
 use crate::spec::SpanTable as Spans;
 
-/// Creates the functions and the triggers. A view that no rule or trigger serves has the inserts of
-/// its table. Row triggers run in the order of their names: `!` makes one run before the user's
-/// triggers, `~` after them. They are enabled `always`, so a service can't switch them off by
-/// `session_replication_role`. The role that fires a trigger needs no privilege on its function.
+/// Creates the functions and the triggers. An automatically updatable view passes inserts on to its table,
+/// so it needs no triggers of its own. Row triggers run in the order of their names: `!` makes one run
+/// before the user's triggers, `~` after them. They are enabled `always`, so a service can't disable them
+/// by `session_replication_role`. The role that fires a trigger needs no privilege on its function.
 const TRIGGERS: &str = r#"
 create schema spanproof_witness;
 
@@ -144,7 +144,7 @@ do $$ begin
 end $$;
 "#;
 
-/// Counts the places that lack a trigger at the end.
+/// Counts the tables and views that lack a trigger at the end of the case.
 const MISSING: &str = "select count(distinct t.place) from spanproof_witness.triggers() t \
     where not exists (select from pg_trigger g where g.tgrelid = t.place and g.tgname = t.name \
     and (g.tgenabled = 'A' or t.kind = 'v'))";
@@ -175,7 +175,7 @@ pub(super) async fn install(connection: &mut PgConnection, spans: &Spans) -> Res
     connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop).map_err(failed)
 }
 
-/// Returns why the triggers did not count for a part of the case; `None` if they did.
+/// Returns why triggers are missing at the end of the case; `None` if none is missing.
 pub(super) async fn gap(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     let is_there = "select to_regprocedure('spanproof_witness.triggers()') is not null";
     if !sqlx::query_scalar(is_there).fetch_one(&mut *connection).await? {

@@ -1,4 +1,4 @@
-//! The values of the placeholders in a spec, which differ from trial to trial.
+//! The values of the placeholders in a spec, such as `{port}`, in one trial (one run of the service).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Creates the values. `upstream` is empty for helpers, which are started before the upstream.
+    /// Creates the values. `upstream` is the upstream's URL; empty for helpers, which start before it.
     pub(super) fn new(
         database: &str,
         upstream: String,
@@ -83,9 +83,8 @@ impl Values {
         })
     }
 
-    /// Returns the values that snapshots replace, each after the name of its placeholder. `processes`
-    /// are the ids of the processes. The longest value comes first, because a shorter one may be part
-    /// of it.
+    /// Returns the values that snapshots replace by placeholders, as pairs of placeholder name and value.
+    /// `processes` are process ids. Longer values come first, because a shorter one may be a part of them.
     pub(super) fn placeholders(&self, processes: &[u32]) -> Vec<(String, String)> {
         let mut placeholders = vec![
             ("DATABASE".to_owned(), crate::mask::text(&self.database)),
@@ -113,8 +112,8 @@ impl Values {
         service_environment(spec, case, |text| self.fill(text))
     }
 
-    /// Returns the environment of another process. `service` is that of the service, which processes
-    /// under test share.
+    /// Returns the environment of another process. `service` is the environment of the service, which
+    /// processes under test get, too.
     pub(super) fn environment_of(
         &self,
         process: &Process,
@@ -124,8 +123,8 @@ impl Values {
     }
 }
 
-/// Returns the whole environment of the service in a case: what it inherits, the variables of the
-/// spec, and the flags of the case. `fill` replaces placeholders.
+/// Returns the whole environment of the service in a case: the variables that the spec lets it inherit,
+/// the variables of the spec, and the flags of the case. `fill` replaces placeholders.
 pub(super) fn service_environment(
     spec: &Spec,
     case: &Case,

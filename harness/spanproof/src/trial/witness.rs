@@ -1,8 +1,8 @@
-//! The database witness: triggers on the span table that write each attempt to the server's log, and
-//! the reader of that log and of what the triggers can't see.
+//! The witness: triggers on the span table that write each attempt to insert a span to the log of the
+//! database server. This file adds the witness to a database, and reads its evidence from the log.
 //!
-//! A rollback does not remove log lines, and the service can't notice them. Sequences as counters
-//! would change `lastval()` in the service's session.
+//! The triggers write to the log, because a rollback does not remove its entries, and the service does not
+//! notice them. Sequences as counters would change `lastval()` in the service's session.
 
 use sqlx::PgConnection;
 
@@ -17,12 +17,12 @@ use crate::spec::SpanTable;
 use spanproof_lease::wait::{self, Attempt};
 use spanproof_postgres::{Database, LogEntry, Server};
 
-/// Time in which the service's sessions must end after it stopped.
+/// Time limit for the service's sessions to end after the service has stopped.
 const SESSIONS_END: Duration = Duration::from_secs(2);
 /// Maximum number of failures in the evidence.
 const MAX_FAILURES: usize = 50;
 
-/// Puts the witness on the span table, unless the server's log can't be read.
+/// Adds the witness to a database. Does nothing if the server's log can't be read.
 pub(super) async fn install(
     server: &Server,
     database: &Database,
@@ -35,8 +35,8 @@ pub(super) async fn install(
     }
 }
 
-/// Returns the testimony of the server: its log, and what the triggers could not see; `None` without
-/// entries of the log.
+/// Returns the evidence of the witness: counts and errors from the log, and the blind spots in which
+/// inserts can be lost before the triggers run. `None` if `entries`, which are those of the log, is `None`.
 pub(super) async fn read(
     entries: Option<&[LogEntry]>,
     connection: &mut PgConnection,
@@ -60,8 +60,8 @@ pub(super) async fn read(
     }))
 }
 
-/// Returns the number of transactions of the database that were rolled back. A session counts its own
-/// at its end, so the end of the service's sessions is awaited; `None` if they do not end.
+/// Returns the number of transactions of the database that were rolled back. Postgres counts those of a
+/// session when it ends, so this function waits for that; `None` if the service's sessions do not end.
 async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> {
     let others = "select count(*) from pg_stat_activity where datname = current_database() \
                   and backend_type = 'client backend' and pid <> pg_backend_pid()";
@@ -85,7 +85,7 @@ async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> 
     Ok(Some(count.unsigned_abs()))
 }
 
-/// Collects the errors of the log.
+/// Returns the first errors in the log.
 pub(super) fn failures(entries: &[LogEntry]) -> Vec<Failure> {
     let is_failure = |entry: &&LogEntry| matches!(&*entry.severity, "ERROR" | "FATAL" | "PANIC");
     let failures = entries.iter().filter(is_failure).take(MAX_FAILURES).map(|entry| Failure {

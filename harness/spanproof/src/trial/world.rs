@@ -1,4 +1,5 @@
-//! What all trials of a spec share: its files, the program, and the server with its template.
+//! A world: what all trials (runs of the service) share, such as the files of the spec, the program, and
+//! the database server with the migrated template database.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,8 +38,9 @@ pub(super) struct Inner {
     pub(super) is_alone: bool,
     pub(super) migrations: Migrations,
     pub(super) files: Files,
+    /// Whether `close` stops the server.
     pub(super) owns_server: bool,
-    /// `None` if the spec has no shared helpers.
+    /// Processes that the service of every trial needs, such as a broker; `None` if the spec has none.
     pub(super) shared_helpers: Option<Arc<SharedHelpers>>,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
@@ -95,7 +97,7 @@ impl World {
     pub async fn close(self) -> Result<(), Error> {
         let Some(inner) = Arc::into_inner(self.0) else { return Ok(()) };
         let Inner { shared_helpers, migrations, server, owns_server, .. } = inner;
-        // The migrations of a service that migrates itself use the helpers.
+        // If the service creates its own tables, its migrations hold a reference to the helpers.
         drop(migrations);
         if let Some(helpers) = shared_helpers.and_then(Arc::into_inner) {
             helpers.stop().await?;
@@ -181,14 +183,14 @@ impl World {
         find("job", &self.0.files.jobs, name)
     }
 
-    /// Returns the job that is submitted after a fault was removed. If the spec says where the job's id
-    /// is, the job gets another id than the first one.
+    /// Returns the job that is submitted after a fault was removed. It gets another id than the first job
+    /// if the spec has a JSON pointer to the job's id.
     pub(super) fn second_job(&self, name: &str) -> Result<Json, Error> {
         self.renamed_job(name, "-again", 2)
     }
 
-    /// Returns a job that is submitted once more, as job number `number`. If the spec says where the
-    /// job's id is, the job gets another id than the jobs before it.
+    /// Returns a job that is submitted again, as job number `number`. It gets another id than the jobs
+    /// before it if the spec has a JSON pointer to the job's id.
     pub(super) fn repeated_job(&self, name: &str, number: u32) -> Result<Json, Error> {
         self.renamed_job(name, &format!("-{number}"), number)
     }
