@@ -28,7 +28,8 @@ const STEPS: [&str; 8] =
 /// Time limit for background tasks to end after the last result.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reads the spec and selects the cases.
+/// Reads the spec and selects the cases. Adds cases with faults that the spec does not declare, unless
+/// `--no-faults` is given.
 pub(super) fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
     let spec = sources::spec(&args.config)?;
     let mut all = cases(&spec).map_err(Failure::usage)?;

@@ -148,7 +148,7 @@ codes! {
         "spans were recorded although tracing is off"
         "check how the service reads the value: only values that mean on may switch tracing on";
     RecordingStopped "recording-stopped" Accepted
-        "the first jobs in one life of the service leave spans, and the later ones leave none or fewer"
+        "the first jobs leave spans, and later ones leave none or fewer, without a restart of the service"
         "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; restart the service until it is mended";
     Flaky "flaky" Outcome
         "spans are missing in some trials of the same case and there in others"

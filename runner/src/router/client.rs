@@ -1,4 +1,5 @@
-//! The HTTP client of the router, the service that forwards questions to model providers.
+//! The HTTP client of the router, which is the service that forwards questions to model providers. A unit
+//! is one question to one model in one region.
 
 use std::error::Error;
 use std::time::Duration;
@@ -40,6 +41,7 @@ impl RouterClient {
         Ok(Self { client, base, timeout })
     }
 
+    /// Sends the question of a unit and returns the answer.
     async fn send_question(&self, unit: &Unit, trace_id: Uuid) -> Result<Answer, Failure> {
         let body = json!({
             "model": unit.model_id,
@@ -84,6 +86,7 @@ impl Upstream for RouterClient {
     }
 }
 
+/// Reads the body of a response. The body of an error is cut off if it is too long.
 async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     let success = response.status().is_success();
     let limit = if success { MAX_BODY } else { MAX_ERROR_BODY };

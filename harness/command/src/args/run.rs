@@ -27,7 +27,7 @@ pub(crate) struct CaseArgs {
     filters: Vec<Filter>,
     /// Add no cases with faults that are not in the spec
     ///
-    /// By default, the plainest case runs several jobs in one life of the service. If the spec declares
+    /// By default, the plainest case runs several jobs without a restart of the service. If the spec declares
     /// no `[[fault]]`, this case also runs under a small set of faults, whose failures are notices.
     #[arg(long)]
     pub(crate) no_faults: bool,

@@ -75,7 +75,7 @@ pub fn run(run: &Run, repeat: &str) -> String {
     text
 }
 
-/// How a notice becomes a failure, and how it goes away.
+/// The line below a notice, which is a failure under a fault that the spec does not declare.
 const NOTICE: &str = "    notice:   a failure once the fault is declared under `[[fault]]`; `--no-faults` \
                       leaves it out\n";
 

@@ -311,7 +311,7 @@ pub(super) const FLAKY: Explanation = Explanation::new(
     ],
     &[
         "every trial lacks spans: the finding has another code, or is `undetermined` if the reasons differ",
-        "only later jobs of one life of the service lack spans: `recording-stopped`",
+        "only later jobs lack spans, without a restart of the service: `recording-stopped`",
     ],
     &[
         "the process ends, or a request is answered, before its spans are written",

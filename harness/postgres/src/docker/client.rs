@@ -1,4 +1,4 @@
-//! Connects to the Docker engine, and turns its errors into ours.
+//! Connects to the Docker engine, and converts its errors to those of this crate.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use spanproof_lease::wait::{self, Attempt};
 
 /// Time for the engine to answer, which normally takes milliseconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of memory that the engine's machine must have for data in memory.
+/// Memory in bytes that the engine's machine must have, so that a server can keep its data in memory.
 const MIN_MEMORY: i64 = 4 * 1024 * 1024 * 1024;
 
 /// A connection to an engine that has answered.
@@ -39,6 +39,7 @@ impl Client {
     }
 }
 
+/// Returns the error of an engine that does not answer.
 fn no_answer(reason: String) -> Error {
     let host = environment::docker_host()
         .map_or_else(String::new, |host| format!(" at `{}`", password::mask(&host)));
@@ -75,6 +76,7 @@ pub(super) fn missing_image(image: &str, platform: Option<&str>, reason: String)
     Error::NoImage { image: image.to_owned(), platform, reason }
 }
 
+/// Returns the error of a container, without the container's log.
 fn container(what: &'static str, image: &str, reason: String) -> Error {
     let next = format!("try `docker run {image}`");
     Error::Container { what, image: image.to_owned(), reason, log: String::new(), next }

@@ -1,5 +1,5 @@
-//! Labels that identify the owner of a container, and the removal of containers of dead owners. The
-//! owner is the process that started the container.
+//! Labels that identify the owner of a container, which is the process that started it, and the removal
+//! of containers whose owner has ended.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,15 +12,17 @@ use testcontainers::bollard::query_parameters::{
 use crate::Prefix;
 use crate::process::Process;
 
-/// The owner's process id.
+/// Label with the owner's process id.
 const PID: &str = "pid";
-/// The owner's start time.
+/// Label with the owner's start time, because process ids are reused.
 const STARTED: &str = "started";
+/// Label with the owner's namespace of process ids.
 const NAMESPACE: &str = "namespace";
+/// Label with the boot of the owner's machine.
 const BOOT: &str = "boot";
-/// The folder of the owner's lease. It exists until every process that uses the container has
-/// ended, and longer if the container is kept. A helper process, the reaper, then removes container
-/// and folder.
+/// Label with the folder of the lease on the container. The folder exists until every process that uses
+/// the container has ended, and longer if the container is kept. Then a helper process, the reaper,
+/// removes the container and the folder.
 const FOLDER: &str = "folder";
 
 /// Returns the full name of a label.
@@ -37,8 +39,8 @@ pub(super) fn labels(prefix: &Prefix, folder: &Path) -> Vec<(String, String)> {
             (NAMESPACE, owner.namespace),
             (BOOT, owner.boot),
         ],
-        // Without the other labels no process can find out whether the owner has ended. So no
-        // process removes the container.
+        // Without the other labels, other processes can't know whether the owner has ended, so they do
+        // not remove the container.
         None => vec![(PID, std::process::id().to_string())],
     };
     labels.push((FOLDER, folder.display().to_string()));

@@ -1,4 +1,5 @@
-//! A server in a container, through testcontainers.
+//! A Postgres server in a Docker container, through the crate testcontainers. A lease is a folder that
+//! lets a helper process, the reaper, remove the container when the last process that uses it has ended.
 
 mod client;
 mod labels;
@@ -35,15 +36,15 @@ const COLLECTED_LOG: [&str; 7] = [
     "lc_messages=C",
     log::LINE_PREFIX,
 ];
-/// Time to start a container.
+/// Time limit to start a container.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
-/// Time to pull an image, and to create and start its container.
+/// Time limit to pull an image, and to create and start its container.
 const PULL_TIMEOUT: Duration = Duration::from_mins(15);
-/// Time for the server to accept a connection: it runs `initdb` first.
+/// Time limit until the server accepts a connection. The server runs `initdb` first.
 const LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
-/// The image if none is named.
+/// The image if the options name neither an image nor a version.
 const DEFAULT_IMAGE: &str = "postgres:16";
-/// Lines of a container's log in an error.
+/// Number of lines of a container's log in an error.
 const LOG_LINES: usize = 10;
 
 /// A running container. Dropping it removes the container.
@@ -68,10 +69,10 @@ impl Container {
         let (image, platform) = (image(options), options.platform.as_deref());
         let client = Client::connect().await?;
         let (engine, prefix) = (client.engine.clone(), options.prefix.clone());
-        // Nothing waits for this task; it ends with the runtime of this thread.
+        // The removal of old containers must not delay the start, so nothing waits for this task.
         tokio::spawn(async move { labels::sweep(&engine, &prefix).await });
-        // We choose the name and guard it before the container exists, so that it is removed even
-        // if this process is killed now.
+        // The reaper knows the container's name before the container exists, so the container is removed
+        // even if this process is killed during its start.
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("{}-{unique}", options.prefix);
         let folder = environment::temporary().join(format!("spanproof-postgres-{}", &unique[..12]));
@@ -195,6 +196,8 @@ fn request(image: &str, password: &str, memory: Option<&str>) -> ContainerReques
     request
 }
 
+/// Publishes the server's port on the loopback interface only, if the engine is on this machine. Mounts a
+/// file system in memory if `memory` names its folder.
 fn modify(config: &mut HostConfig, memory: Option<&str>) {
     if engine_is_local() {
         let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: None };
@@ -219,6 +222,7 @@ fn engine_is_local() -> bool {
     local && !std::path::Path::new("/.dockerenv").exists()
 }
 
+/// Returns the host and port of the server. The error is a text for people.
 async fn address(container: &ContainerAsync<GenericImage>) -> Result<(String, u16), String> {
     let host = container.get_host().await.map_err(|error| error.to_string())?;
     match container.get_host_port_ipv4(PORT).await {
@@ -252,6 +256,7 @@ async fn log_in(container: &ContainerAsync<GenericImage>, url: &str) -> Result<(
     .map_err(|timeout| timeout.to_string())?
 }
 
+/// Describes how a container ended.
 async fn exit(container: &ContainerAsync<GenericImage>) -> String {
     match container.exit_code().await {
         Ok(Some(code)) => format!("it ended with exit code {code}"),

@@ -1,25 +1,27 @@
-//! Cases that a check adds to those of the spec: the plainest case that must record spans, under each
-//! fault that is tried without being declared.
+//! The cases that a check adds to those of the spec: copies of one simple case that must record spans, each
+//! with one fault that the spec does not declare. A fault is something that is broken on purpose.
 
 use super::Case;
 use crate::spec::{Fault, FaultKind, Spec};
 
-/// Returns the cases that a check adds to `cases`, which are those of the spec. A route that submits the
-/// job at the start of the service has none, because its service does only one job.
+/// Returns the cases that a check adds to `cases`, which are those of the spec. Empty if no case can submit
+/// a second job, because the service reads its only job at its start.
 pub fn experiments(spec: &Spec, cases: &[Case]) -> Vec<Case> {
-    let Some(plainest) = plainest(spec, cases) else { return Vec::new() };
-    let with = |fault: &Fault| plainest.clone().with_fault(spec, Some(fault.name()));
+    let Some(case) = simplest_case(spec, cases) else { return Vec::new() };
+    let with = |fault: &Fault| case.clone().with_fault(spec, Some(fault.name()));
     Fault::undeclared(&spec.faults).map(with).collect()
 }
 
-/// Returns the case without a fault to which all faults apply by default, or the first one that records.
-fn plainest<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
-    let takes_jobs = |case: &&Case| {
+/// Returns the case to which faults apply by default, or else the first case that must record spans.
+fn simplest_case<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
+    let takes_several_jobs = |case: &&Case| {
         let route = spec.routes.iter().find(|route| route.name == case.route);
         !spec.service.one_shot && route.is_some_and(|route| !route.at_start)
     };
-    let mut recording =
-        cases.iter().filter(|case| case.fault.is_none() && case.records(spec)).filter(takes_jobs);
+    let mut recording = cases
+        .iter()
+        .filter(|case| case.fault.is_none() && case.records(spec))
+        .filter(takes_several_jobs);
     let first = recording.clone().next();
     recording.find(|case| case.is_default_for_faults(spec)).or(first)
 }

@@ -22,6 +22,7 @@ pub(super) fn notices(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     })
 }
 
+/// Groups the cases for which `reason` returns the same reason.
 fn groups<'a>(
     spec: &Spec,
     run: &'a RunResult,

@@ -1,4 +1,5 @@
-//! What a run did not try, for the end of its report. A run passes what it tried, and no more.
+//! Lists what a run did not try, for the end of its report, so that nobody takes a pass for more than it
+//! is.
 
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
@@ -30,23 +31,23 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
     all
 }
 
-/// `fault a, b`
+/// Returns a text such as `fault a, b`; `None` if there are no names.
 fn names<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let names: Vec<_> = names.collect();
     (!names.is_empty()).then(|| format!("{kind} {}", names.join(", ")))
 }
 
-/// How many jobs in one life of the service were not tried.
+/// Returns how many jobs in a row, without a restart of the service, were not tried.
 fn repetition(spec: &Spec, run: &RunResult) -> String {
     let repeated = run.cases.iter().find(|result| result.case.repeats_job(spec));
     let observation = repeated.and_then(|result| result.observation.as_ref());
     let Some(observation) = observation else {
-        return "a second job in one life of the service".to_owned();
+        return "a second job without a restart of the service".to_owned();
     };
     let (jobs, why) = comparable_jobs(spec, observation);
     let why = why.map_or_else(String::new, |why| format!(", because {why}"));
     match jobs {
-        1 => format!("a second job in one life of the service{why}"),
-        jobs => format!("more than {jobs} jobs in one life of the service{why}"),
+        1 => format!("a second job without a restart of the service{why}"),
+        jobs => format!("more than {jobs} jobs without a restart of the service{why}"),
     }
 }

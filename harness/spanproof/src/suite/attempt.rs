@@ -1,4 +1,5 @@
-//! Runs one case, judges it and stores its evidence.
+//! Runs one case, judges it and stores its evidence. A case is one combination of flags, route, upstream
+//! and fault; a trial is one run of the service for a case.
 
 use super::options::{KeepDatabases, RunOptions};
 use super::result::{CaseOutcome, JudgedCase};
@@ -32,11 +33,11 @@ pub(super) async fn run_case(world: &World, case: &Case, options: &RunOptions) -
     Ok(JudgedCase { observation, judgement, folder, database_command })
 }
 
-/// Runs one trial of a case and judges it. The case may come from evidence, in which secret flags are
-/// masked: the service gets their real values.
+/// Runs one trial of a case and judges it. If the case comes from stored evidence, its secret flags are
+/// masked; the service gets their real values from the spec.
 ///
 /// # Errors
-/// When the world of the case does not come up; the error is the reason.
+/// When the service, its database or its upstream can't be started. The error is the reason.
 pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let case = unmasked_flags(world.spec(), case);
     judged(world, world.trial_for(&case).witness_if(witness)).await

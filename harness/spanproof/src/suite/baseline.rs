@@ -1,6 +1,6 @@
-//! Repeats cases whose outcomes differ with and without tracing. A service may vary by itself, for
-//! example because its work is random or runs in parallel. Units that end differently from trial to
-//! trial of one case say nothing about tracing.
+//! Runs cases again whose outcomes differ with and without tracing. The outcome of a service may also
+//! differ from run to run, for example because its work is random or runs in parallel. Units (parts of a
+//! job) whose outcome differs from run to run are then not compared.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +16,14 @@ use crate::trial::World;
 use crate::verdict::{Evidence, Judgement, compare, different_units, unrepeated};
 use spanproof_format::Code;
 
-/// Repetitions of one case. A unit whose outcome varies in every second run goes unnoticed with a
-/// probability of 1/16.
+/// Number of further runs of one case. With four, a unit whose outcome differs in every second run is
+/// missed with a probability of 1/16.
 pub(super) const REPETITIONS: usize = 4;
-/// Maximum number of cases that are repeated.
+/// Maximum number of cases that run again.
 pub(super) const MAX_BASELINES: usize = 8;
 
-/// Repeats the cases whose outcomes differ with and without tracing, and notes in their evidence which
-/// units end differently from trial to trial.
+/// Runs the cases again whose outcomes differ with and without tracing, and stores in their evidence which
+/// units differ from run to run.
 pub(super) async fn repeat_baselines(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
@@ -51,12 +51,12 @@ pub(super) async fn repeat_baselines(
             continue;
         }
         first.observation.set_variations(variations);
-        // Without the note in its evidence a later report would accuse again, and no more than that.
+        // If this fails, a later report of the stored run still shows the difference as a finding.
         let _unwritable = observation::write(&options.evidence, &first.observation);
     }
 }
 
-/// Returns the cases, by their indexes, whose outcomes differ with and without tracing.
+/// Returns the indexes of the cases whose outcomes differ with and without tracing.
 fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
     let finished = slots.iter().enumerate();
     let finished: Vec<_> =

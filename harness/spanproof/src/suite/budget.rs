@@ -1,4 +1,4 @@
-//! What a run may do besides its cases, and how often.
+//! Lists the further runs that `check` may add to the planned cases, with their maximum number.
 
 use super::baseline::{MAX_BASELINES, REPETITIONS};
 use super::own_server::MAX_CASES;
@@ -6,7 +6,7 @@ use super::passing_changes::MAX_EXTRA_CASES;
 use super::second_look::{self, MAX_LOOKS};
 use super::slowdown;
 
-/// Returns what a run may do besides its cases, each with the maximum number of runs of a case.
+/// Returns a description of each kind of further runs, with their maximum number.
 pub(crate) fn further_runs() -> Vec<(String, usize)> {
     vec![
         (

@@ -17,7 +17,7 @@ pub enum RunEvent {
         /// `false` if the case failed, or its service or Postgres did not start.
         passed: bool,
     },
-    /// A case under a fault that the spec does not declare is not tried, because the case without the
+    /// A case with a fault that the spec does not declare was not run, because the same case without the
     /// fault does not pass.
     CaseUntried {
         /// The case.

@@ -1,4 +1,5 @@
-//! Runs cases in parallel, and stops early if no case can tell anything.
+//! Runs cases in parallel. Stops early if the service does not become ready in the first cases, because
+//! all other cases would fail in the same way.
 
 use std::collections::HashMap;
 
@@ -63,8 +64,8 @@ impl Pool<'_> {
         running.shutdown().await;
     }
 
-    /// Returns the cases under an undeclared fault that can tell something: those whose case without the
-    /// fault passes, or is not part of the run. Notes why the others are not tried.
+    /// Selects the cases to run among those with a fault that the spec does not declare. A case is left out
+    /// if the same case without the fault was run and did not pass; the record gets the reason.
     pub(super) fn worthwhile(
         &mut self,
         indexes: Vec<usize>,

@@ -45,12 +45,12 @@ impl RunRecord {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }
 
-    /// Returns why a case under an undeclared fault was not tried; `None` if it was.
+    /// Returns why a case with an undeclared fault was not run; `None` if it was run.
     pub(super) fn untried(&self, id: &str) -> Option<&str> {
         self.0.untried.get(id).map(String::as_str)
     }
 
-    /// Adds a case under an undeclared fault that was not tried.
+    /// Adds a case with an undeclared fault that was not run.
     pub(super) fn add_untried(&mut self, id: &str, cause: &str) {
         self.0.untried.insert(id.to_owned(), cause.to_owned());
     }

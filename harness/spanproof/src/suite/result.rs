@@ -30,8 +30,7 @@ pub struct RunResult {
     pub cases: Vec<CaseResult>,
     /// Number of cases that were not run because the run was cancelled or stopped early.
     pub not_run: usize,
-    /// The cases under a fault that the spec does not declare and that was not tried, each with the
-    /// cause.
+    /// The cases with a fault that the spec does not declare that were not run, each with the reason.
     pub(crate) untried: Vec<(Case, String)>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
@@ -136,8 +135,8 @@ impl RunResult {
     }
 }
 
-/// Returns the cases under an undeclared fault that was not tried, or could not be caused, each with the
-/// cause.
+/// Returns the cases with an undeclared fault that were not run, or whose fault could not be applied, each
+/// with the reason.
 fn untried(
     spec: &Spec,
     cases: &[Case],

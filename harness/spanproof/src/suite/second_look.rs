@@ -1,5 +1,6 @@
-//! Runs failing cases a second time with the database witness, which counts attempts to insert spans,
-//! if their own evidence does not explain why spans are missing.
+//! Runs failing cases a second time with the witness if their own evidence does not explain why spans are
+//! missing. The witness is a set of triggers that log each attempt to insert a span. A trial is one run of
+//! the service for a case.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +16,16 @@ use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, explains, judge, shape};
 use spanproof_format::Code;
 
-/// Maximum number of cases that one run looks at twice. Cases that fail alike usually have the same
-/// reason, and the others of a group are judged by what the second look at one of them shows.
+/// Maximum number of cases in one run that get a second trial. Cases that fail in the same way usually have
+/// the same reason, so the witness of one of them is also used for the others.
 pub(super) const MAX_LOOKS: usize = 8;
 
-/// Trials of a case whose second trial does not show what the first one shows.
+/// Number of further trials of a case whose second trial does not fail like the first one.
 pub(super) const REPETITIONS: usize = 3;
 
-/// Looks twice at failing cases: at the first case of each group of cases that fail alike, then at the
-/// second ones, and so on. Cases whose second trial fails in another way keep their first trial, and are
-/// repeated.
+/// Runs a second trial of failing cases: first of one case of each group of cases that fail in the same
+/// way, then of a second case of each group, and so on. A case whose second trial fails in another way
+/// keeps its first trial, and gets further trials.
 pub(super) async fn look_again(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
@@ -67,8 +68,8 @@ pub(super) async fn look_again(
     }
 }
 
-/// Repeats a case whose second trial does not show what the first one shows, and notes what its trials
-/// came to.
+/// Runs further trials of a case whose second trial does not fail like the first one, and stores the
+/// results of all trials in the evidence of the first one.
 async fn repeat(
     world: &World,
     first: &mut JudgedCase,
@@ -91,11 +92,11 @@ async fn repeat(
     });
     first.observation.set_repetitions(repetitions.collect());
     first.judgement = judge(world.spec(), &first.observation);
-    // Without the note in its evidence a later report shows one trial only.
+    // If this fails, a later report of the stored run shows the first trial only.
     let _unwritable = observation::write(&options.evidence, &first.observation);
 }
 
-/// Returns the indexes of the cases to look at twice, in the order in which they are.
+/// Returns the indexes of the cases that get a second trial, in the order of these trials.
 fn selected(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut ranked = Vec::new();

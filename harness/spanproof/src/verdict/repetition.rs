@@ -33,10 +33,10 @@ pub(super) fn check_later_jobs(first: &Facts<'_>, later: &[LaterJob<'_>], checks
     checks.expect(shared.is_none(), || {
         let (trace, number) = shared.unwrap_or_default();
         let message = format!(
-            "job 1 and job {number} of one life of the service have the trace {trace} in common"
+            "job 1 and job {number} have the trace {trace} in common, and the service was not restarted in between"
         );
         let mut finding = Finding::new(Code::InvalidIds, message, Vec::new());
-        // One trace for the whole life of the process may be intended.
+        // One trace for everything that a process does may be intended.
         finding.confidence = Confidence::Likely;
         finding
     });
@@ -50,7 +50,7 @@ pub(super) fn check_later_jobs(first: &Facts<'_>, later: &[LaterJob<'_>], checks
     for finding in later[failed].judgement.findings() {
         let mut finding = finding.clone();
         finding.message =
-            format!("job {number} of {all} of one life of the service: {}", finding.message);
+            format!("job {number} of {all}, without a restart of the service: {}", finding.message);
         checks.add(finding);
     }
 }
@@ -128,10 +128,11 @@ fn recording_stopped(first: &Facts<'_>, later: &[LaterJob<'_>], failed: usize) -
         1 => "job 1 left its spans".to_owned(),
         _ => format!("jobs 1 to {complete} left their spans"),
     };
-    let message = format!(
-        "{before}, and the {} after it in the same life of the service lack spans{why}",
-        if lacking == 1 { "job".to_owned() } else { format!("{lacking} jobs") }
-    );
+    let next = match lacking {
+        1 => "the next job lacks spans".to_owned(),
+        _ => format!("the next {lacking} jobs lack spans"),
+    };
+    let message = format!("{before}, and {next} without a restart of the service{why}");
     let count = |number: usize, facts: &Facts<'_>| {
         let (spans, units) = (facts.spans.len(), facts.units.len());
         Evidence::Note(format!("job {number}: {spans} spans of {units} units"))

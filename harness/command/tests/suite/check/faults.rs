@@ -24,7 +24,7 @@ fn a_failure_under_an_undeclared_fault_is_a_notice_and_the_run_passes() {
             "NOTICE process-crashed: TRACING=1, route row, upstream smtp, fault read-only\n",
             "    notice:   a failure once the fault is declared under `[[fault]]`",
             "not tried: fault insert-revoked, table-missing,",
-            "not tried: more than 5 jobs in one life of the service\n",
+            "not tried: more than 5 jobs without a restart of the service\n",
             "8 passed, 0 failed, 2 notices: 10 cases, 20 units, 8 spans,",
         ] {
             assert!(output.stdout.contains(part), "expected {part}\nfound {output:?}");
@@ -41,7 +41,7 @@ fn without_faults_only_the_cases_of_the_spec_run() {
     for part in [
         "6 passed, 0 failed: 6 cases, 12 units",
         "not tried: fault insert-revoked, table-missing, column-missing, read-only,",
-        "not tried: a second job in one life of the service\n",
+        "not tried: a second job without a restart of the service\n",
     ] {
         assert!(output.stdout.contains(part), "expected {part}\nfound {output:?}");
     }
