@@ -25,7 +25,7 @@ impl<'a> ExpectedSpans<'a> {
                 group.parents.push(&rule.parents);
                 continue;
             }
-            // Rules that do not hold in this case allow spans, too.
+            // A rule whose condition does not hold in this case still allows its span.
             let same_name: Vec<_> =
                 spec.spans.iter().filter(|other| other.name == rule.name).collect();
             let repeats = same_name.iter().any(|rule| rule.repeats);

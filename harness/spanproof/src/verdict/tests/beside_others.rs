@@ -1,4 +1,4 @@
-//! Verdicts on cases that are judged beside other cases of their run.
+//! Verdicts on cases that are compared with other cases of the same run. A route is a way to submit a job.
 
 use serde_json::json;
 
@@ -9,75 +9,81 @@ use super::*;
 
 #[test]
 fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
-    let mut evidence = on();
+    let mut evidence = recording_case();
     evidence.ready = WaitResult::NotReached("late".into());
-    assert!(matches!(judged(&spec(), &evidence).verdict, Verdict::Broken(_)));
+    assert!(matches!(judge_parts(&spec(), &evidence).verdict, Verdict::Broken(_)));
 }
 
 #[test]
 fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
-    let mut dead = on();
+    let mut dead = recording_case();
     dead.ready = WaitResult::NotReached("ended".into());
     dead.exit.stop_requested = false;
-    let alone = judged_all(&spec(), std::slice::from_ref(&dead));
+    let alone = judge_all_parts(&spec(), std::slice::from_ref(&dead));
     assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
-    let beside = judged_all(&spec(), &[dead.clone(), off()]);
+    let beside = judge_all_parts(&spec(), &[dead.clone(), case_with_tracing_off()]);
     assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
     dead.exit.stop_requested = true;
-    let hanging = judged_all(&spec(), &[dead, off()]);
+    let hanging = judge_all_parts(&spec(), &[dead, case_with_tracing_off()]);
     assert_eq!(hanging[0].code(), Some(Code::NeverReady));
 }
 
 #[test]
 fn a_flag_that_no_value_of_switches_on_is_ignored() {
-    let spec = without_promise();
+    let spec = spec_without_enables();
     let cases = ["true", "1"].map(|value| {
-        let mut evidence = off();
+        let mut evidence = case_with_tracing_off();
         evidence.case.flags[0].1 = Value::Set(value.into());
-        banner(&mut evidence, &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={value})"));
+        set_startup_line(
+            &mut evidence,
+            &format!("⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING={value})"),
+        );
         evidence
     });
-    let judgements = judged_all(&spec, &cases);
+    let judgements = judge_all_parts(&spec, &cases);
     assert_eq!(judgements.map_codes(), ["flag-ignored", "flag-ignored"]);
 }
 
 #[test]
 fn a_banner_that_no_route_ever_keeps_is_lying() {
-    let mut queued = on();
+    let mut queued = recording_case();
     drop_lines(&mut queued, "Span");
-    none(&mut queued.spans);
+    clear_rows(&mut queued.spans);
     let mut direct = queued.clone();
     direct.case.route = "cross-region".into();
-    let judgements = judged_all(&spec(), &[queued.clone(), direct.clone()]);
+    let judgements = judge_all_parts(&spec(), &[queued.clone(), direct.clone()]);
     for judgement in &judgements {
         assert_eq!(codes(judgement), ["path-not-executed", "banner-contradicts"]);
         assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
     }
-    // One route that records proves the tracer alive: then it is the other route.
-    let judgements = judged_all(&spec(), &[on(), direct]);
+    // If the tracer records spans on one route, only the other route is wrong.
+    let judgements = judge_all_parts(&spec(), &[recording_case(), direct]);
     assert_eq!(judgements.map_codes(), ["pass", "path-not-executed"]);
     assert_eq!(judgements[1].findings()[0].confidence, Confidence::Certain);
 }
 
 #[test]
 fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_with() {
-    let mut changed = on();
-    each(&mut changed.units, |unit| {
+    let mut changed = recording_case();
+    change_rows(&mut changed.units, |unit| {
         unit.insert("output".into(), json!({"error": "tracer"}));
     });
-    let judgements = judged_all(&spec(), &[off(), changed.clone()]);
+    let judgements = judge_all_parts(&spec(), &[case_with_tracing_off(), changed.clone()]);
     assert_eq!(judgements.map_codes(), ["pass", "outcome-changed-by-tracing"]);
     let evidence = &judgements[1].findings()[0].evidence;
     let line = evidence[1].to_string();
-    assert!(line.starts_with(&format!("off  case {}", off().case.id)), "{line}");
+    assert!(line.starts_with(&format!("off  case {}", case_with_tracing_off().case.id)), "{line}");
     let Evidence::Compared { case, other: true, .. } = &evidence[1] else { panic!("{evidence:?}") };
-    assert_eq!(*case, off().case.id, "the report repeats both");
-    // Another upstream is another world: nothing to compare with.
+    assert_eq!(*case, case_with_tracing_off().case.id, "the report repeats both");
+    // Cases with different upstreams are not compared.
     changed.case.upstream = "slow".into();
-    assert_eq!(judged_all(&spec(), &[off(), changed]).map_codes(), ["pass", "pass"]);
+    assert_eq!(
+        judge_all_parts(&spec(), &[case_with_tracing_off(), changed]).map_codes(),
+        ["pass", "pass"]
+    );
 }
 
-/// Other values are a finding only if repetitions of the case without tracing gave the same values.
+/// Different results are a finding only if the case without tracing gives the same results each time.
 #[rstest]
 #[case::not_repeated(None, "pass")]
 #[case::always_the_same(Some(Vec::new()), "outcome-changed-by-tracing")]
@@ -87,14 +93,14 @@ fn values_are_compared_where_they_do_not_vary(
     #[case] variations: Option<Vec<&str>>,
     #[case] code: &str,
 ) {
-    let mut plain = off();
+    let mut plain = case_with_tracing_off();
     let keys = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
     plain.variations = variations.map(keys);
-    let mut changed = on();
-    each(&mut changed.units, |unit| {
+    let mut changed = recording_case();
+    change_rows(&mut changed.units, |unit| {
         unit.insert("output".into(), json!({"response": "y"}));
     });
-    let judgements = judged_all(&spec(), &[plain, changed]);
+    let judgements = judge_all_parts(&spec(), &[plain, changed]);
     assert_eq!(judgements.map_codes(), ["pass", code], "{judgements:#?}");
 }
 

@@ -1,4 +1,5 @@
-//! Which cause the facts about a gap leave.
+//! Which cause of a gap follows from the facts. A gap is the set of units (parts of a job) that lack spans
+//! of one name; a fact answers a question about the gap with yes or no.
 
 use rstest::rstest;
 
@@ -27,8 +28,7 @@ fn without_any_fact_nothing_is_concluded() {
     assert_eq!(conclusion(&[], &[]), (None, Confidence::Undetermined));
 }
 
-/// The decisive facts of a cause decide for it, or contradict those of another cause; they never
-/// decide for another cause.
+/// The facts that prove a cause never prove another one.
 #[test]
 fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
     for cause in CAUSES {
@@ -40,8 +40,7 @@ fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
     }
 }
 
-/// Two causes could be told apart in no way if they had the same requirements, exclusions and
-/// decisive facts.
+/// Otherwise no evidence could distinguish the two causes.
 #[test]
 fn every_pair_of_causes_has_a_fact_that_separates_it() {
     for (index, one) in CAUSES.iter().enumerate() {
@@ -59,7 +58,7 @@ fn every_pair_of_causes_has_a_fact_that_separates_it() {
     }
 }
 
-/// Removing a fact may leave several causes; it never turns one certain cause into another one.
+/// Without one of its facts, a certain cause may become uncertain, but no other cause becomes certain.
 #[test]
 fn a_fact_less_never_makes_another_cause_certain() {
     for cause in CAUSES {

@@ -1,38 +1,38 @@
-//! Evidence from which a part is missing. The verdict may become undetermined; it never becomes a certain
-//! reason that the whole evidence does not give, and a pass never becomes a failure.
+//! Verdicts on incomplete evidence. If evidence is missing, the verdict may become undetermined. It must
+//! never become certain of another reason, and a pass must never become a failure.
 
 use spanproof_format::{Code, Confidence};
 
 use super::*;
 
-/// The name of the right verdict, and its evidence.
-type World = (&'static str, fn() -> Observation);
-/// What is missing, and how it is taken away.
-type Damage = (&'static str, fn(&mut Observation));
+/// The right verdict on a case, and a function that makes the evidence of the case.
+type NamedCase = (&'static str, fn() -> Observation);
+/// The name of a part of the evidence, and a function that removes this part.
+type NamedDamage = (&'static str, fn(&mut Observation));
 
-const WORLDS: &[World] = &[
+const CASES: &[NamedCase] = &[
     ("pass", healthy),
     ("path-not-executed", || {
-        let mut evidence = on();
+        let mut evidence = recording_case();
         drop_lines(&mut evidence, "Span");
-        none(&mut evidence.spans);
-        beside_another_route(&evidence)
+        clear_rows(&mut evidence.spans);
+        on_another_route(&evidence)
     }),
     ("flag-unrecognised-value", || {
-        let mut evidence = on();
-        banner(&mut evidence, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)");
+        let mut evidence = recording_case();
+        set_startup_line(&mut evidence, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true)");
         switch_off(&mut evidence);
         evidence.observation()
     }),
     ("write-failed-reported", || {
-        let mut evidence = begun();
+        let mut evidence = only_begun_case();
         let error = "❌ StartSpan RecordSpan error: permission denied";
         evidence.output.lines.extend((0..8).map(|_| line(Stream::Stderr, error)));
         evidence.observation()
     }),
     ("write-failed-silent", || {
-        let mut evidence = begun();
-        refuse(&mut evidence, "42501");
+        let mut evidence = only_begun_case();
+        refuse_inserts(&mut evidence, "42501");
         evidence.observation()
     }),
     ("never-sent", || witnessed([0, 0, 0], |_| {})),
@@ -41,7 +41,7 @@ const WORLDS: &[World] = &[
     ("removed-later", || witnessed([8, 8, 8], |witness| witness.removed_rows = 8)),
     ("batch-poisoned", || witnessed([1, 8, 0], |witness| witness.failures.push(failure("23505")))),
     ("wrong-destination", || {
-        let mut observation = begun().observation();
+        let mut observation = only_begun_case().observation();
         trial(&mut observation).other_tables = vec![("tenant.trace_spans".to_owned(), 8)];
         observation
     }),
@@ -51,14 +51,14 @@ const WORLDS: &[World] = &[
         observation
     }),
     ("export-failed", || {
-        let mut evidence = begun();
+        let mut evidence = only_begun_case();
         let error = "Failed to export traces to localhost:4317, error code: UNAVAILABLE";
         evidence.output.lines.push(line(Stream::Stderr, error));
         evidence.observation()
     }),
 ];
 
-const DAMAGES: &[Damage] = &[
+const DAMAGES: &[NamedDamage] = &[
     ("nothing", |_| {}),
     ("the witness", |observation| trial(observation).witness = None),
     ("the server's log", |observation| {
@@ -75,10 +75,10 @@ const DAMAGES: &[Damage] = &[
 ];
 
 /// All spans were begun, and nothing else is known about them.
-fn begun() -> Parts {
-    let mut evidence = on();
+fn only_begun_case() -> TrialParts {
+    let mut evidence = recording_case();
     drop_lines(&mut evidence, "✅");
-    none(&mut evidence.spans);
+    clear_rows(&mut evidence.spans);
     evidence
 }
 
@@ -92,7 +92,7 @@ fn witnessed(counts: [usize; 3], change: fn(&mut Witness)) -> Observation {
     let [statements, attempted_rows, written_rows] = counts;
     let mut witness = Witness { statements, attempted_rows, written_rows, ..Witness::default() };
     change(&mut witness);
-    let mut observation = begun().observation();
+    let mut observation = only_begun_case().observation();
     trial(&mut observation).server_errors.clone_from(&witness.failures);
     trial(&mut observation).witness = Some(witness);
     observation
@@ -122,7 +122,8 @@ fn trial(observation: &mut Observation) -> &mut TrialRecord {
     }
 }
 
-/// Keeps the lines that satisfy `keep`, which gets their index and number; says that others were dropped.
+/// Keeps the lines for which `keep` returns true, and records that output was dropped. The arguments of
+/// `keep` are the index of the line and the number of all lines.
 fn cut(observation: &mut Observation, keep: fn(usize, usize) -> bool) {
     let output = &mut trial(observation).run.output;
     let all = output.lines.len();
@@ -134,7 +135,7 @@ fn cut(observation: &mut Observation, keep: fn(usize, usize) -> bool) {
     output.dropped_bytes = 100;
 }
 
-fn beside_another_route(evidence: &Parts) -> Observation {
+fn on_another_route(evidence: &TrialParts) -> Observation {
     let mut evidence = evidence.clone();
     evidence.case.route = "cross-region".into();
     evidence.observation()
@@ -163,10 +164,10 @@ fn wrong(right: &str, judgement: &Judgement) -> Option<String> {
 fn missing_evidence_never_makes_another_reason_certain() {
     let spec = spec();
     let mut problems = Vec::new();
-    for (right, world) in WORLDS {
+    for (right, case) in CASES {
         for (index, (first, damage)) in DAMAGES.iter().enumerate() {
             for (second, more) in &DAMAGES[index..] {
-                let mut observation = world();
+                let mut observation = case();
                 damage(&mut observation);
                 more(&mut observation);
                 let judgements = judge_all(&spec, &[observation, healthy()]);
@@ -179,11 +180,11 @@ fn missing_evidence_never_makes_another_reason_certain() {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// The worlds have the verdicts by which they are called: otherwise nothing is compared.
+/// With complete evidence, each case has the verdict that the other tests compare with.
 #[test]
 fn whole_evidence_gives_the_right_reason() {
-    for (right, world) in WORLDS {
-        let judgement = &judge_all(&spec(), &[world(), healthy()])[0];
+    for (right, case) in CASES {
+        let judgement = &judge_all(&spec(), &[case(), healthy()])[0];
         let found = reason(judgement).map_or("pass", |(code, _)| code.text());
         assert_eq!(found, *right, "{judgement:#?}");
     }
@@ -192,9 +193,9 @@ fn whole_evidence_gives_the_right_reason() {
 /// The line that reports the failure may be among the output that was dropped.
 #[test]
 fn a_silent_failure_is_not_certain_where_output_was_dropped() {
-    let mut evidence = begun();
-    refuse(&mut evidence, "42501");
+    let mut evidence = only_begun_case();
+    refuse_inserts(&mut evidence, "42501");
     evidence.output.dropped_bytes = 9;
-    let finding = judged(&spec(), &evidence).findings()[0].clone();
+    let finding = judge_parts(&spec(), &evidence).findings()[0].clone();
     assert_eq!((finding.code, finding.confidence), (Code::Undetermined, Confidence::Undetermined));
 }

@@ -7,8 +7,8 @@ use spanproof_format::Confidence;
 use super::*;
 
 /// Changes the spans of one name.
-fn each_span(evidence: &mut Parts, name: &str, change: impl Fn(&mut Row)) {
-    each(&mut evidence.spans, |row| {
+fn change_spans(evidence: &mut TrialParts, name: &str, change: impl Fn(&mut Row)) {
+    change_rows(&mut evidence.spans, |row| {
         if row["operation"] == name {
             change(row);
         }
@@ -26,16 +26,16 @@ fn exact(row: &mut Row) {
 }
 
 /// The healthy case with the time of its job.
-fn timed() -> Parts {
+fn timed() -> TrialParts {
     let at = |text: &str| text.parse().unwrap();
     let period =
         Period { submitted: at("2025-12-31T23:59:59Z"), stopped: at("2026-01-01T00:00:03Z") };
-    Parts { period: Some(period), ..on() }
+    TrialParts { period: Some(period), ..recording_case() }
 }
 
 #[test]
 fn a_healthy_case_with_the_time_of_its_job_passes() {
-    assert_eq!(judged(&spec(), &timed()).verdict, Verdict::Pass);
+    assert_eq!(judge_parts(&spec(), &timed()).verdict, Verdict::Pass);
 }
 
 #[rstest]
@@ -51,11 +51,11 @@ fn a_healthy_case_with_the_time_of_its_job_passes() {
 fn an_impossible_value_is_reported(
     #[case] code: &str,
     #[case] part: &str,
-    #[case] change: fn(&mut Parts),
+    #[case] change: fn(&mut TrialParts),
 ) {
     let mut evidence = timed();
     change(&mut evidence);
-    let judgement = judged(&spec(), &evidence);
+    let judgement = judge_parts(&spec(), &evidence);
     let finding = judgement.findings().iter().find(|finding| finding.code.text() == code);
     let finding = finding.unwrap_or_else(|| panic!("no {code}: {judgement:#?}"));
     assert!(finding.to_string().contains(part), "expected {part}\nfound {finding}");
@@ -73,10 +73,10 @@ fn an_impossible_value_is_reported(
 fn a_value_that_may_be_right_passes(#[case] change: fn(&mut Parts)) {
     let mut evidence = timed();
     change(&mut evidence);
-    assert_eq!(judged(&spec(), &evidence).verdict, Verdict::Pass);
+    assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
 }
 
-fn each_header(evidence: &mut Parts, trace: &str) {
+fn set_trace_header(evidence: &mut TrialParts, trace: &str) {
     for exchange in &mut evidence.exchanges {
         exchange.headers.insert("x-trace-id".into(), trace.into());
     }
@@ -90,15 +90,15 @@ fn times_in_the_zone_of_the_units_pass() {
         set(row, "started_at", "2026-01-01T02:00:00.5");
         set(row, "completed_at", "2026-01-01T02:00:01.5");
     };
-    each(&mut evidence.spans, local);
-    each(&mut evidence.units, |row| {
+    change_rows(&mut evidence.spans, local);
+    change_rows(&mut evidence.units, |row| {
         let times: [(&str, Json); 2] = [
             ("started_at", json!("2026-01-01T02:00:00.1")),
             ("completed_at", json!("2026-01-01T02:00:02")),
         ];
         row.extend(times.map(|(name, value)| (name.to_owned(), value)));
     });
-    assert_eq!(judged(&spec(), &evidence).verdict, Verdict::Pass);
+    assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
 }
 
 /// The job ended 1.2 s after its submission, when the spans had begun for 0.2 s, or 0.1 s before that.

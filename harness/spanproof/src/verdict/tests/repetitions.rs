@@ -1,4 +1,4 @@
-//! Verdicts on cases that were tried several times, and on cases that submit several jobs.
+//! Verdicts on cases that ran several times, and on cases that submit several jobs to the same process.
 
 use rstest::rstest;
 use spanproof_format::{Code, Confidence, JobTimes};
@@ -6,11 +6,11 @@ use spanproof_format::{Code, Confidence, JobTimes};
 use super::*;
 use crate::observation::{Repetition, SecondJob};
 
-/// The tracer is on, says nothing about spans, and none is stored.
-fn silent() -> Parts {
-    let mut evidence = on();
+/// A case in which the tracer is on, prints no line about spans, and stores none.
+fn silent_case() -> TrialParts {
+    let mut evidence = recording_case();
     drop_lines(&mut evidence, "Span");
-    none(&mut evidence.spans);
+    clear_rows(&mut evidence.spans);
     evidence
 }
 
@@ -20,7 +20,7 @@ fn trial(codes: &[Code], error: Option<&str>) -> Repetition {
 
 /// Judges the silent case after further trials.
 fn repeated(trials: Vec<Repetition>) -> Judgement {
-    let mut observation = silent().observation();
+    let mut observation = silent_case().observation();
     observation.set_repetitions(trials);
     judge(&spec(), &observation)
 }
@@ -60,8 +60,8 @@ fn a_slow_job_is_slow_in_every_pair_of_trials(
 }
 
 /// Gives the spans of a job, and its requests, traces of their own.
-fn with_own_traces(mut job: Parts, number: usize) -> Parts {
-    each(&mut job.spans, |row| {
+fn with_own_traces(mut job: TrialParts, number: usize) -> TrialParts {
+    change_rows(&mut job.spans, |row| {
         let trace = format!("{}-{number}", row["trace_id"].as_str().unwrap_or_default());
         row.insert("trace_id".into(), trace.into());
     });
@@ -74,15 +74,15 @@ fn with_own_traces(mut job: Parts, number: usize) -> Parts {
 }
 
 /// A case whose first job is healthy, with these later jobs, each with its own traces.
-fn jobs(later: &[Parts]) -> Judgement {
+fn jobs(later: &[TrialParts]) -> Judgement {
     let later = later.iter().cloned().zip(2..);
     jobs_as_they_are(&later.map(|(job, number)| with_own_traces(job, number)).collect::<Vec<_>>())
 }
 
 /// A case whose first job is healthy, with these later jobs.
-fn jobs_as_they_are(later: &[Parts]) -> Judgement {
+fn jobs_as_they_are(later: &[TrialParts]) -> Judgement {
     let spec = spec();
-    let mut observation = on().observation();
+    let mut observation = recording_case().observation();
     observation.case = observation.case.with_fault(&spec, Some("job-repeated"));
     let jobs = later.iter().map(|parts| {
         let Observation { tables, origin, .. } = parts.observation();
@@ -97,29 +97,29 @@ fn jobs_as_they_are(later: &[Parts]) -> Judgement {
     judge(&spec, &observation)
 }
 
-fn refused() -> Parts {
-    let mut evidence = silent();
+fn refused() -> TrialParts {
+    let mut evidence = silent_case();
     evidence.submission =
         Some(Submission { request: "POST /".into(), status: 409, body: "{}".into() });
     evidence
 }
 
-fn failing() -> Parts {
-    let mut evidence = silent();
-    each(&mut evidence.units, |row| drop(row.insert("status".into(), "failed".into())));
+fn failing() -> TrialParts {
+    let mut evidence = silent_case();
+    change_rows(&mut evidence.units, |row| drop(row.insert("status".into(), "failed".into())));
     evidence
 }
 
 #[rstest]
 #[case::none(&[], &[])]
-#[case::all_recorded(&[on(), on()], &[])]
-#[case::stopped(&[on(), silent(), silent()], &["recording-stopped"])]
-#[case::stopped_at_once(&[silent(), silent()], &["recording-stopped"])]
-#[case::lost_once(&[silent(), on()], &["path-not-executed"])]
-#[case::refused(&[on(), refused()], &[])]
+#[case::all_recorded(&[recording_case(), recording_case()], &[])]
+#[case::stopped(&[recording_case(), silent_case(), silent_case()], &["recording-stopped"])]
+#[case::stopped_at_once(&[silent_case(), silent_case()], &["recording-stopped"])]
+#[case::lost_once(&[silent_case(), recording_case()], &["path-not-executed"])]
+#[case::refused(&[recording_case(), refused()], &[])]
 #[case::other_outcome(&[failing()], &[])]
 fn later_jobs_must_leave_the_spans_of_the_first_one(
-    #[case] later: &[Parts],
+    #[case] later: &[TrialParts],
     #[case] expected: &[&str],
 ) {
     let judgement = jobs(later);
@@ -129,16 +129,16 @@ fn later_jobs_must_leave_the_spans_of_the_first_one(
 
 #[test]
 fn jobs_with_different_ids_do_not_share_a_trace() {
-    let judgement = jobs_as_they_are(&[on()]);
+    let judgement = jobs_as_they_are(&[recording_case()]);
     assert_eq!(codes(&judgement), ["invalid-ids"]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
 }
 
 #[test]
 fn one_short_job_at_the_end_is_no_proof() {
-    let judgement = jobs(&[on(), on(), silent()]);
+    let judgement = jobs(&[recording_case(), recording_case(), silent_case()]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
-    let judgement = jobs(&[on(), silent(), silent()]);
+    let judgement = jobs(&[recording_case(), silent_case(), silent_case()]);
     let finding = &judgement.findings()[0];
     assert_eq!(finding.confidence, Confidence::Certain);
     let text = finding.to_string();
