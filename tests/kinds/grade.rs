@@ -1,21 +1,22 @@
-//! How good a verdict is, compared with what really happens in the service.
+//! Grades a verdict by comparing its codes with those that are right for the defect of the service.
 
 use spanproof_format::{Code, Confidence, Finding, Run, Verdict};
 
-/// How good the verdicts of one row are, best first.
+/// How good the verdict on a service with a known defect is, from the best to the worst. The last two
+/// grades are for a service without a defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Grade {
-    /// The right code is reported, and no wrong one.
+    /// A right code is reported, and no wrong one.
     Exact,
-    /// A code that is true, but less precise.
+    /// A code is reported that is true, but less precise than a right one.
     Near,
-    /// No single reason is named.
+    /// The verdict is undetermined, and a right code is among the possible ones.
     Undetermined,
-    /// A code that is not right is reported as likely, or the right one is excluded.
+    /// A wrong code is reported as likely, or the right codes are excluded.
     LikelyWrong,
-    /// Every case passes.
+    /// Every case passes although the service has a defect.
     Missed,
-    /// A code that is not right is reported as certain.
+    /// A wrong code is reported as certain.
     Wrong,
     /// A healthy service passes.
     Healthy,
@@ -24,7 +25,7 @@ pub(super) enum Grade {
 }
 
 impl Grade {
-    /// The grades of defects.
+    /// The grades of services with a defect.
     pub(super) const DEFECTS: [Self; 6] =
         [Self::Exact, Self::Near, Self::Undetermined, Self::LikelyWrong, Self::Missed, Self::Wrong];
 
@@ -47,14 +48,14 @@ impl Grade {
     }
 }
 
-/// The codes that a row may have.
+/// The codes that are true for a service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected {
-    /// The codes of which one is right; empty for a healthy service.
+    /// The codes of which one must be reported; empty for a healthy service.
     pub(super) right: &'static [Code],
-    /// Codes that are true, but less precise.
+    /// Codes that are also true, but less precise.
     pub(super) near: &'static [Code],
-    /// Codes that are true besides a right one.
+    /// Codes that may be reported together with a right one.
     pub(super) also: &'static [Code],
 }
 
@@ -74,12 +75,13 @@ pub(super) fn grade(expected: Expected, run: &Run) -> Grade {
     }
     let grades: Vec<Grade> =
         findings(run).into_iter().filter_map(|finding| grade_finding(expected, finding)).collect();
-    // One wrong finding spoils a right one beside it, and a vague one does not.
+    // A wrong finding counts even if another one is right. An undetermined one does not.
     let worst = [Grade::Wrong, Grade::LikelyWrong].into_iter().find(|grade| grades.contains(grade));
     worst.or(grades.into_iter().min()).unwrap_or(Grade::Undetermined)
 }
 
-/// Grades one finding of a faulty service; `None` if it is true besides a right one.
+/// Grades one finding about a service with a defect; `None` if its code may be reported together with a
+/// right one.
 fn grade_finding(expected: Expected, finding: &Finding) -> Option<Grade> {
     let Expected { right, near, also } = expected;
     if right.contains(&finding.code) {

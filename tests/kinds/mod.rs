@@ -1,12 +1,13 @@
-//! A table of the kinds of loss: services of this repository, each with one defect at a time, and the
-//! codes that are right for it. What is right follows from the defect, not from the verdict. The
-//! result is `docs/kinds.md`.
+//! Tests how good verdicts are. Each row of a table is a service of this repository with one defect,
+//! which loses spans in one way (a kind of loss). The test runs every row and compares the code that
+//! spanproof reports with the codes that are right for the defect. The results are the page
+//! `docs/kinds.md`.
 //!
-//! Variables of the test:
-//! - `SPANPROOF_KINDS=update` writes the page; other texts select rows, such as `otel-service/batch`,
-//!   and print their findings.
+//! Environment variables of the test:
+//! - `SPANPROOF_KINDS=update` writes the page. Any other text, such as `otel-service/batch`, selects the
+//!   rows whose names contain it, and prints their findings.
 //! - `SPANPROOF_TEST_RUNS=20` runs all rows twenty times.
-//! - `SPANPROOF_TEST_BUSY=2` keeps two processors busy meanwhile.
+//! - `SPANPROOF_TEST_BUSY=2` keeps two processors busy during the test.
 
 mod defects;
 mod grade;
@@ -28,18 +29,21 @@ use self::page::Cell;
 use self::service::{Row, Service};
 use crate::world::repository;
 
-/// Number of rows that run at the same time. They wait more than they compute.
+/// Number of rows that run at the same time. May exceed the number of processors, because rows mostly
+/// wait.
 const CONCURRENT_ROWS: usize = 6;
 const PAGE: &str = "docs/kinds.md";
 
 /// A way to lose spans, or a healthy way to record them.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
+    /// The description of the kind on the page.
     what: &'static str,
-    /// The codes of which one is right; empty for a healthy service.
+    /// The codes of which one must be reported; empty for a healthy service.
     right: &'static [Code],
-    /// Codes that are true, but less precise.
+    /// Codes that are also true, but less precise.
     near: &'static [Code],
+    /// The services that have this kind of defect.
     rows: &'static [Row],
 }
 
@@ -49,7 +53,8 @@ impl Kind {
     }
 }
 
-/// Makes a table of kinds. The codes in the first brackets are right, those in the second are near.
+/// Creates a list of kinds. The codes in the first brackets are [`Kind::right`], and those in the second
+/// brackets are [`Kind::near`].
 macro_rules! kinds {
     ($($what:literal [$($right:ident)*] [$($near:ident)*] { $($row:expr;)+ })+) => {
         &[$($crate::kinds::Kind {
@@ -135,7 +140,7 @@ async fn run(filter: Option<&str>) -> Vec<Cell> {
     cells
 }
 
-/// Returns the lines in which the page differs from what the repository has; `None` if there are none.
+/// Returns the lines in which a page differs from the page in the repository; `None` if they are equal.
 fn difference(text: &str) -> Option<String> {
     let stored = std::fs::read_to_string(repository(PAGE)).unwrap_or_default();
     if text == stored {
@@ -151,7 +156,7 @@ fn difference(text: &str) -> Option<String> {
     Some(format!("{PAGE} differs:\n{expected}{found}If this is right, run `{command}`"))
 }
 
-/// Computes until `is_over`.
+/// Keeps one processor busy until `is_over` is true.
 fn keep_busy(is_over: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         while !is_over.load(Ordering::Relaxed) {

@@ -1,4 +1,5 @@
-//! The page `docs/kinds.md`: the kinds of loss as rows, the services as columns.
+//! Writes the page `docs/kinds.md`: a table of the ways in which services lose spans (kinds of loss), with
+//! one column for each service and the grade of the verdict in each cell.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -31,11 +32,12 @@ twenty times beside a busy processor, and update it, with:
 
 ";
 
-/// The result of one row of the table.
+/// The result of one service with one defect: a cell of the page's table.
 #[derive(Debug)]
 pub(super) struct Cell {
-    /// The index of the kind.
+    /// The index of the kind of loss.
     pub(super) kind: usize,
+    /// The description of the kind of loss.
     what: &'static str,
     pub(super) row: Row,
     pub(super) grade: Grade,
@@ -43,7 +45,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Creates the result of a row of the kind with this index.
+    /// Creates the result of a row. `kind` is the index of its kind of loss, and `what` the description.
     pub(super) fn new(
         (kind, what): (usize, &'static str),
         row: Row,
@@ -53,7 +55,7 @@ impl Cell {
         Self { kind, what, row, grade, run }
     }
 
-    /// Returns why the row fails the test; `None` if it does not.
+    /// Returns the details of a result that fails the test; `None` if it passes.
     pub(super) fn problem(&self) -> Option<String> {
         self.grade.is_intolerable().then(|| self.details())
     }
@@ -79,7 +81,7 @@ impl Cell {
         text
     }
 
-    /// Returns what the table shows: the grade, and what was found if it was not exact.
+    /// Returns the text of the cell: the grade, and the reported codes if they are not exactly right.
     fn text(&self) -> String {
         if [Grade::Exact, Grade::Healthy, Grade::Missed].contains(&self.grade) {
             return self.grade.text().to_owned();
@@ -115,7 +117,7 @@ pub(super) fn text(kinds: &[Kind], cells: &[Cell]) -> String {
     text
 }
 
-/// Returns the line of one kind.
+/// Returns the line of the table for one kind of loss.
 fn line(index: usize, kind: &Kind, cells: &[Cell]) -> String {
     let mut right: Vec<_> = kind.right.to_vec();
     right.extend(kind.rows.iter().flat_map(|row| row.right.unwrap_or_default()));

@@ -1,4 +1,5 @@
-//! The services whose defects are in the table, and how one row of the table runs one of them.
+//! The services with switchable defects, and how the test runs a service with one defect. Each pair is a
+//! row of the table.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -8,10 +9,10 @@ use spanproof_format::{Code, Run};
 
 use crate::world::repository;
 
-/// The flag of the service in Python, whose own spec has many values.
+/// The tracing flag of the service `python-runner`, with fewer values than in its spec.
 const PYTHON_FLAG: &str = "[{ name = 'TRACING', tracing = true, values = ['off', 'on'] }]";
 
-/// Installs the SDK of OpenTelemetry, unless it is there already.
+/// Installs OpenTelemetry's Python SDK, unless it is installed already.
 static SDK: LazyLock<()> = LazyLock::new(|| {
     let program = repository("fixtures/otel-service/install");
     assert_cmd::Command::new(program).assert().success();
@@ -43,7 +44,8 @@ impl Service {
         }
     }
 
-    /// Returns the command of the faulty service, without a defect.
+    /// Returns the command that starts the service. The variable `DEFECT`, which is unset here, selects a
+    /// defect.
     pub(super) fn faulty(self) -> assert_cmd::Command {
         if self == Self::Otel {
             LazyLock::force(&SDK);
@@ -57,8 +59,8 @@ impl Service {
         made
     }
 
-    /// Returns a builder of the service's world. The variable `defect` names the defect; if it is empty,
-    /// the service is started exactly as its spec says.
+    /// Returns a builder for running the service with a defect. If `defect` is empty, the service is
+    /// started exactly as its spec says.
     fn world(self, defect: &str) -> WorldBuilder {
         let (spec, command, variable) = match self {
             Self::Silent => ("silent-service", "['/usr/bin/perl', '-I.', 'faulty.pl']", "DEFECT"),
@@ -84,7 +86,7 @@ impl Service {
         world.env(variable, defect).set("service.command", command)
     }
 
-    /// Returns whether a row of the table runs this case: tracing on and off, without a fault.
+    /// Returns whether the test runs this case. It runs a few cases with tracing on and off, without faults.
     fn selects(self, case: &Case) -> bool {
         case.fault.is_none()
             && match self {
@@ -105,7 +107,7 @@ impl Service {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) service: Service,
-    /// The name of the defect; empty for the service as it is.
+    /// The name of the defect; empty for the service without a defect.
     pub(super) defect: &'static str,
     /// SQL that runs before the service starts.
     sql: &'static str,
@@ -113,10 +115,10 @@ pub(super) struct Row {
     env: &'static [(&'static str, &'static str)],
     /// Values that replace those of the spec.
     spec: &'static [(&'static str, &'static str)],
-    /// The right codes, if they differ from those of the kind: a service that reports an error has
-    /// another code than a service that does not.
+    /// The right codes for this service, if they differ from those of the kind of loss. For example, a
+    /// failed write has another code if the service reports it.
     pub(super) right: Option<&'static [Code]>,
-    /// Codes that are true besides the right one.
+    /// Codes that may be reported together with a right one.
     pub(super) also: &'static [Code],
 }
 
@@ -158,14 +160,14 @@ impl Row {
         let world = world.open().await.unwrap();
         let mut selected = cases(world.spec()).unwrap();
         selected.retain(|case| self.service.selects(case));
-        // The undeclared faults that break something only lead to notices.
+        // Of the cases with undeclared faults, only the one that repeats its job can fail.
         let repeated = experiments(world.spec(), &selected).into_iter();
         selected.extend(repeated.filter(|case| case.fault.as_deref() == Some("job-repeated")));
         let evidence = tempfile::tempdir().unwrap();
         let (_cancel, cancelled) = tokio::sync::watch::channel(false);
         let mut options = RunOptions::new(evidence.path(), cancelled);
         options.workers = 2;
-        // Changes that would make a case pass are not part of its verdict.
+        // Extra cases do not change a verdict.
         options.probe = false;
         let result = spanproof::run(&world, &selected, options, |_| {}).await.unwrap();
         result.document(world.spec(), &[], Vec::new())

@@ -1,22 +1,23 @@
-//! How sure a finding is of its code, and which other codes were considered.
+//! How certain the code of a finding is, and which other codes were considered. A finding is a reason why
+//! a case fails; its code is the fixed name of the reason.
 
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
 
-/// How sure a finding is of its code.
+/// How certain the code of a finding is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Confidence {
-    /// It was observed, or a fact decides for this code and other facts rule out every other one.
+    /// The reason was observed directly, or facts prove this code and exclude every other code.
     #[default]
     Certain,
-    /// Every other code is ruled out, and no fact decides for this one.
+    /// Facts exclude every other code, and no fact proves this one.
     Likely,
     /// The evidence fits several codes, or none.
     Undetermined,
-    /// A degree of a newer version.
+    /// A value of a newer version.
     #[serde(other)]
     Unknown,
 }
@@ -29,13 +30,13 @@ impl Confidence {
     }
 }
 
-/// Another reason that a finding considered.
+/// Another reason that was considered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Alternative {
     /// The code of the reason.
     pub code: Code,
-    /// The fact that rules it out; `None` if it is still possible.
+    /// The fact that excludes the reason; `None` if the reason is still possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excluded_by: Option<String>,
 }
@@ -51,7 +52,7 @@ impl Alternative {
         all.iter().filter(|one| one.excluded_by.is_none()).map(|one| one.code).collect()
     }
 
-    /// Creates an alternative that a fact rules out.
+    /// Creates an alternative that a fact excludes.
     pub fn excluded(code: Code, fact: impl Into<String>) -> Self {
         Self { code, excluded_by: Some(fact.into()) }
     }

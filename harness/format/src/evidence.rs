@@ -25,9 +25,9 @@ pub enum Evidence {
     },
     /// A variable of the service's environment.
     Variable {
-        /// Its name.
+        /// The variable's name.
         name: String,
-        /// Its value; `None` if it is unset.
+        /// The variable's value; `None` if it is unset.
         value: Option<String>,
     },
     /// A job's row.
@@ -116,7 +116,7 @@ pub enum Evidence {
     Witness {
         /// `INSERT` statements that were started.
         begun: usize,
-        /// Rows that the statements were to insert.
+        /// Rows that the statements tried to insert.
         tried: usize,
         /// Rows that successful statements inserted.
         written: usize,
@@ -137,9 +137,9 @@ pub enum Evidence {
         /// `false` for the case that has the finding; `true` for the case that it is compared with.
         other: bool,
     },
-    /// The fault that was in force.
+    /// A fault: what spanproof disturbed on purpose in this case.
     Fault {
-        /// Its name.
+        /// The fault's name.
         name: String,
         /// What the fault does.
         about: String,

@@ -19,19 +19,19 @@ pub struct Finding {
     /// The same evidence as data, in the same order; empty in documents of early versions.
     #[serde(default)]
     pub data: Vec<Evidence>,
-    /// How sure the code is. Every difference that was observed directly is certain; a reason for
-    /// missing spans may be less.
+    /// How certain the code is. A difference that was observed directly is certain; a reason for missing
+    /// spans may be less certain.
     #[serde(default, skip_serializing_if = "Confidence::is_certain")]
     pub confidence: Confidence,
     /// The other reasons for missing spans: those that are still possible, and those that a fact
-    /// rules out. Empty for a difference that was observed directly.
+    /// excludes. Empty for a difference that was observed directly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,
 }
 
 impl Finding {
-    /// Returns how sure the code is, as text: that it is only likely, or which codes are possible.
-    /// `None` if it is certain.
+    /// Returns a text that says that the code is only likely, or which codes are possible; `None` if the
+    /// code is certain.
     pub fn doubt(&self) -> Option<String> {
         let possible = Alternative::possible_codes(&self.alternatives);
         match self.confidence {
@@ -49,7 +49,7 @@ impl Finding {
         }
     }
 
-    /// Returns the codes that a fact rules out, a line for each fact.
+    /// Returns a line for each fact that excludes codes.
     pub fn exclusions(&self) -> Vec<String> {
         let mut by_fact: Vec<(&str, Vec<&str>)> = Vec::new();
         for other in &self.alternatives {

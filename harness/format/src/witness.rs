@@ -1,16 +1,17 @@
-//! What the database witness reports, and errors in the Postgres server's log.
+//! The evidence of the witness, and errors in the Postgres server's log. The witness is a set of triggers on
+//! the span table that log each attempt to insert a span.
 
 use serde::{Deserialize, Serialize};
 
-/// What the database witness reports. The witness counts the inserts into the span table on the
-/// Postgres server and reads the errors in the server's log.
+/// The evidence of the witness: counts of inserts into the span table, and the errors in the Postgres
+/// server's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Witness {
     /// The number of `INSERT` statements that were started.
     #[serde(rename = "begun")]
     pub statements: usize,
-    /// The number of rows that the statements were to insert.
+    /// The number of rows that the statements tried to insert.
     #[serde(rename = "tried")]
     pub attempted_rows: usize,
     /// The number of rows that successful statements inserted.
@@ -27,8 +28,8 @@ pub struct Witness {
     pub rollbacks: Option<u64>,
     /// Errors in the case's database, in the order of the server's log.
     pub failures: Vec<Failure>,
-    /// Ways to the span table on which an insert can be lost before it is counted; empty in
-    /// documents of version 0.1.0.
+    /// Parts of the database in which an insert can be lost before it is counted; empty in documents of
+    /// version 0.1.0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blind_spots: Vec<BlindSpot>,
     /// Other tables with spans, with their number of rows.
@@ -40,32 +41,33 @@ pub struct Witness {
     pub unattributed: Vec<String>,
 }
 
-/// A way to the span table on which an insert can be lost before the witness counts it.
+/// A part of the database, such as a rule or a function, in which an insert into the span table can be lost
+/// before the witness counts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlindSpot {
-    /// What it is, such as a rule or a function.
+    /// A description, such as "a block of code inserts into it".
     pub what: String,
-    /// What it does with an insert.
+    /// What happens to an insert.
     pub effect: BlindSpotEffect,
-    /// The number of the service's statements that took this way; `None` if it is not known.
+    /// The number of the service's statements that used the blind spot; `None` if it is not known.
     pub statements: Option<usize>,
 }
 
-/// What a blind spot does with an insert.
+/// What happens to an insert in a blind spot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum BlindSpotEffect {
-    /// It keeps no row, without an error.
+    /// No row is stored, and there is no error.
     Discards,
-    /// It inserts into the span table, unless an error or a condition of its own prevents this.
+    /// The row is inserted into the span table, unless an error or a condition prevents that.
     Inserts,
-    /// It inserts into another table.
+    /// The row is inserted into another table.
     Elsewhere,
     /// The witness did not count for a part of the case.
     Unwatched,
-    /// It may insert into the span table, insert elsewhere, or do nothing.
+    /// Unknown: the row may be inserted into the span table, inserted elsewhere, or discarded.
     #[serde(other)]
     Unclear,
 }

@@ -1,4 +1,4 @@
-//! The table has the row, and the row is wrong.
+//! Kinds of loss in which the row of a span is stored, and its content is wrong.
 
 use spanproof_format::Code;
 

@@ -1,4 +1,4 @@
-//! The server refuses spans.
+//! Kinds of loss in which the database server refuses spans.
 
 use spanproof_format::Code;
 

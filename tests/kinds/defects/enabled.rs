@@ -1,4 +1,4 @@
-//! Tracing is not on where it should be, or on where it should not.
+//! Kinds of loss in which tracing is off although it should be on, and the other way round.
 
 use spanproof_format::Code;
 

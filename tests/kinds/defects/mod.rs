@@ -1,4 +1,5 @@
-//! The kinds of loss. Each kind names the codes that are right for what the defect does.
+//! The kinds of loss: ways in which a service can lose spans, each with the codes that are right and the
+//! services that have such a defect.
 
 mod content;
 mod database;
@@ -11,7 +12,7 @@ use spanproof_format::Code;
 
 use super::Kind;
 
-/// The service reports at its start that tracing is on, which is not true of the rows.
+/// Also right if a service reports at startup that tracing is on, and records no spans.
 pub(super) const CLAIM: &[Code] = &[Code::BannerContradicts];
 
 /// All kinds of loss, in the order of the funnel.

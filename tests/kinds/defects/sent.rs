@@ -1,4 +1,4 @@
-//! Spans that are not begun, or that begin and are never sent to the server.
+//! Kinds of loss in which spans do not begin, or begin and are never sent to the database server.
 
 use spanproof_format::Code;
 
@@ -7,7 +7,7 @@ use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];
 
-/// Room for one span, so that more are dropped while a batch is written.
+/// A queue for one span. Further spans are dropped while a batch is written.
 const SMALL_QUEUE: &[(&str, &str)] =
     &[("OTEL_BSP_MAX_QUEUE_SIZE", "1"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")];
 

@@ -1,4 +1,4 @@
-//! The server accepts spans, and the table has no row.
+//! Kinds of loss in which the database server accepts spans, and no row is stored in the span table.
 
 use spanproof_format::Code;
 

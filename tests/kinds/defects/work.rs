@@ -1,4 +1,4 @@
-//! The service itself fails, mostly because tracing is on.
+//! Defects by which the service itself fails, mostly because tracing is on.
 
 use spanproof_format::Code;
 
