@@ -53,7 +53,7 @@ impl GapEvidence<'_> {
     /// Uses the line in which the service reports at startup whether tracing is on.
     fn answer_from_startup_line(&self, answers: &mut Answers) {
         let facts = self.facts;
-        if let Some(line) = facts.banners.first() {
+        if let Some(line) = facts.startup_lines.first() {
             let claimed_off = if line.report.enabled {
                 Fact::no("the service says that tracing is on")
             } else {
@@ -88,10 +88,10 @@ impl GapEvidence<'_> {
         let is_reliable =
             is_countable && begun >= gap.stored.min(1) && self.stored_spans_have_lines();
         if begun_not_stored >= gap.missing && is_countable {
-            answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.attempts)));
+            answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.begin_lines)));
             answers.set(Q::NoBeginLine, Fact::no("the service began these spans"));
         } else if begun_not_stored == 0 && is_reliable {
-            let count = facts.begun_lines(gap.expected.name);
+            let count = facts.begin_line_count(gap.expected.name);
             let text = format!("output: {count} lines about the start of `{}`", gap.expected.name);
             answers.set(Q::NoBeginLine, Fact::yes(text));
         } else {
@@ -99,7 +99,7 @@ impl GapEvidence<'_> {
             answers.set(Q::NoBeginLine, Fact::unknown(why));
         }
         if facts.total_begun() > 0 && is_countable {
-            let lines = || Fact::Yes(Evidence::lines(&facts.attempts));
+            let lines = || Fact::Yes(Evidence::lines(&facts.begin_lines));
             answers.set(Q::BeginPatternWorks, lines());
             if begun_not_stored == 0 {
                 answers.set(Q::OtherStarts, lines());
@@ -117,7 +117,7 @@ impl GapEvidence<'_> {
     fn stored_spans_have_lines(&self) -> bool {
         let facts = self.facts;
         let has_lines =
-            |name: &str| facts.spans_named(name).count() == 0 || facts.begun_lines(name) > 0;
+            |name: &str| facts.spans_named(name).count() == 0 || facts.begin_line_count(name) > 0;
         facts.observation.dropped_bytes() == 0
             && facts.expected_spans.iter().all(|expected| has_lines(expected.name))
     }
@@ -196,7 +196,7 @@ impl GapEvidence<'_> {
         };
         match LIBRARY_OFF.iter().find(is_off) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
-            None if self.facts.banners.first().is_some_and(|line| line.report.enabled) => {
+            None if self.facts.startup_lines.first().is_some_and(|line| line.report.enabled) => {
                 answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));
             }
             None => {}
@@ -352,13 +352,13 @@ impl GapEvidence<'_> {
                 answers.set(Q::OtherValue, Fact::yes(text));
             }
         }
-        if let Some(line) = peers.iter().find_map(|peer| peer.banners.first()) {
+        if let Some(line) = peers.iter().find_map(|peer| peer.startup_lines.first()) {
             answers.set(Q::TracerPatternWorks, Fact::Yes(vec![line.into()]));
         }
         if !answers.is_yes(Q::BeginPatternWorks)
-            && let Some(peer) = peers.iter().find(|peer| peer.begun_lines(name) > 0)
+            && let Some(peer) = peers.iter().find(|peer| peer.begin_line_count(name) > 0)
         {
-            let count = peer.begun_lines(name);
+            let count = peer.begin_line_count(name);
             let text = format!("case {}: {count} lines about its start", peer.observation.case.id);
             answers.set(Q::BeginPatternWorks, Fact::yes(text));
         }

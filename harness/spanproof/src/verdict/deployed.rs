@@ -47,10 +47,10 @@ fn is_off_on_purpose(facts: &Facts<'_>) -> bool {
     if let Some(value) = user_flag_value(facts) {
         return value.intent() == Intent::Off && value != Value::Unset;
     }
-    let banner = facts.banners.last().map(|banner| &banner.report);
-    banner.is_some_and(|banner| {
-        let raw = banner.raw.clone().filter(|raw| !raw.is_empty());
-        !banner.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
+    let report = facts.startup_lines.last().map(|line| &line.report);
+    report.is_some_and(|report| {
+        let raw = report.raw.clone().filter(|raw| !raw.is_empty());
+        !report.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
     })
 }
 
@@ -88,27 +88,27 @@ impl System<'_> {
     fn check_tracer(&self, checks: &mut Checks) {
         let facts = self.facts;
         let stored = facts.spans.len();
-        let Some(banner) = facts.banners.last() else {
+        let Some(startup_line) = facts.startup_lines.last() else {
             return self.check_without_tracer_line(checks);
         };
-        checks.expect(banner.report.enabled, || {
+        checks.expect(startup_line.report.enabled, || {
             if stored == 0 {
-                return self.tracer_is_off(banner);
+                return self.tracer_is_off(startup_line);
             }
             let message = format!("the tracer says that it is off, and {stored} spans are stored");
-            Finding::new(Code::BannerContradicts, message, vec![banner.into()])
+            Finding::new(Code::BannerContradicts, message, vec![startup_line.into()])
         });
     }
 
     /// The finding for a service that reports at startup that its tracer is off.
-    fn tracer_is_off(&self, banner: &Match<'_, Banner>) -> Finding {
+    fn tracer_is_off(&self, startup_line: &Match<'_, Banner>) -> Finding {
         let flag = self.flag_name();
-        let raw = banner.report.raw.as_deref();
+        let raw = startup_line.report.raw.as_deref();
         let user_setting = user_flag_value(self.facts).map(|value| format!("{flag}={value}"));
-        let mut evidence = vec![Evidence::from(banner)];
+        let mut evidence = vec![Evidence::from(startup_line)];
         let note = |setting: &String| Evidence::Note(format!("said to be set: {setting}"));
         evidence.extend(user_setting.iter().map(note));
-        let disabled_begins = self.facts.attempts.iter().filter(|begun| !begun.report.enabled);
+        let disabled_begins = self.facts.begin_lines.iter().filter(|line| !line.report.enabled);
         let acknowledged = self.facts.acknowledged.len();
         let mut message = match (raw, &user_setting) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
@@ -139,7 +139,7 @@ impl System<'_> {
     fn check_without_tracer_line(&self, checks: &mut Checks) {
         let facts = self.facts;
         let Some(log) = self.log() else { return };
-        let has_begun = facts.attempts.iter().any(|begun| begun.report.enabled);
+        let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
         if !facts.spec.probes.has_tracer() || has_begun || !facts.spans.is_empty() {
             return;
         }
@@ -151,7 +151,7 @@ impl System<'_> {
                 let message = "the log tells of a process that died, and of no tracer";
                 return Finding::new(Code::ProcessCrashed, message, [crashes(log), vec![searched]].concat());
             }
-            let disabled_begins = Evidence::lines(&facts.attempts);
+            let disabled_begins = Evidence::lines(&facts.begin_lines);
             if !disabled_begins.is_empty() {
                 let message = "the tracer was off at each span, and the line that says why is not in the log; \
                                look at the first lines after the start of the process";
@@ -173,14 +173,14 @@ impl System<'_> {
 
     /// Without a database, the log can show failed writes only. Everything else is undetermined.
     fn judge_log_alone(&self, checks: &mut Checks) {
-        let Facts { refused, attempts, acknowledged, .. } = self.facts;
+        let Facts { refused, begin_lines, acknowledged, .. } = self.facts;
         checks.expect(false, || {
             if !refused.is_empty() {
-                let message = format!("{} spans were begun, and {} writes failed", attempts.len(), refused.len());
+                let message = format!("{} spans were begun, and {} writes failed", begin_lines.len(), refused.len());
                 return Finding::new(Code::WriteFailedReported, message, Evidence::lines(refused));
             }
-            let banners: Vec<_> = self.facts.banners.iter().map(Evidence::from).collect();
-            let message = match (attempts.len(), acknowledged.len()) {
+            let startup_lines: Vec<_> = self.facts.startup_lines.iter().map(Evidence::from).collect();
+            let message = match (begin_lines.len(), acknowledged.len()) {
                 (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
                            tracer; give the database or a dump of it, which tells whether work was done"
                     .to_owned(),
@@ -189,7 +189,7 @@ impl System<'_> {
                      it shows whether their rows are complete and linked"
                 ),
             };
-            Finding::new(Code::Undetermined, message, [banners, Evidence::lines(acknowledged)].concat())
+            Finding::new(Code::Undetermined, message, [startup_lines, Evidence::lines(acknowledged)].concat())
         });
     }
 
@@ -266,7 +266,7 @@ impl System<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         };
-        if facts.attempts.is_empty()
+        if facts.begin_lines.is_empty()
             && let Some(why) = self.log_is_of_another_time(log)
         {
             return checks.expect(false, || {

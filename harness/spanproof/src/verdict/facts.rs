@@ -30,9 +30,9 @@ pub(super) struct Facts<'a> {
     /// How many units the job should have.
     pub(super) expected_units: usize,
     /// Startup lines in which the service reports whether tracing is on.
-    pub(super) banners: Vec<Match<'a, Banner>>,
-    /// Lines that report the start of a span.
-    pub(super) attempts: Vec<Match<'a, Attempt>>,
+    pub(super) startup_lines: Vec<Match<'a, Banner>>,
+    /// Begin lines: lines that report the start of a span.
+    pub(super) begin_lines: Vec<Match<'a, Attempt>>,
     /// Lines that report that a span was written.
     pub(super) acknowledged: Vec<Match<'a, ()>>,
     /// Lines that report that a span could not be written.
@@ -75,8 +75,8 @@ impl<'a> Facts<'a> {
             observation,
             expected_spans,
             expected_units,
-            banners: Vec::new(),
-            attempts: Vec::new(),
+            startup_lines: Vec::new(),
+            begin_lines: Vec::new(),
             acknowledged: Vec::new(),
             refused: Vec::new(),
             unfinished: Vec::new(),
@@ -91,7 +91,7 @@ impl<'a> Facts<'a> {
         }
         if let Some(deployment) = observation.deployment() {
             // The log may contain several starts of the service. Only the last one counts.
-            facts.banners.drain(..facts.banners.len().saturating_sub(1));
+            facts.startup_lines.drain(..facts.startup_lines.len().saturating_sub(1));
             facts.drop_lines_of_other_jobs(deployment);
         }
         facts
@@ -100,8 +100,8 @@ impl<'a> Facts<'a> {
     fn add_line(&mut self, line: Line<'a>) {
         for event in TracerEvent::parse(&self.spec.probes, line.text) {
             match event {
-                TracerEvent::Banner(report) => self.banners.push(Match { line, report }),
-                TracerEvent::Attempt(report) => self.attempts.push(Match { line, report }),
+                TracerEvent::Banner(report) => self.startup_lines.push(Match { line, report }),
+                TracerEvent::Attempt(report) => self.begin_lines.push(Match { line, report }),
                 TracerEvent::Acknowledged => self.acknowledged.push(Match { line, report: () }),
                 TracerEvent::Refused => self.refused.push(Match { line, report: () }),
                 TracerEvent::Unfinished => self.unfinished.push(Match { line, report: () }),
@@ -116,8 +116,8 @@ impl<'a> Facts<'a> {
         for span in &deployment.concurrent_spans {
             *lines_to_drop.entry(&span.name).or_default() += 1;
         }
-        let before = self.attempts.len();
-        self.attempts.retain(|attempt| {
+        let before = self.begin_lines.len();
+        self.begin_lines.retain(|attempt| {
             let name = attempt.report.name.as_deref().unwrap_or_default();
             let count = lines_to_drop.get_mut(name);
             match count.filter(|count| **count > 0 && attempt.report.enabled) {
@@ -128,7 +128,7 @@ impl<'a> Facts<'a> {
                 None => true,
             }
         });
-        let dropped = before - self.attempts.len();
+        let dropped = before - self.begin_lines.len();
         self.acknowledged.drain(..dropped.min(self.acknowledged.len()));
     }
 
@@ -182,25 +182,27 @@ impl<'a> Facts<'a> {
 
     /// Number of lines that report the start of any span while the tracer was enabled.
     pub(super) fn total_begun(&self) -> usize {
-        self.attempts.iter().filter(|attempt| attempt.report.enabled).count()
+        self.begin_lines.iter().filter(|line| line.report.enabled).count()
     }
 
     /// Number of lines that report the start of a span of this name while the tracer was enabled. A
     /// line without a name counts for the unit's own span.
-    pub(super) fn begun_lines(&self, name: &str) -> usize {
+    pub(super) fn begin_line_count(&self, name: &str) -> usize {
         let is_unit_span = self.is_unit_span(name);
         let counts = |attempt: &Attempt| match &attempt.name {
             Some(begun) => attempt.enabled && begun == name,
             None => attempt.enabled && is_unit_span,
         };
-        self.attempts.iter().filter(|attempt| counts(&attempt.report)).count()
+        self.begin_lines.iter().filter(|line| counts(&line.report)).count()
     }
 
     /// Whether the lines about the start of spans show how many spans of this name were begun. If no
     /// line contains a name, they show only how many of the units' own spans were begun.
     pub(super) fn can_count_begun(&self, name: &str) -> bool {
         let has_name = |attempt: &Match<'_, Attempt>| attempt.report.name.is_some();
-        self.is_unit_span(name) || self.attempts.is_empty() || self.attempts.iter().any(has_name)
+        self.is_unit_span(name)
+            || self.begin_lines.is_empty()
+            || self.begin_lines.iter().any(has_name)
     }
 
     /// Whether this is the name of the units' own spans.
@@ -220,7 +222,7 @@ impl<'a> Facts<'a> {
 
     /// How many spans of this name were begun while the tracer was enabled, without the surplus.
     pub(super) fn begun_count(&self, expected: &ExpectedSpans<'_>) -> usize {
-        self.begun_lines(expected.name).saturating_sub(self.surplus(expected))
+        self.begin_line_count(expected.name).saturating_sub(self.surplus(expected))
     }
 
     /// Number of spans that units have beyond those that they must have. These spans do not replace

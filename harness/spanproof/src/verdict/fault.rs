@@ -48,7 +48,7 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
         );
         let (name, about) = (fault.name().to_owned(), fault.kind.description().to_owned());
         let mut evidence = vec![Evidence::Fault { name, about }];
-        evidence.extend(Evidence::lines(&facts.attempts));
+        evidence.extend(Evidence::lines(&facts.begin_lines));
         evidence.extend(Evidence::lines(&facts.acknowledged));
         evidence.push(Evidence::span_count(facts));
         Finding::new(Code::WriteFailedSilent, message, evidence)
@@ -83,7 +83,7 @@ fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
     let text = |expected: &ExpectedSpans<'_>| {
         let name = expected.name;
         let has_begin_lines = facts.spec.probes.has_attempt();
-        let begun = if has_begin_lines { facts.begun_lines(name) } else { requests };
+        let begun = if has_begin_lines { facts.begin_line_count(name) } else { requests };
         let (stored, begun) = (facts.spans_named(name).count(), begun.min(units));
         (stored < begun).then(|| format!("{stored} of {begun} `{name}` spans are there"))
     };
@@ -124,7 +124,7 @@ fn check_spans_survive_kill(facts: &Facts<'_>, fault: &Fault, checks: &mut Check
             remark: Some("on purpose".into()),
         });
         let exit: Vec<_> = exit.into_iter().collect();
-        let (begun, units) = (Evidence::lines(&facts.attempts), Evidence::units(facts));
+        let (begun, units) = (Evidence::lines(&facts.begin_lines), Evidence::units(facts));
         let lines = [exit, begun, units, vec![Evidence::span_count(facts)]].concat();
         Finding::new(Code::LostAtExit, message, lines)
     });

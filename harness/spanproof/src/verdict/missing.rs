@@ -77,8 +77,8 @@ impl Missing<'_> {
     fn count_text(&self) -> String {
         let Self { facts, gap } = self;
         let (name, stored, required) = (gap.expected.name, gap.stored, gap.required());
-        if facts.spec.probes.has_attempt() && facts.begun_lines(name) > 0 {
-            let begun = facts.begun_lines(name);
+        if facts.spec.probes.has_attempt() && facts.begin_line_count(name) > 0 {
+            let begun = facts.begin_line_count(name);
             return format!("{begun} `{name}` spans were begun and {stored} stored");
         }
         let units = facts.units.len();
@@ -119,7 +119,7 @@ impl Missing<'_> {
         let finding = match code {
             Code::FlagUnset | Code::FlagUnrecognisedValue if answers.is_yes(Q::ClaimedOff) => {
                 // This finding may have the other one of these two codes.
-                stage::reported_off(self.facts, &self.facts.banners[0])
+                stage::reported_off(self.facts, &self.facts.startup_lines[0])
             }
             Code::Undetermined => {
                 Finding::new(code, self.undetermined_text(&conclusion), self.evidence(answers))
@@ -130,7 +130,7 @@ impl Missing<'_> {
                     "{units} units were executed{}, and {} `{name}` spans were begun: their work runs outside the \
                      tracer",
                     by_route(self.facts),
-                    self.facts.begun_lines(name)
+                    self.facts.begin_line_count(name)
                 );
                 Finding::new(code, message, self.evidence(answers))
             }
@@ -269,7 +269,7 @@ impl Missing<'_> {
             Q::Acknowledged,
         ];
         if answers.is_yes(Q::NoBeginLine) {
-            all.extend(self.facts.banners.iter().map(Evidence::from));
+            all.extend(self.facts.startup_lines.iter().map(Evidence::from));
         }
         all.extend_from_slice(answers.evidence(Q::Reported));
         all.extend_from_slice(answers.evidence(Q::NoBeginLine));

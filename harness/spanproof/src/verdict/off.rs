@@ -16,7 +16,7 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     }
     let setting = flag_setting(facts);
     let stored = facts.spans.len();
-    if let Some(on) = facts.banners.iter().find(|banner| banner.report.enabled) {
+    if let Some(on) = facts.startup_lines.iter().find(|startup_line| startup_line.report.enabled) {
         let code = if stored > 0 { Code::LeakedWhileOff } else { Code::BannerContradicts };
         return checks.expect(false, || {
             let message = format!("{setting} leaves tracing off, and the service says that it is on; {stored} spans are stored");
@@ -28,7 +28,7 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     if value.intent() == Intent::Off {
         return;
     }
-    let Some(off) = facts.banners.first() else {
+    let Some(off) = facts.startup_lines.first() else {
         return checks.expect(false, || {
             let message =
                 format!("{setting} does not count as on, and the service does not say so");
@@ -54,7 +54,7 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
         Finding::new(Code::LeakedWhileOff, message, lines)
     });
     // Only the first of these findings is reported: the others follow from it.
-    let begun: Vec<_> = facts.attempts.iter().filter(|begun| begun.report.enabled).collect();
+    let begun: Vec<_> = facts.begin_lines.iter().filter(|line| line.report.enabled).collect();
     let is_first = checks.is_clean();
     checks.expect(begun.is_empty() || !is_first, || {
         let message = format!(
@@ -70,7 +70,7 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
             "tracing is off and nothing is stored, and the service reports {} spans as written",
             acknowledged.len()
         );
-        let first = facts.attempts.iter().take(1).map(Evidence::from);
+        let first = facts.begin_lines.iter().take(1).map(Evidence::from);
         let lines = first.chain(Evidence::lines(acknowledged));
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });

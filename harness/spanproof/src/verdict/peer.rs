@@ -202,7 +202,7 @@ fn find_unused_tracer(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
             continue;
         }
         let facts = Facts::read(spec, observation);
-        let enabled = facts.banners.iter().filter(|banner| banner.report.enabled);
+        let enabled = facts.startup_lines.iter().filter(|startup_line| startup_line.report.enabled);
         let lines: Vec<_> = enabled.map(Evidence::from).collect();
         if !lines.is_empty() {
             judgement.add(Finding::new(Code::BannerContradicts, message.clone(), lines));

@@ -55,20 +55,20 @@ impl Reasons<'_> {
 
     /// The tracing flag, by the service's startup line or by the user.
     fn add_flag(&mut self) {
-        let Some(banner) = self.facts.banners.last() else {
+        let Some(startup_line) = self.facts.startup_lines.last() else {
             if let Some(value) = user_flag_value(self.facts) {
                 self.supports(format!("the flag is said to be `{value}`"));
             }
             return;
         };
-        let line = banner.line;
-        if banner.report.enabled && self.is_past(Stage::Enabled) {
+        let line = startup_line.line;
+        if startup_line.report.enabled && self.is_past(Stage::Enabled) {
             self.supports(format!(
                 "the flag arrived, and a tracer was built and is on ({line}): not flag-unset, \
                  flag-unrecognised-value or tracer-not-constructed"
             ));
         }
-        if !banner.report.enabled && self.facts.spans.is_empty() {
+        if !startup_line.report.enabled && self.facts.spans.is_empty() {
             self.supports(format!(
                 "the service itself says that tracing is off ({line}), and no span is stored"
             ));
@@ -87,21 +87,25 @@ impl Reasons<'_> {
 
     /// The lines about begun spans, and about failed writes.
     fn add_begun_spans(&mut self, log: &LogFacts) {
-        let Facts { spec, attempts, refused, units, .. } = self.facts;
+        let Facts { spec, begin_lines, refused, units, .. } = self.facts;
         if !spec.probes.has_attempt() {
             self.against(
                 "the spec has no probe `attempt`: whether spans were begun, the log can't tell",
             );
-        } else if attempts.is_empty() && self.code == Code::PathNotExecuted {
+        } else if begin_lines.is_empty() && self.code == Code::PathNotExecuted {
             self.supports(format!(
                 "no line about the start of a span in {} lines of log: nothing was tried, so nothing was refused, \
                  rolled back or discarded",
                 log.lines
             ));
         } else if self.code == Code::PathNotExecuted {
-            self.supports(format!("{} starts of spans for {} units", attempts.len(), units.len()));
+            self.supports(format!(
+                "{} starts of spans for {} units",
+                begin_lines.len(),
+                units.len()
+            ));
         }
-        if refused.is_empty() && !attempts.is_empty() && self.is_past(Stage::Attempted) {
+        if refused.is_empty() && !begin_lines.is_empty() && self.is_past(Stage::Attempted) {
             self.against("the log has no line about a write that failed");
         }
     }
@@ -121,7 +125,7 @@ impl Reasons<'_> {
                  (`docker logs --timestamps`, `journalctl -o short-iso`)",
             );
         }
-        if log.last_start.is_none() && self.facts.banners.is_empty() {
+        if log.last_start.is_none() && self.facts.startup_lines.is_empty() {
             self.against("no line of the log says that the service started: it may begin later");
         }
         for line in &log.crashes {

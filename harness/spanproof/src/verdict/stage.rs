@@ -46,7 +46,7 @@ pub(super) fn check_alive(facts: &Facts<'_>, checks: &mut Checks) {
         let may_be_success = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
         let remark = may_be_success.then_some(hint);
         let mut evidence = vec![Evidence::Exit { ending, at_ms, remark }];
-        if facts.spec.probes.has_tracer() && facts.banners.is_empty() {
+        if facts.spec.probes.has_tracer() && facts.startup_lines.is_empty() {
             evidence.push(Evidence::Note("output: no tracer line at startup".into()));
         }
         evidence.extend(Evidence::circumstances(facts));
@@ -59,7 +59,7 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
     if facts.spans.is_empty() || !facts.spec.probes.has_tracer() {
         return;
     }
-    let Some(banner) = facts.banners.first() else {
+    let Some(startup_line) = facts.startup_lines.first() else {
         // The log of an existing system may begin after the startup. If output was dropped because
         // there was too much, the line may have been in it.
         let is_complete = facts.process_run().is_some() && facts.observation.dropped_bytes() == 0;
@@ -70,31 +70,31 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
             Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)])
         });
     };
-    checks.expect(banner.report.enabled, || {
+    checks.expect(startup_line.report.enabled, || {
         let message =
             format!("the tracer says that it is off, and {} spans are stored", facts.spans.len());
-        Finding::new(Code::BannerContradicts, message, vec![banner.into()])
+        Finding::new(Code::BannerContradicts, message, vec![startup_line.into()])
     });
 }
 
 /// The service must not report at startup that its tracer is off. It need not report anything.
 pub(super) fn check_not_reported_off(facts: &Facts<'_>, checks: &mut Checks) {
-    if let Some(banner) = facts.banners.first() {
-        checks.expect(banner.report.enabled, || reported_off(facts, banner));
+    if let Some(startup_line) = facts.startup_lines.first() {
+        checks.expect(startup_line.report.enabled, || reported_off(facts, startup_line));
     }
 }
 
 /// The finding for a service that reports at startup that its tracer is off although it should be on.
-pub(super) fn reported_off(facts: &Facts<'_>, banner: &Match<'_, Banner>) -> Finding {
+pub(super) fn reported_off(facts: &Facts<'_>, startup_line: &Match<'_, Banner>) -> Finding {
     let setting = flag_setting(facts);
     let flag = facts.spec.tracing_flag();
     let flag = flag.map(|flag| (flag.name.clone(), facts.observation.case.flag(&flag.name)));
     let variable = flag.clone().map(|(name, value)| Evidence::Variable { name, value });
     let variable = variable.unwrap_or_else(|| Evidence::Note(format!("environment  {setting}")));
-    let evidence = vec![variable, banner.into()];
+    let evidence = vec![variable, startup_line.into()];
     let has_value =
         flag.is_some_and(|(_, value)| value.text().is_some_and(|text| !text.is_empty()));
-    match &banner.report.raw {
+    match &startup_line.report.raw {
         Some(raw) if raw.is_empty() && has_value => {
             let message = format!(
                 "{setting} was given to the process, and the service saw it unset or empty"
@@ -193,12 +193,12 @@ pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
     }
-    let is_on = facts.banners.first().is_none_or(|banner| banner.report.enabled);
-    let disabled: Vec<_> = facts.attempts.iter().filter(|begun| !begun.report.enabled).collect();
+    let is_on = facts.startup_lines.first().is_none_or(|startup_line| startup_line.report.enabled);
+    let disabled: Vec<_> = facts.begin_lines.iter().filter(|line| !line.report.enabled).collect();
     checks.expect(disabled.is_empty() || !is_on, || {
         let message = "the tracer says at spans that it is off, and did not say so at startup";
         let disabled = limit(disabled.iter().map(|begun| Evidence::from(*begun)));
-        let lines = facts.banners.iter().map(Evidence::from).chain(disabled);
+        let lines = facts.startup_lines.iter().map(Evidence::from).chain(disabled);
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
 }

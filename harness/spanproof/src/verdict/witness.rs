@@ -1,6 +1,7 @@
 //! What the witness shows about missing spans. The witness is a set of triggers on the span table that
-//! log each attempt to insert a span; it also reads the server's errors and the stored rows. It needs no
-//! output of the service. A blind spot is a way on which rows can be lost before the triggers run.
+//! log each attempt to insert a span. Its evidence also contains the server's errors and the number of
+//! stored rows, and does not depend on the service's output. A blind spot is a part of the database in
+//! which rows can be lost before the triggers run.
 
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
