@@ -116,18 +116,18 @@ fn numbers_of_requests_are_compared_where_they_do_not_vary(
     #[case] code: &str,
 ) {
     let keys = |text: &str| [text.to_owned()].into();
-    let plain = Parts { variations: varying_off.map(keys), ..off() };
-    let changed = Parts { variations: varying_on.map(keys), ..on() };
-    let judgements = judged_all(&spec(), &[plain, changed]);
+    let plain = TrialParts { variations: varying_off.map(keys), ..case_with_tracing_off() };
+    let changed = TrialParts { variations: varying_on.map(keys), ..recording_case() };
+    let judgements = judge_all_parts(&spec(), &[plain, changed]);
     assert_eq!(judgements.map_codes(), ["pass", code], "{judgements:#?}");
 }
 
 #[test]
 fn a_job_that_does_not_end_is_compared_with_the_same_job_without_tracing() {
-    let mut plain = off().observation();
+    let mut plain = case_with_tracing_off().observation();
     let Origin::Trial(trial) = &mut plain.origin else { panic!("not a trial") };
     trial.timings = [("submit".to_owned(), 2_000), ("settle".to_owned(), 5_000)].into();
-    let mut hanging = on();
+    let mut hanging = recording_case();
     hanging.settled = Some(WaitResult::NotReached("10 s passed".into()));
     hanging.jobs = rows(vec![json!({"id": 1, "status": "running"})]);
     let judgements = judge_all(&spec(), &[plain, hanging.observation()]);

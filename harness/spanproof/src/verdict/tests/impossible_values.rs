@@ -39,15 +39,15 @@ fn a_healthy_case_with_the_time_of_its_job_passes() {
 }
 
 #[rstest]
-#[case::zero_span_id("invalid-ids", "all zeros", |e: &mut Parts| each_span(e, "hybrid_router_call", |s| set(s, "span_id", "0000000000000000")))]
-#[case::shared_id("invalid-ids", "share their id", |e: &mut Parts| each(&mut e.spans, |s| { set(s, "span_id", "one"); set(s, "trace_id", "t"); }))]
-#[case::before_the_job("impossible-times", "before the job was submitted", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:50:40.5+00:00")))]
-#[case::shortly_before_the_job("impossible-times", "200 ms before the job was submitted", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:59:58.8+00:00")))]
-#[case::two_units_of_time("impossible-times", "its duration 1 is in seconds, and those of other spans are in milliseconds", |e: &mut Parts| { each(&mut e.spans, exact); each_span(e, "hybrid_router_call", |s| { s.insert("duration_ms".into(), json!(1)); }); })]
-#[case::in_the_future("impossible-times", "after the service stopped", |e: &mut Parts| each_span(e, "execute_question", |s| set(s, "completed_at", "2026-01-01T00:08:20.5+00:00")))]
-#[case::another_zone("impossible-times", "330 minutes from the time of the job", |e: &mut Parts| each(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T05:30:00+00:00"); set(s, "completed_at", "2026-01-01T05:30:01+00:00"); }))]
-#[case::before_its_parent("impossible-times", "500 ms before the span that contains it", |e: &mut Parts| { each_span(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.9+00:00")); each_span(e, "hybrid_router_call", |s| set(s, "started_at", "2026-01-01T00:00:00.4+00:00")); each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(100)); }); })]
-#[case::no_unit_of_time("impossible-times", "in no unit", |e: &mut Parts| each_span(e, "execute_question", |s| { set(s, "completed_at", "2026-01-01T00:00:01.5+00:00"); s.insert("duration_ms".into(), json!(70_000)); }))]
+#[case::zero_span_id("invalid-ids", "all zeros", |e: &mut TrialParts| change_spans(e, "hybrid_router_call", |s| set(s, "span_id", "0000000000000000")))]
+#[case::shared_id("invalid-ids", "share their id", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { set(s, "span_id", "one"); set(s, "trace_id", "t"); }))]
+#[case::before_the_job("impossible-times", "before the job was submitted", |e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:50:40.5+00:00")))]
+#[case::shortly_before_the_job("impossible-times", "200 ms before the job was submitted", |e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "started_at", "2025-12-31T23:59:58.8+00:00")))]
+#[case::two_units_of_time("impossible-times", "its duration 1 is in seconds, and those of other spans are in milliseconds", |e: &mut TrialParts| { change_rows(&mut e.spans, exact); change_spans(e, "hybrid_router_call", |s| { s.insert("duration_ms".into(), json!(1)); }); })]
+#[case::in_the_future("impossible-times", "after the service stopped", |e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "completed_at", "2026-01-01T00:08:20.5+00:00")))]
+#[case::another_zone("impossible-times", "330 minutes from the time of the job", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T05:30:00+00:00"); set(s, "completed_at", "2026-01-01T05:30:01+00:00"); }))]
+#[case::before_its_parent("impossible-times", "500 ms before the span that contains it", |e: &mut TrialParts| { change_spans(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.9+00:00")); change_spans(e, "hybrid_router_call", |s| set(s, "started_at", "2026-01-01T00:00:00.4+00:00")); change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(100)); }); })]
+#[case::no_unit_of_time("impossible-times", "in no unit", |e: &mut TrialParts| change_spans(e, "execute_question", |s| { set(s, "completed_at", "2026-01-01T00:00:01.5+00:00"); s.insert("duration_ms".into(), json!(70_000)); }))]
 fn an_impossible_value_is_reported(
     #[case] code: &str,
     #[case] part: &str,
@@ -63,14 +63,14 @@ fn an_impossible_value_is_reported(
 
 /// Services differ in what they measure: each of these is healthy.
 #[rstest]
-#[case::seconds(|e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1)); }))]
-#[case::nanoseconds(|e: &mut Parts| each(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1_000_000_000)); }))]
-#[case::one_trace_for_all_units(|e: &mut Parts| { each(&mut e.spans, |s| set(s, "trace_id", "t1")); each_header(e, "t1"); })]
-#[case::child_outlives_its_parent(|e: &mut Parts| each_span(e, "hybrid_router_call", |s| { set(s, "completed_at", "2026-01-01T00:00:02.5+00:00"); s.insert("duration_ms".into(), json!(2500)); }))]
-#[case::short_spans_of_unclear_units(|e: &mut Parts| { each(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T00:00:00.1001+00:00"); set(s, "completed_at", "2026-01-01T00:00:00.1002+00:00"); s.insert("duration_ms".into(), json!(0.1)); }); each_span(e, "hybrid_router_call", |s| { s.insert("duration_ms".into(), json!(0.0001)); }); })]
-#[case::whole_seconds(|e: &mut Parts| each(&mut e.spans, |s| set(s, "started_at", "2025-12-31T23:59:58+00:00")))]
-#[case::rounded_starts(|e: &mut Parts| each_span(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.005+00:00")))]
-fn a_value_that_may_be_right_passes(#[case] change: fn(&mut Parts)) {
+#[case::seconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1)); }))]
+#[case::nanoseconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1_000_000_000)); }))]
+#[case::one_trace_for_all_units(|e: &mut TrialParts| { change_rows(&mut e.spans, |s| set(s, "trace_id", "t1")); set_trace_header(e, "t1"); })]
+#[case::child_outlives_its_parent(|e: &mut TrialParts| change_spans(e, "hybrid_router_call", |s| { set(s, "completed_at", "2026-01-01T00:00:02.5+00:00"); s.insert("duration_ms".into(), json!(2500)); }))]
+#[case::short_spans_of_unclear_units(|e: &mut TrialParts| { change_rows(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T00:00:00.1001+00:00"); set(s, "completed_at", "2026-01-01T00:00:00.1002+00:00"); s.insert("duration_ms".into(), json!(0.1)); }); change_spans(e, "hybrid_router_call", |s| { s.insert("duration_ms".into(), json!(0.0001)); }); })]
+#[case::whole_seconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| set(s, "started_at", "2025-12-31T23:59:58+00:00")))]
+#[case::rounded_starts(|e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.005+00:00")))]
+fn a_value_that_may_be_right_passes(#[case] change: fn(&mut TrialParts)) {
     let mut evidence = timed();
     change(&mut evidence);
     assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
@@ -128,7 +128,7 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     #[case] code: Option<&str>,
 ) {
     let mut evidence = timed();
-    each(&mut evidence.spans, |row| {
+    change_rows(&mut evidence.spans, |row| {
         if row["execution_id"] == 2 {
             set(row, "started_at", start);
             set(row, "completed_at", "2026-01-01T00:00:02.5+00:00");
@@ -139,7 +139,7 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
             set(row, "parent_span_id", "c1");
         }
     });
-    let judgement = judged(&spec(), &evidence);
+    let judgement = judge_parts(&spec(), &evidence);
     assert_eq!(codes(&judgement).first().copied(), code, "{judgement:#?}");
     assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
 }
@@ -152,10 +152,10 @@ fn a_unit_that_sent_no_request_needs_no_trace_in_one(
     #[case] has_traces: bool,
     #[case] code: Option<&str>,
 ) {
-    let mut evidence = on();
+    let mut evidence = recording_case();
     evidence.exchanges.truncate(3);
     if !has_traces {
         evidence.exchanges[2].headers.clear();
     }
-    assert_eq!(codes(&judged(&spec(), &evidence)).first().copied(), code);
+    assert_eq!(codes(&judge_parts(&spec(), &evidence)).first().copied(), code);
 }

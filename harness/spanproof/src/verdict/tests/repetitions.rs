@@ -52,7 +52,7 @@ fn a_slow_job_is_slow_in_every_pair_of_trials(
     #[case] pairs: &[(u64, u64)],
     #[case] expected: &[&str],
 ) {
-    let mut observation = on().observation();
+    let mut observation = recording_case().observation();
     observation.set_job_times(JobTimes::new("0a", pairs));
     let judgement = judge(&spec(), &observation);
     assert_eq!(codes(&judgement), expected);
