@@ -57,6 +57,18 @@ impl<'a> Gap<'a> {
         self.units.iter().filter_map(|unit| unit.id.as_deref())
     }
 
+    /// Returns the status of the units that lack spans, if these are all units with this status and others
+    /// have none of it.
+    pub(super) fn common_status(&self, facts: &Facts<'_>) -> Option<&str> {
+        let status = self.units.first()?.status.as_deref()?;
+        let has_status = |unit: &&&Unit| unit.status.as_deref() == Some(status);
+        let with_status = facts.units.iter().filter(|unit| unit.status.as_deref() == Some(status));
+        let is_common = self.units.iter().filter(has_status).count() == self.units.len()
+            && with_status.count() == self.units.len()
+            && self.units.len() < facts.units.len();
+        is_common.then_some(status)
+    }
+
     /// Whether a span names one of the units that lack spans.
     pub(super) fn has_unit_of(&self, span: &Span) -> bool {
         span.unit.is_some() && self.units.iter().any(|unit| unit.id == span.unit)

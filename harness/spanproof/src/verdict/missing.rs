@@ -204,7 +204,7 @@ impl Missing<'_> {
             Code::SampledOut => "the sampler drops their traces".to_owned(),
             Code::NeverSent => {
                 "they began, and no statement for them ever reached the server: dropped by the service's own \
-                 sampler or queue, or never flushed"
+                 sampler or queue, never flushed, or never ended"
                     .to_owned()
             }
             Code::LostAtExit => "the process ended before it had written them".to_owned(),
@@ -287,6 +287,9 @@ impl Missing<'_> {
         } else {
             self.named_span_count()
         });
+        all.extend(self.gap.common_status(self.facts).map(|status| {
+            Evidence::Note(format!("all units with status {status} lack them, and no others"))
+        }));
         all.extend(self.time_of_storage());
         all
     }

@@ -1,10 +1,10 @@
-//! Verdicts on evidence that is made by hand. Each test starts with the evidence of a passing case (one
-//! run of the service with certain flags), changes it, and expects a code. A unit is one part of a job;
-//! the startup line is the first line, which reports whether tracing is on.
+//! Verdicts on evidence that is made by hand: that of a passing case (one run of the service with certain
+//! flags), with a change. A unit is one part of a job; the first line reports whether tracing is on.
 
 mod beside_others;
 mod causes;
 mod damage;
+mod gaps;
 mod impossible_values;
 mod repetitions;
 
