@@ -57,8 +57,8 @@ impl<'a> Gap<'a> {
         self.units.iter().filter_map(|unit| unit.id.as_deref())
     }
 
-    /// Returns the status of the units that lack spans, if these are all units with this status and others
-    /// have none of it.
+    /// Returns the status of the units that lack spans, if they are all units with this status, and there
+    /// are units with other ones.
     pub(super) fn common_status(&self, facts: &Facts<'_>) -> Option<&str> {
         let status = self.units.first()?.status.as_deref()?;
         let has_status = |unit: &&&Unit| unit.status.as_deref() == Some(status);
