@@ -5,7 +5,7 @@ use super::sources::{self, deployment_failure};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::Spec;
-use spanproof::{FlagSetting, Startup};
+use spanproof::{ManifestFlag, Startup};
 use spanproof_format::{Check, CheckResult, Preflight as Document};
 
 pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
@@ -46,12 +46,13 @@ fn check_flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
         return Ok(vec![untried("the flag", why, "tracing = true")]);
     };
     let mut checks = Vec::new();
-    let mut all: Vec<FlagSetting> = Vec::new();
-    for path in &args.manifests {
-        let found = sources::settings(path, flag.name())?;
-        checks.push(spanproof::check_manifest(flag, &path.display().to_string(), &found));
-        all.extend(found);
-    }
+    let manifests = sources::manifests(&args.manifests, args.secrets.as_deref())?;
+    let process = args.process.as_deref();
+    let all: Vec<_> = manifests
+        .iter()
+        .map(|manifest| ManifestFlag::new(spec, manifest, flag.name(), process))
+        .collect();
+    checks.extend(all.iter().map(|found| spanproof::check_manifest(flag, found)));
     if args.manifests.is_empty() {
         let name = format!("{} in the manifest", flag.name());
         checks.push(untried(&name, "no manifest was given", "--manifest FILE"));

@@ -1,7 +1,7 @@
 //! The inputs of a command: a spec, a database or a dump, a log.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
@@ -13,8 +13,8 @@ use spanproof::{
     DeploymentError, Dump, ExistingSystem, JobSelection, LogStream, RowSource, Session, TimeBound,
     Window,
 };
-use spanproof::{FlagSetting, SettingValue};
-use spanproof::{Spec, Value};
+use spanproof::{ManifestFlag, Spec, Value};
+use spanproof_manifest::{DiskFiles, Manifest, Options, Secrets};
 
 /// Reads the spec, which must exist, and prints its warnings.
 pub(super) fn spec(config: &Path) -> Result<Spec, Failure> {
@@ -94,41 +94,42 @@ pub(super) fn window(
     Ok(Window { since, until })
 }
 
-/// Reads a deploy manifest and returns each setting of the flag in it.
-pub(super) fn settings(path: &Path, flag: &str) -> Result<Vec<FlagSetting>, Failure> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::usage(anyhow!("could not read the manifest `{name}`: {error}"))
-    })?;
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
-    spanproof::manifest_settings(&file, &text, flag)
-        .map_err(|why| Failure::usage(anyhow!("could not parse the manifest `{name}`: {why}")))
+/// Reads deploy manifests. `secrets` is a file with the names of variables that are set outside.
+pub(super) fn manifests(
+    paths: &[PathBuf],
+    secrets: Option<&Path>,
+) -> Result<Vec<Manifest>, Failure> {
+    let mut options = Options::default();
+    if let Some(path) = secrets {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(anyhow!("could not read the secrets `{name}`: {error}"))
+        })?;
+        options.secrets = Some(Secrets::parse(&name, &text));
+    }
+    spanproof_manifest::read(&DiskFiles, paths, &options).map_err(Failure::usage)
 }
 
 /// Returns the flags whose values are known. An argument `--flag` takes precedence over manifests.
 fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failure> {
     let mut flags = system.flags.clone();
-    for (path, flag) in
-        system.manifests.iter().flat_map(|path| spec.flags().iter().map(move |flag| (path, flag)))
+    let manifests = manifests(&system.manifests, None)?;
+    for (manifest, flag) in
+        manifests.iter().flat_map(|manifest| spec.flags().iter().map(move |flag| (manifest, flag)))
     {
-        let found = settings(path, flag.name())?;
-        let values = found.into_iter().filter_map(|setting| match setting.value {
-            SettingValue::Literal(value) => Some(Value::Set(value)),
-            SettingValue::Elsewhere(_) => None,
-        });
-        for value in values {
-            match flags.iter().find(|(name, _)| *name == flag.name()) {
-                None => flags.push((flag.name().to_owned(), value)),
-                Some((_, known)) if *known == value => {}
-                Some(_) if system.flags.iter().any(|(name, _)| *name == flag.name()) => {}
-                Some((_, known)) => {
-                    let (name, file) = (flag.name(), path.display());
-                    let text = format!(
-                        "`{name}` is `{known}` in one manifest and `{value}` in `{file}`; \
-                         choose one with `--flag {name}=…`"
-                    );
-                    return Err(Failure::usage(anyhow!(text)));
-                }
+        let found = ManifestFlag::new(spec, manifest, flag.name(), None);
+        let Some(value) = found.value().map(|value| Value::Set(value.to_owned())) else { continue };
+        match flags.iter().find(|(name, _)| *name == flag.name()) {
+            None => flags.push((flag.name().to_owned(), value)),
+            Some((_, known)) if *known == value => {}
+            Some(_) if system.flags.iter().any(|(name, _)| *name == flag.name()) => {}
+            Some((_, known)) => {
+                let (name, file) = (flag.name(), manifest.files.join("`, `"));
+                let text = format!(
+                    "`{name}` is `{known}` in one manifest and `{value}` in `{file}`; \
+                     choose one with `--flag {name}=…`"
+                );
+                return Err(Failure::usage(anyhow!(text)));
             }
         }
     }

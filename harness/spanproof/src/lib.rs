@@ -126,10 +126,7 @@ pub use observation::{
     write as write_evidence,
 };
 pub use outcome::plan;
-pub use preflight::{
-    FlagSetting, SettingValue, Startup, check_database, check_manifest, check_startup,
-    manifest_settings,
-};
+pub use preflight::{ManifestFlag, Startup, check_database, check_manifest, check_startup};
 pub use process::{
     Ending, Exit as ProcessExit, Line as OutputLine, Output, ProcessError, Stream,
     quoted as shell_quoted,

@@ -48,7 +48,7 @@ pub(crate) struct SystemArgs {
     pub(crate) flags: Vec<(String, Value)>,
     /// Deploy manifest with the values of flags
     ///
-    /// TOML, YAML, JSON, or lines of NAME=value. Repeatable.
+    /// Every format that `preflight` reads. Repeatable.
     #[arg(long = "manifest", value_name = "FILE")]
     pub(crate) manifests: Vec<PathBuf>,
     /// Spec file
@@ -170,6 +170,9 @@ pub(crate) struct Watch {
 Examples (DATABASE_URL names the database):
   spanproof preflight --manifest fly.toml
   spanproof preflight --role runner --manifest deploy.yaml --log runner.log
+  spanproof preflight --manifest compose.yaml --process api
+  fly secrets list > names
+  spanproof preflight --manifest fly.toml --secrets names
 
 Preflight inserts a span to test the database, and rolls the insert back.
 Exit codes: 0 nothing failed, 1 spans would be lost, 3 no connection")]
@@ -185,9 +188,24 @@ pub(crate) struct Preflight {
     pub(crate) role: Option<String>,
     /// Deploy manifest that sets the flag
     ///
-    /// TOML, YAML, JSON, or lines of NAME=value. Repeatable.
+    /// Compose, Kubernetes, systemd, Dockerfile, .env, fly.toml, Procfile, app.json, ECS,
+    /// templates of AWS, GitHub Actions, or a map of values. A folder stands for the files in it
+    /// that are deployed. Repeatable: several files of compose, of Kubernetes, or a unit and its
+    /// drop-ins are merged; others are checked one by one.
     #[arg(long = "manifest", value_name = "FILE")]
     pub(crate) manifests: Vec<PathBuf>,
+    /// Process of the manifest that runs the service
+    ///
+    /// A service of compose, a container of Kubernetes (or `deployment/container`), a process
+    /// group, a job; for a .env file the program that reads it. The default is the one that
+    /// fits the service of the spec.
+    #[arg(long, value_name = "NAME", requires = "manifests")]
+    pub(crate) process: Option<String>,
+    /// Output of `fly secrets list` or `heroku config`
+    ///
+    /// The names of the variables that are set outside of the manifest.
+    #[arg(long, value_name = "FILE", requires = "manifests")]
+    pub(crate) secrets: Option<PathBuf>,
     /// Log of the running process, from its start
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,

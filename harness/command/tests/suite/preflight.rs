@@ -145,7 +145,7 @@ async fn preflight_reports_changes_that_would_lose_spans(
 #[rstest]
 #[case::no_manifest(&["--manifest", "none.toml"], 2, "could not read the manifest `none.toml`")]
 #[case::invalid_toml(&["--manifest", "torn.toml"], 2, "could not parse the manifest `torn.toml`")]
-#[case::spelling(&["--manifest", "k8s.yaml"], 1, "it is yes under env, which means on but does not enable recording")]
+#[case::spelling(&["--manifest", "k8s.yaml"], 1, "it is yes under env (k8s.yaml:3), which means on but does not enable recording")]
 #[case::secret(&["--manifest", "secret.yaml"], 4, "not tried  ENABLE_DB_TRACING in secret.yaml: it comes from a secret")]
 #[case::off(&["--log", "off.log"], 1, "its startup line (off.log:1) reports tracing off, and the value 1")]
 #[case::two_manifests(&["--manifest", "k8s.yaml", "--manifest", "secret.yaml"], 1, "0 passed, 1 failed, 0 advice, 3 not tried")]

@@ -5,10 +5,12 @@
 use spanproof_format::Check;
 
 use super::check::PendingCheck;
-use super::manifest::{FlagSetting, SettingValue};
+use super::manifest::{Answer, ManifestFlag};
 use crate::deployment::{Error, LogStream, Window, read_log};
 use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
+use spanproof_manifest as manifest;
+use spanproof_manifest::Reason;
 
 /// What a log reports about the startup of a running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,58 +55,109 @@ fn enabling_values(flag: &Flag) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Checks the flag's value in one manifest. `settings` are all settings of the flag in this file.
-pub fn check_manifest(flag: &Flag, file: &str, settings: &[FlagSetting]) -> Check {
-    let checked = "each setting of the flag in the file, with its exact spelling";
-    let check = PendingCheck::new(format!("{} in {file}", flag.name), checked);
-    let mut values: Vec<&String> = Vec::new();
-    for setting in settings {
-        if let SettingValue::Literal(value) = &setting.value
-            && !values.contains(&value)
-        {
-            values.push(value);
-        }
+/// Checks the flag's value in one manifest.
+pub fn check_manifest(flag: &Flag, found: &ManifestFlag) -> Check {
+    let checked =
+        "the environment of the process, computed from the manifest, with its exact spelling";
+    let check = PendingCheck::new(format!("{} in {}", flag.name, found.files), checked);
+    if let Some(Reason { why, resolve }) = &found.unresolved {
+        return check.untried(why, resolve);
     }
-    let elsewhere = settings.iter().find_map(|setting| match &setting.value {
-        SettingValue::Elsewhere(why) => Some(why),
-        SettingValue::Literal(_) => None,
-    });
-    let locations = |value: &str| -> String {
-        let literal = SettingValue::Literal(value.to_owned());
-        let same = settings.iter().filter(|setting| setting.value == literal);
-        let locations: Vec<_> =
-            same.map(|setting| setting.location.as_str()).filter(|text| !text.is_empty()).collect();
-        if locations.is_empty() {
-            String::new()
-        } else {
-            format!(" under {}", locations.join(" and "))
+    match found.answers.as_slice() {
+        [] => check.untried("the manifest has no process", "give the manifest of the service"),
+        [one] => check_answer(flag, &check, one, found),
+        several => check_answers(flag, &check, several),
+    }
+}
+
+/// Checks the answer that all selected processes share.
+fn check_answer(flag: &Flag, check: &PendingCheck, answer: &Answer, found: &ManifestFlag) -> Check {
+    let history = answer.history();
+    let mut notes = String::new();
+    if !found.ignoring.is_empty() {
+        notes = format!("; {} do not read this line", found.ignoring.join(", "));
+    }
+    match &answer.variable.value {
+        manifest::Value::Literal(text) => {
+            let place = format!("{}{history}{notes}", answer.location());
+            check_value(flag, check, text, &place)
         }
-    };
-    match (values.as_slice(), elsewhere) {
-        ([], None) => {
+        manifest::Value::Unset if flag.records(&Value::Unset) => {
+            check.passed(format!("it is not set, which enables recording{history}"))
+        }
+        manifest::Value::Unset => {
+            if !found.others.is_empty() {
+                notes = format!("; {}, which is another process", found.others.join(", "));
+            }
             let next = format!("set {} to one of: {}", flag.name, enabling_values(flag));
-            check.failed("it is not set", next)
+            check.failed(format!("it is not set{history}{notes}"), next)
         }
-        ([], Some(why)) => {
-            let next = "look at the startup line in the log of the running process";
-            check.untried(why.clone(), next)
+        manifest::Value::Refused(reason) => {
+            check.failed(format!("{}{history}", reason.why), &reason.resolve)
         }
-        ([value], _) => check_value(flag, &check, value, &locations(value)),
-        (several, _) => {
-            let all: Vec<_> = several
-                .iter()
-                .map(|value| format!("{}{}", display_value(value), locations(value)))
-                .collect();
-            let next = "keep one setting: which value the service gets depends on the deployment";
-            check.failed(format!("it is set more than once: {}", all.join(", ")), next)
+        manifest::Value::Elsewhere(reason) | manifest::Value::Unknown(reason) => {
+            check.untried(format!("{}{history}", reason.why), &reason.resolve)
         }
     }
 }
 
-/// Checks the only value of the flag in a manifest. `location` is a text with the places of the value.
-fn check_value(flag: &Flag, check: &PendingCheck, text: &str, location: &str) -> Check {
+/// Checks different answers: one per process, or one per program that reads a `.env` file.
+fn check_answers(flag: &Flag, check: &PendingCheck, answers: &[Answer]) -> Check {
+    let describe = |answer: &Answer| {
+        let value = match &answer.variable.value {
+            manifest::Value::Literal(text) => display_value(text),
+            manifest::Value::Unset => "not set".to_owned(),
+            manifest::Value::Elsewhere(reason)
+            | manifest::Value::Unknown(reason)
+            | manifest::Value::Refused(reason) => format!("not known: {}", reason.why),
+        };
+        format!("{value} for {}{}", answer.names(), answer.history())
+    };
+    let all: Vec<_> = answers.iter().map(describe).collect();
+    let all = all.join("; ");
+    let is_reader = answers.iter().any(|answer| answer.role == manifest::Role::Reader);
+    if is_reader && let Some(values) = repeated_values(answers) {
+        let next = "keep one setting: which value the service gets depends on the program that reads the file";
+        return check.failed(format!("it is set more than once: {values}: {all}"), next);
+    }
+    let fails = |answer: &Answer| match &answer.variable.value {
+        manifest::Value::Literal(text) => !flag.records(&Value::Set(text.clone())),
+        manifest::Value::Unset => !flag.records(&Value::Unset),
+        manifest::Value::Refused(_) => true,
+        manifest::Value::Elsewhere(_) | manifest::Value::Unknown(_) => false,
+    };
+    if answers.iter().all(fails) {
+        let next = format!("set {} to one of: {}", flag.name, enabling_values(flag));
+        return check.failed(format!("no process has a value that enables recording: {all}"), next);
+    }
+    let (depends, example) = if is_reader {
+        ("the program that reads the file", "reader")
+    } else {
+        ("the process", "process that runs the service")
+    };
+    let name =
+        answers.iter().flat_map(|answer| &answer.processes).next().cloned().unwrap_or_default();
+    let next = format!("select the {example}, such as `--process \"{name}\"`");
+    check.untried(format!("it depends on {depends}: {all}"), next)
+}
+
+/// Returns the values of a flag that a file of variables sets more than once; `None` if it is set
+/// once.
+fn repeated_values(answers: &[Answer]) -> Option<String> {
+    answers.iter().find_map(|answer| {
+        let set = |step: &&manifest::Step| {
+            matches!(step.event, manifest::Event::Set | manifest::Event::Shadowed)
+        };
+        let steps = answer.variable.steps.iter().filter(set);
+        let values: Vec<_> = steps.map(|step| step.note.trim_matches('`')).collect();
+        (values.len() > 1).then(|| values.join(", "))
+    })
+}
+
+/// Checks the only value of the flag in a manifest. `place` is a text with the place of the value.
+fn check_value(flag: &Flag, check: &PendingCheck, text: &str, place: &str) -> Check {
     let value = Value::Set(text.to_owned());
-    let found = format!("it is {}{location}", display_value(text));
+    let found = format!("it is {}{place}", display_value(text));
     if flag.records(&value) {
         return check.passed(found);
     }
@@ -123,7 +176,7 @@ fn display_value(text: &str) -> String {
 }
 
 /// Checks the flag's value in the running process, and compares it with the manifests.
-pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[FlagSetting]) -> Check {
+pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[ManifestFlag]) -> Check {
     let name = format!("{} in the running process", flag.name);
     let check = PendingCheck::new(
         name,
@@ -145,12 +198,9 @@ pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[FlagSetting]) 
     let raw = banner.raw.as_deref();
     let value = raw.map_or("no value".into(), |raw| format!("the value {}", display_value(raw)));
     let found = format!("its startup line ({log}:{number}) reports {}, and {value}", state(banner));
-    let mut values = manifests.iter().filter_map(|setting| match &setting.value {
-        SettingValue::Literal(value) => Some(value),
-        SettingValue::Elsewhere(_) => None,
-    });
+    let mut values = manifests.iter().filter_map(ManifestFlag::value);
     if let Some(raw) = raw
-        && let Some(other) = values.find(|value| value.as_str() != raw)
+        && let Some(other) = values.find(|value| *value != raw)
     {
         let next = "restart the process, because it reads the flag only at its start; or check whether the manifest belongs to \
                     another app or process group";
@@ -180,35 +230,129 @@ mod tests {
         spec.unwrap().tracing_flag().unwrap().clone()
     }
 
-    fn value(text: &str) -> FlagSetting {
-        FlagSetting { location: "env".into(), value: SettingValue::Literal(text.into()) }
+    /// Looks the tracing flag up in a manifest.
+    fn look_up(file: &str, text: &str, process: Option<&str>) -> ManifestFlag {
+        let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
+        let files = manifest::MemoryFiles::default().with(file, text);
+        let all = manifest::read(&files, &[file.into()], &manifest::Options::default()).unwrap();
+        ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", process)
+    }
+
+    fn value(text: &str) -> ManifestFlag {
+        look_up("fly.toml", &format!("[env]\nENABLE_DB_TRACING = {text:?}\n"), None)
     }
 
     #[test]
     fn a_manifest_passes_only_with_a_value_that_enables_recording() {
-        let elsewhere = FlagSetting {
-            location: String::new(),
-            value: SettingValue::Elsewhere("a secret".into()),
-        };
-        for (settings, outcome, part) in [
-            (vec![value("true")], CheckResult::Passed, "it is true under env"),
-            (vec![value("true"), elsewhere.clone()], CheckResult::Passed, "it is true"),
-            (
-                vec![value("TRUE")],
-                CheckResult::Failed,
-                "which means on but does not enable recording",
-            ),
-            (vec![value("true ")], CheckResult::Failed, "\"true \""),
-            (vec![value("false")], CheckResult::Failed, "which means off"),
-            (
-                vec![value("true"), value("1")],
-                CheckResult::Failed,
-                "more than once: true under env, 1 under env",
-            ),
-            (vec![elsewhere], CheckResult::Untried, "a secret"),
-            (Vec::new(), CheckResult::Failed, "it is not set"),
+        for (text, outcome, part) in [
+            ("true", CheckResult::Passed, "it is true under env (fly.toml:2)"),
+            ("TRUE", CheckResult::Failed, "which means on but does not enable recording"),
+            ("true ", CheckResult::Failed, "\"true \""),
+            ("false", CheckResult::Failed, "which means off"),
         ] {
-            let check = check_manifest(&flag(), "fly.toml", &settings);
+            let check = check_manifest(&flag(), &value(text));
+            assert_eq!(check.outcome, outcome, "{check:?}");
+            assert!(check.found.contains(part), "{check:?}");
+        }
+    }
+
+    /// Returns a compose file with a service for each pair of a name and the flag's value.
+    fn compose(services: &[(&str, &str)]) -> String {
+        let service = |(name, value): &(&str, &str)| match *value {
+            "" => format!("  {name}: {{image: x}}\n"),
+            value => format!("  {name}: {{environment: [{value}]}}\n"),
+        };
+        format!("services:\n{}", services.iter().map(service).collect::<String>())
+    }
+
+    #[test]
+    fn a_flag_that_only_some_processes_have_is_no_pass() {
+        const ON: &str = "ENABLE_DB_TRACING=true";
+        const OFF: &str = "ENABLE_DB_TRACING=false";
+        for (services, process, outcome, part) in [
+            (
+                &[("runner", ON), ("db", "")][..],
+                None,
+                CheckResult::Passed,
+                "services.runner.environment",
+            ),
+            (
+                &[("a", ON), ("db", "")],
+                None,
+                CheckResult::Untried,
+                "true for `a` (compose.yaml:2); not set for `db`",
+            ),
+            (&[("a", ON), ("db", "")], Some("a"), CheckResult::Passed, "it is true"),
+            (
+                &[("a", ON), ("db", "")],
+                Some("db"),
+                CheckResult::Failed,
+                "it is not set; `a` has true (compose.yaml:2)",
+            ),
+            (
+                &[("a", ON), ("db", "")],
+                Some("x"),
+                CheckResult::Untried,
+                "no process `x`; it has `a`, `db`",
+            ),
+            (&[("a", ON), ("b", ON)], None, CheckResult::Passed, "it is true"),
+            (&[("a", ON), ("b", OFF)], None, CheckResult::Untried, "it depends on the process"),
+            (
+                &[("a", OFF), ("b", "")],
+                None,
+                CheckResult::Failed,
+                "no process has a value that enables recording",
+            ),
+            (&[("runner", "ENABLE_DB_TRACING")], None, CheckResult::Untried, "it is passed on"),
+            (&[("runner", "")], None, CheckResult::Failed, "it is not set"),
+        ] {
+            let check =
+                check_manifest(&flag(), &look_up("compose.yaml", &compose(services), process));
+            assert_eq!(check.outcome, outcome, "{check:?}");
+            assert!(check.found.contains(part), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn readers_of_a_file_of_variables_may_disagree() {
+        for (text, process, outcome, part) in [
+            ("ENABLE_DB_TRACING=true", None, CheckResult::Passed, "it is true (x.env:1)"),
+            (
+                "\u{feff}ENABLE_DB_TRACING=true\r\n",
+                None,
+                CheckResult::Passed,
+                "python-dotenv, systemd, foreman do not read this line",
+            ),
+            ("ENABLE_DB_TRACING: true", None, CheckResult::Passed, "it is true (x.env:1)"),
+            (
+                "ENABLE_DB_TRACING=\"true\"",
+                None,
+                CheckResult::Untried,
+                "it depends on the program that reads the file",
+            ),
+            ("ENABLE_DB_TRACING=\"true\"", Some("compose"), CheckResult::Passed, "it is true"),
+            (
+                "ENABLE_DB_TRACING=\"true\"",
+                Some("docker run"),
+                CheckResult::Failed,
+                "does not enable recording",
+            ),
+            ("ENABLE_DB_TRACING=\"off\"", None, CheckResult::Failed, "no process has a value"),
+            (
+                "ENABLE_DB_TRACING=true\nexport ENABLE_DB_TRACING=false",
+                None,
+                CheckResult::Failed,
+                "set more than once: true, false",
+            ),
+            (
+                "ENABLE_DB_TRACING=false\nENABLE_DB_TRACING=true",
+                None,
+                CheckResult::Passed,
+                "it replaces `false` of x.env:1",
+            ),
+            ("A=1", None, CheckResult::Failed, "it is not set"),
+        ] {
+            let check = check_manifest(&flag(), &look_up("x.env", text, process));
             assert_eq!(check.outcome, outcome, "{check:?}");
             assert!(check.found.contains(part), "{check:?}");
         }

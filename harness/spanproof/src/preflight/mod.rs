@@ -17,4 +17,4 @@ mod trial_insert;
 
 pub use database::check_database;
 pub use flag::{Startup, check_manifest, check_startup};
-pub use manifest::{FlagSetting, SettingValue, manifest_settings};
+pub use manifest::ManifestFlag;

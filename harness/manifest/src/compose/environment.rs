@@ -1,0 +1,244 @@
+//! The variables of a container.
+
+use std::path::Path;
+
+use crate::command;
+use crate::dockerfile;
+use crate::dotenv::Reader;
+use crate::error::Error;
+use crate::files::{Files, file_name, join, read_text};
+use crate::interpolation::Lookup;
+use crate::process::{Process, Role};
+use crate::variable::{Place, Reason, Value};
+use crate::variables::{Scope, Setting, Unread, Variables};
+
+use super::load::{DEFAULT_FILES, ProjectEnvironment};
+use super::service::{Build, Service};
+use super::settings::{EnvFile, Given, Words};
+
+/// Computes the process of a service.
+pub(super) fn process(
+    files: &dyn Files,
+    service: &Service,
+    project: &ProjectEnvironment,
+) -> Result<Process, Error> {
+    let mut image = dockerfile::Image::default();
+    if let Some(build) = &service.build {
+        image = built(files, build)?;
+    }
+    let mut variables = image.variables.clone();
+    for (name, place, why) in &service.dropped {
+        variables.drop_line(name, place.clone(), why);
+    }
+    let mut own = Variables::default();
+    for unread in &service.unread {
+        own.open(unread.clone());
+    }
+    let name = file_name(Path::new(&service.place.file));
+    let whole = DEFAULT_FILES.contains(&name.as_str());
+    if service.image.is_none() && service.build.is_none() && !whole {
+        own.open_below(incomplete(service));
+    }
+    for file in &service.env_files.items {
+        apply_file(files, file, service, project, &mut own)?;
+    }
+    apply_environment(service, project, &mut own);
+    for (name, place) in project.places().filter(|(name, _)| own.known(name).is_none()) {
+        let note = "it fills in the compose file, and is not passed on to the container";
+        variables.drop_line(name, place.clone(), note);
+    }
+    variables.overlay(&own);
+    let command = apply_command(service, &image, &mut variables);
+    let mut process = Process::new(&service.name, Role::Main, variables);
+    process.image.clone_from(&service.image);
+    process.command = command;
+    Ok(process)
+}
+
+/// Returns the source of variables of a service without image: another file that declares it. A file
+/// with a default name is taken as the whole project.
+fn incomplete(service: &Service) -> Unread {
+    let why = format!(
+        "the service `{}` has no image and no build, so another file declares it, too",
+        service.name
+    );
+    let resolve = "give all files that are merged, in the order of `-f` (`--manifest` for each)";
+    Unread::new(service.place.clone(), why, resolve)
+}
+
+/// Reads the image that is built for a service. A Dockerfile that is not here has no variables.
+fn built(files: &dyn Files, build: &Build) -> Result<dockerfile::Image, Error> {
+    let target = build.target.as_deref();
+    if let Some((text, place)) = &build.inline {
+        return dockerfile::image(&place.file, text, target, &build.args);
+    }
+    let Some(path) = &build.dockerfile else { return Ok(dockerfile::Image::default()) };
+    let Ok(text) = read_text(files, path) else { return Ok(dockerfile::Image::default()) };
+    dockerfile::image(&path.display().to_string(), &text, target, &build.args)
+}
+
+/// Applies a file of `env_file`.
+fn apply_file(
+    files: &dyn Files,
+    file: &EnvFile,
+    service: &Service,
+    project: &ProjectEnvironment,
+    variables: &mut Variables,
+) -> Result<(), Error> {
+    let path = match &file.path.value {
+        Value::Literal(path) => join(&file.folder, path),
+        Value::Elsewhere(reason) | Value::Unknown(reason) | Value::Refused(reason) => {
+            let why = format!("an `env_file` may set it, whose path is not known: {}", reason.why);
+            variables.open(Unread::new(file.place.clone(), why, &reason.resolve));
+            return Ok(());
+        }
+        Value::Unset => return Ok(()),
+    };
+    let name = path.display().to_string();
+    let Ok(text) = read_text(files, &path) else {
+        let why = if file.required {
+            format!("its `env_file` `{name}` is not here, and may set it")
+        } else {
+            format!("its optional `env_file` `{name}` may set it if it is deployed")
+        };
+        let resolve = format!("put `{name}` here as it is deployed");
+        variables.open(Unread::new(file.place.clone(), why, resolve));
+        return Ok(());
+    };
+    let reader = if file.raw { Reader::Docker } else { Reader::Compose };
+    let lookup = |name: &str| match project.lookup(name) {
+        Lookup::Missing(reason) => {
+            container_value(service, variables, name).unwrap_or(Lookup::Missing(reason))
+        }
+        found => found,
+    };
+    let parsed = reader.read(&text, &lookup);
+    if let Some((line, message)) = parsed.error {
+        return Err(Error::parse(&name, format!("line {line}: {message}")));
+    }
+    for assignment in parsed.assignments {
+        let place = Place::new(&name, assignment.line);
+        let mut setting = Setting::new(&assignment.name, assignment.value, "", place);
+        setting.parts = assignment.steps;
+        variables.set(setting);
+    }
+    for (variable, line) in parsed.passed_on {
+        pass_on(&variable, Place::new(&name, line), "", project, variables);
+    }
+    Ok(())
+}
+
+/// Returns a value that `environment` or an earlier file sets, for a file that names it.
+fn container_value(service: &Service, variables: &Variables, name: &str) -> Option<Lookup> {
+    let entry = service.environment.items.iter().rev().find(|entry| entry.name == name);
+    if let Some(Given::Value(filled)) = entry.map(|entry| &entry.given) {
+        return Some(match &filled.value {
+            Value::Literal(text) => Lookup::Found(text.clone(), None),
+            Value::Elsewhere(reason) | Value::Unknown(reason) | Value::Refused(reason) => {
+                Lookup::Unknown(reason.clone())
+            }
+            Value::Unset => return None,
+        });
+    }
+    match variables.known(name)? {
+        Value::Literal(text) => Some(Lookup::Earlier(text.clone())),
+        _ => None,
+    }
+}
+
+/// Applies `environment`, with the entries of all merged files.
+fn apply_environment(service: &Service, project: &ProjectEnvironment, variables: &mut Variables) {
+    let entries = &service.environment.items;
+    for (index, entry) in entries.iter().enumerate() {
+        let later = |given: fn(&Given) -> bool| {
+            entries[index + 1..].iter().any(|later| later.name == entry.name && given(&later.given))
+        };
+        if matches!(entry.given, Given::Reset) || later(|given| matches!(given, Given::Reset)) {
+            variables.drop_line(
+                &entry.name,
+                entry.place.clone(),
+                "a later file resets it (`!reset`)",
+            );
+            continue;
+        }
+        match &entry.given {
+            Given::Value(filled) => {
+                let mut setting = Setting::new(
+                    &entry.name,
+                    filled.value.clone(),
+                    &entry.location,
+                    entry.place.clone(),
+                );
+                setting.parts.clone_from(&filled.steps);
+                variables.set(setting);
+            }
+            Given::PassedOn => {
+                pass_on(&entry.name, entry.place.clone(), &entry.location, project, variables);
+            }
+            Given::Reset => {}
+        }
+    }
+}
+
+/// Applies a name without a value.
+fn pass_on(
+    name: &str,
+    place: Place,
+    location: &str,
+    project: &ProjectEnvironment,
+    variables: &mut Variables,
+) {
+    let (value, steps) = match project.lookup(name) {
+        Lookup::Found(text, step) => (Value::Literal(text), step.into_iter().collect()),
+        Lookup::Earlier(text) => (Value::Literal(text), Vec::new()),
+        Lookup::Unknown(reason) => (Value::Unknown(reason), Vec::new()),
+        Lookup::Missing(_) => {
+            let why = "it is passed on from the environment of whoever deploys; unset if that has no such variable";
+            (Value::Elsewhere(Reason::new(why, crate::interpolation::resolve(name))), Vec::new())
+        }
+    };
+    let mut setting = Setting::new(name, value, location, place);
+    setting.parts = steps;
+    variables.set(setting);
+}
+
+/// Applies what the command sets. Returns the words of the command.
+fn apply_command(
+    service: &Service,
+    image: &dockerfile::Image,
+    variables: &mut Variables,
+) -> Vec<String> {
+    if service.entrypoint.is_none() && service.command.is_none() {
+        image.start(variables);
+        return image.command.clone();
+    }
+    let mut words: Vec<String> = Vec::new();
+    let mut place = None;
+    let unknown = |part: &Words, variables: &mut Variables| {
+        let why = "its command names it, and is filled in when it is deployed";
+        let unread =
+            Unread::new(part.place.clone(), why, "`docker compose config` shows the command");
+        variables.open(unread.only(Scope::Mentioned(part.text.clone())));
+    };
+    match &service.entrypoint {
+        Some(part) => {
+            place = Some(part.place.clone());
+            match &part.list {
+                Some(found) => words.extend(found.iter().cloned()),
+                None => unknown(part, variables),
+            }
+        }
+        None => words.extend(image.entrypoint.iter().cloned()),
+    }
+    if let Some(part) = &service.command {
+        place = Some(part.place.clone());
+        match &part.list {
+            Some(found) => words.extend(found.iter().cloned()),
+            None => unknown(part, variables),
+        }
+    }
+    if let Some(place) = place {
+        command::apply(&words, &place, variables);
+    }
+    words
+}

@@ -1,0 +1,36 @@
+//! What a program reads from a `.env` file.
+
+use crate::variable::{Step, Value};
+
+/// A variable that a file sets.
+#[derive(Debug, Clone)]
+pub(crate) struct Assignment {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+    pub(crate) line: usize,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Assignment {
+    pub(crate) fn literal(name: &str, value: &str, line: usize) -> Self {
+        let value = Value::Literal(value.to_owned());
+        Self { name: name.to_owned(), value, line, steps: Vec::new() }
+    }
+}
+
+/// What a program reads from a file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parsed {
+    pub(crate) assignments: Vec<Assignment>,
+    /// Names without a value, which the program takes from its own environment, with their lines.
+    pub(crate) passed_on: Vec<(String, usize)>,
+    /// Lines that the program does not take, with the reason.
+    pub(crate) ignored: Vec<(usize, String)>,
+    /// The error with which the program refuses the file, with its line.
+    pub(crate) error: Option<(usize, String)>,
+}
+
+/// Returns the value of a name that an earlier line sets.
+pub(crate) fn earlier<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a Value> {
+    assignments.iter().rev().find(|one| one.name == name).map(|one| &one.value)
+}

@@ -1,0 +1,137 @@
+//! The formats of manifests: which one a file has, and who reads it.
+
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::files::Files;
+use super::node::Node;
+use super::process::Process;
+use super::variable::Reason;
+
+/// The format of a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// `app.json` of Heroku.
+    AppJson,
+    /// AWS `CloudFormation`.
+    CloudFormation,
+    /// Docker Compose.
+    Compose,
+    /// Lines of `NAME=value`.
+    DotEnv,
+    /// A Dockerfile.
+    Dockerfile,
+    /// A task definition of AWS ECS.
+    Ecs,
+    /// `fly.toml`.
+    Fly,
+    /// Another format, which this crate names and does not read.
+    Foreign,
+    /// Objects of Kubernetes.
+    Kubernetes,
+    /// A Procfile.
+    Procfile,
+    /// A unit of systemd.
+    Systemd,
+    /// A map of values.
+    Values,
+    /// A workflow of GitHub Actions.
+    Workflow,
+}
+
+/// Choices of the user that a manifest does not contain.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The names of the variables that the platform keeps as secrets; `None` if they are not known.
+    pub secrets: Option<Secrets>,
+}
+
+/// Names of variables, from a file.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// The name of the file.
+    pub file: String,
+    /// The names with their lines.
+    pub names: Vec<(String, usize)>,
+}
+
+impl Secrets {
+    /// Reads what `fly secrets list`, `heroku config` and similar commands print: a name at the start
+    /// of each line, or their JSON.
+    pub fn parse(file: &str, text: &str) -> Self {
+        let text = super::files::without_mark(text);
+        if text.trim_start().starts_with(['[', '{']) {
+            let names = super::json::parse(text).map(|root| names(&root)).unwrap_or_default();
+            return Self { file: file.to_owned(), names };
+        }
+        let name = |line: &str| {
+            let line = line.trim_start_matches(['*', '|', '│', ' ', '\t']);
+            let end = super::command::name_length(line);
+            let after = line[end..].chars().next();
+            let ends = after.is_none_or(|c| c.is_whitespace() || ":=|│,".contains(c));
+            let is_heading =
+                line[..end].eq_ignore_ascii_case("name") && line.to_lowercase().contains("digest");
+            (end > 0 && ends && !is_heading).then(|| line[..end].to_owned())
+        };
+        let names =
+            (1..).zip(text.lines()).filter_map(|(number, line)| Some((name(line)?, number)));
+        Self { file: file.to_owned(), names: names.collect() }
+    }
+}
+
+/// Returns the names in JSON: those of an object, or of a list of objects with `name`.
+fn names(root: &Node) -> Vec<(String, usize)> {
+    let own = root.entries().iter().map(|entry| (entry.name.clone(), entry.line));
+    let listed = root.items().iter().filter_map(|item| {
+        let name = ["name", "Name", "key", "Key"].iter().find_map(|field| item.text_at(field))?;
+        Some((name.to_owned(), item.line))
+    });
+    own.chain(listed).collect()
+}
+
+/// A manifest that was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Input<'a> {
+    pub(crate) files: &'a dyn Files,
+    pub(crate) options: &'a Options,
+    pub(crate) path: PathBuf,
+    /// The path for messages.
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// Whether the file was found in a folder, as the format's own tool finds it.
+    pub(crate) found: bool,
+}
+
+impl std::fmt::Debug for dyn Files + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Files")
+    }
+}
+
+impl Input<'_> {
+    /// Parses the file as TOML, JSON or YAML, by its extension.
+    pub(crate) fn documents(&self) -> Result<Vec<Node>, Error> {
+        documents(&self.name, &self.text)
+    }
+}
+
+/// Parses a text as TOML, JSON or YAML, by the extension of its name.
+pub(crate) fn documents(name: &str, text: &str) -> Result<Vec<Node>, Error> {
+    let lower = name.to_lowercase();
+    let documents = match lower.rsplit('.').next() {
+        Some("toml") => super::toml_tree::parse(text).map(|node| vec![node]),
+        Some("json") => super::json::parse(text).map(|node| vec![node]),
+        _ => super::yaml::parse(text),
+    };
+    documents.map_err(|message| Error::parse(name, message))
+}
+
+/// What a manifest contains.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// Its processes.
+    Processes(Vec<Process>),
+    /// Nothing that this crate can compute, with what does.
+    Unresolved(Reason),
+}

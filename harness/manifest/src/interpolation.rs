@@ -1,0 +1,201 @@
+//! Variables in texts of compose: `$NAME`, `${NAME}`, `${NAME:-default}` and its relatives.
+//!
+//! Source: <https://docs.docker.com/reference/compose-file/interpolation/>.
+
+use super::command::name_length;
+use super::variable::{Reason, Step, Value};
+
+/// What is known of a variable that a text names.
+#[derive(Debug, Clone)]
+pub(crate) enum Lookup {
+    /// Its value, and the step that supplied it.
+    Found(String, Option<Step>),
+    /// Its value in an earlier file, over which the lines of the file itself win.
+    Earlier(String),
+    /// No file sets it. `None` if the shell that deploys is the only other source and a default
+    /// counts; otherwise why another source may set it.
+    Missing(Option<Reason>),
+    /// A file may set it.
+    Unknown(Reason),
+}
+
+/// Looks variables up.
+pub(crate) type Source<'a> = &'a dyn Fn(&str) -> Lookup;
+
+/// A text with its variables filled in.
+#[derive(Debug, Clone)]
+pub(crate) struct Filled {
+    pub(crate) value: Value,
+    /// The lines that supplied parts of it.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Fills the variables of a text in.
+pub(crate) fn fill(text: &str, source: Source<'_>) -> Filled {
+    let mut steps = Vec::new();
+    let value = match filled(text, source, &mut steps) {
+        Ok(text) => Value::Literal(text),
+        Err(value) => value,
+    };
+    Filled { value, steps }
+}
+
+fn filled(text: &str, source: Source<'_>, steps: &mut Vec<Step>) -> Result<String, Value> {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        result.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        if let Some(next) = after.strip_prefix('$') {
+            result.push('$');
+            rest = next;
+        } else if let Some(inside) = after.strip_prefix('{') {
+            let end = closing_brace(inside).ok_or_else(|| invalid(text))?;
+            let end_of_name = name_length(inside);
+            if end_of_name == 0 || end_of_name > end {
+                return Err(invalid(text));
+            }
+            let (name, operation) = inside[..end].split_at(end_of_name);
+            result.push_str(&operate(name, operation, source, steps)?);
+            rest = &inside[end + 1..];
+        } else {
+            let end = name_length(after);
+            if end == 0 {
+                return Err(invalid(text));
+            }
+            result.push_str(&operate(&after[..end], "", source, steps)?);
+            rest = &after[end..];
+        }
+    }
+    Ok(result + rest)
+}
+
+fn invalid(text: &str) -> Value {
+    let why = format!("compose refuses `{text}`: after `$` it expects a name, `{{` or `$`");
+    Value::Refused(Reason::new(why, "write `$$` for a dollar sign"))
+}
+
+/// Returns the position of the brace that closes an expression.
+fn closing_brace(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if text[..at].ends_with('$') => depth += 1,
+            '}' if depth == 0 => return Some(at),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Evaluates `${NAME}` with the operation after the name.
+fn operate(
+    name: &str,
+    operation: &str,
+    source: Source<'_>,
+    steps: &mut Vec<Step>,
+) -> Result<String, Value> {
+    let found = match source(name) {
+        Lookup::Found(text, step) => {
+            steps.extend(step);
+            Ok(text)
+        }
+        Lookup::Earlier(text) => Ok(text),
+        Lookup::Missing(reason) => Err(reason),
+        Lookup::Unknown(reason) => return Err(Value::Unknown(reason)),
+    };
+    let (colon, sign, rest) =
+        operator(operation).ok_or_else(|| invalid(&format!("${{{name}{operation}}}")))?;
+    let set = found.as_ref().is_ok_and(|text| !colon || !text.is_empty());
+    let passed_on = |extra: &str| {
+        let why = format!("it is filled in from `{name}` of the shell that deploys{extra}");
+        Value::Elsewhere(Reason::new(why, resolve(name)))
+    };
+    match (sign, found) {
+        ('-', Ok(text)) if set => Ok(text),
+        ('-', Err(Some(reason))) => {
+            let why = format!(
+                "it is filled in when it is deployed: the default `{rest}`, unless {}",
+                reason.why
+            );
+            Err(Value::Unknown(Reason::new(why, reason.resolve)))
+        }
+        ('-', _) => filled(rest, source, steps),
+        ('+', Ok(_)) if set => filled(rest, source, steps),
+        ('+', Ok(_)) => Ok(String::new()),
+        ('+', Err(_)) => Err(passed_on("")),
+        ('?', Ok(text)) if set => Ok(text),
+        ('?', Ok(_)) => {
+            let why = format!("compose refuses to start, because `{name}` is empty: {rest}");
+            Err(Value::Refused(Reason::new(why, format!("set `{name}`"))))
+        }
+        ('?', Err(_)) => Err(passed_on(", and compose refuses to start without it")),
+        (_, Ok(text)) => Ok(text),
+        (_, Err(_)) => Err(passed_on("; empty if it has none")),
+    }
+}
+
+/// Splits `:-default` into whether it has a colon, its sign, and the rest. The sign of a plain
+/// variable is a space.
+fn operator(operation: &str) -> Option<(bool, char, &str)> {
+    if operation.is_empty() {
+        return Some((false, ' ', ""));
+    }
+    let after = operation.strip_prefix(':');
+    let (colon, text) = (after.is_some(), after.unwrap_or(operation));
+    let sign = text.chars().next().filter(|sign| "-+?".contains(*sign))?;
+    Some((colon, sign, &text[1..]))
+}
+
+/// Returns how a user gets the value of a variable of the shell that deploys.
+pub(crate) fn resolve(name: &str) -> String {
+    format!("`docker compose config` in that shell shows it; or set `{name}` in `.env`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> String {
+        let source = |name: &str| match name {
+            "A" => Lookup::Found("a".into(), None),
+            "EMPTY" => Lookup::Found(String::new(), None),
+            "OPEN" => Lookup::Missing(Some(Reason::new("the shell sets `OPEN`", ""))),
+            _ => Lookup::Missing(None),
+        };
+        match fill(text, &source).value {
+            Value::Literal(text) => text,
+            Value::Elsewhere(_) => "<shell>".into(),
+            Value::Refused(_) => "<refused>".into(),
+            _ => "<unknown>".into(),
+        }
+    }
+
+    #[test]
+    fn operations_follow_compose() {
+        for (text, expected) in [
+            ("x$A-${A}y", "xa-ay"),
+            ("$$A", "$A"),
+            ("${NO:-d${A}}", "da"),
+            ("${NO:-${NO2:-z}}", "z"),
+            ("${EMPTY:-d}", "d"),
+            ("${EMPTY-d}", ""),
+            ("${A:+alt}", "alt"),
+            ("${EMPTY:+alt}", ""),
+            ("${EMPTY+alt}", "alt"),
+            ("${A:?e}", "a"),
+            ("${EMPTY:?e}", "<refused>"),
+            ("${NO:?e}", "<shell>"),
+            ("${NO}", "<shell>"),
+            ("$NO", "<shell>"),
+            ("${OPEN:-d}", "<unknown>"),
+            ("a$", "<refused>"),
+            ("${A", "<refused>"),
+            ("$1", "<refused>"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(value(text), expected, "{text}");
+        }
+    }
+}

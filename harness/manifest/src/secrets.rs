@@ -1,0 +1,23 @@
+//! Variables that a platform keeps, outside of the manifest.
+
+use super::format::Input;
+use super::variable::{Place, Reason, Value};
+use super::variables::{Setting, Unread, Variables};
+
+/// Applies the secrets of a platform over what the manifest sets. If they are not known, a variable
+/// that the manifest does not set may be one of them. `resolve` says how to get their names.
+pub(crate) fn apply(input: &Input<'_>, variables: &mut Variables, resolve: &str) {
+    let Some(secrets) = &input.options.secrets else {
+        let why = "the manifest does not set it, and a secret of the platform may";
+        variables.open_below(Unread::new(Place::new(&input.name, 1), why, resolve));
+        return;
+    };
+    for (name, line) in &secrets.names {
+        let reason = Reason::new(
+            "it is set outside, as a secret or setting of the platform",
+            "read it in the running process: `printenv`",
+        );
+        let place = Place::new(&secrets.file, *line);
+        variables.set(Setting::new(name, Value::Elsewhere(reason), "", place));
+    }
+}

@@ -1,0 +1,66 @@
+//! Reads TOML as a tree with lines.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::files::without_mark;
+use super::node::{Entry, Kind, Node};
+
+/// Parses a text.
+///
+/// # Errors
+/// If the text is not valid TOML. The text says in which line.
+pub(crate) fn parse(text: &str) -> Result<Node, String> {
+    let text = without_mark(text);
+    let line = |span: Range<usize>| 1 + text[..span.start.min(text.len())].matches('\n').count();
+    let table = DeTable::parse(text).map_err(|error| {
+        let place = error.span().map(|span| format!("line {}: ", line(span))).unwrap_or_default();
+        format!("{place}{}", error.message())
+    })?;
+    let first = line(table.span());
+    Ok(Node::new(first, map(table.get_ref(), &line)))
+}
+
+fn map(table: &DeTable<'_>, line: &dyn Fn(Range<usize>) -> usize) -> Kind {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(name, value)| Entry {
+            name: name.get_ref().to_string(),
+            line: line(name.span()),
+            value: node(value, line),
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.line);
+    Kind::Map(entries)
+}
+
+fn node(value: &Spanned<DeValue<'_>>, line: &dyn Fn(Range<usize>) -> usize) -> Node {
+    let plain = |text: String| Kind::Scalar { text, plain: true };
+    let kind = match value.get_ref() {
+        DeValue::String(text) => Kind::Scalar { text: text.to_string(), plain: false },
+        DeValue::Integer(number) => plain(number.to_string()),
+        DeValue::Float(number) => plain(number.to_string()),
+        DeValue::Boolean(value) => plain(value.to_string()),
+        DeValue::Datetime(value) => plain(value.to_string()),
+        DeValue::Array(items) => Kind::List(items.iter().map(|item| node(item, line)).collect()),
+        DeValue::Table(table) => map(table, line),
+    };
+    Node::new(line(value.span()), kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_their_lines() {
+        let node =
+            parse("a = 1\n[env]\nB = 'true '\n\nC = true\n[[vm]]\nx.y = [1, 'z']\n").unwrap();
+        assert_eq!(node.text_at("env.B"), Some("true "));
+        assert_eq!(node.at("env.C").unwrap().line, 5);
+        assert_eq!(node.get("vm").unwrap().items()[0].at("x.y").unwrap().items().len(), 2);
+        assert!(parse("a = 1\nb = ").unwrap_err().starts_with("line 2: "));
+    }
+}

@@ -1,0 +1,243 @@
+//! Reads YAML as a tree with lines. Every scalar keeps its spelling.
+//!
+//! Merge keys (`<<`) are resolved: a name of the mapping itself wins over what `<<` brings, and in a
+//! list of mappings the first one wins (<https://yaml.org/type/merge.html>). A name that is twice in
+//! a mapping is an error, as for go-yaml with which compose and Kubernetes read.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::files::without_mark;
+use super::node::{Entry, Kind, Node};
+
+/// Maximum number of nodes. In a small file, aliases can stand for any number of nodes.
+const MAX_NODES: usize = 200_000;
+
+/// Parses all documents of a text.
+///
+/// # Errors
+/// If the text is not valid YAML. The text says in which line.
+pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
+    let mut text = without_mark(text).to_owned();
+    // libyaml, with which the common tools read, accepts a closing bracket in the column of its key.
+    // saphyr does not: such a line is indented, which changes no line number.
+    for _ in 0..1000 {
+        match documents(&text) {
+            Err(Failure { line, .. }) if indent_bracket(&mut text, line) => {}
+            Err(Failure { message, .. }) => return Err(message),
+            Ok(documents) => return Ok(documents),
+        }
+    }
+    Err("it has too many closing brackets without indentation".to_owned())
+}
+
+/// Why a text is not valid YAML, and in which line.
+struct Failure {
+    line: usize,
+    message: String,
+}
+
+/// Indents a line that begins with a closing bracket. Returns `false` if the line does not begin with
+/// one, or is already indented deeply.
+fn indent_bracket(text: &mut String, line: usize) -> bool {
+    let start =
+        text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+    let rest = &text[start..];
+    let bracket = rest.trim_start_matches(' ');
+    let indentation = rest.len() - bracket.len();
+    let fits = bracket.starts_with([']', '}']) && indentation < 200;
+    if fits {
+        text.insert_str(start, &" ".repeat(200));
+    }
+    fits
+}
+
+fn documents(text: &str) -> Result<Vec<Node>, Failure> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| Failure {
+            line: error.marker().line(),
+            message: format!("line {}: {}", error.marker().line(), error.info()),
+        })?;
+        let line = span.start.line();
+        builder
+            .handle(event, span)
+            .map_err(|message| Failure { line: 0, message: format!("line {line}: {message}") })?;
+    }
+    Ok(builder.documents)
+}
+
+/// A mapping or sequence whose end has not been read.
+struct Open {
+    node: Node,
+    /// In a mapping, a name whose value has not been read, with its line.
+    name: Option<(String, usize)>,
+    /// The values of `<<`.
+    merged: Vec<Node>,
+    anchor: usize,
+}
+
+#[derive(Default)]
+struct Builder {
+    documents: Vec<Node>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn handle(&mut self, event: Event<'_>, span: Span) -> Result<(), String> {
+        let line = span.start.line();
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                let mut node = Node::new(line, Kind::Scalar { text: text.into_owned(), plain });
+                node.tag = tag.as_deref().map(tag_text);
+                self.add(node, anchor)
+            }
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor).cloned();
+                self.add(node.ok_or("an alias refers to the mapping that it is in")?, 0)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.begin(Kind::Map(Vec::new()), line, anchor, tag.as_deref());
+                Ok(())
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(Kind::List(Vec::new()), line, anchor, tag.as_deref());
+                Ok(())
+            }
+            Event::MappingEnd | Event::SequenceEnd => match self.open.pop() {
+                Some(mut open) => {
+                    for merged in std::mem::take(&mut open.merged) {
+                        merge(&mut open.node, &merged);
+                    }
+                    self.add(open.node, open.anchor)
+                }
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, kind: Kind, line: usize, anchor: usize, tag: Option<&Tag>) {
+        let node = Node { line, tag: tag.map(tag_text), kind };
+        self.open.push(Open { node, name: None, merged: Vec::new(), anchor });
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), String> {
+        self.nodes += count(&node);
+        if self.nodes > MAX_NODES {
+            return Err(format!("it has more than {MAX_NODES} values, if aliases are expanded"));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.documents.push(node);
+            return Ok(());
+        };
+        match (&mut open.node.kind, open.name.take()) {
+            (Kind::List(items), _) => items.push(node),
+            (Kind::Map(_), Some((name, _))) if name == "<<" => open.merged.push(node),
+            (Kind::Map(entries), Some((name, line))) => {
+                if let Some(first) = entries.iter().find(|entry| entry.name == name) {
+                    return Err(format!("`{name}` is already in line {}", first.line));
+                }
+                entries.push(Entry { name, line, value: node });
+            }
+            (Kind::Map(_), None) => {
+                let name = match &node.kind {
+                    Kind::Scalar { text, .. } => text.clone(),
+                    _ => return Err("a name is a list or a mapping, expected a text".to_owned()),
+                };
+                open.name = Some((name, node.line));
+            }
+            (Kind::Scalar { .. }, _) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Returns a tag as it is written, such as `!override` or `!!str`.
+fn tag_text(tag: &Tag) -> String {
+    let handle = if tag.handle.starts_with("tag:yaml.org") { "!!" } else { &tag.handle };
+    format!("{handle}{}", tag.suffix)
+}
+
+/// Adds the entries that `<<` brings, unless the mapping has their names.
+fn merge(node: &mut Node, merged: &Node) {
+    let sources = match &merged.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(merged),
+    };
+    let Kind::Map(entries) = &mut node.kind else { return };
+    for entry in sources.iter().flat_map(Node::entries) {
+        if !entries.iter().any(|own| own.name == entry.name) {
+            entries.push(entry.clone());
+        }
+    }
+}
+
+/// Returns the number of nodes of a tree.
+fn count(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Scalar { .. } => 1,
+        Kind::List(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Kind::Map(entries) => 1 + entries.iter().map(|entry| count(&entry.value)).sum::<usize>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Node {
+        parse(text).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_name_beside_a_merge_key_wins_wherever_it_is() {
+        let node =
+            one("a: &a {X: 1, Y: 1}\nb: &b {X: 2, Z: 2}\nc:\n  Y: 3\n  <<: [*a, *b]\n  W: 3\n");
+        for (name, value, line) in [("X", "1", 1), ("Y", "3", 4), ("Z", "2", 2), ("W", "3", 6)] {
+            let found = node.at(&format!("c.{name}")).unwrap();
+            assert_eq!((found.text(), found.line), (Some(value), line), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_closing_bracket_may_be_in_the_column_of_its_key() {
+        let node = one("a:\n  b: [\n    x,\n    {c: [\n    y\n    ]\n    }\n  ]\n  d: 1\n");
+        assert_eq!(node.at("a.d").unwrap().line, 9);
+        assert_eq!(node.at("a.b").unwrap().items().len(), 2);
+    }
+
+    #[test]
+    fn a_spelling_and_a_tag_are_kept() {
+        let node = one("\u{feff}a: yes\nb: 'true'\nc: !override {d: !!str 1}\n");
+        assert_eq!(node.text_at("a"), Some("yes"));
+        assert_eq!(node.get("c").unwrap().tag.as_deref(), Some("!override"));
+        assert_eq!(node.at("c.d").unwrap().tag.as_deref(), Some("!!str"));
+    }
+
+    #[test]
+    fn invalid_and_huge_texts_are_rejected() {
+        for (text, part) in [
+            ("a: [b", "line "),
+            ("a: 1\nb: 2\na: 3", "line 3: `a` is already in line 1"),
+            ("a: {b: ]}", "line 1"),
+        ] {
+            let message = parse(text).unwrap_err();
+            assert!(message.contains(part), "{message}");
+        }
+        let first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        let lines = (1..12).map(|level| {
+            let below = format!("*a{},", level - 1).repeat(10);
+            format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(','))
+        });
+        let bomb: String = std::iter::once(first).chain(lines).collect();
+        assert!(parse(&bomb).unwrap_err().contains("more than 200000"));
+    }
+}

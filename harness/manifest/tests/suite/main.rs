@@ -1,0 +1,12 @@
+//! Tests of the crate: shapes of manifests, each with the value that a process gets and the line that
+//! decides it.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod cloud;
+mod compose;
+mod detection;
+mod host;
+mod kubernetes;
+mod selection;
+mod shape;
