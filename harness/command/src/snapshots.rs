@@ -32,16 +32,14 @@ pub(super) fn compare(
 fn why_nothing_was_written(states: &[SnapshotState]) -> String {
     let number = |state| states.iter().filter(|other| **other == state).count();
     let (same, unstable) = (number(SnapshotState::Same), number(SnapshotState::Unstable));
-    let sentence = |number: usize, rest: &str| {
-        let verb = if number == 1 { "is" } else { "are" };
-        format!("{} {verb} {rest}", count(number, "snapshot"))
-    };
-    let equal = sentence(same, "equal already");
-    let unstable_text = sentence(unstable, "not the same for all cases with its flags");
+    let verb = if same == 1 { "is" } else { "are" };
+    let same_text = format!("{} {verb} already up to date", count(same, "snapshot"));
+    let unstable_text =
+        format!("the cases of {} print different startup output", count(unstable, "snapshot"));
     match (same, unstable) {
         (0, 0) => "no case became ready".to_owned(),
-        (_, 0) => equal,
+        (_, 0) => same_text,
         (0, _) => unstable_text,
-        _ => format!("{equal}, and {unstable_text}"),
+        _ => format!("{same_text}, and {unstable_text}"),
     }
 }

@@ -13,7 +13,7 @@ use super::sources::{self, deployment_failure};
 use super::{Exit, Failure, output, runtime};
 use crate::report;
 use spanproof::Spec;
-use spanproof::{DeploymentError, JobFeed, JobProgress, TimeBound};
+use spanproof::{DeploymentError, JobFeed, JobProgress};
 use spanproof_format::{WatchFrame, WatchedJob};
 use spanproof_lease::wait;
 
@@ -174,8 +174,8 @@ impl<'a> Watcher<'a> {
     /// Returns when the watch is over, according to `--for` and `--until-idle`; `None` without
     /// these options.
     fn end(&self) -> Option<Instant> {
-        let limit = self.args.time_limit.map(|bound| self.start + duration(bound));
-        let idle = self.args.until_idle.map(|bound| self.last_change + duration(bound));
+        let limit = self.args.time_limit.map(|limit| self.start + limit);
+        let idle = self.args.until_idle.map(|limit| self.last_change + limit);
         limit.into_iter().chain(idle).min()
     }
 
@@ -277,14 +277,5 @@ impl<'a> Watcher<'a> {
                 }
             }
         }
-    }
-}
-
-/// Returns the duration that an argument such as `--for 10m` gives. For a point in time, returns
-/// the duration from now until then.
-fn duration(bound: TimeBound) -> Duration {
-    match bound {
-        TimeBound::Ago(duration) => duration.to_std().unwrap_or_default(),
-        TimeBound::At(at) => (at - chrono::Utc::now()).to_std().unwrap_or_default(),
     }
 }

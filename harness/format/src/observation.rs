@@ -1,7 +1,7 @@
 //! The evidence of one case and the plan of a run, as `check` stores them in folders. A case is one
-//! combination of flags, route, upstream, job and fault with which the service is tried. A unit is
-//! one piece of a job's work and must leave spans. A fault is a failure that spanproof causes on
-//! purpose.
+//! combination of flags, route, upstream, job and fault with which the service is tried. A route is
+//! a way to submit a job to the service. A unit is one piece of a job's work and must leave spans.
+//! A fault is a failure that spanproof causes on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub struct Observation {
     pub startup: LineCounts,
     /// Whether the service became ready.
     pub ready: WaitResult,
-    /// The service's answer to the job; `None` if no job was submitted.
+    /// The request that submitted the job, and its answer; `None` if no job was submitted.
     pub submission: Option<Submission>,
     /// Whether every job ended in time; `None` if no job was accepted.
     pub settled: Option<WaitResult>,
@@ -67,36 +67,39 @@ pub struct Observation {
     /// proves nothing.
     #[serde(default)]
     pub server_log_read: bool,
-    /// Other tables that got rows which the span table does not have, with their number.
+    /// Other tables into which the service may have written spans: pairs of a table, and the number of
+    /// its new rows that are not in the span table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tables: Vec<(String, u64)>,
     /// When the job was submitted and when the service had stopped, by the clock of the machine that
     /// ran the case; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<[DateTime<Utc>; 2]>,
-    /// The keys of the units that end differently or give other values when the case is repeated;
-    /// `None` if it was not repeated. A case is repeated if another one seems to change its outcome.
+    /// The keys of the units whose status or result varies when the same case runs again; `None` if
+    /// the case ran only once. A case runs again if its job ended differently in a case with other
+    /// tracing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variations: Option<BTreeSet<String>>,
     /// Further trials of the case, which were run because its failure has no certain reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<Repetition>,
-    /// The times of the job with tracing on and off; `None` if they were not measured again.
+    /// The times of the job with tracing on and off, from further trials; `None` if tracing did not
+    /// seem to slow down the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_times: Option<JobTimes>,
     /// The number of spans that were stored when the service was asked to stop; `None` if the case need
-    /// not record or has a fault.
+    /// not record spans, or has a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spans_before_stop: Option<u64>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Output>,
-    /// The job that was submitted after a fault was removed, or after the first job of a case that
-    /// repeats its job, and its evidence; `None` in other cases.
+    /// The evidence of the second job: the first job after a fault was removed, or the first
+    /// repetition of the job. `None` if the case has one job.
     #[serde(default, rename = "recovery", skip_serializing_if = "Option::is_none")]
     pub second_job: Option<SecondJob>,
-    /// The jobs after the second one, in a case that repeats its job.
+    /// The evidence of each job after the second job, if the case repeats its job.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_jobs: Vec<SecondJob>,
     /// Requests to the upstream (the fake HTTP server that the service calls), with their answers.
@@ -110,8 +113,8 @@ pub struct Observation {
     pub deployment: Option<Box<Deployment>>,
 }
 
-/// The evidence of a later job of a case: the job that was submitted after a fault was removed, or one
-/// of the jobs of a case that repeats its job.
+/// The evidence of the second or a later job of a case: the job that was submitted after a fault was
+/// removed, or one of the repetitions of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SecondJob {
@@ -123,15 +126,15 @@ pub struct SecondJob {
     pub startup: LineCounts,
     /// Whether the service became ready.
     pub ready: WaitResult,
-    /// The service's answer to the job; `None` if no job was submitted.
+    /// The request that submitted the job, and its answer; `None` if no job was submitted.
     pub submission: Option<Submission>,
     /// Whether every job ended in time; `None` if no job was accepted.
     pub settled: Option<WaitResult>,
-    /// The rows of the second job.
+    /// The rows of this job.
     pub jobs: Rows,
-    /// The rows of the second job's units.
+    /// The rows of this job's units.
     pub units: Rows,
-    /// The rows of the second job's spans.
+    /// The rows of this job's spans.
     pub spans: Rows,
     /// Errors that the Postgres server logged since the job was submitted; `None` if its log was not
     /// read.
@@ -163,7 +166,7 @@ pub enum WaitResult {
     NotReached(String),
 }
 
-/// The service's answer to a submitted job.
+/// The submission of a job: the request, and the service's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Submission {
@@ -241,8 +244,8 @@ pub struct RunPlan {
     pub planned: Vec<Case>,
     /// Ids of the cases whose database or service did not start, each with the cause.
     pub broken: BTreeMap<String, String>,
-    /// Ids of the cases under a fault that the spec does not declare and that was not tried, each with
-    /// the cause.
+    /// Ids of the planned cases that did not run, each with the cause. Only a case with one of the
+    /// faults that spanproof adds by itself, without a declaration in the spec, can be such a case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub untried: BTreeMap<String, String>,
     /// Why the run stopped early; `None` if it did not stop early.
@@ -286,7 +289,8 @@ impl Observation {
         }
     }
 
-    /// Removes rows, lines and exchanges, which an incident stores as separate records.
+    /// Removes rows, lines and exchanges. An incident, a file of JSON lines with the evidence of one
+    /// case, stores them as separate records.
     #[must_use]
     pub fn without_lists(mut self) -> Self {
         for rows in [&mut self.jobs, &mut self.units, &mut self.spans] {
@@ -301,7 +305,7 @@ impl Observation {
 }
 
 impl SecondJob {
-    /// Creates the evidence of a second job, without output and rows.
+    /// Creates the evidence of a job, without output and rows.
     pub fn new(ready: WaitResult, exit: ProcessExit) -> Self {
         Self {
             output: Output::default(),
@@ -326,7 +330,7 @@ impl LineCounts {
 }
 
 impl Submission {
-    /// Creates an answer.
+    /// Creates a submission from the request, and the status and the body of its answer.
     pub fn new(request: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
         Self { request: request.into(), status, body: body.into() }
     }

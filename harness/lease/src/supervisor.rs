@@ -1,5 +1,6 @@
-//! Starts the reaper of a lease, and opens the FIFO on which the reaper waits. The reaper is a
-//! shell process that removes the resources of the lease when the last user has ended.
+//! Starts the reaper of a lease, and opens the FIFO on which the reaper waits. A lease is a folder
+//! with a list of resources, such as processes. Its users are the processes that have opened it. The
+//! reaper is a shell process that removes the resources and the folder when the last user has ended.
 //!
 //! The folder of a lease contains the FIFO. Each user has the FIFO open for writing, and the reaper
 //! reads from it. The kernel closes the FIFO for a process that dies, so a killed process does not
@@ -26,10 +27,10 @@ const SCRIPT: &str = include_str!("reaper.sh");
 /// When a reaper removes the resources of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Removal {
-    /// After the last user and the [parent](super::LeaseOptions::parent) have ended. A kept folder
-    /// stays.
+    /// After the last user and the [parent](super::LeaseOptions::parent) have ended, except if a user
+    /// called [`keep`](super::Lease::keep).
     AfterLastUser,
-    /// At once, even if the folder is kept.
+    /// At once, even if a user called [`keep`](super::Lease::keep).
     Now,
 }
 

@@ -1,5 +1,6 @@
-//! A thread in each process that uses a lease. It starts another reaper if the current reaper, the
-//! shell process that removes the lease after its last user, is killed.
+//! A thread in each user of a lease, that is, in each process that uses the folder of the lease. The
+//! reaper is a shell process that removes the folder and its resources when the last user has ended.
+//! If the reaper is killed, the thread starts another one.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter};
@@ -62,8 +63,8 @@ fn watch(fifo: &File, folder: &Path, stopped: &PipeReader) {
             continue;
         }
         supervisor::reap_children();
-        // Without the folder there is nothing to remove. Other errors, such as too many processes,
-        // may pass.
+        // Without the folder there is nothing to remove. After another error, such as too many
+        // processes, the next attempt may succeed.
         let started = supervisor::start_in_background(folder);
         if started.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return;

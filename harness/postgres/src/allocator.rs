@@ -16,7 +16,8 @@ pub(super) struct Allocator {
     pub(super) admin: Admin,
     pub(super) run: Run,
     pub(super) drop_queue: DropQueue,
-    /// Copies the templates, which must exist before a database can be cloned.
+    /// Copies the template databases from the cache. No database can be created before this task
+    /// ends.
     pub(super) copying: Background,
     /// Whether this crate started the server, so that every database on it is ours.
     pub(super) is_ours: bool,
@@ -24,8 +25,8 @@ pub(super) struct Allocator {
 }
 
 impl Allocator {
-    /// `folder` is the folder of a server that this crate started; `None` if no drop may be
-    /// deferred.
+    /// `folder` is the server's folder. Drops are deferred while its file system has enough free space;
+    /// without a folder, they are not deferred.
     pub(super) fn new(
         admin: Admin,
         run: Run,
@@ -70,7 +71,7 @@ impl Allocator {
         Ok(())
     }
 
-    /// Drops the discarded databases whose drop need not be deferred any longer.
+    /// Drops the discarded databases that no longer have to wait.
     pub(super) async fn drop_due(&self) {
         self.drop_queue.drop_due(&self.admin).await;
     }

@@ -1,6 +1,7 @@
 //! Arguments of the commands that read an existing system.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -27,26 +28,32 @@ pub(crate) struct SystemArgs {
     /// Plain lines, JSON lines, or lines with the prefix of flyctl, Docker or journald.
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
-    /// Select a job by id or name [default: the newest]
+    /// Select a job by id or name [default: the newest jobs]
     ///
     /// Repeatable.
     #[arg(long = "job", value_name = "ID")]
     pub(crate) jobs: Vec<String>,
-    /// Number of newest jobs
+    /// Select the N newest jobs
+    ///
+    /// Used without `--job`.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) last: u16,
-    /// Select jobs since `2h` ago or `2025-10-22T14:00Z`
+    /// Select jobs since TIME, e.g. `2h` for two hours ago
+    ///
+    /// TIME may also be a date and time, such as `2025-10-22T14:00Z`.
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<TimeBound>,
-    /// Select jobs before `30m` ago or `2025-10-22T16:00Z`
+    /// Select jobs before TIME, e.g. `2h` for two hours ago
+    ///
+    /// TIME may also be a date and time, such as `2025-10-22T16:00Z`.
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<TimeBound>,
-    /// Value of a flag: NAME=VALUE, or !NAME if unset
+    /// Env flag of the service; !NAME if it is unset
     ///
     /// Repeatable. Takes precedence over `--manifest`.
     #[arg(long = "flag", value_name = "NAME=VALUE", value_parser = flag_value)]
     pub(crate) flags: Vec<(String, Value)>,
-    /// Deploy manifest with the values of flags
+    /// Deploy manifest with the env flags of the service
     ///
     /// Every format that `preflight` reads. Repeatable.
     #[arg(long = "manifest", value_name = "FILE")]
@@ -104,21 +111,25 @@ pub(crate) struct Traces {
     /// Show the traces of a job, by id or name
     #[arg(long, value_name = "ID", conflicts_with_all = ["execution", "trace"])]
     pub(crate) job: Option<String>,
-    /// Show the traces of an execution (unit), by id
+    /// Show the traces of a unit, one part of a job, by id
     #[arg(long, value_name = "ID", conflicts_with = "trace")]
     pub(crate) execution: Option<String>,
     /// Show one trace, by id
     #[arg(long, value_name = "ID")]
     pub(crate) trace: Option<String>,
-    /// Number of newest traces
+    /// Show the N newest traces
     ///
-    /// Used if no job, execution or trace is given.
+    /// Used without `--job`, `--execution` and `--trace`.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) last: u16,
-    /// Select traces since `2h` ago or `2025-10-22T14:00Z`
+    /// Select traces since TIME, e.g. `2h` for two hours ago
+    ///
+    /// TIME may also be a date and time, such as `2025-10-22T14:00Z`.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["job", "execution", "trace"])]
     pub(crate) since: Option<TimeBound>,
-    /// Select traces before `30m` ago or `2025-10-22T16:00Z`
+    /// Select traces before TIME, e.g. `2h` for two hours ago
+    ///
+    /// TIME may also be a date and time, such as `2025-10-22T16:00Z`.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["job", "execution", "trace"])]
     pub(crate) until: Option<TimeBound>,
     /// Columns per line [default: terminal width, or 100]
@@ -146,20 +157,24 @@ pub(crate) struct Watch {
     /// can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Number of newest jobs
+    /// Watch the N newest jobs
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(crate) last: u16,
-    /// Poll at once if the database notifies this channel
+    /// Poll at once after a Postgres NOTIFY on this channel
     ///
     /// The default is `channel` in the spec.
     #[arg(long, value_name = "NAME")]
     pub(crate) channel: Option<String>,
     /// Stop after this time without changes, e.g. `30s`
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until_idle: Option<TimeBound>,
+    ///
+    /// TIME is a duration: a number with the unit `s`, `m`, `h` or `d`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) until_idle: Option<Duration>,
     /// Stop after this time, e.g. `10m`
-    #[arg(long = "for", value_name = "TIME")]
-    pub(crate) time_limit: Option<TimeBound>,
+    ///
+    /// TIME is a duration: a number with the unit `s`, `m`, `h` or `d`.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) time_limit: Option<Duration>,
     /// Spec file
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
@@ -175,7 +190,10 @@ Examples (DATABASE_URL names the database):
   spanproof preflight --manifest fly.toml --secrets names
 
 Preflight inserts a span to test the database, and rolls the insert back.
-Exit codes: 0 nothing failed, 1 spans would be lost, 3 no connection")]
+Exit codes:
+  0  no check failed
+  1  a check failed: spans would be lost
+  3  no connection to the database")]
 pub(crate) struct Preflight {
     /// Database URL of the service [default: `$DATABASE_URL`]
     ///
@@ -183,10 +201,10 @@ pub(crate) struct Preflight {
     /// can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Role of the service, if the URL has another role
+    /// Postgres role of the service, if not the URL's user
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
-    /// Deploy manifest that sets the flag
+    /// Deploy manifest that sets the tracing flag
     ///
     /// Compose, Kubernetes, systemd, Dockerfile, .env, fly.toml, Procfile, app.json, ECS,
     /// templates of AWS, GitHub Actions, or a map of values. A folder stands for the files in it
@@ -228,4 +246,13 @@ fn flag_value(text: &str) -> Result<(String, Value), String> {
         (None, Some(name)) if !name.is_empty() => Ok((name.to_owned(), Value::Unset)),
         _ => Err("expected NAME=VALUE, or !NAME for an unset flag".into()),
     }
+}
+
+/// Parses a duration, such as `10m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = match text.parse() {
+        Ok(TimeBound::Ago(duration)) => duration.to_std().ok(),
+        Ok(TimeBound::At(_)) | Err(_) => None,
+    };
+    parsed.ok_or_else(|| "expected a duration such as `30s`, `10m` or `2h`".into())
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use spanproof_format::{CheckResult, Preflight};
 
-/// Returns a line per check with its next step, and the counts at the end.
+/// Returns a line per check, with how it was checked in brackets and the next step below. The counts
+/// of the results come last.
 pub fn preflight(preflight: &Preflight) -> String {
     let mut text = String::new();
     for check in &preflight.checks {
@@ -15,8 +16,9 @@ pub fn preflight(preflight: &Preflight) -> String {
             _ => "not tried",
         };
         let _infallible = write!(text, "{word:<9}  {}: {}", check.name, check.found);
-        if !check.checked.is_empty() {
-            let _infallible = write!(text, " [{}]", check.checked);
+        let method = &check.checked;
+        if !method.is_empty() {
+            let _infallible = write!(text, " [{method}]");
         }
         text.push('\n');
         if !check.next.is_empty() {

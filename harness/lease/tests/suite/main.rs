@@ -1,8 +1,14 @@
-//! Tests that nothing outlives the last user of a lease, whichever process is killed, and when.
+//! Tests that no resource of a lease remains after its last user has ended. It must not matter which
+//! process is killed, or when.
 //!
-//! A user is a process that uses a lease. The tests start this test program again as each user.
+//! A lease is a folder with a list of resources, and a user is a process that has opened it. For each
+//! user, the tests start a new process of this test program. The user answers its test on standard
+//! output.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-#![expect(clippy::print_stdout, reason = "a user's answers, and the seed of a random test")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a user answers on standard output, and a random test prints its seed"
+)]
 
 mod machine;
 mod removal;

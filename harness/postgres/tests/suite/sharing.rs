@@ -1,6 +1,6 @@
 //! Tests that all processes of a test run share one server, which leaves nothing behind.
 //!
-//! The tests start this test program again as each process, with [`ROLE`] in its environment.
+//! For each process, the tests start this test program again, with [`ROLE`] in its environment.
 #![expect(clippy::disallowed_methods, reason = "the tests start processes and set their variables")]
 #![expect(clippy::print_stdout, reason = "a process reports to its test on standard output")]
 

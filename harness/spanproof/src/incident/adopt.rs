@@ -123,7 +123,7 @@ pub fn adopt(
     };
     if !reproduced && replayed.attempts.len() > 1 {
         let why = "the incident was not reproduced with any of the setups that were tried, so it is not known which \
-                   setup to keep; name the route and the upstream, or adopt the incident where it is reproduced";
+                   setup to keep; give `--route` and `--upstream`, or adopt the incident where it is reproduced";
         return Err(Error::Ambiguous(why.into()));
     }
     let folder = spec.path(FOLDER.as_ref());

@@ -1,5 +1,6 @@
-//! Reads bundles, the files of incidents. A file may be cut off, edited, written by another version,
-//! or not a bundle at all.
+//! Reads bundles. A bundle is the file of one incident: the recorded setup, evidence and verdict of a
+//! case or of a job in production. The file may be cut off, edited, written by another version, or not
+//! a bundle at all.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -139,7 +140,9 @@ fn check_format(path: &Path, record: &Json) -> Result<(), Error> {
             Err(Error::Newer { path, found: found.to_owned(), reads: BUNDLE_FORMAT })
         }
         Compatibility::Unsupported => {
-            Err(Error::Damaged { path, reason: format!("its format is `{found}`") })
+            let reason =
+                format!("its format is `{found}`, which is not a version up to {BUNDLE_FORMAT}");
+            Err(Error::Damaged { path, reason })
         }
     }
 }
@@ -163,8 +166,9 @@ impl Records {
             Record::Expects(expects) => self.expects = Some(with_current_name(expects)),
             Record::Masked(_) => {}
             Record::End(end) => self.end = Some(end),
+            // The name is known, but its value does not have the fields of this record.
             _ if Record::NAMES.contains(&name.as_str()) => {
-                return Err(format!("this version can't read the record `{name}`"));
+                return Err(format!("the value of the record `{name}` is invalid"));
             }
             // A newer minor version wrote the file, and has more kinds of records.
             _ => self
@@ -185,9 +189,10 @@ impl Records {
         let counts = counts.join(", ");
         let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
         let header = self.header.ok_or_else(|| damaged("it is empty".into()))?;
+        let missing = if self.setup.is_none() { "setting" } else { "facts" };
         let (Some(setup), Some(facts)) = (self.setup, self.facts) else {
             return Err(damaged(format!(
-                "the file is cut off before its record `facts`, after {counts}"
+                "the file is cut off: it has {counts}, and no record `{missing}`"
             )));
         };
         if self.end.is_none() {

@@ -1,5 +1,6 @@
 //! Replays an incident: recreates its setup, runs the service with this setup, and compares the
-//! results with the recorded results. Results are the verdict, the funnel (how many units of work
+//! results with the recorded results. A setup has the flags, the job, the route (how the job is
+//! submitted) and the upstream (the fake server that the service calls). Results are the verdict, the funnel (how many units of work
 //! reached each stage, from executed to joined), and the statuses of the units.
 
 use std::collections::BTreeMap;
@@ -33,8 +34,8 @@ pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
     let setups = recreations.all;
     if setups.len() > MAX_SETUPS {
         return Err(Error::Ambiguous(format!(
-            "{} setups fit the incident, but at most {MAX_SETUPS} are tried; name the route and the upstream of the \
-             incident ({})",
+            "{} setups fit the incident, but at most {MAX_SETUPS} are tried; give the route and the upstream of the \
+             incident with `--route` and `--upstream` ({})",
             setups.len(),
             uncertainties.join("; ")
         )));
@@ -104,8 +105,8 @@ fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     differs.then(|| format!("the program: recorded {recorded}, now {current}"))
 }
 
-/// Returns a text if the incident may depend on the clock of the machine where it happened, because a
-/// replay can't recreate that clock; otherwise `None`.
+/// Returns a text if the incident may depend on the clock of the machine where it happened; otherwise
+/// `None`. A replay can't recreate that clock.
 fn clock_uncertainty(bundle: &Bundle) -> Option<String> {
     let code = bundle.judgement.as_ref().and_then(Judgement::code);
     let text = "the clock: impossible times may come from the clock of the machine where the incident happened";
@@ -158,7 +159,8 @@ pub async fn rejudge_incident(spec: &Spec, bundle: &Bundle) -> Rejudgement {
     rejudged
 }
 
-/// Returns the codes of a failure, joined by "and", or the name of any other verdict.
+/// Returns the codes of a failure, joined by "and", or the name of any other verdict. `known` is a
+/// failure that the spec expects.
 fn verdict_text(judgement: &Judgement) -> String {
     let codes: Vec<_> = judgement.codes().iter().map(ToString::to_string).collect();
     match &judgement.verdict {

@@ -164,7 +164,7 @@ impl Fault {
     }
 
     /// Whether the fault may also make the job fail.
-    pub(crate) fn hits_work(&self) -> bool {
+    pub(crate) fn may_fail_job(&self) -> bool {
         let default = matches!(self.kind, FaultKind::ConnectionLimit | FaultKind::KilledMidJob);
         self.hits_work.unwrap_or(default)
     }

@@ -105,10 +105,10 @@ impl GapEvidence<'_> {
                 answers.set(Q::OtherStarts, lines());
             }
         }
-        let acknowledged = facts.acknowledged.len();
+        let acknowledged = facts.written_lines.len();
         let claims_all = acknowledged >= facts.total_begun().max(1);
         if claims_all && acknowledged > facts.spans.len() {
-            answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.acknowledged)));
+            answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.written_lines)));
         }
     }
 
@@ -126,7 +126,7 @@ impl GapEvidence<'_> {
     fn answer_from_error_lines(&self, answers: &mut Answers) {
         let facts = self.facts;
         let (_, table) = identifier::parts(&facts.spec.tables.spans.table);
-        let mut reported = Evidence::lines(&facts.refused);
+        let mut reported = Evidence::lines(&facts.refused_lines);
         let lines = facts.observation.lines();
         let known = |kind: KnownError| {
             let is_kind = |line: &&Line<'_>| KnownError::parse(line.text, &table) == Some(kind);
@@ -140,7 +140,7 @@ impl GapEvidence<'_> {
         }
         let is_statement_error =
             |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
-        if facts.refused.len() >= self.gap.missing && !facts.refused.is_empty() {
+        if facts.refused_lines.len() >= self.gap.missing && !facts.refused_lines.is_empty() {
             answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
         } else if reported.iter().any(is_statement_error) {
             answers.set(
@@ -168,7 +168,7 @@ impl GapEvidence<'_> {
         let facts = self.facts;
         let Some(trial) = facts.trial() else { return Vec::new() };
         let errors = ServerErrors::select(&trial.server_errors, facts);
-        let errors = errors.refused.iter().chain(&errors.denied);
+        let errors = errors.statement_errors.iter().chain(&errors.connection_errors);
         // Only the server's log prints the position in the statement in this form.
         let without_position = |message: &str| {
             let end = message.find(" at character ").unwrap_or(message.len());

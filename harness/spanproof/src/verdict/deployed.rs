@@ -109,7 +109,7 @@ impl System<'_> {
         let note = |setting: &String| Evidence::Note(format!("said to be set: {setting}"));
         evidence.extend(user_setting.iter().map(note));
         let disabled_begins = self.facts.begin_lines.iter().filter(|line| !line.report.enabled);
-        let acknowledged = self.facts.acknowledged.len();
+        let acknowledged = self.facts.written_lines.len();
         let mut message = match (raw, &user_setting) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
             (Some("") | None, Some(setting)) => {
@@ -126,7 +126,7 @@ impl System<'_> {
             message.push_str(
                 "; that it reports success at spans all the same means nothing was written",
             );
-            evidence.extend(Evidence::lines(&self.facts.acknowledged));
+            evidence.extend(Evidence::lines(&self.facts.written_lines));
         }
         evidence.extend(limit(disabled_begins.map(Evidence::from)));
         let is_unset = raw.is_none_or(str::is_empty);
@@ -148,7 +148,7 @@ impl System<'_> {
         let searched = Evidence::Note(searched);
         checks.expect(false, || {
             if !log.crashes.is_empty() && facts.units.is_empty() {
-                let message = "the log tells of a process that died, and of no tracer";
+                let message = "the log reports a process that died, and no tracer";
                 return Finding::new(Code::ProcessCrashed, message, [crashes(log), vec![searched]].concat());
             }
             let disabled_begins = Evidence::lines(&facts.begin_lines);
@@ -173,14 +173,14 @@ impl System<'_> {
 
     /// Without a database, the log can show failed writes only. Everything else is undetermined.
     fn judge_log_alone(&self, checks: &mut Checks) {
-        let Facts { refused, begin_lines, acknowledged, .. } = self.facts;
+        let Facts { refused_lines, begin_lines, written_lines, .. } = self.facts;
         checks.expect(false, || {
-            if !refused.is_empty() {
-                let message = format!("{} spans were begun, and {} writes failed", begin_lines.len(), refused.len());
-                return Finding::new(Code::WriteFailedReported, message, Evidence::lines(refused));
+            if !refused_lines.is_empty() {
+                let message = format!("{} spans were begun, and {} writes failed", begin_lines.len(), refused_lines.len());
+                return Finding::new(Code::WriteFailedReported, message, Evidence::lines(refused_lines));
             }
             let startup_lines: Vec<_> = self.facts.startup_lines.iter().map(Evidence::from).collect();
-            let message = match (begin_lines.len(), acknowledged.len()) {
+            let message = match (begin_lines.len(), written_lines.len()) {
                 (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
                            tracer; give the database or a dump of it, which tells whether work was done"
                     .to_owned(),
@@ -189,7 +189,7 @@ impl System<'_> {
                      it shows whether their rows are complete and linked"
                 ),
             };
-            Finding::new(Code::Undetermined, message, [startup_lines, Evidence::lines(acknowledged)].concat())
+            Finding::new(Code::Undetermined, message, [startup_lines, Evidence::lines(written_lines)].concat())
         });
     }
 
@@ -226,21 +226,18 @@ impl System<'_> {
             (
                 Code::ProcessCrashed,
                 format!(
-                    "the log tells of a process that died; the job is `{status}`, and nothing of it was executed"
+                    "the log reports a process that died; the job is `{status}`, and none of it was executed"
                 ),
             )
         } else if all_are(&jobs.waiting) {
             (
                 Code::JobNotPickedUp,
-                format!("the job is `{status}`, and nothing of it was executed: nobody took it"),
+                format!("the job is `{status}`, and none of it was executed: nobody took it"),
             )
         } else if all_are(&jobs.done) {
-            (Code::JobFailedEarly, format!("the job is `{status}`, and nothing of it was executed"))
+            (Code::JobFailedEarly, format!("the job is `{status}`, and none of it was executed"))
         } else {
-            (
-                Code::JobNotFinished,
-                format!("the job is `{status}`, and nothing of it is executed yet"),
-            )
+            (Code::JobNotFinished, format!("the job is `{status}`, and none of it is executed yet"))
         };
         Finding::new(code, message, [lines, crashes].concat())
     }

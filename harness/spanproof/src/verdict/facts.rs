@@ -34,11 +34,11 @@ pub(super) struct Facts<'a> {
     /// Begin lines: lines that report the start of a span.
     pub(super) begin_lines: Vec<Match<'a, Attempt>>,
     /// Lines that report that a span was written.
-    pub(super) acknowledged: Vec<Match<'a, ()>>,
+    pub(super) written_lines: Vec<Match<'a, ()>>,
     /// Lines that report that a span could not be written.
-    pub(super) refused: Vec<Match<'a, ()>>,
+    pub(super) refused_lines: Vec<Match<'a, ()>>,
     /// Lines that report that a span could not be completed.
-    pub(super) unfinished: Vec<Match<'a, ()>>,
+    pub(super) unfinished_lines: Vec<Match<'a, ()>>,
     pub(super) jobs: Vec<Job>,
     /// The units that were executed.
     pub(super) units: Vec<Unit>,
@@ -77,9 +77,9 @@ impl<'a> Facts<'a> {
             expected_units,
             startup_lines: Vec::new(),
             begin_lines: Vec::new(),
-            acknowledged: Vec::new(),
-            refused: Vec::new(),
-            unfinished: Vec::new(),
+            written_lines: Vec::new(),
+            refused_lines: Vec::new(),
+            unfinished_lines: Vec::new(),
             jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
             units,
             spans,
@@ -102,9 +102,9 @@ impl<'a> Facts<'a> {
             match event {
                 TracerEvent::Banner(report) => self.startup_lines.push(Match { line, report }),
                 TracerEvent::Attempt(report) => self.begin_lines.push(Match { line, report }),
-                TracerEvent::Acknowledged => self.acknowledged.push(Match { line, report: () }),
-                TracerEvent::Refused => self.refused.push(Match { line, report: () }),
-                TracerEvent::Unfinished => self.unfinished.push(Match { line, report: () }),
+                TracerEvent::Acknowledged => self.written_lines.push(Match { line, report: () }),
+                TracerEvent::Refused => self.refused_lines.push(Match { line, report: () }),
+                TracerEvent::Unfinished => self.unfinished_lines.push(Match { line, report: () }),
             }
         }
     }
@@ -129,7 +129,7 @@ impl<'a> Facts<'a> {
             }
         });
         let dropped = before - self.begin_lines.len();
-        self.acknowledged.drain(..dropped.min(self.acknowledged.len()));
+        self.written_lines.drain(..dropped.min(self.written_lines.len()));
     }
 
     /// The evidence that only a trial (one run of the service by spanproof) has; `None` for an

@@ -23,11 +23,12 @@ pub(super) fn check_during(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks
 
 /// The service must report spans that it loses during the fault.
 fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
-    let on = stage::check_not_reported_off;
-    let stages: &[fn(&Facts<'_>, &mut Checks)] = if fault.hits_work() {
-        &[stage::check_alive, on, check_any_span_begun]
+    use stage::{check_alive, check_executed, check_tracer_not_reported_off};
+    // If the fault may make the job fail, its units need not be executed.
+    let stages: &[fn(&Facts<'_>, &mut Checks)] = if fault.may_fail_job() {
+        &[check_alive, check_tracer_not_reported_off, check_any_span_begun]
     } else {
-        &[stage::check_alive, on, stage::check_executed, check_any_span_begun]
+        &[check_alive, check_tracer_not_reported_off, check_executed, check_any_span_begun]
     };
     for stage in stages {
         stage(facts, checks);
@@ -39,42 +40,44 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
         return;
     }
     let lost = incomplete_spans(facts);
-    let is_reported = !facts.refused.is_empty() || !facts.unfinished.is_empty();
+    let is_reported = !facts.refused_lines.is_empty() || !facts.unfinished_lines.is_empty();
     checks.expect(lost.is_empty() || is_reported, || {
         let message = format!(
-            "under the fault `{}` spans were lost, and the service did not say so: {}",
+            "under the fault `{}` spans were lost, and the service did not report it: {}",
             fault.name(),
             lost.join(", ")
         );
         let (name, about) = (fault.name().to_owned(), fault.kind.description().to_owned());
         let mut evidence = vec![Evidence::Fault { name, about }];
         evidence.extend(Evidence::lines(&facts.begin_lines));
-        evidence.extend(Evidence::lines(&facts.acknowledged));
+        evidence.extend(Evidence::lines(&facts.written_lines));
         evidence.push(Evidence::span_count(facts));
         Finding::new(Code::WriteFailedSilent, message, evidence)
     });
 }
 
-/// The service must begin at least one span. A fault may stop the work before all spans are begun, but
-/// does not explain that none is.
+/// The service must begin at least one span. A fault may stop the work after some spans were begun, but
+/// it is no reason to begin no span at all.
 fn check_any_span_begun(facts: &Facts<'_>, checks: &mut Checks) {
     if facts.spec.probes.has_attempt() && facts.total_begun() == 0 {
         missing::check_spans(facts, &[], checks);
     }
 }
 
-/// Returns a text for each span name of which the units have too few ended spans.
+/// Returns a text for each span name with too few complete spans. A span is complete if it has ended,
+/// and has a duration if the table has a column for durations.
 fn incomplete_spans(facts: &Facts<'_>) -> Vec<String> {
     let text = |expected: &ExpectedSpans<'_>| {
         let name = expected.name;
         let complete = facts.spans_named(name).filter(|span| span.is_complete()).count();
         let required = facts.required_count(expected);
-        (complete < required).then(|| format!("{complete} of {required} `{name}` spans are whole"))
+        (complete < required)
+            .then(|| format!("{complete} of {required} `{name}` spans are complete"))
     };
     facts.expected_spans.iter().filter_map(text).collect()
 }
 
-/// Returns a text for each span name of which fewer spans are stored than were begun. When the service
+/// Returns a text for each span name with fewer stored spans than begun spans. When the service
 /// is killed, it may not have begun all units. A begin line shows that a span was begun; without such
 /// lines, a request to the fake upstream shows that a unit was begun.
 fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
@@ -93,7 +96,7 @@ fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
 /// Every span that was begun before the service was killed must be stored. If the service was killed
 /// after the job had ended, all spans must also have ended.
 fn check_spans_survive_kill(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
-    stage::check_not_reported_off(facts, checks);
+    stage::check_tracer_not_reported_off(facts, checks);
     if !checks.is_clean() {
         return;
     }
@@ -113,7 +116,7 @@ fn check_spans_survive_kill(facts: &Facts<'_>, fault: &Fault, checks: &mut Check
     };
     checks.expect(missing.is_empty(), || {
         let when = match fault.kind {
-            FaultKind::KilledAtExit => "when the job had ended",
+            FaultKind::KilledAtExit => "after the job had ended",
             _ => "while its units waited for the upstream",
         };
         let message =

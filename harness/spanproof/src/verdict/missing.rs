@@ -220,9 +220,11 @@ impl Missing<'_> {
         let reason = testimony.reason().unwrap_or_default();
         match testimony.fate() {
             Fate::NeverConnected => format!("the server let nobody in, {reason}"),
-            Fate::Refused => format!("the server refused the statement before it ran, {reason}"),
+            Fate::StatementRefused => {
+                format!("the server refused the statement before it ran, {reason}")
+            }
             Fate::CutOff => format!("the statement was ended from outside, {reason}"),
-            Fate::Rejected => format!("the server rejected the row, {reason}"),
+            Fate::RowRefused => format!("the server rejected the row, {reason}"),
             Fate::Poisoned => format!("good rows were lost together with a bad one, {reason}"),
             Fate::LostAtCommit => format!("written, and lost at the commit, {reason}"),
             Fate::Undone => "written in a transaction that was never committed".to_owned(),

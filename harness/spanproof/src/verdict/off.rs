@@ -63,7 +63,7 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
         );
         Finding::new(Code::LeakedWhileOff, message, limit(begun.iter().map(|line| (*line).into())))
     });
-    let acknowledged = &facts.acknowledged;
+    let acknowledged = &facts.written_lines;
     let is_first = checks.is_clean();
     checks.expect(acknowledged.is_empty() || !is_first, || {
         let message = format!(

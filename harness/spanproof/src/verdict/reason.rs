@@ -87,7 +87,7 @@ impl Reasons<'_> {
 
     /// The lines about begun spans, and about failed writes.
     fn add_begun_spans(&mut self, log: &LogFacts) {
-        let Facts { spec, begin_lines, refused, units, .. } = self.facts;
+        let Facts { spec, begin_lines, refused_lines, units, .. } = self.facts;
         if !spec.probes.has_attempt() {
             self.against(
                 "the spec has no probe `attempt`: whether spans were begun, the log can't tell",
@@ -105,7 +105,7 @@ impl Reasons<'_> {
                 units.len()
             ));
         }
-        if refused.is_empty() && !begin_lines.is_empty() && self.is_past(Stage::Attempted) {
+        if refused_lines.is_empty() && !begin_lines.is_empty() && self.is_past(Stage::Attempted) {
             self.against("the log has no line about a write that failed");
         }
     }
@@ -132,7 +132,7 @@ impl Reasons<'_> {
             if self.code == Code::ProcessCrashed {
                 self.supports(line.clone());
             } else {
-                self.against(format!("the log tells of a process that died: {line}"));
+                self.against(format!("the log reports a process that died: {line}"));
             }
         }
     }

@@ -92,7 +92,7 @@ pub(super) fn group_by_job(spec: &Spec, all: &[&Observation]) -> Vec<SameJob> {
         match fault {
             _ if !case.records(spec) => group.tracing_off.push(outcome),
             _ if case.fault.is_none() => group.tracing_on.push(outcome),
-            Some(fault) if fault.hits_work() => {}
+            Some(fault) if fault.may_fail_job() => {}
             _ => group.with_fault.push(outcome),
         }
     }

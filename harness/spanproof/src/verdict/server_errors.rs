@@ -1,6 +1,8 @@
-//! Answers the questions about the database server for a gap: the units (parts of a job) that lack spans
-//! of one name. The witness, triggers that log each attempt to insert a span, answers them if there is
-//! one. Otherwise the answers come from the server's log and from other tables that got rows.
+//! Asks what the database server did with missing spans: whether inserts reached it, whether it refused
+//! them, or whether the spans are in another table. With a witness, which is a set of triggers that log
+//! each attempt to insert a span, the answers come from the witness. Without a witness, they come from
+//! the server's log and from other tables that got rows. A gap is the units (parts of a job) that lack
+//! spans of one name.
 
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
@@ -11,22 +13,23 @@ use super::witness::{Fate, Testimony, fate_of_error};
 use crate::identifier;
 use crate::observation::{Failure, TrialRecord};
 
-/// Answers the questions about the database server. `use_witness` is `false` to ignore the witness.
+/// Answers the [questions](Q) about the database server for one gap. `use_witness` is `false` to ignore the witness.
 pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answers: &mut Answers) {
     let Some(trial) = facts.trial() else {
         return answer_from_deployment(facts, answers);
     };
     if let Some(testimony) = Testimony::from_facts(facts).filter(|_| use_witness) {
         testimony.answer(answers);
-        if testimony.fate() == Fate::Rejected && testimony.errors() < gap.missing {
-            // A driver may give up a whole batch after the error, and the server never sees the rest.
+        if testimony.fate() == Fate::RowRefused && testimony.errors() < gap.missing {
+            // `Poisoned` asks whether valid rows were lost together with an invalid one. A driver may give
+            // up a whole batch after the error, and the server never sees the rest.
             let why = format!("{} errors for {} lost rows", testimony.errors(), gap.missing);
             answers.set(Q::Poisoned, Fact::unknown(why));
         }
         // The witness does not see a failed statement for a wrong table, but the server's log does.
         let log = ServerErrors::select(&trial.server_errors, facts);
-        if answers.is_no(Q::Reached) && !log.refused.is_empty() {
-            answers.set(Q::Refused, Fact::Yes(evidence(&log.refused)));
+        if answers.is_no(Q::Reached) && !log.statement_errors.is_empty() {
+            answers.set(Q::Refused, Fact::Yes(evidence(&log.statement_errors)));
         }
         return;
     }
@@ -41,20 +44,20 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
 /// Answers from the errors in the server's log.
 fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answers: &mut Answers) {
     let log = ServerErrors::select(&trial.server_errors, facts);
-    if log.refused.is_empty() {
-        let control = "the server's log has no error about spans";
-        answers.set(Q::Refused, Fact::no(control));
-        answers.set(Q::Poisoned, Fact::no(control));
+    if log.statement_errors.is_empty() {
+        let why = "the server's log has no error about spans";
+        answers.set(Q::Refused, Fact::no(why));
+        answers.set(Q::Poisoned, Fact::no(why));
     } else {
-        answers.set(Q::Refused, Fact::Yes(evidence(&log.refused)));
+        answers.set(Q::Refused, Fact::Yes(evidence(&log.statement_errors)));
         // A valid row is lost with an invalid one only if there are fewer errors than missing spans.
-        if log.refuses_whole_statements() || log.refused.len() >= gap.missing {
-            let control = "each failed statement explains its own rows";
-            answers.set(Q::Poisoned, Fact::no(control));
+        if log.is_never_about_one_row() || log.statement_errors.len() >= gap.missing {
+            let why = "each lost row has an error of its own";
+            answers.set(Q::Poisoned, Fact::no(why));
         }
     }
-    if !log.denied.is_empty() && facts.spans.is_empty() {
-        answers.set(Q::Denied, Fact::Yes(evidence(&log.denied)));
+    if !log.connection_errors.is_empty() && facts.spans.is_empty() {
+        answers.set(Q::Denied, Fact::Yes(evidence(&log.connection_errors)));
     }
 }
 
@@ -62,8 +65,8 @@ fn evidence(errors: &[&Failure]) -> Vec<Evidence> {
     limit(errors.iter().map(|error| Evidence::ServerLog((*error).clone())))
 }
 
-/// Answers whether the spans of an existing system are in another table. Its log of the database server
-/// is not read.
+/// Answers whether the spans of an existing system are in another table. spanproof does not read the
+/// database server's log of an existing system.
 fn answer_from_deployment(facts: &Facts<'_>, answers: &mut Answers) {
     let deployment = facts.observation.deployment();
     if let Some(deployment) = deployment.filter(|deployment| deployment.database.is_some()) {
@@ -78,17 +81,17 @@ fn elsewhere_of_trial(trial: &TrialRecord, facts: &Facts<'_>) -> Fact {
     let has_same_name = |(table, _): &(String, u64)| identifier::parts(table).1 == name;
     match trial.other_tables.first() {
         Some((table, rows)) if !trial.other_tables.iter().any(has_same_name) => {
-            Fact::unknown(format!("`{table}` has {rows} rows that the table of spans lacks"))
+            Fact::unknown(format!("`{table}` has {rows} new rows, which may be spans"))
         }
         _ => rows_in_other_tables(&trial.other_tables, false),
     }
 }
 
-/// Whether there are other tables with such rows. `of_units` tells whether the rows are known to belong
-/// to units of the observation.
+/// Whether other tables have rows that may be spans. `of_units` tells whether these rows are known to
+/// belong to units of the observation.
 fn rows_in_other_tables(tables: &[(String, u64)], of_units: bool) -> Fact {
     if tables.is_empty() {
-        return Fact::no("no other table has such rows");
+        return Fact::no("no other table has rows that may be spans");
     }
     let evidence = |(table, rows): &(String, u64)| Evidence::Elsewhere {
         table: table.clone(),
@@ -98,16 +101,16 @@ fn rows_in_other_tables(tables: &[(String, u64)], of_units: bool) -> Fact {
     Fact::Yes(tables.iter().map(evidence).collect())
 }
 
-/// Number of span columns (trace id, span id, parent, name and start) that a statement about spans must
-/// at least contain if it does not name the span table.
+/// Minimum number of span columns in a statement about spans that does not name the span table. The span
+/// columns are the trace id, span id, parent, name and start.
 const MIN_COLUMNS: usize = 3;
 
 /// Errors of the database server's log that may be about spans.
 pub(super) struct ServerErrors<'a> {
     /// Errors of statements that write spans.
-    pub(super) refused: Vec<&'a Failure>,
+    pub(super) statement_errors: Vec<&'a Failure>,
     /// Errors of connections that the server refused.
-    pub(super) denied: Vec<&'a Failure>,
+    pub(super) connection_errors: Vec<&'a Failure>,
 }
 
 impl<'a> ServerErrors<'a> {
@@ -137,14 +140,15 @@ impl<'a> ServerErrors<'a> {
             error.statement.is_none() && ["28", "3D", "53"].contains(&class)
         };
         Self {
-            refused: errors.iter().filter(is_about_spans).collect(),
-            denied: errors.iter().filter(is_refused_connection).collect(),
+            statement_errors: errors.iter().filter(is_about_spans).collect(),
+            connection_errors: errors.iter().filter(is_refused_connection).collect(),
         }
     }
 
-    /// Whether the server refused each statement before it processed any row.
-    fn refuses_whole_statements(&self) -> bool {
-        !self.refused.iter().any(|error| fate_of_error(&error.state) == Fate::Rejected)
+    /// Whether no error of a statement is about one row. The server then refused each statement as a
+    /// whole.
+    fn is_never_about_one_row(&self) -> bool {
+        !self.statement_errors.iter().any(|error| fate_of_error(&error.state) == Fate::RowRefused)
     }
 }
 
@@ -163,8 +167,8 @@ mod tests {
     )]
     #[case::query("42703", "no such column", Some("SELECT x FROM spans"), [0, 0])]
     #[case::other_table("23505", "duplicate key", Some("INSERT INTO old_spans VALUES (1)"), [0, 0])]
-    #[case::session("28P01", "password authentication failed", None, [0, 1])]
-    fn errors_are_about_writes_of_spans_or_about_sessions(
+    #[case::connection("28P01", "password authentication failed", None, [0, 1])]
+    fn an_error_is_about_a_write_of_spans_or_a_connection_or_neither(
         #[case] state: &str,
         #[case] message: &str,
         #[case] statement: Option<&str>,
@@ -178,6 +182,6 @@ mod tests {
         });
         let observation = crate::verdict::tests::healthy();
         let found = ServerErrors::select(&errors, &Facts::read(&spec, &observation));
-        assert_eq!([found.refused.len(), found.denied.len()], counts);
+        assert_eq!([found.statement_errors.len(), found.connection_errors.len()], counts);
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
 }
 
 /// The service must not report at startup that its tracer is off. It need not report anything.
-pub(super) fn check_not_reported_off(facts: &Facts<'_>, checks: &mut Checks) {
+pub(super) fn check_tracer_not_reported_off(facts: &Facts<'_>, checks: &mut Checks) {
     if let Some(startup_line) = facts.startup_lines.first() {
         checks.expect(startup_line.report.enabled, || reported_off(facts, startup_line));
     }
@@ -206,7 +206,7 @@ pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
 /// The service must not report more written spans than are stored. Only the number of spans that the
 /// spec requires counts, because other checks report missing and surplus spans.
 pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
-    let (reported, stored) = (facts.acknowledged.len(), facts.spans.len());
+    let (reported, stored) = (facts.written_lines.len(), facts.spans.len());
     let expected = facts.expected_spans.iter();
     let required: usize = expected.map(|expected| facts.required_count(expected)).sum();
     if reported == 0 || facts.unreadable.is_some() {
@@ -215,7 +215,7 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect(stored >= reported.min(required), || {
         let message =
             format!("the service reports {reported} spans as written, and {stored} are stored");
-        let lines = Evidence::lines(&facts.acknowledged);
+        let lines = Evidence::lines(&facts.written_lines);
         let rows = vec![Evidence::span_count(facts)];
         Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
     });
@@ -242,7 +242,7 @@ pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
     let open: Vec<_> = open.collect();
     checks.expect_each(open.is_empty(), || {
         let lines = limit(open.iter().map(|span| Evidence::span(facts, span, &fields)));
-        let lines = [lines, Evidence::lines(&facts.unfinished)].concat();
+        let lines = [lines, Evidence::lines(&facts.unfinished_lines)].concat();
         if facts.was_killed() {
             let message =
                 format!("{} of {all} spans were open when the service was killed", open.len());

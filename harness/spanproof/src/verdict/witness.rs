@@ -20,11 +20,11 @@ pub(super) enum Fate {
     /// The server refused the connections.
     NeverConnected,
     /// The server refused a statement before it ran: privilege, missing table or column, read-only.
-    Refused,
+    StatementRefused,
     /// A statement was canceled from outside: a timeout, a terminated session.
     CutOff,
     /// The server refused a row: a constraint, a trigger, a value that does not fit.
-    Rejected,
+    RowRefused,
     /// Valid rows were lost together with an invalid one.
     Poisoned,
     /// All rows were written, and the commit failed.
@@ -110,7 +110,7 @@ impl<'a> Testimony<'a> {
             // The failed statement also undid rows that its transaction had written before. A row that is
             // rejected was not written, unless this happens at the commit; one that is cut off may be.
             Some(fate)
-                if written_rows > self.kept + if fate == Fate::Rejected { 0 } else { errors }
+                if written_rows > self.kept + if fate == Fate::RowRefused { 0 } else { errors }
                     && fate != Fate::NeverConnected
                     && !self.failures.iter().all(|failure| may_be_at_commit(failure)) =>
             {
@@ -175,7 +175,13 @@ impl<'a> Testimony<'a> {
             (Q::Denied, &[Fate::NeverConnected][..]),
             (
                 Q::Refused,
-                &[Fate::Refused, Fate::CutOff, Fate::Rejected, Fate::LostAtCommit, Fate::Poisoned],
+                &[
+                    Fate::StatementRefused,
+                    Fate::CutOff,
+                    Fate::RowRefused,
+                    Fate::LostAtCommit,
+                    Fate::Poisoned,
+                ],
             ),
             (Q::Poisoned, &[Fate::Poisoned]),
             (Q::Removed, &[Fate::Removed, Fate::Overwritten]),
@@ -292,8 +298,8 @@ pub(super) fn fate_of_error(state: &str) -> Fate {
         // Operator intervention, lock not available, transaction rollback.
         "57" | "55" | "40" => Fate::CutOff,
         // Data exception, integrity constraint, WITH CHECK OPTION, raised by a function.
-        "22" | "23" | "44" | "P0" => Fate::Rejected,
-        _ => Fate::Refused,
+        "22" | "23" | "44" | "P0" => Fate::RowRefused,
+        _ => Fate::StatementRefused,
     }
 }
 
@@ -314,14 +320,14 @@ mod tests {
     #[case::never([0, 0, 0], &[], 0, Fate::NeverTried)]
     #[case::connections([0, 0, 0], &["53300"], 0, Fate::NeverConnected)]
     #[case::conclude_checks([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
-    #[case::privilege([0, 0, 0], &["42501"], 0, Fate::Refused)]
-    #[case::table([0, 0, 0], &["42P01"], 0, Fate::Refused)]
-    #[case::read_only([0, 0, 0], &["25006"], 0, Fate::Refused)]
+    #[case::privilege([0, 0, 0], &["42501"], 0, Fate::StatementRefused)]
+    #[case::table([0, 0, 0], &["42P01"], 0, Fate::StatementRefused)]
+    #[case::read_only([0, 0, 0], &["25006"], 0, Fate::StatementRefused)]
     #[case::lock([0, 0, 0], &["55P03"], 0, Fate::CutOff)]
     #[case::timeout([1, 0, 0], &["57014"], 0, Fate::CutOff)]
-    #[case::check([1, 1, 0], &["23514"], 0, Fate::Rejected)]
-    #[case::each_row([4, 4, 0], &["23514", "23514", "23514", "23514"], 0, Fate::Rejected)]
-    #[case::trigger([1, 1, 0], &["P0001"], 0, Fate::Rejected)]
+    #[case::check([1, 1, 0], &["23514"], 0, Fate::RowRefused)]
+    #[case::each_row([4, 4, 0], &["23514", "23514", "23514", "23514"], 0, Fate::RowRefused)]
+    #[case::trigger([1, 1, 0], &["P0001"], 0, Fate::RowRefused)]
     #[case::poisoned([1, 3, 0], &["23505"], 0, Fate::Poisoned)]
     #[case::commit([1, 1, 1], &["23503"], 0, Fate::LostAtCommit)]
     #[case::rollback([1, 1, 1], &[], 0, Fate::Undone)]
@@ -329,7 +335,7 @@ mod tests {
     #[case::discarded([1, 1, 0], &[], 0, Fate::Discarded)]
     #[case::empty([1, 0, 0], &[], 0, Fate::Empty)]
     #[case::sampled([4, 4, 4], &[], 4, Fate::NeverTried)]
-    #[case::some_kept([4, 4, 3], &["23514"], 3, Fate::Rejected)]
+    #[case::some_kept([4, 4, 3], &["23514"], 3, Fate::RowRefused)]
     fn the_counts_and_the_failures_leave_one_fate(
         #[case] counts: [usize; 3],
         #[case] states: &[&str],

@@ -42,7 +42,8 @@ create table trace_spans (trace_id uuid, span_id uuid, parent_span_id uuid, serv
 ";
 
 impl Project {
-    /// Creates a project whose service is one of `fixtures/faulty-services`.
+    /// Creates a project whose service is one of `fixtures/faulty-services`, such as `obedient`, which
+    /// is ready at once and stops on SIGTERM.
     pub(crate) fn new(service: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("project-").tempdir().unwrap();
         let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/faulty-services");

@@ -1,5 +1,6 @@
-//! Tests of startup snapshots: what varies from run to run is masked, and `--update` says what it
-//! wrote.
+//! Tests of startup snapshots, files with the output that a service prints at startup. Values that
+//! vary from run to run are masked, and `--update` reports what it wrote. The fixture service
+//! `obedient` is ready at once and stops on SIGTERM.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -49,7 +50,8 @@ fn project() -> Project {
     project
 }
 
-/// Returns the state of the only snapshot.
+/// Returns the state of the only snapshot, directly followed by its diff. The diff is empty if the
+/// snapshot is the same.
 fn state(project: &Project) -> String {
     let json = project.run(&["check", "--format", "json"]).json();
     let Json::Array(snapshots) = &json["snapshots"] else { panic!("{json}") };
@@ -62,7 +64,7 @@ fn state(project: &Project) -> String {
 }
 
 #[test]
-fn what_varies_from_run_to_run_is_masked() {
+fn values_that_vary_from_run_to_run_are_masked() {
     let project = project();
     let Output { stderr, .. } = project.run(&["check", "--update"]);
     assert!(stderr.contains("\n1 snapshot written\n"), "{stderr}");
@@ -70,11 +72,14 @@ fn what_varies_from_run_to_run_is_masked() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), SNAPSHOT);
     assert_eq!(state(&project), "same");
     let Output { stderr, .. } = project.run(&["check", "--update"]);
-    assert!(stderr.contains("\nno snapshot written: 1 snapshot is equal already\n"), "{stderr}");
+    assert!(
+        stderr.contains("\nno snapshot written: 1 snapshot is already up to date\n"),
+        "{stderr}"
+    );
 }
 
 #[test]
-fn a_snapshot_with_values_that_are_masked_now_is_still_equal() {
+fn a_stored_snapshot_is_masked_before_the_comparison() {
     let project = project();
     let stored = SNAPSHOT
         .replace("[TIME] listening", "2020/01/02 03:04:05.678 listening")
@@ -84,7 +89,10 @@ fn a_snapshot_with_values_that_are_masked_now_is_still_equal() {
     project.write("snapshots/defaults.snap", &stored);
     assert_eq!(state(&project), "same");
     let Output { stderr, .. } = project.run(&["check", "--update"]);
-    assert!(stderr.contains("\nno snapshot written: 1 snapshot is equal already\n"), "{stderr}");
+    assert!(
+        stderr.contains("\nno snapshot written: 1 snapshot is already up to date\n"),
+        "{stderr}"
+    );
     let file = project.path().join("snapshots/defaults.snap");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), stored);
     project.write("snapshots/defaults.snap", &stored.replace("1.2.3", "1.2.4"));
@@ -124,6 +132,6 @@ fn an_update_of_output_that_varies_between_cases_says_so() {
     project.write("service.sh", &SERVICE.replace("1.2.3", "session $(date +%N)"));
     let Output { stderr, .. } = project.run(&["check", "--update"]);
     let expected =
-        "\nno snapshot written: 1 snapshot is not the same for all cases with its flags\n";
+        "\nno snapshot written: the cases of 1 snapshot print different startup output\n";
     assert!(stderr.contains(expected), "{stderr}");
 }

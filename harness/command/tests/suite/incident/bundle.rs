@@ -54,7 +54,9 @@ fn a_bundle_that_is_cut_off_before_its_evidence_is_refused() {
     let Output { code, stderr, .. } = replay(early.as_bytes(), &[]);
     assert_eq!(code, 2);
     assert!(
-        stderr.contains("the file is cut off before its record `facts`, after 1 job"),
+        stderr.contains(
+            "the file is cut off: it has 1 job, 0 units, 0 spans, 0 lines, and no record `facts`"
+        ),
         "{stderr}"
     );
 }
@@ -72,12 +74,12 @@ fn an_edited_bundle_is_refused_without_the_option_edited() {
 
 #[rstest]
 #[case::newer_major_version(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"2.0\"", 1), "has format 2.0, but this version reads 1.1; use a newer spanproof")]
-#[case::invalid_format(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"x\"", 1), "its format is `x`")]
+#[case::invalid_format(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"x\"", 1), "its format is `x`, which is not a version up to 1.1")]
 #[case::other_json(|_: &str| "{\"a\":1}\n".into(), "its first line is not the record `incident`; `spanproof capture` writes incident files")]
 #[case::prose(|_: &str| "hello\nworld\n".into(), "line 1 is not JSON")]
 #[case::empty(|_: &str| String::new(), "it is empty")]
 #[case::invalid_json(|text: &str| text.replacen("{\"job\":{", "{\"job\":{{", 1), "line 3 is not JSON")]
-#[case::wrong_record(|text: &str| text.replacen("{\"job\":{", "{\"job\":7}\n{\"job\":{", 1), "line 3: this version can't read the record `job`")]
+#[case::wrong_record(|text: &str| text.replacen("{\"job\":{", "{\"job\":7}\n{\"job\":{", 1), "line 3: the value of the record `job` is invalid")]
 fn a_file_that_is_not_a_bundle_is_refused(
     #[case] change: fn(&str) -> String,
     #[case] expected: &str,
