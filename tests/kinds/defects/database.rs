@@ -93,7 +93,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
         otel("database-quiet").sql(RAISES).also(CLAIM);
     }
     "the insert takes longer than the statement timeout" [WriteFailedSilent] [] {
-        silent("database").sql(SLOW).env(TIMEOUT);
+        silent("database").sql(SLOW).env(TIMEOUT).also(&[Code::SlowedByTracing]);
         otel("database").sql(SLOW).env(TIMEOUT).right(&[Code::WriteFailedReported]);
         otel("database-quiet").sql(SLOW).env(TIMEOUT).also(CLAIM);
     }

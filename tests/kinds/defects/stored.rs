@@ -111,6 +111,9 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "a retention job deletes too much" [RemovedLater] [] {
         silent("retention");
     }
+    "a clean-up deletes the spans of earlier jobs" [RemovedLater] [RecordingStopped] {
+        silent("retention-too-strict");
+    }
     "spans are moved to an archive" [RemovedLater] [WrongDestination] {
         silent("archived").sql(NEW_TABLE);
     }

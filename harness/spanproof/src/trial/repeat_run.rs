@@ -30,8 +30,10 @@ impl Trial {
                 return Ok(());
             }
             let record = self.record_job().await?;
-            let spans = record.tables.spans.all().len() - stored;
-            stored += spans;
+            // A clean-up may have deleted spans of earlier jobs.
+            let all = record.tables.spans.all().len();
+            let spans = all.saturating_sub(stored);
+            stored = all;
             short_jobs += usize::from(spans < *first_spans.get_or_insert(spans));
             if short_jobs == SHORT_JOBS {
                 self.job_run = record.job_run;

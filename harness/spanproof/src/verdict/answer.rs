@@ -54,10 +54,12 @@ impl GapEvidence<'_> {
     fn answer_from_startup_line(&self, answers: &mut Answers) {
         let facts = self.facts;
         if let Some(line) = facts.startup_lines.first() {
-            let claimed_off = if line.report.enabled {
-                Fact::no("the service says that tracing is on")
-            } else {
-                Fact::Yes(vec![line.into()])
+            let off = facts.startup_lines.iter().find(|line| !line.report.enabled);
+            let claimed_off = match off {
+                None => Fact::no("the service says that tracing is on"),
+                Some(_) if !line.report.enabled => Fact::Yes(vec![line.into()]),
+                // Another process of the service, which may be the one that does the work.
+                Some(off) => Fact::unknown(format!("another line says off: {}", off.line)),
             };
             answers.set(Q::ClaimedOff, claimed_off);
             answers.set(Q::NoTracerLine, Fact::no("the startup line of the tracer is there"));
@@ -196,7 +198,7 @@ impl GapEvidence<'_> {
         };
         match LIBRARY_OFF.iter().find(is_off) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
-            None if self.facts.startup_lines.first().is_some_and(|line| line.report.enabled) => {
+            None if answers.is_no(Q::ClaimedOff) => {
                 answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));
             }
             None => {}

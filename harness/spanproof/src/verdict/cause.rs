@@ -278,6 +278,13 @@ impl Cause {
     }
 }
 
+/// Whether a refused connection is the only sign of a failed write. It may be one of another part of the
+/// service.
+fn is_only_denied(answers: &Answers) -> bool {
+    let others = [Q::Refused, Q::Reported, Q::Poisoned, Q::Elsewhere];
+    answers.is_yes(Q::Denied) && !others.into_iter().any(|question| answers.is_yes(question))
+}
+
 /// Returns the cause of a gap if the facts exclude all other causes.
 pub(super) fn conclude(answers: &Answers) -> Conclusion {
     let mut possible: Vec<&'static Cause> = Vec::new();
@@ -289,7 +296,9 @@ pub(super) fn conclude(answers: &Answers) -> Conclusion {
         }
     }
     let (cause, confidence) = match possible[..] {
-        [cause] if cause.is_proven(answers) => (Some(cause), Confidence::Certain),
+        [cause] if cause.is_proven(answers) && !is_only_denied(answers) => {
+            (Some(cause), Confidence::Certain)
+        }
         [cause] => (Some(cause), Confidence::Likely),
         _ => (None, Confidence::Undetermined),
     };
