@@ -20,7 +20,7 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     };
     if let Some(testimony) = Testimony::from_facts(facts).filter(|_| use_witness) {
         testimony.answer(answers);
-        if testimony.fate() == Fate::RowRefused && testimony.errors() < gap.missing {
+        if testimony.may_hide_valid_rows() && testimony.errors() < gap.missing {
             // `Poisoned` asks whether valid rows were lost together with an invalid one. A driver may give
             // up a whole batch after the error, and the server never sees the rest.
             let why = format!("{} errors for {} lost rows", testimony.errors(), gap.missing);

@@ -227,6 +227,15 @@ impl<'a> Testimony<'a> {
         }
     }
 
+    /// Whether a row was refused for its values, and others may have been lost with it: some rows were
+    /// written, or a value of one row could not be converted (class 22). A trigger or a constraint that
+    /// refuses the first row, and lets none in, refuses all rows alike.
+    pub(super) fn may_hide_valid_rows(&self) -> bool {
+        let is_value = |failure: &&Failure| failure.state.starts_with("22");
+        self.fate() == Fate::RowRefused
+            && (self.witness.written_rows > 0 || self.failures.iter().any(is_value))
+    }
+
     /// The number of errors that may concern spans.
     pub(super) fn errors(&self) -> usize {
         self.failures.len()
