@@ -3,6 +3,7 @@
 
 use super::files::without_mark;
 use super::node::{Entry, Kind, Node};
+use super::quote;
 
 /// Parses a text. Of several values under one name, the last one counts.
 ///
@@ -44,13 +45,8 @@ impl<'a> Reader<'a> {
     /// Reads a text in quotes. `None` if there is none.
     fn string(&mut self) -> Option<String> {
         self.skip_spaces();
-        let mut escaped = false;
-        let end = self.rest.char_indices().skip(1).find(|(_, c)| {
-            let ends = *c == '"' && !escaped;
-            escaped = *c == '\\' && !escaped;
-            ends
-        });
-        let text = self.take(end?.0 + 1);
+        let end = quote::closing(self.rest, '"')?;
+        let text = self.take(end + 1);
         serde_json::from_str(text).ok()
     }
 

@@ -44,6 +44,7 @@ mod manifest;
 mod node;
 mod process;
 mod procfile;
+mod quote;
 mod secrets;
 mod systemd;
 mod toml_tree;

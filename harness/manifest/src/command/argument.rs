@@ -46,7 +46,7 @@ pub(crate) fn apply_script(script: &str, exports: bool, place: &Place, variables
     apply(&words, place, variables);
 }
 
-/// Applies a script of a step, whose programs need not be the process that is looked for.
+/// Applies a script of a step. Its programs may be other ones than the process in question.
 pub(crate) fn apply_step(script: &str, place: &Place, variables: &mut Variables) {
     let words = evaluate(script, false, place, variables);
     let first = words.first().map(|word| word.rsplit('/').next().unwrap_or_default());

@@ -4,6 +4,7 @@
 //! "env file syntax", and the package `dotenv` of compose-go. Seen with compose 2.40.
 
 use crate::interpolation::{Filled, Lookup, Source, fill};
+use crate::quote;
 use crate::variable::Value;
 
 use super::assignment::{Assignment, Parsed, earlier};
@@ -112,13 +113,7 @@ fn value(cursor: &mut Cursor<'_>, source: Source<'_>) -> Result<Filled, String> 
         // before the sign.
         return Ok(fill(text, source));
     };
-    let mut escaped = false;
-    let end = cursor.rest.char_indices().skip(1).find(|(_, c)| {
-        let ends = *c == quote && !escaped;
-        escaped = *c == '\\' && !escaped;
-        ends
-    });
-    let Some((end, _)) = end else { return Err("a quote has no end".to_owned()) };
+    let end = quote::closing(cursor.rest, quote).ok_or("a quote has no end")?;
     let text = &cursor.advance(end + 1)[1..end];
     Ok(match quote {
         '\'' => literal(&text.replace("\\'", "'")),
@@ -129,22 +124,13 @@ fn value(cursor: &mut Cursor<'_>, source: Source<'_>) -> Result<Filled, String> 
 /// Replaces what a backslash means in double quotes. `\$` becomes `$$`, which is one dollar sign
 /// after variables are filled in.
 fn unescaped(text: &str) -> String {
-    let mut result = String::new();
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        if c != '\\' {
-            result.push(c);
-            continue;
-        }
-        match characters.next() {
-            Some('n') => result.push('\n'),
-            Some('r') => result.push('\r'),
-            Some('t') => result.push('\t'),
-            Some('$') => result.push_str("$$"),
-            Some(other @ ('"' | '\\')) => result.push(other),
-            Some(other) => result.extend(['\\', other]),
-            None => result.push('\\'),
-        }
-    }
-    result
+    quote::unescaped(text, |c| match c {
+        'n' => Some("\n"),
+        'r' => Some("\r"),
+        't' => Some("\t"),
+        '$' => Some("$$"),
+        '"' => Some("\""),
+        '\\' => Some("\\"),
+        _ => None,
+    })
 }

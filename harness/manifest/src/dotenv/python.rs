@@ -5,6 +5,7 @@
 //! not.
 
 use crate::interpolation::{Lookup, Source, fill};
+use crate::quote;
 use crate::variable::Value;
 
 use super::assignment::{Assignment, Parsed, earlier};
@@ -90,13 +91,7 @@ fn statement(text: &str) -> Result<(String, Option<String>, usize), usize> {
         return Ok((name.to_owned(), Some(String::new()), position(trimmed) + line_end));
     }
     if let Some(quote) = trimmed.chars().next().filter(|c| "'\"".contains(*c)) {
-        let mut escaped = false;
-        let end = trimmed.char_indices().skip(1).find(|(_, c)| {
-            let ends = *c == quote && !escaped;
-            escaped = *c == '\\' && !escaped;
-            ends
-        });
-        let (end, _) = end.ok_or(position(trimmed))?;
+        let end = quote::closing(trimmed, quote).ok_or(position(trimmed))?;
         let rest = &trimmed[end + 1..];
         let length = position(rest) + end_of_line(rest).ok_or(position(rest))?;
         return Ok((name.to_owned(), Some(unescaped(&trimmed[1..end], quote)), length));
@@ -118,26 +113,17 @@ fn end_of_line(text: &str) -> Option<usize> {
 
 /// Replaces what a backslash means in quotes.
 fn unescaped(text: &str, quote: char) -> String {
-    let mut result = String::new();
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        if c != '\\' {
-            result.push(c);
-            continue;
-        }
-        match characters.next() {
-            Some(other @ ('\\' | '\'')) => result.push(other),
-            Some('"') if quote == '"' => result.push('"'),
-            Some('n') if quote == '"' => result.push('\n'),
-            Some('t') if quote == '"' => result.push('\t'),
-            Some('r') if quote == '"' => result.push('\r'),
-            Some('a') if quote == '"' => result.push('\u{7}'),
-            Some('b') if quote == '"' => result.push('\u{8}'),
-            Some('v') if quote == '"' => result.push('\u{b}'),
-            Some('f') if quote == '"' => result.push('\u{c}'),
-            Some(other) => result.extend(['\\', other]),
-            None => result.push('\\'),
-        }
-    }
-    result
+    quote::unescaped(text, |c| match (c, quote) {
+        ('\\', _) => Some("\\"),
+        ('\'', _) => Some("'"),
+        ('"', '"') => Some("\""),
+        ('n', '"') => Some("\n"),
+        ('t', '"') => Some("\t"),
+        ('r', '"') => Some("\r"),
+        ('a', '"') => Some("\u{7}"),
+        ('b', '"') => Some("\u{8}"),
+        ('v', '"') => Some("\u{b}"),
+        ('f', '"') => Some("\u{c}"),
+        _ => None,
+    })
 }

@@ -107,6 +107,11 @@ impl Case {
         format!("{facts:?}")
     }
 
+    /// Whether this case does the same work as `other`, with tracing off and without a fault.
+    pub(crate) fn is_untraced_twin(&self, other: &Self, spec: &Spec) -> bool {
+        self.fault.is_none() && !self.records(spec) && self.work(spec) == other.work(spec)
+    }
+
     /// Whether the case meets a condition of the spec.
     pub(crate) fn matches(&self, condition: &Condition) -> bool {
         condition.holds(&self.facts())

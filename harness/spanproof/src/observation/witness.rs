@@ -67,3 +67,12 @@ pub struct Failure {
     /// The statement that failed, with masked secrets; `None` if the error was outside a statement.
     pub statement: Option<String>,
 }
+
+impl Failure {
+    /// Whether the server refused a connection: wrong authorization, an unknown database, or too many
+    /// connections (classes of SQLSTATE, `PostgreSQL` manual, appendix A).
+    pub(crate) fn is_refused_connection(&self) -> bool {
+        let class = self.state.get(..2).unwrap_or_default();
+        self.statement.is_none() && ["28", "3D", "53"].contains(&class)
+    }
+}

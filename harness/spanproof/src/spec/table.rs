@@ -195,6 +195,14 @@ impl Tables {
 }
 
 impl SpanTable {
+    /// Whether a statement is about spans although it may name another table: it names at least three of
+    /// the columns for trace, id, parent, name and start. `is_named` tells whether it names a column.
+    pub(crate) fn has_columns_in(&self, is_named: impl Fn(&str) -> bool) -> bool {
+        let columns = [&self.trace, &self.id, &self.parent, &self.name, &self.started];
+        let is_named = |column: &&&String| !column.is_empty() && is_named(column);
+        columns.iter().filter(is_named).count() >= 3
+    }
+
     /// Returns the names of the columns, each once.
     pub(crate) fn columns(&self) -> Vec<&str> {
         let columns = [

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
-use super::result::CaseOutcome;
+use super::result::{CaseOutcome, finished};
 use crate::observation;
 use crate::spec::Spec;
 use crate::trial::World;
@@ -58,9 +58,7 @@ pub(super) async fn repeat_baselines(
 
 /// Returns the indexes of the cases whose outcomes differ with and without tracing.
 fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
-    let finished = slots.iter().enumerate();
-    let finished: Vec<_> =
-        finished.filter_map(|(index, slot)| Some((index, slot.as_ref()?.as_ref().ok()?))).collect();
+    let finished: Vec<_> = finished(slots).collect();
     let observations: Vec<_> = finished.iter().map(|(_, case)| &case.observation).collect();
     let mut judgements: Vec<_> = finished.iter().map(|(_, case)| case.judgement.clone()).collect();
     compare(spec, &observations, &mut judgements);

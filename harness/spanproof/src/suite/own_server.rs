@@ -2,11 +2,13 @@
 //! server log in as the same role, so only there is it certain which of them writes to, or fails in, a
 //! database that is not its own.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::watch;
 
-use super::attempt::run_witnessed;
+use super::attempt::{Attempt, run_witnessed};
 use super::options::RunOptions;
-use super::result::{CaseOutcome, JudgedCase};
+use super::result::{CaseOutcome, JudgedCase, finished};
 use crate::matrix::Case;
 use crate::observation::{self, Failure};
 use crate::spec::Spec;
@@ -23,70 +25,79 @@ pub(super) async fn look_alone(
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
 ) {
-    let open: Vec<usize> = (0..slots.len()).filter(|at| is_open(slots[*at].as_ref())).collect();
+    let open = open_cases(world.spec(), slots);
     if open.is_empty() {
         return;
     }
     let Ok(alone) = world.with_own_server().await else { return };
-    for index in open.into_iter().take(MAX_CASES) {
+    let mut looks = Looks { alone: &alone, background: BTreeMap::new() };
+    for Open { index, case, twin } in open {
         let mut cancelled = cancelled.clone();
-        tokio::select! {
-            () = look(&alone, slots, index, options) => {}
+        let attempt = tokio::select! {
+            attempt = looks.look(&case, twin.as_ref()) => attempt,
             _ = cancelled.wait_for(|cancelled| *cancelled) => break,
+        };
+        let Some(Attempt { observation, judgement, .. }) = attempt else { continue };
+        if judgement.gap_codes().is_empty()
+            || observation::write(&options.evidence, &observation).is_err()
+        {
+            continue;
+        }
+        if let Some(Some(Ok(first))) = slots.get_mut(index) {
+            (first.observation, first.judgement) = (observation, judgement);
         }
     }
     // The server stops with its last user, too.
     let _kept_by_none = alone.close().await;
 }
 
-async fn look(
-    alone: &World,
-    slots: &mut [Option<CaseOutcome>],
+/// A case to look at again.
+struct Open {
     index: usize,
-    options: &RunOptions,
-) {
-    let Some(case) = finished(slots[index].as_ref()).map(|case| case.observation.case.clone())
-    else {
-        return;
-    };
-    let background = match twin(alone.spec(), slots, &case) {
-        Some(off) => errors_of(alone, &off).await,
-        None => Vec::new(),
-    };
-    let Ok(attempt) = run_witnessed(alone, &case, background).await else { return };
-    let (observation, judgement) = (attempt.observation, attempt.judgement);
-    if judgement.gap_codes().is_empty()
-        || observation::write(&options.evidence, &observation).is_err()
-    {
-        return;
+    case: Case,
+    /// The same case with tracing off, if it ran.
+    twin: Option<Case>,
+}
+
+fn open_cases(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<Open> {
+    let all = finished(slots);
+    let is_open =
+        |(_, case): &(usize, &JudgedCase)| case.judgement.next == Some(Experiment::OwnServer);
+    let open = all.clone().filter(is_open).take(MAX_CASES).map(|(index, judged)| {
+        let case = judged.observation.case.clone();
+        let mut others = all.clone().map(|(_, other)| &other.observation.case);
+        let twin = others.find(|other| other.is_untraced_twin(&case, spec)).cloned();
+        Open { index, case, twin }
+    });
+    open.collect()
+}
+
+/// Trials on a server of their own.
+struct Looks<'a> {
+    alone: &'a World,
+    /// The errors that the server logs while a case with tracing off runs, by the id of the case.
+    background: BTreeMap<String, Vec<Failure>>,
+}
+
+impl Looks<'_> {
+    /// Runs a case, after its twin with tracing off; `None` if it does not start.
+    async fn look(&mut self, case: &Case, twin: Option<&Case>) -> Option<Attempt> {
+        let background = match twin {
+            Some(twin) => self.errors_of(twin).await,
+            None => Vec::new(),
+        };
+        run_witnessed(self.alone, case, background).await.ok()
     }
-    if let Some(Some(Ok(first))) = slots.get_mut(index) {
-        (first.observation, first.judgement) = (observation, judgement);
+
+    async fn errors_of(&mut self, twin: &Case) -> Vec<Failure> {
+        if let Some(errors) = self.background.get(&twin.id) {
+            return errors.clone();
+        }
+        let attempt = run_witnessed(self.alone, twin, Vec::new()).await.ok();
+        let trial = attempt.as_ref().and_then(|attempt| attempt.observation.trial());
+        let witness = trial.and_then(|trial| trial.witness.clone());
+        let errors = witness.map(|witness| witness.failures).unwrap_or_default();
+        self.background.insert(twin.id.clone(), errors.clone());
+        errors
     }
-}
-
-/// Returns the errors that the server logs while a case runs.
-async fn errors_of(alone: &World, case: &Case) -> Vec<Failure> {
-    let attempt = run_witnessed(alone, case, Vec::new()).await.ok();
-    let trial = attempt.as_ref().and_then(|attempt| attempt.observation.trial());
-    let witness = trial.and_then(|trial| trial.witness.clone());
-    witness.map(|witness| witness.failures).unwrap_or_default()
-}
-
-/// Returns the case that differs from `case` only in that tracing is off.
-fn twin(spec: &Spec, slots: &[Option<CaseOutcome>], case: &Case) -> Option<Case> {
-    let cases = slots.iter().filter_map(|slot| finished(slot.as_ref()));
-    let mut cases = cases.map(|case| &case.observation.case);
-    let is_twin = |other: &&Case| {
-        other.fault.is_none() && !other.records(spec) && other.work(spec) == case.work(spec)
-    };
-    cases.find(is_twin).cloned()
-}
-
-fn finished(slot: Option<&CaseOutcome>) -> Option<&JudgedCase> {
-    slot?.as_ref().ok()
-}
-
-fn is_open(slot: Option<&CaseOutcome>) -> bool {
-    finished(slot).is_some_and(|case| case.judgement.next == Some(Experiment::OwnServer))
 }

@@ -65,6 +65,14 @@ pub(super) struct JudgedCase {
     pub(super) database_command: Option<String>,
 }
 
+/// Returns the cases that ran, with their indexes.
+pub(super) fn finished(
+    slots: &[Option<CaseOutcome>],
+) -> impl Iterator<Item = (usize, &JudgedCase)> + Clone {
+    let slots = slots.iter().enumerate();
+    slots.filter_map(|(index, slot)| Some((index, slot.as_ref()?.as_ref().ok()?)))
+}
+
 impl JudgedCase {
     /// Converts this case into a result, without comparing it with other cases.
     pub(super) fn into_result(self) -> CaseResult {

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
-use super::result::CaseOutcome;
+use super::result::{CaseOutcome, finished};
 use crate::matrix::Case;
 use crate::observation::{self, Observation};
 use crate::trial::World;
@@ -50,10 +50,8 @@ struct Suspect {
 }
 
 fn suspects(world: &World, slots: &[Option<CaseOutcome>]) -> Vec<Suspect> {
-    let finished = slots.iter().enumerate();
-    let finished = finished.filter_map(|(at, slot)| Some((at, slot.as_ref()?.as_ref().ok()?)));
     let (indexes, observations): (Vec<usize>, Vec<&Observation>) =
-        finished.map(|(at, case)| (at, &case.observation)).unzip();
+        finished(slots).map(|(at, case)| (at, &case.observation)).unzip();
     let pairs = slow_pairs(world.spec(), &observations).into_iter();
     let case = |at: usize| observations[at].case.clone();
     pairs.map(|(off, on)| Suspect { off: case(off), on: case(on), slot: indexes[on] }).collect()

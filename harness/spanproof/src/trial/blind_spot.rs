@@ -15,10 +15,6 @@ use crate::observation::{BlindSpot, BlindSpotEffect};
 use crate::spec::SpanTable;
 use spanproof_postgres::LogEntry;
 
-/// A statement that names at least this many of the columns for trace, id, parent, name and start is about
-/// spans.
-const MIN_COLUMNS: usize = 3;
-
 /// Prefix of the log line that the event trigger writes when it can't create a trigger on a table.
 const UNWATCHED: &str = "spanproof witness: unwatched ";
 
@@ -127,11 +123,7 @@ fn of_temporary_table(places: &[String], statements: &[Sql]) -> Option<BlindSpot
 /// Returns the other tables that statements insert spans into: those that are created like the span table,
 /// and those whose inserts name its columns. Rows may go on from there to the span table.
 fn of_similar_tables(spans: &SpanTable, places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
-    let columns = [&spans.trace, &spans.id, &spans.parent, &spans.name, &spans.started];
-    let has_columns = |sql: &Sql| {
-        let is_named = |column: &&&String| !column.is_empty() && sql.names(&base(column));
-        columns.iter().filter(is_named).count() >= MIN_COLUMNS
-    };
+    let has_columns = |sql: &Sql| spans.has_columns_in(|column| sql.names(&base(column)));
     let like_spans = |sql: &&Sql| has_columns(sql) || places.iter().any(|place| sql.names(place));
     let created: BTreeSet<&String> =
         statements.iter().filter(like_spans).filter_map(Sql::created_table).collect();

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::Error;
 use super::login::log_in_to_read;
 use super::other_tables::OtherRows;
-use super::witness::failures;
+use super::witness::failures_that;
 use crate::observation::Failure;
 use crate::spec::Tables;
 use spanproof_postgres::{LogEntry, Server};
@@ -73,22 +73,20 @@ async fn rows(server: &Server, tables: &Tables) -> Result<BTreeMap<String, Other
 /// Returns the failed logins and writes. Our own statements in other databases create and drop
 /// databases, and write no rows.
 fn failures_of_clients(entries: &[LogEntry]) -> Vec<Failure> {
-    let concerns = |entry: &&LogEntry| match &entry.statement {
-        Some(statement) => {
-            let statement = statement.to_lowercase();
-            ["insert", "copy", "merge", "update"].iter().any(|verb| statement.contains(verb))
-        }
-        // Authorization, a database that does not exist, too many sessions.
-        None => ["28", "3D", "53"].contains(&entry.sqlstate.get(..2).unwrap_or_default()),
-    };
-    let named = entries.iter().filter(concerns).map(|entry| {
+    let named = entries.iter().map(|entry| {
         let is_named = entry.message.contains(&format!("\"{}\"", entry.database));
         let place =
             if is_named { String::new() } else { format!(" (in database \"{}\")", entry.database) };
         let message = entry.message.clone() + &place;
         LogEntry { message, ..entry.clone() }
     });
-    failures(&named.collect::<Vec<_>>())
+    let is_write = |statement: &String| {
+        let statement = statement.to_lowercase();
+        ["insert", "copy", "merge", "update"].iter().any(|verb| statement.contains(verb))
+    };
+    failures_that(&named.collect::<Vec<_>>(), |failure| {
+        failure.is_refused_connection() || failure.statement.as_ref().is_some_and(is_write)
+    })
 }
 
 #[cfg(test)]

@@ -87,13 +87,21 @@ async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> 
 
 /// Returns the first errors in the log.
 pub(super) fn failures(entries: &[LogEntry]) -> Vec<Failure> {
+    failures_that(entries, |_| true)
+}
+
+/// Returns the first errors in the log that meet a condition.
+pub(super) fn failures_that(
+    entries: &[LogEntry],
+    is_wanted: impl Fn(&Failure) -> bool,
+) -> Vec<Failure> {
     let is_failure = |entry: &&LogEntry| matches!(&*entry.severity, "ERROR" | "FATAL" | "PANIC");
-    let failures = entries.iter().filter(is_failure).take(MAX_FAILURES).map(|entry| Failure {
+    let failures = entries.iter().filter(is_failure).map(|entry| Failure {
         state: entry.sqlstate.clone(),
         message: entry.message.clone(),
         statement: entry.statement.clone(),
     });
-    failures.collect()
+    failures.filter(is_wanted).take(MAX_FAILURES).collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(super) struct Cause {
     unlikely_if: &'static [&'static [Question]],
     /// A yes to any of these makes `unlikely_if` void.
     supported_by: &'static [Question],
+    /// A yes to any of these fulfils `requires` and proves nothing.
+    pub(super) sufficient: &'static [Question],
     /// Sets of questions. A yes to all questions of one set proves the cause.
     pub(super) decisive: &'static [&'static [Question]],
 }
@@ -51,6 +53,7 @@ const DEFAULT: Cause = Cause {
     excluded_by: &[],
     unlikely_if: &[],
     supported_by: &[],
+    sufficient: &[],
     decisive: &[],
 };
 
@@ -124,6 +127,7 @@ pub(super) const CAUSES: &[Cause] = &[
         ]],
         supported_by: &[Q::OtherUnits],
         decisive: &[&[Q::SampledOut, Q::UnsampledHeader]],
+        ..DEFAULT
     },
     Cause {
         code: Code::PathNotExecuted,
@@ -154,7 +158,9 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Refused],
         excluded_by: &[Q::Poisoned, Q::Elsewhere, Q::Undone, Q::Removed, Q::Discarded],
         unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
-        decisive: &[&[Q::Refused], &[Q::Denied], &[Q::Reported]],
+        // A refused connection may be one of another part of the service.
+        sufficient: &[Q::Denied],
+        decisive: &[&[Q::Refused], &[Q::Reported]],
         ..DEFAULT
     },
     Cause {
@@ -187,6 +193,7 @@ pub(super) const CAUSES: &[Cause] = &[
         unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute]],
         supported_by: &[Q::Propagated, Q::OtherUnits, Q::Named],
         decisive: &[&[Q::Unsent]],
+        ..DEFAULT
     },
     Cause {
         code: Code::LostAtExit,
@@ -254,7 +261,8 @@ impl Cause {
         {
             return Some(question.yes().to_owned());
         }
-        if self.is_proven(answers) {
+        let is_sufficient = self.sufficient.iter().any(|question| answers.is_yes(*question));
+        if is_sufficient || self.is_proven(answers) {
             return None;
         }
         for question in self.requires {
@@ -278,13 +286,6 @@ impl Cause {
     }
 }
 
-/// Whether a refused connection is the only sign of a failed write. It may be one of another part of the
-/// service.
-fn is_only_denied(answers: &Answers) -> bool {
-    let others = [Q::Refused, Q::Reported, Q::Poisoned, Q::Elsewhere];
-    answers.is_yes(Q::Denied) && !others.into_iter().any(|question| answers.is_yes(question))
-}
-
 /// Returns the cause of a gap if the facts exclude all other causes.
 pub(super) fn conclude(answers: &Answers) -> Conclusion {
     let mut possible: Vec<&'static Cause> = Vec::new();
@@ -296,9 +297,7 @@ pub(super) fn conclude(answers: &Answers) -> Conclusion {
         }
     }
     let (cause, confidence) = match possible[..] {
-        [cause] if cause.is_proven(answers) && !is_only_denied(answers) => {
-            (Some(cause), Confidence::Certain)
-        }
+        [cause] if cause.is_proven(answers) => (Some(cause), Confidence::Certain),
         [cause] => (Some(cause), Confidence::Likely),
         _ => (None, Confidence::Undetermined),
     };

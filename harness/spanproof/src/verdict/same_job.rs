@@ -46,9 +46,8 @@ pub(super) fn note_unended_jobs(spec: &Spec, all: &[&Observation], judgements: &
         let is_twin = |other: &&&Observation| {
             case.fault.is_none()
                 && case.records(spec)
-                && !other.case.records(spec)
                 && job_ended(other)
-                && other.case.work(spec) == case.work(spec)
+                && other.case.is_untraced_twin(case, spec)
         };
         if let Some(off) = all.iter().find(is_twin)
             && let Some(ms) = off.job_ms()

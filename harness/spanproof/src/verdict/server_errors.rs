@@ -101,10 +101,6 @@ fn rows_in_other_tables(tables: &[(String, u64)], of_units: bool) -> Fact {
     Fact::Yes(tables.iter().map(evidence).collect())
 }
 
-/// Minimum number of span columns in a statement about spans that does not name the span table. The span
-/// columns are the trace id, span id, parent, name and start.
-const MIN_COLUMNS: usize = 3;
-
 /// Errors of the database server's log that may be about spans.
 pub(super) struct ServerErrors<'a> {
     /// Errors of statements that write spans.
@@ -118,12 +114,8 @@ impl<'a> ServerErrors<'a> {
     pub(super) fn select(errors: &'a [Failure], facts: &Facts<'_>) -> Self {
         let table = &facts.spec.tables.spans;
         let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
-        let columns = [&table.trace, &table.id, &table.parent, &table.name, &table.started];
         let has_span_columns = |statement: &str| {
-            let named = columns
-                .iter()
-                .filter(|column| !column.is_empty() && names(statement, &column.to_lowercase()));
-            named.count() >= MIN_COLUMNS
+            table.has_columns_in(|column| names(statement, &column.to_lowercase()))
         };
         let writes_spans = |statement: &str| {
             let statement = statement.to_lowercase();
@@ -134,14 +126,12 @@ impl<'a> ServerErrors<'a> {
             Some(statement) => writes_spans(statement),
             None => names(&error.message.to_lowercase(), &table_name),
         };
-        // Classes of SQLSTATE: authorization, unknown database, too many connections.
-        let is_refused_connection = |error: &&Failure| {
-            let class = error.state.get(..2).unwrap_or_default();
-            error.statement.is_none() && ["28", "3D", "53"].contains(&class)
-        };
         Self {
             statement_errors: errors.iter().filter(is_about_spans).collect(),
-            connection_errors: errors.iter().filter(is_refused_connection).collect(),
+            connection_errors: errors
+                .iter()
+                .filter(|error| error.is_refused_connection())
+                .collect(),
         }
     }
 

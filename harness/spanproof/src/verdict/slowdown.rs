@@ -1,8 +1,6 @@
 //! A job that takes many times longer with tracing on than with tracing off. One trial of each says
 //! little on a busy machine: such a pair is only a reason to measure both again, alternately and alone.
 
-use std::fmt::Write as _;
-
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
@@ -71,11 +69,8 @@ fn total(times: &[u64]) -> u64 {
 
 /// `1510, 1498, 1502 ms`
 fn text(times: &[u64]) -> String {
-    let mut text = String::new();
-    for (at, ms) in times.iter().enumerate() {
-        let _infallible = write!(text, "{}{ms}", if at == 0 { "" } else { ", " });
-    }
-    text + " ms"
+    let times: Vec<_> = times.iter().map(ToString::to_string).collect();
+    format!("{} ms", times.join(", "))
 }
 
 #[cfg(test)]

@@ -146,18 +146,21 @@ pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Opti
     had_ended.then(|| Evidence::span_with_remark(facts, root, &fields, remark))
 }
 
+/// Whether the value of a header contains a trace id. Hyphens separate the fields of a header, but may also
+/// be a part of the id.
+fn contains_trace(value: &str, trace: &str) -> bool {
+    same_id(value, trace)
+        || value.split('-').any(|field| same_id(field, trace))
+        || value.contains(trace)
+}
+
 /// Whether each request carries the trace of a stored span, and there are fewer requests than units. Then
 /// a unit whose trace no request carried has sent none.
 fn others_sent_all(facts: &Facts<'_>, header: &str) -> bool {
     let requests = facts.exchanges();
     let is_of_stored_span = |value: &String| {
         let traces = facts.spans.iter().filter_map(|span| span.trace.as_deref());
-        let mut traces = traces.filter(|trace| !trace.is_empty());
-        traces.any(|trace| {
-            same_id(value, trace)
-                || value.split('-').any(|field| same_id(field, trace))
-                || value.contains(trace)
-        })
+        traces.filter(|trace| !trace.is_empty()).any(|trace| contains_trace(value, trace))
     };
     requests.len() < facts.units.len()
         && requests.iter().all(|request| request.headers.get(header).is_some_and(is_of_stored_span))
@@ -169,13 +172,9 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let requests = facts.exchanges();
     let trace = trace?;
-    let contains_trace = |value: &String| {
-        let is_trace = |field: &str| same_id(field, trace);
-        // Hyphens separate the fields of a header, but may also be a part of the id.
-        same_id(value, trace) || value.split('-').any(is_trace) || value.contains(trace)
-    };
     let mut values = requests.iter().filter_map(|request| request.headers.get(&header));
-    if requests.is_empty() || values.any(contains_trace) || others_sent_all(facts, &header) {
+    let is_sent = values.any(|value| contains_trace(value, trace));
+    if requests.is_empty() || is_sent || others_sent_all(facts, &header) {
         return None;
     }
     let count = requests.len();

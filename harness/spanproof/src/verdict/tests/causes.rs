@@ -28,12 +28,18 @@ fn without_any_fact_nothing_is_concluded() {
     assert_eq!(conclusion(&[], &[]), (None, Confidence::Undetermined));
 }
 
+/// The sets of facts that prove a cause, or leave no other one.
+fn proofs(cause: &Cause) -> Vec<Vec<Question>> {
+    let sufficient = cause.sufficient.iter().map(|question| vec![*question]);
+    cause.decisive.iter().map(|set| set.to_vec()).chain(sufficient).collect()
+}
+
 /// The facts that prove a cause never prove another one.
 #[test]
 fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
     for cause in CAUSES {
-        for set in cause.decisive {
-            let concluded = conclude(&answers(set, &[])).cause;
+        for set in proofs(cause) {
+            let concluded = conclude(&answers(&set, &[])).cause;
             let wrong = concluded.filter(|other| other.code != cause.code);
             assert_eq!(wrong, None, "{} by {set:?}", cause.code);
         }
@@ -62,8 +68,8 @@ fn every_pair_of_causes_has_a_fact_that_separates_it() {
 #[test]
 fn a_fact_less_never_makes_another_cause_certain() {
     for cause in CAUSES {
-        for set in cause.decisive {
-            for left_out in *set {
+        for set in proofs(cause) {
+            for left_out in &set {
                 let rest: Vec<_> = set.iter().copied().filter(|one| one != left_out).collect();
                 let (code, confidence) = conclusion(&rest, &[]);
                 let is_other = code.is_some_and(|code| code != cause.code);
@@ -121,4 +127,14 @@ fn facts_leave_one_cause_or_several(
     #[case] confidence: Confidence,
 ) {
     assert_eq!(conclusion(yes, no), (code, confidence));
+}
+
+/// A connection of another part of the service may have been refused.
+#[test]
+fn a_refused_connection_alone_is_only_likely_to_be_the_tracers() {
+    let likely = (Some(Code::WriteFailedSilent), Confidence::Likely);
+    assert_eq!(conclusion(&[Q::Denied], &[Q::Refused, Q::Elsewhere]), likely);
+    let certain = (Some(Code::WriteFailedSilent), Confidence::Certain);
+    let denied_and_reported = [Q::Denied, Q::Reported];
+    assert_eq!(conclusion(&denied_and_reported, &[Q::Refused, Q::Elsewhere]), certain);
 }
