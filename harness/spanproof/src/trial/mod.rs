@@ -42,6 +42,7 @@ mod server_evidence;
 mod service;
 mod session;
 mod shared;
+mod span_jobs;
 mod stopwatch;
 mod tally;
 mod trigger;

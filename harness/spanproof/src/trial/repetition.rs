@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::recovery::output_between;
+use super::span_jobs::SpanJobs;
 use super::witness::failures;
 use crate::matrix::Case;
 use crate::observation::{
@@ -87,8 +88,7 @@ pub(super) fn separate(
 }
 
 /// Divides the rows by job. `states` are the tables at the end of each job, so each one contains the rows
-/// of one more job. A span belongs to the job of its unit. Without a unit id, it belongs to the job of its
-/// parent, or else to the job during which it appeared.
+/// of one more job.
 fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
     let mut jobs: Vec<TableRows> = Vec::new();
     for (at, state) in states.iter().enumerate() {
@@ -110,10 +110,9 @@ fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
         let ids = job.units.all().iter().filter_map(|row| observation::id(row, &mapping.units.id));
         job_of_unit.extend(ids.map(|id| (id, at)));
     }
-    let owners = owners(mapping, states, &job_of_unit);
+    let owners = SpanJobs::new(mapping, states, &job_of_unit);
     for (at, job) in jobs.iter_mut().enumerate() {
-        let spans = last.spans.clone();
-        job.spans = spans.filter(|span| owners.get(&span_key(mapping, span)) == Some(&at));
+        job.spans = last.spans.clone().filter(|span| owners.job(span) == Some(at));
     }
     jobs
 }
@@ -124,53 +123,6 @@ fn new_rows(rows: &Rows, before: &Rows, id: &dyn Fn(&Row) -> Option<String>) -> 
     let same_id = |old: &Row, row: &Row| id(row).is_some() && id(old) == id(row);
     let new = rows.clone().difference(before, same_id);
     if new.all().is_empty() { rows.clone().difference(before, Row::eq) } else { new }
-}
-
-/// Returns the number of the job that each span belongs to, by the span's key.
-fn owners(
-    mapping: &spec::Tables,
-    states: &[TableRows],
-    job_of_unit: &HashMap<String, usize>,
-) -> HashMap<String, usize> {
-    let mut appeared: HashMap<String, usize> = HashMap::new();
-    for (at, state) in states.iter().enumerate() {
-        for span in state.spans.all() {
-            appeared.entry(span_key(mapping, span)).or_insert(at);
-        }
-    }
-    let spans = states.last().map_or(&[][..], |state| state.spans.all());
-    let by_id: HashMap<String, &Row> = spans
-        .iter()
-        .filter_map(|span| Some((observation::text(span, &mapping.spans.id)?, span)))
-        .collect();
-    let own = |span: &Row| {
-        let unit = observation::id(span, &mapping.spans.unit)?;
-        job_of_unit.get(&unit).copied()
-    };
-    let owner = |span: &Row| {
-        let mut current = Some(span);
-        // Wrong parents may form a circle, so the number of steps is limited.
-        for _ in 0..=by_id.len() {
-            let Some(span) = current else { break };
-            if let Some(job) = own(span) {
-                return Some(job);
-            }
-            let parent = observation::text(span, &mapping.spans.parent);
-            current = parent.and_then(|parent| by_id.get(&parent).copied());
-        }
-        appeared.get(&span_key(mapping, span)).copied()
-    };
-    spans.iter().filter_map(|span| Some((span_key(mapping, span), owner(span)?))).collect()
-}
-
-/// Returns a text that identifies a span: its id and trace id, or the whole row if it has no id.
-fn span_key(mapping: &spec::Tables, span: &Row) -> String {
-    match observation::text(span, &mapping.spans.id) {
-        Some(id) => {
-            format!("{id} {:?}", observation::text(span, &mapping.spans.trace))
-        }
-        None => format!("{span:?}"),
-    }
 }
 
 #[cfg(test)]
@@ -221,6 +173,34 @@ mod tests {
         assert_eq!(spans, [&["a", "late", "child"][..], &["b", "c"], &[]]);
         let units: Vec<_> = jobs.iter().map(|job| job.units.all().len()).collect();
         assert_eq!(units, [1, 1, 1]);
+    }
+
+    /// Seen red: a span of no unit that was stored late was taken from its job, whose spans then referred to
+    /// a parent that does not exist.
+    #[test]
+    fn a_late_span_without_a_unit_belongs_to_the_job_of_its_children_or_its_trace() {
+        let spec = example(|text| text);
+        let spans = [
+            ("run", None, None),
+            ("a", Some("1"), Some("run")),
+            ("sibling", None, None),
+            ("b", Some("2"), None),
+        ];
+        let mut states = [
+            state(&["1"], &spans[1..2]),
+            state(&["1", "2"], &[spans[1], spans[3]]),
+            state(&["1", "2"], &spans),
+        ];
+        for state in &mut states {
+            let Rows::Found(spans) = &mut state.spans else { unreachable!() };
+            for span in spans {
+                let trace = if span["span_id"] == "b" { "t2" } else { "t1" };
+                span.insert("trace_id".into(), json!(trace));
+            }
+        }
+        let jobs = rows_by_job(&spec.tables, &states);
+        let spans: Vec<_> = jobs.iter().map(span_ids).collect();
+        assert_eq!(spans, [&["run", "a", "sibling"][..], &["b"], &[]]);
     }
 
     #[test]

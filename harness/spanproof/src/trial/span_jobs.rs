@@ -1,0 +1,102 @@
+//! Which job each span belongs to, in a case that submits its job several times. Jobs are numbered from 0.
+//! A unit is one part of a job.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::observation::{self, Row, TableRows};
+use crate::spec;
+
+/// The job of each span.
+pub(super) struct SpanJobs<'a> {
+    mapping: &'a spec::Tables,
+    /// The job of each span, by the span's key.
+    jobs: HashMap<String, usize>,
+}
+
+impl<'a> SpanJobs<'a> {
+    /// A span belongs to the job of its unit, or of its nearest ancestor with a unit. Without such an
+    /// ancestor, it belongs to the only job among its descendants or else in its trace: a span may be stored
+    /// after the end of its job. Otherwise it belongs to the job during which it appeared. `states` are the
+    /// tables at the end of each job.
+    pub(super) fn new(
+        mapping: &'a spec::Tables,
+        states: &[TableRows],
+        job_of_unit: &HashMap<String, usize>,
+    ) -> Self {
+        let spans = states.last().map_or(&[][..], |state| state.spans.all());
+        let key = |span: &Row| key(mapping, span);
+        let by_id: HashMap<String, &Row> = spans
+            .iter()
+            .filter_map(|span| Some((observation::text(span, &mapping.spans.id)?, span)))
+            .collect();
+        let own =
+            |span: &Row| job_of_unit.get(&observation::id(span, &mapping.spans.unit)?).copied();
+        let trace = |span: &Row| observation::text(span, &mapping.spans.trace);
+        let mut all = Self { mapping, jobs: HashMap::new() };
+        all.add(spans, |span| ancestors(mapping, &by_id, span).find_map(own));
+        let below = all
+            .only_jobs(spans, |span| ancestors(mapping, &by_id, span).skip(1).map(key).collect());
+        all.add(spans, |span| below.get(&key(span)).copied());
+        let traces = all.only_jobs(spans, |span| trace(span).into_iter().collect());
+        all.add(spans, |span| traces.get(&trace(span)?).copied());
+        let mut appeared: HashMap<String, usize> = HashMap::new();
+        for (at, state) in states.iter().enumerate() {
+            for span in state.spans.all() {
+                appeared.entry(key(span)).or_insert(at);
+            }
+        }
+        all.add(spans, |span| appeared.get(&key(span)).copied());
+        all
+    }
+
+    /// Returns the number of the job that a span belongs to.
+    pub(super) fn job(&self, span: &Row) -> Option<usize> {
+        self.jobs.get(&key(self.mapping, span)).copied()
+    }
+
+    /// Adds the jobs of spans that have none yet.
+    fn add<'r>(&mut self, spans: &'r [Row], job: impl Fn(&'r Row) -> Option<usize>) {
+        for span in spans {
+            if let (None, Some(job)) = (self.job(span), job(span)) {
+                self.jobs.insert(key(self.mapping, span), job);
+            }
+        }
+    }
+
+    /// Returns the job of each group of spans whose known jobs are one job. A span may be in several groups.
+    fn only_jobs<'r>(
+        &self,
+        spans: &'r [Row],
+        groups: impl Fn(&'r Row) -> Vec<String>,
+    ) -> HashMap<String, usize> {
+        let mut jobs: HashMap<String, BTreeSet<usize>> = HashMap::new();
+        for span in spans {
+            for group in groups(span) {
+                jobs.entry(group).or_default().extend(self.job(span));
+            }
+        }
+        let only = |(group, jobs): (String, BTreeSet<usize>)| {
+            (jobs.len() == 1).then(|| Some((group, jobs.first().copied()?)))?
+        };
+        jobs.into_iter().filter_map(only).collect()
+    }
+}
+
+/// Returns a span and its ancestors. Wrong parents may form a circle, so the number of steps is limited.
+fn ancestors<'r>(
+    mapping: &spec::Tables,
+    by_id: &HashMap<String, &'r Row>,
+    span: &'r Row,
+) -> impl Iterator<Item = &'r Row> {
+    let parent =
+        |span: &&'r Row| by_id.get(&observation::text(span, &mapping.spans.parent)?).copied();
+    std::iter::successors(Some(span), parent).take(by_id.len() + 1)
+}
+
+/// Returns a text that identifies a span: its id and trace id, or the whole row if it has no id.
+fn key(mapping: &spec::Tables, span: &Row) -> String {
+    match observation::text(span, &mapping.spans.id) {
+        Some(id) => format!("{id} {:?}", observation::text(span, &mapping.spans.trace)),
+        None => format!("{span:?}"),
+    }
+}
