@@ -144,7 +144,8 @@ async fn column_check(session: &mut Session, spec: &Spec) -> Result<Check, Error
     }
     let (missing, all) = (missing.join(", "), table.names().collect::<Vec<_>>().join(", "));
     let found = format!("`{}` has no {missing}; it has {all}", spans.table);
-    Ok(check.failed(found, "apply the migrations, or correct the names in `[tables.spans]`"))
+    let next = "apply the migrations, or correct the names in `[tables.spans]`, with `\"\"` for a column that the table does not have";
+    Ok(check.failed(found, next))
 }
 
 /// Returns the type of each column of a table, with its width, by column name.

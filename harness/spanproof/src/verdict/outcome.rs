@@ -72,6 +72,7 @@ pub(super) struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct UnitOutcome {
     status: Option<String>,
+    has_value: bool,
     /// The keys of the value, if the value is a JSON object.
     value_keys: Vec<String>,
 }
@@ -88,8 +89,8 @@ impl Outcome {
         }
     }
 
-    /// Whether the statuses of jobs and units and the keys of their values are the same. The content of
-    /// the values may differ.
+    /// Whether the statuses of jobs and units are the same, which units have values, and the keys of these
+    /// values. The content of the values may differ.
     pub(super) fn ends_like(&self, other: &Self) -> bool {
         self.jobs == other.jobs && self.units == other.units
     }
@@ -106,7 +107,7 @@ impl Outcome {
         format!("{key}: {value}")
     }
 
-    /// The units whose statuses, or the keys of whose values, differ.
+    /// The units that differ in their status, in whether they have a value, or in the keys of the value.
     pub(super) fn different_units(&self, other: &Self) -> BTreeSet<String> {
         let keys = self.units.keys().chain(other.units.keys());
         keys.filter(|key| self.units.get(*key) != other.units.get(*key)).cloned().collect()
@@ -117,7 +118,12 @@ impl Outcome {
         let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".into());
         let jobs: Vec<_> = self.jobs.iter().map(or_null).collect();
         let unit_text = |(key, unit): (&String, &UnitOutcome)| {
-            format!("{key}: {} {{{}}}", or_null(&unit.status), unit.value_keys.join(", "))
+            let value = if unit.has_value {
+                format!("{{{}}}", unit.value_keys.join(", "))
+            } else {
+                "without a result".to_owned()
+            };
+            format!("{key}: {} {value}", or_null(&unit.status))
         };
         let units: Vec<_> = self.units.iter().map(unit_text).collect();
         format!("job {}; {}", jobs.join(", "), units.join("; "))
@@ -128,6 +134,6 @@ impl UnitOutcome {
     fn new(unit: &Unit) -> Self {
         let object = unit.outcome.as_ref().and_then(|value| value.as_object());
         let value_keys = object.map(|object| object.keys().cloned().collect()).unwrap_or_default();
-        Self { status: unit.status.clone(), value_keys }
+        Self { status: unit.status.clone(), has_value: unit.outcome.is_some(), value_keys }
     }
 }
