@@ -83,6 +83,12 @@ const fn runner(defect: &'static str) -> Row {
     Row::new(Service::Runner, defect)
 }
 
+/// SQL that makes the times of spans numbers: milliseconds since 1970.
+const NUMBERS: &str = "create function since_1970(timestamptz) returns bigint language sql as \
+    $$ select (extract(epoch from $1) * 1000)::bigint $$; \
+    create cast (timestamptz as bigint) with function since_1970(timestamptz) as assignment; \
+    alter table spans alter started_at type bigint using 0, alter ended_at type bigint using 0;";
+
 /// Returns all kinds: the defects, and then the healthy variants.
 fn all() -> Vec<Kind> {
     [defects::KINDS, variants::KINDS].concat().into_iter().flatten().copied().collect()

@@ -1,6 +1,6 @@
 //! Healthy ways to record spans, which must pass.
 
-use super::{Kind, kinds, otel, silent};
+use super::{Kind, NUMBERS, kinds, otel, silent};
 
 const UNIQUE: &str = "alter table spans add unique (span_id);";
 const PARTITIONED: &str = "alter table spans rename to old_spans; \
@@ -94,6 +94,10 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
     "a function of the database inserts the row" [] [] { silent("by-function").sql(RECORD_SPAN); }
     "ids in capitals" [] [] {
         silent("upper-case-ids");
+    }
+    "times are numbers since 1970" [] [] {
+        silent("").sql(NUMBERS);
+        otel("").sql(NUMBERS);
     }
     "the duration in microseconds" [] [] { silent("own-duration-unit"); }
     "more spans than the spec names" [] [] {

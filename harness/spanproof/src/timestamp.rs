@@ -1,5 +1,5 @@
-//! Parses times as printed by Postgres for `timestamp`, `timestamptz` and `date` columns. Unlike a
-//! log line, the text must have nothing after the time.
+//! Parses times as printed by Postgres for `timestamp`, `timestamptz` and `date` columns, and numbers
+//! that count from the start of 1970. Unlike a log line, the text must have nothing after the time.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
@@ -24,6 +24,70 @@ pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
         None => (rest, None),
     };
     Fields { date, clock, fraction, zone }.time()
+}
+
+/// The unit of a number that counts from the start of 1970. The number's magnitude shows it: each unit
+/// covers the years 1973 to 5138, and in each other unit the same number is in another age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum EpochUnit {
+    Seconds,
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
+}
+
+impl EpochUnit {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
+
+    /// Returns how many of this unit are one second.
+    pub(crate) fn per_second(self) -> i64 {
+        match self {
+            Self::Seconds => 1,
+            Self::Milliseconds => 1_000,
+            Self::Microseconds => 1_000_000,
+            Self::Nanoseconds => 1_000_000_000,
+        }
+    }
+
+    /// Returns the smallest number that is a time in this unit, and the smallest one that is too large.
+    pub(crate) fn range(self) -> (i128, i128) {
+        let first = i128::from(self.per_second()) * 100_000_000;
+        (first, first * 1_000)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+}
+
+/// Parses a number that counts from the start of 1970, with or without a fraction. Returns `None` for any
+/// other text, and for a number before 1973, which may be something else.
+pub(crate) fn epoch(text: &str) -> Option<(DateTime<Utc>, EpochUnit)> {
+    // JSON prints large numbers of floating point with an exponent.
+    let plain =
+        text.contains(['e', 'E']).then(|| text.parse().map(|number: f64| format!("{number:.6}")));
+    let plain = plain.transpose().ok()?;
+    let text = plain.as_deref().unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let count: i128 = whole.parse().ok()?;
+    let is_in_range = |unit: &EpochUnit| (unit.range().0..unit.range().1).contains(&count);
+    let unit = EpochUnit::ALL.into_iter().find(is_in_range)?;
+    let nanos_per_unit = 1_000_000_000 / i128::from(unit.per_second());
+    let nanos =
+        count * nanos_per_unit + i128::from(nanos(fraction)?) * nanos_per_unit / 1_000_000_000;
+    let seconds = i64::try_from(nanos / 1_000_000_000).ok()?;
+    let at = DateTime::from_timestamp(seconds, u32::try_from(nanos % 1_000_000_000).ok()?)?;
+    Some((at, unit))
 }
 
 /// The parts of a time as text.
@@ -128,6 +192,28 @@ mod tests {
         ] {
             let found = timestamp(text).map(|at| at.to_rfc3339());
             assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_magnitude_of_a_number_shows_its_unit() {
+        for (text, expected) in [
+            ("1761134401", "2025-10-22T12:00:01+00:00"),
+            ("1761134401.25", "2025-10-22T12:00:01.250+00:00"),
+            ("1761134401250", "2025-10-22T12:00:01.250+00:00"),
+            ("1761134401250.5", "2025-10-22T12:00:01.250500+00:00"),
+            ("1761134401250500", "2025-10-22T12:00:01.250500+00:00"),
+            ("1.76113440125e9", "2025-10-22T12:00:01.250+00:00"),
+            ("1.7611344e18", "2025-10-22T12:00:00+00:00"),
+            ("1761134401250500001", "2025-10-22T12:00:01.250500001+00:00"),
+        ] {
+            let found = epoch(text).map(|(at, _)| at.to_rfc3339());
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+        for text in
+            ["", "0", "1", "99999999", "-1761134401", "1761134401.", "x", "e", "1e99", "-1.7e9"]
+        {
+            assert_eq!(epoch(text), None, "{text}");
         }
     }
 

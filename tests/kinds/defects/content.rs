@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, kinds, otel, runner, silent};
+use crate::kinds::{Kind, NUMBERS, kinds, otel, runner, silent};
 
 const TWO_ON: &[(&str, &str)] =
     &[("flag", "[{ name = 'TRACING', tracing = true, values = ['off', 'on', '1'] }]")];
@@ -58,6 +58,10 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the end is in the future" [ImpossibleTimes] [] {
         silent("time-in-future");
         otel("time-in-future");
+    }
+    "the end is in the future, as a number since 1970" [ImpossibleTimes] [] {
+        silent("time-in-future").sql(NUMBERS);
+        otel("time-in-future").sql(NUMBERS);
     }
     "milliseconds are stored as seconds" [ImpossibleTimes] [] {
         silent("time-in-ms");

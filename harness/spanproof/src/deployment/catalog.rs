@@ -1,11 +1,14 @@
 //! Reads the columns of a table and their types.
 
-use crate::identifier;
-use crate::json_path::JsonPath;
 use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 
 use super::reply::Reply;
 use super::session::{Error, Session};
+use crate::identifier;
+use crate::json_path::JsonPath;
+use crate::timestamp::EpochUnit;
 
 /// A table that the session can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,14 +110,46 @@ impl Table {
         let (value, sql_type) = self.column(column)?;
         let parameter = format!("((${parameter}::text[])[1])");
         Some(match sql_type {
-            _ if JsonPath::find(column).is_some() => {
-                format!("{value}::timestamptz {comparison} {parameter}::timestamptz")
-            }
+            // A number counts from the start of 1970. Its first digits show the unit (see `EpochUnit`).
+            _ if JsonPath::find(column).is_some() => format!(
+                "case when {value} ~ '^[0-9.]+$' then to_timestamp({value}::numeric \
+                 / 1000 ^ greatest(0, (length(split_part({value}, '.', 1)) - 9) / 3)) \
+                 else {value}::timestamptz end {comparison} {parameter}::timestamptz"
+            ),
             "timestamp without time zone" => {
                 format!("{value} {comparison} {parameter}::timestamptz at time zone 'UTC'")
             }
             sql_type => format!("{value} {comparison} {parameter}::{sql_type}"),
         })
+    }
+
+    /// Whether the column contains numbers, so that a time in it counts from the start of 1970.
+    fn is_number(&self, column: &str) -> bool {
+        const NUMBERS: [&str; 6] =
+            ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
+        JsonPath::find(column).is_none()
+            && self.column_type(column).is_some_and(|sql_type| NUMBERS.contains(&sql_type))
+    }
+
+    /// Returns the condition that a time in a column of numbers is not before `bound`, or is before it;
+    /// `None` if the column does not contain numbers. The unit of the numbers may be any. Postgres can use
+    /// an index on the column.
+    pub(crate) fn number_condition(
+        &self,
+        column: &str,
+        is_start: bool,
+        bound: DateTime<Utc>,
+    ) -> Option<String> {
+        let value = self.value(column).filter(|_| self.is_number(column))?;
+        let nanos = i128::from(bound.timestamp()) * 1_000_000_000
+            + i128::from(bound.timestamp_subsec_nanos());
+        let within = |unit: EpochUnit| {
+            let at = nanos * i128::from(unit.per_second()) / 1_000_000_000;
+            let (first, end) = unit.range();
+            let (from, to) = if is_start { (at.max(first), end) } else { (first, at.min(end)) };
+            format!("{value} >= {from} and {value} < {to}")
+        };
+        Some(format!("({})", EpochUnit::ALL.map(within).join(" or ")))
     }
 
     /// Whether the column's type allows this value. For example, a `bigint` column can't contain a

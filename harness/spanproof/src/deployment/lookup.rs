@@ -194,6 +194,10 @@ impl Conditions {
     pub(super) fn require_within(&mut self, table: &Table, column: &str, window: Window) -> bool {
         [(">=", window.since), ("<", window.until)].into_iter().all(|(comparison, bound)| {
             let Some(bound) = bound else { return true };
+            if let Some(condition) = table.number_condition(column, comparison == ">=", bound) {
+                self.add(condition);
+                return true;
+            }
             let condition = table.comparison(column, comparison, self.next_parameter());
             self.add_with_values(condition, &[bound.to_rfc3339()])
         })

@@ -33,7 +33,7 @@ pub(crate) use model::located;
 pub use model::{Observation, Origin};
 pub(crate) use redaction::Redactor;
 pub(crate) use source::{Sink, Source};
-pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode};
+pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode, Time};
 pub(crate) use startup::{snapshot_name, startup_snapshot};
 pub(crate) use store::Error;
 pub use store::{EvidenceError, list, read, write};

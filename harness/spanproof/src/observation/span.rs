@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::table::{text, time};
+use super::table::text;
 use super::{Row, Rows};
 use crate::spec::SpanTable;
+use crate::timestamp::{EpochUnit, epoch, timestamp};
 
 /// A source of spans. Today the only one is a database table.
 pub(crate) trait SpanSource {
@@ -91,6 +92,8 @@ pub(crate) struct Time {
     pub text: String,
     /// The parsed time; `None` if the text is not a point in time, such as `infinity`.
     pub at: Option<DateTime<Utc>>,
+    /// The unit of time if the text is a number that counts from the start of 1970.
+    pub unit: Option<EpochUnit>,
 }
 
 /// A recorded span status.
@@ -143,7 +146,7 @@ impl Span {
     /// Reads a row by the mapping of a spec.
     pub(crate) fn from_row(mapping: &SpanTable, row: &Row) -> Self {
         let value = |column: &str| text(row, column);
-        let at = |column: &str| value(column).map(|text| Time { text, at: time(row, column) });
+        let at = |column: &str| value(column).map(Time::new);
         // Without an error, a `NOT NULL` column contains an empty text.
         let not_empty = |column: &str| value(column).filter(|text| !text.is_empty());
         let (error, error_type) = (not_empty(&mapping.error), not_empty(&mapping.error_type));
@@ -264,6 +267,23 @@ impl Span {
 }
 
 impl Time {
+    fn new(text: String) -> Self {
+        let number = epoch(&text);
+        let at = timestamp(&text).or(number.map(|(at, _)| at));
+        Self { at, unit: number.map(|(_, unit)| unit), text }
+    }
+
+    /// Whether the time is more exact than whole seconds.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.text.contains('.') || self.unit.is_some_and(|unit| unit != EpochUnit::Seconds)
+    }
+
+    /// Whether the time is one point in time everywhere: it has its offset from UTC, or is a number.
+    pub(crate) fn has_zone(&self) -> bool {
+        let tail = self.text.get(11..).unwrap_or_default();
+        self.unit.is_some() || self.text.ends_with('Z') || tail.contains(['+', '-'])
+    }
+
     /// Whether this time is before the other. Texts that are not points in time are compared as
     /// numbers; `false` if they are not numbers either.
     fn is_before(&self, other: &Self) -> bool {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::json_path::Paths;
 use crate::spec::{Columns, Tables};
+use crate::timestamp::{epoch, timestamp};
 
 /// One row: its columns by name, as `to_jsonb` returns them (times in UTC, ISO 8601).
 pub type Row = Map<String, Value>;
@@ -124,9 +125,10 @@ pub(crate) fn id(row: &Row, columns: &Columns) -> Option<String> {
 }
 
 /// Returns a column as a time; `None` if its value is not a time. Times without a zone are UTC, the
-/// time zone of spanproof's sessions.
+/// time zone of spanproof's sessions. A number counts from the start of 1970.
 pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
-    crate::timestamp::timestamp(row.get(column)?.as_str()?)
+    let text = text(row, column)?;
+    timestamp(&text).or_else(|| epoch(&text).map(|(at, _)| at))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Lists what a run did not try, for the end of its report, so that nobody takes a pass for more than it
 //! is.
 
+use crate::observation::{Field, Span, Time};
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
 use crate::verdict::comparable_jobs;
@@ -28,7 +29,30 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
         format!("fault {}, because {why}", case.fault.as_deref().unwrap_or_default())
     }));
     all.push(repetition(spec, run));
+    all.extend(unread_times(spec, run));
     all
+}
+
+/// Returns which columns with times of spans were not compared with anything, because their values can't be
+/// read as times.
+fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
+    let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
+    let spans: Vec<Span> = observations
+        .flat_map(|observation| Span::from_rows(&spec.tables.spans, observation.tables.spans.all()))
+        .collect();
+    let unread = |field: Field, time: fn(&Span) -> Option<&Time>| {
+        let times: Vec<&Time> = spans.iter().filter_map(time).collect();
+        let example = times.iter().find(|time| time.at.is_none())?;
+        let count = times.iter().filter(|time| time.at.is_none()).count();
+        Some(format!(
+            "{count} times in `{}`, such as `{}`, because they are neither times nor numbers since 1970",
+            field.column(&spec.tables.spans),
+            example.text
+        ))
+    };
+    let start = unread(Field::Started, |span| span.started.as_ref());
+    let end = unread(Field::Ended, |span| span.ended.as_ref());
+    [start, end].into_iter().flatten().collect()
 }
 
 /// Returns a text such as `fault a, b`; `None` if there are no names.

@@ -189,11 +189,11 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
             unchanged("never-completed", "no span has ended", Code::NotFinished),
             format!("{status} = {not_ended}, {completed} = null{no_duration}"),
         ),
-        change(
-            &[&table.completed, &table.started],
-            unchanged("time-reversed", "every span ends before it starts", Code::ImpossibleTimes),
-            format!("{completed} = {started} - interval '1 second'"),
-        ),
+        are_columns(&[&table.completed, &table.started]).then(|| {
+            let sql = after_stop(&spans, &reverse_times(&spans, &completed, &started));
+            let description = "every span ends before it starts";
+            sabotage("time-reversed", description, &[Code::ImpossibleTimes], sql)
+        }),
         are_columns(&[&table.id, &table.name]).then(|| {
             let sql = after_stop(&spans, &duplicate_roots(spec));
             sabotage("recorded-twice", "every root span is stored twice", &[Code::Duplicate], sql)
@@ -220,6 +220,18 @@ fn row_sabotages(spec: &Spec) -> Vec<Sabotage> {
 /// Whether all names are columns, and none is a path into JSON.
 fn are_columns(names: &[&String]) -> bool {
     names.iter().all(|name| JsonPath::find(name).is_none())
+}
+
+/// Returns SQL that sets the end of every span before its start. The columns contain times, or numbers that
+/// count from the start of 1970.
+fn reverse_times(spans: &str, completed: &str, started: &str) -> String {
+    format!(
+        "do $$ begin
+          update {spans} set {completed} = {started} - interval '1 second';
+        exception when undefined_function then
+          update {spans} set {completed} = {started} - 1;
+        end $$"
+    )
 }
 
 /// Returns SQL that inserts a copy of the root span of each unit. The copy has another id, and no
@@ -273,8 +285,8 @@ fn work_sabotages(spec: &Spec) -> Vec<Sabotage> {
         && spec.tracing_flag().is_some_and(has_off_value)
     {
         let column = identifier::name(outcome);
-        let sql = format!("update {units} set {column} = '{{\"sabotaged\": true}}'");
-        let description = "the work has another outcome with tracing on";
+        let sql = format!("update {units} set {column} = null");
+        let description = "the results of the work are missing with tracing on";
         let expected = [Code::OutcomeChangedByTracing];
         all.push(sabotage("outcome-changed", description, &expected, after_stop(&units, &sql)));
     }

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::duration::Durations;
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
-use crate::observation::{Field, Period, Span};
+use super::time_unit::TimeUnits;
+use crate::observation::{Field, Period, Span, Time};
 use spanproof_format::Code;
 
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
@@ -19,22 +21,6 @@ const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
 const SAME_CLOCK_TOLERANCE: TimeDelta = TimeDelta::milliseconds(50);
 /// How much earlier than its parent a span may start: times may be rounded to milliseconds.
 const START_TOLERANCE: TimeDelta = TimeDelta::milliseconds(10);
-/// How many milliseconds a recorded duration may differ from end minus start. A service may measure
-/// them at different moments, and be suspended between these.
-const DURATION_TOLERANCE_MS: f64 = 250.0;
-/// The smaller tolerance that holds if every duration of the case exceeds it: not every span can have
-/// been suspended.
-const COMMON_TOLERANCE_MS: f64 = 10.0;
-/// How much a recorded duration may differ from end minus start, as a fraction of end minus start.
-const DURATION_TOLERANCE: f64 = 0.25;
-/// The units of time in which durations may be recorded, in milliseconds: seconds, milliseconds,
-/// microseconds and nanoseconds.
-const TIME_UNITS_MS: [f64; 4] = [1000.0, 1.0, 1e-3, 1e-6];
-const TIME_UNIT_NAMES: [&str; 4] = ["seconds", "milliseconds", "microseconds", "nanoseconds"];
-/// Durations from this length on show in which unit of time they are recorded.
-const MIN_TELLING_MS: f64 = 0.5;
-/// How close to end minus start such a duration must be, as a fraction.
-const TELLING_TOLERANCE: f64 = 0.1;
 /// Offsets of time zones are multiples of this (IANA time zone database, zones in use).
 const ZONE_STEP: TimeDelta = TimeDelta::minutes(15);
 
@@ -86,18 +72,15 @@ fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) 
 fn check_times(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     let mut wrong: Vec<(&Span, String)> = Vec::new();
     let limits = Limits::new(facts);
-    let common_unit = common_duration_unit(spans);
-    let exceeds = |span: &&&Span| wrong_duration(span, COMMON_TOLERANCE_MS).is_some();
-    let with_duration = spans.iter().filter(|span| span.duration_ms.is_some()).count();
-    let all_exceed = with_duration > 1 && spans.iter().filter(exceeds).count() == with_duration;
-    let tolerance_ms = if all_exceed { COMMON_TOLERANCE_MS } else { DURATION_TOLERANCE_MS };
+    let (time_units, durations) = (TimeUnits::new(spans), Durations::new(spans));
     for span in spans {
         let reason = limits
             .as_ref()
             .and_then(|limits| limits.exceeded(facts, span))
             .or_else(|| starts_before_parent(facts, span))
-            .or_else(|| wrong_duration(span, tolerance_ms))
-            .or_else(|| other_duration_unit(span, common_unit?));
+            .or_else(|| time_units.other(span))
+            .or_else(|| durations.wrong(span))
+            .or_else(|| durations.other_unit(span));
         wrong.extend(reason.map(|reason| (*span, reason)));
     }
     checks.expect_each(wrong.is_empty(), || {
@@ -173,10 +156,8 @@ impl<'a> Limits<'a> {
     fn outside_period(&self, span: &Span) -> Option<String> {
         let (submitted, stopped) = (self.period.submitted, self.period.stopped);
         // Times in whole seconds may be up to one second too early.
-        let is_exact =
-            |field| span.field_text(field).is_some_and(|text: String| text.contains('.'));
-        let is_outside = |at: &DateTime<Utc>, field: Field| {
-            let tolerance = if is_exact(field) {
+        let is_outside = |at: &DateTime<Utc>, time: Option<&Time>| {
+            let tolerance = if is_exact(time) {
                 self.tolerance
             } else {
                 self.tolerance + TimeDelta::seconds(1)
@@ -184,11 +165,11 @@ impl<'a> Limits<'a> {
             let range = submitted - tolerance..=stopped + tolerance;
             !range.contains(at) && !range.contains(&(*at - self.offset))
         };
-        let start = span.start().filter(|at| is_outside(at, Field::Started));
-        let end = span.end().filter(|at| is_outside(at, Field::Ended));
+        let start = span.start().filter(|at| is_outside(at, span.started.as_ref()));
+        let end = span.end().filter(|at| is_outside(at, span.ended.as_ref()));
         let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
         if let Some(offset) = zone_offset(at - submitted) {
-            let lacks_zone = span.started.as_ref().is_some_and(|time| !has_zone(&time.text));
+            let lacks_zone = span.started.as_ref().is_some_and(|time| !time.has_zone());
             // A service may write local times into a column without a time zone.
             if lacks_zone && offset == local_offset() {
                 return None;
@@ -219,10 +200,9 @@ impl<'a> Limits<'a> {
     }
 }
 
-/// Whether the text of a time contains its offset from UTC.
-fn has_zone(text: &str) -> bool {
-    let tail = text.get(11..).unwrap_or_default();
-    text.ends_with('Z') || tail.contains(['+', '-'])
+/// Whether a recorded time is more exact than whole seconds.
+fn is_exact(time: Option<&Time>) -> bool {
+    time.is_some_and(Time::is_exact)
 }
 
 fn local_offset() -> TimeDelta {
@@ -236,61 +216,11 @@ fn starts_before_parent(facts: &Facts<'_>, span: &Span) -> Option<String> {
     let parent = facts.spans.iter().find(is_parent)?;
     let early = parent.start()? - span.start()?;
     // Times in whole seconds may be up to one second too early.
-    let is_exact = |span: &Span| span.started.as_ref().is_some_and(|time| time.text.contains('.'));
-    let tolerance =
-        if is_exact(parent) && is_exact(span) { START_TOLERANCE } else { TimeDelta::seconds(1) };
+    let both_exact = is_exact(parent.started.as_ref()) && is_exact(span.started.as_ref());
+    let tolerance = if both_exact { START_TOLERANCE } else { TimeDelta::seconds(1) };
     (early > tolerance).then(|| {
         format!("it starts {} ms before the span that contains it", early.num_milliseconds())
     })
-}
-
-/// Returns what is wrong if the recorded duration is not end minus start, whatever its unit of time;
-/// `None` if it is, or if the times are in whole seconds.
-fn wrong_duration(span: &Span, tolerance_ms: f64) -> Option<String> {
-    let (start, end, recorded) = (span.start()?, span.end()?, span.duration_ms?);
-    let is_exact = |field| span.field_text(field).is_some_and(|text| text.contains('.'));
-    let is_exact = is_exact(Field::Started) || is_exact(Field::Ended);
-    if recorded < 0.0 || end < start || !is_exact {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-    let computed = (end - start).num_microseconds()? as f64 / 1000.0;
-    let tolerance = (computed * DURATION_TOLERANCE).max(tolerance_ms);
-    let fits = |unit: &f64| (recorded * unit - computed).abs() <= tolerance;
-    (!TIME_UNITS_MS.iter().any(fits))
-        .then(|| format!("its duration {recorded} is end minus start ({computed} ms) in no unit"))
-}
-
-/// Returns in which unit of time most durations are recorded, as an index into the units; `None` if no
-/// duration shows it.
-fn common_duration_unit(spans: &[&Span]) -> Option<usize> {
-    let units: Vec<usize> = spans.iter().filter_map(|span| duration_unit(span)).collect();
-    (0..TIME_UNITS_MS.len())
-        .max_by_key(|unit| units.iter().filter(|other| *other == unit).count())
-        .filter(|unit| units.contains(unit))
-}
-
-/// Returns what is wrong if a duration is recorded in another unit of time than most; `None` if it is not.
-fn other_duration_unit(span: &Span, common: usize) -> Option<String> {
-    let unit = duration_unit(span).filter(|unit| *unit != common)?;
-    let (recorded, names) = (span.duration_ms?, TIME_UNIT_NAMES);
-    Some(format!(
-        "its duration {recorded} is in {}, and those of other spans are in {}",
-        names[unit], names[common]
-    ))
-}
-
-/// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too
-/// short to show it, or if it is not close in any unit.
-fn duration_unit(span: &Span) -> Option<usize> {
-    let recorded = span.duration_ms?;
-    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-    let computed = (span.end()? - span.start()?).num_microseconds()? as f64 / 1000.0;
-    let is_close = |unit: &f64| (recorded * unit - computed).abs() <= computed * TELLING_TOLERANCE;
-    let is_exact = |field| span.field_text(field).is_some_and(|text| text.contains('.'));
-    let is_telling =
-        computed >= MIN_TELLING_MS && is_exact(Field::Started) && is_exact(Field::Ended);
-    TIME_UNITS_MS.iter().position(is_close).filter(|_| is_telling)
 }
 
 #[cfg(test)]
@@ -316,13 +246,5 @@ mod tests {
     fn a_difference_may_be_that_of_a_time_zone(#[case] seconds: i64, #[case] minutes: Option<i64>) {
         let found = zone_offset(TimeDelta::seconds(seconds));
         assert_eq!(found.map(|offset| offset.num_minutes()), minutes);
-    }
-
-    #[rstest]
-    #[case("2026-01-01T00:00:00+00:00", true)]
-    #[case("2026-01-01 00:00:00Z", true)]
-    #[case("2026-01-01T00:00:00.5", false)]
-    fn a_time_may_say_its_offset(#[case] text: &str, #[case] zone: bool) {
-        assert_eq!(has_zone(text), zone);
     }
 }

@@ -6,6 +6,7 @@ mod answer;
 mod cause;
 mod deployed;
 mod diagnosis;
+mod duration;
 mod evidence;
 mod expected_spans;
 mod fact;
@@ -36,6 +37,7 @@ mod stage;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod time_unit;
 mod tree;
 mod witness;
 

@@ -38,6 +38,54 @@ fn a_healthy_case_with_the_time_of_its_job_passes() {
     assert_eq!(judge_parts(&spec(), &timed()).verdict, Verdict::Pass);
 }
 
+/// Replaces the times of spans by numbers that count from the start of 1970, in units of which
+/// `per_second` are one second.
+fn count_from_1970(evidence: &mut TrialParts, per_second: i64) {
+    change_rows(&mut evidence.spans, |row| {
+        for column in ["started_at", "completed_at"] {
+            let at =
+                row[column].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+            let nanos = i128::from(at.timestamp_nanos_opt().unwrap());
+            let count = nanos * i128::from(per_second) / 1_000_000_000;
+            row.insert(column.into(), json!(i64::try_from(count).unwrap()));
+        }
+    });
+}
+
+/// Seen red: times as numbers switched off every check of times.
+#[rstest]
+fn times_may_be_numbers(
+    #[values(1, 1_000, 1_000_000, 1_000_000_000)] per_second: i64,
+    #[values(true, false)] healthy: bool,
+) {
+    let mut evidence = timed();
+    if !healthy {
+        change_spans(&mut evidence, "execute_question", |span| {
+            set(span, "started_at", "2025-12-31T23:50:40+00:00");
+        });
+    }
+    count_from_1970(&mut evidence, per_second);
+    let judgement = judge_parts(&spec(), &evidence);
+    let codes: Vec<_> = judgement.findings().iter().map(|finding| finding.code.text()).collect();
+    let expected: &[&str] = if healthy { &[] } else { &["impossible-times"] };
+    assert_eq!(codes, expected, "{judgement:#?}");
+}
+
+#[test]
+fn a_time_in_another_unit_than_the_others_is_impossible() {
+    let mut evidence = timed();
+    count_from_1970(&mut evidence, 1_000);
+    change_spans(&mut evidence, "hybrid_router_call", |span| {
+        let seconds = span["completed_at"].as_i64().unwrap() / 1_000;
+        span.insert("completed_at".into(), json!(seconds));
+    });
+    let text = format!("{:?}", judge_parts(&spec(), &evidence).findings());
+    assert!(
+        text.contains("its end is in seconds, and that of other spans is in milliseconds"),
+        "{text}"
+    );
+}
+
 #[rstest]
 #[case::zero_span_id("invalid-ids", "all zeros", |e: &mut TrialParts| change_spans(e, "hybrid_router_call", |s| set(s, "span_id", "0000000000000000")))]
 #[case::shared_id("invalid-ids", "share their id", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { set(s, "span_id", "one"); set(s, "trace_id", "t"); }))]

@@ -1,0 +1,87 @@
+//! Checks recorded durations against the times of the spans. The unit of time in which a service records
+//! durations is not known; it shows by the spans that are long enough.
+
+use crate::observation::{Span, Time};
+
+/// How many milliseconds a recorded duration may differ from end minus start. A service may measure
+/// them at different moments, and be suspended between these.
+const DURATION_TOLERANCE_MS: f64 = 250.0;
+/// The smaller tolerance that holds if every duration of the case exceeds it: not every span can have
+/// been suspended.
+const COMMON_TOLERANCE_MS: f64 = 10.0;
+/// How much a recorded duration may differ from end minus start, as a fraction of end minus start.
+const DURATION_TOLERANCE: f64 = 0.25;
+/// The units of time in which durations may be recorded, in milliseconds: seconds, milliseconds,
+/// microseconds and nanoseconds.
+const TIME_UNITS_MS: [f64; 4] = [1000.0, 1.0, 1e-3, 1e-6];
+const TIME_UNIT_NAMES: [&str; 4] = ["seconds", "milliseconds", "microseconds", "nanoseconds"];
+/// Durations from this length on show in which unit of time they are recorded.
+const MIN_TELLING_MS: f64 = 0.5;
+/// How close to end minus start such a duration must be, as a fraction.
+const TELLING_TOLERANCE: f64 = 0.1;
+
+/// The durations of the spans of a case.
+pub(super) struct Durations {
+    /// How many milliseconds a duration may differ from end minus start.
+    tolerance_ms: f64,
+    /// The unit of most durations, as an index into the units; `None` if no duration shows it.
+    common_unit: Option<usize>,
+}
+
+impl Durations {
+    pub(super) fn new(spans: &[&Span]) -> Self {
+        let exceeds = |span: &&&Span| wrong(span, COMMON_TOLERANCE_MS).is_some();
+        let with_duration = spans.iter().filter(|span| span.duration_ms.is_some()).count();
+        let all_exceed = with_duration > 1 && spans.iter().filter(exceeds).count() == with_duration;
+        let tolerance_ms = if all_exceed { COMMON_TOLERANCE_MS } else { DURATION_TOLERANCE_MS };
+        let units: Vec<usize> = spans.iter().filter_map(|span| unit(span)).collect();
+        let common_unit = (0..TIME_UNITS_MS.len())
+            .max_by_key(|unit| units.iter().filter(|other| *other == unit).count())
+            .filter(|unit| units.contains(unit));
+        Self { tolerance_ms, common_unit }
+    }
+
+    /// Returns what is wrong if the duration of a span is not end minus start, whatever its unit of time;
+    /// `None` if it is, or if the times are in whole seconds.
+    pub(super) fn wrong(&self, span: &Span) -> Option<String> {
+        wrong(span, self.tolerance_ms)
+    }
+
+    /// Returns what is wrong if a duration is recorded in another unit of time than most; `None` if it is
+    /// not.
+    pub(super) fn other_unit(&self, span: &Span) -> Option<String> {
+        let common = self.common_unit?;
+        let unit = unit(span).filter(|unit| *unit != common)?;
+        let (recorded, names) = (span.duration_ms?, TIME_UNIT_NAMES);
+        Some(format!(
+            "its duration {recorded} is in {}, and those of other spans are in {}",
+            names[unit], names[common]
+        ))
+    }
+}
+
+fn wrong(span: &Span, tolerance_ms: f64) -> Option<String> {
+    let (start, end, recorded) = (span.start()?, span.end()?, span.duration_ms?);
+    let is_exact = [&span.started, &span.ended].into_iter().flatten().any(Time::is_exact);
+    if recorded < 0.0 || end < start || !is_exact {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    let computed = (end - start).num_microseconds()? as f64 / 1000.0;
+    let tolerance = (computed * DURATION_TOLERANCE).max(tolerance_ms);
+    let fits = |unit: &f64| (recorded * unit - computed).abs() <= tolerance;
+    (!TIME_UNITS_MS.iter().any(fits))
+        .then(|| format!("its duration {recorded} is end minus start ({computed} ms) in no unit"))
+}
+
+/// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too
+/// short to show it, or if it is not close in any unit.
+fn unit(span: &Span) -> Option<usize> {
+    let recorded = span.duration_ms?;
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    let computed = (span.end()? - span.start()?).num_microseconds()? as f64 / 1000.0;
+    let is_close = |unit: &f64| (recorded * unit - computed).abs() <= computed * TELLING_TOLERANCE;
+    let is_telling = computed >= MIN_TELLING_MS
+        && [&span.started, &span.ended].into_iter().flatten().all(Time::is_exact);
+    TIME_UNITS_MS.iter().position(is_close).filter(|_| is_telling)
+}
