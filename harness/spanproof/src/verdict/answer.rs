@@ -377,6 +377,8 @@ fn answer_unsent(answers: &mut Answers) {
     if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
         answers.set(Q::Unsent, Fact::no("inserts reached the server"));
     } else if answers.is_no(Q::Reached)
+        // A span that is not sampled begins, and is not to be sent.
+        && !answers.is_yes(Q::UnsampledHeader)
         && let Some(question) = shows_begun.find(|question| answers.is_yes(*question))
     {
         let evidence = answers.evidence(question).to_vec();

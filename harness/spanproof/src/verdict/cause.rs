@@ -176,7 +176,6 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Unsent],
         excluded_by: &[
             Q::ClaimedOff,
-            Q::OtherValue,
             Q::NoTracerLine,
             Q::NoBeginLine,
             Q::Reached,
@@ -190,7 +189,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::Untraced,
         ],
-        unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute]],
+        // The spans that another value of the flag records may only have been in time.
+        unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute, Q::OtherValue]],
         supported_by: &[Q::Propagated, Q::OtherUnits, Q::Named],
         decisive: &[&[Q::Unsent]],
         ..DEFAULT

@@ -101,6 +101,11 @@ fn a_fact_less_never_makes_another_cause_certain() {
     Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
     Some(Code::NeverSent), Confidence::Certain
 )]
+#[case::not_sent_with_one_value_of_the_flag(
+    &[Q::Begun, Q::Unsent, Q::OtherValue], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed,
+    Q::Discarded, Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
+    Some(Code::NeverSent), Confidence::Certain
+)]
 #[case::traces_are_lost(
     &[Q::Propagated, Q::LostTraces], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed,
     Q::Discarded, Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError, Q::SampledOut],
