@@ -102,3 +102,16 @@ async fn a_refused_job_and_a_crash_are_reported_with_the_errors_of_the_server() 
     let error = "server log: 42P01 relation \"spans\" does not exist";
     assert!(finding.contains(error), "expected {error}\nfound {finding}");
 }
+
+/// A process that is busy when the job has ended, and that ends with code 1 if it is stopped before it has
+/// started. Seen red: it was reported as a crash.
+#[tokio::test]
+async fn a_process_without_a_readiness_check_is_not_stopped_while_it_starts() {
+    let script = "trap 'exit 1' TERM; for i in $(seq 200000); do :; done; \
+                  trap 'exit 0' TERM; sleep infinity & wait";
+    let process = format!("[{{ name = 'mailer', command = ['bash', '-c', \"{script}\"] }}]");
+    let world = World::new(repository("fixtures/silent-service/spanproof.toml"));
+    let world = world.set("process", &process).shared_server().open().await.unwrap();
+    let (_, judgement) = run(&world, world.trial().flag("TRACING", "off")).await;
+    judgement.passed().unwrap();
+}

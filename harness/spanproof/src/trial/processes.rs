@@ -9,9 +9,15 @@ use super::values::Values;
 use crate::observation::WaitResult;
 use crate::process::{Child, Exit, Launch, Output};
 use crate::spec::Process;
+use spanproof_lease::wait::{self, Attempt};
+use tokio::sync::Mutex;
 
 /// Lines of a helper's output that an error shows.
 const TAIL: usize = 10;
+/// How long after its start a process may still be starting.
+const LONGEST_START: Duration = Duration::from_secs(5);
+/// How long a process is idle if it has started: a process that loads its program is idle for shorter times.
+const IDLE: Duration = Duration::from_millis(60);
 
 /// A running process. Dropping it kills its process group.
 #[derive(Debug)]
@@ -81,9 +87,32 @@ impl RunningProcess {
         self.child.start().saturating_duration_since(origin)
     }
 
+    /// Waits until the process is idle or has exited, if it may still be starting and the spec does not say
+    /// when it is ready. A signal before the process handles signals could look like a crash.
+    async fn wait_until_started(&self) {
+        if self.rule.ready.is_some() || self.rule.helper {
+            return;
+        }
+        let within = LONGEST_START.saturating_sub(self.child.start().elapsed());
+        let state = Mutex::new((self.child.activity(), Instant::now()));
+        let _still_busy = wait::until("the end of its start", within, || async {
+            let (last, busy_at) = &mut *state.lock().await;
+            let now = self.child.activity();
+            if now.is_busy || now.ticks != last.ticks {
+                (*last, *busy_at) = (now, Instant::now());
+            }
+            if busy_at.elapsed() >= IDLE || self.child.has_exited() {
+                return Attempt::Done(());
+            }
+            Attempt::NotYet(String::new())
+        })
+        .await;
+    }
+
     /// Stops the process as the spec says. Returns its exit, and its output with times relative to
     /// `origin`.
     pub(super) async fn stop(self, origin: Instant) -> Result<(Exit, Output), Error> {
+        self.wait_until_started().await;
         let delay = self.delay_from(origin);
         let grace = Duration::from_millis(self.rule.stop.grace_ms);
         let (exit, output) = self.child.stop(self.rule.stop.signal(), grace).await?;
