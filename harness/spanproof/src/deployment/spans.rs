@@ -127,7 +127,7 @@ pub(super) async fn concurrent_spans(
 
 /// Returns the window in which the units ran, with a margin on both sides; `None` if no unit has a
 /// time.
-fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
+pub(super) fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     let units = Unit::from_rows(&spec.tables, units);
     let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
     let margin = chrono::Duration::seconds(MARGIN_SECONDS);

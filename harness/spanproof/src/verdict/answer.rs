@@ -145,10 +145,8 @@ impl GapEvidence<'_> {
         if facts.refused_lines.len() >= self.gap.missing && !facts.refused_lines.is_empty() {
             answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
         } else if reported.iter().any(is_statement_error) {
-            answers.set(
-                Q::Poisoned,
-                Fact::no("the error is about the statement, and not about a row"),
-            );
+            let control = "the error is about the statement, and not about a row";
+            answers.set(Q::Poisoned, Fact::no(control));
         }
         if !reported.is_empty() {
             answers.set(Q::Reported, Fact::Yes(reported));
@@ -383,6 +381,8 @@ fn answer_unsent(answers: &mut Answers) {
     {
         let evidence = answers.evidence(question).to_vec();
         answers.set(Q::Unsent, Fact::Yes(evidence));
+    } else if answers.is_yes(Q::OtherValue) {
+        answers.set(Q::Unsent, Fact::no(Q::OtherValue.yes()));
     }
 }
 

@@ -189,8 +189,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::Untraced,
         ],
-        // The spans that another value of the flag records may only have been in time.
-        unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute, Q::OtherValue]],
+        unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute]],
         supported_by: &[Q::Propagated, Q::OtherUnits, Q::Named],
         decisive: &[&[Q::Unsent]],
         ..DEFAULT

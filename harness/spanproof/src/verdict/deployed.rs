@@ -91,7 +91,10 @@ impl System<'_> {
         let Some(startup_line) = facts.startup_lines.last() else {
             return self.check_without_tracer_line(checks);
         };
-        checks.expect(startup_line.report.enabled, || {
+        // One log may be of several processes: a span that began says that tracing is on where work is done.
+        let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
+        let works = stored == 0 && has_begun;
+        checks.expect(startup_line.report.enabled || works, || {
             if stored == 0 {
                 return self.tracer_is_off(startup_line);
             }
@@ -157,6 +160,9 @@ impl System<'_> {
                                look at the first lines after the start of the process";
                 let evidence = [vec![searched], disabled_begins].concat();
                 return Finding::new(Code::Undetermined, message, evidence);
+            }
+            if let Some(why) = self.log_is_of_another_time(log) {
+                return Finding::new(Code::Undetermined, why, vec![searched]);
             }
             if let Some(number) = log.last_start {
                 let message =
@@ -248,6 +254,15 @@ impl System<'_> {
         let (units, missing) = (facts.units.len(), missing::missing_counts(facts));
         if missing.is_empty() {
             return checks.count(1);
+        }
+        if let Some(why) = &facts.unreadable
+            && facts.refused_lines.is_empty()
+        {
+            return checks.expect(false, || {
+                let message =
+                    format!("{units} units were executed, and their spans can't be read: {why}");
+                Finding::new(Code::Undetermined, message, self.rows())
+            });
         }
         // Rows in another table show where the spans are, so the log is not needed.
         if !self.deployment.other_tables.is_empty() {

@@ -45,18 +45,34 @@ fn diagnose_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     }
 }
 
+/// Judges all jobs together, except that jobs without any unit are judged apart: the units of other jobs say
+/// nothing about them.
 fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
-    let judgement = judge(spec, observation);
     let rows = observation.tables.jobs.all();
-    let summarize = |row: &Row| {
-        let of_job = observation.for_jobs(spec, &[row]);
-        summary(spec, row, &of_job, judgement.code())
+    let of_job = |row: &Row| observation.for_jobs(spec, &[row]);
+    let has_units = |row: &&Row| !of_job(row).tables.units.all().is_empty();
+    let (with_units, without): (Vec<_>, Vec<_>) = rows.iter().partition(has_units);
+    let groups: Vec<Vec<&Row>> = match (with_units.is_empty(), without.is_empty()) {
+        (false, false) => vec![with_units, without],
+        _ => vec![rows.iter().collect()],
     };
-    let jobs: Vec<_> = rows.iter().map(summarize).collect();
-    let ids = jobs.iter().map(|job| job.id.clone()).collect();
-    let reasons = weigh(spec, observation, &judgement);
-    let diagnoses = vec![JobDiagnosis::new(ids, (&judgement).into(), reasons)];
-    DiagnosedJobs { jobs, diagnoses }
+    let is_all = groups.len() == 1;
+    let mut found = DiagnosedJobs { jobs: Vec::new(), diagnoses: Vec::new() };
+    for group in groups {
+        let part = if is_all { observation.clone() } else { observation.for_jobs(spec, &group) };
+        let judgement = judge(spec, &part);
+        let code = judgement.code();
+        let jobs: Vec<_> = group.iter().map(|row| summary(spec, row, &of_job(row), code)).collect();
+        let ids = jobs.iter().map(|job| job.id.clone()).collect();
+        let reasons = weigh(spec, &part, &judgement);
+        found.diagnoses.push(JobDiagnosis::new(ids, (&judgement).into(), reasons));
+        found.jobs.extend(jobs);
+    }
+    let order = |job: &JobSummary| {
+        rows.iter().position(|row| Job::from_row(&spec.tables, row).id.as_ref() == Some(&job.id))
+    };
+    found.jobs.sort_by_key(order);
+    found
 }
 
 fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
@@ -69,26 +85,40 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     for job in &judged {
         groups.entry(job.judgement.code()).or_default().push(job);
     }
-    let summarize =
-        |job: &JudgedJob<'_>| summary(spec, job.row, &job.observation, job.judgement.code());
-    let diagnoses = groups.values().map(|jobs| diagnose_group(spec, observation, jobs));
-    DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses: diagnoses.collect() }
+    let mut codes: BTreeMap<String, Option<Code>> = BTreeMap::new();
+    let mut diagnoses = Vec::new();
+    for jobs in groups.values() {
+        let (diagnosis, code) = diagnose_group(spec, observation, jobs);
+        codes.extend(diagnosis.jobs.iter().map(|id| (id.clone(), code)));
+        diagnoses.push(diagnosis);
+    }
+    // The verdict on the group counts for each of its jobs, so the table never contradicts it.
+    let summarize = |job: &JudgedJob<'_>| {
+        let id = Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
+        let own = job.judgement.code();
+        summary(spec, job.row, &job.observation, codes.get(&id).copied().unwrap_or(own))
+    };
+    DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses }
 }
 
-/// The diagnosis of jobs with the same code. Several jobs are judged again, together.
-fn diagnose_group(spec: &Spec, all_jobs: &Observation, group: &[&JudgedJob<'_>]) -> JobDiagnosis {
+/// The diagnosis of jobs with the same code, and its code. Several jobs are judged again, together.
+fn diagnose_group(
+    spec: &Spec,
+    all_jobs: &Observation,
+    group: &[&JudgedJob<'_>],
+) -> (JobDiagnosis, Option<Code>) {
     let id = |job: &&JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
     let ids = group.iter().map(id).collect();
     if let [JudgedJob { observation, judgement, .. }] = group {
         let reasons = weigh(spec, observation, judgement);
-        return JobDiagnosis::new(ids, judgement.into(), reasons);
+        return (JobDiagnosis::new(ids, judgement.into(), reasons), judgement.code());
     }
     let rows: Vec<_> = group.iter().map(|job| job.row).collect();
     let has_all = rows.len() == all_jobs.tables.jobs.all().len();
     let observation = if has_all { all_jobs.clone() } else { all_jobs.for_jobs(spec, &rows) };
     let judgement = judge(spec, &observation);
     let reasons = weigh(spec, &observation, &judgement);
-    JobDiagnosis::new(ids, (&judgement).into(), reasons)
+    (JobDiagnosis::new(ids, (&judgement).into(), reasons), judgement.code())
 }
 
 /// Summarizes one job. `of_job` contains the rows and lines of this job only.

@@ -1,0 +1,89 @@
+//! Tests of `diagnose` with dumps as people have them: with rows in other schemas or left out, and with other
+//! encodings.
+
+use rstest::rstest;
+use serde_json::Value as Json;
+
+use super::scene::{ON, STARTED, Scene, codes, diagnose, first_message, run};
+use crate::run::Output;
+
+const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
+                     🔍 StartSpan called: service=runner, operation=hybrid_router_call, enabled=true\n";
+
+/// Returns the verdict of each job in the table: its code, or null for a pass.
+fn table(json: &Json) -> Vec<Json> {
+    json["jobs"].as_array().unwrap().iter().map(|job| job["code"].clone()).collect()
+}
+
+#[rstest]
+#[case::utf_16(b"\xff\xfe-\x00".as_slice(), "it is in UTF-16; convert it with `iconv")]
+#[case::custom(b"PGDMP\x01".as_slice(), "convert it with `pg_restore -f - FILE`")]
+#[case::xz(b"\xfd7zXZ\x00".as_slice(), "unpack it with `xzcat FILE`")]
+fn a_dump_in_another_format_is_refused_with_the_way_out(
+    #[case] bytes: &[u8],
+    #[case] expected: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("dump.sql"), bytes).unwrap();
+    let Output { code, stderr, .. } = run(folder.path(), &["diagnose", "--dump", "dump.sql"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+/// Seen red: spans in a table of another schema were those of the service, and the verdict was a pass.
+#[test]
+fn spans_in_another_schema_are_in_another_place() {
+    let dump = Scene { traced_units: 4, ..Scene::default() }.dump();
+    let (tables, spans) = dump.split_once("COPY public.trace_spans ").unwrap();
+    let moved = format!("{tables}COPY public.trace_spans (execution_id) FROM stdin;\n\\.\n");
+    let moved = format!("{moved}COPY archive.trace_spans {spans}");
+    let (_, json) = diagnose(&moved, Some(&format!("{ON}{}", BEGUN.repeat(4))), &[]);
+    assert_eq!(codes(&json), ["wrong-destination"], "{json:#}");
+    assert!(first_message(&json).contains("`archive.trace_spans`"), "{json:#}");
+}
+
+/// Seen red: a table without any place for rows was taken for an empty table.
+#[test]
+fn rows_that_were_left_out_are_not_missing_spans() {
+    let dump = Scene::default().dump();
+    let (rest, _) = dump.split_once("COPY public.trace_spans ").unwrap();
+    let (_, json) = diagnose(rest, Some(&format!("{ON}{STARTED}")), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(
+        first_message(&json).contains("the dump has no rows of `public.trace_spans`"),
+        "{json:#}"
+    );
+}
+
+/// Seen red: without times in the log, the units of one job stood for those of the other.
+#[test]
+fn a_job_of_which_nothing_was_executed_is_judged_apart() {
+    let dump = Scene { traced_units: 4, ..Scene::default() }.dump();
+    let dump =
+        dump.replace("469\tbias-1", "470\tnothing\tcompleted\t2025-10-22 12:00:00+00\n469\tbias-1");
+    let (code, json) = diagnose(&dump, Some(&format!("{ON}{}", BEGUN.repeat(4))), &[]);
+    assert_eq!((code, table(&json)), (1, vec![Json::Null, "job-failed-early".into()]), "{json:#}");
+}
+
+/// Seen red: the last startup line decided for all processes of the log.
+#[test]
+fn a_process_that_says_off_does_not_speak_for_one_that_begins_spans() {
+    let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
+    let log = format!("{ON}{}{off}", BEGUN.repeat(4));
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+}
+
+/// Seen red: the table said `tracer-not-constructed` above the verdict `undetermined`.
+#[test]
+fn the_table_says_what_the_verdict_below_says() {
+    let dump = Scene::default().dump();
+    let dump =
+        dump.replace("469\tbias-1", "470\tother\tfailed\t2025-10-22 12:01:00+00\n469\tbias-1");
+    let unit = "9\t470\tr\tm\tq\tfailed\t2025-10-22 12:01:00+00\t2025-10-22 12:01:00.02+00\n";
+    let dump = dump.replace("\n1\t469", &format!("\n{unit}1\t469"));
+    let log = format!("2025-10-23T12:00:00Z {ON}2025-10-23T12:00:00Z {STARTED}");
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert_eq!(table(&json), ["undetermined", "undetermined"], "{json:#}");
+}

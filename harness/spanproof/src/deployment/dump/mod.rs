@@ -1,0 +1,11 @@
+//! Reads a plain-text dump of a database, as `pg_dump` writes it. No SQL of the dump is executed.
+
+mod contents;
+mod file;
+mod relation;
+mod rows;
+mod search;
+mod statement;
+mod value;
+
+pub use file::Dump;

@@ -1,0 +1,69 @@
+//! The tables of a dump, and where their rows are.
+
+use std::collections::BTreeMap;
+
+use crate::identifier::TableName;
+
+/// A table of a dump.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    /// The name, with its schema if the dump names one.
+    pub(super) name: TableName,
+    /// The number of the database in a dump of several databases, from 0.
+    pub(super) database: usize,
+    /// The columns in order, each with its SQL type.
+    pub(super) columns: Vec<(String, String)>,
+    /// The table of which this one is a partition or a child.
+    pub(super) parent: Option<TableName>,
+    /// Whether the table has no rows of its own, because they are in its partitions.
+    pub(super) is_partitioned: bool,
+    /// Whether the dump has a place for the table's rows, which may be empty. Without one, its rows were
+    /// left out.
+    pub(super) has_data: bool,
+    /// Where its rows are.
+    pub(super) sections: Vec<Section>,
+}
+
+/// A place in the dump with rows of one table.
+#[derive(Debug, Clone)]
+pub(super) struct Section {
+    /// The offset of its first byte.
+    pub(super) offset: u64,
+    /// The number of its first line, from 1.
+    pub(super) line: u64,
+    /// How the rows are written.
+    pub(super) form: Form,
+}
+
+/// How the rows of a section are written.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    /// Lines of `COPY` up to `\.`, with these columns.
+    Copy(Vec<String>),
+    /// `INSERT` statements up to this offset.
+    Inserts(u64),
+}
+
+impl Relation {
+    pub(super) fn new(name: TableName, database: usize) -> Self {
+        Self {
+            name,
+            database,
+            columns: Vec::new(),
+            parent: None,
+            is_partitioned: false,
+            has_data: false,
+            sections: Vec::new(),
+        }
+    }
+
+    /// Returns the names of all columns.
+    pub(super) fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Returns the SQL types by column.
+    pub(super) fn types(&self) -> BTreeMap<&str, &str> {
+        self.columns.iter().map(|(name, sql_type)| (name.as_str(), sql_type.as_str())).collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads the rows of a table of a dump.
+
+use std::io::{BufRead as _, Read as _};
+
+use super::contents::{MAX_LINE_BYTES, trim_end};
+use super::file::Dump;
+use super::relation::{Form, Relation, Section};
+use super::value::{copied, inserted, inserted_json};
+use crate::deployment::session::Error;
+use crate::identifier::TableName;
+use crate::json_path::Paths;
+use crate::observation::Row;
+
+/// Calls `each` with every row of a table. Adds the values of paths into JSON to the rows.
+pub(super) fn read_rows(
+    dump: &Dump,
+    relation: &Relation,
+    paths: &Paths,
+    mut each: impl FnMut(Row),
+) -> Result<(), Error> {
+    for section in &relation.sections {
+        let mut lines = Lines::new(dump, section).map_err(|error| dump.error(error.to_string()))?;
+        let mut on_row = |mut row: Row| {
+            paths.add_to(&mut row);
+            each(row);
+        };
+        loop {
+            let read = match &section.form {
+                Form::Copy(columns) => lines.copied_row(relation, columns, &mut on_row),
+                Form::Inserts(end) => lines.inserted_rows(relation, *end, &mut on_row),
+            };
+            let number = lines.number;
+            match read.map_err(|reason| dump.error(format!("line {number}: {reason}")))? {
+                true => {}
+                false => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The lines of a section.
+struct Lines<'a> {
+    reader: std::io::BufReader<&'a std::fs::File>,
+    /// The last line that was read.
+    line: Vec<u8>,
+    /// The number of that line.
+    number: u64,
+    /// The offset after that line.
+    offset: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(dump: &'a Dump, section: &Section) -> std::io::Result<Self> {
+        Ok(Self {
+            reader: dump.reader_at(section.offset)?,
+            line: Vec::new(),
+            number: section.line.saturating_sub(1),
+            offset: section.offset,
+        })
+    }
+
+    /// Reads the next line. Returns `false` at the end of the dump.
+    fn advance(&mut self) -> Result<bool, String> {
+        self.line.clear();
+        let mut reader = self.reader.by_ref().take(MAX_LINE_BYTES);
+        let read = reader.read_until(b'\n', &mut self.line).map_err(|error| error.to_string())?;
+        self.number += 1;
+        self.offset += read as u64;
+        Ok(read > 0)
+    }
+
+    /// Reads a row of `COPY`. Returns `false` at the end of the rows.
+    fn copied_row(
+        &mut self,
+        relation: &Relation,
+        columns: &[String],
+        each: &mut impl FnMut(Row),
+    ) -> Result<bool, String> {
+        if !self.advance()? || trim_end(&self.line) == b"\\." {
+            return Ok(false);
+        }
+        let line = String::from_utf8_lossy(trim_end(&self.line));
+        let values: Vec<_> = line.split('\t').collect();
+        check_count(&relation.name, values.len(), columns.len())?;
+        let types = relation.types();
+        let typed = columns.iter().zip(values).map(|(column, value)| {
+            let sql_type = types.get(column.as_str()).copied().unwrap_or_default();
+            (column.clone(), copied(sql_type, value))
+        });
+        each(typed.collect());
+        Ok(true)
+    }
+
+    /// Reads the rows of an `INSERT` statement. Returns `false` after the last statement, which ends at
+    /// the offset `end`.
+    fn inserted_rows(
+        &mut self,
+        relation: &Relation,
+        end: u64,
+        each: &mut impl FnMut(Row),
+    ) -> Result<bool, String> {
+        let mut statement = String::new();
+        let mut is_open = false;
+        loop {
+            if self.offset >= end || !self.advance()? {
+                return Ok(false);
+            }
+            let line = String::from_utf8_lossy(&self.line);
+            is_open ^= line.bytes().filter(|byte| *byte == b'\'').count() % 2 == 1;
+            statement.push_str(&line);
+            if !is_open && statement.trim_end().ends_with(';') {
+                break;
+            }
+        }
+        let name = statement.strip_prefix("INSERT INTO ").and_then(TableName::from_sql);
+        let Some((_, rest)) = name else { return Ok(true) };
+        let (columns, rows) = inserted(rest)?;
+        let columns = columns.unwrap_or_else(|| relation.column_names());
+        let types = relation.types();
+        for values in rows {
+            check_count(&relation.name, values.len(), columns.len())?;
+            let typed = columns.iter().zip(values).map(|(column, value)| {
+                let sql_type = types.get(column.as_str()).copied().unwrap_or_default();
+                (column.clone(), inserted_json(sql_type, value))
+            });
+            each(typed.collect());
+        }
+        Ok(true)
+    }
+}
+
+fn check_count(table: &TableName, values: usize, columns: usize) -> Result<(), String> {
+    if values == columns {
+        return Ok(());
+    }
+    Err(format!("a row of `{table}` has {values} values for {columns} columns"))
+}

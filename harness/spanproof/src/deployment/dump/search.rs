@@ -1,0 +1,459 @@
+//! Finds jobs with their units of work and spans in a dump.
+
+use std::collections::BTreeSet;
+
+use super::contents::Contents;
+use super::file::Dump;
+use super::relation::Relation;
+use super::rows::read_rows;
+use crate::deployment::lookup::{ids, texts};
+use crate::deployment::records::Records;
+use crate::deployment::selection::JobSelection;
+use crate::deployment::session::Error;
+use crate::deployment::spans::running_window;
+use crate::deployment::window::Window;
+use crate::identifier::TableName;
+use crate::json_path::Paths;
+use crate::observation::{
+    self, ConcurrentSpan, Owner, Row, Rows, Span, Table, TableRows, text, time,
+};
+use crate::spec::{JobTable, Spec};
+
+/// Maximum number of rows that are kept of one table.
+const ROW_LIMIT: usize = 10_000;
+/// The schema of tables without a schema, if several schemas have one: the default of Postgres.
+const DEFAULT_SCHEMA: &str = "public";
+
+/// A search in a dump.
+struct Search<'a> {
+    dump: &'a Dump,
+    spec: &'a Spec,
+    contents: Contents,
+    /// What could not be read, each with its reason.
+    unread: Vec<String>,
+}
+
+/// A table of the spec in the dump.
+struct Found<'a> {
+    /// The table, and the tables that contain its rows: its partitions and children.
+    relations: Vec<&'a Relation>,
+}
+
+impl Dump {
+    /// Reads the selected jobs with their units of work and spans.
+    pub(in crate::deployment) fn find(
+        &self,
+        spec: &Spec,
+        selection: &JobSelection,
+    ) -> Result<Records, Error> {
+        let contents = self.contents()?;
+        if let Some(table) = &contents.cut_off {
+            return Err(self.error(format!(
+                "the dump is truncated: it ends in the middle of the rows of `{table}`"
+            )));
+        }
+        let mut search = Search { dump: self, spec, contents, unread: Vec::new() };
+        let tables = &spec.tables;
+        let jobs = search.jobs(selection)?;
+        let job_ids: BTreeSet<_> = texts(jobs.all(), &tables.jobs.id).into_iter().collect();
+        let units = search.rows(Table::Units, |row| {
+            text(row, &tables.units.job).is_some_and(|job| job_ids.contains(&job))
+        })?;
+        let unit_ids: Vec<String> = ids(units.all(), &tables.units.id);
+        let job_ids: Vec<String> = job_ids.into_iter().collect();
+        let window = running_window(spec, units.all()).unwrap_or_default();
+        let is_near = |row: &Row| is_in_window(row, &tables.spans.started, window);
+        let spans = search.rows(Table::Spans, |row| {
+            // A span that names neither a unit nor a job may belong to these units. The judgement
+            // of the rows decides.
+            let owner = Owner::from_row(tables, row).is_among(&unit_ids, &job_ids);
+            owner.unwrap_or_else(|| is_near(row))
+        })?;
+        let spans = spans.without_orphans(spec);
+        let has_enough_spans = spans.all().len() >= units.all().len();
+        let other_tables = match &spans {
+            Rows::Found(_) if !has_enough_spans => search.spans_in_other_schemas(&unit_ids)?,
+            _ => Vec::new(),
+        };
+        let other_spans = search.rows(Table::Spans, |row| {
+            is_near(row)
+                && observation::id(row, &tables.spans.unit)
+                    .is_some_and(|unit| !unit_ids.contains(&unit))
+        })?;
+        let other_spans = Span::from_rows(&tables.spans, other_spans.all());
+        let concurrent_spans = other_spans.iter().filter_map(ConcurrentSpan::from_span).collect();
+        let tables = TableRows { jobs, units, spans };
+        let mut unread = search.unread;
+        unread.push("other databases of the server: a dump contains one database".to_owned());
+        Ok(Records { tables, other_tables, concurrent_spans, unread })
+    }
+}
+
+impl Search<'_> {
+    /// Reads the selected jobs, oldest first.
+    fn jobs(&mut self, selection: &JobSelection) -> Result<Rows, Error> {
+        let columns = &self.spec.tables.jobs;
+        let mut found: Vec<Row> = Vec::new();
+        let limit = if selection.jobs.is_empty() { selection.last.max(1) } else { ROW_LIMIT };
+        let paths = Table::Jobs.paths(&self.spec.tables);
+        let relations = match self.table(&columns.table)? {
+            Ok(table) => table.relations.into_iter().cloned().collect::<Vec<_>>(),
+            Err(why) => return Ok(Rows::Unreadable(why)),
+        };
+        for relation in &relations {
+            read_rows(self.dump, relation, &paths, |row| {
+                let is_selected = match selection.jobs.as_slice() {
+                    [] => true,
+                    keys => keys.iter().any(|key| is_named(columns, &row, key)),
+                };
+                if is_selected && is_in_window(&row, &columns.created, selection.window) {
+                    found.push(row);
+                    // Sorting now and then keeps the memory small.
+                    if found.len() >= 2 * limit.max(500) {
+                        keep_newest(columns, &mut found, limit);
+                    }
+                }
+            })?;
+        }
+        keep_newest(columns, &mut found, limit);
+        if selection.jobs.is_empty() {
+            return Ok(Rows::Found(found));
+        }
+        let each = selection.jobs.iter().map(|key| self.job(&found, key));
+        each.collect::<Result<Vec<_>, _>>().map(Rows::Found)
+    }
+
+    /// Returns the job with this id or name.
+    fn job(&self, rows: &[Row], key: &str) -> Result<Row, Error> {
+        let columns = &self.spec.tables.jobs;
+        let matching: Vec<_> = rows.iter().filter(|row| is_named(columns, row, key)).collect();
+        match matching.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => {
+                let message =
+                    format!("`{}` in `{}` has no job `{key}`", columns.table, self.dump.name());
+                Err(Error::NotFound(message))
+            }
+            many => {
+                let ids: Vec<_> = many.iter().filter_map(|row| text(row, &columns.id)).collect();
+                let (ids, id) = (ids.join(", "), &columns.id);
+                let message = format!("`{key}` matches {} jobs, with {id} {ids}", many.len());
+                Err(Error::Ambiguous { message, example: format!("{id}=…") })
+            }
+        }
+    }
+
+    /// Reads the rows of one table for which `is_wanted` returns `true`.
+    fn rows(&mut self, table: Table, is_wanted: impl Fn(&Row) -> bool) -> Result<Rows, Error> {
+        let tables = &self.spec.tables;
+        let name = match table {
+            Table::Jobs => &tables.jobs.table,
+            Table::Units => &tables.units.table,
+            Table::Spans => &tables.spans.table,
+        };
+        let paths = table.paths(tables);
+        let found = match self.table(name)? {
+            Ok(table) => self.wanted_rows(&table.relations, &paths, is_wanted)?,
+            Err(why) => return Ok(Rows::Unreadable(why)),
+        };
+        if found.len() == ROW_LIMIT {
+            let limit = format!("{name}: only the first {ROW_LIMIT} rows were kept");
+            if !self.unread.contains(&limit) {
+                self.unread.push(limit);
+            }
+        }
+        Ok(Rows::Found(found))
+    }
+
+    fn wanted_rows(
+        &self,
+        relations: &[&Relation],
+        paths: &Paths,
+        is_wanted: impl Fn(&Row) -> bool,
+    ) -> Result<Vec<Row>, Error> {
+        let mut found = Vec::new();
+        for relation in relations {
+            read_rows(self.dump, relation, paths, |row| {
+                if found.len() < ROW_LIMIT && is_wanted(&row) {
+                    found.push(row);
+                }
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Looks a table of the spec up. The inner error says why it can't be read.
+    fn table(&self, name_in_spec: &str) -> Result<Result<Found<'_>, String>, Error> {
+        let Ok(named) = TableName::parse(name_in_spec) else {
+            return Ok(Err(format!("`{name_in_spec}` is not the name of a table")));
+        };
+        let fits = |one: &&Relation| {
+            let is_schema = named.schema.is_none() || one.name.schema == named.schema;
+            one.name.name == named.name && is_schema
+        };
+        let all: Vec<&Relation> = self.contents.relations.iter().filter(fits).collect();
+        let Some(first) = all.first() else {
+            return Ok(Err(format!("the dump has no table `{name_in_spec}`")));
+        };
+        if all.iter().any(|one| one.database != first.database) {
+            let reason = format!(
+                "several databases of the dump have a table `{name_in_spec}`; dump the database of the service alone"
+            );
+            return Err(self.dump.error(reason));
+        }
+        let is_default = |one: &&&Relation| one.name.schema.as_deref() == Some(DEFAULT_SCHEMA);
+        let root = match all.as_slice() {
+            [one] => *one,
+            several => *several.iter().find(is_default).ok_or_else(|| {
+                let names: Vec<_> = several.iter().map(|one| format!("`{}`", one.name)).collect();
+                self.dump.error(format!(
+                    "the dump has {}; name one of them in the spec in place of `{name_in_spec}`",
+                    names.join(" and ")
+                ))
+            })?,
+        };
+        let relations = self.with_parts(root);
+        let with_rows = |one: &&&Relation| !one.is_partitioned;
+        let without: Vec<_> = relations
+            .iter()
+            .filter(with_rows)
+            .filter(|one| !one.has_data)
+            .map(|one| format!("`{}`", one.name))
+            .collect();
+        if !without.is_empty() {
+            return Ok(Err(format!(
+                "the dump has no rows of {}, not even an empty list: they were left out when it was made",
+                without.join(", ")
+            )));
+        }
+        Ok(Ok(Found { relations }))
+    }
+
+    /// Returns a table with its partitions and children.
+    fn with_parts<'a>(&'a self, root: &'a Relation) -> Vec<&'a Relation> {
+        let mut all = vec![root];
+        let mut next = 0;
+        while let Some(parent) = all.get(next).copied() {
+            next += 1;
+            let is_part = |one: &&Relation| {
+                one.database == parent.database && one.parent.as_ref() == Some(&parent.name)
+            };
+            let parts: Vec<_> = self.contents.relations.iter().filter(is_part).collect();
+            all.extend(
+                parts
+                    .into_iter()
+                    .filter(|part| !all.iter().any(|one| one.name == part.name))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        all
+    }
+
+    /// Finds tables in other schemas that have the span table's name and contain spans of these units.
+    /// Returns each table with the number of its spans of these units.
+    fn spans_in_other_schemas(&self, unit_ids: &[String]) -> Result<Vec<(String, u64)>, Error> {
+        let tables = &self.spec.tables;
+        let Ok(Ok(own)) = self.table(&tables.spans.table) else { return Ok(Vec::new()) };
+        let own: Vec<&TableName> = own.relations.iter().map(|one| &one.name).collect();
+        let Some(root) = own.first() else { return Ok(Vec::new()) };
+        let is_other = |one: &&Relation| one.name.name == root.name && !own.contains(&&one.name);
+        let paths = Table::Spans.paths(tables);
+        let mut found = Vec::new();
+        for relation in self.contents.relations.iter().filter(is_other) {
+            let rows = self.wanted_rows(&self.with_parts(relation), &paths, |row| {
+                observation::id(row, &tables.spans.unit).is_some_and(|id| unit_ids.contains(&id))
+            })?;
+            if !rows.is_empty() {
+                found.push((relation.name.to_string(), rows.len() as u64));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a job has this id or name, or `key` is `column=value` with one of them.
+fn is_named(columns: &JobTable, row: &Row, key: &str) -> bool {
+    [&columns.id, &columns.name].into_iter().any(|column| {
+        let value = text(row, column);
+        value.as_deref() == Some(key)
+            || value.is_some_and(|value| *key == format!("{column}={value}"))
+    })
+}
+
+/// Keeps the newest jobs, oldest first. Jobs without a time, or of the same time, are ordered by their
+/// number.
+fn keep_newest(columns: &JobTable, jobs: &mut Vec<Row>, count: usize) {
+    let number = |row: &Row| text(row, &columns.id).and_then(|id| id.parse::<i128>().ok());
+    jobs.sort_by_key(|row| (time(row, &columns.created), number(row)));
+    jobs.drain(..jobs.len().saturating_sub(count));
+}
+
+/// Whether the time in a column is in the window; `true` if the row has no time there.
+fn is_in_window(row: &Row, column: &str, window: Window) -> bool {
+    time(row, column).is_none_or(|at| window.contains(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    const DUMP: &str = "--
+CREATE TABLE public.other (
+    id bigint NOT NULL
+);
+CREATE TABLE public.jobs (
+    id bigint NOT NULL,
+    \"jobspec_id\" character varying(255),
+    created_at timestamp without time zone,
+    status character varying(50) DEFAULT 'queued'::character varying,
+    spec jsonb,
+    done boolean
+);
+COPY public.other (id) FROM stdin;
+1
+\\.
+COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin;
+470\tb\\tias\t2025-10-22 12:00:01\tfailed\t{\"a\": \"x\\\\ny\"}\tt
+469\t\\N\t2025-10-22 12:00:00\tfailed\t{}\tf
+\\.
+";
+
+    fn spec() -> Spec {
+        Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml")).unwrap()
+    }
+
+    /// Reads all rows of a table.
+    fn rows(spec: &Spec, text: &str, table: Table) -> Result<Rows, Error> {
+        let dump = Dump::with_text(text);
+        let contents = dump.contents()?;
+        Search { dump: &dump, spec, contents, unread: Vec::new() }.rows(table, |_| true)
+    }
+
+    fn find(text: &str, jobs: &[&str], last: usize) -> Result<Records, Error> {
+        let jobs = jobs.iter().map(|job| (*job).to_owned()).collect();
+        let selection = JobSelection { jobs, last, ..JobSelection::default() };
+        Dump::with_text(text).find(&spec(), &selection)
+    }
+
+    fn job_ids(found: &Records) -> Vec<String> {
+        texts(found.tables.jobs.all(), "id")
+    }
+
+    #[test]
+    fn rows_are_converted_to_the_json_that_postgres_returns() {
+        let rows = rows(&spec(), DUMP, Table::Jobs).unwrap();
+        let expected = json!({"id": 470, "jobspec_id": "b\tias",
+            "created_at": "2025-10-22T12:00:01+00:00", "status": "failed",
+            "spec": {"a": "x\ny"}, "done": true});
+        assert_eq!(Json::from(rows.all()[0].clone()), expected);
+        assert_eq!(rows.all()[1]["jobspec_id"], Json::Null);
+    }
+
+    /// `pg_dump` puts a name in double quotes if it contains a space, comma or parenthesis.
+    #[test]
+    fn quoted_names_are_read() {
+        let spec = crate::spec::example(|text| {
+            let table = "\n[tables.jobs]\ntable = 'audit.Public (Jobs)'\nid = 'job, id'\n";
+            let table = format!("{table}status = 'weird \"name\"'\n");
+            text.replace("\n[tables.jobs]\n", &table)
+        });
+        let text = r#"CREATE TABLE audit."Public (Jobs)" (
+    "job, id" bigint NOT NULL,
+    "weird ""name""" jsonb
+);
+CREATE TABLE public."Public (Jobs)" (
+    "job, id" bigint NOT NULL
+);
+COPY audit."Public (Jobs)" ("job, id", "weird ""name""") FROM stdin;
+7	{"a": 1}
+\.
+COPY public."Public (Jobs)" ("job, id") FROM stdin;
+8
+\.
+"#;
+        let rows = rows(&spec, text, Table::Jobs).unwrap();
+        let expected = json!({"job, id": 7, "weird \"name\"": {"a": 1}});
+        assert_eq!(Json::from(rows.all()), Json::from(vec![expected]));
+    }
+
+    #[test]
+    fn a_missing_table_and_a_damaged_dump_are_reported() {
+        let found = rows(&spec(), DUMP, Table::Units).unwrap();
+        assert_eq!(found, Rows::Unreadable("the dump has no table `executions`".into()));
+        let error = find(DUMP.trim_end_matches("\\.\n"), &[], 1).unwrap_err().to_string();
+        assert!(error.contains("the dump is truncated"), "{error}");
+        let damaged = DUMP.replace("\t{}\tf", "");
+        let error = rows(&spec(), &damaged, Table::Jobs).unwrap_err().to_string();
+        assert!(error.contains("line 18: a row of `public.jobs` has 4 values for 6"), "{error}");
+    }
+
+    #[test]
+    fn jobs_are_found_by_id_or_name_and_default_to_the_newest() {
+        assert_eq!(job_ids(&find(DUMP, &["469"], 1).unwrap()), ["469"]);
+        assert_eq!(job_ids(&find(DUMP, &["b\tias", "id=469"], 1).unwrap()), ["470", "469"]);
+        assert_eq!(job_ids(&find(DUMP, &[], 1).unwrap()), ["470"]);
+        assert!(find(DUMP, &["471"], 1).unwrap_err().to_string().contains("has no job `471`"));
+    }
+
+    /// Seen red: jobs after the 10,000th row did not exist, and the last row of the file was the newest job.
+    #[test]
+    fn the_newest_job_goes_by_time_however_many_jobs_there_are() {
+        let row = |id: u32, at: &str| format!("{id}\tn\t{at}\tfailed\t{{}}\tf\n");
+        let old: String = (1000..12_000).map(|id| row(id, "2024-01-01 00:00:00")).collect();
+        let head = &DUMP[..DUMP.find("470").unwrap()];
+        let newest = row(470, "2025-10-22 12:00:00") + &row(469, "2025-10-22 13:00:00");
+        let text = format!("{head}{old}{newest}{}\\.\n", row(7, "2024-01-01 00:00:00"));
+        assert_eq!(job_ids(&find(&text, &[], 2).unwrap()), ["470", "469"]);
+        assert_eq!(job_ids(&find(&text, &["7"], 1).unwrap()), ["7"]);
+    }
+
+    const PARTS: &str = "CREATE TABLE public.jobs (
+    id bigint NOT NULL
+)
+PARTITION BY LIST (id);
+CREATE TABLE old.jobs_1 (
+    id bigint NOT NULL
+);
+ALTER TABLE ONLY public.jobs ATTACH PARTITION old.jobs_1 DEFAULT;
+CREATE TABLE archive.jobs (
+    id bigint NOT NULL
+);
+COPY archive.jobs (id) FROM stdin;
+2
+\\.
+";
+
+    #[test]
+    fn rows_are_in_partitions_and_not_in_another_schema() {
+        let data = "COPY old.jobs_1 (id) FROM stdin;\n1\n\\.\n";
+        let found = rows(&spec(), &format!("{PARTS}{data}"), Table::Jobs).unwrap();
+        assert_eq!(Json::from(found.all()), json!([{"id": 1}]));
+        let data = "INSERT INTO old.jobs_1 VALUES (1), (3);\n";
+        let found = rows(&spec(), &format!("{PARTS}{data}"), Table::Jobs).unwrap();
+        assert_eq!(Json::from(found.all()), json!([{"id": 1}, {"id": 3}]));
+    }
+
+    #[rstest]
+    #[case::left_out(PARTS, "the dump has no rows of `old.jobs_1`")]
+    #[case::two_schemas(
+        "CREATE TABLE a.jobs (\n);\nCREATE TABLE b.jobs (\n);\n",
+        "the dump has `a.jobs` and `b.jobs`; name one"
+    )]
+    #[case::two_databases(
+        "CREATE TABLE public.jobs (\n);\n\\connect b\nCREATE TABLE public.jobs (\n);\n",
+        "several databases"
+    )]
+    fn tables_that_are_not_clear_are_not_read(#[case] text: &str, #[case] part: &str) {
+        let found = match rows(&spec(), text, Table::Jobs) {
+            Ok(Rows::Unreadable(why)) => why,
+            Ok(Rows::Found(rows)) => panic!("{rows:?}"),
+            Err(error) => error.to_string(),
+        };
+        assert!(found.contains(part), "{found}");
+    }
+}

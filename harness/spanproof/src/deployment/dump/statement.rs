@@ -1,0 +1,161 @@
+//! The statements of a dump that matter here, by their first line.
+
+use crate::identifier::{self, TableName};
+
+/// The first line of a statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Statement {
+    /// `\connect`: the following statements are about another database.
+    Connect,
+    /// `SET search_path`: the schema of the following names without a schema; `None` if there is none.
+    SearchPath(Option<String>),
+    /// `CREATE TABLE`, and what follows the name on the line.
+    Create(TableName, String),
+    /// `ALTER TABLE … ATTACH PARTITION`: the table, and its new partition.
+    Attach(TableName, TableName),
+    /// `COPY … FROM stdin`, with the columns; `None` for all columns of the table.
+    Copy(TableName, Option<Vec<String>>),
+    /// `INSERT INTO`.
+    Insert(TableName),
+    /// The comment that `pg_dump` writes before the rows of a table: the schema and the table.
+    Data(TableName),
+    /// The start of a text in dollar quotes that ends on another line: its tag with the dollars.
+    Quoted(String),
+    /// Another line.
+    Other,
+}
+
+impl Statement {
+    /// Parses the first line of a statement.
+    pub(super) fn parse(line: &str) -> Self {
+        Self::parse_known(line).unwrap_or_else(|| match open_dollar_quote(line) {
+            Some(tag) => Self::Quoted(tag),
+            None => Self::Other,
+        })
+    }
+
+    fn parse_known(line: &str) -> Option<Self> {
+        if let Some(rest) = line.strip_prefix("COPY ") {
+            let (table, rest) = TableName::from_sql(rest)?;
+            return Some(Self::Copy(table, copied_columns(rest)?));
+        }
+        if let Some(rest) = line.strip_prefix("INSERT INTO ") {
+            return Some(Self::Insert(TableName::from_sql(rest)?.0));
+        }
+        if let Some(rest) = line.strip_prefix("CREATE ") {
+            let kinds = ["TABLE ", "UNLOGGED TABLE ", "FOREIGN TABLE "];
+            let rest = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
+            let rest = rest.strip_prefix("IF NOT EXISTS ").unwrap_or(rest);
+            let (table, rest) = TableName::from_sql(rest)?;
+            return Some(Self::Create(table, rest.to_owned()));
+        }
+        if let Some(rest) = line.strip_prefix("ALTER TABLE ") {
+            let (table, rest) = TableName::from_sql(rest.strip_prefix("ONLY ").unwrap_or(rest))?;
+            let (part, _) = TableName::from_sql(rest.strip_prefix(" ATTACH PARTITION ")?)?;
+            return Some(Self::Attach(table, part));
+        }
+        if let Some(rest) = line.strip_prefix("SET search_path = ") {
+            let first = identifier::from_sql(rest).map(|(name, _)| name);
+            return Some(Self::SearchPath(first.filter(|name| !name.starts_with("pg_"))));
+        }
+        if line.starts_with("SELECT pg_catalog.set_config('search_path', ''") {
+            return Some(Self::SearchPath(None));
+        }
+        if let Some(rest) = line.strip_prefix("-- Data for Name: ") {
+            let (name, rest) = rest.split_once("; Type: TABLE DATA; Schema: ")?;
+            let (schema, _) = rest.split_once("; Owner:")?;
+            let schema = (schema != "-").then(|| schema.to_owned());
+            return Some(Self::Data(TableName { schema, name: name.to_owned() }));
+        }
+        line.starts_with("\\connect ").then_some(Self::Connect)
+    }
+}
+
+/// Parses what follows the table's name in `COPY table (a, b) FROM stdin;`. `Some(None)` without a list of
+/// columns; `None` for other SQL.
+fn copied_columns(sql: &str) -> Option<Option<Vec<String>>> {
+    let is_from_stdin =
+        |sql: &str| sql.get(..11).is_some_and(|sql| sql.eq_ignore_ascii_case(" FROM stdin"));
+    let Some(list) = sql.strip_prefix(" (") else { return is_from_stdin(sql).then_some(None) };
+    let (columns, rest) = column_list(list)?;
+    is_from_stdin(rest).then_some(Some(columns))
+}
+
+/// Parses `a, "b c")` and returns the SQL after the bracket.
+pub(super) fn column_list(mut sql: &str) -> Option<(Vec<String>, &str)> {
+    let mut columns = Vec::new();
+    loop {
+        let (column, after) = identifier::from_sql(sql)?;
+        columns.push(column);
+        match after.strip_prefix(", ") {
+            Some(after) => sql = after,
+            None => return Some((columns, after.strip_prefix(')')?)),
+        }
+    }
+}
+
+/// Returns the tag of a dollar quote that the line opens and does not close, such as `$$` or `$_$`.
+fn open_dollar_quote(line: &str) -> Option<String> {
+    let mut rest = line;
+    loop {
+        let from = rest.find('$')?;
+        let tagged = &rest[from..];
+        let length = tagged[1..].find(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let end = length.map_or(tagged.len(), |length| length + 1);
+        if !tagged[end..].starts_with('$') {
+            rest = &tagged[1..];
+            continue;
+        }
+        let tag = &tagged[..=end];
+        match tagged[tag.len()..].find(tag) {
+            Some(close) => rest = &tagged[2 * tag.len() + close..],
+            None => return Some(tag.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn table(schema: &str, name: &str) -> TableName {
+        let schema = (!schema.is_empty()).then(|| schema.to_owned());
+        TableName { schema, name: name.to_owned() }
+    }
+
+    #[rstest]
+    #[case::copy("COPY public.jobs (id, \"a b\") FROM stdin;", Statement::Copy(table("public", "jobs"), Some(vec!["id".into(), "a b".into()])))]
+    #[case::copy_all("COPY jobs FROM stdin;", Statement::Copy(table("", "jobs"), None))]
+    #[case::copy_to("COPY jobs TO stdout;", Statement::Other)]
+    #[case::insert(
+        "INSERT INTO public.jobs VALUES (1);",
+        Statement::Insert(table("public", "jobs"))
+    )]
+    #[case::create("CREATE UNLOGGED TABLE a.b (", Statement::Create(table("a", "b"), " (".into()))]
+    #[case::attach(
+        "ALTER TABLE ONLY a.b ATTACH PARTITION a.c DEFAULT;",
+        Statement::Attach(table("a", "b"), table("a", "c"))
+    )]
+    #[case::alter("ALTER TABLE ONLY a.b ADD CONSTRAINT c PRIMARY KEY (id);", Statement::Other)]
+    #[case::data(
+        "-- Data for Name: jobs; Type: TABLE DATA; Schema: public; Owner: -",
+        Statement::Data(table("public", "jobs"))
+    )]
+    #[case::path("SET search_path = app, pg_catalog;", Statement::SearchPath(Some("app".into())))]
+    #[case::no_path(
+        "SELECT pg_catalog.set_config('search_path', '', false);",
+        Statement::SearchPath(None)
+    )]
+    #[case::connect("\\connect -reuse-previous=on \"dbname='app'\"", Statement::Connect)]
+    #[case::restrict("\\restrict abc", Statement::Other)]
+    #[case::body("    AS $_$", Statement::Quoted("$_$".into()))]
+    #[case::closed("AS $$ select 1 $$; -- costs 5$", Statement::Other)]
+    fn the_first_line_of_a_statement_is_recognised(
+        #[case] line: &str,
+        #[case] expected: Statement,
+    ) {
+        assert_eq!(Statement::parse(line), expected);
+    }
+}
