@@ -8,6 +8,7 @@ use super::reply::Reply;
 use super::session::{Error, Session};
 use crate::identifier;
 use crate::json_path::JsonPath;
+use crate::observation::Row;
 use crate::timestamp::EpochUnit;
 
 /// A table that the session can read.
@@ -42,7 +43,12 @@ impl Table {
             return Ok(Reply::Refused(format!("permission denied for table {name}")));
         }
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let columns = rows.iter().map(|row| (text(&row["name"]), text(&row["type"]))).collect();
+        // As the target of a cast, `character` means one character.
+        let sql_type = |row: &Row| match text(&row["type"]) {
+            name if name == "character" => "bpchar".to_owned(),
+            name => name,
+        };
+        let columns = rows.iter().map(|row| (text(&row["name"]), sql_type(row))).collect();
         Ok(Reply::Accepted(Self { name: name_in_sql, columns }))
     }
 
@@ -123,8 +129,8 @@ impl Table {
         })
     }
 
-    /// Whether the column contains numbers, so that a time in it counts from the start of 1970.
-    fn is_number(&self, column: &str) -> bool {
+    /// Whether the column contains numbers. A time in such a column counts from the start of 1970.
+    pub(crate) fn has_numbers(&self, column: &str) -> bool {
         const NUMBERS: [&str; 6] =
             ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
         JsonPath::find(column).is_none()
@@ -140,7 +146,7 @@ impl Table {
         is_start: bool,
         bound: DateTime<Utc>,
     ) -> Option<String> {
-        let value = self.value(column).filter(|_| self.is_number(column))?;
+        let value = self.value(column).filter(|_| self.has_numbers(column))?;
         let nanos = i128::from(bound.timestamp()) * 1_000_000_000
             + i128::from(bound.timestamp_subsec_nanos());
         let within = |unit: EpochUnit| {
@@ -161,7 +167,9 @@ impl Table {
             Some("integer") => value.parse::<i32>().is_ok(),
             Some("bigint") => value.parse::<i64>().is_ok(),
             Some("uuid") => value.parse::<uuid::Uuid>().is_ok(),
-            Some(other) => other == "text" || other.starts_with("character"),
+            Some("numeric" | "real" | "double precision") => value.parse::<f64>().is_ok(),
+            // Other types take most texts, as domains do. If not, the server says so.
+            Some(_) => true,
         }
     }
 

@@ -115,15 +115,45 @@ pub(super) async fn newest_jobs(
             columns.table, columns.created
         )));
     }
-    let sql = format!(
-        "select to_jsonb(r) from {} r {} order by {} limit {}",
-        table.name,
-        conditions.clause(),
-        table.descending(&columns.id).unwrap_or_default(),
-        selection.last.clamp(1, 1000)
-    );
     let what = format!("the newest {}", columns.table);
+    let limit = selection.last.clamp(1, 1000);
+    let by_id = table.descending(&columns.id).unwrap_or_default();
+    if let Some(created) = table.value(&columns.created) {
+        // Without the condition, no index on the column could be used, because nulls come first.
+        let mut with_time = conditions.clone();
+        with_time.add(format!("{created} is not null"));
+        let order = format!("{created} desc, {by_id}");
+        match newest(lookup, table, &what, &with_time, &order, limit).await? {
+            Reply::Accepted(rows) if !rows.is_empty() => return Ok(Rows::Found(rows)),
+            Reply::Accepted(_) => {}
+            Reply::Refused(why) if table.has_numbers(&columns.id) => {
+                lookup.unread.push(format!(
+                    "{what} by {}: {why}; the jobs with the largest {} were read",
+                    columns.created, columns.id
+                ));
+            }
+            Reply::Refused(why) => return Ok(Rows::Unreadable(format!("{what}: {why}"))),
+        }
+    }
+    let newest = newest(lookup, table, &what, &conditions, &by_id, limit).await?;
+    Ok(newest.into_rows())
+}
+
+/// Reads the first `limit` jobs in this order, and returns them in the opposite order.
+async fn newest(
+    lookup: &mut Lookup<'_>,
+    table: &Table,
+    what: &str,
+    conditions: &Conditions,
+    order: &str,
+    limit: usize,
+) -> Result<Reply<Vec<Row>>, Error> {
+    let sql = format!(
+        "select to_jsonb(r) from {} r {} order by {order} limit {limit}",
+        table.name,
+        conditions.clause()
+    );
     let jobs = observation::Table::Jobs;
-    let newest = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
-    Ok(newest.map(|rows| rows.into_iter().rev().collect()).into_rows())
+    let newest = lookup.look_up(jobs, what, &sql, &conditions.parameters()).await?;
+    Ok(newest.map(|rows| rows.into_iter().rev().collect()))
 }

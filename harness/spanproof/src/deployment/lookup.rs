@@ -119,7 +119,7 @@ impl<'a> Lookup<'a> {
 }
 
 /// The conditions of a `where` clause, with the values of its parameters.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Conditions {
     sql: Vec<String>,
     parameters: Vec<Vec<String>>,

@@ -25,10 +25,10 @@ async fn jobs_469_to_472_never_called_the_tracer() {
         "{stdout}"
     );
     let dump = run(production.folder.path(), &["diagnose", "--dump", DUMP, "--log", LOG]);
-    // The diagnosis of the dump has one more line, because other schemas are not read from a dump.
+    // The diagnosis of the dump has one more line, because a dump contains one database only.
     let verdict = |text: &str| {
         text[text.find("\njob ").unwrap()..].replace(
-        "    against:  not looked at: other schemas: only the tables that the spec names are read from a dump\n", "")
+        "    against:  not looked at: other databases of the server: a dump contains one database\n", "")
     };
     let difference = "the diagnoses of the dump (left) and of the database differ";
     assert_eq!(verdict(&dump.stdout), verdict(&stdout), "{difference}");
@@ -71,6 +71,26 @@ async fn jobs_469_to_472_never_called_the_tracer() {
      from generate_series(1, 150000); analyze trace_spans",
     &[],
     "trace_spans by execution_id: no index supports this query, and `trace_spans` has about 150000 rows; the query was not run"
+)]
+#[case::never_analysed(
+    "drop index idx_trace_spans_execution_id; alter table trace_spans set (autovacuum_enabled = false); \
+     insert into trace_spans (trace_id, span_id, service, operation, started_at, status) \
+     select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 150000)",
+    &[],
+    "trace_spans by execution_id: no index supports this query, and `trace_spans` has about"
+)]
+#[case::newest_by_time(
+    "update jobs set created_at = created_at + interval '1 day' where id = 469",
+    &["--last", "1"],
+    "FAIL path-not-executed (job 469)"
+)]
+#[case::fixed_width_ids(
+    "alter table executions drop constraint if exists executions_job_id_fkey; \
+     alter table trace_spans drop constraint if exists trace_spans_job_id_fkey; \
+     alter table jobs alter id drop default, alter id type char(9) using lpad(id::text, 9, '0'); \
+     alter table executions alter job_id type char(9) using lpad(job_id::text, 9, '0')",
+    &["--job", "000000469"],
+    "000000469  bias-detection-1761134400  -      failed  4 failed    0      path-not-executed"
 )]
 #[case::job_by_name("", &["--job", "bias-detection-1761134400"], "FAIL path-not-executed (job 469)")]
 #[case::job_by_column("", &["--job", "id=470"], "FAIL path-not-executed (job 470)")]
