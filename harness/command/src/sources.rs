@@ -140,14 +140,14 @@ fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failu
 pub(super) fn log(path: &Path) -> Result<LogStream<'static>, Failure> {
     let name = path.display().to_string();
     if name == "-" {
-        return Ok(LogStream { name, bytes: Box::new(std::io::stdin().lock()) });
+        return Ok(LogStream { name, bytes: Box::new(std::io::stdin().lock()), zone: None });
     }
     let file = File::open(path)
         .map_err(|error| Failure::usage(anyhow!("could not open the log `{name}`: {error}")))?;
     if file.metadata().is_ok_and(|meta| meta.is_dir()) {
         return Err(Failure::usage(anyhow!("the log `{name}` is a folder, expected a file")));
     }
-    Ok(LogStream { name, bytes: Box::new(file) })
+    Ok(LogStream { name, bytes: Box::new(file), zone: None })
 }
 
 /// The opened inputs of a command.
@@ -187,6 +187,7 @@ impl Inputs {
             )));
         }
         let log = system.log.as_deref().map(log).transpose()?;
+        let log = log.map(|log| LogStream { zone: system.log_zone, ..log });
         let session = match &url {
             Some(url) => Some(Session::open(url, command).await.map_err(deployment_failure)?),
             None => None,

@@ -232,6 +232,17 @@ pub struct LogFacts {
     /// say the same about tracing and have the same value.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
+    /// The tools that wrote the lines, from the outside to the inside, such as `flyctl, JSON`; empty if the lines
+    /// have at most a time before their text, and in documents of version 0.1.0.
+    #[serde(default, rename = "log_format", skip_serializing_if = "String::is_empty")]
+    pub line_format: String,
+    /// Lines with the text of a probe (a pattern of the spec) behind something that could not be removed, as
+    /// `log:12  text`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<String>,
+    /// Whether the times do not name their zone, nobody said which one it is, and they are read as UTC.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_zone: bool,
 }
 
 /// The plan of a run: `run.json`, beside the folders of its cases.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::FixedOffset;
 use clap::{Args, ValueEnum};
 
 use super::Format;
@@ -25,9 +26,12 @@ pub(crate) struct SystemArgs {
     pub(crate) dump: Option<PathBuf>,
     /// Log of the service; `-` reads standard input
     ///
-    /// Plain lines, JSON lines, or lines with the prefix of flyctl, Docker or journald.
+    /// Prefixes and JSON of collectors and loggers are removed; docs/production.md lists them.
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
+    /// Zone of times in the log without one, e.g. `+02:00`
+    #[arg(long, value_name = "ZONE", requires = "log", value_parser = zone, allow_hyphen_values = true)]
+    pub(crate) log_zone: Option<FixedOffset>,
     /// Select a job by id or name [default: the newest jobs]
     ///
     /// Repeatable.
@@ -246,6 +250,12 @@ fn flag_value(text: &str) -> Result<(String, Value), String> {
         (None, Some(name)) if !name.is_empty() => Ok((name.to_owned(), Value::Unset)),
         _ => Err("expected NAME=VALUE, or !NAME for an unset flag".into()),
     }
+}
+
+/// Parses an offset from UTC, such as `+02:00`.
+fn zone(text: &str) -> Result<FixedOffset, String> {
+    let offset = if text.eq_ignore_ascii_case("utc") { "+00:00" } else { text };
+    offset.parse().map_err(|_| "expected an offset from UTC such as `+02:00`, or `UTC`".into())
 }
 
 /// Parses a duration, such as `10m`.

@@ -45,6 +45,11 @@ fn sources(deployment: &Deployment, plans: bool) -> String {
 fn log(facts: &LogFacts) -> String {
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
     let lines = count(usize::try_from(facts.lines).unwrap_or(usize::MAX), "line");
+    let format = match facts.line_format.as_str() {
+        "" => String::new(),
+        format => format!(" ({format})"),
+    };
+    let lines = format!("{lines}{format}");
     match (facts.first, facts.last) {
         (Some(first), Some(last)) => {
             format!("{}: {lines}, {} to {}", facts.name, time(first), time(last))

@@ -123,7 +123,7 @@ pub(super) async fn newest_jobs(
         let mut with_time = conditions.clone();
         with_time.add(format!("{created} is not null"));
         let order = format!("{created} desc, {by_id}");
-        match newest(lookup, table, &what, &with_time, &order, limit).await? {
+        match newest(lookup, table, &with_time, &order, limit).await? {
             Reply::Accepted(rows) if !rows.is_empty() => return Ok(Rows::Found(rows)),
             Reply::Accepted(_) => {}
             Reply::Refused(why) if table.has_numbers(&columns.id) => {
@@ -135,7 +135,7 @@ pub(super) async fn newest_jobs(
             Reply::Refused(why) => return Ok(Rows::Unreadable(format!("{what}: {why}"))),
         }
     }
-    let newest = newest(lookup, table, &what, &conditions, &by_id, limit).await?;
+    let newest = newest(lookup, table, &conditions, &by_id, limit).await?;
     Ok(newest.into_rows())
 }
 
@@ -143,7 +143,6 @@ pub(super) async fn newest_jobs(
 async fn newest(
     lookup: &mut Lookup<'_>,
     table: &Table,
-    what: &str,
     conditions: &Conditions,
     order: &str,
     limit: usize,
@@ -153,7 +152,8 @@ async fn newest(
         table.name,
         conditions.clause()
     );
+    let what = format!("the newest {}", lookup.spec.tables.jobs.table);
     let jobs = observation::Table::Jobs;
-    let newest = lookup.look_up(jobs, what, &sql, &conditions.parameters()).await?;
+    let newest = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
     Ok(newest.map(|rows| rows.into_iter().rev().collect()))
 }

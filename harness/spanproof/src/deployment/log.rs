@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, FixedOffset, Utc};
 use regex::RegexSet;
 
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
-use crate::log::{Entry, Needles, ScanError, scan};
+use crate::log::{Entry, Needles, ScanError, Time, scan};
 use crate::observation::{self, LogLine, Sink, TracerEvent};
 use crate::spec::{Probes, Spec};
 
@@ -19,6 +20,8 @@ use crate::spec::{Probes, Spec};
 const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum number of lines about crashed processes.
 const MAX_CRASH_LINES: usize = 4;
+/// Maximum number of lines that contain the text of a probe and do not match it.
+const MAX_UNCLEAR_LINES: usize = 4;
 
 /// Patterns of lines that runtimes and platforms print when a process crashes.
 const CRASH_PATTERNS: [&str; 8] = [
@@ -41,6 +44,8 @@ pub struct LogStream<'a> {
     pub name: String,
     /// Contents.
     pub bytes: Box<dyn Read + 'a>,
+    /// The offset from UTC of times that do not name their zone; `None` if it is not known.
+    pub zone: Option<FixedOffset>,
 }
 
 impl std::fmt::Debug for LogStream<'_> {
@@ -78,8 +83,10 @@ pub(crate) fn read_log(
     let probes = &spec.probes;
     let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS));
     let read = observation::Log::default();
-    let mut reader = Reader { probes, window, bytes: BTreeMap::new(), read, sink };
-    let scanned = scan(log.bytes, &needles, |number, entry| reader.read_line(number, entry));
+    let without_anchors = without_anchors(&probes.patterns());
+    let (zone, bytes) = (log.zone, BTreeMap::new());
+    let mut reader = Reader { probes, without_anchors, window, zone, bytes, read, sink };
+    let scanned = scan(log.bytes, &needles, |number, entry| reader.read_line(number, &entry));
     let name = log.name;
     let scanned = scanned.map_err(|error| {
         let (name, reason) = (name.clone(), chain(&error));
@@ -95,14 +102,37 @@ pub(crate) fn read_log(
         banners.iter().filter(|banner| Some(*banner) != last.as_ref()).count();
     read.facts.name = name;
     read.facts.lines = scanned.lines;
-    (read.facts.first, read.facts.last) = (scanned.first, scanned.last);
+    let at = |time: Option<Time>| time.map(|time| utc(time, log.zone));
+    (read.facts.first, read.facts.last) = (at(scanned.first), at(scanned.last));
+    read.facts.lacks_zone =
+        log.zone.is_none() && scanned.first.is_some_and(|first| !first.has_zone);
+    read.facts.line_format = scanned.format.join(", ");
     Ok(read)
+}
+
+/// Returns a time in UTC. `zone` is the zone of times that name none; without it, these are in UTC.
+fn utc(time: Time, zone: Option<FixedOffset>) -> DateTime<Utc> {
+    let seconds = zone.filter(|_| !time.has_zone).map_or(0, |zone| zone.local_minus_utc());
+    time.at - chrono::Duration::seconds(i64::from(seconds))
+}
+
+/// Returns the patterns without `^` at their start and `$` at their end.
+fn without_anchors(patterns: &[&str]) -> Option<RegexSet> {
+    let patterns = patterns.iter().map(|pattern| {
+        let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+        let is_anchor = pattern.ends_with('$') && !pattern.ends_with("\\$");
+        if is_anchor { &pattern[..pattern.len() - 1] } else { pattern }
+    });
+    RegexSet::new(patterns).ok()
 }
 
 /// Collects matching lines of a log.
 struct Reader<'a> {
     probes: &'a Probes,
+    /// The probes without their anchors; `None` if one is not valid without them.
+    without_anchors: Option<RegexSet>,
     window: Window,
+    zone: Option<FixedOffset>,
     /// Bytes of the lines of each kind so far.
     bytes: BTreeMap<Kind, usize>,
     read: observation::Log,
@@ -111,19 +141,17 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Handles the line with this line number.
-    fn read_line(&mut self, number: u64, entry: Entry) {
-        let Entry { at, text } = entry;
-        if self.probes.started(&text) {
+    fn read_line(&mut self, number: u64, entry: &Entry) {
+        let at = entry.at.map(|time| utc(time, self.zone));
+        // The text inside of all wrappers comes first: the others contain what a collector added.
+        let texts = || entry.texts.iter().rev();
+        if texts().any(|text| self.probes.started(text)) {
             self.read.facts.last_start = Some(number);
         }
         let is_in_window = at.is_none_or(|at| self.window.contains(at));
-        let Some(kind) = self.kind(&text) else {
-            let crashed = CRASH.as_ref().is_some_and(|crashed| crashed.is_match(&text));
-            let crashes = &mut self.read.facts.crashes;
-            if crashed && is_in_window && crashes.len() < MAX_CRASH_LINES {
-                crashes.push(format!("log:{number}  {}", crate::mask::text(&text)));
-            }
-            return;
+        let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));
+        let Some((kind, text)) = matching else {
+            return self.read_other_line(number, entry, is_in_window);
         };
         if !is_in_window && !matches!(kind, Kind::Banner { .. }) {
             return;
@@ -140,6 +168,25 @@ impl Reader<'_> {
         let line = LogLine { number, at, text };
         self.sink.line(&line);
         self.read.lines.push(line);
+    }
+
+    /// Handles a line that matches no probe.
+    fn read_other_line(&mut self, number: u64, entry: &Entry, is_in_window: bool) {
+        let text = entry.text();
+        let line = || format!("log:{number}  {}", crate::mask::text(text));
+        let facts = &mut self.read.facts;
+        let is_crash = CRASH.as_ref().is_some_and(|crash| crash.is_match(text));
+        if is_crash && is_in_window && facts.crashes.len() < MAX_CRASH_LINES {
+            facts.crashes.push(line());
+        }
+        let is_started = || entry.texts.iter().any(|text| self.probes.started(text));
+        let is_unclear = |set: &RegexSet| entry.texts.iter().any(|text| set.is_match(text));
+        if facts.unclear.len() < MAX_UNCLEAR_LINES
+            && self.without_anchors.as_ref().is_some_and(is_unclear)
+            && !is_started()
+        {
+            facts.unclear.push(line());
+        }
     }
 
     /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes,
@@ -163,7 +210,7 @@ mod tests {
 
     fn read(text: &str, window: Window) -> observation::Log {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
-        let log = LogStream { name: "-".into(), bytes: Box::new(text.as_bytes()) };
+        let log = LogStream { name: "-".into(), bytes: Box::new(text.as_bytes()), zone: None };
         read_log(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
     }
 

@@ -1,167 +1,70 @@
 //! One log line, without what log collectors added to it.
 
-use std::borrow::Cow;
-use std::sync::LazyLock;
-
-use chrono::{DateTime, Utc};
-use regex::Regex;
-use serde_json::Value as Json;
-
-use crate::timestamp::Fields;
+use super::escape::without_escapes;
+use super::message::Message;
+use super::time::{Time, split_time, time_text};
+use super::wrapper::Wrapper;
 
 /// Maximum number of wrappers to remove from a line, such as a prefix or a JSON object.
-const MAX_WRAPPERS: usize = 5;
+const MAX_WRAPPERS: usize = 7;
 
-/// A line as written by the service, and its time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A line, and what is in it: a collector may have put a line of another tool into its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// When the line was written; `None` if the line has no time with a date.
-    pub at: Option<DateTime<Utc>>,
-    /// The text that the service wrote.
-    pub text: String,
+    pub at: Option<Time>,
+    /// The texts of the line, without escape sequences: the whole line, and what is left after each wrapper
+    /// was removed. The last one is what the service wrote.
+    pub texts: Vec<String>,
+    /// The names of the wrappers, from the outside to the inside. A time alone has no name.
+    pub wrappers: Vec<&'static str>,
 }
 
-/// Matches `2025-10-22T12:34:56.789Z`, also with a space instead of the `T`, a comma instead of the
-/// point, another zone or no zone.
-static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
-    )
-    .ok()
-});
-
-/// Prefixes that collectors put before the text, at the start of the line or after the time.
-static PREFIXES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    [
-        // flyctl: `app[148e2] iad [info]`.
-        r"^[a-z][\w-]*\[[0-9a-f]+\]\s+[a-z]{3}\s+\[\w+\]\s?",
-        // syslog and journald: `Oct 22 12:34:56 host runner[123]: `, `host runner[123]: `.
-        r"^(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?[\w.-]+\s+[\w./@-]+\[\d+\]:\s?",
-        // docker compose: `runner-1  | `.
-        r"^[\w.-]+\s+\| ?",
-        // kubectl --prefix: `[pod/runner-7f/runner] `.
-        r"^\[pod/[^\]]+\]\s?",
-        // A log file of a container runtime: `stderr F `.
-        r"^(?:stdout|stderr) [FP] ",
-    ]
-    .iter()
-    .filter_map(|prefix| Regex::new(prefix).ok())
-    .collect()
-});
-
-/// Matches terminal escape sequences, such as colours.
-static ESCAPE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").ok());
-
-/// Parses a line: removes what log collectors added, and keeps the time that they or the service
+/// Parses a line: removes what log collectors and loggers added, and keeps the time that they or the service
 /// wrote.
 pub(crate) fn parse_line(line: &str) -> Entry {
-    let plain = match ESCAPE.as_ref() {
-        Some(escape) if line.contains('\u{1b}') => escape.replace_all(line, ""),
-        _ => Cow::Borrowed(line),
-    };
-    let mut entry = Entry { at: None, text: plain.trim_end_matches(['\r', '\n']).to_owned() };
+    let whole = without_escapes(line.trim_end_matches(['\r', '\n'])).into_owned();
+    let mut entry = Entry { texts: vec![whole], ..Entry::default() };
     for _ in 0..MAX_WRAPPERS {
-        if !entry.unwrap_once() {
-            break;
-        }
+        let Some(text) = entry.unwrapped() else { break };
+        entry.texts.push(without_escapes(text.trim_end_matches(['\r', '\n'])).into_owned());
     }
     entry
 }
 
 impl Entry {
-    /// Removes one wrapper. Returns whether the line had a wrapper.
-    fn unwrap_once(&mut self) -> bool {
-        if let Some((at, rest)) = split_time(&self.text) {
+    /// Returns what the service wrote.
+    pub(crate) fn text(&self) -> &str {
+        self.texts.last().map_or("", String::as_str)
+    }
+
+    /// Returns the last text without one more wrapper; `None` if it has none.
+    fn unwrapped(&mut self) -> Option<String> {
+        let text = self.text();
+        if let Some((at, rest)) = split_time(text) {
             // Only the innermost time is from the service. Other times are from collectors.
             self.at = Some(at);
-            self.text = rest;
-            return true;
+            return Some(rest);
         }
-        if self.text.starts_with('{') {
-            return self.unwrap_json();
+        if text.starts_with('{')
+            && let Some(Message { text, at }) = Message::read(text)
+        {
+            self.wrappers.push("JSON");
+            self.at = at.or(self.at);
+            return Some(text);
         }
-        let prefix = PREFIXES.iter().find_map(|prefix| prefix.find(&self.text));
-        let Some(end) = prefix.map(|found| found.end()) else { return false };
-        self.text.drain(..end);
-        true
-    }
-
-    fn unwrap_json(&mut self) -> bool {
-        let Ok(Json::Object(fields)) = serde_json::from_str::<Json>(&self.text) else {
-            return false;
-        };
-        let nested = fields.get("fields").and_then(Json::as_object);
-        let find = |names: &[&str]| {
-            let own = names.iter().find_map(|name| fields.get(*name));
-            own.or_else(|| names.iter().find_map(|name| nested?.get(*name)))
-        };
-        let text = find(&["message", "msg", "log", "MESSAGE", "text", "body"]).and_then(message);
-        let Some(text) = text else { return false };
-        let at = find(&["time", "timestamp", "ts", "@timestamp", "__REALTIME_TIMESTAMP"]);
-        if let Some(at) = at.and_then(time) {
-            self.at = Some(at);
+        if let Some(Message { text, at }) = Message::from_pairs(text) {
+            self.wrappers.push("logfmt");
+            self.at = at.or(self.at);
+            return Some(text);
         }
-        text.trim_end_matches(['\r', '\n']).clone_into(&mut self.text);
-        true
+        let (wrapper, time, end) = Wrapper::find(text, self.wrappers.last().copied())?;
+        let at = time.and_then(time_text);
+        let rest = text[end..].to_owned();
+        self.wrappers.push(wrapper.name);
+        self.at = at.or(self.at);
+        Some(rest)
     }
-}
-
-/// Returns the text of a message. In journald's JSON, a message that is not UTF-8 is a list of
-/// bytes.
-fn message(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Array(bytes) => {
-            let bytes = bytes.iter().map(|byte| u8::try_from(byte.as_u64()?).ok());
-            let bytes = bytes.collect::<Option<Vec<_>>>()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        }
-        _ => None,
-    }
-}
-
-/// Parses a time in JSON: a string, or a number of seconds, milli-, micro- or nanoseconds since
-/// 1970.
-fn time(value: &Json) -> Option<DateTime<Utc>> {
-    match value {
-        Json::String(text) => match text.parse::<i64>() {
-            Ok(number) => unix_time(number),
-            Err(_) => split_time(text).map(|(at, _)| at),
-        },
-        Json::Number(number) => match number.as_i64() {
-            Some(number) => unix_time(number),
-            #[expect(clippy::cast_possible_truncation, reason = "microseconds are exact enough")]
-            None => DateTime::from_timestamp_micros((number.as_f64()? * 1e6) as i64),
-        },
-        _ => None,
-    }
-}
-
-/// Converts a number of seconds, milli-, micro- or nanoseconds since 1970 to a time. The number of
-/// digits decides the unit: until the year 5138, seconds have fewer than twelve digits.
-fn unix_time(number: i64) -> Option<DateTime<Utc>> {
-    match number.unsigned_abs() {
-        ..100_000_000_000 => DateTime::from_timestamp(number, 0),
-        100_000_000_000..100_000_000_000_000 => DateTime::from_timestamp_millis(number),
-        100_000_000_000_000..100_000_000_000_000_000 => DateTime::from_timestamp_micros(number),
-        _ => Some(DateTime::from_timestamp_nanos(number)),
-    }
-}
-
-/// Splits a text into the time at its start and the rest; `None` if it does not start with a time.
-/// A time without a zone is in UTC.
-fn split_time(text: &str) -> Option<(DateTime<Utc>, String)> {
-    // A quick check, so that the slow regular expression runs only on lines that may have a time.
-    if !text.trim_start_matches('[').starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let found = TIME.as_ref()?.captures(text)?;
-    let rest = text.get(found.get(0)?.end()..)?.to_owned();
-    let part = |at: usize| found.get(at).map(|part| part.as_str());
-    let zone = part(4).filter(|zone| *zone != "UTC").map(|zone| zone.trim_end_matches(':'));
-    let fields = Fields { date: part(1)?, clock: part(2)?, fraction: part(3), zone };
-    Some((fields.time()?, rest))
 }
 
 #[cfg(test)]
@@ -206,10 +109,55 @@ mod tests {
             ),
         ] {
             let found = parse_line(&line);
-            assert_eq!(found.text, TEXT, "{line}");
-            let at = found.at.map(|at| at.to_rfc3339());
+            assert_eq!(found.text(), TEXT, "{line}");
+            let at = found.at.map(|time| time.at.to_rfc3339());
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
             assert_eq!(at, expected, "{line}");
+        }
+    }
+
+    /// Samples of lines as the tools print them, with the names of what is removed.
+    #[test]
+    fn the_wrappers_of_common_tools_are_removed() {
+        const AT: Option<&str> = Some("12:00:01");
+        for (line, names, time) in [
+            ("2025-10-22T12:00:01.000000+00:00 app[worker.1]: ", "Heroku", AT),
+            ("<14>1 2025-10-22T12:00:01Z web-1 runner 812 - - ", "syslog", AT),
+            ("74 <14>1 - web-1 runner - ID47 [a@1 b=\"]\"][c@2 d=\"\\\"\"] ", "syslog", None),
+            ("<30>Oct 22 12:00:01 web-1 runner[812]: ", "syslog", None),
+            ("Wed 2025-10-22 12:00:01 UTC web-1 runner[812]: ", "journald", AT),
+            ("[ 1001.870000] web-1 runner[812]: ", "journald", None),
+            ("1761134401.000000 web-1 runner[812]: ", "journald", AT),
+            ("runner.1.x7k2@node-2    | ", "docker swarm", None),
+            ("0|runner  | ", "pm2", None),
+            ("12:00:01 web.1     | ", "foreman", None),
+            ("runner-7f9c5b-x7k2f runner ", "stern", None),
+            ("test\tRun tests\t2025-10-22T12:00:01.0000000Z ", "GitHub Actions", AT),
+            ("2025-10-22T12:00:01Z {app=\"runner\", x=\"y z\"} ", "Loki", AT),
+            ("2025-10-22T12:00:01.000000+00:00 app/runner/5d1f0c2e7a ", "CloudWatch", AT),
+            ("I, [2025-10-22T12:00:01.000000 #812]  INFO -- : ", "Ruby's logger", AT),
+            ("2025-10-22 12:00:01.000 | INFO     | app.worker:run:12 - ", "loguru", AT),
+            (
+                "2025-10-22 12:00:01.000  INFO 812 --- [           main] c.e.Runner : ",
+                "logback",
+                AT,
+            ),
+            ("2025-10-22 12:00:01,000 INFO [main] c.e.Runner - ", "log4j", AT),
+            ("[2025-10-22T12:00:01Z INFO  runner::worker] ", "env_logger", AT),
+            (
+                "2025-10-22T12:00:01.000000Z  INFO runner::worker: ",
+                "log level, tracing-subscriber",
+                AT,
+            ),
+            ("2025-10-22T12:00:01.000000Z  WARN job{id=7}: ", "log level, tracing-subscriber", AT),
+            ("2025-10-22 12:00:01,000 - runner - INFO - ", "Python's logging", AT),
+            ("INFO:runner.worker:", "Python's logging", None),
+            ("2025-10-22T12:00:01Z app[148e2] iad [info] 0|runner  | ", "flyctl, pm2", AT),
+        ] {
+            let found = parse_line(&format!("{line}{TEXT}"));
+            assert_eq!((found.text(), found.wrappers.join(", ").as_str()), (TEXT, names), "{line}");
+            let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
+            assert_eq!(found.at.map(|time| time.at.to_rfc3339()), expected, "{line}");
         }
     }
 
@@ -217,7 +165,8 @@ mod tests {
     fn text_without_a_wrapper_is_unchanged() {
         for line in ["", "plain words", "{not json", r#"{"other":"field"}"#, "| pipe", "a [b] c: d"]
         {
-            assert_eq!(parse_line(line), Entry { at: None, text: line.into() });
+            let expected = Entry { texts: vec![line.into()], ..Entry::default() };
+            assert_eq!(parse_line(line), expected);
         }
     }
 }

@@ -2,9 +2,15 @@
 //! collectors. Does not read the spec: the caller passes the patterns to search for.
 
 mod entry;
+mod escape;
+mod join;
+mod message;
 mod needle;
 mod scan;
+mod time;
+mod wrapper;
 
 pub(crate) use entry::{Entry, parse_line};
 pub(crate) use needle::Needles;
 pub(crate) use scan::{Error as ScanError, scan};
+pub(crate) use time::Time;

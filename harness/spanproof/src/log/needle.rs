@@ -18,7 +18,18 @@ impl Needles {
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let literals =
             patterns.into_iter().map(|pattern| literals(&regex_syntax::parse(pattern).ok()?));
-        let needles: Option<Vec<Vec<String>>> = literals.collect();
+        // In a line with escape sequences, or in a list of bytes, a literal may not be found.
+        let unclear = [
+            "\u{1b}",
+            "\\u001b",
+            "\\u001B",
+            "\\x1b",
+            "\"MESSAGE\":[",
+            "\"MESSAGE\" : [",
+            "\"MESSAGE\": [",
+        ];
+        let unclear = unclear.map(str::to_owned).to_vec();
+        let needles: Option<Vec<Vec<String>>> = literals.chain([Some(unclear)]).collect();
         // Only a leftmost search uses vector instructions for several literals.
         let mut builder = AhoCorasick::builder();
         let builder = builder.match_kind(aho_corasick::MatchKind::LeftmostFirst);
@@ -51,7 +62,7 @@ fn literals(hir: &Hir) -> Option<Vec<String>> {
         HirKind::Literal(literal) => {
             // A collector that wraps a line in JSON leaves these bytes as they are, and may escape
             // any other byte.
-            let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !br#""\/<>&'"#.contains(byte);
+            let plain = |byte: &u8| (b' '..=b'~').contains(byte) && !br#""\/<>&'="#.contains(byte);
             let runs = literal.0.split(|byte| !plain(byte));
             let longest = runs.max_by_key(|run| run.len())?;
             let text = String::from_utf8(longest.to_vec()).ok()?;

@@ -1,16 +1,17 @@
 //! Scans a log as a stream. Lines that no pattern can match are counted and not parsed.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
-use chrono::{DateTime, Utc};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::{Entry, Needles, parse_line};
+use super::join::joined;
+use super::{Entry, Needles, Time, parse_line};
 
 /// Number of bytes to read at once. A line with more bytes is split.
 const CHUNK: usize = 1024 * 1024;
 /// Number of bytes searched for a timestamp at the end of the log.
-const TAIL: usize = 16 * 1024;
+const TAIL: usize = 256 * 1024;
 /// Number of lines searched for a timestamp at each end of the log.
 const MAX_LINES: usize = 64;
 
@@ -37,9 +38,12 @@ pub(crate) struct Scan {
     /// The number of bytes.
     pub bytes: u64,
     /// The first timestamp near the beginning; `None` if there is none.
-    pub first: Option<DateTime<Utc>>,
+    pub first: Option<Time>,
     /// The last timestamp near the end; `None` if there is none.
-    pub last: Option<DateTime<Utc>>,
+    pub last: Option<Time>,
+    /// The names of the tools that wrote the lines, from the outside to the inside; empty if no line has more
+    /// than a time before its text.
+    pub format: Vec<&'static str>,
 }
 
 /// Reads a whole log. Calls `on_line` for each line that may match a pattern, with the line's
@@ -48,10 +52,11 @@ pub(crate) struct Scan {
 /// # Errors
 /// If the log can't be read or is not text.
 pub(crate) fn scan(
-    mut log: impl Read,
+    log: impl Read,
     needles: &Needles,
     mut on_line: impl FnMut(u64, Entry),
 ) -> Result<Scan, Error> {
+    let mut log = joined(log)?;
     let mut scan = Scan::default();
     let mut tail = Vec::new();
     let mut buffer = Vec::with_capacity(CHUNK);
@@ -61,6 +66,7 @@ pub(crate) fn scan(
         if scan.bytes == 0 {
             check_text(&buffer)?;
             scan.first = lines(&buffer).take(MAX_LINES).find_map(timestamp);
+            scan.format = format(lines(&buffer).take(MAX_LINES));
         }
         scan.bytes += read as u64;
         let at_end = (read as u64) < room;
@@ -110,19 +116,34 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
         return Err(Error::NotText("a database dump, not a log"));
     }
     let iconv = "in UTF-16; convert it: `iconv -f UTF-16 -t UTF-8 FILE`";
-    let known: [(&[u8], &str); 4] = [
+    let known: [(&[u8], &str); 7] = [
         (b"\x1f\x8b", "compressed by gzip; unpack it: `zcat FILE`"),
         (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it: `zstdcat FILE`"),
+        (b"\xfd7zXZ", "compressed by xz; unpack it: `xzcat FILE`"),
+        (b"BZh", "compressed by bzip2; unpack it: `bzcat FILE`"),
+        (b"PK\x03\x04", "a zip archive; unpack it: `unzip -p FILE`"),
         (b"\xff\xfe", iconv),
         (b"\xfe\xff", iconv),
     ];
     if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Err(Error::Encoded(what));
     }
-    if memchr(0, start).is_some() {
+    // A file that was cut off while a process wrote to it begins with zero bytes, and so does a part of one
+    // that was lost with the machine. Programs have other control characters, too.
+    let is_control = |byte: &u8| matches!(byte, 1..=6 | 14..=26 | 28..=31 | 127);
+    if memchr(0, start).is_some() && start.iter().any(is_control) {
         return Err(Error::NotText("not text: it contains NUL bytes"));
     }
     Ok(())
+}
+
+/// Returns the names of what is around the text of most lines, from the outside to the inside.
+fn format<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<&'static str> {
+    let mut counts: BTreeMap<Vec<&'static str>, usize> = BTreeMap::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        *counts.entry(parse_line(&String::from_utf8_lossy(line)).wrappers).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(names, _)| names).unwrap_or_default()
 }
 
 /// Returns the lines of a text without their ends.
@@ -131,7 +152,7 @@ fn lines(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 }
 
 /// Returns the time of a line; `None` if the line has no time with a date.
-fn timestamp(line: &[u8]) -> Option<DateTime<Utc>> {
+fn timestamp(line: &[u8]) -> Option<Time> {
     parse_line(&String::from_utf8_lossy(line)).at
 }
 
@@ -154,8 +175,9 @@ mod tests {
     fn found(log: &[u8], step: usize) -> (Scan, Vec<(u64, String)>) {
         let mut all = Vec::new();
         let needles = Needles::new(["tracer (on|off)"]);
-        let scan =
-            scan(SlowReader(log, step), &needles, |number, entry| all.push((number, entry.text)));
+        let scan = scan(SlowReader(log, step), &needles, |number, entry| {
+            all.push((number, entry.text().to_owned()));
+        });
         (scan.unwrap(), all)
     }
 
@@ -183,8 +205,8 @@ mod tests {
             ["tracer on", "tracer off"]
         );
         assert_eq!(lines[0].0, 3001);
-        assert_eq!(scan.first.unwrap().to_rfc3339(), "2025-10-22T12:00:00+00:00");
-        assert_eq!(scan.last.unwrap().to_rfc3339(), "2025-10-22T12:00:02+00:00");
+        assert_eq!(scan.first.unwrap().at.to_rfc3339(), "2025-10-22T12:00:00+00:00");
+        assert_eq!(scan.last.unwrap().at.to_rfc3339(), "2025-10-22T12:00:02+00:00");
     }
 
     #[test]
@@ -193,12 +215,14 @@ mod tests {
         for (bytes, expected) in [
             (b"\x1f\x8b\x08".as_slice(), "gzip"),
             (b"\xff\xfet\0r\0".as_slice(), "iconv"),
-            (b"abc\0def".as_slice(), "NUL"),
+            (b"abc\0\x01\x02def".as_slice(), "NUL"),
             (b"PGDMP".as_slice(), "a database dump"),
         ] {
             let error = scan(bytes, &needles, |_, _| {}).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
         assert_eq!(scan(b"".as_slice(), &needles, |_, _| {}).unwrap(), Scan::default());
+        let (_, lines) = found(b"\0\0\0tracer on\n", 1000);
+        assert_eq!(lines, [(1, "tracer on".to_owned())]);
     }
 }

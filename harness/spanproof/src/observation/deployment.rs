@@ -80,4 +80,11 @@ pub(crate) struct LogFacts {
     /// tracing is on and the other that it is off, or the two have different values of the tracing
     /// flag.
     pub(crate) contradictions: usize,
+    /// The tools that wrote the lines, from the outside to the inside; empty for none.
+    pub(crate) line_format: String,
+    /// Lines that contain the text of a probe, and do not match it because of what is before or after it, as
+    /// `log:12  text`.
+    pub(crate) unclear: Vec<String>,
+    /// Whether the times do not name their zone, nobody said which one it is, and they are read as UTC.
+    pub(crate) lacks_zone: bool,
 }

@@ -304,11 +304,13 @@ impl From<format::ConcurrentSpan> for ConcurrentSpan {
 
 impl From<LogFacts> for format::LogFacts {
     fn from(facts: LogFacts) -> Self {
-        let LogFacts { name, lines, first, last, last_start, crashes, contradictions } = facts;
+        let LogFacts { name, lines, first, last, last_start, .. } = facts;
         let mut stored = Self::default();
         (stored.name, stored.lines) = (name, lines);
         (stored.first, stored.last, stored.last_start) = (first, last, last_start);
-        (stored.crashes, stored.contradictions) = (crashes, contradictions);
+        (stored.crashes, stored.contradictions) = (facts.crashes, facts.contradictions);
+        (stored.line_format, stored.unclear) = (facts.line_format, facts.unclear);
+        stored.lacks_zone = facts.lacks_zone;
         stored
     }
 }
@@ -323,6 +325,9 @@ impl From<format::LogFacts> for LogFacts {
             last_start: stored.last_start,
             crashes: stored.crashes,
             contradictions: stored.contradictions,
+            line_format: stored.line_format,
+            unclear: stored.unclear,
+            lacks_zone: stored.lacks_zone,
         }
     }
 }

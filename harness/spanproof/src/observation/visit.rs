@@ -280,10 +280,13 @@ impl Deployment {
                 last_start: _,
                 crashes,
                 contradictions: _,
+                line_format: _,
+                unclear,
+                lacks_zone: _,
             } = facts;
             visitor.text(Part::Output, name);
-            for crash in crashes {
-                visitor.line(crash);
+            for line in crashes.iter_mut().chain(unclear) {
+                visitor.line(line);
             }
             for LogLine { number: _, at: _, text } in lines {
                 visitor.line(text);

@@ -161,8 +161,10 @@ impl System<'_> {
                 let evidence = [vec![searched], disabled_begins].concat();
                 return Finding::new(Code::Undetermined, message, evidence);
             }
-            if let Some(why) = self.log_is_of_another_time(log) {
-                return Finding::new(Code::Undetermined, why, vec![searched]);
+            let why = unclear_lines(log).or_else(|| self.log_is_of_another_time(log));
+            if let Some(why) = why {
+                let unclear = log.unclear.iter().cloned().map(Evidence::Note);
+                return Finding::new(Code::Undetermined, why, unclear.chain([searched]).collect());
             }
             if let Some(number) = log.last_start {
                 let message =
@@ -278,13 +280,17 @@ impl System<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         };
-        if facts.begin_lines.is_empty()
-            && let Some(why) = self.log_is_of_another_time(log)
+        let is_unclear = !log.unclear.is_empty() || facts.begin_lines.is_empty();
+        if facts.refused_lines.is_empty()
+            && is_unclear
+            && let Some(why) = unclear_lines(log).or_else(|| self.log_is_of_another_time(log))
         {
             return checks.expect(false, || {
                 let message =
                     format!("{units} units were executed, and {}; {why}", missing.join(", "));
-                Finding::new(Code::Undetermined, message, self.rows())
+                let unclear = log.unclear.iter().cloned().map(Evidence::Note);
+                let evidence = unclear.chain(self.rows()).collect();
+                Finding::new(Code::Undetermined, message, evidence)
             });
         }
         missing::check_spans(facts, &[], checks);
@@ -339,6 +345,23 @@ impl System<'_> {
     fn check_joined(&self, checks: &mut Checks) {
         stage::check_joined(self.facts, checks);
     }
+}
+
+/// Says why lines of the log may not have been found: they are in an unknown format or zone. `None` if they are
+/// not.
+fn unclear_lines(log: &LogFacts) -> Option<String> {
+    if log.unclear.is_empty() && log.lacks_zone {
+        return Some(
+            "the times of the log name no zone, and no line fits if they are in UTC; use `--log-zone`, such as \
+             `--log-zone +02:00`"
+                .to_owned(),
+        );
+    }
+    (!log.unclear.is_empty()).then(|| {
+        "lines of the log have the text of a probe behind something that no known format puts there; remove it, \
+         or let the probe match it"
+            .to_owned()
+    })
 }
 
 /// The log lines that report that a process crashed.

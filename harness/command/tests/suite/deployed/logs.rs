@@ -38,7 +38,7 @@ fn a_log_is_read_from_standard_input() {
     let prefixed = format!("2025-10-22T12:00:00Z app[148e2] iad [info]{ON}");
     let command = command(folder.path(), &["diagnose", "--log", "-"]);
     let Output { stdout, .. } = command.stdin(prefixed).output();
-    assert!(stdout.contains("log       -: 1 line, 2025-10-22 12:00:00Z"), "{stdout}");
+    assert!(stdout.contains("log       -: 1 line (flyctl), 2025-10-22 12:00:00Z"), "{stdout}");
     assert!(stdout.contains("log:1  🔍 DBTracer: ENABLED"), "{stdout}");
 }
 
@@ -51,6 +51,7 @@ fn a_log_is_read_from_standard_input() {
 #[case::flag(&["--log", "x.log", "--flag", "ENABLE_DB_TRACIN=true"], "did you mean `ENABLE_DB_TRACING`")]
 #[case::flag_without_a_name(&["--log", "x.log", "--flag", "=true"], "expected NAME=VALUE, or !NAME for an unset flag")]
 #[case::time(&["--log", "x.log", "--since", "yesterday"], "`yesterday` is not a time; write `30m`")]
+#[case::zone(&["--log", "x.log", "--log-zone", "CEST"], "expected an offset from UTC such as `+02:00`")]
 #[case::window(&["--log", "x.log", "--since", "1h", "--until", "2h"], "`--since` must be before `--until`")]
 #[case::config_twice(&["--log", "x.log", "--config", "none.toml"], "the argument '--config <FILE>' cannot be used multiple times")]
 fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
@@ -81,4 +82,48 @@ fn a_log_that_is_too_long_to_be_read_completely_is_undetermined() {
     assert_eq!(codes(&json), ["undetermined"]);
     let message = first_message(&json);
     assert!(message.contains(" bytes of output were too many to keep"), "{message}");
+}
+
+const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
+const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
+
+/// Seen red: times without a zone were silently in UTC, and the lines of the job were thought to be missing.
+#[test]
+fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
+    let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
+    let log =
+        format!("2025-10-22 11:00:00.000 {ON}{}", line(BEGUN).repeat(4) + &line(REFUSED).repeat(8));
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("use `--log-zone`"), "{json:#}");
+    let (_, json) = Scene::default().diagnose(Some(&log), &["--log-zone", "+02:00"]);
+    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+}
+
+/// Seen red: a line in a format that nobody knows was a line that is not there.
+#[test]
+fn lines_in_an_unknown_format_are_undetermined() {
+    let log: String =
+        [ON.trim_end(), BEGUN, REFUSED].map(|text| format!("~~7~~ {text}\n")).concat();
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    let text = json.to_string();
+    assert!(text.contains("behind something that no known format puts there"), "{json:#}");
+}
+
+/// Each log has the same lines as a collector or logger writes them. Seen red: none of them was read.
+#[rstest]
+#[case::heroku(|text: &str| format!("2025-10-22T12:00:00.030000+00:00 app[worker.1]: {text}\n"))]
+#[case::syslog(|text: &str| format!("<14>1 2025-10-22T12:00:00.030Z web-1 runner 8 - - {text}\n"))]
+#[case::coloured_json(|text: &str| format!("{{\"log\":\"\\u001b[3{}m{}\\u001b[0m\\n\",\"time\":\"2025-10-22T12:00:00.030Z\"}}\n", 1, text.replace("Span", "\\u001b[1mSpan")))]
+#[case::bytes(|text: &str| format!("{{\"__REALTIME_TIMESTAMP\":\"1761134400030000\",\"MESSAGE\":{:?}}}\n", text.as_bytes()))]
+#[case::indented(|text: &str| format!("{{\n  \"message\": \"{text}\",\n  \"timestamp\": \"2025-10-22T12:00:00.030Z\"\n}}\n"))]
+#[case::structlog(|text: &str| format!("{{\"event\": \"{text}\", \"timestamp\": \"2025-10-22T12:00:00.030Z\"}}\n"))]
+#[case::pieces(|text: &str| { let (a, b) = text.split_at(text.find("Span").unwrap_or(0)); format!("2025-10-22T12:00:00.030Z stderr P {a}\n2025-10-22T12:00:00.030Z stderr F {b}\n") })]
+#[case::tracing(|text: &str| format!("2025-10-22T12:00:00.030000Z  WARN runner::spans: {text}\n"))]
+fn the_lines_of_every_collector_are_evidence(#[case] wrap: fn(&str) -> String) {
+    let lines = [BEGUN, BEGUN, BEGUN, BEGUN, REFUSED, REFUSED, REFUSED, REFUSED];
+    let log: String = [ON.trim_end()].iter().chain(&lines).map(|text| wrap(text)).collect();
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, Read as _};
 use super::contents::{MAX_LINE_BYTES, trim_end};
 use super::file::Dump;
 use super::relation::{Form, Relation, Section};
-use super::value::{copied, inserted, inserted_json};
+use super::value::{Inserted, copied, inserted, inserted_json};
 use crate::deployment::session::Error;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
@@ -30,9 +30,8 @@ pub(super) fn read_rows(
                 Form::Inserts(end) => lines.inserted_rows(relation, *end, &mut on_row),
             };
             let number = lines.number;
-            match read.map_err(|reason| dump.error(format!("line {number}: {reason}")))? {
-                true => {}
-                false => break,
+            if !read.map_err(|reason| dump.error(format!("line {number}: {reason}")))? {
+                break;
             }
         }
     }
@@ -115,7 +114,7 @@ impl<'a> Lines<'a> {
         }
         let name = statement.strip_prefix("INSERT INTO ").and_then(TableName::from_sql);
         let Some((_, rest)) = name else { return Ok(true) };
-        let (columns, rows) = inserted(rest)?;
+        let Inserted { columns, rows } = inserted(rest)?;
         let columns = columns.unwrap_or_else(|| relation.column_names());
         let types = relation.types();
         for values in rows {

@@ -37,7 +37,12 @@ impl Statement {
     fn parse_known(line: &str) -> Option<Self> {
         if let Some(rest) = line.strip_prefix("COPY ") {
             let (table, rest) = TableName::from_sql(rest)?;
-            return Some(Self::Copy(table, copied_columns(rest)?));
+            let (columns, rest) = match rest.strip_prefix(" (").map(column_list) {
+                Some(list) => list.map(|(columns, rest)| (Some(columns), rest))?,
+                None => (None, rest),
+            };
+            let is_from_stdin = rest.get(..11)?.eq_ignore_ascii_case(" FROM stdin");
+            return is_from_stdin.then_some(Self::Copy(table, columns));
         }
         if let Some(rest) = line.strip_prefix("INSERT INTO ") {
             return Some(Self::Insert(TableName::from_sql(rest)?.0));
@@ -69,16 +74,6 @@ impl Statement {
         }
         line.starts_with("\\connect ").then_some(Self::Connect)
     }
-}
-
-/// Parses what follows the table's name in `COPY table (a, b) FROM stdin;`. `Some(None)` without a list of
-/// columns; `None` for other SQL.
-fn copied_columns(sql: &str) -> Option<Option<Vec<String>>> {
-    let is_from_stdin =
-        |sql: &str| sql.get(..11).is_some_and(|sql| sql.eq_ignore_ascii_case(" FROM stdin"));
-    let Some(list) = sql.strip_prefix(" (") else { return is_from_stdin(sql).then_some(None) };
-    let (columns, rest) = column_list(list)?;
-    is_from_stdin(rest).then_some(Some(columns))
 }
 
 /// Parses `a, "b c")` and returns the SQL after the bracket.

@@ -23,12 +23,17 @@ fn to_json(sql_type: &str, value: String) -> Json {
     known.unwrap_or(Json::String(value))
 }
 
-/// Parses the rows after the table's name in an `INSERT` statement. Returns the columns that the statement
-/// names, and for each row its values; `None` stands for null and for a default. The error says what was
-/// found.
-pub(super) fn inserted(
-    sql: &str,
-) -> Result<(Option<Vec<String>>, Vec<Vec<Option<String>>>), String> {
+/// The rows of an `INSERT` statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Inserted {
+    /// The columns that the statement names; `None` for all columns of the table.
+    pub(super) columns: Option<Vec<String>>,
+    /// The values of each row; `None` stands for null and for a default.
+    pub(super) rows: Vec<Vec<Option<String>>>,
+}
+
+/// Parses what follows the table's name in an `INSERT` statement. The error says what was found.
+pub(super) fn inserted(sql: &str) -> Result<Inserted, String> {
     let unexpected = |sql: &str| {
         let found: String = sql.chars().take(20).collect();
         format!("an `INSERT` statement has `{found}` where a value was expected")
@@ -51,19 +56,17 @@ pub(super) fn inserted(
             let (value, rest) = value(sql.trim_start()).ok_or_else(|| unexpected(sql))?;
             row.push(value);
             let rest = rest.trim_start();
-            match rest.strip_prefix(',') {
-                Some(rest) => sql = rest,
-                None => {
-                    sql = rest.strip_prefix(')').ok_or_else(|| unexpected(rest))?.trim_start();
-                    break;
-                }
-            }
+            let Some(next) = rest.strip_prefix(',') else {
+                sql = rest.strip_prefix(')').ok_or_else(|| unexpected(rest))?.trim_start();
+                break;
+            };
+            sql = next;
         }
         rows.push(row);
         match sql.strip_prefix(',') {
             Some(rest) => sql = rest.trim_start(),
             // `ON CONFLICT DO NOTHING` may follow.
-            None => return Ok((columns, rows)),
+            None => return Ok(Inserted { columns, rows }),
         }
     }
 }
@@ -137,7 +140,7 @@ mod tests {
     fn the_values_of_an_insert_are_read() {
         let sql = " (id, \"a b\") OVERRIDING SYSTEM VALUE VALUES\n\t(1, 'it''s, (x);\n'),\n\t(-2.5, NULL),\n\
                    \t(DEFAULT, E'a\\\\b') ON CONFLICT DO NOTHING;";
-        let (columns, rows) = inserted(sql).unwrap();
+        let Inserted { columns, rows } = inserted(sql).unwrap();
         assert_eq!(columns.unwrap(), ["id", "a b"]);
         let text = |text: &str| Some(text.to_owned());
         let expected = [

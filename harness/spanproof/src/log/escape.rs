@@ -1,0 +1,43 @@
+//! Removes what terminals interpret: colours, links and other escape sequences.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Control sequences (`ESC [ … letter`), operating system commands such as links (`ESC ] … BEL` or
+/// `ESC ] … ESC \`), and other sequences of two characters (ECMA-48).
+static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        "\u{1b}(?:\\[[0-9;:?]*[ -/]*[@-~]|\\][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[@-Z\\\\^_])",
+    )
+    .ok()
+});
+
+/// Returns a text without escape sequences, and without zero bytes: a file that was cut off while a
+/// process wrote to it begins with these.
+pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
+    let plain = match ESCAPE.as_ref() {
+        Some(escape) if text.contains('\u{1b}') => escape.replace_all(text, ""),
+        _ => Cow::Borrowed(text),
+    };
+    if plain.contains('\0') { Cow::Owned(plain.replace('\0', "")) } else { plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_and_links_are_removed() {
+        for (text, expected) in [
+            ("\u{1b}[1;31mtr\u{1b}[0macer", "tracer"),
+            ("\u{1b}]8;;http://x\u{1b}\\tracer\u{1b}]8;;\u{1b}\\", "tracer"),
+            ("\u{1b}]0;title\u{7}tracer", "tracer"),
+            ("\0\0tracer", "tracer"),
+            ("tracer [31m", "tracer [31m"),
+        ] {
+            assert_eq!(without_escapes(text), expected);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Joins what a collector of logs wrote in several lines: JSON with one key in a line, and pieces of a long
+//! line. Each joined line stands in the place of its last piece; the other pieces become empty lines, so that line
+//! numbers stay right.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read};
+
+use memchr::memchr;
+use serde_json::{Map, Value as Json};
+
+/// Number of bytes at the start of a log that show how it is written.
+const START: u64 = 64 * 1024;
+/// Maximum number of bytes of a joined line. A longer one is not joined.
+const MAX_JOINED: usize = 4 * 1024 * 1024;
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Each line is an entry.
+    Lines,
+    /// Lines end with a carriage return alone.
+    CarriageReturns,
+    /// JSON objects over several lines, as `flyctl logs --json` writes them.
+    IndentedJson,
+    /// Docker's JSON files: the text of an entry that does not end with a line break goes on in the next
+    /// entry (docker splits lines at 16 KiB).
+    DockerJson,
+    /// Files of a container runtime: `P` marks a piece, and `F` the last one (Container Runtime Interface).
+    ContainerRuntime,
+}
+
+/// Returns a reader of the same log with joined lines.
+pub(super) fn joined<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut start = Vec::new();
+    log.by_ref().take(START).read_to_end(&mut start)?;
+    let form = Form::of(&start);
+    let whole = io::Cursor::new(start).chain(log);
+    Ok(match form {
+        Form::Lines => Box::new(whole),
+        Form::CarriageReturns => Box::new(LineFeeds(whole)),
+        _ => Box::new(Joined {
+            lines: BufReader::with_capacity(256 * 1024, whole),
+            form,
+            depth: 0,
+            pieces: BTreeMap::new(),
+            ready: io::Cursor::new(Vec::new()),
+        }),
+    })
+}
+
+impl Form {
+    fn of(start: &[u8]) -> Self {
+        if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() {
+            return Self::CarriageReturns;
+        }
+        let mut lines = start.split(|byte| *byte == b'\n');
+        let line = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+        let first = line.trim_ascii();
+        if first == b"{" || first == b"[" || first == b"[{" {
+            Self::IndentedJson
+        } else if first.starts_with(b"{\"log\":") {
+            Self::DockerJson
+        } else if runtime_piece(line).is_some() {
+            Self::ContainerRuntime
+        } else {
+            Self::Lines
+        }
+    }
+}
+
+/// Replaces carriage returns by line feeds.
+struct LineFeeds<R>(R);
+
+impl<R: Read> Read for LineFeeds<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(into)?;
+        for byte in &mut into[..count] {
+            if *byte == b'\r' {
+                *byte = b'\n';
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// A log with joined lines.
+struct Joined<R> {
+    lines: BufReader<R>,
+    form: Form,
+    /// The number of open brackets of the JSON object that is being read.
+    depth: i64,
+    /// The pieces of the current line of each stream.
+    pieces: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What was joined and not returned yet.
+    ready: io::Cursor<Vec<u8>>,
+}
+
+impl<R: Read> Read for Joined<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.ready.read(into)?;
+            if count > 0 || into.is_empty() {
+                return Ok(count);
+            }
+            let mut line = Vec::new();
+            if self.lines.by_ref().take(MAX_JOINED as u64).read_until(b'\n', &mut line)? == 0 {
+                // Pieces without an end.
+                let rest = std::mem::take(&mut self.pieces).into_values();
+                let rest: Vec<u8> = rest.filter(|piece| !piece.is_empty()).flatten().collect();
+                if rest.is_empty() {
+                    return Ok(0);
+                }
+                self.ready = io::Cursor::new(rest);
+                continue;
+            }
+            let joined = match self.form {
+                Form::IndentedJson => self.indented(&line),
+                Form::DockerJson => self.docker(&line),
+                Form::ContainerRuntime => self.runtime(&line),
+                Form::Lines | Form::CarriageReturns => Some(line),
+            };
+            self.ready = io::Cursor::new(joined.unwrap_or_else(|| b"\n".to_vec()));
+        }
+    }
+}
+
+impl<R> Joined<R> {
+    /// Handles a line of indented JSON. Returns `None` if its object goes on.
+    fn indented(&mut self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = line.trim_ascii();
+        if self.depth == 0 && !text.starts_with(b"{") && !text.starts_with(b"[{") {
+            return Some(line.to_vec());
+        }
+        let object = self.pieces.entry(Vec::new()).or_default();
+        object.extend_from_slice(text);
+        object.push(b' ');
+        self.depth += depth(text.strip_prefix(b"[").filter(|_| self.depth == 0).unwrap_or(text));
+        if self.depth > 0 && object.len() < MAX_JOINED {
+            return None;
+        }
+        self.depth = 0;
+        let mut object = std::mem::take(object);
+        while object.last().is_some_and(|byte| b", ]".contains(byte)) {
+            object.pop();
+        }
+        if object.starts_with(b"[") {
+            object.remove(0);
+        }
+        object.push(b'\n');
+        Some(object)
+    }
+
+    /// Handles an entry of docker. Returns `None` if its text goes on.
+    fn docker(&mut self, line: &[u8]) -> Option<Vec<u8>> {
+        let Ok(Json::Object(mut entry)) = serde_json::from_slice::<Json>(line) else {
+            return Some(line.to_vec());
+        };
+        let Some(text) = entry.get("log").and_then(Json::as_str) else {
+            return Some(line.to_vec());
+        };
+        let stream = entry.get("stream").map(ToString::to_string).unwrap_or_default().into_bytes();
+        let is_last = text.ends_with('\n');
+        let pieces = self.pieces.entry(stream).or_default();
+        if is_last && pieces.is_empty() {
+            return Some(line.to_vec());
+        }
+        pieces.extend_from_slice(text.as_bytes());
+        if !is_last && pieces.len() < MAX_JOINED {
+            return None;
+        }
+        let whole = String::from_utf8_lossy(&std::mem::take(pieces)).into_owned();
+        entry.insert("log".to_owned(), Json::String(whole));
+        Some(json_line(&entry))
+    }
+
+    /// Handles a line of a container runtime. Returns `None` if it goes on.
+    fn runtime(&mut self, line: &[u8]) -> Option<Vec<u8>> {
+        let Some(RuntimePiece { head, stream, is_last, text }) = runtime_piece(line) else {
+            return Some(line.to_vec());
+        };
+        let pieces = self.pieces.entry(stream.to_vec()).or_default();
+        if is_last && pieces.is_empty() {
+            return Some(line.to_vec());
+        }
+        if pieces.is_empty() {
+            pieces.extend_from_slice(head);
+            pieces.extend_from_slice(b"F ");
+        }
+        pieces.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
+        if !is_last && pieces.len() < MAX_JOINED {
+            return None;
+        }
+        pieces.push(b'\n');
+        Some(std::mem::take(pieces))
+    }
+}
+
+/// A line of a container runtime: `2025-10-22T12:00:01Z stderr P text`.
+struct RuntimePiece<'a> {
+    /// What is before the mark.
+    head: &'a [u8],
+    stream: &'a [u8],
+    /// Whether this is the last piece of its line.
+    is_last: bool,
+    text: &'a [u8],
+}
+
+/// Parses a line of a container runtime.
+fn runtime_piece(line: &[u8]) -> Option<RuntimePiece<'_>> {
+    let time = memchr(b' ', line).filter(|end| *end >= 20 && line[4] == b'-')?;
+    let rest = &line[time + 1..];
+    let (stream, marked) = rest.split_at(memchr(b' ', rest)? + 1);
+    let is_known = [b"stdout ".as_slice(), b"stderr "].contains(&stream);
+    let text = marked.strip_prefix(b"P ").or_else(|| marked.strip_prefix(b"F "))?;
+    let head = &line[..line.len() - marked.len()];
+    is_known.then_some(RuntimePiece { head, stream, is_last: marked[0] == b'F', text })
+}
+
+/// Returns by how much a line of JSON changes the number of open brackets.
+fn depth(line: &[u8]) -> i64 {
+    let (mut depth, mut in_text, mut is_escaped) = (0, false, false);
+    for byte in line {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth -= 1,
+            _ => {}
+        }
+    }
+    depth.max(-1)
+}
+
+fn json_line(entry: &Map<String, Json>) -> Vec<u8> {
+    let mut line = serde_json::to_vec(entry).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::lines("a\nb\n", "a\nb\n")]
+    #[case::carriage_returns("a\rb\r", "a\nb\n")]
+    #[case::indented(
+        "{\n  \"a\": {\"b\": \"}\"},\n  \"m\": \"x\"\n}\n{\n  \"m\": \"y\"\n}\n",
+        "\n\n\n{ \"a\": {\"b\": \"}\"}, \"m\": \"x\" }\n\n\n{ \"m\": \"y\" }\n"
+    )]
+    #[case::list(
+        "[\n  {\n  \"m\": 1\n  },\n  {\n  \"m\": 2\n  }\n]\n",
+        "[\n\n\n{ \"m\": 1 }\n\n\n{ \"m\": 2 }\n]\n"
+    )]
+    #[case::docker(
+        "{\"log\":\"a\",\"stream\":\"stderr\"}\n{\"log\":\"x\\n\",\"stream\":\"stdout\"}\n{\"log\":\"b\\n\",\"stream\":\"stderr\"}\n",
+        "\n{\"log\":\"x\\n\",\"stream\":\"stdout\"}\n{\"log\":\"ab\\n\",\"stream\":\"stderr\"}\n"
+    )]
+    #[case::runtime(
+        "2025-10-22T12:00:01Z stderr P a\n2025-10-22T12:00:01Z stdout F x\n2025-10-22T12:00:01Z stderr F b\n",
+        "\n2025-10-22T12:00:01Z stdout F x\n2025-10-22T12:00:01Z stderr F ab\n"
+    )]
+    #[case::unfinished("2025-10-22T12:00:01Z stderr P a\n", "\n2025-10-22T12:00:01Z stderr F a")]
+    fn pieces_are_joined_and_lines_keep_their_numbers(#[case] log: &str, #[case] expected: &str) {
+        let mut found = String::new();
+        joined(log.as_bytes()).unwrap().read_to_string(&mut found).unwrap();
+        assert_eq!(found, expected);
+    }
+}

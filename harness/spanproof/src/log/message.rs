@@ -1,0 +1,156 @@
+//! The text of a message in JSON or in `key=value` pairs, with the keys that loggers and collectors use.
+
+use serde_json::{Map, Value as Json};
+
+use super::time::{Time, time_text};
+
+/// Keys of the text, in the order in which they are tried: pino, bunyan, zap, slog (`msg`); winston, zerolog,
+/// logback, python-json-logger, tracing-subscriber (`message`); docker (`log`); journald (`MESSAGE`);
+/// Google Cloud (`textPayload`); structlog (`event`); loguru (`text`); Serilog (`@m`, `@mt`); Vector and Loki
+/// (`line`); Datadog (`content`); OpenTelemetry (`body`).
+const TEXT_KEYS: [&str; 14] = [
+    "message",
+    "msg",
+    "log",
+    "MESSAGE",
+    "textPayload",
+    "event",
+    "text",
+    "@m",
+    "@mt",
+    "line",
+    "content",
+    "body",
+    "short_message",
+    "@message",
+];
+/// Keys of the time: those of the same tools.
+const TIME_KEYS: [&str; 13] = [
+    "time",
+    "timestamp",
+    "ts",
+    "@timestamp",
+    "__REALTIME_TIMESTAMP",
+    "@t",
+    "asctime",
+    "date",
+    "datetime",
+    "timeMillis",
+    "eventTime",
+    "timestamp_ms",
+    "receiveTimestamp",
+];
+/// Keys of an object that contains the text.
+const NESTED_KEYS: [&str; 7] =
+    ["fields", "jsonPayload", "record", "attributes", "content", "message", "values"];
+
+/// A message, and its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) text: String,
+    /// `None` if it has no time with a date.
+    pub(super) at: Option<Time>,
+}
+
+impl Message {
+    /// Reads a JSON object; `None` if the text is none, or has no text.
+    pub(super) fn read(json: &str) -> Option<Self> {
+        let Ok(Json::Object(fields)) = serde_json::from_str::<Json>(json) else { return None };
+        Self::from_object(&fields)
+    }
+
+    fn from_object(fields: &Map<String, Json>) -> Option<Self> {
+        let at = TIME_KEYS.iter().find_map(|key| time(fields.get(*key)?));
+        let own = TEXT_KEYS.iter().find_map(|key| message(fields.get(*key)?));
+        if let Some(text) = own {
+            return Some(Self { text, at });
+        }
+        let nested = NESTED_KEYS.iter().filter_map(|key| fields.get(*key)?.as_object());
+        let inner = { nested }.find_map(Self::from_object)?;
+        Some(Self { at: inner.at.or(at), ..inner })
+    }
+
+    /// Reads `time=… level=info msg="text"`, as logrus and slog write it; `None` if the text has no such pairs.
+    pub(super) fn from_pairs(line: &str) -> Option<Self> {
+        // A quick check, because most lines have no pairs.
+        let first = line.split_once('=')?.0;
+        if !["time", "ts", "level", "lvl", "t"].contains(&first) {
+            return None;
+        }
+        let (mut rest, mut found) = (line, Self { text: String::new(), at: None });
+        let mut has_text = false;
+        while let Some((key, after)) = rest.trim_start().split_once('=') {
+            let (value, after) = pair_value(after)?;
+            if ["msg", "message"].contains(&key) {
+                found.text = value;
+                has_text = true;
+            } else if ["time", "ts", "t"].contains(&key) {
+                found.at = time_text(&value);
+            }
+            rest = after;
+        }
+        has_text.then_some(found)
+    }
+}
+
+/// Returns the value at the start of a text, and what follows it.
+fn pair_value(text: &str) -> Option<(String, &str)> {
+    if !text.starts_with('"') {
+        let (value, rest) = text.split_once(' ').unwrap_or((text, ""));
+        return Some((value.to_owned(), rest));
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
+    let value = values.next()?.ok()?;
+    Some((value, text.get(values.byte_offset()..)?))
+}
+
+/// Returns the text of a message. In journald's JSON, a message with escapes or one that is not UTF-8 is a
+/// list of bytes.
+fn message(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Array(bytes) => {
+            let bytes = bytes.iter().map(|byte| u8::try_from(byte.as_u64()?).ok());
+            let bytes = bytes.collect::<Option<Vec<_>>>()?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Parses a time in JSON: a text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
+fn time(value: &Json) -> Option<Time> {
+    match value {
+        Json::String(text) => time_text(text),
+        Json::Number(number) => time_text(&number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_and_the_time_are_found_in_objects_and_pairs() {
+        let at = time_text("2025-10-22T12:00:01Z");
+        for (line, at) in [
+            (r#"{"jsonPayload":{"message":"x"},"timestamp":"2025-10-22T12:00:01Z"}"#, at),
+            (r#"{"@t":"2025-10-22T12:00:01Z","@m":"x"}"#, at),
+            (r#"{"ts":1761134401000,"fields":{"message":"x"}}"#, at),
+            (r#"{"attributes":{"a":1},"body":"x"}"#, None),
+        ] {
+            assert_eq!(Message::read(line), Some(Message { text: "x".into(), at }), "{line}");
+        }
+        for (line, at) in [
+            ("time=2025-10-22T12:00:01Z level=info msg=\"x\" job=1", at),
+            ("time=\"2025-10-22T12:00:01Z\" level=info msg=x", at),
+            ("level=info msg=x", None),
+        ] {
+            assert_eq!(Message::from_pairs(line), Some(Message { text: "x".into(), at }), "{line}");
+        }
+        for line in ["a=b", "level=info", "time is = 5", "{\"a\":1}"] {
+            assert_eq!((Message::read(line), Message::from_pairs(line)), (None, None), "{line}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What collectors of logs and loggers put before the text of a line. One entry for each format; the
+//! comment is a sample of its lines, as the tool's documentation or the tool itself prints them.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// A prefix that a tool puts before the text, at the start of a line or after a time.
+#[derive(Debug)]
+pub(super) struct Wrapper {
+    /// The name of the tool, for reports.
+    pub(super) name: &'static str,
+    pattern: Regex,
+}
+
+/// Name and pattern of each prefix. An earlier entry is tried first.
+const PREFIXES: &[(&str, &str)] = &[
+    // `2025-10-22T12:00:01Z app[148e2] iad [info] text`; the space before the text may be missing.
+    ("flyctl", r"^[a-z][\w-]*\[[0-9a-f]+\]\s+[a-z]{3}\s+\[\w+\]\s?"),
+    // `2025-10-22T12:00:01.123456+00:00 app[worker.1]: text`, also `heroku[router]: `.
+    ("Heroku", r"^(?:app|heroku)\[[\w.-]+\]: ?"),
+    // `<14>1 2025-10-22T12:00:01Z host app 812 ID47 [x@1 a="b"] text` (RFC 5424, section 6); the time may
+    // be `-`, and a byte order mark may precede the text. `83 <14>1 …` counts octets (RFC 6587).
+    (
+        "syslog",
+        r#"^(?:\d+ )?<\d{1,3}>1 (?P<time>\S+) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*"|\\.)*\])+) ?\u{feff}?"#,
+    ),
+    // `Wed 2025-10-22 12:00:01 UTC host runner[812]: text` (`journalctl -o short-full`).
+    (
+        "journald",
+        r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) [\w.-]+ [^\s:]+: ?",
+    ),
+    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `1761134401.870000 host …`
+    // (`-o short-unix`).
+    ("journald", r"^\[\s*\d+\.\d{6}\] [\w.-]+ [\w./@-]+(?:\[\d+\])?: ?"),
+    ("journald", r"^(?P<time>\d{10}\.\d{6}) [\w.-]+ [\w./@-]+(?:\[\d+\])?: ?"),
+    // `Oct 22 12:00:01 host runner[812]: text` (RFC 3164), `host runner[812]: text` after an ISO time, with
+    // a priority such as `<14>` before it.
+    (
+        "syslog",
+        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?[\w.-]+\s+[\w./@-]+\[\d+\]:\s?",
+    ),
+    // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
+    ("docker compose", r"^[\w.-]+\s+\| ?"),
+    ("docker swarm", r"^[\w.-]+\.\d+\.\w+@[\w.-]+\s+\| ?"),
+    ("pm2", r"^\d+\|[\w.-]+\s*\| ?"),
+    // `12:00:01 web.1     | text`, `12:00:01 PM web.1 |  text`.
+    ("foreman", r"^\d\d:\d\d:\d\d(?: [AP]M)? [\w.-]+\.\d+\s+\|\s{1,2}"),
+    // `[pod/runner-7f/runner] text`.
+    ("kubectl", r"^\[pod/[^\]]+\]\s?"),
+    // `runner-7f9c5b-abcde runner text`, `+ runner-7f9c5b-abcde › runner`: names of pods end with five or
+    // more letters and digits after a hyphen.
+    ("stern", r"^[a-z0-9][a-z0-9.-]*-[a-z0-9]{5,10} [a-z0-9][a-z0-9-]* "),
+    // `2025-10-22T12:00:01Z stderr F text` (Container Runtime Interface).
+    ("container runtime", r"^(?:stdout|stderr) [FP] "),
+    // `test\tRun tests\t2025-10-22T12:00:01.1234567Z text` (`gh run view --log`).
+    ("GitHub Actions", r"^[^\t]+\t[^\t]+\t\u{feff}?"),
+    // `2025-10-22T12:00:01Z {app="runner", job="x"} text` (`logcli`).
+    ("Loki", r#"^\{\w+="(?:[^"\\]|\\.)*"(?:, ?\w+="(?:[^"\\]|\\.)*")*\}\s+"#),
+    // `2025-10-22T12:00:01.123000+00:00 app/runner/5d1f text` (`aws logs tail`).
+    ("CloudWatch", r"^[\w.-]+/[\w.-]+/[0-9a-f]{8,64} "),
+    // `I, [2025-10-22T12:00:01.123456 #812]  INFO -- : text` (Ruby's Logger and Rails).
+    ("Ruby's logger", r"^[DIWEFA], \[(?P<time>[\dT:.-]+) #\d+\]\s+[A-Z]+ -- [^:]*: "),
+    // `2025-10-22 12:00:01.123 | INFO     | module:function:12 - text`.
+    ("loguru", r"^\| [A-Z]+\s+\| \S+:\S+:\d+ - "),
+    // `2025-10-22 12:00:01.123  INFO 812 --- [main] c.e.Class : text` (Spring Boot's logback).
+    (
+        "logback",
+        r"^(?:TRACE|DEBUG|INFO|WARN|ERROR) \d+ --- \[[^\]]*\]\s+(?:\[[^\]]*\]\s+)?\S+\s+: ",
+    ),
+    // `2025-10-22 12:00:01,123 INFO [main] a.b.Class - text`, `[main] INFO a.b.Class - text` (log4j).
+    ("log4j", r"^(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+\[[^\]]*\] \S+ - "),
+    ("log4j", r"^\[[^\]]*\]\s+(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+\S+ - "),
+    // `[2025-10-22T12:00:01Z INFO  runner::worker] text` (env_logger).
+    ("env_logger", r"^(?:TRACE|DEBUG|INFO|WARN|ERROR)\s+[\w:]+\] "),
+    // `2025-10-22 12:00:01,123 - name - INFO - text`, `INFO:name:text` (Python's logging).
+    ("Python's logging", r"^- [\w.-]+ - [A-Z]+ - "),
+    ("Python's logging", r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:"),
+    (LOG_LEVEL, r"^\[?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\]?\s+"),
+    // `2025-10-22T12:00:01.123456Z  INFO runner::worker: text`, also with spans: `INFO job{id=7}: `.
+    (AFTER_LOG_LEVEL, r"^(?:[\w:]*\w(?:\{[^}]*\})?: )"),
+];
+
+const LOG_LEVEL: &str = "log level";
+/// A prefix that is only recognised after a log level: it looks like the start of many texts.
+const AFTER_LOG_LEVEL: &str = "tracing-subscriber";
+
+static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
+    let wrapper = |(name, pattern): &(&'static str, &str)| {
+        Some(Wrapper { name, pattern: Regex::new(pattern).ok()? })
+    };
+    PREFIXES.iter().filter_map(wrapper).collect()
+});
+
+impl Wrapper {
+    /// Finds the wrapper of a text. Returns it with the time that it contains, as text, and the length of
+    /// the prefix. `outer` is the name of the wrapper that was removed before.
+    pub(super) fn find<'a>(
+        text: &'a str,
+        outer: Option<&str>,
+    ) -> Option<(&'static Self, Option<&'a str>, usize)> {
+        let is_possible = |wrapper: &&Self| match wrapper.name {
+            LOG_LEVEL => outer != Some(LOG_LEVEL),
+            AFTER_LOG_LEVEL => outer == Some(LOG_LEVEL),
+            _ => true,
+        };
+        WRAPPERS.iter().filter(is_possible).find_map(|wrapper| {
+            let found = wrapper.pattern.captures(text)?;
+            let time = found.name("time").map(|time| time.as_str());
+            Some((wrapper, time, found.get(0)?.end()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_valid() {
+        assert_eq!(WRAPPERS.len(), PREFIXES.len());
+    }
+}
