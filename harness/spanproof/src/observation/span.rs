@@ -170,9 +170,9 @@ impl Span {
         };
         let unit_attributes = mapping.attributes.keys().map(|name| (name.clone(), value(name)));
         Self {
-            trace: value(&mapping.trace),
-            id: value(&mapping.id),
-            parent: value(&mapping.parent),
+            trace: value(&mapping.trace).map(without_bytea_prefix),
+            id: value(&mapping.id).map(without_bytea_prefix),
+            parent: value(&mapping.parent).map(without_bytea_prefix),
             service: value(&mapping.service),
             name: value(&mapping.name),
             started: at(&mapping.started),
@@ -351,6 +351,15 @@ impl Field {
     }
 }
 
+/// Returns an id without the `\x` that Postgres puts before the digits of a `bytea`: headers and other columns
+/// contain the digits alone.
+fn without_bytea_prefix(id: String) -> String {
+    match id.strip_prefix("\\x") {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => digits.to_owned(),
+        _ => id,
+    }
+}
+
 /// Parses a JSON number, or a text with a number: `numeric` columns may be stored as text.
 fn milliseconds(value: &Json) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
@@ -434,6 +443,14 @@ mod tests {
             let span = Span::from_row(&mapping, row.as_object().unwrap());
             assert_eq!((span.has_ended(), span.elapsed_ms()), (true, Some(250.0)));
         }
+    }
+
+    /// Seen red: spans with such ids were thought not to be stored, as the ids in headers differ.
+    #[test]
+    fn ids_of_bytes_are_their_digits() {
+        let found = span(&json!({"trace_id": "\\x05348EA1", "parent_span_id": "\\xyz"}));
+        assert_eq!(found.trace.as_deref(), Some("05348EA1"));
+        assert_eq!(found.parent.as_deref(), Some("\\xyz"));
     }
 
     #[test]

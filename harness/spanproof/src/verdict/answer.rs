@@ -8,7 +8,7 @@ use super::gap::Gap;
 use super::known_error::KnownError;
 use super::propagation::TraceContext;
 use super::server_errors::{self, ServerErrors};
-use super::sign;
+use super::{sign, span_lines};
 use crate::identifier;
 use crate::observation::{Line, TrialRecord};
 use crate::process::Ending;
@@ -30,7 +30,7 @@ pub(super) fn answers(
     let mut answers = Answers::default();
     let evidence = GapEvidence { facts, gap };
     evidence.answer_from_startup_line(&mut answers);
-    evidence.answer_from_span_lines(&mut answers);
+    span_lines::answer(facts, gap, peers, &mut answers);
     evidence.answer_from_error_lines(&mut answers);
     evidence.answer_from_environment(&mut answers);
     evidence.answer_from_requests(&mut answers);
@@ -39,6 +39,7 @@ pub(super) fn answers(
     evidence.answer_from_rows(&mut answers);
     evidence.answer_from_peers(peers, &mut answers);
     server_errors::answer(facts, gap, use_witness, &mut answers);
+    server_errors::compare_with_passing(facts, peers, &mut answers);
     answer_unsent(&mut answers);
     answers
 }
@@ -73,55 +74,6 @@ impl GapEvidence<'_> {
             let searched = format!("output: {count} lines, none from a tracer");
             answers.set(Q::NoTracerLine, Fact::yes(searched));
         }
-    }
-
-    /// Uses the lines that report that a span was begun or written.
-    fn answer_from_span_lines(&self, answers: &mut Answers) {
-        let Self { facts, gap } = self;
-        if !facts.spec.probes.has_attempt() {
-            let why = "the spec has no probe `attempt`";
-            answers.set(Q::Begun, Fact::unknown(why));
-            answers.set(Q::NoBeginLine, Fact::unknown(why));
-            return;
-        }
-        let begun = facts.begun_count(gap.expected);
-        let begun_not_stored = begun.saturating_sub(gap.stored);
-        let is_countable = facts.can_count_begun(gap.expected.name);
-        let is_reliable =
-            is_countable && begun >= gap.stored.min(1) && self.stored_spans_have_lines();
-        if begun_not_stored >= gap.missing && is_countable {
-            answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.begin_lines)));
-            answers.set(Q::NoBeginLine, Fact::no("the service began these spans"));
-        } else if begun_not_stored == 0 && is_reliable {
-            let count = facts.begin_line_count(gap.expected.name);
-            let text = format!("output: {count} lines about the start of `{}`", gap.expected.name);
-            answers.set(Q::NoBeginLine, Fact::yes(text));
-        } else {
-            let why = format!("{begun} starts are logged and {} spans stored", gap.stored);
-            answers.set(Q::NoBeginLine, Fact::unknown(why));
-        }
-        if facts.total_begun() > 0 && is_countable {
-            let lines = || Fact::Yes(Evidence::lines(&facts.begin_lines));
-            answers.set(Q::BeginPatternWorks, lines());
-            if begun_not_stored == 0 {
-                answers.set(Q::OtherStarts, lines());
-            }
-        }
-        let acknowledged = facts.written_lines.len();
-        let claims_all = acknowledged >= facts.total_begun().max(1);
-        if claims_all && acknowledged > facts.spans.len() {
-            answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.written_lines)));
-        }
-    }
-
-    /// Whether there is a line about the start of a span for each name of stored spans. If not, the
-    /// spec's pattern does not match all such lines, and a missing line proves nothing.
-    fn stored_spans_have_lines(&self) -> bool {
-        let facts = self.facts;
-        let has_lines =
-            |name: &str| facts.spans_named(name).count() == 0 || facts.begin_line_count(name) > 0;
-        facts.observation.dropped_bytes() == 0
-            && facts.expected_spans.iter().all(|expected| has_lines(expected.name))
     }
 
     /// Uses the errors that the service, its exporter or its database driver print.
@@ -354,13 +306,6 @@ impl GapEvidence<'_> {
         }
         if let Some(line) = peers.iter().find_map(|peer| peer.startup_lines.first()) {
             answers.set(Q::TracerPatternWorks, Fact::Yes(vec![line.into()]));
-        }
-        if !answers.is_yes(Q::BeginPatternWorks)
-            && let Some(peer) = peers.iter().find(|peer| peer.begin_line_count(name) > 0)
-        {
-            let count = peer.begin_line_count(name);
-            let text = format!("case {}: {count} lines about its start", peer.observation.case.id);
-            answers.set(Q::BeginPatternWorks, Fact::yes(text));
         }
     }
 }

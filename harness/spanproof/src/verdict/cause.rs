@@ -189,8 +189,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::Untraced,
         ],
-        unlikely_if: &[&[Q::OtherSpans, Q::OtherRoute]],
-        supported_by: &[Q::Propagated, Q::OtherUnits, Q::Named],
+        unlikely_if: &[&[Q::OtherRoute]],
+        supported_by: &[Q::Begun, Q::Propagated, Q::OtherUnits, Q::OtherSpans, Q::Named],
         decisive: &[&[Q::Unsent]],
         ..DEFAULT
     },

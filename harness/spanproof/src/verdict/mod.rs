@@ -33,6 +33,7 @@ mod same_job;
 mod server_errors;
 mod sign;
 mod slowdown;
+mod span_lines;
 mod stage;
 mod stored;
 #[cfg(test)]

@@ -190,6 +190,10 @@ fn find_unused_tracer(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     let begins_no_span = |(_, judgement): (&&Observation, &Judgement)| {
         judgement.code() == Some(Code::PathNotExecuted) && judgement.funnel.attempted == 0
     };
+    let records_spans = |observation: &&Observation| !observation.tables.spans.all().is_empty();
+    if all.iter().any(records_spans) {
+        return;
+    }
     if !spec.probes.has_tracer() || routes.len() < 2 || !recording().all(begins_no_span) {
         return;
     }

@@ -4,6 +4,8 @@
 //! the server's log and from other tables that got rows. A gap is the units (parts of a job) that lack
 //! spans of one name.
 
+use std::collections::BTreeMap;
+
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
@@ -38,6 +40,38 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     }
     if trial.server_log_read {
         answer_from_log(facts, trial, gap, answers);
+    }
+}
+
+/// Takes back that the server refused the missing spans, if another case has at least the same errors and all its
+/// spans: the service repeats or ignores such writes.
+pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answers: &mut Answers) {
+    if !answers.is_yes(Q::Refused) {
+        return;
+    }
+    let states = |facts: &Facts<'_>| -> BTreeMap<String, usize> {
+        let errors = facts.trial().map(|trial| trial.server_errors.as_slice()).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        for error in ServerErrors::select(errors, facts).statement_errors {
+            *counts.entry(error.state.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let own = states(facts);
+    let has_same_errors = |peer: &&&Facts<'_>| {
+        let case = &peer.observation.case;
+        let is_whole =
+            case.fault.is_none() && case.records(facts.spec) && Gap::find(peer).is_empty();
+        let found = states(peer);
+        is_whole
+            && own.iter().all(|(state, count)| found.get(state).is_some_and(|other| other >= count))
+    };
+    let Some(peer) = peers.iter().find(has_same_errors).filter(|_| !own.is_empty()) else { return };
+    let why = format!("case {} has the same errors and all its spans", peer.observation.case.id);
+    for question in [Q::Refused, Q::Poisoned, Q::Reached] {
+        if !answers.is_no(question) {
+            answers.set(question, Fact::unknown(&why));
+        }
     }
 }
 

@@ -30,6 +30,15 @@ impl TimeUnits {
                 format!("its {word} is in {found}, and that of other spans is in {common}")
             })
         };
-        other("start", &span.started, self.start).or_else(|| other("end", &span.ended, self.end))
+        other("start", &span.started, self.start)
+            .or_else(|| other("end", &span.ended, self.end))
+            .or_else(|| self.mixed())
+    }
+
+    /// Returns what is wrong if starts are in another unit than ends: nobody could subtract them.
+    fn mixed(&self) -> Option<String> {
+        let (start, end) = (self.start?, self.end?);
+        (start != end)
+            .then(|| format!("its start is in {}, and its end is in {}", start.name(), end.name()))
     }
 }

@@ -123,8 +123,10 @@ impl UnitTree<'_> {
     fn wrong_parent_of_root(&self, span: &Span) -> Option<String> {
         span.parent.as_ref()?;
         let mut outside = self.facts.spans.iter().filter(|other| other.unit != self.unit.id);
-        let is_stored = outside.any(|other| other.id == span.parent);
-        (!is_stored).then(|| "no span outside this unit has that id".to_owned())
+        let Some(parent) = outside.find(|other| other.id == span.parent) else {
+            return Some("no span outside this unit has that id".to_owned());
+        };
+        (parent.trace != span.trace).then(|| "the span with that id is in another trace".to_owned())
     }
 }
 

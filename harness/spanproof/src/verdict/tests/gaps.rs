@@ -26,3 +26,42 @@ fn a_gap_of_all_units_with_one_status_is_named(#[case] lost: &[u64], #[case] is_
     let line = "all units with status failed lack them, and no others";
     assert_eq!(finding.contains(line), is_named, "{finding}");
 }
+
+/// A case whose service prints no line about spans. With `recorded`, its spans are stored.
+fn silent_case(recorded: bool, route: &str, router: Option<&str>) -> TrialParts {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "Span");
+    if !recorded {
+        clear_rows(&mut evidence.spans);
+    }
+    evidence.case.route = route.into();
+    if let Some(value) = router {
+        evidence.case.flags[1].1 = Value::Set(value.into());
+    }
+    evidence
+}
+
+/// Seen red: lines that no case prints at this log level were thought to be missing because no span began.
+#[rstest]
+#[case::printed_here(recording_case(), "path-not-executed")]
+#[case::stored_without_lines(silent_case(true, "queued", None), "undetermined")]
+#[case::printed_with_another_flag(
+    { let mut evidence = recording_case(); evidence.case.flags[1].1 = Value::Set("x".into()); evidence },
+    "undetermined"
+)]
+fn a_missing_line_needs_a_case_that_prints_it(#[case] peer: TrialParts, #[case] code: &str) {
+    let judgements = judge_all_parts(&spec(), &[silent_case(false, "cross-region", None), peer]);
+    assert_eq!(codes(&judgements[0])[0], code, "{:#?}", judgements[0]);
+}
+
+/// Seen red: an error that the service also meets in a passing case was the certain reason.
+#[test]
+fn errors_that_a_passing_case_has_too_are_no_reason() {
+    let mut passing = recording_case();
+    refuse_inserts(&mut passing, "23505");
+    let mut broken = silent_case(false, "cross-region", None);
+    refuse_inserts(&mut broken, "23505");
+    let judgements = judge_all_parts(&spec(), &[broken, passing]);
+    assert_ne!(codes(&judgements[0])[0], "write-failed-silent", "{:#?}", judgements[0]);
+    assert_eq!(judgements[1].verdict, Verdict::Pass);
+}

@@ -86,6 +86,22 @@ fn a_time_in_another_unit_than_the_others_is_impossible() {
     );
 }
 
+/// Seen red: each value's unit was read by itself, so nobody noticed.
+#[test]
+fn starts_and_ends_in_different_units_are_impossible() {
+    let mut evidence = timed();
+    count_from_1970(&mut evidence, 1_000);
+    change_rows(&mut evidence.spans, |row| {
+        let micros = row["completed_at"].as_i64().unwrap() * 1_000;
+        row.insert("completed_at".into(), json!(micros));
+    });
+    let text = format!("{:?}", judge_parts(&spec(), &evidence).findings());
+    assert!(
+        text.contains("its start is in milliseconds, and its end is in microseconds"),
+        "{text}"
+    );
+}
+
 #[rstest]
 #[case::zero_span_id("invalid-ids", "all zeros", |e: &mut TrialParts| change_spans(e, "hybrid_router_call", |s| set(s, "span_id", "0000000000000000")))]
 #[case::shared_id("invalid-ids", "share their id", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { set(s, "span_id", "one"); set(s, "trace_id", "t"); }))]
@@ -178,6 +194,7 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     let mut evidence = timed();
     change_rows(&mut evidence.spans, |row| {
         if row["execution_id"] == 2 {
+            set(row, "trace_id", "t1");
             set(row, "started_at", start);
             set(row, "completed_at", "2026-01-01T00:00:02.5+00:00");
             let ms = if start.contains("01.5") { 1_000 } else { 2_000 };
@@ -190,6 +207,24 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     let judgement = judge_parts(&spec(), &evidence);
     assert_eq!(codes(&judgement).first().copied(), code, "{judgement:#?}");
     assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
+}
+
+/// Seen red: the parent was looked up by its id alone.
+#[test]
+fn a_parent_in_another_trace_breaks_the_tree() {
+    let mut evidence = timed();
+    let mut outer = span(1, "GET /", "outer", &Json::Null);
+    outer["execution_id"] = Json::Null;
+    outer["trace_id"] = json!("t9");
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.push(outer.as_object().unwrap().clone());
+    change_rows(&mut evidence.spans, |row| {
+        if row["span_id"] == "s2" {
+            set(row, "parent_span_id", "outer");
+        }
+    });
+    let text = format!("{:?}", judge_parts(&spec(), &evidence).findings());
+    assert!(text.contains("the span with that id is in another trace"), "{text}");
 }
 
 /// Three requests for four units: the fourth unit may have sent none.

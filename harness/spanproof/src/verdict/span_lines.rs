@@ -1,0 +1,139 @@
+//! Answers from the lines in which the service reports that it began or wrote a span. A gap is the units
+//! (parts of a job) that lack spans of one name; peers are other cases of the run.
+
+use super::evidence::Evidence;
+use super::fact::{Answers, Fact, Question as Q};
+use super::facts::{Facts, Match};
+use super::gap::Gap;
+use crate::spec::Banner;
+
+/// What shows that a begun span would have left a line in this case.
+enum Control {
+    /// Lines about other spans of this case, or about this span in a case with the same other flags.
+    Lines(Fact),
+    /// Nothing shows it, and nothing speaks against it.
+    None,
+    /// Why a begun span may leave no line, such as a log level that hides it.
+    Against(String),
+}
+
+/// Answers the questions about begun and written spans.
+pub(super) fn answer(
+    facts: &Facts<'_>,
+    gap: &Gap<'_>,
+    peers: &[&Facts<'_>],
+    answers: &mut Answers,
+) {
+    if !facts.spec.probes.has_attempt() {
+        let why = "the spec has no probe `attempt`";
+        answers.set(Q::Begun, Fact::unknown(why));
+        answers.set(Q::NoBeginLine, Fact::unknown(why));
+        return;
+    }
+    let name = gap.expected.name;
+    let begun = facts.begun_count(gap.expected);
+    let begun_not_stored = begun.saturating_sub(gap.stored);
+    let is_countable = facts.can_count_begun(name);
+    let is_reliable = is_countable && begun >= gap.stored && stored_spans_have_lines(facts);
+    let control = control(facts, gap, peers);
+    if begun_not_stored >= gap.missing && is_countable {
+        answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.begin_lines)));
+        answers.set(Q::NoBeginLine, Fact::no("the service began these spans"));
+    } else if let Some(off) = off_in_part(facts) {
+        // In another case this process begins the spans, so it is the one that should do it here.
+        let is_its_work = |peer: &&Facts<'_>| {
+            peer.begin_lines.iter().any(|begun| {
+                let is_named = begun.report.name.as_deref().is_none_or(|begun| begun == name);
+                is_named && begun.report.enabled && begun.line.process == off.line.process
+            })
+        };
+        if peers.iter().any(is_its_work) {
+            answers.set(Q::ClaimedOff, Fact::Yes(vec![off.into()]));
+        }
+        let why = format!("another process says off: {}", off.line);
+        answers.set(Q::NoBeginLine, Fact::unknown(why));
+    } else if begun_not_stored == 0 && is_reliable {
+        let count = facts.begin_line_count(name);
+        let text = format!("output: {count} lines about the start of `{name}`");
+        let fact = match &control {
+            Control::Against(why) => Fact::unknown(why),
+            Control::Lines(_) | Control::None => Fact::yes(text),
+        };
+        answers.set(Q::NoBeginLine, fact);
+    } else {
+        let why = format!("{begun} starts are logged and {} spans stored", gap.stored);
+        answers.set(Q::NoBeginLine, Fact::unknown(why));
+    }
+    if let Control::Lines(lines) = control {
+        answers.set(Q::BeginPatternWorks, lines);
+    }
+    if facts.total_begun() > 0 && is_countable && begun_not_stored == 0 {
+        answers.set(Q::OtherStarts, Fact::Yes(Evidence::lines(&facts.begin_lines)));
+    }
+    let acknowledged = facts.written_lines.len();
+    let claims_all = acknowledged >= facts.total_begun().max(1);
+    if claims_all && acknowledged > facts.spans.len() {
+        answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.written_lines)));
+    }
+}
+
+/// Returns the control for a missing line about the start of a span.
+fn control(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Control {
+    let name = gap.expected.name;
+    if facts.total_begun() > 0 && facts.can_count_begun(name) {
+        return Control::Lines(Fact::Yes(Evidence::lines(&facts.begin_lines)));
+    }
+    let has_lines = |peer: &&&Facts<'_>| peer.begin_line_count(name) > 0;
+    let id = |peer: &Facts<'_>| peer.observation.case.id.clone();
+    // A flag such as a log level may decide whether the service prints these lines.
+    let has_same_other_flags = |peer: &&&Facts<'_>| {
+        let tracing = facts.spec.tracing_flag().map(|flag| &flag.name);
+        let others = |facts: &Facts<'_>| {
+            let flags = facts.observation.case.flags.clone();
+            flags.into_iter().filter(|(name, _)| Some(name) != tracing).collect::<Vec<_>>()
+        };
+        others(peer) == others(facts)
+    };
+    if let Some(peer) = peers.iter().filter(has_lines).find(has_same_other_flags) {
+        let count = peer.begin_line_count(name);
+        return Control::Lines(Fact::yes(format!(
+            "case {}: {count} lines about its start",
+            id(peer)
+        )));
+    }
+    let stores_silently = |peer: &&&Facts<'_>| {
+        peer.spans_named(name).next().is_some() && peer.begin_line_count(name) == 0
+    };
+    if let Some(peer) = peers.iter().find(stores_silently) {
+        let id = id(peer);
+        return Control::Against(format!(
+            "case {id} stores such spans and prints no line about them"
+        ));
+    }
+    match peers.iter().find(has_lines) {
+        Some(peer) => {
+            let id = id(peer);
+            Control::Against(format!(
+                "such lines are printed in cases with other flags, as in case {id}"
+            ))
+        }
+        None => Control::None,
+    }
+}
+
+/// Returns the startup line of a process that says that tracing is off, if another process says that it is on:
+/// the process that is off begins no span.
+fn off_in_part<'a>(facts: &'a Facts<'a>) -> Option<&'a Match<'a, Banner>> {
+    let first = facts.startup_lines.first().filter(|line| line.report.enabled)?;
+    let off = facts.startup_lines.iter().find(|line| !line.report.enabled)?;
+    (first.line.process != off.line.process).then_some(off)
+}
+
+/// Whether there is a line about the start of a span for each name of stored spans. If not, the spec's
+/// pattern does not match all such lines, and a missing line proves nothing.
+fn stored_spans_have_lines(facts: &Facts<'_>) -> bool {
+    let has_lines =
+        |name: &str| facts.spans_named(name).count() == 0 || facts.begin_line_count(name) > 0;
+    facts.observation.dropped_bytes() == 0
+        && facts.expected_spans.iter().all(|expected| has_lines(expected.name))
+}
