@@ -394,6 +394,19 @@ modes! {
         ..fails("written-late", Code::LostAtExit, "SIGKILL, on purpose", NONE_STORED)
     };
 
+    contract_without_its_effect: Mode {
+        spec: &[("flag", "[{ name = 'ENABLE_DB_TRACING', tracing = true, values = ['true', 'false'], \
+                  on = { log = '^no such line$' } }, \
+                  { name = 'HYBRID_ROUTER_DISABLE', values = [{ unset = true }, 'true'] }]")],
+        ..fails("gives-up", Code::FlagWithoutEffect, "control: the job ended", ALL_JOINED)
+    };
+    contract_with_an_effect_while_off: Mode {
+        spec: &[("flag", "[{ name = 'ENABLE_DB_TRACING', tracing = true, values = ['true', 'false'] }, \
+                  { name = 'HYBRID_ROUTER_DISABLE', values = [{ unset = true }, 'true'], \
+                    on = { requests = true } }]")],
+        ..fails("gives-up", Code::FlagEffectWhileOff, "request  POST", ALL_JOINED)
+    };
+
     fills_up_after_two_jobs: Mode {
         fault: Some("job-repeated"),
         ..fails("fills-up", Code::RecordingStopped, "job 3: 0 spans of 4 units", ALL_JOINED)

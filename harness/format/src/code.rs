@@ -61,8 +61,14 @@ codes! {
         "the value means on, but the service reads it as off"
         "set the exact value that the service reads, or make the service accept this spelling; if only some spellings should count, list them under `enables`";
     FlagIgnored "flag-ignored" Enabled
-        "no value of the flag switches tracing on"
+        "no value of the flag has an effect; if it is the tracing flag, none switches tracing on"
         "check that the service reads this variable, and reads it before it constructs the tracer";
+    FlagWithoutEffect "flag-without-effect" Enabled
+        "the flag has a value for which its contract promises an effect, and the effect is missing"
+        "check the spelling that the service reads, and the flags that this one needs; correct the service, or `on`, `off` and `needs` of the flag";
+    FlagEffectWhileOff "flag-effect-while-off" Enabled
+        "an effect appears that the contract of the flag promises for another value only"
+        "look for code that does not ask the flag; if something else may leave the same, name a narrower effect";
     JobNotPickedUp "job-not-picked-up" Executed
         "the service accepted the job, but the job never left the queue"
         "check that this process runs a worker, and that it listens on the queue that the route writes to";

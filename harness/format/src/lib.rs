@@ -60,6 +60,7 @@ mod preflight;
 mod proof;
 mod repetition;
 mod replay;
+mod row_gain;
 mod rows;
 mod run;
 mod timing;
@@ -91,6 +92,7 @@ pub use preflight::{Check, CheckResult, Preflight};
 pub use proof::{Proof, Proofs, SabotageResult};
 pub use repetition::Repetition;
 pub use replay::{AdoptedIncident, Rejudgement, Replay, ReplayAttempt, ReplayOutcome};
+pub use row_gain::RowGain;
 pub use rows::{Row, Rows};
 pub use run::{
     CaseResult, FailureGroup, OffReason, PassingChange, Run, Snapshot, SnapshotState, Summary,

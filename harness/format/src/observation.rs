@@ -12,6 +12,7 @@ use super::case::Case;
 use super::job_times::JobTimes;
 use super::output::{Output, ProcessExit};
 use super::repetition::Repetition;
+use super::row_gain::RowGain;
 use super::rows::Rows;
 use super::upstream::Exchange;
 use super::version::EVIDENCE_FORMAT;
@@ -91,6 +92,9 @@ pub struct Observation {
     /// not record spans, or has a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spans_before_stop: Option<u64>,
+    /// The rows that the contracts of flags name, before and after the case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_gains: Vec<RowGain>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
     /// line has the name of the helper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -290,6 +294,7 @@ impl Observation {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop: None,
+            row_gains: Vec::new(),
             helpers: Vec::new(),
             second_job: None,
             further_jobs: Vec::new(),

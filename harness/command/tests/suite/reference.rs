@@ -42,7 +42,7 @@ const TABLES: [(&str, &str, &str, &str); 14] = [
 
 /// Rows of tables of `docs/spec.md` that describe a whole section. Each has the heading above its
 /// table, its key, and the edit of a spec that adds an unknown key, as in [`TABLES`].
-const ROWS: [(&str, &str, &str, &str); 8] = [
+const ROWS: [(&str, &str, &str, &str); 11] = [
     ("`service`", "cargo", "[service]", "[service]\ncargo = { KEY }"),
     ("`service`", "ready", "ready = {", "ready = { KEY,"),
     ("`service`", "stop", "stop = {", "stop = { KEY,"),
@@ -50,6 +50,9 @@ const ROWS: [(&str, &str, &str, &str); 8] = [
     ("`route`, `upstream`, `job`", "done", "[[route]]", "[[route]]\ndone = { KEY }"),
     ("`route`, `upstream`, `job`", "upstream", "[[upstream]]", "[[upstream]]\nKEY"),
     ("`route`, `upstream`, `job`", "job", "[[job]]", "[[job]]\nKEY"),
+    ("`flag`", "on", "schema = 1", "schema = 1\nflag = [{ on = { KEY } }]"),
+    ("`flag`", "off", "schema = 1", "schema = 1\nflag = [{ off = { KEY } }]"),
+    ("`flag`", "each", "schema = 1", "schema = 1\nflag = [{ each = { KEY } }]"),
     ("`startup`", "redact", "schema = 1", "schema = 1\nstartup = { redact = [{ KEY }] }"),
 ];
 

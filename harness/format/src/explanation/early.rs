@@ -92,19 +92,6 @@ pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
     ],
 );
 
-pub(super) const FLAG_IGNORED: Explanation = Explanation::new(
-    &[
-        "the tracer reports off for at least two values that mean on",
-        "cases that differ only in the flag record the same spans",
-    ],
-    &["spans are recorded with one of the values: the other values are `flag-unrecognised-value`"],
-    &[
-        "the service reads a variable with another name",
-        "the tracer is constructed before the configuration is read",
-        "a second switch, or the build, overrides the flag",
-    ],
-);
-
 pub(super) const JOB_NOT_PICKED_UP: Explanation = Explanation::new(
     &[
         "the submission was accepted, the job has a status under `waiting`, and no unit has a row",

@@ -2,6 +2,7 @@
 //! prints these texts, and `docs/codes.md` contains them.
 
 mod early;
+mod flag;
 mod late;
 
 use super::code::Code;
@@ -39,7 +40,9 @@ impl Code {
             Self::ProcessCrashed => early::PROCESS_CRASHED,
             Self::NeverReady => early::NEVER_READY,
             Self::FlagUnrecognisedValue => early::FLAG_UNRECOGNISED_VALUE,
-            Self::FlagIgnored => early::FLAG_IGNORED,
+            Self::FlagIgnored => flag::FLAG_IGNORED,
+            Self::FlagWithoutEffect => flag::FLAG_WITHOUT_EFFECT,
+            Self::FlagEffectWhileOff => flag::FLAG_EFFECT_WHILE_OFF,
             Self::JobNotPickedUp => early::JOB_NOT_PICKED_UP,
             Self::JobFailedEarly => early::JOB_FAILED_EARLY,
             Self::JobNotFinished => early::JOB_NOT_FINISHED,

@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::spec::{Condition, Facts, Spec, Value};
+use crate::spec::{Condition, Facts, FlagState, Spec, Value};
 
 /// One combination of values in the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Case {
 
     /// Whether the service must record spans in this case.
     pub fn records(&self, spec: &Spec) -> bool {
-        spec.tracing_flag().is_none_or(|flag| flag.records(&self.flag(&flag.name)))
+        spec.tracing_flag().is_none_or(|flag| flag.state(&self.facts()) == FlagState::On)
     }
 
     /// Whether faults apply to the case by default: it has the first upstream and default flags, but the

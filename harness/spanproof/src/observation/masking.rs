@@ -219,6 +219,16 @@ mod tests {
         }
     }
 
+    fn failure(text: &str) -> Failure {
+        Failure { state: "42501".into(), message: text.into(), statement: Some(text.into()) }
+    }
+
+    fn row_gain(text: &str) -> spanproof_format::RowGain {
+        let mut gain = spanproof_format::RowGain::new("0");
+        gain.error = Some(text.to_owned());
+        gain
+    }
+
     /// An observation with a secret in every text.
     fn with_secrets(spec: &Spec) -> Observation {
         let text = "hunter3 http://u:swordfish@h";
@@ -244,15 +254,9 @@ mod tests {
             }],
             job_times: None,
             spans_before_stop: None,
+            row_gains: vec![row_gain(text)],
             helpers: vec![process_run(text).output],
-            witness: Some(Witness {
-                failures: vec![Failure {
-                    state: "42501".into(),
-                    message: text.into(),
-                    statement: Some(text.into()),
-                }],
-                ..Witness::default()
-            }),
+            witness: Some(Witness { failures: vec![failure(text)], ..Witness::default() }),
             exchanges: vec![Exchange {
                 at_ms: 1,
                 method: "POST".into(),
@@ -271,11 +275,7 @@ mod tests {
                 run: process_run(text),
                 job_run: job_run(text),
                 tables: tables(text),
-                server_errors: Some(vec![Failure {
-                    state: "42501".into(),
-                    message: text.into(),
-                    statement: Some(text.into()),
-                }]),
+                server_errors: Some(vec![failure(text)]),
             }],
             timings: std::collections::BTreeMap::new(),
         };

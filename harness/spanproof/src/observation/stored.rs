@@ -46,6 +46,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         repetitions,
         job_times,
         spans_before_stop,
+        row_gains,
         timings,
     } = trial;
     let Service { command, program, environment, placeholders } = service;
@@ -72,6 +73,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.repetitions = repetitions.into_iter().map(Into::into).collect();
     stored.job_times = job_times;
     stored.spans_before_stop = spans_before_stop;
+    stored.row_gains = row_gains;
     stored.timings = timings;
     stored
 }
@@ -133,6 +135,7 @@ impl From<format::Observation> for Observation {
             repetitions: stored.repetitions.into_iter().map(Into::into).collect(),
             job_times: stored.job_times,
             spans_before_stop: stored.spans_before_stop,
+            row_gains: stored.row_gains,
             timings: stored.timings,
         };
         Self { case, tables, origin: Origin::Trial(Box::new(trial)) }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{Failure, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
-use spanproof_format::{Code, JobTimes};
+use spanproof_format::{Code, JobTimes, RowGain};
 
 /// The evidence that only a trial has.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,8 @@ pub struct TrialRecord {
     /// Number of spans that were stored when the service was asked to stop; `None` if the case need not
     /// record or has a fault, and in evidence of version 0.1.0.
     pub spans_before_stop: Option<u64>,
+    /// The rows that the contracts of flags name, before and after the case.
+    pub(crate) row_gains: Vec<RowGain>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
 }

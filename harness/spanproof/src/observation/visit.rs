@@ -114,6 +114,7 @@ impl TrialRecord {
             repetitions,
             job_times: _,
             spans_before_stop: _,
+            row_gains,
             timings: _,
         } = self;
         service.visit(visitor);
@@ -132,6 +133,9 @@ impl TrialRecord {
             output.visit(visitor);
         }
         for error in repetitions.iter_mut().filter_map(|repetition| repetition.error.as_mut()) {
+            visitor.text(Part::Output, error);
+        }
+        for error in row_gains.iter_mut().filter_map(|gain| gain.error.as_mut()) {
             visitor.text(Part::Output, error);
         }
         if let Some(keys) = variations {

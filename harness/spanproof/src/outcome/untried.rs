@@ -1,10 +1,12 @@
 //! Lists what a run did not try, for the end of its report, so that nobody takes a pass for more than it
 //! is.
 
-use crate::observation::{Field, Span, Time};
+use std::collections::BTreeMap;
+
+use crate::observation::{Field, Observation, Span, Time};
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
-use crate::verdict::comparable_jobs;
+use crate::verdict::{Unchecked, comparable_jobs, unchecked_contracts};
 
 /// Returns what a run did not try, one phrase for each kind.
 pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
@@ -30,6 +32,7 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
     }));
     all.push(repetition(spec, run));
     all.extend(unread_times(spec, run));
+    all.extend(contracts(spec, run));
     all
 }
 
@@ -53,6 +56,26 @@ fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
     let start = unread(Field::Started, |span| span.started.as_ref());
     let end = unread(Field::Ended, |span| span.ended.as_ref());
     [start, end].into_iter().flatten().collect()
+}
+
+/// Returns the checks of flags' contracts that could not be made, each with the number of cases.
+fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
+    let mut counts: BTreeMap<Unchecked, usize> = BTreeMap::new();
+    let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
+    let is_checked = |observation: &&Observation| {
+        observation.case.fault.is_none()
+            && observation.trial().is_some_and(|trial| trial.run.ready.is_reached())
+    };
+    for observation in observations.filter(is_checked) {
+        for unchecked in unchecked_contracts(spec, observation) {
+            *counts.entry(unchecked).or_default() += 1;
+        }
+    }
+    let text = |(Unchecked { what, why }, cases): (Unchecked, usize)| match cases {
+        1 => format!("{what}, because {why} (1 case)"),
+        cases => format!("{what}, because {why} ({cases} cases)"),
+    };
+    counts.into_iter().map(text).collect()
 }
 
 /// Returns a text such as `fault a, b`; `None` if there are no names.

@@ -12,14 +12,13 @@ use toml::Spanned;
 
 use super::file::SpecFile;
 use super::{
-    Condition, Done, Fault, Job, Process, Ready, Route, Service, Value, placeholder, span_check,
+    Condition, Done, Fault, Job, Process, Ready, Route, Service, Value, flag_check, placeholder,
+    span_check,
 };
 use crate::document::{Document, Error, suggestion};
 
 /// The supported version of the file format.
 pub(super) const SCHEMA: u32 = 1;
-/// The names that a condition may use besides the names of flags.
-const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
 
 /// The key `units` of each job, with its position in the file.
 #[derive(Debug, Deserialize)]
@@ -253,40 +252,7 @@ impl Check<'_> {
         if !self.file.flags.is_empty() {
             self.unique_names("flag", &self.file.flags, |flag| &flag.name)?;
         }
-        let mut tracing = 0;
-        for flag in &self.file.flags {
-            let fail = |message: String| Err(self.document.error_at(flag.span(), message));
-            let flag = flag.get_ref();
-            let name = &flag.name;
-            if name.is_empty() || name.contains(['=', '\0']) || PARTS.contains(&name.as_str()) {
-                return fail(format!("`{name}` can't be the name of a flag"));
-            }
-            if flag.values.is_empty() {
-                return fail(format!("flag `{name}` has no values; add one, or remove the flag"));
-            }
-            for (at, value) in flag.values.iter().enumerate() {
-                if flag.values[..at].contains(value) {
-                    return fail(format!("flag `{name}` has the value {value} twice"));
-                }
-            }
-            let also = flag.default.iter().chain(flag.enables.iter().flatten());
-            if let Some(value) = also.into_iter().find(|value| !flag.values.contains(value)) {
-                return fail(format!("flag `{name}`: {value} is not one of its `values`"));
-            }
-            if flag.tracing && !flag.values.iter().any(|value| flag.records(value)) {
-                let message = "has `tracing = true`, but none of its values switches tracing on; \
-                               add a value that means on, or name one in `enables`";
-                return fail(format!("flag `{name}` {message}"));
-            }
-            tracing += usize::from(flag.tracing);
-            if tracing > 1 {
-                return fail("only one flag may have `tracing = true`".into());
-            }
-            if self.file.service.get_ref().env.contains_key(name) {
-                return fail(format!("`{name}` is also in `[service.env]`; remove one"));
-            }
-        }
-        Ok(())
+        flag_check::check(self)
     }
 
     fn faults(&self) -> Result<(), Error> {

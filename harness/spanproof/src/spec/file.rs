@@ -13,11 +13,11 @@ use super::check::Check;
 use super::probe::{self, ProbeFile, Probes};
 use super::process::Process;
 use super::section::{
-    Database, Flag, Job, Matrix, Order, Redaction, Route, Service, Startup, UpstreamRule,
+    Database, Job, Matrix, Order, Redaction, Route, Service, Startup, UpstreamRule,
 };
 use super::{
-    Condition, Expected, Facts, Fault, FaultKind, Overlay, SpanRule, Tables, UnitLink, deprecated,
-    overlay, placeholder,
+    Condition, Expected, Facts, Fault, FaultKind, Flag, Overlay, SpanRule, Tables, UnitLink,
+    deprecated, overlay, placeholder,
 };
 use crate::document::{Document, Error};
 

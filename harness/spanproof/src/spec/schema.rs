@@ -12,7 +12,7 @@ use spanproof_format::Code;
 use super::check::SCHEMA;
 use super::condition::OneOrMany;
 use super::file::SpecFile;
-use super::{Day, FaultKind, Value};
+use super::{Day, FaultKind, Requests, Value};
 
 /// Returns the JSON Schema (draft 2020-12) of `spanproof.toml`, with which an editor completes and
 /// checks a spec.
@@ -118,6 +118,19 @@ impl JsonSchema for FaultKind {
             .iter()
             .map(|kind| json_schema!({ "const": kind.text(), "description": kind.description() }));
         json_schema!({ "type": "string", "oneOf": kinds.collect::<Vec<_>>() })
+    }
+}
+
+impl JsonSchema for Requests {
+    fn schema_name() -> Cow<'static, str> {
+        "Requests".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "`true` for any request, or a pattern for the path of a request.",
+            "anyOf": [{ "type": "boolean", "const": true }, { "type": "string" }]
+        })
     }
 }
 

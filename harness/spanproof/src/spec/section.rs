@@ -1,4 +1,4 @@
-//! The sections `[service]`, `[database]`, `[[route]]`, `[[upstream]]`, `[[job]]`, `[[flag]]`,
+//! The sections `[service]`, `[database]`, `[[route]]`, `[[upstream]]`, `[[job]]`,
 //! `[matrix]` and `[startup]` of a spec file.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::process::{Ready, Stop};
-use super::{Condition, Done, Intent, Value};
+use super::{Condition, Done};
 
 /// `[service]`: how the service is built, started and stopped.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -181,49 +181,6 @@ pub(crate) struct Job {
     /// The JSON pointer to the job's id in the file. After a fault, a second job is submitted with
     /// another id there. By default the second job is the same text.
     pub id: Option<String>,
-}
-
-/// `[[flag]]`: an environment variable that changes the service.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Flag {
-    /// The name of the variable.
-    pub(crate) name: String,
-    /// The values that cases use.
-    pub(crate) values: Vec<Value>,
-    /// The default value. Without this key, it is `{ unset = true }` if that is one of `values`, and
-    /// otherwise the first value. A flag with its default value does not change the id of a case.
-    pub(crate) default: Option<Value>,
-    /// Whether the flag switches tracing on and off.
-    #[serde(default)]
-    pub(crate) tracing: bool,
-    /// The values that the service reads as on. By default every value that means on to a person.
-    pub(crate) enables: Option<Vec<Value>>,
-}
-
-impl Flag {
-    /// Returns the name of the variable.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns the default value.
-    pub fn default_value(&self) -> Value {
-        let first = || self.values.first().cloned().unwrap_or(Value::Unset);
-        match &self.default {
-            Some(value) => value.clone(),
-            None if self.values.contains(&Value::Unset) => Value::Unset,
-            None => first(),
-        }
-    }
-
-    /// Whether the service must record spans with this value.
-    pub fn records(&self, value: &Value) -> bool {
-        match &self.enables {
-            Some(values) => values.contains(value),
-            None => value.intent() == Intent::On,
-        }
-    }
 }
 
 /// `[matrix]`: the combinations to run.

@@ -35,6 +35,7 @@ mod repeat_run;
 mod repetition;
 mod request;
 mod resources;
+mod row_gains;
 mod rows;
 mod run;
 mod schema;

@@ -25,7 +25,7 @@ use super::server_evidence::ServerBefore;
 use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql, seed};
 use super::stopwatch::Stopwatch;
-use super::{Error, World, job, witness};
+use super::{Error, World, job, row_gains, witness};
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
@@ -35,6 +35,7 @@ use crate::process::Output;
 use crate::spec::FaultKind;
 use crate::upstream::Behaviour;
 use crate::upstream::Exchange;
+use spanproof_format::RowGain;
 use spanproof_postgres::Database;
 
 /// A running service with its own database and upstream. Dropping it kills the service and removes
@@ -59,6 +60,8 @@ pub struct Trial {
     pub(super) phases: Phases,
     /// What was on the server before the service started.
     server_before: ServerBefore,
+    /// The rows that the contracts of flags name.
+    row_gains: Vec<RowGain>,
     /// The first job of a case with a fault; `None` until the fault is removed.
     pub(super) first_job: Option<FirstJob>,
     /// The jobs before the last one, in a case that repeats its job.
@@ -89,7 +92,7 @@ impl Trial {
         };
         let timeouts = EffectiveTimeouts::new(&spec.service, overrides.timeouts);
         let mut stopwatch = Stopwatch::start();
-        let (database, server_before) = create_database(&world, &overrides).await?;
+        let (database, server_before, row_gains) = create_database(&world, &overrides).await?;
         let fault = match fault {
             Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),
             None => None,
@@ -129,6 +132,7 @@ impl Trial {
             fault,
             phases: Phases::default(),
             server_before,
+            row_gains,
             first_job: None,
             earlier_jobs: Vec::new(),
             job_run: JobRun::default(),
@@ -311,6 +315,7 @@ impl Trial {
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await;
+        row_gains::after(&mut connection, spec, &mut self.row_gains).await;
         drop(connection.close().await);
         if let Some(fault) = self.fault {
             fault.clean_up().await?;
@@ -334,6 +339,7 @@ impl Trial {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop,
+            row_gains: self.row_gains,
             timings: self.stopwatch.laps,
         };
         let observation = if let Some(first_job) = self.first_job {
@@ -358,11 +364,11 @@ fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Excha
 }
 
 /// Creates the trial's database: a copy of the migrated template, in which the seeds and the SQL of the
-/// overrides run. Also returns the number of rows in other tables than the span table.
+/// overrides run. Also returns what is there before the service starts.
 async fn create_database(
     world: &World,
     overrides: &Overrides,
-) -> Result<(Database, ServerBefore), Error> {
+) -> Result<(Database, ServerBefore, Vec<RowGain>), Error> {
     let database = world.server().migrated_database(world.migrations()).await?;
     seed(world, &database).await?;
     let spans = &world.spec().tables.spans;
@@ -372,8 +378,9 @@ async fn create_database(
     }
     run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
     let before = ServerBefore::read(world, &mut connection, overrides.witness).await?;
+    let row_gains = row_gains::before(&mut connection, world.spec()).await;
     drop(connection.close().await);
-    Ok((database, before))
+    Ok((database, before, row_gains))
 }
 
 /// Returns the job of a trial: that of the overrides, or else that of the case.

@@ -5,7 +5,9 @@ use super::facts::Facts;
 use super::finding::Checks;
 use super::judgement::{Judgement, conclude_checks};
 use super::repetition::LaterJob;
-use super::{deployed, fault, impossible, missing, off, outcome, repetition, slowdown, stage};
+use super::{
+    contract, deployed, fault, impossible, missing, off, outcome, repetition, slowdown, stage,
+};
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, FaultKind, Spec};
 
@@ -81,6 +83,9 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
                 break;
             }
         }
+    }
+    if case.fault.is_none() {
+        contract::check_contracts(facts, &mut checks);
     }
     slowdown::check_job_times(facts, &mut checks);
     outcome::check_exit(facts, &mut checks);

@@ -4,6 +4,7 @@
 
 mod answer;
 mod cause;
+mod contract;
 mod deployed;
 mod diagnosis;
 mod duration;
@@ -42,6 +43,7 @@ mod time_unit;
 mod tree;
 mod witness;
 
+pub(crate) use contract::{Unchecked, unchecked_contracts};
 pub use diagnosis::diagnose;
 pub use evidence::Evidence;
 pub use finding::Finding;

@@ -111,6 +111,41 @@ fn a_missing_spec_is_reported_with_the_option_config() {
     "schema = 1\nflag = [{ name = \"A\", enables = [\"on\"], values = [\"x\"] }]",
     "flag `A`: on is not one of its `values`"
 )]
+#[case::on_and_off(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", enables = [\"x\"], disables = [\"x\"], values = [\"x\"] }]",
+    "spanproof.toml:2:9: flag `A`: x is in `enables` and in `disables`; remove it from one"
+)]
+#[case::same_effect(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"1\", \"0\"], on = { log = \"x\" }, off = { log = \"x\" } }]",
+    "spanproof.toml:2:9: flag `A`: `on` and `off` have the same `log`, so no case can keep both; remove one"
+)]
+#[case::effect_that_no_value_has(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"0\"], on = { log = \"x\" } }]",
+    "flag `A` has effects, and none of its values is on, so nothing shows that it has them; add such a value"
+)]
+#[case::effect_of_every_line(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"1\", \"0\"], on = { log = \"x*\" } }]",
+    "spanproof.toml:2:57: the pattern `x*` matches every line; name a text"
+)]
+#[case::effect_without_the_value(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", kind = \"number\", values = [\"1\", \"2\"], each = { log = \"x\" } }]",
+    "flag `A`: `each` can name only patterns with `{value}`"
+)]
+#[case::needs_an_unknown_flag(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"CACHE\", values = [\"1\"], needs = { CACH = \"1\" } }]",
+    "spanproof.toml:2:9: flag `CACHE` needs `CACH`, which is not a flag; did you mean `CACHE`?"
+)]
+#[case::needs_in_a_circle(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", values = [\"1\"], needs = { B = \"1\" } }, { name = \"B\", values = [\"1\"], needs = { A = \"1\" } }]",
+    "flags need each other in a circle: A needs B needs A; remove one `needs`"
+)]
 #[case::parent(
     "name = \"work\"",
     "name = \"work\"\n[[span]]\nname = \"call\"\nparent = \"wrok\"",

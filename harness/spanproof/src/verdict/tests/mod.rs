@@ -3,6 +3,7 @@
 
 mod beside_others;
 mod causes;
+mod contracts;
 mod damage;
 mod gaps;
 mod impossible_values;
@@ -72,12 +73,10 @@ fn recording_case() -> TrialParts {
     evidence("true", lines, spans, exchanges)
 }
 
-/// The observation of a passing case with tracing on.
 pub(super) fn healthy() -> Observation {
     recording_case().observation()
 }
 
-/// A passing case with tracing off.
 fn case_with_tracing_off() -> TrialParts {
     let mut lines = vec![line(Stream::Stderr, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=false)")];
     let begun = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
@@ -188,7 +187,8 @@ impl TrialParts {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop: None,
-            timings: std::collections::BTreeMap::new(),
+            row_gains: Vec::new(),
+            timings: std::collections::BTreeMap::default(),
         };
         let origin = Origin::Trial(Box::new(trial));
         Observation { case, tables: TableRows { jobs, units, spans }, origin }

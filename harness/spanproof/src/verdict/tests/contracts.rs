@@ -1,0 +1,142 @@
+//! Verdicts on the contracts of flags: what a flag must leave behind if it is on, and must not if it is
+//! off. A check that something did not appear needs a control.
+
+use super::super::{Unchecked, unchecked_contracts};
+use super::*;
+use spanproof_format::RowGain;
+
+/// The spec with these keys in its second flag, which switches the router off.
+fn spec_with(keys: &str) -> Spec {
+    let name = "name = \"HYBRID_ROUTER_DISABLE\"\n";
+    example(|text| {
+        assert!(text.contains(name));
+        text.replace(name, &format!("{name}{keys}\n"))
+    })
+}
+
+/// The codes of a case in which the flag is unset, and the checks that were not made.
+fn judged(keys: &str, change: impl FnOnce(&mut TrialParts)) -> (Vec<String>, Vec<Unchecked>) {
+    let spec = spec_with(keys);
+    let mut parts = recording_case();
+    change(&mut parts);
+    let observation = parts.observation();
+    let codes = judge(&spec, &observation).codes().iter().map(ToString::to_string).collect();
+    (codes, unchecked_contracts(&spec, &observation))
+}
+
+fn add_line(text: &'static str) -> impl FnOnce(&mut TrialParts) {
+    move |parts| parts.output.lines.push(line(Stream::Stdout, text))
+}
+
+fn switch_on(parts: &mut TrialParts) {
+    parts.case.flags[1].1 = Value::Set("true".into());
+}
+
+#[rstest]
+#[case::line("on = { log = '^router is off$' }", add_line("router is off"))]
+#[case::span("on = { spans = ['hybrid_router_call'] }", |_: &mut TrialParts| {})]
+#[case::request("on = { requests = '^/infer' }", |_: &mut TrialParts| {})]
+#[case::off_effect("off = { requests = true }", switch_on)]
+#[case::lacks_what_it_needs(
+    "on = { log = '^router is off$' }\nneeds = { ENABLE_DB_TRACING = 'false' }",
+    |parts: &mut TrialParts| { switch_on(parts); add_line("router is off")(parts); }
+)]
+fn an_effect_that_must_not_appear_is_reported(
+    #[case] keys: &str,
+    #[case] change: impl FnOnce(&mut TrialParts),
+) {
+    let (codes, _) = judged(keys, change);
+    assert_eq!(codes, ["flag-effect-while-off"]);
+}
+
+#[rstest]
+#[case::line("off = { log = '^router is on$' }")]
+#[case::startup("off = { startup = '^router is on$' }")]
+#[case::span("off = { spans = ['route'] }")]
+#[case::request("off = { requests = '^/other' }")]
+fn a_missing_effect_is_reported(#[case] keys: &str) {
+    assert_eq!(judged(keys, |_| {}), (vec!["flag-without-effect".to_owned()], Vec::new()));
+    assert_eq!(judged(keys, add_line("router is on")).0.len(), usize::from(!keys.contains("log")));
+}
+
+#[test]
+fn a_kept_contract_passes_and_is_counted() {
+    let keys =
+        "on = { log = '^router is off$', startup = '^no router' }\noff = { requests = true }";
+    assert_eq!(judged(keys, |_| {}), (Vec::new(), Vec::new()));
+    let count = |spec: &Spec| judge(spec, &healthy()).assertions;
+    assert_eq!(count(&spec_with(keys)), count(&spec()) + 3);
+}
+
+#[rstest]
+#[case::no_other_line("on = { startup = 'DBTracer' }", "no other startup line was read")]
+#[case::no_other_request("on = { requests = '^/x' }", "no other request arrived")]
+#[case::not_counted("on = { rows = 'router_calls' }", "its rows were not counted")]
+fn without_a_control_the_check_is_not_made(#[case] keys: &str, #[case] why: &str) {
+    let without = |parts: &mut TrialParts| {
+        parts.exchanges.clear();
+        parts.output.lines[0].stream = Stream::Stdout;
+        parts.output.lines.retain(|line| line.stream == Stream::Stdout);
+    };
+    let (codes, unchecked) = judged(keys, without);
+    assert!(!codes.iter().any(|code| code.starts_with("flag-")), "{codes:?}");
+    assert_eq!(unchecked.len(), 1, "{unchecked:?}");
+    assert!(unchecked[0].why.contains(why), "{unchecked:?}");
+}
+
+#[test]
+fn a_job_that_did_not_end_is_no_control() {
+    let (_, unchecked) = judged("on = { log = '^router is off$' }", |parts| {
+        parts.settled = Some(WaitResult::NotReached("running".into()));
+    });
+    let what = "that HYBRID_ROUTER_DISABLE=unset leaves no line that matches `^router is off$`";
+    assert_eq!(unchecked[0].what, what);
+    assert!(unchecked[0].why.contains("did not end"), "{unchecked:?}");
+}
+
+#[rstest]
+#[case::added(Some(0), Some(2), &["flag-effect-while-off"], 0)]
+#[case::same(Some(2), Some(2), &[], 0)]
+#[case::unreadable(Some(2), None, &[], 1)]
+fn rows_are_counted_before_and_after(
+    #[case] before: Option<u64>,
+    #[case] after: Option<u64>,
+    #[case] expected: &[&str],
+    #[case] not_made: usize,
+) {
+    let spec = spec_with("on = { rows = 'select 1 from calls' }");
+    let mut observation = healthy();
+    let mut gain = RowGain::new(crate::spec::rows_hash("select 1 from calls"));
+    (gain.before, gain.after) = (before, after);
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("a trial") };
+    trial.row_gains = vec![gain];
+    assert_eq!(judge(&spec, &observation).codes().map_text(), expected);
+    assert_eq!(unchecked_contracts(&spec, &observation).len(), not_made);
+}
+
+trait Texts {
+    fn map_text(&self) -> Vec<String>;
+}
+
+impl Texts for Vec<spanproof_format::Code> {
+    fn map_text(&self) -> Vec<String> {
+        self.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// The line of each number must appear with this number only.
+#[rstest]
+#[case::kept("limit=4", &[])]
+#[case::missing("no limit", &["flag-without-effect"])]
+#[case::another("limit=40", &["flag-without-effect", "flag-effect-while-off"])]
+fn each_number_leaves_its_own_line(#[case] text: &'static str, #[case] expected: &[&str]) {
+    let flag = "\n[[flag]]\nname = 'LIMIT'\nkind = 'number'\nvalues = ['4', '40']\n\
+                each = { log = '^limit={value}$' }\n";
+    let spec = example(|spec| spec + flag);
+    let mut parts = recording_case();
+    parts.case.flags.push(("LIMIT".into(), Value::Set("4".into())));
+    add_line(text)(&mut parts);
+    let mut codes = judge(&spec, &parts.observation()).codes().map_text();
+    codes.sort_unstable_by(|one, other| other.cmp(one));
+    assert_eq!(codes, expected);
+}
