@@ -49,6 +49,7 @@ mod evidence;
 mod exit;
 mod explanation;
 mod finding;
+mod flag_effect;
 mod flags;
 mod job_times;
 mod judgement;
@@ -79,6 +80,7 @@ pub use evidence::Evidence;
 pub use exit::Exit;
 pub use explanation::Explanation;
 pub use finding::Finding;
+pub use flag_effect::{FlagEffect, FlagEffects, FlagValue};
 pub use job_times::JobTimes;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::code::Code;
+use super::flag_effect::FlagEffects;
 use super::flags;
 use super::judgement::{Experiment, Funnel, Judgement, Verdict};
 use super::replay::AdoptedIncident;
@@ -30,6 +31,9 @@ pub struct Run {
     /// What the run did not try, one phrase for each kind.
     #[serde(default)]
     pub not_tried: Vec<String>,
+    /// What the values of flags do; empty if the only flag is the one that switches tracing.
+    #[serde(default)]
+    pub flags: Vec<FlagEffects>,
     /// The startup snapshots.
     pub snapshots: Vec<Snapshot>,
     /// The replayed incidents that were adopted as regression tests.
@@ -233,6 +237,7 @@ impl Run {
             failures: Vec::new(),
             notices: Vec::new(),
             not_tried: Vec::new(),
+            flags: Vec::new(),
             snapshots: Vec::new(),
             incidents: Vec::new(),
             halted: None,

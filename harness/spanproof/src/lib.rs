@@ -88,6 +88,7 @@
 mod chain;
 mod deployment;
 mod document;
+mod effect;
 mod environment;
 mod identifier;
 mod incident;

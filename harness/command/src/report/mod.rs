@@ -4,6 +4,7 @@
 mod count;
 mod diagnosis;
 mod explain;
+mod flag;
 mod line;
 mod preflight;
 mod proof;

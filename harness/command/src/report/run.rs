@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::count::count;
+use super::flag::flag_notices;
 use super::table::table;
 use spanproof_format::{
     Case, CaseResult, Experiment, FailureGroup, Funnel, OffReason, PassingChange, Plan, Run,
@@ -61,6 +62,7 @@ pub fn run(run: &Run, repeat: &str) -> String {
         text.push_str(&failure_group(run, group, repeat));
         text.push_str(NOTICE);
     }
+    text.push_str(&flag_notices(&run.flags));
     for compared in &run.snapshots {
         text.push_str(&snapshot(compared));
     }

@@ -27,14 +27,14 @@ const ORDER: [&[&str]; 12] = [
     &["matrix"],
     &["log", "upstream", "process"],
     &["observation"],
-    &["trial", "deployment", "trace"],
+    &["trial", "deployment", "trace", "effect"],
     &["verdict", "preflight"],
     &["incident"],
     &["suite"],
     &["outcome"],
 ];
 /// Folders in which files must not import each other in a cycle.
-const WITHOUT_CYCLES: [&str; 18] = [
+const WITHOUT_CYCLES: [&str; 19] = [
     "command/src/report",
     "lease/src",
     "manifest/src/command",
@@ -44,6 +44,7 @@ const WITHOUT_CYCLES: [&str; 18] = [
     "manifest/src/kubernetes",
     "postgres/src",
     "spanproof/src/deployment",
+    "spanproof/src/effect",
     "spanproof/src/incident",
     "spanproof/src/log",
     "spanproof/src/observation",

@@ -11,6 +11,7 @@ mod architecture;
 mod check;
 mod deployed;
 mod excerpt;
+mod flags;
 mod folder;
 mod frozen;
 mod incident;

@@ -5,6 +5,7 @@
 
 mod case;
 mod failure;
+mod flag;
 mod plan;
 mod run;
 mod traces;

@@ -23,6 +23,9 @@ impl RunResult {
         run.failures = failures(spec, self);
         run.notices = notices(spec, self);
         run.not_tried = not_tried(spec, self);
+        if spec.flags.iter().any(|flag| !flag.tracing) {
+            run.flags = self.flag_effects(spec);
+        }
         run.snapshots = snapshots.iter().map(snapshot).collect();
         run.incidents = incidents;
         run.halted.clone_from(&self.halted);

@@ -1,6 +1,7 @@
 //! Lists the further runs that `check` may add to the planned cases, with their maximum number.
 
 use super::baseline::{MAX_BASELINES, REPETITIONS};
+use super::flag_repetitions;
 use super::own_server::MAX_CASES;
 use super::passing_changes::MAX_EXTRA_CASES;
 use super::second_look::{self, MAX_LOOKS};
@@ -18,6 +19,11 @@ pub(crate) fn further_runs() -> Vec<(String, usize)> {
         (
             "repetitions of cases whose outcome differs with tracing".to_owned(),
             MAX_BASELINES * REPETITIONS,
+        ),
+        (
+            "repetitions of cases whose difference may come from a flag or vary by itself"
+                .to_owned(),
+            flag_repetitions::MAX_CASES * flag_repetitions::TRIALS,
         ),
         (
             "measurements of jobs that are many times slower with tracing".to_owned(),

@@ -5,6 +5,7 @@ mod attempt;
 mod baseline;
 mod budget;
 mod event;
+mod flag_repetitions;
 mod options;
 mod own_server;
 mod passing_changes;

@@ -36,6 +36,8 @@ pub struct RunResult {
     pub halted: Option<String>,
     /// The results of extra cases, which were run to find passing changes.
     pub(crate) extra_cases: Vec<CaseResult>,
+    /// Further trials of cases, which show what varies by itself.
+    pub(crate) repetitions: Vec<Observation>,
     /// Single changes that make failing cases pass.
     pub(crate) passing_changes: Vec<PassingChange>,
 }

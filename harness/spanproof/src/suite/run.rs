@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::baseline::repeat_baselines;
 use super::event::RunEvent;
+use super::flag_repetitions::{FOLDER, TRIALS, repeat_for_flags};
 use super::options::RunOptions;
 use super::own_server::look_alone;
 use super::passing_changes::find_passing_changes;
@@ -14,7 +15,7 @@ use super::result::{CaseOutcome, JudgedCase, RunResult};
 use super::second_look::look_again;
 use super::slowdown::measure_again;
 use crate::matrix::Case;
-use crate::observation;
+use crate::observation::{self, Observation};
 use crate::spec::{Day, Spec};
 use crate::trial::World;
 use crate::verdict::judge;
@@ -48,8 +49,14 @@ pub async fn run(
         repeat_baselines(world, &mut slots, &options, &cancelled).await;
         measure_again(world, &mut slots, &options, &cancelled).await;
     }
+    let repetitions = if options.probe && record.halted().is_none() {
+        Box::pin(repeat_for_flags(world, &slots, &options, &cancelled)).await
+    } else {
+        Vec::new()
+    };
     record.write(&options.evidence)?;
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, &record);
+    result.repetitions = repetitions;
     if options.probe && result.halted.is_none() {
         Box::pin(find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled))
             .await;
@@ -91,5 +98,19 @@ pub fn rejudge_run(
     };
     let planned = record.planned();
     let slots = planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
-    Ok(RunResult::new(spec, today, &planned, slots, &record))
+    let repetitions = read_repetitions(&folder.join(FOLDER))?;
+    Ok(RunResult { repetitions, ..RunResult::new(spec, today, &planned, slots, &record) })
+}
+
+/// Reads further trials of cases; empty if there are none.
+fn read_repetitions(folder: &Path) -> Result<Vec<Observation>, observation::Error> {
+    let mut all = Vec::new();
+    for number in (1..=TRIALS).map(|number| folder.join(number.to_string())) {
+        if number.is_dir() {
+            for folder in observation::list(&number)? {
+                all.push(observation::read(&folder)?);
+            }
+        }
+    }
+    Ok(all)
 }

@@ -62,6 +62,6 @@ async fn count(connection: &mut PgConnection, text: &str) -> Result<u64, sqlx::E
 }
 
 fn is_undefined_table(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == "42P01")
 }

@@ -18,6 +18,7 @@ mod flaky;
 mod funnel;
 mod gap;
 mod impossible;
+mod inert_flag;
 mod judge;
 mod judgement;
 mod known_error;

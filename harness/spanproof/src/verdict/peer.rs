@@ -9,6 +9,7 @@ use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::Finding;
 use super::flaky::is_about_missing_spans;
+use super::inert_flag::check_inert_flags;
 use super::judge::{judge, judge_facts};
 use super::judgement::{Judgement, Verdict, shape};
 use super::same_job::{compare_outcomes, note_unended_jobs};
@@ -33,6 +34,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     compare_readiness(all, judgements);
     find_ignored_flag(spec, all, judgements);
     find_unused_tracer(spec, all, judgements);
+    check_inert_flags(spec, all, judgements);
     compare_outcomes(spec, all, judgements);
     note_unended_jobs(spec, all, judgements);
 }

@@ -1,0 +1,228 @@
+//! The effect of each value of each flag in the cases of a run.
+
+use super::behaviour::{Kind, Observed};
+use super::comparison::{Cases, Comparison, Difference};
+use crate::observation::Observation;
+use crate::spec::{Spec, Value};
+
+/// What the values of one flag do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FlagEffects {
+    /// The name of the flag.
+    pub name: String,
+    /// Each value that a case has, in the order of the spec. Values of a sweep come last.
+    pub values: Vec<ValueEffect>,
+}
+
+/// What one value of a flag does, compared with another value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ValueEffect {
+    /// The value.
+    pub value: Value,
+    /// The value that it was compared with: the default, if cases with it differ only in the flag.
+    pub compared_with: Value,
+    /// The number of pairs of cases that were compared.
+    pub pairs: usize,
+    /// The effect.
+    pub effect: Effect,
+    /// Inputs with a value under which the flag has no effect, although it has one in the same cases
+    /// with another value of that input: names of flags, `route`, `upstream` or `job`.
+    pub inert_under: Vec<(String, Value)>,
+    /// Two observations by their index, whose cases must run again to know the effect; `None` if that
+    /// would tell nothing.
+    pub repeat: Option<[usize; 2]>,
+}
+
+/// The effect of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The service does something else. Contains at least one change.
+    Effective(Vec<Change>),
+    /// The service prints the value, and does nothing else with it.
+    Printed(Vec<Change>),
+    /// Nothing observable differs. Contains the ids of one pair of cases.
+    Nothing([String; 2]),
+    /// The cases of the run do not show whether it has an effect. Contains the reason.
+    Unknown(String),
+}
+
+/// A change that a value makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// What changes.
+    pub kind: ChangeKind,
+    /// The change as a phrase, such as `span "load" is missing`.
+    pub text: String,
+    /// The ids of two cases that prove it: with the other value, and with this one.
+    pub cases: [String; 2],
+}
+
+/// What a flag changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ChangeKind {
+    /// Spans.
+    Spans,
+    /// Statuses and results of jobs and units, and rows.
+    Outcome,
+    /// Requests to the upstream.
+    Requests,
+    /// Readiness or exit of the service.
+    Exit,
+    /// A line after the service was ready.
+    Log,
+    /// A line before the service was ready.
+    Startup,
+    /// The printed value of the flag.
+    Printed,
+}
+
+/// Compares the cases of a run: for each flag, those that differ only in it. Several observations may be
+/// of the same case: they show what varies by itself. Cases with a fault are not compared.
+pub(crate) fn flag_effects(spec: &Spec, observations: &[&Observation]) -> Vec<FlagEffects> {
+    let observed: Vec<_> = observations
+        .iter()
+        .map(|one| if one.case.fault.is_none() { Observed::read(spec, one) } else { None })
+        .collect();
+    let effects = spec.flags.iter().map(|flag| {
+        let cases = Cases::new(spec, flag, observations, &observed);
+        let values = cases.values();
+        let default = flag.default_value();
+        let base = values.iter().find(|value| **value == default).or(values.first()).cloned();
+        let base = base.unwrap_or(default);
+        let mut all: Vec<ValueEffect> = values
+            .iter()
+            .filter(|value| **value != base)
+            .map(|value| value_effect(&cases, &values, &base, value, observations))
+            .collect();
+        if let Some(place) = values.iter().position(|value| *value == base) {
+            // The default does the opposite of the value that shows most.
+            let best = all.iter().min_by_key(|other| rank(&other.effect));
+            let other = best.map_or(&base, |other| &other.value).clone();
+            all.insert(place, value_effect(&cases, &[], &other, &base, observations));
+        }
+        FlagEffects { name: flag.name.clone(), values: all }
+    });
+    effects.collect()
+}
+
+/// Compares a value with the base value, or if no pair of cases allows it, with another value.
+fn value_effect(
+    cases: &Cases<'_>,
+    values: &[Value],
+    base: &Value,
+    value: &Value,
+    observations: &[&Observation],
+) -> ValueEffect {
+    let others = values.iter().filter(|other| *other != value && *other != base);
+    let mut tries = std::iter::once(base).chain(others);
+    let found = tries.find_map(|other| {
+        let comparison = cases.compare(other, value);
+        (comparison.pairs > 0).then(|| (other.clone(), comparison))
+    });
+    let Some((compared_with, comparison)) = found else {
+        let why = "no two cases differ only in this flag and have a job that ended".to_owned();
+        let (value, compared_with) = (value.clone(), base.clone());
+        let effect = Effect::Unknown(why);
+        return ValueEffect {
+            value,
+            compared_with,
+            pairs: 0,
+            effect,
+            inert_under: Vec::new(),
+            repeat: None,
+        };
+    };
+    let (effect, repeat) = effect(&comparison, observations);
+    let Comparison { pairs, inert_under, .. } = comparison;
+    ValueEffect { value: value.clone(), compared_with, pairs, effect, inert_under, repeat }
+}
+
+/// Concludes the effect from a comparison. Also returns the observations to repeat, if that would help.
+fn effect(comparison: &Comparison, observations: &[&Observation]) -> (Effect, Option<[usize; 2]>) {
+    let ids = |pair: [usize; 2]| pair.map(|index| observations[index].case.id.clone());
+    let changes = |all: &[Difference]| {
+        let change = |one: &Difference| Change {
+            kind: kind(one.key.0),
+            text: text(one),
+            cases: ids(one.pair),
+        };
+        let causes = all.iter().filter(|one| !follows(one, all));
+        let mut all: Vec<_> = causes.map(change).collect();
+        all.sort_by_key(|change| change.kind);
+        all
+    };
+    let Comparison { proven, unproven, printed, .. } = comparison;
+    if !proven.is_empty() {
+        return (Effect::Effective(changes(proven)), None);
+    }
+    if let Some(first) = unproven.first() {
+        let count = unproven.len();
+        let more = if count == 1 { String::new() } else { format!(" and {} more", count - 1) };
+        let why = format!(
+            "{}{more} may vary by itself: too few trials show it (cases {})",
+            text(first),
+            ids(first.pair).join(" and ")
+        );
+        return (Effect::Unknown(why), Some(first.pair));
+    }
+    if !printed.is_empty() {
+        return (Effect::Printed(changes(printed)), None);
+    }
+    match comparison.example {
+        Some(_) if comparison.is_incomplete => {
+            let why = "the output was too long to keep, and may show a difference";
+            (Effect::Unknown(why.to_owned()), None)
+        }
+        Some(pair) => (Effect::Nothing(ids(pair)), None),
+        None => (Effect::Unknown("no two cases differ only in this flag".to_owned()), None),
+    }
+}
+
+/// Orders effects by how much they show.
+fn rank(effect: &Effect) -> u8 {
+    match effect {
+        Effect::Effective(_) => 0,
+        Effect::Unknown(_) => 1,
+        Effect::Printed(_) => 2,
+        Effect::Nothing(_) => 3,
+    }
+}
+
+/// Whether a difference follows from another one: the body and the headers of a request that is missing
+/// on one side.
+fn follows(one: &Difference, all: &[Difference]) -> bool {
+    let Some((request, _)) = one.key.1.split_once(", ") else { return false };
+    let is_missing = |other: &Difference| other.from.is_empty() || other.to.is_empty();
+    let is_cause = |other: &Difference| other.key.1 == request && is_missing(other);
+    one.key.0 == Kind::Request && all.iter().any(is_cause)
+}
+
+fn kind(kind: Kind) -> ChangeKind {
+    match kind {
+        Kind::Startup => ChangeKind::Startup,
+        Kind::Log => ChangeKind::Log,
+        Kind::Printed => ChangeKind::Printed,
+        Kind::Span => ChangeKind::Spans,
+        Kind::Outcome => ChangeKind::Outcome,
+        Kind::Request => ChangeKind::Requests,
+        Kind::Exit => ChangeKind::Exit,
+    }
+}
+
+/// Returns a difference as a phrase.
+fn text(difference: &Difference) -> String {
+    let Difference { key: (kind, name), from, to, .. } = difference;
+    let name = match kind {
+        Kind::Startup => format!("startup line `{name}`"),
+        Kind::Log => format!("line `{name}`"),
+        Kind::Printed => return format!("line `{}`", to.lines().next().unwrap_or_default()),
+        _ => name.clone(),
+    };
+    let is_long = from.len() + to.len() > 60 || from.contains('\n') || to.contains('\n');
+    match (from.as_str(), to.as_str()) {
+        ("", _) => format!("{name} appears"),
+        (_, "") => format!("{name} is missing"),
+        _ if is_long => format!("{name} differs"),
+        _ => format!("{name}: {to} instead of {from}"),
+    }
+}

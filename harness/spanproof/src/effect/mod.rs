@@ -1,0 +1,17 @@
+//! What each value of a flag does, found by comparing cases that differ only in that flag.
+//!
+//! Everything that a case leaves is compared: spans, results, requests, output and exit. What varies by
+//! itself is no effect. Two trials of the same case show that it varies; a difference that was not seen
+//! often enough to exclude it is reported as unknown, with the cases to run again.
+//!
+//! [`flag_effects`] is the whole interface. It is pure, and judges nothing: verdicts, reports and guards
+//! decide what an effect means.
+
+mod behaviour;
+mod comparison;
+mod flag_effect;
+mod printed_value;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use flag_effect::{Change, Effect, FlagEffects, ValueEffect, flag_effects};

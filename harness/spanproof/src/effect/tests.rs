@@ -1,0 +1,218 @@
+//! Effects of flags in cases that are made by hand.
+
+use spanproof_format as format;
+
+use super::flag_effect::ChangeKind;
+use super::{Change, Effect, ValueEffect, flag_effects};
+use crate::matrix::Case;
+use crate::observation::Observation;
+use crate::spec::{Spec, Value, example};
+
+/// A case made by hand: its inputs, and the number of its trial.
+struct Inputs {
+    limit: Option<&'static str>,
+    router_off: bool,
+    route: &'static str,
+    number: usize,
+}
+
+/// What a service leaves: lines at startup, later lines, spans, and whether the job ends.
+#[derive(Default)]
+struct Left {
+    startup: Vec<String>,
+    log: Vec<String>,
+    spans: Vec<&'static str>,
+    requests: usize,
+    unended: bool,
+}
+
+fn spec() -> Spec {
+    let flag = "\n[[flag]]\nname = 'LIMIT'\nvalues = [{ unset = true }, '5', '7']\n";
+    example(|text| text + flag)
+}
+
+/// Runs a made-up service under every combination of inputs, `trials` times.
+fn run(
+    routes: &[&'static str],
+    trials: usize,
+    service: impl Fn(&Inputs) -> Left,
+) -> (Spec, Vec<Observation>) {
+    let spec = spec();
+    let mut all = Vec::new();
+    for number in 0..trials {
+        for limit in [None, Some("5"), Some("7")] {
+            for router_off in [false, true] {
+                for route in routes {
+                    let inputs = Inputs { limit, router_off, route, number };
+                    all.push(observation(&spec, &inputs, service(&inputs)));
+                }
+            }
+        }
+    }
+    (spec, all)
+}
+
+fn observation(spec: &Spec, inputs: &Inputs, left: Left) -> Observation {
+    let set = |text: &str| Value::Set(text.to_owned());
+    let flags = vec![
+        ("ENABLE_DB_TRACING".to_owned(), set("true")),
+        (
+            "HYBRID_ROUTER_DISABLE".to_owned(),
+            if inputs.router_off { set("true") } else { Value::Unset },
+        ),
+        ("LIMIT".to_owned(), inputs.limit.map_or(Value::Unset, set)),
+    ];
+    let case = Case::new(spec, flags, [inputs.route, "healthy", "four-units"]);
+    let exit = format::ProcessExit::new(format::Ending::Code(0));
+    let mut stored = format::Observation::new(case.into(), format::WaitResult::Reached, exit);
+    stored.startup.stdout = left.startup.len();
+    let lines = left.startup.into_iter().chain(left.log);
+    let line = |text: String| format::OutputLine::new(format::Stream::Stdout, 0, text);
+    stored.output.lines = lines.map(line).collect();
+    let not_ended = format::WaitResult::NotReached("running".into());
+    stored.settled = Some(if left.unended { not_ended } else { format::WaitResult::Reached });
+    let span = |name: &&str| {
+        let row = serde_json::json!({"operation": name, "status": "completed"});
+        row.as_object().unwrap().clone()
+    };
+    stored.spans = format::Rows::Found(left.spans.iter().map(span).collect());
+    let answer = format::Answer::Status(200);
+    let request = || format::Exchange::new(1, "POST", "/inference", answer.clone());
+    stored.exchanges = (0..left.requests).map(|_| request()).collect();
+    stored.into()
+}
+
+/// The effect of `LIMIT=5`.
+fn limit(run: &(Spec, Vec<Observation>)) -> ValueEffect {
+    let all: Vec<_> = run.1.iter().collect();
+    let effects = flag_effects(&run.0, &all);
+    let of = effects.into_iter().find(|effects| effects.name == "LIMIT").unwrap();
+    of.values.into_iter().find(|value| value.value == Value::Set("5".into())).unwrap()
+}
+
+const TWO: &[&str] = &["queued", "cross-region"];
+
+/// A text that differs in every trial.
+fn random(inputs: &Inputs) -> usize {
+    let Inputs { limit, router_off, route, number } = inputs;
+    let limit = limit.map_or(3, str::len) + limit.map_or(0, |text| text.as_bytes()[0] as usize);
+    (limit * 31 + usize::from(*router_off) * 17 + route.len() * 7 + number * 101) % 997
+}
+
+#[test]
+fn a_flag_that_nothing_reads_does_nothing() {
+    let run = run(TWO, 1, |_| Left { spans: vec!["a"], ..Left::default() });
+    let ValueEffect { effect, pairs, .. } = limit(&run);
+    assert!(matches!(effect, Effect::Nothing(_)), "{effect:?}");
+    assert_eq!(pairs, 4);
+}
+
+#[test]
+fn a_change_that_every_pair_shows_is_an_effect() {
+    let run = run(TWO, 1, |inputs| Left {
+        requests: if inputs.limit == Some("5") { 5 } else { 2 },
+        ..Left::default()
+    });
+    let Effect::Effective(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
+    let [Change { kind, text, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!(
+        (*kind, text.as_str()),
+        (ChangeKind::Requests, "request POST /inference: 5 instead of 2")
+    );
+}
+
+#[test]
+fn a_change_in_one_pair_is_unknown_until_its_cases_ran_again() {
+    let service = |inputs: &Inputs| Left {
+        log: vec![if inputs.limit == Some("5") { "low".into() } else { "high".into() }],
+        ..Left::default()
+    };
+    let once = limit(&run(&["queued"], 1, service));
+    assert!(
+        matches!(&once.effect, Effect::Unknown(why) if why.contains("too few trials")),
+        "{once:?}"
+    );
+    assert!(once.repeat.is_some());
+    let often = limit(&run(&["queued"], 3, service));
+    assert!(matches!(often.effect, Effect::Effective(_)), "{often:?}");
+}
+
+#[test]
+fn what_varies_by_itself_is_no_effect() {
+    let service = |inputs: &Inputs| Left {
+        startup: vec![format!("seed {}", random(inputs))],
+        log: vec![format!("took {} steps", random(inputs)), "done".into()],
+        ..Left::default()
+    };
+    let once = limit(&run(&["queued"], 1, service));
+    assert!(matches!(once.effect, Effect::Unknown(_)), "{once:?}");
+    let often = limit(&run(&["queued"], 2, service));
+    assert!(matches!(often.effect, Effect::Nothing(_)), "{often:?}");
+}
+
+#[test]
+fn a_line_that_comes_and_goes_is_no_effect() {
+    for trials in 1..=3 {
+        let run = run(TWO, trials, |inputs| Left {
+            log: if random(inputs).is_multiple_of(2) {
+                vec!["retrying".into()]
+            } else {
+                Vec::new()
+            },
+            requests: 1 + random(inputs) % 3 / 2,
+            ..Left::default()
+        });
+        let effect = limit(&run).effect;
+        assert!(!matches!(effect, Effect::Effective(_)), "{trials} trials: {effect:?}");
+    }
+}
+
+#[test]
+fn a_flag_that_another_one_takes_out_of_effect_is_reported_with_it() {
+    let run = run(TWO, 1, |inputs| {
+        let calls = if inputs.limit == Some("5") { 5 } else { 2 };
+        Left { requests: if inputs.router_off { 0 } else { calls }, ..Left::default() }
+    });
+    let ValueEffect { effect, inert_under, .. } = limit(&run);
+    assert!(matches!(effect, Effect::Unknown(_)), "two pairs are too few: {effect:?}");
+    assert_eq!(inert_under, []);
+    let run = self::run(TWO, 2, |inputs| {
+        let calls = if inputs.limit == Some("5") { 5 } else { 2 };
+        Left { requests: if inputs.router_off { 0 } else { calls }, ..Left::default() }
+    });
+    let ValueEffect { effect, inert_under, .. } = limit(&run);
+    assert!(matches!(effect, Effect::Effective(_)), "{effect:?}");
+    let masked = ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Set("true".into()));
+    assert_eq!(inert_under, [masked]);
+}
+
+#[test]
+fn a_value_that_is_only_printed_has_no_other_effect() {
+    let run = run(TWO, 1, |inputs| Left {
+        startup: vec![format!("config LIMIT={}", inputs.limit.unwrap_or("<unset>"))],
+        ..Left::default()
+    });
+    let Effect::Printed(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
+    assert_eq!(changes[0].text, "line `config LIMIT=5`");
+}
+
+#[test]
+fn a_line_at_startup_depends_on_flags_only() {
+    let run = run(&["queued", "cross-region", "third"], 1, |inputs| Left {
+        startup: if inputs.limit.is_some() { vec!["limited".into()] } else { Vec::new() },
+        ..Left::default()
+    });
+    let Effect::Effective(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
+    assert_eq!(changes[0].text, "startup line `limited` appears");
+}
+
+#[test]
+fn jobs_that_do_not_end_show_nothing() {
+    let run = run(TWO, 1, |_| Left { unended: true, ..Left::default() });
+    let ValueEffect { effect, pairs, .. } = limit(&run);
+    assert!(
+        matches!(&effect, Effect::Unknown(why) if why.contains("a job that ended")),
+        "{effect:?}"
+    );
+    assert_eq!(pairs, 0);
+}

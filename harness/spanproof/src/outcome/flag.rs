@@ -1,0 +1,78 @@
+//! Converts the effects of flags into documents, types of [`spanproof_format`].
+
+use std::collections::BTreeMap;
+
+use spanproof_format as format;
+use spanproof_format::{FlagEffect, FlagValue};
+
+use crate::effect::{Change, Effect, FlagEffects, ValueEffect, flag_effects};
+use crate::spec::{Spec, Value};
+use crate::suite::RunResult;
+
+/// Maximum number of changes of one kind that a document names.
+const MAX_CHANGES: usize = 2;
+
+impl RunResult {
+    /// Returns what the values of each flag do in the cases of this run.
+    pub fn flag_effects(&self, spec: &Spec) -> Vec<format::FlagEffects> {
+        let cases = self.cases.iter().chain(&self.extra_cases);
+        let observations = cases.filter_map(|result| result.observation.as_ref());
+        let all: Vec<_> = observations.chain(&self.repetitions).collect();
+        flag_effects(spec, &all).iter().map(|effects| document(spec, effects)).collect()
+    }
+}
+
+/// Returns the document of a flag. Settings without which the flag works only by its contract are left
+/// out: the spec says that it needs them.
+fn document(spec: &Spec, effects: &FlagEffects) -> format::FlagEffects {
+    let flag = spec.flags.iter().find(|flag| flag.name == effects.name);
+    let is_declared = |(name, value): &(String, Value)| {
+        let mut needs = flag.into_iter().flat_map(|flag| flag.needs.terms());
+        needs.any(|(needed, values)| needed == name && !values.contains(value))
+    };
+    let values = effects.values.iter().map(|effect| {
+        let mut effect = effect.clone();
+        effect.inert_under.retain(|setting| !is_declared(setting));
+        value(&effect)
+    });
+    format::FlagEffects::new(&effects.name, values.collect())
+}
+
+fn value(found: &ValueEffect) -> FlagValue {
+    let ValueEffect { value, compared_with, pairs, effect, inert_under, repeat: _ } = found;
+    let (kind, changes, cases, reason) = match effect {
+        Effect::Effective(changes) => {
+            (FlagEffect::Effective, shortened(changes), changes.first(), "")
+        }
+        Effect::Printed(changes) => (FlagEffect::Printed, shortened(changes), changes.first(), ""),
+        Effect::Nothing(_) => (FlagEffect::Nothing, Vec::new(), None, ""),
+        Effect::Unknown(why) => (FlagEffect::Unknown, Vec::new(), None, why.as_str()),
+    };
+    let mut document = FlagValue::new(value.text().map(str::to_owned), value.to_string(), kind);
+    document.compared_with = compared_with.to_string();
+    document.pairs = *pairs;
+    document.changes = changes;
+    document.cases = match (effect, cases) {
+        (Effect::Nothing(pair), _) => pair.to_vec(),
+        (_, Some(change)) => change.cases.to_vec(),
+        _ => Vec::new(),
+    };
+    reason.clone_into(&mut document.reason);
+    let setting = |(name, value): &(String, Value)| format!("{name}={value}");
+    document.inert_under = inert_under.iter().map(setting).collect();
+    document
+}
+
+/// Returns the first changes of each kind, and how many there are besides.
+fn shortened(changes: &[Change]) -> Vec<String> {
+    let mut kinds: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        kinds.entry(change.kind).or_default().push(change);
+    }
+    let texts = kinds.into_values().flat_map(|changes| {
+        let more = changes.len().saturating_sub(MAX_CHANGES);
+        let shown = changes.into_iter().take(MAX_CHANGES).map(|change| change.text.clone());
+        shown.chain((more > 0).then(|| format!("{more} more like this"))).collect::<Vec<_>>()
+    });
+    texts.collect()
+}

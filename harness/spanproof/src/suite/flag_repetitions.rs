@@ -1,0 +1,73 @@
+//! Runs cases again that differ only in a flag, if it is not known whether their difference comes from
+//! the flag or varies by itself.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::attempt::run_once;
+use super::options::RunOptions;
+use super::result::{CaseOutcome, finished};
+use crate::effect::flag_effects;
+use crate::matrix::Case;
+use crate::observation::{self, Observation};
+use crate::spec::Spec;
+use crate::trial::World;
+
+/// Further trials of each case. Three trials of both cases of a pair decide.
+pub(super) const TRIALS: usize = 2;
+/// Maximum number of cases that run again.
+pub(super) const MAX_CASES: usize = 12;
+/// The folder for the evidence, in the folder of the run, with a folder for each number of trial.
+pub(super) const FOLDER: &str = "repetitions";
+
+/// Runs the cases again whose difference may come from a flag, and returns the evidence. Stores it beside
+/// that of the run.
+pub(super) async fn repeat_for_flags(
+    world: &World,
+    slots: &[Option<CaseOutcome>],
+    options: &RunOptions,
+    cancelled: &watch::Receiver<bool>,
+) -> Vec<Observation> {
+    let observations: Vec<_> = finished(slots).map(|(_, case)| &case.observation).collect();
+    let mut running = JoinSet::new();
+    for case in uncertain_cases(world.spec(), &observations) {
+        for number in 1..=TRIALS {
+            let (world, case) = (world.clone(), case.clone());
+            running.spawn(async move { (number, run_once(&world, &case, false).await) });
+        }
+    }
+    let mut found = Vec::new();
+    loop {
+        let mut cancelled = cancelled.clone();
+        let next = tokio::select! {
+            next = running.join_next() => next,
+            _ = cancelled.wait_for(|cancelled| *cancelled) => None,
+        };
+        let Some(next) = next else { break };
+        let Ok((number, Ok(again))) = next else { continue };
+        let folder = options.evidence.join(FOLDER).join(number.to_string());
+        // Without its evidence, a later report could not know the same.
+        if observation::write(&folder, &again.observation).is_ok() {
+            found.push(again.observation);
+        }
+    }
+    running.shutdown().await;
+    found.sort_by(|one, other| one.case.id.cmp(&other.case.id));
+    found
+}
+
+/// Returns the cases that must run again to know the effect of a flag. The flag that switches tracing is
+/// left out: the verdicts are about its effect.
+fn uncertain_cases(spec: &Spec, observations: &[&Observation]) -> Vec<Case> {
+    let is_other = |name: &str| spec.tracing_flag().is_none_or(|flag| flag.name != name);
+    if !spec.flags.iter().any(|flag| is_other(&flag.name)) {
+        return Vec::new();
+    }
+    let effects = flag_effects(spec, observations);
+    let others = effects.iter().filter(|effects| is_other(&effects.name));
+    let pairs = others.flat_map(|effects| &effects.values).filter_map(|value| value.repeat);
+    let indexes: BTreeSet<usize> = pairs.take(MAX_CASES / 2).flatten().collect();
+    indexes.into_iter().map(|index| observations[index].case.clone()).collect()
+}

@@ -1,0 +1,58 @@
+//! A flag with a contract must have an effect in the cases of a run.
+
+use super::evidence::Evidence;
+use super::finding::Finding;
+use super::judgement::Judgement;
+use crate::effect::{Effect, FlagEffects, ValueEffect, flag_effects};
+use crate::observation::Observation;
+use crate::spec::Spec;
+use spanproof_format::Code;
+
+/// A flag with a contract none of whose values has an effect is a finding of one of the compared cases.
+/// The flag that switches tracing is left out: the verdicts are about its effect.
+pub(super) fn check_inert_flags(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+    let has_contract = |name: &str| {
+        let flag = spec.flags.iter().find(|flag| flag.name == name);
+        flag.is_some_and(|flag| flag.has_contract() && !flag.tracing)
+    };
+    if !spec.flags.iter().any(|flag| has_contract(&flag.name)) {
+        return;
+    }
+    for effects in flag_effects(spec, all).iter().filter(|effects| has_contract(&effects.name)) {
+        let Some((value, [other, case])) = without_effect(effects) else { continue };
+        let at = all.iter().position(|observation| observation.case.id == *case);
+        let Some(judgement) = at.and_then(|at| judgements.get_mut(at)) else { continue };
+        judgement.assertions += 1;
+        judgement.add(finding(&effects.name, value, [other, case]));
+    }
+}
+
+/// Returns a value with a pair of cases that do not differ; `None` if a value has an effect, or may
+/// have one.
+fn without_effect(effects: &FlagEffects) -> Option<(&ValueEffect, &[String; 2])> {
+    let pair = |value: &'_ ValueEffect| matches!(value.effect, Effect::Nothing(_));
+    if !effects.values.iter().all(pair) {
+        return None;
+    }
+    let last = effects.values.last()?;
+    match &last.effect {
+        Effect::Nothing(pair) => Some((last, pair)),
+        _ => None,
+    }
+}
+
+fn finding(name: &str, value: &ValueEffect, [other, case]: [&String; 2]) -> Finding {
+    let ValueEffect { value, compared_with, pairs, .. } = value;
+    let message = format!(
+        "no value of {name} has an effect: in {pairs} pairs of cases, {value} does the same as \
+         {compared_with}"
+    );
+    let compared = |case: &String, value: &crate::spec::Value, is_other| Evidence::Compared {
+        word: format!("{name}={value}"),
+        case: case.clone(),
+        outcome: "the same spans, results, requests, output and exit".to_owned(),
+        other: is_other,
+    };
+    let evidence = vec![compared(case, value, false), compared(other, compared_with, true)];
+    Finding::new(Code::FlagIgnored, message, evidence)
+}
