@@ -32,6 +32,7 @@
 //! | a run | `check --format json`, `report --format json` | [`Run`] |
 //! | a diagnosis | `diagnose --format json` | [`Diagnosis`] |
 //! | a preflight | `preflight --format json` | [`Preflight`] |
+//! | the flags of a service | `flags --format json` | [`FlagTable`] |
 //! | traces | `traces --format json` | [`Traces`] |
 //! | the evidence of a case: `evidence.json` | `check`, one folder per case | [`Observation`] |
 //! | the plan of a run: `run.json` | `check`, beside the folders of its cases | [`RunPlan`] |
@@ -50,6 +51,7 @@ mod exit;
 mod explanation;
 mod finding;
 mod flag_effect;
+mod flag_table;
 mod flags;
 mod job_times;
 mod judgement;
@@ -64,6 +66,7 @@ mod replay;
 mod row_gain;
 mod rows;
 mod run;
+mod sweep;
 mod timing;
 mod traces;
 mod upstream;
@@ -81,6 +84,7 @@ pub use exit::Exit;
 pub use explanation::Explanation;
 pub use finding::Finding;
 pub use flag_effect::{FlagEffect, FlagEffects, FlagValue};
+pub use flag_table::{FlagRow, FlagSetting, FlagTable};
 pub use job_times::JobTimes;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{
@@ -99,6 +103,7 @@ pub use rows::{Row, Rows};
 pub use run::{
     CaseResult, FailureGroup, OffReason, PassingChange, Run, Snapshot, SnapshotState, Summary,
 };
+pub use sweep::{Sweep, SweepReading, SweepRow};
 pub use timing::{StepTime, Timings};
 pub use traces::{Diagnostic, Gap, SpanPosition, Trace, TraceSpan, Traces};
 pub use upstream::{Answer, Behaviour, Exchange, Reply};

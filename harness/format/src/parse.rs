@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::diagnosis::Diagnosis;
+use super::flag_table::FlagTable;
 use super::observation::{Observation, RunPlan};
 use super::preflight::Preflight;
 use super::run::Run;
@@ -32,6 +33,7 @@ documents! {
     Diagnosis, "schema", "1";
     Preflight, "schema", "1";
     Traces, "schema", "1";
+    FlagTable, "schema", "1";
     Observation, "format", EVIDENCE_FORMAT;
     RunPlan, "format", EVIDENCE_FORMAT;
 }

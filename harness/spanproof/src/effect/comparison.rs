@@ -129,6 +129,12 @@ impl<'a> Cases<'a> {
         values
     }
 
+    /// The trait in the first trial with a value; empty if it is absent.
+    pub(super) fn trait_of(&self, value: &Value, key: &Key) -> &str {
+        let trial = self.trials.iter().find(|trial| trial.value == *value);
+        trial.and_then(|trial| trial.behaviour.get(key)).map_or("", String::as_str)
+    }
+
     /// The inputs on which a trait may depend besides the flag.
     fn context_of<'b>(&self, kind: Kind, context: &'b [Value]) -> &'b [Value] {
         if kind == Kind::Startup && self.starts_without_work {

@@ -4,14 +4,16 @@
 //! itself is no effect. Two trials of the same case show that it varies; a difference that was not seen
 //! often enough to exclude it is reported as unknown, with the cases to run again.
 //!
-//! [`flag_effects`] is the whole interface. It is pure, and judges nothing: verdicts, reports and guards
-//! decide what an effect means.
+//! The interface is [`flag_effects`], for the cases of a run, and [`readings`], for spellings of one flag.
+//! Both are pure and judge nothing: verdicts, reports and guards decide what an effect means.
 
 mod behaviour;
 mod comparison;
 mod flag_effect;
 mod printed_value;
+mod reading;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use flag_effect::{Change, Effect, FlagEffects, ValueEffect, flag_effects};
+pub(crate) use reading::{ReadAs, Reading, readings};

@@ -18,10 +18,17 @@ fn simplest_case<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
         let route = spec.routes.iter().find(|route| route.name == case.route);
         !spec.service.one_shot && route.is_some_and(|route| !route.at_start)
     };
-    let mut recording = cases
-        .iter()
-        .filter(|case| case.fault.is_none() && case.records(spec))
-        .filter(takes_several_jobs);
+    plainest(spec, cases.iter().filter(takes_several_jobs))
+}
+
+/// Returns the case that records spans with every other flag at its default and the first upstream, or
+/// else the first case that records spans.
+pub(super) fn plainest_case<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
+    plainest(spec, cases.iter())
+}
+
+fn plainest<'a>(spec: &Spec, cases: impl Iterator<Item = &'a Case> + Clone) -> Option<&'a Case> {
+    let mut recording = cases.filter(|case| case.fault.is_none() && case.records(spec));
     let first = recording.clone().next();
     recording.find(|case| case.is_default_for_faults(spec)).or(first)
 }

@@ -8,6 +8,7 @@ mod neighbour;
 mod pattern;
 mod product;
 mod selection;
+mod spelling;
 mod stored;
 
 pub use case::Case;
@@ -16,3 +17,4 @@ pub(crate) use neighbour::{Change, SPELLINGS_OF_ON, neighbours};
 pub(crate) use pattern::Pattern;
 pub use product::{MatrixError, cases};
 pub use selection::{Filter, Selection};
+pub(crate) use spelling::spelling_cases;

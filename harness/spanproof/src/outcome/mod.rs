@@ -8,6 +8,7 @@ mod failure;
 mod flag;
 mod plan;
 mod run;
+mod sweep;
 mod traces;
 mod untried;
 

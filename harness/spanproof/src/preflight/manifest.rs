@@ -3,6 +3,7 @@
 use spanproof_manifest::{Event, Manifest, Process, Reason, Role, Value, Variable};
 
 use crate::spec::Spec;
+use spanproof_format::FlagSetting;
 
 /// The flag (an environment variable) in a manifest.
 #[derive(Debug, Clone)]
@@ -63,6 +64,35 @@ impl ManifestFlag {
             [one] if self.unresolved.is_none() => one.variable.value.literal(),
             _ => None,
         }
+    }
+}
+
+impl ManifestFlag {
+    /// Returns what processes get for the flag, one setting for each value. A value that may be a secret is
+    /// masked.
+    pub fn settings(&self, flag: &str) -> Vec<FlagSetting> {
+        if let Some(reason) = &self.unresolved {
+            let mut setting = FlagSetting::new(&self.files, Vec::new(), &reason.why);
+            setting.known = false;
+            return vec![setting];
+        }
+        let setting = |answer: &Answer| {
+            let (text, known) = match &answer.variable.value {
+                Value::Literal(text) => {
+                    let masked = crate::mask::variable(flag, text);
+                    (crate::spec::Value::Set(masked).to_string(), true)
+                }
+                Value::Unset => ("not set".to_owned(), true),
+                Value::Elsewhere(reason) | Value::Unknown(reason) | Value::Refused(reason) => {
+                    (reason.why.clone(), false)
+                }
+            };
+            let mut setting = FlagSetting::new(&self.files, answer.processes.clone(), text);
+            setting.place = answer.variable.place().map(ToString::to_string).unwrap_or_default();
+            setting.known = known;
+            setting
+        };
+        self.answers.iter().map(setting).collect()
     }
 }
 

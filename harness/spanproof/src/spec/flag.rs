@@ -131,6 +131,16 @@ impl Flag {
         }
     }
 
+    /// Whether the spec asks for a sweep of common spellings.
+    pub fn sweeps(&self) -> bool {
+        self.sweep
+    }
+
+    /// Whether the values of the flag mean on and off.
+    pub fn is_switch(&self) -> bool {
+        self.kind == FlagKind::Switch
+    }
+
     /// Whether the service must record spans with this value.
     pub fn records(&self, value: &Value) -> bool {
         self.is_on(value)

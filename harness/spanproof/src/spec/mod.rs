@@ -31,7 +31,7 @@ pub(crate) use fault::Fault;
 pub use fault::FaultKind;
 pub use file::Spec;
 pub use flag::Flag;
-pub(crate) use flag::{Effects, FlagState, Pattern, Requests};
+pub(crate) use flag::{Effects, FlagKind, FlagState, Pattern, Requests};
 pub(crate) use flag_check::{is_query, rows_hash};
 pub(crate) use overlay::Overlay;
 pub(crate) use probe::{Attempt, Banner, Probes};

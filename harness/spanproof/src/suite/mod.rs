@@ -18,6 +18,7 @@ mod sabotages;
 mod second_look;
 mod slowdown;
 mod snapshot;
+mod sweep;
 
 pub(crate) use budget::further_runs;
 pub use event::RunEvent;
@@ -28,3 +29,4 @@ pub(crate) use result::PassingChange;
 pub use result::{CaseResult, RunResult};
 pub use run::{rejudge_run, run};
 pub use snapshot::{Snapshot, compare_snapshots, update_snapshots};
+pub use sweep::{SweepResult, sweep};

@@ -1,0 +1,89 @@
+//! What a service does with common spellings of the value of a flag.
+
+use serde::{Deserialize, Serialize};
+
+/// The spellings of one flag, each tried with the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Sweep {
+    /// The name of the flag.
+    pub flag: String,
+    /// The spellings, in a fixed order.
+    pub rows: Vec<SweepRow>,
+}
+
+/// One spelling of the value of a flag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SweepRow {
+    /// The value; `None` if the flag is unset.
+    pub value: Option<String>,
+    /// The value as text, as a report prints it.
+    pub text: String,
+    /// What a person means by the value; `None` if the flag is no switch.
+    pub meaning: Option<bool>,
+    /// Whether the spec promises that the value is read as on; `None` if it promises nothing.
+    pub promise: Option<bool>,
+    /// How OpenTelemetry reads the value of a Boolean variable; `None` if the flag is no switch.
+    pub otel: Option<bool>,
+    /// How the service reads the value.
+    pub reading: SweepReading,
+    /// Whether the startup output contains the value behind the name of the flag.
+    pub announced: bool,
+    /// The other values with which the service does the same, as text.
+    pub same_as: Vec<String>,
+    /// Why the reading is not known, or how the service ended; empty if the reading is known.
+    pub reason: String,
+    /// What is wrong; empty if nothing is.
+    pub finding: String,
+    /// The id of the case.
+    pub case: String,
+}
+
+/// How a service reads a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SweepReading {
+    /// The service does what it does with a value that is on.
+    On,
+    /// The service does what it does with a value that is off.
+    Off,
+    /// The service does neither.
+    Neither,
+    /// The service does not become ready.
+    Refused,
+    /// The trials do not show it.
+    Unknown,
+}
+
+impl Sweep {
+    /// Creates a sweep.
+    pub fn new(flag: impl Into<String>, rows: Vec<SweepRow>) -> Self {
+        Self { flag: flag.into(), rows }
+    }
+
+    /// Returns the number of spellings with a finding.
+    pub fn findings(&self) -> usize {
+        self.rows.iter().filter(|row| !row.finding.is_empty()).count()
+    }
+}
+
+impl SweepRow {
+    /// Creates a row without meaning, promise and finding.
+    pub fn new(value: Option<String>, text: impl Into<String>, reading: SweepReading) -> Self {
+        Self {
+            value,
+            text: text.into(),
+            meaning: None,
+            promise: None,
+            otel: None,
+            reading,
+            announced: false,
+            same_as: Vec::new(),
+            reason: String::new(),
+            finding: String::new(),
+            case: String::new(),
+        }
+    }
+}

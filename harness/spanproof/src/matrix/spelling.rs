@@ -1,0 +1,75 @@
+//! The cases that try common spellings of the value of one flag.
+
+use super::Case;
+use super::experiment::plainest_case;
+use super::product::cases;
+use crate::mask::is_secret;
+use crate::spec::{Flag, Spec, Value};
+
+/// Spellings of on and off that people use, besides a flag that is unset.
+const SPELLINGS: [&str; 12] =
+    ["", "0", "1", "true", "TRUE", "True", "false", "yes", "on", "true ", "\"true\"", "true\n"];
+
+/// Returns a case for each spelling of a flag and for each value of the spec: the plainest case that
+/// records spans, with everything that the flag needs.
+///
+/// # Errors
+/// If the matrix has no such case, or if the values of the flag are secrets.
+pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, String> {
+    let name = &flag.name;
+    let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(name, text));
+    if flag.values.iter().any(is_masked) {
+        return Err(format!("`{name}` has the name of a secret, so its values are never stored"));
+    }
+    let all = cases(spec).map_err(|error| error.to_string())?;
+    let plainest = plainest_case(spec, &all)
+        .ok_or_else(|| format!("no case records spans, so `{name}` can't be tried"))?;
+    let mut base = plainest.clone();
+    let mut needing = vec![flag];
+    while let Some(next) = needing.pop() {
+        for (needed, values) in next.needs.terms() {
+            let setting = base.flags.iter_mut().find(|(name, _)| name == needed);
+            if let (Some((_, value)), Some(first)) = (setting, values.first()) {
+                first.clone_into(value);
+            }
+            needing.extend(spec.flags.iter().find(|flag| flag.name == needed));
+        }
+    }
+    let spellings = SPELLINGS.iter().map(|text| Value::Set((*text).to_owned()));
+    let mut values: Vec<Value> = std::iter::once(Value::Unset).chain(spellings).collect();
+    values.extend(
+        flag.values.iter().filter(|value| !values.contains(value)).cloned().collect::<Vec<_>>(),
+    );
+    let case = |value: Value| {
+        let mut flags = base.flags.clone();
+        for (_, old) in flags.iter_mut().filter(|(other, _)| other == name) {
+            value.clone_into(old);
+        }
+        Case::new(spec, flags, [&base.route, &base.upstream, &base.job])
+    };
+    Ok(values.into_iter().map(case).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::example;
+
+    #[test]
+    fn each_spelling_is_tried_with_what_the_flag_needs() {
+        let flag = "\n[[flag]]\nname = 'B'\nvalues = ['x', 'true']\n\
+                    needs = { HYBRID_ROUTER_DISABLE = 'true' }\n";
+        let spec = example(|text| text + flag);
+        let flag = spec.flags.last().unwrap();
+        let cases = spelling_cases(&spec, flag).unwrap();
+        let values: Vec<_> = cases.iter().map(|case| case.flag("B").to_string()).collect();
+        assert_eq!(values.len(), 14);
+        assert_eq!((values[0].as_str(), values[13].as_str()), ("unset", "x"));
+        for case in &cases {
+            assert_eq!(case.flag("HYBRID_ROUTER_DISABLE").text(), Some("true"));
+            assert_eq!(case.flag("ENABLE_DB_TRACING").text(), Some("true"));
+        }
+        let ids: std::collections::BTreeSet<_> = cases.iter().map(|case| &case.id).collect();
+        assert_eq!(ids.len(), cases.len());
+    }
+}
