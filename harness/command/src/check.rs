@@ -49,13 +49,20 @@ pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
         return Err(Failure::usage(anyhow!(text)));
     }
     let (spec, cases) = select_cases(&args.cases)?;
+    interruptible(|cancelled| run(args, spec, cases, cancelled, start))
+}
+
+/// Runs a command that starts services. SIGINT and SIGTERM cancel it.
+pub(super) fn interruptible<F: Future<Output = Result<Exit, Failure>>>(
+    run: impl FnOnce(watch::Receiver<bool>) -> F,
+) -> Result<Exit, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
     let result = runtime.block_on(async {
         let (cancel, cancelled) = watch::channel(false);
         let interrupt = cancel_on_signal(cancel)?;
         tokio::pin!(interrupt);
-        let mut run = std::pin::pin!(run(args, spec, cases, cancelled, start));
+        let mut run = std::pin::pin!(run(cancelled));
         let mut signal = None;
         loop {
             tokio::select! {

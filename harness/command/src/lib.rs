@@ -8,7 +8,9 @@ mod diagnose;
 mod doctor;
 mod environment;
 mod explain;
+mod flags;
 mod interval;
+mod mentions;
 mod output;
 mod plan;
 mod preflight;
@@ -34,7 +36,7 @@ pub fn main() -> Exit {
     };
     // These commands start a disposable server, which must not get the caller's `PGOPTIONS`.
     let starts_server = match &args.command {
-        Command::Check(_) | Command::Replay(_) | Command::Doctor(_) => true,
+        Command::Check(_) | Command::Flags(_) | Command::Replay(_) | Command::Doctor(_) => true,
         Command::Plan(plan) => plan.database,
         _ => false,
     };
@@ -46,6 +48,7 @@ pub fn main() -> Exit {
         Command::Plan(plan) => plan::plan(&plan),
         Command::Schema => plan::schema(),
         Command::Report(report) => stored::report(&report),
+        Command::Flags(args) => flags::flags(&args),
         Command::Explain(explain) => Ok(explain::explain(&explain)),
         Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),
         Command::Capture(capture) => capture::capture(&capture),

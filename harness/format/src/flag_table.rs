@@ -30,8 +30,10 @@ pub struct FlagRow {
     pub declared: bool,
     /// The places in documentation and examples that name it, as `file:line`.
     pub documented: Vec<String>,
-    /// The places in the source that name it, as `file:line`.
-    pub source: Vec<String>,
+    /// The places in the source that read it, as `file:line`.
+    pub read: Vec<String>,
+    /// Other places in the source that name it, as `file:line`.
+    pub named: Vec<String>,
     /// What deploy manifests set it to.
     pub settings: Vec<FlagSetting>,
     /// What its values do in the stored run; `None` if no case of the run has the flag.
@@ -68,7 +70,8 @@ impl FlagRow {
             name: name.into(),
             declared,
             documented: Vec::new(),
-            source: Vec::new(),
+            read: Vec::new(),
+            named: Vec::new(),
             settings: Vec::new(),
             effects: None,
         }

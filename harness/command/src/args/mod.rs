@@ -1,6 +1,7 @@
 //! The command line: the commands and their arguments. The comments of arguments are the help texts
 //! of the command.
 
+mod flag;
 mod incident;
 mod machine;
 mod run;
@@ -10,6 +11,7 @@ use std::fmt::Write as _;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+pub(super) use flag::Flags;
 pub(super) use incident::{Capture, Replay};
 pub(super) use machine::{Clean, Doctor, Explain, with_suggestion};
 pub(super) use run::{CaseArgs, Check, Plan, Report};
@@ -47,6 +49,8 @@ pub(super) enum Command {
     Schema,
     /// Judge the stored evidence of a run again; run nothing
     Report(Report),
+    /// Show the flags: where they are named, who sets them, what they do
+    Flags(Flags),
     /// Explain a code and what to do about it
     Explain(Explain),
     /// Check whether a deployment can record spans
@@ -71,7 +75,7 @@ pub(super) enum Command {
 
 /// The groups of commands in the help, in order.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Test a service", &["check", "plan", "schema", "report", "explain"]),
+    ("Test a service", &["check", "plan", "schema", "report", "flags", "explain"]),
     ("Look at production", &["preflight", "diagnose", "traces", "watch"]),
     ("Incidents", &["capture", "replay"]),
     ("This machine", &["doctor", "clean", "help"]),

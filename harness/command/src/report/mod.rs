@@ -18,6 +18,7 @@ mod waterfall;
 pub use count::count;
 pub use diagnosis::diagnosis;
 pub use explain::{codes, explanation, reference};
+pub use flag::flag_table;
 pub use preflight::preflight;
 pub use proof::proofs;
 pub use replay::{incidents, rejudgement, replay};

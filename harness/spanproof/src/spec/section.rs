@@ -235,6 +235,13 @@ fn major<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32
     deserializer.deserialize_any(MajorVisitor).map(Some)
 }
 
+impl super::Spec {
+    /// Returns the variables besides the flags that the service gets in each case.
+    pub fn fixed_variables(&self) -> impl Iterator<Item = &str> {
+        self.service.env.keys().chain(&self.service.inherit).map(String::as_str)
+    }
+}
+
 fn loopback() -> String {
     "http://127.0.0.1:{port}".into()
 }
