@@ -121,17 +121,15 @@ async fn sweep(
     let mut sweeps = Vec::new();
     for result in results {
         let sweep = result.document(&spec);
-        if sweep.rows.is_empty() {
-            let why = result.errors().join("; ");
-            return Err(Failure::world(anyhow!(
-                "no spelling of `{}` was tried: {why}",
-                sweep.flag
-            )));
-        }
         for error in result.errors() {
             output::warning(&format!("a spelling of `{}` was not tried: {error}", sweep.flag));
         }
-        sweeps.push(sweep);
+        if !sweep.rows.is_empty() {
+            sweeps.push(sweep);
+        }
+    }
+    if sweeps.is_empty() {
+        return Err(Failure::world(anyhow!("no spelling of a flag could be tried")));
     }
     Ok(Some(sweeps))
 }

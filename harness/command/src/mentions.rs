@@ -213,15 +213,15 @@ mod tests {
             ("dist/a.py", read),
             ("node_modules/a.js", "process.env.FLAG"),
             (".env", "SECRET=hunter2\n"),
-            (".env.example", "export A=1\n# B=2\nnot a = line\n"),
-            ("README.md", "Set `FLAG` and `A`.\n"),
+            (".env.example", "export ALPHA=1\n# BETA=2\nnot a = line\n"),
+            ("README.md", "Set `FLAG` and `ALPHA`.\n"),
         ];
         let found = search(&files, &["FLAG"]);
         assert!(found.read.is_empty(), "{found:?}");
         let documented: Vec<_> = found.documented.iter().collect();
         assert_eq!(documented.len(), 3, "{documented:?}");
         assert_eq!(found.documented["FLAG"], ["README.md:1"]);
-        assert_eq!(found.documented["B"], [".env.example:2"]);
-        assert_eq!(found.others(&BTreeSet::from(["FLAG"])), BTreeSet::from(["A", "B"]));
+        assert_eq!(found.documented["BETA"], [".env.example:2"]);
+        assert_eq!(found.others(&BTreeSet::from(["FLAG"])), BTreeSet::from(["ALPHA", "BETA"]));
     }
 }

@@ -11,7 +11,7 @@ use super::Format;
 Examples:
   spanproof flags                            by the newest run of `check`
   spanproof flags --manifest compose.yaml    also what a deployment sets
-  spanproof flags --sweep                    tries common spellings of each switch
+  spanproof flags --sweep                    tries spellings of each switch
 Exit codes:
   0  no finding
   1  a value that means on is read as off in silence, or a promise is broken

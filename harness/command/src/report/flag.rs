@@ -125,10 +125,17 @@ fn details(flag: &FlagRow) -> Vec<String> {
         };
         plain(&format!("{}={text}: {what}", flag.name)) + "\n"
     };
-    // The first value of a pair says the same as the second one.
-    let values = effects.values.iter();
-    let shown = values.filter(|value| value.value.is_some() || effects.values.len() == 1);
-    shown.map(line).chain(masks(effects).into_iter().map(|line| line + "\n")).collect()
+    // A value that is compared with another one says the same as the other one.
+    let mut shown: Vec<&FlagValue> = Vec::new();
+    for value in effects.values.iter().filter(|value| value.value.is_some()) {
+        let is_opposite = |other: &&FlagValue| {
+            other.text == value.compared_with && other.compared_with == value.text
+        };
+        if !shown.iter().any(is_opposite) {
+            shown.push(value);
+        }
+    }
+    shown.into_iter().map(line).chain(masks(effects).into_iter().map(|line| line + "\n")).collect()
 }
 
 /// Returns the table of the spellings of one flag, with the findings below it.
@@ -147,7 +154,10 @@ fn sweep_table(sweep: &Sweep) -> String {
             SweepReading::Refused => format!("not ready: {}", row.reason),
             _ => "cannot tell".to_owned(),
         };
-        let same = if row.same_as.is_empty() { "-".to_owned() } else { row.same_as.join(" ") };
+        // The first value of those with which the service does the same stands for all of them.
+        let same = sweep.rows.iter().take_while(|other| other.text != row.text);
+        let same = same.map(|other| &other.text).find(|text| row.same_as.contains(text));
+        let same = same.map_or("-", String::as_str);
         let verdict = if row.finding.is_empty() { "" } else { "FAIL" };
         vec![
             plain(&row.text),
@@ -155,7 +165,7 @@ fn sweep_table(sweep: &Sweep) -> String {
             word(row.promise).to_owned(),
             word(row.otel).to_owned(),
             reading,
-            plain(&same),
+            plain(same),
             verdict.to_owned(),
         ]
     };

@@ -9,8 +9,10 @@ use crate::matrix::spelling_cases;
 use crate::observation::{self, Observation};
 use crate::trial::World;
 
-/// Trials of each spelling. Three trials of two values decide whether they differ.
+/// Trials of each value of the spec. Three trials of two values decide whether they differ.
 const TRIALS: usize = 3;
+/// Trials of each other spelling, which show what varies by itself.
+const TRIALS_OF_SPELLING: usize = 2;
 
 /// The trials of the spellings of one flag.
 #[derive(Debug, Clone)]
@@ -46,7 +48,9 @@ pub async fn sweep(
             Ok(cases) => {
                 let mut tasks = Vec::new();
                 for (place, case) in cases.into_iter().enumerate() {
-                    tasks.extend((1..=TRIALS).map(|trial| (place, trial, case.clone())));
+                    let is_declared = flag.values.contains(&case.flag(name));
+                    let trials = if is_declared { TRIALS } else { TRIALS_OF_SPELLING };
+                    tasks.extend((1..=trials).map(|trial| (place, trial, case.clone())));
                 }
                 let folder = options.evidence.join(name);
                 let trials = Trials { world, workers: options.workers, folder };

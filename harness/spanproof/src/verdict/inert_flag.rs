@@ -43,8 +43,9 @@ fn without_effect(effects: &FlagEffects) -> Option<(&ValueEffect, &[String; 2])>
 
 fn finding(name: &str, value: &ValueEffect, [other, case]: [&String; 2]) -> Finding {
     let ValueEffect { value, compared_with, pairs, .. } = value;
+    let pairs = if *pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") };
     let message = format!(
-        "no value of {name} has an effect: in {pairs} pairs of cases, {value} does the same as \
+        "no value of {name} has an effect: in {pairs} of cases, {value} does the same as \
          {compared_with}"
     );
     let compared = |case: &String, value: &crate::spec::Value, is_other| Evidence::Compared {

@@ -94,6 +94,25 @@ fn a_job_that_did_not_end_is_no_control() {
     assert!(unchecked[0].why.contains("did not end"), "{unchecked:?}");
 }
 
+/// Two cases differ only in a flag with a contract, and leave the same.
+#[rstest]
+#[case::same(|_: &mut TrialParts| {}, true)]
+#[case::other_requests(|parts: &mut TrialParts| parts.exchanges.clear(), false)]
+fn a_flag_with_a_contract_must_have_an_effect(
+    #[case] change: impl FnOnce(&mut TrialParts),
+    #[case] is_ignored: bool,
+) {
+    let spec = spec_with("on = { log = '^router is off$' }");
+    let mut on = recording_case();
+    switch_on(&mut on);
+    on.case.id = "on".into();
+    change(&mut on);
+    let judged = judge_all(&spec, &[healthy(), on.observation()]);
+    assert_eq!(judged[0].verdict, Verdict::Pass);
+    let codes = judged[1].codes().map_text();
+    assert_eq!(codes.contains(&"flag-ignored".to_owned()), is_ignored, "{codes:?}");
+}
+
 #[rstest]
 #[case::added(Some(0), Some(2), &["flag-effect-while-off"], 0)]
 #[case::same(Some(2), Some(2), &[], 0)]
