@@ -118,6 +118,7 @@ async fn sweep(
     let spec = world.spec().clone();
     world.close().await.map_err(Failure::world)?;
     let Some(results) = results else { return Ok(None) };
+    output::note(&format!("evidence of the spellings: {}", folder.display()));
     let mut sweeps = Vec::new();
     for result in results {
         let sweep = result.document(&spec);

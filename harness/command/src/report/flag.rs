@@ -26,15 +26,18 @@ pub(super) fn flag_notices(flags: &[FlagEffects]) -> String {
                 cases.join(" and ")
             );
         }
-        for line in masks(flag) {
+        let by_flags = |setting: &str| {
+            !["route=", "upstream=", "job="].iter().any(|start| setting.starts_with(start))
+        };
+        for line in masks(flag, by_flags) {
             let _infallible = writeln!(text, "notice: {line}");
         }
     }
     text
 }
 
-/// Returns a sentence for each setting under which a flag has no effect.
-pub(super) fn masks(flag: &FlagEffects) -> Vec<String> {
+/// Returns a sentence for each of these settings under which a flag has no effect.
+fn masks(flag: &FlagEffects, is_shown: impl Fn(&str) -> bool) -> Vec<String> {
     let mut settings: Vec<&String> =
         flag.values.iter().flat_map(|value| &value.inert_under).collect();
     settings.sort_unstable();
@@ -42,6 +45,7 @@ pub(super) fn masks(flag: &FlagEffects) -> Vec<String> {
     // Only what holds for every value that has an effect is true of the flag.
     let effective = || flag.values.iter().filter(|value| value.effect == FlagEffect::Effective);
     settings.retain(|setting| effective().all(|value| value.inert_under.contains(setting)));
+    settings.retain(|setting| is_shown(setting));
     settings.iter().map(|setting| format!("{setting} makes {} inert", flag.name)).collect()
 }
 
@@ -135,7 +139,11 @@ fn details(flag: &FlagRow) -> Vec<String> {
             shown.push(value);
         }
     }
-    shown.into_iter().map(line).chain(masks(effects).into_iter().map(|line| line + "\n")).collect()
+    shown
+        .into_iter()
+        .map(line)
+        .chain(masks(effects, |_| true).into_iter().map(|line| line + "\n"))
+        .collect()
 }
 
 /// Returns the table of the spellings of one flag, with the findings below it.

@@ -17,8 +17,15 @@ const SPELLINGS: [&str; 12] =
 /// If the matrix has no such case, or if the values of the flag are secrets.
 pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, String> {
     let name = &flag.name;
+    let spellings = SPELLINGS.iter().map(|text| Value::Set((*text).to_owned()));
+    let mut values: Vec<Value> = std::iter::once(Value::Unset).chain(spellings).collect();
+    for value in &flag.values {
+        if !values.contains(value) {
+            values.push(value.clone());
+        }
+    }
     let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(name, text));
-    if flag.values.iter().any(is_masked) {
+    if values.iter().any(is_masked) {
         return Err(format!("`{name}` has the name of a secret, so its values are never stored"));
     }
     let all = cases(spec).map_err(|error| error.to_string())?;
@@ -35,11 +42,6 @@ pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, Stri
             needing.extend(spec.flags.iter().find(|flag| flag.name == needed));
         }
     }
-    let spellings = SPELLINGS.iter().map(|text| Value::Set((*text).to_owned()));
-    let mut values: Vec<Value> = std::iter::once(Value::Unset).chain(spellings).collect();
-    values.extend(
-        flag.values.iter().filter(|value| !values.contains(value)).cloned().collect::<Vec<_>>(),
-    );
     let case = |value: Value| {
         let mut flags = base.flags.clone();
         for (_, old) in flags.iter_mut().filter(|(other, _)| other == name) {
@@ -56,10 +58,17 @@ mod tests {
     use crate::spec::example;
 
     #[test]
+    fn a_secret_is_not_tried() {
+        let spec = example(|text| text + "\n[[flag]]\nname = 'API_TOKEN'\nvalues = ['']\n");
+        let error = spelling_cases(&spec, spec.flags.last().unwrap()).unwrap_err();
+        assert!(error.starts_with("`API_TOKEN` has the name of a secret"), "{error}");
+    }
+
+    #[test]
     fn each_spelling_is_tried_with_what_the_flag_needs() {
         let flag = "\n[[flag]]\nname = 'B'\nvalues = ['x', 'true']\n\
                     needs = { HYBRID_ROUTER_DISABLE = 'true' }\n";
-        let spec = example(|text| text + flag);
+        let spec = example(|text| text.replace("limit = 200", "limit = 500") + flag);
         let flag = spec.flags.last().unwrap();
         let cases = spelling_cases(&spec, flag).unwrap();
         let values: Vec<_> = cases.iter().map(|case| case.flag("B").to_string()).collect();

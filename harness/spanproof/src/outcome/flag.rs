@@ -6,6 +6,7 @@ use spanproof_format as format;
 use spanproof_format::{FlagEffect, FlagValue};
 
 use crate::effect::{Change, Effect, FlagEffects, ValueEffect, flag_effects};
+use crate::observation::masked_flag;
 use crate::spec::{Spec, Value};
 use crate::suite::RunResult;
 
@@ -30,9 +31,13 @@ fn document(spec: &Spec, effects: &FlagEffects) -> format::FlagEffects {
         let mut needs = flag.into_iter().flat_map(|flag| flag.needs.terms());
         needs.any(|(needed, values)| needed == name && !values.contains(value))
     };
+    let mask = |name: &str, value: &mut Value| *value = masked_flag(spec, name, value, None);
     let values = effects.values.iter().map(|effect| {
         let mut effect = effect.clone();
         effect.inert_under.retain(|setting| !is_declared(setting));
+        mask(&effects.name, &mut effect.value);
+        mask(&effects.name, &mut effect.compared_with);
+        effect.inert_under.iter_mut().for_each(|(name, value)| mask(name, value));
         value(&effect)
     });
     format::FlagEffects::new(&effects.name, values.collect())
@@ -75,4 +80,30 @@ fn shortened(changes: &[Change]) -> Vec<String> {
         shown.chain((more > 0).then(|| format!("{more} more like this"))).collect::<Vec<_>>()
     });
     texts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::example;
+
+    #[test]
+    fn the_value_of_a_secret_is_masked() {
+        let flag = "\n[[flag]]\nname = 'API_TOKEN'\nvalues = ['swordfish', 'hunter2']\n";
+        let spec = example(|text| text + flag);
+        let set = |text: &str| Value::Set(text.to_owned());
+        let effects = FlagEffects {
+            name: "API_TOKEN".into(),
+            values: vec![ValueEffect {
+                value: set("swordfish"),
+                compared_with: set("hunter2"),
+                pairs: 1,
+                effect: Effect::Nothing(["a".into(), "b".into()]),
+                inert_under: vec![("API_TOKEN".into(), set("hunter2"))],
+                repeat: None,
+            }],
+        };
+        let json = serde_json::to_string(&document(&spec, &effects)).unwrap();
+        assert!(!json.contains("swordfish") && !json.contains("hunter2"), "{json}");
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::observation::{Field, Observation, Span, Time};
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
-use crate::verdict::{Unchecked, comparable_jobs, unchecked_contracts};
+use crate::verdict::{ContractCheck, comparable_jobs, contract_checks};
 
 /// Returns what a run did not try, one phrase for each kind.
 pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
@@ -58,24 +58,29 @@ fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
     [start, end].into_iter().flatten().collect()
 }
 
-/// Returns the checks of flags' contracts that could not be made, each with the number of cases.
+/// Returns the checks of flags' contracts that could not be made, each with the number of cases. Spans in
+/// cases without tracing are left out if they are checked in other cases.
 fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
-    let mut counts: BTreeMap<Unchecked, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<ContractCheck, usize> = BTreeMap::new();
     let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
     let is_checked = |observation: &&Observation| {
         observation.case.fault.is_none()
             && observation.trial().is_some_and(|trial| trial.run.ready.is_reached())
     };
-    for observation in observations.filter(is_checked) {
-        for unchecked in unchecked_contracts(spec, observation) {
-            *counts.entry(unchecked).or_default() += 1;
-        }
+    for check in observations.filter(is_checked).flat_map(|one| contract_checks(spec, one)) {
+        *counts.entry(check).or_default() += 1;
     }
-    let text = |(Unchecked { what, why }, cases): (Unchecked, usize)| match cases {
-        1 => format!("{what}, because {why} (1 case)"),
-        cases => format!("{what}, because {why} ({cases} cases)"),
+    let is_made =
+        |what: &str| counts.keys().any(|check| check.what == what && check.obstacle.is_none());
+    let text = |(check, cases): (&ContractCheck, &usize)| {
+        let why = check.obstacle.as_ref()?;
+        if check.lacks_tracing() && is_made(&check.what) {
+            return None;
+        }
+        let cases = if *cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };
+        Some(format!("{}, because {why} ({cases})", check.what))
     };
-    counts.into_iter().map(text).collect()
+    counts.iter().filter_map(text).collect()
 }
 
 /// Returns a text such as `fault a, b`; `None` if there are no names.

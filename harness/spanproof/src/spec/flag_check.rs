@@ -66,6 +66,15 @@ fn values_problem(flag: &Flag) -> Option<String> {
         };
         return Some(format!("flag `{name}`: {value} {what}"));
     }
+    let is_neither = |value: &&Value| {
+        !flag.is_on(value) && flag.disables.as_ref().is_some_and(|off| !off.contains(value))
+    };
+    if let Some(value) = flag.values.iter().find(is_neither).filter(|_| flag.tracing) {
+        return Some(format!(
+            "flag `{name}`: {value} is neither in `enables` nor in `disables`, and every case must \
+             record spans or none; add it to one, or remove `disables`"
+        ));
+    }
     if flag.tracing && !flag.values.iter().any(|value| flag.is_on(value)) {
         let message = "has `tracing = true`, but none of its values switches tracing on; add a \
                        value that means on, or name one in `enables`";

@@ -13,13 +13,23 @@ use crate::spec::{Effects, Flag, FlagState, Pattern, Requests, Spec, Value, is_q
 use crate::upstream::Exchange;
 use spanproof_format::Code;
 
-/// A check of a contract that was not made.
+/// Why spans are not checked in most cases without tracing.
+const NO_TRACING: &str = "tracing is off, so no span is stored";
+
+/// A check of a contract in one case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Unchecked {
-    /// What was to be checked, such as `that FLAG=0 leaves no line that matches …`.
+pub(crate) struct ContractCheck {
+    /// What is checked, such as `that FLAG=0 leaves no line that matches …`.
     pub what: String,
-    /// Why it could not be checked.
-    pub why: String,
+    /// Why it could not be checked; `None` if it was.
+    pub obstacle: Option<String>,
+}
+
+impl ContractCheck {
+    /// Whether the check belongs to cases with tracing, and this is none.
+    pub(crate) fn lacks_tracing(&self) -> bool {
+        self.obstacle.as_deref() == Some(NO_TRACING)
+    }
 }
 
 /// Checks the contracts of all flags. Not called for cases with a fault, which may change anything.
@@ -33,14 +43,14 @@ pub(super) fn check_contracts(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Returns the checks of contracts that could not be made in a case.
-pub(crate) fn unchecked_contracts(spec: &Spec, observation: &Observation) -> Vec<Unchecked> {
+/// Returns the checks of contracts in a case.
+pub(crate) fn contract_checks(spec: &Spec, observation: &Observation) -> Vec<ContractCheck> {
     let facts = Facts::read(spec, observation);
-    let unchecked = |rule: &Rule<'_>| {
-        let why = rule.result(&facts).err()?;
-        Some(Unchecked { what: rule.description(), why })
+    let check = |rule: &Rule<'_>| {
+        let obstacle = rule.result(&facts).err();
+        ContractCheck { what: rule.description(), obstacle }
     };
-    rules(&facts).iter().filter_map(unchecked).collect()
+    rules(&facts).iter().map(check).collect()
 }
 
 /// One effect that must or must not appear in a case.
@@ -263,7 +273,7 @@ impl Rule<'_> {
             return Err(format!("the spans can't be read: {why}"));
         }
         if !self.flag.tracing && !facts.observation.case.records(facts.spec) {
-            return Err("tracing is off, so no span is stored".to_owned());
+            return Err(NO_TRACING.to_owned());
         }
         let is_named = |span: &&crate::observation::Span| span.name.as_deref() == Some(name);
         let found: Vec<_> = facts.spans.iter().filter(is_named).collect();

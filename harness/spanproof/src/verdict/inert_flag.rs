@@ -4,7 +4,7 @@ use super::evidence::Evidence;
 use super::finding::Finding;
 use super::judgement::Judgement;
 use crate::effect::{Effect, FlagEffects, ValueEffect, flag_effects};
-use crate::observation::Observation;
+use crate::observation::{Observation, masked_flag};
 use crate::spec::Spec;
 use spanproof_format::Code;
 
@@ -23,7 +23,11 @@ pub(super) fn check_inert_flags(spec: &Spec, all: &[&Observation], judgements: &
         let at = all.iter().position(|observation| observation.case.id == *case);
         let Some(judgement) = at.and_then(|at| judgements.get_mut(at)) else { continue };
         judgement.assertions += 1;
-        judgement.add(finding(&effects.name, value, [other, case]));
+        let mut value = value.clone();
+        for shown in [&mut value.value, &mut value.compared_with] {
+            *shown = masked_flag(spec, &effects.name, shown, None);
+        }
+        judgement.add(finding(&effects.name, &value, [other, case]));
     }
 }
 

@@ -44,7 +44,7 @@ mod time_unit;
 mod tree;
 mod witness;
 
-pub(crate) use contract::{Unchecked, unchecked_contracts};
+pub(crate) use contract::{ContractCheck, contract_checks};
 pub use diagnosis::diagnose;
 pub use evidence::Evidence;
 pub use finding::Finding;

@@ -136,6 +136,11 @@ fn a_missing_spec_is_reported_with_the_option_config() {
     "schema = 1\nflag = [{ name = \"A\", kind = \"number\", values = [\"1\", \"2\"], each = { log = \"x\" } }]",
     "flag `A`: `each` can name only patterns with `{value}`"
 )]
+#[case::neither_on_nor_off(
+    "schema = 1",
+    "schema = 1\nflag = [{ name = \"A\", tracing = true, values = [\"1\", \"x\", \"0\"], enables = [\"1\"], disables = [\"0\"] }]",
+    "flag `A`: x is neither in `enables` nor in `disables`, and every case must record spans or none"
+)]
 #[case::needs_an_unknown_flag(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"CACHE\", values = [\"1\"], needs = { CACH = \"1\" } }]",

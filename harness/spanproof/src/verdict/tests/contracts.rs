@@ -1,7 +1,7 @@
 //! Verdicts on the contracts of flags: what a flag must leave behind if it is on, and must not if it is
 //! off. A check that something did not appear needs a control.
 
-use super::super::{Unchecked, unchecked_contracts};
+use super::super::{ContractCheck, contract_checks};
 use super::*;
 use spanproof_format::RowGain;
 
@@ -15,13 +15,19 @@ fn spec_with(keys: &str) -> Spec {
 }
 
 /// The codes of a case in which the flag is unset, and the checks that were not made.
-fn judged(keys: &str, change: impl FnOnce(&mut TrialParts)) -> (Vec<String>, Vec<Unchecked>) {
+fn judged(keys: &str, change: impl FnOnce(&mut TrialParts)) -> (Vec<String>, Vec<ContractCheck>) {
     let spec = spec_with(keys);
     let mut parts = recording_case();
     change(&mut parts);
     let observation = parts.observation();
     let codes = judge(&spec, &observation).codes().iter().map(ToString::to_string).collect();
-    (codes, unchecked_contracts(&spec, &observation))
+    (codes, not_made(&spec, &observation))
+}
+
+/// The checks that were not made.
+fn not_made(spec: &Spec, observation: &Observation) -> Vec<ContractCheck> {
+    let checks = contract_checks(spec, observation).into_iter();
+    checks.filter(|check| check.obstacle.is_some()).collect()
 }
 
 fn add_line(text: &'static str) -> impl FnOnce(&mut TrialParts) {
@@ -81,7 +87,7 @@ fn without_a_control_the_check_is_not_made(#[case] keys: &str, #[case] why: &str
     let (codes, unchecked) = judged(keys, without);
     assert!(!codes.iter().any(|code| code.starts_with("flag-")), "{codes:?}");
     assert_eq!(unchecked.len(), 1, "{unchecked:?}");
-    assert!(unchecked[0].why.contains(why), "{unchecked:?}");
+    assert!(unchecked[0].obstacle.as_ref().unwrap().contains(why), "{unchecked:?}");
 }
 
 #[test]
@@ -91,7 +97,7 @@ fn a_job_that_did_not_end_is_no_control() {
     });
     let what = "that HYBRID_ROUTER_DISABLE=unset leaves no line that matches `^router is off$`";
     assert_eq!(unchecked[0].what, what);
-    assert!(unchecked[0].why.contains("did not end"), "{unchecked:?}");
+    assert!(unchecked[0].obstacle.as_ref().unwrap().contains("did not end"), "{unchecked:?}");
 }
 
 /// Two cases differ only in a flag with a contract, and leave the same.
@@ -130,7 +136,7 @@ fn rows_are_counted_before_and_after(
     let Origin::Trial(trial) = &mut observation.origin else { panic!("a trial") };
     trial.row_gains = vec![gain];
     assert_eq!(judge(&spec, &observation).codes().map_text(), expected);
-    assert_eq!(unchecked_contracts(&spec, &observation).len(), not_made);
+    assert_eq!(self::not_made(&spec, &observation).len(), not_made);
 }
 
 trait Texts {
