@@ -87,6 +87,8 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
                 let process = args.process.as_deref();
                 ManifestFlag::new(spec, manifest, name, process).settings(name)
             })
+            // What is set elsewhere matters only for a flag.
+            .filter(|setting| declared || (setting.known && !setting.place.is_empty()))
             .collect();
         row.effects = effects.iter().find(|effects| effects.name == name).cloned();
         row

@@ -16,9 +16,9 @@ const SKIPPED: [&str; 6] = [".git", ".spanproof", "target", "node_modules", "__p
 const EXAMPLES: [&str; 6] =
     [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env"];
 /// Ends of the names of files that are no source.
-const NOT_SOURCE: [&str; 22] = [
-    "md", "rst", "txt", "adoc", "toml", "yaml", "yml", "json", "lock", "snap", "csv", "html",
-    "css", "svg", "log", "sql", "xml", "ini", "cfg", "conf", "service", "env",
+const NOT_SOURCE: [&str; 23] = [
+    "md", "rst", "txt", "adoc", "toml", "yaml", "yml", "json", "jsonl", "lock", "snap", "csv",
+    "html", "css", "svg", "log", "sql", "xml", "ini", "cfg", "conf", "service", "env",
 ];
 /// Variables of the system, which are no flags.
 const OF_SYSTEM: [&str; 9] =
@@ -28,7 +28,6 @@ const READS: &str = r#"(?x)
     (?: environ (?:\.get)? \s* [\[(]
       | [gG]etenv \(
       | env::var (?:_os)? \(
-      | env! \(
       | LookupEnv \(
       | GetEnvironmentVariable \(
       | \b ENV (?:\.fetch)? \s* [\[(]
@@ -85,9 +84,11 @@ impl Mentions {
     }
 }
 
+/// Whether an entry is no part of the service. A folder with a spec of its own is another service.
 fn is_skipped(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
-    entry.depth() > 0 && SKIPPED.contains(&name.as_ref())
+    let is_other_service = || entry.path().join(spanproof::SPEC_FILE).is_file();
+    entry.depth() > 0 && (SKIPPED.contains(&name.as_ref()) || is_other_service())
 }
 
 /// What a file is.
@@ -212,6 +213,8 @@ mod tests {
             (".gitignore", "dist/\n"),
             ("dist/a.py", read),
             ("node_modules/a.js", "process.env.FLAG"),
+            ("other/spanproof.toml", "schema = 1"),
+            ("other/a.py", read),
             (".env", "SECRET=hunter2\n"),
             (".env.example", "export ALPHA=1\n# BETA=2\nnot a = line\n"),
             ("README.md", "Set `FLAG` and `ALPHA`.\n"),

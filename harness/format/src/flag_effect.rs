@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct FlagEffects {
     /// The name of the flag.
     pub name: String,
+    /// Whether the spec says what the flag leaves behind. Then no effect is a failure, and no notice.
+    pub contract: bool,
     /// Whether the flag has an effect.
     pub effect: FlagEffect,
     /// The values, in the order of the spec.
@@ -58,7 +60,12 @@ impl FlagEffects {
     /// has one.
     pub fn new(name: impl Into<String>, values: Vec<FlagValue>) -> Self {
         let effect = values.iter().map(|value| value.effect).min();
-        Self { name: name.into(), effect: effect.unwrap_or(FlagEffect::Unknown), values }
+        Self {
+            name: name.into(),
+            contract: false,
+            effect: effect.unwrap_or(FlagEffect::Unknown),
+            values,
+        }
     }
 
     /// Returns a value with the effect of the flag, one that is set if there is one; `None` if no values

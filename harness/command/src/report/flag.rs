@@ -16,6 +16,7 @@ pub(super) fn flag_notices(flags: &[FlagEffects]) -> String {
     let mut text = String::new();
     for flag in flags {
         if flag.effect == FlagEffect::Nothing
+            && !flag.contract
             && let Some(FlagValue { text: value, compared_with, pairs, cases, .. }) = flag.example()
         {
             let _infallible = writeln!(
@@ -104,8 +105,8 @@ fn row(flag: &FlagRow, has_settings: bool) -> Vec<String> {
 }
 
 fn setting(setting: &FlagSetting) -> String {
-    let value =
-        if setting.known { setting.value.clone() } else { format!("? ({})", setting.value) };
+    // The reason is below the table.
+    let value = if setting.known { &setting.value } else { "?" };
     let place = if setting.place.is_empty() { &setting.manifest } else { &setting.place };
     let processes = setting.processes.join(", ");
     let of = if processes.is_empty() { String::new() } else { format!("{processes}, ") };

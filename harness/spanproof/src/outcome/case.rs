@@ -38,9 +38,10 @@ fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
 }
 
 /// Returns the ids of a case's peers: the cases with which it was compared. The list is empty unless
-/// the case has the code `outcome-changed-by-tracing`.
+/// the case has the code `outcome-changed-by-tracing` or `flag-ignored`.
 fn peers(judgement: &Judgement) -> Vec<String> {
-    if !judgement.codes().contains(&Code::OutcomeChangedByTracing) {
+    let of_comparison = [Code::OutcomeChangedByTracing, Code::FlagIgnored];
+    if !judgement.codes().iter().any(|code| of_comparison.contains(code)) {
         return Vec::new();
     }
     let evidence = judgement.findings().iter().flat_map(|finding| &finding.evidence);

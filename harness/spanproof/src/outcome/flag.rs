@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use spanproof_format as format;
 use spanproof_format::{FlagEffect, FlagValue};
 
-use crate::effect::{Change, Effect, FlagEffects, ValueEffect, flag_effects};
+use crate::effect::{Change, Effect, FlagEffects, ValueEffect};
 use crate::observation::masked_flag;
-use crate::spec::{Spec, Value};
+use crate::spec::{Flag, Spec, Value};
 use crate::suite::RunResult;
 
 /// Maximum number of changes of one kind that a document names.
@@ -16,10 +16,7 @@ const MAX_CHANGES: usize = 2;
 impl RunResult {
     /// Returns what the values of each flag do in the cases of this run.
     pub fn flag_effects(&self, spec: &Spec) -> Vec<format::FlagEffects> {
-        let cases = self.cases.iter().chain(&self.extra_cases);
-        let observations = cases.filter_map(|result| result.observation.as_ref());
-        let all: Vec<_> = observations.chain(&self.repetitions).collect();
-        flag_effects(spec, &all).iter().map(|effects| document(spec, effects)).collect()
+        self.effects(spec).iter().map(|effects| document(spec, effects)).collect()
     }
 }
 
@@ -40,7 +37,9 @@ fn document(spec: &Spec, effects: &FlagEffects) -> format::FlagEffects {
         effect.inert_under.iter_mut().for_each(|(name, value)| mask(name, value));
         value(&effect)
     });
-    format::FlagEffects::new(&effects.name, values.collect())
+    let mut document = format::FlagEffects::new(&effects.name, values.collect());
+    document.contract = flag.is_some_and(Flag::has_contract);
+    document
 }
 
 fn value(found: &ValueEffect) -> FlagValue {

@@ -9,7 +9,7 @@ use super::result::{CaseResult, JudgedCase, PassingChange, RunResult};
 use crate::matrix::{Case, SPELLINGS_OF_ON, neighbours};
 use crate::observation;
 use crate::trial::World;
-use crate::verdict::{Judged, Verdict, observe};
+use crate::verdict::{Evidence, Finding, Judged, Verdict, observe};
 use spanproof_format::Code;
 
 /// Maximum number of extra cases in one run.
@@ -62,7 +62,13 @@ fn find_case<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
 /// Returns the first failing case for each list of codes. Ignores cases that should not record spans.
 fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let mut found: Vec<(String, Vec<Code>)> = Vec::new();
-    for one in result.cases.iter().filter(|one| one.judgement.recording) {
+    // A flag that is ignored in all cases is reported with one of them only.
+    let is_of_run = |finding: &Finding| {
+        finding.code == Code::FlagIgnored
+            && finding.evidence.iter().any(|one| matches!(one, Evidence::Compared { .. }))
+    };
+    let is_of_case = |one: &&CaseResult| !one.judgement.findings().iter().all(is_of_run);
+    for one in result.cases.iter().filter(|one| one.judgement.recording).filter(is_of_case) {
         let codes = one.judgement.codes();
         if !codes.is_empty() && found.iter().all(|(_, other)| *other != codes) {
             found.push((one.case.id.clone(), codes));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::record::RunRecord;
+use crate::effect::{FlagEffects, flag_effects};
 use crate::matrix::{Case, Change};
 use crate::observation::{Observation, masked_case};
 use crate::spec::{Day, Spec};
@@ -91,6 +92,14 @@ impl JudgedCase {
 }
 
 impl RunResult {
+    /// Returns what the values of each flag do in the cases of this run and their repetitions.
+    pub(crate) fn effects(&self, spec: &Spec) -> Vec<FlagEffects> {
+        let cases = self.cases.iter().chain(&self.extra_cases);
+        let observations = cases.filter_map(|result| result.observation.as_ref());
+        let all: Vec<_> = observations.chain(&self.repetitions).collect();
+        flag_effects(spec, &all)
+    }
+
     /// Returns the number of extra cases that were run to find passing changes.
     pub fn extra_case_count(&self) -> usize {
         self.extra_cases.len()
