@@ -115,7 +115,12 @@ fn setting(setting: &FlagSetting) -> String {
 
 /// Returns a line for each value with a known effect, or why it is not known.
 fn details(flag: &FlagRow) -> Vec<String> {
-    let Some(effects) = &flag.effects else { return Vec::new() };
+    let unknown = flag.settings.iter().filter(|setting| !setting.known);
+    let unknown = unknown.map(|FlagSetting { manifest, value, .. }| {
+        plain(&format!("{} in {manifest}: cannot tell: {value}", flag.name)) + "\n"
+    });
+    let mut lines: Vec<String> = unknown.collect();
+    let Some(effects) = &flag.effects else { return lines };
     let line = |value: &FlagValue| {
         let FlagValue { text, compared_with, pairs, changes, cases, reason, .. } = value;
         let pair = cases.join(" and ");
@@ -140,11 +145,9 @@ fn details(flag: &FlagRow) -> Vec<String> {
             shown.push(value);
         }
     }
-    shown
-        .into_iter()
-        .map(line)
-        .chain(masks(effects, |_| true).into_iter().map(|line| line + "\n"))
-        .collect()
+    lines.extend(shown.into_iter().map(line));
+    lines.extend(masks(effects, |_| true).into_iter().map(|line| line + "\n"));
+    lines
 }
 
 /// Returns the table of the spellings of one flag, with the findings below it.

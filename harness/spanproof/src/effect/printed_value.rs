@@ -34,7 +34,8 @@ pub(super) fn without_value(line: &str, name: &str, value: &Value) -> Option<Str
     let text = value.text().unwrap_or_default();
     places.find_map(|(at, _)| {
         let after = at + name.len();
-        let set = [text, text.trim()].into_iter().filter(|text| !text.is_empty());
+        let bare = text.trim().trim_matches(['"', '\'']);
+        let set = [text, text.trim(), bare].into_iter().filter(|text| !text.is_empty());
         set.clone().find_map(|text| mark_value(line, after, text)).or_else(|| {
             let is_empty = text.trim().is_empty();
             is_empty.then(|| mark_absent(line, after))?
@@ -88,6 +89,7 @@ mod tests {
     #[rstest]
     #[case::set("tracing on (TRACE=true)", Some("true"), Some("tracing on (TRACE=[VALUE])"))]
     #[case::quoted("TRACE=\"true \"", Some("true "), Some("TRACE=[VALUE]"))]
+    #[case::quotes_in_quotes("TRACE=\"\\\"true\\\"\" x", Some("\"true\""), Some("TRACE=[VALUE] x"))]
     #[case::json("{\"TRACE\":\"true\"}", Some("true"), Some("{\"TRACE\":[VALUE]}"))]
     #[case::in_words("TRACE is true", Some("true"), Some("TRACE is [VALUE]"))]
     #[case::empty("tracing off (TRACE=)", Some(""), Some("tracing off (TRACE=[VALUE])"))]
