@@ -187,6 +187,22 @@ fn a_flag_that_another_one_takes_out_of_effect_is_reported_with_it() {
 }
 
 #[test]
+fn a_flag_with_another_effect_left_is_not_out_of_effect() {
+    let run = run(TWO, 2, |inputs| {
+        let calls = if inputs.limit == Some("5") { 5 } else { 2 };
+        let line = if inputs.router_off { format!("{calls} calls saved") } else { "calls".into() };
+        Left {
+            requests: if inputs.router_off { 0 } else { calls },
+            log: vec![line],
+            ..Left::default()
+        }
+    });
+    let ValueEffect { effect, inert_under, .. } = limit(&run);
+    assert!(matches!(effect, Effect::Effective(_)), "{effect:?}");
+    assert_eq!(inert_under, []);
+}
+
+#[test]
 fn a_value_that_is_only_printed_has_no_other_effect() {
     let run = run(TWO, 1, |inputs| Left {
         startup: vec![format!("config LIMIT={}", inputs.limit.unwrap_or("<unset>"))],
