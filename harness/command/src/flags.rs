@@ -11,7 +11,7 @@ use super::check::{interruptible, world_failure};
 use super::mentions::Mentions;
 use super::{Exit, Failure, output, runs, sources};
 use crate::report;
-use spanproof::{Day, Flag, ManifestFlag, RunOptions, Spec, World};
+use spanproof::{Day, Flag, ManifestFlag, RunOptions, Spec, SweepResult, World};
 use spanproof_format::{FlagEffects, FlagRow, FlagTable, Sweep};
 
 /// The folder for the evidence of sweeps, beside the spec.
@@ -116,7 +116,7 @@ async fn sweep(
     };
     output::note(&world.server().origin().to_string());
     runs::clear_sweeps(&folder).map_err(Failure::world)?;
-    let results = spanproof::sweep(&world, flags, &options).await;
+    let results = SweepResult::run(&world, flags, &options).await;
     let spec = world.spec().clone();
     world.close().await.map_err(Failure::world)?;
     let Some(results) = results else { return Ok(None) };

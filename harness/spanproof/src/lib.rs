@@ -141,7 +141,7 @@ pub use spanproof_postgres as postgres;
 pub use spec::{Day, FILE as SPEC_FILE, FaultKind, Flag, Spec, Value, spec_schema};
 pub use suite::{
     CaseResult, KeepDatabases, ProofResult, RunEvent, RunOptions, RunResult, Snapshot, SweepResult,
-    compare_snapshots, is_run_folder, prove, rejudge_run, run, sweep, update_snapshots,
+    compare_snapshots, is_run_folder, prove, rejudge_run, run, update_snapshots,
 };
 pub use trial::{DatabaseCheck, Timeouts, Trial, TrialBuilder, World, WorldBuilder, WorldError};
 pub use upstream::{Answer, Exchange, UpstreamError};

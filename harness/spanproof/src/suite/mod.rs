@@ -29,4 +29,4 @@ pub(crate) use result::PassingChange;
 pub use result::{CaseResult, RunResult};
 pub use run::{rejudge_run, run};
 pub use snapshot::{Snapshot, compare_snapshots, update_snapshots};
-pub use sweep::{SweepResult, sweep};
+pub use sweep::SweepResult;

@@ -26,41 +26,37 @@ pub struct SweepResult {
 }
 
 impl SweepResult {
+    /// Runs the service with each spelling of these flags, several times. Stores the evidence in a folder for
+    /// each flag and each trial. `None` if it was cancelled.
+    pub async fn run(world: &World, flags: &[&str], options: &RunOptions) -> Option<Vec<Self>> {
+        let mut results = Vec::new();
+        for name in flags {
+            let flag = world.spec().flags.iter().find(|flag| flag.name == **name)?;
+            let result =
+                |observations, errors| Self { flag: (*name).to_owned(), observations, errors };
+            match spelling_cases(world.spec(), flag) {
+                Ok(cases) => {
+                    let mut tasks = Vec::new();
+                    for (place, case) in cases.into_iter().enumerate() {
+                        let is_declared = flag.values.contains(&case.flag(name));
+                        let trials = if is_declared { TRIALS } else { TRIALS_OF_SPELLING };
+                        tasks.extend((1..=trials).map(|trial| (place, trial, case.clone())));
+                    }
+                    let folder = options.evidence.join(name);
+                    let trials = Trials { world, workers: options.workers, folder };
+                    let (observations, errors) = trials.run(tasks, &options.cancelled).await?;
+                    results.push(result(observations, errors));
+                }
+                Err(error) => results.push(result(Vec::new(), vec![error])),
+            }
+        }
+        Some(results)
+    }
+
     /// Returns why spellings could not be tried; empty if all were.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }
-}
-
-/// Runs the service with each spelling of these flags, several times. Stores the evidence in a folder for
-/// each flag and each trial. `None` if it was cancelled.
-pub async fn sweep(
-    world: &World,
-    flags: &[&str],
-    options: &RunOptions,
-) -> Option<Vec<SweepResult>> {
-    let mut results = Vec::new();
-    for name in flags {
-        let flag = world.spec().flags.iter().find(|flag| flag.name == **name)?;
-        let result =
-            |observations, errors| SweepResult { flag: (*name).to_owned(), observations, errors };
-        match spelling_cases(world.spec(), flag) {
-            Ok(cases) => {
-                let mut tasks = Vec::new();
-                for (place, case) in cases.into_iter().enumerate() {
-                    let is_declared = flag.values.contains(&case.flag(name));
-                    let trials = if is_declared { TRIALS } else { TRIALS_OF_SPELLING };
-                    tasks.extend((1..=trials).map(|trial| (place, trial, case.clone())));
-                }
-                let folder = options.evidence.join(name);
-                let trials = Trials { world, workers: options.workers, folder };
-                let (observations, errors) = trials.run(tasks, &options.cancelled).await?;
-                results.push(result(observations, errors));
-            }
-            Err(error) => results.push(result(Vec::new(), vec![error])),
-        }
-    }
-    Some(results)
 }
 
 /// Runs trials and stores their evidence.
