@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::behaviour::{Behaviour, Key, Kind, Observed, family};
+use super::noise;
 use crate::observation::{Observation, unmasked_flags};
 use crate::spec::{Flag, Spec, Value};
 
@@ -23,6 +24,8 @@ pub(super) struct Cases<'a> {
     trials: Vec<Trial>,
     /// Traits that differ between trials of the same case.
     varying: BTreeSet<Key>,
+    /// How many more trials must agree on a difference, at startup and later, because other traits vary.
+    more_trials: [usize; 2],
     /// Whether the output at startup depends on flags only.
     starts_without_work: bool,
 }
@@ -109,9 +112,11 @@ impl<'a> Cases<'a> {
             });
         }
         let starts_without_work = !spec.has_work_at_start();
-        let varying = BTreeSet::new();
-        let mut cases = Self { flag, inputs, flags, trials, varying, starts_without_work };
+        let (varying, more_trials) = (BTreeSet::new(), [0; 2]);
+        let mut cases =
+            Self { flag, inputs, flags, trials, varying, more_trials, starts_without_work };
         cases.find_varying();
+        cases.more_trials = [true, false].map(|startup| more_trials_for(&cases, startup));
         cases
     }
 
@@ -226,7 +231,7 @@ impl<'a> Cases<'a> {
                 }
                 let needed = match key.0 {
                     Kind::Span if promised => MIN_PROMISED_TRIALS,
-                    _ => MIN_TRIALS,
+                    _ => MIN_TRIALS + self.more_trials[usize::from(!startup)],
                 };
                 if key.0 == Kind::Printed {
                     result.printed.push(difference);
@@ -279,6 +284,22 @@ impl<'a> Cases<'a> {
         let counts = |key: &&Key| key.0 != Kind::Printed && !self.varying.contains(*key);
         keys.filter(counts).any(|key| pair.value(0, key) != pair.value(1, key))
     }
+}
+
+/// Returns how many more trials must agree on a difference at startup, or later, because other traits vary
+/// by themselves. A trait that is the same in all repetitions of cases needs fewer.
+fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
+    let kind = if startup { Kind::Startup } else { Kind::Log };
+    let rows = cases.trials.iter().map(|trial| {
+        let context = cases.context_of(kind, &trial.context);
+        (std::iter::once(&trial.value).chain(context).collect(), &trial.behaviour)
+    });
+    let rows: Vec<noise::Row<'_>> = rows.collect();
+    let counts = |key: &Key| (key.0 == Kind::Startup) == startup && key.0 != Kind::Printed;
+    let different: BTreeSet<&Vec<&Value>> = rows.iter().map(|(inputs, _)| inputs).collect();
+    // The repetitions of the compared cases themselves count as trials.
+    let repetitions = (rows.len() - different.len()).saturating_sub(MIN_TRIALS - 2);
+    noise::more_trials(noise::unexplained(&rows, counts)).saturating_sub(repetitions)
 }
 
 impl Pair<'_> {

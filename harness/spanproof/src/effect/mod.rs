@@ -10,6 +10,7 @@
 mod behaviour;
 mod comparison;
 mod flag_effect;
+mod noise;
 mod printed_value;
 mod reading;
 #[cfg(test)]

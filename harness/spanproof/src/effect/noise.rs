@@ -1,0 +1,55 @@
+//! How much of what a service leaves varies by itself. The more varies, the more often one of the varying
+//! traits looks like an effect, so the more trials must agree on a difference.
+
+use std::collections::BTreeMap;
+
+use super::behaviour::{Behaviour, Key};
+use crate::spec::Value;
+
+/// Inputs on which a trait may depend together. A trait that depends on more of them counts as varying,
+/// which only asks for more trials.
+const MAX_INPUTS: usize = 2;
+
+/// The inputs of a trial, and what it left.
+pub(super) type Row<'a> = (Vec<&'a Value>, &'a Behaviour);
+
+/// Returns how many more trials must agree on a difference if so many traits vary by themselves. Each
+/// trial halves the probability that a trait that takes one of two values at random agrees.
+pub(super) fn more_trials(varying: usize) -> usize {
+    // The conditions under which trials are compared are about 2³.
+    const CONDITIONS: usize = 3;
+    match varying {
+        0 => 0,
+        _ => CONDITIONS + varying.ilog2() as usize + 1,
+    }
+}
+
+/// Counts the traits that neither one nor two inputs explain: they differ between cases with the same
+/// values of these inputs, whichever they are.
+pub(super) fn unexplained(rows: &[Row<'_>], counts: impl Fn(&Key) -> bool) -> usize {
+    let Some((first, _)) = rows.first() else { return 0 };
+    let differs = |at: &usize| rows.iter().any(|(inputs, _)| inputs[*at] != first[*at]);
+    let inputs: Vec<usize> = (0..first.len()).filter(differs).collect();
+    let mut keys: Vec<&Key> = rows.iter().flat_map(|(_, left)| left.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let is_explained = |key: &Key| {
+        let alone = std::iter::once(Vec::new()).chain(inputs.iter().map(|one| vec![*one]));
+        let pairs = inputs.iter().flat_map(|one| {
+            inputs.iter().filter(move |other| one < *other).map(move |other| vec![*one, *other])
+        });
+        let mut sets = alone.chain(pairs).filter(|set| set.len() <= MAX_INPUTS);
+        sets.any(|set| is_constant(rows, key, &set))
+    };
+    keys.into_iter().filter(|key| counts(key) && !is_explained(key)).count()
+}
+
+/// Whether a trait is the same in all trials with the same values of some inputs.
+fn is_constant(rows: &[Row<'_>], key: &Key, inputs: &[usize]) -> bool {
+    let mut cells: BTreeMap<Vec<&Value>, Option<&String>> = BTreeMap::new();
+    rows.iter().all(|(values, left)| {
+        let cell = inputs.iter().map(|at| values[*at]).collect();
+        let value = left.get(key);
+        *cells.entry(cell).or_insert(value) == value
+    })
+}
