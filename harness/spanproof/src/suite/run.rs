@@ -32,6 +32,7 @@ pub async fn run(
 ) -> Result<RunResult, observation::Error> {
     let mut record = RunRecord::new(world.spec(), cases);
     record.write(&options.evidence)?;
+    remove_repetitions(&options.evidence.join(FOLDER))?;
     let mut slots: Vec<Option<CaseOutcome>> = vec![None; cases.len()];
     let (experiments, declared): (Vec<usize>, Vec<usize>) = start_order(world.spec(), cases)
         .into_iter()
@@ -102,15 +103,48 @@ pub fn rejudge_run(
     Ok(RunResult { repetitions, ..RunResult::new(spec, today, &planned, slots, &record) })
 }
 
+/// Removes the further trials of an earlier run in the same folder, which may be of another program.
+fn remove_repetitions(folder: &Path) -> Result<(), observation::Error> {
+    for path in (1..=TRIALS).map(|number| folder.join(number.to_string())) {
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(observation::Error::File { what: "write", path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Reads further trials of cases; empty if there are none.
 fn read_repetitions(folder: &Path) -> Result<Vec<Observation>, observation::Error> {
     let mut all = Vec::new();
     for number in (1..=TRIALS).map(|number| folder.join(number.to_string())) {
-        if number.is_dir() {
-            for folder in observation::list(&number)? {
-                all.push(observation::read(&folder)?);
-            }
+        let folders = match observation::list(&number) {
+            // A run that was interrupted has folders without evidence.
+            Err(observation::Error::Empty { .. }) => Vec::new(),
+            Err(_) if !number.is_dir() => Vec::new(),
+            folders => folders?,
+        };
+        for folder in folders {
+            all.push(observation::read(&folder)?);
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_of_an_interrupted_or_earlier_run_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("1/a5f2c1df")).unwrap();
+        assert_eq!(read_repetitions(folder.path()).unwrap(), []);
+        remove_repetitions(folder.path()).unwrap();
+        assert!(!folder.path().join("1").exists());
+        assert_eq!(read_repetitions(folder.path()).unwrap(), []);
+        remove_repetitions(folder.path()).unwrap();
+    }
 }
