@@ -172,18 +172,18 @@ fn a_line_that_comes_and_goes_is_no_effect() {
 /// Of many lines that come and go, some agree by chance in all pairs of a few cases.
 #[test]
 fn many_lines_that_come_and_go_are_no_effect() {
-    for seed in 0..40_u64 {
+    for seed in 0..40 {
         for (routes, trials) in [(1, 1), (2, 1), (3, 1), (2, 2)] {
             let routes = &["queued", "cross-region", "third"][..routes];
             let run = run(routes, trials, |inputs| {
-                let flicker = |line: u64| {
+                let flicker = |line: u8| {
                     let mut hash = std::hash::DefaultHasher::new();
                     let Inputs { limit, router_off, route, number } = inputs;
                     (seed, line, limit, router_off, route, number).hash(&mut hash);
                     hash.finish().is_multiple_of(2)
                 };
                 let lines = (0..60).filter(|line| flicker(*line));
-                let name = |line: u64| format!("worker {} joined", char::from(b'A' + line as u8));
+                let name = |line: u8| format!("worker {} joined", char::from(b'A' + line));
                 Left { log: lines.map(name).collect(), ..Left::default() }
             });
             let effect = limit(&run).effect;
