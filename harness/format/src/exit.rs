@@ -29,6 +29,7 @@ exits! {
     Snapshots 5 "only startup snapshots changed";
     Unfaithful 6 "a replay had the same result, in a world that may differ";
     Unnoticed 7 "a sabotage went unnoticed (`check --prove`)";
+    Unproven 8 "a deployed value is unproven or unknown (`guard`)";
     Skip 125 "this commit can't be tested (`replay --bisect`)";
     Interrupted 130 "stopped by Ctrl-C";
     Terminated 143 "stopped by SIGTERM";

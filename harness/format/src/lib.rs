@@ -33,6 +33,8 @@
 //! | a diagnosis | `diagnose --format json` | [`Diagnosis`] |
 //! | a preflight | `preflight --format json` | [`Preflight`] |
 //! | the flags of a service | `flags --format json` | [`FlagTable`] |
+//! | comparisons of deploy manifests | `guard --format json` | [`Guard`] |
+//! | what was proved about flags | `check --write-proof` | [`FlagProof`] |
 //! | traces | `traces --format json` | [`Traces`] |
 //! | the evidence of a case: `evidence.json` | `check`, one folder per case | [`Observation`] |
 //! | the plan of a run: `run.json` | `check`, beside the folders of its cases | [`RunPlan`] |
@@ -51,8 +53,10 @@ mod exit;
 mod explanation;
 mod finding;
 mod flag_effect;
+mod flag_proof;
 mod flag_table;
 mod flags;
+mod guard;
 mod job_times;
 mod judgement;
 mod observation;
@@ -84,7 +88,11 @@ pub use exit::Exit;
 pub use explanation::Explanation;
 pub use finding::Finding;
 pub use flag_effect::{FlagEffect, FlagEffects, FlagValue};
+pub use flag_proof::{
+    Combination, Difference, Effect, FlagProof, ProofInputs, ProvedEffect, ProvedFlag, ProvedValue,
+};
 pub use flag_table::{FlagRow, FlagSetting, FlagTable};
+pub use guard::{Comparison, DeployedValue, Freshness, Guard, GuardResult, GuardStep, ProofState};
 pub use job_times::JobTimes;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{

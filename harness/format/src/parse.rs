@@ -4,7 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::diagnosis::Diagnosis;
+use super::flag_proof::FlagProof;
 use super::flag_table::FlagTable;
+use super::guard::Guard;
 use super::observation::{Observation, RunPlan};
 use super::preflight::Preflight;
 use super::run::Run;
@@ -32,6 +34,8 @@ documents! {
     Run, "schema", "1";
     Diagnosis, "schema", "1";
     Preflight, "schema", "1";
+    Guard, "schema", "1";
+    FlagProof, "schema", "1";
     Traces, "schema", "1";
     FlagTable, "schema", "1";
     Observation, "format", EVIDENCE_FORMAT;

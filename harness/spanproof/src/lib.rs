@@ -90,6 +90,7 @@ mod deployment;
 mod document;
 mod effect;
 mod environment;
+mod guard;
 mod identifier;
 mod incident;
 mod json_path;
@@ -114,6 +115,7 @@ pub use deployment::{
     RowSource, Session, TimeBound, TraceMatches, TraceQuery, Window, find_traces,
 };
 pub use document::{SpecError, suggestion};
+pub use guard::{DeployedCase, GuardBase, GuardError, GuardInput};
 pub use incident::{
     Bundle, ExpectedVerdict, IncidentError, Masking, adopt, capture_case, capture_deployment,
     list_incidents, rejudge_incident, replay, replay_adopted,

@@ -32,12 +32,7 @@ impl ManifestFlag {
     /// Looks a flag up in a manifest. `process` names a process; without it, the process that runs
     /// the service of the spec is selected if one clearly does, and all processes otherwise.
     pub fn new(spec: &Spec, manifest: &Manifest, flag: &str, process: Option<&str>) -> Self {
-        let names = service_names(spec);
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let selected = match process {
-            Some(name) => manifest.named(name),
-            None => manifest.running(&names),
-        };
+        let selected = selected_processes(spec, manifest, process);
         let mut unresolved = manifest.unresolved.clone();
         if let (Some(name), true, None) = (process, selected.is_empty(), &unresolved) {
             let all: Vec<_> =
@@ -96,6 +91,21 @@ impl ManifestFlag {
     }
 }
 
+/// Returns the processes of a manifest that run the service: the one with this name, or those that fit
+/// the service of the spec, or all main processes.
+pub(crate) fn selected_processes<'a>(
+    spec: &Spec,
+    manifest: &'a Manifest,
+    process: Option<&str>,
+) -> Vec<&'a Process> {
+    let names = service_names(spec);
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    match process {
+        Some(name) => manifest.named(name),
+        None => manifest.running(&names),
+    }
+}
+
 /// Returns the names by which a process of the service can be recognised: its name, and its program.
 fn service_names(spec: &Spec) -> Vec<String> {
     let binary = spec.service.cargo.as_ref().map(|cargo| cargo.bin.clone());
@@ -116,7 +126,7 @@ fn service_names(spec: &Spec) -> Vec<String> {
 }
 
 /// Returns the name of a process, with what it belongs to.
-fn label(process: &Process) -> String {
+pub(crate) fn label(process: &Process) -> String {
     match &process.group {
         Some(group) if *group != process.name => format!("{group}/{}", process.name),
         _ => process.name.clone(),

@@ -18,3 +18,4 @@ mod trial_insert;
 pub use database::check_database;
 pub use flag::{Startup, check_manifest, check_startup};
 pub use manifest::ManifestFlag;
+pub(crate) use manifest::{label, selected_processes};

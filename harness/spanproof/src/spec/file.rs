@@ -1,6 +1,6 @@
 //! Reads and checks a whole spec file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use serde::Deserialize;
 use spanproof_postgres::{Migrations, Options, SameVersion};
 use toml::Spanned;
 
+use super::canonical::canonical;
 use super::check::Check;
-use super::probe::{self, ProbeFile, Probes};
+use super::manifests::{self, Manifests};
+use super::probe::{ProbeFile, Probes};
 use super::process::Process;
-use super::section::{
-    Database, Job, Matrix, Order, Redaction, Route, Service, Startup, UpstreamRule,
-};
+use super::section::{Database, Job, Matrix, Order, Route, Service, Startup, UpstreamRule};
+use super::startup::StartupFile;
 use super::{
     Condition, Expected, Facts, Fault, FaultKind, Flag, Overlay, SpanRule, Tables, UnitLink,
     deprecated, overlay, placeholder,
@@ -80,6 +81,10 @@ pub(super) struct SpecFile {
     /// The expected startup output.
     #[serde(default)]
     pub(super) startup: StartupFile,
+    /// The deploy manifests of each environment.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Manifests>")]
+    pub(super) manifests: BTreeMap<String, Spanned<Manifests>>,
 }
 
 /// A checked spec.
@@ -115,6 +120,10 @@ pub struct Spec {
     pub(crate) tables: Tables,
     /// The expected startup output.
     pub(crate) startup: Startup,
+    /// The deploy manifests, by environment.
+    pub(crate) manifests: BTreeMap<String, Manifests>,
+    /// The settings, in a form that does not depend on comments and on `manifests`.
+    pub(crate) canonical: String,
     /// A warning for each former name in the file.
     pub(super) warnings: Vec<String>,
 }
@@ -131,27 +140,6 @@ pub(super) struct MatrixFile {
     /// A condition that all cases must meet.
     #[schemars(with = "Option<Condition>")]
     pub(super) pin: Option<Spanned<Condition>>,
-}
-
-/// `[startup]`: the output of the service until it is ready.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct StartupFile {
-    /// The folder of snapshots, one for each combination of flags.
-    snapshots: Option<PathBuf>,
-    /// Texts that vary from run to run, to replace by placeholders.
-    redact: Vec<RedactionFile>,
-}
-
-/// A text that varies from run to run, and its placeholder.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RedactionFile {
-    /// Matches the text.
-    #[schemars(with = "String")]
-    pattern: Spanned<String>,
-    /// The name of the placeholder, printed as `[NAME]`.
-    name: String,
 }
 
 impl Spec {
@@ -175,6 +163,14 @@ impl Spec {
         Ok(Self { warnings, ..spec })
     }
 
+    /// Reads a spec from a text, such as one of another commit. `path` is the path of the file.
+    ///
+    /// # Errors
+    /// Like [`Spec::read`].
+    pub fn parse(path: &Path, text: impl Into<String>) -> Result<Self, Error> {
+        Self::from_document(&Document::new(path, text))
+    }
+
     /// Reads a spec from a document in memory.
     ///
     /// # Errors
@@ -185,6 +181,8 @@ impl Spec {
         check.run()?;
         let folder = document.path().parent().unwrap_or(Path::new("")).to_owned();
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        let flags = inner(file.flags);
+        let manifests = manifests::check(document, &flags, file.manifests)?;
         Ok(Self {
             folder,
             service: file.service.into_inner(),
@@ -193,7 +191,7 @@ impl Spec {
             routes: inner(file.routes),
             upstreams: inner(file.upstreams),
             jobs: inner(file.jobs),
-            flags: inner(file.flags),
+            flags,
             faults: inner(file.faults),
             expected: inner(file.expected),
             matrix: Matrix {
@@ -204,7 +202,9 @@ impl Spec {
             spans: inner(file.spans),
             probes: file.probes.compile(document)?,
             tables: file.tables,
-            startup: startup(document, file.startup)?,
+            startup: file.startup.compile(document)?,
+            manifests,
+            canonical: canonical(document)?,
             warnings,
         })
     }
@@ -258,6 +258,11 @@ impl Spec {
     /// Returns the flags in the order of the file.
     pub fn flags(&self) -> &[Flag] {
         &self.flags
+    }
+
+    /// Returns the names of the environments that have deploy manifests, sorted.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        self.manifests.keys().map(String::as_str)
     }
 
     /// Returns the options of the disposable Postgres, from `[database]`.
@@ -388,13 +393,4 @@ impl Spec {
 /// Removes the positions in the file from values that have been checked.
 fn inner<T>(items: Vec<Spanned<T>>) -> Vec<T> {
     items.into_iter().map(Spanned::into_inner).collect()
-}
-
-/// Compiles the patterns of `[startup]`.
-fn startup(document: &Document, file: StartupFile) -> Result<Startup, Error> {
-    let redact = file.redact.into_iter().map(|rule| {
-        let pattern = probe::compile(document, &rule.pattern)?;
-        Ok(Redaction { pattern, name: rule.name })
-    });
-    Ok(Startup { snapshots: file.snapshots, redact: redact.collect::<Result<_, Error>>()? })
 }

@@ -1,6 +1,7 @@
 //! The spec: what a user declares in `spanproof.toml`. Each section has a module. Errors name file
 //! and line.
 
+mod canonical;
 mod check;
 mod columns;
 mod condition;
@@ -11,6 +12,7 @@ mod fault;
 mod file;
 mod flag;
 mod flag_check;
+mod manifests;
 mod overlay;
 pub(crate) mod placeholder;
 mod probe;
@@ -19,6 +21,7 @@ mod schema;
 mod section;
 mod span;
 mod span_check;
+mod startup;
 mod table;
 mod value;
 
@@ -33,6 +36,7 @@ pub use file::Spec;
 pub use flag::Flag;
 pub(crate) use flag::{Effects, FlagKind, FlagState, Pattern, Requests};
 pub(crate) use flag_check::{is_query, rows_hash};
+pub(crate) use manifests::{Expect, Manifests};
 pub(crate) use overlay::Overlay;
 pub(crate) use probe::{Attempt, Banner, Probes};
 pub(crate) use process::{Process, Ready};

@@ -1,0 +1,180 @@
+//! Compares the flags of each environment with those of an earlier commit, the base: a flag that was on
+//! there must still be on.
+
+use spanproof_format::{Comparison, DeployedValue, FlagProof, GuardResult};
+use spanproof_manifest::Files;
+
+use super::GuardError;
+use super::deployed::{Deployed, Setting, read_environment};
+use super::environment::judge_all;
+use super::judged::Judged;
+use crate::document::suggestion;
+use crate::spec::{Expect, Spec, Value};
+
+/// The base: the spec, the manifests and the proof of another commit.
+#[derive(Debug)]
+pub struct GuardBase<'a> {
+    /// The name of the commit, such as `origin/main`.
+    pub name: String,
+    /// The spec of the base; `None` if it had none.
+    pub spec: Option<Spec>,
+    /// The files of the base.
+    pub files: &'a dyn Files,
+    /// The proof of the base; `None` if it had none.
+    pub proof: Option<FlagProof>,
+}
+
+/// What the processes of an environment had at the base.
+pub(super) struct Before {
+    pub(super) environment: String,
+    pub(super) deployed: Vec<Deployed>,
+}
+
+impl GuardBase<'_> {
+    /// Reads the environments of the base. One that can't be read there is left out: nothing of it was
+    /// deployed.
+    pub(super) fn read(&self, spec: &Spec) -> Vec<Before> {
+        let own = self.spec.as_ref();
+        let names = own.map(|own| own.manifests.keys()).into_iter().flatten();
+        let mut names: Vec<_> = names.chain(spec.manifests.keys()).cloned().collect();
+        names.sort();
+        names.dedup();
+        let read = |environment: String| {
+            // An environment that only the new spec declares may have had the same files before.
+            let declares = |spec: &&Spec| spec.manifests.contains_key(&environment);
+            let declaring = own.filter(declares).unwrap_or(spec);
+            let deployed = read_environment(declaring, &environment, self.files).ok()?;
+            Some(Before { environment, deployed })
+        };
+        names.into_iter().filter_map(read).collect()
+    }
+
+    /// Compares the flags that were on in the base with those of today. `now` is `Err` if the manifests
+    /// of an environment can't be read any more. `proof` is the proof of today, if it is usable.
+    pub(super) fn compare(
+        &self,
+        spec: &Spec,
+        before: &Before,
+        now: Result<&[Deployed], &GuardError>,
+        proof: Option<&FlagProof>,
+    ) -> Vec<Comparison> {
+        let missing = Err("there is no usable proof");
+        let old_proof = self.proof.as_ref().or(proof).map_or(missing, Ok);
+        let new_proof = proof.or(self.proof.as_ref()).map_or(missing, Ok);
+        let declaring =
+            self.spec.as_ref().filter(|own| own.manifests.contains_key(&before.environment));
+        let old_spec = declaring.unwrap_or(spec);
+        let Some(manifests) = old_spec.manifests.get(&before.environment) else {
+            return Vec::new();
+        };
+        let name = before.environment.as_str();
+        let old = judge_all(old_spec, (name, manifests), &before.deployed, old_proof);
+        let new = match (spec.manifests.get(name), now) {
+            (Some(manifests), Ok(deployed)) => {
+                judge_all(spec, (name, manifests), deployed, new_proof)
+            }
+            _ => Vec::new(),
+        };
+        let expects_off = |flag: &str| {
+            let flag = spec.flags.iter().find(|one| one.name == flag);
+            let manifests = spec.manifests.get(name);
+            flag.zip(manifests).is_some_and(|(flag, all)| all.expected(flag) == Some(Expect::Off))
+        };
+        let declared = |flag: &str| spec.flags.iter().any(|one| one.name == flag);
+        let mut comparisons = Vec::new();
+        for was in old.iter().filter(|was| was.on == Some(true)) {
+            let flag = &was.flag.name;
+            if !declared(flag) || expects_off(flag) {
+                continue;
+            }
+            let same_flag = || new.iter().filter(|is| is.flag.name == *flag);
+            let same = same_flag().find(|is| is.deployed.process == was.deployed.process);
+            let comparison = match same.or_else(|| same_flag().next()) {
+                Some(is) => self.changed(was, is),
+                None => self.gone(was, now.err()),
+            };
+            if !comparisons.contains(&comparison) {
+                comparisons.push(comparison);
+            }
+        }
+        comparisons
+    }
+
+    /// Compares a flag that was on with what it is now.
+    fn changed(&self, was: &Judged<'_>, is: &Judged<'_>) -> Comparison {
+        let mut comparison = is.comparison();
+        comparison.with_base = true;
+        let had = self.had(was);
+        if is.on == Some(true) {
+            comparison.result = GuardResult::Ok;
+            comparison.found = format!("{had}, and it is still on");
+            comparison.next = String::new();
+            return comparison;
+        }
+        let same = was.flag.setting == is.flag.setting;
+        comparison.found = match (&is.flag.setting, is.result) {
+            (Setting::Known(Value::Unset), _) => {
+                let renamed = renamed(was, is);
+                format!("dropped: {had}, and now {}{renamed}", is.found)
+            }
+            (Setting::Known(_), GuardResult::Disabled) => {
+                format!("disabled: {had}, and now {}", is.found)
+            }
+            _ if same => format!("{had}, and it has the same value; {}", is.found),
+            _ => format!("changed: {had}, and now {}", is.found),
+        };
+        if is.on == Some(false) {
+            comparison.result = GuardResult::Disabled;
+            if comparison.next.is_empty() {
+                comparison.next = accept(was);
+            }
+        }
+        comparison
+    }
+
+    /// Returns the comparison for a flag of which the environment has nothing any more.
+    fn gone(&self, was: &Judged<'_>, error: Option<&GuardError>) -> Comparison {
+        let why = match error {
+            Some(error) => crate::chain::chain(error),
+            None => {
+                format!("the spec has no `[manifests.{}]` with a process for it", was.environment)
+            }
+        };
+        let found = format!("dropped: {}, and now {why}", self.had(was));
+        let mut comparison = Comparison::new(
+            was.environment,
+            &was.flag.name,
+            DeployedValue::NotKnown,
+            GuardResult::Disabled,
+            found,
+        );
+        comparison.with_base = true;
+        comparison.files.clone_from(&was.deployed.files);
+        comparison.next =
+            format!("name the manifest of today in `[manifests.{}]`", was.environment);
+        comparison
+    }
+
+    /// Returns what the base had, as the start of a sentence.
+    fn had(&self, was: &Judged<'_>) -> String {
+        let value = was.flag.setting.value().map(ToString::to_string).unwrap_or_default();
+        let place = was.flag.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        format!("{} had {value}{place}, which is on", self.name)
+    }
+}
+
+/// Returns a hint if a variable that the base lacked has a similar name.
+fn renamed(was: &Judged<'_>, is: &Judged<'_>) -> String {
+    let is_new = |name: &&String| !was.deployed.variables.contains(name);
+    let names = is.deployed.variables.iter().filter(is_new).map(String::as_str);
+    let hint = suggestion(&was.flag.name, names);
+    hint.replace("did you mean", "was it renamed to")
+}
+
+/// Returns how to accept a flag that is off on purpose.
+fn accept(was: &Judged<'_>) -> String {
+    format!(
+        "if this is on purpose, add `expect = {{ {} = \"off\" }}` to `[manifests.{}]`",
+        was.flag.name, was.environment
+    )
+}

@@ -1,0 +1,241 @@
+//! What the processes of an environment get for each flag (an environment variable of the service),
+//! computed from the environment's deploy manifests.
+
+use std::path::{Path, PathBuf};
+
+use spanproof_format::GuardStep;
+use spanproof_manifest::{
+    Files, Manifest, Options, Process, Reason, Role, Secrets, Step, Value as Found, Variable, read,
+};
+
+use super::GuardError;
+use crate::document::suggestion;
+use crate::observation::masked_flag;
+use crate::preflight::{label, selected_processes};
+use crate::spec::{Manifests, Spec, Value};
+
+/// A process of an environment that runs the service, with its flags.
+#[derive(Debug, Clone)]
+pub(super) struct Deployed {
+    /// The files of the manifest.
+    pub(super) files: Vec<String>,
+    /// The name of the process; empty if no process can be computed from the manifest.
+    pub(super) process: String,
+    /// What the process is for; `None` if no process can be computed.
+    pub(super) role: Option<Role>,
+    /// Whether the process is known to run the service.
+    pub(super) is_service: bool,
+    /// The flags, in the order of the spec.
+    pub(super) flags: Vec<DeployedFlag>,
+    /// The names of all variables of the process.
+    pub(super) variables: Vec<String>,
+}
+
+/// What a process gets for a flag.
+#[derive(Debug, Clone)]
+pub(super) struct DeployedFlag {
+    /// The name of the flag.
+    pub(super) name: String,
+    /// The value, for comparisons and messages.
+    pub(super) setting: Setting,
+    /// The value without a mask, for a run of the service; `None` if it is not known.
+    pub(super) raw: Option<Value>,
+    /// The line that decides the value, as `FILE:LINE`; `None` if no line does.
+    pub(super) place: Option<String>,
+    /// All lines that concern the flag, in order of effect.
+    pub(super) steps: Vec<GuardStep>,
+    /// Processes that were not selected and have the flag.
+    pub(super) others: Vec<String>,
+}
+
+/// A value of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// The process gets this value. Secrets are masked.
+    Known(Value),
+    /// The format's own tool refuses the manifest because of the variable.
+    Refused(Reason),
+    /// The value can't be computed.
+    Unknown(Reason),
+}
+
+impl Setting {
+    /// Returns the value; `None` if it is not known.
+    pub(super) fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Refused(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Reads the manifests of an environment. Returns the processes that run the service.
+///
+/// # Errors
+/// If a file can't be read or parsed, or a manifest lacks the process that the spec names.
+pub(super) fn read_environment(
+    spec: &Spec,
+    environment: &str,
+    files: &dyn Files,
+) -> Result<Vec<Deployed>, GuardError> {
+    let manifests = environment_section(spec, environment)?;
+    let place = || manifests.place.clone();
+    let mut options = Options::default();
+    if let Some(secrets) = &manifests.secrets {
+        let path = path(spec, secrets);
+        let file = path.display().to_string();
+        let bytes = files.read(&path).map_err(|source| GuardError::Secrets {
+            place: place(),
+            environment: environment.to_owned(),
+            file: file.clone(),
+            source,
+        })?;
+        options.secrets = Some(Secrets::parse(&file, &String::from_utf8_lossy(&bytes)));
+    }
+    let paths: Vec<_> = manifests.files.iter().map(|file| path(spec, file)).collect();
+    let found = read(files, &paths, &options).map_err(|source| GuardError::Manifest {
+        place: place(),
+        environment: environment.to_owned(),
+        source,
+    })?;
+    let mut all = Vec::new();
+    for manifest in &found {
+        all.extend(processes(spec, (environment, manifests), manifest)?);
+    }
+    Ok(all)
+}
+
+/// Returns the section of an environment.
+///
+/// # Errors
+/// If the spec has no such section.
+pub(super) fn environment_section<'a>(
+    spec: &'a Spec,
+    environment: &str,
+) -> Result<&'a Manifests, GuardError> {
+    spec.manifests.get(environment).ok_or_else(|| GuardError::Environment {
+        found: environment.to_owned(),
+        hint: suggestion(environment, spec.manifests.keys().map(String::as_str)),
+    })
+}
+
+/// Resolves a path of the spec, without a dot in front.
+fn path(spec: &Spec, file: &Path) -> PathBuf {
+    if spec.folder == Path::new(".") { file.to_owned() } else { spec.path(file) }
+}
+
+fn processes(
+    spec: &Spec,
+    (environment, manifests): (&str, &Manifests),
+    manifest: &Manifest,
+) -> Result<Vec<Deployed>, GuardError> {
+    if let Some(reason) = &manifest.unresolved {
+        return Ok(vec![unresolved(spec, manifest, reason)]);
+    }
+    let selected = selected_processes(spec, manifest, manifests.process.as_deref());
+    if let (Some(process), true) = (&manifests.process, selected.is_empty()) {
+        let known: Vec<_> =
+            manifest.processes.iter().map(|one| format!("`{}`", label(one))).collect();
+        return Err(GuardError::Process {
+            place: manifests.place.clone(),
+            environment: environment.to_owned(),
+            process: process.clone(),
+            files: format!("`{}`", manifest.files.join("`, `")),
+            known: known.join(", "),
+        });
+    }
+    let is_named = manifests.process.is_some();
+    let is_service = is_named || selected.len() < manifest.running(&[]).len();
+    let of = |process: &&Process| Deployed {
+        files: manifest.files.clone(),
+        process: label(process),
+        role: Some(process.role),
+        is_service,
+        flags: spec
+            .flags
+            .iter()
+            .map(|flag| deployed_flag(spec, &flag.name, (manifest, process, &selected)))
+            .collect(),
+        variables: process.variable_names().map(str::to_owned).collect(),
+    };
+    Ok(selected.iter().filter(|one| has_values(one, &selected, spec)).map(of).collect())
+}
+
+/// Whether a process has values of the flags. A map of values that lacks the flags which another map has
+/// is not the map of the service.
+fn has_values(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
+    let has = |process: &Process| {
+        spec.flags.iter().any(|flag| process.variable(&flag.name).value != Found::Unset)
+    };
+    process.role != Role::Values
+        || has(process)
+        || !selected.iter().any(|other| other.role == Role::Values && has(other))
+}
+
+/// Returns a manifest without processes, with the reason for every flag.
+fn unresolved(spec: &Spec, manifest: &Manifest, reason: &Reason) -> Deployed {
+    let flag = |name: &str| DeployedFlag {
+        name: name.to_owned(),
+        setting: Setting::Unknown(reason.clone()),
+        raw: None,
+        place: None,
+        steps: Vec::new(),
+        others: Vec::new(),
+    };
+    Deployed {
+        files: manifest.files.clone(),
+        process: String::new(),
+        role: None,
+        is_service: true,
+        flags: spec.flags.iter().map(|one| flag(&one.name)).collect(),
+        variables: Vec::new(),
+    }
+}
+
+fn deployed_flag(
+    spec: &Spec,
+    name: &str,
+    (manifest, process, selected): (&Manifest, &Process, &[&Process]),
+) -> DeployedFlag {
+    let Variable { value, steps, .. } = &process.variable(name);
+    let masked = |text: &str| masked_flag(spec, name, &Value::Set(text.to_owned()), None);
+    let setting = match value {
+        Found::Literal(text) => Setting::Known(masked(text)),
+        Found::Unset => Setting::Known(Value::Unset),
+        Found::Refused(reason) => Setting::Refused(reason.clone()),
+        Found::Elsewhere(reason) | Found::Unknown(reason) => Setting::Unknown(reason.clone()),
+    };
+    let raw = match value {
+        Found::Literal(text) => Some(Value::Set(text.clone())),
+        Found::Unset => Some(Value::Unset),
+        _ => None,
+    };
+    let is_other = |one: &&Process| !selected.iter().any(|other| std::ptr::eq(*other, *one));
+    let others = manifest.processes.iter().filter(is_other).filter_map(|one| {
+        let variable = one.variable(name);
+        variable.value.literal()?;
+        Some(format!("`{}` ({})", label(one), variable.place()?))
+    });
+    DeployedFlag {
+        name: name.to_owned(),
+        setting,
+        raw,
+        place: process.variable(name).place().map(ToString::to_string),
+        steps: steps.iter().map(|step| guard_step(step, &masked)).collect(),
+        others: others.collect(),
+    }
+}
+
+/// Converts a step. A value in backticks is masked like the value of the flag.
+fn guard_step(step: &Step, masked: &dyn Fn(&str) -> Value) -> GuardStep {
+    let inner = step.note.strip_prefix('`').and_then(|note| note.strip_suffix('`'));
+    let note = match inner {
+        Some(value) => masked(value).to_string(),
+        None => crate::mask::text(&step.note),
+    };
+    let prefix = format!("{} ", step.place);
+    let step = Step { note, ..step.clone() };
+    let text = step.to_string();
+    let text = text.strip_prefix(&prefix).unwrap_or(&text);
+    GuardStep::new(&step.place.file, step.place.line, text)
+}

@@ -1,0 +1,127 @@
+//! Looks up in a proof what a value of a flag does, together with the values of the other flags.
+
+use spanproof_format::{Difference, Effect, FlagProof, ProvedEffect};
+
+use super::deployed::DeployedFlag;
+use crate::spec::Value;
+
+/// What a proof says about a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Proved {
+    /// The effect, in what it differs, and the cases that prove it.
+    Effect {
+        effect: Effect,
+        differences: Vec<Difference>,
+        cases: Vec<String>,
+        /// With which other flags the value has another effect; empty if it always has this one.
+        depends_on: String,
+    },
+    /// No case tried it; why.
+    Untried(String),
+    /// The effect depends on a value that is not known; why.
+    Depends(String),
+}
+
+/// Returns the effect of a value of the flag `name`. `flags` are all flags of the process.
+pub(super) fn proved(
+    proof: &FlagProof,
+    name: &str,
+    value: &Value,
+    flags: &[DeployedFlag],
+) -> Proved {
+    let Some(flag) = proof.flag(name) else {
+        return Proved::Untried(format!("the proof lacks the flag `{name}`"));
+    };
+    let tried = |other: &Option<String>| other.as_deref() == value.text();
+    let Some(found) = flag.values.iter().find(|tried_value| tried(&tried_value.value)) else {
+        let all: Vec<_> = flag.values.iter().map(|value| display(value.value.as_ref())).collect();
+        return Proved::Untried(format!("no case tried it; cases tried {}", all.join(", ")));
+    };
+    if let Some(together) = untried_together(proof, name, flags) {
+        return Proved::Untried(format!("no case tried it together with {together}"));
+    }
+    let fits = |effect: &&ProvedEffect| {
+        effect.with.iter().all(|(other, value)| match setting(flags, other) {
+            Some(found) => found.text() == value.as_deref(),
+            None => true,
+        })
+    };
+    let mut fitting = found.effects.iter().filter(fits);
+    let Some(first) = fitting.next() else {
+        let others = others(name, flags);
+        return Proved::Untried(format!(
+            "what it does depends on other flags, and no case tried it together with {others}"
+        ));
+    };
+    if fitting.any(|other| other.effect != first.effect) {
+        let unknown: Vec<_> = flags
+            .iter()
+            .filter(|flag| flag.name != name && flag.setting.value().is_none())
+            .map(|flag| format!("`{}`", flag.name))
+            .collect();
+        return Proved::Depends(format!(
+            "what it does depends on {}, whose value is not known",
+            unknown.join(", ")
+        ));
+    }
+    Proved::Effect {
+        effect: first.effect,
+        differences: first.differences.clone(),
+        cases: first.cases.clone(),
+        depends_on: depends_on(&found.effects, first),
+    }
+}
+
+/// Returns the other flags with which a value has the effect that it lacks here; empty if there are
+/// none.
+fn depends_on(effects: &[ProvedEffect], here: &ProvedEffect) -> String {
+    let elsewhere = effects.iter().find(|other| {
+        matches!(other.effect, Effect::Changes | Effect::Records) && other.effect != here.effect
+    });
+    let Some(elsewhere) = elsewhere else { return String::new() };
+    let changed = elsewhere.with.iter().filter(|pair| !here.with.contains(pair));
+    let changed: Vec<_> =
+        changed.map(|(name, value)| format!("{name}={}", display(value.as_ref()))).collect();
+    changed.join(" and ")
+}
+
+/// Returns the value of another flag; `None` if it is not known.
+fn setting<'a>(flags: &'a [DeployedFlag], name: &str) -> Option<&'a Value> {
+    flags.iter().find(|flag| flag.name == name)?.setting.value()
+}
+
+/// Returns the other flags whose values were tried, but not together with this flag's value. `None` if
+/// the combination was tried, or if one of the values is not known or was not tried at all.
+fn untried_together(proof: &FlagProof, name: &str, flags: &[DeployedFlag]) -> Option<String> {
+    let all_tried = flags.iter().all(|deployed| {
+        let Some(value) = deployed.setting.value() else { return false };
+        let tried = proof.flag(&deployed.name).into_iter().flat_map(|flag| &flag.values);
+        tried.into_iter().any(|tried| tried.value.as_deref() == value.text())
+    });
+    let same = |pairs: &[(String, Option<String>)]| {
+        pairs.iter().all(|(name, value)| {
+            setting(flags, name).is_some_and(|found| found.text() == value.as_deref())
+        })
+    };
+    if !all_tried || proof.combinations.iter().any(|combination| same(&combination.flags)) {
+        return None;
+    }
+    Some(others(name, flags))
+}
+
+/// Returns the other flags with their values.
+fn others(name: &str, flags: &[DeployedFlag]) -> String {
+    let others = flags.iter().filter(|flag| flag.name != name);
+    let texts: Vec<_> = others
+        .map(|flag| match flag.setting.value() {
+            Some(value) => format!("{}={value}", flag.name),
+            None => format!("{}=unknown", flag.name),
+        })
+        .collect();
+    texts.join(" and ")
+}
+
+/// Returns a value of a proof for a message.
+pub(super) fn display(value: Option<&String>) -> String {
+    value.map_or(Value::Unset, |text| Value::Set(text.clone())).to_string()
+}

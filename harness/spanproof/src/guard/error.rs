@@ -1,0 +1,82 @@
+//! Errors of the guard.
+
+use crate::chain::debug_as_chain;
+
+/// The manifests of a spec can't be compared.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// The spec names no manifests or no flags.
+    #[error("nothing to compare: the spec has no {missing}")]
+    Nothing {
+        /// The section that is missing.
+        missing: &'static str,
+    },
+    /// The spec has no such environment.
+    #[error("the spec has no `[manifests.{found}]`{hint}")]
+    Environment {
+        /// The name of the environment.
+        found: String,
+        /// A similar name, as the end of the sentence; may be empty.
+        hint: String,
+    },
+    /// A manifest can't be read or parsed.
+    #[error("{place}: `[manifests.{environment}]`")]
+    Manifest {
+        /// The place of the section, as `FILE:LINE`.
+        place: String,
+        /// The name of the environment.
+        environment: String,
+        /// The cause.
+        #[source]
+        source: spanproof_manifest::Error,
+    },
+    /// The file with names of secrets can't be read.
+    #[error("{place}: could not read `secrets` of `[manifests.{environment}]`, `{file}`")]
+    Secrets {
+        /// The place of the section, as `FILE:LINE`.
+        place: String,
+        /// The name of the environment.
+        environment: String,
+        /// The path of the file.
+        file: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A manifest has no process with the name that the spec gives.
+    #[error(
+        "{place}: `process` of `[manifests.{environment}]` is `{process}`, and {files} has no such \
+         process; it has {known}"
+    )]
+    Process {
+        /// The place of the section, as `FILE:LINE`.
+        place: String,
+        /// The name of the environment.
+        environment: String,
+        /// The name of the process.
+        process: String,
+        /// The files of the manifest.
+        files: String,
+        /// The processes that the manifest has.
+        known: String,
+    },
+    /// The value that an environment gives to a flag is not known.
+    #[error("the environment `{environment}` can't be run: {reason}; {resolve}")]
+    NotKnown {
+        /// The name of the environment.
+        environment: String,
+        /// Which value is not known, and why.
+        reason: String,
+        /// How to get the value.
+        resolve: String,
+    },
+    /// The migrations can't be read.
+    #[error("the migrations can't be read")]
+    Migrations(#[from] spanproof_postgres::Error),
+    /// The spec has no case from which the route, the upstream and the job can be taken.
+    #[error("the matrix of the spec has no case")]
+    Matrix(#[from] crate::matrix::MatrixError),
+}
+
+debug_as_chain!(GuardError);

@@ -1,0 +1,287 @@
+//! Compares the value that a process gets for a flag with what the proof says about this value. A flag
+//! is an environment variable of the service.
+
+use spanproof_format::{
+    Comparison, DeployedValue, Difference, Effect, FlagProof, GuardResult, ProvedFlag,
+};
+
+use super::deployed::{Deployed, DeployedFlag, Setting};
+use super::effect::{Proved, display, proved};
+use crate::spec::{Expect, Flag, Intent, Value};
+
+/// Maximum number of cases that a comparison names.
+const MAX_CASES: usize = 3;
+
+/// One value, compared with the proof.
+#[derive(Debug, Clone)]
+pub(super) struct Judged<'a> {
+    pub(super) environment: &'a str,
+    pub(super) deployed: &'a Deployed,
+    pub(super) flag: &'a DeployedFlag,
+    /// Whether the flag is on; `None` if that is not proved.
+    pub(super) on: Option<bool>,
+    pub(super) result: GuardResult,
+    /// What was found, as a sentence that begins with the environment.
+    pub(super) found: String,
+    pub(super) cases: Vec<String>,
+    /// What to do; empty if there is nothing to do.
+    pub(super) next: String,
+}
+
+/// What a value is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge<'a> {
+    /// The name of the environment.
+    pub(super) environment: &'a str,
+    /// What the flag must be; `None` if every value is accepted that does what it means.
+    pub(super) expect: Option<Expect>,
+    /// The proof, or why it can't be used.
+    pub(super) proof: Result<&'a FlagProof, &'a str>,
+}
+
+impl<'a> Judge<'a> {
+    /// Compares what a process gets for a flag.
+    pub(super) fn judge(
+        &self,
+        flag: &Flag,
+        deployed: &'a Deployed,
+        found: &'a DeployedFlag,
+    ) -> Judged<'a> {
+        let judged = |result, text: String, next: &str| Judged {
+            environment: self.environment,
+            deployed,
+            flag: found,
+            on: None,
+            result,
+            found: text,
+            cases: Vec::new(),
+            next: next.to_owned(),
+        };
+        let value = match &found.setting {
+            Setting::Unknown(reason) => {
+                let text = format!("{}: {}", self.environment, reason.why);
+                return judged(GuardResult::Unknown, text, &reason.resolve);
+            }
+            Setting::Refused(reason) => {
+                let text = format!("{}: {}", self.environment, reason.why);
+                return judged(GuardResult::Disabled, text, &reason.resolve);
+            }
+            Setting::Known(value) => value,
+        };
+        let sets = self.sets(found, value);
+        let proof = match self.proof {
+            Ok(proof) => proof,
+            Err(why) => {
+                let next = "run `spanproof check --write-proof` and commit the file";
+                return judged(GuardResult::Unproven, format!("{sets}; {why}"), next);
+            }
+        };
+        match proved(proof, &flag.name, value, &deployed.flags) {
+            Proved::Untried(why) => {
+                let next = format!(
+                    "add the value to `values` of the flag and run `spanproof check --write-proof`, \
+                     or use one of: {}",
+                    working_values(proof, flag)
+                );
+                judged(GuardResult::Unproven, format!("{sets}, and {why}"), &next)
+            }
+            Proved::Depends(why) => {
+                let next = "resolve the other value first";
+                judged(GuardResult::Unknown, format!("{sets}, and {why}"), next)
+            }
+            Proved::Effect { effect, differences, cases, depends_on } => {
+                let state = State { effect, differences, depends_on, value };
+                let (on, result) = state.result(flag, self.expect);
+                let by = proved_by(&cases);
+                let text =
+                    format!("{}{sets}, which {}{by}", need(proof, flag, result), state.text());
+                let next = match result {
+                    GuardResult::Ok => String::new(),
+                    GuardResult::Enabled => "use a value that is proved to be off".to_owned(),
+                    _ if !state.depends_on.is_empty() => {
+                        format!("it needs {}", state.depends_on)
+                    }
+                    _ => next_for_disabled(proof, flag, found),
+                };
+                let cases = cases.into_iter().take(MAX_CASES).collect();
+                Judged { on, cases, ..judged(result, text, &next) }
+            }
+        }
+    }
+
+    /// Returns the start of a sentence: what the environment sets, and where.
+    fn sets(&self, found: &DeployedFlag, value: &Value) -> String {
+        let place = found.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        match value {
+            Value::Unset if found.place.is_some() => {
+                format!("{} removes it{place}", self.environment)
+            }
+            Value::Unset => format!("{} does not set it", self.environment),
+            Value::Set(_) => format!("{} sets {value}{place}", self.environment),
+        }
+    }
+}
+
+/// What a value was proved to do.
+struct State<'a> {
+    effect: Effect,
+    differences: Vec<Difference>,
+    depends_on: String,
+    value: &'a Value,
+}
+
+impl State<'_> {
+    /// Returns whether the flag is on, and whether it should be so.
+    fn result(&self, flag: &Flag, expect: Option<Expect>) -> (Option<bool>, GuardResult) {
+        let means_on = self.value.intent() == Intent::On;
+        let on = match self.effect {
+            Effect::Records => true,
+            Effect::RecordsNothing | Effect::ChangesNothing => false,
+            // A value that means off and changes something is on, if the flag is a switch.
+            Effect::Changes => means_on || is_switch(flag),
+            // The values of another kind of flag are all on: 300, `info`.
+            Effect::Baseline if !(means_on && is_switch(flag)) => means_on,
+            _ => return (None, GuardResult::Unproven),
+        };
+        let result = match (on, expect) {
+            (true, Some(Expect::On)) | (false, Some(Expect::Off)) => GuardResult::Ok,
+            (true, None) if means_on || flag.tracing => GuardResult::Ok,
+            (true, _) => GuardResult::Enabled,
+            (false, None) if !means_on => GuardResult::Ok,
+            (false, _) => GuardResult::Disabled,
+        };
+        (Some(on), result)
+    }
+
+    /// Returns the effect, as the end of a sentence.
+    fn text(&self) -> String {
+        let differences: Vec<_> = self.differences.iter().copied().filter_map(name).collect();
+        match self.effect {
+            Effect::Records => "records spans".to_owned(),
+            Effect::RecordsNothing => "records nothing".to_owned(),
+            Effect::Changes => format!("changes {}", differences.join(", ")),
+            Effect::ChangesNothing if self.differences.is_empty() => {
+                "changes nothing that can be observed".to_owned()
+            }
+            Effect::ChangesNothing => {
+                "is printed at startup and changes nothing else that can be observed".to_owned()
+            }
+            Effect::Baseline => "is the value that the others were compared with".to_owned(),
+            _ => "has an effect that no two cases show".to_owned(),
+        }
+    }
+}
+
+/// Returns a difference for a message; `None` for one that shows no effect.
+fn name(difference: Difference) -> Option<&'static str> {
+    Some(match difference {
+        Difference::Spans => "spans",
+        Difference::Statuses => "statuses",
+        Difference::Requests => "requests to the upstream",
+        Difference::Startup => "startup lines",
+        _ => return None,
+    })
+}
+
+/// Whether a flag is a switch: each of its values means on or off to a person.
+fn is_switch(flag: &Flag) -> bool {
+    const WORDS: [&str; 21] = [
+        "",
+        "0",
+        "1",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "n",
+        "t",
+        "f",
+        "enable",
+        "enabled",
+        "disable",
+        "disabled",
+        "none",
+        "active",
+        "enabled=true",
+        "enabled=false",
+    ];
+    flag.values.iter().all(|value| {
+        let Value::Set(text) = value else { return true };
+        let word = text.trim().trim_matches(['"', '\'']).trim().to_ascii_lowercase();
+        WORDS.contains(&word.as_str())
+    })
+}
+
+/// Returns which spans need the flag, if it is off although it should be on.
+fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
+    let proved = proof.flag(&flag.name);
+    let Some(proved) = proved.filter(|proved| {
+        result == GuardResult::Disabled && proved.tracing && !proved.spans.is_empty()
+    }) else {
+        return String::new();
+    };
+    let spans = proved.spans.join("`, `");
+    let values = working(proved);
+    format!("spans `{spans}` need {}={}; ", flag.name, values.join("|"))
+}
+
+fn proved_by(cases: &[String]) -> String {
+    match cases {
+        [] => String::new(),
+        [one] => format!(" (proved by case {one})"),
+        [one, more @ ..] => format!(" (proved by case {one} and {} more)", more.len()),
+    }
+}
+
+/// Returns what to do about a value that does nothing.
+fn next_for_disabled(proof: &FlagProof, flag: &Flag, found: &DeployedFlag) -> String {
+    let values = working_values(proof, flag);
+    let elsewhere = match found.others.as_slice() {
+        [] => String::new(),
+        others => format!("; another process has it: {}", others.join(", ")),
+    };
+    match values.as_str() {
+        "" => format!("no value of {} was proved to do anything{elsewhere}", flag.name),
+        values => format!("set {} to one of: {values}{elsewhere}", flag.name),
+    }
+}
+
+/// Returns the values that were proved to switch a flag on, as a list.
+fn working_values(proof: &FlagProof, flag: &Flag) -> String {
+    proof.flag(&flag.name).map(working).unwrap_or_default().join(", ")
+}
+
+fn working(flag: &ProvedFlag) -> Vec<String> {
+    let works = |effect: Effect| matches!(effect, Effect::Records | Effect::Changes);
+    let values = flag.values.iter().filter(|value| {
+        value.effects.iter().any(|effect| works(effect.effect))
+            && value
+                .value
+                .as_ref()
+                .is_some_and(|text| Value::Set(text.clone()).intent() == Intent::On)
+    });
+    values.map(|value| display(value.value.as_ref())).collect()
+}
+
+impl Judged<'_> {
+    /// Converts this to a comparison of the document.
+    pub(super) fn comparison(&self) -> Comparison {
+        let value = match &self.flag.setting {
+            Setting::Known(Value::Set(text)) => DeployedValue::Set(text.clone()),
+            Setting::Known(Value::Unset) => DeployedValue::Unset,
+            Setting::Refused(_) | Setting::Unknown(_) => DeployedValue::NotKnown,
+        };
+        let mut comparison =
+            Comparison::new(self.environment, &self.flag.name, value, self.result, &self.found);
+        comparison.files.clone_from(&self.deployed.files);
+        let process = &self.deployed.process;
+        comparison.processes = if process.is_empty() { Vec::new() } else { vec![process.clone()] };
+        comparison.steps.clone_from(&self.flag.steps);
+        comparison.cases.clone_from(&self.cases);
+        comparison.next.clone_from(&self.next);
+        comparison
+    }
+}

@@ -1,0 +1,20 @@
+//! The guard: compares the flags in deploy manifests with what passing cases proved about them. A flag is
+//! an environment variable of the service, an environment is a place with manifests of its own, such as
+//! production.
+
+mod base;
+mod case;
+mod comparison;
+mod deployed;
+mod effect;
+mod environment;
+mod error;
+mod fingerprint;
+mod footprint;
+mod judged;
+mod proof;
+
+pub use base::GuardBase;
+pub use case::DeployedCase;
+pub use comparison::GuardInput;
+pub use error::GuardError;
