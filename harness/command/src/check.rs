@@ -13,14 +13,14 @@ use super::args::{CaseArgs, Check, Format};
 use super::capture::incident_failure;
 use super::progress::Progress;
 use super::runs::RunFolder;
-use super::{Exit, Failure, environment, output, snapshots, sources};
+use super::{Exit, Failure, deployed, environment, output, proof, snapshots, sources};
 use crate::report;
 use spanproof::Spec;
 use spanproof::World;
 use spanproof::shell_quoted;
-use spanproof::{Case, cases, experiments};
+use spanproof::{Case, DeployedCase, cases, experiments};
 use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult};
-use spanproof_format::{AdoptedIncident, Run, StepTime, Summary, Timings};
+use spanproof_format::{AdoptedIncident, FlagProof, Run, StepTime, Summary, Timings};
 
 /// The steps of a trial in their order. A trial is one start of the service for one case.
 const STEPS: [&str; 8] =
@@ -28,34 +28,86 @@ const STEPS: [&str; 8] =
 /// Time limit for background tasks to end after the last result.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What a check found.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) exit: Exit,
+    /// What the run proves about the flags; `None` if it did not pass, or if nobody asked.
+    pub(super) proof: Option<FlagProof>,
+}
+
+impl From<Exit> for Checked {
+    fn from(exit: Exit) -> Self {
+        Self { exit, proof: None }
+    }
+}
+
+/// What a check runs.
+#[derive(Debug)]
+struct Selected {
+    spec: Spec,
+    cases: Vec<Case>,
+    /// The cases of environments, which are among `cases`.
+    deployed: Vec<DeployedCase>,
+    /// All cases of the matrix.
+    matrix: Vec<Case>,
+}
+
 /// Reads the spec and selects the cases. Adds cases with faults that the spec does not declare, unless
 /// `--no-faults` is given.
 pub(super) fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
+    let Selected { spec, cases, .. } = select(args, &[])?;
+    Ok((spec, cases))
+}
+
+/// Selects cases, also among those of some environments.
+fn select(args: &CaseArgs, environments: &[String]) -> Result<Selected, Failure> {
     let spec = sources::spec(&args.config)?;
     let mut all = cases(&spec).map_err(Failure::usage)?;
     if !args.no_faults {
         all.extend(experiments(&spec, &all));
     }
+    let (matrix, deployed) = (all.clone(), deployed::cases(&spec, environments)?);
+    deployed::add(&mut all, &deployed);
     let selected = args.selection().pick(all);
-    let selected = selected.map_err(|text| Failure { exit: Exit::Nothing, text })?;
-    Ok((spec, selected))
+    let cases = selected.map_err(|text| Failure { exit: Exit::Nothing, text })?;
+    Ok(Selected { spec, cases, deployed, matrix })
 }
 
 pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
-    let start = Instant::now();
-    if args.update && environment::is_ci() {
-        let text = "`--update` is refused because the environment variable `CI` is set; accept \
-                    snapshots on your own machine";
-        return Err(Failure::usage(anyhow!(text)));
+    let checked = execute(args, args.accept.write_proof)?;
+    if !args.accept.write_proof {
+        return Ok(checked.exit);
     }
-    let (spec, cases) = select_cases(&args.cases)?;
-    interruptible(|cancelled| run(args, spec, cases, cancelled, start))
+    match &checked.proof {
+        Some(found) => proof::write(&proof::path(&args.cases.config), found)?,
+        None => output::error("no proof was written, because the run did not pass"),
+    }
+    Ok(checked.exit)
+}
+
+/// Runs the cases. With `wants_proof`, a run that passes returns what it proves about the flags.
+pub(super) fn execute(args: &Check, wants_proof: bool) -> Result<Checked, Failure> {
+    let start = Instant::now();
+    for (option, files, given) in [
+        ("--update", "snapshots", args.accept.update),
+        ("--write-proof", "the proof", args.accept.write_proof),
+    ] {
+        if given && environment::is_ci() {
+            return Err(Failure::usage(anyhow!(
+                "`{option}` is refused because the environment variable `CI` is set; accept {files} \
+                 on your own machine"
+            )));
+        }
+    }
+    let selected = select(&args.cases, &args.environments)?;
+    interruptible(|cancelled| run(args, selected, wants_proof, cancelled, start))
 }
 
 /// Runs a command that starts services. SIGINT and SIGTERM cancel it.
-pub(super) fn interruptible<F: Future<Output = Result<Exit, Failure>>>(
+pub(super) fn interruptible<T: From<Exit>, F: Future<Output = Result<T, Failure>>>(
     run: impl FnOnce(watch::Receiver<bool>) -> F,
-) -> Result<Exit, Failure> {
+) -> Result<T, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
     let result = runtime.block_on(async {
@@ -63,12 +115,12 @@ pub(super) fn interruptible<F: Future<Output = Result<Exit, Failure>>>(
         let interrupt = cancel_on_signal(cancel)?;
         tokio::pin!(interrupt);
         let mut run = std::pin::pin!(run(cancelled));
-        let mut signal = None;
+        let mut signal: Option<Exit> = None;
         loop {
             tokio::select! {
                 result = &mut run => return match signal {
                     // A failure after a signal is a consequence of the signal.
-                    Some(exit) => Ok(exit),
+                    Some(exit) => Ok(exit.into()),
                     None => result,
                 },
                 exit = &mut interrupt, if signal.is_none() => signal = Some(exit),
@@ -104,17 +156,18 @@ fn cancel_on_signal(
 
 async fn run(
     args: &Check,
-    spec: Spec,
-    cases: Vec<Case>,
+    selected: Selected,
+    wants_proof: bool,
     mut cancelled: watch::Receiver<bool>,
     start: Instant,
-) -> Result<Exit, Failure> {
+) -> Result<Checked, Failure> {
+    let Selected { spec, cases, deployed, matrix } = selected;
     let world = tokio::select! {
         world = open_world(args, spec) => world?,
-        _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted),
+        _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted.into()),
     };
     if args.prove {
-        return prove(args, world, &cases, cancelled).await;
+        return Ok(prove(args, world, &cases, cancelled).await?.into());
     }
     // Creating this folder removes old evidence. So it happens only after Postgres has started and
     // the service is built.
@@ -133,7 +186,8 @@ async fn run(
     let (build_time, postgres_time) = world.startup_times();
     let close_start = Instant::now();
     world.close().await.map_err(Failure::world)?;
-    let snapshots = snapshots::compare(&spec, &result, args.update)?;
+    let with_snapshots = deployed::of_the_matrix(&result.cases, &matrix, &deployed);
+    let snapshots = snapshots::compare(&spec, &with_snapshots, args.accept.update)?;
     let run = result.document(&spec, &snapshots, incidents);
     if args.timings {
         let close_time = close_start.elapsed();
@@ -142,15 +196,27 @@ async fn run(
     }
     match args.format {
         Format::Human => {
-            let repeat = repeat_command(&args.cases.config, args.binary.as_deref());
+            let mut repeat = repeat_command(&args.cases.config, args.binary.as_deref());
+            for environment in &args.environments {
+                repeat = format!("{repeat} --as {}", shell_quoted(environment));
+            }
             print_report(&run, &repeat, start.elapsed());
         }
         Format::Json => output::print(&output::json(&run)?),
     }
     print_kept_databases(&run);
-    let exit = exit_code(&run.summary);
-    let regressed = run.incidents.iter().any(|incident| incident.regressed);
-    Ok(if regressed && exit != Exit::World { Exit::Findings } else { exit })
+    let exit = match exit_code(&run.summary) {
+        Exit::World => Exit::World,
+        _ if run.incidents.iter().any(|incident| incident.regressed) => Exit::Findings,
+        exit => exit,
+    };
+    let exit = match deployed::judge(&spec, &deployed, &result.cases) {
+        Exit::Findings if exit != Exit::World => Exit::Findings,
+        _ => exit,
+    };
+    let proves = wants_proof && exit == Exit::Passed && args.cases.is_all();
+    let proof = proves.then(|| result.flag_proof(&spec));
+    Ok(Checked { exit, proof: proof.transpose().map_err(Failure::usage)? })
 }
 
 /// Prints how to open the databases that were kept.

@@ -4,17 +4,21 @@ mod args;
 mod capture;
 mod check;
 mod clean;
+mod deployed;
 mod diagnose;
 mod doctor;
 mod environment;
 mod explain;
 mod flags;
+mod git;
+mod guard;
 mod interval;
 mod mentions;
 mod output;
 mod plan;
 mod preflight;
 mod progress;
+mod proof;
 mod replay;
 pub mod report;
 mod runs;
@@ -37,6 +41,7 @@ pub fn main() -> Exit {
     // These commands start a disposable server, which must not get the caller's `PGOPTIONS`.
     let starts_server = match &args.command {
         Command::Check(_) | Command::Flags(_) | Command::Replay(_) | Command::Doctor(_) => true,
+        Command::Guard(guard) => guard.run,
         Command::Plan(plan) => plan.database,
         _ => false,
     };
@@ -53,6 +58,7 @@ pub fn main() -> Exit {
         Command::Diagnose(diagnose) => diagnose::diagnose(&diagnose),
         Command::Capture(capture) => capture::capture(&capture),
         Command::Replay(replay) => replay::replay(&replay),
+        Command::Guard(guard) => guard::guard(&guard),
         Command::Preflight(preflight) => preflight::preflight(&preflight),
         Command::Watch(watch) => watch::watch(&watch),
         Command::Traces(traces) => traces::traces(&traces),

@@ -2,17 +2,17 @@
 
 use super::{Failure, output};
 use crate::report::count;
-use spanproof::{RunResult, Snapshot, Spec};
+use spanproof::{CaseResult, Snapshot, Spec};
 use spanproof_format::SnapshotState;
 
 /// Compares the startup output with its snapshots. With `update`, first writes the missing and
 /// changed snapshots, and prints how many were written, or why none was written.
 pub(super) fn compare(
     spec: &Spec,
-    result: &RunResult,
+    results: &[CaseResult],
     update: bool,
 ) -> Result<Vec<Snapshot>, Failure> {
-    let snapshots = spanproof::compare_snapshots(spec, &result.cases);
+    let snapshots = spanproof::compare_snapshots(spec, results);
     if !update {
         return Ok(snapshots);
     }
@@ -25,7 +25,7 @@ pub(super) fn compare(
         (0, true) => format!("no snapshot written: {}", why_nothing_was_written(&states)),
         (written, _) => format!("{} written", count(written, "snapshot")),
     });
-    Ok(spanproof::compare_snapshots(spec, &result.cases))
+    Ok(spanproof::compare_snapshots(spec, results))
 }
 
 /// Returns why no snapshot was written, from the states of all snapshots.

@@ -2,6 +2,7 @@
 //! of the command.
 
 mod flag;
+mod guard;
 mod incident;
 mod machine;
 mod run;
@@ -12,6 +13,7 @@ use std::fmt::Write as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub(super) use flag::Flags;
+pub(super) use guard::Guard;
 pub(super) use incident::{Capture, Replay};
 pub(super) use machine::{Clean, Doctor, Explain, with_suggestion};
 pub(super) use run::{CaseArgs, Check, Plan, Report};
@@ -57,6 +59,11 @@ pub(super) enum Command {
     ///
     /// Checks its database, its manifests, and the startup output in its log.
     Preflight(Preflight),
+    /// Compare the flags in deploy manifests with what `check` proved
+    ///
+    /// Computes the value of each flag in each environment of the spec, and looks up in the proof what
+    /// this value does.
+    Guard(Guard),
     /// Explain missing spans in an existing system, from database and log
     Diagnose(Diagnose),
     /// Show recorded traces as waterfalls, JSON or OTLP
@@ -76,7 +83,7 @@ pub(super) enum Command {
 /// The groups of commands in the help, in order.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Test a service", &["check", "plan", "schema", "report", "flags", "explain"]),
-    ("Look at production", &["preflight", "diagnose", "traces", "watch"]),
+    ("Look at production", &["guard", "preflight", "diagnose", "traces", "watch"]),
     ("Incidents", &["capture", "replay"]),
     ("This machine", &["doctor", "clean", "help"]),
 ];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, Guard};
 use spanproof::{Filter, Selection};
 
 /// The spec and the selected cases.
@@ -50,19 +50,24 @@ Examples:
   spanproof check                                    all cases
   spanproof check --case 3f2a91c0                    one case
   spanproof check --filter route=queued --filter '!ENABLE_DB_TRACING'
-  spanproof check --update                           accept the startup output")]
+  spanproof check --update                           accept the startup output
+  spanproof check --write-proof                      for `spanproof guard`
+  spanproof check --as production                    with the deployed flags, too")]
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) cases: CaseArgs,
     /// Number of parallel cases [default: 2 × CPUs]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-    /// Write missing and changed startup snapshots
+    #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
+    /// Add a case with the flags of an environment of the spec
     ///
-    /// A snapshot is a file with the expected startup output of the service. Refused if the
-    /// environment variable `CI` is set.
-    #[arg(long)]
-    pub(crate) update: bool,
+    /// The environment is a section `[manifests.NAME]`. The case has exactly the values that its
+    /// manifests give to the flags, also values that the spec does not list. The check fails if
+    /// the environment must record spans and does not. Repeatable.
+    #[arg(long = "as", value_name = "NAME", conflicts_with = "prove")]
+    pub(crate) environments: Vec<String>,
     /// Show how long each step took
     #[arg(long)]
     pub(crate) timings: bool,
@@ -90,6 +95,48 @@ pub(crate) struct Check {
     /// The default is `human`.
     #[arg(long, value_enum, default_value_t = Format::Human, hide_default_value = true)]
     pub(crate) format: Format,
+}
+
+impl Check {
+    /// Returns the arguments of a check of all cases, and of a case for each environment.
+    pub(crate) fn for_environments(guard: &Guard, environments: Vec<String>) -> Self {
+        let cases = CaseArgs {
+            config: guard.config.clone(),
+            ids: Vec::new(),
+            filters: Vec::new(),
+            no_faults: false,
+        };
+        Self {
+            cases,
+            jobs: guard.jobs,
+            accept: AcceptArgs { update: false, write_proof: false },
+            environments,
+            timings: false,
+            evidence: None,
+            prove: false,
+            experiments: ExperimentArgs { witness: false, no_probe: false },
+            databases: DatabaseArgs { fresh: false, keep: false, keep_on_failure: false },
+            binary: guard.binary.clone(),
+            format: Format::Human,
+        }
+    }
+}
+
+/// Which files of the repository the run writes.
+#[derive(Debug, Args)]
+pub(crate) struct AcceptArgs {
+    /// Write missing and changed startup snapshots
+    ///
+    /// A snapshot is a file with the expected startup output of the service. Refused if the
+    /// environment variable `CI` is set.
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Write what the run proves about the flags, for `guard`
+    ///
+    /// The file is `spanproof.proof.json` beside the spec; commit it. Written only if all cases ran
+    /// and passed. Refused if the environment variable `CI` is set.
+    #[arg(long, conflicts_with_all = ["ids", "filters", "prove"])]
+    pub(crate) write_proof: bool,
 }
 
 /// Which further evidence is collected to find the reasons of failures.

@@ -22,7 +22,7 @@ const UNKNOWN: &str = "no-such-key = 1";
 /// The tables of `docs/spec.md`. Each has the heading above the table and the first cell of its header.
 /// It also has an edit of a spec that adds an unknown key to the described section: the text to
 /// replace and its replacement. `KEY` stands for the unknown key.
-const TABLES: [(&str, &str, &str, &str); 14] = [
+const TABLES: [(&str, &str, &str, &str); 15] = [
     ("`service`", "key", "[service]", "[service]\nKEY"),
     ("`process`", "key", "schema = 1", "schema = 1\nprocess = [{ KEY }]"),
     ("`database`", "key", "schema = 1", "schema = 1\ndatabase = { KEY }"),
@@ -36,6 +36,7 @@ const TABLES: [(&str, &str, &str, &str); 14] = [
     ("`tables`", "key of `[tables.units]`", "schema = 1", "schema = 1\ntables.units = { KEY }"),
     ("`tables`", "key of `[tables.spans]`", "schema = 1", "schema = 1\ntables.spans = { KEY }"),
     ("`startup`", "key", "schema = 1", "schema = 1\nstartup = { KEY }"),
+    ("`manifests`", "key", "schema = 1", "schema = 1\nmanifests.production = { KEY }"),
     // One table describes both sections of a behaviour file, so there is no edit of a spec.
     ("An upstream's behaviour file", "key", "", ""),
 ];

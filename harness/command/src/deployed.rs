@@ -1,0 +1,76 @@
+//! `check --as`: cases with the flags that the manifests of an environment give.
+
+use std::borrow::Cow;
+
+use super::{Exit, Failure, output};
+use anyhow::anyhow;
+use spanproof::{Case, CaseResult, DeployedCase, GuardError, Spec, Verdict};
+use spanproof_manifest::DiskFiles;
+
+/// Returns the case of each environment.
+pub(super) fn cases(spec: &Spec, environments: &[String]) -> Result<Vec<DeployedCase>, Failure> {
+    let case =
+        |environment: &String| DeployedCase::read(spec, environment, &DiskFiles).map_err(failure);
+    environments.iter().map(case).collect()
+}
+
+/// Adds the cases of the environments that the matrix lacks.
+pub(super) fn add(all: &mut Vec<Case>, deployed: &[DeployedCase]) {
+    for one in deployed {
+        if all.iter().all(|case| case.id != one.case.id) {
+            all.push(one.case.clone());
+        }
+    }
+}
+
+/// Returns the results without those of cases that only an environment has. The spec has no startup
+/// snapshots for them.
+pub(super) fn of_the_matrix<'a>(
+    results: &'a [CaseResult],
+    matrix: &[Case],
+    deployed: &[DeployedCase],
+) -> Cow<'a, [CaseResult]> {
+    if deployed.is_empty() {
+        return results.into();
+    }
+    let only_deployed = |id: &str| {
+        deployed.iter().any(|one| one.case.id == id) && matrix.iter().all(|case| case.id != id)
+    };
+    results.iter().filter(|result| !only_deployed(&result.case.id)).cloned().collect()
+}
+
+/// Prints what each environment's case shows. Returns [`Exit::Findings`] if an environment must record
+/// spans and does not, or the reverse.
+pub(super) fn judge(spec: &Spec, deployed: &[DeployedCase], results: &[CaseResult]) -> Exit {
+    let mut exit = Exit::Passed;
+    for one in deployed {
+        let Some(result) = results.iter().find(|result| result.case.id == one.case.id) else {
+            continue;
+        };
+        let DeployedCase { environment, must_record, .. } = one;
+        let text =
+            format!("{environment}: case {}, {}", result.case.id, result.case.settings(spec));
+        let spans = result.judgement.spans;
+        let records = spans > 0;
+        if result.judgement.verdict != Verdict::Pass {
+            output::error(&format!("{text}: does not pass"));
+            exit = Exit::Findings;
+        } else if must_record.is_some_and(|must| must != records) {
+            let what = if records { "spans are recorded" } else { "no spans are recorded" };
+            let must = if records { "off" } else { "on" };
+            output::error(&format!("{text}: {what}, and tracing must be {must} there"));
+            exit = Exit::Findings;
+        } else {
+            output::note(&format!("{text}: passes with {}", crate::report::count(spans, "span")));
+        }
+    }
+    exit
+}
+
+/// Converts an error of the guard to an exit code and a text.
+pub(super) fn failure(error: GuardError) -> Failure {
+    match error {
+        GuardError::Nothing { .. } => Failure { exit: Exit::Nothing, text: error.to_string() },
+        _ => Failure::usage(anyhow!(error)),
+    }
+}

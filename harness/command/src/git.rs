@@ -1,0 +1,152 @@
+//! Reads the files of another commit from git.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context as _, anyhow, bail};
+use spanproof_manifest::Files;
+
+/// The files of a commit. Paths are relative to the current folder, as for files on disk.
+#[derive(Debug)]
+pub(super) struct GitFiles {
+    commit: String,
+    /// The current folder, relative to the top of the repository.
+    prefix: PathBuf,
+    reader: RefCell<Reader>,
+}
+
+/// A running `git cat-file --batch`, which answers one request after the other.
+#[derive(Debug)]
+struct Reader {
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl GitFiles {
+    /// Opens a commit of the repository in which the current folder is.
+    ///
+    /// # Errors
+    /// If git can't be started, the folder is in no repository, or the reference is not known.
+    pub(super) fn open(reference: &str) -> anyhow::Result<Self> {
+        let prefix = git(&["rev-parse", "--show-prefix"])
+            .context("`--base` compares with a commit, and git reports no repository here")?;
+        let name = format!("{reference}^{{commit}}");
+        let commit = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name]);
+        let commit = commit.map_err(|_| {
+            anyhow!(
+                "git does not know the commit `{reference}`; fetch it, for example with \
+                 `git fetch origin {}`",
+                reference.trim_start_matches("origin/")
+            )
+        })?;
+        let mut child = command(&["cat-file", "--batch", "--follow-symlinks"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("could not start git")?;
+        let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            bail!("git has no pipes");
+        };
+        let reader = Reader { child, requests, answers: BufReader::new(answers) };
+        let prefix = PathBuf::from(prefix);
+        Ok(Self { commit, prefix, reader: RefCell::new(reader) })
+    }
+
+    /// Reads a text; `None` if the commit has no such file.
+    pub(super) fn text(&self, path: &Path) -> Option<String> {
+        String::from_utf8(self.read(path).ok()?).ok()
+    }
+
+    /// Returns the path from the top of the repository; `None` if it is outside.
+    fn path_from_top(&self, path: &Path) -> Option<String> {
+        let relative = match std::env::current_dir() {
+            Ok(current) if path.is_absolute() => path.strip_prefix(current).ok()?.to_owned(),
+            _ => path.to_owned(),
+        };
+        let mut parts: Vec<&OsStr> = Vec::new();
+        let joined = self.prefix.join(relative);
+        for part in joined.components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    parts.pop()?;
+                }
+                Component::Normal(name) => parts.push(name),
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+        }
+        let path: PathBuf = parts.iter().collect();
+        let path = path.to_str()?.to_owned();
+        (!path.contains('\n')).then_some(path)
+    }
+}
+
+impl Files for GitFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "the commit has no such file");
+        let path = self.path_from_top(path).ok_or_else(missing)?;
+        let mut reader = self.reader.borrow_mut();
+        writeln!(reader.requests, "{}:{path}", self.commit)?;
+        reader.requests.flush()?;
+        let mut header = String::new();
+        reader.answers.read_line(&mut header)?;
+        let words: Vec<&str> = header.split_whitespace().collect();
+        let size = words.last().and_then(|word| word.parse().ok());
+        let Some(size) = size.filter(|_| words.last() != Some(&"missing")) else {
+            return Err(missing());
+        };
+        let mut content = vec![0; size];
+        reader.answers.read_exact(&mut content)?;
+        // A line end follows the content.
+        reader.answers.read_exact(&mut [0])?;
+        // A link that leads nowhere has its kind in front of the size, and no type.
+        if words.len() == 3 && words[1] == "blob" { Ok(content) } else { Err(missing()) }
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let Some(path) = self.path_from_top(folder) else { return Vec::new() };
+        let path = if path.is_empty() { path } else { format!("{path}/") };
+        let mut words = vec!["ls-tree", "-z", "--full-tree", self.commit.as_str()];
+        if !path.is_empty() {
+            words.extend(["--", path.as_str()]);
+        }
+        let listed = git(&words).unwrap_or_default();
+        let file = |entry: &str| {
+            let (kind, path) = entry.split_once('\t')?;
+            let name = Path::new(path).file_name()?;
+            kind.contains(" blob ").then(|| folder.join(name))
+        };
+        let mut files: Vec<_> = listed.split('\0').filter_map(file).collect();
+        files.sort();
+        files
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Runs git and returns its output without the last line end.
+fn git(words: &[&str]) -> anyhow::Result<String> {
+    let output = command(words).stdin(Stdio::null()).output().context("could not start git")?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        bail!("{}", reason.trim().trim_start_matches("fatal: "));
+    }
+    let text = String::from_utf8(output.stdout).context("git printed no UTF-8")?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "git is not a process of the service")]
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command.args(words);
+    command
+}

@@ -1,0 +1,71 @@
+//! The comparisons of `guard` as text.
+
+use std::fmt::Write as _;
+
+use super::count;
+use spanproof_format::{Comparison, DeployedValue, Freshness, Guard, GuardResult};
+
+/// Returns the comparisons of each environment, with the lines that decide each value, and the counts.
+pub fn guard(guard: &Guard) -> String {
+    let mut text = String::new();
+    let mut environment = "";
+    for comparison in &guard.comparisons {
+        if comparison.environment != environment {
+            environment = &comparison.environment;
+            let _infallible = writeln!(text, "{environment}");
+        }
+        add(comparison, &mut text);
+    }
+    let _infallible = writeln!(text, "\n{}", proof(guard));
+    let Guard { compared, ok, disabled, enabled, unproven, unknown, .. } = guard;
+    let compared = count(*compared, "comparison");
+    let _infallible = writeln!(
+        text,
+        "{compared}: {ok} ok, {disabled} disabled, {enabled} enabled, {unproven} unproven, \
+         {unknown} unknown"
+    );
+    text
+}
+
+fn add(comparison: &Comparison, text: &mut String) {
+    let word = match comparison.result {
+        GuardResult::Ok => "ok",
+        GuardResult::Disabled => "DISABLED",
+        GuardResult::Enabled => "ENABLED",
+        GuardResult::Unproven => "unproven",
+        _ => "unknown",
+    };
+    let value = match &comparison.value {
+        DeployedValue::Set(value) => format!("{value:?}"),
+        DeployedValue::Unset => "unset".to_owned(),
+        _ => "not known".to_owned(),
+    };
+    let Comparison { flag, files, processes, found, steps, next, .. } = comparison;
+    let processes = match processes.as_slice() {
+        [] => String::new(),
+        names => format!(" [{}]", names.join(", ")),
+    };
+    let _infallible =
+        writeln!(text, "  {word:<8}  {flag} {value}, {}{processes}", files.join(", "));
+    let _infallible = writeln!(text, "            {found}");
+    for step in steps {
+        let _infallible = writeln!(text, "              {}:{} {}", step.file, step.line, step.text);
+    }
+    if !next.is_empty() {
+        let _infallible = writeln!(text, "            next: {next}");
+    }
+}
+
+/// Returns the state of the proof as a sentence.
+fn proof(guard: &Guard) -> String {
+    let state = &guard.proof;
+    if state.freshness != Freshness::Fresh {
+        return format!("proof: {}; every value is unproven", state.why);
+    }
+    let combinations = count(state.combinations, "combination");
+    let not_checked = match state.not_checked.as_slice() {
+        [] => String::new(),
+        all => format!("; not checked: {}", all.join("; ")),
+    };
+    format!("proof: {}, {combinations} of flags{not_checked}", state.file)
+}
