@@ -14,6 +14,7 @@ mod excerpt;
 mod flags;
 mod folder;
 mod frozen;
+mod guard;
 mod incident;
 mod markdown;
 mod preflight;

@@ -1,0 +1,3 @@
+//! Tests of `guard`, which compares the flags in deploy manifests with what `check` proved.
+
+mod drift;
