@@ -72,17 +72,18 @@ pub(super) fn proved(
     }
 }
 
-/// Returns the other flags with which a value has the effect that it lacks here; empty if there are
-/// none.
+/// Returns the fewest other flags with which a value has the effect that it lacks here; empty if there
+/// are none.
 fn depends_on(effects: &[ProvedEffect], here: &ProvedEffect) -> String {
-    let elsewhere = effects.iter().find(|other| {
+    let differs = |other: &ProvedEffect| -> Vec<String> {
+        let changed = other.with.iter().filter(|pair| !here.with.contains(pair));
+        changed.map(|(name, value)| format!("{name}={}", display(value.as_ref()))).collect()
+    };
+    let works = effects.iter().filter(|other| {
         matches!(other.effect, Effect::Changes | Effect::Records) && other.effect != here.effect
     });
-    let Some(elsewhere) = elsewhere else { return String::new() };
-    let changed = elsewhere.with.iter().filter(|pair| !here.with.contains(pair));
-    let changed: Vec<_> =
-        changed.map(|(name, value)| format!("{name}={}", display(value.as_ref()))).collect();
-    changed.join(" and ")
+    let nearest = works.map(differs).min_by_key(Vec::len);
+    nearest.unwrap_or_default().join(" and ")
 }
 
 /// Returns the value of another flag; `None` if it is not known.

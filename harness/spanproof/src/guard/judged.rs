@@ -92,7 +92,7 @@ impl<'a> Judge<'a> {
             Proved::Effect { effect, differences, cases, depends_on } => {
                 let state = State { effect, differences, depends_on, value };
                 let (on, result) = state.result(flag, self.expect);
-                let by = proved_by(&cases);
+                let by = if effect == Effect::Baseline { String::new() } else { proved_by(&cases) };
                 let text =
                     format!("{}{sets}, which {}{by}", need(proof, flag, result), state.text());
                 let next = match result {
@@ -166,6 +166,7 @@ impl State<'_> {
             Effect::ChangesNothing => {
                 "is printed at startup and changes nothing else that can be observed".to_owned()
             }
+            Effect::Baseline if self.value.intent() == Intent::Off => "leaves it off".to_owned(),
             Effect::Baseline => "is the value that the others were compared with".to_owned(),
             _ => "has an effect that no two cases show".to_owned(),
         }

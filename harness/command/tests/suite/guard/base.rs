@@ -1,0 +1,142 @@
+//! Tests of `guard --base`, which compares with another commit.
+
+use rstest::rstest;
+
+use super::shop::{COMPOSE, Shop};
+use crate::run::Spanproof;
+
+/// A project whose first commit has the cache on.
+fn shop() -> Shop {
+    let shop = Shop::in_production();
+    shop.write(
+        "compose.yaml",
+        &COMPOSE.replace("LOG_LEVEL: info", "LOG_LEVEL: info\n      PRICE_CACHE: \"true\""),
+    );
+    shop.commit();
+    shop
+}
+
+#[test]
+fn a_flag_that_is_still_on_is_counted() {
+    let shop = shop();
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 0, "{output}");
+    assert!(
+        output.contains("main had true (compose.yaml:6), which is on, and it is still on"),
+        "{output}"
+    );
+    assert!(output.contains("8 comparisons: 8 ok"), "{output}");
+}
+
+#[rstest]
+#[case::dropped(
+    "      PRICE_CACHE: \"true\"\n",
+    "",
+    "dropped: main had true (compose.yaml:6), which is on, and now production does not set it"
+)]
+#[case::renamed("PRICE_CACHE:", "PRICES_CACHE:", "was it renamed to `PRICES_CACHE`?")]
+#[case::off(
+    "PRICE_CACHE: \"true\"",
+    "#PRICE_CACHE: \"true\"",
+    "`expect = { PRICE_CACHE = \"off\" }`"
+)]
+fn a_flag_that_was_on_must_stay_on(#[case] old: &str, #[case] new: &str, #[case] text: &str) {
+    let shop = shop();
+    shop.edit("compose.yaml", old, new);
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 0, "without the base nobody expects it: {output}");
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains(text), "expected {text}\nfound {output}");
+}
+
+#[test]
+fn a_flag_that_is_off_on_purpose_is_declared() {
+    let shop = shop();
+    shop.edit("compose.yaml", "      PRICE_CACHE: \"true\"\n", "");
+    shop.edit(
+        "spanproof.toml",
+        "files = ['compose.yaml']",
+        "files = ['compose.yaml']\nexpect = { PRICE_CACHE = 'off' }",
+    );
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 0, "{output}");
+}
+
+#[test]
+fn a_manifest_that_was_removed_or_renamed_dropped_its_flags() {
+    let shop = shop();
+    shop.remove("compose.yaml");
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(
+        output.contains("dropped: main had true (compose.yaml:7), which is on, and now"),
+        "{output}"
+    );
+    assert!(output.contains("could not read the manifest `compose.yaml`"), "{output}");
+    shop.write("compose.production.yaml", COMPOSE);
+    shop.edit("spanproof.toml", "'compose.yaml'", "'compose.production.yaml'");
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 1, "the new file lacks the cache: {output}");
+    assert!(output.contains("DISABLED  PRICE_CACHE unset, compose.production.yaml"), "{output}");
+    shop.edit("spanproof.toml", "[manifests.production]", "[manifests.live]");
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("the spec has no `[manifests.production]`"), "{output}");
+}
+
+#[test]
+fn a_stale_proof_does_not_hide_what_the_base_proved() {
+    let shop = shop();
+    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"'true'\"");
+    shop.edit("compose.yaml", "PRICE_CACHE: \"true\"", "COLOUR: blue");
+    shop.edit("order.json", "order-1", "order-2");
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("dropped: main had true (compose.yaml:6)"), "{output}");
+    assert!(output.contains("changed: main had true (compose.yaml:7)"), "{output}");
+}
+
+#[test]
+fn the_base_is_read_from_a_subfolder_and_with_included_files() {
+    let shop = Shop::new("[manifests.production]\nfiles = ['deploy']\n");
+    shop.write(
+        "deploy/compose.yaml",
+        &COMPOSE.replace("    environment:", "    env_file: more.env\n    environment:"),
+    );
+    shop.write("deploy/more.env", "PRICE_CACHE=true\n");
+    shop.commit();
+    shop.write("deploy/more.env", "COLOUR=blue\n");
+    shop.write("sub/x", "");
+    let script = "spanproof guard --config ../spanproof.toml --base HEAD";
+    let output = Spanproof::shell(shop.path().join("sub"), script).output();
+    assert_eq!(output.code, 1, "{output:?}");
+    let text = "dropped: HEAD had true (../deploy/more.env:1), which is on";
+    assert!(output.stdout.contains(text), "{output:?}");
+}
+
+#[test]
+fn a_commit_that_git_does_not_know_is_an_error() {
+    let shop = Shop::in_production();
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 2, "{output}");
+    assert!(
+        output.contains("`--base` compares with a commit, and git reports no repository here"),
+        "{output}"
+    );
+    shop.commit();
+    let (code, output) = shop.guard(&["--base", "origin/next"]);
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("git does not know the commit `origin/next`; fetch it, for example with `git fetch origin next`"), "{output}");
+}
+
+#[test]
+fn a_base_without_a_spec_has_nothing_to_lose() {
+    let shop = Shop::in_production();
+    let script = "git init -q -b main . && git add order.json && \
+                  git -c user.name=x -c user.email=x@example.org commit -qm first";
+    assert_eq!(Spanproof::shell(shop.path(), script).output().code, 0);
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("`main` has no `spanproof.toml`"), "{output}");
+}

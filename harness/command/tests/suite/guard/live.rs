@@ -1,0 +1,106 @@
+//! Tests that run the service: the proof, the cases of environments, and `guard --run`.
+
+use serde_json::Value as Json;
+
+use super::shop::Shop;
+use crate::repository::read;
+use crate::run::Spanproof;
+
+/// Returns a proof without the hash of the program, which depends on the machine.
+fn without_program(text: &str) -> Json {
+    let mut proof: Json = serde_json::from_str(text).unwrap();
+    proof["inputs"]["program"] = Json::Null;
+    proof
+}
+
+#[test]
+fn a_passing_run_writes_the_same_proof_each_time() {
+    let shop = Shop::in_production();
+    shop.remove("spanproof.proof.json");
+    let output = shop.run(&["check", "--write-proof", "--no-faults"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stderr.contains("proof written: spanproof.proof.json"), "{output:?}");
+    let written = std::fs::read_to_string(shop.path().join("spanproof.proof.json")).unwrap();
+    let kept = read("fixtures/storefront/spanproof.proof.json");
+    assert_eq!(without_program(&written), without_program(&kept));
+    assert_eq!(shop.guard(&[]).0, 0);
+}
+
+#[test]
+fn a_proof_needs_all_cases_and_a_pass() {
+    let shop = Shop::in_production();
+    shop.remove("spanproof.proof.json");
+    for args in [&["--filter", "TRACING=true"][..], &["--case", "d30a110f"]] {
+        let output = shop.run(&[&["check", "--write-proof"], args].concat());
+        assert_eq!(output.code, 2, "{output:?}");
+    }
+    let in_ci = Spanproof::new(shop.path(), &["check", "--write-proof"]).env("CI", "true").output();
+    assert_eq!(in_ci.code, 2, "{in_ci:?}");
+    assert!(in_ci.stderr.contains("`--write-proof` is refused"), "{in_ci:?}");
+    shop.edit("storefront.py", "in {\"true\", \"1\"}", "in {\"true\"}");
+    let output = shop.run(&["check", "--write-proof", "--no-faults"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.stderr.contains("no proof was written, because the run did not pass"),
+        "{output:?}"
+    );
+    assert!(!shop.path().join("spanproof.proof.json").exists());
+}
+
+#[test]
+fn the_deployed_flags_are_run_as_a_case() {
+    let shop = Shop::in_production();
+    shop.edit(
+        "compose.yaml",
+        "TRACING: \"true\"",
+        "TRACING: \"1\"\n      OLD_CHECKOUT: \"perhaps\"",
+    );
+    let args = ["check", "--as", "production", "--filter", "OLD_CHECKOUT=perhaps"];
+    let output = shop.run(&args);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("TRACING=1 OLD_CHECKOUT=perhaps LOG_LEVEL=info"), "{output:?}");
+    assert!(output.stdout.contains("1 passed, 0 failed: 1 case"), "{output:?}");
+    assert!(output.stderr.contains("passes with 2 spans"), "{output:?}");
+}
+
+#[test]
+fn an_environment_without_spans_is_a_finding() {
+    let shop = Shop::in_production();
+    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"yes\"");
+    let output = shop.run(&["check", "--as", "production", "--filter", "TRACING=yes"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    let text = "no spans are recorded, and tracing must be on there";
+    assert!(output.stderr.contains(text), "{output:?}");
+}
+
+#[test]
+fn a_value_that_is_not_known_can_not_be_run() {
+    let shop = Shop::in_production();
+    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${TRACING}\"");
+    let output = shop.run(&["check", "--as", "production"]);
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(
+        output.stderr.contains("the environment `production` can't be run: `TRACING`: "),
+        "{output:?}"
+    );
+    let output = shop.run(&["check", "--as", "producton"]);
+    assert_eq!(output.code, 2, "{output:?}");
+    let text = "the spec has no `[manifests.producton]`; did you mean `production`?";
+    assert!(output.stderr.contains(text), "{output:?}");
+}
+
+#[test]
+fn guard_can_make_the_proof_itself() {
+    let shop = Shop::in_production();
+    shop.remove("spanproof.proof.json");
+    shop.edit(
+        "compose.yaml",
+        "LOG_LEVEL: info",
+        "LOG_LEVEL: info\n      OLD_CHECKOUT: \"perhaps\"",
+    );
+    let (code, output) = shop.guard(&["--run"]);
+    assert_eq!(code, 1, "the value was tried, and does nothing: {output}");
+    assert!(output.contains("DISABLED  OLD_CHECKOUT \"perhaps\""), "{output}");
+    assert!(output.contains("5 comparisons: 4 ok, 1 disabled"), "{output}");
+    assert!(!shop.path().join("spanproof.proof.json").exists(), "the proof stays in memory");
+}

@@ -1,0 +1,225 @@
+//! Tests of the results of `guard` without a base, and of its errors.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::shop::{COMPOSE, Shop};
+
+#[test]
+fn a_healthy_deployment_passes_and_every_comparison_is_counted() {
+    let shop = Shop::in_production();
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 0, "{output}");
+    assert!(
+        output.contains("5 comparisons: 5 ok, 0 disabled, 0 enabled, 0 unproven, 0 unknown"),
+        "{output}"
+    );
+    assert!(output.contains("compose.yaml:6 set: true"), "{output}");
+    assert!(output.contains("not checked: the program, because nothing was built"), "{output}");
+    assert!(!output.contains("hunter2"), "a variable that is no flag is not printed: {output}");
+}
+
+#[test]
+fn a_spelling_that_records_nothing_is_named_with_the_spans_and_the_case() {
+    let shop = Shop::in_production();
+    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"True\"");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 1, "{output}");
+    for line in [
+        "spans `price` need TRACING=true|1; production sets True (compose.yaml:6), which records nothing (proved by case 4579b5e4 and 3 more)",
+        "next: set TRACING to one of: true, 1",
+    ] {
+        assert!(output.contains(line), "expected {line}\nfound {output}");
+    }
+}
+
+#[test]
+fn the_document_has_the_value_its_lines_and_the_cases() {
+    let shop = Shop::in_production();
+    shop.edit("compose.yaml", "      TRACING", "      TRACING: ''\n      XTRACING");
+    let output = shop.run(&["guard", "--format", "json"]);
+    assert_eq!(output.code, 8, "{output:?}");
+    let document = output.json();
+    assert_eq!((&document["schema"], &document["unproven"]), (&json!(1), &json!(1)));
+    let comparison = &document["comparisons"][0];
+    assert_eq!(comparison["value"], json!({ "set": "" }));
+    assert_eq!(comparison["result"], json!("unproven"));
+    assert_eq!(comparison["processes"], json!(["storefront"]));
+    assert_eq!(
+        comparison["steps"],
+        json!([{ "file": "compose.yaml", "line": 6, "text": "set: \"\"" }])
+    );
+}
+
+/// Each test case has an edit of the compose file, and expected lines of the output.
+#[rstest]
+#[case::inert("LOG_LEVEL: info", "LOG_LEVEL: info\n      OLD_CHECKOUT: \"true\"", 1, &[
+    "production sets true (compose.yaml:6), which is printed at startup and changes nothing else that can be observed",
+])]
+#[case::needs_another_flag("LOG_LEVEL: info", "LOG_LEVEL: info\n      CACHE_WARMUP: \"true\"", 1, &[
+    "production sets true (compose.yaml:6), which changes nothing that can be observed",
+    "next: it needs PRICE_CACHE=true",
+])]
+#[case::never_together("LOG_LEVEL: info\n      TRACING: \"true\"", "LOG_LEVEL: debug\n      TRACING: \"1\"", 8, &[
+    "and no case tried it together with PRICE_CACHE=unset and CACHE_WARMUP=unset and OLD_CHECKOUT=unset and LOG_LEVEL=debug",
+])]
+#[case::untried("TRACING: \"true\"", "TRACING: \"yes please\"", 8, &[
+    "production sets \"yes please\" (compose.yaml:6), and no case tried it; cases tried unset, false, true, 1, True, \"true \", '\"true\"'",
+    "next: add the value to `values` of the flag and run `spanproof check --write-proof`, or use one of: true, 1",
+])]
+#[case::not_set("      TRACING: \"true\"\n", "", 1, &[
+    "spans `price` need TRACING=true|1; production does not set it, which records nothing",
+])]
+#[case::in_another_process("      TRACING: \"true\"\n", "  db:\n    image: db\n    environment:\n      TRACING: \"true\"\n", 1, &[
+    "next: set TRACING to one of: true, 1; another process has it: `db` (compose.yaml:9)",
+])]
+#[case::not_known("TRACING: \"true\"", "TRACING: \"${TRACING}\"", 8, &["unknown   TRACING not known"])]
+fn a_value_that_is_not_proved_to_be_on_is_no_pass(
+    #[case] old: &str,
+    #[case] new: &str,
+    #[case] expected: i32,
+    #[case] lines: &[&str],
+) {
+    let shop = Shop::in_production();
+    shop.edit("compose.yaml", old, new);
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, expected, "{output}");
+    for line in lines {
+        assert!(output.contains(line), "expected {line}\nfound {output}");
+    }
+}
+
+#[test]
+fn an_environment_says_what_a_flag_must_be() {
+    let shop = Shop::new(
+        "[manifests.preview]\nfiles = ['compose.yaml']\n\
+         expect = { TRACING = 'off', PRICE_CACHE = 'on' }\n",
+    );
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("ENABLED   TRACING \"true\""), "{output}");
+    assert!(output.contains("DISABLED  PRICE_CACHE unset"), "{output}");
+    shop.edit(
+        "compose.yaml",
+        "TRACING: \"true\"",
+        "TRACING: \"false\"\n      PRICE_CACHE: \"true\"",
+    );
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 0, "{output}");
+}
+
+#[test]
+fn names_of_secrets_count_as_set_to_an_unknown_value() {
+    let fly = "app = 'storefront'\n[env]\nLOG_LEVEL = 'info'\n";
+    let section = "[manifests.production]\nfiles = ['fly.toml']\nsecrets = 'secrets'\n";
+    let shop = Shop::new(section);
+    shop.write("fly.toml", fly);
+    shop.write("secrets", "NAME\tDIGEST\nTRACING\t1234\n");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 8, "{output}");
+    assert!(
+        output.contains("production: it is set outside, as a secret or setting of the platform"),
+        "{output}"
+    );
+    shop.write("secrets", "NAME\tDIGEST\nAPI_KEY\t1234\n");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 1, "without the secret, it is off: {output}");
+    shop.remove("secrets");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("could not read `secrets` of `[manifests.production]`"), "{output}");
+}
+
+#[test]
+fn which_of_several_processes_runs_the_service_must_be_clear() {
+    let shop = Shop::in_production();
+    let two = COMPOSE.replace("storefront", "web").replace("shop/web", "shop/app")
+        + "  jobs:\n    image: shop/app:1\n    environment: { LOG_LEVEL: info }\n";
+    shop.write("compose.yaml", &two);
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 8, "{output}");
+    assert!(output.contains("it depends on the process"), "{output}");
+    assert!(output.contains("name it in the spec, such as `process = \"web\"`"), "{output}");
+    shop.edit(
+        "spanproof.toml",
+        "files = ['compose.yaml']",
+        "files = ['compose.yaml']\nprocess = 'web'",
+    );
+    assert_eq!(shop.guard(&[]).0, 0);
+}
+
+#[rstest]
+#[case::missing("compose.yaml", "", "could not read the manifest `compose.yaml`")]
+#[case::unparsable("compose.yaml", "services: [", "could not parse the manifest `compose.yaml`")]
+#[case::process(
+    "spanproof.toml",
+    "process",
+    "`process` of `[manifests.production]` is `api`, and `compose.yaml` has no such process; it has `storefront`"
+)]
+#[case::proof("spanproof.proof.json", "{", "is not a proof of this version")]
+fn bad_input_is_an_error_with_its_place(
+    #[case] file: &str,
+    #[case] text: &str,
+    #[case] message: &str,
+) {
+    let shop = Shop::in_production();
+    match text {
+        "" => shop.remove(file),
+        "process" => {
+            shop.edit(file, "files = ['compose.yaml']", "files = ['compose.yaml']\nprocess = 'api'")
+        }
+        text => shop.write(file, text),
+    }
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains(message), "expected {message}\nfound {output}");
+    let is_proof = file.ends_with("json");
+    assert!(
+        is_proof || output.contains("spanproof.toml:47: "),
+        "the place of the section: {output}"
+    );
+}
+
+#[test]
+fn nothing_to_compare_is_an_error() {
+    let shop = Shop::new("");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(
+        (code, output.as_str()),
+        (4, "error: nothing to compare: the spec has no `[manifests.NAME]`\n")
+    );
+}
+
+#[test]
+fn a_stale_or_missing_proof_proves_nothing() {
+    let shop = Shop::in_production();
+    let all_unproven = "5 comparisons: 0 ok, 0 disabled, 0 enabled, 5 unproven, 0 unknown";
+    shop.edit("migrations/0001_tables.sql", "status text not null);", "status text);");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 8, "{output}");
+    assert!(output.contains("is stale: since then the migrations changed"), "{output}");
+    assert!(output.contains(all_unproven), "{output}");
+    let shop = Shop::in_production();
+    shop.edit("order.json", "order-1", "order-2");
+    shop.edit("spanproof.toml", "flush-ms = 500", "flush-ms = 501");
+    let (_, output) = shop.guard(&[]);
+    assert!(output.contains("since then the spec or a file that it names changed"), "{output}");
+    assert!(output.contains(all_unproven), "{output}");
+    shop.remove("spanproof.proof.json");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 8, "{output}");
+    assert!(output.contains("there is no proof `spanproof.proof.json`"), "{output}");
+    assert!(
+        output.contains("next: run `spanproof check --write-proof` and commit the file"),
+        "{output}"
+    );
+}
+
+#[test]
+fn comments_and_manifests_do_not_make_a_proof_stale() {
+    let shop = Shop::in_production();
+    shop.edit("spanproof.toml", "# Exactly", "# More than one word. Exactly");
+    shop.edit("spanproof.toml", "[manifests.production]", "[manifests.live]");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 0, "{output}");
+}
