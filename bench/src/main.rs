@@ -1,6 +1,6 @@
 //! Measures how fast the harness gives a test its Postgres database. This is compared with peers:
 //! other libraries that do the same. Also measures how long the harness takes to read the log and
-//! the database of an existing system.
+//! the database of an existing system, and to compare deploy manifests.
 //!
 //! A row of the printed table has two sides: the harness, and what it is compared with. Each side
 //! runs in a separate process, and the sides take turns, so that noise of the machine affects both.
@@ -9,6 +9,7 @@
 
 mod clones;
 mod existing;
+mod guard;
 mod nextest;
 mod part;
 mod peers;
@@ -104,6 +105,7 @@ fn measure(row: Row, arguments: &Arguments, place: &Place) -> Outcome {
         Row::Stop => start::stop(place, samples),
         Row::Log => existing::measure_log(place, samples),
         Row::Diagnose => existing::measure_diagnose(place, samples),
+        Row::Guard => guard::measure(place, samples),
     };
     outcome.unwrap_or_else(|error| Outcome::failed(row, &error))
 }

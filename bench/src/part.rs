@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::place::Place;
 use crate::stats::Times;
-use crate::{clones, existing, peers, pool, start};
+use crate::{clones, existing, guard, peers, pool, start};
 
 #[derive(Debug, Args)]
 pub struct SideArguments {
@@ -44,6 +44,8 @@ pub enum Side {
     Log { path: PathBuf },
     /// Diagnose a job.
     Diagnose { url: String, job: String },
+    /// Compare the deploy manifests of a project with its proof.
+    Guard { folder: PathBuf },
     /// Run tests of one query on two threads, with the databases of one library.
     Tests {
         library: peers::Library,
@@ -81,6 +83,7 @@ pub fn run(arguments: &SideArguments, started: Instant) -> Result<()> {
                 pool::measure_ours(migrations, *count, *min_test_ms).await
             }
             Side::Log { path } => existing::read_log(path),
+            Side::Guard { folder } => guard::compare(folder),
             Side::Diagnose { url, job } => existing::diagnose_job(url, job).await,
             // Returned above.
             Side::Tests { .. } => Ok(()),

@@ -31,6 +31,8 @@ pub enum Row {
     Log,
     /// Diagnose a job among ten million spans, compared with ten thousand spans.
     Diagnose,
+    /// Compare 200 deploy manifests with a proof.
+    Guard,
 }
 
 impl Row {

@@ -176,7 +176,7 @@ fn has_values(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
 fn unresolved(spec: &Spec, manifest: &Manifest, reason: &Reason) -> Deployed {
     let flag = |name: &str| DeployedFlag {
         name: name.to_owned(),
-        setting: Setting::Unknown(reason.clone()),
+        setting: Setting::Unknown(in_spec(reason)),
         raw: None,
         place: None,
         steps: Vec::new(),
@@ -202,8 +202,8 @@ fn deployed_flag(
     let setting = match value {
         Found::Literal(text) => Setting::Known(masked(text)),
         Found::Unset => Setting::Known(Value::Unset),
-        Found::Refused(reason) => Setting::Refused(reason.clone()),
-        Found::Elsewhere(reason) | Found::Unknown(reason) => Setting::Unknown(reason.clone()),
+        Found::Refused(reason) => Setting::Refused(in_spec(reason)),
+        Found::Elsewhere(reason) | Found::Unknown(reason) => Setting::Unknown(in_spec(reason)),
     };
     let raw = match value {
         Found::Literal(text) => Some(Value::Set(text.clone())),
@@ -224,6 +224,20 @@ fn deployed_flag(
         steps: steps.iter().map(|step| guard_step(step, &masked)).collect(),
         others: others.collect(),
     }
+}
+
+/// Returns a reason that names keys of the spec in place of options of `preflight`.
+fn in_spec(reason: &Reason) -> Reason {
+    let names = [
+        ("`--secrets FILE`", "name it as `secrets` in the spec"),
+        ("`--manifest` for each", "as `files` in the spec"),
+        ("`--manifest ", "`files` in the spec: `"),
+    ];
+    let mut resolve = reason.resolve.clone();
+    for (option, key) in names {
+        resolve = resolve.replace(option, key);
+    }
+    Reason { why: crate::mask::text(&reason.why), resolve }
 }
 
 /// Converts a step. A value in backticks is masked like the value of the flag.
