@@ -13,7 +13,7 @@ use crate::repository::{read, root};
 use crate::run::{Output, Spanproof, run};
 
 /// Texts that identify commands that report findings and therefore exit with 1.
-const WITH_FINDINGS: [&str; 2] = ["--config fixtures/incidents", " diagnose "];
+const WITH_FINDINGS: [&str; 3] = ["--config fixtures/incidents", " diagnose ", " guard "];
 /// Time limit for one command on a page.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
 

@@ -89,7 +89,9 @@ impl Storefront {
         let folder = root().join("fixtures/storefront");
         let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
         let proof = parse(&text("spanproof.proof.json")).unwrap();
-        Self { spec: text("spanproof.toml"), proof, folder }
+        // Each set has manifests of its own.
+        let spec = text("spanproof.toml").split("\n[manifests").next().unwrap().to_owned();
+        Self { folder, spec, proof }
     }
 
     fn spec(&self, manifests: &str) -> Spec {
@@ -145,10 +147,9 @@ fn edited(set: &Set, edit: &Edit) -> BTreeMap<String, String> {
     let mut texts = set.files.clone();
     let first: toml::Table = set.manifests.parse().unwrap();
     let first = first["files"][0].as_str().unwrap();
-    let first = edit.file.clone().unwrap_or_else(|| match texts.contains_key(first) {
-        true => first.to_owned(),
-        false => texts.keys().next().unwrap().clone(),
-    });
+    let any = || texts.keys().next().unwrap().clone();
+    let first = if texts.contains_key(first) { first.to_owned() } else { any() };
+    let first = edit.file.clone().unwrap_or(first);
     replace(&mut texts, &first, [&edit.old, &edit.new]);
     if let Some([old, new]) = &edit.also {
         replace(&mut texts, edit.also_file.as_ref().unwrap_or(&first), [old, new]);
@@ -182,7 +183,8 @@ fn is_found(edit: &Edit, found: &Result<Guard, String>) -> bool {
 fn sets() -> Vec<(String, Set)> {
     let read = |path: &PathBuf| -> (String, Set) {
         let text = std::fs::read_to_string(path).unwrap();
-        let set = toml::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let set =
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         (Path::new(path).file_stem().unwrap().to_str().unwrap().to_owned(), set)
     };
     files(&root().join("fixtures/drifts"), "toml").iter().map(read).collect()

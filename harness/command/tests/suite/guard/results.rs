@@ -166,7 +166,11 @@ fn bad_input_is_an_error_with_its_place(
     match text {
         "" => shop.remove(file),
         "process" => {
-            shop.edit(file, "files = ['compose.yaml']", "files = ['compose.yaml']\nprocess = 'api'")
+            shop.edit(
+                file,
+                "files = ['compose.yaml']",
+                "files = ['compose.yaml']\nprocess = 'api'",
+            );
         }
         text => shop.write(file, text),
     }
@@ -175,7 +179,7 @@ fn bad_input_is_an_error_with_its_place(
     assert!(output.contains(message), "expected {message}\nfound {output}");
     let is_proof = file.ends_with("json");
     assert!(
-        is_proof || output.contains("spanproof.toml:47: "),
+        is_proof || output.contains("spanproof.toml:75: "),
         "the place of the section: {output}"
     );
 }

@@ -29,17 +29,19 @@ impl Shop {
     pub(super) fn new(manifests: &str) -> Self {
         let shop = Self { folder: tempfile::Builder::new().prefix("shop-").tempdir().unwrap() };
         let fixture = root().join("fixtures/storefront");
+        let text = |name: &str| std::fs::read_to_string(fixture.join(name)).unwrap();
+        let spec = text("spanproof.toml");
+        let spec = spec.split("\n[manifests").next().unwrap();
+        shop.write("spanproof.toml", &format!("{spec}\n{manifests}"));
         for name in [
-            "spanproof.toml",
             "spanproof.proof.json",
             "storefront.py",
             "order.json",
             "prices.toml",
             "migrations/0001_tables.sql",
         ] {
-            shop.write(name, &std::fs::read_to_string(fixture.join(name)).unwrap());
+            shop.write(name, &text(name));
         }
-        shop.edit("spanproof.toml", "# It is read", &format!("{manifests}\n# It is read"));
         shop.write("compose.yaml", COMPOSE);
         shop
     }
