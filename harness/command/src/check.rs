@@ -200,7 +200,8 @@ async fn run(
             for environment in &args.environments {
                 repeat = format!("{repeat} --as {}", shell_quoted(environment));
             }
-            print_report(&run, &repeat, start.elapsed());
+            let text = report_text(&run, &repeat, start.elapsed());
+            if args.report_to_stderr { output::print_stderr(&text) } else { output::print(&text) }
         }
         Format::Json => output::print(&output::json(&run)?),
     }
@@ -331,15 +332,15 @@ fn workers(args: &Check) -> usize {
     args.jobs.map_or(2 * processors, usize::from)
 }
 
-/// Prints the results as text. The printed commands that repeat a case start with `repeat`.
-pub(super) fn print_report(run: &Run, repeat: &str, elapsed: Duration) {
+/// Returns the results as text. The commands in it that repeat a case start with `repeat`.
+pub(super) fn report_text(run: &Run, repeat: &str, elapsed: Duration) -> String {
     let mut text = report::run(run, repeat);
     text.push_str(&report::incidents(&run.incidents));
     text = format!("{text}\n{}\n", report::summary(&run.summary, elapsed));
     if run.summary.snapshots_changed > 0 {
         text.push_str("accept the startup output with `spanproof check --update`\n");
     }
-    output::print(&text);
+    text
 }
 
 /// Returns the durations of the steps that happen `once` per run, and of the steps of trials.

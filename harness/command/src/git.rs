@@ -61,6 +61,32 @@ impl GitFiles {
         String::from_utf8(self.read(path).ok()?).ok()
     }
 
+    /// Reads a file or a folder; `None` if the commit has nothing at this path.
+    fn object(&self, path: &Path) -> io::Result<Option<Object>> {
+        let Some(path) = self.path_from_top(path) else { return Ok(None) };
+        let mut reader = self.reader.borrow_mut();
+        writeln!(reader.requests, "{}:{path}", self.commit)?;
+        reader.requests.flush()?;
+        let mut header = String::new();
+        reader.answers.read_line(&mut header)?;
+        // `ID TYPE SIZE`, or a path with spaces and `missing`. A link that leads nowhere has its kind in
+        // place of id and type.
+        let words: Vec<&str> = header.split_whitespace().collect();
+        let size = words.last().and_then(|word| word.parse().ok());
+        let Some(size) = size else { return Ok(None) };
+        let mut content = vec![0; size];
+        reader.answers.read_exact(&mut content)?;
+        // A line end follows the content.
+        reader.answers.read_exact(&mut [0])?;
+        let [id, kind, _] = words.as_slice() else { return Ok(None) };
+        let object = |is_file| Object { is_file, content, id_length: id.len() / 2 };
+        Ok(match *kind {
+            "blob" => Some(object(true)),
+            "tree" => Some(object(false)),
+            _ => None,
+        })
+    }
+
     /// Returns the path from the top of the repository; `None` if it is outside.
     fn path_from_top(&self, path: &Path) -> Option<String> {
         let relative = match std::env::current_dir() {
@@ -87,43 +113,48 @@ impl GitFiles {
 
 impl Files for GitFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "the commit has no such file");
-        let path = self.path_from_top(path).ok_or_else(missing)?;
-        let mut reader = self.reader.borrow_mut();
-        writeln!(reader.requests, "{}:{path}", self.commit)?;
-        reader.requests.flush()?;
-        let mut header = String::new();
-        reader.answers.read_line(&mut header)?;
-        let words: Vec<&str> = header.split_whitespace().collect();
-        let size = words.last().and_then(|word| word.parse().ok());
-        let Some(size) = size.filter(|_| words.last() != Some(&"missing")) else {
-            return Err(missing());
-        };
-        let mut content = vec![0; size];
-        reader.answers.read_exact(&mut content)?;
-        // A line end follows the content.
-        reader.answers.read_exact(&mut [0])?;
-        // A link that leads nowhere has its kind in front of the size, and no type.
-        if words.len() == 3 && words[1] == "blob" { Ok(content) } else { Err(missing()) }
+        match self.object(path)? {
+            Some(Object { is_file: true, content, .. }) => Ok(content),
+            _ => Err(io::Error::new(io::ErrorKind::NotFound, "the commit has no such file")),
+        }
     }
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
-        let Some(path) = self.path_from_top(folder) else { return Vec::new() };
-        let path = if path.is_empty() { path } else { format!("{path}/") };
-        let mut words = vec!["ls-tree", "-z", "--full-tree", self.commit.as_str()];
-        if !path.is_empty() {
-            words.extend(["--", path.as_str()]);
+        let Ok(Some(tree)) = self.object(folder) else { return Vec::new() };
+        if tree.is_file {
+            return Vec::new();
         }
-        let listed = git(&words).unwrap_or_default();
-        let file = |entry: &str| {
-            let (kind, path) = entry.split_once('\t')?;
-            let name = Path::new(path).file_name()?;
-            kind.contains(" blob ").then(|| folder.join(name))
-        };
-        let mut files: Vec<_> = listed.split('\0').filter_map(file).collect();
+        let names = files_of_tree(&tree.content, tree.id_length);
+        let mut files: Vec<_> = names.iter().map(|name| folder.join(name)).collect();
         files.sort();
         files
     }
+}
+
+/// A file or a folder of a commit.
+#[derive(Debug)]
+struct Object {
+    is_file: bool,
+    content: Vec<u8>,
+    /// Number of bytes of an id.
+    id_length: usize,
+}
+
+/// Returns the names of the files in a folder, as git stores it: for each entry its mode, a space, its
+/// name, a zero and its id.
+fn files_of_tree(mut entries: &[u8], id_length: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    while let Some(end) = entries.iter().position(|byte| *byte == 0) {
+        let entry = String::from_utf8_lossy(&entries[..end]).into_owned();
+        // Folders have the mode 40000, commits of submodules 160000.
+        if let Some((mode, name)) = entry.split_once(' ')
+            && mode.starts_with("10")
+        {
+            names.push(name.to_owned());
+        }
+        entries = entries.get(end + 1 + id_length..).unwrap_or_default();
+    }
+    names
 }
 
 impl Drop for Reader {
@@ -149,4 +180,22 @@ fn command(words: &[&str]) -> Command {
     let mut command = Command::new("git");
     command.args(words);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_folder_are_read_from_its_entries() {
+        let mut entries = Vec::new();
+        for entry in
+            ["100644 a b.env", "40000 folder", "100755 run", "120000 link", "160000 module"]
+        {
+            entries.extend(entry.as_bytes());
+            entries.extend([0; 21]);
+        }
+        assert_eq!(files_of_tree(&entries, 20), ["a b.env", "run"]);
+        assert_eq!(files_of_tree(b"", 20), Vec::<String>::new());
+    }
 }

@@ -6,7 +6,7 @@ use super::args::{Check, Format, Guard};
 use super::git::GitFiles;
 use super::{Exit, Failure, check, deployed, output, proof, sources};
 use crate::report;
-use spanproof::{GuardBase, GuardInput, Spec};
+use spanproof::{DeployedCase, GuardBase, GuardError, GuardInput, Spec};
 use spanproof_format::{FlagProof, Guard as Document};
 use spanproof_manifest::DiskFiles;
 
@@ -18,11 +18,15 @@ pub(super) fn guard(args: &Guard) -> Result<Exit, Failure> {
     let base = base.map(|(name, git)| base_of(name, git, &args.config)).transpose()?;
     let (exit, found) =
         if args.run { run(args, &spec)? } else { (Exit::Passed, proof::read(&file)?) };
+    if args.run && found.is_none() {
+        output::error("nothing was compared, because the run did not pass and proves nothing");
+        return Ok(exit);
+    }
     let input = GuardInput {
         spec: &spec,
         files: &DiskFiles,
         proof: found.as_ref(),
-        proof_file: file.display().to_string(),
+        proof_file: if args.run { "this run".into() } else { file.display().to_string() },
         base: base.as_ref(),
     };
     let document = input.compare().map_err(deployed::failure)?;
@@ -50,9 +54,16 @@ fn exit_code(document: &Document) -> Exit {
     }
 }
 
-/// Runs all cases, and a case for each environment.
+/// Runs all cases, and a case for each environment whose values are known.
 fn run(args: &Guard, spec: &Spec) -> Result<(Exit, Option<FlagProof>), Failure> {
-    let environments = spec.environments().map(str::to_owned).collect();
+    let mut environments = Vec::new();
+    for name in spec.environments() {
+        match DeployedCase::read(spec, name, &DiskFiles) {
+            Ok(_) => environments.push(name.to_owned()),
+            Err(error @ GuardError::NotKnown { .. }) => output::warning(&error.to_string()),
+            Err(error) => return Err(deployed::failure(error)),
+        }
+    }
     let checked = check::execute(&Check::for_environments(args, environments), true)?;
     Ok((checked.exit, checked.proof))
 }

@@ -4,7 +4,7 @@
 use anyhow::anyhow;
 
 use super::args::{Format, Report};
-use super::check::{exit_code, print_report, repeat_command};
+use super::check::{exit_code, repeat_command, report_text};
 use super::{Exit, Failure, output, runs, sources};
 use spanproof::Day;
 use spanproof::{compare_snapshots, rejudge_run};
@@ -23,7 +23,8 @@ pub(super) fn report(args: &Report) -> Result<Exit, Failure> {
     let run = result.document(&spec, &snapshots, Vec::new());
     match args.format {
         Format::Human => {
-            print_report(&run, &repeat_command(&args.config, None), start.elapsed());
+            let repeat = repeat_command(&args.config, None);
+            output::print(&report_text(&run, &repeat, start.elapsed()));
         }
         Format::Json => output::print(&output::json(&run)?),
     }

@@ -95,6 +95,9 @@ pub(crate) struct Check {
     /// The default is `human`.
     #[arg(long, value_enum, default_value_t = Format::Human, hide_default_value = true)]
     pub(crate) format: Format,
+    /// Whether the report goes to standard error, because another command prints its document.
+    #[arg(skip)]
+    pub(crate) report_to_stderr: bool,
 }
 
 impl Check {
@@ -118,6 +121,7 @@ impl Check {
             databases: DatabaseArgs { fresh: false, keep: false, keep_on_failure: false },
             binary: guard.binary.clone(),
             format: Format::Human,
+            report_to_stderr: guard.format == Format::Json,
         }
     }
 }

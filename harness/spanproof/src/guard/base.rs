@@ -31,22 +31,27 @@ pub(super) struct Before {
 }
 
 impl GuardBase<'_> {
-    /// Reads the environments of the base. One that can't be read there is left out: nothing of it was
-    /// deployed.
-    pub(super) fn read(&self, spec: &Spec) -> Vec<Before> {
+    /// Reads the environments of the base. Also returns a note for each that can't be read there.
+    pub(super) fn read(&self, spec: &Spec) -> (Vec<Before>, Vec<String>) {
         let own = self.spec.as_ref();
         let names = own.map(|own| own.manifests.keys()).into_iter().flatten();
         let mut names: Vec<_> = names.chain(spec.manifests.keys()).cloned().collect();
         names.sort();
         names.dedup();
-        let read = |environment: String| {
+        let (mut found, mut notes) = (Vec::new(), Vec::new());
+        for environment in names {
             // An environment that only the new spec declares may have had the same files before.
             let declares = |spec: &&Spec| spec.manifests.contains_key(&environment);
             let declaring = own.filter(declares).unwrap_or(spec);
-            let deployed = read_environment(declaring, &environment, self.files).ok()?;
-            Some(Before { environment, deployed })
-        };
-        names.into_iter().filter_map(read).collect()
+            match read_environment(declaring, &environment, self.files) {
+                Ok(deployed) => found.push(Before { environment, deployed }),
+                Err(error) => {
+                    let why = crate::chain::chain(&error);
+                    notes.push(format!("`{environment}` in {}: {why}", self.name));
+                }
+            }
+        }
+        (found, notes)
     }
 
     /// Compares the flags that were on in the base with those of today. `now` is `Err` if the manifests

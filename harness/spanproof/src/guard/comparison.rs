@@ -37,10 +37,11 @@ impl GuardInput<'_> {
         if spec.flags.is_empty() {
             return Err(GuardError::Nothing { missing: "`[[flag]]`" });
         }
-        let state = proof_state(self)?;
+        let mut state = proof_state(self)?;
         let fresh = self.proof.filter(|_| state.freshness == Freshness::Fresh);
-        let proof = fresh.ok_or(state.why.as_str());
-        let before = base.map(|base| base.read(spec)).unwrap_or_default();
+        let why = state.why.clone();
+        let proof = fresh.ok_or(why.as_str());
+        let (before, notes) = base.map(|base| base.read(spec)).unwrap_or_default();
         let mut all: Vec<Comparison> = Vec::new();
         for (name, manifests) in &spec.manifests {
             let deployed = read_environment(spec, name, *files);
@@ -59,6 +60,7 @@ impl GuardInput<'_> {
         for was in before.iter().filter(|was| !spec.manifests.contains_key(&was.environment)) {
             all.extend(with_base(*base, spec, Some(was), (Ok(&[]), fresh)));
         }
+        state.not_checked.extend(notes);
         Ok(Guard::new(state, base.map(|base| base.name.clone()), all))
     }
 }

@@ -17,15 +17,15 @@ static IDS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[0-9a-fA-F]{8}[0-9a-fA-F-]*|\d+").ok());
 
 /// Texts, each with how often it occurs.
-type Counts = BTreeMap<String, usize>;
+pub(super) type Counts = BTreeMap<String, usize>;
 
 /// What a case leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Footprint {
-    spans: Counts,
-    statuses: Counts,
-    requests: Counts,
-    startup: Counts,
+    pub(super) spans: Counts,
+    pub(super) statuses: Counts,
+    pub(super) requests: Counts,
+    pub(super) startup: Counts,
     /// The names of the stored spans.
     pub(super) span_names: BTreeSet<String>,
 }

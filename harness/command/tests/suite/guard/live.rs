@@ -45,6 +45,9 @@ fn a_proof_needs_all_cases_and_a_pass() {
         "{output:?}"
     );
     assert!(!shop.path().join("spanproof.proof.json").exists());
+    let (code, output) = shop.guard(&["--run"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("nothing was compared, because the run did not pass"), "{output}");
 }
 
 #[test]
@@ -98,9 +101,13 @@ fn guard_can_make_the_proof_itself() {
         "LOG_LEVEL: info",
         "LOG_LEVEL: info\n      OLD_CHECKOUT: \"perhaps\"",
     );
-    let (code, output) = shop.guard(&["--run"]);
-    assert_eq!(code, 1, "the value was tried, and does nothing: {output}");
-    assert!(output.contains("DISABLED  OLD_CHECKOUT \"perhaps\""), "{output}");
-    assert!(output.contains("5 comparisons: 4 ok, 1 disabled"), "{output}");
+    let output = shop.run(&["guard", "--run", "--format", "json"]);
+    assert_eq!(output.code, 1, "the value was tried, and does nothing: {output:?}");
+    let document = output.json();
+    assert_eq!((&document["ok"], &document["disabled"]), (&4.into(), &1.into()), "{document}");
+    let inert = &document["comparisons"][3];
+    assert_eq!(inert["value"]["set"], "perhaps");
+    assert_eq!(inert["result"], "disabled");
+    assert!(output.stderr.contains("production: case "), "{output:?}");
     assert!(!shop.path().join("spanproof.proof.json").exists(), "the proof stays in memory");
 }
