@@ -52,7 +52,7 @@ pub(super) fn judge(spec: &Spec, deployed: &[DeployedCase], results: &[CaseResul
             format!("{environment}: case {}, {}", result.case.id, result.case.settings(spec));
         let spans = result.judgement.spans;
         let records = spans > 0;
-        if result.judgement.verdict != Verdict::Pass {
+        if !matches!(result.judgement.verdict, Verdict::Pass | Verdict::Known(_)) {
             output::error(&format!("{text}: does not pass"));
             exit = Exit::Findings;
         } else if must_record.is_some_and(|must| must != records) {

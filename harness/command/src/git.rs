@@ -148,7 +148,7 @@ fn files_of_tree(mut entries: &[u8], id_length: usize) -> Vec<String> {
         let entry = String::from_utf8_lossy(&entries[..end]).into_owned();
         // Folders have the mode 40000, commits of submodules 160000.
         if let Some((mode, name)) = entry.split_once(' ')
-            && mode.starts_with("10")
+            && !["40000", "160000"].contains(&mode)
         {
             names.push(name.to_owned());
         }
@@ -195,7 +195,7 @@ mod tests {
             entries.extend(entry.as_bytes());
             entries.extend([0; 21]);
         }
-        assert_eq!(files_of_tree(&entries, 20), ["a b.env", "run"]);
+        assert_eq!(files_of_tree(&entries, 20), ["a b.env", "run", "link"]);
         assert_eq!(files_of_tree(b"", 20), Vec::<String>::new());
     }
 }

@@ -26,6 +26,7 @@ Exit codes:
   0  every comparison is ok
   1  a value is disabled or enabled, or with `--run` a case failed
   2  the spec, a manifest, the proof or the commit can't be read
+  3  with `--run`: no Postgres, or the service did not start
   4  there is nothing to compare
   8  a value is unproven or unknown")]
 pub(crate) struct Guard {

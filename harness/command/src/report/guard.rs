@@ -56,16 +56,16 @@ fn add(comparison: &Comparison, text: &mut String) {
     }
 }
 
-/// Returns the state of the proof as a sentence.
+/// Returns the state of the proof, and what was not checked.
 fn proof(guard: &Guard) -> String {
     let state = &guard.proof;
-    if state.freshness != Freshness::Fresh {
-        return format!("proof: {}; every value is unproven", state.why);
-    }
-    let combinations = count(state.combinations, "combination");
-    let not_checked = match state.not_checked.as_slice() {
-        [] => String::new(),
-        all => format!("; not checked: {}", all.join("; ")),
+    let mut text = if state.freshness == Freshness::Fresh {
+        format!("proof: {}, {} of flags", state.file, count(state.combinations, "combination"))
+    } else {
+        format!("proof: {}; every value is unproven", state.why)
     };
-    format!("proof: {}, {combinations} of flags{not_checked}", state.file)
+    for what in &state.not_checked {
+        let _infallible = write!(text, "\nnot checked: {what}");
+    }
+    text
 }

@@ -61,8 +61,17 @@ impl GuardInput<'_> {
             all.extend(with_base(*base, spec, Some(was), (Ok(&[]), fresh)));
         }
         state.not_checked.extend(notes);
+        state.not_checked.extend(removed_flags(spec, *base));
         Ok(Guard::new(state, base.map(|base| base.name.clone()), all))
     }
+}
+
+/// Returns a note for each flag that the spec of the base declares and the spec of today does not.
+fn removed_flags(spec: &Spec, base: Option<&GuardBase<'_>>) -> Vec<String> {
+    let old = base.and_then(|base| base.spec.as_ref());
+    let flags = old.into_iter().flat_map(|old| &old.flags);
+    let removed = flags.filter(|flag| spec.flags.iter().all(|other| other.name != flag.name));
+    removed.map(|flag| format!("`{}`, which the spec no longer declares", flag.name)).collect()
 }
 
 fn with_base(

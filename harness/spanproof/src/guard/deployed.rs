@@ -9,6 +9,7 @@ use spanproof_manifest::{
 };
 
 use super::GuardError;
+use super::script::{ScriptLine, changing_line};
 use crate::document::suggestion;
 use crate::observation::masked_flag;
 use crate::preflight::{label, selected_processes};
@@ -100,7 +101,7 @@ pub(super) fn read_environment(
     })?;
     let mut all = Vec::new();
     for manifest in &found {
-        all.extend(processes(spec, (environment, manifests), manifest)?);
+        all.extend(processes(spec, (environment, manifests), manifest, files)?);
     }
     Ok(all)
 }
@@ -128,6 +129,7 @@ fn processes(
     spec: &Spec,
     (environment, manifests): (&str, &Manifests),
     manifest: &Manifest,
+    files: &dyn Files,
 ) -> Result<Vec<Deployed>, GuardError> {
     if let Some(reason) = &manifest.unresolved {
         return Ok(vec![unresolved(spec, manifest, reason)]);
@@ -154,7 +156,10 @@ fn processes(
         flags: spec
             .flags
             .iter()
-            .map(|flag| deployed_flag(spec, &flag.name, (manifest, process, &selected)))
+            .map(|flag| {
+                let found = deployed_flag(spec, &flag.name, (manifest, process, &selected));
+                after_scripts(found, files, (manifest, process))
+            })
             .collect(),
         variables: process.variable_names().map(str::to_owned).collect(),
     };
@@ -224,6 +229,26 @@ fn deployed_flag(
         steps: steps.iter().map(|step| guard_step(step, &masked)).collect(),
         others: others.collect(),
     }
+}
+
+/// Returns the flag after the scripts that the process runs first. If a script may change it, its value is
+/// not known.
+fn after_scripts(
+    flag: DeployedFlag,
+    files: &dyn Files,
+    (manifest, process): (&Manifest, &Process),
+) -> DeployedFlag {
+    let Some(file) = manifest.files.first() else { return flag };
+    let changing = changing_line(files, file, &process.command, &flag.name);
+    let Some(ScriptLine { file, line }) = changing.filter(|_| flag.raw.is_some()) else {
+        return flag;
+    };
+    let why = format!("the process runs the script `{file}`, which may change it (line {line})");
+    let resolve = "look at this line, or read it in the running process: `printenv`".to_owned();
+    let mut steps = flag.steps;
+    steps.push(GuardStep::new(file, line, "may change it"));
+    let setting = Setting::Unknown(Reason { why, resolve });
+    DeployedFlag { setting, raw: None, steps, ..flag }
 }
 
 /// Returns a reason that names keys of the spec in place of options of `preflight`.

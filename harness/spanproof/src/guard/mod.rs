@@ -13,6 +13,7 @@ mod fingerprint;
 mod footprint;
 mod judged;
 mod proof;
+mod script;
 
 pub use base::GuardBase;
 pub use case::DeployedCase;

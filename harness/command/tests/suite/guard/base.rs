@@ -116,6 +116,17 @@ fn the_base_is_read_from_a_subfolder_and_with_included_files() {
 }
 
 #[test]
+fn a_flag_that_the_spec_no_longer_declares_is_named() {
+    let shop = shop();
+    shop.edit("spanproof.toml", "name = \"OLD_CHECKOUT\"", "name = \"NEW_CHECKOUT\"");
+    shop.edit("spanproof.toml", "OLD_CHECKOUT = \"true\"", "NEW_CHECKOUT = \"true\"");
+    let (_, output) = shop.guard(&["--base", "main"]);
+    assert!(output.contains("every value is unproven"), "{output}");
+    let text = "not checked: `OLD_CHECKOUT`, which the spec no longer declares";
+    assert!(output.contains(text), "{output}");
+}
+
+#[test]
 fn a_commit_that_git_does_not_know_is_an_error() {
     let shop = Shop::in_production();
     let (code, output) = shop.guard(&["--base", "main"]);

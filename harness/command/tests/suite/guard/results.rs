@@ -227,3 +227,22 @@ fn comments_and_manifests_do_not_make_a_proof_stale() {
     let (code, output) = shop.guard(&[]);
     assert_eq!(code, 0, "{output}");
 }
+
+#[test]
+fn a_secret_is_never_printed() {
+    let shop = Shop::in_production();
+    let flag = "[[flag]]\nname = 'ADMIN_TOKEN'\nvalues = ['hunter3', 'hunter4']\n\n[matrix]";
+    shop.edit("spanproof.toml", "[matrix]", flag);
+    shop.edit(
+        "compose.yaml",
+        "    environment:",
+        "    env_file: a.env\n    environment:\n      ADMIN_TOKEN: hunter5",
+    );
+    shop.write("a.env", "ADMIN_TOKEN=hunter6\n");
+    for args in [&[][..], &["--format", "json"]] {
+        let (code, output) = shop.guard(args);
+        assert_eq!(code, 8, "{output}");
+        assert!(output.contains("ADMIN_TOKEN"), "{output}");
+        assert!(!output.contains("hunter"), "{output}");
+    }
+}
