@@ -43,7 +43,7 @@ impl GuardBase<'_> {
             // An environment that only the new spec declares may have had the same files before.
             let declares = |spec: &&Spec| spec.manifests.contains_key(&environment);
             let declaring = own.filter(declares).unwrap_or(spec);
-            match read_environment(declaring, &environment, self.files) {
+            match self.read_environment(declaring, &environment) {
                 Ok(deployed) => found.push(Before { environment, deployed }),
                 Err(error) => {
                     let why = crate::chain::chain(&error);
@@ -52,6 +52,21 @@ impl GuardBase<'_> {
             }
         }
         (found, notes)
+    }
+
+    /// Reads an environment. The names of secrets are often not in the repository.
+    fn read_environment(
+        &self,
+        spec: &Spec,
+        environment: &str,
+    ) -> Result<Vec<Deployed>, GuardError> {
+        let found = read_environment(spec, environment, self.files);
+        let Err(GuardError::Secrets { .. }) = found else { return found };
+        let mut spec = spec.clone();
+        for manifests in spec.manifests.values_mut() {
+            manifests.secrets = None;
+        }
+        read_environment(&spec, environment, self.files)
     }
 
     /// Compares the flags that were on in the base with those of today. `now` is `Err` if the manifests

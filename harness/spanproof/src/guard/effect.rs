@@ -15,6 +15,8 @@ pub(super) enum Proved {
         cases: Vec<String>,
         /// With which other flags the value has another effect; empty if it always has this one.
         depends_on: String,
+        /// Whether every other flag has a value that cases tried.
+        others_tried: bool,
     },
     /// No case tried it; why.
     Untried(String),
@@ -69,6 +71,7 @@ pub(super) fn proved(
         differences: first.differences.clone(),
         cases: first.cases.clone(),
         depends_on: depends_on(&found.effects, first),
+        others_tried: all_tried(proof, flags),
     }
 }
 
@@ -94,20 +97,26 @@ fn setting<'a>(flags: &'a [DeployedFlag], name: &str) -> Option<&'a Value> {
 /// Returns the other flags whose values were tried, but not together with this flag's value. `None` if
 /// the combination was tried, or if one of the values is not known or was not tried at all.
 fn untried_together(proof: &FlagProof, name: &str, flags: &[DeployedFlag]) -> Option<String> {
-    let all_tried = flags.iter().all(|deployed| {
-        let Some(value) = deployed.setting.value() else { return false };
-        let tried = proof.flag(&deployed.name).into_iter().flat_map(|flag| &flag.values);
-        tried.into_iter().any(|tried| tried.value.as_deref() == value.text())
-    });
     let same = |pairs: &[(String, Option<String>)]| {
         pairs.iter().all(|(name, value)| {
             setting(flags, name).is_some_and(|found| found.text() == value.as_deref())
         })
     };
-    if !all_tried || proof.combinations.iter().any(|combination| same(&combination.flags)) {
+    if !all_tried(proof, flags)
+        || proof.combinations.iter().any(|combination| same(&combination.flags))
+    {
         return None;
     }
     Some(others(name, flags))
+}
+
+/// Whether cases tried the value of each flag.
+fn all_tried(proof: &FlagProof, flags: &[DeployedFlag]) -> bool {
+    flags.iter().all(|deployed| {
+        let Some(value) = deployed.setting.value() else { return false };
+        let tried = proof.flag(&deployed.name).into_iter().flat_map(|flag| &flag.values);
+        tried.into_iter().any(|tried| tried.value.as_deref() == value.text())
+    })
 }
 
 /// Returns the other flags with their values.

@@ -89,20 +89,13 @@ impl<'a> Judge<'a> {
                 let next = "resolve the other value first";
                 judged(GuardResult::Unknown, format!("{sets}, and {why}"), next)
             }
-            Proved::Effect { effect, differences, cases, depends_on } => {
+            Proved::Effect { effect, differences, cases, depends_on, others_tried } => {
                 let state = State { effect, differences, depends_on, value };
                 let (on, result) = state.result(flag, self.expect);
-                let by = if effect == Effect::Baseline { String::new() } else { proved_by(&cases) };
-                let text =
-                    format!("{}{sets}, which {}{by}", need(proof, flag, result), state.text());
-                let next = match result {
-                    GuardResult::Ok => String::new(),
-                    GuardResult::Enabled => "use a value that is proved to be off".to_owned(),
-                    _ if !state.depends_on.is_empty() => {
-                        format!("it needs {}", state.depends_on)
-                    }
-                    _ => next_for_disabled(proof, flag, found),
-                };
+                let need = need(proof, flag, result);
+                let by = proved_by(effect, &cases, others_tried);
+                let text = format!("{need}{sets}, which {}{by}", state.text());
+                let next = state.next(result, || next_for_disabled(proof, flag, found));
                 let cases = cases.into_iter().take(MAX_CASES).collect();
                 Judged { on, cases, ..judged(result, text, &next) }
             }
@@ -151,6 +144,16 @@ impl State<'_> {
             (false, _) => GuardResult::Disabled,
         };
         (Some(on), result)
+    }
+
+    /// Returns what to do about a result; empty if there is nothing to do.
+    fn next(&self, result: GuardResult, disabled: impl FnOnce() -> String) -> String {
+        match result {
+            GuardResult::Ok => String::new(),
+            GuardResult::Enabled => "use a value that is proved to be off".to_owned(),
+            _ if !self.depends_on.is_empty() => format!("it needs {}", self.depends_on),
+            _ => disabled(),
+        }
     }
 
     /// Returns the effect, as the end of a sentence.
@@ -229,12 +232,16 @@ fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
     format!("spans `{spans}` need {}={}; ", flag.name, values.join("|"))
 }
 
-fn proved_by(cases: &[String]) -> String {
-    match cases {
+/// Returns in which combinations an effect is proved, and by which cases.
+fn proved_by(effect: Effect, cases: &[String], others_tried: bool) -> String {
+    let where_tried = if others_tried { "" } else { " in every combination that was tried" };
+    let by = match cases {
+        _ if effect == Effect::Baseline => String::new(),
         [] => String::new(),
         [one] => format!(" (proved by case {one})"),
         [one, more @ ..] => format!(" (proved by case {one} and {} more)", more.len()),
-    }
+    };
+    format!("{where_tried}{by}")
 }
 
 /// Returns what to do about a value that does nothing.

@@ -116,6 +116,19 @@ fn the_base_is_read_from_a_subfolder_and_with_included_files() {
 }
 
 #[test]
+fn names_of_secrets_need_not_be_in_the_repository() {
+    let shop = Shop::new("[manifests.production]\nfiles = ['fly.toml']\nsecrets = 'secrets'\n");
+    shop.write("fly.toml", "app = 'storefront'\n[env]\nLOG_LEVEL = 'info'\nTRACING = 'true'\n");
+    shop.commit();
+    shop.write("secrets", "NAME\tDIGEST\nAPI_KEY\t1234\n");
+    assert_eq!(shop.guard(&["--base", "main"]).0, 0);
+    shop.edit("fly.toml", "TRACING", "TRACE");
+    let (code, output) = shop.guard(&["--base", "main"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("dropped: main had true (fly.toml:4)"), "{output}");
+}
+
+#[test]
 fn a_flag_that_the_spec_no_longer_declares_is_named() {
     let shop = shop();
     shop.edit("spanproof.toml", "name = \"OLD_CHECKOUT\"", "name = \"NEW_CHECKOUT\"");

@@ -67,6 +67,9 @@ fn the_document_has_the_value_its_lines_and_the_cases() {
     "production sets \"yes please\" (compose.yaml:6), and no case tried it; cases tried unset, false, true, 1, True, \"true \", '\"true\"'",
     "next: add the value to `values` of the flag and run `spanproof check --write-proof`, or use one of: true, 1",
 ])]
+#[case::another_flag_untried("LOG_LEVEL: info", "LOG_LEVEL: trace", 8, &[
+    "production sets true (compose.yaml:6), which records spans in every combination that was tried (proved by case",
+])]
 #[case::not_set("      TRACING: \"true\"\n", "", 1, &[
     "spans `price` need TRACING=true|1; production does not set it, which records nothing",
 ])]
