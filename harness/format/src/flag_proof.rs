@@ -91,7 +91,8 @@ pub enum Effect {
     ChangesNothing,
     /// The other values of the flag were compared with this value.
     Baseline,
-    /// No two cases differ only in this value. Also an effect of a newer version.
+    /// No two cases differ only in this value, or what they differ in varies by itself. Also an effect of
+    /// a newer version.
     #[default]
     #[serde(other)]
     NotKnown,

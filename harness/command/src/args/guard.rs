@@ -10,7 +10,7 @@ use super::Format;
 #[command(after_help = "\
 Examples:
   spanproof guard                      compare the manifests with the proof
-  spanproof guard --base origin/main   also with what main has, for a pull request
+  spanproof guard --base origin/main   also with what main has
   spanproof guard --run                run all cases first, and the deployed flags
 
 The manifests are in `[manifests.NAME]` of the spec. The proof is the file

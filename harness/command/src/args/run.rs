@@ -52,7 +52,7 @@ Examples:
   spanproof check --filter route=queued --filter '!ENABLE_DB_TRACING'
   spanproof check --update                           accept the startup output
   spanproof check --write-proof                      for `spanproof guard`
-  spanproof check --as production                    with the deployed flags, too")]
+  spanproof check --as production                    also the deployed flags")]
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) cases: CaseArgs,
@@ -61,7 +61,7 @@ pub(crate) struct Check {
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) accept: AcceptArgs,
-    /// Add a case with the flags of an environment of the spec
+    /// Add a case with the flags of an environment
     ///
     /// The environment is a section `[manifests.NAME]`. The case has exactly the values that its
     /// manifests give to the flags, also values that the spec does not list. The check fails if
@@ -135,7 +135,7 @@ pub(crate) struct AcceptArgs {
     /// environment variable `CI` is set.
     #[arg(long)]
     pub(crate) update: bool,
-    /// Write what the run proves about the flags, for `guard`
+    /// Write what the run proves about the flags
     ///
     /// The file is `spanproof.proof.json` beside the spec; commit it. Written only if all cases ran
     /// and passed. Refused if the environment variable `CI` is set.
