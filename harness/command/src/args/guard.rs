@@ -11,7 +11,7 @@ use super::Format;
 Examples:
   spanproof guard                      compare the manifests with the proof
   spanproof guard --base origin/main   also with what main has
-  spanproof guard --run                run all cases first, and the deployed flags
+  spanproof guard --run                run all cases first
 
 The manifests are in `[manifests.NAME]` of the spec. The proof is the file
 `spanproof.proof.json`, which `spanproof check --write-proof` writes.
