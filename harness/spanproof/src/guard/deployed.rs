@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use spanproof_format::GuardStep;
 use spanproof_manifest::{
-    Files, Manifest, Options, Process, Reason, Role, Secrets, Step, Value as Found, Variable, read,
+    Event, Files, Manifest, Options, Process, Reason, Role, Secrets, Step, Value as Found,
+    Variable, read,
 };
 
 use super::GuardError;
@@ -265,12 +266,16 @@ fn in_spec(reason: &Reason) -> Reason {
     Reason { why: crate::mask::text(&reason.why), resolve }
 }
 
-/// Converts a step. A value in backticks is masked like the value of the flag.
+/// Converts a step. A value in backticks is masked like the value of the flag. Of another variable, which
+/// supplied a part of the value, only the name is kept.
 fn guard_step(step: &Step, masked: &dyn Fn(&str) -> Value) -> GuardStep {
     let inner = step.note.strip_prefix('`').and_then(|note| note.strip_suffix('`'));
-    let note = match inner {
-        Some(value) => masked(value).to_string(),
-        None => crate::mask::text(&step.note),
+    let filled_in = step.event == Event::Interpolated;
+    let other = step.note.split_once("` is `").filter(|_| filled_in);
+    let note = match (inner, other) {
+        (_, Some((name, _))) => format!("{name}`"),
+        (Some(value), None) => masked(value).to_string(),
+        (None, None) => crate::mask::text(&step.note),
     };
     let prefix = format!("{} ", step.place);
     let step = Step { note, ..step.clone() };

@@ -232,6 +232,17 @@ fn comments_and_manifests_do_not_make_a_proof_stale() {
 }
 
 #[test]
+fn of_a_variable_that_fills_in_a_flag_only_the_name_is_printed() {
+    let shop = Shop::in_production();
+    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${SWITCH}\"");
+    shop.write(".env", "SWITCH=true\n");
+    let (code, output) = shop.guard(&[]);
+    assert_eq!(code, 0, "{output}");
+    let steps = ".env:1 filled in: `SWITCH`\n              compose.yaml:6 set: true\n";
+    assert!(output.contains(steps), "{output}");
+}
+
+#[test]
 fn a_secret_is_never_printed() {
     let shop = Shop::in_production();
     let flag = "[[flag]]\nname = 'ADMIN_TOKEN'\nvalues = ['hunter3', 'hunter4']\n\n[matrix]";
