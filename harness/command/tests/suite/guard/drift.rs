@@ -11,7 +11,7 @@ use spanproof::{GuardBase, GuardInput, Spec};
 use spanproof_format::{Comparison, FlagProof, Guard, GuardResult, parse};
 use spanproof_manifest::MemoryFiles;
 
-use crate::repository::{files, root};
+use crate::repository::{files, read, root};
 
 /// Manifests and their edits.
 #[derive(Debug, Deserialize)]
@@ -233,6 +233,10 @@ fn drifts_are_found_and_healthy_edits_are_accepted() {
         .chain(alarms.iter().map(|text| format!("false alarm: {text}")))
     {
         println!("{text}");
+    }
+    let page = read("docs/guard.md").replace('\n', " ");
+    for number in [drifts, controls] {
+        assert!(page.contains(&format!("{number} edits")), "docs/guard.md lacks `{number} edits`");
     }
     assert!(drifts >= 60 && controls >= 60, "{drifts} drifts, {controls} healthy edits");
     assert!(found * 100 >= drifts * 95, "{found} of {drifts} drifts were found");
