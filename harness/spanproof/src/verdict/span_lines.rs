@@ -85,21 +85,14 @@ fn control(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Control {
     }
     let has_lines = |peer: &&&Facts<'_>| peer.begin_line_count(name) > 0;
     let id = |peer: &Facts<'_>| peer.observation.case.id.clone();
-    // A flag such as a log level may decide whether the service prints these lines.
-    let has_same_other_flags = |peer: &&&Facts<'_>| {
-        let tracing = facts.spec.tracing_flag().map(|flag| &flag.name);
-        let others = |facts: &Facts<'_>| {
-            let flags = facts.observation.case.flags.clone();
-            flags.into_iter().filter(|(name, _)| Some(name) != tracing).collect::<Vec<_>>()
-        };
-        others(peer) == others(facts)
-    };
-    if let Some(peer) = peers.iter().filter(has_lines).find(has_same_other_flags) {
+    let lines = |peer: &Facts<'_>| {
         let count = peer.begin_line_count(name);
-        return Control::Lines(Fact::yes(format!(
-            "case {}: {count} lines about its start",
-            id(peer)
-        )));
+        Control::Lines(Fact::yes(format!("case {}: {count} lines about its start", id(peer))))
+    };
+    let differing = |peer: &Facts<'_>| differing_flags(facts, peer);
+    let same_flags = |peer: &&&Facts<'_>| differing(peer).is_empty();
+    if let Some(peer) = peers.iter().filter(has_lines).find(same_flags) {
+        return lines(peer);
     }
     let stores_silently = |peer: &&&Facts<'_>| {
         peer.spans_named(name).next().is_some() && peer.begin_line_count(name) == 0
@@ -110,15 +103,37 @@ fn control(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Control {
             "case {id} stores such spans and prints no line about them"
         ));
     }
+    let same_output = |peer: &&&Facts<'_>| !differing(peer).iter().any(|flag| decides_output(flag));
+    if let Some(peer) = peers.iter().filter(has_lines).find(same_output) {
+        return lines(peer);
+    }
     match peers.iter().find(has_lines) {
-        Some(peer) => {
-            let id = id(peer);
-            Control::Against(format!(
-                "such lines are printed in cases with other flags, as in case {id}"
-            ))
-        }
+        Some(peer) => Control::Against(format!(
+            "case {} prints such lines with another value of {}",
+            id(peer),
+            differing(peer).join(", ")
+        )),
         None => Control::None,
     }
+}
+
+/// Returns the names of the flags, besides the tracing flag, with different values in the two cases.
+fn differing_flags(one: &Facts<'_>, other: &Facts<'_>) -> Vec<String> {
+    let tracing = one.spec.tracing_flag().map(|flag| &flag.name);
+    let case = &other.observation.case;
+    let flags = one.observation.case.flags.iter();
+    flags
+        .filter(|(name, value)| Some(name) != tracing && case.flag(name) != *value)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+/// Whether the name of a flag says that it decides what the service prints, such as `LOG_LEVEL`.
+fn decides_output(flag: &str) -> bool {
+    let flag = flag.to_ascii_uppercase();
+    ["LOG", "LEVEL", "DEBUG", "VERBOSE", "VERBOSITY", "QUIET"]
+        .iter()
+        .any(|word| flag.contains(word))
 }
 
 /// Returns the startup line of a process that says that tracing is off, if another process says that it is on:

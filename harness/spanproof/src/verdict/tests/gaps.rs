@@ -28,29 +28,46 @@ fn a_gap_of_all_units_with_one_status_is_named(#[case] lost: &[u64], #[case] is_
 }
 
 /// A case whose service prints no line about spans. With `recorded`, its spans are stored.
-fn silent_case(recorded: bool, route: &str, router: Option<&str>) -> TrialParts {
+fn silent_case(recorded: bool, route: &str) -> TrialParts {
     let mut evidence = recording_case();
     drop_lines(&mut evidence, "Span");
     if !recorded {
         clear_rows(&mut evidence.spans);
     }
     evidence.case.route = route.into();
-    if let Some(value) = router {
-        evidence.case.flags[1].1 = Value::Set(value.into());
-    }
+    evidence
+}
+
+/// Gives a case another flag.
+fn with_flag(evidence: TrialParts, name: &str, value: &str) -> TrialParts {
+    let mut evidence = evidence;
+    evidence.case.flags.push((name.into(), Value::Set(value.into())));
     evidence
 }
 
 /// Seen red: lines that no case prints at this log level were thought to be missing because no span began.
 #[rstest]
-#[case::printed_here(recording_case(), "path-not-executed")]
-#[case::stored_without_lines(silent_case(true, "queued", None), "undetermined")]
-#[case::printed_with_another_flag(
-    { let mut evidence = recording_case(); evidence.case.flags[1].1 = Value::Set("x".into()); evidence },
+#[case::printed_here(recording_case(), "LOG_LEVEL", "path-not-executed")]
+#[case::stored_without_lines(silent_case(true, "queued"), "LOG_LEVEL", "undetermined")]
+#[case::printed_at_another_level(
+    with_flag(recording_case(), "LOG_LEVEL", "debug"),
+    "LOG_LEVEL",
     "undetermined"
 )]
-fn a_missing_line_needs_a_case_that_prints_it(#[case] peer: TrialParts, #[case] code: &str) {
-    let judgements = judge_all_parts(&spec(), &[silent_case(false, "cross-region", None), peer]);
+#[case::printed_with_another_flag(
+    with_flag(recording_case(), "ROUTER", "debug"),
+    "ROUTER",
+    "path-not-executed"
+)]
+fn a_missing_line_needs_a_case_that_prints_it(
+    #[case] peer: TrialParts,
+    #[case] flag: &str,
+    #[case] code: &str,
+) {
+    let broken = silent_case(false, "cross-region");
+    let value = if peer.case.flags.len() == 2 { None } else { Some("info") };
+    let broken = value.map_or(broken.clone(), |value| with_flag(broken, flag, value));
+    let judgements = judge_all_parts(&spec(), &[broken, peer]);
     assert_eq!(codes(&judgements[0])[0], code, "{:#?}", judgements[0]);
 }
 
@@ -59,7 +76,7 @@ fn a_missing_line_needs_a_case_that_prints_it(#[case] peer: TrialParts, #[case] 
 fn errors_that_a_passing_case_has_too_are_no_reason() {
     let mut passing = recording_case();
     refuse_inserts(&mut passing, "23505");
-    let mut broken = silent_case(false, "cross-region", None);
+    let mut broken = silent_case(false, "cross-region");
     refuse_inserts(&mut broken, "23505");
     let judgements = judge_all_parts(&spec(), &[broken, passing]);
     assert_ne!(codes(&judgements[0])[0], "write-failed-silent", "{:#?}", judgements[0]);
