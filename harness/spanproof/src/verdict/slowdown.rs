@@ -43,7 +43,12 @@ pub(super) fn check_job_times(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(times) = facts.trial().and_then(|trial| trial.job_times.as_ref()) else { return };
     let mut pairs = times.off_ms.iter().zip(&times.on_ms);
     let is_slowed = pairs.len() > 0 && pairs.all(|(off, on)| is_slow(*off, *on));
-    checks.expect(!is_slowed, || {
+    // It depends on the load of the machine which jobs are measured, so a job that is not slow does not
+    // count as a comparison: the number of comparisons is the same in every run.
+    if !is_slowed {
+        return;
+    }
+    checks.expect(false, || {
         let [on, off] = [total(&times.on_ms), total(&times.off_ms)];
         let message = format!(
             "the job takes {} times as long with tracing on as with tracing off: {} ms instead of {} ms",
