@@ -170,9 +170,9 @@ fn check_value(flag: &Flag, check: &PendingCheck, text: &str, place: &str) -> Ch
     }
 }
 
-/// Returns a value for a message, in quotes if a reader would overlook its spaces.
+/// Returns a value for a message, without secrets, and in quotes if a reader would overlook its spaces.
 fn display_value(text: &str) -> String {
-    Value::Set(text.to_owned()).to_string()
+    Value::Set(crate::mask::text(text)).to_string()
 }
 
 /// Checks the flag's value in the running process, and compares it with the manifests.
@@ -311,6 +311,21 @@ mod tests {
             assert_eq!(check.outcome, outcome, "{check:?}");
             assert!(check.found.contains(part), "{check:?}");
         }
+    }
+
+    /// Seen red: the value of another variable was printed.
+    #[test]
+    fn a_secret_that_fills_in_the_flag_is_masked() {
+        let text = "services: {runner: {environment: [\"ENABLE_DB_TRACING=${DB_PASSWORD}\"]}}\n";
+        let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
+        let files = manifest::MemoryFiles::default()
+            .with("compose.yaml", text)
+            .with(".env", "DB_PASSWORD=hunter2x\n");
+        let options = manifest::Options::default();
+        let all = manifest::read(&files, &["compose.yaml".into()], &options).unwrap();
+        let found = ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", None);
+        let check = check_manifest(&flag(), &found);
+        assert!(check.found.contains("`DB_PASSWORD` is `***`"), "{check:?}");
     }
 
     #[test]

@@ -162,6 +162,14 @@ fn answers(processes: &[&Process], flag: &str) -> (Vec<Answer>, Vec<String>) {
     (answers, ignoring)
 }
 
+/// Masks the value in a note such as "`NAME` is `value`", because the variable may be a secret.
+fn masked_note(note: &str) -> String {
+    match note.trim_matches('`').split_once("` is `") {
+        Some((name, value)) => format!("`{name}` is `{}`", crate::mask::variable(name, value)),
+        None => crate::mask::text(note),
+    }
+}
+
 /// Returns a literal for a message; `None` for other values.
 fn text(value: &Value) -> Option<String> {
     Some(crate::spec::Value::Set(value.literal()?.to_owned()).to_string())
@@ -177,7 +185,9 @@ impl Answer {
             let place = &step.place;
             parts.extend(match step.event {
                 Event::Shadowed => Some(format!("it replaces {} of {place}", step.note)),
-                Event::Interpolated => Some(format!("filled in from {place}: {}", step.note)),
+                Event::Interpolated => {
+                    Some(format!("filled in from {place}: {}", masked_note(&step.note)))
+                }
                 Event::Dropped if self.role != Role::Reader => {
                     Some(format!("{place} does not count: {}", step.note))
                 }

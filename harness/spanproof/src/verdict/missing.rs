@@ -118,8 +118,11 @@ impl Missing<'_> {
         let code = code(answers, &conclusion);
         let finding = match code {
             Code::FlagUnset | Code::FlagUnrecognisedValue if answers.is_yes(Q::ClaimedOff) => {
-                // This finding may have the other one of these two codes.
-                stage::reported_off(self.facts, &self.facts.startup_lines[0])
+                // This finding may have the other one of these two codes. If processes disagree, the one that
+                // says off does the work.
+                let lines = &self.facts.startup_lines;
+                let off = lines.iter().find(|line| !line.report.enabled).unwrap_or(&lines[0]);
+                stage::reported_off(self.facts, off)
             }
             Code::Undetermined => {
                 Finding::new(code, self.undetermined_text(&conclusion), self.evidence(answers))

@@ -82,3 +82,27 @@ fn errors_that_a_passing_case_has_too_are_no_reason() {
     assert_ne!(codes(&judgements[0])[0], "write-failed-silent", "{:#?}", judgements[0]);
     assert_eq!(judgements[1].verdict, Verdict::Pass);
 }
+
+/// The lines of a worker beside those of the main process, which says that tracing is on.
+fn with_worker(banner: &str, mut evidence: TrialParts) -> TrialParts {
+    for line in &mut evidence.output.lines {
+        line.process = Some("worker".into());
+    }
+    set_startup_line(&mut evidence, banner);
+    let main = line(Stream::Stderr, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)");
+    evidence.output.lines.insert(0, main);
+    evidence
+}
+
+/// Seen red: the process that says on spoke for the worker, and the work was said to run outside the tracer.
+#[test]
+fn the_process_that_does_the_work_and_says_off_is_heard() {
+    let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)";
+    let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
+    let broken = with_worker(off, silent_case(false, "queued"));
+    let healthy = TrialParts { case: silent_case(true, "cross-region").case, ..recording_case() };
+    let judgements = judge_all_parts(&spec(), &[broken, with_worker(on, healthy)]);
+    assert_eq!(codes(&judgements[0])[0], "flag-unset", "{:#?}", judgements[0]);
+    let finding = judgements[0].findings()[0].to_string();
+    assert!(finding.contains("DISABLED (ENABLE_DB_TRACING=)"), "{finding}");
+}
