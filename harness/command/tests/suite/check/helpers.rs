@@ -62,8 +62,10 @@ fn a_finding_and_the_evidence_have_the_output_of_a_helper() {
 #[test]
 fn a_shared_helper_that_dies_breaks_the_case() {
     let project = project("obedient", "shared = true");
-    project.edit("while :; do sleep 0.02; done", "echo 'out of memory'; exit 3");
-    let Output { code, stdout, .. } = project.run(&["check"]);
+    // The folder of the evidence is created when all helpers are ready.
+    let dies = "until [ -d evidence ]; do sleep 0.02; done; echo 'out of memory'; exit 3";
+    project.edit("while :; do sleep 0.02; done", dies);
+    let Output { code, stdout, .. } = project.run(&["check", "--evidence", "evidence"]);
     assert_eq!(code, 3, "{stdout}");
     let proof = "the helper `queue` exited while the case ran";
     assert!(stdout.contains(proof) && stdout.contains("out of memory"), "{stdout}");
