@@ -26,17 +26,17 @@ pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     Fields { date, clock, fraction, zone }.time()
 }
 
-/// The unit of a number that counts from the start of 1970. The number's magnitude shows it: each unit
+/// A unit of time. The magnitude of a number that counts from the start of 1970 shows its unit: each unit
 /// covers the years 1973 to 5138, and in each other unit the same number is in another age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum EpochUnit {
+pub(crate) enum TimeUnit {
     Seconds,
     Milliseconds,
     Microseconds,
     Nanoseconds,
 }
 
-impl EpochUnit {
+impl TimeUnit {
     pub(crate) const ALL: [Self; 4] =
         [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
 
@@ -48,6 +48,12 @@ impl EpochUnit {
             Self::Microseconds => 1_000_000,
             Self::Nanoseconds => 1_000_000_000,
         }
+    }
+
+    /// Returns the unit that most of these are; `None` if there are none.
+    pub(crate) fn most_common(units: &[Self]) -> Option<Self> {
+        let count = |unit: &Self| units.iter().filter(|other| *other == unit).count();
+        Self::ALL.into_iter().max_by_key(count).filter(|unit| units.contains(unit))
     }
 
     /// Returns the smallest number that is a time in this unit, and the smallest one that is too large.
@@ -68,7 +74,7 @@ impl EpochUnit {
 
 /// Parses a number that counts from the start of 1970, with or without a fraction. Returns `None` for any
 /// other text, and for a number before 1973, which may be something else.
-pub(crate) fn epoch(text: &str) -> Option<(DateTime<Utc>, EpochUnit)> {
+pub(crate) fn epoch(text: &str) -> Option<(DateTime<Utc>, TimeUnit)> {
     // JSON prints large numbers of floating point with an exponent.
     let plain =
         text.contains(['e', 'E']).then(|| text.parse().map(|number: f64| format!("{number:.6}")));
@@ -80,8 +86,8 @@ pub(crate) fn epoch(text: &str) -> Option<(DateTime<Utc>, EpochUnit)> {
         return None;
     }
     let count: i128 = whole.parse().ok()?;
-    let is_in_range = |unit: &EpochUnit| (unit.range().0..unit.range().1).contains(&count);
-    let unit = EpochUnit::ALL.into_iter().find(is_in_range)?;
+    let is_in_range = |unit: &TimeUnit| (unit.range().0..unit.range().1).contains(&count);
+    let unit = TimeUnit::ALL.into_iter().find(is_in_range)?;
     let nanos_per_unit = 1_000_000_000 / i128::from(unit.per_second());
     let nanos =
         count * nanos_per_unit + i128::from(nanos(fraction)?) * nanos_per_unit / 1_000_000_000;

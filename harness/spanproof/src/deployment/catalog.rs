@@ -9,7 +9,7 @@ use super::session::{Error, Session};
 use crate::identifier;
 use crate::json_path::JsonPath;
 use crate::observation::Row;
-use crate::timestamp::EpochUnit;
+use crate::timestamp::TimeUnit;
 
 /// A table that the session can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,28 +105,34 @@ impl Table {
         }
     }
 
-    /// Returns the condition `"column" <comparison> $n`; `None` if the column does not exist. The
-    /// parameter must have exactly one value.
-    pub(crate) fn comparison(
+    /// Returns the condition that the time in a column is not before `bound` (`is_start`), or is before it;
+    /// `None` if the column does not exist. Where the condition needs the bound as a parameter, its number is
+    /// `parameter`; the second value says whether it does.
+    pub(crate) fn time_condition(
         &self,
         column: &str,
-        comparison: &str,
+        is_start: bool,
+        bound: DateTime<Utc>,
         parameter: usize,
-    ) -> Option<String> {
+    ) -> Option<(String, bool)> {
         let (value, sql_type) = self.column(column)?;
+        if self.has_numbers(column) {
+            return Some((number_condition(&value, is_start, bound), false));
+        }
+        let comparison = if is_start { ">=" } else { "<" };
         let parameter = format!("((${parameter}::text[])[1])");
-        Some(match sql_type {
-            // A number counts from the start of 1970. Its first digits show the unit (see `EpochUnit`).
+        let condition = match sql_type {
             _ if JsonPath::find(column).is_some() => format!(
-                "case when {value} ~ '^[0-9.]+$' then to_timestamp({value}::numeric \
-                 / 1000 ^ greatest(0, (length(split_part({value}, '.', 1)) - 9) / 3)) \
-                 else {value}::timestamptz end {comparison} {parameter}::timestamptz"
+                "case when {value} ~ '^[0-9.]+$' then {} else {value}::timestamptz {comparison} \
+                 {parameter}::timestamptz end",
+                number_condition(&format!("{value}::numeric"), is_start, bound)
             ),
             "timestamp without time zone" => {
                 format!("{value} {comparison} {parameter}::timestamptz at time zone 'UTC'")
             }
             sql_type => format!("{value} {comparison} {parameter}::{sql_type}"),
-        })
+        };
+        Some((condition, true))
     }
 
     /// Whether the column contains numbers. A time in such a column counts from the start of 1970.
@@ -135,27 +141,6 @@ impl Table {
             ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
         JsonPath::find(column).is_none()
             && self.column_type(column).is_some_and(|sql_type| NUMBERS.contains(&sql_type))
-    }
-
-    /// Returns the condition that a time in a column of numbers is not before `bound`, or is before it;
-    /// `None` if the column does not contain numbers. The unit of the numbers may be any. Postgres can use
-    /// an index on the column.
-    pub(crate) fn number_condition(
-        &self,
-        column: &str,
-        is_start: bool,
-        bound: DateTime<Utc>,
-    ) -> Option<String> {
-        let value = self.value(column).filter(|_| self.has_numbers(column))?;
-        let nanos = i128::from(bound.timestamp()) * 1_000_000_000
-            + i128::from(bound.timestamp_subsec_nanos());
-        let within = |unit: EpochUnit| {
-            let at = nanos * i128::from(unit.per_second()) / 1_000_000_000;
-            let (first, end) = unit.range();
-            let (from, to) = if is_start { (at.max(first), end) } else { (first, at.min(end)) };
-            format!("{value} >= {from} and {value} < {to}")
-        };
-        Some(format!("({})", EpochUnit::ALL.map(within).join(" or ")))
     }
 
     /// Whether the column's type allows this value. For example, a `bigint` column can't contain a
@@ -177,6 +162,20 @@ impl Table {
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.keys().map(String::as_str)
     }
+}
+
+/// Returns the condition that a number since 1970 is not before `bound` (`is_start`), or is before it. The unit
+/// of the number may be any. Postgres can use an index on the number.
+fn number_condition(value: &str, is_start: bool, bound: DateTime<Utc>) -> String {
+    let nanos =
+        i128::from(bound.timestamp()) * 1_000_000_000 + i128::from(bound.timestamp_subsec_nanos());
+    let within = |unit: TimeUnit| {
+        let at = nanos * i128::from(unit.per_second()) / 1_000_000_000;
+        let (first, end) = unit.range();
+        let (from, to) = if is_start { (at.max(first), end) } else { (first, at.min(end)) };
+        format!("{value} >= {from} and {value} < {to}")
+    };
+    format!("({})", TimeUnit::ALL.map(within).join(" or "))
 }
 
 #[cfg(test)]
@@ -209,7 +208,7 @@ mod tests {
             r#""a""b.c" = any($2::text[]::text[])"#
         );
         assert_eq!(table.any_condition("none", 1), None);
-        let at = table.comparison("at", ">=", 3).unwrap();
+        let (at, _) = table.time_condition("at", true, DateTime::UNIX_EPOCH, 3).unwrap();
         assert_eq!(at, r#""at" >= (($3::text[])[1])::timestamptz at time zone 'UTC'"#);
     }
 

@@ -192,14 +192,19 @@ impl Conditions {
     /// Requires that the time in a column is within the window. Returns `false` if the window has a
     /// start or an end, and the column does not exist.
     pub(super) fn require_within(&mut self, table: &Table, column: &str, window: Window) -> bool {
-        [(">=", window.since), ("<", window.until)].into_iter().all(|(comparison, bound)| {
+        [(true, window.since), (false, window.until)].into_iter().all(|(is_start, bound)| {
             let Some(bound) = bound else { return true };
-            if let Some(condition) = table.number_condition(column, comparison == ">=", bound) {
-                self.add(condition);
-                return true;
+            let next = self.next_parameter();
+            match table.time_condition(column, is_start, bound, next) {
+                Some((condition, true)) => {
+                    self.add_with_values(Some(condition), &[bound.to_rfc3339()])
+                }
+                Some((condition, false)) => {
+                    self.add(condition);
+                    true
+                }
+                None => false,
             }
-            let condition = table.comparison(column, comparison, self.next_parameter());
-            self.add_with_values(condition, &[bound.to_rfc3339()])
         })
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::table::text;
 use super::{Row, Rows};
 use crate::spec::SpanTable;
-use crate::timestamp::{EpochUnit, epoch, timestamp};
+use crate::timestamp::{TimeUnit, epoch, timestamp};
 
 /// A source of spans. Today the only one is a database table.
 pub(crate) trait SpanSource {
@@ -93,7 +93,7 @@ pub(crate) struct Time {
     /// The parsed time; `None` if the text is not a point in time, such as `infinity`.
     pub at: Option<DateTime<Utc>>,
     /// The unit of time if the text is a number that counts from the start of 1970.
-    pub unit: Option<EpochUnit>,
+    pub unit: Option<TimeUnit>,
 }
 
 /// A recorded span status.
@@ -275,7 +275,7 @@ impl Time {
 
     /// Whether the time is more exact than whole seconds.
     pub(crate) fn is_exact(&self) -> bool {
-        self.text.contains('.') || self.unit.is_some_and(|unit| unit != EpochUnit::Seconds)
+        self.text.contains('.') || self.unit.is_some_and(|unit| unit != TimeUnit::Seconds)
     }
 
     /// Whether the time is one point in time everywhere: it has its offset from UTC, or is a number.
@@ -445,7 +445,7 @@ mod tests {
         }
     }
 
-    /// Seen red: spans with such ids were thought not to be stored, as the ids in headers differ.
+    /// Regression test: spans with such ids were thought not to be stored, as the ids in headers differ.
     #[test]
     fn ids_of_bytes_are_their_digits() {
         let found = span(&json!({"trace_id": "\\x05348EA1", "parent_span_id": "\\xyz"}));

@@ -2,6 +2,7 @@
 //! durations is not known; it shows by the spans that are long enough.
 
 use crate::observation::{Span, Time};
+use crate::timestamp::TimeUnit;
 
 /// How many milliseconds a recorded duration may differ from end minus start. A service may measure
 /// them at different moments, and be suspended between these.
@@ -11,10 +12,6 @@ const DURATION_TOLERANCE_MS: f64 = 250.0;
 const COMMON_TOLERANCE_MS: f64 = 10.0;
 /// How much a recorded duration may differ from end minus start, as a fraction of end minus start.
 const DURATION_TOLERANCE: f64 = 0.25;
-/// The units of time in which durations may be recorded, in milliseconds: seconds, milliseconds,
-/// microseconds and nanoseconds.
-const TIME_UNITS_MS: [f64; 4] = [1000.0, 1.0, 1e-3, 1e-6];
-const TIME_UNIT_NAMES: [&str; 4] = ["seconds", "milliseconds", "microseconds", "nanoseconds"];
 /// Durations from this length on show in which unit of time they are recorded.
 const MIN_TELLING_MS: f64 = 0.5;
 /// How close to end minus start such a duration must be, as a fraction.
@@ -24,8 +21,8 @@ const TELLING_TOLERANCE: f64 = 0.1;
 pub(super) struct Durations {
     /// How many milliseconds a duration may differ from end minus start.
     tolerance_ms: f64,
-    /// The unit of most durations, as an index into the units; `None` if no duration shows it.
-    common_unit: Option<usize>,
+    /// The unit of most durations; `None` if no duration shows it.
+    common_unit: Option<TimeUnit>,
 }
 
 impl Durations {
@@ -34,11 +31,8 @@ impl Durations {
         let with_duration = spans.iter().filter(|span| span.duration_ms.is_some()).count();
         let all_exceed = with_duration > 1 && spans.iter().filter(exceeds).count() == with_duration;
         let tolerance_ms = if all_exceed { COMMON_TOLERANCE_MS } else { DURATION_TOLERANCE_MS };
-        let units: Vec<usize> = spans.iter().filter_map(|span| unit(span)).collect();
-        let common_unit = (0..TIME_UNITS_MS.len())
-            .max_by_key(|unit| units.iter().filter(|other| *other == unit).count())
-            .filter(|unit| units.contains(unit));
-        Self { tolerance_ms, common_unit }
+        let units: Vec<_> = spans.iter().filter_map(|span| unit(span)).collect();
+        Self { tolerance_ms, common_unit: TimeUnit::most_common(&units) }
     }
 
     /// Returns what is wrong if the duration of a span is not end minus start, whatever its unit of time;
@@ -52,10 +46,11 @@ impl Durations {
     pub(super) fn other_unit(&self, span: &Span) -> Option<String> {
         let common = self.common_unit?;
         let unit = unit(span).filter(|unit| *unit != common)?;
-        let (recorded, names) = (span.duration_ms?, TIME_UNIT_NAMES);
+        let recorded = span.duration_ms?;
         Some(format!(
             "its duration {recorded} is in {}, and those of other spans are in {}",
-            names[unit], names[common]
+            unit.name(),
+            common.name()
         ))
     }
 }
@@ -69,19 +64,27 @@ fn wrong(span: &Span, tolerance_ms: f64) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
     let computed = (end - start).num_microseconds()? as f64 / 1000.0;
     let tolerance = (computed * DURATION_TOLERANCE).max(tolerance_ms);
-    let fits = |unit: &f64| (recorded * unit - computed).abs() <= tolerance;
-    (!TIME_UNITS_MS.iter().any(fits))
+    let fits = |unit: TimeUnit| (in_ms(recorded, unit) - computed).abs() <= tolerance;
+    (!TimeUnit::ALL.into_iter().any(fits))
         .then(|| format!("its duration {recorded} is end minus start ({computed} ms) in no unit"))
 }
 
 /// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too
 /// short to show it, or if it is not close in any unit.
-fn unit(span: &Span) -> Option<usize> {
+fn unit(span: &Span) -> Option<TimeUnit> {
     let recorded = span.duration_ms?;
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
     let computed = (span.end()? - span.start()?).num_microseconds()? as f64 / 1000.0;
-    let is_close = |unit: &f64| (recorded * unit - computed).abs() <= computed * TELLING_TOLERANCE;
+    let is_close =
+        |unit: &TimeUnit| (in_ms(recorded, *unit) - computed).abs() <= computed * TELLING_TOLERANCE;
     let is_telling = computed >= MIN_TELLING_MS
         && [&span.started, &span.ended].into_iter().flatten().all(Time::is_exact);
-    TIME_UNITS_MS.iter().position(is_close).filter(|_| is_telling)
+    TimeUnit::ALL.into_iter().find(is_close).filter(|_| is_telling)
+}
+
+/// Converts a number in this unit to milliseconds.
+fn in_ms(number: f64, unit: TimeUnit) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "powers of ten up to 10⁹ are exact")]
+    let per_second = unit.per_second() as f64;
+    number * 1000.0 / per_second
 }

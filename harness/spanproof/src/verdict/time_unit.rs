@@ -1,21 +1,19 @@
 //! Checks in which unit of time a service records times as numbers: all spans must use one unit in one column.
 
 use crate::observation::{Span, Time};
-use crate::timestamp::EpochUnit;
+use crate::timestamp::TimeUnit;
 
 /// The units of time of most starts and of most ends. `None` if they are not numbers.
 pub(super) struct TimeUnits {
-    start: Option<EpochUnit>,
-    end: Option<EpochUnit>,
+    start: Option<TimeUnit>,
+    end: Option<TimeUnit>,
 }
 
 impl TimeUnits {
     pub(super) fn new(spans: &[&Span]) -> Self {
         let common = |field: fn(&Span) -> &Option<Time>| {
-            let units: Vec<_> =
-                spans.iter().filter_map(|span| field(span).as_ref()?.unit).collect();
-            let count = |unit: &EpochUnit| units.iter().filter(|other| *other == unit).count();
-            EpochUnit::ALL.into_iter().max_by_key(count).filter(|unit| units.contains(unit))
+            let units = spans.iter().filter_map(|span| field(span).as_ref()?.unit);
+            TimeUnit::most_common(&units.collect::<Vec<_>>())
         };
         Self { start: common(|span| &span.started), end: common(|span| &span.ended) }
     }
@@ -23,7 +21,7 @@ impl TimeUnits {
     /// Returns what is wrong if the start or end of a span is in another unit than that of most spans;
     /// `None` if it is not.
     pub(super) fn other(&self, span: &Span) -> Option<String> {
-        let other = |word: &str, time: &Option<Time>, common: Option<EpochUnit>| {
+        let other = |word: &str, time: &Option<Time>, common: Option<TimeUnit>| {
             let (unit, common) = (time.as_ref()?.unit?, common?);
             (unit != common).then(|| {
                 let (found, common) = (unit.name(), common.name());
