@@ -145,13 +145,14 @@ impl Reader<'_> {
         let at = entry.at.map(|time| utc(time, self.zone));
         // The text inside of all wrappers comes first: the others contain what a collector added.
         let texts = || entry.texts.iter().rev();
-        if texts().any(|text| self.probes.started(text)) {
+        let is_start = texts().any(|text| self.probes.started(text));
+        if is_start {
             self.read.facts.last_start = Some(number);
         }
         let is_in_window = at.is_none_or(|at| self.window.contains(at));
         let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));
         let Some((kind, text)) = matching else {
-            return self.read_other_line(number, entry, is_in_window);
+            return self.read_other_line(number, entry, is_in_window, is_start);
         };
         if !is_in_window && !matches!(kind, Kind::Banner { .. }) {
             return;
@@ -171,7 +172,7 @@ impl Reader<'_> {
     }
 
     /// Handles a line that matches no probe.
-    fn read_other_line(&mut self, number: u64, entry: &Entry, is_in_window: bool) {
+    fn read_other_line(&mut self, number: u64, entry: &Entry, is_in_window: bool, is_start: bool) {
         let text = entry.text();
         let line = || format!("log:{number}  {}", crate::mask::text(text));
         let facts = &mut self.read.facts;
@@ -179,11 +180,10 @@ impl Reader<'_> {
         if is_crash && is_in_window && facts.crashes.len() < MAX_CRASH_LINES {
             facts.crashes.push(line());
         }
-        let is_started = || entry.texts.iter().any(|text| self.probes.started(text));
         let is_unclear = |set: &RegexSet| entry.texts.iter().any(|text| set.is_match(text));
         if facts.unclear.len() < MAX_UNCLEAR_LINES
+            && !is_start
             && self.without_anchors.as_ref().is_some_and(is_unclear)
-            && !is_started()
         {
             facts.unclear.push(line());
         }

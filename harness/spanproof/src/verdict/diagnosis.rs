@@ -49,20 +49,23 @@ fn diagnose_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
 /// nothing about them.
 fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let rows = observation.tables.jobs.all();
-    let of_job = |row: &Row| observation.for_jobs(spec, &[row]);
-    let has_units = |row: &&Row| !of_job(row).tables.units.all().is_empty();
-    let (with_units, without): (Vec<_>, Vec<_>) = rows.iter().partition(has_units);
-    let groups: Vec<Vec<&Row>> = match (with_units.is_empty(), without.is_empty()) {
+    let parts: Vec<(&Row, Observation)> =
+        rows.iter().map(|row| (row, observation.for_jobs(spec, &[row]))).collect();
+    let has_units = |(_, part): &&(&Row, Observation)| !part.tables.units.all().is_empty();
+    let (with_units, without): (Vec<_>, Vec<_>) = parts.iter().partition(has_units);
+    let groups = match (with_units.is_empty(), without.is_empty()) {
         (false, false) => vec![with_units, without],
-        _ => vec![rows.iter().collect()],
+        _ => vec![parts.iter().collect()],
     };
     let is_all = groups.len() == 1;
     let mut found = DiagnosedJobs { jobs: Vec::new(), diagnoses: Vec::new() };
     for group in groups {
-        let part = if is_all { observation.clone() } else { observation.for_jobs(spec, &group) };
+        let rows: Vec<&Row> = group.iter().map(|(row, _)| *row).collect();
+        let part = if is_all { observation.clone() } else { observation.for_jobs(spec, &rows) };
         let judgement = judge(spec, &part);
         let code = judgement.code();
-        let jobs: Vec<_> = group.iter().map(|row| summary(spec, row, &of_job(row), code)).collect();
+        let jobs: Vec<_> =
+            group.iter().map(|(row, of_job)| summary(spec, row, of_job, code)).collect();
         let ids = jobs.iter().map(|job| job.id.clone()).collect();
         let reasons = weigh(spec, &part, &judgement);
         found.diagnoses.push(JobDiagnosis::new(ids, (&judgement).into(), reasons));

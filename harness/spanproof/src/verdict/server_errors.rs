@@ -59,14 +59,17 @@ pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answ
     };
     let own = states(facts);
     let has_same_errors = |peer: &&&Facts<'_>| {
-        let case = &peer.observation.case;
-        let is_whole =
-            case.fault.is_none() && case.records(facts.spec) && Gap::find(peer).is_empty();
         let found = states(peer);
-        is_whole
-            && own.iter().all(|(state, count)| found.get(state).is_some_and(|other| other >= count))
+        own.iter().all(|(state, count)| found.get(state).is_some_and(|other| other >= count))
     };
-    let Some(peer) = peers.iter().find(has_same_errors).filter(|_| !own.is_empty()) else { return };
+    let is_whole = |peer: &&&Facts<'_>| {
+        let case = &peer.observation.case;
+        case.fault.is_none() && case.records(facts.spec) && Gap::find(peer).is_empty()
+    };
+    if own.is_empty() {
+        return;
+    }
+    let Some(peer) = peers.iter().filter(has_same_errors).find(is_whole) else { return };
     let why = format!("case {} has the same errors and all its spans", peer.observation.case.id);
     for question in [Q::Refused, Q::Poisoned, Q::Reached] {
         if !answers.is_no(question) {

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read as _};
 
 use super::relation::{Form, Relation, Section};
-use super::statement::Statement;
+use super::statement::{InsertLines, Statement};
 use crate::identifier::{self, TableName};
 
 /// Maximum number of bytes of a line; a longer line is read in pieces.
@@ -30,8 +30,8 @@ enum Position {
     Options(usize),
     /// In the rows of the table with this index.
     Rows(usize),
-    /// In an `INSERT` statement into the table with this index, and whether a text in quotes is open.
-    Insert(usize, bool),
+    /// In an `INSERT` statement into the table with this index.
+    Insert(usize, InsertLines),
     /// In a text in dollar quotes, with its tag.
     Quoted(String),
 }
@@ -88,10 +88,7 @@ impl Scanner {
                     self.position = Position::TopLevel;
                 }
             }
-            Position::Insert(index, open) => {
-                let (index, open) = (*index, *open);
-                self.read_insert(index, open, line, place);
-            }
+            Position::Insert(index, lines) => self.read_insert(*index, *lines, line, place),
             _ if line.is_empty() => {}
             _ => self.read_text(&String::from_utf8_lossy(line), line, place),
         }
@@ -100,10 +97,7 @@ impl Scanner {
     /// Handles a line that is not among rows.
     fn read_text(&mut self, text: &str, line: &[u8], place: Place) {
         match &self.position {
-            Position::Definition(index) => {
-                let index = *index;
-                self.read_definition(index, text);
-            }
+            Position::Definition(index) => self.read_definition(*index, text),
             Position::Options(index) => {
                 let index = *index;
                 // A definition that a person wrote may end without a semicolon at the end of a line.
@@ -170,7 +164,7 @@ impl Scanner {
                     let section = Section { offset: place.start, line: place.number, form };
                     relation.sections.push(section);
                 }
-                self.read_insert(index, false, line, place);
+                self.read_insert(index, InsertLines::default(), line, place);
             }
             Statement::Data(name) => {
                 let index = self.index(name);
@@ -181,15 +175,14 @@ impl Scanner {
         }
     }
 
-    /// Handles a line of an `INSERT` statement. `open` says whether a text in quotes is open.
-    fn read_insert(&mut self, index: usize, open: bool, line: &[u8], place: Place) {
-        // A quote inside of a text is written twice, so only the number of quotes matters.
-        let open = open ^ (memchr::memchr_iter(b'\'', line).count() % 2 == 1);
+    /// Handles a line of an `INSERT` statement. `lines` are those before it.
+    fn read_insert(&mut self, index: usize, lines: InsertLines, line: &[u8], place: Place) {
         if let Some(section) = self.contents.relations[index].sections.last_mut() {
             section.form = Form::Inserts(place.end);
         }
-        let ends = !open && line.ends_with(b";");
-        self.position = if ends { Position::TopLevel } else { Position::Insert(index, open) };
+        let mut lines = lines;
+        let ends = lines.ends_with(line);
+        self.position = if ends { Position::TopLevel } else { Position::Insert(index, lines) };
     }
 
     /// Handles a line between the brackets of `CREATE TABLE`.

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, Read as _};
 use super::contents::{MAX_LINE_BYTES, trim_end};
 use super::file::Dump;
 use super::relation::{Form, Relation, Section};
+use super::statement::InsertLines;
 use super::value::{Inserted, copied, inserted, inserted_json};
 use crate::deployment::session::Error;
 use crate::identifier::TableName;
@@ -99,16 +100,13 @@ impl<'a> Lines<'a> {
         end: u64,
         each: &mut impl FnMut(Row),
     ) -> Result<bool, String> {
-        let mut statement = String::new();
-        let mut is_open = false;
+        let (mut statement, mut lines) = (String::new(), InsertLines::default());
         loop {
             if self.offset >= end || !self.advance()? {
                 return Ok(false);
             }
-            let line = String::from_utf8_lossy(&self.line);
-            is_open ^= line.bytes().filter(|byte| *byte == b'\'').count() % 2 == 1;
-            statement.push_str(&line);
-            if !is_open && statement.trim_end().ends_with(';') {
+            statement.push_str(&String::from_utf8_lossy(&self.line));
+            if lines.ends_with(&self.line) {
                 break;
             }
         }

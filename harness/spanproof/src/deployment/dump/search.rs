@@ -33,12 +33,6 @@ struct Search<'a> {
     unread: Vec<String>,
 }
 
-/// A table of the spec in the dump.
-struct Found<'a> {
-    /// The table, and the tables that contain its rows: its partitions and children.
-    relations: Vec<&'a Relation>,
-}
-
 impl Dump {
     /// Reads the selected jobs with their units of work and spans.
     pub(in crate::deployment) fn find(
@@ -63,11 +57,21 @@ impl Dump {
         let job_ids: Vec<String> = job_ids.into_iter().collect();
         let window = running_window(spec, units.all()).unwrap_or_default();
         let is_near = |row: &Row| is_in_window(row, &tables.spans.started, window);
-        let spans = search.rows(Table::Spans, |row| {
-            // A span that names neither a unit nor a job may belong to these units. The judgement
-            // of the rows decides.
+        // A span that names neither a unit nor a job may belong to these units. The judgement of the rows
+        // decides.
+        let is_wanted = |row: &Row| {
             let owner = Owner::from_row(tables, row).is_among(&unit_ids, &job_ids);
             owner.unwrap_or_else(|| is_near(row))
+        };
+        let is_of_another_unit = |row: &Row| {
+            observation::id(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
+        };
+        let mut other_spans = Vec::new();
+        let spans = search.rows(Table::Spans, |row| {
+            if other_spans.len() < ROW_LIMIT && is_near(row) && is_of_another_unit(row) {
+                other_spans.extend(ConcurrentSpan::from_span(&Span::from_row(&tables.spans, row)));
+            }
+            is_wanted(row)
         })?;
         let spans = spans.without_orphans(spec);
         let has_enough_spans = spans.all().len() >= units.all().len();
@@ -75,32 +79,25 @@ impl Dump {
             Rows::Found(_) if !has_enough_spans => search.spans_in_other_schemas(&unit_ids)?,
             _ => Vec::new(),
         };
-        let other_spans = search.rows(Table::Spans, |row| {
-            is_near(row)
-                && observation::id(row, &tables.spans.unit)
-                    .is_some_and(|unit| !unit_ids.contains(&unit))
-        })?;
-        let other_spans = Span::from_rows(&tables.spans, other_spans.all());
-        let concurrent_spans = other_spans.iter().filter_map(ConcurrentSpan::from_span).collect();
         let tables = TableRows { jobs, units, spans };
         let mut unread = search.unread;
         unread.push("other databases of the server: a dump contains one database".to_owned());
-        Ok(Records { tables, other_tables, concurrent_spans, unread })
+        Ok(Records { tables, other_tables, concurrent_spans: other_spans, unread })
     }
 }
 
 impl Search<'_> {
     /// Reads the selected jobs, oldest first.
-    fn jobs(&mut self, selection: &JobSelection) -> Result<Rows, Error> {
+    fn jobs(&self, selection: &JobSelection) -> Result<Rows, Error> {
         let columns = &self.spec.tables.jobs;
         let mut found: Vec<Row> = Vec::new();
         let limit = if selection.jobs.is_empty() { selection.last.max(1) } else { ROW_LIMIT };
         let paths = Table::Jobs.paths(&self.spec.tables);
         let relations = match self.table(&columns.table)? {
-            Ok(table) => table.relations.into_iter().cloned().collect::<Vec<_>>(),
+            Ok(relations) => relations,
             Err(why) => return Ok(Rows::Unreadable(why)),
         };
-        for relation in &relations {
+        for relation in relations {
             read_rows(self.dump, relation, &paths, |row| {
                 let is_selected = match selection.jobs.as_slice() {
                     [] => true,
@@ -144,7 +141,7 @@ impl Search<'_> {
     }
 
     /// Reads the rows of one table for which `is_wanted` returns `true`.
-    fn rows(&mut self, table: Table, is_wanted: impl Fn(&Row) -> bool) -> Result<Rows, Error> {
+    fn rows(&mut self, table: Table, is_wanted: impl FnMut(&Row) -> bool) -> Result<Rows, Error> {
         let tables = &self.spec.tables;
         let name = match table {
             Table::Jobs => &tables.jobs.table,
@@ -153,14 +150,11 @@ impl Search<'_> {
         };
         let paths = table.paths(tables);
         let found = match self.table(name)? {
-            Ok(table) => self.wanted_rows(&table.relations, &paths, is_wanted)?,
+            Ok(relations) => self.wanted_rows(&relations, &paths, is_wanted)?,
             Err(why) => return Ok(Rows::Unreadable(why)),
         };
         if found.len() == ROW_LIMIT {
-            let limit = format!("{name}: only the first {ROW_LIMIT} rows were kept");
-            if !self.unread.contains(&limit) {
-                self.unread.push(limit);
-            }
+            self.unread.push(format!("{name}: only the first {ROW_LIMIT} rows were kept"));
         }
         Ok(Rows::Found(found))
     }
@@ -169,12 +163,12 @@ impl Search<'_> {
         &self,
         relations: &[&Relation],
         paths: &Paths,
-        is_wanted: impl Fn(&Row) -> bool,
+        mut is_wanted: impl FnMut(&Row) -> bool,
     ) -> Result<Vec<Row>, Error> {
         let mut found = Vec::new();
         for relation in relations {
             read_rows(self.dump, relation, paths, |row| {
-                if found.len() < ROW_LIMIT && is_wanted(&row) {
+                if is_wanted(&row) && found.len() < ROW_LIMIT {
                     found.push(row);
                 }
             })?;
@@ -182,8 +176,9 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// Looks a table of the spec up. The inner error says why it can't be read.
-    fn table(&self, name_in_spec: &str) -> Result<Result<Found<'_>, String>, Error> {
+    /// Looks a table of the spec up. Returns it with the tables that contain its rows: its partitions and
+    /// children. The inner error says why it can't be read.
+    fn table(&self, name_in_spec: &str) -> Result<Result<Vec<&Relation>, String>, Error> {
         let Ok(named) = TableName::parse(name_in_spec) else {
             return Ok(Err(format!("`{name_in_spec}` is not the name of a table")));
         };
@@ -226,7 +221,7 @@ impl Search<'_> {
                 without.join(", ")
             )));
         }
-        Ok(Ok(Found { relations }))
+        Ok(Ok(relations))
     }
 
     /// Returns a table with its partitions and children.
@@ -254,7 +249,7 @@ impl Search<'_> {
     fn spans_in_other_schemas(&self, unit_ids: &[String]) -> Result<Vec<(String, u64)>, Error> {
         let tables = &self.spec.tables;
         let Ok(Ok(own)) = self.table(&tables.spans.table) else { return Ok(Vec::new()) };
-        let own: Vec<&TableName> = own.relations.iter().map(|one| &one.name).collect();
+        let own: Vec<&TableName> = own.iter().map(|one| &one.name).collect();
         let Some(root) = own.first() else { return Ok(Vec::new()) };
         let is_other = |one: &&Relation| one.name.name == root.name && !own.contains(&&one.name);
         let paths = Table::Spans.paths(tables);
@@ -400,7 +395,7 @@ COPY public."Public (Jobs)" ("job, id") FROM stdin;
         assert!(find(DUMP, &["471"], 1).unwrap_err().to_string().contains("has no job `471`"));
     }
 
-    /// Seen red: jobs after the 10,000th row did not exist, and the last row of the file was the newest job.
+    /// Regression test: jobs after the 10,000th row did not exist, and the last row of the file was the newest job.
     #[test]
     fn the_newest_job_goes_by_time_however_many_jobs_there_are() {
         let row = |id: u32, at: &str| format!("{id}\tn\t{at}\tfailed\t{{}}\tf\n");

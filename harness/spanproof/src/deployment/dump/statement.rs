@@ -89,6 +89,22 @@ pub(super) fn column_list(mut sql: &str) -> Option<(Vec<String>, &str)> {
     }
 }
 
+/// The lines of an `INSERT` statement up to its end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct InsertLines {
+    /// Whether a text in quotes is open.
+    is_open: bool,
+}
+
+impl InsertLines {
+    /// Takes the next line. Returns whether the statement ends with it.
+    pub(super) fn ends_with(&mut self, line: &[u8]) -> bool {
+        // A quote inside of a text is written twice, so only the number of quotes matters.
+        self.is_open ^= memchr::memchr_iter(b'\'', line).count() % 2 == 1;
+        !self.is_open && line.trim_ascii_end().ends_with(b";")
+    }
+}
+
 /// Returns the tag of a dollar quote that the line opens and does not close, such as `$$` or `$_$`.
 fn open_dollar_quote(line: &str) -> Option<String> {
     let mut rest = line;
