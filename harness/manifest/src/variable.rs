@@ -93,6 +93,19 @@ pub struct Step {
 }
 
 impl Step {
+    /// A line that sets another variable, which supplied a part of the value.
+    pub(crate) fn filled_in(place: Place, name: &str, value: &str) -> Self {
+        Self::new(place, Event::Interpolated, format!("`{name}` is `{value}`"))
+    }
+
+    /// Returns the name and the value of the other variable that supplied a part of the value; `None` if the
+    /// step is of another kind. The value may be a secret.
+    pub fn other_variable(&self) -> Option<(&str, &str)> {
+        let note = Some(&self.note).filter(|_| self.event == Event::Interpolated)?;
+        let (name, value) = note.strip_prefix('`')?.strip_suffix('`')?.split_once("` is `")?;
+        Some((name, value))
+    }
+
     pub(crate) fn new(place: Place, event: Event, note: impl Into<String>) -> Self {
         Self { place, event, note: note.into() }
     }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::files::{Files, folder, join, read_text};
 use crate::interpolation::{Lookup, Source};
 use crate::node::{Kind, Node};
-use crate::variable::{Event, Place, Reason, Step, Value};
+use crate::variable::{Place, Reason, Step, Value};
 use crate::variables::Unread;
 
 use super::service::Service;
@@ -63,11 +63,7 @@ impl ProjectEnvironment {
     pub(super) fn lookup(&self, name: &str) -> Lookup {
         match self.values.iter().find(|(known, ..)| known == name) {
             Some((_, Value::Literal(text), place)) => {
-                let note = format!("`{name}` is `{text}`");
-                Lookup::Found(
-                    text.clone(),
-                    Some(Step::new(place.clone(), Event::Interpolated, note)),
-                )
+                Lookup::Found(text.clone(), Some(Step::filled_in(place.clone(), name, text)))
             }
             Some((
                 _,

@@ -200,13 +200,8 @@ fn expand(text: &str, variables: &Variables) -> (Value, Vec<Step>) {
             match &variable.value {
                 Value::Literal(value) => {
                     result.push_str(value);
-                    steps.extend(variable.place().map(|place| {
-                        Step::new(
-                            place.clone(),
-                            Event::Interpolated,
-                            format!("`{name}` is `{value}`"),
-                        )
-                    }));
+                    let place = variable.place().cloned();
+                    steps.extend(place.map(|place| Step::filled_in(place, name, value)));
                 }
                 Value::Unset
                     if name.ends_with("_SERVICE_HOST")

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use spanproof_format::GuardStep;
 use spanproof_manifest::{
-    Event, Files, Manifest, Options, Process, Reason, Role, Secrets, Step, Value as Found,
-    Variable, read,
+    Files, Manifest, Options, Process, Reason, Role, Secrets, Step, Value as Found, Variable, read,
 };
 
 use super::GuardError;
@@ -203,7 +202,8 @@ fn deployed_flag(
     name: &str,
     (manifest, process, selected): (&Manifest, &Process, &[&Process]),
 ) -> DeployedFlag {
-    let Variable { value, steps, .. } = &process.variable(name);
+    let variable = process.variable(name);
+    let Variable { value, steps, .. } = &variable;
     let masked = |text: &str| masked_flag(spec, name, &Value::Set(text.to_owned()), None);
     let setting = match value {
         Found::Literal(text) => Setting::Known(masked(text)),
@@ -226,7 +226,7 @@ fn deployed_flag(
         name: name.to_owned(),
         setting,
         raw,
-        place: process.variable(name).place().map(ToString::to_string),
+        place: variable.place().map(ToString::to_string),
         steps: steps.iter().map(|step| guard_step(step, &masked)).collect(),
         others: others.collect(),
     }
@@ -270,10 +270,8 @@ fn in_spec(reason: &Reason) -> Reason {
 /// supplied a part of the value, only the name is kept.
 fn guard_step(step: &Step, masked: &dyn Fn(&str) -> Value) -> GuardStep {
     let inner = step.note.strip_prefix('`').and_then(|note| note.strip_suffix('`'));
-    let filled_in = step.event == Event::Interpolated;
-    let other = step.note.split_once("` is `").filter(|_| filled_in);
-    let note = match (inner, other) {
-        (_, Some((name, _))) => format!("{name}`"),
+    let note = match (inner, step.other_variable()) {
+        (_, Some((name, _))) => format!("`{name}`"),
         (Some(value), None) => masked(value).to_string(),
         (None, None) => crate::mask::text(&step.note),
     };

@@ -313,7 +313,7 @@ mod tests {
         }
     }
 
-    /// Seen red: the value of another variable was printed.
+    /// Regression test: the value of another variable was printed.
     #[test]
     fn a_secret_that_fills_in_the_flag_is_masked() {
         let text = "services: {runner: {environment: [\"ENABLE_DB_TRACING=${DB_PASSWORD}\"]}}\n";

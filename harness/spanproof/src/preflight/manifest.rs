@@ -1,6 +1,6 @@
 //! The flag in a deploy manifest: what each process gets, and which lines decide it.
 
-use spanproof_manifest::{Event, Manifest, Process, Reason, Role, Value, Variable};
+use spanproof_manifest::{Event, Manifest, Process, Reason, Role, Step, Value, Variable};
 
 use crate::spec::Spec;
 use spanproof_format::FlagSetting;
@@ -162,11 +162,11 @@ fn answers(processes: &[&Process], flag: &str) -> (Vec<Answer>, Vec<String>) {
     (answers, ignoring)
 }
 
-/// Masks the value in a note such as "`NAME` is `value`", because the variable may be a secret.
-fn masked_note(note: &str) -> String {
-    match note.trim_matches('`').split_once("` is `") {
+/// Returns the note of a step without secrets: another variable that supplied a part of the value may be one.
+fn masked_note(step: &Step) -> String {
+    match step.other_variable() {
         Some((name, value)) => format!("`{name}` is `{}`", crate::mask::variable(name, value)),
-        None => crate::mask::text(note),
+        None => crate::mask::text(&step.note),
     }
 }
 
@@ -186,7 +186,7 @@ impl Answer {
             parts.extend(match step.event {
                 Event::Shadowed => Some(format!("it replaces {} of {place}", step.note)),
                 Event::Interpolated => {
-                    Some(format!("filled in from {place}: {}", masked_note(&step.note)))
+                    Some(format!("filled in from {place}: {}", masked_note(step)))
                 }
                 Event::Dropped if self.role != Role::Reader => {
                     Some(format!("{place} does not count: {}", step.note))
