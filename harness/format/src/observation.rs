@@ -244,7 +244,7 @@ pub struct LogFacts {
     /// `log:12  text`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<String>,
-    /// Whether the times do not name their zone, nobody said which one it is, and they are read as UTC.
+    /// Whether the times do not contain their zone, and `--log-zone` was not used. They are read as UTC.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_zone: bool,
 }

@@ -13,8 +13,8 @@ const MAX_INPUTS: usize = 2;
 /// The inputs of a trial, and what it left.
 pub(super) type Row<'a> = (Vec<&'a Value>, &'a Behaviour);
 
-/// Returns how many more trials must agree on a difference if so many traits vary by themselves. Each
-/// trial halves the probability that a trait that takes one of two values at random agrees.
+/// Returns how many more trials must agree on a difference if `varying` traits vary by themselves. Each
+/// trial halves the probability that a trait with one of two random values agrees.
 pub(super) fn more_trials(varying: usize) -> usize {
     // The conditions under which trials are compared are about 2³.
     const CONDITIONS: usize = 3;

@@ -85,6 +85,6 @@ pub(crate) struct LogFacts {
     /// Lines that contain the text of a probe, and do not match it because of what is before or after it, as
     /// `log:12  text`.
     pub(crate) unclear: Vec<String>,
-    /// Whether the times do not name their zone, nobody said which one it is, and they are read as UTC.
+    /// Whether the times do not contain their zone, and `--log-zone` was not used. They are read as UTC.
     pub(crate) lacks_zone: bool,
 }

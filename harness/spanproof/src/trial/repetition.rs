@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(units, [1, 1, 1]);
     }
 
-    /// Seen red: a span of no unit that was stored late was taken from its job, whose spans then referred to
+    /// Regression test: a span of no unit that was stored late was taken from its job, whose spans then referred to
     /// a parent that does not exist.
     #[test]
     fn a_late_span_without_a_unit_belongs_to_the_job_of_its_children_or_its_trace() {

@@ -267,7 +267,7 @@ impl Rule<'_> {
         }
     }
 
-    /// Spans are looked at only where tracing is on, or for the flag that switches it.
+    /// Spans are checked only in cases with tracing on, or for the tracing flag.
     fn span(&self, facts: &Facts<'_>, name: &str) -> Result<Sight, String> {
         if let Rows::Unreadable(why) = &facts.observation.tables.spans {
             return Err(format!("the spans can't be read: {why}"));

@@ -30,7 +30,7 @@ fn a_dump_in_another_format_is_refused_with_the_way_out(
     assert!(stderr.contains(expected), "{stderr}");
 }
 
-/// Seen red: spans in a table of another schema were those of the service, and the verdict was a pass.
+/// Regression test: spans in a table of another schema were those of the service, and the verdict was a pass.
 #[test]
 fn spans_in_another_schema_are_in_another_place() {
     let dump = Scene { traced_units: 4, ..Scene::default() }.dump();
@@ -42,7 +42,7 @@ fn spans_in_another_schema_are_in_another_place() {
     assert!(first_message(&json).contains("`archive.trace_spans`"), "{json:#}");
 }
 
-/// Seen red: a table without any place for rows was taken for an empty table.
+/// Regression test: a table without any place for rows was taken for an empty table.
 #[test]
 fn rows_that_were_left_out_are_not_missing_spans() {
     let dump = Scene::default().dump();
@@ -55,7 +55,7 @@ fn rows_that_were_left_out_are_not_missing_spans() {
     );
 }
 
-/// Seen red: without times in the log, the units of one job stood for those of the other.
+/// Regression test: without times in the log, the units of one job stood for those of the other.
 #[test]
 fn a_job_of_which_nothing_was_executed_is_judged_apart() {
     let dump = Scene { traced_units: 4, ..Scene::default() }.dump();
@@ -65,7 +65,7 @@ fn a_job_of_which_nothing_was_executed_is_judged_apart() {
     assert_eq!((code, table(&json)), (1, vec![Json::Null, "job-failed-early".into()]), "{json:#}");
 }
 
-/// Seen red: the last startup line decided for all processes of the log.
+/// Regression test: the last startup line decided for all processes of the log.
 #[test]
 fn a_process_that_says_off_does_not_speak_for_one_that_begins_spans() {
     let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
@@ -74,7 +74,7 @@ fn a_process_that_says_off_does_not_speak_for_one_that_begins_spans() {
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
 }
 
-/// Seen red: the table said `tracer-not-constructed` above the verdict `undetermined`.
+/// Regression test: the table said `tracer-not-constructed` above the verdict `undetermined`.
 #[test]
 fn the_table_says_what_the_verdict_below_says() {
     let dump = Scene::default().dump();

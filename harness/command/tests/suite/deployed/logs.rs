@@ -87,7 +87,7 @@ fn a_log_that_is_too_long_to_be_read_completely_is_undetermined() {
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
 const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
 
-/// Seen red: times without a zone were silently in UTC, and the lines of the job were thought to be missing.
+/// Regression test: times without a zone were silently in UTC, and the lines of the job were thought to be missing.
 #[test]
 fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
     let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
@@ -100,7 +100,7 @@ fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
     assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
 }
 
-/// Seen red: a line in a format that nobody knows was a line that is not there.
+/// Regression test: a line in a format that nobody knows was a line that is not there.
 #[test]
 fn lines_in_an_unknown_format_are_undetermined() {
     let log: String =
@@ -111,7 +111,7 @@ fn lines_in_an_unknown_format_are_undetermined() {
     assert!(text.contains("behind something that no known format puts there"), "{json:#}");
 }
 
-/// Each log has the same lines as a collector or logger writes them. Seen red: none of them was read.
+/// Each log has the same lines as a collector or logger writes them. Regression test: none of them was read.
 #[rstest]
 #[case::heroku(|text: &str| format!("2025-10-22T12:00:00.030000+00:00 app[worker.1]: {text}\n"))]
 #[case::syslog(|text: &str| format!("<14>1 2025-10-22T12:00:00.030Z web-1 runner 8 - - {text}\n"))]

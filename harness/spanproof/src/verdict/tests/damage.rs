@@ -36,7 +36,7 @@ const CASES: &[NamedCase] = &[
         evidence.observation()
     }),
     ("never-sent", || witnessed([0, 0, 0], |_| {})),
-    // The tracer's lines say that the spans began. Seen red: they were thought to be never sent.
+    // The tracer's lines say that the spans began. Regression test: they were thought to be never sent.
     ("sampled-out", || {
         let mut observation = witnessed([0, 0, 0], |_| {});
         for exchange in &mut trial(&mut observation).exchanges {

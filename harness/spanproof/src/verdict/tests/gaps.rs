@@ -45,7 +45,7 @@ fn with_flag(evidence: TrialParts, name: &str, value: &str) -> TrialParts {
     evidence
 }
 
-/// Seen red: lines that no case prints at this log level were thought to be missing because no span began.
+/// Regression test: lines that no case prints at this log level were thought to be missing because no span began.
 #[rstest]
 #[case::printed_here(recording_case(), "LOG_LEVEL", "path-not-executed")]
 #[case::stored_without_lines(silent_case(true, "queued"), "LOG_LEVEL", "undetermined")]
@@ -71,7 +71,7 @@ fn a_missing_line_needs_a_case_that_prints_it(
     assert_eq!(codes(&judgements[0])[0], code, "{:#?}", judgements[0]);
 }
 
-/// Seen red: an error that the service also meets in a passing case was the certain reason.
+/// Regression test: an error that the service also meets in a passing case was the certain reason.
 #[test]
 fn errors_that_a_passing_case_has_too_are_no_reason() {
     let mut passing = recording_case();
@@ -94,7 +94,8 @@ fn with_worker(banner: &str, mut evidence: TrialParts) -> TrialParts {
     evidence
 }
 
-/// Seen red: the process that says on spoke for the worker, and the work was said to run outside the tracer.
+/// Regression test: the startup line of the main process counted for the worker, too, and the finding was
+/// `path-not-executed`.
 #[test]
 fn the_process_that_does_the_work_and_says_off_is_heard() {
     let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)";

@@ -52,7 +52,7 @@ fn count_from_1970(evidence: &mut TrialParts, per_second: i64) {
     });
 }
 
-/// Seen red: times as numbers switched off every check of times.
+/// Regression test: times as numbers switched off every check of times.
 #[rstest]
 fn times_may_be_numbers(
     #[values(1, 1_000, 1_000_000, 1_000_000_000)] per_second: i64,
@@ -86,7 +86,7 @@ fn a_time_in_another_unit_than_the_others_is_impossible() {
     );
 }
 
-/// Seen red: each value's unit was read by itself, so nobody noticed.
+/// Regression test: each value's unit was read by itself, so nobody noticed.
 #[test]
 fn starts_and_ends_in_different_units_are_impossible() {
     let mut evidence = timed();
@@ -209,7 +209,7 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
 }
 
-/// Seen red: the parent was looked up by its id alone.
+/// Regression test: a parent was searched by its id, without its trace.
 #[test]
 fn a_parent_in_another_trace_breaks_the_tree() {
     let mut evidence = timed();
