@@ -176,6 +176,7 @@ async fn run(
     let mut options = RunOptions::new(&evidence.path, cancelled);
     (options.workers, options.keep_databases) = (workers(args), keep_databases(args));
     (options.witness, options.probe) = (args.experiments.witness, !args.experiments.no_probe);
+    options.prove_flags = wants_proof;
     let mut progress = Progress::new(cases.len());
     let result = spanproof::run(&world, &cases, options, |event| progress.update(&event));
     let result = Box::pin(result).await;

@@ -105,14 +105,17 @@ pub enum Effect {
 pub enum Difference {
     /// Names, parents, statuses or the number of spans.
     Spans,
-    /// Statuses of jobs and units, or of the answer to the submitted job.
+    /// Statuses and results of jobs and units, new rows, or the answer to the submitted job.
     Statuses,
     /// Requests to the upstream.
     Requests,
+    /// Whether the service becomes ready, and how it exits.
+    Exit,
+    /// Lines after the service is ready.
+    Log,
     /// Lines at startup.
     Startup,
-    /// Lines at startup that name the flag. They show that the flag is read, not that it does
-    /// anything.
+    /// Lines that print the value. They show that the flag is read, not that it does anything.
     Echo,
     /// A difference of a newer version.
     #[serde(other)]

@@ -79,6 +79,15 @@ pub(super) struct Observed {
 }
 
 impl Observed {
+    /// Reads the evidence of each case; `None` for a case with a fault, and for an existing system.
+    pub(super) fn read_all(spec: &Spec, observations: &[&Observation]) -> Vec<Option<Self>> {
+        let read = |one: &&Observation| match one.case.fault {
+            None => Self::read(spec, one),
+            Some(_) => None,
+        };
+        observations.iter().map(read).collect()
+    }
+
     /// Reads the evidence of a case; `None` for an existing system.
     pub(super) fn read(spec: &Spec, observation: &Observation) -> Option<Self> {
         let trial = observation.trial()?;

@@ -21,7 +21,7 @@ pub(super) struct Cases<'a> {
     inputs: Vec<&'a str>,
     /// The number of flags among the inputs.
     flags: usize,
-    trials: Vec<Trial>,
+    pub(super) trials: Vec<Trial>,
     /// Traits that differ between trials of the same case.
     varying: BTreeSet<Key>,
     /// How many more trials must agree on a difference, at startup and later, because other traits vary.
@@ -31,13 +31,13 @@ pub(super) struct Cases<'a> {
 }
 
 /// One trial of a case.
-struct Trial {
+pub(super) struct Trial {
     /// The index of the observation.
-    index: usize,
+    pub(super) index: usize,
     /// The value of the flag.
-    value: Value,
+    pub(super) value: Value,
     /// The values of all other inputs.
-    context: Vec<Value>,
+    pub(super) context: Vec<Value>,
     behaviour: Behaviour,
     job_ended: bool,
     is_incomplete: bool,
@@ -75,8 +75,9 @@ pub(super) struct Difference {
 }
 
 /// Two groups of trials that differ only in the flag.
-struct Pair<'a> {
-    context: Vec<Value>,
+pub(super) struct Pair<'a> {
+    /// The values of all other inputs.
+    pub(super) context: Vec<Value>,
     sides: [Vec<&'a Trial>; 2],
 }
 
@@ -140,10 +141,15 @@ impl<'a> Cases<'a> {
         trial.and_then(|trial| trial.behaviour.get(key)).map_or("", String::as_str)
     }
 
+    /// The values of the other flags in a trial or a pair.
+    pub(super) fn other_flags<'b>(&self, context: &'b [Value]) -> &'b [Value] {
+        &context[..self.flags]
+    }
+
     /// The inputs on which a trait may depend besides the flag.
     fn context_of<'b>(&self, kind: Kind, context: &'b [Value]) -> &'b [Value] {
         if kind == Kind::Startup && self.starts_without_work {
-            &context[..self.flags]
+            self.other_flags(context)
         } else {
             context
         }
@@ -194,7 +200,7 @@ impl<'a> Cases<'a> {
 
     /// Returns the groups of trials that differ only in the flag. A pair whose job ended on neither side
     /// shows nothing.
-    fn pairs(&self, kind: Kind, values: [&Value; 2]) -> Vec<Pair<'_>> {
+    pub(super) fn pairs(&self, kind: Kind, values: [&Value; 2]) -> Vec<Pair<'_>> {
         let mut cells: BTreeMap<&[Value], [Vec<&Trial>; 2]> = BTreeMap::new();
         for trial in &self.trials {
             let Some(side) = values.iter().position(|value| **value == trial.value) else {
@@ -221,8 +227,8 @@ impl<'a> Cases<'a> {
                 result.pairs = pairs.len();
                 result.example = pairs.first().map(Pair::indexes);
             }
+            result.is_incomplete |= pairs.iter().any(Pair::is_incomplete);
             let trials = pairs.iter().flat_map(|pair| pair.sides.iter().flatten());
-            result.is_incomplete |= trials.clone().any(|trial| trial.is_incomplete);
             let keys: BTreeSet<&Key> = trials.flat_map(|trial| trial.behaviour.keys()).collect();
             for key in keys.into_iter().filter(|key| (key.0 == Kind::Startup) == startup) {
                 let Some(difference) = difference(&pairs, key) else { continue };
@@ -304,9 +310,14 @@ fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
 
 impl Pair<'_> {
     /// The value of a trait on one side; empty if it is absent.
-    fn value(&self, side: usize, key: &Key) -> &str {
+    pub(super) fn value(&self, side: usize, key: &Key) -> &str {
         let first = self.sides[side].first();
         first.and_then(|trial| trial.behaviour.get(key)).map_or("", String::as_str)
+    }
+
+    /// Whether output of a trial was dropped.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.sides.iter().flatten().any(|trial| trial.is_incomplete)
     }
 
     fn indexes(&self) -> [usize; 2] {

@@ -19,7 +19,7 @@ pub(crate) struct FlagEffects {
 pub(crate) struct ValueEffect {
     /// The value.
     pub value: Value,
-    /// The value that it was compared with: the default, if cases with it differ only in the flag.
+    /// The value that it was compared with: the baseline, if cases with it differ only in the flag.
     pub compared_with: Value,
     /// The number of pairs of cases that were compared.
     pub pairs: usize,
@@ -79,23 +79,20 @@ pub(crate) enum ChangeKind {
 /// Compares the cases of a run: for each flag, those that differ only in it. Several observations may be
 /// of the same case: they show what varies by itself. Cases with a fault are not compared.
 pub(crate) fn flag_effects(spec: &Spec, observations: &[&Observation]) -> Vec<FlagEffects> {
-    let observed: Vec<_> = observations
-        .iter()
-        .map(|one| if one.case.fault.is_none() { Observed::read(spec, one) } else { None })
-        .collect();
+    let observed = Observed::read_all(spec, observations);
     let effects = spec.flags.iter().map(|flag| {
         let cases = Cases::new(spec, flag, observations, &observed);
         let values = cases.values();
-        let default = flag.default_value();
-        let base = values.iter().find(|value| **value == default).or(values.first()).cloned();
-        let base = base.unwrap_or(default);
+        let baseline = flag.baseline();
+        let base = values.iter().find(|value| **value == baseline).or(values.first()).cloned();
+        let base = base.unwrap_or(baseline);
         let mut all: Vec<ValueEffect> = values
             .iter()
             .filter(|value| **value != base)
             .map(|value| value_effect(&cases, &values, &base, value, observations))
             .collect();
         if let Some(place) = values.iter().position(|value| *value == base) {
-            // The default does the opposite of the value that shows most.
+            // The baseline does the opposite of the value that shows most.
             let best = all.iter().min_by_key(|other| rank(&other.effect));
             let other = best.map_or(&base, |other| &other.value).clone();
             all.insert(place, value_effect(&cases, &[], &other, &base, observations));
@@ -142,7 +139,7 @@ fn effect(comparison: &Comparison, observations: &[&Observation]) -> (Effect, Op
     let ids = |pair: [usize; 2]| pair.map(|index| observations[index].case.id.clone());
     let changes = |all: &[Difference]| {
         let change = |one: &Difference| Change {
-            kind: kind(one.key.0),
+            kind: change_kind(one.key.0),
             text: text(one),
             cases: ids(one.pair),
         };
@@ -197,7 +194,7 @@ fn follows(one: &Difference, all: &[Difference]) -> bool {
     one.key.0 == Kind::Request && all.iter().any(is_cause)
 }
 
-fn kind(kind: Kind) -> ChangeKind {
+pub(super) fn change_kind(kind: Kind) -> ChangeKind {
     match kind {
         Kind::Startup => ChangeKind::Startup,
         Kind::Log => ChangeKind::Log,

@@ -4,10 +4,11 @@
 //! itself is no effect. Two trials of the same case show that it varies; a difference that was not seen
 //! often enough to exclude it is reported as unknown, with the cases to run again.
 //!
-//! The interface is [`flag_effects`], for the cases of a run, and [`readings`], for spellings of one flag.
-//! Both are pure and judge nothing: verdicts, reports and guards decide what an effect means.
+//! The interface is [`flag_effects`], for the cases of a run, [`case_effects`], for each of them with its
+//! other flags, and [`readings`], for spellings of one flag. They are pure and judge nothing: verdicts, reports and guards decide what an effect means.
 
 mod behaviour;
+mod case_effect;
 mod comparison;
 mod flag_effect;
 mod noise;
@@ -16,5 +17,6 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use flag_effect::{Change, Effect, FlagEffects, ValueEffect, flag_effects};
+pub(crate) use case_effect::{CaseEffect, case_effects};
+pub(crate) use flag_effect::{Change, ChangeKind, Effect, FlagEffects, ValueEffect, flag_effects};
 pub(crate) use reading::{ReadAs, Reading, readings};

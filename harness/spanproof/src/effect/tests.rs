@@ -5,7 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 use spanproof_format as format;
 
 use super::flag_effect::ChangeKind;
-use super::{Change, Effect, ValueEffect, flag_effects};
+use super::{CaseEffect, Change, Effect, ValueEffect, case_effects, flag_effects};
 use crate::matrix::Case;
 use crate::observation::Observation;
 use crate::spec::{Spec, Value, example};
@@ -90,6 +90,23 @@ fn limit(run: &(Spec, Vec<Observation>)) -> ValueEffect {
     let effects = flag_effects(&run.0, &all);
     let of = effects.into_iter().find(|effects| effects.name == "LIMIT").unwrap();
     of.values.into_iter().find(|value| value.value == Value::Set("5".into())).unwrap()
+}
+
+/// The different effects of `LIMIT=5` in cases with the router on, and with the router off.
+fn limit_by_router((spec, all): &(Spec, Vec<Observation>)) -> [Vec<CaseEffect>; 2] {
+    let effects = case_effects(spec, &all.iter().collect::<Vec<_>>());
+    let flag = spec.flags.iter().position(|flag| flag.name == "LIMIT").unwrap();
+    ["unset", "true"].map(|router| {
+        let mut found: Vec<CaseEffect> = Vec::new();
+        for (one, effect) in all.iter().zip(&effects[flag]) {
+            let value = |name: &str| one.case.flag(name).text().unwrap_or("unset").to_owned();
+            let is_asked = value("LIMIT") == "5" && value("HYBRID_ROUTER_DISABLE") == router;
+            if is_asked && !found.contains(effect) {
+                found.push(effect.clone());
+            }
+        }
+        found
+    })
 }
 
 const TWO: &[&str] = &["queued", "cross-region"];
@@ -256,4 +273,56 @@ fn jobs_that_do_not_end_show_nothing() {
         "{effect:?}"
     );
     assert_eq!(pairs, 0);
+}
+
+#[test]
+fn a_case_has_the_effect_that_its_other_flags_leave() {
+    let run = run(TWO, 2, |inputs| {
+        let calls = if inputs.limit == Some("5") { 5 } else { 2 };
+        Left { requests: if inputs.router_off { 0 } else { calls }, ..Left::default() }
+    });
+    let changes = CaseEffect::Changes([ChangeKind::Requests].into());
+    let nothing = CaseEffect::Nothing { printed: false };
+    assert_eq!(limit_by_router(&run), [vec![changes], vec![nothing]]);
+}
+
+#[test]
+fn a_case_whose_change_was_seen_too_rarely_has_an_unknown_effect() {
+    let run = run(&["queued"], 1, |inputs| Left {
+        requests: if inputs.limit == Some("5") && !inputs.router_off { 5 } else { 2 },
+        ..Left::default()
+    });
+    let nothing = CaseEffect::Nothing { printed: false };
+    assert_eq!(limit_by_router(&run), [vec![CaseEffect::Unknown], vec![nothing]]);
+}
+
+#[test]
+fn a_case_whose_job_did_not_end_has_an_unknown_effect() {
+    let run = run(TWO, 1, |inputs| Left { unended: inputs.router_off, ..Left::default() });
+    let nothing = CaseEffect::Nothing { printed: false };
+    assert_eq!(limit_by_router(&run), [vec![nothing], vec![CaseEffect::Unknown]]);
+}
+
+#[test]
+fn a_case_that_only_prints_the_value_has_no_other_effect() {
+    let run = run(TWO, 1, |inputs| Left {
+        startup: vec![format!("config LIMIT={}", inputs.limit.unwrap_or("<unset>"))],
+        ..Left::default()
+    });
+    let printed = vec![CaseEffect::Nothing { printed: true }];
+    assert_eq!(limit_by_router(&run), [printed.clone(), printed]);
+}
+
+#[test]
+fn the_baseline_is_unset_or_off_unless_the_spec_declares_it_as_on() {
+    let baseline = |keys: &str| {
+        let flag = format!("\n[[flag]]\nname = 'FAST'\n{keys}\n");
+        example(|text| text + &flag).flags.last().unwrap().baseline()
+    };
+    let set = |text: &str| Value::Set(text.to_owned());
+    assert_eq!(baseline("values = ['on', 'off', { unset = true }]"), Value::Unset);
+    assert_eq!(baseline("values = ['on', 'off']\ndefault = 'on'"), set("off"));
+    assert_eq!(baseline("values = ['fast', 'slow']"), set("fast"));
+    let on = "values = ['off', { unset = true }]\nenables = [{ unset = true }]";
+    assert_eq!(baseline(on), set("off"));
 }

@@ -167,7 +167,7 @@ impl State<'_> {
                 "changes nothing that can be observed".to_owned()
             }
             Effect::ChangesNothing => {
-                "is printed at startup and changes nothing else that can be observed".to_owned()
+                "is printed and changes nothing else that can be observed".to_owned()
             }
             Effect::Baseline if self.value.intent() == Intent::Off => "leaves it off".to_owned(),
             Effect::Baseline => "is the value that the others were compared with".to_owned(),
@@ -180,8 +180,10 @@ impl State<'_> {
 fn name(difference: Difference) -> Option<&'static str> {
     Some(match difference {
         Difference::Spans => "spans",
-        Difference::Statuses => "statuses",
+        Difference::Statuses => "results",
         Difference::Requests => "requests to the upstream",
+        Difference::Exit => "readiness or exit",
+        Difference::Log => "output",
         Difference::Startup => "startup lines",
         _ => return None,
     })

@@ -10,7 +10,6 @@ mod effect;
 mod environment;
 mod error;
 mod fingerprint;
-mod footprint;
 mod judged;
 mod proof;
 mod script;

@@ -123,6 +123,16 @@ impl Flag {
         }
     }
 
+    /// Returns the value with which the other values are compared: unset, or a value that means off, or the
+    /// default. A value that the spec declares as on is not used if there is another one.
+    pub(crate) fn baseline(&self) -> Value {
+        let off = |value: &&Value| !self.enables.as_ref().is_some_and(|on| on.contains(value));
+        let mut values = self.values.iter().filter(off);
+        let unset = values.clone().find(|value| **value == Value::Unset);
+        let found = unset.or_else(|| values.find(|value| value.intent() == Intent::Off)).cloned();
+        found.unwrap_or_else(|| self.default_value())
+    }
+
     /// Whether the service reads this value as on.
     pub fn is_on(&self, value: &Value) -> bool {
         match &self.enables {

@@ -2,8 +2,9 @@
 //! the flag or varies by itself.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::attempt::run_once;
@@ -17,7 +18,7 @@ use crate::trial::World;
 
 /// Further trials of each case. Three trials of both cases of a pair decide.
 pub(super) const TRIALS: usize = 2;
-/// Maximum number of cases that run again.
+/// Maximum number of cases that run again, if no proof is made of the run.
 pub(super) const MAX_CASES: usize = 12;
 /// The folder for the evidence, in the folder of the run, with a folder for each number of trial.
 pub(super) const FOLDER: &str = "repetitions";
@@ -31,11 +32,16 @@ pub(super) async fn repeat_for_flags(
     cancelled: &watch::Receiver<bool>,
 ) -> Vec<Observation> {
     let observations: Vec<_> = finished(slots).map(|(_, case)| &case.observation).collect();
+    let limit = if options.prove_flags { usize::MAX } else { MAX_CASES };
+    let workers = Arc::new(Semaphore::new(options.workers));
     let mut running = JoinSet::new();
-    for case in uncertain_cases(world.spec(), &observations) {
+    for case in uncertain_cases(world.spec(), &observations, limit) {
         for number in 1..=TRIALS {
-            let (world, case) = (world.clone(), case.clone());
-            running.spawn(async move { (number, run_once(&world, &case, false).await) });
+            let (world, case, workers) = (world.clone(), case.clone(), workers.clone());
+            running.spawn(async move {
+                let _worker = workers.acquire_owned().await;
+                (number, run_once(&world, &case, false).await)
+            });
         }
     }
     let mut found = Vec::new();
@@ -58,9 +64,9 @@ pub(super) async fn repeat_for_flags(
     found
 }
 
-/// Returns the cases that must run again to know the effect of a flag. The flag that switches tracing is
+/// Returns the cases, at most `limit`, that must run again to know the effect of a flag. The flag that switches tracing is
 /// left out: the verdicts are about its effect.
-fn uncertain_cases(spec: &Spec, observations: &[&Observation]) -> Vec<Case> {
+fn uncertain_cases(spec: &Spec, observations: &[&Observation], limit: usize) -> Vec<Case> {
     let is_other = |name: &str| spec.tracing_flag().is_none_or(|flag| flag.name != name);
     if !spec.flags.iter().any(|flag| is_other(&flag.name)) {
         return Vec::new();
@@ -68,6 +74,6 @@ fn uncertain_cases(spec: &Spec, observations: &[&Observation]) -> Vec<Case> {
     let effects = flag_effects(spec, observations);
     let others = effects.iter().filter(|effects| is_other(&effects.name));
     let pairs = others.flat_map(|effects| &effects.values).filter_map(|value| value.repeat);
-    let indexes: BTreeSet<usize> = pairs.take(MAX_CASES / 2).flatten().collect();
+    let indexes: BTreeSet<usize> = pairs.take(limit / 2).flatten().collect();
     indexes.into_iter().map(|index| observations[index].case.clone()).collect()
 }

@@ -22,6 +22,9 @@ pub struct RunOptions {
     pub witness: bool,
     /// Whether the run may add cases to find single changes that make failing cases pass.
     pub probe: bool,
+    /// Whether a proof of the flags will be made of this run. Then every case whose difference may vary by
+    /// itself is repeated, not only the first ones.
+    pub prove_flags: bool,
     /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
     /// Becomes `true` to cancel the run: no more cases start, and running cases are dropped.
@@ -39,6 +42,7 @@ impl RunOptions {
             keep_databases: KeepDatabases::Never,
             witness: false,
             probe: true,
+            prove_flags: false,
             today: Day::today(),
             cancelled,
         }

@@ -50,6 +50,37 @@ fn a_proof_needs_all_cases_and_a_pass() {
     assert!(output.contains("nothing was compared, because the run did not pass"), "{output}");
 }
 
+/// Each value has an effect in one pair of cases only, so all of them must run again to know it.
+#[test]
+fn a_proof_knows_the_effect_of_every_value() {
+    let shop = Shop::in_production();
+    let spec = std::fs::read_to_string(shop.path().join("spanproof.toml")).unwrap();
+    let (start, rest) = spec.split_once("# With it, the price").unwrap();
+    let (_, end) = rest.split_once("[[span]]").unwrap();
+    let values: Vec<_> = (1..8).map(|number| format!("\"{number}\"")).collect();
+    let values = values.join(", ");
+    let flag = format!(
+        "[[flag]]\nname = \"PRELOAD\"\nkind = \"number\"\nvalues = [\"0\", {values}]\n\n[matrix]\n\
+         exclude = [{{ TRACING = [{{ unset = true }}, \"false\", \"1\", \"True\", \"true \", '\"true\"'], \
+         PRELOAD = [{values}] }}]\n\n"
+    );
+    shop.write("spanproof.toml", &format!("{start}{flag}[[span]]{end}"));
+    shop.edit(
+        "storefront.py",
+        "            for number, article in",
+        "            for _ in range(int(os.environ[\"PRELOAD\"])):\n                \
+         price(\"tea\")\n            for number, article in",
+    );
+    let output = shop.run(&["check", "--write-proof", "--no-faults"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    let proof = std::fs::read_to_string(shop.path().join("spanproof.proof.json")).unwrap();
+    let proof: Json = serde_json::from_str(&proof).unwrap();
+    let of_value = |value: &Json| value["effects"][0]["effect"].as_str().unwrap().to_owned();
+    let effects: Vec<_> =
+        proof["flags"][1]["values"].as_array().unwrap().iter().map(of_value).collect();
+    assert_eq!(effects, [vec!["baseline"], vec!["changes"; 7]].concat());
+}
+
 #[test]
 fn the_deployed_flags_are_run_as_a_case() {
     let shop = Shop::in_production();

@@ -54,7 +54,7 @@ fn the_document_has_the_value_its_lines_and_the_cases() {
 /// Each test case has an edit of the compose file, and expected lines of the output.
 #[rstest]
 #[case::inert("LOG_LEVEL: info", "LOG_LEVEL: info\n      OLD_CHECKOUT: \"true\"", 1, &[
-    "production sets true (compose.yaml:6), which is printed at startup and changes nothing else that can be observed",
+    "production sets true (compose.yaml:6), which is printed and changes nothing else that can be observed",
 ])]
 #[case::needs_another_flag("LOG_LEVEL: info", "LOG_LEVEL: info\n      CACHE_WARMUP: \"true\"", 1, &[
     "production sets true (compose.yaml:6), which changes nothing that can be observed",

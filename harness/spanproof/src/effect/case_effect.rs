@@ -1,0 +1,99 @@
+//! The effect of a flag's value in each case. It may differ from case to case, because of the other flags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::behaviour::{Kind, Observed};
+use super::comparison::{Cases, Comparison, Difference, Pair};
+use super::flag_effect::{ChangeKind, change_kind};
+use crate::observation::Observation;
+use crate::spec::{Flag, Spec, Value};
+
+/// What the value of a flag does in a case, compared with the baseline of the flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CaseEffect {
+    /// The value is the baseline.
+    Baseline,
+    /// The service does something else. Contains what changes, and never only a printed value.
+    Changes(BTreeSet<ChangeKind>),
+    /// Nothing differs, except perhaps for a line that prints the value.
+    Nothing {
+        /// Whether the value is printed.
+        printed: bool,
+    },
+    /// No other case shows what the value does.
+    Unknown,
+}
+
+/// The effect of a value together with one combination of the other flags.
+#[derive(Default)]
+struct Seen {
+    /// Whether a job ended in two cases that differ only in the flag.
+    compared: bool,
+    changes: BTreeSet<ChangeKind>,
+    /// Whether a difference may vary by itself, or output was dropped.
+    is_unclear: bool,
+}
+
+/// Returns the effect of each flag in each case, in the order of the spec and of the observations. Cases with
+/// the same values of all flags have the same effect, whatever their route, upstream and job.
+pub(crate) fn case_effects(spec: &Spec, observations: &[&Observation]) -> Vec<Vec<CaseEffect>> {
+    let observed = Observed::read_all(spec, observations);
+    let effects = |flag: &Flag| {
+        let cases = Cases::new(spec, flag, observations, &observed);
+        effects(&cases, &flag.baseline(), observations.len())
+    };
+    spec.flags.iter().map(effects).collect()
+}
+
+fn effects(cases: &Cases<'_>, baseline: &Value, number: usize) -> Vec<CaseEffect> {
+    let mut effects = vec![CaseEffect::Unknown; number];
+    for value in cases.values() {
+        let seen = if value == *baseline { BTreeMap::new() } else { seen(cases, baseline, &value) };
+        for trial in cases.trials.iter().filter(|trial| trial.value == value) {
+            effects[trial.index] = match seen.get(cases.other_flags(&trial.context)) {
+                _ if value == *baseline => CaseEffect::Baseline,
+                Some(seen) => seen.effect(),
+                None => CaseEffect::Unknown,
+            };
+        }
+    }
+    effects
+}
+
+/// Compares two values of the flag under each combination of the other flags.
+fn seen(cases: &Cases<'_>, from: &Value, to: &Value) -> BTreeMap<Vec<Value>, Seen> {
+    let comparison = cases.compare(from, to);
+    let mut all: BTreeMap<Vec<Value>, Seen> = BTreeMap::new();
+    for kind in [Kind::Startup, Kind::Log] {
+        for pair in cases.pairs(kind, [from, to]) {
+            let seen = all.entry(cases.other_flags(&pair.context).to_vec()).or_default();
+            seen.compared |= kind == Kind::Log;
+            seen.add(&pair, &comparison, kind == Kind::Startup);
+        }
+    }
+    all
+}
+
+impl Seen {
+    /// Adds the differences of a pair, either those at startup or the later ones.
+    fn add(&mut self, pair: &Pair<'_>, comparison: &Comparison, startup: bool) {
+        let differs = |one: &&Difference| {
+            (one.key.0 == Kind::Startup) == startup
+                && pair.value(0, &one.key) != pair.value(1, &one.key)
+        };
+        let Comparison { proven, unproven, printed, .. } = comparison;
+        let changes = proven.iter().chain(printed).filter(differs);
+        self.changes.extend(changes.map(|one| change_kind(one.key.0)));
+        self.is_unclear |= unproven.iter().any(|one| differs(&one)) || pair.is_incomplete();
+    }
+
+    fn effect(&self) -> CaseEffect {
+        if self.changes.iter().any(|kind| *kind != ChangeKind::Printed) {
+            CaseEffect::Changes(self.changes.clone())
+        } else if self.is_unclear || !self.compared {
+            CaseEffect::Unknown
+        } else {
+            CaseEffect::Nothing { printed: !self.changes.is_empty() }
+        }
+    }
+}
