@@ -13,6 +13,7 @@ use super::{Exit, Failure, output, runs, sources};
 use crate::report;
 use spanproof::{Day, Flag, ManifestFlag, RunOptions, Spec, SweepResult, World};
 use spanproof_format::{FlagEffects, FlagRow, FlagTable, Sweep};
+use spanproof_manifest::DiskFiles;
 
 /// The folder for the evidence of sweeps, beside the spec.
 const SWEEPS: &str = ".spanproof/sweeps";
@@ -70,6 +71,7 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
     }
     let mentions = Mentions::search(&folders, &declared).map_err(Failure::usage)?;
     let manifests = sources::manifests(&args.manifests, None)?;
+    let environments = spec.flag_settings(&DiskFiles).map_err(Failure::usage)?;
     let fixed: BTreeSet<&str> = spec.fixed_variables().chain(declared.iter().copied()).collect();
     let others = mentions.others(&fixed);
     let names = spec.flags().iter().map(|flag| (flag.name(), true));
@@ -81,12 +83,14 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
         row.documented = places(&mentions.documented);
         row.read = places(&mentions.read);
         row.named = places(&mentions.named);
-        row.settings = manifests
-            .iter()
-            .flat_map(|manifest| {
-                let process = args.process.as_deref();
-                ManifestFlag::new(spec, manifest, name, process).settings(name)
-            })
+        let of_environments = environments.iter().filter(|(flag, _)| flag == name);
+        let named = manifests.iter().flat_map(|manifest| {
+            let process = args.process.as_deref();
+            ManifestFlag::new(spec, manifest, name, process).settings(name)
+        });
+        row.settings = of_environments
+            .map(|(_, setting)| setting.clone())
+            .chain(named)
             // What is set elsewhere matters only for a flag.
             .filter(|setting| declared || (setting.known && !setting.place.is_empty()))
             .collect();

@@ -44,6 +44,10 @@ pub struct FlagRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FlagSetting {
+    /// The environment of the spec to which the manifest belongs; `None` for a manifest that the command line
+    /// names.
+    #[serde(default)]
+    pub environment: Option<String>,
     /// The files of the manifest.
     pub manifest: String,
     /// The processes that get it.
@@ -79,13 +83,13 @@ impl FlagRow {
 }
 
 impl FlagSetting {
-    /// Creates a setting with a known value and no place.
+    /// Creates a setting with a known value, and no environment and place.
     pub fn new(
         manifest: impl Into<String>,
         processes: Vec<String>,
         value: impl Into<String>,
     ) -> Self {
         let (manifest, value) = (manifest.into(), value.into());
-        Self { manifest, processes, value, place: String::new(), known: true }
+        Self { environment: None, manifest, processes, value, place: String::new(), known: true }
     }
 }

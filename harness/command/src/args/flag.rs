@@ -10,7 +10,7 @@ use super::Format;
 #[command(after_help = "\
 Examples:
   spanproof flags                            by the newest run of `check`
-  spanproof flags --manifest compose.yaml    also what a deployment sets
+  spanproof flags --manifest compose.yaml    also what this manifest sets
   spanproof flags --sweep                    tries spellings of each switch
 Exit codes:
   0  no finding
@@ -30,7 +30,8 @@ pub(crate) struct Flags {
     pub(crate) sources: Vec<PathBuf>,
     /// Deploy manifest, to show what it sets
     ///
-    /// Every format that `preflight` reads. Repeatable.
+    /// Beside those of `[manifests.NAME]` of the spec. Every format that `preflight` reads.
+    /// Repeatable.
     #[arg(long = "manifest", value_name = "FILE")]
     pub(crate) manifests: Vec<PathBuf>,
     /// Process of the manifest that runs the service

@@ -107,10 +107,12 @@ fn row(flag: &FlagRow, has_settings: bool) -> Vec<String> {
 fn setting(setting: &FlagSetting) -> String {
     // The reason is below the table.
     let value = if setting.known { &setting.value } else { "?" };
+    let environment = setting.environment.iter().map(|name| format!("{name}: "));
+    let environment: String = environment.collect();
     let place = if setting.place.is_empty() { &setting.manifest } else { &setting.place };
     let processes = setting.processes.join(", ");
     let of = if processes.is_empty() { String::new() } else { format!("{processes}, ") };
-    plain(&format!("{value} ({of}{place})"))
+    plain(&format!("{environment}{value} ({of}{place})"))
 }
 
 /// Returns a line for each value with a known effect, or why it is not known.

@@ -71,6 +71,55 @@ fn the_table_shows_where_flags_are_named_and_who_sets_them() {
     assert!(stdout.contains("no stored run shows what the flags do"), "{stdout}");
 }
 
+/// The table and the guard get the values from one place, so a script that may change a flag counts.
+#[test]
+fn the_table_shows_what_each_environment_sets() {
+    let folder = copy();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "compose.yaml",
+        "services:\n  newsletter:\n    image: x\n    environment: { CACHE: yes }\n",
+    );
+    write("start.sh", "#!/bin/sh\nexport DIGEST=daily\nexec newsletter\n");
+    write(
+        "Procfile",
+        "web: CACHE=true DIGEST=weekly ./start.sh\nworker: CACHE=true ./start.sh\nrelease: migrate\n",
+    );
+    let spec = folder.path().join("spanproof.toml");
+    let text = std::fs::read_to_string(&spec).unwrap();
+    let sections = "\n[manifests.production]\nfiles = ['compose.yaml']\n\
+                    [manifests.staging]\nfiles = ['Procfile']\n";
+    std::fs::write(&spec, text.clone() + sections).unwrap();
+    let output = Spanproof::new(folder.path(), &["flags", "--format", "json"]).output();
+    assert_eq!(output.code, 0, "{output:?}");
+    let table: FlagTable = spanproof_format::parse(&output.stdout).unwrap();
+    let settings = |name: &str| -> Vec<String> {
+        let row = table.flags.iter().find(|row| row.name == name).unwrap();
+        let text = |one: &spanproof_format::FlagSetting| {
+            let environment = one.environment.as_deref().unwrap();
+            format!("{environment} {} {} {}", one.value, one.place, one.processes.join("+"))
+        };
+        row.settings.iter().map(text).collect()
+    };
+    assert_eq!(
+        settings("CACHE"),
+        [
+            "production yes compose.yaml:4 newsletter",
+            "staging true Procfile:1 web",
+            "staging true Procfile:2 worker",
+        ]
+    );
+    let digest = settings("DIGEST");
+    assert!(digest[1].contains("runs the script `start.sh`, which may change it"), "{digest:?}");
+    let Output { stdout, .. } = Spanproof::new(folder.path(), &["flags"]).output();
+    assert!(stdout.contains("production: yes (newsletter, compose.yaml:4); "), "{stdout}");
+    let missing = text + "\n[manifests.production]\nfiles = ['fly.toml']\n";
+    std::fs::write(&spec, missing).unwrap();
+    let Output { code, stderr, .. } = Spanproof::new(folder.path(), &["flags"]).output();
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("fly.toml") && stderr.contains("spanproof.toml:"), "{stderr}");
+}
+
 /// A value that means on and is read as off in silence is a finding.
 #[test]
 fn each_spelling_of_a_flag_is_tried() {

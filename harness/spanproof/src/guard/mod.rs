@@ -13,6 +13,7 @@ mod fingerprint;
 mod judged;
 mod proof;
 mod script;
+mod setting;
 
 pub use base::GuardBase;
 pub use case::DeployedCase;
