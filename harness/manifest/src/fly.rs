@@ -37,27 +37,28 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     }
     secrets::apply(input, &mut variables, "`fly secrets list > FILE` and `--secrets FILE`");
     let app = root.text_at("app").unwrap_or("app");
+    let copied = image.copied(&[&folder(&input.path)]);
     let groups = root.get("processes").map(Node::entries).unwrap_or_default();
     let mut processes: Vec<_> = groups
         .iter()
         .map(|group| {
             let mut variables = variables.clone();
             let words = group.value.text().and_then(command::split).unwrap_or_default();
+            let words = [image.entrypoint.clone(), words].concat();
             let place = Place::new(&input.name, group.value.line);
-            command::apply(
-                &[image.entrypoint.clone(), words.clone()].concat(),
-                &place,
-                &mut variables,
-            );
+            command::apply(&words, &place, &mut variables);
             let mut process = Process::new(&group.name, Role::Main, variables);
             process.group = Some(app.to_owned());
             process.command = words;
+            process.copied.clone_from(&copied);
             process
         })
         .collect();
     if processes.is_empty() {
         image.start(&mut variables);
-        processes.push(Process::new(app, Role::Main, variables));
+        let mut process = Process::new(app, Role::Main, variables);
+        (process.command, process.copied) = (image.words(), copied);
+        processes.push(process);
     }
     Ok(Content::Processes(processes))
 }

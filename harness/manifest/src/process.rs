@@ -1,5 +1,7 @@
 //! A process of a manifest.
 
+use std::path::PathBuf;
+
 use super::variable::Variable;
 use super::variables::Variables;
 
@@ -27,8 +29,10 @@ pub struct Process {
     pub role: Role,
     /// The image that it runs; `None` if the manifest names none.
     pub image: Option<String>,
-    /// The words of its command; empty if the manifest has none.
+    /// The words of its command, after the entry point of its image; empty if the manifest has none.
     pub command: Vec<String>,
+    /// The files and folders that a Dockerfile copies into its image; empty if no Dockerfile is at hand.
+    pub copied: Vec<PathBuf>,
     pub(crate) variables: Variables,
 }
 
@@ -40,6 +44,7 @@ impl Process {
             role,
             image: None,
             command: Vec::new(),
+            copied: Vec::new(),
             variables,
         }
     }

@@ -52,6 +52,9 @@ pub(super) fn process(
     let mut process = Process::new(&service.name, Role::Main, variables);
     process.image.clone_from(&service.image);
     process.command = command;
+    if let Some(context) = service.build.as_ref().and_then(|build| build.context.as_ref()) {
+        process.copied = image.copied(&[context]);
+    }
     Ok(process)
 }
 
@@ -210,7 +213,7 @@ fn apply_command(
 ) -> Vec<String> {
     if service.entrypoint.is_none() && service.command.is_none() {
         image.start(variables);
-        return image.command.clone();
+        return image.words();
     }
     let mut words: Vec<String> = Vec::new();
     let mut place = None;

@@ -31,6 +31,8 @@ pub(super) struct Service {
 pub(super) struct Build {
     /// The path of the Dockerfile; `None` if it is not a local file.
     pub(super) dockerfile: Option<PathBuf>,
+    /// The folder of the context; `None` if it is not a local folder.
+    pub(super) context: Option<PathBuf>,
     /// The text of `dockerfile_inline`, with its line.
     pub(super) inline: Option<(String, Place)>,
     pub(super) target: Option<String>,
@@ -100,9 +102,10 @@ impl Build {
         let context = literal(context, source)?;
         let local = !context.contains("://") && !context.starts_with("git@");
         let name = node.text_at("dockerfile").unwrap_or("Dockerfile");
-        let dockerfile = literal(name, source)
-            .filter(|_| local)
-            .map(|name| crate::files::join(&crate::files::join(folder, &context), &name));
+        let context = local.then(|| crate::files::join(folder, &context));
+        let dockerfile = literal(name, source);
+        let dockerfile = dockerfile.zip(context.as_ref());
+        let dockerfile = dockerfile.map(|(name, context)| crate::files::join(context, &name));
         let inline = node
             .get("dockerfile_inline")
             .and_then(|node| Some((node.text()?.to_owned(), Place::new(file, node.line))));
@@ -115,7 +118,7 @@ impl Build {
             (entry.name, value)
         });
         let target = node.text_at("target").and_then(|target| literal(target, source));
-        Some(Self { dockerfile, inline, target, args: args.collect() })
+        Some(Self { dockerfile, context, inline, target, args: args.collect() })
     }
 }
 

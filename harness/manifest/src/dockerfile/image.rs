@@ -1,10 +1,11 @@
 //! The variables and the command of an image.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::command;
 use crate::error::Error;
-use crate::files::without_mark;
+use crate::files::{folder, join, without_mark};
 use crate::format::{Content, Input};
 use crate::process::{Process, Role};
 use crate::variable::{Place, Reason, Value};
@@ -22,6 +23,8 @@ pub(crate) struct Image {
     pub(crate) variables: Variables,
     pub(crate) entrypoint: Vec<String>,
     pub(crate) command: Vec<String>,
+    /// The files and folders that any stage copies from the context of the build, relative to it.
+    copied: Vec<String>,
     /// The line of the command.
     place: Option<Place>,
     shell: Vec<String>,
@@ -36,7 +39,9 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     image.start(&mut variables);
     let name = if image.name.is_empty() { "image" } else { &image.name };
     let mut process = Process::new(name, Role::Main, variables);
-    process.command = [image.entrypoint, image.command].concat();
+    process.command = image.words();
+    // The context is often the folder of the Dockerfile, or the current folder.
+    process.copied = image.copied(&[&folder(&input.path), Path::new("")]);
     Ok(Content::Processes(vec![process]))
 }
 
@@ -52,11 +57,24 @@ pub(crate) fn image(
 }
 
 impl Image {
+    /// Returns the words that the image starts.
+    pub(crate) fn words(&self) -> Vec<String> {
+        [self.entrypoint.clone(), self.command.clone()].concat()
+    }
+
+    /// Returns the paths of the copied files and folders, in each folder that may be the context of the build.
+    pub(crate) fn copied(&self, contexts: &[&Path]) -> Vec<PathBuf> {
+        let paths = |context: &&Path| {
+            let context = (*context).to_owned();
+            self.copied.iter().map(move |source| join(&context, source.trim_start_matches('/')))
+        };
+        contexts.iter().flat_map(paths).collect()
+    }
+
     /// Applies what the command of the image sets.
     pub(crate) fn start(&self, variables: &mut Variables) {
         if let Some(place) = &self.place {
-            let words = [self.entrypoint.clone(), self.command.clone()].concat();
-            command::apply(&words, place, variables);
+            command::apply(&self.words(), place, variables);
         }
     }
 }
@@ -79,6 +97,7 @@ fn build(
         global: BTreeMap::new(),
         declared: BTreeMap::new(),
         image: Image::default(),
+        copied: Vec::new(),
     };
     let all = instructions(text, escape);
     // A part of a Dockerfile without `FROM` is read as a part of a stage.
@@ -92,7 +111,7 @@ fn build(
             stages.push(std::mem::take(&mut builder.image));
             let last = stages.len() - 1;
             if target.is_some_and(|target| stages[last].name.eq_ignore_ascii_case(target)) {
-                return Ok(stages.remove(last));
+                return Ok(Image { copied: builder.copied, ..stages.remove(last) });
             }
         }
         in_stage = true;
@@ -102,7 +121,7 @@ fn build(
         Some(target) if !builder.image.name.eq_ignore_ascii_case(target) => {
             Err(Error::parse(file, format!("it has no stage `{target}`")))
         }
-        _ => Ok(builder.image),
+        _ => Ok(Image { copied: builder.copied, ..builder.image }),
     }
 }
 
@@ -117,6 +136,8 @@ struct Builder<'a> {
     /// `ARG` of the stage.
     declared: BTreeMap<String, Value>,
     image: Image,
+    /// What the stages so far copied from the context.
+    copied: Vec<String>,
 }
 
 impl Builder<'_> {
@@ -158,6 +179,7 @@ impl Builder<'_> {
             "SHELL" => {
                 self.image.shell = serde_json::from_str(&instruction.rest).unwrap_or_default();
             }
+            "COPY" | "ADD" => self.copy(&instruction.rest),
             "ONBUILD" => {
                 let (keyword, rest) = instruction.rest.split_once(' ').unwrap_or_default();
                 let (keyword, rest) = (keyword.to_uppercase(), rest.trim_start().to_owned());
@@ -165,6 +187,26 @@ impl Builder<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Notes what is copied from the context: not from another stage, an address or a document.
+    fn copy(&mut self, rest: &str) {
+        let is_flag = |word: &&str| word.starts_with("--");
+        let words = rest.split_whitespace();
+        if words.clone().take_while(is_flag).any(|flag| flag.starts_with("--from=")) {
+            return;
+        }
+        let rest = words.skip_while(is_flag).collect::<Vec<_>>().join(" ");
+        let words = serde_json::from_str(&rest)
+            .unwrap_or_else(|_| rest.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let Some((_, sources)) = words.split_last() else { return };
+        let is_local = |source: &&String| !source.contains("://") && !source.starts_with("<<");
+        // Of `scripts/*.sh`, the folder is noted.
+        let whole = |source: &String| match source.split_once('*') {
+            Some((start, _)) => start.rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned(),
+            None => source.clone(),
+        };
+        self.copied.extend(sources.iter().filter(is_local).map(whole));
     }
 
     /// Reads a command: a list in JSON, or a text for the shell.
@@ -316,6 +358,15 @@ mod tests {
         ] {
             assert_eq!(flag(text, None), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_copied_from_the_context_is_noted() {
+        let text = "FROM x AS a\nCOPY --chown=1 run.sh lib/ /app/\nADD https://y/z /z\n\
+                    FROM y\nCOPY --from=a /app /app\nCOPY [\"bin/*.sh\", \"/bin/\"]\nCOPY <<E /e\nE\n";
+        let image = build("d/Dockerfile", text, None, None).unwrap();
+        let paths = ["run.sh", "lib", "bin"].map(|name| Path::new("d").join(name));
+        assert_eq!(image.copied(&[Path::new("d")]), paths);
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl GuardInput<'_> {
         for (name, manifests) in &spec.manifests {
             let deployed = read_environment(spec, name, *files);
             if let Ok(deployed) = &deployed {
+                state.not_checked.extend(missing_scripts(name, deployed));
                 all.extend(comparisons(&judge_all(spec, (name, manifests), deployed, proof)));
             }
             let was = before.iter().find(|before| before.environment == *name);
@@ -64,6 +65,19 @@ impl GuardInput<'_> {
         state.not_checked.extend(removed_flags(spec, *base));
         Ok(Guard::new(state, base.map(|base| base.name.clone()), all))
     }
+}
+
+/// Returns a note for each script that a process of an environment runs and that is not here.
+fn missing_scripts(environment: &str, deployed: &[super::deployed::Deployed]) -> Vec<String> {
+    let scripts =
+        deployed.iter().flat_map(|one| one.missing_scripts.iter().map(move |script| (one, script)));
+    let notes = scripts.map(|(one, script)| {
+        format!(
+            "whether `{script}`, which is not here, changes a flag; `{}` runs it in {environment}",
+            one.process
+        )
+    });
+    notes.collect()
 }
 
 /// Returns a note for each flag that the spec of the base declares and the spec of today does not.

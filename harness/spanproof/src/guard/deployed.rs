@@ -9,7 +9,7 @@ use spanproof_manifest::{
 };
 
 use super::GuardError;
-use super::script::{ScriptLine, changing_line};
+use super::script::{ScriptLine, Scripts};
 use crate::document::suggestion;
 use crate::observation::masked_flag;
 use crate::preflight::{label, selected_processes};
@@ -30,6 +30,8 @@ pub(super) struct Deployed {
     pub(super) flags: Vec<DeployedFlag>,
     /// The names of all variables of the process.
     pub(super) variables: Vec<String>,
+    /// The names of scripts that the process runs and that are not here.
+    pub(super) missing_scripts: Vec<String>,
 }
 
 /// What a process gets for a flag.
@@ -148,20 +150,25 @@ fn processes(
     }
     let is_named = manifests.process.is_some();
     let is_service = is_named || selected.len() < manifest.running(&[]).len();
-    let of = |process: &&Process| Deployed {
-        files: manifest.files.clone(),
-        process: label(process),
-        role: Some(process.role),
-        is_service,
-        flags: spec
-            .flags
-            .iter()
-            .map(|flag| {
-                let found = deployed_flag(spec, &flag.name, (manifest, process, &selected));
-                after_scripts(found, files, (manifest, process))
-            })
-            .collect(),
-        variables: process.variable_names().map(str::to_owned).collect(),
+    let file = manifest.files.first().map_or("", String::as_str);
+    let of = |process: &&Process| {
+        let scripts = Scripts::find(files, file, process, &spec.service.command);
+        Deployed {
+            files: manifest.files.clone(),
+            process: label(process),
+            role: Some(process.role),
+            is_service,
+            flags: spec
+                .flags
+                .iter()
+                .map(|flag| {
+                    let found = deployed_flag(spec, &flag.name, (manifest, process, &selected));
+                    after_scripts(found, &scripts)
+                })
+                .collect(),
+            variables: process.variable_names().map(str::to_owned).collect(),
+            missing_scripts: scripts.missing,
+        }
     };
     Ok(selected.iter().filter(|one| has_values(one, &selected, spec)).map(of).collect())
 }
@@ -194,6 +201,7 @@ fn unresolved(spec: &Spec, manifest: &Manifest, reason: &Reason) -> Deployed {
         is_service: true,
         flags: spec.flags.iter().map(|one| flag(&one.name)).collect(),
         variables: Vec::new(),
+        missing_scripts: Vec::new(),
     }
 }
 
@@ -234,13 +242,8 @@ fn deployed_flag(
 
 /// Returns the flag after the scripts that the process runs first. If a script may change it, its value is
 /// not known.
-fn after_scripts(
-    flag: DeployedFlag,
-    files: &dyn Files,
-    (manifest, process): (&Manifest, &Process),
-) -> DeployedFlag {
-    let Some(file) = manifest.files.first() else { return flag };
-    let changing = changing_line(files, file, &process.command, &flag.name);
+fn after_scripts(flag: DeployedFlag, scripts: &Scripts) -> DeployedFlag {
+    let changing = scripts.changing_line(&flag.name);
     let Some(ScriptLine { file, line }) = changing.filter(|_| flag.raw.is_some()) else {
         return flag;
     };
