@@ -86,7 +86,7 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
         let of_environments = environments.iter().filter(|(flag, _)| flag == name);
         let named = manifests.iter().flat_map(|manifest| {
             let process = args.process.as_deref();
-            ManifestFlag::new(spec, manifest, name, process).settings(name)
+            ManifestFlag::new(spec, manifest, name, process, &DiskFiles).settings(name)
         });
         row.settings = of_environments
             .map(|(_, setting)| setting.clone())

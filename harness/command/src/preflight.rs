@@ -7,6 +7,7 @@ use crate::report;
 use spanproof::Spec;
 use spanproof::{ManifestFlag, Startup};
 use spanproof_format::{Check, CheckResult, Preflight as Document};
+use spanproof_manifest::DiskFiles;
 
 pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
@@ -50,7 +51,7 @@ fn check_flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
     let process = args.process.as_deref();
     let all: Vec<_> = manifests
         .iter()
-        .map(|manifest| ManifestFlag::new(spec, manifest, flag.name(), process))
+        .map(|manifest| ManifestFlag::new(spec, manifest, flag.name(), process, &DiskFiles))
         .collect();
     checks.extend(all.iter().map(|found| spanproof::check_manifest(flag, found)));
     if args.manifests.is_empty() {

@@ -117,7 +117,7 @@ fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failu
     for (manifest, flag) in
         manifests.iter().flat_map(|manifest| spec.flags().iter().map(move |flag| (manifest, flag)))
     {
-        let found = ManifestFlag::new(spec, manifest, flag.name(), None);
+        let found = ManifestFlag::new(spec, manifest, flag.name(), None, &DiskFiles);
         let Some(value) = found.value().map(|value| Value::Set(value.to_owned())) else { continue };
         match flags.iter().find(|(name, _)| *name == flag.name()) {
             None => flags.push((flag.name().to_owned(), value)),

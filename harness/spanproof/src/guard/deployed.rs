@@ -9,10 +9,9 @@ use spanproof_manifest::{
 };
 
 use super::GuardError;
-use super::script::{ScriptLine, Scripts};
 use crate::document::suggestion;
 use crate::observation::masked_flag;
-use crate::preflight::{label, selected_processes};
+use crate::preflight::{ScriptLine, Scripts, label, selected_processes};
 use crate::spec::{Manifests, Spec, Value};
 
 /// A process of an environment that runs the service, with its flags.
@@ -244,14 +243,11 @@ fn deployed_flag(
 /// not known.
 fn after_scripts(flag: DeployedFlag, scripts: &Scripts) -> DeployedFlag {
     let changing = scripts.changing_line(&flag.name);
-    let Some(ScriptLine { file, line }) = changing.filter(|_| flag.raw.is_some()) else {
-        return flag;
-    };
-    let why = format!("the process runs the script `{file}`, which may change it (line {line})");
-    let resolve = "look at this line, or read it in the running process: `printenv`".to_owned();
+    let Some(changing) = changing.filter(|_| flag.raw.is_some()) else { return flag };
+    let setting = Setting::Unknown(changing.reason());
+    let ScriptLine { file, line } = changing;
     let mut steps = flag.steps;
     steps.push(GuardStep::new(file, line, "may change it"));
-    let setting = Setting::Unknown(Reason { why, resolve });
     DeployedFlag { setting, raw: None, steps, ..flag }
 }
 

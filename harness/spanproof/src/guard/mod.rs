@@ -12,7 +12,6 @@ mod error;
 mod fingerprint;
 mod judged;
 mod proof;
-mod script;
 mod setting;
 
 pub use base::GuardBase;

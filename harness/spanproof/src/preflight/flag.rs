@@ -235,11 +235,29 @@ mod tests {
         let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
         let files = manifest::MemoryFiles::default().with(file, text);
         let all = manifest::read(&files, &[file.into()], &manifest::Options::default()).unwrap();
-        ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", process)
+        ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", process, &files)
     }
 
     fn value(text: &str) -> ManifestFlag {
         look_up("fly.toml", &format!("[env]\nENABLE_DB_TRACING = {text:?}\n"), None)
+    }
+
+    #[test]
+    fn a_script_that_may_change_the_flag_makes_it_unknown() {
+        let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
+        let compose =
+            "services:\n  runner:\n    build: .\n    environment: { ENABLE_DB_TRACING: 'true' }\n";
+        let files = manifest::MemoryFiles::default()
+            .with("compose.yaml", compose)
+            .with("Dockerfile", "FROM x\nCOPY . /app\nENTRYPOINT [\"/app/run.sh\"]\n")
+            .with("run.sh", "#!/bin/sh\n[ -n \"$SLIM\" ] && unset ENABLE_DB_TRACING\nexec app\n");
+        let options = manifest::Options::default();
+        let all = manifest::read(&files, &["compose.yaml".into()], &options).unwrap();
+        let found = ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", None, &files);
+        let check = check_manifest(&flag(), &found);
+        assert_eq!(check.outcome, CheckResult::Untried);
+        let text = format!("{check:?}");
+        assert!(text.contains("runs the script `run.sh`, which may change it (line 2)"), "{text}");
     }
 
     #[test]
@@ -323,7 +341,7 @@ mod tests {
             .with(".env", "DB_PASSWORD=hunter2x\n");
         let options = manifest::Options::default();
         let all = manifest::read(&files, &["compose.yaml".into()], &options).unwrap();
-        let found = ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", None);
+        let found = ManifestFlag::new(&spec.unwrap(), &all[0], "ENABLE_DB_TRACING", None, &files);
         let check = check_manifest(&flag(), &found);
         assert!(check.found.contains("`DB_PASSWORD` is `***`"), "{check:?}");
     }

@@ -1,7 +1,8 @@
 //! The flag in a deploy manifest: what each process gets, and which lines decide it.
 
-use spanproof_manifest::{Event, Manifest, Process, Reason, Role, Step, Value, Variable};
+use spanproof_manifest::{Event, Files, Manifest, Process, Reason, Role, Step, Value, Variable};
 
+use super::script::Scripts;
 use crate::spec::Spec;
 use spanproof_format::FlagSetting;
 
@@ -30,8 +31,15 @@ pub(super) struct Answer {
 
 impl ManifestFlag {
     /// Looks a flag up in a manifest. `process` names a process; without it, the process that runs
-    /// the service of the spec is selected if one clearly does, and all processes otherwise.
-    pub fn new(spec: &Spec, manifest: &Manifest, flag: &str, process: Option<&str>) -> Self {
+    /// the service of the spec is selected if one clearly does, and all processes otherwise. `files` has the
+    /// scripts that a process may run first.
+    pub fn new(
+        spec: &Spec,
+        manifest: &Manifest,
+        flag: &str,
+        process: Option<&str>,
+        files: &dyn Files,
+    ) -> Self {
         let selected = selected_processes(spec, manifest, process);
         let mut unresolved = manifest.unresolved.clone();
         if let (Some(name), true, None) = (process, selected.is_empty(), &unresolved) {
@@ -41,7 +49,19 @@ impl ManifestFlag {
             unresolved =
                 Some(Reason { why, resolve: "use `--process` with one of these".to_owned() });
         }
-        let (answers, ignoring) = answers(&selected, flag);
+        let file = manifest.files.first().map_or("", String::as_str);
+        let found = |process: &&'_ Process| {
+            let mut variable = process.variable(flag);
+            let is_known = variable.value.literal().is_some() || variable.value == Value::Unset;
+            let scripts = || Scripts::find(files, file, process, &spec.service.command);
+            let line = is_known.then(scripts).and_then(|scripts| scripts.changing_line(flag));
+            if let Some(line) = line {
+                variable.value = Value::Unknown(line.reason());
+            }
+            variable
+        };
+        let found: Vec<_> = selected.iter().map(|process| (*process, found(process))).collect();
+        let (answers, ignoring) = answers(found);
         let is_other =
             |one: &&Process| !selected.iter().any(|selected| std::ptr::eq(*selected, *one));
         let others = manifest.processes.iter().filter(is_other).filter_map(|one| {
@@ -134,13 +154,11 @@ pub(crate) fn label(process: &Process) -> String {
 }
 
 /// Returns what processes get, and which readers of a `.env` file ignore the flag's line.
-fn answers(processes: &[&Process], flag: &str) -> (Vec<Answer>, Vec<String>) {
+fn answers(processes: Vec<(&Process, Variable)>) -> (Vec<Answer>, Vec<String>) {
     let mut answers: Vec<Answer> = Vec::new();
     let mut ignoring = Vec::new();
-    let is_set = |process: &&Process| process.variable(flag).value.literal().is_some();
-    let any_set = processes.iter().any(is_set);
-    for process in processes {
-        let variable = process.variable(flag);
+    let any_set = processes.iter().any(|(_, variable)| variable.value.literal().is_some());
+    for (process, variable) in processes {
         // Values without a process: a map that lacks the flag is not the flag's map.
         if any_set && process.role == Role::Values && variable.value == Value::Unset {
             continue;

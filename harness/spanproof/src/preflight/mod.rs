@@ -12,6 +12,7 @@ mod manifest;
 mod migrations;
 mod privilege;
 mod row;
+mod script;
 mod table;
 mod trial_insert;
 
@@ -19,3 +20,4 @@ pub use database::check_database;
 pub use flag::{Startup, check_manifest, check_startup};
 pub use manifest::ManifestFlag;
 pub(crate) use manifest::{label, selected_processes};
+pub(crate) use script::{ScriptLine, Scripts};

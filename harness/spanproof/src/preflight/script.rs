@@ -4,31 +4,42 @@
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
-use spanproof_manifest::{Files, Process};
+use spanproof_manifest::{Files, Process, Reason};
 
 /// A line of a script that may change a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ScriptLine {
+pub(crate) struct ScriptLine {
     /// The path of the script.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// The line number, from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
+}
+
+impl ScriptLine {
+    /// Returns why a value that the line may change is not known.
+    pub(crate) fn reason(&self) -> Reason {
+        let Self { file, line } = self;
+        let why =
+            format!("the process runs the script `{file}`, which may change it (line {line})");
+        let resolve = "look at this line, or read it in the running process: `printenv`";
+        Reason { why, resolve: resolve.to_owned() }
+    }
 }
 
 /// The scripts that a process runs before the service or in its place.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scripts {
+pub(crate) struct Scripts {
     /// Path and text of those that are at hand.
     found: Vec<(PathBuf, String)>,
     /// The names of those that are not.
-    pub(super) missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
 }
 
 impl Scripts {
     /// Finds the scripts that the command of a process names. They are looked for beside the manifest, and
     /// among the files that a Dockerfile copies: a container has them elsewhere. `known` are words of the
     /// spec's own command, whose scripts ran in the cases of the proof, too.
-    pub(super) fn find(
+    pub(crate) fn find(
         files: &dyn Files,
         manifest: &str,
         process: &Process,
@@ -70,7 +81,7 @@ impl Scripts {
     }
 
     /// Returns the first line that may change a variable.
-    pub(super) fn changing_line(&self, variable: &str) -> Option<ScriptLine> {
+    pub(crate) fn changing_line(&self, variable: &str) -> Option<ScriptLine> {
         let pattern = CHANGE.replace("NAME", &regex::escape(variable));
         let pattern = Regex::new(&pattern).ok()?;
         self.found.iter().find_map(|(path, text)| {
