@@ -293,6 +293,8 @@ pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
     &[
         "the same job was submitted several times while the service kept running; the first jobs left \
          their spans, and every later job lacks some",
+        "it is `likely`, because a sampler may leave out some jobs in a row, too; it is certain if at least \
+         two jobs lack spans, and it is certain how the first of them lost its spans",
     ],
     &[
         "a later job left its spans again: the missing spans are reported with their own code",

@@ -141,8 +141,9 @@ fn recording_stopped(first: &Facts<'_>, later: &[LaterJob<'_>], failed: usize) -
     let mut evidence: Vec<_> = jobs.zip(1..).map(|(facts, number)| count(number, facts)).collect();
     evidence.extend(reason.into_iter().flat_map(|why| why.evidence.clone()));
     let mut finding = Finding::new(Code::RecordingStopped, message, evidence);
-    if lacking == 1 {
-        // A single job may have lost its spans by chance.
+    // A few jobs may lack their spans by chance, as with a sampler, unless it is known how they were lost.
+    let is_known = reason.is_some_and(|why| why.confidence == Confidence::Certain);
+    if lacking == 1 || !is_known {
         finding.confidence = Confidence::Likely;
     }
     finding
