@@ -128,7 +128,7 @@ fn elsewhere_of_trial(trial: &TrialRecord, facts: &Facts<'_>) -> Fact {
 /// belong to units of the observation.
 fn rows_in_other_tables(tables: &[(String, u64)], of_units: bool) -> Fact {
     if tables.is_empty() {
-        return Fact::no("no other table has rows that may be spans");
+        return Fact::no("no other table of this database has rows that may be spans");
     }
     let evidence = |(table, rows): &(String, u64)| Evidence::Elsewhere {
         table: table.clone(),
