@@ -233,7 +233,7 @@ modes! {
     startup_line_lost: fails(
         "startup-line-lost",
         Code::ClaimMissing,
-        "none matches `tracer`",
+        "none matches the pattern `tracer`",
         ALL_JOINED,
     );
     not_linked: fails("not-linked", Code::Unlinked, "execution_id=null", NONE_LINKED);

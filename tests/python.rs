@@ -73,7 +73,7 @@ async fn each_bug_gets_its_code(
     let timeouts = Timeouts { flush: Some(Duration::from_millis(500)), ..Timeouts::default() };
     let trial = world.trial().flag("TRACING", value).route(route).timeouts(timeouts).witness();
     let judgement = judge(world.spec(), &trial.run().await.unwrap());
-    // The id that all spans of this service share is zero.
+    // With the bug `ignored`, all spans have the same id, which is zero.
     let others: &[Code] = if bug == "ignored" { &[Code::InvalidIds] } else { &[] };
     assert_eq!(judgement.codes()[1..], *others, "{judgement:?}");
     let finding = &judgement.findings()[0];
@@ -105,7 +105,7 @@ async fn every_sabotage_is_caught() {
 
 /// Every second process of this service ends its job with an error, with and without tracing.
 #[tokio::test]
-async fn a_service_that_varies_by_itself_is_not_accused() {
+async fn a_service_whose_results_vary_gets_no_finding() {
     let folder = tempfile::tempdir().unwrap();
     let starts = folder.path().join("starts");
     let world = World::new(repository("fixtures/python-runner/spanproof.toml"));

@@ -56,7 +56,7 @@ fn last_run(args: &Flags, spec: &Spec) -> Result<(Option<String>, Vec<FlagEffect
     Ok((Some(folder.display().to_string()), result.flag_effects(spec)))
 }
 
-/// Returns the flags of the spec, then the names that only files have.
+/// Returns the flags of the spec, then the variables that only files of the service name.
 fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRow>, Failure> {
     let declared: BTreeSet<&str> = spec.flags().iter().map(Flag::name).collect();
     let folders = match args.sources.as_slice() {
@@ -91,7 +91,7 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
         row.settings = of_environments
             .map(|(_, setting)| setting.clone())
             .chain(named)
-            // What is set elsewhere matters only for a flag.
+            // Of a variable that the spec does not declare, only a manifest that sets it is shown.
             .filter(|setting| declared || (setting.known && !setting.place.is_empty()))
             .collect();
         row.effects = effects.iter().find(|effects| effects.name == name).cloned();
@@ -129,7 +129,10 @@ async fn sweep(
     for result in results {
         let sweep = result.document(&spec);
         for error in result.errors() {
-            output::warning(&format!("a spelling of `{}` was not tried: {error}", sweep.flag));
+            output::warning(&format!(
+                "a spelling of the values of `{}` was not tried: {error}",
+                sweep.flag
+            ));
         }
         if !sweep.rows.is_empty() {
             sweeps.push(sweep);

@@ -1,8 +1,8 @@
 //! A cache of data directories of Postgres servers. A server that starts on a copy of a cached
 //! directory needs no `initdb` and no migrations.
 //!
-//! An entry is named by a hash of what it was created from and of the boot of this machine. Within
-//! one boot the page cache has every byte, so nothing has to be flushed to disk. An entry appears
+//! The name of an entry is a hash of what it was created from and of the id of this boot of the machine.
+//! Until the machine restarts, written bytes can be read without a flush to disk, so nothing is flushed. An entry appears
 //! by one rename, together with its completion mark: a file without which a folder is no entry. A
 //! process that reads an entry holds a shared lock; a process that removes an entry needs an
 //! exclusive lock.
@@ -48,7 +48,8 @@ struct CompletionMark {
     label: String,
     /// The size of a full copy in bytes.
     bytes: u64,
-    /// Folders of the template databases. They are only cloned, so a server can start without them.
+    /// Folders of the template databases. New databases are made of them, and nobody else reads them, so a
+    /// server can start before they are copied.
     templates: Vec<PathBuf>,
 }
 
@@ -91,7 +92,7 @@ fn read_mark(entry: &Path) -> Option<CompletionMark> {
 
 impl Cache {
     /// Returns the user's cache, `PREFIX/postgres` below `$XDG_CACHE_HOME` or `~/.cache`; `None` if
-    /// neither variable is an absolute path.
+    /// neither `XDG_CACHE_HOME` nor `HOME` is an absolute path.
     pub fn for_user(prefix: &Prefix) -> Option<Self> {
         let caches = environment::cache_home().or_else(environment::home_cache)?;
         Some(Self { folder: caches.join(prefix.as_str()).join("postgres") })
@@ -316,7 +317,7 @@ impl PartialCopy {
         let (from, expected) = (&self.entry.data, self.entry.mark.bytes);
         let bytes = self.copied_bytes + self.files.bytes(from)?;
         if bytes != expected {
-            let what = format!("it has {bytes} bytes, expected {expected}");
+            let what = format!("the cached folder has {bytes} bytes, expected {expected}");
             return Err(io::Error::other(what));
         }
         let templates = &self.entry.mark.templates;
@@ -327,9 +328,9 @@ impl PartialCopy {
         Ok(self)
     }
 
-    /// Copies the templates (the databases that are only cloned) after the server has started. At
-    /// its start a server removes the catalog caches of existing databases, which would cost each
-    /// clone two milliseconds at its first login.
+    /// Copies the templates (the databases of which new ones are made) after the server has started. At its
+    /// start a server removes the files `pg_internal.init` of the databases that it has, and each new
+    /// database without one takes two milliseconds longer at its first login.
     pub(super) fn copy_templates(self) -> io::Result<()> {
         self.files.copy(&self.entry.data, &self.to, self.owner)
     }

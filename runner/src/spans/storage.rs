@@ -14,8 +14,8 @@ pub trait SpanStore: fmt::Debug + Send + Sync {
     /// Stores the end of a span.
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>>;
 
-    /// Ends the open spans of an execution as failed. The runner calls this if the worker that ran
-    /// the execution has died, or if the code of the execution panicked.
+    /// Ends the open spans of an execution (one unit of work) as failed. The runner calls this if the worker
+    /// of the execution has died, or if its code panicked.
     fn abandon<'a>(
         &'a self,
         execution_id: i64,
@@ -33,6 +33,6 @@ pub enum SpanError {
     #[error("no answer from the database within {0} ms")]
     Timeout(u128),
     /// The database has no open span with this id.
-    #[error("the span is not in the database")]
+    #[error("the database has no open span with this id")]
     Missing,
 }

@@ -38,7 +38,7 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
 }
 
 /// Returns the table of cases, the failures with their evidence and a command that repeats them,
-/// and the snapshots that differ. The command starts with `repeat`.
+/// and the snapshots that differ. `repeat` is the start of this command.
 pub fn run(run: &Run, repeat: &str) -> String {
     let has_faults = run.cases.iter().any(|case| case.fault.is_some());
     let rows: Vec<_> = run
@@ -78,8 +78,7 @@ pub fn run(run: &Run, repeat: &str) -> String {
 }
 
 /// The line below a notice, which is a failure under a fault that the spec does not declare.
-const NOTICE: &str = "    notice:   a failure once the fault is declared under `[[fault]]`; `--no-faults` \
-                      leaves it out\n";
+const NOTICE: &str = "    notice:   no failure, as the spec declares no such `[[fault]]`; without these cases: `--no-faults`\n";
 
 /// The stages of the funnel, in the order of [`funnel_counts`]: the heading of the funnel's column.
 pub(super) const FUNNEL_STAGES: &str = "executed→attempted→stored→finished→linked→joined";
@@ -109,7 +108,10 @@ fn verdict(case: &CaseResult) -> String {
     match &case.verdict {
         Verdict::Pass => match case.off_reason {
             None if case.spans_at_stop > 0 => {
-                format!("pass ({} only at the stop)", count(case.spans_at_stop, "span"))
+                format!(
+                    "pass ({} stored only after the stop signal)",
+                    count(case.spans_at_stop, "span")
+                )
             }
             None => "pass".into(),
             Some(OffReason::SpellingNotEnabled) => "pass (off: spelling not enabled)".into(),
@@ -140,7 +142,7 @@ fn failure_group(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     let ids = std::iter::once(&first.id).chain(&first.peers);
     let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
-    // With a single case, nothing else runs on its server.
+    // With a single case, the server belongs to this case alone.
     let decisive = match first.next {
         Some(Experiment::Witness) => Some(format!("{} --witness", ids.join(" "))),
         Some(Experiment::OwnServer) => Some(format!("{} --witness", ids[0])),
@@ -210,8 +212,8 @@ fn findings(case: &CaseResult) -> String {
 fn snapshot(snapshot: &Snapshot) -> String {
     let word = match snapshot.state {
         SnapshotState::Same => return String::new(),
-        SnapshotState::Missing => "missing; the service printed",
-        SnapshotState::Unstable => "differs between cases of its group",
+        SnapshotState::Missing => "no snapshot is stored; the service printed",
+        SnapshotState::Unstable => "differs between cases that share the snapshot",
         _ => "changed",
     };
     let mut text = format!("\nSNAPSHOT {}: {word}\n", snapshot.path);

@@ -1,5 +1,5 @@
-//! How a service reads each spelling of the value of a flag, found by comparing what it does with what it
-//! does with a value that is on, and with one that is off.
+//! How a service reads each spelling of the value of a flag. What the service does with a spelling is compared
+//! with what it does if the flag is on, and if it is off.
 
 use super::behaviour::{Key, Kind, Observed};
 use super::comparison::{Cases, Comparison};
@@ -14,7 +14,7 @@ pub(crate) struct Reading {
     pub value: Value,
     /// How it is read.
     pub read_as: ReadAs,
-    /// Whether the startup output contains the value behind the name of the flag.
+    /// Whether the startup output contains the value after the name of the flag.
     pub announced: bool,
     /// Other values with which nothing observable differs, except the printed value.
     pub same_as: Vec<Value>,
@@ -37,8 +37,8 @@ pub(crate) enum ReadAs {
     Unknown(String),
 }
 
-/// Returns how the service reads each value. The observations are of cases that differ only in this flag,
-/// several of each.
+/// Returns how the service reads each value. The observations are of cases that differ only in this flag;
+/// each value was tried several times.
 pub(crate) fn readings(spec: &Spec, flag: &Flag, observations: &[&Observation]) -> Vec<Reading> {
     let observed: Vec<_> = observations.iter().map(|one| Observed::read(spec, one)).collect();
     let cases = Cases::new(spec, flag, observations, &observed);
@@ -67,7 +67,7 @@ fn is_same(comparison: &Comparison) -> bool {
 
 /// What distinguishes on from off.
 struct Signs {
-    /// Traits with their values if the flag is on, and if it is off.
+    /// Properties of a case (`Behaviour`), each with its value if the flag is on, and if it is off.
     all: Vec<(Key, String, String)>,
     /// Why nothing distinguishes them; empty if something does.
     reason: String,
@@ -86,7 +86,8 @@ impl Signs {
             return Self { all: Vec::new(), reason };
         };
         let proven = cases.compare(&off, &on).proven;
-        // A line may name the reason for off, which differs from value to value.
+        // A line may say why the flag counts as off, in words that differ from value to value. So lines count only
+        // if nothing else differs.
         let is_work = |kind: Kind| !matches!(kind, Kind::Startup | Kind::Log);
         let has_work = proven.iter().any(|one| is_work(one.key.0));
         let signs = proven.into_iter().filter(|one| !has_work || is_work(one.key.0));
@@ -133,8 +134,8 @@ fn read_as(
     }
 }
 
-/// Whether the startup output contains the raw value behind the name of the flag, or in the group `raw`
-/// of the tracer's line.
+/// Whether the startup output contains the raw value: after the name of the flag, or in the group `raw` of the
+/// tracer's line.
 fn announces(spec: &Spec, flag: &Flag, value: &Value, observation: &Observation) -> bool {
     let Some(text) = value.text().filter(|text| !text.is_empty()) else { return false };
     let Some(trial) = observation.trial() else { return false };

@@ -62,7 +62,7 @@ pub enum GuardError {
         known: String,
     },
     /// The value that an environment gives to a flag is not known.
-    #[error("the environment `{environment}` can't be run: {reason}; {resolve}")]
+    #[error("no case can have the flags of the environment `{environment}`: {reason}; {resolve}")]
     NotKnown {
         /// The name of the environment.
         environment: String,

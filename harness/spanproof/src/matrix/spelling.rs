@@ -6,12 +6,12 @@ use super::product::cases;
 use crate::mask::is_secret;
 use crate::spec::{Flag, Spec, Value};
 
-/// Spellings of on and off that people use, besides a flag that is unset.
+/// Spellings of on and off that people use. Unset is tried, too.
 const SPELLINGS: [&str; 12] =
     ["", "0", "1", "true", "TRUE", "True", "false", "yes", "on", "true ", "\"true\"", "true\n"];
 
-/// Returns a case for each spelling of a flag and for each value of the spec: the plainest case that
-/// records spans, with everything that the flag needs.
+/// Returns a case for each spelling, and for each value that the spec lists: the case that
+/// records spans with the fewest special inputs, and with everything that the flag needs.
 ///
 /// # Errors
 /// If the matrix has no such case, or if the values of the flag are secrets.
@@ -26,7 +26,9 @@ pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, Stri
     }
     let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(name, text));
     if values.iter().any(is_masked) {
-        return Err(format!("`{name}` has the name of a secret, so its values are never stored"));
+        return Err(format!(
+            "the spellings of `{name}` can't be compared: by its name it may be a secret, and secrets are not stored"
+        ));
     }
     let all = cases(spec).map_err(|error| error.to_string())?;
     let plainest = plainest_case(spec, &all)

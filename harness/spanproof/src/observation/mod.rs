@@ -1,5 +1,5 @@
-//! Observations: the evidence of one trial (one run of the service by spanproof) or of one existing
-//! system. Both have the same type. Also reads and writes the folder that stores an observation.
+//! Observations: the evidence of one trial (one run of the service by spanproof), or of one existing
+//! system, which spanproof did not start. Both have the same type. Also reads and writes the folder that stores an observation.
 //!
 //! Verdicts and reports read observations and never touch a service or a database.
 

@@ -49,8 +49,8 @@ impl Column {
     }
 
     /// Returns SQL for the parameter at an index, cast to the column's type without its width. A
-    /// cast with the width would shorten a value that is too long, and hide that the server refuses
-    /// this value from the service.
+    /// cast with the width would shorten a value that is too long, and the insert would work. Without it, the
+    /// server refuses the value, as it does when the service sends it.
     pub(super) fn parameter(&self, index: usize) -> String {
         format!("(($1::text[])[{index}])::{}", self.sql_type)
     }
@@ -94,15 +94,15 @@ pub(super) async fn columns(
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
-/// Returns the JSON columns from which paths among `columns` start, such as `data` for
-/// `data->>'id'`.
+/// Some of `columns` are paths into JSON, such as `data->>'id'`. Returns the columns that contain this JSON,
+/// such as `data`.
 fn bases(columns: &[&str]) -> Vec<String> {
     let paths = columns.iter().filter_map(|column| JsonPath::find(column));
     paths.map(|path| path.base().to_owned()).collect()
 }
 
-/// Returns the unit's column whose value a column of the span repeats; `None` if the span's column
-/// repeats no value of the unit.
+/// A column of the span may have the same value as a column of its unit. Returns the unit's column; `None` if
+/// there is none.
 fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {

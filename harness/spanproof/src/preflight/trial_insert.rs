@@ -46,7 +46,7 @@ pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<C
         }
         Reply::Accepted(_) => check.failed(
             format!("the span still exists after the rollback: {}", id.value),
-            "look for a trigger that writes over another connection, and delete the row",
+            "look for a trigger that uses another connection for its insert, and delete the row",
         ),
         Reply::Refused(why) => {
             check.passed(format!("{done}; could not check whether anything is left: {why}"))
@@ -154,7 +154,7 @@ impl<'a> TrialInsert<'a> {
             Reply::Accepted(0) => {
                 return lost(
                     "the server reported no error, but stored no span",
-                    "look for a trigger that returns null, a rule or a policy on the table; the service gets no error",
+                    "look at the rules, the policies and the triggers of the table (a trigger may return null); the service gets no error",
                 );
             }
             Reply::Accepted(several) => {
@@ -167,7 +167,7 @@ impl<'a> TrialInsert<'a> {
             Reply::Accepted(0) => {
                 return lost(
                     "the server reported no error, but completing the span changed no row",
-                    "look for a trigger that returns null, a rule or a policy for updates on the table",
+                    "look at the rules, the policies and the triggers for updates of the table (a trigger may return null)",
                 );
             }
             Reply::Accepted(_) => {}
@@ -227,7 +227,7 @@ impl<'a> TrialInsert<'a> {
                 ));
             }
             if assignments.is_empty() {
-                // All columns that change are inside JSON. An update that changes nothing still
+                // Everything that changes is a value inside of a JSON column. An update that changes nothing still
                 // runs the triggers and policies.
                 assignments.push(format!("{0} = {0}", id.quoted()));
             }

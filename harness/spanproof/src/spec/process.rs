@@ -24,8 +24,7 @@ pub(crate) struct Process {
     pub inherit: Vec<String>,
     /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
-    /// Whether the service only needs the process, such as a broker, and the process is not under
-    /// test. It does not get the flags, faults do not kill it, and its output is not judged.
+    /// Whether the process is not under test, and runs because the service needs it, as it needs a broker. It does not get the flags, faults do not kill it, and its output is not judged.
     #[serde(default)]
     pub helper: bool,
     /// Whether all cases share the process, which must be a helper. It is started once, before the
@@ -86,7 +85,7 @@ pub(crate) struct Stop {
     pub grace_ms: u64,
     /// The signal that asks the process to stop.
     pub signal: StopSignal,
-    /// Exit codes that mean a clean stop, besides 0 and 128 plus the signal's number.
+    /// Exit codes that mean a clean stop, besides 0, and besides 128 plus the number of the signal.
     pub clean: Vec<i32>,
 }
 
@@ -129,7 +128,7 @@ impl Stop {
 }
 
 impl Ready {
-    /// Returns the number of conditions in the rule. A valid rule has one.
+    /// Returns how many ways to find out that the process is ready are given. A valid spec gives one.
     pub(crate) fn condition_count(&self) -> usize {
         [&self.http, &self.line, &self.sql, &self.tcp].iter().filter(|one| one.is_some()).count()
     }

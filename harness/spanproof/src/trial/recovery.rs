@@ -1,5 +1,5 @@
-//! Separates the evidence of the two jobs of a case with a fault, which is something that spanproof
-//! disturbs on purpose. The second job runs after the fault was removed.
+//! Separates the evidence of the two jobs of a case with a fault, a disturbance that spanproof
+//! causes on purpose. The second job runs after the fault was removed.
 
 use super::service::StoppedService;
 use crate::matrix::Case;
@@ -105,8 +105,8 @@ fn output_before(output: &Output, counts: LineCounts) -> Output {
     filter_lines(output, |stream, index| index < counts.stream(stream))
 }
 
-/// Returns the startup lines, and the lines with the indexes `from` to `to`; `None` is the end. All three
-/// are numbers of lines of each stream.
+/// Returns the startup lines and the lines between `from` and `to`; `None` is the end. `startup`, `from` and
+/// `to` count the lines of each stream before that place.
 pub(super) fn output_between(
     output: &Output,
     startup: LineCounts,

@@ -1,5 +1,5 @@
 //! Judges one observation: the evidence of one run of the service (a trial), or of an existing system.
-//! A fault is something that spanproof disturbs on purpose during a trial.
+//! A fault is a disturbance that spanproof causes on purpose during a trial.
 
 use super::facts::Facts;
 use super::finding::Checks;

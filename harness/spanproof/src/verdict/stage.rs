@@ -1,5 +1,5 @@
-//! Checks of a case (one run of the service with certain flags) that must record spans, in the order
-//! in which a job becomes a trace: the process keeps running, the units (parts of the job) are
+//! The checks for cases in which spans must be recorded. A case is one run of the service with certain flags.
+//! The checks follow a job on its way: the process keeps running, the units (parts of the job) are
 //! executed, spans end, each span agrees with its unit, and the spans of a unit form one tree. A
 //! "begin line" is a line of output that reports the start of a span.
 
@@ -66,7 +66,8 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
         return checks.expect(!is_complete, || {
             let count = facts.observation.lines().len();
             let message = "spans are recorded, and no startup line says that tracing is on";
-            let searched = format!("output: {count} lines, none matches `tracer` under `[probes]`");
+            let searched =
+                format!("output: {count} lines, none matches the pattern `tracer` of `[probes]`");
             Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)])
         });
     };
@@ -102,7 +103,8 @@ pub(super) fn reported_off(facts: &Facts<'_>, startup_line: &Match<'_, Banner>) 
             Finding::new(Code::FlagUnset, message, evidence)
         }
         _ => {
-            let message = format!("{setting} means on, and the service reads it as off");
+            let message =
+                format!("{setting} means on to a person, and the service reads it as off");
             Finding::new(Code::FlagUnrecognisedValue, message, evidence)
         }
     }
@@ -187,8 +189,8 @@ fn too_few_units(facts: &Facts<'_>, not_ended: Option<&str>) -> Finding {
     Finding::new(code, message, evidence)
 }
 
-/// The startup line and the begin lines must agree: if the tracer does not report at startup that it
-/// is off, no begin line may report that it is off.
+/// The startup line and the begin lines must agree. A begin line may report that the tracer is off only if the
+/// startup line does, too.
 pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
@@ -196,15 +198,15 @@ pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     let is_on = facts.startup_lines.first().is_none_or(|startup_line| startup_line.report.enabled);
     let disabled: Vec<_> = facts.begin_lines.iter().filter(|line| !line.report.enabled).collect();
     checks.expect(disabled.is_empty() || !is_on, || {
-        let message = "the tracer says at spans that it is off, and did not say so at startup";
+        let message = "the tracer says in the lines about spans that it is off, and said at startup that it is on";
         let disabled = limit(disabled.iter().map(|begun| Evidence::from(*begun)));
         let lines = facts.startup_lines.iter().map(Evidence::from).chain(disabled);
         Finding::new(Code::BannerContradicts, message, lines.collect())
     });
 }
 
-/// The service must not report more written spans than are stored. Only the number of spans that the
-/// spec requires counts, because other checks report missing and surplus spans.
+/// The service must not report more written spans than are stored. At most the number of
+/// spans that the spec requires is compared: other checks report missing and surplus spans.
 pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     let (reported, stored) = (facts.written_lines.len(), facts.spans.len());
     let expected = facts.expected_spans.iter();
@@ -281,7 +283,7 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect_each(without_unit.is_empty(), || {
         let column = table.unit.to_string();
         let (count, all) = (without_unit.len(), by_column.len());
-        let message = format!("{count} of {all} spans name no unit in `{column}`");
+        let message = format!("{count} of {all} spans have no id of a unit in `{column}`");
         let mut evidence = limit(without_unit.iter().map(|span| {
             let unit = (!column.is_empty()).then(|| (column.clone(), span.unit.clone()));
             let attributes =
@@ -313,12 +315,13 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// No span contains another unit's id than its parent. Returns whether that holds.
+/// A span must have the id of the same unit as its parent. Returns whether all spans do.
 fn check_units_of_parents(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let wrong = tree::misattributed(facts);
     checks.expect_each(wrong.is_empty(), || {
         let column = facts.spec.tables.spans.unit.to_string();
-        let message = format!("{} spans name another unit than the span above them", wrong.len());
+        let message =
+            format!("{} spans have the id of another unit than their parent span", wrong.len());
         let lines = limit(wrong.iter().map(|span| {
             let unit = (column.clone(), span.unit.clone());
             Evidence::span_with(facts, span, vec![unit, ("parent".to_owned(), span.parent.clone())])
@@ -358,7 +361,7 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
         });
         let parent = tree::ended_parent_of_other_unit(facts, unit);
         checks.expect_each(parent.is_none(), || {
-            let message = "the span of a unit is below a span of another unit that had ended";
+            let message = "the span of a unit is below a span of another unit, and that unit had ended before";
             let lines = std::iter::once(Evidence::unit(facts, unit)).chain(parent.clone());
             let mut finding = Finding::new(Code::BrokenTree, message, lines.collect());
             // Work that is handed on from unit to unit may be meant to be one trace.
@@ -368,8 +371,8 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Every span that belongs to the unit of its parent has an ancestor that contains a unit's id. Not
-/// reported if there are findings already, which explain it.
+/// Every span that belongs to the unit of its parent has an ancestor that contains a unit's id. A
+/// span without one is not reported if there are findings already, because they explain it.
 fn check_links_by_parent(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.has_parent_links() {
         return;
@@ -383,7 +386,7 @@ fn check_links_by_parent(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect_each(unlinked.is_empty() || has_findings, || {
         let count = unlinked.len();
         let message = format!(
-            "{count} spans are linked by their parent, and no span above them names a unit"
+            "{count} spans have a parent and no unit of their own, and no span above them has the id of a unit"
         );
         let fields = [Field::Trace, Field::Parent];
         let lines = limit(unlinked.iter().map(|span| Evidence::span(facts, span, &fields)));

@@ -114,7 +114,9 @@ fn a_value_that_is_not_known_can_not_be_run() {
     let output = shop.run(&["check", "--as", "production"]);
     assert_eq!(output.code, 2, "{output:?}");
     assert!(
-        output.stderr.contains("the environment `production` can't be run: `TRACING`: "),
+        output
+            .stderr
+            .contains("no case can have the flags of the environment `production`: `TRACING`: "),
         "{output:?}"
     );
     let output = shop.run(&["check", "--as", "producton"]);
