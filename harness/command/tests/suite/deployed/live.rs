@@ -1,4 +1,4 @@
-//! Tests of `diagnose` on a database with the data of a real incident, in which jobs 469 to 472
+//! Tests of `diagnose` on a database with the data of a recreated incident, in which jobs 469 to 472
 //! recorded no spans. Some tests change the data first.
 
 use rstest::rstest;
@@ -14,8 +14,9 @@ async fn jobs_469_to_472_never_called_the_tracer() {
     let production = Production::new("").await;
     let Output { code, stdout, stderr } = production.diagnose(&[]).await;
     assert_eq!(code, 1, "{stdout}{stderr}");
-    for job in 469..=472 {
-        let name = format!("bias-detection-{}", 1_761_134_400 + 900 * (job - 469));
+    let times = [1_761_131_160, 1_761_131_940, 1_761_132_960, 1_761_135_300];
+    for (job, time) in (469..).zip(times) {
+        let name = format!("bias-detection-{time}");
         let row = format!("{job}  {name}  -      failed  4 failed    0      path-not-executed");
         assert!(stdout.contains(&row), "expected {row}\nfound {stdout}");
     }
@@ -32,6 +33,40 @@ async fn jobs_469_to_472_never_called_the_tracer() {
     };
     let difference = "the diagnoses of the dump (left) and of the database differ";
     assert_eq!(verdict(&dump.stdout), verdict(&stdout), "{difference}");
+    production.close().await;
+}
+
+/// What is known of the incident: when the four jobs ran, and that their executions failed within 10 to 20 ms
+/// without output.
+#[tokio::test]
+async fn the_recreated_incident_has_the_known_facts() {
+    let mut production = Production::new("").await;
+    let sql = "select format('%s %s %s', to_char(j.created_at, 'HH24:MI'), count(*), bool_and(
+                 e.status = 'failed' and e.output_data is null and e.receipt_data is null
+                 and e.completed_at - e.started_at between '10 ms' and '20 ms'))
+               from jobs j join executions e on e.job_id = j.id group by j.id order by j.id";
+    let facts: Vec<String> =
+        sqlx::query_scalar(sql).fetch_all(&mut production.connection).await.unwrap();
+    assert_eq!(facts, ["11:06 4 t", "11:19 4 t", "11:36 4 t", "12:15 4 t"]);
+    let spans: i64 = sqlx::query_scalar("select count(*) from trace_spans")
+        .fetch_one(&mut production.connection)
+        .await
+        .unwrap();
+    assert_eq!(spans, 0);
+    // The dump has the rows of the database.
+    let dump = std::fs::read_to_string(DUMP).unwrap();
+    let jobs =
+        "select concat_ws(E'\\t', id, jobspec_id, jobspec_data, status, created_at, updated_at)
+                from jobs order by id";
+    let executions = r"select concat_ws(E'\t', id, job_id, provider_id, region, status, started_at,
+                         completed_at, '\N', '\N', created_at, model_id, question_id)
+                       from executions order by id";
+    for sql in [jobs, executions] {
+        let rows: Vec<String> =
+            sqlx::query_scalar(sql).fetch_all(&mut production.connection).await.unwrap();
+        let section = format!(" FROM stdin;\n{}\n\\.\n", rows.join("\n"));
+        assert!(dump.contains(&section), "the dump has other rows than\n{section}");
+    }
     production.close().await;
 }
 
@@ -90,11 +125,11 @@ async fn jobs_469_to_472_never_called_the_tracer() {
      alter table jobs alter id drop default, alter id type char(9) using lpad(id::text, 9, '0'); \
      alter table executions alter job_id type char(9) using lpad(job_id::text, 9, '0')",
     &["--job", "000000469"],
-    "000000469  bias-detection-1761134400  -      failed  4 failed    0      path-not-executed"
+    "000000469  bias-detection-1761131160  -      failed  4 failed    0      path-not-executed"
 )]
-#[case::job_by_name("", &["--job", "bias-detection-1761134400"], "FAIL path-not-executed (job 469)")]
+#[case::job_by_name("", &["--job", "bias-detection-1761131160"], "FAIL path-not-executed (job 469)")]
 #[case::job_by_column("", &["--job", "id=470"], "FAIL path-not-executed (job 470)")]
-#[case::jobs_by_time("", &["--since", "2025-10-22T12:20Z", "--until", "2025-10-22T12:40Z"], "FAIL path-not-executed (job 471)")]
+#[case::jobs_by_time("", &["--since", "2025-10-22T11:30Z", "--until", "2025-10-22T11:50Z"], "FAIL path-not-executed (job 471)")]
 #[case::newest_jobs("", &["--last", "2"], "FAIL path-not-executed (jobs 471, 472)")]
 #[tokio::test]
 async fn the_diagnosis_depends_on_the_database_and_the_arguments(
@@ -113,7 +148,7 @@ async fn the_diagnosis_depends_on_the_database_and_the_arguments(
 #[case::no_such_job(
     "",
     "471a",
-    "`jobs` has no job `471a`; the newest jobs are id=472 (jobspec_id bias-detection-1761137100), id=471"
+    "`jobs` has no job `471a`; the newest jobs are id=472 (jobspec_id bias-detection-1761135300), id=471"
 )]
 #[case::sql_in_the_name(
     "",
@@ -123,7 +158,7 @@ async fn the_diagnosis_depends_on_the_database_and_the_arguments(
 #[case::two_jobs(
     "update jobs set jobspec_id = '470' where id = 471",
     "470",
-    "`470` matches 2 jobs: id=470 (jobspec_id bias-detection-1761135300), id=471 (jobspec_id 470); choose one, for example with `--job id=470`"
+    "`470` matches 2 jobs: id=470 (jobspec_id bias-detection-1761131940), id=471 (jobspec_id 470); choose one, for example with `--job id=470`"
 )]
 #[case::no_rows("truncate jobs, executions", "1", "`jobs` is empty")]
 #[case::no_id(

@@ -272,7 +272,7 @@ impl Answers {
             diagnosis: diagnose(["--database"], url.to_owned()).await,
             dumped: diagnose(["--dump"], "dump.sql".to_owned()).await,
             traces: [
-                traces(&production, &["--job", "bias-detection-1761134400"]).await,
+                traces(&production, &["--job", "bias-detection-1761131160"]).await,
                 traces(&production, &["--execution", shape.unit]).await,
                 traces(&production, &["--last", "3"]).await,
             ],

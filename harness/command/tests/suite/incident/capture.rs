@@ -15,10 +15,10 @@ fn write_secrets(folder: &std::path::Path) {
         "{\"benchmark\": {\"name\": \"bias-detection\"}}",
         "{\"prompt\": \"who is Ada?\", \"mail\": \"ada@example.org\", \"api_key\": \"hunter2\", \"n\": 1815}",
     );
-    let dump = dump.replace("bias-detection-1761134400", "ada@example.org");
+    let dump = dump.replace("bias-detection-1761131160", "ada@example.org");
     std::fs::write(folder.join("dump.sql"), dump).unwrap();
     let log = std::fs::read_to_string(LOG).unwrap();
-    let more = "2025-10-22T12:00:00.050Z ❌ StartSpan RecordSpan error: ada@example.org at \
+    let more = "2025-10-22T11:06:00.050Z ❌ StartSpan RecordSpan error: ada@example.org at \
                 postgres://u:hunter2@h/db, passport P1815\n";
     std::fs::write(folder.join("runner.log"), format!("{log}{more}")).unwrap();
     let rules = "[[mask]]\nname = \"passport\"\npattern = 'P\\d{4}'\n";
@@ -41,7 +41,7 @@ fn content_is_masked_in_columns_of_any_type() {
     assert_eq!(code, 0, "{stdout}{stderr}");
     let text = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
     assert!(!text.contains("she said so") && !text.contains("bias-detection\\\""), "{text}");
-    assert!(text.contains("bias-detection-1761134400"), "the job's name was masked");
+    assert!(text.contains("bias-detection-1761131160"), "the job's name was masked");
 }
 
 const ARGS: [&str; 10] = [
