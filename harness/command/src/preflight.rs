@@ -12,7 +12,9 @@ use spanproof_manifest::DiskFiles;
 pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     let spec = sources::spec(&args.config)?;
     let mut checks = check_flag(args, &spec)?;
-    match sources::database_url(args.database.as_ref()) {
+    let url = sources::database_url(args.database.as_ref());
+    let has_database = url.is_some();
+    match url {
         Some(url) => {
             let runtime = runtime()?;
             let results = spanproof::check_database(&spec, &url, args.role.as_deref());
@@ -27,7 +29,8 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     });
     Ok(match (document.failed, document.passed) {
         (1.., _) => Exit::Findings,
-        (0, 1..) => Exit::Passed,
+        (0, 1..) if has_database => Exit::Passed,
+        (0, 1..) => Exit::NoDatabase,
         (0, 0) => Exit::Nothing,
     })
 }

@@ -30,6 +30,7 @@ exits! {
     Unfaithful 6 "a replay had the same result, in a world that may differ";
     Unnoticed 7 "a sabotage went unnoticed (`check --prove`)";
     Unproven 8 "a deployed value is unproven or unknown (`guard`)";
+    NoDatabase 9 "no check failed, but no database was given (`preflight`)";
     Skip 125 "this commit can't be tested (`replay --bisect`)";
     Interrupted 130 "stopped by Ctrl-C";
     Terminated 143 "stopped by SIGTERM";

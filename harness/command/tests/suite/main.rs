@@ -9,6 +9,7 @@
 
 mod architecture;
 mod check;
+mod declared;
 mod deployed;
 mod excerpt;
 mod flags;

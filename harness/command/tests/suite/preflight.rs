@@ -52,7 +52,7 @@ async fn a_working_deployment_passes_every_check_and_is_not_changed() {
         "ok         columns: all 14 columns of the spec exist",
         "ok         indexes: on span_id, execution_id, trace_id, job_id, started_at",
         "ok         privileges: `preflight_tracer` may insert, update and select",
-        "ok         migrations: every object that the migrations create exists, and the role may use it (functions: 7, tables: 4, views: 2)",
+        "ok         migrations: every object that the migrations create exists, and the role may use it (functions: 7, indexes: 17, tables: 4, views: 2)",
         "ok         a span, written and undone: inserted, read, completed and rolled back; nothing is left",
     ] {
         assert!(output.contains(line), "expected {line}\nfound {output}");

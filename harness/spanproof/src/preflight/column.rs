@@ -82,7 +82,8 @@ pub(super) async fn columns(
         // The trial span is a root span. Without a unit, a column with a foreign key stays null if
         // it may be null.
         let is_left_out = name == spans.parent || is("refers") && unit_value.is_none();
-        let is_set_at_start = !set_at_end.contains(&&name) && !is_left_out;
+        let is_later = set_at_end.contains(&&name) && (!spans.only_ended() || name == spans.error);
+        let is_set_at_start = !is_later && !is_left_out;
         let value = match unit_value {
             Some(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
             None if documents.contains(&name) => "{}".to_owned(),

@@ -49,7 +49,10 @@ pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<V
         (&*job, "to find the spans of a job"),
         (spans.started.as_str(), "to find spans by time, and to remove old ones"),
     ];
-    let is_column = |name: &str| !name.is_empty() && JsonPath::find(name).is_none();
+    // A column that the table lacks is reported by the check of the columns.
+    let table = Table::read(session, &spans.table).await?.accepted();
+    let exists = |name: &str| table.as_ref().is_none_or(|table| table.has_column(name));
+    let is_column = |name: &str| !name.is_empty() && JsonPath::find(name).is_none() && exists(name);
     let wanted: Vec<_> = wanted.into_iter().filter(|(name, _)| is_column(name)).collect();
     let missing: Vec<_> = wanted
         .iter()

@@ -1,118 +1,93 @@
-//! Checks that the tables, views and functions that the migrations create exist in the database.
-
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-use regex::Regex;
+//! Checks that what the migrations create exists in the database: tables with their columns, views,
+//! functions and indexes. The migrations are applied to a disposable database, whose catalogue says what
+//! they create; their SQL is not interpreted.
 
 use spanproof_format::Check;
 
 use super::check::PendingCheck;
+use super::declared::{Declared, Index, indexes};
 use super::row::text;
 use crate::chain::chain;
+use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
-use crate::identifier::{self, TableName};
+use crate::identifier;
+use crate::json_path::base;
 use crate::spec::Spec;
+use crate::trial;
 
-/// Matches a `create`, `drop` or `alter` statement. Its groups are the verb, the kind and name of
-/// the object, and the rest of the statement.
-static STATEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?im)^\s*(create|drop|alter)\s+(?:or\s+replace\s+)?(?:unlogged\s+)?(?:materialized\s+)?(table|view|function)\s+(?:if\s+(?:not\s+)?exists\s+)?((?:\w+|"(?:[^"]|"")+")(?:\.(?:\w+|"(?:[^"]|"")+"))?)([^;]*)"#,
-    )
-    .ok()
-});
-
-/// Matches comments and function bodies: statements inside them create nothing.
-static COMMENT_OR_BODY: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?s)--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$body\$.*?\$body\$|\$function\$.*?\$function\$",
-    )
-    .ok()
-});
-
-/// Returns the tables, views and functions that exist after these statements: the kind of each, by
-/// name.
-fn objects(statements: impl Iterator<Item = String>) -> BTreeMap<String, String> {
-    let mut objects = BTreeMap::new();
-    for sql in statements {
-        let sql =
-            COMMENT_OR_BODY.iter().fold(sql, |sql, body| body.replace_all(&sql, "''").into_owned());
-        for found in STATEMENT.iter().flat_map(|statement| statement.captures_iter(&sql)) {
-            let (name, rest) = (plain_name(&found[3]), &found[4]);
-            match found[1].to_lowercase().as_str() {
-                "create" => drop(objects.insert(name, found[2].to_lowercase())),
-                "drop" => {
-                    let others = rest.split(',').skip(1).map(plain_name);
-                    for name in others.chain([name]) {
-                        objects.remove(&name);
-                    }
-                }
-                _ => rename(&mut objects, &name, rest),
-            }
-        }
-    }
-    objects
-}
-
-/// Returns the name at the start of a piece of SQL, in the syntax of a spec.
-fn plain_name(sql: &str) -> String {
-    let name = TableName::from_sql(sql.trim_start());
-    name.map_or_else(String::new, |(name, _)| name.to_string())
-}
-
-/// Applies `alter … rename to b` and `alter … set schema s`. Ignores any other `alter`.
-fn rename(objects: &mut BTreeMap<String, String>, name: &str, rest: &str) {
-    static CHANGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"(?i)\b(rename\s+to|set\s+schema)\s+(\w+|"(?:[^"]|"")+")\s*$"#).ok()
-    });
-    let Some(change) = CHANGE.as_ref().and_then(|change| change.captures(rest)) else { return };
-    let Some((argument, _)) = identifier::from_sql(&change[2]) else { return };
-    let (schema, plain) = identifier::parts(name);
-    let new_name = if change[1].to_lowercase().starts_with("rename") {
-        TableName { schema, name: argument }
-    } else {
-        TableName { schema: Some(argument), name: plain }
-    };
-    if let Some(kind) = objects.remove(name) {
-        objects.insert(new_name.to_string(), kind);
-    }
-}
+/// Names of missing columns or indexes that one check lists.
+const MAX_NAMES: usize = 10;
 
 /// Checks that everything that the migrations create exists, and that the role may use it.
 pub(super) async fn migration_checks(
     session: &mut Session,
     spec: &Spec,
 ) -> Result<Vec<Check>, Error> {
-    let checked =
-        "each table and view read with `limit 0`, and the execute privilege on each function";
+    let checked = "the migrations applied to a disposable database, whose catalogue is compared; \
+                   each table and view read with `limit 0`, and the execute privilege on each function";
     let check = PendingCheck::new("migrations", checked);
-    let migrations = match spec.migrations() {
-        Ok(migrations) => migrations,
-        Err(why) => {
-            let next = "run preflight on a machine that has the migrations";
-            return Ok(vec![check.untried(chain(&why), next)]);
+    let next = "run preflight on a machine that has the migrations and a Postgres to apply them to; \
+                `spanproof doctor` shows what is missing";
+    let declared = match read_declared(spec).await {
+        Ok(declared) if declared.is_empty() => {
+            return Ok(vec![check.untried("the spec has no migrations", "")]);
         }
+        Ok(declared) => declared,
+        Err(why) => return Ok(vec![check.untried(why, next)]),
     };
-    let mut failed = Vec::new();
-    let mut counts = BTreeMap::new();
-    for (name, kind) in &objects(migrations.statements()) {
-        *counts.entry(kind.clone()).or_insert(0_usize) += 1;
-        let problem = match kind.as_str() {
-            "function" => function_problem(session, name).await?,
-            _ => relation_problem(session, name).await?,
-        };
-        let check = PendingCheck::new(format!("{kind} {name}"), checked);
-        failed.extend(problem.map(|problem| check.failed(problem, next_step(kind))));
+    let mut found = missing_objects(session, &declared, checked).await?;
+    for (table, columns) in &declared.tables {
+        found.extend(columns_check(session, spec, table, columns).await?);
+        let wanted = declared.indexes.get(table).map_or(&[][..], Vec::as_slice);
+        found.extend(indexes_check(session, table, wanted).await?);
     }
-    if failed.is_empty() {
-        let counts: Vec<_> =
-            counts.iter().map(|(kind, count)| format!("{kind}s: {count}")).collect();
-        let counts = counts.join(", ");
+    if found.is_empty() {
         let found = format!(
-            "every object that the migrations create exists, and the role may use it ({counts})"
+            "every object that the migrations create exists, and the role may use it ({})",
+            declared.counts()
         );
         return Ok(vec![check.passed(found)]);
+    }
+    Ok(found)
+}
+
+/// Applies the migrations to a disposable database and reads its catalogue. The error says why this
+/// failed.
+async fn read_declared(spec: &Spec) -> Result<Declared, String> {
+    if spec.database.service_migrates {
+        return Err("the service itself creates its tables, and preflight does not start it".into());
+    }
+    let database = trial::MigratedDatabase::create(spec).await.map_err(|error| chain(&error))?;
+    let read = async {
+        let mut session = Session::open(database.url(), "preflight").await?;
+        let declared = Declared::read(&mut session).await;
+        session.close().await;
+        declared
+    };
+    let read: Result<Reply<Declared>, Error> = read.await;
+    let closed = database.close().await;
+    let declared = read.map_err(|error| chain(&error))?.into_result()?;
+    closed.map_err(|error| chain(&error))?;
+    Ok(declared)
+}
+
+/// Returns a failed check for each table, view and function that can't be used.
+async fn missing_objects(
+    session: &mut Session,
+    declared: &Declared,
+    checked: &str,
+) -> Result<Vec<Check>, Error> {
+    let mut failed = Vec::new();
+    let tables = declared.tables.keys().map(|name| ("table", name));
+    for (kind, name) in tables.chain(declared.views.iter().map(|name| ("view", name))) {
+        let check = PendingCheck::new(format!("{kind} {name}"), checked);
+        let problem = relation_problem(session, name).await?;
+        failed.extend(problem.map(|problem| check.failed(problem, next_step(kind))));
+    }
+    for (name, parameters) in &declared.functions {
+        let check = PendingCheck::new(format!("function {name}"), checked);
+        let problem = function_problem(session, name, parameters).await?;
+        failed.extend(problem.map(|problem| check.failed(problem, next_step("function"))));
     }
     Ok(failed)
 }
@@ -129,57 +104,162 @@ async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<St
 }
 
 /// Returns the reason why a function can't be called; `None` if it can be called.
-async fn function_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
-    let sql = "select jsonb_build_object('may', bool_and(has_function_privilege(p.oid, 'execute')))
+async fn function_problem(
+    session: &mut Session,
+    name: &str,
+    parameters: &str,
+) -> Result<Option<String>, Error> {
+    let sql = "select jsonb_build_object('may', has_function_privilege(p.oid, 'execute'),
+                  'parameters', coalesce((select string_agg(t.typname, ', ' order by u.at)
+                                 from unnest(p.proargtypes) with ordinality u(oid, at)
+                                 join pg_type t on t.oid = u.oid), ''))
                from pg_proc p join pg_namespace n on n.oid = p.pronamespace
                where p.proname = ($1::text[])[1]
-                 and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])";
+                 and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])
+               order by 1";
     let (schema, plain) = identifier::parts(name);
     let rows = session.rows(name, sql, &[&[plain], &[schema.unwrap_or_default()]]).await?;
     let rows = match rows {
         Reply::Accepted(rows) => rows,
         Reply::Refused(why) => return Ok(Some(why)),
     };
-    Ok(match rows.first().map(|row| text(row, "may")).as_deref() {
-        Some("true") => None,
-        Some("false") => Some("the role may not execute this function".into()),
-        _ => Some("there is no such function on the search path".into()),
+    let same = rows.iter().find(|row| text(row, "parameters") == parameters);
+    Ok(match (same.map(|row| text(row, "may")).as_deref(), rows.as_slice()) {
+        (Some("true"), _) => None,
+        (Some(_), _) => Some("the role may not execute this function".into()),
+        (None, []) => Some("there is no such function on the search path".into()),
+        (None, others) => {
+            let others: Vec<_> =
+                others.iter().map(|row| format!("`({})`", text(row, "parameters"))).collect();
+            Some(format!(
+                "there is none with the parameters `({parameters})`, only with {}",
+                others.join(", ")
+            ))
+        }
     })
+}
+
+/// Returns advice about columns of a table that the database lacks; `None` if it has all of them, or the
+/// table can't be read. Leaves out the columns of spans that the spec names, which have a check of
+/// their own.
+async fn columns_check(
+    session: &mut Session,
+    spec: &Spec,
+    table: &str,
+    columns: &[String],
+) -> Result<Option<Check>, Error> {
+    let Reply::Accepted(found) = Table::read(session, table).await? else { return Ok(None) };
+    let spans = &spec.tables.spans;
+    let own = if spans.table == table { spans.columns() } else { Vec::new() };
+    let is_own = |column: &String| own.iter().any(|name| base(name) == *column);
+    let exists = |column: &String| found.names().any(|name| name == column);
+    let missing: Vec<_> = columns
+        .iter()
+        .filter(|column| !exists(column) && !is_own(column))
+        .map(|column| format!("`{column}`"))
+        .collect();
+    let check = PendingCheck::new(
+        format!("columns of {table}"),
+        "compared with the database to which the migrations were applied",
+    );
+    Ok((!missing.is_empty()).then(|| {
+        let found = format!("the migrations create {}, which it lacks", list(&missing));
+        check.advice(found, "apply the migrations to this database")
+    }))
+}
+
+/// Returns advice about indexes of a table that the database lacks or does not use; `None` if it has all
+/// of them, or the table can't be read. An index counts as the same if its definition is, whatever its
+/// name.
+async fn indexes_check(
+    session: &mut Session,
+    table: &str,
+    wanted: &[Index],
+) -> Result<Option<Check>, Error> {
+    // A missing table is reported as such.
+    if relation_problem(session, table).await?.is_some() {
+        return Ok(None);
+    }
+    let Reply::Accepted(found) = indexes(session, table).await? else { return Ok(None) };
+    let problems: Vec<_> = wanted.iter().filter_map(|index| index_problem(index, &found)).collect();
+    let check = PendingCheck::new(
+        format!("indexes of {table}"),
+        "compared with the database to which the migrations were applied",
+    );
+    Ok((!problems.is_empty()).then(|| {
+        let next = "apply the migrations to this database; without a unique index the server refuses \
+                    `insert … on conflict` on its columns";
+        check.advice(list(&problems), next)
+    }))
+}
+
+/// Returns what is wrong with an index of the migrations, among those that were found.
+fn index_problem(wanted: &Index, found: &[Index]) -> Option<String> {
+    let Index { name, definition, .. } = wanted;
+    let is_same =
+        |index: &&Index| index.definition == *definition && (index.unique || !wanted.unique);
+    let unique = if wanted.unique { "unique " } else { "" };
+    let same: Vec<_> = found.iter().filter(is_same).collect();
+    if same.iter().any(|index| index.valid) {
+        return None;
+    }
+    if let Some(index) = same.first() {
+        return Some(format!("`{}` is invalid, so that no query uses it", index.name));
+    }
+    Some(match found.iter().find(|index| index.name == *name) {
+        None => format!("the {unique}index `{name}` ({definition}) is missing"),
+        Some(other) => {
+            let is_unique = if other.unique { "unique " } else { "" };
+            format!(
+                "the index `{name}` is {is_unique}{}, and {unique}{definition} in the migrations",
+                other.definition
+            )
+        }
+    })
+}
+
+/// Lists texts, without those after the first [`MAX_NAMES`].
+fn list(texts: &[String]) -> String {
+    let shown = texts.len().min(MAX_NAMES);
+    let more = texts.len() - shown;
+    let text = texts[..shown].join(", ");
+    if more == 0 { text } else { format!("{text} and {more} more") }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
+    fn index(name: &str, unique: bool, valid: bool, definition: &str) -> Index {
+        Index { name: name.to_owned(), unique, valid, definition: definition.to_owned() }
+    }
+
+    #[rstest]
+    #[case::same("i", false, true, "btree (a)", None)]
+    #[case::renamed("other", false, true, "btree (a)", None)]
+    #[case::stricter("i", true, true, "btree (a)", None)]
+    #[case::invalid("i", false, false, "btree (a)", Some("is invalid"))]
+    #[case::changed("i", false, true, "btree (b)", Some("is btree (b), and btree (a) in"))]
+    #[case::missing("other", false, true, "btree (b)", Some("`i` (btree (a)) is missing"))]
+    fn an_index_is_recognised_by_its_definition(
+        #[case] name: &str,
+        #[case] unique: bool,
+        #[case] valid: bool,
+        #[case] definition: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let wanted = index("i", false, true, "btree (a)");
+        let problem = index_problem(&wanted, &[index(name, unique, valid, definition)]);
+        assert_eq!(problem.is_some(), expected.is_some(), "{problem:?}");
+        assert!(problem.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
     #[test]
-    fn objects_are_created_renamed_and_dropped() {
-        for (sql, expected) in [
-            (
-                "CREATE TABLE a (id int);\n-- create table c (id int)\ncreate or replace view \"b\" as select 1;",
-                "table a, view b",
-            ),
-            (
-                "create function app.c() returns int;\nCREATE TABLE IF NOT EXISTS d (id int);",
-                "function app.c, table d",
-            ),
-            (
-                "create table a ();\ncreate table b ();\ncreate table c ();\ndrop table if exists a, \"b\" cascade;",
-                "table c",
-            ),
-            (
-                "create function f() returns void as $$\ncreate table inner_one ();\n$$ language sql;",
-                "function f",
-            ),
-            ("/*\ncreate table a ();\n*/\ncreate materialized view m as select 1;", "view m"),
-            ("create table s.a ();\nalter table s.a rename to b;", "table s.b"),
-            ("create table a ();\nalter table a\n  set schema s;", "table s.a"),
-            ("create table a (x int);\nalter table a rename column x to y;", "table a"),
-            ("create function f(a int, b int) returns int;\ndrop function f(int, int);", ""),
-        ] {
-            let objects = objects([sql.to_owned()].into_iter());
-            let found: Vec<_> =
-                objects.iter().map(|(name, kind)| format!("{kind} {name}")).collect();
-            assert_eq!(found.join(", "), expected, "{sql}");
-        }
+    fn a_plain_index_does_not_replace_a_unique_one() {
+        let wanted = index("i", true, true, "btree (a)");
+        let problem = index_problem(&wanted, &[index("i", false, true, "btree (a)")]).unwrap();
+        assert!(problem.contains("`i` is btree (a), and unique btree (a) in"), "{problem}");
     }
 }

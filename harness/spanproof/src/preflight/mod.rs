@@ -5,6 +5,7 @@ mod check;
 mod clock;
 mod column;
 mod database;
+mod declared;
 mod flag;
 mod index;
 mod login;

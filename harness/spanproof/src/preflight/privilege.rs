@@ -8,7 +8,7 @@ use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
 use crate::json_path::base;
 use crate::observation::Row;
-use crate::spec::Spec;
+use crate::spec::{SpanTable, Spec};
 
 /// Selects a count for each privilege that a tracer needs: the number of columns on which the role
 /// lacks this privilege. `$2` is the list of the columns of a span, which all need `select`. `$3` is
@@ -16,6 +16,7 @@ use crate::spec::Spec;
 /// `insert`.
 const MISSING_PRIVILEGES: &str = "select jsonb_build_object('role', current_user,
           'super', (select rolsuper from pg_roles where rolname = current_user),
+          'insert-all', count(*) filter (where not has_column_privilege(c.oid, a.attnum, 'insert')),
           'insert', count(*) filter (where a.attname <> all($3) and not has_column_privilege(c.oid, a.attnum, 'insert')),
           'update', count(*) filter (where a.attname = any($3) and not has_column_privilege(c.oid, a.attnum, 'update')),
           'select', count(*) filter (where not has_column_privilege(c.oid, a.attnum, 'select')),
@@ -41,25 +42,35 @@ pub(super) async fn privilege_check(session: &mut Session, spec: &Spec) -> Resul
         Reply::Accepted(rows) => rows.into_iter().next().unwrap_or_default(),
         Reply::Refused(why) => return Ok(check.untried(why, "")),
     };
-    Ok(judge(&check, &spans.table, &row))
+    Ok(judge(&check, spans, &row))
 }
 
 /// Returns the result of the check for a row of [`MISSING_PRIVILEGES`].
-fn judge(check: &PendingCheck, table: &str, row: &Row) -> Check {
+fn judge(check: &PendingCheck, spans: &SpanTable, row: &Row) -> Check {
+    let table = &spans.table;
     let role = text(row, "role");
     if row.get("super") == Some(&true.into()) {
         let found = format!("`{role}` is a superuser, which has all privileges");
         let next = "run preflight as the service's role, or with the service's URL";
         return check.untried(found, next);
     }
-    let missing: Vec<_> = ["insert", "update", "select"]
-        .into_iter()
-        .filter(|privilege| row.get(*privilege).and_then(serde_json::Value::as_u64) != Some(0))
-        .collect();
+    let lacks = |privilege: &str| row.get(privilege).and_then(serde_json::Value::as_u64) != Some(0);
+    let missing: Vec<_> =
+        ["insert", "update", "select"].into_iter().filter(|privilege| lacks(privilege)).collect();
+    // A service that inserts each span when it ends needs no update.
+    if missing == ["update"] && spans.only_ended() && !lacks("insert-all") {
+        let found = "may insert and select, which is enough with `not-ended = []`";
+        return check.passed(format!("`{role}` {found}"));
+    }
     if !missing.is_empty() {
+        let only_update = if missing == ["update"] {
+            ", or set `not-ended = []` in `[tables.spans]` if the service inserts each span when it ends"
+        } else {
+            ""
+        };
         let missing = missing.join(", ");
         let found = format!("`{role}` lacks {missing} on `{table}`");
-        return check.failed(found, format!("grant {missing} on {table} to {role}"));
+        return check.failed(found, format!("grant {missing} on {table} to {role}{only_update}"));
     }
     let found = format!("`{role}` may insert, update and select");
     if row.get("secured") != Some(&true.into()) {

@@ -16,7 +16,10 @@ use crate::spec::Spec;
 /// Name of the check in the report.
 const NAME: &str = "a span, written and undone";
 /// Common status texts of ended spans, tried after the final statuses that the spec lists for jobs.
-const FINAL_STATUSES: [&str; 6] = ["completed", "ok", "done", "OK", "DONE", "finished"];
+const FINAL_STATUSES: [&str; 9] =
+    ["completed", "ok", "done", "OK", "DONE", "finished", "Ok", "UNSET", "1"];
+/// SQLSTATEs by which a server refuses a status text: a check constraint, and a type without this value.
+const STATUS_REFUSED: [&str; 2] = ["23514", "22P02"];
 
 /// Inserts a span, reads it, completes it, and rolls it back. Then checks in a new transaction that
 /// the span is gone.
@@ -33,13 +36,17 @@ pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<C
         let why = format!("an insert can't set the column `{}`", spec.tables.spans.id);
         return Ok(check.untried(why, "insert a span by hand, and check that it is stored"));
     };
-    if let Step::Finished(result) = trial.run(session, &check, id).await? {
-        return Ok(result);
-    }
+    let done = match trial.run(session, &check, id).await? {
+        Step::Finished(result) => return Ok(result),
+        Step::Succeeded => "inserted, read, completed and rolled back",
+        Step::NotCompleted => {
+            "inserted, read and rolled back; not completed, because the role may not update spans, and with \
+             `not-ended = []` each span is inserted when it ends"
+        }
+    };
     session.restart_transaction().await?;
     let (left, parameters) = trial.with_id("select jsonb_build_object('left', 1) from", id);
     let left = session.look_up("what is left of the span", &left, &[&parameters]).await?;
-    let done = "inserted, read, completed and rolled back";
     Ok(match left {
         Reply::Accepted(rows) if rows.is_empty() => {
             check.passed(format!("{done}; nothing is left"))
@@ -58,6 +65,8 @@ pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<C
 enum Step {
     /// All statements succeeded.
     Succeeded,
+    /// All statements succeeded, but the role may not update the span, which it need not.
+    NotCompleted,
     /// A statement decided the result of the check. The other steps are skipped.
     Finished(Check),
 }
@@ -116,13 +125,15 @@ impl<'a> TrialInsert<'a> {
         }
         let spans = &self.spec.tables.spans;
         let is_cheap = index::is_query_cheap(session, &spans.table, &spans.id).await?;
-        if is_cheap
-            && let Step::Finished(result) = self.read_and_complete(session, check, id).await?
-        {
-            return Ok(Step::Finished(result));
+        let mut step = Step::Succeeded;
+        if is_cheap {
+            step = self.read_and_complete(session, check, id).await?;
+            if matches!(step, Step::Finished(_)) {
+                return Ok(step);
+            }
         }
         match session.execute(NAME, "set constraints all immediate", &[]).await? {
-            Reply::Accepted(_) if is_cheap => Ok(Step::Succeeded),
+            Reply::Accepted(_) if is_cheap => Ok(step),
             Reply::Accepted(_) => {
                 let why = "inserted and rolled back, but not read and completed, because that would scan the whole \
                            table";
@@ -143,6 +154,7 @@ impl<'a> TrialInsert<'a> {
         check: &PendingCheck,
         id: &Column,
     ) -> Result<Step, Error> {
+        let spans = &self.spec.tables.spans;
         let lost = |found: &str, next: &str| Ok(Step::Finished(check.failed(found, next)));
         let refused =
             |step: &str, why: &Refusal| Ok(Step::Finished(self.refused(check, step, why)));
@@ -171,9 +183,12 @@ impl<'a> TrialInsert<'a> {
                 );
             }
             Reply::Accepted(_) => {}
+            Reply::Refused(why) if spans.only_ended() && is_privilege(&why) => {
+                return Ok(Step::NotCompleted);
+            }
             Reply::Refused(why) => return refused("completing the span", &why),
         }
-        if let Some(completed) = self.column(&self.spec.tables.spans.completed) {
+        if let Some(completed) = self.column(&spans.completed) {
             let ended = format!("{select} and {} is not null", completed.quoted());
             if session.execute(NAME, &ended, &[&parameters]).await? == Reply::Accepted(0) {
                 return lost(
@@ -185,20 +200,37 @@ impl<'a> TrialInsert<'a> {
         Ok(Step::Succeeded)
     }
 
-    /// Inserts the span.
+    /// Inserts the span. A span that is inserted when it ends gets the first final status that the
+    /// table accepts.
     async fn insert(&self, session: &mut Session) -> Result<Reply<u64, Refusal>, Error> {
         let inserted: Vec<_> = self.columns.iter().filter(|column| column.inserted).collect();
         let names: Vec<_> = inserted.iter().map(|column| column.quoted()).collect();
         let values: Vec<_> =
             inserted.iter().zip(1..).map(|(column, index)| column.parameter(index)).collect();
-        let parameters: Vec<_> = inserted.iter().map(|column| column.value.clone()).collect();
         let sql = format!(
             "insert into {} ({}) values ({})",
             self.table,
             names.join(", "),
             values.join(", ")
         );
-        session.execute(NAME, &sql, &[&parameters]).await
+        let spans = &self.spec.tables.spans;
+        let parameters: Vec<_> = inserted.iter().map(|column| column.value.clone()).collect();
+        let status = inserted.iter().position(|column| column.name == spans.status);
+        let Some(status) = status.filter(|_| spans.only_ended()) else {
+            return session.execute(NAME, &sql, &[&parameters]).await;
+        };
+        let attempts = self.final_statuses().into_iter().map(|text| {
+            let mut parameters = parameters.clone();
+            text.clone_into(&mut parameters[status]);
+            (sql.clone(), parameters)
+        });
+        first_accepted(session, attempts).await
+    }
+
+    /// Returns statuses of ended spans, the likeliest first.
+    fn final_statuses(&self) -> Vec<&str> {
+        let done = self.spec.tables.jobs.done.iter().map(String::as_str);
+        ["completed"].into_iter().chain(done).chain(FINAL_STATUSES).collect()
     }
 
     /// Completes the span, with the first final status that the table accepts.
@@ -207,49 +239,66 @@ impl<'a> TrialInsert<'a> {
         session: &mut Session,
         id: &Column,
     ) -> Result<Reply<u64, Refusal>, Error> {
+        let statuses = self.final_statuses();
+        let attempts = statuses.into_iter().map(|status| self.completion(id, status));
+        first_accepted(session, attempts).await
+    }
+
+    /// Returns the statement that completes the span with a status, and its parameters.
+    fn completion(&self, id: &Column, status_text: &str) -> (String, Vec<String>) {
         let spans = &self.spec.tables.spans;
         let at_end = [&spans.completed, &spans.duration].into_iter();
-        let at_end: Vec<_> = at_end.filter_map(|name| self.column(name)).collect();
-        let done = self.spec.tables.jobs.done.iter().map(String::as_str);
-        let mut first_refusal = None;
-        for status_text in ["completed"].into_iter().chain(done).chain(FINAL_STATUSES) {
-            let mut parameters = vec![id.value.clone(), status_text.to_owned()];
-            let mut assignments = Vec::new();
-            if let Some(status) = self.column(&spans.status) {
-                assignments.push(format!("{} = {}", status.quoted(), status.parameter(2)));
-            }
-            for column in &at_end {
-                parameters.push(column.value.clone());
-                assignments.push(format!(
-                    "{} = {}",
-                    column.quoted(),
-                    column.parameter(parameters.len())
-                ));
-            }
-            if assignments.is_empty() {
-                // Everything that changes is a value inside of a JSON column. An update that changes nothing still
-                // runs the triggers and policies.
-                assignments.push(format!("{0} = {0}", id.quoted()));
-            }
-            let (id, assignments) =
-                (format!("{} = {}", id.quoted(), id.parameter(1)), assignments.join(", "));
-            let sql = format!("update {} set {assignments} where {id}", self.table);
-            match session.execute(NAME, &sql, &[&parameters]).await? {
-                Reply::Accepted(rows) => return Ok(Reply::Accepted(rows)),
-                // The server may accept another status. If not, the first refusal is reported.
-                Reply::Refused(why) if ["23514", "22P02"].contains(&why.code.as_str()) => {
-                    first_refusal.get_or_insert(why);
-                }
-                Reply::Refused(why) => return Ok(Reply::Refused(why)),
-            }
+        let mut parameters = vec![id.value.clone(), status_text.to_owned()];
+        let mut assignments = Vec::new();
+        if let Some(status) = self.column(&spans.status) {
+            assignments.push(format!("{} = {}", status.quoted(), status.parameter(2)));
         }
-        Ok(first_refusal.map_or(Reply::Accepted(0), Reply::Refused))
+        for column in at_end.filter_map(|name| self.column(name)) {
+            parameters.push(column.value.clone());
+            assignments.push(format!(
+                "{} = {}",
+                column.quoted(),
+                column.parameter(parameters.len())
+            ));
+        }
+        if assignments.is_empty() {
+            // Everything that changes is a value inside of a JSON column. An update that changes nothing still
+            // runs the triggers and policies.
+            assignments.push(format!("{0} = {0}", id.quoted()));
+        }
+        let (id, assignments) =
+            (format!("{} = {}", id.quoted(), id.parameter(1)), assignments.join(", "));
+        (format!("update {} set {assignments} where {id}", self.table), parameters)
     }
 
     fn refused(&self, check: &PendingCheck, step: &str, why: &Refusal) -> Check {
         let next = next_step(why, &self.spec.tables.spans.table);
         check.failed(format!("{step} was refused: {why}"), next)
     }
+}
+
+/// Executes the first statement whose status the table accepts. If it accepts none, returns the first
+/// refusal.
+async fn first_accepted(
+    session: &mut Session,
+    attempts: impl Iterator<Item = (String, Vec<String>)>,
+) -> Result<Reply<u64, Refusal>, Error> {
+    let mut first_refusal = None;
+    for (sql, parameters) in attempts {
+        match session.execute(NAME, &sql, &[&parameters]).await? {
+            Reply::Accepted(rows) => return Ok(Reply::Accepted(rows)),
+            Reply::Refused(why) if STATUS_REFUSED.contains(&why.code.as_str()) => {
+                first_refusal.get_or_insert(why);
+            }
+            Reply::Refused(why) => return Ok(Reply::Refused(why)),
+        }
+    }
+    Ok(first_refusal.map_or(Reply::Accepted(0), Reply::Refused))
+}
+
+/// Whether the role lacks a privilege.
+fn is_privilege(why: &Refusal) -> bool {
+    why.code == "42501" && !why.message.contains("row-level security")
 }
 
 /// Returns what a user should do if the server refuses a statement.

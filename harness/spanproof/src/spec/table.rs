@@ -119,7 +119,7 @@ pub(crate) struct SpanTable {
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
-    /// The statuses of a span that has not ended.
+    /// The statuses of a span that has not ended. Empty if the service inserts each span when it ends.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub not_ended: Vec<String>,
@@ -195,6 +195,11 @@ impl Tables {
 }
 
 impl SpanTable {
+    /// Whether the service writes a span only when it ends: no status is that of a span that has not ended.
+    pub(crate) fn only_ended(&self) -> bool {
+        self.not_ended.is_empty()
+    }
+
     /// Whether a statement is about spans although it may name another table: it names at least three of
     /// the columns for trace, id, parent, name and start. `is_named` tells whether it names a column.
     pub(crate) fn has_columns_in(&self, is_named: impl Fn(&str) -> bool) -> bool {
