@@ -1,6 +1,5 @@
 //! The inputs of a command: a spec, a database or a dump, a log.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -138,16 +137,15 @@ fn flags(system: &SystemArgs, spec: &Spec) -> Result<Vec<(String, Value)>, Failu
 
 /// Opens a log. The path `-` means standard input.
 pub(super) fn log(path: &Path) -> Result<LogStream<'static>, Failure> {
-    let name = path.display().to_string();
-    if name == "-" {
-        return Ok(LogStream { name, bytes: Box::new(std::io::stdin().lock()), zone: None });
+    let name = path.display();
+    if path != Path::new("-") {
+        std::fs::File::open(path)
+            .map_err(|error| Failure::usage(anyhow!("could not open the log `{name}`: {error}")))?;
+        if path.is_dir() {
+            return Err(Failure::usage(anyhow!("the log `{name}` is a folder, expected a file")));
+        }
     }
-    let file = File::open(path)
-        .map_err(|error| Failure::usage(anyhow!("could not open the log `{name}`: {error}")))?;
-    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
-        return Err(Failure::usage(anyhow!("the log `{name}` is a folder, expected a file")));
-    }
-    Ok(LogStream { name, bytes: Box::new(file), zone: None })
+    LogStream::open(path).map_err(deployment_failure)
 }
 
 /// The opened inputs of a command.
@@ -175,6 +173,10 @@ impl Inputs {
         let url = database_url(system.database.as_ref()).filter(|_| system.dump.is_none());
         let dump =
             system.dump.as_deref().map(Dump::open).transpose().map_err(deployment_failure)?;
+        let dump = dump.map(|dump| match &system.dump_database {
+            Some(name) => dump.with_database(name),
+            None => dump,
+        });
         if url.is_none() && dump.is_none() && system.log.is_none() {
             return Err(Failure::usage(anyhow!(
                 "no database, dump or log: use `--database URL` (or set `DATABASE_URL`), \
@@ -187,7 +189,11 @@ impl Inputs {
             )));
         }
         let log = system.log.as_deref().map(log).transpose()?;
-        let log = log.map(|log| LogStream { zone: system.log_zone, ..log });
+        let log = log.map(|log| LogStream {
+            zone: system.log_zone,
+            format: system.log_format.clone(),
+            ..log
+        });
         let session = match &url {
             Some(url) => Some(Session::open(url, command).await.map_err(deployment_failure)?),
             None => None,
@@ -244,6 +250,9 @@ pub(super) fn deployment_failure(error: DeploymentError) -> Failure {
         }
         DeploymentError::NeedsConversion { input, .. } => {
             Failure::usage(error).with_hint(&format!("`--{input} -` reads standard input"))
+        }
+        DeploymentError::SeveralDatabases { .. } => {
+            Failure::usage(error).with_hint("choose one with `--dump-database NAME`")
         }
         DeploymentError::NotFound(_) => Failure { exit: Exit::Nothing, text: error.to_string() },
         _ => Failure::usage(error),

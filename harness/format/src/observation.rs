@@ -247,6 +247,22 @@ pub struct LogFacts {
     /// Whether the times do not contain their zone, and `--log-zone` was not used. They are read as UTC.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_zone: bool,
+    /// The zone of the times that lines of the log show together with the rows, with such a line, as in
+    /// `+02:00 (log:12)`. If `lacks_zone`, the zone that would fit. Empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fitting_zone: String,
+    /// Lines about spans that were written at another time than that of the jobs, as `log:12  text`: the first
+    /// ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<String>,
+    /// The number of lines about spans of another time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outside_lines: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The plan of a run: `run.json`, beside the folders of its cases.

@@ -159,6 +159,26 @@ fn folders() -> Vec<PathBuf> {
     unique
 }
 
+/// Returns the paths of a client program of Postgres, such as `pg_restore`, in the order in which to try
+/// them: the one in `PATH`, then those beside the server binaries, the newest version first.
+pub fn client_programs(name: &str) -> Vec<PathBuf> {
+    let mut folders = folders();
+    let version = |folder: &PathBuf| {
+        let mut parts = folder.iter().filter_map(|part| part.to_str()?.parse::<u32>().ok());
+        std::cmp::Reverse(parts.next_back().unwrap_or(u32::MAX))
+    };
+    folders.sort_by_key(version);
+    folders.extend(pg_config_folder());
+    let mut found: Vec<PathBuf> = Vec::new();
+    for program in folders.into_iter().map(|folder| folder.join(name)).filter(|path| path.is_file())
+    {
+        if !found.contains(&program) {
+            found.push(program);
+        }
+    }
+    found
+}
+
 /// Returns the folder that `pg_config` prints.
 fn pg_config_folder() -> Option<PathBuf> {
     let output = command(Path::new("pg_config"), None).arg("--bindir").output().ok()?;

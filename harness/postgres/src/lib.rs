@@ -108,6 +108,7 @@ mod source;
 mod sweep;
 mod user;
 
+pub use binaries::client_programs;
 pub use cache::{Cache, CacheEntry};
 pub use connection::{Address, connect_options};
 pub use database::Database;

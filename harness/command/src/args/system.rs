@@ -19,11 +19,16 @@ pub(crate) struct SystemArgs {
     /// variable `DATABASE_URL`: other users of this machine can see arguments.
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Plain `pg_dump` file, instead of a database
+    /// File or folder of `pg_dump`, instead of a database
     ///
-    /// `-` reads standard input.
+    /// In any of its formats, also compressed. `-` reads standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "database")]
     pub(crate) dump: Option<PathBuf>,
+    /// Database of a dump of several databases
+    ///
+    /// Needed if more than one database of `pg_dumpall` has the tables of the spec.
+    #[arg(long, value_name = "NAME", requires = "dump")]
+    pub(crate) dump_database: Option<String>,
     /// Log of the service; `-` reads standard input
     ///
     /// Prefixes and JSON of collectors and loggers are removed; docs/production.md lists them.
@@ -32,6 +37,11 @@ pub(crate) struct SystemArgs {
     /// Zone of times in the log without one, e.g. `+02:00`
     #[arg(long, value_name = "ZONE", requires = "log", value_parser = zone, allow_hyphen_values = true)]
     pub(crate) log_zone: Option<FixedOffset>,
+    /// Format of the log's lines, e.g. `flyctl around zap JSON` [default: detected]
+    ///
+    /// The names are those that the report prints; `plain` if the lines have at most a time before their text.
+    #[arg(long, value_name = "FORMAT", requires = "log")]
+    pub(crate) log_format: Option<String>,
     /// Select a job by id or name [default: the newest jobs]
     ///
     /// Repeatable.
@@ -195,9 +205,11 @@ Examples (DATABASE_URL names the database):
 
 Preflight inserts a span to test the database, and rolls the insert back.
 Exit codes:
-  0  no check failed
+  0  no check failed, and the database was tried
   1  a check failed: spans would be lost
-  3  no connection to the database")]
+  3  no connection to the database
+  4  nothing could be checked
+  9  no check failed, but no database was given")]
 pub(crate) struct Preflight {
     /// Database URL of the service [default: `$DATABASE_URL`]
     ///

@@ -49,7 +49,11 @@ fn log(facts: &LogFacts) -> String {
         "" => String::new(),
         format => format!(" ({format})"),
     };
-    let lines = format!("{lines}{format}");
+    let zone = match facts.fitting_zone.as_str() {
+        zone if !zone.is_empty() && !facts.lacks_zone => format!(", times in {zone}"),
+        _ => String::new(),
+    };
+    let lines = format!("{lines}{format}{zone}");
     match (facts.first, facts.last) {
         (Some(first), Some(last)) => {
             format!("{}: {lines}, {} to {}", facts.name, time(first), time(last))

@@ -2,14 +2,18 @@
 //! that is judged.
 
 use super::dump::Dump;
-use super::log::{LogStream, read_log};
+use super::log::{LogQuery, read_log};
+use super::log_stream::LogStream;
+use super::log_zone::RowTimes;
 use super::records::Records;
 use super::selection::JobSelection;
 use super::session::{Error, Session};
 use super::window::Window;
 use crate::mask::Secrets;
 use crate::matrix::Case;
-use crate::observation::{Deployment, Job, Observation, Origin, Sink, Source, TableRows, Unit};
+use crate::observation::{
+    Deployment, Job, Observation, Origin, Sink, Source, TableRows, Unit, text,
+};
 use crate::spec::Spec;
 
 /// Where the rows of an existing system come from.
@@ -68,7 +72,8 @@ impl Source for ExistingSystem<'_> {
             RowSource::None => (Records::empty(), None, Vec::new()),
         };
         let window = log_window(spec, &found.tables, selection.window);
-        let log = log.map(|log| read_log(spec, log, window, sink)).transpose()?;
+        let query = LogQuery { window, times: row_times(spec, &found.tables) };
+        let log = log.map(|log| read_log(spec, log, query, sink)).transpose()?;
         let Records { tables, other_tables, concurrent_spans, unread } = found;
         let jobs = Job::from_rows(&spec.tables, tables.jobs.all());
         let route = jobs.into_iter().find_map(|job| job.route).unwrap_or_default();
@@ -104,4 +109,20 @@ fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     let is_running = ended.len() < units.len() || ended.is_empty();
     let until = ended.iter().max().filter(|_| !is_running).map(|last| *last + flush);
     Window { since: requested.since.or(since), until: requested.until.or(until) }
+}
+
+/// Returns what the found rows say about times in the log.
+fn row_times(spec: &Spec, found: &TableRows) -> RowTimes {
+    let mut times = RowTimes::default();
+    let tables = &spec.tables;
+    for (row, job) in found.jobs.all().iter().zip(Job::from_rows(tables, found.jobs.all())) {
+        let texts = [&tables.jobs.id, &tables.jobs.name].map(|column| text(row, column));
+        if let Some(created) = job.created {
+            times.add(texts.into_iter().flatten(), created);
+        }
+    }
+    for unit in Unit::from_rows(tables, found.units.all()) {
+        times.starts.extend(unit.started);
+    }
+    times
 }

@@ -2,16 +2,17 @@
 //! the log as a whole.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use regex::RegexSet;
 
+use super::log_stream::LogStream;
+use super::log_zone::{NamedLines, RowTimes, fitting_offset, widened};
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
-use crate::log::{Entry, Needles, ScanError, Time, scan};
+use crate::log::{AROUND, Entry, Format, Needles, ScanError, Time, scan};
 use crate::observation::{self, LogLine, Sink, TracerEvent};
 use crate::spec::{Probes, Spec};
 
@@ -20,6 +21,8 @@ use crate::spec::{Probes, Spec};
 const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 /// Maximum number of lines about crashed processes.
 const MAX_CRASH_LINES: usize = 4;
+/// Maximum number of lines about spans of another time that are kept.
+const MAX_OUTSIDE_LINES: usize = 4;
 /// Maximum number of lines that contain the text of a probe and do not match it.
 const MAX_UNCLEAR_LINES: usize = 4;
 
@@ -38,20 +41,13 @@ const CRASH_PATTERNS: [&str; 8] = [
 /// Matches the [`CRASH_PATTERNS`].
 static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
-/// A log to read.
-pub struct LogStream<'a> {
-    /// File name; `-` for standard input.
-    pub name: String,
-    /// Contents.
-    pub bytes: Box<dyn Read + 'a>,
-    /// The offset from UTC of times that do not name their zone; `None` if it is not known.
-    pub zone: Option<FixedOffset>,
-}
-
-impl std::fmt::Debug for LogStream<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "LogStream({})", self.name)
-    }
+/// What is asked of a log.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogQuery {
+    /// The time in which lines about spans count.
+    pub(super) window: Window,
+    /// What the rows say about times.
+    pub(super) times: RowTimes,
 }
 
 /// The kind of a line. Each kind has its own limit of bytes.
@@ -70,24 +66,34 @@ enum Kind {
 }
 
 /// Reads a log. Keeps all lines that report whether tracing is on. Keeps a line about a span if its
-/// time is in the window, or if it has no time. Secrets are masked.
+/// time is in the window of the query, or if it has no time. Secrets are masked.
 ///
 /// # Errors
 /// If the log can't be read, or is not text.
 pub(crate) fn read_log(
     spec: &Spec,
     log: LogStream<'_>,
-    window: Window,
+    query: LogQuery,
     sink: &mut dyn Sink,
 ) -> Result<observation::Log, Error> {
+    let name = log.name.clone();
+    let format = match &log.format {
+        Some(format) => {
+            Format::parse(format).map_err(|reason| Error::File { name: name.clone(), reason })?
+        }
+        None => Format::Detected,
+    };
     let probes = &spec.probes;
-    let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS));
-    let read = observation::Log::default();
-    let without_anchors = without_anchors(&probes.patterns());
-    let (zone, bytes) = (log.zone, BTreeMap::new());
-    let mut reader = Reader { probes, without_anchors, window, zone, bytes, read, sink };
-    let scanned = scan(log.bytes, &needles, |number, entry| reader.read_line(number, &entry));
-    let name = log.name;
+    let names: Vec<_> = match log.zone {
+        None => query.times.names.iter().map(|(name, _)| regex::escape(name)).collect(),
+        Some(_) => Vec::new(),
+    };
+    let names = names.iter().map(String::as_str);
+    let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(names));
+    let mut reader = Reader::new(spec, log.zone, query);
+    let scanned = scan(log.bytes, &needles, &format, |number, entry| {
+        reader.read_line(number, &entry, sink);
+    });
     let scanned = scanned.map_err(|error| {
         let (name, reason) = (name.clone(), chain(&error));
         match error {
@@ -95,18 +101,17 @@ pub(crate) fn read_log(
             _ => Error::File { name, reason },
         }
     })?;
-    let mut read = reader.read;
+    let lacks_zone = scanned.first.is_some_and(|first| !first.has_zone);
+    let (zone, mut read) = reader.finish(lacks_zone, sink);
     let banners: Vec<_> = read.lines.iter().filter_map(|line| probes.banner(&line.text)).collect();
     let last = banners.last().cloned();
     read.facts.contradictions =
         banners.iter().filter(|banner| Some(*banner) != last.as_ref()).count();
     read.facts.name = name;
     read.facts.lines = scanned.lines;
-    let at = |time: Option<Time>| time.map(|time| utc(time, log.zone));
+    let at = |time: Option<Time>| time.map(|time| utc(time, zone));
     (read.facts.first, read.facts.last) = (at(scanned.first), at(scanned.last));
-    read.facts.lacks_zone =
-        log.zone.is_none() && scanned.first.is_some_and(|first| !first.has_zone);
-    read.facts.line_format = scanned.format.join(", ");
+    read.facts.line_format = scanned.format.join(AROUND);
     Ok(read)
 }
 
@@ -131,44 +136,116 @@ struct Reader<'a> {
     probes: &'a Probes,
     /// The probes without their anchors; `None` if one is not valid without them.
     without_anchors: Option<RegexSet>,
-    window: Window,
+    query: LogQuery,
     zone: Option<FixedOffset>,
     /// Bytes of the lines of each kind so far.
     bytes: BTreeMap<Kind, usize>,
+    /// Lines about spans whose time names no zone, as if in UTC: the whole log decides about the zone.
+    without_zone: Vec<LogLine>,
+    /// Lines that name a job or a unit, and whose time names no zone.
+    named: NamedLines,
     read: observation::Log,
-    sink: &'a mut dyn Sink,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(spec: &'a Spec, zone: Option<FixedOffset>, query: LogQuery) -> Self {
+        Self {
+            probes: &spec.probes,
+            without_anchors: without_anchors(&spec.probes.patterns()),
+            query,
+            zone,
+            bytes: BTreeMap::new(),
+            without_zone: Vec::new(),
+            named: NamedLines::default(),
+            read: observation::Log::default(),
+        }
+    }
+
     /// Handles the line with this line number.
-    fn read_line(&mut self, number: u64, entry: &Entry) {
+    fn read_line(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         let at = entry.at.map(|time| utc(time, self.zone));
+        let lacks_zone = self.zone.is_none() && entry.at.is_some_and(|time| !time.has_zone);
         // The text inside of all wrappers comes first: the others contain what a collector added.
         let texts = || entry.texts.iter().rev();
+        if let Some(at) = at.filter(|_| lacks_zone) {
+            let whole = entry.texts.first().map_or("", String::as_str);
+            self.named.add(&self.query.times, number, whole, at);
+        }
         let is_start = texts().any(|text| self.probes.started(text));
         if is_start {
             self.read.facts.last_start = Some(number);
         }
-        let is_in_window = at.is_none_or(|at| self.window.contains(at));
+        let window = if lacks_zone { widened(self.query.window) } else { self.query.window };
+        let is_in_window = at.is_none_or(|at| window.contains(at));
         let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));
         let Some((kind, text)) = matching else {
             return self.read_other_line(number, entry, is_in_window, is_start);
         };
-        if !is_in_window && !matches!(kind, Kind::Banner { .. }) {
-            return;
-        }
-        let bytes = self.bytes.entry(kind).or_default();
-        *bytes += text.len();
-        if *bytes > MAX_KIND_BYTES {
-            self.read.dropped_bytes += text.len() as u64;
-            return;
-        }
-        // A banner contains the value of the tracing flag, which is not a secret.
         let is_banner = matches!(kind, Kind::Banner { .. });
+        // A banner contains the value of the tracing flag, which is not a secret.
         let text = if is_banner { text } else { crate::mask::text(&text) };
         let line = LogLine { number, at, text };
-        self.sink.line(&line);
-        self.read.lines.push(line);
+        if !is_in_window && !is_banner {
+            return self.add_outside(&line);
+        }
+        let bytes = self.bytes.entry(kind).or_default();
+        *bytes += line.text.len();
+        if *bytes > MAX_KIND_BYTES {
+            self.read.dropped_bytes += line.text.len() as u64;
+        } else if lacks_zone && !is_banner {
+            self.without_zone.push(line);
+        } else {
+            sink.line(&line);
+            self.read.lines.push(line);
+        }
+    }
+
+    /// Adds a line about a span of another time.
+    fn add_outside(&mut self, line: &LogLine) {
+        let facts = &mut self.read.facts;
+        facts.outside_lines += 1;
+        if facts.outside.len() < MAX_OUTSIDE_LINES {
+            let at = line.at.map(|at| at.format("%Y-%m-%d %H:%M:%SZ  ").to_string());
+            let at = at.unwrap_or_default();
+            facts.outside.push(format!("log:{}  {at}{}", line.number, line.text));
+        }
+    }
+
+    /// Decides about the zone of times that name none, and adds the lines with such a time. Returns the zone;
+    /// `None` for UTC.
+    fn finish(
+        mut self,
+        lacks_zone: bool,
+        sink: &mut dyn Sink,
+    ) -> (Option<FixedOffset>, observation::Log) {
+        let times = std::mem::take(&mut self.query.times);
+        let shown = self.named.offset(&times).filter(|_| self.zone.is_none());
+        let zone = self.zone.or(shown.map(|(zone, _)| zone));
+        self.read.facts.lacks_zone = lacks_zone && zone.is_none();
+        self.read.facts.fitting_zone = match shown {
+            Some((zone, number)) => format!("{zone} (log:{number})"),
+            None if self.read.facts.lacks_zone => fitting_offset(&self.without_zone, &times)
+                .map_or(String::new(), |at| at.to_string()),
+            None => String::new(),
+        };
+        let seconds = shown.map_or(0, |(zone, _)| zone.local_minus_utc());
+        let offset = chrono::Duration::seconds(i64::from(seconds));
+        for mut line in std::mem::take(&mut self.without_zone) {
+            line.at = line.at.map(|at| at - offset);
+            if line.at.is_none_or(|at| self.query.window.contains(at)) {
+                sink.line(&line);
+                self.read.lines.push(line);
+            } else {
+                self.add_outside(&line);
+            }
+        }
+        for line in &mut self.read.lines {
+            if self.probes.banner(&line.text).is_some() && lacks_zone {
+                line.at = line.at.map(|at| at - offset);
+            }
+        }
+        self.read.lines.sort_by_key(|line| line.number);
+        (zone, self.read)
     }
 
     /// Handles a line that matches no probe.
@@ -210,8 +287,14 @@ mod tests {
 
     fn read(text: &str, window: Window) -> observation::Log {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
-        let log = LogStream { name: "-".into(), bytes: Box::new(text.as_bytes()), zone: None };
-        read_log(&Spec::read(&path).unwrap(), log, window, &mut ()).unwrap()
+        let log = LogStream {
+            name: "-".into(),
+            bytes: Box::new(text.as_bytes()),
+            zone: None,
+            format: None,
+        };
+        let query = LogQuery { window, ..LogQuery::default() };
+        read_log(&Spec::read(&path).unwrap(), log, query, &mut ()).unwrap()
     }
 
     #[test]

@@ -53,6 +53,16 @@ pub enum DeploymentError {
     /// An id is not a valid value for the type of its column.
     #[error("{0}")]
     InvalidId(String),
+    /// Several databases of a dump have a table of the spec.
+    #[error("several databases of `{dump}` have a table `{table}`: {}", .names.join(", "))]
+    SeveralDatabases {
+        /// File name of the dump.
+        dump: String,
+        /// The table.
+        table: String,
+        /// The databases.
+        names: Vec<String>,
+    },
     /// A log or dump has a format that another program can convert to text.
     #[error("could not read `{name}`: {reason}")]
     NeedsConversion {

@@ -1,6 +1,7 @@
 //! One log line, without what log collectors added to it.
 
 use super::escape::without_escapes;
+use super::format::Format;
 use super::message::Message;
 use super::time::{Time, split_time, time_text};
 use super::wrapper::Wrapper;
@@ -21,12 +22,12 @@ pub(crate) struct Entry {
 }
 
 /// Parses a line: removes what log collectors and loggers added, and keeps the time that they or the service
-/// wrote.
-pub(crate) fn parse_line(line: &str) -> Entry {
+/// wrote. `format` says which of it a line may have.
+pub(crate) fn parse_line(line: &str, format: &Format) -> Entry {
     let whole = without_escapes(line.trim_end_matches(['\r', '\n'])).into_owned();
     let mut entry = Entry { texts: vec![whole], ..Entry::default() };
     for _ in 0..MAX_WRAPPERS {
-        let Some(text) = entry.unwrapped() else { break };
+        let Some(text) = entry.unwrapped(format) else { break };
         entry.texts.push(without_escapes(text.trim_end_matches(['\r', '\n'])).into_owned());
     }
     entry
@@ -39,26 +40,30 @@ impl Entry {
     }
 
     /// Returns the last text without one more wrapper; `None` if it has none.
-    fn unwrapped(&mut self) -> Option<String> {
+    fn unwrapped(&mut self, format: &Format) -> Option<String> {
         let text = self.text();
+        let allows = |name: &str| format.allows(self.wrappers.len(), name);
         if let Some((at, rest)) = split_time(text) {
             // Only the innermost time is from the service. Other times are from collectors.
             self.at = Some(at);
             return Some(rest);
         }
         if text.starts_with('{')
-            && let Some(Message { text, at }) = Message::read(text)
+            && let Some(Message { logger, text, at }) = Message::read(text)
+            && allows(logger)
         {
-            self.wrappers.push("JSON");
+            self.wrappers.push(logger);
             self.at = at.or(self.at);
             return Some(text);
         }
-        if let Some(Message { text, at }) = Message::from_pairs(text) {
-            self.wrappers.push("logfmt");
+        if let Some(Message { logger, text, at }) = Message::from_pairs(text)
+            && allows(logger)
+        {
+            self.wrappers.push(logger);
             self.at = at.or(self.at);
             return Some(text);
         }
-        let (wrapper, time, end) = Wrapper::find(text, self.wrappers.last().copied())?;
+        let (wrapper, time, end) = Wrapper::find(text, self.wrappers.last().copied(), allows)?;
         let at = time.and_then(time_text);
         let rest = text[end..].to_owned();
         self.wrappers.push(wrapper.name);
@@ -108,7 +113,7 @@ mod tests {
                 Some("12:00:01"),
             ),
         ] {
-            let found = parse_line(&line);
+            let found = parse_line(&line, &Format::Detected);
             assert_eq!(found.text(), TEXT, "{line}");
             let at = found.at.map(|time| time.at.to_rfc3339());
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
@@ -154,7 +159,7 @@ mod tests {
             ("INFO:runner.worker:", "Python's logging", None),
             ("2025-10-22T12:00:01Z app[148e2] iad [info] 0|runner  | ", "flyctl, pm2", AT),
         ] {
-            let found = parse_line(&format!("{line}{TEXT}"));
+            let found = parse_line(&format!("{line}{TEXT}"), &Format::Detected);
             assert_eq!((found.text(), found.wrappers.join(", ").as_str()), (TEXT, names), "{line}");
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
             assert_eq!(found.at.map(|time| time.at.to_rfc3339()), expected, "{line}");
@@ -166,7 +171,42 @@ mod tests {
         for line in ["", "plain words", "{not json", r#"{"other":"field"}"#, "| pipe", "a [b] c: d"]
         {
             let expected = Entry { texts: vec![line.into()], ..Entry::default() };
-            assert_eq!(parse_line(line), expected);
+            assert_eq!(parse_line(line, &Format::Detected), expected);
+        }
+    }
+
+    #[test]
+    fn a_given_format_replaces_the_detected_one() {
+        let line = r#"2025-10-22T12:00:01Z app[1a] iad [info] {"level":"info","msg":"x"}"#;
+        for (format, text) in [
+            ("flyctl around JSON", "x"),
+            ("flyctl", r#"{"level":"info","msg":"x"}"#),
+            ("plain", r#"app[1a] iad [info] {"level":"info","msg":"x"}"#),
+            ("JSON", r#"app[1a] iad [info] {"level":"info","msg":"x"}"#),
+        ] {
+            let format = Format::parse(format).unwrap();
+            assert_eq!(parse_line(line, &format).text(), text, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn the_logger_of_a_json_line_is_recognised_by_its_keys() {
+        for (line, logger) in [
+            (r#"{"level":"info","ts":1761134401.5,"caller":"a.go:1","msg":"x"}"#, "zap JSON"),
+            (r#"{"level":30,"time":1761134401000,"pid":1,"hostname":"h","msg":"x"}"#, "pino JSON"),
+            (
+                r#"{"name":"a","hostname":"h","pid":1,"level":30,"msg":"x","time":"2025-10-22T12:00:01Z","v":0}"#,
+                "bunyan JSON",
+            ),
+            (r#"{"log":"x\n","stream":"stderr","time":"2025-10-22T12:00:01Z"}"#, "docker JSON"),
+            (
+                r#"{"timestamp":"2025-10-22T12:00:01Z","level":"INFO","fields":{"message":"x"},"target":"a"}"#,
+                "tracing-subscriber JSON",
+            ),
+            (r#"{"message":"x"}"#, "JSON"),
+        ] {
+            let found = parse_line(line, &Format::Detected);
+            assert_eq!((found.text(), found.wrappers.as_slice()), ("x", [logger].as_slice()));
         }
     }
 }

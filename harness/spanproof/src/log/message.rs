@@ -44,9 +44,49 @@ const TIME_KEYS: [&str; 13] = [
 const NESTED_KEYS: [&str; 7] =
     ["fields", "jsonPayload", "record", "attributes", "content", "message", "values"];
 
+/// The names of JSON formats. The last one stands for an unknown logger.
+pub(super) const LOGGERS: [&str; 15] = [
+    "flyctl JSON",
+    "journald JSON",
+    "docker JSON",
+    "Google Cloud JSON",
+    "Serilog JSON",
+    "bunyan JSON",
+    "pino JSON",
+    "tracing-subscriber JSON",
+    "loguru JSON",
+    "logback JSON",
+    "zap JSON",
+    "structlog JSON",
+    "slog JSON",
+    "winston JSON",
+    "JSON",
+];
+/// Keys that a JSON object of each of [`LOGGERS`] has, in the same order. Formats with more special keys
+/// come first.
+const LOGGER_KEYS: [&[&str]; 15] = [
+    &["fly", "message"],
+    &["__REALTIME_TIMESTAMP"],
+    &["log", "stream"],
+    &["insertId"],
+    &["@t"],
+    &["v", "pid", "hostname", "level"],
+    &["pid", "hostname", "level"],
+    &["fields", "target", "level"],
+    &["record", "text"],
+    &["@timestamp", "logger_name"],
+    &["ts", "level", "msg"],
+    &["event", "level"],
+    &["time", "level", "msg"],
+    &["timestamp", "level", "message"],
+    &[],
+];
+
 /// A message, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
+    /// The name of the format.
+    pub(super) logger: &'static str,
     pub(super) text: String,
     /// `None` if it has no time with a date.
     pub(super) at: Option<Time>,
@@ -56,14 +96,17 @@ impl Message {
     /// Reads a JSON object; `None` if the text is none, or has no text.
     pub(super) fn read(json: &str) -> Option<Self> {
         let Ok(Json::Object(fields)) = serde_json::from_str::<Json>(json) else { return None };
-        Self::from_object(&fields)
+        let has_all = |keys: &&[&str]| keys.iter().all(|key| fields.contains_key(*key));
+        let mut loggers = LOGGERS.iter().zip(LOGGER_KEYS);
+        let logger = loggers.find(|(_, keys)| has_all(keys)).map_or("JSON", |(name, _)| *name);
+        Some(Self { logger, ..Self::from_object(&fields)? })
     }
 
     fn from_object(fields: &Map<String, Json>) -> Option<Self> {
         let at = TIME_KEYS.iter().find_map(|key| time(fields.get(*key)?));
         let own = TEXT_KEYS.iter().find_map(|key| message(fields.get(*key)?));
         if let Some(text) = own {
-            return Some(Self { text, at });
+            return Some(Self { logger: "JSON", text, at });
         }
         let nested = NESTED_KEYS.iter().filter_map(|key| fields.get(*key)?.as_object());
         let inner = { nested }.find_map(Self::from_object)?;
@@ -77,7 +120,8 @@ impl Message {
         if !["time", "ts", "level", "lvl", "t"].contains(&first) {
             return None;
         }
-        let (mut rest, mut found) = (line, Self { text: String::new(), at: None });
+        let (mut rest, mut found) =
+            (line, Self { logger: "logfmt", text: String::new(), at: None });
         let mut has_text = false;
         while let Some((key, after)) = rest.trim_start().split_once('=') {
             let (value, after) = pair_value(after)?;
@@ -140,14 +184,16 @@ mod tests {
             (r#"{"ts":1761134401000,"fields":{"message":"x"}}"#, at),
             (r#"{"attributes":{"a":1},"body":"x"}"#, None),
         ] {
-            assert_eq!(Message::read(line), Some(Message { text: "x".into(), at }), "{line}");
+            let found = Message::read(line).map(|found| (found.text, found.at));
+            assert_eq!(found, Some(("x".to_owned(), at)), "{line}");
         }
         for (line, at) in [
             ("time=2025-10-22T12:00:01Z level=info msg=\"x\" job=1", at),
             ("time=\"2025-10-22T12:00:01Z\" level=info msg=x", at),
             ("level=info msg=x", None),
         ] {
-            assert_eq!(Message::from_pairs(line), Some(Message { text: "x".into(), at }), "{line}");
+            let found = Message { logger: "logfmt", text: "x".into(), at };
+            assert_eq!(Message::from_pairs(line), Some(found), "{line}");
         }
         for line in ["a=b", "level=info", "time is = 5", "{\"a\":1}"] {
             assert_eq!((Message::read(line), Message::from_pairs(line)), (None, None), "{line}");

@@ -3,6 +3,7 @@
 
 mod entry;
 mod escape;
+mod format;
 mod join;
 mod message;
 mod needle;
@@ -11,6 +12,7 @@ mod time;
 mod wrapper;
 
 pub(crate) use entry::{Entry, parse_line};
+pub(crate) use format::{AROUND, Format};
 pub(crate) use needle::Needles;
 pub(crate) use scan::{Error as ScanError, scan};
 pub(crate) use time::Time;

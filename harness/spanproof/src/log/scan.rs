@@ -6,7 +6,7 @@ use std::io::Read;
 use memchr::{memchr, memchr_iter, memrchr};
 
 use super::join::joined;
-use super::{Entry, Needles, Time, parse_line};
+use super::{Entry, Format, Needles, Time, parse_line};
 
 /// Number of bytes to read at once. A line with more bytes is split.
 const CHUNK: usize = 1024 * 1024;
@@ -47,13 +47,14 @@ pub(crate) struct Scan {
 }
 
 /// Reads a whole log. Calls `on_line` for each line that may match a pattern, with the line's
-/// number, counted from 1.
+/// number, counted from 1. `given` is the format of the log.
 ///
 /// # Errors
 /// If the log can't be read or is not text.
 pub(crate) fn scan(
     log: impl Read,
     needles: &Needles,
+    given: &Format,
     mut on_line: impl FnMut(u64, Entry),
 ) -> Result<Scan, Error> {
     let mut log = joined(log)?;
@@ -65,15 +66,17 @@ pub(crate) fn scan(
         let read = log.by_ref().take(room).read_to_end(&mut buffer)?;
         if scan.bytes == 0 {
             check_text(&buffer)?;
-            scan.first = lines(&buffer).take(MAX_LINES).find_map(timestamp);
-            scan.format = format(lines(&buffer).take(MAX_LINES));
+            scan.first = lines(&buffer).take(MAX_LINES).find_map(|line| timestamp(line, given));
+            scan.format = format(lines(&buffer).take(MAX_LINES), given);
         }
         scan.bytes += read as u64;
         let at_end = (read as u64) < room;
         // An incomplete last line stays in the buffer, unless the log ends or the buffer is full.
         let whole = memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let whole = if at_end || whole == 0 { buffer.len() } else { whole };
-        scan.lines += scan_lines(&buffer[..whole], scan.lines, needles, &mut on_line);
+        scan.lines += scan_lines(&buffer[..whole], scan.lines, needles, |number, line| {
+            on_line(number, parse_line(line, given));
+        });
         if whole > 0 {
             tail = buffer[whole.saturating_sub(TAIL)..whole].to_vec();
         }
@@ -82,7 +85,7 @@ pub(crate) fn scan(
             break;
         }
     }
-    scan.last = lines(&tail).rev().take(MAX_LINES).find_map(timestamp);
+    scan.last = lines(&tail).rev().take(MAX_LINES).find_map(|line| timestamp(line, given));
     Ok(scan)
 }
 
@@ -92,7 +95,7 @@ fn scan_lines(
     text: &[u8],
     before: u64,
     needles: &Needles,
-    on_line: &mut impl FnMut(u64, Entry),
+    mut on_line: impl FnMut(u64, &str),
 ) -> u64 {
     let (mut at, mut number, mut counted) = (0, before + 1, 0);
     while let Some(hit) = needles.next(text, at) {
@@ -100,7 +103,7 @@ fn scan_lines(
         let end = memchr(b'\n', &text[hit..]).map_or(text.len(), |end| hit + end);
         number += memchr_iter(b'\n', &text[counted..start]).count() as u64;
         counted = start;
-        on_line(number, parse_line(&String::from_utf8_lossy(&text[start..end])));
+        on_line(number, &String::from_utf8_lossy(&text[start..end]));
         at = end + 1;
         if at >= text.len() {
             break;
@@ -138,10 +141,11 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
 }
 
 /// Returns the names of what is around the text of most lines, from the outside to the inside.
-fn format<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<&'static str> {
+fn format<'a>(lines: impl Iterator<Item = &'a [u8]>, given: &Format) -> Vec<&'static str> {
     let mut counts: BTreeMap<Vec<&'static str>, usize> = BTreeMap::new();
     for line in lines.filter(|line| !line.is_empty()) {
-        *counts.entry(parse_line(&String::from_utf8_lossy(line)).wrappers).or_default() += 1;
+        let entry = parse_line(&String::from_utf8_lossy(line), given);
+        *counts.entry(entry.wrappers).or_default() += 1;
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(names, _)| names).unwrap_or_default()
 }
@@ -152,8 +156,8 @@ fn lines(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 }
 
 /// Returns the time of a line; `None` if the line has no time with a date.
-fn timestamp(line: &[u8]) -> Option<Time> {
-    parse_line(&String::from_utf8_lossy(line)).at
+fn timestamp(line: &[u8], given: &Format) -> Option<Time> {
+    parse_line(&String::from_utf8_lossy(line), given).at
 }
 
 #[cfg(test)]
@@ -175,7 +179,7 @@ mod tests {
     fn found(log: &[u8], step: usize) -> (Scan, Vec<(u64, String)>) {
         let mut all = Vec::new();
         let needles = Needles::new(["tracer (on|off)"]);
-        let scan = scan(SlowReader(log, step), &needles, |number, entry| {
+        let scan = scan(SlowReader(log, step), &needles, &Format::Detected, |number, entry| {
             all.push((number, entry.text().to_owned()));
         });
         (scan.unwrap(), all)
@@ -218,10 +222,13 @@ mod tests {
             (b"abc\0\x01\x02def".as_slice(), "NUL"),
             (b"PGDMP".as_slice(), "a database dump"),
         ] {
-            let error = scan(bytes, &needles, |_, _| {}).unwrap_err();
+            let error = scan(bytes, &needles, &Format::Detected, |_, _| {}).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
-        assert_eq!(scan(b"".as_slice(), &needles, |_, _| {}).unwrap(), Scan::default());
+        assert_eq!(
+            scan(b"".as_slice(), &needles, &Format::Detected, |_, _| {}).unwrap(),
+            Scan::default()
+        );
         let (_, lines) = found(b"\0\0\0tracer on\n", 1000);
         assert_eq!(lines, [(1, "tracer on".to_owned())]);
     }

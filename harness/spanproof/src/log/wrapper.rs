@@ -92,19 +92,27 @@ static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
     PREFIXES.iter().filter_map(wrapper).collect()
 });
 
+/// Returns the names of all prefixes.
+pub(super) fn wrapper_names() -> impl Iterator<Item = &'static str> {
+    PREFIXES.iter().map(|(name, _)| *name)
+}
+
 impl Wrapper {
-    /// Finds the wrapper of a text. Returns it with the time that it contains, as text, and the length of
-    /// the prefix. `outer` is the name of the wrapper that was removed before.
+    /// Finds the wrapper of a text, among those that `allows` accepts. Returns it with the time that it
+    /// contains, as text, and the length of the prefix. `outer` is the name of the wrapper that was removed
+    /// before.
     pub(super) fn find<'a>(
         text: &'a str,
         outer: Option<&str>,
+        allows: impl Fn(&str) -> bool,
     ) -> Option<(&'static Self, Option<&'a str>, usize)> {
         let is_possible = |wrapper: &&Self| match wrapper.name {
             LOG_LEVEL => outer != Some(LOG_LEVEL),
             AFTER_LOG_LEVEL => outer == Some(LOG_LEVEL),
             _ => true,
         };
-        WRAPPERS.iter().filter(is_possible).find_map(|wrapper| {
+        let possible = WRAPPERS.iter().filter(|wrapper| allows(wrapper.name)).filter(is_possible);
+        { possible }.find_map(|wrapper| {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());
             Some((wrapper, time, found.get(0)?.end()))

@@ -85,6 +85,14 @@ pub(crate) struct LogFacts {
     /// Lines that contain the text of a probe, and do not match it because of what is before or after it, as
     /// `log:12  text`.
     pub(crate) unclear: Vec<String>,
-    /// Whether the times do not contain their zone, and `--log-zone` was not used. They are read as UTC.
+    /// Whether the times do not contain their zone, `--log-zone` was not used, and no line shows the zone. They
+    /// are read as UTC.
     pub(crate) lacks_zone: bool,
+    /// The zone that lines of the log show together with the rows, such as `+02:00 (log:12)`, or that would fit
+    /// if `lacks_zone`, such as `+02:00`; empty for none.
+    pub(crate) fitting_zone: String,
+    /// Lines about spans that were written at another time than that of the jobs, as `log:12  text`.
+    pub(crate) outside: Vec<String>,
+    /// The number of lines about spans of another time.
+    pub(crate) outside_lines: u64,
 }

@@ -313,7 +313,8 @@ impl From<LogFacts> for format::LogFacts {
         (stored.first, stored.last, stored.last_start) = (first, last, last_start);
         (stored.crashes, stored.contradictions) = (facts.crashes, facts.contradictions);
         (stored.line_format, stored.unclear) = (facts.line_format, facts.unclear);
-        stored.lacks_zone = facts.lacks_zone;
+        (stored.lacks_zone, stored.fitting_zone) = (facts.lacks_zone, facts.fitting_zone);
+        (stored.outside, stored.outside_lines) = (facts.outside, facts.outside_lines);
         stored
     }
 }
@@ -331,6 +332,9 @@ impl From<format::LogFacts> for LogFacts {
             line_format: stored.line_format,
             unclear: stored.unclear,
             lacks_zone: stored.lacks_zone,
+            fitting_zone: stored.fitting_zone,
+            outside: stored.outside,
+            outside_lines: stored.outside_lines,
         }
     }
 }

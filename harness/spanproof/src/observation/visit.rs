@@ -287,9 +287,12 @@ impl Deployment {
                 line_format: _,
                 unclear,
                 lacks_zone: _,
+                fitting_zone: _,
+                outside,
+                outside_lines: _,
             } = facts;
             visitor.text(Part::Output, name);
-            for line in crashes.iter_mut().chain(unclear) {
+            for line in crashes.iter_mut().chain(unclear).chain(outside) {
                 visitor.line(line);
             }
             for LogLine { number: _, at: _, text } in lines {

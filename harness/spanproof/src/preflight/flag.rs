@@ -6,7 +6,7 @@ use spanproof_format::Check;
 
 use super::check::PendingCheck;
 use super::manifest::{Answer, ManifestFlag};
-use crate::deployment::{Error, LogStream, Window, read_log};
+use crate::deployment::{Error, LogQuery, LogStream, read_log};
 use crate::observation::Log;
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 use spanproof_manifest as manifest;
@@ -31,7 +31,7 @@ impl Startup {
     /// # Errors
     /// If the log can't be read.
     pub fn read(spec: &Spec, log: LogStream<'_>) -> Result<Self, Error> {
-        Ok(Self::from_log(spec, &read_log(spec, log, Window::default(), &mut ())?))
+        Ok(Self::from_log(spec, &read_log(spec, log, LogQuery::default(), &mut ())?))
     }
 
     fn from_log(spec: &Spec, log: &Log) -> Self {

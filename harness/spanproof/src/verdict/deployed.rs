@@ -351,11 +351,17 @@ impl System<'_> {
 /// not.
 fn unclear_lines(log: &LogFacts) -> Option<String> {
     if log.unclear.is_empty() && log.lacks_zone {
-        return Some(
-            "the times of the log name no zone, and no line fits if they are in UTC; use `--log-zone`, such as \
-             `--log-zone +02:00`"
-                .to_owned(),
-        );
+        let advice = match log.fitting_zone.as_str() {
+            "" => "use `--log-zone`, such as `--log-zone +02:00`".to_owned(),
+            zone => {
+                format!(
+                    "use `--log-zone`; with `--log-zone {zone}` most units have a line at their start"
+                )
+            }
+        };
+        return Some(format!(
+            "the times of the log name no zone, and no line fits if they are in UTC; {advice}"
+        ));
     }
     (!log.unclear.is_empty()).then(|| {
         "lines of the log have the text of a probe behind something that no known format puts there; remove it, \

@@ -125,6 +125,24 @@ impl Reasons<'_> {
                  (`docker logs --timestamps`, `journalctl -o short-iso`)",
             );
         }
+        if !log.lacks_zone && !log.fitting_zone.is_empty() {
+            self.supports(format!(
+                "the times of the log name no zone; they are in {}, because this line follows the row that it names",
+                log.fitting_zone
+            ));
+        }
+        if log.outside_lines > 0 && self.code == Code::PathNotExecuted {
+            let lines = match log.outside_lines {
+                1 => "1 line about spans was".to_owned(),
+                count => format!("{count} lines about spans were"),
+            };
+            self.against(format!(
+                "{lines} written at another time than that of these jobs: of other jobs, or by a clock that differs"
+            ));
+            for line in &log.outside {
+                self.against(line.clone());
+            }
+        }
         if log.last_start.is_none() && self.facts.startup_lines.is_empty() {
             self.against("no line of the log says that the service started: it may begin later");
         }

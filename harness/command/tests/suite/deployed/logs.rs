@@ -2,12 +2,13 @@
 
 use rstest::rstest;
 
-use super::scene::{ON, Scene, codes, command, first_message, run};
+use super::scene::{ON, Scene, codes, command, diagnose, first_message, run};
 use crate::run::Output;
 
 #[rstest]
-#[case::gzip(b"\x1f\x8b\x08\x00rest".as_slice(), "compressed by gzip; unpack it: `zcat FILE")]
-#[case::utf_16(b"\xff\xfeD\x00B\x00".as_slice(), "in UTF-16; convert it: `iconv")]
+#[case::damaged_gzip(b"\x1f\x8b\x08\x00rest".as_slice(), "`gzip -dc` ended with exit status: 1: ")]
+#[case::damaged_utf_16(b"\xff\xfeD\x00B".as_slice(), "`iconv -f UTF-16 -t UTF-8` ended with exit status: 1: ")]
+#[case::zip(b"PK\x03\x04rest".as_slice(), "it is a zip archive; unpack it with `unzip -p FILE`")]
 #[case::binary(b"\x7fELF\x00\x00".as_slice(), "not text: it contains NUL bytes")]
 fn a_file_that_is_not_a_log_is_refused(#[case] bytes: &[u8], #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -95,9 +96,56 @@ fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
         format!("2025-10-22 11:00:00.000 {ON}{}", line(BEGUN).repeat(4) + &line(REFUSED).repeat(8));
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
-    assert!(first_message(&json).contains("use `--log-zone`"), "{json:#}");
+    let advice = "use `--log-zone`; with `--log-zone +02:00` most units have a line at their start";
+    assert!(first_message(&json).contains(advice), "{json:#}");
     let (_, json) = Scene::default().diagnose(Some(&log), &["--log-zone", "+02:00"]);
     assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+}
+
+/// A line with the name of a job is written when the job is submitted.
+#[test]
+fn a_line_that_names_the_job_shows_the_zone() {
+    let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
+    let dump = Scene::default().dump().replace("bias-1", "bias-detection-1");
+    let log = format!(
+        "2025-10-22 11:00:00.000 {ON}{}{}",
+        line("accepted bias-detection-1"),
+        line(BEGUN).repeat(4) + &line(REFUSED).repeat(8)
+    );
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+    let facts = &json["sources"]["log"];
+    assert_eq!(facts["fitting_zone"], "+02:00 (log:2)");
+    assert_eq!(facts["first"], "2025-10-22T09:00:00Z");
+    // A line that is too late to be of the job's start shows nothing.
+    let late = log.replace("2025-10-22 14:00:00.030 accepted", "2025-10-22 14:05:00.030 accepted");
+    let (_, json) = diagnose(&dump, Some(&late), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+}
+
+#[test]
+fn a_given_format_replaces_the_detected_one() {
+    let lines = format!("web-1 | {BEGUN}\nweb-1 | {REFUSED}\n").repeat(4);
+    let log = format!("web-1 | {ON}{lines}");
+    let detected = Scene::default().run(Some(&log), &[]).stdout;
+    assert!(detected.contains("9 lines (docker compose)"), "{detected}");
+    let (_, json) = Scene::default().diagnose(Some(&log), &["--log-format", "plain"]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    let Output { code, stderr, .. } = Scene::default().run(Some(&log), &["--log-format", "x"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("unknown log format `x`; known are plain, flyctl"), "{stderr}");
+}
+
+/// Lines of another time are shown beside `path-not-executed`: they may be of the job, by another clock.
+#[test]
+fn lines_about_spans_of_another_time_are_shown() {
+    let log =
+        format!("2025-10-22T11:59:00Z {ON}2025-10-22T12:00:01Z x\n2025-10-22T13:00:00Z {BEGUN}\n");
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
+    let reasons = json["diagnoses"][0]["reasons"].to_string();
+    assert!(reasons.contains("1 line about spans was written at another time"), "{reasons}");
+    assert!(reasons.contains("log:3  2025-10-22 13:00:00Z  🔍 StartSpan called"), "{reasons}");
 }
 
 /// Regression test: a line in a format that nobody knows was a line that is not there.

@@ -1,5 +1,6 @@
 //! Tests of commands that read an existing system: a database or a dump, and a log.
 
+mod archives;
 mod dumps;
 mod jobless;
 mod live;

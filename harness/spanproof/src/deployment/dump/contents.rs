@@ -14,6 +14,8 @@ pub(super) const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 pub(super) struct Contents {
     /// The tables in the order of their definitions.
     pub(super) relations: Vec<Relation>,
+    /// The names of the databases, by the number that each table has. The first one has no name.
+    pub(super) databases: Vec<String>,
     /// The table whose rows the dump ends in the middle of; `None` if the dump is whole.
     pub(super) cut_off: Option<TableName>,
 }
@@ -118,10 +120,7 @@ impl Scanner {
     fn read_statement(&mut self, text: &str, line: &[u8], place: Place) {
         self.position = Position::TopLevel;
         match Statement::parse(text) {
-            Statement::Connect => {
-                self.database += 1;
-                self.search_path = None;
-            }
+            Statement::Connect(name) => self.connect(name),
             Statement::SearchPath(schema) => self.search_path = schema,
             Statement::Create(name, rest) => {
                 let name = self.qualified(name);
@@ -173,6 +172,17 @@ impl Scanner {
             Statement::Quoted(tag) => self.position = Position::Quoted(tag),
             Statement::Other => {}
         }
+    }
+
+    /// Begins another database.
+    fn connect(&mut self, name: String) {
+        let names = &mut self.contents.databases;
+        if names.is_empty() {
+            names.push(String::new());
+        }
+        names.push(name);
+        self.database = names.len() - 1;
+        self.search_path = None;
     }
 
     /// Handles a line of an `INSERT` statement. `lines` are those before it.

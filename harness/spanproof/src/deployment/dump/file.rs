@@ -1,71 +1,59 @@
 //! The file of a dump.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Seek, SeekFrom};
 use std::path::Path;
 
 use super::contents::Contents;
 use crate::deployment::session::Error;
-
-/// What other encodings and formats of dumps start with, and how to convert them.
-const CONVERTIBLE: [(&[u8], &str); 8] = [
-    (b"PGDMP", "it is a dump in Postgres's custom format; convert it with `pg_restore -f - FILE`"),
-    (b"\x1f\x8b", "it is compressed with gzip; unpack it with `zcat FILE`"),
-    (b"\x28\xb5\x2f\xfd", "it is compressed with zstd; unpack it with `zstdcat FILE`"),
-    (b"\xfd7zXZ", "it is compressed with xz; unpack it with `xzcat FILE`"),
-    (b"BZh", "it is compressed with bzip2; unpack it with `bzcat FILE`"),
-    (b"PK\x03\x04", "it is a zip archive; unpack it with `unzip -p FILE`"),
-    (b"\xff\xfe", "it is in UTF-16; convert it with `iconv -f UTF-16 -t UTF-8 FILE`"),
-    (b"\xfe\xff", "it is in UTF-16; convert it with `iconv -f UTF-16 -t UTF-8 FILE`"),
-];
+use crate::deployment::unpack::{UnpackError, unpacked_file, unpacked_folder};
 
 /// A dump in a file, which can be read several times.
 #[derive(Debug)]
 pub struct Dump {
     name: String,
     file: File,
+    /// The database of a dump of several databases; `None` if the tables of the spec are in one only.
+    database: Option<String>,
 }
 
 impl Dump {
-    /// Opens a dump. `-` is standard input, which is copied to an unnamed temporary file.
+    /// Opens a dump in any format of `pg_dump`, compressed or not. `-` is standard input. What is not plain
+    /// text is converted to an unnamed temporary file.
     ///
     /// # Errors
-    /// If the file can't be read, or is not a plain-text dump.
+    /// If the file can't be read, or converted to text.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let failed =
-            |error: std::io::Error| Error::File { name: name.clone(), reason: error.to_string() };
-        let needs_conversion = |reason: &str| {
-            let (name, reason) = (name.clone(), reason.to_owned());
-            Err(Error::NeedsConversion { name, reason, input: "dump" })
-        };
-        if path.is_dir() {
-            return needs_conversion(
-                "it is a folder; if `pg_dump -Fd` made it, convert it with `pg_restore -f - FOLDER`",
-            );
-        }
-        let mut file = if name == "-" {
-            let mut copy = tempfile::tempfile().map_err(failed)?;
-            std::io::copy(&mut std::io::stdin().lock(), &mut copy).map_err(failed)?;
-            copy.rewind().map_err(failed)?;
-            copy
+        let opened = if path.is_dir() {
+            unpacked_folder(path)
+        } else if name == "-" {
+            copy_of_stdin().map_err(UnpackError::from).and_then(unpacked_file)
         } else {
-            File::open(path).map_err(failed)?
+            File::open(path).map_err(UnpackError::from).and_then(unpacked_file)
         };
-        let mut start = [0_u8; 512];
-        let read = file.read(&mut start).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        let start = &start[..read];
-        if let Some((_, reason)) = CONVERTIBLE.iter().find(|(magic, _)| start.starts_with(magic)) {
-            return needs_conversion(reason);
-        }
-        if start.get(257..262) == Some(b"ustar") {
-            return needs_conversion("it is a tar archive; convert it with `pg_restore -f - FILE`");
-        }
-        if start.is_empty() {
+        let file = opened.map_err(|error| match error {
+            UnpackError::ByHand { .. } => {
+                let (name, reason) = (name.clone(), error.to_string());
+                Error::NeedsConversion { name, reason, input: "dump" }
+            }
+            error => Error::File { name: name.clone(), reason: error.to_string() },
+        })?;
+        if file.metadata().is_ok_and(|meta| meta.len() == 0) {
             return Err(Error::File { name, reason: "it is empty".to_owned() });
         }
-        Ok(Self { name, file })
+        Ok(Self { name, file, database: None })
+    }
+
+    /// Selects a database of a dump of several databases, as `pg_dumpall` makes it.
+    #[must_use]
+    pub fn with_database(self, name: impl Into<String>) -> Self {
+        Self { database: Some(name.into()), ..self }
+    }
+
+    /// Returns the database to read; `None` if none was selected.
+    pub(super) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// Returns the file name.
@@ -92,6 +80,13 @@ impl Dump {
     }
 }
 
+/// Copies standard input to an unnamed temporary file.
+fn copy_of_stdin() -> std::io::Result<File> {
+    let mut copy = tempfile::tempfile()?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut copy)?;
+    Ok(copy)
+}
+
 #[cfg(test)]
 impl Dump {
     /// Creates a dump with this text.
@@ -99,6 +94,6 @@ impl Dump {
         use std::io::Write as _;
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        Self { name: "x.sql".into(), file }
+        Self { name: "x.sql".into(), file, database: None }
     }
 }

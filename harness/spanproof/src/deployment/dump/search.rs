@@ -182,19 +182,31 @@ impl Search<'_> {
         let Ok(named) = TableName::parse(name_in_spec) else {
             return Ok(Err(format!("`{name_in_spec}` is not the name of a table")));
         };
+        let databases = &self.contents.databases;
+        let database = |one: &Relation| databases.get(one.database).map_or("", String::as_str);
+        let selected = self.dump.database();
+        if let Some(name) = selected.filter(|name| !databases.iter().any(|one| one == name)) {
+            let found: Vec<_> = databases.iter().filter(|name| !name.is_empty()).cloned().collect();
+            let missing = format!("`{}` has no database `{name}`", self.dump.name());
+            return Err(Error::NotFound(match found.as_slice() {
+                [] => format!("{missing}; it names none"),
+                found => format!("{missing}, only {}", found.join(", ")),
+            }));
+        }
         let fits = |one: &&Relation| {
             let is_schema = named.schema.is_none() || one.name.schema == named.schema;
-            one.name.name == named.name && is_schema
+            let is_database = selected.is_none_or(|name| database(one) == name);
+            one.name.name == named.name && is_schema && is_database
         };
         let all: Vec<&Relation> = self.contents.relations.iter().filter(fits).collect();
         let Some(first) = all.first() else {
             return Ok(Err(format!("the dump has no table `{name_in_spec}`")));
         };
         if all.iter().any(|one| one.database != first.database) {
-            let reason = format!(
-                "several databases of the dump have a table `{name_in_spec}`; dump the database of the service alone"
-            );
-            return Err(self.dump.error(reason));
+            let mut names: Vec<_> = all.iter().map(|one| database(one).to_owned()).collect();
+            names.dedup();
+            let (dump, table) = (self.dump.name().to_owned(), name_in_spec.to_owned());
+            return Err(Error::SeveralDatabases { dump, table, names });
         }
         let is_default = |one: &&&Relation| one.name.schema.as_deref() == Some(DEFAULT_SCHEMA);
         let root = match all.as_slice() {
@@ -441,7 +453,7 @@ COPY archive.jobs (id) FROM stdin;
     )]
     #[case::two_databases(
         "CREATE TABLE public.jobs (\n);\n\\connect b\nCREATE TABLE public.jobs (\n);\n",
-        "several databases"
+        "several databases of `x.sql` have a table `jobs`: , b"
     )]
     fn tables_that_are_not_clear_are_not_read(#[case] text: &str, #[case] part: &str) {
         let found = match rows(&spec(), text, Table::Jobs) {

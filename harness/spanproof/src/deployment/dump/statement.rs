@@ -5,8 +5,8 @@ use crate::identifier::{self, TableName};
 /// The first line of a statement.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Statement {
-    /// `\connect`: the following statements are about another database.
-    Connect,
+    /// `\connect`: the following statements are about this database.
+    Connect(String),
     /// `SET search_path`: the schema of the following names without a schema; `None` if there is none.
     SearchPath(Option<String>),
     /// `CREATE TABLE`, and what follows the name on the line.
@@ -72,8 +72,19 @@ impl Statement {
             let schema = (schema != "-").then(|| schema.to_owned());
             return Some(Self::Data(TableName { schema, name: name.to_owned() }));
         }
-        line.starts_with("\\connect ").then_some(Self::Connect)
+        line.strip_prefix("\\connect ").map(|rest| Self::Connect(database_name(rest)))
     }
+}
+
+/// Returns the database that `\connect` names: `app`, `"My App"` or `-reuse-previous=on "dbname='app'"`.
+fn database_name(arguments: &str) -> String {
+    let name = match arguments.split_once("dbname='") {
+        Some((_, name)) => {
+            name.rsplit_once('\'').map_or(name, |(name, _)| name).replace("\\'", "'")
+        }
+        None => arguments.trim().trim_matches('"').replace("\"\"", "\""),
+    };
+    name.trim().to_owned()
 }
 
 /// Parses `a, "b c")` and returns the SQL after the bracket.
@@ -159,7 +170,12 @@ mod tests {
         "SELECT pg_catalog.set_config('search_path', '', false);",
         Statement::SearchPath(None)
     )]
-    #[case::connect("\\connect -reuse-previous=on \"dbname='app'\"", Statement::Connect)]
+    #[case::connect(
+        "\\connect -reuse-previous=on \"dbname='my app'\"",
+        Statement::Connect("my app".into())
+    )]
+    #[case::connect_plain("\\connect app", Statement::Connect("app".into()))]
+    #[case::connect_quoted("\\connect \"App\"", Statement::Connect("App".into()))]
     #[case::restrict("\\restrict abc", Statement::Other)]
     #[case::body("    AS $_$", Statement::Quoted("$_$".into()))]
     #[case::closed("AS $$ select 1 $$; -- costs 5$", Statement::Other)]

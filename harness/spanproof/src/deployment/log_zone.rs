@@ -1,0 +1,144 @@
+//! Deduces the zone of times in a log that name none, from facts that the log and the rows both know: a line
+//! that names a job was written when the job ran.
+
+use chrono::{DateTime, Duration, FixedOffset, Utc};
+
+use super::window::Window;
+use crate::observation::LogLine;
+
+/// Offsets from UTC are multiples of this many seconds.
+const STEP: i64 = 15 * 60;
+/// The smallest and the largest offset from UTC, in seconds.
+const OFFSETS: [i64; 2] = [-12 * 3600, 14 * 3600];
+/// The first line that names a job is written at most this many seconds after the row, and never before it.
+const MAX_DELAY: i64 = 120;
+/// Seconds by which the clocks of the log and of the rows may differ.
+const CLOCKS: i64 = 2;
+/// Minimum length of an id or a name that identifies a job in a line. A short number may be anything.
+const MIN_LENGTH: usize = 8;
+
+/// What the rows say about the times of the log.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RowTimes {
+    /// Names and ids of jobs and units that lines may contain, each with the time of its row.
+    pub(super) names: Vec<(String, DateTime<Utc>)>,
+    /// The starts of the units.
+    pub(super) starts: Vec<DateTime<Utc>>,
+}
+
+impl RowTimes {
+    /// Adds a job or a unit by the texts of its row that may identify it.
+    pub(super) fn add(&mut self, texts: impl Iterator<Item = String>, at: DateTime<Utc>) {
+        let texts = texts.filter(|text| text.len() >= MIN_LENGTH);
+        self.names.extend(texts.map(|text| (text, at)));
+    }
+}
+
+/// The first line that contains each name of [`RowTimes`], with its time as if in UTC.
+#[derive(Debug, Default)]
+pub(super) struct NamedLines(Vec<(usize, u64, DateTime<Utc>)>);
+
+impl NamedLines {
+    /// Takes a line that may contain a name.
+    pub(super) fn add(&mut self, times: &RowTimes, number: u64, text: &str, at: DateTime<Utc>) {
+        for (index, (name, _)) in times.names.iter().enumerate() {
+            if text.contains(name.as_str()) && self.0.iter().all(|(known, ..)| *known != index) {
+                self.0.push((index, number, at));
+            }
+        }
+    }
+
+    /// Returns the offset at which each line follows the row that it names, and the number of such a line;
+    /// `None` if there is none, or if lines contradict each other.
+    pub(super) fn offset(&self, times: &RowTimes) -> Option<(FixedOffset, u64)> {
+        let fitting = self.0.iter().filter_map(|(index, number, at)| {
+            let seconds = (*at - times.names.get(*index)?.1).num_seconds();
+            let offset = (seconds - MAX_DELAY / 2 + STEP / 2).div_euclid(STEP) * STEP;
+            let delay = seconds - offset;
+            let fits = (-CLOCKS..=MAX_DELAY).contains(&delay)
+                && (OFFSETS[0]..=OFFSETS[1]).contains(&offset);
+            fits.then_some((offset, *number))
+        });
+        let fitting: Vec<_> = fitting.collect();
+        let (offset, number) = *fitting.first()?;
+        let agree = fitting.iter().all(|(other, _)| *other == offset);
+        Some((fixed(offset).filter(|_| agree)?, number))
+    }
+}
+
+/// Returns the offset at which most units have a line at their start, if one offset fits better than any other;
+/// `None` if the lines fit no unit, or several offsets fit as well.
+pub(super) fn fitting_offset(lines: &[LogLine], times: &RowTimes) -> Option<FixedOffset> {
+    let count = |offset: i64| {
+        let has_line = |start: &&DateTime<Utc>| {
+            lines.iter().filter_map(|line| line.at).any(|at| {
+                (-CLOCKS..=CLOCKS).contains(&(at - **start).num_seconds().saturating_sub(offset))
+            })
+        };
+        times.starts.iter().filter(has_line).count()
+    };
+    let offsets = (OFFSETS[0] / STEP..=OFFSETS[1] / STEP).map(|step| step * STEP);
+    let counts: Vec<_> = offsets.map(|offset| (count(offset), offset)).collect();
+    let (best, offset) = *counts.iter().max_by_key(|(count, _)| *count)?;
+    let is_unique = counts.iter().filter(|(count, _)| *count == best).count() == 1;
+    fixed(offset).filter(|_| best > 0 && is_unique)
+}
+
+/// Widens a window by the time that an unknown zone can move a line.
+pub(super) fn widened(window: Window) -> Window {
+    Window {
+        since: window.since.map(|since| since + Duration::seconds(OFFSETS[0])),
+        until: window.until.map(|until| until + Duration::seconds(OFFSETS[1])),
+    }
+}
+
+fn fixed(seconds: i64) -> Option<FixedOffset> {
+    FixedOffset::east_opt(i32::try_from(seconds).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("2025-10-22T{text}Z").parse().unwrap()
+    }
+
+    #[rstest]
+    #[case::in_utc(&["12:00:01"], Some(0))]
+    #[case::east(&["14:00:01"], Some(7200))]
+    #[case::west(&["06:30:00"], Some(-19_800))]
+    #[case::nepal(&["17:45:40"], Some(20_700))]
+    #[case::late_line(&["14:05:00"], None)]
+    #[case::other_day(&["23:59:00"], None)]
+    #[case::contradicting(&["14:00:01", "15:00:01"], None)]
+    fn the_offset_is_that_at_which_lines_follow_their_rows(
+        #[case] lines: &[&str],
+        #[case] expected: Option<i32>,
+    ) {
+        let mut times = RowTimes::default();
+        let mut named = NamedLines::default();
+        for (index, line) in lines.iter().enumerate() {
+            let name = format!("bias-detection-{index}");
+            times.add([name.clone(), "1".to_owned()].into_iter(), at("12:00:00"));
+            named.add(&times, 7, &format!("started {name}"), at(line));
+            named.add(&times, 8, &format!("ended {name}"), at("20:00:00"));
+        }
+        let found = named.offset(&times);
+        assert_eq!(found.map(|(offset, _)| offset.local_minus_utc()), expected);
+        assert_eq!(times.names.len(), lines.len(), "a short id identifies nothing");
+    }
+
+    #[test]
+    fn an_offset_fits_if_most_units_have_a_line_at_their_start() {
+        let line = |text| LogLine { number: 1, at: Some(at(text)), text: String::new() };
+        let starts = ["12:00:00", "12:30:00"].map(at).to_vec();
+        let times = RowTimes { starts, ..RowTimes::default() };
+        let fitting = |lines: &[LogLine]| fitting_offset(lines, &times).map(|at| at.to_string());
+        assert_eq!(fitting(&[line("14:00:00"), line("14:30:01")]).unwrap(), "+02:00");
+        assert_eq!(fitting(&[line("14:00:00")]), None, "it may be of either unit");
+        assert_eq!(fitting(&[line("14:07:00")]), None);
+    }
+}

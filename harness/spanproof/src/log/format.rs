@@ -1,0 +1,73 @@
+//! The format of a log: which tools put something around the text of its lines.
+
+use super::message::LOGGERS;
+use super::wrapper::wrapper_names;
+
+/// Between the names of a format, from the outside to the inside.
+pub(crate) const AROUND: &str = " around ";
+/// The name of the format in which a line has at most a time before its text.
+const PLAIN: &str = "plain";
+/// The end of the name of every JSON format. Alone it stands for all of them.
+const JSON: &str = "JSON";
+
+/// The format of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Each line has the format that its content suggests.
+    #[default]
+    Detected,
+    /// Every line has these wrappers, from the outside to the inside.
+    Given(Vec<String>),
+}
+
+impl Format {
+    /// Parses `flyctl around zap JSON`, as reports print it; `plain` for lines without wrappers.
+    ///
+    /// # Errors
+    /// If a name is not known. The message lists the known ones.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().eq_ignore_ascii_case(PLAIN) {
+            return Ok(Self::Given(Vec::new()));
+        }
+        let mut known: Vec<&str> = wrapper_names().chain(LOGGERS).chain(["logfmt"]).collect();
+        known.dedup();
+        let name = |name: &str| {
+            let found = known.iter().find(|one| one.eq_ignore_ascii_case(name.trim()));
+            found.map(|name| (*name).to_owned()).ok_or_else(|| {
+                let known = known.join(", ");
+                format!(
+                    "unknown log format `{}`; known are {PLAIN}, {known}, and several with `{}` between them",
+                    name.trim(),
+                    AROUND.trim()
+                )
+            })
+        };
+        text.split(AROUND).map(name).collect::<Result<_, _>>().map(Self::Given)
+    }
+
+    /// Whether the wrapper with this name may be the one at `position`, counted from the outside.
+    pub(super) fn allows(&self, position: usize, name: &str) -> bool {
+        match self {
+            Self::Detected => true,
+            Self::Given(names) => names
+                .get(position)
+                .is_some_and(|given| given == name || given == JSON && name.ends_with(JSON)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_named_as_reports_name_it() {
+        let given = |names: &[&str]| {
+            Ok(Format::Given(names.iter().map(|name| (*name).to_owned()).collect()))
+        };
+        assert_eq!(Format::parse("flyctl around zap json"), given(&["flyctl", "zap JSON"]));
+        assert_eq!(Format::parse("plain"), given(&[]));
+        let error = Format::parse("flyctl around x").unwrap_err();
+        assert!(error.starts_with("unknown log format `x`; known are plain, flyctl"), "{error}");
+    }
+}
