@@ -117,7 +117,7 @@ impl Message {
     pub(super) fn from_pairs(line: &str) -> Option<Self> {
         // A quick check, because most lines have no pairs.
         let first = line.split_once('=')?.0;
-        if !["time", "ts", "level", "lvl", "t"].contains(&first) {
+        if !["time", "ts", "timestamp", "level", "lvl", "t", "event"].contains(&first) {
             return None;
         }
         let (mut rest, mut found) =
@@ -125,10 +125,10 @@ impl Message {
         let mut has_text = false;
         while let Some((key, after)) = rest.trim_start().split_once('=') {
             let (value, after) = pair_value(after)?;
-            if ["msg", "message"].contains(&key) {
+            if ["msg", "message", "event"].contains(&key) {
                 found.text = value;
                 has_text = true;
-            } else if ["time", "ts", "t"].contains(&key) {
+            } else if ["time", "ts", "timestamp", "t"].contains(&key) {
                 found.at = time_text(&value);
             }
             rest = after;
@@ -139,6 +139,11 @@ impl Message {
 
 /// Returns the value at the start of a text, and what follows it.
 fn pair_value(text: &str) -> Option<(String, &str)> {
+    // Python writes a text in single quotes unless it contains one.
+    if let Some(rest) = text.strip_prefix('\'') {
+        let (value, rest) = rest.split_once('\'')?;
+        return Some((value.to_owned(), rest));
+    }
     if !text.starts_with('"') {
         let (value, rest) = text.split_once(' ').unwrap_or((text, ""));
         return Some((value.to_owned(), rest));

@@ -7,11 +7,11 @@ use regex::Regex;
 
 use crate::timestamp::{Fields, epoch};
 
-/// Matches `2025-10-22T12:34:56.789Z`, also with a space instead of the `T`, a comma instead of the
-/// point, another zone or no zone.
+/// Matches `2025-10-22T12:34:56.789Z`, also with slashes in the date, a space instead of the `T`, a comma
+/// instead of the point, another zone or no zone.
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
+        r"^\[?(\d{4}[-/]\d\d[-/]\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
     )
     .ok()
 });
@@ -41,6 +41,7 @@ pub(super) fn split_time(text: &str) -> Option<(Time, String)> {
     let rest = text.get(found.get(0)?.end()..)?.to_owned();
     let part = |at: usize| found.get(at).map(|part| part.as_str());
     let zone = part(4).filter(|zone| *zone != "UTC").map(|zone| zone.trim_end_matches(':'));
-    let fields = Fields { date: part(1)?, clock: part(2)?, fraction: part(3), zone };
+    let date = part(1)?.replace('/', "-");
+    let fields = Fields { date: &date, clock: part(2)?, fraction: part(3), zone };
     Some((Time { at: fields.time()?, has_zone: part(4).is_some() }, rest))
 }

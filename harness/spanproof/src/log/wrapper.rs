@@ -40,6 +40,8 @@ const PREFIXES: &[(&str, &str)] = &[
         "syslog",
         r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?[\w.-]+\s+[\w./@-]+\[\d+\]:\s?",
     ),
+    // `<13>Oct 22 12:00:01 runner[812]: text` (`logger -s`, without a host).
+    ("syslog", r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+[\w./@-]+\[\d+\]:\s?"),
     // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
     ("docker compose", r"^[\w.-]+\s+\| ?"),
     ("docker swarm", r"^[\w.-]+\.\d+\.\w+@[\w.-]+\s+\| ?"),
@@ -76,12 +78,38 @@ const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22 12:00:01,123 - name - INFO - text`, `INFO:name:text` (Python's logging).
     ("Python's logging", r"^- [\w.-]+ - [A-Z]+ - "),
     ("Python's logging", r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:"),
-    (LOG_LEVEL, r"^\[?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\]?\s+"),
+    // `[2025-10-22 12:00:01,123] [INFO] [name] text`, `2025-10-22 12:00:01,123 | INFO | name | text`.
+    ("Python's logging", r"^\[[A-Z]+\] \[[\w.-]+\] "),
+    ("Python's logging", r"^\| [A-Z]+\s+\| [\w.-]+ +\| "),
+    // `[2025-10-22 12:00:01,123: INFO/MainProcess] text`, `… INFO/ForkPoolWorker-1] task[id]: text`.
+    (
+        "Celery",
+        r"^\[(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+): [A-Z]+/[\w-]+\] (?:[\w.]+\[[0-9a-f-]{36}\]: )?",
+    ),
+    // `[2025-10-22 12:00:01 +0000] [812] [INFO] text`.
+    ("gunicorn", r"^\[\d+\] \[[A-Z]+\] "),
+    // `INFO 2025-10-22 12:00:01,123 module 812 140077365902208 text` (Django's verbose formatter).
+    (AFTER_LOG_LEVEL_DJANGO, r"^[\w.]+ \d+ \d{6,} "),
+    // `2025-10-22 12:00:01 host runner[812] INFO text`.
+    ("coloredlogs", r"^[\w.-]+ [\w.-]+\[\d+\] (?:DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL) "),
+    // `[2025-10-22T12:00:01.123Z] INFO (runner/812 on host): text`.
+    (AFTER_LOG_LEVEL_PINO, r"^\([^()]*\): "),
+    // `2025-10-22 12:00:01,123 INFO     [file.py:12] text`, `2025/10/22 12:00:01 main.go:12: text`.
+    ("a source position", r"^\[[\w./-]+:\d+\] "),
+    ("Go's log", r"^[\w./-]+\.go:\d+: "),
+    // `INFO text`, `[INFO] text`, `INFO: text` (java.util.logging, uvicorn), `[info     ] text` (structlog).
+    (
+        LOG_LEVEL,
+        r"^(?:\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE)\]?:?\s+|\[(?:trace|debug|info|warn|warning|error|critical)\s*\]\s+)",
+    ),
     // `2025-10-22T12:00:01.123456Z  INFO runner::worker: text`, also with spans: `INFO job{id=7}: `.
     (AFTER_LOG_LEVEL, r"^(?:[\w:]*\w(?:\{[^}]*\})?: )"),
 ];
 
 const LOG_LEVEL: &str = "log level";
+/// Prefixes that are only recognised after a log level: other texts may begin like them.
+const AFTER_LOG_LEVEL_DJANGO: &str = "Django";
+const AFTER_LOG_LEVEL_PINO: &str = "pino-pretty";
 /// A prefix that is only recognised after a log level: it looks like the start of many texts.
 const AFTER_LOG_LEVEL: &str = "tracing-subscriber";
 
@@ -108,7 +136,9 @@ impl Wrapper {
     ) -> Option<(&'static Self, Option<&'a str>, usize)> {
         let is_possible = |wrapper: &&Self| match wrapper.name {
             LOG_LEVEL => outer != Some(LOG_LEVEL),
-            AFTER_LOG_LEVEL => outer == Some(LOG_LEVEL),
+            AFTER_LOG_LEVEL | AFTER_LOG_LEVEL_DJANGO | AFTER_LOG_LEVEL_PINO => {
+                outer == Some(LOG_LEVEL)
+            }
             _ => true,
         };
         let possible = WRAPPERS.iter().filter(|wrapper| allows(wrapper.name)).filter(is_possible);
