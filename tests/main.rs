@@ -2,6 +2,7 @@
 //! module tests one behaviour.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod agreement;
 mod contracts;
 mod databases;
 mod diagnostics;

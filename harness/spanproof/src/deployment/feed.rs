@@ -11,8 +11,9 @@ use super::jobs::newest_jobs;
 use super::lookup::{Key, Lookup, ids as unit_ids, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
+use super::spans::{running_window, spans_without_unit};
 use crate::chain::chain;
-use crate::observation::{self, Job, Owner, Rows, Unit};
+use crate::observation::{self, Job, Owner, Row, Rows, Unit, text};
 use crate::spec::Spec;
 use spanproof_lease::wait;
 
@@ -28,7 +29,7 @@ pub struct JobProgress {
     pub status: String,
     /// Number of the job's units of work in each status.
     pub units: BTreeMap<String, usize>,
-    /// Number of the job's spans; `None` if they could not be read.
+    /// Number of the job's spans; `None` if they could not be read, or if spans that name no unit may be its own.
     pub spans: Option<usize>,
 }
 
@@ -161,7 +162,19 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
         owners: spans.iter().map(|span| Owner::from_row(tables, span)).collect(),
         is_complete: lookup.unread.len() == unread_before,
     };
-    Ok(Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job)).collect())
+    let jobs = Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job));
+    let mut jobs: Vec<JobProgress> = jobs.collect();
+    for job in jobs.iter_mut().filter(|job| job.has_no_spans()) {
+        // Spans that name no unit and were begun while the job ran may be its own.
+        let is_own = |row: &&Row| text(row, &tables.units.job).as_ref() == Some(&job.job);
+        let own: Vec<Row> = units.iter().filter(is_own).cloned().collect();
+        let Some(window) = running_window(lookup.spec, &own) else { continue };
+        let others = spans_without_unit(lookup, window).await?.accepted_or_default();
+        if !others.is_empty() {
+            job.spans = None;
+        }
+    }
+    Ok(jobs)
 }
 
 /// The units and spans that were read in one poll.

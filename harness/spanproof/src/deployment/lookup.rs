@@ -8,7 +8,7 @@ use super::catalog::Table;
 use super::reply::Reply;
 use super::session::{Error, Session};
 use super::window::Window;
-use crate::observation::{self, Row, text};
+use crate::observation::{self, Row, Rows, text};
 use crate::spec::{Columns, Spec};
 
 /// Maximum number of rows to read with one statement.
@@ -91,14 +91,15 @@ impl<'a> Lookup<'a> {
                 continue;
             }
             let sql = format!(
-                "select to_jsonb(r) from {} r {} limit {ROW_LIMIT}",
+                "select to_jsonb(r) from {} r {} limit {}",
                 table.name,
-                conditions.clause()
+                conditions.clause(),
+                ROW_LIMIT + 1
             );
             match self.look_up(rows_of, &what, &sql, &conditions.parameters()).await? {
                 Reply::Accepted(found) => {
                     any_key_read = true;
-                    if found.len() == ROW_LIMIT {
+                    if found.len() > ROW_LIMIT {
                         let limit = format!("{what}: only the first {ROW_LIMIT} rows were read");
                         self.unread.push(limit);
                     }
@@ -242,6 +243,19 @@ pub(super) fn ids(rows: &[Row], columns: &Columns) -> Vec<String> {
 /// Returns the values of a column as texts. Skips null.
 pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
+}
+
+/// Returns rows that a verdict may rest on: none if there are more than [`ROW_LIMIT`], because a part of them would
+/// look like missing rows.
+pub(super) fn complete(rows: Rows, what: &str) -> Rows {
+    if rows.all().len() > ROW_LIMIT { Rows::Unreadable(too_many(what)) } else { rows }
+}
+
+/// Returns the reason why rows are not read: there are more than [`ROW_LIMIT`].
+pub(super) fn too_many(what: &str) -> String {
+    format!(
+        "{what}: more than {ROW_LIMIT} rows are of these jobs; select fewer with `--job` or `--last`"
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reads selected jobs of an existing system with their units of work and spans.
 
 use super::jobs::jobs;
-use super::lookup::{Key, Lookup, texts};
+use super::lookup::{Key, Lookup, complete, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
 use super::spans::{concurrent_spans, spans, spans_in_other_schemas};
@@ -47,6 +47,7 @@ impl Records {
         let by_job = Key::new(&tables.units.job, &ids);
         let name = &tables.units.table;
         let units = lookup.rows_by(Table::Units, name, &[by_job]).await?.into_rows();
+        let units = complete(units, name);
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
         sink.rows(Table::Spans, &spans);

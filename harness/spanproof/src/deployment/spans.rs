@@ -4,7 +4,7 @@
 use crate::identifier::{self, TableName};
 
 use super::catalog::Table;
-use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, ids};
+use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, complete, ids};
 use super::reply::Reply;
 use super::session::Error;
 use super::window::Window;
@@ -30,9 +30,10 @@ pub(super) async fn spans(
     let by_unit = Key { columns: table.unit.columns(), values: &unit_ids };
     let keys = [by_unit, Key::new(&job, jobs)];
     let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
+    let found = complete(found, &table.table);
     // Spans that are linked by their parent refer to no unit, so the first query can't find them.
     let has_enough = found.all().len() >= units.all().len() && !lookup.spec.has_parent_links();
-    if units.all().is_empty() || has_enough {
+    if units.all().is_empty() || has_enough || matches!(found, Rows::Unreadable(_)) {
         return Ok(found);
     }
     let Some(window) = running_window(lookup.spec, units.all()) else { return Ok(found) };
@@ -52,7 +53,7 @@ pub(super) async fn spans(
 }
 
 /// Reads the spans that refer to no unit and started in the window.
-async fn spans_without_unit(
+pub(super) async fn spans_without_unit(
     lookup: &mut Lookup<'_>,
     window: Window,
 ) -> Result<Reply<Vec<Row>>, Error> {

@@ -84,3 +84,22 @@ fn the_table_says_what_the_verdict_below_says() {
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
     assert_eq!(table(&json), ["undetermined", "undetermined"], "{json:#}");
 }
+
+/// The lines between the jobs belong to neither job alone, and count if the jobs are judged together. The table has
+/// the verdict on all jobs of a group.
+#[test]
+fn the_table_has_the_verdict_on_the_group() {
+    let dump = Scene { units: 1, ..Scene::default() }.dump();
+    let dump =
+        dump.replace("469\tbias-1", "470\tother\tfailed\t2025-10-22 13:00:00+00\n469\tbias-1");
+    let unit = "9\t470\tr\tm\tq\tfailed\t2025-10-22 13:00:00.02+00\t2025-10-22 13:00:00.04+00\n";
+    let dump = dump.replace("\n1\t469", &format!("\n{unit}1\t469"));
+    let between: String =
+        BEGUN.lines().map(|line| format!("2025-10-22T12:30:00Z {line}\n")).collect();
+    let log = format!("2025-10-22T11:59:00Z {ON}{between}2025-10-22T13:01:00Z end\n");
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(table(&json), ["undetermined", "undetermined"], "{json:#}");
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    let (_, json) = diagnose(&dump, Some(&log), &["--job", "469"]);
+    assert_eq!(table(&json), ["path-not-executed"], "{json:#}");
+}

@@ -6,7 +6,7 @@ use super::contents::Contents;
 use super::file::Dump;
 use super::relation::Relation;
 use super::rows::read_rows;
-use crate::deployment::lookup::{ids, texts};
+use crate::deployment::lookup::{ROW_LIMIT, ids, texts, too_many};
 use crate::deployment::records::Records;
 use crate::deployment::selection::JobSelection;
 use crate::deployment::session::Error;
@@ -19,8 +19,6 @@ use crate::observation::{
 };
 use crate::spec::{JobTable, Spec};
 
-/// Maximum number of rows that are kept of one table.
-const ROW_LIMIT: usize = 10_000;
 /// The schema of tables without a schema, if several schemas have one: the default of Postgres.
 const DEFAULT_SCHEMA: &str = "public";
 
@@ -29,8 +27,6 @@ struct Search<'a> {
     dump: &'a Dump,
     spec: &'a Spec,
     contents: Contents,
-    /// What could not be read, each with its reason.
-    unread: Vec<String>,
 }
 
 impl Dump {
@@ -46,7 +42,7 @@ impl Dump {
                 "the dump is truncated: it ends in the middle of the rows of `{table}`"
             )));
         }
-        let mut search = Search { dump: self, spec, contents, unread: Vec::new() };
+        let search = Search { dump: self, spec, contents };
         let tables = &spec.tables;
         let jobs = search.jobs(selection)?;
         let job_ids: BTreeSet<_> = texts(jobs.all(), &tables.jobs.id).into_iter().collect();
@@ -80,8 +76,7 @@ impl Dump {
             _ => Vec::new(),
         };
         let tables = TableRows { jobs, units, spans };
-        let mut unread = search.unread;
-        unread.push("other databases of the server: a dump contains one database".to_owned());
+        let unread = vec!["other databases of the server: a dump contains one database".to_owned()];
         Ok(Records { tables, other_tables, concurrent_spans: other_spans, unread })
     }
 }
@@ -141,7 +136,7 @@ impl Search<'_> {
     }
 
     /// Reads the rows of one table for which `is_wanted` returns `true`.
-    fn rows(&mut self, table: Table, is_wanted: impl FnMut(&Row) -> bool) -> Result<Rows, Error> {
+    fn rows(&self, table: Table, is_wanted: impl FnMut(&Row) -> bool) -> Result<Rows, Error> {
         let tables = &self.spec.tables;
         let name = match table {
             Table::Jobs => &tables.jobs.table,
@@ -153,8 +148,9 @@ impl Search<'_> {
             Ok(relations) => self.wanted_rows(&relations, &paths, is_wanted)?,
             Err(why) => return Ok(Rows::Unreadable(why)),
         };
-        if found.len() == ROW_LIMIT {
-            self.unread.push(format!("{name}: only the first {ROW_LIMIT} rows were kept"));
+        // A part of the rows would look like missing rows.
+        if found.len() > ROW_LIMIT {
+            return Ok(Rows::Unreadable(too_many(name)));
         }
         Ok(Rows::Found(found))
     }
@@ -168,7 +164,7 @@ impl Search<'_> {
         let mut found = Vec::new();
         for relation in relations {
             read_rows(self.dump, relation, paths, |row| {
-                if is_wanted(&row) && found.len() < ROW_LIMIT {
+                if is_wanted(&row) && found.len() <= ROW_LIMIT {
                     found.push(row);
                 }
             })?;
@@ -338,7 +334,7 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
     fn rows(spec: &Spec, text: &str, table: Table) -> Result<Rows, Error> {
         let dump = Dump::with_text(text);
         let contents = dump.contents()?;
-        Search { dump: &dump, spec, contents, unread: Vec::new() }.rows(table, |_| true)
+        Search { dump: &dump, spec, contents }.rows(table, |_| true)
     }
 
     fn find(text: &str, jobs: &[&str], last: usize) -> Result<Records, Error> {
@@ -417,6 +413,17 @@ COPY public."Public (Jobs)" ("job, id") FROM stdin;
         let text = format!("{head}{old}{newest}{}\\.\n", row(7, "2024-01-01 00:00:00"));
         assert_eq!(job_ids(&find(&text, &[], 2).unwrap()), ["470", "469"]);
         assert_eq!(job_ids(&find(&text, &["7"], 1).unwrap()), ["7"]);
+    }
+
+    /// Regression test: of more than 10,000 rows only the first ones were read, and the others were missing.
+    #[test]
+    fn more_rows_than_are_kept_are_not_read() {
+        let head = "COPY public.executions (id, job_id) FROM stdin;\n";
+        let text = |count: usize| format!("{head}{}\\.\n", "1\t469\n".repeat(count));
+        let all = rows(&spec(), &text(ROW_LIMIT), Table::Units).unwrap();
+        assert_eq!(all.all().len(), ROW_LIMIT);
+        let more = rows(&spec(), &text(ROW_LIMIT + 1), Table::Units).unwrap();
+        assert_eq!(more, Rows::Unreadable(too_many("executions")));
     }
 
     const PARTS: &str = "CREATE TABLE public.jobs (
