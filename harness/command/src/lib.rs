@@ -32,8 +32,14 @@ pub use spanproof_format::Exit;
 
 use args::Command;
 
-/// Runs the command with this process's arguments and returns its exit code.
+/// Runs the command with this process's arguments and returns its exit code. A panic is reported as an
+/// error, with the exit code of a world that broke.
 pub fn main() -> Exit {
+    std::panic::set_hook(Box::new(output::panicked));
+    output::exit(std::panic::catch_unwind(run).unwrap_or(Exit::World))
+}
+
+fn run() -> Exit {
     let args = match args::parse() {
         Ok(args) => args,
         Err(exit) => return exit,

@@ -20,11 +20,13 @@ pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {
     let url = sources::required_database_url(args.database.as_ref())?;
     let runtime = runtime()?;
     let matches = runtime.block_on(find(args, &spec, &url))?;
-    output::print(&match args.format {
-        TraceFormat::Human => report::waterfall(&matches.document(), canvas(args)),
-        TraceFormat::Json => output::json(&matches.document())?,
-        TraceFormat::Otlp => format!("{}\n", matches.otlp()),
-    });
+    match args.format {
+        TraceFormat::Human => {
+            output::print_coloured(&report::waterfall(&matches.document(), canvas(args)));
+        }
+        TraceFormat::Json => output::print(&output::json(&matches.document())?),
+        TraceFormat::Otlp => output::print(&output::visible_json(&matches.otlp().to_string())),
+    }
     Ok(Exit::Passed)
 }
 

@@ -51,20 +51,21 @@ struct Screen;
 impl Screen {
     /// Switches to the alternate screen and hides the cursor.
     fn enter() -> Self {
-        output::print("\u{1b}[?1049h\u{1b}[?25l");
+        output::print_raw("\u{1b}[?1049h\u{1b}[?25l");
         Self
     }
 
     /// Draws a frame in one write, so that the screen does not flicker.
     fn draw(lines: &[String]) {
-        let lines: Vec<_> = lines.iter().map(|line| format!("{line}\u{1b}[K")).collect();
-        output::print(&format!("\u{1b}[H{}\u{1b}[J", lines.join("\r\n")));
+        let lines: Vec<_> =
+            lines.iter().map(|line| format!("{}\u{1b}[K", output::visible(line))).collect();
+        output::print_raw(&format!("\u{1b}[H{}\u{1b}[J", lines.join("\r\n")));
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        output::print("\u{1b}[?25h\u{1b}[?1049l");
+        output::print_raw("\u{1b}[?25h\u{1b}[?1049l");
     }
 }
 

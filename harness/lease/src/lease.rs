@@ -163,8 +163,16 @@ fn with_own_lease<T>(action: impl FnOnce(&Lease) -> io::Result<T>) -> io::Result
     static LEASE: Mutex<Option<Lease>> = Mutex::new(None);
     let mut lease = LEASE.lock().unwrap_or_else(PoisonError::into_inner);
     if lease.is_none() {
+        let parent = temporary_folder();
+        if !parent.is_dir() {
+            let parent = parent.display();
+            // Not the kind `NotFound`: callers would take that for a missing program.
+            return Err(io::Error::other(format!(
+                "the folder `{parent}` for temporary files does not exist; set `TMPDIR` to another folder"
+            )));
+        }
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let folder = temporary_folder().join(format!("{PREFIX}{}", &unique[..12]));
+        let folder = parent.join(format!("{PREFIX}{}", &unique[..12]));
         *lease = Some(Lease::create(&folder)?);
     }
     lease.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), action)

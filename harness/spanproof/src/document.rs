@@ -7,10 +7,19 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 /// Minimum Jaro-Winkler similarity, from 0 to 1, of a name that an error suggests.
 const MIN_SIMILARITY: f64 = 0.7;
+
+/// The largest number that a key may have, by the end of its name: one day in milliseconds, 64 MiB, and
+/// one million of anything else. Larger numbers are mistakes, and sums of them would overflow.
+const LIMITS: [(&str, i128); 3] = [("-ms", 86_400_000), ("-bytes", 67_108_864), ("", 1_000_000)];
+
+/// Returns the largest number that a key may have; `None` without a limit.
+pub(crate) fn number_limit(key: &str) -> Option<i128> {
+    LIMITS.iter().find(|(end, _)| key.ends_with(end)).map(|(_, limit)| *limit)
+}
 
 /// A file can't be read, or its content is invalid.
 #[derive(thiserror::Error)]
@@ -88,9 +97,38 @@ impl Document {
     /// Parses the text as TOML, with the positions of keys and values.
     ///
     /// # Errors
-    /// If the text is not TOML; the error points at the position.
+    /// If the text is not TOML, or a number in it is too large; the error points at the position.
     pub(crate) fn root(&self) -> Result<Spanned<DeTable<'_>>, Error> {
-        DeTable::parse(&self.text).map_err(|error| self.toml_error(&error))
+        let root = DeTable::parse(&self.text).map_err(|error| self.toml_error(&error))?;
+        self.check_numbers(root.get_ref())?;
+        Ok(root)
+    }
+
+    /// Rejects a table in which a number is beyond its limit in [`LIMITS`].
+    fn check_numbers(&self, table: &DeTable<'_>) -> Result<(), Error> {
+        for (key, value) in table {
+            self.check_number(key.get_ref(), value)?;
+        }
+        Ok(())
+    }
+
+    fn check_number(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<(), Error> {
+        match value.get_ref() {
+            DeValue::Integer(number) => {
+                let found = i128::from_str_radix(number.as_str(), number.radix());
+                match number_limit(key) {
+                    Some(limit) if found.as_ref().is_ok_and(|found| *found <= limit) => Ok(()),
+                    Some(limit) => {
+                        let message = format!("{number} is too large; the limit is {limit}");
+                        Err(self.error_at(value.span(), message))
+                    }
+                    None => Ok(()),
+                }
+            }
+            DeValue::Array(items) => items.iter().try_for_each(|item| self.check_number(key, item)),
+            DeValue::Table(inner) => self.check_numbers(inner),
+            _ => Ok(()),
+        }
     }
 
     /// Converts the parsed text, as [`Document::root`] returns it, to a `T`.

@@ -26,6 +26,14 @@ pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     Fields { date, clock, fraction, zone }.time()
 }
 
+/// Returns the time that is this much later, or earlier if `by` is negative. Where no such time exists,
+/// returns the last or the first time that exists.
+pub(crate) fn shifted(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    let end =
+        if by < Duration::zero() { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+    at.checked_add_signed(by).unwrap_or(end)
+}
+
 /// A unit of time. The magnitude of a number that counts from the start of 1970 shows its unit: each unit
 /// covers the years 1973 to 5138, and in each other unit the same number is in another age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,6 +16,7 @@ mod flags;
 mod folder;
 mod frozen;
 mod guard;
+mod hostile;
 mod incident;
 mod markdown;
 mod preflight;

@@ -15,6 +15,7 @@ use crate::observation::{
     Deployment, Job, Observation, Origin, Sink, Source, TableRows, Unit, text,
 };
 use crate::spec::Spec;
+use crate::timestamp::shifted;
 
 /// Where the rows of an existing system come from.
 #[derive(Debug)]
@@ -104,10 +105,10 @@ fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     let ended: Vec<_> = units.iter().filter_map(|unit| unit.ended).collect();
     let flush =
         chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5000));
-    let since = first.map(|first| first - flush);
+    let since = first.map(|first| shifted(first, -flush));
     // A unit without an end may still be running.
     let is_running = ended.len() < units.len() || ended.is_empty();
-    let until = ended.iter().max().filter(|_| !is_running).map(|last| *last + flush);
+    let until = ended.iter().max().filter(|_| !is_running).map(|last| shifted(*last, flush));
     Window { since: requested.since.or(since), until: requested.until.or(until) }
 }
 

@@ -15,6 +15,7 @@ use crate::chain::chain;
 use crate::log::{AROUND, Entry, Format, Needles, ScanError, Time, scan};
 use crate::observation::{self, LogLine, Sink, TracerEvent};
 use crate::spec::{Probes, Spec};
+use crate::timestamp::shifted;
 
 /// Maximum number of bytes that are kept from all lines of one kind. Further lines of this kind are
 /// dropped, and their bytes are counted.
@@ -118,7 +119,7 @@ pub(crate) fn read_log(
 /// Returns a time in UTC. `zone` is the zone of times that name none; without it, these are in UTC.
 fn utc(time: Time, zone: Option<FixedOffset>) -> DateTime<Utc> {
     let seconds = zone.filter(|_| !time.has_zone).map_or(0, |zone| zone.local_minus_utc());
-    time.at - chrono::Duration::seconds(i64::from(seconds))
+    shifted(time.at, chrono::Duration::seconds(-i64::from(seconds)))
 }
 
 /// Returns the patterns without `^` at their start and `$` at their end.

@@ -10,6 +10,7 @@ use super::session::Error;
 use super::window::Window;
 use crate::observation::{self, ConcurrentSpan, Row, Rows, Unit, text, time};
 use crate::spec::{Spec, UnitLink};
+use crate::timestamp::shifted;
 
 /// Number of seconds before the first unit's start, and after the last unit's end, in which a span
 /// may still belong to the units.
@@ -133,7 +134,7 @@ pub(super) fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
     let margin = chrono::Duration::seconds(MARGIN_SECONDS);
     let (first, last) = (times().min()?, times().max()?);
-    Some(Window { since: Some(first - margin), until: Some(last + margin) })
+    Some(Window { since: Some(shifted(first, -margin)), until: Some(shifted(last, margin)) })
 }
 
 /// Finds tables in other schemas that have the span table's name and contain spans of `units`.

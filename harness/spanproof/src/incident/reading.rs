@@ -11,11 +11,12 @@ use sha2::{Digest, Sha256};
 
 use spanproof_format::{
     BUNDLE_FORMAT, Code, Compatibility, End, Exchange, Header, Judgement, Observation, OutputLine,
-    Record, Row, Rows, Setup, compatibility,
+    Record, Row, Rows, Setup as StoredSetup, compatibility,
 };
 
 use super::bundle::{Bundle, hex_digest, record_name};
 use super::error::{Error, failed};
+use super::setup::Setup;
 
 /// Maximum size of a record, in bytes.
 const MAX_RECORD_BYTES: u64 = 32 * 1024 * 1024;
@@ -26,7 +27,7 @@ const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
 #[derive(Default)]
 struct Records {
     header: Option<Header>,
-    setup: Option<Setup>,
+    setup: Option<StoredSetup>,
     facts: Option<Observation>,
     jobs: Vec<Row>,
     units: Vec<Row>,
@@ -203,6 +204,11 @@ impl Records {
             Rows::Unreadable(_) if !found.is_empty() => Rows::Found(found),
             unreadable @ Rows::Unreadable(_) => unreadable,
         };
+        let setup = Setup::from(setup);
+        if let Some(behaviour) = &setup.behaviour {
+            let invalid = |why| damaged(format!("the upstream can't be replayed: {why}"));
+            behaviour.check_answers().map_err(invalid)?;
+        }
         let mut stored = facts;
         stored.jobs = with_rows(stored.jobs, self.jobs);
         stored.units = with_rows(stored.units, self.units);
@@ -213,7 +219,7 @@ impl Records {
             path: path.to_owned(),
             written: header.written,
             origin: header.origin,
-            setup: setup.into(),
+            setup,
             observation: stored.into(),
             judgement: self.judgement.map(Into::into),
             expects: self.expects,

@@ -54,7 +54,7 @@ impl Observation {
         let trial = self.trial()?;
         trial.job_run.settled.as_ref().filter(|settled| settled.is_reached())?;
         let step = |name: &str| trial.timings.get(name).copied();
-        Some((step("submit")? + step("settle")?) / 1000)
+        Some(step("submit")?.saturating_add(step("settle")?) / 1000)
     }
 
     /// Sets the results of further trials of the same case.

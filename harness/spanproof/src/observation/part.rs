@@ -11,6 +11,7 @@ use super::{
 };
 use crate::matrix::Case;
 use crate::spec::Spec;
+use crate::timestamp::shifted;
 
 impl Observation {
     /// Whether every line except startup lines has a timestamp, so that lines can be assigned to
@@ -125,6 +126,6 @@ fn window(spec: &Spec, jobs: &[Job], units: &[Unit]) -> Window {
     let started = units.iter().filter_map(|unit| unit.started);
     let ended = units.iter().filter_map(|unit| unit.ended);
     // One second of tolerance, because the clocks of two machines differ.
-    let start = created.chain(started).min()? - chrono::Duration::seconds(1);
-    Some((start, ended.max()? + chrono::Duration::milliseconds(flush)))
+    let start = shifted(created.chain(started).min()?, chrono::Duration::seconds(-1));
+    Some((start, shifted(ended.max()?, chrono::Duration::milliseconds(flush))))
 }

@@ -72,7 +72,7 @@ impl RunningService {
         stopwatch: &mut Stopwatch,
     ) -> Result<Self, Error> {
         let spec = world.spec();
-        let upstream = Upstream::start(options.behaviour).await?;
+        let upstream = Upstream::start(options.behaviour)?;
         stopwatch.lap("upstream");
         let port = reserve_port()?;
         let ServiceOptions { case, database, resources, .. } = *options;

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::document::{Document, Error};
+use crate::document::{Document, Error, number_limit};
 
 /// A behaviour file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl Behaviour {
             return Err("a behaviour needs at least one `[[reply]]`".into());
         }
         for reply in &self.replies {
-            let name = format!("the reply to `{} {}`", reply.method, reply.path);
+            let name = reply.name();
             let kinds = [reply.json.is_some(), reply.text.is_some(), reply.close, reply.hang];
             if kinds.iter().filter(|given| **given).count() > 1 {
                 return Err(format!("{name} has more than one of `json`, `text`, `close`, `hang`"));
@@ -95,6 +95,18 @@ impl Behaviour {
             if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {
                 return Err(format!("{name}: the path must start with `/` and have no query"));
             }
+            reply.template().map_err(|error| format!("{name}: its `json` is not JSON: {error}"))?;
+        }
+        self.check_answers()
+    }
+
+    /// Checks that HTTP can carry each answer, and that no answer takes too much time or memory.
+    ///
+    /// # Errors
+    /// The text names the reply and what is wrong.
+    pub(crate) fn check_answers(&self) -> Result<(), String> {
+        for reply in &self.replies {
+            let name = reply.name();
             let is_token_char =
                 |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
             let is_token = |text: &str| !text.is_empty() && text.chars().all(is_token_char);
@@ -110,13 +122,27 @@ impl Behaviour {
             if !(100..=599).contains(&reply.status) {
                 return Err(format!("{name}: {} is not an HTTP status", reply.status));
             }
-            reply.template().map_err(|error| format!("{name}: its `json` is not JSON: {error}"))?;
+            let numbers = [
+                ("delay-ms", reply.delay_ms),
+                ("pad-bytes", reply.pad_bytes.try_into().unwrap_or(u64::MAX)),
+            ];
+            for (key, number) in numbers {
+                let limit = number_limit(key);
+                if limit.is_some_and(|limit| i128::from(number) > limit) {
+                    return Err(format!("{name}: `{key}` is {number}, which is too large"));
+                }
+            }
         }
         Ok(())
     }
 }
 
 impl Reply {
+    /// Returns a text that names the reply.
+    fn name(&self) -> String {
+        format!("the reply to `{} {}`", self.method, self.path)
+    }
+
     /// Parses the JSON body, and leaves its placeholders as they are; `None` if the reply has no
     /// `json`.
     pub(super) fn template(&self) -> Result<Option<Value>, serde_json::Error> {

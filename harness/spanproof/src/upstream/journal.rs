@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use hyper::http::request::Parts;
+
+use super::body::RequestBody;
+
 /// Maximum length of a request body in the journal, in bytes; a longer body is cut off.
 const MAX_BODY: usize = 64 * 1024;
+/// Maximum length of all bodies in the journal, in bytes; of later bodies only size and hash are kept.
+const MAX_BODIES: usize = 32 * 1024 * 1024;
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +38,8 @@ pub struct Exchange {
     pub path: String,
     /// The headers of the request, names in lower case, secrets masked.
     pub headers: BTreeMap<String, String>,
-    /// The body of the request as text, secrets masked, cut off at 64 KiB.
+    /// The body of the request as text, secrets masked. A longer body than 64 KiB is cut off, and its
+    /// size and hash stand at the end.
     pub body: String,
     /// The answer.
     pub answer: Answer,
@@ -42,35 +49,44 @@ pub struct Exchange {
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
     start: Instant,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    content: Arc<Mutex<Content>>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    exchanges: Vec<Exchange>,
+    /// The length of all bodies.
+    body_bytes: usize,
 }
 
 impl Journal {
     pub(super) fn new() -> Self {
-        Self { start: Instant::now(), exchanges: Arc::default() }
+        Self { start: Instant::now(), content: Arc::default() }
     }
 
     /// Adds a request and its answer.
-    pub(super) fn add(&self, request: &wiremock::Request, answer: Answer) {
-        let headers = request.headers.iter().map(|(name, value)| {
+    pub(super) fn add(&self, head: &Parts, body: &RequestBody, answer: Answer) {
+        let headers = head.headers.iter().map(|(name, value)| {
             let name = name.as_str().to_owned();
             let value = String::from_utf8_lossy(value.as_bytes());
             (name.clone(), crate::mask::variable(&name, &value))
         });
-        let body = &request.body[..request.body.len().min(MAX_BODY)];
+        let mut journal = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = MAX_BODY.min(MAX_BODIES.saturating_sub(journal.body_bytes));
         let exchange = Exchange {
             at_ms: u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
-            method: request.method.to_string(),
-            path: request.url.path().to_owned(),
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
             headers: headers.collect(),
-            body: crate::mask::text(&String::from_utf8_lossy(body)),
+            body: body.text(limit, crate::mask::text),
             answer,
         };
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+        journal.body_bytes += exchange.body.len();
+        journal.exchanges.push(exchange);
     }
 
     /// Returns the exchanges so far, in order.
     pub(super) fn exchanges(&self) -> Vec<Exchange> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.content.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone()
     }
 }

@@ -3,6 +3,7 @@
 //! depend on specs.
 
 mod behaviour;
+mod body;
 mod journal;
 mod server;
 mod stored;

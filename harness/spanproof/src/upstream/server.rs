@@ -1,21 +1,31 @@
-//! Runs a fake upstream with wiremock. It answers as a behaviour file defines.
+//! Runs a fake upstream: an HTTP server on loopback that answers as a behaviour file defines.
 
-use crate::chain::debug_as_chain;
+use std::convert::Infallible;
 use std::net::TcpListener;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use serde_json::Value;
-use wiremock::matchers::{any, method, path};
-use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+use spanproof_lease::wait::happens_within;
+use tokio::sync::oneshot;
 
 use super::behaviour::{Behaviour, Reply};
+use super::body::{AnswerBody, RequestBody};
 use super::journal::{Answer, Exchange, Journal};
+use crate::chain::debug_as_chain;
 use crate::template;
 
-/// The lowest priority of wiremock, for requests that no reply matches.
-const LOWEST_PRIORITY: u8 = u8::MAX;
 /// Delay of an answer that must never arrive; longer than any run.
 const NEVER: Duration = Duration::from_hours(24);
+/// Pause after a connection could not be accepted, as when too many files are open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The fake upstream could not be started.
 #[derive(thiserror::Error)]
@@ -25,8 +35,10 @@ pub struct UpstreamError(#[source] std::io::Error);
 /// A running fake upstream. It stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    server: MockServer,
+    url: String,
     journal: Journal,
+    /// Ends the server's thread when dropped.
+    _stop: oneshot::Sender<Infallible>,
 }
 
 /// Short name of [`UpstreamError`] inside the crate.
@@ -34,31 +46,47 @@ pub(crate) type Error = UpstreamError;
 
 debug_as_chain!(UpstreamError);
 
-/// The error that makes wiremock close a connection without an answer.
+/// The error that makes hyper close a connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the behaviour closes the connection")]
 struct CloseConnection;
 
 impl Upstream {
-    /// Starts an upstream with a behaviour.
+    /// Starts an upstream with a behaviour. It has a thread of its own, so that its answers do not wait
+    /// for the work of the harness.
     ///
     /// # Errors
-    /// If no port is free.
-    pub(crate) async fn start(behaviour: &Behaviour) -> Result<Self, Error> {
+    /// If no port is free, or the thread can't be started.
+    pub(crate) fn start(behaviour: &Behaviour) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(UpstreamError)?;
-        let builder = MockServer::builder().listener(listener).disable_request_recording();
-        let server = builder.start().await;
+        listener.set_nonblocking(true).map_err(UpstreamError)?;
+        let url = format!("http://{}", listener.local_addr().map_err(UpstreamError)?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(UpstreamError)?;
         let journal = Journal::new();
-        for reply in &behaviour.replies {
-            mock(reply, &journal).mount(&server).await;
-        }
-        mock_for_other_requests(behaviour, &journal).mount(&server).await;
-        Ok(Self { server, journal })
+        let replies = Arc::new(Replies::new(behaviour, journal.clone()));
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            let served = runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                tokio::select! {
+                    () = serve(&listener, &replies) => {}
+                    _ = stopped => {}
+                }
+                std::io::Result::Ok(())
+            });
+            // Without a listener the service gets no connection, and its evidence shows that.
+            drop(served);
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("upstream".to_owned()).spawn(serve);
+        drop(thread.map_err(UpstreamError)?);
+        Ok(Self { url, journal, _stop: stop })
     }
 
     /// Returns the base URL, without a trailing slash.
     pub(crate) fn url(&self) -> String {
-        self.server.uri()
+        self.url.clone()
     }
 
     /// Returns the requests and answers so far, in order.
@@ -67,76 +95,135 @@ impl Upstream {
     }
 }
 
-/// Returns the mock that gives this reply and records each request in the journal.
-fn mock(reply: &Reply, journal: &Journal) -> Mock {
-    let builder = Mock::given(method(reply.method.as_str())).and(path(reply.path.as_str()));
-    let journal = journal.clone();
-    let mock = if reply.close {
-        builder.respond_with_err(move |request: &Request| {
-            journal.add(request, Answer::Closed);
-            CloseConnection
-        })
-    } else {
-        let reply = reply.clone();
-        builder.respond_with(move |request: &Request| {
-            let answer = if reply.hang { Answer::Hanging } else { Answer::Status(reply.status) };
-            journal.add(request, answer);
-            response(&reply, request)
-        })
-    };
-    match reply.times {
-        Some(times) => mock.up_to_n_times(times),
-        None => mock,
+/// Accepts connections, and serves each in a task of its own.
+async fn serve(listener: &tokio::net::TcpListener, replies: &Arc<Replies>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            let _waited = happens_within(ACCEPT_PAUSE, std::future::pending()).await;
+            continue;
+        };
+        let replies = Arc::clone(replies);
+        let answer = move |request| {
+            let replies = Arc::clone(&replies);
+            async move { replies.answer(request).await }
+        };
+        drop(tokio::spawn(async move {
+            let server = auto::Builder::new(TokioExecutor::new());
+            // A connection that ends early is the client's decision. The journal has its request.
+            let _ended =
+                pin!(server.serve_connection(TokioIo::new(stream), service_fn(answer))).await;
+        }));
     }
 }
 
-/// Returns the HTTP response of a reply to a request.
-fn response(reply: &Reply, request: &Request) -> ResponseTemplate {
-    let mut response = ResponseTemplate::new(reply.status);
-    let delay = if reply.hang { NEVER } else { Duration::from_millis(reply.delay_ms) };
-    if !delay.is_zero() {
-        response = response.set_delay(delay);
+/// The replies of a behaviour, and how often each may still be given.
+struct Replies {
+    all: Vec<Reply>,
+    /// By the index of the reply; `None` without a limit.
+    left: Mutex<Vec<Option<u64>>>,
+    journal: Journal,
+}
+
+impl Replies {
+    fn new(behaviour: &Behaviour, journal: Journal) -> Self {
+        let all = behaviour.replies.clone();
+        let left = Mutex::new(all.iter().map(|reply| reply.times).collect());
+        Self { all, left, journal }
     }
+
+    /// Reads a request, writes it to the journal, and returns the answer.
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<AnswerBody>, CloseConnection> {
+        let (head, body) = request.into_parts();
+        let body = RequestBody::read(body).await;
+        let (method, path) = (head.method.as_str(), head.uri.path());
+        if body.is_broken_off() {
+            self.journal.add(&head, &body, Answer::Closed);
+            return Err(CloseConnection);
+        }
+        let Some(reply) = self.next(method, path) else {
+            self.journal.add(&head, &body, Answer::Unmatched(self.nearest(method, path)));
+            let body = AnswerBody::new("no reply for this request".to_owned(), 0);
+            return Ok(response(StatusCode::NOT_FOUND, "text/plain", body));
+        };
+        if reply.close {
+            self.journal.add(&head, &body, Answer::Closed);
+            return Err(CloseConnection);
+        }
+        let answer = if reply.hang { Answer::Hanging } else { Answer::Status(reply.status) };
+        self.journal.add(&head, &body, answer);
+        let delay = if reply.hang { NEVER } else { Duration::from_millis(reply.delay_ms) };
+        if !delay.is_zero() {
+            let _waited = happens_within(delay, std::future::pending()).await;
+        }
+        Ok(reply_response(reply, body.start()))
+    }
+
+    /// Returns the first reply with this method and path that may still be given, and counts it.
+    fn next(&self, method: &str, path: &str) -> Option<&Reply> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut replies = self.all.iter().zip(left.iter_mut());
+        let (reply, left) = replies.find(|(reply, left)| {
+            reply.method == method && reply.path == path && **left != Some(0)
+        })?;
+        *left = left.map(|left| left - 1);
+        Some(reply)
+    }
+
+    /// Returns the method and path of the most similar reply.
+    fn nearest(&self, method: &str, path: &str) -> String {
+        let request_line = format!("{method} {path}");
+        let replies = self.all.iter().map(|reply| format!("{} {}", reply.method, reply.path));
+        replies.min_by_key(|reply| strsim::levenshtein(reply, &request_line)).unwrap_or_default()
+    }
+}
+
+/// Returns the HTTP response of a reply to a request with this body.
+fn reply_response(reply: &Reply, body: &[u8]) -> Response<AnswerBody> {
     let json = reply.template().ok().flatten().map(|template| {
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
         template::fill(&template, "request", &body).to_string()
     });
     let content_type = if json.is_some() { "application/json" } else { "text/plain" };
-    let mut body = json.or_else(|| reply.text.clone()).unwrap_or_default();
-    body.extend(std::iter::repeat_n(' ', reply.pad_bytes));
-    response = response.set_body_raw(body, content_type);
+    let text = json.or_else(|| reply.text.clone()).unwrap_or_default();
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = response(status, content_type, AnswerBody::new(text, reply.pad_bytes));
     for (name, value) in &reply.headers {
-        response = response.insert_header(name.as_str(), value.as_str());
+        // Behaviours with other headers are rejected when they are read.
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value))
+        {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
 
-/// Returns the mock that answers all other requests with 404 and records the most similar reply.
-fn mock_for_other_requests(behaviour: &Behaviour, journal: &Journal) -> Mock {
-    let replies: Vec<String> =
-        behaviour.replies.iter().map(|r| format!("{} {}", r.method, r.path)).collect();
-    let journal = journal.clone();
-    let respond = move |request: &Request| {
-        let request_line = format!("{} {}", request.method, request.url.path());
-        let nearest = replies
-            .iter()
-            .min_by_key(|reply| strsim::levenshtein(reply, &request_line))
-            .cloned()
-            .unwrap_or_default();
-        journal.add(request, Answer::Unmatched(nearest));
-        ResponseTemplate::new(404).set_body_raw("no reply for this request", "text/plain")
-    };
-    Mock::given(any()).respond_with(respond).with_priority(LOWEST_PRIORITY)
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: AnswerBody,
+) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+    use spanproof_lease::wait::{Attempt, until};
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
     use crate::document::Document;
 
-    async fn upstream(text: &str) -> Upstream {
+    fn upstream(text: &str) -> Upstream {
         let behaviour: Behaviour = Document::new("b.toml", text).parse().unwrap();
-        Upstream::start(&behaviour).await.unwrap()
+        Upstream::start(&behaviour).unwrap()
     }
 
     async fn post(upstream: &Upstream, path: &str, body: &str) -> reqwest::Result<(u16, String)> {
@@ -150,8 +237,7 @@ mod tests {
         let upstream = upstream(
             "about = 'echo'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1\nstatus = 404\n\
              [[reply]]\nmethod = 'POST'\npath = '/a'\njson = '{\"m\": \"{request:/model}\"}'",
-        )
-        .await;
+        );
         assert_eq!(post(&upstream, "/a", "{}").await.unwrap().0, 404);
         let (status, body) = post(&upstream, "/a", r#"{"model":"x","token":"t"}"#).await.unwrap();
         assert_eq!((status, body.as_str()), (200, r#"{"m":"x"}"#));
@@ -165,8 +251,7 @@ mod tests {
         let upstream = upstream(
             "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/inference'\n\
              [[reply]]\nmethod = 'GET'\npath = '/health'",
-        )
-        .await;
+        );
         assert_eq!(post(&upstream, "/inferense", "").await.unwrap().0, 404);
         let answer = &upstream.journal()[0].answer;
         assert_eq!(*answer, Answer::Unmatched("POST /inference".into()));
@@ -175,8 +260,66 @@ mod tests {
     #[tokio::test]
     async fn a_closed_connection_gets_no_answer() {
         let upstream =
-            upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\nclose = true").await;
+            upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\nclose = true");
         assert!(post(&upstream, "/a", "").await.is_err());
         assert_eq!(upstream.journal()[0].answer, Answer::Closed);
+    }
+
+    /// Sends the start of a request by hand, and waits for an exchange in the journal.
+    async fn exchange_after(upstream: &Upstream, start: &[u8]) -> Exchange {
+        let address = upstream.url().trim_start_matches("http://").to_owned();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(start).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let exchange = until("an exchange", Duration::from_secs(10), || async {
+            match upstream.journal().pop() {
+                Some(exchange) => Attempt::Done(exchange),
+                None => Attempt::NotYet("none".into()),
+            }
+        });
+        exchange.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_client_that_breaks_off_in_a_body_is_in_the_journal_and_later_requests_are_answered()
+    {
+        let upstream = upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'");
+        let start = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{\"half\":";
+        let exchange = exchange_after(&upstream, start).await;
+        assert_eq!(exchange.body, "{\"half\":… [the client broke off after 8 bytes]");
+        assert_eq!(exchange.answer, Answer::Closed);
+        assert_eq!(post(&upstream, "/a", "").await.unwrap().0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_no_url_is_answered() {
+        let upstream = upstream("about = 'x'\n[[reply]]\nmethod = 'GET'\npath = '/a'");
+        let start = b"GET //:x:/a HTTP/1.1\r\nhost: x\r\n\r\n";
+        assert_eq!(exchange_after(&upstream, start).await.path, "//:x:/a");
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_cut_off_with_its_size_and_hash() {
+        let upstream = upstream(
+            "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntext = 'x'\npad-bytes = 100000",
+        );
+        let body = "a".repeat(20 * 1024 * 1024);
+        let (status, answer) = post(&upstream, "/a", &body).await.unwrap();
+        assert_eq!((status, answer.len()), (200, 100_001));
+        let exchange = upstream.journal().remove(0);
+        assert!(exchange.body.len() < 70_000, "{} bytes", exchange.body.len());
+        let hash = format!("{:x}", Sha256::digest(&body));
+        let end = format!("a… [cut off: 20971520 bytes, sha256 {hash}]");
+        assert!(exchange.body.ends_with(&end), "{}", &exchange.body[65_000..]);
+    }
+
+    #[tokio::test]
+    async fn a_behaviour_can_set_the_content_type() {
+        let upstream = upstream(
+            "about = 'x'\n[[reply]]\nmethod = 'GET'\npath = '/a'\ntext = 'x'\n\
+             headers = { content-type = 'text/html' }",
+        );
+        let response = reqwest::get(format!("{}/a", upstream.url())).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/html");
     }
 }

@@ -212,7 +212,7 @@ impl<'a> Facts<'a> {
 
     /// How many spans of this name all units together must have.
     pub(super) fn required_count(&self, expected: &ExpectedSpans<'_>) -> usize {
-        self.units.len() * expected.min_per_unit()
+        self.units.len().saturating_mul(expected.min_per_unit())
     }
 
     /// How many spans of this name are stored, without the surplus. Spans that name no unit count.

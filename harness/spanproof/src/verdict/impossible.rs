@@ -12,6 +12,7 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::time_unit::TimeUnits;
 use crate::observation::{Field, Period, Span, Time};
+use crate::timestamp::shifted;
 use spanproof_format::Code;
 
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
@@ -143,7 +144,9 @@ impl<'a> Limits<'a> {
             .observation
             .job_ms()
             .filter(|_| is_awaited && !spec.tables.jobs.table.is_empty())
-            .and_then(|ms| Some(period.submitted + TimeDelta::milliseconds(ms.try_into().ok()?)));
+            .and_then(|ms| {
+                Some(shifted(period.submitted, TimeDelta::try_milliseconds(ms.try_into().ok()?)?))
+            });
         Some(Self { period, tolerance, offset: utc_offset_of_units(facts), job_end })
     }
 
@@ -162,8 +165,8 @@ impl<'a> Limits<'a> {
             } else {
                 self.tolerance + TimeDelta::seconds(1)
             };
-            let range = submitted - tolerance..=stopped + tolerance;
-            !range.contains(at) && !range.contains(&(*at - self.offset))
+            let range = shifted(submitted, -tolerance)..=shifted(stopped, tolerance);
+            !range.contains(at) && !range.contains(&shifted(*at, -self.offset))
         };
         let start = span.start().filter(|at| is_outside(at, span.started.as_ref()));
         let end = span.end().filter(|at| is_outside(at, span.ended.as_ref()));
@@ -193,7 +196,7 @@ impl<'a> Limits<'a> {
         let (end, start) = (self.job_end?, span.start()?);
         let own = facts.expected_spans.first()?;
         let is_own = own.is_root() && span.name.as_deref() == Some(own.name);
-        let late = (start - end).min(start - self.offset - end);
+        let late = (start - end).min(shifted(start, -self.offset) - end);
         let is_local_time = zone_offset(start - self.period.submitted).is_some();
         (is_own && span.unit.is_some() && !is_local_time && late > self.tolerance)
             .then(|| format!("it starts {} ms after the job had ended", late.num_milliseconds()))

@@ -69,7 +69,7 @@ pub(super) fn check_job_times(facts: &Facts<'_>, checks: &mut Checks) {
 }
 
 fn total(times: &[u64]) -> u64 {
-    times.iter().sum()
+    times.iter().fold(0, |sum, time| sum.saturating_add(*time))
 }
 
 /// `1510, 1498, 1502 ms`

@@ -1,0 +1,5 @@
+//! Tests with input that somebody made up to break the command: numbers at their limits, control
+//! characters, files that can't be written.
+
+mod numbers;
+mod terminal;

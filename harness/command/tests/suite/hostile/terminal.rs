@@ -1,0 +1,119 @@
+//! Control characters of others never reach the terminal, and what can't be printed is an error.
+
+use crate::repository::root;
+use crate::run::{SPEC, Spanproof};
+
+/// Clears the screen, in both spellings of the escape character, and reverses the order of text.
+const CONTROLS: &str = "\u{1b}[2J\u{9b}2J\u{7}\r\u{202e}";
+
+/// Asserts that a text has no control characters except line breaks and tabs, and no characters that
+/// reverse the order of text.
+fn assert_harmless(text: &str, what: &str) {
+    let harmful = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
+    assert!(!text.contains(harmful), "{what}: {text:?}");
+}
+
+#[test]
+fn control_characters_in_arguments_and_files_are_printed_as_escapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let spec = std::fs::read_to_string(SPEC).unwrap();
+    let named = "one\\u001B[2J\\u009B2J\\u0007\\r\\u202E";
+    let hostile_spec = spec.replace("\"one-unit\"", &format!("\"{named}\""));
+    assert_ne!(spec, hostile_spec);
+    let path = root().join("hostile-spec.toml");
+    let _removed = Removed(path.clone());
+    std::fs::write(&path, hostile_spec).unwrap();
+    let bundle =
+        std::fs::read_to_string(root().join("fixtures/incidents/zero-spans.jsonl")).unwrap();
+    let json = serde_json::to_string(CONTROLS).unwrap();
+    let json = json.trim_matches('"');
+    let bundle = bundle.replace("cross-region", &format!("cross{json}region"));
+    let bundle = write("bundle.jsonl", bundle);
+    let log = write("runner.log", format!("{CONTROLS} StartSpan called\n"));
+    let manifest = write("fly.toml", format!("app = \"x\\u001b[2J\"\n[env]\nx = 1{CONTROLS}"));
+    let dump = write(
+        "dump.sql",
+        format!(
+            "-- PostgreSQL database dump\nCOPY public.jobs (x{CONTROLS}) FROM stdin;\n1\n\\.\n"
+        ),
+    );
+    let commands: [&[&str]; 11] = [
+        &["plan", "--config", path.to_str().unwrap()],
+        &["plan", "--config", CONTROLS],
+        &["plan", "--case", CONTROLS],
+        &[CONTROLS],
+        &["explain", CONTROLS],
+        &["replay", &bundle, "--edited", "--assert-only"],
+        &["replay", CONTROLS],
+        &["diagnose", "--dump", &dump, "--log", &log],
+        &["diagnose", "--dump", &dump, "--flag", CONTROLS],
+        &["preflight", "--manifest", &manifest],
+        &["report", CONTROLS],
+    ];
+    for command in commands {
+        let output = Spanproof::new(root(), command).output();
+        assert_harmless(&output.stdout, &format!("stdout of {command:?}"));
+        assert_harmless(&output.stderr, &format!("stderr of {command:?}"));
+        assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{command:?}");
+    }
+    let json =
+        Spanproof::new(root(), &["diagnose", "--dump", &dump, "--log", &log, "--format", "json"]);
+    assert_harmless(&json.output().stdout, "JSON");
+}
+
+/// Removes a file when dropped.
+struct Removed(std::path::PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _absent = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn output_that_can_not_be_written_is_an_error_in_every_command() {
+    for command in [
+        "plan",
+        "schema",
+        "explain",
+        "explain path-not-executed",
+        "explain --markdown",
+        "flags",
+        "--help",
+        "help check",
+        "--version",
+        "replay fixtures/incidents/zero-spans.jsonl --assert-only",
+        "preflight --manifest fixtures/production/fly.toml",
+        "diagnose --dump fixtures/format-1/json/dump.sql --config fixtures/format-1/json/spanproof.toml",
+        "diagnose --dump fixtures/format-1/json/dump.sql --config fixtures/format-1/json/spanproof.toml --format json",
+    ] {
+        let full = Spanproof::shell(root(), &format!("spanproof {command} > /dev/full")).output();
+        assert_eq!(full.code, 3, "{command}: {}", full.stderr);
+        let message = "standard output can't be written: No space left on device";
+        assert!(full.stderr.contains(message), "{command}: {}", full.stderr);
+        let gone = Spanproof::shell(root(), &format!("spanproof {command} | true")).output();
+        assert!(
+            !gone.stderr.contains("written") && !gone.stderr.contains("panicked"),
+            "{}",
+            gone.stderr
+        );
+    }
+}
+
+#[test]
+fn a_message_names_the_thing_that_is_missing_or_of_the_wrong_kind() {
+    for (command, variable, expected) in [
+        ("check --evidence spanproof.toml", "x=1", "spanproof.toml"),
+        ("check", "TMPDIR=/nowhere/at-all", "/nowhere/at-all"),
+    ] {
+        let output = Spanproof::shell(root(), &format!("{variable} spanproof {command}")).output();
+        assert!(output.code == 2 || output.code == 3, "{command}: {}", output.stderr);
+        let all = output.stdout + &output.stderr;
+        assert!(all.contains(expected), "{variable} {command}: {all}");
+    }
+}
